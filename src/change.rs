@@ -1,0 +1,252 @@
+//! A change as a value: what is touched, what was seen, what will be sent, what came of it.
+//!
+//! A verb looks and then computes these values; it never sends anything. The pipeline reads from
+//! them everything that the verbs have in common: the question, the check for drift between
+//! question and yes, the verification, the record and the undo.
+
+use std::{collections::BTreeMap, fmt};
+
+use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::reply::{Line, Word};
+
+/// What a change costs, which decides how yes must be said. Ordered from cheap to dear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Nothing is lost: its undo puts everything back. Runs at once.
+    Reversible,
+    /// Something cannot be put back as it was, but nothing that people made is gone. One yes.
+    Disruptive,
+    /// Something that people made or had is gone. A code, sometimes with a phrase.
+    Irreversible,
+}
+
+/// What right a command takes. Ordered as they are listed, not by strength.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Power {
+    /// Reading accounts, rooms, media, counts.
+    Look,
+    /// Reading IP addresses, content, account data, push keys.
+    LookPrivate,
+    /// Acting on ordinary accounts, rooms, media, reports.
+    Moderate,
+    /// Whatever makes or takes over an account.
+    Account,
+    /// Federation, background updates, notices to many, raw requests.
+    Server,
+}
+
+/// What a command is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// An account.
+    User(OwnedUserId),
+    /// A room.
+    Room(OwnedRoomId),
+    /// One file of media, by the server that it came from and its id there.
+    Media(OwnedServerName, String),
+    /// One device of an account.
+    Device(OwnedUserId, OwnedDeviceId),
+}
+
+impl Subject {
+    /// The account that a change of this subject falls upon, if it is an account's.
+    pub fn user(&self) -> Option<&OwnedUserId> {
+        match self {
+            Self::User(user) | Self::Device(user, _) => Some(user),
+            Self::Room(_) | Self::Media(..) => None,
+        }
+    }
+
+    /// What an operator types to show that they mean this subject and no other: the localpart of
+    /// an account, the last six characters of a room id, the id of a file or device.
+    pub fn phrase(&self) -> String {
+        match self {
+            Self::User(user) => user.localpart().to_owned(),
+            Self::Room(room) => {
+                let id: Vec<char> = room.as_str().chars().collect();
+                id[id.len().saturating_sub(6)..].iter().collect()
+            }
+            Self::Media(_, id) => id.clone(),
+            Self::Device(_, device) => device.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => f.write_str(user.as_str()),
+            Self::Room(room) => f.write_str(room.as_str()),
+            Self::Media(server, id) => write!(f, "mxc://{server}/{id}"),
+            Self::Device(user, device) => write!(f, "{device} of {user}"),
+        }
+    }
+}
+
+/// Facts that bind: identity, and what the change touches or rests on. A name in here is never
+/// something that the subject can alter at will.
+pub type Binds = BTreeMap<String, Value>;
+
+/// What was seen of one subject.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Label and text of each fact that the operator is shown; these never bind.
+    pub shown: Vec<(&'static str, Line)>,
+    /// The facts that bind: if one differs when the yes arrives, the question is put again.
+    pub binds: Binds,
+}
+
+impl Seen {
+    /// The binding fact `key` as a boolean; false where it is absent.
+    pub fn is(&self, key: &str) -> bool {
+        self.binds.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// How an HTTP request changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
+}
+
+/// The parts of a request's path, each still as plain text; they are encoded when sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// A path below `/_synapse/admin`.
+    pub fn admin<const N: usize>(parts: [&str; N]) -> Self {
+        Self(["_synapse", "admin"].into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// A path below `/_matrix/client`.
+    pub fn client<const N: usize>(parts: [&str; N]) -> Self {
+        Self(["_matrix", "client"].into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// The parts, in order, not encoded.
+    pub fn parts(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// One request that changes something.
+///
+/// A string value `{"$secret": "NAME"}` anywhere in `body` is a named slot, filled from memory at
+/// the moment of sending; the value itself never stands in a step, so a step can be shown, hashed
+/// and stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The request's method.
+    pub method: Method,
+    /// The request's path.
+    pub path: Path,
+    /// Query parameters in order.
+    pub query: Vec<(String, String)>,
+    /// The JSON body.
+    pub body: Value,
+    /// Whether sending it twice does no more harm than once.
+    pub idempotent: bool,
+    /// Where the answer holds secrets: JSON pointer into the body, and the name of the slot into
+    /// which the value is moved before anybody reads the answer.
+    pub reveals: Vec<(String, String)>,
+}
+
+impl Step {
+    /// A step with a body, no query, nothing revealed, and not known to be idempotent.
+    pub fn new(method: Method, path: Path, body: Value) -> Self {
+        Self { method, path, query: Vec::new(), body, idempotent: false, reveals: Vec::new() }
+    }
+
+    /// The same step, marked as harmless to send twice.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The same step, whose answer holds a secret at `pointer` that goes into the slot `name`.
+    #[must_use]
+    pub fn revealing(mut self, pointer: &str, name: &str) -> Self {
+        self.reveals.push((pointer.to_owned(), name.to_owned()));
+        self
+    }
+}
+
+/// What a verb wants done to one subject: the exact requests, and the state they should lead to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The requests in order; the first that fails ends the change.
+    pub steps: Vec<Step>,
+    /// The binding facts that should hold afterwards.
+    pub wanted: Binds,
+}
+
+/// Why nothing is to be done to a subject, said before anything is asked or sent.
+#[derive(Debug, Clone)]
+pub struct Skip {
+    /// [`Word::NothingChanged`] or [`Word::Refused`].
+    pub word: Word,
+    /// What is so, and why that is the end of it.
+    pub why: Line,
+    /// Commands that may be what was meant, ready to copy.
+    pub instead: Vec<String>,
+}
+
+/// The answer to one step, as far as it may be read: slots that it revealed hold their name.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body; `Null` where there was none.
+    pub body: Value,
+}
+
+/// How to take a change back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// The words of the command that puts it back, without the `!`.
+    Command(Vec<String>),
+    /// There is none; the text says what comes nearest.
+    None(String),
+}
+
+/// What came of a change to one subject, in words.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The first word of the answer. The pipeline lowers `Done` where the state that was wanted is
+    /// not the state that was found.
+    pub word: Word,
+    /// What was done, beginning with the subject's id.
+    pub title: Line,
+    /// What is so now.
+    pub facts: Vec<(&'static str, Line)>,
+    /// What remains, each with the command that deals with it.
+    pub remains: Vec<(Line, Vec<String>)>,
+    /// How to take it back.
+    pub undo: Undo,
+}
+
+/// The text of a question beyond the facts: what will go and what will stay.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// One line that says what the change is.
+    pub title: Line,
+    /// What will be gone.
+    pub goes: Vec<Line>,
+    /// What will stay although one might think otherwise.
+    pub stays: Vec<Line>,
+}

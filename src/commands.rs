@@ -1,0 +1,202 @@
+//! The catalogue: every verb that can be spoken, one file each, named as it is typed.
+//!
+//! A verb owns everything about itself: its arguments (whose doc comments are its help), class and
+//! power, what it looks at, which requests it makes, its wording and its tests. It registers by
+//! one line in the slice of its group, and everything else — help, the table of commands, checks
+//! that hold for all — is derived from [`GROUPS`].
+//!
+//! Nothing in here knows the room, the questions, the record, the store or the configuration, and
+//! nothing in here can send anything but a `GET`.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::{
+    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    error::Stop,
+    reply::Reply,
+    synapse::Reader,
+};
+
+pub mod arguments;
+pub mod server;
+pub mod user;
+
+/// A command that only looks.
+#[async_trait]
+pub trait Query: Debug + Send + Sync {
+    /// What right it takes, given its arguments.
+    fn power(&self) -> Power;
+
+    /// Looks and answers.
+    async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop>;
+}
+
+/// A command that changes something.
+///
+/// The order of the methods is the order in which they are called. Only [`subjects`](Self::subjects)
+/// and [`see`](Self::see) look; the rest is pure, so that the same facts always give the same
+/// requests and the same words.
+#[async_trait]
+pub trait Action: Debug + Send + Sync {
+    /// What it costs when done to `many` subjects, given its arguments.
+    fn class(&self, many: usize) -> Class;
+
+    /// What right it takes, given its arguments.
+    fn power(&self) -> Power;
+
+    /// Whether a yes must carry a phrase besides its code, whatever the subject: for what not even
+    /// an attentive person should be able to say by habit.
+    fn phrase(&self) -> bool {
+        false
+    }
+
+    /// Names of the secrets that the bot must make before the steps are sent, see
+    /// [`Step::body`](crate::change::Step).
+    fn makes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Secrets that were typed, by the name of their slot. They are taken into memory and the
+    /// message is redacted, or the command is refused where the config does not allow it.
+    fn typed(&self) -> Vec<(&'static str, secrecy::SecretString)> {
+        Vec::new()
+    }
+
+    /// Whether a secret, made or revealed, is to be told to the asker in private: then nothing is
+    /// done unless that can be done.
+    fn whispers(&self) -> bool {
+        false
+    }
+
+    /// The subjects, all of them, before anything is done to one.
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
+
+    /// Looks at one subject.
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop>;
+
+    /// The text of the question about one subject, beyond the facts.
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question;
+
+    /// The requests, and the state they should lead to; or why there is nothing to do.
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip>;
+
+    /// What came of it, from what was seen before and after and what was answered. Called when
+    /// every step was answered with success.
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome;
+}
+
+/// What a typed command turned out to be.
+#[derive(Debug)]
+pub enum Ask {
+    /// It looks.
+    Read(Box<dyn Query>),
+    /// It changes something.
+    Change(Box<dyn Action>),
+}
+
+/// What a verb may know of the past. Nothing here can be changed through it.
+pub trait Memory: Send + Sync {
+    /// What was done to `subject` through the bot, newest first, at most `limit`.
+    fn past(&self, subject: &Subject, limit: usize) -> Vec<Past>;
+}
+
+/// One change of the past.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// Number of the record.
+    pub id: u64,
+    /// When it was done.
+    pub at: jiff::Timestamp,
+    /// Who asked for it.
+    pub by: ruma::OwnedUserId,
+    /// The command as understood, without the `!`.
+    pub command: String,
+    /// How it ended.
+    pub word: Option<crate::reply::Word>,
+}
+
+/// A verb as data.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// The word that is typed after the group.
+    pub name: &'static str,
+    /// Other words for it.
+    pub aliases: &'static [&'static str],
+    /// Commands that show its use, without the `!`; the first is the plainest.
+    pub examples: &'static [&'static str],
+    /// Whether it changes something when given the arguments of its first example; for help.
+    pub changes: bool,
+    augment: fn(clap::Command) -> clap::Command,
+    parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
+}
+
+impl Spec {
+    /// A verb that only looks. The doc comment of `Q` is its help.
+    pub const fn query<Q: clap::Args + Query + 'static>(
+        name: &'static str,
+        examples: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            examples,
+            changes: false,
+            augment: Q::augment_args,
+            parse: |matches| Ok(Ask::Read(Box::new(Q::from_arg_matches(matches)?))),
+        }
+    }
+
+    /// A verb that changes something. The doc comment of `A` is its help.
+    pub const fn action<A: clap::Args + Action + 'static>(
+        name: &'static str,
+        examples: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            examples,
+            changes: true,
+            augment: A::augment_args,
+            parse: |matches| Ok(Ask::Change(Box::new(A::from_arg_matches(matches)?))),
+        }
+    }
+
+    /// The same verb, under other words too.
+    #[must_use]
+    pub const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The clap command of this verb.
+    pub fn command(&self) -> clap::Command {
+        (self.augment)(clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied()))
+    }
+
+    /// Reads the verb's own matches.
+    pub fn ask(&self, matches: &clap::ArgMatches) -> Result<Ask, clap::Error> {
+        (self.parse)(matches)
+    }
+}
+
+/// A group of verbs: the first word of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// The word that is typed after the `!`.
+    pub name: &'static str,
+    /// What its verbs are about, in one line.
+    pub about: &'static str,
+    /// Its verbs in the order of the help.
+    pub verbs: &'static [Spec],
+}
+
+/// Every group, in the order of the help.
+pub const GROUPS: &[Group] = &[user::GROUP, server::GROUP];

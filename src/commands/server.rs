@@ -1,0 +1,7 @@
+//! The homeserver itself.
+
+use super::Group;
+
+/// The verbs about the homeserver.
+pub const GROUP: Group =
+    Group { name: "server", about: "Ask the homeserver about itself", verbs: &[] };

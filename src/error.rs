@@ -1,0 +1,54 @@
+//! Why a command ends without an answer of its own, said to the room.
+//!
+//! The room learns what happened, whose side it is on, and what to do next. The log gets the chain
+//! of causes once, at the boundary where it is turned into a reply.
+
+use crate::reply::{Line, Reply, Word};
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Nothing that was asked for exists, is allowed, or can be done: said kindly, with what to
+    /// type instead.
+    #[error("refused")]
+    Refused {
+        /// What is so.
+        why: Line,
+        /// Commands that may be what was meant, without the `!`.
+        instead: Vec<Vec<String>>,
+    },
+    /// The homeserver did not answer as it should.
+    #[error(transparent)]
+    Api(#[from] crate::synapse::Error),
+}
+
+impl Stop {
+    /// A refusal in one line.
+    pub fn refused(why: impl Into<Line>) -> Self {
+        Self::Refused { why: why.into(), instead: Vec::new() }
+    }
+
+    /// The same refusal with a command that may be what was meant.
+    #[must_use]
+    pub fn or(mut self, words: &[&str]) -> Self {
+        if let Self::Refused { instead, .. } = &mut self {
+            instead.push(words.iter().map(|&word| word.to_owned()).collect());
+        }
+        self
+    }
+
+    /// The answer to the room. `incident` is the short id under which the log has the causes.
+    pub fn reply(&self, incident: &str) -> Reply {
+        match self {
+            Self::Refused { why, instead } => {
+                let mut reply = Reply::outcome(Word::Refused, why.clone());
+                for words in instead {
+                    reply = reply.command("Try", words.clone());
+                }
+                reply
+            }
+            Self::Api(error) => Reply::outcome(Word::Refused, error.to_string())
+                .note(Line::new().plain("In the log under ").code(incident)),
+        }
+    }
+}

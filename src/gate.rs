@@ -1,0 +1,1 @@
+//! Who may do what to whom: the only maker of a [`Permit`].

@@ -1,0 +1,10 @@
+//! Synod: a Matrix bot through which the people who run a Synapse homeserver run it.
+
+pub mod change;
+pub mod clock;
+pub mod commands;
+pub mod error;
+pub mod gate;
+pub mod pipeline;
+pub mod reply;
+pub mod synapse;

@@ -1,0 +1,237 @@
+//! What the bot answers, as values: no verb writes Markdown or HTML, and none knows about clients.
+//!
+//! A [`Reply`] becomes Markdown (`markdown`), and the Markdown becomes the plain `body` and the
+//! `formatted_body` of a message (`html`), cut into as many messages as the size limit asks for
+//! (`split`). Text that came from the homeserver or from people there is [`Hostile`] and reaches a
+//! line only through the escaping way.
+
+use jiff::Timestamp;
+use ruma::OwnedUserId;
+use serde::{Deserialize, Serialize};
+
+mod hostile;
+mod when;
+
+pub use hostile::Hostile;
+pub use when::{ago, size, utc};
+
+/// The first word of an answer to a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// Everything that was asked for is so, and was looked up.
+    Done,
+    /// Some of it is so.
+    DoneInPart,
+    /// It was so before, or there was nothing to do it to.
+    NothingChanged,
+    /// Not allowed, not possible or not understood; nothing was sent.
+    Refused,
+    /// The yes came too late.
+    Expired,
+    /// It was sent, and nobody knows what became of it.
+    Unknown,
+}
+
+impl Word {
+    /// The word as the room reads it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "Done",
+            Self::DoneInPart => "Done in part",
+            Self::NothingChanged => "Nothing changed",
+            Self::Refused => "Refused",
+            Self::Expired => "Expired",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Span {
+    /// Our own words.
+    Plain(String),
+    /// Our own words, strong.
+    Strong(String),
+    /// An id, a code, a command: something to copy.
+    Code(String),
+    /// Somebody else's words.
+    Hostile(Hostile),
+}
+
+/// One line of an answer, made of pieces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line(pub(crate) Vec<Span>);
+
+impl Line {
+    /// An empty line.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends words of our own.
+    #[must_use]
+    pub fn plain(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Span::Plain(text.into()));
+        self
+    }
+
+    /// Appends strong words of our own.
+    #[must_use]
+    pub fn strong(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Span::Strong(text.into()));
+        self
+    }
+
+    /// Appends an id, a code or a command.
+    #[must_use]
+    pub fn code(mut self, text: impl std::fmt::Display) -> Self {
+        self.0.push(Span::Code(text.to_string()));
+        self
+    }
+
+    /// Appends somebody else's words.
+    #[must_use]
+    pub fn hostile(mut self, text: &Hostile) -> Self {
+        self.0.push(Span::Hostile(text.clone()));
+        self
+    }
+
+    /// Appends another line's pieces.
+    #[must_use]
+    pub fn line(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// Appends a moment in UTC with how long ago or ahead it is, or `never`.
+    #[must_use]
+    pub fn time(self, at: Option<Timestamp>, now: Timestamp) -> Self {
+        match at {
+            Some(at) => self.plain(format!("{} ({})", utc(at), ago(at, now))),
+            None => self.plain("never"),
+        }
+    }
+
+    /// Whether nothing was appended.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self::new().plain(text)
+    }
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Self::new().plain(text)
+    }
+}
+
+/// Label and value.
+pub type Fact = (&'static str, Line);
+
+/// One entry of a listing: what it is, and facts about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What it is: normally its id.
+    pub title: Line,
+    /// Facts about it.
+    pub facts: Vec<Fact>,
+}
+
+/// A part of an answer. Each is drawn as top-level blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// A line of its own.
+    Text(Line),
+    /// Label and value, one pair a line.
+    Facts(Vec<Fact>),
+    /// A listing: cards on a phone, a table where the config asks for it.
+    Records(Vec<Record>),
+    /// A heading line and points below it.
+    List(Line, Vec<Line>),
+    /// Text in fixed pitch, as it is: help, usage.
+    Code(String),
+    /// Something besides: smaller matter, hints.
+    Note(Line),
+    /// Commands ready to copy, each with what it is for.
+    Commands(Vec<(Line, Vec<String>)>),
+}
+
+/// Who is told so that their device rings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ring {
+    /// Nobody: `m.notice`, no mention.
+    #[default]
+    Nobody,
+    /// These people: `m.text`, mentioned.
+    These(Vec<OwnedUserId>),
+}
+
+/// An answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The first word, where the answer is about a change.
+    pub word: Option<Word>,
+    /// The rest of the first line.
+    pub title: Line,
+    /// Everything after it.
+    pub blocks: Vec<Block>,
+    /// Who is told.
+    pub ring: Ring,
+}
+
+impl Reply {
+    /// An answer that is data.
+    pub fn data(title: impl Into<Line>) -> Self {
+        Self { title: title.into(), ..Self::default() }
+    }
+
+    /// An answer about a change.
+    pub fn outcome(word: Word, title: impl Into<Line>) -> Self {
+        Self { word: Some(word), title: title.into(), ..Self::default() }
+    }
+
+    /// Appends a block.
+    #[must_use]
+    pub fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
+    /// Appends a line of its own.
+    #[must_use]
+    pub fn text(self, line: impl Into<Line>) -> Self {
+        self.with(Block::Text(line.into()))
+    }
+
+    /// Appends label and value pairs; nothing where there are none.
+    #[must_use]
+    pub fn facts(self, facts: Vec<Fact>) -> Self {
+        if facts.is_empty() { self } else { self.with(Block::Facts(facts)) }
+    }
+
+    /// Appends a note.
+    #[must_use]
+    pub fn note(self, line: impl Into<Line>) -> Self {
+        self.with(Block::Note(line.into()))
+    }
+
+    /// Appends one command to copy, given as its words without the `!`.
+    #[must_use]
+    pub fn command(self, what_for: impl Into<Line>, words: Vec<String>) -> Self {
+        self.with(Block::Commands(vec![(what_for.into(), words)]))
+    }
+
+    /// Makes this answer ring for these people.
+    #[must_use]
+    pub fn ringing(mut self, who: Vec<OwnedUserId>) -> Self {
+        self.ring = Ring::These(who);
+        self
+    }
+}
