@@ -7,4 +7,5 @@ pub mod error;
 pub mod gate;
 pub mod pipeline;
 pub mod reply;
+pub mod store;
 pub mod synapse;
