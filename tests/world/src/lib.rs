@@ -21,13 +21,13 @@ mod scene;
 mod synapse;
 
 pub use api::{Api, http};
-// pub use bot::Bot;
-//pub use config::Config;
+pub use bot::Bot;
+pub use config::Config;
 pub use message::Message;
 pub use person::{NewRoom, Person};
 pub use process::Log;
-//pub use proxy::{Caught, Fault, Passed, Proxy};
-//pub use scene::{Plan, Scene};
+pub use proxy::{Caught, Fault, Passed, Proxy};
+pub use scene::{Plan, Scene};
 pub use synapse::{Account, Options, Synapse, is_installed};
 
 /// The server name of every homeserver in this world.

@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub use install::is_installed;
+pub(crate) use install::python;
 
 /// Starting may share the machine with compilers.
 const START: Duration = Duration::from_secs(90);
@@ -81,7 +82,7 @@ impl Synapse {
     /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
     /// answers. Installs Synapse first where it is missing.
     pub async fn start(options: Options) -> Result<Self> {
-        let python = install::python().await?;
+        let python = python().await?;
         let temporary = match options.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),
@@ -121,11 +122,6 @@ impl Synapse {
     /// Where its data lives; what else belongs to this homeserver's life may live there too.
     pub fn dir(&self) -> &Path {
         &self.0.dir
-    }
-
-    /// The Python interpreter that Synapse is installed for.
-    pub(crate) fn python(&self) -> &Path {
-        &self.0.python
     }
 
     /// Stops it in order and waits for its end. Its port and data stay.

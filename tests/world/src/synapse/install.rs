@@ -19,7 +19,7 @@ pub fn is_installed() -> bool {
 
 /// The Python interpreter that Synapse is installed for, installing it if need be. Two processes
 /// do not both install, and one cut off in the middle leaves nothing that passes for complete.
-pub(super) async fn python() -> Result<PathBuf> {
+pub(crate) async fn python() -> Result<PathBuf> {
     spawn_blocking(install).await?
 }
 
