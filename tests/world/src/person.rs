@@ -6,11 +6,11 @@ mod talking;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use matrix_sdk::{
     Client, SqliteStoreConfig,
     cross_process_lock::CrossProcessLockConfig,
-    encryption::EncryptionSettings,
+    encryption::{CrossSigningResetAuthType, EncryptionSettings},
     ruma::api::client::uiaa::{AuthData, MatrixUserIdentifier, Password, UserIdentifier},
 };
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -140,15 +140,15 @@ impl Person {
     /// stolen the account. The master key changes; this device is signed by the new one.
     pub async fn reset_identity(&self) -> Result<()> {
         let before = self.master_key().await?;
-        let encryption = self.client.encryption();
-        if let Err(error) = encryption.bootstrap_cross_signing(None).await {
-            let session = error.as_uiaa_response().map(|response| response.session.clone());
-            let session = session.ok_or(error)?;
+        if let Some(reset) = self.client.encryption().reset_cross_signing().await? {
+            let CrossSigningResetAuthType::Uiaa(stage) = reset.auth_type() else {
+                bail!("the homeserver wants more than a password");
+            };
             let user = MatrixUserIdentifier::new(self.user_id.to_string());
             let user = UserIdentifier::Matrix(user);
             let mut password = Password::new(user, self.password.clone());
-            password.session = session;
-            encryption.bootstrap_cross_signing(Some(AuthData::Password(password))).await?;
+            password.session = stage.session.clone();
+            reset.auth(Some(AuthData::Password(password))).await?;
         }
         self.until_signed().await?;
         ensure!(self.master_key().await? != before, "the master key is still the same");
