@@ -3,14 +3,10 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use world::{Account, NewRoom, Person, Synapse};
-
-async fn account(synapse: &Synapse, name: &str) -> Result<Account> {
-    synapse.register(name, "correct horse", false, name).await
-}
+use world::{NewRoom, Options, Person, Synapse};
 
 async fn person(synapse: &Synapse, name: &str) -> Result<Person> {
-    let account = account(synapse, name).await?;
+    let account = synapse.register(name, "correct horse", false, name).await?;
     let started = Instant::now();
     let person = Person::login(synapse, name, &account.password).await?;
     println!("login of {name}: {:?}", started.elapsed());
@@ -100,16 +96,28 @@ async fn what_an_attacker_would_send_arrives_as_such() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_homeserver_of_ones_own_comes_back_with_its_data() -> Result<()> {
-    let synapse = Synapse::start(world::Options::default()).await?;
-    let ann = account(&synapse, "ann").await?;
+async fn a_homeserver_of_ones_own_has_its_limits_and_comes_back_with_its_data() -> Result<()> {
+    let options = Options { default_rate_limits: true, ..Options::default() };
+    let synapse = Synapse::start(options).await?;
+    let ann = person(&synapse, "ann").await?;
+    let room = ann.create_room(&NewRoom::default()).await?;
+    let mut limited = None;
+    while limited.is_none() {
+        limited = ann.say_in_clear(&room, "hurry").await.err();
+    }
+    assert!(limited.is_some_and(|error| error.to_string().contains("429")));
+
     synapse.stop().await?;
-    assert!(synapse.admin().account(&ann.user_id).await.is_err(), "it still answers");
+    assert!(synapse.admin().account(ann.user_id()).await.is_err(), "it still answers");
     synapse.start_again().await?;
-    assert_eq!(synapse.admin().account(&ann.user_id).await?["displayname"], "ann");
+    assert_eq!(synapse.admin().account(ann.user_id()).await?["displayname"], "ann");
+    let mark = ann.mark();
+    ann.redact(&room, &ann.heard()[mark - 1].event_id).await?;
+    ann.wait_for_since(mark, "the sync to go on", |message| message.redacts.is_some()).await?;
+
     synapse.kill().await?;
     let folder = synapse.dir().to_owned();
-    drop(synapse);
+    drop((synapse, ann));
     assert!(!folder.exists(), "its data stays behind");
     Ok(())
 }
