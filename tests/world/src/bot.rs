@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The first start makes keys and a store, perhaps beside compilers.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// A bot that was started. It dies with this value, and with the test however that ends.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 usage: guard.py SWEEP PROGRAM [ARGUMENT ...]
 
 Standard input is the lifeline. A line on it names a signal to pass on (TERM, KILL); its end, which
-the kernel brings about however the starter dies, kills the program and removes the folder SWEEP
-(empty for none). Exits as the program did, with 128 + n if signal n ended it.
+the kernel brings about however the starter dies, kills the program with its own children and
+removes the folder SWEEP (empty for none). Exits as the program did, with 128 + n if signal n ended
+it.
 """
 
 import os
@@ -26,7 +27,9 @@ def obey():
     for line in sys.stdin:
         child.send_signal(signal.Signals["SIG" + line.strip()])
     abandoned.set()
-    child.kill()
+    if child.poll() is None:
+        # With whatever it has started itself.
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 threading.Thread(target=obey, daemon=True).start()

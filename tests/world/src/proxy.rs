@@ -2,7 +2,10 @@
 //!
 //! Each connection carries one request, so that nothing waits behind a held answer.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
 
 use anyhow::{Context, Result};
 use reqwest::{
@@ -264,10 +267,10 @@ async fn write(stream: &mut BufReader<TcpStream>, answer: Answer) -> Result<()> 
     let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", answer.status);
     for name in [CONTENT_TYPE, RETRY_AFTER] {
         if let Some(value) = answer.headers.get(&name) {
-            head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
+            write!(head, "{name}: {}\r\n", value.to_str()?)?;
         }
     }
-    head.push_str(&format!("content-length: {}\r\n\r\n", answer.body.len()));
+    write!(head, "content-length: {}\r\n\r\n", answer.body.len())?;
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&answer.body).await?;
     Ok(stream.shutdown().await?)

@@ -294,12 +294,12 @@ fn unlimited() -> String {
         ("rc_joins", &["local", "remote"]),
         ("rc_invites", &["per_room", "per_user", "per_issuer"]),
     ];
-    let flat = flat.map(|name| format!("{name}: {none}\n"));
+    let flat = flat.map(|name| format!("{name}: {none}"));
     let nested = nested.map(|(name, parts)| {
-        let parts: String = parts.iter().map(|part| format!("  {part}: {none}\n")).collect();
-        format!("{name}:\n{parts}")
+        let parts: Vec<String> = parts.iter().map(|part| format!("{part}: {none}")).collect();
+        format!("{name}: {{{}}}", parts.join(", "))
     });
-    format!("{}{}", flat.concat(), nested.concat())
+    [flat.as_slice(), &nested, &[String::new()]].concat().join("\n")
 }
 
 /// A free port below those that the kernel hands out for outgoing connections, so that it is
