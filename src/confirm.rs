@@ -355,10 +355,12 @@ impl Tickets {
         let mut expired = Vec::new();
         for ticket in self.every()? {
             match &ticket.state {
-                State::Open if ticket.expires <= now
-                    && self.end(&ticket.code, End::Expired, None).await? => {
-                        expired.push(ticket);
-                    }
+                State::Open
+                    if ticket.expires <= now
+                        && self.end(&ticket.code, End::Expired, None).await? =>
+                {
+                    expired.push(ticket);
+                }
                 State::Ended { at, .. } if now.duration_since(*at) > REMEMBERED => {
                     self.shelf.remove(&ticket.code)?;
                 }
