@@ -44,6 +44,8 @@ pub struct Ticket {
     pub demand: Demand,
     /// Whether it needs a secret that was typed and lives in memory only.
     pub holds_secret: bool,
+    /// The number of the change that this one would take back.
+    pub undoes: Option<u64>,
     /// When it was put.
     pub put: Timestamp,
     /// When it expires.
@@ -182,6 +184,8 @@ pub struct Draft {
     pub demand: Demand,
     /// Whether a typed secret is needed.
     pub holds_secret: bool,
+    /// The number of the change that this one would take back.
+    pub undoes: Option<u64>,
 }
 
 /// All questions, open and recent.
@@ -223,6 +227,7 @@ impl Tickets {
                 class: draft.class,
                 demand: draft.demand.clone(),
                 holds_secret: draft.holds_secret,
+                undoes: draft.undoes,
                 put,
                 expires,
                 state: State::Open,
@@ -430,6 +435,7 @@ mod tests {
             class: Class::Irreversible,
             demand,
             holds_secret: false,
+            undoes: None,
         }
     }
 
@@ -563,6 +569,7 @@ mod tests {
             class: Class::Irreversible,
             demand: Demand::Phrase("eve".into()),
             holds_secret: false,
+            undoes: None,
             put: Timestamp::UNIX_EPOCH,
             expires: Timestamp::UNIX_EPOCH,
             state: State::Ended { how: End::Run(Some(7)), by: None, at: Timestamp::UNIX_EPOCH },
@@ -574,7 +581,7 @@ mod tests {
                 r#""asked_by":"$asked","question":"$question","words":["user"],"#,
                 r#""about":[[{"user":"@eve:x.test"},{}]],"class":"irreversible","#,
                 r#""demand":{"phrase":"eve"},"holds_secret":false,"#,
-                r#""put":"1970-01-01T00:00:00Z","expires":"1970-01-01T00:00:00Z","#,
+                r#""undoes":null,"put":"1970-01-01T00:00:00Z","expires":"1970-01-01T00:00:00Z","#,
                 r#""state":{"ended":{"how":{"run":7},"by":null,"at":"1970-01-01T00:00:00Z"}}}"#
             )
         );

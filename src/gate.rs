@@ -154,6 +154,12 @@ impl Permit {
         steps.iter().map(digest).collect::<Option<_>>().map(|steps| Self { steps })
     }
 
+    /// A permit for `steps`, for tests of what a permit allows.
+    #[cfg(test)]
+    pub(crate) fn naming(steps: &[Step]) -> Self {
+        Self { steps: steps.iter().filter_map(digest).collect() }
+    }
+
     /// Takes the right to send `step` out of the permit; false where it holds none.
     pub(crate) fn take(&mut self, step: &Step) -> bool {
         let Some(digest) = digest(step) else { return false };
@@ -303,9 +309,8 @@ impl<'a> Gate<'a> {
             _ if protected || weight.phrase || (many && class == Class::Irreversible) => {
                 Some(Demand::Phrase(phrase()))
             }
-            Class::Irreversible => Some(Demand::Code),
             Class::Disruptive if self.roster.reactions => Some(Demand::Yes),
-            Class::Disruptive => Some(Demand::Code),
+            Class::Irreversible | Class::Disruptive => Some(Demand::Code),
             Class::Reversible => None,
         }
     }
