@@ -228,7 +228,7 @@ impl Reader {
         };
         let started = Instant::now();
         let body = ask
-            .retry(pauses())
+            .retry(pauses(limits.pause))
             .when(|error| may_pass(error) && started.elapsed() < ENOUGH)
             .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
             .await?;
@@ -236,12 +236,9 @@ impl Reader {
     }
 }
 
-/// The pauses between repeats: about 0.2, 0.4 and 0.8 seconds, never in step with others.
-fn pauses() -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_times(REPEATS)
-        .with_jitter()
+/// The pauses between repeats: each twice as long as the last, and never in step with others.
+fn pauses(first: Duration) -> ExponentialBuilder {
+    ExponentialBuilder::new().with_min_delay(first).with_max_times(REPEATS).with_jitter()
 }
 
 /// Whether the same request may be answered better in a moment.
