@@ -43,7 +43,7 @@ impl Limits {
     };
     /// For changing. A change never goes over a connection that was left open: the homeserver may
     /// just have closed it, and then nobody could say whether the change arrived.
-    pub(super) const CHANGE: Self = Self { whole: Duration::from_secs(120), idle: 0, ..Self::READ };
+    pub(super) const CHANGE: Self = Self { whole: Duration::from_mins(2), idle: 0, ..Self::READ };
 }
 
 /// A client that sends the token of `access` and keeps to `limits`.

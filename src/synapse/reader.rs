@@ -34,7 +34,7 @@ const REPEATS: usize = 3;
 /// How long the homeserver may ask a read to wait; longer, and the room is told instead.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After this no repeat is begun: somebody waits for the answer.
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// Looks at the homeserver, and cannot do anything else. A clone is cheap.
 ///
