@@ -5,6 +5,7 @@ pub mod clock;
 pub mod commands;
 pub mod error;
 pub mod gate;
+pub mod input;
 pub mod pipeline;
 pub mod reply;
 pub mod synapse;
