@@ -3,10 +3,10 @@
 //! Everything here is pure and total: any text whatever gives an answer, and nothing is asked or
 //! sent. The way of a message:
 //!
-//! 1. [`markup`] rebuilds the text from the HTML where that holds pills, because a client may
+//! 1. `markup` rebuilds the text from the HTML where that holds pills, because a client may
 //!    write a bare display name into the plain text; otherwise the plain text is read.
-//! 2. [`message`] drops quotes, finds the first line and takes the lines below it as the body.
-//! 3. [`words`] splits the line by quotes, and undoes what a phone made of hyphens and quotes.
+//! 2. `message` drops quotes, finds the first line and takes the lines below it as the body.
+//! 3. `words` splits the line by quotes, and undoes what a phone made of hyphens and quotes.
 
 use std::fmt;
 

@@ -31,11 +31,12 @@ pub(super) struct Link<'a> {
 pub(super) fn id(address: &str) -> Option<String> {
     // Servers to go through, which nobody here goes to.
     let (address, _) = address.split_once('?').unwrap_or((address, ""));
+    // ruma's parser panics where slashes surround the path, which it takes off one by one.
     let id = if let Some(path) = address.strip_prefix(WEB) {
-        MatrixToUri::parse(&format!("{WEB}{}", parts(path)?)).ok()?.id().clone()
+        MatrixToUri::parse(&format!("{WEB}{}", path.trim_matches('/'))).ok()?.id().clone()
     } else {
-        let path = address.strip_prefix(SCHEME)?;
-        MatrixUri::parse(&format!("{SCHEME}{}", parts(path)?)).ok()?.id().clone()
+        let path = address.strip_prefix(SCHEME)?.trim_matches('/');
+        MatrixUri::parse(&format!("{SCHEME}{path}")).ok()?.id().clone()
     };
     let id = match id {
         MatrixId::User(id) => id.to_string(),
@@ -47,24 +48,20 @@ pub(super) fn id(address: &str) -> Option<String> {
     (!id.chars().any(char::is_control)).then_some(id)
 }
 
-/// The path without slashes around it, if it has no empty part: ruma's parser would panic.
-fn parts(path: &str) -> Option<&str> {
-    let path = path.trim_matches('/');
-    (!path.split('/').any(str::is_empty)).then_some(path)
-}
-
 /// The link that `text` begins with: `[label](address)`, `<address>` or a bare address that ends
 /// with the word.
 pub(super) fn at_start(text: &str) -> Option<Link<'_>> {
     if text.starts_with('[') {
         return labelled(text);
     }
-    let (address, rest) = if let Some(text) = text.strip_prefix('<') {
-        text.split_once('>')?
-    } else if text.starts_with(WEB) || text.starts_with(SCHEME) {
-        text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
-    } else {
+    let inside = text.strip_prefix('<');
+    let link = inside.unwrap_or(text);
+    if !link.starts_with(WEB) && !link.starts_with(SCHEME) {
         return None;
+    }
+    let (address, rest) = match inside {
+        Some(inside) => inside.split_once('>')?,
+        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
     };
     Some(Link { id: id(address)?, label: None, rest })
 }

@@ -58,7 +58,7 @@ pub(super) fn rebuild(html: &str) -> Rebuilt {
     if text.pills == 0 {
         return Rebuilt::NoPills;
     }
-    Rebuilt::Text { text: text.text, doubt: text.doubt }
+    Rebuilt::Text { text: text.written, doubt: text.doubt }
 }
 
 enum Visit {
@@ -115,7 +115,7 @@ impl Tag {
 /// The text as far as it is rebuilt.
 #[derive(Debug, Default)]
 struct Text {
-    text: String,
+    written: String,
     pills: usize,
     /// Depth of `pre` and of `code`.
     pre: usize,
@@ -126,32 +126,32 @@ struct Text {
 impl Text {
     fn push(&mut self, said: &str) {
         if self.pre > 0 {
-            self.text.push_str(said);
+            self.written.push_str(said);
             return;
         }
         for c in said.chars() {
             // A line break in the source is a space, and space at the beginning of a line nothing.
             if !c.is_ascii_whitespace() {
-                self.text.push(c);
+                self.written.push(c);
             } else if !self.at_line_start() {
-                self.text.push(' ');
+                self.written.push(' ');
             }
         }
     }
 
     fn enter(&mut self, tag: Tag) {
         match tag {
-            Tag::Break => self.text.push('\n'),
+            Tag::Break => self.written.push('\n'),
             Tag::Block => self.end_line(),
             Tag::Paragraph => {
                 self.end_line();
-                if !self.text.is_empty() && !self.text.ends_with("\n\n") {
-                    self.text.push('\n');
+                if !self.written.is_empty() && !self.written.ends_with("\n\n") {
+                    self.written.push('\n');
                 }
             }
             Tag::Pre => {
                 self.end_line();
-                self.text.push_str("```\n");
+                self.written.push_str("```\n");
                 self.pre += 1;
             }
             Tag::Code => {
@@ -171,13 +171,13 @@ impl Text {
             Tag::Pre => {
                 self.pre -= 1;
                 self.end_line();
-                self.text.push_str("```\n");
+                self.written.push_str("```\n");
             }
             Tag::Code => {
                 self.backtick();
                 self.code -= 1;
             }
-            Tag::Cell => self.text.push(' '),
+            Tag::Cell => self.written.push(' '),
             Tag::Break | Tag::Styled | Tag::Link | Tag::Hidden | Tag::Other => {}
         }
     }
@@ -185,7 +185,7 @@ impl Text {
     /// Code within a line is marked as it was typed; a fence marks itself.
     fn backtick(&mut self) {
         if self.pre == 0 {
-            self.text.push('`');
+            self.written.push('`');
         }
     }
 
@@ -204,22 +204,22 @@ impl Text {
         }
         self.pills += 1;
         let verbatim = self.pre > 0 || self.code > 0;
-        self.text.push_str(&if verbatim { id } else { quote_word(&id) });
+        self.written.push_str(&if verbatim { id } else { quote_word(&id) });
         true
     }
 
     fn end_line(&mut self) {
         if !self.at_line_start() {
-            self.text.push('\n');
+            self.written.push('\n');
         }
     }
 
     fn at_line_start(&self) -> bool {
-        self.text.is_empty() || self.text.ends_with('\n')
+        self.written.is_empty() || self.written.ends_with('\n')
     }
 
     fn is_first_line(&self) -> bool {
-        !self.text.trim_start().contains('\n')
+        !self.written.trim_start().contains('\n')
     }
 }
 
