@@ -7,6 +7,7 @@ pub mod commands;
 pub mod confirm;
 pub mod error;
 pub mod gate;
+pub mod input;
 pub mod journal;
 pub mod pipeline;
 pub mod reply;
