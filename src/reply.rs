@@ -1,15 +1,22 @@
 //! What the bot answers, as values: no verb writes Markdown or HTML, and none knows about clients.
 //!
 //! A [`Reply`] becomes Markdown (`markdown`), and the Markdown becomes the plain `body` and the
-//! `formatted_body` of a message (`html`), cut into as many messages as the size limit asks for
-//! (`split`). Text that came from the homeserver or from people there is [`Hostile`] and reaches a
-//! line only through the escaping way.
+//! `formatted_body` of a message (`body`, `html`), cut into as many messages as the size limit asks
+//! for (`split`). Text that came from the homeserver or from people there is [`Hostile`]: it reaches
+//! a line only in quotation marks, cleaned (`clean`) and escaped.
 
 use jiff::Timestamp;
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
 
+mod body;
+mod clean;
 mod hostile;
+mod html;
+mod markdown;
+mod split;
+#[cfg(test)]
+mod tests;
 mod when;
 
 pub use hostile::Hostile;
@@ -114,9 +121,12 @@ impl Line {
         }
     }
 
-    /// Whether nothing was appended.
+    /// Whether it says nothing. An empty id or somebody's empty words do say something: `(none)`.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|span| match span {
+            Span::Plain(text) | Span::Strong(text) => text.is_empty(),
+            Span::Code(_) | Span::Hostile(_) => false,
+        })
     }
 }
 
@@ -233,5 +243,45 @@ impl Reply {
     pub fn ringing(mut self, who: Vec<OwnedUserId>) -> Self {
         self.ring = Ring::These(who);
         self
+    }
+}
+
+/// How answers are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Whether listings are tables instead of cards. Tables read well on a desktop only.
+    pub tables: bool,
+    /// Most bytes of both bodies of one message in the JSON of its content; at least 4,000, and
+    /// anything less is taken as that. The homeserver's limit for an event is 65,536 bytes, of
+    /// which encryption and the event around it take a third. An edit holds both bodies twice.
+    pub max_bytes: usize,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { tables: false, max_bytes: 40_000 }
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// The plain text: `body`.
+    pub body: String,
+    /// The HTML: `formatted_body` in the format `org.matrix.custom.html`.
+    pub html: String,
+}
+
+impl Reply {
+    /// The answer as one Markdown document in which nobody else's text is markup.
+    pub fn markdown(&self, layout: &Layout) -> String {
+        markdown::document(&markdown::sections(self), layout)
+    }
+
+    /// The answer as one message or, where it is larger than the layout allows, several that say
+    /// which they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a
+    /// line only where that line alone is larger than a message.
+    pub fn draw(&self, layout: &Layout) -> Vec<Drawn> {
+        split::messages(&markdown::sections(self), layout)
     }
 }

@@ -1,0 +1,129 @@
+//! The `formatted_body` of a message: only tags that every client draws, and in the one layout
+//! that asks for it a table that clients without tables still show as lines.
+
+use std::borrow::Cow;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
+
+use super::markdown::{GUARD, PIPE};
+
+/// The events of a document, with adjacent text in one piece.
+pub(super) fn events(markdown: &str, tables: bool) -> Vec<Event<'_>> {
+    let options = if tables { Options::ENABLE_TABLES } else { Options::empty() };
+    TextMergeStream::new(Parser::new_ext(markdown, options)).collect()
+}
+
+/// What a text or code event says, without the characters that served the Markdown only.
+pub(super) fn said(text: &str) -> Cow<'_, str> {
+    if text.contains([GUARD, PIPE]) {
+        Cow::Owned(text.replace(GUARD, "").replace(PIPE, "|"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The HTML of a document.
+///
+/// Raw HTML, of which there is none in what we write, is shown as text; links and images come to
+/// nothing but their text.
+pub(super) fn html(events: &[Event<'_>]) -> String {
+    let mut out = String::new();
+    let mut head = false;
+    let mut item = false;
+    // Whether a cell is open. Its end is written when the next begins, because the last of a row
+    // ends differently.
+    let mut cell = false;
+    for event in events {
+        match event {
+            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
+                escape(text, &mut out);
+            }
+            Event::Code(text) => {
+                out.push_str("<code>");
+                escape(text, &mut out);
+                out.push_str("</code>");
+            }
+            Event::SoftBreak | Event::HardBreak => out.push_str("<br>"),
+            Event::Start(Tag::TableHead) => {
+                head = true;
+                out.push_str("<thead><tr>");
+            }
+            Event::Start(Tag::TableCell) => {
+                if cell {
+                    out.push_str(if head { " </th>" } else { " </td>" });
+                }
+                cell = true;
+                out.push_str(if head { "<th>" } else { "<td>" });
+            }
+            // Element X drops the tags of a table: the space parts the cells, and the break,
+            // which must stand inside a cell, parts the rows. A browser shows neither.
+            Event::End(TagEnd::TableHead) => {
+                out.push_str(" <br></th></tr></thead><tbody>");
+                (head, cell) = (false, false);
+            }
+            Event::End(TagEnd::TableRow) => {
+                out.push_str(" <br></td></tr>");
+                cell = false;
+            }
+            // A paragraph inside a point would be drawn with empty lines around it.
+            Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph) if item => {}
+            Event::Start(tag) => {
+                item |= *tag == Tag::Item;
+                out.push_str(opening(tag));
+            }
+            Event::End(tag) => {
+                item &= *tag != TagEnd::Item;
+                if *tag == TagEnd::CodeBlock && out.ends_with('\n') {
+                    out.pop();
+                }
+                out.push_str(closing(*tag));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn opening(tag: &Tag<'_>) -> &'static str {
+    match tag {
+        Tag::Paragraph => "<p>",
+        Tag::Strong => "<strong>",
+        Tag::Emphasis => "<em>",
+        Tag::List(_) => "<ul>",
+        Tag::Item => "<li>",
+        Tag::CodeBlock(_) => "<pre><code>",
+        Tag::Table(_) => "<table>",
+        Tag::TableRow => "<tr>",
+        _ => "",
+    }
+}
+
+fn closing(tag: TagEnd) -> &'static str {
+    match tag {
+        TagEnd::Paragraph => "</p>",
+        TagEnd::Strong => "</strong>",
+        TagEnd::Emphasis => "</em>",
+        TagEnd::List(_) => "</ul>",
+        TagEnd::Item => "</li>",
+        TagEnd::CodeBlock => "</code></pre>",
+        TagEnd::Table => "</tbody></table>",
+        _ => "",
+    }
+}
+
+fn escape(text: &str, out: &mut String) {
+    let text = said(text);
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find(['&', '<', '>']) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let mut after = after.chars();
+        out.push_str(match after.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            _ => "&gt;",
+        });
+        rest = after.as_str();
+    }
+    out.push_str(rest);
+}
