@@ -1,1 +1,37 @@
-//! placeholder
+//! What tests and the demo play in: a real Synapse, people with real encrypted clients, and the
+//! bot as a process beside them.
+//!
+//! [`Synapse`] installs, starts, stops and looks into a homeserver; [`Synapse::shared`] is the one
+//! that most tests use together. A [`Person`] is an account with an encrypted client of its own
+//! that remembers everything it hears, so that a test awaits an event and never a span of time.
+//! [`Bot`] is the binary under test. [`Scene`] sets up the usual: an admin room with operators, a
+//! stranger and the bot. [`Proxy`] stands before the Admin API and shows, holds or loses answers.
+//!
+//! Nothing here outlives the process that started it, not even when that is killed: see
+//! `guard.py`.
+
+mod api;
+mod bot;
+mod config;
+mod message;
+mod person;
+mod process;
+mod proxy;
+mod scene;
+mod synapse;
+
+pub use api::{Api, http};
+pub use bot::Bot;
+pub use config::Config;
+pub use message::Message;
+pub use person::{NewRoom, Person};
+pub use process::Log;
+pub use proxy::{Caught, Fault, Passed, Proxy};
+pub use scene::{Plan, Scene};
+pub use synapse::{Account, Options, Synapse, is_installed};
+
+/// The server name of every homeserver in this world.
+pub const SERVER_NAME: &str = "synod.test";
+
+/// How long anything is waited for before it counts as not coming.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -1,0 +1,277 @@
+//! A proxy before the Admin API: shows what is asked, and loses or holds an answer on demand.
+//!
+//! Each connection carries one request, so that nothing waits behind a held answer.
+
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Context, Result};
+use reqwest::{
+    Client, Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{api, process::lock};
+
+/// One request that came by.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// Its method.
+    pub method: Method,
+    /// Its path and query as sent.
+    pub path: String,
+    /// Its JSON body, null without one.
+    pub body: Value,
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// It waits here before the homeserver sees it, until released.
+    HoldRequest,
+    /// The homeserver acts on it; its answer waits here until released.
+    HoldAnswer,
+    /// The connection breaks before the homeserver sees it.
+    LoseRequest,
+    /// The homeserver acts on it; the connection breaks in place of the answer.
+    LoseAnswer,
+    /// The homeserver never sees it; this is answered, with a JSON body.
+    Answer(u16, Value),
+}
+
+/// A fault that lies in wait for one request.
+#[derive(Debug)]
+pub struct Caught(Arc<Trap>);
+
+#[derive(Debug)]
+struct Trap {
+    method: Method,
+    path: String,
+    fault: Fault,
+    reached: watch::Sender<bool>,
+    released: watch::Sender<bool>,
+}
+
+/// A running proxy. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    url: String,
+    shared: Arc<Shared>,
+    running: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: String,
+    http: Client,
+    passed: Mutex<Vec<Passed>>,
+    traps: Mutex<Vec<Arc<Trap>>>,
+}
+
+/// A request as it is read and passed on.
+struct Request {
+    passed: Passed,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// An answer as it is written.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+impl Proxy {
+    /// Starts one before the homeserver at `target`, an address without a slash at its end.
+    pub async fn start(target: &str) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            target: target.to_owned(),
+            http: api::http(),
+            passed: Mutex::default(),
+            traps: Mutex::default(),
+        });
+        let running = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self { url, shared, running })
+    }
+
+    /// Its address, to be set as `homeserver.admin_url`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All requests so far, in the order in which they came.
+    pub fn requests(&self) -> Vec<Passed> {
+        lock(&self.shared.passed).clone()
+    }
+
+    /// The requests so far that were not mere looking: all but `GET`.
+    pub fn changes(&self) -> Vec<Passed> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.method != Method::GET);
+        requests
+    }
+
+    /// Lets `fault` befall the next request with this method whose path contains `path`.
+    /// Several faults befall as many requests, in the order in which they were set.
+    pub fn next(&self, method: Method, path: &str, fault: Fault) -> Caught {
+        let trap = Arc::new(Trap {
+            method,
+            path: path.to_owned(),
+            fault,
+            reached: watch::Sender::new(false),
+            released: watch::Sender::new(false),
+        });
+        lock(&self.shared.traps).push(trap.clone());
+        Caught(trap)
+    }
+}
+
+impl Caught {
+    /// Waits until the fault has befallen a request: it or its answer is held or lost. An error
+    /// after [`crate::PATIENCE`].
+    pub async fn reached(&self) -> Result<()> {
+        let mut reached = self.0.reached.subscribe();
+        let wait = reached.wait_for(|reached| *reached);
+        let result = tokio::time::timeout(crate::PATIENCE, wait).await;
+        let what = || format!("no {} with {} came", self.0.method, self.0.path);
+        result.with_context(what)?.map(|_| ()).with_context(what)
+    }
+
+    /// Lets go of what is held.
+    pub fn release(&self) {
+        self.0.released.send_replace(true);
+    }
+}
+
+impl Trap {
+    async fn hold(&self) {
+        self.reached.send_replace(true);
+        let mut released = self.released.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _released = released.wait_for(|released| *released).await;
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // Connections end with the proxy.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = shared.clone();
+        connections.spawn(async move {
+            // A caller who goes away is none of the proxy's business.
+            let _served = serve(stream, &shared).await;
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
+    let mut stream = BufReader::new(stream);
+    let request = read(&mut stream).await?;
+    lock(&shared.passed).push(request.passed.clone());
+    let Some(trap) = take_trap(shared, &request.passed) else {
+        let answer = forward(shared, request).await?;
+        return write(&mut stream, answer).await;
+    };
+    let answer = match &trap.fault {
+        Fault::HoldRequest => {
+            trap.hold().await;
+            Some(forward(shared, request).await?)
+        }
+        Fault::HoldAnswer => {
+            let answer = forward(shared, request).await?;
+            trap.hold().await;
+            Some(answer)
+        }
+        Fault::LoseRequest => None,
+        Fault::LoseAnswer => {
+            forward(shared, request).await?;
+            None
+        }
+        Fault::Answer(status, body) => Some(Answer {
+            status: StatusCode::from_u16(*status)?,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse()?)]),
+            body: serde_json::to_vec(body)?,
+        }),
+    };
+    trap.reached.send_replace(true);
+    match answer {
+        Some(answer) => write(&mut stream, answer).await,
+        None => Ok(()),
+    }
+}
+
+fn take_trap(shared: &Shared, passed: &Passed) -> Option<Arc<Trap>> {
+    let mut traps = lock(&shared.traps);
+    let fits = |trap: &Arc<Trap>| trap.method == passed.method && passed.path.contains(&trap.path);
+    let position = traps.iter().position(fits)?;
+    Some(traps.remove(position))
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut lines = lines.iter();
+    let mut words = lines.next().context("no request line")?.split(' ');
+    let method = Method::from_bytes(words.next().context("no method")?.as_bytes())?;
+    let path = words.next().context("no path")?.to_owned();
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        headers.append(HeaderName::from_bytes(name.as_bytes())?, value.parse()?);
+    }
+    let length = headers.get("content-length").map_or(Ok("0"), |length| length.to_str())?;
+    let mut body = vec![0; length.parse()?];
+    stream.read_exact(&mut body).await?;
+    let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Ok(Request { passed: Passed { method, path, body: json }, headers, body })
+}
+
+async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
+    let url = format!("{}{}", shared.target, request.passed.path);
+    let mut onward = shared.http.request(request.passed.method, url).body(request.body);
+    for name in [AUTHORIZATION, CONTENT_TYPE] {
+        if let Some(value) = request.headers.get(&name) {
+            onward = onward.header(name, value);
+        }
+    }
+    let answer = onward.send().await?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    Ok(Answer { status, headers, body: answer.bytes().await?.to_vec() })
+}
+
+async fn write(stream: &mut BufReader<TcpStream>, answer: Answer) -> Result<()> {
+    let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", answer.status);
+    for name in [CONTENT_TYPE, RETRY_AFTER] {
+        if let Some(value) = answer.headers.get(&name) {
+            write!(head, "{name}: {}\r\n", value.to_str()?)?;
+        }
+    }
+    write!(head, "content-length: {}\r\n\r\n", answer.body.len())?;
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&answer.body).await?;
+    Ok(stream.shutdown().await?)
+}

@@ -1,0 +1,329 @@
+//! A real homeserver on loopback.
+
+mod install;
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use reqwest::Method;
+use ruma::{OwnedUserId, UserId, serde::Base64};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Api, Log, SERVER_NAME, api,
+    process::{Process, lock},
+};
+
+pub use install::is_installed;
+pub(crate) use install::python;
+
+/// Starting may share the machine with compilers.
+const START: Duration = Duration::from_secs(90);
+
+/// How a homeserver differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Synapse's own rate limits in place of none.
+    pub default_rate_limits: bool,
+    /// Where its data lives; without one in a new folder that goes when the homeserver goes.
+    pub dir: Option<PathBuf>,
+    /// Further settings, as YAML at the end of its configuration.
+    pub extra: String,
+}
+
+/// An account as it was registered.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its full id.
+    pub user_id: OwnedUserId,
+    /// What it logs in with.
+    pub password: String,
+}
+
+/// A running homeserver. Clones are the same one; it dies with the last of them, and with the
+/// process however that ends.
+#[derive(Debug, Clone)]
+pub struct Synapse(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    // Before the folder, so that it is gone before its data goes.
+    process: Mutex<Option<Process>>,
+    dir: PathBuf,
+    temporary: Option<TempDir>,
+    python: PathBuf,
+    port: u16,
+    log: Log,
+    admin_token: String,
+}
+
+static SHARED: OnceCell<Synapse> = OnceCell::const_new();
+
+impl Synapse {
+    /// The homeserver that all tests of this process share: without rate limits, each test with
+    /// accounts and rooms of its own. Nobody stops it.
+    pub async fn shared() -> Result<Self> {
+        SHARED.get_or_try_init(|| Self::start(Options::default())).await.cloned()
+    }
+
+    /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
+    /// answers. Installs Synapse first where it is missing.
+    pub async fn start(options: Options) -> Result<Self> {
+        let python = python().await?;
+        let temporary = match options.dir {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),
+        };
+        let dir = match (&options.dir, &temporary) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(temporary)) => temporary.path().to_owned(),
+            (None, None) => bail!("no folder for the data"),
+        };
+        let port = free_port()?;
+        let secret = random_hex(16)?;
+        write_config(&dir, port, &secret, &options)?;
+        let inner = Inner {
+            process: Mutex::default(),
+            admin_token: String::new(),
+            log: Log::new(),
+            dir,
+            temporary,
+            python,
+            port,
+        };
+        inner.run().await?;
+        let admin_token = inner.register_admin(&secret).await?;
+        Ok(Self(Arc::new(Inner { admin_token, ..inner })))
+    }
+
+    /// The address of its client-server and Admin API, without a slash at its end.
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// What it has logged: warnings and errors.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Where its data lives; what else belongs to this homeserver's life may live there too.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// Stops it in order and waits for its end. Its port and data stay.
+    pub async fn stop(&self) -> Result<()> {
+        let process = lock(&self.0.process).take();
+        if let Some(process) = process {
+            process.end("TERM").await?;
+        }
+        Ok(())
+    }
+
+    /// Kills it, as a power cut would, and waits for its end.
+    pub async fn kill(&self) -> Result<()> {
+        let process = lock(&self.0.process).take();
+        if let Some(process) = process {
+            process.end("KILL").await?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again on the same port and data, and waits until it answers.
+    pub async fn start_again(&self) -> Result<()> {
+        ensure!(lock(&self.0.process).is_none(), "it still runs");
+        self.0.run().await
+    }
+
+    /// Its interfaces as its server admin.
+    pub fn admin(&self) -> Api {
+        self.api(&self.0.admin_token)
+    }
+
+    /// Its interfaces with a token; an empty one sends none.
+    pub fn api(&self, token: &str) -> Api {
+        Api::new(&self.url(), token)
+    }
+
+    /// Registers an account, or gives an existing one this password, name and admin flag.
+    /// It has no device until it logs in.
+    pub async fn register(
+        &self,
+        localpart: &str,
+        password: &str,
+        admin: bool,
+        display_name: &str,
+    ) -> Result<Account> {
+        let user_id = UserId::parse(format!("@{localpart}:{SERVER_NAME}"))?;
+        let path = format!("/_synapse/admin/v2/users/{user_id}");
+        let body = json!({ "password": password, "admin": admin, "displayname": display_name });
+        let (status, answer) = self.admin().put(&path, body).await?;
+        ensure!(status == 200 || status == 201, "registering {user_id}: {status} {answer}");
+        Ok(Account { user_id, password: password.to_owned() })
+    }
+
+    /// Logs in on a new device without keys and answers its access token and device id.
+    pub async fn log_in(&self, account: &Account) -> Result<(String, String)> {
+        self.api("").log_in(account.user_id.localpart(), &account.password).await
+    }
+}
+
+impl Inner {
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    async fn run(&self) -> Result<()> {
+        let config = self.dir.join("homeserver.yaml");
+        let command = [
+            self.python.as_os_str(),
+            "-m".as_ref(),
+            "synapse.app.homeserver".as_ref(),
+            "-c".as_ref(),
+            config.as_os_str(),
+        ];
+        let sweep = self.temporary.as_ref().map(TempDir::path);
+        let process = Process::start(&self.python, &command, &self.dir, sweep, self.log.clone())?;
+        let up = async {
+            tokio::select! {
+                () = self.healthy() => Ok(()),
+                () = self.log.closed() => Err(anyhow!("Synapse ended at its start")),
+            }
+        };
+        match timeout(START, up).await {
+            Ok(result) => result,
+            Err(_) => Err(anyhow!("Synapse does not answer after {START:?}")),
+        }
+        .with_context(|| format!("the end of its log:\n{}", self.log.tail(40)))?;
+        *lock(&self.process) = Some(process);
+        Ok(())
+    }
+
+    async fn healthy(&self) {
+        let (http, url) = (api::http(), format!("{}/health", self.url()));
+        while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// The first account of a homeserver has nobody to make it: that takes the shared secret.
+    async fn register_admin(&self, secret: &str) -> Result<String> {
+        let path = "/_synapse/admin/v1/register";
+        let api = Api::new(&self.url(), "");
+        let answer = api.done(Method::GET, path, None).await?;
+        let (nonce, password) = (api::text(&answer, "nonce")?, random_hex(16)?);
+        let sign = "import hmac, sys; key, *parts = sys.argv[1:]; \
+            print(hmac.new(key.encode(), '\\0'.join(parts).encode(), 'sha1').hexdigest())";
+        let signed = Command::new(&self.python)
+            .args(["-I", "-S", "-c", sign, secret, &nonce, "keeper", &password, "admin"])
+            .output()?;
+        let body = json!({
+            "nonce": nonce, "username": "keeper", "password": password, "admin": true,
+            "mac": String::from_utf8_lossy(&signed.stdout).trim(),
+        });
+        let answer: Value = api.done(Method::POST, path, Some(body)).await?;
+        api::text(&answer, "access_token")
+    }
+}
+
+fn write_config(dir: &Path, port: u16, secret: &str, options: &Options) -> Result<()> {
+    fs::create_dir_all(dir.join("media"))?;
+    let key: Base64 = Base64::new(random_bytes::<32>()?.to_vec());
+    fs::write(dir.join("signing.key"), format!("ed25519 a_world {key}\n"))?;
+    let mut config = format!(
+        "server_name: {SERVER_NAME}
+pid_file: {dir}/homeserver.pid
+signing_key_path: {dir}/signing.key
+media_store_path: {dir}/media
+database: {{name: sqlite3, args: {{database: {dir}/homeserver.db}}}}
+listeners:
+  - port: {port}
+    bind_addresses: [127.0.0.1]
+    type: http
+    tls: false
+    resources: [{{names: [client, media]}}]
+registration_shared_secret: {secret}
+macaroon_secret_key: {secret}
+form_secret: {secret}
+report_stats: false
+trusted_key_servers: []
+suppress_key_server_warning: true
+federation_domain_whitelist: []
+bcrypt_rounds: 4
+presence: {{enabled: false}}
+server_notices:
+  system_mxid_localpart: notices
+  system_mxid_display_name: Server
+  room_name: Notices
+  auto_join: true
+",
+        dir = dir.display(),
+    );
+    if !options.default_rate_limits {
+        config.push_str(&unlimited());
+    }
+    config.push_str(&options.extra);
+    fs::write(dir.join("homeserver.yaml"), config).with_context(|| dir.display().to_string())
+}
+
+fn unlimited() -> String {
+    let none = "{per_second: 10000, burst_count: 10000}";
+    let flat = [
+        "rc_message",
+        "rc_registration",
+        "rc_admin_redaction",
+        "rc_room_creation",
+        "rc_3pid_validation",
+        "rc_reports",
+    ];
+    let nested = [
+        ("rc_login", ["address", "account", "failed_attempts"].as_slice()),
+        ("rc_joins", &["local", "remote"]),
+        ("rc_invites", &["per_room", "per_user", "per_issuer"]),
+    ];
+    let flat = flat.map(|name| format!("{name}: {none}"));
+    let nested = nested.map(|(name, parts)| {
+        let parts: Vec<String> = parts.iter().map(|part| format!("{part}: {none}")).collect();
+        format!("{name}: {{{}}}", parts.join(", "))
+    });
+    [flat.as_slice(), &nested, &[String::new()]].concat().join("\n")
+}
+
+/// A free port below those that the kernel hands out for outgoing connections, so that it is
+/// still free when the homeserver starts again.
+fn free_port() -> Result<u16> {
+    for _ in 0..50 {
+        let port = 20_000 + u16::from_le_bytes(random_bytes()?) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port between 20000 and 32000");
+}
+
+/// Bytes that nobody can guess and that no two processes share.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `length` random bytes in hexadecimal.
+pub(crate) fn random_hex(length: usize) -> Result<String> {
+    let bytes = random_bytes::<32>()?;
+    let digits = bytes.iter().take(length).map(|byte| format!("{byte:02x}"));
+    Ok(digits.collect())
+}
