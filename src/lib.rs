@@ -3,6 +3,7 @@
 pub mod change;
 pub mod clock;
 pub mod commands;
+pub mod config;
 pub mod error;
 pub mod gate;
 pub mod pipeline;
