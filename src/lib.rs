@@ -1,6 +1,7 @@
 //! Synod: a Matrix bot through which the people who run a Synapse homeserver run it.
 
 pub mod change;
+pub mod check;
 pub mod clock;
 pub mod commands;
 pub mod config;
