@@ -2,8 +2,10 @@
 
 pub mod audit;
 pub mod change;
+pub mod check;
 pub mod clock;
 pub mod commands;
+pub mod config;
 pub mod confirm;
 pub mod error;
 pub mod gate;
