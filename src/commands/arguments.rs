@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
 
+mod time;
+
+pub use time::{Moment, Since};
+
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
