@@ -1,13 +1,53 @@
 //! The Admin API of Synapse, as far as the way of asking goes: who may send what, and how.
 //!
-//! A [`Reader`] can only `GET`. The [`Writer`] sends what its [`Permit`](crate::gate::Permit)
-//! names and nothing else. What a request means is the business of the verb that makes it.
+//! A [`Reader`] can only `GET`. A [`Writer`] sends what its [`Permit`](crate::gate::Permit) names
+//! and nothing else. What a request means is the business of the verb that makes it; only what
+//! nearly every verb looks at, the [`Account`] and its [`Device`]s, is read here.
+//!
+//! Proxy variables of the environment are ignored, redirects are not followed, every path part is
+//! encoded, and answers are limited in time and size. The token goes into one header and nowhere
+//! else: neither it nor a body is ever logged.
+//!
+//! To send a step takes the permit. This compiles:
+//!
+//! ```
+//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
+//!     let _ = writer.send(permit, step, slots).await;
+//! }
+//! ```
+//!
+//! The same without a permit does not:
+//!
+//! ```compile_fail,E0061
+//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
+//!     let _ = writer.send(step, slots).await;
+//! }
+//! ```
+//!
+//! Nor does a permit that was copied:
+//!
+//! ```compile_fail,E0599
+//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
+//!     let _ = writer.send(&mut permit.clone(), step, slots).await;
+//! }
+//! ```
 
-/// Why the homeserver's answer cannot be used, in words for the room.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct Error;
+mod access;
+mod account;
+mod address;
+mod error;
+mod http;
+mod reader;
+mod slots;
+pub mod wire;
+mod writer;
 
-/// Looks at the homeserver.
-#[derive(Debug)]
-pub struct Reader;
+pub use access::Access;
+pub use account::{Account, Device, ExternalId, Private, ThreePid};
+pub use error::Error;
+pub use reader::Reader;
+pub use slots::Slots;
+pub use writer::{SendError, Writer};

@@ -1,0 +1,28 @@
+//! How to reach the homeserver.
+
+use std::fmt;
+
+use ruma::OwnedServerName;
+use secrecy::SecretString;
+use url::Url;
+
+/// Where the homeserver is, and the token that opens its Admin API.
+#[derive(Clone)]
+pub struct Access {
+    /// Where its API begins, such as `https://matrix.example.org`; a path prefix is kept.
+    pub base: Url,
+    /// The access token of a server admin.
+    pub token: SecretString,
+    /// The name behind the colon of the ids of its own users.
+    pub server_name: OwnedServerName,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address could hold a password, so only its host is shown.
+        f.debug_struct("Access")
+            .field("host", &self.base.host_str())
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,141 @@
+//! From the parts of a path to the address that is asked.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use super::error::{Error, Kind};
+use crate::change::Path;
+
+/// Everything but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The address of `path` below `base`.
+///
+/// Fails for a part that is empty or a dot segment: an empty one asks for another thing than was
+/// meant (`/v2/users/`), and a dot segment would climb up the path, whichever way it is written.
+pub(super) fn address<'a>(
+    base: &Url,
+    path: &Path,
+    query: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Url, Error> {
+    let mut whole = base.path().trim_end_matches('/').to_owned();
+    for part in path.parts() {
+        if matches!(part.as_str(), "" | "." | "..") {
+            return Err(Error::new(Kind::Part));
+        }
+        whole.push('/');
+        whole.extend(utf8_percent_encode(part, ENCODED));
+    }
+    let mut address = base.clone();
+    address.set_fragment(None);
+    address.set_query(None);
+    address.set_path(&whole);
+    // Whatever the parser made of it, only exactly what was meant is sent.
+    if address.path() != whole {
+        return Err(Error::new(Kind::Part));
+    }
+    let query: Vec<String> = query
+        .into_iter()
+        .map(|(name, value)| {
+            format!(
+                "{}={}",
+                utf8_percent_encode(name, ENCODED),
+                utf8_percent_encode(value, ENCODED)
+            )
+        })
+        .collect();
+    if !query.is_empty() {
+        address.set_query(Some(&query.join("&")));
+    }
+    Ok(address)
+}
+
+/// Words of the API's own paths. Only these are logged: any other part is an id, or a secret such
+/// as a registration token.
+const WORDS: &[&str] = &[
+    "_matrix",
+    "_synapse",
+    "account_validity",
+    "accountdata",
+    "admin",
+    "auth_providers",
+    "background_updates",
+    "block",
+    "client",
+    "context",
+    "cumulative_joined_room_count",
+    "database",
+    "deactivate",
+    "delete",
+    "delete_devices",
+    "delete_status",
+    "destinations",
+    "devices",
+    "directory",
+    "enabled",
+    "event_reports",
+    "experimental_features",
+    "federation",
+    "fetch_event",
+    "forward_extremities",
+    "hierarchy",
+    "join",
+    "joined_rooms",
+    "login",
+    "make_room_admin",
+    "media",
+    "members",
+    "memberships",
+    "messages",
+    "new",
+    "override_ratelimit",
+    "protect",
+    "purge_history",
+    "purge_history_status",
+    "purge_media_cache",
+    "pushers",
+    "quarantine",
+    "quarantine_changes",
+    "redact",
+    "redact_status",
+    "register",
+    "registration_tokens",
+    "reset_connection",
+    "reset_password",
+    "room",
+    "rooms",
+    "scheduled_tasks",
+    "send_server_notice",
+    "sent_invite_count",
+    "server_version",
+    "shadow_ban",
+    "start_job",
+    "state",
+    "statistics",
+    "status",
+    "suspend",
+    "threepid",
+    "timestamp_to_event",
+    "unprotect",
+    "unquarantine",
+    "user",
+    "user_reports",
+    "username_available",
+    "users",
+    "v1",
+    "v2",
+    "v3",
+    "validity",
+    "versions",
+    "whoami",
+    "whois",
+];
+
+/// The path for the log, every part that is not a word of the API replaced.
+pub(super) fn template(path: &Path) -> String {
+    path.parts().iter().fold(String::new(), |mut text, part| {
+        text.push('/');
+        text.push_str(if WORDS.contains(&part.as_str()) { part } else { "{}" });
+        text
+    })
+}

@@ -1,0 +1,252 @@
+//! Why the homeserver's answer cannot be used, in words for the room.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::http::Refusal;
+use crate::reply::{Hostile, Line};
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A path part that cannot be sent.
+    Part,
+    /// The HTTP client could not be made, or the request not be put together.
+    Client,
+    /// No connection: nothing was sent.
+    Unreachable,
+    /// Connected, but no whole answer in time.
+    Timeout,
+    /// Connected, but the connection broke.
+    Broken,
+    /// The answer is longer than the limit.
+    TooLong,
+    /// An answer of success whose body is not what was asked for.
+    Unreadable,
+    /// An answer that is not success.
+    Status(Refusal),
+}
+
+impl Kind {
+    /// The kind in one word, for the log.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Part => "part",
+            Self::Client => "client",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Broken => "broken",
+            Self::TooLong => "too long",
+            Self::Unreadable => "unreadable",
+            Self::Status(_) => "status",
+        }
+    }
+}
+
+/// Why the homeserver's answer cannot be used.
+///
+/// `Display` is one sentence for the room, without full stop: what happened and whose side it is
+/// on. It holds no address, no token and no body; of the homeserver's own words only what cannot
+/// alter the structure of an answer. The chain of sources is for the log.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: Kind,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self(Arc::new(Inner { kind, source: None }))
+    }
+
+    pub(super) fn because(
+        kind: Kind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner { kind, source: Some(source.into()) }))
+    }
+
+    pub(super) fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+
+    /// The same error without the homeserver's own words if `secret` finds a secret in them.
+    pub(super) fn unless(self, secret: impl FnOnce(&str) -> bool) -> Self {
+        match self.kind() {
+            Kind::Status(refusal)
+                if refusal.message.as_ref().is_some_and(|text| secret(text.raw())) =>
+            {
+                Self::new(Kind::Status(Refusal { message: None, ..refusal.clone() }))
+            }
+            _ => self,
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self.kind() {
+            Kind::Status(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status, where there was an answer that is not success.
+    pub fn status(&self) -> Option<u16> {
+        self.refusal().map(|refusal| refusal.status)
+    }
+
+    /// The `errcode` of the answer, such as `M_NOT_FOUND`.
+    pub fn errcode(&self) -> Option<&str> {
+        self.refusal().and_then(|refusal| refusal.errcode.as_deref())
+    }
+
+    /// The homeserver's own words.
+    pub fn message(&self) -> Option<&Hostile> {
+        self.refusal().and_then(|refusal| refusal.message.as_ref())
+    }
+
+    /// How long to wait before asking again, where the homeserver said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.refusal().and_then(|refusal| refusal.retry_after)
+    }
+
+    /// Whether the homeserver answered that the object asked for does not exist; not that it does
+    /// not know the route, and not that it cannot be reached.
+    pub fn is_unknown_object(&self) -> bool {
+        let Some(refusal) = self.refusal() else { return false };
+        refusal.status == 404
+            && match refusal.errcode.as_deref() {
+                Some("M_NOT_FOUND") => true,
+                Some("M_UNKNOWN") => refusal
+                    .message
+                    .as_ref()
+                    .is_some_and(|message| message.raw().starts_with("No row found")),
+                _ => false,
+            }
+    }
+
+    /// Whether the homeserver does not know the route or the method.
+    pub fn is_unknown_route(&self) -> bool {
+        matches!(self.status(), Some(404 | 405)) && self.errcode() == Some("M_UNRECOGNIZED")
+    }
+
+    /// The sentence as a line of an answer.
+    pub fn line(&self) -> Line {
+        Line::new().plain(self.to_string())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("source", &self.0.source).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| -> &(dyn std::error::Error + 'static) { &**source })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind() {
+            Kind::Part => {
+                "an id is empty or only dots, so it cannot be asked for; nothing was sent"
+            }
+            Kind::Client => "the request could not be put together; the fault is the bot's own",
+            Kind::Unreachable => {
+                "the homeserver cannot be reached; it may be down, or the way to it"
+            }
+            Kind::Timeout => "the homeserver took the request and did not answer in time",
+            Kind::Broken => "the connection to the homeserver broke before its answer was complete",
+            Kind::TooLong => "the homeserver's answer is longer than the bot takes; ask for less",
+            Kind::Unreadable => {
+                "the homeserver's answer is not what its version should say; \
+                 something else may answer at its address"
+            }
+            Kind::Status(refusal) => return refusal.fmt(f),
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.as_ref().map_or("", Hostile::raw);
+        match (self.status, self.errcode.as_deref()) {
+            (401, Some("M_USER_LOCKED")) => {
+                f.write_str("the account of the bot's admin token is locked")
+            }
+            (401, Some("M_MISSING_TOKEN" | "M_UNKNOWN_TOKEN")) => f.write_str(
+                "the homeserver does not accept the bot's admin token; \
+                 whoever runs the bot must give it a new one",
+            ),
+            (403, Some("ORG_MATRIX_EXPIRED_ACCOUNT")) => {
+                f.write_str("the account of the bot's admin token has expired")
+            }
+            (403, _) if message.contains("not a server admin") => f.write_str(
+                "the account of the bot's admin token is not a server admin, or not any more",
+            ),
+            (404 | 405, Some("M_UNRECOGNIZED")) => f.write_str(
+                "the homeserver does not have this function here: it is too old for it, \
+                 another worker serves it, or an authentication service runs its accounts",
+            ),
+            (429, _) => {
+                f.write_str("the homeserver limits how often it may be asked; try again ")?;
+                match self.retry_after {
+                    Some(wait) => write!(f, "in {} s", wait.as_secs().max(1)),
+                    None => f.write_str("later"),
+                }
+            }
+            (300..=399, _) => f.write_str(
+                "the homeserver's address answers with a redirect, which is not followed; \
+                 the address in the bot's config is not the homeserver's own",
+            ),
+            (404, _) if self.errcode.is_some() => {
+                self.quote(f, "the homeserver knows nothing by that name")
+            }
+            (400..=499, _) => self.quote(f, "the homeserver refused the request"),
+            (502 | 504, None) => {
+                self.quote(f, "the proxy before the homeserver got no answer from it")
+            }
+            _ => self.quote(f, "the homeserver failed at the request, and its log says why"),
+        }
+    }
+}
+
+impl Refusal {
+    /// `said`, then in brackets the status and what the homeserver itself said.
+    fn quote(&self, f: &mut fmt::Formatter<'_>, said: &str) -> fmt::Result {
+        write!(f, "{said} ({}", self.status)?;
+        if let Some(errcode) = &self.errcode {
+            write!(f, " {errcode}")?;
+        }
+        match self.message.as_ref().map(tame) {
+            Some(message) if !message.is_empty() => write!(f, ": {message})"),
+            _ => f.write_str(")"),
+        }
+    }
+}
+
+/// How much of the homeserver's own words is quoted, in characters.
+const QUOTED: usize = 200;
+
+/// The homeserver's words as text that means the same as plain text, Markdown and HTML: on one
+/// line, short, and of characters that none of these reads as anything else.
+fn tame(message: &Hostile) -> String {
+    let plain: String = message
+        .raw()
+        .chars()
+        .map(|c| {
+            let kept = c.is_alphanumeric() || ".,:;!?'\"()@#$%+-=/".contains(c);
+            if kept { c } else { ' ' }
+        })
+        .collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    // Without the slashes a client does not make a link of it.
+    let text = words.join(" ").replace("//", " ");
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
+        None => text,
+    }
+}

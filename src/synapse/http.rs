@@ -1,0 +1,184 @@
+//! One exchange with the homeserver: what is sent, within which limits, and what came back.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use reqwest::{
+    Client, RequestBuilder, Response,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect, retry,
+};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::{
+    access::Access,
+    error::{Error, Kind},
+};
+use crate::reply::Hostile;
+
+/// How long and how large an exchange may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Until there is a connection.
+    pub(super) connect: Duration,
+    /// Until the answer is complete.
+    pub(super) whole: Duration,
+    /// Length of the answer's body in bytes.
+    pub(super) length: usize,
+    /// Idle connections that are kept for the next request.
+    pub(super) idle: usize,
+}
+
+impl Limits {
+    /// For looking.
+    pub(super) const READ: Self = Self {
+        connect: Duration::from_secs(5),
+        whole: Duration::from_secs(30),
+        length: 16 * 1024 * 1024,
+        idle: 8,
+    };
+    /// For changing. A change never goes over a connection that was left open: the homeserver may
+    /// just have closed it, and then nobody could say whether the change arrived.
+    pub(super) const CHANGE: Self = Self { whole: Duration::from_secs(120), idle: 0, ..Self::READ };
+}
+
+/// A client that sends the token of `access` and keeps to `limits`.
+pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
+    let mut token = HeaderValue::from_str(&format!("Bearer {}", access.token.expose_secret()))
+        .map_err(|_| Error::because(Kind::Client, "the token has characters that none has"))?;
+    token.set_sensitive(true);
+    Client::builder()
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .connect_timeout(limits.connect)
+        .timeout(limits.whole)
+        .pool_max_idle_per_host(limits.idle)
+        .build()
+        .map_err(|error| Error::because(Kind::Client, error.without_url()))
+}
+
+/// What the homeserver said when it did not say yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// `errcode`, if it has the form of one.
+    pub(super) errcode: Option<String>,
+    /// `error`.
+    pub(super) message: Option<Hostile>,
+    /// When to ask again.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// An answer of success.
+#[derive(Debug)]
+pub(super) struct Success {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The body, or why it could not be had although the status could.
+    pub(super) body: Result<Vec<u8>, Error>,
+}
+
+/// Sends `request` once. `template` names it in the log.
+pub(super) async fn exchange(
+    request: RequestBuilder,
+    length: usize,
+    method: &'static str,
+    template: &str,
+) -> Result<Success, Error> {
+    let started = Instant::now();
+    let answer = match request.send().await {
+        Ok(response) => read(response, length).await,
+        Err(error) => Err(fault(error)),
+    };
+    let ms = started.elapsed().as_millis();
+    match &answer {
+        Ok(success) => tracing::debug!(method, path = template, status = success.status, ms),
+        Err(error) => tracing::debug!(
+            method,
+            path = template,
+            status = error.status(),
+            ms,
+            errcode = error.errcode(),
+            kind = error.kind().name()
+        ),
+    }
+    answer
+}
+
+async fn read(response: Response, length: usize) -> Result<Success, Error> {
+    let status = response.status();
+    let retry_after = header_wait(response.headers());
+    let body = body(response, length).await;
+    if status.is_success() {
+        return Ok(Success { status: status.as_u16(), body });
+    }
+    let said: Said =
+        body.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    Err(Error::new(Kind::Status(Refusal {
+        status: status.as_u16(),
+        errcode: said.errcode.filter(|code| is_errcode(code)),
+        message: said.error.map(|text| Hostile::new(without_input(&text))),
+        retry_after: said.retry_after_ms.map(Duration::from_millis).or(retry_after),
+    })))
+}
+
+/// The body, as long as it is not longer than `length`.
+async fn body(response: Response, length: usize) -> Result<Vec<u8>, Error> {
+    if response.content_length().is_some_and(|announced| announced > length as u64) {
+        return Err(Error::new(Kind::TooLong));
+    }
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(fault)?;
+        if body.len() + chunk.len() > length {
+            return Err(Error::new(Kind::TooLong));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The body of an answer that is not success.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    errcode: Option<String>,
+    error: Option<String>,
+    retry_after_ms: Option<u64>,
+}
+
+/// Whether `code` has the form of an error code, so that it can stand in a sentence as it is.
+fn is_errcode(code: &str) -> bool {
+    (1..=64).contains(&code.len())
+        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_.".contains(&b))
+}
+
+/// A complaint about a field without the value that was complained about: Synapse's validation
+/// quotes what it was given, which may be a password.
+fn without_input(text: &str) -> &str {
+    text.split("[type=").next().unwrap_or_default()
+}
+
+/// `Retry-After` in seconds; a date is not understood.
+fn header_wait(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Why there is no answer. The address is cut out: it names whom the request is about.
+fn fault(error: reqwest::Error) -> Error {
+    let kind = if error.is_builder() {
+        Kind::Client
+    } else if error.is_connect() {
+        Kind::Unreachable
+    } else if error.is_timeout() {
+        Kind::Timeout
+    } else {
+        Kind::Broken
+    };
+    Error::because(kind, error.without_url())
+}

@@ -1,0 +1,257 @@
+//! Looking at the homeserver.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use backon::{ExponentialBuilder, Retryable as _};
+use jiff::Timestamp;
+use reqwest::Client;
+use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, ServerName, UserId};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::{
+    access::Access,
+    account::{Account, Device},
+    address::{address, template},
+    error::{Error, Kind},
+    http::{self, Limits},
+};
+use crate::{
+    change::Path,
+    clock::SharedClock,
+    commands::arguments::{RoomRef, UserRef},
+    error::Stop,
+    reply::Line,
+};
+
+/// How often a read is repeated.
+const REPEATS: usize = 3;
+/// How long the homeserver may ask a read to wait; longer, and the room is told instead.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After this no repeat is begun: somebody waits for the answer.
+const ENOUGH: Duration = Duration::from_secs(60);
+
+/// Looks at the homeserver, and cannot do anything else. A clone is cheap.
+///
+/// It remembers nothing, unless it comes from [`look`](Self::look).
+#[derive(Debug, Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    memory: Option<Arc<Memory>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    limits: Limits,
+    base: Url,
+    server_name: OwnedServerName,
+    clock: SharedClock,
+}
+
+type Body = Result<Arc<[u8]>, Error>;
+
+/// What one look has seen so far, by address.
+#[derive(Debug, Default)]
+struct Memory(Mutex<HashMap<Url, Arc<OnceCell<Body>>>>);
+
+impl Memory {
+    fn cell(&self, address: &Url) -> Arc<OnceCell<Body>> {
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(address.clone()).or_default())
+    }
+}
+
+impl Reader {
+    /// A reader of the homeserver that `access` names. Asks nothing yet; fails where the token
+    /// cannot be sent in a header or the system's certificates cannot be read.
+    pub fn new(access: Access, clock: SharedClock) -> Result<Self, Error> {
+        Self::within(access, clock, Limits::READ)
+    }
+
+    pub(super) fn within(
+        access: Access,
+        clock: SharedClock,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let client = http::client(&access, limits)?;
+        let Access { base, server_name, .. } = access;
+        let shared = Shared { client, limits, base, server_name, clock };
+        Ok(Self { shared: Arc::new(shared), memory: None })
+    }
+
+    /// A fresh look at the same homeserver: within it, and its clones, the same request is sent
+    /// once, and whoever asks for it meanwhile or later gets the same answer.
+    #[must_use]
+    pub fn look(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), memory: Some(Arc::default()) }
+    }
+
+    /// The name behind the colon of the ids of the homeserver's own users.
+    pub fn server_name(&self) -> &ServerName {
+        &self.shared.server_name
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Whether `user` belongs to this homeserver; not whether there is such an account.
+    pub fn is_local(&self, user: &UserId) -> bool {
+        user.server_name() == self.server_name()
+    }
+
+    /// The whole id of `user`; a localpart is completed with the name of this homeserver.
+    pub fn user_id(&self, user: &UserRef) -> Result<OwnedUserId, Stop> {
+        match user {
+            UserRef::Id(id) => Ok(id.clone()),
+            UserRef::Localpart(localpart) => {
+                let id = format!("@{localpart}:{}", self.server_name());
+                UserId::parse(&id).map_err(|_| {
+                    Stop::refused(Line::new().code(id).plain(" cannot be the id of a user"))
+                })
+            }
+        }
+    }
+
+    /// The id of `room`; an alias is resolved by `GET /_matrix/client/v3/directory/room/{alias}`.
+    /// An alias that nobody knows is refused.
+    pub async fn room_id(&self, room: &RoomRef) -> Result<OwnedRoomId, Stop> {
+        #[derive(Deserialize)]
+        struct Resolved {
+            room_id: OwnedRoomId,
+        }
+        let alias = match room {
+            RoomRef::Id(id) => return Ok(id.clone()),
+            RoomRef::Alias(alias) => alias,
+        };
+        let path = Path::client(["v3", "directory", "room", alias.as_str()]);
+        match self.find::<Resolved>(&path, &[]).await? {
+            Some(resolved) => Ok(resolved.room_id),
+            None => Err(Stop::refused(
+                Line::new().plain("there is no room with the alias ").code(alias),
+            )),
+        }
+    }
+
+    /// The answer to `GET path`.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+        query: &[(&str, String)],
+    ) -> Result<T, Error> {
+        let query = query.iter().map(|(name, value)| (*name, value.as_str()));
+        let address = address(&self.shared.base, path, query)?;
+        let body = match &self.memory {
+            None => self.fetch(&address, path).await?,
+            Some(memory) => {
+                let cell = memory.cell(&address);
+                cell.get_or_init(|| self.fetch(&address, path)).await.clone()?
+            }
+        };
+        // What serde says quotes the answer, so only the place and the type wanted are kept.
+        serde_json::from_slice(&body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            let wanted = std::any::type_name::<T>();
+            let place = format!("at {line}:{column} of {} there is no {wanted}", template(path));
+            Error::because(Kind::Unreadable, place)
+        })
+    }
+
+    /// The answer to `GET path`, or `None` where the homeserver says that the object asked for
+    /// does not exist. A route that it does not know is an error all the same.
+    pub async fn find<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+        query: &[(&str, String)],
+    ) -> Result<Option<T>, Error> {
+        match self.get(path, query).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_unknown_object() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The account `user` of this homeserver, `None` where there is none; an error for the user of
+    /// another one. `GET /_synapse/admin/v2/users/{user_id}`.
+    pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {
+        self.find(&Path::admin(["v2", "users", user.as_str()]), &[]).await
+    }
+
+    /// The devices of `user`, an account of this homeserver.
+    /// `GET /_synapse/admin/v2/users/{user_id}/devices`.
+    pub async fn devices(&self, user: &UserId) -> Result<Vec<Device>, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            devices: Vec<Device>,
+        }
+        let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
+        self.get::<Listed>(&path, &[]).await.map(|listed| listed.devices)
+    }
+
+    /// The rooms that `user` has joined, in no order; empty for a user that does not exist.
+    /// `GET /_synapse/admin/v1/users/{user_id}/joined_rooms`.
+    pub async fn joined_rooms(&self, user: &UserId) -> Result<Vec<OwnedRoomId>, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            joined_rooms: Vec<OwnedRoomId>,
+        }
+        let path = Path::admin(["v1", "users", user.as_str(), "joined_rooms"]);
+        self.get::<Listed>(&path, &[]).await.map(|listed| listed.joined_rooms)
+    }
+
+    /// How many files `user`, an account of this homeserver, has uploaded and not lost again.
+    /// `GET /_synapse/admin/v1/users/{user_id}/media`.
+    pub async fn media_count(&self, user: &UserId) -> Result<u64, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            total: u64,
+        }
+        let path = Path::admin(["v1", "users", user.as_str(), "media"]);
+        let query = [("limit", "1".to_owned())];
+        self.get::<Listed>(&path, &query).await.map(|listed| listed.total)
+    }
+
+    /// Asks, and asks again where that may help.
+    async fn fetch(&self, address: &Url, path: &Path) -> Body {
+        let template = template(path);
+        let Shared { client, limits, .. } = &*self.shared;
+        let ask = || async {
+            let request = client.get(address.clone());
+            http::exchange(request, limits.length, "GET", &template).await?.body
+        };
+        let started = Instant::now();
+        let body = ask
+            .retry(pauses())
+            .when(|error| may_pass(error) && started.elapsed() < ENOUGH)
+            .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
+            .await?;
+        Ok(body.into())
+    }
+}
+
+/// The pauses between repeats: about 0.2, 0.4 and 0.8 seconds, never in step with others.
+fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_times(REPEATS)
+        .with_jitter()
+}
+
+/// Whether the same request may be answered better in a moment.
+fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Unreachable | Kind::Timeout | Kind::Broken => true,
+        Kind::Status(refusal) => {
+            matches!(refusal.status, 429 | 502 | 503 | 504)
+                && refusal.retry_after.is_none_or(|wait| wait <= PATIENCE)
+        }
+        Kind::Part | Kind::Client | Kind::TooLong | Kind::Unreadable => false,
+    }
+}

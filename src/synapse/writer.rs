@@ -1,0 +1,154 @@
+//! Changing something at the homeserver.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    access::Access,
+    address::{address, template},
+    error::{Error, Kind},
+    http::{self, Limits, Success},
+    slots::Slots,
+};
+use crate::{
+    change::{Answer, Method, Step},
+    gate::Permit,
+};
+
+/// How often a step is sent again after the homeserver said that it came too early.
+const REPEATS: usize = 3;
+/// How long the homeserver may ask a step to wait; longer, and it is reported as refused.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends the steps that a [`Permit`] names.
+#[derive(Debug)]
+pub struct Writer {
+    client: Client,
+    limits: Limits,
+    base: Url,
+}
+
+/// Why a step did not come to a good end, by what is known of the homeserver.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The permit does not name this step, or not any more. Nothing was sent.
+    #[error("the bot tried to send something that was not approved; nothing was sent")]
+    NotPermitted,
+    /// A secret that the step needs is not in memory any more. Nothing was sent.
+    #[error("a secret that this needs is not in memory any more; nothing was sent")]
+    NoSecret,
+    /// Nothing of it reached the homeserver, for certain.
+    #[error("nothing was sent: {0}")]
+    NotSent(#[source] Error),
+    /// The homeserver said no. Synapse applies the fields of `PUT /v2/users/{user_id}` one by one,
+    /// so there the fields before the one that it refused are changed; everywhere else nothing is.
+    #[error(transparent)]
+    Refused(Error),
+    /// It was sent, and there is no answer that tells what became of it.
+    #[error("it was sent, and what became of it is not known: {0}")]
+    Unknown(#[source] Error),
+}
+
+impl Writer {
+    /// A writer to the homeserver that `access` names. Sends nothing yet; fails where the token
+    /// cannot be sent in a header or the system's certificates cannot be read.
+    pub fn new(access: Access) -> Result<Self, Error> {
+        Self::within(access, Limits::CHANGE)
+    }
+
+    pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
+        let client = http::client(&access, limits)?;
+        Ok(Self { client, limits, base: access.base })
+    }
+
+    /// Sends `step`, which uses up one place of `permit`, however it ends.
+    ///
+    /// It is sent once; only after a 429 that says when, and not later than 30 seconds, it is sent
+    /// again, up to three times. `slots` fills the secrets of the body and takes those of the
+    /// answer.
+    ///
+    /// A status of success counts as done even where the body is too long, broken off or not
+    /// JSON: then the answer's body is `Null`. Only a step that should have revealed a secret and
+    /// did not is [`SendError::Unknown`].
+    pub async fn send(
+        &self,
+        permit: &mut Permit,
+        step: &Step,
+        slots: &mut Slots,
+    ) -> Result<Answer, SendError> {
+        if !permit.take(step) {
+            return Err(SendError::NotPermitted);
+        }
+        let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let address = address(&self.base, &step.path, query).map_err(SendError::NotSent)?;
+        let body = slots.fill(&step.body).ok_or(SendError::NoSecret)?;
+        let success = match self.deliver(step, &address, &body).await {
+            Ok(success) => success,
+            Err(error) => return Err(judge(error.unless(|text| slots.shows_in(text)))),
+        };
+        answer(step, success, slots)
+    }
+
+    /// Sends the request, and again when told to.
+    async fn deliver(&self, step: &Step, address: &Url, body: &Value) -> Result<Success, Error> {
+        let template = template(&step.path);
+        let mut repeats = 0;
+        loop {
+            let (name, method) = match step.method {
+                Method::Post => ("POST", reqwest::Method::POST),
+                Method::Put => ("PUT", reqwest::Method::PUT),
+                Method::Delete => ("DELETE", reqwest::Method::DELETE),
+            };
+            let mut request = self.client.request(method, address.clone());
+            if !body.is_null() {
+                request = request.json(body);
+            }
+            let error = match http::exchange(request, self.limits.length, name, &template).await {
+                Ok(success) => return Ok(success),
+                Err(error) => error,
+            };
+            match error.retry_after() {
+                Some(wait)
+                    if error.status() == Some(429) && wait <= PATIENCE && repeats < REPEATS =>
+                {
+                    repeats += 1;
+                    tokio::time::sleep(wait).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+/// What an error says about the homeserver.
+fn judge(error: Error) -> SendError {
+    match error.kind() {
+        Kind::Part | Kind::Client | Kind::Unreachable => SendError::NotSent(error),
+        // 408 can come from a proxy that had passed on a part of the request.
+        Kind::Status(refusal) if (300..500).contains(&refusal.status) && refusal.status != 408 => {
+            SendError::Refused(error)
+        }
+        _ => SendError::Unknown(error),
+    }
+}
+
+/// The answer as far as it may be read.
+fn answer(step: &Step, success: Success, slots: &mut Slots) -> Result<Answer, SendError> {
+    let Success { status, body } = success;
+    let (mut body, fault) = match body {
+        Ok(bytes) => (serde_json::from_slice(&bytes).unwrap_or(Value::Null), None),
+        Err(error) => (Value::Null, Some(error)),
+    };
+    let mut revealed = true;
+    for (pointer, name) in &step.reveals {
+        revealed &= slots.cut(&mut body, pointer, name);
+    }
+    if revealed {
+        Ok(Answer { status, body })
+    } else {
+        Err(SendError::Unknown(fault.unwrap_or_else(|| Error::new(Kind::Unreadable))))
+    }
+}
