@@ -1,10 +1,14 @@
 //! Synod: a Matrix bot through which the people who run a Synapse homeserver run it.
 
+pub mod audit;
 pub mod change;
 pub mod clock;
 pub mod commands;
+pub mod confirm;
 pub mod error;
 pub mod gate;
+pub mod journal;
 pub mod pipeline;
 pub mod reply;
+pub mod store;
 pub mod synapse;

@@ -1,0 +1,459 @@
+//! The record: intent before the act, outcome after it, each chained to the one before.
+//!
+//! An entry of the chain holds when and what kind, and a salted digest of the record itself. The
+//! record, which names people, lies beside it and can go while the chain still verifies.
+
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+
+use crate::{
+    change::{Binds, Subject, Undo},
+    clock::SharedClock,
+    commands::{Memory, Past},
+    reply::Word,
+    store::{self, Shelf, Store},
+};
+
+/// What a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A question was put.
+    Asked,
+    /// A command was not allowed.
+    Refused,
+    /// A question was cancelled.
+    Cancelled,
+    /// A question was not answered in time.
+    Expired,
+    /// A change is about to be made.
+    Opened,
+    /// A change was made, or not; see `of`.
+    Closed,
+    /// Somebody looked at private things.
+    Looked,
+    /// The bot itself noted something: a key pinned or accepted, a start after a crash.
+    Noted,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What this is a record of.
+    pub kind: Kind,
+    /// Who asked; nobody where the bot acted by itself.
+    pub by: Option<OwnedUserId>,
+    /// Who said yes, where somebody had to.
+    pub yes: Option<OwnedUserId>,
+    /// In which room.
+    pub room: Option<OwnedRoomId>,
+    /// By which event.
+    pub event: Option<OwnedEventId>,
+    /// The command as understood, secrets masked.
+    pub words: Vec<String>,
+    /// What it was about.
+    pub subjects: Vec<Subject>,
+    /// The code of the question.
+    pub ticket: Option<String>,
+    /// The number of the record that this one closes.
+    pub of: Option<u64>,
+    /// The number of the change that this one takes back.
+    pub undoes: Option<u64>,
+    /// The requests, as method and path.
+    pub requests: Vec<String>,
+    /// How it ended.
+    pub word: Option<Word>,
+    /// The state that was left, by subject: what an undo must find.
+    pub left: Vec<(Subject, Binds)>,
+    /// How to take it back, one for each subject.
+    pub undo: Vec<Undo>,
+    /// Anything besides, in words.
+    pub note: Option<String>,
+}
+
+impl Record {
+    /// A record of this kind with nothing in it.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            by: None,
+            yes: None,
+            room: None,
+            event: None,
+            words: Vec::new(),
+            subjects: Vec::new(),
+            ticket: None,
+            of: None,
+            undoes: None,
+            requests: Vec::new(),
+            word: None,
+            left: Vec::new(),
+            undo: Vec::new(),
+            note: None,
+        }
+    }
+}
+
+/// One link of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What kind of record it stands for.
+    pub kind: Kind,
+    /// SHA-256 over salt and record, hexadecimal.
+    pub digest: String,
+    /// The hash of the entry before, hexadecimal; of the first: zeros.
+    pub before: String,
+    /// SHA-256 over everything above, hexadecimal.
+    pub hash: String,
+}
+
+/// An entry with the record beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The link.
+    pub entry: Entry,
+    /// The salt of its digest, hexadecimal; it goes with the record.
+    pub salt: Option<String>,
+    /// The record, unless it has gone.
+    pub record: Option<Record>,
+}
+
+/// Why something was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be written.
+    #[error("the record cannot be written")]
+    Store(#[from] store::Error),
+    /// The same event has opened a change before.
+    #[error("this message has already led to change number {0}")]
+    AlreadyOpened(u64),
+}
+
+/// Where the chain is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the record is broken at number {seq}: {what}")]
+pub struct Broken {
+    /// The first entry that does not fit.
+    pub seq: u64,
+    /// What does not fit.
+    pub what: &'static str,
+}
+
+/// The record of one bot.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    entries: Shelf<Kept>,
+    /// Numbers of changes that were opened and not closed.
+    open: Shelf<u64>,
+    /// Which event opened which change: an event opens one at most.
+    opened: Shelf<u64>,
+    store: Store,
+    clock: SharedClock,
+    /// Number and hash of the last entry. Held while one is appended.
+    head: Arc<Mutex<(u64, String)>>,
+}
+
+impl Audit {
+    /// The record in `store`.
+    pub fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        let entries: Shelf<Kept> = store.shelf("audit")?;
+        let head = match entries.last(1)?.pop() {
+            Some((_, last)) => (last.entry.seq, last.entry.hash),
+            None => (0, zeros()),
+        };
+        Ok(Self {
+            entries,
+            open: store.shelf("audit-open")?,
+            opened: store.shelf("audit-opened-by")?,
+            store: store.clone(),
+            clock,
+            head: Arc::new(Mutex::new(head)),
+        })
+    }
+
+    /// Appends `record` and returns its number once it is on disk.
+    pub async fn note(&self, record: Record) -> Result<u64, Error> {
+        let seq = self.append(record).await?;
+        self.store.flush().await.map_err(Error::from)?;
+        Ok(seq)
+    }
+
+    /// Records that a change is about to be made and returns its number once that is on disk. An
+    /// event that has opened one before opens none.
+    pub async fn open(&self, record: Record) -> Result<u64, Error> {
+        let event = record.event.clone();
+        if let Some(event) = &event
+            && let Some(before) = self.opened.get(event.as_str())?
+        {
+            return Err(Error::AlreadyOpened(before));
+        }
+        let seq = self.append(record).await?;
+        if let Some(event) = &event
+            && !self.opened.put_new(event.as_str(), &seq)?
+        {
+            let before = self.opened.get(event.as_str())?.unwrap_or(seq);
+            return Err(Error::AlreadyOpened(before));
+        }
+        self.open.put(&key(seq), &seq)?;
+        self.store.flush().await.map_err(Error::from)?;
+        Ok(seq)
+    }
+
+    /// Records how the change `of` ended.
+    pub async fn close(&self, of: u64, mut record: Record) -> Result<u64, Error> {
+        record.of = Some(of);
+        let seq = self.append(record).await?;
+        self.open.remove(&key(of))?;
+        self.store.flush().await.map_err(Error::from)?;
+        Ok(seq)
+    }
+
+    async fn append(&self, record: Record) -> Result<u64, store::Error> {
+        let mut head = self.head.lock().await;
+        let salt = self.clock.secret(32);
+        let mut entry = Entry {
+            seq: head.0 + 1,
+            at: self.clock.now(),
+            kind: record.kind,
+            digest: digest(&salt, &record)?,
+            before: head.1.clone(),
+            hash: String::new(),
+        };
+        entry.hash = hash(&entry);
+        let kept = Kept { entry: entry.clone(), salt: Some(salt), record: Some(record) };
+        self.entries.put(&key(entry.seq), &kept)?;
+        *head = (entry.seq, entry.hash);
+        Ok(entry.seq)
+    }
+
+    /// The number of the change that this event has opened.
+    pub fn opened_by(&self, event: &OwnedEventId) -> Result<Option<u64>, store::Error> {
+        self.opened.get(event.as_str())
+    }
+
+    /// The entry with this number.
+    pub fn get(&self, seq: u64) -> Result<Option<Kept>, store::Error> {
+        self.entries.get(&key(seq))
+    }
+
+    /// How the change `of` ended, if it did.
+    pub fn closing(&self, of: u64) -> Result<Option<Kept>, store::Error> {
+        let closes = |kept: &Kept| kept.record.as_ref().is_some_and(|r| r.of == Some(of));
+        Ok(self.last(usize::MAX)?.into_iter().take_while(|k| k.entry.seq > of).find(closes))
+    }
+
+    /// The change that took `of` back with success, if one did.
+    pub fn undone_by(&self, of: u64) -> Result<Option<u64>, store::Error> {
+        let undoes = |kept: &Kept| {
+            kept.record
+                .as_ref()
+                .filter(|r| r.undoes == Some(of) && r.word == Some(Word::Done))
+                .and_then(|r| r.of)
+        };
+        Ok(self.last(usize::MAX)?.iter().find_map(undoes))
+    }
+
+    /// The last `count` entries, newest first.
+    pub fn last(&self, count: usize) -> Result<Vec<Kept>, store::Error> {
+        Ok(self.entries.last(count)?.into_iter().map(|(_, kept)| kept).collect())
+    }
+
+    /// The changes that were opened and never closed, oldest first.
+    pub fn left_open(&self) -> Result<Vec<(u64, Record)>, store::Error> {
+        let mut left = Vec::new();
+        for (_, seq) in self.open.all()? {
+            if let Some(record) = self.get(seq)?.and_then(|kept| kept.record) {
+                left.push((seq, record));
+            }
+        }
+        Ok(left)
+    }
+
+    /// Walks the whole chain; returns how many entries it has and the hash of the last.
+    pub fn verify(&self) -> Result<Result<(u64, String), Broken>, store::Error> {
+        let entries: Vec<Kept> = self.entries.all()?.into_iter().map(|(_, kept)| kept).collect();
+        Ok(verify(&entries))
+    }
+}
+
+impl Memory for Audit {
+    fn past(&self, subject: &Subject, limit: usize) -> Vec<Past> {
+        let Ok(entries) = self.last(usize::MAX) else { return Vec::new() };
+        let mut words = std::collections::HashMap::new();
+        let mut past = Vec::new();
+        for kept in entries {
+            let Some(record) = kept.record else { continue };
+            match record.kind {
+                Kind::Closed => {
+                    words.extend(record.of.zip(record.word));
+                }
+                Kind::Opened if record.subjects.contains(subject) => {
+                    if let Some(by) = record.by {
+                        past.push(Past {
+                            id: kept.entry.seq,
+                            at: kept.entry.at,
+                            by,
+                            command: record.words.join(" "),
+                            word: words.get(&kept.entry.seq).copied(),
+                        });
+                    }
+                }
+                _ => {}
+            }
+            if past.len() == limit {
+                break;
+            }
+        }
+        past
+    }
+}
+
+/// Keys of equal length sort as their numbers do.
+fn key(seq: u64) -> String {
+    format!("{seq:016x}")
+}
+
+fn zeros() -> String {
+    "0".repeat(64)
+}
+
+fn digest(salt: &str, record: &Record) -> Result<String, serde_json::Error> {
+    let mut hasher = Sha256::new();
+    hasher.update(salt.as_bytes());
+    hasher.update(serde_json::to_vec(record)?);
+    Ok(HEXLOWER.encode(&hasher.finalize()))
+}
+
+fn hash(entry: &Entry) -> String {
+    let kind = serde_json::to_string(&entry.kind).unwrap_or_default();
+    let text = format!("{}\n{}\n{kind}\n{}\n{}", entry.seq, entry.at, entry.digest, entry.before);
+    HEXLOWER.encode(&Sha256::digest(text))
+}
+
+/// Whether these entries are a chain from the first one on, and fit the records beside them.
+pub fn verify(entries: &[Kept]) -> Result<(u64, String), Broken> {
+    let mut before = (0, zeros());
+    for kept in entries {
+        let entry = &kept.entry;
+        let seq = entry.seq;
+        if seq != before.0 + 1 {
+            return Err(Broken { seq: before.0 + 1, what: "it is missing" });
+        }
+        if entry.before != before.1 || entry.hash != hash(entry) {
+            return Err(Broken { seq, what: "it was changed" });
+        }
+        if let (Some(salt), Some(record)) = (&kept.salt, &kept.record)
+            && digest(salt, record).ok().as_ref() != Some(&entry.digest)
+        {
+            return Err(Broken { seq, what: "its details were changed" });
+        }
+        before = (seq, entry.hash.clone());
+    }
+    Ok(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{owned_event_id, owned_user_id};
+
+    use super::*;
+    use crate::clock::FixedClock;
+
+    fn audit() -> (Audit, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+        let opened = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap();
+        (Audit::new(&opened.store, clock).unwrap(), dir)
+    }
+
+    fn eve() -> Subject {
+        Subject::User(owned_user_id!("@eve:x.test"))
+    }
+
+    fn suspend(event: &str) -> Record {
+        Record {
+            by: Some(owned_user_id!("@ann:x.test")),
+            event: Some(ruma::EventId::parse(event).unwrap()),
+            words: vec!["user".into(), "suspend".into(), "@eve:x.test".into()],
+            subjects: vec![eve()],
+            ..Record::new(Kind::Opened)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_opened_and_not_closed_is_known_and_an_event_opens_one_change() {
+        let (audit, _dir) = audit();
+        let first = audit.open(suspend("$1")).await.unwrap();
+        let second = audit.open(suspend("$2")).await.unwrap();
+        assert!(matches!(
+            audit.open(suspend("$1")).await,
+            Err(Error::AlreadyOpened(before)) if before == first
+        ));
+        audit
+            .close(first, Record { word: Some(Word::Done), ..Record::new(Kind::Closed) })
+            .await
+            .unwrap();
+        let left: Vec<u64> = audit.left_open().unwrap().into_iter().map(|(n, _)| n).collect();
+        assert_eq!(left, [second]);
+        assert_eq!(audit.opened_by(&owned_event_id!("$2")).unwrap(), Some(second));
+        let past = audit.past(&eve(), 5);
+        assert_eq!(
+            past.iter().map(|p| (p.id, p.word)).collect::<Vec<_>>(),
+            [(second, None), (first, Some(Word::Done))]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_was_tampered_with_does_not_verify() {
+        let (audit, _dir) = audit();
+        for n in 0..4 {
+            audit.note(suspend(&format!("${n}"))).await.unwrap();
+        }
+        let (count, _) = audit.verify().unwrap().unwrap();
+        assert_eq!(count, 4);
+        let mut whole: Vec<Kept> = audit.last(9).unwrap();
+        whole.reverse();
+
+        let mut changed = whole.clone();
+        changed[1].record.as_mut().unwrap().words[2] = "@mallory:x.test".into();
+        assert_eq!(verify(&changed), Err(Broken { seq: 2, what: "its details were changed" }));
+
+        let mut moved = whole.clone();
+        moved[2].entry.at += jiff::SignedDuration::from_secs(1);
+        assert_eq!(verify(&moved), Err(Broken { seq: 3, what: "it was changed" }));
+
+        let mut cut = whole.clone();
+        cut.remove(1);
+        assert_eq!(verify(&cut), Err(Broken { seq: 2, what: "it is missing" }));
+
+        let mut erased = whole;
+        erased[1].record = None;
+        erased[1].salt = None;
+        assert!(verify(&erased).is_ok(), "details may go and the chain still holds");
+    }
+
+    #[tokio::test]
+    async fn the_chain_goes_on_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+        {
+            let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
+            Audit::new(&store, clock.clone()).unwrap().note(suspend("$1")).await.unwrap();
+        }
+        let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
+        let audit = Audit::new(&store, clock).unwrap();
+        assert_eq!(audit.note(suspend("$2")).await.unwrap(), 2);
+        assert_eq!(audit.verify().unwrap().unwrap().0, 2);
+    }
+}

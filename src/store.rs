@@ -1,0 +1,292 @@
+//! What must survive: the only file that names sled.
+//!
+//! Records are JSON in an envelope with a version, in named [`Shelf`]s. A write is durable once
+//! [`Store::flush`] has returned; whoever is about to change something flushes first.
+
+use std::{
+    any::Any,
+    fmt,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Memory that sled may use for its page cache, bytes. Its own default is a gibibyte.
+const CACHE_BYTES: u64 = 4 << 20;
+
+/// The version that new records are written in.
+const VERSION: u8 = 1;
+
+/// Why something could not be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database said no.
+    #[error("the store cannot be read or written")]
+    Sled(#[from] sled::Error),
+    /// The database gave up in a way that it does not report.
+    #[error("the store broke: {0}")]
+    Broken(String),
+    /// A record is not what was expected, or was written by a later version of Synod.
+    #[error("a record in the store cannot be understood")]
+    Record(#[from] serde_json::Error),
+    /// A record was written by a later version of Synod.
+    #[error("a record in the store was written by a later version of Synod (record version {0})")]
+    Later(u8),
+    /// The folder of the store cannot be used.
+    #[error("the folder of the store cannot be used")]
+    Folder(#[from] std::io::Error),
+}
+
+/// The store of one bot.
+#[derive(Clone)]
+pub struct Store {
+    db: sled::Db,
+    new: bool,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("new", &self.new).finish_non_exhaustive()
+    }
+}
+
+/// What opening the store came to.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// Where a store that would not open was moved to, so that the room can be told.
+    pub moved_aside: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the store in the folder `dir`, making it where there is none.
+    ///
+    /// One that will not open is moved aside, beside `dir`, and an empty one takes its place.
+    /// Blocks the thread.
+    pub fn open(dir: &Path, now: jiff::Timestamp) -> Result<Opened, Error> {
+        match Self::try_open(dir) {
+            Ok(store) => Ok(Opened { store, moved_aside: None }),
+            Err(first) => {
+                tracing::error!(error = &first as &dyn std::error::Error, "store will not open");
+                // A kill in the middle of a snapshot leaves an unfinished file behind that alone
+                // can keep sled from opening.
+                if Self::drop_unfinished_snapshots(dir)?
+                    && let Ok(store) = Self::try_open(dir)
+                {
+                    return Ok(Opened { store, moved_aside: None });
+                }
+                let aside = dir.with_extension(format!("broken-{}", now.as_second()));
+                std::fs::rename(dir, &aside)?;
+                Ok(Opened { store: Self::try_open(dir)?, moved_aside: Some(aside) })
+            }
+        }
+    }
+
+    fn try_open(dir: &Path) -> Result<Self, Error> {
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .mode(sled::Mode::LowSpace)
+            .flush_every_ms(Some(500));
+        let db = guard(|| config.open())?;
+        let new = !db.was_recovered();
+        Ok(Self { db, new })
+    }
+
+    fn drop_unfinished_snapshots(dir: &Path) -> Result<bool, Error> {
+        let mut any = false;
+        for entry in std::fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "generating") {
+                std::fs::remove_file(path)?;
+                any = true;
+            }
+        }
+        Ok(any)
+    }
+
+    /// Whether no earlier run left anything.
+    pub fn is_new(&self) -> bool {
+        self.new
+    }
+
+    /// The shelf called `name`. Its records are of one type.
+    pub fn shelf<T>(&self, name: &'static str) -> Result<Shelf<T>, Error> {
+        let tree = guard(|| self.db.open_tree(name))?;
+        Ok(Shelf { tree, record: PhantomData })
+    }
+
+    /// Returns when everything written so far is on disk.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.db.flush_async().await?;
+        Ok(())
+    }
+}
+
+/// Records of one type by their key, in the order of the keys' bytes.
+pub struct Shelf<T> {
+    tree: sled::Tree,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Shelf<T> {
+    fn clone(&self) -> Self {
+        Self { tree: self.tree.clone(), record: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Shelf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf").finish_non_exhaustive()
+    }
+}
+
+/// The envelope of a record.
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    v: u8,
+    d: T,
+}
+
+impl<T: Serialize + DeserializeOwned> Shelf<T> {
+    /// The record under `key`.
+    pub fn get(&self, key: &str) -> Result<Option<T>, Error> {
+        guard(|| self.tree.get(key))?.map(|bytes| unpack(&bytes)).transpose()
+    }
+
+    /// Keeps `record` under `key`, in place of what was there.
+    pub fn put(&self, key: &str, record: &T) -> Result<(), Error> {
+        let bytes = pack(record)?;
+        guard(|| self.tree.insert(key, bytes))?;
+        Ok(())
+    }
+
+    /// Keeps `record` under `key` if there is none; true if it was kept.
+    pub fn put_new(&self, key: &str, record: &T) -> Result<bool, Error> {
+        let bytes = pack(record)?;
+        let swapped = guard(|| self.tree.compare_and_swap(key, None::<&[u8]>, Some(bytes)))?;
+        Ok(swapped.is_ok())
+    }
+
+    /// Keeps `new` under `key` if `old` is there; true if it was kept.
+    pub fn swap(&self, key: &str, old: &T, new: &T) -> Result<bool, Error> {
+        let (old, new) = (pack(old)?, pack(new)?);
+        let swapped = guard(|| self.tree.compare_and_swap(key, Some(old), Some(new)))?;
+        Ok(swapped.is_ok())
+    }
+
+    /// Forgets the record under `key`.
+    pub fn remove(&self, key: &str) -> Result<(), Error> {
+        guard(|| self.tree.remove(key))?;
+        Ok(())
+    }
+
+    /// All records with their keys, in the order of the keys.
+    pub fn all(&self) -> Result<Vec<(String, T)>, Error> {
+        collect(self.tree.iter(), usize::MAX)
+    }
+
+    /// The last `count` records with their keys, last key first.
+    pub fn last(&self, count: usize) -> Result<Vec<(String, T)>, Error> {
+        collect(self.tree.iter().rev(), count)
+    }
+}
+
+fn collect<T: DeserializeOwned>(
+    entries: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+    count: usize,
+) -> Result<Vec<(String, T)>, Error> {
+    let entries = guard(|| entries.take(count).collect::<sled::Result<Vec<_>>>())?;
+    entries
+        .into_iter()
+        .map(|(key, bytes)| Ok((String::from_utf8_lossy(&key).into_owned(), unpack(&bytes)?)))
+        .collect()
+}
+
+fn pack<T: Serialize>(record: &T) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(&Envelope { v: VERSION, d: record })?)
+}
+
+fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u8,
+    }
+    let Version { v } = serde_json::from_slice(bytes)?;
+    if v > VERSION {
+        return Err(Error::Later(v));
+    }
+    Ok(serde_json::from_slice::<Envelope<T>>(bytes)?.d)
+}
+
+/// Runs a call of sled, which on damaged files sometimes panics instead of returning an error.
+fn guard<R>(call: impl FnOnce() -> sled::Result<R>) -> Result<R, Error> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => Ok(result?),
+        Err(panic) => Err(Error::Broken(panic_text(panic.as_ref()))),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no reason given".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(dir: &Path) -> Opened {
+        Store::open(dir, jiff::Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[tokio::test]
+    async fn records_survive_and_a_new_store_says_that_it_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        {
+            let opened = open(&path);
+            assert!(opened.store.is_new());
+            let shelf = opened.store.shelf::<u32>("numbers").unwrap();
+            assert!(shelf.put_new("a", &1).unwrap());
+            assert!(!shelf.put_new("a", &2).unwrap());
+            assert!(shelf.swap("a", &1, &3).unwrap());
+            assert!(!shelf.swap("a", &1, &4).unwrap());
+            shelf.put("b", &5).unwrap();
+            opened.store.flush().await.unwrap();
+        }
+        let opened = open(&path);
+        assert!(!opened.store.is_new());
+        let shelf = opened.store.shelf::<u32>("numbers").unwrap();
+        assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
+        assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
+    }
+
+    #[test]
+    fn a_store_that_will_not_open_is_moved_aside_and_said_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("conf"), b"\xff\xffnot a configuration of sled").unwrap();
+        let opened = open(&path);
+        let aside = opened.moved_aside.expect("it says where the old one went");
+        assert!(aside.join("conf").exists());
+        assert!(opened.store.shelf::<u32>("numbers").unwrap().put_new("a", &1).unwrap());
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_is_refused_and_not_guessed_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = open(&dir.path().join("store"));
+        let tree = opened.store.db.open_tree("numbers").unwrap();
+        tree.insert("a", r#"{"v":2,"d":1}"#).unwrap();
+        let shelf = opened.store.shelf::<u32>("numbers").unwrap();
+        assert!(matches!(shelf.get("a"), Err(Error::Later(2))));
+    }
+}
