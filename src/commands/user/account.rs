@@ -138,8 +138,25 @@ pub(super) async fn see(user: &UserId, reader: &Reader) -> Result<(Seen, Option<
     Ok((seen, account))
 }
 
+/// [`see`], and how much the account has.
+pub(super) async fn see_with_belongings(
+    user: &UserId,
+    reader: &Reader,
+) -> Result<(Seen, Option<Account>), Stop> {
+    if !reader.is_local(user) {
+        return see(user, reader).await;
+    }
+    let (seen, belongings) = tokio::join!(see(user, reader), Belongings::of(user, reader));
+    let (mut seen, account) = seen?;
+    if account.is_some() {
+        seen.shown.extend(belongings.facts());
+        belongings.note(&mut seen);
+    }
+    Ok((seen, account))
+}
+
 /// Notes what to search for where there is no such account here.
-pub(super) async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
+async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
     if reader.is_local(user)
         && let Some(term) = near(user, reader).await
     {
@@ -244,7 +261,7 @@ impl Belongings {
     }
 
     /// Notes the counts that are known.
-    pub(super) fn note(&self, seen: &mut Seen) {
+    fn note(&self, seen: &mut Seen) {
         let counts = [("devices", &self.devices), ("rooms", &self.rooms), ("media", &self.media)];
         for (key, count) in counts {
             if let Ok(count) = count {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::account::{self, Belongings, how_many, noted, words};
+use super::account::{self, how_many, noted, words};
 use crate::{
     change::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
@@ -54,15 +54,8 @@ impl Action for Deactivate {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        if !reader.is_local(user) {
-            return Ok(account::see(user, reader).await?.0);
-        }
-        let (seen, belongings) =
-            tokio::join!(account::see(user, reader), Belongings::of(user, reader));
-        let (mut seen, account) = seen?;
+        let (mut seen, account) = account::see_with_belongings(user, reader).await?;
         if let Some(account) = account {
-            seen.shown.extend(belongings.facts());
-            belongings.note(&mut seen);
             seen.binds.insert("erased".to_owned(), json!(account.erased));
             seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
         }
@@ -111,7 +104,11 @@ impl Deactivate {
 
 /// The question before an account is deactivated, whichever verb does it.
 pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question {
-    let title = Line::new().plain("Deactivate ").code(subject).plain(": it will be ");
+    let title = match seen.is("deactivated") {
+        true => Line::new().plain("Erase ").code(subject).plain(", deactivated already"),
+        false => Line::new().plain("Deactivate ").code(subject),
+    };
+    let title = title.plain(": it will be ");
     let title = match erase {
         true => title.strong("ERASED"),
         false => title.strong("not erased"),
@@ -301,7 +298,7 @@ mod tests {
     fn erasing_what_is_deactivated_promises_only_the_erasure() {
         let seen = seen(json!({"deactivated": true}), 0, 0, 3);
         insta::assert_snapshot!(testing::question(&verb(&["ann", "-e"]).question(&ann(), &seen)), @r"
-        Deactivate `@ann:example.org`: it will be **ERASED**
+        Erase `@ann:example.org`, deactivated already: it will be **ERASED**
         This goes:
         - its name and picture
         - its messages, for people who join a room later
