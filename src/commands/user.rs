@@ -2,15 +2,18 @@
 
 use super::Group;
 
-mod account;
+pub(super) mod account;
 mod deactivate;
 mod details;
 mod login;
+mod media;
+mod membership;
 mod password;
 mod suspend;
 #[cfg(test)]
 pub(super) mod testing;
 mod unsuspend;
+mod whois;
 
 /// The verbs about accounts.
 pub const GROUP: Group = Group {
@@ -18,6 +21,9 @@ pub const GROUP: Group = Group {
     about: "Look at accounts and act on them",
     verbs: &[
         details::SPEC,
+        whois::SPEC,
+        membership::SPEC,
+        media::SPEC,
         deactivate::SPEC,
         password::SPEC,
         login::SPEC,

@@ -29,7 +29,7 @@ pub(super) fn id(subject: &Subject) -> Result<&UserId, Stop> {
 
 /// The account that `user` names, for a verb that only looks; a refusal where it belongs to
 /// another server or does not exist.
-pub(super) async fn existing(user: &UserId, reader: &Reader) -> Result<Account, Stop> {
+pub(in crate::commands) async fn existing(user: &UserId, reader: &Reader) -> Result<Account, Stop> {
     local(user, reader)?;
     match reader.account(user).await? {
         Some(account) => Ok(account),
@@ -287,7 +287,7 @@ pub(super) fn noted(seen: &Seen, key: &str) -> Option<u64> {
 }
 
 /// `1 device`, `3 devices`, `no devices`, or `devices` where the number is not known.
-pub(super) fn how_many(count: Option<u64>, one: &str, many: &str) -> String {
+pub(in crate::commands) fn how_many(count: Option<u64>, one: &str, many: &str) -> String {
     match count {
         None => many.to_owned(),
         Some(0) => format!("no {many}"),
