@@ -5,10 +5,13 @@ use super::Group;
 pub(super) mod account;
 mod deactivate;
 mod details;
+mod list;
 mod login;
 mod media;
 mod membership;
+mod page;
 mod password;
+mod search;
 mod suspend;
 #[cfg(test)]
 pub(super) mod testing;
@@ -20,6 +23,8 @@ pub const GROUP: Group = Group {
     name: "user",
     about: "Look at accounts and act on them",
     verbs: &[
+        list::SPEC,
+        search::SPEC,
         details::SPEC,
         whois::SPEC,
         membership::SPEC,
