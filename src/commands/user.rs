@@ -9,6 +9,7 @@ mod list;
 mod login;
 mod media;
 mod membership;
+mod modify;
 mod page;
 mod password;
 mod search;
@@ -29,6 +30,7 @@ pub const GROUP: Group = Group {
         whois::SPEC,
         membership::SPEC,
         media::SPEC,
+        modify::SPEC,
         deactivate::SPEC,
         password::SPEC,
         login::SPEC,

@@ -126,10 +126,7 @@ pub(super) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
 /// Looks at the account `user`: what is shown of it and what binds. `None` beside it where there
 /// is nothing to act on; [`absent`] then says why.
 pub(super) async fn see(user: &UserId, reader: &Reader) -> Result<(Seen, Option<Account>), Stop> {
-    let account = match reader.is_local(user) {
-        true => reader.account(user).await?,
-        false => None,
-    };
+    let account = if reader.is_local(user) { reader.account(user).await? } else { None };
     let mut seen = Seen { binds: binds(user, account.as_ref(), reader), ..Seen::default() };
     match &account {
         Some(account) => seen.shown = facts(account, reader.now()),
@@ -148,9 +145,10 @@ pub(super) async fn see_with_belongings(
     }
     let (seen, belongings) = tokio::join!(see(user, reader), Belongings::of(user, reader));
     let (mut seen, account) = seen?;
-    if account.is_some() {
+    if let Some(account) = &account {
         seen.shown.extend(belongings.facts());
         belongings.note(&mut seen);
+        seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
     }
     Ok((seen, account))
 }

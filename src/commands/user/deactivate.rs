@@ -57,7 +57,6 @@ impl Action for Deactivate {
         let (mut seen, account) = account::see_with_belongings(user, reader).await?;
         if let Some(account) = account {
             seen.binds.insert("erased".to_owned(), json!(account.erased));
-            seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
         }
         Ok(seen)
     }
@@ -104,15 +103,13 @@ impl Deactivate {
 
 /// The question before an account is deactivated, whichever verb does it.
 pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question {
-    let title = match seen.is("deactivated") {
-        true => Line::new().plain("Erase ").code(subject).plain(", deactivated already"),
-        false => Line::new().plain("Deactivate ").code(subject),
+    let title = if seen.is("deactivated") {
+        Line::new().plain("Erase ").code(subject).plain(", deactivated already")
+    } else {
+        Line::new().plain("Deactivate ").code(subject)
     };
     let title = title.plain(": it will be ");
-    let title = match erase {
-        true => title.strong("ERASED"),
-        false => title.strong("not erased"),
-    };
+    let title = if erase { title.strong("ERASED") } else { title.strong("not erased") };
     Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
 }
 
@@ -135,9 +132,10 @@ fn goes(seen: &Seen, erase: bool) -> Vec<Line> {
 
 fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
     let mut stays = vec![
-        match erase {
-            true => "its messages, for everybody who is in those rooms now and on other servers",
-            false => "its messages",
+        if erase {
+            "its messages, for everybody who is in those rooms now and on other servers"
+        } else {
+            "its messages"
         }
         .to_owned(),
     ];
@@ -145,6 +143,7 @@ fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
         stays.push("its name and picture".to_owned());
     }
     stays.push(match noted(seen, "media") {
+        None => "its media".to_owned(),
         Some(0) => "its media: it has none".to_owned(),
         media => format!("its media: {}", how_many(media, "file", "files")),
     });
@@ -162,10 +161,8 @@ fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
 /// What is so after an account was deactivated, whichever verb did it.
 pub(super) fn outcome(subject: &Subject, after: &Seen) -> Outcome {
     let title = Line::new().code(subject).plain(" is deactivated and ");
-    let title = match after.is("erased") {
-        true => title.strong("ERASED"),
-        false => title.strong("not erased"),
-    };
+    let title =
+        if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
     Outcome {
         word: Word::Done,
         title,
@@ -203,8 +200,11 @@ fn remains(subject: &Subject, after: &Seen) -> Vec<(Line, Vec<String>)> {
         words(["user", "membership", id]),
     )];
     if noted(after, "media") != Some(0) {
-        let files = how_many(noted(after, "media"), "file", "files");
-        remains.push((format!("Its media remain: {files}").into(), words(["user", "media", id])));
+        let files = match noted(after, "media") {
+            None => "Its media remain".to_owned(),
+            media => format!("Its media remain, {}", how_many(media, "file", "files")),
+        };
+        remains.push((files.into(), words(["user", "media", id])));
     }
     if after.is("admin") {
         remains.push((
@@ -376,7 +376,7 @@ mod tests {
         Devices: none left
         Rooms: 1 still to leave; the homeserver goes on with it
         Its messages remain, in these rooms: !user membership @ann:example.org
-        Its media remain: 3 files: !user media @ann:example.org
+        Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin
         Its sign-on links remain: !user modify @ann:example.org --external-id "" ""
         No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back

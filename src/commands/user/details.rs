@@ -97,14 +97,13 @@ fn contacts(account: &Account, full: bool) -> Vec<Fact> {
 /// An address of which only as much is left as it takes to recognise what one knows already.
 pub(super) fn masked(address: &Hostile) -> Hostile {
     let first = |text: &str| text.chars().take(1).collect::<String>();
-    let masked = match address.raw().split_once('@') {
-        Some((name, domain)) => format!("{}…@{}…", first(name), first(domain)),
-        None => {
-            let chars: Vec<char> = address.raw().chars().collect();
-            let left = chars.len().min(8) / 4;
-            let end: String = chars.iter().skip(chars.len() - left).collect();
-            format!("…{end}")
-        }
+    let masked = if let Some((name, domain)) = address.raw().split_once('@') {
+        format!("{}…@{}…", first(name), first(domain))
+    } else {
+        let chars: Vec<char> = address.raw().chars().collect();
+        let left = chars.len().min(8) / 4;
+        let end: String = chars.iter().skip(chars.len() - left).collect();
+        format!("…{end}")
     };
     Hostile::new(masked)
 }

@@ -30,6 +30,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 /// Deactivated accounts are left out unless -d is given; locked and suspended ones are listed and
 /// marked.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
     /// Skip this many accounts; after a filter that I do myself, the number in the next-page
     /// command

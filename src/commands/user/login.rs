@@ -183,9 +183,10 @@ impl Action for Login {
             Some(_) => Line::new().time(until, noted_now(after)),
             None => Line::new().strong("never"),
         };
-        let title = Line::new().code(subject).plain(match made {
-            true => ": a token that acts as it was made",
-            false => ": the homeserver answered with success, but without a token",
+        let title = Line::new().code(subject).plain(if made {
+            ": a token that acts as it was made"
+        } else {
+            ": the homeserver answered with success, but without a token"
         });
         Outcome {
             word: if made { Word::Done } else { Word::Unknown },

@@ -72,11 +72,11 @@ impl Query for Membership {
         let user = reader.user_id(&self.user)?;
         let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
         let here = async {
-            match reader.is_local(&user) {
-                // Nobody here can know whether the account of another server exists.
-                false => Ok(()),
-                true => account::existing(&user, reader).await.map(|_| ()),
+            // Nobody here can know whether the account of another server exists.
+            if reader.is_local(&user) {
+                account::existing(&user, reader).await?;
             }
+            Ok::<(), Stop>(())
         };
         let (exists, answered) = tokio::join!(here, reader.get::<Answered>(&path, &[]));
         exists?;

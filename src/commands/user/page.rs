@@ -52,6 +52,7 @@ impl Sort {
 
 /// One account as `GET /_synapse/admin/v2/users` lists it.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the homeserver's own fields")]
 pub(super) struct Row {
     /// Its id, which in old databases need not be a valid one.
     pub(super) name: String,

@@ -38,8 +38,8 @@ struct Password {
     #[arg(short, long)]
     no_logout: bool,
     /// Set this password instead of making one; refused unless the config allows typed secrets
-    #[arg(short, long, value_parser = secret)]
-    password: Option<SecretString>,
+    #[arg(short = 'p', long = "password", value_name = "PASSWORD", value_parser = secret)]
+    given: Option<SecretString>,
 }
 
 #[async_trait]
@@ -53,15 +53,15 @@ impl Action for Password {
     }
 
     fn makes(&self) -> &'static [&'static str] {
-        if self.password.is_none() { &[SLOT] } else { &[] }
+        if self.given.is_none() { &[SLOT] } else { &[] }
     }
 
     fn typed(&self) -> Vec<(&'static str, SecretString)> {
-        self.password.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+        self.given.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
     }
 
     fn whispers(&self) -> bool {
-        self.password.is_none()
+        self.given.is_none()
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -76,9 +76,10 @@ impl Action for Password {
         let mut goes = vec![Line::from("its present password")];
         let mut stays = Vec::new();
         let devices = how_many(noted(seen, "devices"), "device", "devices");
-        match self.no_logout {
-            true => stays.push(Line::from(format!("its sessions: {devices} stay logged in"))),
-            false => goes.push(Line::from(format!("its sessions: {devices} will be logged out"))),
+        if self.no_logout {
+            stays.push(Line::from(format!("its sessions: {devices} stay logged in")));
+        } else {
+            goes.push(Line::from(format!("its sessions: {devices} will be logged out")));
         }
         Question { title: Line::new().plain("Set a new password for ").code(subject), goes, stays }
     }
@@ -111,9 +112,10 @@ impl Action for Password {
     ) -> Outcome {
         let left = noted(after, "devices");
         let stayed = !self.no_logout && left.is_some_and(|left| left > 0);
-        let title = Line::new().code(subject).plain(match stayed {
-            true => " has a new password, but not all of its devices were logged out",
-            false => " has a new password",
+        let title = Line::new().code(subject).plain(if stayed {
+            " has a new password, but not all of its devices were logged out"
+        } else {
+            " has a new password"
         });
         let of = noted(before, "devices");
         Outcome {

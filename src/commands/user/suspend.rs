@@ -80,9 +80,10 @@ pub(super) async fn see(user: &UserId, reader: &Reader) -> Result<Seen, Stop> {
 }
 
 pub(super) fn question(subject: &Subject, suspend: bool) -> Question {
-    let title = match suspend {
-        true => Line::new().plain("Suspend ").code(subject),
-        false => Line::new().plain("End the suspension of ").code(subject),
+    let title = if suspend {
+        Line::new().plain("Suspend ").code(subject)
+    } else {
+        Line::new().plain("End the suspension of ").code(subject)
     };
     Question { title, ..Question::default() }
 }
@@ -107,9 +108,10 @@ pub(super) fn change(subject: &Subject, seen: &Seen, suspend: bool) -> Result<Ch
 
 pub(super) fn outcome(subject: &Subject, after: &Seen, suspend: bool) -> Outcome {
     let id = &subject.to_string();
-    let (said, means, back) = match suspend {
-        true => (" is suspended", "read, and remove its own messages; nothing else", "unsuspend"),
-        false => (" is not suspended any more", "do everything again", "suspend"),
+    let (said, means, back) = if suspend {
+        (" is suspended", "read, and remove its own messages; nothing else", "unsuspend")
+    } else {
+        (" is not suspended any more", "do everything again", "suspend")
     };
     let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
     Outcome {

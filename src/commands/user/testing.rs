@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{Outcome, Question, Skip, Subject, Undo},
-    reply::{Block, Fact, Line, Reply, Span},
+    reply::{Block, Fact, Line, Record, Reply, Span},
     synapse::Account,
 };
 
@@ -75,9 +75,8 @@ fn points(head: &str, points: &[Line]) -> String {
 
 /// Words as they are typed; quoted where that is needed.
 pub(crate) fn spoken(words: &[String]) -> String {
-    let quoted = words.iter().map(|word| match word.is_empty() || word.contains(' ') {
-        true => format!("\"{word}\""),
-        false => word.clone(),
+    let quoted = words.iter().map(|word| {
+        if word.is_empty() || word.contains(' ') { format!("\"{word}\"") } else { word.clone() }
     });
     quoted.collect::<Vec<_>>().join(" ")
 }
@@ -106,9 +105,9 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     let mut text = format!("{} · {}\n", outcome.word.as_str(), line(&outcome.title));
     text += &facts(&outcome.facts);
     text += &commands(&outcome.remains);
-    text += &match &outcome.undo {
-        Undo::Command(words) => format!("Undo: !{}", spoken(words)),
-        Undo::None(why) => format!("No undo: {why}"),
+    let _ = match &outcome.undo {
+        Undo::Command(words) => write!(text, "Undo: !{}", spoken(words)),
+        Undo::None(why) => write!(text, "No undo: {why}"),
     };
     text
 }
@@ -124,27 +123,25 @@ pub(crate) fn skip(skip: &Skip) -> String {
 
 /// A whole answer.
 pub(crate) fn reply(reply: &Reply) -> String {
-    let mut text = match reply.word {
-        Some(word) => format!("{} · {}\n", word.as_str(), line(&reply.title)),
-        None => format!("{}\n", line(&reply.title)),
-    };
-    for block in &reply.blocks {
-        text += &match block {
-            Block::Text(of) => format!("{}\n", line(of)),
-            Block::Note(of) => format!("({})\n", line(of)),
-            Block::Facts(of) => facts(of),
-            Block::List(head, of) => points(&line(head), of),
-            Block::Code(of) => format!("{of}\n"),
-            Block::Commands(of) => commands(of),
-            Block::Records(records) => records.iter().fold(String::new(), |text, record| {
-                let facts: Vec<String> = record
-                    .facts
-                    .iter()
-                    .map(|(label, value)| format!("{label}: {}", line(value)))
-                    .collect();
-                text + &format!("* {}\n  {}\n", line(&record.title), facts.join(" · "))
-            }),
-        };
+    let word = reply.word.map(|word| format!("{} · ", word.as_str())).unwrap_or_default();
+    let first = format!("{word}{}\n", line(&reply.title));
+    std::iter::once(first).chain(reply.blocks.iter().map(block)).collect()
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Text(of) => format!("{}\n", line(of)),
+        Block::Note(of) => format!("({})\n", line(of)),
+        Block::Facts(of) => facts(of),
+        Block::List(head, of) => points(&line(head), of),
+        Block::Code(of) => format!("{of}\n"),
+        Block::Commands(of) => commands(of),
+        Block::Records(records) => records.iter().map(record).collect(),
     }
-    text
+}
+
+fn record(record: &Record) -> String {
+    let facts: Vec<String> =
+        record.facts.iter().map(|(label, value)| format!("{label}: {}", line(value))).collect();
+    format!("* {}\n  {}\n", line(&record.title), facts.join(" · "))
 }
