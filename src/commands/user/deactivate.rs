@@ -116,12 +116,19 @@ pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question 
 fn goes(seen: &Seen, erase: bool) -> Vec<Line> {
     let mut goes = Vec::new();
     if !seen.is("deactivated") {
-        let devices = how_many(noted(seen, "devices"), "device", "devices");
-        let rooms = how_many(noted(seen, "rooms"), "room", "rooms");
-        goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
+        if noted(seen, "devices") != Some(0) {
+            let devices = how_many(noted(seen, "devices"), "device", "devices");
+            goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
+        }
         goes.push("its password, mail addresses and telephone numbers".to_owned());
         goes.push("its settings, notifications and the backup of its keys".to_owned());
-        goes.push(format!("its place in {rooms}, and every invitation it has"));
+        goes.push(match noted(seen, "rooms") {
+            Some(0) => "every invitation it has".to_owned(),
+            rooms => {
+                let rooms = how_many(rooms, "room", "rooms");
+                format!("its place in {rooms}, and every invitation it has")
+            }
+        });
     }
     if erase {
         goes.push("its name and picture".to_owned());
@@ -196,7 +203,7 @@ fn rooms(after: &Seen) -> Line {
 fn remains(subject: &Subject, after: &Seen) -> Vec<(Line, Vec<String>)> {
     let id = &subject.to_string();
     let mut remains = vec![(
-        Line::from("Its messages remain, in these rooms"),
+        Line::from("Its messages remain; rooms that others here are in"),
         words(["user", "membership", id]),
     )];
     if noted(after, "media") != Some(0) {
@@ -320,9 +327,7 @@ mod tests {
         Try !user membership @ann:example.org
         ");
         let mut unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
-        insta::assert_snapshot!(skip(&plain, &unknown), @r"
-        Refused · no such user: `@ann:example.org`
-        ");
+        insta::assert_snapshot!(skip(&plain, &unknown), @"Refused · no such user: `@ann:example.org`");
         unknown.noted.insert("near".to_owned(), json!("an"));
         insta::assert_snapshot!(skip(&plain, &unknown), @r"
         Refused · no such user: `@ann:example.org`
@@ -375,7 +380,7 @@ mod tests {
         Done · `@ann:example.org` is deactivated and **not erased**
         Devices: none left
         Rooms: 1 still to leave; the homeserver goes on with it
-        Its messages remain, in these rooms: !user membership @ann:example.org
+        Its messages remain; rooms that others here are in: !user membership @ann:example.org
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin
         Its sign-on links remain: !user modify @ann:example.org --external-id "" ""
@@ -386,7 +391,7 @@ mod tests {
         Done · `@ann:example.org` is deactivated and **ERASED**
         Devices: none left
         Rooms: none left
-        Its messages remain, in these rooms: !user membership @ann:example.org
+        Its messages remain; rooms that others here are in: !user membership @ann:example.org
         No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
         ");
     }

@@ -173,14 +173,14 @@ impl Action for Login {
         subject: &Subject,
         before: &Seen,
         answers: &[Answer],
-        after: &Seen,
+        _after: &Seen,
     ) -> Outcome {
         let made = answers.iter().any(|answer| {
             answer.body.pointer("/access_token").is_some_and(|token| !token.is_null())
         });
         let until = self.until(noted_now(before)).ok().flatten();
         let expires = match until {
-            Some(_) => Line::new().time(until, noted_now(after)),
+            Some(_) => Line::new().time(until, noted_now(before)),
             None => Line::new().strong("never"),
         };
         let title = Line::new().code(subject).plain(if made {
@@ -281,17 +281,11 @@ mod tests {
             testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
         };
         let active = seen(json!({}));
-        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @r"
-        Refused · `@ann:example.org`: that moment is past, so the token would be dead when it is made
-        ");
-        insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @r"
-        Refused · `@ann:example.org` is deactivated; nobody acts as it any more
-        ");
+        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that moment is past, so the token would be dead when it is made");
+        insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated; nobody acts as it any more");
         let mut own = seen(json!({}));
         own.binds.insert("own".to_owned(), json!(true));
-        insta::assert_snapshot!(skip(&["ann"], &own), @r"
-        Refused · `@ann:example.org` is the account of the bot's own admin token; it gets no second one
-        ");
+        insta::assert_snapshot!(skip(&["ann"], &own), @"Refused · `@ann:example.org` is the account of the bot's own admin token; it gets no second one");
     }
 
     #[test]

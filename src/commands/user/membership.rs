@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::query::<Membership>(
 
 /// List the rooms that an account is in, is invited to, is banned from or has left
 ///
-/// For the account of another server these are only the rooms that this server is in too.
+/// Only rooms that somebody of this server is in are known: those that an account left as the last
+/// one here, or shares with nobody here, are not listed.
 #[derive(Debug, clap::Args)]
 struct Membership {
     /// The account: @ann:example.org, or ann for one of this server

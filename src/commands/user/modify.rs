@@ -170,7 +170,9 @@ impl Action for Modify {
         if let Some(account) = account {
             field::note(&mut seen, &account);
         }
-        let changes = self.fields().iter().map(|field| field.asked(&seen)).collect::<Vec<Fact>>();
+        let changes: Vec<Fact> = self.fields().iter().map(|field| field.asked(&seen)).collect();
+        // What changes is shown once, with its old value.
+        seen.shown.retain(|(label, _)| changes.iter().all(|(changed, _)| changed != label));
         seen.shown.extend(changes);
         Ok(seen)
     }
@@ -200,6 +202,10 @@ impl Action for Modify {
         if self.activate {
             let lost = "; what it lost when it was deactivated does not come back";
             question.title = question.title.plain(lost);
+            if seen.is("erased") {
+                let shown = "the hiding of its messages from people who join a room later";
+                question.goes.push(shown.into());
+            }
         }
         question
     }
@@ -370,6 +376,10 @@ impl Modify {
         let id = &subject.to_string();
         if self.create {
             return Undo::Command(account::words(["user", "deactivate", id]));
+        }
+        // Opening an account ends its erasure, which no field can put back.
+        if self.activate && before.is("erased") {
+            return Undo::Command(account::words(["user", "deactivate", id, "--gdpr-erase"]));
         }
         if self.password.is_some() {
             return Undo::None(

@@ -77,9 +77,9 @@ impl Action for Password {
         let mut stays = Vec::new();
         let devices = how_many(noted(seen, "devices"), "device", "devices");
         if self.no_logout {
-            stays.push(Line::from(format!("its sessions: {devices} stay logged in")));
+            stays.push(Line::from(format!("its sessions: {devices}, left logged in")));
         } else {
-            goes.push(Line::from(format!("its sessions: {devices} will be logged out")));
+            goes.push(Line::from(format!("its sessions: {devices}, logged out")));
         }
         Question { title: Line::new().plain("Set a new password for ").code(subject), goes, stays }
     }
@@ -213,14 +213,14 @@ mod tests {
         Set a new password for `@ann:example.org`
         This goes:
         - its present password
-        - its sessions: 3 devices will be logged out
+        - its sessions: 3 devices, logged out
         ");
         insta::assert_snapshot!(asked(&["ann", "-n"]), @r"
         Set a new password for `@ann:example.org`
         This goes:
         - its present password
         This stays:
-        - its sessions: 3 devices stay logged in
+        - its sessions: 3 devices, left logged in
         ");
         let told = |typed: &[&str], left| {
             testing::outcome(&verb(typed).outcome(&ann(), &before, &[], &seen(false, left)))

@@ -202,8 +202,6 @@ mod tests {
         It may: do everything again
         Undo: !user suspend @ann:example.org
         ");
-        insta::assert_snapshot!(testing::question(&verb(&["ann"]).question(&ann(), &active)), @r"
-        Suspend `@ann:example.org`
-        ");
+        insta::assert_snapshot!(testing::question(&verb(&["ann"]).question(&ann(), &active)), @"Suspend `@ann:example.org`");
     }
 }

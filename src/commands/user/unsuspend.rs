@@ -70,8 +70,6 @@ mod tests {
         assert_eq!(change.steps[0].body, json!({"suspend": false}));
         seen.binds.insert("suspended".to_owned(), json!(false));
         assert!(verb.change(&ann(), &seen).is_err());
-        insta::assert_snapshot!(testing::question(&verb.question(&ann(), &seen)), @r"
-        End the suspension of `@ann:example.org`
-        ");
+        insta::assert_snapshot!(testing::question(&verb.question(&ann(), &seen)), @"End the suspension of `@ann:example.org`");
     }
 }

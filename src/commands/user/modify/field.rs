@@ -73,6 +73,7 @@ pub(super) fn note(seen: &mut Seen, account: &Account) {
         ("external_ids".to_owned(), pairs_to_json(&external, ["auth_provider", "external_id"])),
     ]);
     seen.binds.insert("locked".to_owned(), json!(account.locked));
+    seen.binds.insert("erased".to_owned(), json!(account.erased));
 }
 
 fn pairs_to_json<S: AsRef<str>>(pairs: &[(S, S)], [kind, value]: [&str; 2]) -> Value {

@@ -140,9 +140,7 @@ fn the_subject_cannot_move_what_binds() {
 
 #[test]
 fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
-    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @r"
-    Refused · no such user: `@ann:example.org`; creating it takes `--create`
-    ");
+    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @"Refused · no such user: `@ann:example.org`; creating it takes `--create`");
     insta::assert_snapshot!(skip(&["-n", "x", "--create"], &seen(json!({}))), @r"
     Refused · `@ann:example.org` exists already, so it is not created
     Try !user details @ann:example.org
@@ -153,9 +151,7 @@ fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
     assert!(skip(&["--create"], &remote).contains("another server"));
     let capitals = Subject::User("@Ann:example.org".try_into().unwrap());
     let refused = verb(&["--create"]).change(&capitals, &nobody()).unwrap_err();
-    insta::assert_snapshot!(testing::skip(&refused), @r"
-    Refused · `@Ann:example.org` cannot be the id of a new account: a-z, 0-9 and . _ = - / + only
-    ");
+    insta::assert_snapshot!(testing::skip(&refused), @"Refused · `@Ann:example.org` cannot be the id of a new account: a-z, 0-9 and . _ = - / + only");
 }
 
 #[test]
@@ -165,9 +161,7 @@ fn what_is_so_already_or_cannot_be_is_said_and_not_sent() {
     Try !user details @ann:example.org
     ");
     let deactivated = seen(json!({"deactivated": true}));
-    insta::assert_snapshot!(skip(&["-l"], &deactivated), @r"
-    Refused · `@ann:example.org` is deactivated, so there is nothing to lock
-    ");
+    insta::assert_snapshot!(skip(&["-l"], &deactivated), @"Refused · `@ann:example.org` is deactivated, so there is nothing to lock");
     insta::assert_snapshot!(skip(&["-P", "x"], &deactivated), @r"
     Refused · `@ann:example.org` is deactivated; a password would not let it in
     Try !user modify @ann:example.org --activate
@@ -208,9 +202,7 @@ fn old_and_new_stand_side_by_side_before_anything_is_done() {
     Mail and telephone: “email” “a…@e…” → “email” “new@example.org”
     Sign-on: none → “oidc” “ann”
     ");
-    insta::assert_snapshot!(testing::question(&verb.question(&ann(), &seen)), @r"
-    Change `@ann:example.org`
-    ");
+    insta::assert_snapshot!(testing::question(&verb.question(&ann(), &seen)), @"Change `@ann:example.org`");
 }
 
 #[test]
@@ -223,12 +215,8 @@ fn questions_say_what_goes() {
     - its present password
     - its sessions: every device is logged out
     ");
-    insta::assert_snapshot!(asked(&["--activate"], &seen(json!({"deactivated": true}))), @r"
-    Change `@ann:example.org`; what it lost when it was deactivated does not come back
-    ");
-    insta::assert_snapshot!(asked(&["--create"], &nobody()), @r"
-    Create `@ann:example.org`
-    ");
+    insta::assert_snapshot!(asked(&["--activate"], &seen(json!({"deactivated": true}))), @"Change `@ann:example.org`; what it lost when it was deactivated does not come back");
+    insta::assert_snapshot!(asked(&["--create"], &nobody()), @"Create `@ann:example.org`");
     insta::assert_snapshot!(asked(&["--deactivate", "-n", "New"], &seen(json!({}))), @r"
     Deactivate `@ann:example.org`: it will be **not erased**, and changed as below
     This goes:
@@ -290,7 +278,7 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Deactivated: no → yes
     Devices: cannot be looked up
     Rooms: cannot be looked up
-    Its messages remain, in these rooms: !user membership @ann:example.org
+    Its messages remain; rooms that others here are in: !user membership @ann:example.org
     Its media remain: !user media @ann:example.org
     It is still flagged as a server admin: !user modify @ann:example.org --no-admin
     No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
@@ -325,14 +313,17 @@ fn the_undo_puts_back_what_was_there() {
         "1",
     ]);
     let Undo::Command(words) = all.undo(&ann(), &before) else { panic!("there is an undo") };
-    insta::assert_snapshot!(spoken(&words), @r#"
-    user modify @ann:example.org --display-name=-x --avatar-url= --user-type=support --admin --lock --threepid email a@b --threepid msisdn 49 --external-id "" ""
-    "#);
+    insta::assert_snapshot!(spoken(&words), @r#"user modify @ann:example.org --display-name=-x --avatar-url= --user-type=support --admin --lock --threepid email a@b --threepid msisdn 49 --external-id "" """#);
     // What the undo asks for is what was there.
     let typed: Vec<&str> = words.iter().skip(3).map(String::as_str).collect();
     assert!(verb(&typed).fields().iter().all(|field| field.is_so(&before)));
     // What was so before is not touched by it.
     let one = verb(&["--display-name=-x", "-u"]).undo(&ann(), &before);
+    let erased = seen(json!({"deactivated": true, "erased": true}));
+    assert_eq!(
+        verb(&["--activate"]).undo(&ann(), &erased),
+        Undo::Command(account::words(["user", "deactivate", "@ann:example.org", "--gdpr-erase"]))
+    );
     assert_eq!(
         one,
         Undo::Command(account::words(["user", "modify", "@ann:example.org", "--admin"]))
