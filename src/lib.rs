@@ -11,6 +11,7 @@ pub mod error;
 pub mod gate;
 pub mod input;
 pub mod journal;
+pub mod matrix;
 pub mod pipeline;
 pub mod reply;
 pub mod store;

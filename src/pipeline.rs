@@ -1,10 +1,143 @@
 //! The whole story of one message.
 
+use std::{fmt, time::Duration};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use crate::reply::Reply;
+use crate::{reply::Reply, store};
+
+/// What comes in from the homeserver, in the order in which it is to be taken.
+#[derive(Debug)]
+pub enum Incoming {
+    /// Somebody said something in an admin room.
+    Request(Request),
+    /// Something that the room must be told.
+    News(News),
+    /// Everything before this has been handed over; see [`Bookmark`].
+    Mark(Bookmark),
+}
+
+/// Where reading goes on after a restart.
+///
+/// What was read but is not yet in the journal would be lost if the place were noted at once. So
+/// the place comes along with what was read, and whoever keeps the journal notes it.
+pub struct Bookmark(Box<dyn FnOnce() -> Result<(), store::Error> + Send>);
+
+impl Bookmark {
+    /// A bookmark that is put in by calling `keep`.
+    pub fn new(keep: impl FnOnce() -> Result<(), store::Error> + Send + 'static) -> Self {
+        Self(Box::new(keep))
+    }
+
+    /// Notes the place. To be called when every [`Incoming::Request`] that came before this
+    /// stands in the journal.
+    pub fn keep(self) -> Result<(), store::Error> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Bookmark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bookmark").finish_non_exhaustive()
+    }
+}
+
+/// What the room must be told although nobody asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// An operator's master key was pinned, since it was seen for the first time.
+    KeyPinned {
+        /// The operator.
+        user: OwnedUserId,
+        /// The key, unpadded base64.
+        key: String,
+    },
+    /// An operator's master key is not the pinned one. Told once for each new key.
+    KeyChanged {
+        /// The operator.
+        user: OwnedUserId,
+        /// The key that counts, unpadded base64.
+        pinned: String,
+        /// The key that the homeserver shows now.
+        now: String,
+    },
+    /// An alias of the config names another room than it did; the first one stays in force.
+    AliasMoved {
+        /// The alias.
+        alias: OwnedRoomAliasId,
+        /// The room that it named first.
+        pinned: OwnedRoomId,
+        /// The room that it names now.
+        now: OwnedRoomId,
+    },
+    /// The bot has joined an admin room.
+    Joined {
+        /// The room.
+        room: OwnedRoomId,
+    },
+    /// An invitation was not followed. Told once for each room.
+    InviteRefused {
+        /// The room that the bot was invited to.
+        room: OwnedRoomId,
+        /// Who invited.
+        by: OwnedUserId,
+    },
+    /// The homeserver limits how fast the bot may send.
+    Limited {
+        /// How long it wants the bot to wait.
+        retry_after: Duration,
+    },
+    /// An admin room is not encrypted although the config demands it.
+    RoomNotEncrypted {
+        /// The room.
+        room: OwnedRoomId,
+    },
+    /// The bot's own device is not signed by its own key, so that many clients neither show its
+    /// messages nor let it read theirs.
+    OwnDeviceUnsigned,
+}
+
+/// Whose keys count.
+#[async_trait]
+pub trait Keys: fmt::Debug + Send + Sync {
+    /// Pins `key` for `user` in place of what was pinned. It must be the key that the homeserver
+    /// shows for them now.
+    async fn accept(&self, user: &UserId, key: &str) -> Result<(), NotAccepted>;
+
+    /// The master key that counts for `user`, unpadded base64.
+    fn pinned(&self, user: &UserId) -> Option<String>;
+
+    /// The master key that the homeserver shows for `user` now, unpadded base64
+    /// (`POST /_matrix/client/v3/keys/query`).
+    async fn current(&self, user: &UserId) -> Option<String>;
+
+    /// Judges again what came from `sender` under the Megolm `session`, having asked the
+    /// homeserver for their devices and keys. To be called right before a change; where the
+    /// homeserver does not answer, it is not signed.
+    async fn still_signed(&self, room: &RoomId, sender: &UserId, session: &str) -> Trust;
+}
+
+/// Why a key was not pinned.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAccepted {
+    /// Not an operator of the config.
+    #[error("they are not an operator")]
+    NotOperator,
+    /// The config names a key for them, and only another config changes that.
+    #[error("their key stands in the config, so it can be changed only there")]
+    Configured,
+    /// The config trusts no keys but those it names.
+    #[error("only keys that stand in the config count (`trust: verified`)")]
+    ConfigOnly,
+    /// The homeserver shows another key for them.
+    #[error("the homeserver shows another key for them now")]
+    NotCurrent,
+    /// It could not be kept.
+    #[error("the key could not be kept")]
+    Store(#[from] store::Error),
+}
 
 /// One thing that somebody said to the bot, after intake has looked at where it came from.
 #[derive(Debug, Clone)]
@@ -24,7 +157,7 @@ pub struct Request {
 }
 
 /// What was said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// A message.
     Message {
@@ -32,7 +165,8 @@ pub enum Said {
         body: String,
         /// The HTML, where the client sent one.
         formatted: Option<String>,
-        /// The event that it replies to.
+        /// The event that it replies to. Also where the message is encrypted this may stand in
+        /// its clear part, which servers can alter: it shows what was meant, and proves nothing.
         reply_to: Option<OwnedEventId>,
     },
     /// An edit of an earlier message; never run.
@@ -86,7 +220,7 @@ pub enum Doubt {
 
 /// The way out to the room.
 #[async_trait]
-pub trait Outbox: std::fmt::Debug + Send + Sync {
+pub trait Outbox: fmt::Debug + Send + Sync {
     /// Sends an answer; several messages where it is long. Returns the event of the first.
     ///
     /// `about` is the event answered to; with `slot`, a short word that differs between the

@@ -1,0 +1,412 @@
+//! Everything that speaks the Matrix protocol: the only folder that names matrix-sdk.
+//!
+//! [`connect`] logs in or goes on with the session of an earlier run and sees to it that the bot's
+//! device is signed. [`Matrix::run`] reads what is said in the admin rooms and hands it on, in
+//! order, with what makes it its sender's own word. The way out is an
+//! [`Outbox`](crate::pipeline::Outbox), and whose keys count is told by
+//! [`Keys`](crate::pipeline::Keys).
+
+use std::{error::Error as StdError, path::PathBuf, sync::Arc, time::Duration};
+
+use matrix_sdk::{Client, config::SyncSettings};
+use matrix_sdk_base::crypto::CollectStrategy;
+use ruma::{OwnedDeviceId, OwnedRoomAliasId, OwnedRoomOrAliasId, OwnedUserId};
+use secrecy::SecretString;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    clock::SharedClock,
+    pipeline::{Incoming, Keys, News, Outbox},
+    reply::Layout,
+    store::{self, Store},
+};
+
+mod failure;
+mod files;
+mod history;
+mod identity;
+mod intake;
+mod outbox;
+mod pending;
+mod rooms;
+mod session;
+mod sync;
+mod trust;
+mod whisper;
+
+pub use files::FileError;
+
+use failure::{Backoff, Failure};
+use identity::Standing;
+use session::Session;
+
+/// What the bot needs to know to be on Matrix.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The homeserver's client API, without a path of its own.
+    pub homeserver: Url,
+    /// The bot's account.
+    pub user_id: OwnedUserId,
+    /// How it proves that it is the bot.
+    pub login: Login,
+    /// The name of its device, as people see it in the list of devices.
+    pub device_name: String,
+    /// The folder of everything that the bot keeps; made where there is none.
+    pub state: PathBuf,
+    /// Where the recovery key of the bot's account is kept.
+    pub recovery_key_file: PathBuf,
+    /// The admin rooms.
+    pub rooms: Vec<OwnedRoomOrAliasId>,
+    /// Whether plain rooms are served.
+    pub encryption: Encryption,
+    /// Which keys of operators count.
+    pub trust: TrustPolicy,
+    /// The people whose commands may count.
+    pub operators: Vec<Pinned>,
+    /// How old what was said may be if nobody knows any more where reading stopped.
+    pub max_age: Duration,
+    /// How answers are drawn.
+    pub layout: Layout,
+}
+
+/// How the bot logs in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// By password; a lost store gets a new device by itself.
+    Password(SecretString),
+    /// With an access token, whose device nobody else may have used.
+    Token(SecretString),
+}
+
+/// Whether plain rooms are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// What comes in clear does not count.
+    Required,
+    /// What comes in clear counts in rooms that are not encrypted.
+    Optional,
+}
+
+/// Which keys of operators count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustPolicy {
+    /// The key that is seen first, for operators of the bot's own server; for others only one
+    /// that the config names.
+    CrossSigned,
+    /// Only keys that the config names.
+    Verified,
+}
+
+/// An operator, as far as keys go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// Their account.
+    pub user_id: OwnedUserId,
+    /// The public half of their master key, base64, where the config names it.
+    pub master_key: Option<String>,
+}
+
+/// Why the bot is not on Matrix. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The homeserver does not answer, or answers like one that is not well.
+    #[error("the homeserver cannot be reached")]
+    Unreachable(#[source] Box<dyn StdError + Send + Sync>),
+    /// The access token does not count.
+    #[error(
+        "the bot's access token does not count any more: somebody logged its device out, or its \
+         account is gone. If that was not meant as a stop, delete `session.json` in the state \
+         folder (or give a new token, from a new login) and start again"
+    )]
+    LoggedOut,
+    /// The password or account is wrong, or the server takes no passwords.
+    #[error("the homeserver does not let {user} log in; check the bot's name and password")]
+    LoginRefused {
+        /// The bot's account.
+        user: OwnedUserId,
+        /// What the homeserver said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The state belongs to another account.
+    #[error("{} holds the session of {found}; give this bot a state folder of its own", state.display())]
+    OtherAccount {
+        /// The folder.
+        state: PathBuf,
+        /// Whose it is.
+        found: OwnedUserId,
+    },
+    /// The token is somebody else's.
+    #[error("the access token is that of {found}, not of the bot's account in the config")]
+    TokenOfOtherAccount {
+        /// Whose it is.
+        found: OwnedUserId,
+    },
+    /// The token has no device, so there can be no encryption.
+    #[error(
+        "the access token belongs to no device (an application service's, or made by the admin \
+         API), so it cannot encrypt; take one from a login, or give the password"
+    )]
+    TokenWithoutDevice,
+    /// The token's device has keys of which the secret halves are not here.
+    #[error(
+        "the device {device} of the access token was used with another store, or its store here \
+         is lost; log the bot in once more and give the new token, or give the password"
+    )]
+    TokenDeviceInUse {
+        /// The device.
+        device: OwnedDeviceId,
+    },
+    /// Cross-signing keys need the password.
+    #[error(
+        "the homeserver wants the bot's password before it takes cross-signing keys; give the \
+         password instead of a token for the first start"
+    )]
+    NeedsPassword,
+    /// The account has cross-signing keys, but the bot has not.
+    #[error(
+        "the bot's account has cross-signing keys, and this device is not signed by them. Put the \
+         account's recovery key into {} and start again; if it is lost, reset the bot's encryption \
+         with another client that is logged in as the bot, and use the recovery key that it gives",
+        path.display()
+    )]
+    Unsigned {
+        /// Where the recovery key should be.
+        path: PathBuf,
+    },
+    /// The recovery key does not open the account's secrets.
+    #[error("the recovery key in {} is not that of the bot's account", path.display())]
+    WrongRecoveryKey {
+        /// The file.
+        path: PathBuf,
+        /// What did not fit.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A recovery key is there, but the account has no keys to recover.
+    #[error(
+        "{} holds a recovery key, but the bot's account has no cross-signing keys to recover; if \
+         the key is not needed any more, move the file away",
+        path.display()
+    )]
+    RecoveryKeyInTheWay {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An alias of the config names no room.
+    #[error("{alias} names no room; make the room first, or put its id into the config")]
+    Alias {
+        /// The alias.
+        alias: OwnedRoomAliasId,
+    },
+    /// The SDK's store will not open.
+    #[error(
+        "the store of the bot's session in {} will not open; move that folder away and start \
+         again, and the bot makes itself a new device",
+        path.display()
+    )]
+    Store {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// A file of the bot cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The bot's own store cannot be used.
+    #[error(transparent)]
+    Kept(#[from] store::Error),
+    /// Anything else.
+    #[error("the bot cannot get on Matrix")]
+    Other(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl ConnectError {
+    fn other(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Other(source.into())
+    }
+
+    fn unreachable(source: reqwest::Error) -> Self {
+        let passing = source.status().is_none_or(|status| {
+            status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS
+        });
+        if passing { Self::Unreachable(source.into()) } else { Self::Other(source.into()) }
+    }
+}
+
+impl From<matrix_sdk::Error> for ConnectError {
+    fn from(error: matrix_sdk::Error) -> Self {
+        match Failure::of(&error) {
+            Failure::LoggedOut => Self::LoggedOut,
+            Failure::Passing | Failure::Limited(_) => Self::Unreachable(error.into()),
+            Failure::Lasting => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<matrix_sdk::HttpError> for ConnectError {
+    fn from(error: matrix_sdk::HttpError) -> Self {
+        matrix_sdk::Error::from(error).into()
+    }
+}
+
+/// Why the bot cannot go on. Says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// The access token does not count any more.
+    #[error("{}", ConnectError::LoggedOut)]
+    LoggedOut,
+    /// What was read cannot be kept, so it cannot be known what was done.
+    #[error("the bot's store cannot be used")]
+    Store(#[from] store::Error),
+}
+
+/// The bot, on Matrix.
+#[derive(Debug)]
+pub struct Matrix {
+    reader: sync::Reader,
+    incoming: UnboundedReceiver<Incoming>,
+    outbox: Arc<outbox::Sender>,
+    keys: Arc<trust::Trustee>,
+}
+
+/// Logs in or goes on with the session of an earlier run, sees to it that the bot's device is
+/// signed, and finds the admin rooms.
+///
+/// Waits as long as the homeserver cannot be reached, and says so once in the log. Drop the future
+/// to give up.
+pub async fn connect(
+    settings: Settings,
+    store: Store,
+    clock: SharedClock,
+) -> Result<Matrix, ConnectError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match try_connect(&settings, &store, &clock).await {
+            Err(ConnectError::Unreachable(error)) => {
+                if !backoff.is_failing() {
+                    tracing::warn!(error = &*error as &dyn StdError, "waiting for the homeserver");
+                }
+                tokio::time::sleep(backoff.next(None)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn try_connect(
+    settings: &Settings,
+    store: &Store,
+    clock: &SharedClock,
+) -> Result<Matrix, ConnectError> {
+    let (out, incoming) = unbounded_channel();
+    let session = signed_session(settings, &out).await?;
+    let shared = Arc::new(Shared {
+        client: session.client,
+        settings: settings.clone(),
+        clock: Arc::clone(clock),
+        out,
+    });
+    if session.fresh {
+        history::forget(store)?;
+    }
+    let rooms = rooms::AdminRooms::find(&shared, store).await?;
+    let keys = Arc::new(trust::Trustee::new(Arc::clone(&shared), store)?);
+    let whisper = whisper::Whisper::new(Arc::clone(&shared), Arc::clone(&keys), store)?;
+    let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper));
+    let reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
+    Ok(Matrix { reader, incoming, outbox, keys })
+}
+
+/// A session whose device is signed; where plain rooms are served, one that is not will do.
+async fn signed_session(
+    settings: &Settings,
+    out: &UnboundedSender<Incoming>,
+) -> Result<Session, ConnectError> {
+    let session = session::open(settings, CollectStrategy::IdentityBasedStrategy).await?;
+    if session.fresh {
+        // Publishes the device's keys, which can be signed only then.
+        let once = SyncSettings::new().timeout(Duration::ZERO).filter(sync::filter());
+        session.client.sync_once(once).await?;
+    }
+    if identity::establish(&session.client, settings).await? == Standing::Signed {
+        return Ok(session);
+    }
+    if settings.encryption == Encryption::Required {
+        return Err(ConnectError::Unsigned { path: settings.recovery_key_file.clone() });
+    }
+    tracing::error!("the bot's device is not signed: many clients will not talk to it");
+    // Nobody left to hear it means that nobody needs to be told.
+    let _ = out.send(Incoming::News(News::OwnDeviceUnsigned));
+    // Encrypting for signed devices only is refused to a device that is not signed itself.
+    let fresh = session.fresh;
+    drop(session);
+    let session = session::open(settings, CollectStrategy::AllDevices).await?;
+    Ok(Session { fresh, ..session })
+}
+
+impl Matrix {
+    /// The way out to the rooms.
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::clone(&self.outbox) as Arc<dyn Outbox>
+    }
+
+    /// Whose keys count.
+    pub fn keys(&self) -> Arc<dyn Keys> {
+        Arc::clone(&self.keys) as Arc<dyn Keys>
+    }
+
+    /// Reads what is said in the admin rooms and hands it to `out`, until `stop` or until it is of
+    /// no use to go on. Recovers by itself from everything that passes.
+    pub async fn run(
+        self,
+        out: UnboundedSender<Incoming>,
+        stop: CancellationToken,
+    ) -> Result<(), Fatal> {
+        let Self { mut reader, mut incoming, .. } = self;
+        let forward = async move {
+            while let Some(item) = incoming.recv().await {
+                if out.send(item).is_err() {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            result = reader.run(&stop) => result,
+            // Whoever listened has gone.
+            () = forward => Ok(()),
+        }
+    }
+}
+
+/// What the parts have in common.
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    settings: Settings,
+    clock: SharedClock,
+    out: UnboundedSender<Incoming>,
+}
+
+impl Shared {
+    /// Hands something on. It is lost only where nobody listens any more.
+    fn send(&self, item: Incoming) {
+        if self.out.send(item).is_err() {
+            tracing::debug!("nobody listens any more");
+        }
+    }
+
+    fn news(&self, news: News) {
+        tracing::info!(?news, "the room is told");
+        self.send(Incoming::News(news));
+    }
+
+    fn is_operator(&self, user: &ruma::UserId) -> bool {
+        self.settings.operators.iter().any(|operator| operator.user_id == user)
+    }
+}

@@ -1,0 +1,452 @@
+//! The way out: answers, edits, reactions, redactions.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use matrix_sdk::{
+    Room,
+    config::RequestConfig,
+    encryption::vodozemac::megolm::MegolmMessage,
+    ruma::api::{
+        client::{redact::redact_event, room::get_room_event},
+        error::ErrorKind,
+    },
+};
+use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
+use ruma::{
+    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
+    UserId,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    Shared,
+    failure::{Backoff, Failure},
+    whisper::Whisper,
+};
+use crate::{
+    pipeline::{News, NoWhisper, Outbox, Unsent},
+    reply::{Drawn, Reply, Ring},
+};
+
+/// The longest that one answer may take, all its parts and tries together.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest that one request may take before the next try.
+const REQUEST: Duration = Duration::from_secs(12);
+
+/// How long the room is not told again that the bot is limited.
+const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+/// Sends to rooms, to each in order.
+#[derive(Debug)]
+pub(super) struct Sender {
+    shared: Arc<Shared>,
+    whisper: Whisper,
+    lanes: Mutex<HashMap<OwnedRoomId, Arc<tokio::sync::Mutex<()>>>>,
+    told_limited: Mutex<Option<jiff::Timestamp>>,
+}
+
+impl Sender {
+    pub(super) fn new(shared: Arc<Shared>, whisper: Whisper) -> Self {
+        Self { shared, whisper, lanes: Mutex::default(), told_limited: Mutex::default() }
+    }
+
+    fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
+        self.shared.client.get_room(room).ok_or_else(|| Unsent::Refused("not in that room".into()))
+    }
+
+    /// Whoever holds the lane of a room is the only one who sends to it.
+    fn lane(&self, room: &RoomId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(room.to_owned()).or_default())
+    }
+
+    /// Sends the parts of an answer one after another. The first replies to `about` and rings.
+    async fn send_parts(
+        &self,
+        room: &Room,
+        about: Option<&EventId>,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<OwnedEventId, Unsent> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut first = None;
+        for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
+            let content = match first {
+                None => message(part, about, &reply.ring),
+                Some(_) => message(part, None, &Ring::Nobody),
+            };
+            // Where nothing is answered to, the same words twice are two messages.
+            let transaction = match about {
+                Some(about) => transaction(&[about.as_str(), slot, &number.to_string()]),
+                None => TransactionId::new(),
+            };
+            let id = self.send(room, "m.room.message", content, transaction, deadline).await?;
+            first.get_or_insert(id);
+        }
+        first.ok_or_else(|| Unsent::Refused("an answer without content".into()))
+    }
+
+    /// Sends one event, encrypted where the room is.
+    async fn send(
+        &self,
+        room: &Room,
+        kind: &str,
+        content: Value,
+        transaction: OwnedTransactionId,
+        deadline: Instant,
+    ) -> Result<OwnedEventId, Unsent> {
+        let attempt = || {
+            let sending = room
+                .send_raw(kind, content.clone())
+                .with_transaction_id(&transaction)
+                .with_request_config(one_try());
+            async {
+                match sending.await {
+                    Err(error) if self.forgave(&error).await => Err(Tried::Again),
+                    result => result.map(|sent| sent.response.event_id).map_err(Tried::Failed),
+                }
+            }
+            .boxed()
+        };
+        self.insist(deadline, attempt).await
+    }
+
+    /// Tries until it works, until it is of no use, or until the deadline.
+    async fn insist<'a, T>(
+        &self,
+        deadline: Instant,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, Tried>> + Send + Sync,
+    ) -> Result<T, Unsent> {
+        let mut backoff = Backoff::default();
+        let mut limited = false;
+        loop {
+            let tried = tokio::time::timeout_at(deadline, attempt()).await;
+            let wait = match tried {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(Tried::Again)) => continue,
+                Ok(Err(Tried::Failed(error))) => match Failure::of(&error) {
+                    Failure::Limited(asked) => {
+                        limited = true;
+                        let wait = asked.unwrap_or(Duration::from_secs(1));
+                        self.tell_limited(wait);
+                        wait
+                    }
+                    Failure::Passing => backoff.next(None),
+                    Failure::Lasting | Failure::LoggedOut => {
+                        return Err(Unsent::Refused(Box::new(error)));
+                    }
+                },
+                Err(_) => deadline.saturating_duration_since(Instant::now()),
+            };
+            if Instant::now() + wait >= deadline {
+                return Err(if limited { Unsent::Limited } else { Unsent::Timeout });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Whether an error was that somebody who was verified has a new key, and they are no longer
+    /// verified now.
+    ///
+    /// The bot verifies nobody, but a person may have done so as the bot in another client. The
+    /// SDK then encrypts for nobody at all until that is settled. Their commands do not count
+    /// with a new key (`trust`), so nothing is lost by going on for the others.
+    async fn forgave(&self, error: &matrix_sdk::Error) -> bool {
+        let matrix_sdk::Error::OlmError(error) = error else { return false };
+        let OlmError::SessionRecipientCollectionError(
+            SessionRecipientCollectionError::VerifiedUserChangedIdentity(users),
+        ) = &**error
+        else {
+            return false;
+        };
+        for user in users {
+            if let Err(error) = self.withdraw(user).await {
+                tracing::error!(%user, %error, "cannot send past somebody's changed key");
+                return false;
+            }
+            tracing::warn!(%user, "was verified and has a new key; verified no longer");
+        }
+        !users.is_empty()
+    }
+
+    async fn withdraw(
+        &self,
+        user: &UserId,
+    ) -> Result<(), matrix_sdk_base::crypto::CryptoStoreError> {
+        match self.shared.client.encryption().get_user_identity(user).await? {
+            Some(identity) => identity.withdraw_verification().await,
+            None => Ok(()),
+        }
+    }
+
+    fn tell_limited(&self, retry_after: Duration) {
+        let now = self.shared.clock.now();
+        let mut told = self.told_limited.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| now.duration_since(told) >= TOLD) {
+            *told = Some(now);
+            self.shared.news(News::Limited { retry_after });
+        }
+    }
+}
+
+/// Why a try did not work.
+#[derive(Debug)]
+enum Tried {
+    /// What was in the way is out of it.
+    Again,
+    Failed(matrix_sdk::Error),
+}
+
+impl From<matrix_sdk::HttpError> for Tried {
+    fn from(error: matrix_sdk::HttpError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+#[async_trait]
+impl Outbox for Sender {
+    async fn say(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<OwnedEventId, Unsent> {
+        let lane = self.lane(room);
+        let _turn = lane.lock().await;
+        let about = about.map(AsRef::as_ref);
+        self.send_parts(&self.room(room)?, about, slot, reply).await
+    }
+
+    async fn edit(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<(), Unsent> {
+        let lane = self.lane(room);
+        let _turn = lane.lock().await;
+        let Some(part) = reply.draw(&self.shared.settings.layout).into_iter().next() else {
+            return Err(Unsent::Refused("an edit without content".into()));
+        };
+        let transaction = transaction(&[event.as_str(), "edit", slot]);
+        let deadline = Instant::now() + PATIENCE;
+        let content = replacement(&part, event, &reply.ring);
+        self.send(&self.room(room)?, "m.room.message", content, transaction, deadline).await?;
+        Ok(())
+    }
+
+    async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
+        let lane = self.lane(room);
+        let _turn = lane.lock().await;
+        let content = json!({
+            "m.relates_to": { "rel_type": "m.annotation", "event_id": event, "key": key },
+        });
+        let transaction = transaction(&[event.as_str(), "react", key]);
+        let deadline = Instant::now() + PATIENCE;
+        match self.send(&self.room(room)?, "m.reaction", content, transaction, deadline).await {
+            Err(Unsent::Refused(error)) if is_duplicate(&*error) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent> {
+        let lane = self.lane(room);
+        let _turn = lane.lock().await;
+        let transaction = transaction(&[event.as_str(), "redact"]);
+        let attempt = || {
+            let mut request =
+                redact_event::v3::Request::new(room.to_owned(), event.clone(), transaction.clone());
+            request.reason = Some(why.to_owned());
+            let sending = self.shared.client.send(request).with_request_config(one_try());
+            async { Ok(sending.await?) }.boxed()
+        };
+        self.insist(Instant::now() + PATIENCE, attempt).await?;
+        Ok(())
+    }
+
+    async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper> {
+        self.whisper.room_for(to).await.map(drop)
+    }
+
+    async fn whisper(
+        &self,
+        to: &UserId,
+        slot: &str,
+        reply: &Reply,
+        secret: &SecretString,
+    ) -> Result<OwnedEventId, NoWhisper> {
+        let room = self.whisper.room_for(to).await?;
+        let lane = self.lane(room.room_id());
+        let _turn = lane.lock().await;
+        let content = super::whisper::message(&self.shared.settings.layout, reply, secret);
+        let deadline = Instant::now() + PATIENCE;
+        let sent =
+            self.send(&room, "m.room.message", content, TransactionId::new(), deadline).await;
+        sent.map_err(|error| {
+            tracing::error!(%to, slot, error = &error as &dyn std::error::Error, "cannot whisper");
+            NoWhisper::Failed
+        })
+    }
+
+    async fn ratchet(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+    ) -> Result<Option<(String, u32)>, Unsent> {
+        let attempt = || {
+            let request = get_room_event::v3::Request::new(room.to_owned(), event.clone());
+            let asking = self.shared.client.send(request).with_request_config(one_try());
+            async { Ok(asking.await?) }.boxed()
+        };
+        let answer = self.insist(Instant::now() + PATIENCE, attempt).await?;
+        ratchet_of(answer.event.json().get())
+    }
+}
+
+/// One try of a request; trying again is `insist`'s.
+fn one_try() -> RequestConfig {
+    RequestConfig::new().timeout(REQUEST).disable_retry()
+}
+
+/// The transaction id of what is sent for this reason: the same again after a restart, so that
+/// the homeserver takes it once.
+fn transaction(parts: &[&str]) -> OwnedTransactionId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    data_encoding::BASE64URL_NOPAD.encode(&hash.finalize()).into()
+}
+
+/// The content of a message. It always says whom it mentions, or clients guess from the text.
+fn message(part: &Drawn, about: Option<&EventId>, ring: &Ring) -> Value {
+    let (msgtype, mentions): (_, &[OwnedUserId]) = match ring {
+        Ring::Nobody => ("m.notice", &[]),
+        Ring::These(people) => ("m.text", people),
+    };
+    let mut content = formatted(msgtype, &part.body, &part.html);
+    content["m.mentions"] =
+        if mentions.is_empty() { json!({}) } else { json!({ "user_ids": mentions }) };
+    if let Some(about) = about {
+        content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": about } });
+    }
+    content
+}
+
+/// The content of an edit. Whoever was mentioned before is not called again.
+fn replacement(part: &Drawn, event: &EventId, ring: &Ring) -> Value {
+    let msgtype = match ring {
+        Ring::Nobody => "m.notice",
+        Ring::These(_) => "m.text",
+    };
+    let mut body = String::from("* ");
+    let mut html = String::from("* ");
+    // Writing to a string cannot fail.
+    let _ = write!(body, "{}", part.body);
+    let _ = write!(html, "{}", part.html);
+    let mut content = formatted(msgtype, &body, &html);
+    content["m.new_content"] = formatted(msgtype, &part.body, &part.html);
+    content["m.new_content"]["m.mentions"] = json!({});
+    content["m.mentions"] = json!({});
+    content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event });
+    content
+}
+
+fn formatted(msgtype: &str, body: &str, html: &str) -> Value {
+    json!({
+        "msgtype": msgtype,
+        "body": body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": html,
+    })
+}
+
+/// Whether the error says that the same reaction is there already.
+fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<matrix_sdk::Error>()
+        .and_then(matrix_sdk::Error::client_api_error_kind)
+        .is_some_and(|kind| *kind == ErrorKind::DuplicateAnnotation)
+}
+
+/// The session and the message index of an event as the homeserver has it.
+fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
+    let event: Value =
+        serde_json::from_str(json).map_err(|error| Unsent::Refused(Box::new(error)))?;
+    if event["type"] != "m.room.encrypted" {
+        return Ok(None);
+    }
+    let content = &event["content"];
+    let (Some(session), Some(ciphertext)) =
+        (content["session_id"].as_str(), content["ciphertext"].as_str())
+    else {
+        return Err(Unsent::Refused("an encrypted event without session or ciphertext".into()));
+    };
+    let message =
+        MegolmMessage::from_base64(ciphertext).map_err(|error| Unsent::Refused(Box::new(error)))?;
+    Ok(Some((session.to_owned(), message.message_index())))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{event_id, owned_user_id};
+
+    use super::*;
+
+    fn drawn() -> Drawn {
+        Drawn { body: "Done".to_owned(), html: "<p>Done</p>".to_owned() }
+    }
+
+    #[test]
+    fn the_same_answer_has_the_same_transaction_and_others_have_not() {
+        let first = transaction(&["$a", "answer", "0"]);
+        assert_eq!(first, transaction(&["$a", "answer", "0"]));
+        for other in [["$a", "answer", "1"], ["$b", "answer", "0"], ["$aa", "nswer", "0"]] {
+            assert_ne!(first, transaction(&other));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_needs_nobody_is_a_notice_and_mentions_nobody() {
+        let content = message(&drawn(), Some(event_id!("$a")), &Ring::Nobody);
+        assert_eq!(content["msgtype"], "m.notice");
+        assert_eq!(content["m.mentions"], json!({}));
+        assert_eq!(content["m.relates_to"], json!({ "m.in_reply_to": { "event_id": "$a" } }));
+    }
+
+    #[test]
+    fn what_needs_a_person_rings_for_them_and_its_edit_does_not_ring_again() {
+        let ring = Ring::These(vec![owned_user_id!("@ann:one.example")]);
+        let content = message(&drawn(), None, &ring);
+        assert_eq!(content["msgtype"], "m.text");
+        assert_eq!(content["m.mentions"], json!({ "user_ids": ["@ann:one.example"] }));
+
+        let edit = replacement(&drawn(), event_id!("$a"), &ring);
+        assert_eq!(edit["m.mentions"], json!({}));
+        assert_eq!(edit["m.new_content"]["m.mentions"], json!({}));
+        assert_eq!(edit["m.new_content"]["body"], "Done");
+        assert_eq!(edit["m.relates_to"], json!({ "rel_type": "m.replace", "event_id": "$a" }));
+    }
+
+    #[test]
+    fn an_event_in_clear_has_no_ratchet_and_a_broken_one_is_an_error() {
+        assert_eq!(ratchet_of(r#"{"type":"m.room.message","content":{}}"#).unwrap(), None);
+        assert!(ratchet_of(r#"{"type":"m.room.encrypted","content":{}}"#).is_err());
+        let broken = r#"{"type":"m.room.encrypted","content":{"session_id":"s","ciphertext":"?"}}"#;
+        assert!(ratchet_of(broken).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! The admin rooms: which they are, and how the bot gets into them.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use matrix_sdk::{
+    Room, RoomState,
+    ruma::api::{client::membership::leave_room, error::ErrorKind},
+};
+use ruma::{OwnedRoomId, OwnedUserId, RoomAliasId, RoomId};
+
+use super::{
+    ConnectError, Encryption, Shared,
+    failure::{Backoff, Failure},
+};
+use crate::{
+    pipeline::News,
+    store::{Shelf, Store},
+};
+
+/// Tries to join before an invitation is left alone until the next start. A room of another
+/// server can take some minutes to become joinable.
+const TRIES: u32 = 12;
+
+/// The admin rooms.
+#[derive(Debug)]
+pub(super) struct AdminRooms {
+    shared: Arc<Shared>,
+    ids: BTreeSet<OwnedRoomId>,
+    /// Rooms whose refused invitation the room was told of, with who invited.
+    refused: Shelf<OwnedUserId>,
+    /// Rooms that were joined since the start, so that everything after the join is meant for us.
+    joining: Arc<Mutex<HashSet<OwnedRoomId>>>,
+}
+
+impl AdminRooms {
+    /// Finds the rooms of the config. An alias is looked up once and its room pinned.
+    pub(super) async fn find(shared: &Arc<Shared>, store: &Store) -> Result<Self, ConnectError> {
+        let pinned: Shelf<OwnedRoomId> = store.shelf("aliases")?;
+        let mut ids = BTreeSet::new();
+        for room in &shared.settings.rooms {
+            let id = match <&RoomId>::try_from(&**room) {
+                Ok(id) => id.to_owned(),
+                Err(alias) => resolve(shared, &pinned, alias).await?,
+            };
+            ids.insert(id);
+        }
+        Ok(Self {
+            shared: Arc::clone(shared),
+            ids,
+            refused: store.shelf("refused_invites")?,
+            joining: Arc::default(),
+        })
+    }
+
+    pub(super) fn contains(&self, room: &RoomId) -> bool {
+        self.ids.contains(room)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &OwnedRoomId> {
+        self.ids.iter()
+    }
+
+    /// Whether the bot joined the room since the start.
+    pub(super) fn was_just_joined(&self, room: &RoomId) -> bool {
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
+    }
+
+    /// Tells the room where an admin room is not encrypted although it should be.
+    pub(super) async fn check_encryption(&self) {
+        for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
+            if room.state() == RoomState::Joined {
+                warn_if_plain(&self.shared, &room).await;
+            }
+        }
+    }
+
+    /// Follows the invitations that count: to a room of the config, from an operator.
+    pub(super) async fn follow_invitations(&self) {
+        for room in self.shared.client.invited_rooms() {
+            let by = match room.invite_details().await {
+                Ok(invite) => invite.inviter_id,
+                Err(error) => {
+                    tracing::warn!(room = %room.room_id(), %error, "an invitation from nobody");
+                    continue;
+                }
+            };
+            let ours = self.contains(room.room_id());
+            match (ours, self.shared.is_operator(&by)) {
+                (true, true) => self.join(room),
+                (false, false) => {
+                    tracing::info!(room = %room.room_id(), %by, "an invitation is ignored");
+                }
+                _ => self.refuse(&room, by, ours).await,
+            }
+        }
+    }
+
+    /// Does not follow an invitation that an operator might wonder about, and says so once.
+    async fn refuse(&self, room: &Room, by: OwnedUserId, ours: bool) {
+        let id = room.room_id().to_owned();
+        tracing::warn!(room = %id, %by, "an invitation is refused");
+        match self.refused.put_new(id.as_str(), &by) {
+            Ok(true) => self.shared.news(News::InviteRefused { room: id, by }),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "cannot note that an invitation was refused"),
+        }
+        // An operator can invite to an admin room only once this invitation is gone.
+        // Not `Room::leave`: that also leaves the rooms that the invitation calls predecessors.
+        if ours
+            && let decline = leave_room::v3::Request::new(room.room_id().to_owned())
+            && let Err(error) = self.shared.client.send(decline).await
+        {
+            tracing::warn!(room = %room.room_id(), %error, "cannot decline an invitation");
+        }
+    }
+
+    /// Joins beside the reading, so that nothing waits for it.
+    fn join(&self, room: Room) {
+        let id = room.room_id().to_owned();
+        if !self.joining.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            return;
+        }
+        let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
+        tokio::spawn(async move {
+            if try_join(&room).await {
+                shared.news(News::Joined { room: id });
+                warn_if_plain(&shared, &room).await;
+            } else {
+                joining.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            }
+        });
+    }
+}
+
+async fn try_join(room: &Room) -> bool {
+    let mut backoff = Backoff::default();
+    for _ in 0..TRIES {
+        match room.join().await {
+            Ok(()) => return true,
+            Err(_) if room.state() == RoomState::Joined => return true,
+            Err(error) => {
+                tracing::warn!(room = %room.room_id(), %error, "cannot join yet");
+                let asked = match Failure::of(&error) {
+                    Failure::Limited(asked) => asked,
+                    _ => None,
+                };
+                tokio::time::sleep(backoff.next(asked)).await;
+            }
+        }
+    }
+    tracing::error!(room = %room.room_id(), "cannot join; invite the bot again");
+    false
+}
+
+async fn warn_if_plain(shared: &Shared, room: &Room) {
+    if shared.settings.encryption == Encryption::Optional {
+        return;
+    }
+    match room.latest_encryption_state().await {
+        Ok(state) if !state.is_encrypted() => {
+            shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned() });
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(room = %room.room_id(), %error, "cannot see whether it is encrypted");
+        }
+    }
+}
+
+/// The room that an alias stands for: the one that it named when it was first looked up
+/// (`GET /_matrix/client/v3/directory/room/{roomAlias}`).
+async fn resolve(
+    shared: &Shared,
+    pinned: &Shelf<OwnedRoomId>,
+    alias: &RoomAliasId,
+) -> Result<OwnedRoomId, ConnectError> {
+    let before = pinned.get(alias.as_str())?;
+    let now = shared.client.resolve_room_alias(alias).await.map(|answer| answer.room_id);
+    match (before, now) {
+        (None, Ok(now)) => {
+            pinned.put(alias.as_str(), &now)?;
+            tracing::info!(%alias, room = %now, "the alias is pinned");
+            Ok(now)
+        }
+        (None, Err(error)) if error.client_api_error_kind() == Some(&ErrorKind::NotFound) => {
+            Err(ConnectError::Alias { alias: alias.to_owned() })
+        }
+        (None, Err(error)) => Err(error.into()),
+        (Some(before), Ok(now)) if now != before => {
+            shared.news(News::AliasMoved { alias: alias.to_owned(), pinned: before.clone(), now });
+            Ok(before)
+        }
+        (Some(before), Ok(_)) => Ok(before),
+        (Some(before), Err(error)) => {
+            tracing::warn!(%alias, %error, "cannot look the alias up; its pinned room counts");
+            Ok(before)
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Who the bot is to the homeserver: one device with one store, for as long as both last.
+//!
+//! A device and its crypto store belong together. If either is lost, the other is of no use: a
+//! store without its device cannot be used by another, and a device without its store has
+//! published one-time keys that nobody has the secret halves of. So the two are made together and
+//! given up together, and a new device gets its signature with the recovery key (`identity`).
+
+use std::{path::PathBuf, time::Duration};
+
+use matrix_sdk::{
+    Client, ClientBuildError, SessionMeta, SessionTokens, SqliteStoreConfig,
+    authentication::matrix::MatrixSession,
+    config::RequestConfig,
+    cross_process_lock::CrossProcessLockConfig,
+    encryption::{BackupDownloadStrategy, EncryptionSettings},
+};
+use matrix_sdk_base::crypto::{CollectStrategy, DecryptionSettings, TrustRequirement};
+use rand::Rng as _;
+use ruma::{OwnedDeviceId, OwnedUserId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use super::{ConnectError, Login, Settings, failure::Failure, files};
+
+/// How long one request may take. A sync may take its own waiting time longer.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// A client that is logged in.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The client.
+    pub(super) client: Client,
+    /// Whether the device is new: nothing that was sent before now is meant for it.
+    pub(super) fresh: bool,
+}
+
+/// The files of a session below the folder of the bot's state.
+#[derive(Debug)]
+struct Files {
+    store: PathBuf,
+    store_key: PathBuf,
+    session: PathBuf,
+}
+
+impl Files {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            store: settings.state.join("matrix"),
+            store_key: settings.state.join("store.key"),
+            session: settings.state.join("session.json"),
+        }
+    }
+
+    /// The session that an earlier run kept, unless a part of it is lost.
+    fn kept(&self) -> Result<Option<MatrixSession>, ConnectError> {
+        let crypto = self.store.join("matrix-sdk-crypto.sqlite3");
+        let session = files::read(&self.session)?;
+        let (Some(session), true, true) = (session, crypto.exists(), self.store_key.exists())
+        else {
+            return Ok(None);
+        };
+        Ok(serde_json::from_slice(&session).ok())
+    }
+
+    /// The access token of a device whose store is lost, to log that device out.
+    fn orphan(&self) -> Result<Option<SecretString>, ConnectError> {
+        let session = files::read(&self.session)?;
+        let session: Option<MatrixSession> =
+            session.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(session.map(|session| session.tokens.access_token.into()))
+    }
+
+    fn keep(&self, session: &MatrixSession) -> Result<(), ConnectError> {
+        let bytes = serde_json::to_vec(session).map_err(ConnectError::other)?;
+        Ok(files::write(&self.session, &bytes)?)
+    }
+
+    /// Gives up what is left of an earlier device.
+    fn give_up(&self) -> Result<(), ConnectError> {
+        files::remove(&self.session)?;
+        files::remove(&self.store)?;
+        Ok(files::remove(&self.store_key)?)
+    }
+
+    /// The key that the store is encrypted with: 32 random bytes, made where there are none. Not
+    /// a passphrase, which would cost a second of hashing at each start.
+    fn key(&self) -> Result<[u8; 32], ConnectError> {
+        if let Some(bytes) = files::read(&self.store_key)?
+            && let Ok(key) = <[u8; 32]>::try_from(bytes)
+        {
+            return Ok(key);
+        }
+        let key: [u8; 32] = rand::rng().random();
+        files::write(&self.store_key, &key)?;
+        Ok(key)
+    }
+}
+
+/// Goes on with the session of an earlier run, or logs in.
+pub(super) async fn open(
+    settings: &Settings,
+    strategy: CollectStrategy,
+) -> Result<Session, ConnectError> {
+    let files = Files::of(settings);
+    files::private_dir(&settings.state)?;
+    files::private_dir(&files.store)?;
+    let http = http_client()?;
+    let kept = files.kept()?;
+    if let Some(session) = &kept
+        && session.meta.user_id != settings.user_id
+    {
+        return Err(ConnectError::OtherAccount {
+            state: settings.state.clone(),
+            found: session.meta.user_id.clone(),
+        });
+    }
+    let session = match &settings.login {
+        Login::Password(password) => match kept {
+            Some(session) => restore(settings, &files, http, strategy, session).await,
+            None => log_in(settings, &files, http, strategy, password).await,
+        },
+        Login::Token(token) => {
+            let session = session_of_token(settings, &http, token).await?;
+            match kept {
+                Some(kept) if kept.meta == session.meta => {
+                    restore(settings, &files, http, strategy, session).await
+                }
+                _ => adopt(settings, &files, http, strategy, session).await,
+            }
+        }
+    }?;
+    files::close_all(&files.store)?;
+    Ok(session)
+}
+
+/// The way to the homeserver: straight, whatever the environment says of proxies, and to no other
+/// address than the one that was given.
+fn http_client() -> Result<reqwest::Client, ConnectError> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(ConnectError::other)
+}
+
+async fn client(
+    settings: &Settings,
+    files: &Files,
+    http: reqwest::Client,
+    strategy: CollectStrategy,
+) -> Result<Client, ConnectError> {
+    let store =
+        SqliteStoreConfig::new(&files.store).key(Some(&files.key()?)).pool_max_size(STORE_POOL);
+    Client::builder()
+        .homeserver_url(&settings.homeserver)
+        .http_client(http)
+        .sqlite_store_with_config_and_cache_path(store, None::<PathBuf>)
+        .cross_process_store_config(CrossProcessLockConfig::SingleProcess)
+        .respect_login_well_known(false)
+        .request_config(RequestConfig::new().timeout(REQUEST).retry_limit(2))
+        .with_encryption_settings(EncryptionSettings {
+            auto_enable_cross_signing: false,
+            // What was said before this device was there must stay unreadable to it: a command
+            // that is years old would otherwise look like one that was never answered.
+            backup_download_strategy: BackupDownloadStrategy::Manual,
+            auto_enable_backups: false,
+        })
+        // `trust` judges by itself, so that it can say what is wrong.
+        .with_decryption_settings(DecryptionSettings {
+            sender_device_trust_requirement: TrustRequirement::Untrusted,
+        })
+        .with_room_key_recipient_strategy(strategy)
+        .with_enable_share_history_on_invite(false)
+        .build()
+        .await
+        .map_err(|error| match error {
+            ClientBuildError::SqliteStore(error) => {
+                ConnectError::Store { path: files.store.clone(), source: Box::new(error) }
+            }
+            other => ConnectError::other(other),
+        })
+}
+
+/// Connections to SQLite. The bot does little at once, and each costs memory.
+const STORE_POOL: usize = 4;
+
+async fn restore(
+    settings: &Settings,
+    files: &Files,
+    http: reqwest::Client,
+    strategy: CollectStrategy,
+    session: MatrixSession,
+) -> Result<Session, ConnectError> {
+    let client = client(settings, files, http, strategy).await?;
+    client.restore_session(session).await?;
+    client.whoami().await?;
+    Ok(Session { client, fresh: false })
+}
+
+/// Logs in by password, as a new device with a new store.
+async fn log_in(
+    settings: &Settings,
+    files: &Files,
+    http: reqwest::Client,
+    strategy: CollectStrategy,
+    password: &SecretString,
+) -> Result<Session, ConnectError> {
+    let orphan = files.orphan()?;
+    files.give_up()?;
+    files::private_dir(&files.store)?;
+    let client = client(settings, files, http.clone(), strategy).await?;
+    let auth = client.matrix_auth();
+    auth.login_username(&settings.user_id, password.expose_secret())
+        .initial_device_display_name(&settings.device_name)
+        .send()
+        .await
+        .map_err(|error| match Failure::of(&error) {
+            Failure::Lasting | Failure::LoggedOut => ConnectError::LoginRefused {
+                user: settings.user_id.clone(),
+                source: Box::new(error),
+            },
+            _ => error.into(),
+        })?;
+    let session = auth.session().ok_or_else(|| ConnectError::other("no session after login"))?;
+    files.keep(&session)?;
+    tracing::info!(device = %session.meta.device_id, "logged in as a new device");
+    if let Some(token) = orphan {
+        log_out(&settings.homeserver, &http, &token).await;
+    }
+    Ok(Session { client, fresh: true })
+}
+
+/// Takes the device of an access token as ours, with a new store.
+async fn adopt(
+    settings: &Settings,
+    files: &Files,
+    http: reqwest::Client,
+    strategy: CollectStrategy,
+    session: MatrixSession,
+) -> Result<Session, ConnectError> {
+    if has_keys(&settings.homeserver, &http, &session).await? {
+        return Err(ConnectError::TokenDeviceInUse { device: session.meta.device_id });
+    }
+    files.give_up()?;
+    files::private_dir(&files.store)?;
+    let client = client(settings, files, http, strategy).await?;
+    client.restore_session(session.clone()).await?;
+    files.keep(&session)?;
+    tracing::info!(device = %session.meta.device_id, "took the device of the access token");
+    Ok(Session { client, fresh: true })
+}
+
+/// What the homeserver says whose an access token is
+/// (`GET /_matrix/client/v3/account/whoami`).
+#[derive(Deserialize)]
+struct Whoami {
+    user_id: OwnedUserId,
+    device_id: Option<OwnedDeviceId>,
+}
+
+async fn session_of_token(
+    settings: &Settings,
+    http: &reqwest::Client,
+    token: &SecretString,
+) -> Result<MatrixSession, ConnectError> {
+    let url = endpoint(&settings.homeserver, "v3/account/whoami")?;
+    let answer = http.get(url).bearer_auth(token.expose_secret()).timeout(REQUEST).send().await;
+    let answer = answer.map_err(ConnectError::unreachable)?;
+    if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
+        return Err(ConnectError::LoggedOut);
+    }
+    let answer = answer.error_for_status().map_err(ConnectError::unreachable)?;
+    let whoami: Whoami = answer.json().await.map_err(ConnectError::unreachable)?;
+    if whoami.user_id != settings.user_id {
+        return Err(ConnectError::TokenOfOtherAccount { found: whoami.user_id });
+    }
+    let device_id = whoami.device_id.ok_or(ConnectError::TokenWithoutDevice)?;
+    Ok(MatrixSession {
+        meta: SessionMeta { user_id: whoami.user_id, device_id },
+        tokens: SessionTokens {
+            access_token: token.expose_secret().to_owned(),
+            refresh_token: None,
+        },
+    })
+}
+
+/// Whether the device has published keys already, whose secret halves another store holds
+/// (`POST /_matrix/client/v3/keys/query`).
+async fn has_keys(
+    homeserver: &Url,
+    http: &reqwest::Client,
+    session: &MatrixSession,
+) -> Result<bool, ConnectError> {
+    let (user, device) = (session.meta.user_id.as_str(), session.meta.device_id.as_str());
+    let answer: serde_json::Value = http
+        .post(endpoint(homeserver, "v3/keys/query")?)
+        .bearer_auth(&session.tokens.access_token)
+        .json(&serde_json::json!({ "device_keys": { user: [device] } }))
+        .timeout(REQUEST)
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .map_err(ConnectError::unreachable)?
+        .json()
+        .await
+        .map_err(ConnectError::unreachable)?;
+    Ok(answer["device_keys"][user].get(device).is_some())
+}
+
+/// Logs the device of a lost store out (`POST /_matrix/client/v3/logout`), so that nobody goes on
+/// encrypting for it. The bot works without that.
+async fn log_out(homeserver: &Url, http: &reqwest::Client, token: &SecretString) {
+    let Ok(url) = endpoint(homeserver, "v3/logout") else { return };
+    let request = http.post(url).bearer_auth(token.expose_secret()).timeout(REQUEST);
+    match request.send().await.and_then(reqwest::Response::error_for_status) {
+        Ok(_) => tracing::info!("logged out the device whose store is lost"),
+        Err(error) => tracing::warn!(%error, "the device whose store is lost stays logged in"),
+    }
+}
+
+fn endpoint(homeserver: &Url, path: &str) -> Result<Url, ConnectError> {
+    let base = homeserver.as_str().trim_end_matches('/');
+    Url::parse(&format!("{base}/_matrix/client/{path}")).map_err(ConnectError::other)
+}

@@ -1,0 +1,449 @@
+//! Reading what is said, in order.
+//!
+//! Our own loop around the SDK's `sync_once`, since the SDK's waits out a second between two
+//! syncs, ends at the first error, and gives up what arrived while its handlers ran.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use matrix_sdk::{
+    Room, RoomState,
+    config::SyncSettings,
+    deserialized_responses::TimelineEvent,
+    ruma::{
+        UInt,
+        api::client::{filter::FilterDefinition, sync::sync_events::v3::Filter as SyncFilter},
+        presence::PresenceState,
+    },
+    sync::{SyncResponse, Timeline},
+};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, UserId};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ConnectError, Fatal, Shared,
+    failure::{Backoff, Failure},
+    history::{self, Found},
+    intake,
+    pending::{Pending, Resolved},
+    rooms::AdminRooms,
+    trust::Trustee,
+};
+use crate::{
+    pipeline::{Bookmark, Doubt, Incoming, Request, Said, Trust},
+    store::{Shelf, Store},
+};
+
+/// How long the homeserver holds a sync while there is nothing to say.
+const POLL: Duration = Duration::from_secs(30);
+
+/// How much longer a sync may take before it counts as stuck.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How often messages that cannot be decrypted are tried again while nothing arrives.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Answers without content, at once, after which the next sync waits a second.
+const HASTE: u32 = 3;
+
+/// Ids of events remembered so that none is handed on twice.
+const REMEMBERED: usize = 10_000;
+
+/// What a sync brings: messages and keys, and nothing that the bot has no use for.
+pub(super) fn filter() -> SyncFilter {
+    let mut filter = FilterDefinition::with_lazy_loading();
+    filter.presence.not_types = vec!["*".to_owned()];
+    filter.account_data.not_types = vec!["*".to_owned()];
+    filter.room.account_data.not_types = vec!["*".to_owned()];
+    filter.room.ephemeral.not_types = vec!["*".to_owned()];
+    filter.room.timeline.limit = Some(UInt::from(100_u32));
+    filter.into()
+}
+
+/// Reads what is said in the admin rooms.
+#[derive(Debug)]
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    keys: Arc<Trustee>,
+    rooms: AdminRooms,
+    positions: Shelf<OwnedEventId>,
+    /// The last event of each room that was handed on.
+    places: BTreeMap<OwnedRoomId, OwnedEventId>,
+    /// Rooms in which something may lie between their place and their end.
+    unread: BTreeSet<OwnedRoomId>,
+    seen: Seen,
+    pending: Pending,
+}
+
+/// How a sync ended.
+enum Synced {
+    Answer(Box<SyncResponse>),
+    Failed(matrix_sdk::Error),
+    Stuck,
+    Stopped,
+}
+
+impl Reader {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        keys: Arc<Trustee>,
+        rooms: AdminRooms,
+        store: &Store,
+    ) -> Result<Self, ConnectError> {
+        let positions = history::positions(store)?;
+        let places = positions
+            .all()?
+            .into_iter()
+            .filter_map(|(room, event)| Some((OwnedRoomId::try_from(room).ok()?, event)))
+            .collect();
+        let unread = rooms.ids().cloned().collect();
+        let pending = Pending::load(store)?;
+        Ok(Self { shared, keys, rooms, positions, places, unread, seen: Seen::default(), pending })
+    }
+
+    /// Reads until `stop`.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<(), Fatal> {
+        let mut backoff = Backoff::default();
+        let mut hasty = 0;
+        let mut first = true;
+        loop {
+            let at_once = first || backoff.is_failing() || !self.unread.is_empty();
+            let began = Instant::now();
+            let wait = match self.sync(at_once, stop).await {
+                Synced::Stopped => return Ok(()),
+                Synced::Answer(response) => {
+                    let idle = is_empty(&response) && began.elapsed() < Duration::from_secs(1);
+                    hasty = if idle && !at_once { hasty + 1 } else { 0 };
+                    let whole = self.take(*response, first || backoff.is_failing()).await;
+                    first = false;
+                    self.after_answer(whole, &mut backoff, hasty)
+                }
+                Synced::Stuck => {
+                    tracing::warn!("the homeserver holds a sync for too long; starting another");
+                    self.unread.extend(self.rooms.ids().cloned());
+                    Some(backoff.next(None))
+                }
+                Synced::Failed(error) => Some(self.after_failure(&error, &mut backoff)?),
+            };
+            if let Some(wait) = wait {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// One sync. Meanwhile, messages that cannot be decrypted are tried again.
+    async fn sync(&mut self, at_once: bool, stop: &CancellationToken) -> Synced {
+        let client = self.shared.client.clone();
+        let poll = if at_once { Duration::ZERO } else { POLL };
+        let settings =
+            SyncSettings::new().timeout(poll).filter(filter()).set_presence(PresenceState::Offline);
+        let sync = tokio::time::timeout(poll + GRACE, client.sync_once(settings));
+        tokio::pin!(sync);
+        let mut retry = interval(RETRY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        retry.reset();
+        loop {
+            tokio::select! {
+                result = &mut sync => return match result {
+                    Ok(Ok(response)) => Synced::Answer(Box::new(response)),
+                    Ok(Err(error)) => Synced::Failed(error),
+                    Err(_) => Synced::Stuck,
+                },
+                _ = retry.tick(), if !self.pending.is_empty() => self.retry().await,
+                () = stop.cancelled() => return Synced::Stopped,
+            }
+        }
+    }
+
+    /// How long to wait after an answer, if at all. `whole` is false where a gap is left.
+    fn after_answer(&self, whole: bool, backoff: &mut Backoff, hasty: u32) -> Option<Duration> {
+        if !whole {
+            return Some(backoff.next(None));
+        }
+        if backoff.is_failing() {
+            tracing::info!("the homeserver answers again");
+            backoff.reset();
+        }
+        (hasty > HASTE).then_some(Duration::from_secs(1))
+    }
+
+    /// How long to wait after an error, if going on is of any use.
+    fn after_failure(
+        &mut self,
+        error: &matrix_sdk::Error,
+        backoff: &mut Backoff,
+    ) -> Result<Duration, Fatal> {
+        let asked = match Failure::of(error) {
+            Failure::LoggedOut => return Err(Fatal::LoggedOut),
+            Failure::Limited(asked) => asked,
+            Failure::Passing | Failure::Lasting => None,
+        };
+        if backoff.is_failing() {
+            tracing::debug!(%error, "the sync fails still");
+        } else {
+            tracing::warn!(%error, "the sync fails; trying again");
+        }
+        // The SDK may have noted the answer as read before it failed.
+        self.unread.extend(self.rooms.ids().cloned());
+        Ok(backoff.next(asked))
+    }
+
+    /// Takes in one answer. False where something could not be read, so that a gap is left.
+    async fn take(&mut self, mut response: SyncResponse, all: bool) -> bool {
+        if all {
+            self.rooms.check_encryption().await;
+        }
+        if all || !response.rooms.invited.is_empty() {
+            self.rooms.follow_invitations().await;
+        }
+        for room in response.rooms.left.keys().filter(|room| self.rooms.contains(room)) {
+            tracing::error!(%room, "the bot is no longer in this admin room");
+        }
+        let mut whole = true;
+        for id in self.rooms.ids().cloned().collect::<Vec<_>>() {
+            let update = response.rooms.joined.remove(&id);
+            let Some(room) = self.shared.client.get_room(&id) else { continue };
+            let silent = update.is_none() && !self.unread.contains(&id);
+            if silent || room.state() != RoomState::Joined {
+                continue;
+            }
+            match self.read(&room, update.map(|update| update.timeline)).await {
+                Ok(()) => {
+                    self.unread.remove(&id);
+                }
+                Err(error) => {
+                    tracing::warn!(room = %id, %error, "cannot read back; trying again");
+                    self.unread.insert(id);
+                    whole = false;
+                }
+            }
+        }
+        for (room, update) in &response.rooms.joined {
+            let events = update.timeline.events.len();
+            tracing::debug!(%room, events, "ignored: not an admin room");
+        }
+        self.retry().await;
+        whole
+    }
+
+    /// Hands on what is new in a room.
+    async fn read(&mut self, room: &Room, timeline: Option<Timeline>) -> matrix_sdk::Result<()> {
+        let Some(place) = self.places.get(room.room_id()).cloned() else {
+            return self.begin(room, timeline).await;
+        };
+        let timeline = timeline.unwrap_or_default();
+        let reaches = contains(&timeline.events, &place);
+        let found = if self.unread.contains(room.room_id()) {
+            self.back(room, None, &place).await?
+        } else if timeline.limited && !reaches {
+            self.back(room, timeline.prev_batch.as_deref(), &place).await?
+        } else {
+            Found::default()
+        };
+        let mut events = found.events;
+        events.extend(history::after(timeline.events, Some(&place)));
+        self.hand_on_all(room, events, &found.answered).await;
+        Ok(())
+    }
+
+    async fn back(
+        &self,
+        room: &Room,
+        from: Option<&str>,
+        place: &EventId,
+    ) -> matrix_sdk::Result<Found> {
+        let max_age = SignedDuration::try_from(self.shared.settings.max_age);
+        let max_age = max_age.unwrap_or(SignedDuration::MAX);
+        history::back(room, from, place, self.shared.clock.now(), max_age).await
+    }
+
+    /// Begins reading a room: after the own join where that was just now, else at its end.
+    async fn begin(&mut self, room: &Room, timeline: Option<Timeline>) -> matrix_sdk::Result<()> {
+        let own = room.own_user_id().to_owned();
+        let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
+        if self.rooms.was_just_joined(room.room_id()) {
+            if events.is_empty() {
+                // The join has not come back to us yet.
+                return Ok(());
+            }
+            if let Some(join) = events.iter().rposition(|event| is_join_of(event, &own)) {
+                let events = events.into_iter().skip(join).collect();
+                self.hand_on_all(room, events, &HashSet::new()).await;
+                return Ok(());
+            }
+        }
+        if let Some(newest) = history::newest(room).await? {
+            tracing::info!(room = %room.room_id(), "reading begins at the end of the room");
+            self.place(room, newest);
+        }
+        Ok(())
+    }
+
+    async fn hand_on_all(
+        &mut self,
+        room: &Room,
+        events: Vec<TimelineEvent>,
+        answered: &HashSet<OwnedEventId>,
+    ) {
+        let mut last = None;
+        for event in events {
+            let Some(id) = event.event_id() else { continue };
+            if self.seen.insert(id.clone()) {
+                if answered.contains(&id) {
+                    tracing::info!(event = %id, "ignored: answered before");
+                } else {
+                    self.hand_on(room, &id, &event).await;
+                }
+            }
+            last = Some(id);
+        }
+        if let Some(last) = last {
+            self.place(room, last);
+        }
+    }
+
+    /// Notes how far a room was read.
+    fn place(&mut self, room: &Room, event: OwnedEventId) {
+        let room = room.room_id().to_owned();
+        self.places.insert(room.clone(), event.clone());
+        let positions = self.positions.clone();
+        let mark = Bookmark::new(move || positions.put(room.as_str(), &event));
+        self.shared.send(Incoming::Mark(mark));
+    }
+
+    /// Hands one event on, or keeps it until it can be decrypted, or ignores it.
+    async fn hand_on(&mut self, room: &Room, id: &EventId, event: &TimelineEvent) {
+        if !event.kind.is_utd() {
+            return self.hear(room, id, event).await;
+        }
+        match event.sender() {
+            Some(sender) if self.shared.is_operator(&sender) => {
+                tracing::info!(event = %id, %sender, "cannot be decrypted yet");
+                let now = self.shared.clock.now();
+                let kept = self.pending.keep(room, id.to_owned(), sender, event, now);
+                if let Err(error) = kept {
+                    tracing::error!(event = %id, %error, "cannot keep what is not decrypted yet");
+                }
+            }
+            _ => tracing::debug!(event = %id, "ignored: not decrypted, and not an operator's"),
+        }
+    }
+
+    /// Reads one event that is in clear or decrypted.
+    async fn hear(&self, room: &Room, id: &EventId, event: &TimelineEvent) {
+        let heard = match intake::read(event.raw().json().get(), room.own_user_id()) {
+            Ok(heard) => heard,
+            Err(why) => {
+                tracing::debug!(event = %id, "ignored: {why}");
+                return;
+            }
+        };
+        let info = event.encryption_info().map(AsRef::as_ref);
+        let trust = self.keys.judge(room, &heard.sender, info).await;
+        self.shared.send(Incoming::Request(Request {
+            room: room.room_id().to_owned(),
+            sender: heard.sender,
+            event: heard.event,
+            sent: heard.sent,
+            trust,
+            said: heard.said,
+        }));
+    }
+
+    /// Tries again what could not be decrypted.
+    async fn retry(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        for resolved in self.pending.retry(&self.shared.client, now).await {
+            let Resolved { room, id, sender, since, event, done } = resolved;
+            if let Some(event) = event {
+                self.hear(&room, &id, &event).await;
+            } else {
+                self.shared.send(Incoming::Request(Request {
+                    room: room.room_id().to_owned(),
+                    sender,
+                    event: id,
+                    sent: since,
+                    trust: Trust::Doubtful(Doubt::UnknownDevice),
+                    said: Said::Undecryptable,
+                }));
+            }
+            self.shared.send(Incoming::Mark(done));
+        }
+    }
+}
+
+fn contains(events: &[TimelineEvent], id: &EventId) -> bool {
+    events.iter().any(|event| event.event_id().as_deref() == Some(id))
+}
+
+fn is_empty(response: &SyncResponse) -> bool {
+    response.rooms.joined.is_empty()
+        && response.rooms.invited.is_empty()
+        && response.rooms.left.is_empty()
+        && response.to_device.is_empty()
+}
+
+fn is_join_of(event: &TimelineEvent, user: &UserId) -> bool {
+    let field = |name| event.raw().get_field::<serde_json::Value>(name).ok().flatten();
+    field("type").is_some_and(|kind| kind == "m.room.member")
+        && field("state_key").is_some_and(|key| key == user.as_str())
+        && field("content").is_some_and(|content| content["membership"] == "join")
+}
+
+/// The ids of the last events.
+#[derive(Debug, Default)]
+struct Seen {
+    ids: HashSet<OwnedEventId>,
+    order: VecDeque<OwnedEventId>,
+}
+
+impl Seen {
+    /// Remembers an event; false if it was remembered before.
+    fn insert(&mut self, id: OwnedEventId) -> bool {
+        if !self.ids.insert(id.clone()) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::owned_event_id;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_new_once() {
+        let mut seen = Seen::default();
+        assert!(seen.insert(owned_event_id!("$a")));
+        assert!(!seen.insert(owned_event_id!("$a")));
+    }
+
+    #[test]
+    fn memory_of_events_is_bounded() {
+        let mut seen = Seen::default();
+        for number in 0..=REMEMBERED {
+            seen.insert(OwnedEventId::try_from(format!("${number}")).unwrap());
+        }
+        assert_eq!(seen.ids.len(), REMEMBERED);
+        assert_eq!(seen.order.len(), REMEMBERED);
+    }
+}
