@@ -192,6 +192,10 @@ fn strong_words_keep_their_distance() {
     assert_eq!(drawn.body, "a (b) cde");
     let html = "<p>a <strong>(b)</strong> c<strong>d</strong><strong>e</strong></p>";
     assert_eq!(drawn.html, html);
+    // A letter to Unicode, and a symbol too.
+    let line = Line::new().strong("x🄰").code("y");
+    let drawn = one(&Reply::default().text(line), &CARDS);
+    assert_eq!(drawn.html, "<p><strong>x🄰</strong><code>y</code></p>");
 }
 
 #[test]
