@@ -100,6 +100,9 @@ pub struct Seen {
     pub shown: Vec<(&'static str, Line)>,
     /// The facts that bind: if one differs when the yes arrives, the question is put again.
     pub binds: Binds,
+    /// Values that do not bind and are not shown as they are: what the words of the question and
+    /// of the outcome, and the undo, are made from.
+    pub noted: BTreeMap<String, Value>,
 }
 
 impl Seen {

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod arguments;
+pub mod device;
 pub mod server;
 pub mod user;
 
@@ -199,4 +200,4 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] = &[user::GROUP, server::GROUP];
+pub const GROUPS: &[Group] = &[user::GROUP, device::GROUP, server::GROUP];

@@ -2,11 +2,14 @@
 
 pub mod audit;
 pub mod change;
+pub mod check;
 pub mod clock;
 pub mod commands;
+pub mod config;
 pub mod confirm;
 pub mod error;
 pub mod gate;
+pub mod input;
 pub mod journal;
 pub mod matrix;
 pub mod pipeline;

@@ -1,1 +1,91 @@
-fn main() {}
+//! The binary: reads its arguments and its configuration, and says how it ended.
+//!
+//! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use synod::{
+    check::{self, Finding, Mark},
+    config::Config,
+};
+use tracing_subscriber::EnvFilter;
+
+const FOUND: u8 = 1;
+const USAGE: u8 = 2;
+
+/// A Matrix bot through which the people who run a Synapse homeserver run it.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at everything that the configuration names, change nothing, and say what to do.
+    Check(Where),
+}
+
+#[derive(Debug, Args)]
+struct Where {
+    /// The configuration, a YAML file; config.example.yaml is one to start from.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Command {
+    fn config(&self) -> &PathBuf {
+        match self {
+            Self::Check(place) => &place.config,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    // clap ends the process by itself, with 2, where the arguments are wrong.
+    let command = Arguments::parse().command;
+    let config = match Config::load(command.config()) {
+        Ok(config) => config,
+        Err(faults) => {
+            // Where stderr is gone there is nobody to tell; the exit code still says it.
+            let _ = writeln!(io::stderr(), "{faults}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match start(&command, &config) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "synod: {error:#}");
+            ExitCode::from(FOUND)
+        }
+    }
+}
+
+fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
+    let filter = EnvFilter::builder().parse(&config.log).context("the log cannot be filtered")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads can be started")?;
+    match command {
+        Command::Check(_) => Ok(runtime.block_on(checked(config))),
+    }
+}
+
+/// Prints one line for each finding as it comes. Only what is bad makes it a failure.
+async fn checked(config: &Config) -> ExitCode {
+    let mut tell = |finding: &Finding| {
+        let _ = writeln!(io::stdout(), "{finding}");
+    };
+    let findings = check::check(config, &mut tell).await;
+    let bad = findings.iter().any(|finding| finding.mark == Mark::Bad);
+    ExitCode::from(if bad { FOUND } else { 0 })
+}

@@ -42,6 +42,8 @@ mod error;
 mod http;
 mod reader;
 mod slots;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 mod writer;
 

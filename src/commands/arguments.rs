@@ -4,6 +4,11 @@
 use std::str::FromStr;
 
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
+use secrecy::SecretString;
+
+mod time;
+
+pub use time::{Moment, Since};
 
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,4 +71,10 @@ impl FromStr for RoomRef {
             _ => Err("a room is wanted here: its id begins with !, its alias with #".to_owned()),
         }
     }
+}
+
+/// Reads a secret that was typed; from here on it does not show in debug output.
+pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
+    // What was typed is not quoted in the fault.
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.into()) }
 }

@@ -203,7 +203,9 @@ fn wrap(delimiter: &str, inner: &str) -> String {
     if inner.is_empty() {
         return String::new();
     }
-    let edge = |c: Option<char>| if c.is_some_and(char::is_alphanumeric) { "" } else { "\u{2060}" };
+    let edge = |c: Option<char>| {
+        if c.is_some_and(|c| c.is_ascii_alphanumeric()) { "" } else { "\u{2060}" }
+    };
     let (before, after) = (edge(inner.chars().next()), edge(inner.chars().last()));
     format!("{delimiter}{before}{inner}{after}{delimiter}")
 }

@@ -12,6 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::{
     Block, Drawn, Layout, Line, Record, Span,
     body::body,
+    clean::visible,
     html::{events, html},
     markdown::{Section, command, document, fact_line},
 };
@@ -27,7 +28,7 @@ pub(super) fn messages(sections: &[Section], layout: &Layout) -> Vec<Drawn> {
     let limit = layout.max_bytes.max(LEAST_BYTES);
     let size = size(&whole);
     if size <= limit {
-        return vec![whole];
+        return vec![if whole.body.is_empty() { nothing() } else { whole }];
     }
     let mut left: VecDeque<Atom> = atoms(sections).into();
     let mut guess = left.len() * limit / size * 15 / 16;
@@ -37,12 +38,19 @@ pub(super) fn messages(sections: &[Section], layout: &Layout) -> Vec<Drawn> {
         if let Some(drawn) = drawn {
             left.drain(..taken);
             guess = taken;
-            parts.push(drawn);
+            // Empty lines may come to stand alone; a message of them would say nothing.
+            if !drawn.body.is_empty() {
+                parts.push(drawn);
+            }
         } else if let Some(first) = left.pop_front() {
             shatter(first, &mut left);
         }
     }
-    label(&mut parts);
+    match parts.len() {
+        0 => parts.push(nothing()),
+        1 => {}
+        _ => label(&mut parts),
+    }
     parts
 }
 
@@ -62,11 +70,13 @@ fn label(parts: &mut [Drawn]) {
     }
 }
 
+/// What is sent where there is nothing to say, since a message without text is none.
+fn nothing() -> Drawn {
+    Drawn { body: "(nothing)".to_owned(), html: "<p>(nothing)</p>".to_owned() }
+}
+
 fn draw(sections: &[Section], layout: &Layout) -> Drawn {
     let markdown = document(sections, layout);
-    if markdown.is_empty() {
-        return Drawn { body: "(nothing)".to_owned(), html: "<p>(nothing)</p>".to_owned() };
-    }
     let events = events(&markdown, layout.tables);
     Drawn { body: body(&events), html: html(&events) }
 }
@@ -254,7 +264,8 @@ fn halves(mut line: Line) -> (Line, Line) {
     match line.0.pop() {
         Some(Span::Plain(text)) => pair(&text, |half| one(Span::Plain(half))),
         Some(Span::Strong(text)) => pair(&text, |half| one(Span::Strong(half))),
-        Some(Span::Code(text)) => pair(&text, |half| one(Span::Code(half))),
+        // What is not seen goes first: a half without anything to see would be drawn as "(none)".
+        Some(Span::Code(text)) => pair(visible(&text).trim(), |half| one(Span::Code(half))),
         Some(hostile @ Span::Hostile(_)) => (one(hostile), Line::new()),
         None => (Line::new(), Line::new()),
     }

@@ -192,6 +192,10 @@ fn strong_words_keep_their_distance() {
     assert_eq!(drawn.body, "a (b) cde");
     let html = "<p>a <strong>(b)</strong> c<strong>d</strong><strong>e</strong></p>";
     assert_eq!(drawn.html, html);
+    // A letter to Unicode, and a symbol too.
+    let line = Line::new().strong("x🄰").code("y");
+    let drawn = one(&Reply::default().text(line), &CARDS);
+    assert_eq!(drawn.html, "<p><strong>x🄰</strong><code>y</code></p>");
 }
 
 #[test]
@@ -227,6 +231,17 @@ fn a_huge_line_is_cut_between_graphemes_and_its_word_stays_first() {
         }
     }
     assert_eq!(text, told(&parts).replacen("Refused·", "", 1));
+}
+
+#[test]
+fn a_part_without_anything_to_see_is_not_sent() {
+    let text = format!("x{}y", "\n".repeat(100_000));
+    let parts = Reply::default().with(Block::Code(text)).draw(&CARDS);
+    assert!(parts.iter().all(|part| part.body.len() > "(10 of 10)".len()), "{}", parts.len());
+    assert_eq!(told(&parts), "xy");
+    let id = format!("x{}y", " ".repeat(100_000));
+    let parts = Reply::data(Line::new().code(id)).draw(&CARDS);
+    assert_eq!(told(&parts), "xy");
 }
 
 #[test]
@@ -447,7 +462,9 @@ proptest! {
         }
         if !tables {
             let bare = |text: String| text.replace(['·', '-'], "");
-            prop_assert_eq!(bare(told(&parts)), bare(told(&whole)));
+            let (told, all) = (bare(told(&parts)), bare(told(&whole)));
+            let differ = told.chars().zip(all.chars()).position(|(one, other)| one != other);
+            prop_assert_eq!((told.len(), differ), (all.len(), None));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::reply::Hostile;
 
 /// An account on this server, as `GET /_synapse/admin/v2/users/{user_id}` gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the server has them, each apart from the rest")]
 pub struct Account {
     /// Its id, in the spelling that the server has.
     #[serde(rename = "name")]

@@ -139,3 +139,16 @@ pub(super) fn template(path: &Path) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_reads_the_route_and_not_whom_it_is_about() {
+        let path = Path::admin(["v2", "users", "@ann:example.org", "devices"]);
+        assert_eq!(template(&path), "/_synapse/admin/v2/users/{}/devices");
+        let path = Path::admin(["v1", "registration_tokens", "letmein"]);
+        assert_eq!(template(&path), "/_synapse/admin/v1/registration_tokens/{}");
+    }
+}

@@ -28,6 +28,8 @@ pub(super) struct Limits {
     pub(super) length: usize,
     /// Idle connections that are kept for the next request.
     pub(super) idle: usize,
+    /// The first pause before a read is repeated; each further one is twice as long.
+    pub(super) pause: Duration,
 }
 
 impl Limits {
@@ -37,10 +39,11 @@ impl Limits {
         whole: Duration::from_secs(30),
         length: 16 * 1024 * 1024,
         idle: 8,
+        pause: Duration::from_millis(200),
     };
     /// For changing. A change never goes over a connection that was left open: the homeserver may
     /// just have closed it, and then nobody could say whether the change arrived.
-    pub(super) const CHANGE: Self = Self { whole: Duration::from_secs(120), idle: 0, ..Self::READ };
+    pub(super) const CHANGE: Self = Self { whole: Duration::from_mins(2), idle: 0, ..Self::READ };
 }
 
 /// A client that sends the token of `access` and keeps to `limits`.

@@ -34,7 +34,7 @@ const REPEATS: usize = 3;
 /// How long the homeserver may ask a read to wait; longer, and the room is told instead.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After this no repeat is begun: somebody waits for the answer.
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// Looks at the homeserver, and cannot do anything else. A clone is cheap.
 ///
@@ -228,7 +228,7 @@ impl Reader {
         };
         let started = Instant::now();
         let body = ask
-            .retry(pauses())
+            .retry(pauses(limits.pause))
             .when(|error| may_pass(error) && started.elapsed() < ENOUGH)
             .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
             .await?;
@@ -236,12 +236,9 @@ impl Reader {
     }
 }
 
-/// The pauses between repeats: about 0.2, 0.4 and 0.8 seconds, never in step with others.
-fn pauses() -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_times(REPEATS)
-        .with_jitter()
+/// The pauses between repeats: each twice as long as the last, and never in step with others.
+fn pauses(first: Duration) -> ExponentialBuilder {
+    ExponentialBuilder::new().with_min_delay(first).with_max_times(REPEATS).with_jitter()
 }
 
 /// Whether the same request may be answered better in a moment.

@@ -12,7 +12,7 @@ enum Flag {
 }
 
 impl Flag {
-    fn is_set<E: serde::de::Error>(self) -> Result<bool, E> {
+    fn read<E: serde::de::Error>(self) -> Result<bool, E> {
         match self {
             Self::Bool(set) => Ok(set),
             Self::Number(number @ (0 | 1)) => Ok(number == 1),
@@ -30,7 +30,7 @@ pub fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
 
 /// A boolean, or `null`.
 pub fn optional_flag<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
-    Option::<Flag>::deserialize(value)?.map(Flag::is_set).transpose()
+    Option::<Flag>::deserialize(value)?.map(Flag::read).transpose()
 }
 
 /// A moment in Unix seconds.

@@ -1,0 +1,150 @@
+//! Requests of the check: to one server, with at most one token.
+
+use std::{error::Error as _, time::Duration};
+
+use reqwest::{Client, RequestBuilder, redirect::Policy};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use crate::config::Config;
+
+/// To connect, and for a whole request.
+const CONNECT: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(30);
+
+/// The largest answer that is read, in bytes. The state of an admin room is far below.
+const LIMIT: usize = 16 << 20;
+
+/// Characters of the homeserver's own words that are repeated.
+const WORDS: usize = 160;
+
+/// One server and, where there is one, the token that requests carry.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    client: Client,
+    base: Url,
+    token: Option<SecretString>,
+}
+
+/// Why there is no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// No answer, or not all of it, in time.
+    #[error("no answer: {0}")]
+    Silent(String),
+    /// The server refused.
+    #[error("the server answered {status} {errcode} ({error})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The Matrix error code; empty where there is none.
+        errcode: String,
+        /// The server's words, cut short.
+        error: String,
+    },
+    /// The answer is no JSON, or too large.
+    #[error("the answer is not what a homeserver answers")]
+    Strange,
+}
+
+impl Trouble {
+    /// The HTTP status of a refusal.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// The client-server API and the Admin API, both still without a token.
+pub(super) fn both(config: &Config) -> reqwest::Result<(Api, Api)> {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        .timeout(WHOLE)
+        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    let api = |base: &Url| Api { client: client.clone(), base: base.clone(), token: None };
+    Ok((api(&config.homeserver.url), api(&config.homeserver.admin_url)))
+}
+
+impl Api {
+    /// The same server, asked with `token`.
+    pub(super) fn with(&self, token: &SecretString) -> Self {
+        Self { token: Some(token.clone()), ..self.clone() }
+    }
+
+    /// `GET`; each part of the path is encoded.
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Trouble> {
+        self.send(self.client.get(self.address(path, query))).await
+    }
+
+    /// `POST` with a JSON body.
+    pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Trouble> {
+        self.send(self.client.post(self.address(path, &[])).json(body)).await
+    }
+
+    fn address(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        // Only an address that cannot be a base has no segments, and the config lets none pass.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, Trouble> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        };
+        let mut answer = request.send().await.map_err(silent)?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(silent)? {
+            if body.len() + chunk.len() > LIMIT {
+                return Err(Trouble::Strange);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let json = serde_json::from_slice::<Value>(&body);
+        if status.is_success() {
+            return json.map_err(|_| Trouble::Strange);
+        }
+        let json = json.unwrap_or_default();
+        Err(Trouble::Refused {
+            status: status.as_u16(),
+            errcode: words(&json["errcode"]),
+            error: words(&json["error"]),
+        })
+    }
+}
+
+fn words(value: &Value) -> String {
+    value.as_str().unwrap_or_default().chars().take(WORDS).collect()
+}
+
+/// The innermost cause says most: `Connection refused` rather than `error sending request`.
+#[expect(clippy::needless_pass_by_value, reason = "passed as it is to map_err")]
+fn silent(error: reqwest::Error) -> Trouble {
+    if error.is_timeout() {
+        return Trouble::Silent("it took too long".to_owned());
+    }
+    let mut cause = error.source();
+    let mut innermost = None;
+    while let Some(source) = cause {
+        innermost = Some(source.to_string());
+        cause = source.source();
+    }
+    Trouble::Silent(innermost.unwrap_or_else(|| "the connection failed".to_owned()))
+}

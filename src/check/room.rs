@@ -1,0 +1,266 @@
+//! An admin room, from its state.
+
+use ruma::{OwnedUserId, RoomOrAliasId, UserId};
+use serde_json::Value;
+
+use super::{Finding, http::Api};
+use crate::config::{Config, Encryption};
+
+/// What the bot sends besides redactions. Reactions are never encrypted.
+const SENDS: [&str; 3] = ["m.room.encrypted", "m.room.message", "m.reaction"];
+
+/// What is told of one room. Asks `client`, which carries any token, and the Admin API where there
+/// is a token for it: that sees rooms in which the bot is not.
+pub(super) async fn findings(
+    config: &Config,
+    room: &RoomOrAliasId,
+    client: &Api,
+    admin: Option<&Api>,
+) -> Vec<Finding> {
+    let id = match resolve(room, client).await {
+        Ok(id) => id,
+        Err(finding) => return vec![finding],
+    };
+    let state = match admin {
+        Some(admin) => {
+            let path = ["_synapse", "admin", "v1", "rooms", &id, "state"];
+            admin.get(&path, &[]).await.map(|mut answer| answer["state"].take())
+        }
+        None => client.get(&["_matrix", "client", "v3", "rooms", &id, "state"], &[]).await,
+    };
+    match state {
+        Ok(state) => {
+            let events = state.as_array().map(Vec::as_slice).unwrap_or_default();
+            judge(config, room.as_str(), &State(events))
+        }
+        Err(trouble) if trouble.status() == Some(404) => vec![Finding::bad(
+            format!("room {room}: this homeserver is in no such room"),
+            "Make the room on this homeserver, encrypted and for invited people only, and write \
+             its id or alias under rooms",
+        )],
+        Err(trouble) => vec![Finding::bad(
+            format!("room {room}: it cannot be looked at: {trouble}"),
+            "Invite the bot and see that the admin token works",
+        )],
+    }
+}
+
+async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> {
+    if !room.is_room_alias_id() {
+        return Ok(room.to_string());
+    }
+    let path = ["_matrix", "client", "v3", "directory", "room", room.as_str()];
+    let answer = client.get(&path, &[]).await.map_err(|trouble| {
+        Finding::bad(
+            format!("room {room}: the alias leads nowhere: {trouble}"),
+            "Give the admin room this alias, or write its id under rooms",
+        )
+    })?;
+    answer["room_id"].as_str().map(str::to_owned).ok_or_else(|| {
+        Finding::bad(format!("room {room}: the alias names no room"), "Write the room's id")
+    })
+}
+
+/// Everything there is to say about a room whose state is known.
+fn judge(config: &Config, room: &str, state: &State<'_>) -> Vec<Finding> {
+    let mut findings = vec![membership(config, room, state), encryption(config, room, state)];
+    findings.push(join_rule(room, state));
+    findings.push(power(&config.bot.user_id, room, state));
+    findings.extend(history(room, state));
+    findings.extend(listeners(config, room, state));
+    findings
+}
+
+fn membership(config: &Config, room: &str, state: &State<'_>) -> Finding {
+    let bot = &config.bot.user_id;
+    let invite = format!("Let an operator invite {bot}; the bot joins by itself once it runs");
+    match state.event("m.room.member", bot.as_str()) {
+        Some(event) if event["content"]["membership"] == "join" => {
+            Finding::ok(format!("room {room}: the bot has joined"))
+        }
+        Some(event) if event["content"]["membership"] == "invite" => {
+            let inviter = event["sender"].as_str().unwrap_or_default();
+            if config.operators.iter().any(|operator| operator.user_id == inviter) {
+                return Finding::ok(format!("room {room}: the bot is invited and joins at start"));
+            }
+            let what = format!("room {room}: the bot is invited by {inviter}, who is no operator");
+            Finding::bad(what, invite)
+        }
+        Some(event) if event["content"]["membership"] == "ban" => {
+            Finding::bad(format!("room {room}: the bot is banned"), "Lift the ban and invite it")
+        }
+        _ => Finding::bad(format!("room {room}: the bot is not invited"), invite),
+    }
+}
+
+fn encryption(config: &Config, room: &str, state: &State<'_>) -> Finding {
+    let algorithm = &state.content("m.room.encryption")["algorithm"];
+    match (algorithm.as_str(), config.encryption) {
+        (Some("m.megolm.v1.aes-sha2"), _) => Finding::ok(format!("room {room}: encrypted")),
+        (Some(_), _) => Finding::bad(
+            format!("room {room}: encrypted in a way that synod does not know"),
+            "Use another room",
+        ),
+        (None, Encryption::Required) => Finding::bad(
+            format!("room {room}: not encrypted, so the bot answers nobody there"),
+            "Turn encryption on in the room's settings, or write `encryption: optional`",
+        ),
+        (None, Encryption::Optional) => Finding::warn(
+            format!("room {room}: not encrypted; whoever runs a server in it can forge commands"),
+            "Better turn encryption on in the room's settings",
+        ),
+    }
+}
+
+fn join_rule(room: &str, state: &State<'_>) -> Finding {
+    let rule = &state.content("m.room.join_rules")["join_rule"];
+    let to_do = "Set it to invited people only in the room's settings";
+    match rule.as_str() {
+        None | Some("invite" | "private") => {
+            Finding::ok(format!("room {room}: for invited people only"))
+        }
+        Some("public") => {
+            Finding::bad(format!("room {room}: public, anybody may join and read"), to_do)
+        }
+        Some(rule) => {
+            let what = format!("room {room}: not for invited people only (join rule {rule})");
+            Finding::warn(what, to_do)
+        }
+    }
+}
+
+fn power(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
+    let levels = Levels::of(state);
+    let needed = levels.needed();
+    let to_do = format!("Set the bot's power level to {needed}");
+    match levels.user(bot, state) {
+        None => Finding::warn(
+            format!("room {room}: the bot made the room and so holds all power in it, for ever"),
+            "Better let a person make a room, and give the bot the power to redact",
+        ),
+        Some(power) if power < levels.sends() => {
+            let what = format!("room {room}: the bot may not send (it has {power})");
+            Finding::bad(what, to_do)
+        }
+        Some(power) if power < needed => Finding::bad(
+            format!("room {room}: the bot may not redact (it has {power}, that takes {needed})"),
+            to_do,
+        ),
+        Some(power) if power > needed => Finding::warn(
+            format!("room {room}: the bot has more power than it needs ({power}, not {needed})"),
+            to_do,
+        ),
+        Some(power) => Finding::ok(format!("room {room}: the bot may redact, no more ({power})")),
+    }
+}
+
+fn history(room: &str, state: &State<'_>) -> Option<Finding> {
+    match state.content("m.room.history_visibility")["history_visibility"].as_str() {
+        Some("world_readable") => Some(Finding::bad(
+            format!("room {room}: its history is open to everybody"),
+            "Set it to members only in the room's settings",
+        )),
+        Some("invited" | "joined") => None,
+        _ => Some(Finding::ok(format!(
+            "room {room}: the history is shared, whoever joins later may see what was said before"
+        ))),
+    }
+}
+
+fn listeners(config: &Config, room: &str, state: &State<'_>) -> Option<Finding> {
+    let known = |user: &str| {
+        config.bot.user_id == user
+            || config.operators.iter().any(|operator| operator.user_id == user)
+    };
+    let strangers = state
+        .0
+        .iter()
+        .filter(|event| event["type"] == "m.room.member")
+        .filter(|event| event["content"]["membership"] == "join")
+        .filter(|event| event["state_key"].as_str().is_some_and(|user| !known(user)))
+        .count();
+    (strangers > 0).then(|| {
+        Finding::warn(
+            format!("room {room}: {strangers} in it who are no operators read every answer"),
+            "Remove them, or name them under operators",
+        )
+    })
+}
+
+/// The state of a room as its events.
+struct State<'a>(&'a [Value]);
+
+impl<'a> State<'a> {
+    fn event(&self, kind: &str, key: &str) -> Option<&'a Value> {
+        self.0.iter().find(|event| event["type"] == kind && event["state_key"] == key)
+    }
+
+    fn content(&self, kind: &str) -> &'a Value {
+        self.event(kind, "").map_or(&Value::Null, |event| &event["content"])
+    }
+}
+
+/// The power levels of a room, with the specification's defaults.
+struct Levels<'a> {
+    content: &'a Value,
+    /// Accounts whose power has no bound, in rooms of version 12 and later.
+    creators: Vec<OwnedUserId>,
+}
+
+impl<'a> Levels<'a> {
+    fn of(state: &State<'a>) -> Self {
+        let creators = match state.content("m.room.create")["room_version"].as_str() {
+            Some(version) if version.parse::<u32>().is_ok_and(|version| version >= 12) => {
+                creators(state)
+            }
+            _ => Vec::new(),
+        };
+        Self { content: state.content("m.room.power_levels"), creators }
+    }
+
+    /// The level of an account; `None` where it has no bound.
+    fn user(&self, user: &UserId, state: &State<'_>) -> Option<i64> {
+        if self.creators.iter().any(|creator| creator == user) {
+            return None;
+        }
+        if self.content.is_null() {
+            // Without the event whoever made the room has 100 and everybody else 0.
+            return Some(if creators(state).iter().any(|maker| maker == user) { 100 } else { 0 });
+        }
+        let own = level(&self.content["users"][user.as_str()]);
+        Some(own.or(level(&self.content["users_default"])).unwrap_or(0))
+    }
+
+    /// What it takes to send what the bot sends.
+    fn sends(&self) -> i64 {
+        SENDS.into_iter().map(|kind| self.event(kind)).max().unwrap_or(0)
+    }
+
+    /// What it takes to send that and to redact what others sent.
+    fn needed(&self) -> i64 {
+        let redact = level(&self.content["redact"]).unwrap_or(50);
+        self.sends().max(redact).max(self.event("m.room.redaction"))
+    }
+
+    fn event(&self, kind: &str) -> i64 {
+        let own = level(&self.content["events"][kind]);
+        own.or(level(&self.content["events_default"])).unwrap_or(0)
+    }
+}
+
+fn creators(state: &State<'_>) -> Vec<OwnedUserId> {
+    let create = state.event("m.room.create", "").unwrap_or(&Value::Null);
+    let more = create["content"]["additional_creators"].as_array();
+    std::iter::once(&create["sender"])
+        .chain(more.into_iter().flatten())
+        .filter_map(|user| OwnedUserId::try_from(user.as_str()?).ok())
+        .collect()
+}
+
+/// A level; rooms before version 10 may hold it as text.
+fn level(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests;

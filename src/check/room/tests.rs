@@ -1,0 +1,123 @@
+use ruma::user_id;
+use serde_json::json;
+
+use super::{
+    super::{Mark, tests::config},
+    *,
+};
+
+fn event(kind: &str, key: &str, content: &Value) -> Value {
+    json!({ "type": kind, "state_key": key, "sender": "@ann:x", "content": content })
+}
+
+/// A room as it should be.
+fn sound() -> Vec<Value> {
+    vec![
+        event("m.room.create", "", &json!({ "room_version": "12" })),
+        event("m.room.member", "@ann:x", &json!({ "membership": "join" })),
+        event("m.room.member", "@synod:x", &json!({ "membership": "join" })),
+        event("m.room.encryption", "", &json!({ "algorithm": "m.megolm.v1.aes-sha2" })),
+        event("m.room.join_rules", "", &json!({ "join_rule": "invite" })),
+        event("m.room.history_visibility", "", &json!({ "history_visibility": "joined" })),
+        event("m.room.power_levels", "", &json!({ "users": { "@synod:x": 50 } })),
+    ]
+}
+
+/// The findings that are not well when `changed` stands in place of the sound room's own event.
+fn faults(changed: &Value) -> Vec<(Mark, String)> {
+    let mut state = sound();
+    let same = |event: &Value| {
+        event["type"] == changed["type"] && event["state_key"] == changed["state_key"]
+    };
+    state.retain(|event| !same(event));
+    state.push(changed.clone());
+    judge(&config(Encryption::Required), "#r:x", &State(&state))
+        .into_iter()
+        .filter(|finding| finding.mark != Mark::Ok)
+        .map(|finding| (finding.mark, finding.to_string()))
+        .collect()
+}
+
+fn one(changed: &Value, mark: Mark, words: &[&str]) {
+    let found = faults(changed);
+    assert_eq!(found.len(), 1, "{changed}: {found:#?}");
+    assert_eq!(found[0].0, mark, "{}", found[0].1);
+    for words in words {
+        assert!(found[0].1.contains(words), "{}", found[0].1);
+    }
+}
+
+#[test]
+fn a_sound_room_has_no_fault() {
+    let findings = judge(&config(Encryption::Required), "#r:x", &State(&sound()));
+    assert!(findings.iter().all(|finding| finding.mark == Mark::Ok), "{findings:#?}");
+    assert_eq!(findings.len(), 4);
+}
+
+#[test]
+fn who_is_in_it() {
+    let member =
+        |user, membership| event("m.room.member", user, &json!({ "membership": membership }));
+    one(&member("@synod:x", "leave"), Mark::Bad, &["not invited", "operator invite @synod:x"]);
+    one(&member("@synod:x", "ban"), Mark::Bad, &["banned"]);
+    one(&member("@eve:x", "join"), Mark::Warn, &["1 in it who are no operators"]);
+    assert!(faults(&member("@synod:x", "invite")).is_empty());
+    let mut by_a_stranger = member("@synod:x", "invite");
+    by_a_stranger["sender"] = json!("@eve:x");
+    one(&by_a_stranger, Mark::Bad, &["invited by @eve:x"]);
+}
+
+#[test]
+fn how_open_it_is() {
+    let rule = |rule| event("m.room.join_rules", "", &json!({ "join_rule": rule }));
+    one(&rule("public"), Mark::Bad, &["anybody may join", "invited people only"]);
+    one(&rule("knock"), Mark::Warn, &["join rule knock"]);
+    let history = json!({ "history_visibility": "world_readable" });
+    one(&event("m.room.history_visibility", "", &history), Mark::Bad, &["open to everybody"]);
+    one(
+        &event("m.room.encryption", "", &json!({})),
+        Mark::Bad,
+        &["not encrypted", "Turn encryption on"],
+    );
+    let mut clear = sound();
+    clear.retain(|event| event["type"] != "m.room.encryption");
+    let findings = judge(&config(Encryption::Optional), "#r:x", &State(&clear));
+    assert_eq!(findings[1].mark, Mark::Warn);
+}
+
+#[test]
+fn what_the_bot_may_do_in_it() {
+    let levels = |content: &Value| event("m.room.power_levels", "", content);
+    one(&levels(&json!({})), Mark::Bad, &["may not redact", "power level to 50"]);
+    one(&levels(&json!({ "users": { "@synod:x": 100 } })), Mark::Warn, &["more power", "to 50"]);
+    one(
+        &levels(&json!({ "users": { "@synod:x": 10 }, "events_default": 20, "redact": 30 })),
+        Mark::Bad,
+        &["may not send (it has 10)", "to 30"],
+    );
+    one(
+        &levels(&json!({ "users": { "@synod:x": "50" }, "events": { "m.room.redaction": 60 } })),
+        Mark::Bad,
+        &["that takes 60"],
+    );
+    assert!(faults(&levels(&json!({ "users_default": 50 }))).is_empty());
+    let content = json!({ "room_version": "12", "additional_creators": ["@synod:x"] });
+    one(&event("m.room.create", "", &content), Mark::Warn, &["all power in it, for ever"]);
+    let content = json!({ "room_version": "11", "additional_creators": ["@synod:x"] });
+    assert!(faults(&event("m.room.create", "", &content)).is_empty());
+}
+
+#[test]
+fn without_power_levels_only_the_maker_has_power() {
+    let mut state = sound();
+    state
+        .retain(|event| event["type"] != "m.room.power_levels" && event["type"] != "m.room.create");
+    let mut create = event("m.room.create", "", &json!({ "room_version": "10" }));
+    let power = |create: &Value| {
+        let state = [state.clone(), vec![create.clone()]].concat();
+        power(user_id!("@synod:x"), "#r:x", &State(&state)).to_string()
+    };
+    assert!(power(&create).contains("it has 0"));
+    create["sender"] = json!("@synod:x");
+    assert!(power(&create).contains("(100, not 50)"));
+}

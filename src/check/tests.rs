@@ -1,0 +1,48 @@
+use std::{path::PathBuf, time::Duration};
+
+use ruma::user_id;
+
+use super::*;
+use crate::config::{
+    Bot, Commands, Encryption, Homeserver, Login, Operator, Questions, RateLimit, Role, TrustSource,
+};
+
+/// A bot `@synod:x` with one operator `@ann:x`.
+pub(super) fn config(encryption: Encryption) -> Config {
+    let url = url::Url::parse("https://x").unwrap();
+    Config {
+        read_only: true,
+        homeserver: Homeserver {
+            admin_url: url.clone(),
+            url,
+            admin_token: "".into(),
+            rate_limit: RateLimit::Keep,
+        },
+        bot: Bot {
+            user_id: user_id!("@synod:x").to_owned(),
+            login: Login::Password("".into()),
+            device_name: String::new(),
+        },
+        state: PathBuf::new(),
+        recovery_key_file: PathBuf::new(),
+        rooms: Vec::new(),
+        encryption,
+        trust: TrustSource::CrossSigned,
+        operators: vec![Operator {
+            user_id: user_id!("@ann:x").to_owned(),
+            role: Role::Admin,
+            person: "ann".to_owned(),
+            master_key: None,
+        }],
+        questions: Questions { expire_after: Duration::ZERO, reactions: true },
+        commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
+        tables: false,
+        log: String::new(),
+    }
+}
+
+#[test]
+fn a_finding_is_one_line_whatever_the_homeserver_says() {
+    let finding = Finding::bad("it said \u{1b}[2J\n\u{202e}ok", "Look\r\nthere");
+    assert_eq!(finding.to_string(), "BAD   it said  [2J  ok. Look  there.");
+}

@@ -1,0 +1,312 @@
+//! What the verbs about accounts have in common: how a typed user becomes a subject, what is said
+//! of an account, and why there may be none to act on.
+
+use jiff::Timestamp;
+use ruma::UserId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    change::{Binds, Path, Seen, Skip, Subject},
+    commands::arguments::UserRef,
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::{Account, Error, Reader},
+};
+
+/// The subject of a verb about one account.
+pub(super) fn subject(user: &UserRef, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+    Ok(vec![Subject::User(reader.user_id(user)?)])
+}
+
+/// The account that a subject is. Every verb in this group makes its subjects by [`subject`].
+pub(super) fn id(subject: &Subject) -> Result<&UserId, Stop> {
+    subject
+        .user()
+        .map(AsRef::as_ref)
+        .ok_or_else(|| Stop::refused(Line::new().code(subject).plain(" is not an account")))
+}
+
+/// The account that `user` names, for a verb that only looks; a refusal where it belongs to
+/// another server or does not exist.
+pub(in crate::commands) async fn existing(user: &UserId, reader: &Reader) -> Result<Account, Stop> {
+    local(user, reader)?;
+    match reader.account(user).await? {
+        Some(account) => Ok(account),
+        None => Err(unknown(user, reader).await),
+    }
+}
+
+/// Refuses the account of another server.
+pub(super) fn local(user: &UserId, reader: &Reader) -> Result<(), Stop> {
+    if reader.is_local(user) {
+        return Ok(());
+    }
+    Err(Stop::refused(remote(user)).or(&["user", "membership", user.as_str()]))
+}
+
+/// The refusal for an account that does not exist, with a search where it finds something.
+pub(super) async fn unknown(user: &UserId, reader: &Reader) -> Stop {
+    let stop = Stop::refused(no_such_user(user));
+    match near(user, reader).await {
+        Some(term) => stop.or(&["user", "search", &term]),
+        None => stop,
+    }
+}
+
+fn no_such_user(user: &UserId) -> Line {
+    Line::new().plain("no such user: ").code(user)
+}
+
+fn remote(user: &UserId) -> Line {
+    Line::new().code(user).plain(
+        " is an account of another server, over which this one has no say; only the rooms that \
+         both share can be listed",
+    )
+}
+
+/// Fewest characters of a name that are worth a search.
+const WORTH_A_SEARCH: usize = 3;
+
+/// A term, beginning the localpart of `user`, by which a search finds accounts.
+async fn near(user: &UserId, reader: &Reader) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Listed {
+        total: u64,
+    }
+    let path = Path::admin(["v2", "users"]);
+    for term in terms(user.localpart()) {
+        let query = [
+            ("name", term.clone()),
+            ("limit", "1".to_owned()),
+            ("deactivated", "true".to_owned()),
+            ("locked", "true".to_owned()),
+            ("guests", "false".to_owned()),
+        ];
+        // The search is a courtesy: should it fail, the refusal stands without it.
+        if reader.get::<Listed>(&path, &query).await.is_ok_and(|listed| listed.total > 0) {
+            return Some(term);
+        }
+    }
+    None
+}
+
+/// What to search for when nobody has this localpart: the whole of it, then its first half.
+fn terms(localpart: &str) -> Vec<String> {
+    let whole: Vec<char> = localpart.chars().collect();
+    let half = whole.len().div_ceil(2).max(WORTH_A_SEARCH);
+    let mut terms = vec![localpart.to_owned()];
+    if half < whole.len() {
+        terms.push(whole.iter().take(half).collect());
+    }
+    terms
+}
+
+/// The facts that bind whatever is done to an account: who it is, and what protects it.
+pub(super) fn binds(user: &UserId, account: Option<&Account>, reader: &Reader) -> Binds {
+    facts_that_bind(reader.is_local(user), account)
+}
+
+/// [`binds`], for an account that is or is not of this server.
+pub(super) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
+    let mut binds = Binds::from([
+        ("local".to_owned(), json!(local)),
+        ("exists".to_owned(), json!(account.is_some())),
+    ]);
+    if let Some(account) = account {
+        binds.extend([
+            ("admin".to_owned(), json!(account.admin)),
+            ("deactivated".to_owned(), json!(account.deactivated)),
+            ("bridged".to_owned(), json!(account.appservice_id.is_some())),
+        ]);
+    }
+    binds
+}
+
+/// Looks at the account `user`: what is shown of it and what binds. `None` beside it where there
+/// is nothing to act on; [`absent`] then says why.
+pub(super) async fn see(user: &UserId, reader: &Reader) -> Result<(Seen, Option<Account>), Stop> {
+    let account = if reader.is_local(user) { reader.account(user).await? } else { None };
+    let mut seen = Seen { binds: binds(user, account.as_ref(), reader), ..Seen::default() };
+    match &account {
+        Some(account) => seen.shown = facts(account, reader.now()),
+        None => note_near(&mut seen, user, reader).await,
+    }
+    Ok((seen, account))
+}
+
+/// [`see`], and how much the account has.
+pub(super) async fn see_with_belongings(
+    user: &UserId,
+    reader: &Reader,
+) -> Result<(Seen, Option<Account>), Stop> {
+    if !reader.is_local(user) {
+        return see(user, reader).await;
+    }
+    let (seen, belongings) = tokio::join!(see(user, reader), Belongings::of(user, reader));
+    let (mut seen, account) = seen?;
+    if let Some(account) = &account {
+        seen.shown.extend(belongings.facts());
+        belongings.note(&mut seen);
+        seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
+    }
+    Ok((seen, account))
+}
+
+/// Notes what to search for where there is no such account here.
+async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
+    if reader.is_local(user)
+        && let Some(term) = near(user, reader).await
+    {
+        seen.noted.insert("near".to_owned(), json!(term));
+    }
+}
+
+/// Why nothing can be done to the subject, where it is not an account of this server.
+pub(super) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
+    let user = subject.user()?;
+    if !seen.is("local") {
+        let instead = vec![format!("user membership {user}")];
+        return Some(Skip { word: Word::Refused, why: remote(user), instead });
+    }
+    if !seen.is("exists") {
+        let near = seen.noted.get("near").and_then(Value::as_str);
+        let instead = near.map(|term| format!("user search {term}")).into_iter().collect();
+        return Some(Skip { word: Word::Refused, why: no_such_user(user), instead });
+    }
+    None
+}
+
+/// A skip that says that it is so already.
+pub(super) fn already(subject: &Subject, what: &str) -> Skip {
+    Skip {
+        word: Word::NothingChanged,
+        why: Line::new().code(subject).plain(format!(" {what}")),
+        instead: vec![format!("user details {subject}")],
+    }
+}
+
+/// Who an account is, in the order in which one asks.
+pub(super) fn facts(account: &Account, now: Timestamp) -> Vec<Fact> {
+    let mut facts = vec![
+        ("Name", name(account)),
+        ("Id", Line::new().code(&account.user_id)),
+        ("Created", Line::new().time(Some(account.created), now)),
+        ("Last seen", Line::new().time(account.last_seen, now)),
+        ("Server admin", if account.admin { Line::new().strong("yes") } else { "no".into() }),
+        ("State", state(account)),
+    ];
+    if let Some(kind) = &account.user_type {
+        facts.push(("Type", Line::new().hostile(kind)));
+    }
+    if let Some(service) = &account.appservice_id {
+        facts.push(("Bridged by", Line::new().hostile(service)));
+    }
+    facts
+}
+
+/// The name that people see.
+pub(super) fn name(account: &Account) -> Line {
+    match &account.displayname {
+        Some(name) if !name.is_empty() => Line::new().hostile(name),
+        _ => "none".into(),
+    }
+}
+
+fn state(account: &Account) -> Line {
+    let states: Vec<&str> = [
+        (account.deactivated, "deactivated"),
+        (account.erased, "erased"),
+        (account.locked, "locked"),
+        (account.suspended.unwrap_or(false), "suspended"),
+        (account.shadow_banned, "shadow-banned"),
+        (account.is_guest, "guest"),
+    ]
+    .into_iter()
+    .filter_map(|(is, word)| is.then_some(word))
+    .collect();
+    if states.is_empty() { "active".into() } else { Line::new().strong(states.join(", ")) }
+}
+
+/// How much an account has.
+#[derive(Debug)]
+pub(super) struct Belongings {
+    devices: Result<u64, Error>,
+    rooms: Result<u64, Error>,
+    media: Result<u64, Error>,
+}
+
+impl Belongings {
+    /// Counts them, all at once.
+    pub(super) async fn of(user: &UserId, reader: &Reader) -> Self {
+        let (devices, rooms, media) =
+            tokio::join!(reader.devices(user), reader.joined_rooms(user), reader.media_count(user));
+        Self {
+            devices: devices.map(|devices| devices.len() as u64),
+            rooms: rooms.map(|rooms| rooms.len() as u64),
+            media,
+        }
+    }
+
+    /// One line for each. What could not be counted says so: the rest is worth showing all the
+    /// same, and media are often another worker's business.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        vec![
+            ("Devices", count(&self.devices)),
+            ("Rooms", count(&self.rooms)),
+            ("Media", count(&self.media)),
+        ]
+    }
+
+    /// Notes the counts that are known.
+    fn note(&self, seen: &mut Seen) {
+        let counts = [("devices", &self.devices), ("rooms", &self.rooms), ("media", &self.media)];
+        for (key, count) in counts {
+            if let Ok(count) = count {
+                seen.noted.insert(key.to_owned(), json!(count));
+            }
+        }
+    }
+}
+
+fn count(count: &Result<u64, Error>) -> Line {
+    match count {
+        Ok(count) => count.to_string().into(),
+        Err(error) => {
+            tracing::warn!(error = error as &dyn std::error::Error, "a count cannot be looked up");
+            Line::new().plain("cannot be looked up: ").line(error.line())
+        }
+    }
+}
+
+/// A count that was noted, if it is known.
+pub(super) fn noted(seen: &Seen, key: &str) -> Option<u64> {
+    seen.noted.get(key).and_then(Value::as_u64)
+}
+
+/// `1 device`, `3 devices`, `no devices`, or `devices` where the number is not known.
+pub(in crate::commands) fn how_many(count: Option<u64>, one: &str, many: &str) -> String {
+    match count {
+        None => many.to_owned(),
+        Some(0) => format!("no {many}"),
+        Some(1) => format!("1 {one}"),
+        Some(count) => format!("{count} {many}"),
+    }
+}
+
+/// A command as words.
+pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_tried_for_the_whole_name_and_then_for_its_first_half() {
+        assert_eq!(terms("carroll"), ["carroll", "carr"]);
+        assert_eq!(terms("anna"), ["anna", "ann"]);
+        assert_eq!(terms("bob"), ["bob"]);
+    }
+}

@@ -1,0 +1,398 @@
+//! `user deactivate`: an account's end, with or without erasure.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::account::{self, how_many, noted, words};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
+    "deactivate",
+    &["user deactivate @ann:example.org", "user deactivate @ann:example.org --gdpr-erase"],
+);
+
+/// Deactivate an account: it is logged out everywhere, leaves its rooms, and cannot log in again
+///
+/// I show who it is and what goes and stays, and ask. Messages and media stay. Activating the
+/// account again does not bring back what went. On an account that is deactivated already,
+/// --gdpr-erase erases it.
+#[derive(Debug, clap::Args)]
+struct Deactivate {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Also erase: name and picture go, and messages are hidden from whoever joins later
+    #[arg(short = 'e', long = "gdpr-erase")]
+    erase: bool,
+}
+
+#[async_trait]
+impl Action for Deactivate {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    fn phrase(&self) -> bool {
+        self.erase
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let (mut seen, account) = account::see_with_belongings(user, reader).await?;
+        if let Some(account) = account {
+            seen.binds.insert("erased".to_owned(), json!(account.erased));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        question(subject, seen, self.erase)
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        match (seen.is("deactivated"), seen.is("erased"), self.erase) {
+            (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
+            (true, false, false) => {
+                Err(account::already(subject, "is deactivated already, and not erased"))
+            }
+            _ => Ok(self.change_to(subject)),
+        }
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _before: &Seen,
+        _answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        outcome(subject, after)
+    }
+}
+
+impl Deactivate {
+    fn change_to(&self, subject: &Subject) -> Change {
+        let path = Path::admin(["v1", "deactivate", &subject.to_string()]);
+        let body = json!({ "erase": self.erase });
+        let mut wanted = Binds::from([("deactivated".to_owned(), Value::Bool(true))]);
+        if self.erase {
+            wanted.insert("erased".to_owned(), Value::Bool(true));
+        }
+        Change { steps: vec![Step::new(Method::Post, path, body).idempotent()], wanted }
+    }
+}
+
+/// The question before an account is deactivated, whichever verb does it.
+pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question {
+    let title = if seen.is("deactivated") {
+        Line::new().plain("Erase ").code(subject).plain(", deactivated already")
+    } else {
+        Line::new().plain("Deactivate ").code(subject)
+    };
+    let title = title.plain(": it will be ");
+    let title = if erase { title.strong("ERASED") } else { title.strong("not erased") };
+    Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
+}
+
+fn goes(seen: &Seen, erase: bool) -> Vec<Line> {
+    let mut goes = Vec::new();
+    if !seen.is("deactivated") {
+        if noted(seen, "devices") != Some(0) {
+            let devices = how_many(noted(seen, "devices"), "device", "devices");
+            goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
+        }
+        goes.push("its password, mail addresses and telephone numbers".to_owned());
+        goes.push("its settings, notifications and the backup of its keys".to_owned());
+        goes.push(match noted(seen, "rooms") {
+            Some(0) => "every invitation it has".to_owned(),
+            rooms => {
+                let rooms = how_many(rooms, "room", "rooms");
+                format!("its place in {rooms}, and every invitation it has")
+            }
+        });
+    }
+    if erase {
+        goes.push("its name and picture".to_owned());
+        goes.push("its messages, for people who join a room later".to_owned());
+    }
+    goes.into_iter().map(Line::from).collect()
+}
+
+fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
+    let mut stays = vec![
+        if erase {
+            "its messages, for everybody who is in those rooms now and on other servers"
+        } else {
+            "its messages"
+        }
+        .to_owned(),
+    ];
+    if !erase {
+        stays.push("its name and picture".to_owned());
+    }
+    stays.push(match noted(seen, "media") {
+        None => "its media".to_owned(),
+        Some(0) => "its media: it has none".to_owned(),
+        media => format!("its media: {}", how_many(media, "file", "files")),
+    });
+    if seen.is("admin") {
+        stays.push("its server-admin flag".to_owned());
+    }
+    match noted(seen, "sign-on") {
+        None | Some(0) => {}
+        links => stays.push(format!("its {}", how_many(links, "sign-on link", "sign-on links"))),
+    }
+    stays.push("its id: nobody can register it again".to_owned());
+    stays.into_iter().map(Line::from).collect()
+}
+
+/// What is so after an account was deactivated, whichever verb did it.
+pub(super) fn outcome(subject: &Subject, after: &Seen) -> Outcome {
+    let title = Line::new().code(subject).plain(" is deactivated and ");
+    let title =
+        if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
+    Outcome {
+        word: Word::Done,
+        title,
+        facts: vec![("Devices", left(after)), ("Rooms", rooms(after))],
+        remains: remains(subject, after),
+        undo: Undo::None(
+            "user modify with --activate opens the account again, but its sessions, keys, \
+             password, addresses, settings and rooms do not come back"
+                .to_owned(),
+        ),
+    }
+}
+
+fn left(after: &Seen) -> Line {
+    match noted(after, "devices") {
+        Some(0) => "none left".into(),
+        Some(left) => format!("{left} left").into(),
+        None => "cannot be looked up".into(),
+    }
+}
+
+fn rooms(after: &Seen) -> Line {
+    match noted(after, "rooms") {
+        Some(0) => "none left".into(),
+        Some(left) => format!("{left} still to leave; the homeserver goes on with it").into(),
+        None => "cannot be looked up".into(),
+    }
+}
+
+/// What people expect to be gone and is not, each with the command that shows or ends it.
+fn remains(subject: &Subject, after: &Seen) -> Vec<(Line, Vec<String>)> {
+    let id = &subject.to_string();
+    let mut remains = vec![(
+        Line::from("Its messages remain; rooms that others here are in"),
+        words(["user", "membership", id]),
+    )];
+    if noted(after, "media") != Some(0) {
+        let files = match noted(after, "media") {
+            None => "Its media remain".to_owned(),
+            media => format!("Its media remain, {}", how_many(media, "file", "files")),
+        };
+        remains.push((files.into(), words(["user", "media", id])));
+    }
+    if after.is("admin") {
+        remains.push((
+            "It is still flagged as a server admin".into(),
+            words(["user", "modify", id, "--no-admin"]),
+        ));
+    }
+    if noted(after, "sign-on").is_some_and(|links| links > 0) {
+        remains.push((
+            "Its sign-on links remain".into(),
+            words(["user", "modify", id, "--external-id", "", ""]),
+        ));
+    }
+    remains
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{account, ann, now};
+
+    fn seen(other: Value, devices: u64, rooms: u64, media: u64) -> Seen {
+        let account = account(other);
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        };
+        seen.binds.insert("erased".to_owned(), json!(account.erased));
+        for (key, count) in [("devices", devices), ("rooms", rooms), ("media", media)] {
+            seen.noted.insert(key.to_owned(), json!(count));
+        }
+        seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
+        seen
+    }
+
+    fn verb(typed: &[&str]) -> Deactivate {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn erasure_asks_for_a_phrase_and_both_are_irreversible() {
+        for (typed, erase) in [
+            (&["ann"][..], false),
+            (&["@ann:example.org", "-e"], true),
+            (&["--gdpr-erase", "ann"], true),
+        ] {
+            let verb = verb(typed);
+            assert_eq!((verb.erase, verb.phrase()), (erase, erase));
+            assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
+        }
+        assert!(testing::parse::<Deactivate>(&["ann", "bob"]).is_err());
+        assert!(testing::parse::<Deactivate>(&["ann", "--yes"]).is_err());
+    }
+
+    #[test]
+    fn the_question_says_what_goes_and_what_stays() {
+        let seen = seen(json!({"admin": 1}), 2, 1, 0);
+        insta::assert_snapshot!(testing::question(&verb(&["ann"]).question(&ann(), &seen)), @r"
+        Deactivate `@ann:example.org`: it will be **not erased**
+        This goes:
+        - its sessions: 2 devices, with the keys to its encrypted messages
+        - its password, mail addresses and telephone numbers
+        - its settings, notifications and the backup of its keys
+        - its place in 1 room, and every invitation it has
+        This stays:
+        - its messages
+        - its name and picture
+        - its media: it has none
+        - its server-admin flag
+        - its id: nobody can register it again
+        ");
+        insta::assert_snapshot!(testing::question(&verb(&["ann", "-e"]).question(&ann(), &seen)), @r"
+        Deactivate `@ann:example.org`: it will be **ERASED**
+        This goes:
+        - its sessions: 2 devices, with the keys to its encrypted messages
+        - its password, mail addresses and telephone numbers
+        - its settings, notifications and the backup of its keys
+        - its place in 1 room, and every invitation it has
+        - its name and picture
+        - its messages, for people who join a room later
+        This stays:
+        - its messages, for everybody who is in those rooms now and on other servers
+        - its media: it has none
+        - its server-admin flag
+        - its id: nobody can register it again
+        ");
+    }
+
+    #[test]
+    fn erasing_what_is_deactivated_promises_only_the_erasure() {
+        let seen = seen(json!({"deactivated": true}), 0, 0, 3);
+        insta::assert_snapshot!(testing::question(&verb(&["ann", "-e"]).question(&ann(), &seen)), @r"
+        Erase `@ann:example.org`, deactivated already: it will be **ERASED**
+        This goes:
+        - its name and picture
+        - its messages, for people who join a room later
+        This stays:
+        - its messages, for everybody who is in those rooms now and on other servers
+        - its media: 3 files
+        - its id: nobody can register it again
+        ");
+    }
+
+    #[test]
+    fn unknown_remote_and_deactivated_are_told_apart() {
+        let skip =
+            |verb: &Deactivate, seen: &Seen| testing::skip(&verb.change(&ann(), seen).unwrap_err());
+        let plain = verb(&["ann"]);
+        let remote = Seen { binds: account::facts_that_bind(false, None), ..Seen::default() };
+        insta::assert_snapshot!(skip(&plain, &remote), @r"
+        Refused · `@ann:example.org` is an account of another server, over which this one has no say; only the rooms that both share can be listed
+        Try !user membership @ann:example.org
+        ");
+        let mut unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        insta::assert_snapshot!(skip(&plain, &unknown), @"Refused · no such user: `@ann:example.org`");
+        unknown.noted.insert("near".to_owned(), json!("an"));
+        insta::assert_snapshot!(skip(&plain, &unknown), @r"
+        Refused · no such user: `@ann:example.org`
+        Try !user search an
+        ");
+        let deactivated = seen(json!({"deactivated": true}), 0, 0, 0);
+        insta::assert_snapshot!(skip(&plain, &deactivated), @r"
+        Nothing changed · `@ann:example.org` is deactivated already, and not erased
+        Try !user details @ann:example.org
+        ");
+        let erased = seen(json!({"deactivated": true, "erased": true}), 0, 0, 0);
+        insta::assert_snapshot!(skip(&verb(&["ann", "-e"]), &erased), @r"
+        Nothing changed · `@ann:example.org` is deactivated and erased already
+        Try !user details @ann:example.org
+        ");
+    }
+
+    #[test]
+    fn the_request_rests_on_the_arguments_and_on_nothing_that_the_subject_moves() {
+        let verb = verb(&["ann", "-e"]);
+        let quiet = seen(json!({}), 1, 2, 3);
+        let busy = seen(json!({"displayname": "Other", "last_seen_ts": 1}), 9, 9, 9);
+        assert_eq!(quiet.binds, busy.binds);
+        let change = verb.change(&ann(), &quiet).unwrap();
+        assert_eq!(change, verb.change(&ann(), &busy).unwrap());
+        assert_eq!(change.steps.len(), 1);
+        assert_eq!(
+            change.steps[0].path.parts(),
+            ["_synapse", "admin", "v1", "deactivate", "@ann:example.org"]
+        );
+        assert_eq!(change.steps[0].body, json!({"erase": true}));
+        // A deactivated account is erased on request.
+        assert!(verb.change(&ann(), &seen(json!({"deactivated": 1}), 0, 0, 0)).is_ok());
+    }
+
+    #[test]
+    fn the_outcome_says_what_is_so_and_names_what_remains() {
+        let before = seen(json!({"admin": 1}), 2, 1, 3);
+        let verb = verb(&["ann"]);
+        let after = seen(
+            json!({
+                "admin": 1, "deactivated": 1,
+                "external_ids": [{"auth_provider": "oidc", "external_id": "1"}],
+            }),
+            0,
+            1,
+            3,
+        );
+        insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r#"
+        Done · `@ann:example.org` is deactivated and **not erased**
+        Devices: none left
+        Rooms: 1 still to leave; the homeserver goes on with it
+        Its messages remain; rooms that others here are in: !user membership @ann:example.org
+        Its media remain, 3 files: !user media @ann:example.org
+        It is still flagged as a server admin: !user modify @ann:example.org --no-admin
+        Its sign-on links remain: !user modify @ann:example.org --external-id "" ""
+        No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
+        "#);
+        let after = seen(json!({"deactivated": 1, "erased": 1}), 0, 0, 0);
+        insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r"
+        Done · `@ann:example.org` is deactivated and **ERASED**
+        Devices: none left
+        Rooms: none left
+        Its messages remain; rooms that others here are in: !user membership @ann:example.org
+        No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
+        ");
+    }
+}

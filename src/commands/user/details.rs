@@ -1,0 +1,176 @@
+//! `user details`: everything about one account on one screen.
+
+use async_trait::async_trait;
+use ruma::UserId;
+
+use super::account::{self, Belongings};
+use crate::{
+    change::{Power, Subject},
+    commands::{Memory, Past, Query, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Block, Fact, Hostile, Line, Reply},
+    synapse::{Account, Reader},
+};
+
+/// How many changes of the past are told.
+const PAST: usize = 5;
+
+pub(super) const SPEC: Spec = Spec::query::<Details>(
+    "details",
+    &["user details @ann:example.org", "user details ann --show-3pid"],
+)
+.also(&["show"]);
+
+/// Show one account: who it is, its state, how much it has, and what was done to it through me
+///
+/// Mail addresses, telephone numbers and the ids of sign-on providers are masked.
+#[derive(Debug, clap::Args)]
+struct Details {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Show mail addresses, telephone numbers and sign-on ids in full
+    #[arg(long = "show-3pid")]
+    show_3pid: bool,
+}
+
+#[async_trait]
+impl Query for Details {
+    fn power(&self) -> Power {
+        if self.show_3pid { Power::LookPrivate } else { Power::Look }
+    }
+
+    async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::local(&user, reader)?;
+        // All at once: the answer takes as long as the slowest, not as long as the sum.
+        let (account, belongings) =
+            tokio::join!(reader.account(&user), Belongings::of(&user, reader));
+        let Some(account) = account? else {
+            return Err(account::unknown(&user, reader).await);
+        };
+        let mut facts = account::facts(&account, reader.now());
+        facts.extend(contacts(&account, self.show_3pid));
+        facts.extend(belongings.facts());
+        let past = memory.past(&Subject::User(user.clone()), PAST);
+        Ok(told(&user, facts, &past, reader.now()))
+    }
+}
+
+fn told(user: &UserId, facts: Vec<Fact>, past: &[Past], now: jiff::Timestamp) -> Reply {
+    let reply = Reply::data(Line::new().code(user)).facts(facts);
+    if past.is_empty() {
+        return reply;
+    }
+    let lines = past.iter().map(|past| told_past(past, now)).collect();
+    reply.with(Block::List("Done through me:".into(), lines))
+}
+
+fn told_past(past: &Past, now: jiff::Timestamp) -> Line {
+    Line::new()
+        .time(Some(past.at), now)
+        .plain(": ")
+        .plain(past.word.map_or("not ended", crate::reply::Word::as_str))
+        .plain(" · ")
+        .code(&past.command)
+        .plain(" by ")
+        .code(&past.by)
+        .plain(format!(", #{}", past.id))
+}
+
+/// The kinds and number of what ties the account to a person elsewhere.
+fn contacts(account: &Account, full: bool) -> Vec<Fact> {
+    let shown = |text: &Hostile| if full { text.clone() } else { masked(text) };
+    let threepids = account.threepids.iter().map(|threepid| (&threepid.medium, &threepid.address));
+    let external = account.external_ids.iter().map(|id| (&id.auth_provider, &id.external_id));
+    let told = |mut pairs: Vec<(&Hostile, &Hostile)>| {
+        pairs.sort_unstable();
+        let mut line = Line::new();
+        for (n, (kind, value)) in pairs.into_iter().enumerate() {
+            line = line.plain(if n == 0 { "" } else { ", " });
+            line = line.hostile(kind).plain(" ").hostile(&shown(value));
+        }
+        if line.is_empty() { "none".into() } else { line }
+    };
+    vec![("Mail and telephone", told(threepids.collect())), ("Sign-on", told(external.collect()))]
+}
+
+/// An address of which only as much is left as it takes to recognise what one knows already.
+pub(super) fn masked(address: &Hostile) -> Hostile {
+    let first = |text: &str| text.chars().take(1).collect::<String>();
+    let masked = if let Some((name, domain)) = address.raw().split_once('@') {
+        format!("{}…@{}…", first(name), first(domain))
+    } else {
+        let chars: Vec<char> = address.raw().chars().collect();
+        let left = chars.len().min(8) / 4;
+        let end: String = chars.iter().skip(chars.len() - left).collect();
+        format!("…{end}")
+    };
+    Hostile::new(masked)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::testing, *};
+    use crate::{commands::user::testing::now, reply::Word};
+
+    #[test]
+    fn only_what_is_asked_for_in_full_takes_the_power_over_private_things() {
+        let plain = testing::parse::<Details>(&["ann"]).unwrap();
+        assert_eq!(plain.power(), Power::Look);
+        let full = testing::parse::<Details>(&["--show-3pid", "@ann:example.org"]).unwrap();
+        assert_eq!(full.power(), Power::LookPrivate);
+        assert!(testing::parse::<Details>(&[]).is_err());
+    }
+
+    #[test]
+    fn addresses_are_masked_unless_asked_for() {
+        let account = testing::account(json!({
+            "threepids": [
+                {"medium": "msisdn", "address": "4915112345678"},
+                {"medium": "email", "address": "ann@example.org"},
+            ],
+            "external_ids": [{"auth_provider": "oidc-corp", "external_id": "ann.lee"}],
+        }));
+        insta::assert_snapshot!(testing::facts(&contacts(&account, false)), @r"
+        Mail and telephone: “email” “a…@e…”, “msisdn” “…78”
+        Sign-on: “oidc-corp” “…e”
+        ");
+        insta::assert_snapshot!(testing::facts(&contacts(&account, true)), @r"
+        Mail and telephone: “email” “ann@example.org”, “msisdn” “4915112345678”
+        Sign-on: “oidc-corp” “ann.lee”
+        ");
+        assert_eq!(masked(&Hostile::new("")).raw(), "…");
+        assert_eq!(masked(&Hostile::new("äb")).raw(), "…");
+    }
+
+    #[test]
+    fn the_dossier_says_who_it_is_and_what_was_done() {
+        let account = testing::account(json!({
+            "admin": 1, "locked": true, "suspended": true, "user_type": "bot",
+            "appservice_id": "irc", "last_seen_ts": null,
+        }));
+        let past = [Past {
+            id: 12,
+            at: "2026-11-20T11:00:00Z".parse().unwrap(),
+            by: "@moe:example.org".try_into().unwrap(),
+            command: "user suspend @ann:example.org".to_owned(),
+            word: Some(Word::Done),
+        }];
+        let reply = told(&account.user_id, account::facts(&account, now()), &past, now());
+        insta::assert_snapshot!(testing::reply(&reply), @r"
+        `@ann:example.org`
+        Name: “Ann Lee”
+        Id: `@ann:example.org`
+        Created: 2025-10-09 08:53 UTC (1 year ago)
+        Last seen: never
+        Server admin: **yes**
+        State: **locked, suspended**
+        Type: “bot”
+        Bridged by: “irc”
+        Done through me:
+        - 2026-11-20 11:00 UTC (3 h ago): Done · `user suspend @ann:example.org` by `@moe:example.org`, #12
+        ");
+    }
+}

@@ -1,0 +1,395 @@
+//! `user list`: the accounts of this server.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{
+    account::words,
+    page::{self, Found, Kept, Row, Sort},
+};
+use crate::{
+    change::Power,
+    commands::{Memory, Query, Spec, arguments::Since},
+    error::Stop,
+    reply::Reply,
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::query::<List>(
+    "list",
+    &[
+        "user list",
+        "user list -n \"Ann Lee\" -d",
+        "user list --since 3d",
+        "user list --seen-since 2026-11-01 --no-guests --limit 20",
+    ],
+);
+
+/// List accounts, by name
+///
+/// Deactivated accounts are left out unless -d is given; locked and suspended ones are listed and
+/// marked.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
+pub(super) struct List {
+    /// Skip this many accounts; after a filter that I do myself, the number in the next-page
+    /// command
+    #[arg(short, long, default_value_t = 0)]
+    pub(super) from: u64,
+    /// Show at most this many
+    #[arg(short, long, default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) limit: u64,
+    /// List guests too; the homeserver does so unless -G is given
+    #[arg(short, long, conflicts_with = "no_guests")]
+    guests: bool,
+    /// Leave guests out
+    #[arg(short = 'G', long)]
+    no_guests: bool,
+    /// List deactivated accounts too
+    #[arg(short, long)]
+    pub(super) deactivated: bool,
+    /// List only server admins
+    #[arg(short, long, conflicts_with = "non_admins")]
+    admins: bool,
+    /// Leave server admins out
+    #[arg(short = 'A', long)]
+    non_admins: bool,
+    /// Sort by this; all but name and `creation_ts` cost a large server some work
+    #[arg(long, value_enum)]
+    sort_by: Option<Sort>,
+    /// The other way round
+    #[arg(long)]
+    reverse: bool,
+    /// Leave this type out, such as bot; "" stands for accounts without a type. Can be given
+    /// several times
+    #[arg(long, value_name = "TYPE")]
+    exclude_user_type: Vec<String>,
+    /// List locked accounts too; they are always listed, so this changes nothing
+    #[arg(short = 'L', long)]
+    locked: bool,
+    /// Only accounts with this in their localpart or display name
+    #[arg(short, long, conflicts_with = "user_id", value_parser = not_empty)]
+    pub(super) name: Option<String>,
+    /// Only accounts with this in their id
+    #[arg(short = 'i', long, value_parser = not_empty)]
+    user_id: Option<String>,
+    /// Only accounts created since this date or within this age (3d, 2 weeks); newest first unless
+    /// you sort otherwise
+    #[arg(long, value_name = "DATE|AGE")]
+    since: Option<Since>,
+    /// Only accounts active since this date or within this age; last seen first unless you sort
+    /// otherwise
+    #[arg(long, value_name = "DATE|AGE")]
+    seen_since: Option<Since>,
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+#[async_trait]
+impl Query for List {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        let found = self.find(reader).await?;
+        let again = found.next.map(|next| self.again(next));
+        Ok(page::told(&found, again, !self.deactivated, reader.now()))
+    }
+}
+
+impl List {
+    /// Finds the accounts of this page, and which of them are suspended.
+    pub(super) async fn find(&self, reader: &Reader) -> Result<Found, Stop> {
+        let server = reader.server_name().as_str();
+        let query = self.query(server);
+        let wanted = self.wanted(server, reader.now());
+        let walk = page::Walk { from: self.from, limit: self.limit, filtered: wanted.filters() };
+        let mut found = page::walk(
+            walk,
+            |row| wanted.keeps(row),
+            |from, limit| page::fetch(reader, &query, from, limit),
+        )
+        .await?;
+        found.rows = page::marked_suspended(found.rows, reader).await;
+        Ok(found)
+    }
+
+    /// What the accounts are sorted by, and whether backwards. A filter by time that I do myself
+    /// goes with the order in which its accounts come first.
+    fn order(&self) -> (Sort, bool) {
+        match (self.sort_by, &self.since, &self.seen_since) {
+            (Some(sort), ..) => (sort, self.reverse),
+            (None, Some(_), _) => (Sort::CreationTs, !self.reverse),
+            (None, None, Some(_)) => (Sort::LastSeenTs, !self.reverse),
+            (None, None, None) => (Sort::Name, self.reverse),
+        }
+    }
+
+    /// What is asked of the homeserver, besides the place and the number.
+    fn query(&self, server: &str) -> Vec<(&'static str, String)> {
+        let (sort, backwards) = self.order();
+        let mut query = vec![
+            ("order_by", sort.as_str().to_owned()),
+            ("dir", if backwards { "b" } else { "f" }.to_owned()),
+            ("deactivated", self.deactivated.to_string()),
+            // Hidden by default, and an operator looks for just these.
+            ("locked", "true".to_owned()),
+        ];
+        for (key, yes, no) in
+            [("guests", self.guests, self.no_guests), ("admins", self.admins, self.non_admins)]
+        {
+            if yes || no {
+                query.push((key, yes.to_string()));
+            }
+        }
+        query.extend(self.exclude_user_type.iter().map(|kind| ("not_user_type", kind.clone())));
+        if let Some(name) = &self.name {
+            query.push(("name", bare(name, server).to_owned()));
+        }
+        if let Some(id) = &self.user_id {
+            query.push(("user_id", id.clone()));
+        }
+        query
+    }
+
+    fn wanted(&self, server: &str, now: Timestamp) -> Wanted {
+        let (sort, backwards) = self.order();
+        let exactly = |text: &str| text.contains(['%', '_']).then(|| text.to_lowercase());
+        Wanted {
+            created: self.since.as_ref().map(|since| since.before(now)),
+            seen: self.seen_since.as_ref().map(|since| since.before(now)),
+            newest_first: backwards.then_some(sort),
+            name: self.name.as_deref().and_then(|name| exactly(bare(name, server))),
+            id: self.user_id.as_deref().and_then(exactly),
+        }
+    }
+
+    /// This command again, from another place on.
+    fn again(&self, from: u64) -> Vec<String> {
+        let mut again = words(["user", "list", "--from"]);
+        again.extend([from.to_string(), "--limit".to_owned(), self.limit.to_string()]);
+        for (flag, given) in [
+            ("--guests", self.guests),
+            ("--no-guests", self.no_guests),
+            ("--deactivated", self.deactivated),
+            ("--admins", self.admins),
+            ("--non-admins", self.non_admins),
+            ("--reverse", self.reverse),
+        ] {
+            if given {
+                again.push(flag.to_owned());
+            }
+        }
+        for kind in &self.exclude_user_type {
+            again.extend(words(["--exclude-user-type", kind]));
+        }
+        for (option, value) in [
+            ("--sort-by", self.sort_by.map(Sort::as_str)),
+            ("--name", self.name.as_deref()),
+            ("--user-id", self.user_id.as_deref()),
+            ("--since", self.since.as_ref().map(Since::typed)),
+            ("--seen-since", self.seen_since.as_ref().map(Since::typed)),
+        ] {
+            if let Some(value) = value {
+                again.extend(words([option, value]));
+            }
+        }
+        again
+    }
+
+    /// What `user search TERM` asks for.
+    pub(super) fn search(term: &str, from: u64, limit: u64) -> Self {
+        Self {
+            from,
+            limit,
+            guests: false,
+            no_guests: false,
+            deactivated: true,
+            admins: false,
+            non_admins: false,
+            sort_by: None,
+            reverse: false,
+            exclude_user_type: Vec::new(),
+            locked: true,
+            name: Some(term.to_owned()),
+            user_id: None,
+            since: None,
+            seen_since: None,
+        }
+    }
+}
+
+/// The part of a name that the homeserver searches for: it adds the `@` itself and stops at the
+/// colon, so a whole id would find nothing.
+pub(super) fn bare<'a>(name: &'a str, server: &str) -> &'a str {
+    let own = name.strip_suffix(server).and_then(|name| name.strip_suffix(':'));
+    match name.strip_prefix('@') {
+        Some(id) => id.split_once(':').map_or(id, |(localpart, _)| localpart),
+        None => own.unwrap_or(name),
+    }
+}
+
+/// What I filter myself, since the homeserver cannot, or takes `%` and `_` for wildcards.
+#[derive(Debug)]
+struct Wanted {
+    created: Option<Timestamp>,
+    seen: Option<Timestamp>,
+    newest_first: Option<Sort>,
+    name: Option<String>,
+    id: Option<String>,
+}
+
+impl Wanted {
+    fn filters(&self) -> bool {
+        self.created.is_some() || self.seen.is_some() || self.name.is_some() || self.id.is_some()
+    }
+
+    fn keeps(&self, row: &Row) -> Kept {
+        for (sort, since, at) in [
+            (Sort::CreationTs, self.created, row.created),
+            (Sort::LastSeenTs, self.seen, row.last_seen),
+        ] {
+            match (since, at) {
+                (Some(_), None) => return Kept::No,
+                // Whatever comes after the first that is too old is older still.
+                (Some(since), Some(at)) if at < since => {
+                    return if self.newest_first == Some(sort) { Kept::End } else { Kept::No };
+                }
+                _ => {}
+            }
+        }
+        let has = |text: &str, term: &str| text.to_lowercase().contains(term);
+        let name = self.name.as_deref().is_none_or(|term| {
+            has(row.localpart(), term)
+                || row.displayname.as_ref().is_some_and(|name| has(name.raw(), term))
+        });
+        let id = self.id.as_deref().is_none_or(|term| has(&row.name, term));
+        if name && id { Kept::Yes } else { Kept::No }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{now, spoken};
+
+    fn verb(typed: &[&str]) -> List {
+        testing::parse(typed).unwrap()
+    }
+
+    fn asked(typed: &[&str]) -> String {
+        let query = verb(typed).query("example.org");
+        query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn options_mean_to_the_homeserver_what_they_say() {
+        insta::assert_snapshot!(asked(&[]), @"order_by=name dir=f deactivated=false locked=true");
+        insta::assert_snapshot!(asked(&["-d", "-g", "-a", "--sort-by", "displayname", "--reverse"]), @"order_by=displayname dir=b deactivated=true locked=true guests=true admins=true");
+        insta::assert_snapshot!(asked(&["-G", "-A", "-L", "--exclude-user-type", "bot", "--exclude-user-type", ""]), @"order_by=name dir=f deactivated=false locked=true guests=false admins=false not_user_type=bot not_user_type=");
+        insta::assert_snapshot!(asked(&["-n", "@Carol:example.org", "--since", "3d"]), @"order_by=creation_ts dir=b deactivated=false locked=true name=Carol");
+        insta::assert_snapshot!(asked(&["-i", "carol", "--seen-since", "2026-11-01", "--reverse"]), @"order_by=last_seen_ts dir=f deactivated=false locked=true user_id=carol");
+        for typed in [
+            &["-g", "-G"][..],
+            &["-a", "-A"],
+            &["-n", "x", "-i", "y"],
+            &["-n", ""],
+            &["-l", "0"],
+            &["--sort-by", "colour"],
+            &["--since", "03/04"],
+            &["--since", "3m"],
+        ] {
+            assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_is_the_same_command_from_another_place_on() {
+        let typed = [
+            "-d",
+            "-G",
+            "-A",
+            "--sort-by",
+            "last_seen_ts",
+            "--reverse",
+            "--exclude-user-type",
+            "",
+            "-n",
+            "Ann Lee",
+            "--since",
+            "2 weeks",
+            "--seen-since",
+            "2026-11-01",
+            "-l",
+            "7",
+        ];
+        let again = verb(&typed).again(42);
+        insta::assert_snapshot!(spoken(&again), @r#"user list --from 42 --limit 7 --no-guests --deactivated --non-admins --reverse --exclude-user-type "" --sort-by last_seen_ts --name "Ann Lee" --since "2 weeks" --seen-since 2026-11-01"#);
+        let typed: Vec<&str> = again.iter().skip(2).map(String::as_str).collect();
+        let parsed = verb(&typed);
+        assert_eq!(parsed.from, 42);
+        assert_eq!(parsed.again(42), again);
+    }
+
+    fn row(other: serde_json::Value) -> Row {
+        let mut row = json!({
+            "name": "@ann_lee:example.org", "displayname": "Ann Lee", "is_guest": 0, "admin": 0,
+            "deactivated": 0, "shadow_banned": 0, "creation_ts": 1_795_000_000_000_i64,
+            "last_seen_ts": 1_795_000_000_000_i64, "erased": false, "locked": false,
+            "user_type": null,
+        });
+        if let (Some(row), serde_json::Value::Object(other)) = (row.as_object_mut(), other) {
+            row.extend(other);
+        }
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn times_are_filtered_here_and_an_order_by_them_ends_the_search() {
+        let old = || row(json!({"creation_ts": 1_000}));
+        let kept = |typed: &[&str], row: &Row| verb(typed).wanted("example.org", now()).keeps(row);
+        assert_eq!(kept(&["--since", "3d"], &row(json!({}))), Kept::Yes);
+        assert_eq!(kept(&["--since", "3d"], &old()), Kept::End);
+        assert_eq!(kept(&["--since", "3d", "--reverse"], &old()), Kept::No);
+        assert_eq!(kept(&["--since", "3d", "--sort-by", "name"], &old()), Kept::No);
+        assert_eq!(kept(&["--since", "1d"], &row(json!({}))), Kept::End);
+        // Some databases sort what was never seen first, so it does not end the search.
+        let never = row(json!({"last_seen_ts": null}));
+        assert_eq!(kept(&["--seen-since", "3d"], &never), Kept::No);
+        assert_eq!(kept(&["--since", "3d", "--seen-since", "1d"], &row(json!({}))), Kept::No);
+    }
+
+    #[test]
+    fn wildcards_of_the_database_are_ordinary_characters() {
+        let kept = |typed: &[&str], name: &str| {
+            let row = row(json!({"name": name, "displayname": "100% Ann"}));
+            verb(typed).wanted("example.org", now()).keeps(&row)
+        };
+        assert_eq!(kept(&["-i", "N_L"], "@ann_lee:example.org"), Kept::Yes);
+        assert_eq!(kept(&["-i", "n_l"], "@annxlee:example.org"), Kept::No);
+        assert_eq!(kept(&["-n", "ann_l"], "@annxlee:example.org"), Kept::No);
+        assert_eq!(kept(&["-n", "@ann_l:example.org"], "@ann_lee:example.org"), Kept::Yes);
+        assert_eq!(kept(&["-n", "0% a"], "@x:example.org"), Kept::Yes);
+        assert_eq!(kept(&["-n", "1%A"], "@x:example.org"), Kept::No);
+        assert!(!verb(&["-n", "ann"]).wanted("example.org", now()).filters());
+    }
+
+    #[test]
+    fn a_whole_id_is_cut_to_what_can_be_found() {
+        for (name, found) in [
+            ("@carol:example.org", "carol"),
+            ("@carol", "carol"),
+            ("carol:example.org", "carol"),
+            ("carol", "carol"),
+            ("Note: Carol", "Note: Carol"),
+        ] {
+            assert_eq!(bare(name, "example.org"), found);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! `user login`: an access token that acts as somebody else's account.
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedUserId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::account;
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{Moment, UserRef},
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Login>(
+    "login",
+    &[
+        "user login @ann:example.org",
+        "user login @ann:example.org --expire 2026-12-01T10:00Z",
+        "user login @ann:example.org --expire-never",
+    ],
+);
+
+/// Make an access token that acts as an account, and tell it to you alone, in a direct room
+///
+/// Whoever holds the token is that account: they can read its rooms and write in its name, and
+/// its owner does not see it among their devices. It expires after a day unless you say otherwise.
+#[derive(Debug, clap::Args)]
+#[command(group(
+    ArgGroup::new("expiry").args(["expire_days", "expire", "expire_ts", "expire_never"])
+))]
+struct Login {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Days until the token expires; 1 where nothing is said
+    #[arg(short = 'd', long, value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    expire_days: Option<u32>,
+    /// When it expires: 2026-12-01 or 2026-12-01T10:00Z, in UTC unless a zone is given
+    #[arg(long, value_name = "DATE")]
+    expire: Option<Moment>,
+    /// When it expires, in milliseconds since 1970
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i64).range(1..))]
+    expire_ts: Option<i64>,
+    /// It never expires
+    #[arg(long)]
+    expire_never: bool,
+}
+
+/// How long a token lasts where nothing is said.
+const DAYS: u32 = 1;
+
+impl Login {
+    /// When a token that is made at `now` expires; `None` for never. An error where that moment
+    /// cannot be, in words that follow the account's id.
+    fn until(&self, now: Timestamp) -> Result<Option<Timestamp>, &'static str> {
+        let until = if self.expire_never {
+            return Ok(None);
+        } else if let Some(Moment(at)) = self.expire {
+            at
+        } else if let Some(at) = self.expire_ts {
+            Timestamp::from_millisecond(at).map_err(|_| ": that moment is beyond all time")?
+        } else {
+            let days = i64::from(self.expire_days.unwrap_or(DAYS));
+            now.checked_add(SignedDuration::from_hours(days * 24))
+                .map_err(|_| ": that moment is beyond all time")?
+        };
+        if until <= now {
+            return Err(": that moment is past, so the token would be dead when it is made");
+        }
+        Ok(Some(until))
+    }
+
+    /// The same in words, for the question: a number of days counts from the yes.
+    fn lasting(&self, now: Timestamp) -> Line {
+        if self.expire_never {
+            return Line::new().strong("never expires");
+        }
+        match (self.expire, self.expire_ts) {
+            (None, None) => match self.expire_days.unwrap_or(DAYS) {
+                1 => "expires after a day".into(),
+                days => format!("expires after {days} days").into(),
+            },
+            _ => Line::new().plain("expires at ").time(self.until(now).ok().flatten(), now),
+        }
+    }
+}
+
+#[async_trait]
+impl Action for Login {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    fn whispers(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        #[derive(Deserialize)]
+        struct WhoAmI {
+            user_id: OwnedUserId,
+        }
+        let user = account::id(subject)?;
+        let whoami = Path::client(["v3", "account", "whoami"]);
+        let (seen, caller) =
+            tokio::join!(account::see(user, reader), reader.get::<WhoAmI>(&whoami, &[]));
+        let (mut seen, _) = seen?;
+        seen.binds.insert("own".to_owned(), json!(caller?.user_id == user));
+        note_now(&mut seen, reader.now());
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        Question {
+            title: Line::new()
+                .plain("Make an access token that acts as ")
+                .code(subject)
+                .plain(" and ")
+                .line(self.lasting(noted_now(seen))),
+            goes: Vec::new(),
+            stays: vec!["its password and its devices; its owner sees nothing of the token".into()],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        let refuse = |why: &str| Skip {
+            word: Word::Refused,
+            why: Line::new().code(subject).plain(why),
+            instead: Vec::new(),
+        };
+        if seen.is("own") {
+            return Err(refuse(
+                " is the account of the bot's own admin token; it gets no second one",
+            ));
+        }
+        if seen.is("deactivated") {
+            return Err(refuse(" is deactivated; nobody acts as it any more"));
+        }
+        let body = match self.until(noted_now(seen)).map_err(refuse)? {
+            Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
+            None => json!({}),
+        };
+        let path = Path::admin(["v1", "users", &subject.to_string(), "login"]);
+        let step = Step::new(Method::Post, path, body).revealing("/access_token", "token");
+        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        _after: &Seen,
+    ) -> Outcome {
+        let made = answers.iter().any(|answer| {
+            answer.body.pointer("/access_token").is_some_and(|token| !token.is_null())
+        });
+        let until = self.until(noted_now(before)).ok().flatten();
+        let expires = match until {
+            Some(_) => Line::new().time(until, noted_now(before)),
+            None => Line::new().strong("never"),
+        };
+        let title = Line::new().code(subject).plain(if made {
+            ": a token that acts as it was made"
+        } else {
+            ": the homeserver answered with success, but without a token"
+        });
+        Outcome {
+            word: if made { Word::Done } else { Word::Unknown },
+            title,
+            facts: vec![("Expires", expires)],
+            remains: Vec::new(),
+            undo: Undo::None(
+                "the token ends at its time, when somebody logs out with it, or when the account \
+                 of the bot's admin token logs out everywhere"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+fn note_now(seen: &mut Seen, now: Timestamp) {
+    seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+}
+
+/// The moment of the look, on which an expiry counted in days rests.
+fn noted_now(seen: &Seen) -> Timestamp {
+    seen.noted
+        .get("now")
+        .and_then(Value::as_i64)
+        .and_then(|now| Timestamp::from_millisecond(now).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{account, ann, now};
+
+    fn seen(other: Value) -> Seen {
+        let account = account(other);
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        };
+        seen.binds.insert("own".to_owned(), json!(false));
+        note_now(&mut seen, now());
+        seen
+    }
+
+    fn verb(typed: &[&str]) -> Login {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn a_token_expires_after_a_day_unless_something_else_is_said() {
+        let at = |text: &str| json!({"valid_until_ms": text.parse::<Timestamp>().unwrap().as_millisecond()});
+        for (typed, body) in [
+            (&["ann"][..], at("2026-11-21T14:03:00Z")),
+            (&["ann", "-d", "3"], at("2026-11-23T14:03:00Z")),
+            (&["ann", "--expire-days", "1"], at("2026-11-21T14:03:00Z")),
+            (&["ann", "--expire", "2026-12-01"], at("2026-12-01T00:00:00Z")),
+            (&["ann", "--expire", "2026-12-01T10:00+01:00"], at("2026-12-01T09:00:00Z")),
+            (
+                &["ann", "--expire-ts", "1800000000000"],
+                json!({"valid_until_ms": 1_800_000_000_000_i64}),
+            ),
+            (&["ann", "--expire-never"], json!({})),
+        ] {
+            let verb = verb(typed);
+            let change = verb.change(&ann(), &seen(json!({}))).unwrap();
+            assert_eq!(change.steps[0].body, body, "{typed:?}");
+            assert_eq!(change, verb.change(&ann(), &seen(json!({}))).unwrap());
+            assert_eq!(change.steps[0].reveals, [("/access_token".to_owned(), "token".to_owned())]);
+            assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, Power::Account));
+            assert!(verb.whispers());
+        }
+    }
+
+    #[test]
+    fn nonsense_and_contradictions_are_not_understood() {
+        for typed in [
+            &["ann", "-d", "0"][..],
+            &["ann", "-d", "-1"],
+            &["ann", "--expire", "03/04"],
+            &["ann", "--expire-ts", "0"],
+            &["ann", "-d", "1", "--expire-never"],
+            &["ann", "--expire", "2026-12-01", "--expire-ts", "1800000000000"],
+        ] {
+            assert!(testing::parse::<Login>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_dead_token_and_one_of_ones_own_are_refused() {
+        let skip = |typed: &[&str], seen: &Seen| {
+            testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
+        };
+        let active = seen(json!({}));
+        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that moment is past, so the token would be dead when it is made");
+        insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated; nobody acts as it any more");
+        let mut own = seen(json!({}));
+        own.binds.insert("own".to_owned(), json!(true));
+        insta::assert_snapshot!(skip(&["ann"], &own), @"Refused · `@ann:example.org` is the account of the bot's own admin token; it gets no second one");
+    }
+
+    #[test]
+    fn the_words_say_what_a_token_is() {
+        let asked =
+            |typed: &[&str]| testing::question(&verb(typed).question(&ann(), &seen(json!({}))));
+        insta::assert_snapshot!(asked(&["ann"]), @r"
+        Make an access token that acts as `@ann:example.org` and expires after a day
+        This stays:
+        - its password and its devices; its owner sees nothing of the token
+        ");
+        insta::assert_snapshot!(asked(&["ann", "--expire-never"]), @r"
+        Make an access token that acts as `@ann:example.org` and **never expires**
+        This stays:
+        - its password and its devices; its owner sees nothing of the token
+        ");
+        insta::assert_snapshot!(asked(&["ann", "--expire", "2026-12-01"]), @r"
+        Make an access token that acts as `@ann:example.org` and expires at 2026-12-01 00:00 UTC (in 10 days)
+        This stays:
+        - its password and its devices; its owner sees nothing of the token
+        ");
+        let answer = |body| [Answer { status: 200, body }];
+        let told = |answers: &[Answer]| {
+            let seen = seen(json!({}));
+            testing::outcome(&verb(&["ann"]).outcome(&ann(), &seen, answers, &seen))
+        };
+        insta::assert_snapshot!(told(&answer(json!({"access_token": {"$secret": "token"}}))), @r"
+        Done · `@ann:example.org`: a token that acts as it was made
+        Expires: 2026-11-21 14:03 UTC (in 1 day)
+        No undo: the token ends at its time, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
+        ");
+        insta::assert_snapshot!(told(&answer(json!({}))), @r"
+        Unknown · `@ann:example.org`: the homeserver answered with success, but without a token
+        Expires: 2026-11-21 14:03 UTC (in 1 day)
+        No undo: the token ends at its time, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
+        ");
+    }
+}

@@ -1,0 +1,403 @@
+//! `user modify`: the fields of an account, old and new side by side.
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::{
+    account, deactivate,
+    password::{SLOT, devices},
+};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, secret},
+    },
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::Reader,
+};
+
+mod field;
+
+use field::Field;
+
+pub(super) const SPEC: Spec = Spec::action::<Modify>(
+    "modify",
+    &[
+        "user modify @ann:example.org -n \"Ann Lee\"",
+        "user modify @ann:example.org --lock",
+        "user modify @ann:example.org --admin",
+        "user modify @ann:example.org --threepid email ann@example.org",
+        "user modify @ann:example.org --deactivate",
+        "user modify @new:example.org --create -n \"Somebody New\"",
+    ],
+);
+
+/// Change fields of an account, and see old and new side by side
+///
+/// An account that does not exist is created only with --create, so a typo creates nothing.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args([
+    "password_prompt", "password", "display_name", "threepid", "clear_threepids", "avatar_url",
+    "admin", "no_admin", "activate", "deactivate", "user_type", "lock", "unlock", "create",
+    "external_id",
+])))]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
+struct Modify {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// There is no prompt in a room; `user password` makes a password instead
+    #[arg(short, long, conflicts_with = "password")]
+    password_prompt: bool,
+    /// Set this password; refused unless the config allows typed secrets
+    #[arg(short = 'P', long, value_parser = secret)]
+    password: Option<SecretString>,
+    /// Set the display name; "" removes it
+    #[arg(short = 'n', long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// Set a mail address (email) or telephone number (msisdn); replaces all there are. Can be
+    /// given several times; '' '' removes all
+    #[arg(short, long, num_args = 2, value_names = ["MEDIUM", "ADDRESS"])]
+    threepid: Vec<String>,
+    /// Remove all mail addresses and telephone numbers
+    #[arg(long, conflicts_with = "threepid")]
+    clear_threepids: bool,
+    /// Set the picture to this mxc:// address; "" removes it
+    #[arg(short = 'v', long, value_name = "MXC", value_parser = picture)]
+    avatar_url: Option<String>,
+    /// Make it a server admin
+    #[arg(short, long, conflicts_with = "no_admin")]
+    admin: bool,
+    /// Make it an ordinary account
+    #[arg(short = 'u', long)]
+    no_admin: bool,
+    /// Open a deactivated account again; what it lost does not come back
+    #[arg(long, conflicts_with_all = ["deactivate", "create"])]
+    activate: bool,
+    /// Deactivate it without erasure, as `user deactivate` does
+    #[arg(long, conflicts_with_all = ["create", "lock", "password"])]
+    deactivate: bool,
+    /// Set its type: bot, support, a type of the server's own, or regular for none
+    #[arg(long, value_name = "TYPE")]
+    user_type: Option<String>,
+    /// Leave its devices logged in when the password is set
+    #[arg(long, requires = "password")]
+    no_logout: bool,
+    /// Lock it: it can do nothing until it is unlocked, and stays logged in
+    #[arg(short, long, conflicts_with_all = ["unlock", "create"])]
+    lock: bool,
+    /// Unlock it
+    #[arg(short = 'L', long, conflicts_with = "create")]
+    unlock: bool,
+    /// Create the account, which must not exist
+    #[arg(long)]
+    create: bool,
+    /// Set an account of a sign-on provider that logs in to this one; replaces all there are. Can
+    /// be given several times; '' '' removes all
+    #[arg(long, num_args = 2, value_names = ["PROVIDER", "ID"])]
+    external_id: Vec<String>,
+}
+
+/// The homeserver takes any text for the address of a picture, and clients then show none.
+fn picture(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with("mxc://") {
+        Ok(text.to_owned())
+    } else {
+        Err("the address of a picture begins with mxc://".to_owned())
+    }
+}
+
+#[async_trait]
+impl Action for Modify {
+    fn class(&self, many: usize) -> Class {
+        let disruptive = self.password.is_some()
+            || self.admin
+            || self.activate
+            || self.create
+            || self.replaces_contacts()
+            || many > 1;
+        match (self.deactivate, disruptive) {
+            (true, _) => Class::Irreversible,
+            (false, true) => Class::Disruptive,
+            (false, false) => Class::Reversible,
+        }
+    }
+
+    fn power(&self) -> Power {
+        let account = self.password.is_some()
+            || self.admin
+            || self.no_admin
+            || self.activate
+            || self.create
+            || self.user_type.is_some()
+            || self.replaces_contacts();
+        if account { Power::Account } else { Power::Moderate }
+    }
+
+    fn typed(&self) -> Vec<(&'static str, SecretString)> {
+        self.password.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        if self.password_prompt {
+            let user = reader.user_id(&self.user)?;
+            let stop = Stop::refused("there is no prompt in a room; I can make a password myself");
+            return Err(stop.or(&["user", "password", user.as_str()]));
+        }
+        for (pairs, option) in
+            [(&self.threepid, "--threepid"), (&self.external_id, "--external-id")]
+        {
+            field::pairs(pairs)
+                .map_err(|fault| Stop::refused(Line::new().code(option).plain(fault)))?;
+        }
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        // What is counted is what the words of these two need.
+        let (mut seen, account) = if self.deactivate || self.password.is_some() {
+            account::see_with_belongings(user, reader).await?
+        } else {
+            account::see(user, reader).await?
+        };
+        if let Some(account) = account {
+            field::note(&mut seen, &account);
+        }
+        let changes: Vec<Fact> = self.fields().iter().map(|field| field.asked(&seen)).collect();
+        // What changes is shown once, with its old value.
+        seen.shown.retain(|(label, _)| changes.iter().all(|(changed, _)| changed != label));
+        seen.shown.extend(changes);
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        if self.deactivate {
+            let mut question = deactivate::question(subject, seen, false);
+            if self.fields().len() > 1 {
+                question.title = question.title.plain(", and changed as below");
+            }
+            return question;
+        }
+        let title = if self.create {
+            Line::new().plain("Create ").code(subject)
+        } else {
+            Line::new().plain("Change ").code(subject)
+        };
+        let mut question = Question { title, ..Question::default() };
+        if self.password.is_some() && !self.create {
+            question.goes.push("its present password".into());
+            if self.no_logout {
+                question.stays.push("its sessions".into());
+            } else {
+                question.goes.push("its sessions: every device is logged out".into());
+            }
+        }
+        if self.activate {
+            let lost = "; what it lost when it was deactivated does not come back";
+            question.title = question.title.plain(lost);
+            if seen.is("erased") {
+                let shown = "the hiding of its messages from people who join a room later";
+                question.goes.push(shown.into());
+            }
+        }
+        question
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        self.possible(subject, seen)?;
+        let fields = self.fields();
+        if !self.create && self.password.is_none() && fields.iter().all(|field| field.is_so(seen)) {
+            return Err(account::already(subject, "is as you want it already"));
+        }
+        let mut body: Map<String, Value> =
+            fields.iter().map(|field| (field.key().to_owned(), field.value())).collect();
+        if self.password.is_some() {
+            body.insert("password".to_owned(), json!({ "$secret": SLOT }));
+            body.insert("logout_devices".to_owned(), json!(!self.no_logout));
+        }
+        let path = Path::admin(["v2", "users", &subject.to_string()]);
+        let step = Step::new(Method::Put, path, Value::Object(body));
+        let again = self.password.is_none() && !self.create;
+        let step = if again { step.idempotent() } else { step };
+        Ok(Change { steps: vec![step], wanted: self.wanted() })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        _answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        let fields = self.fields();
+        let so = fields.iter().filter(|field| field.is_so(after)).count();
+        let all = so == fields.len();
+        let mut facts: Vec<Fact> =
+            fields.iter().map(|field| field.applied(before, after)).collect();
+        if self.password.is_some() {
+            facts.push(("Password", "set, as typed".into()));
+            if !self.create {
+                let (before, after) =
+                    (account::noted(before, "devices"), account::noted(after, "devices"));
+                facts.push(("Devices", devices(before, after)));
+            }
+        }
+        let mut outcome = Outcome {
+            word: match (all, so > 0 || self.password.is_some() || self.create) {
+                (true, _) => Word::Done,
+                (false, true) => Word::DoneInPart,
+                (false, false) => Word::NothingChanged,
+            },
+            title: Line::new().code(subject).plain(match (all, self.create) {
+                (true, true) => " is created",
+                (true, false) => " is changed",
+                (false, _) => {
+                    ": the homeserver answered with success, and yet not everything is so"
+                }
+            }),
+            facts,
+            remains: Vec::new(),
+            undo: self.undo(subject, before),
+        };
+        if self.deactivate && after.is("deactivated") {
+            let deactivated = deactivate::outcome(subject, after);
+            outcome.title = deactivated.title;
+            outcome.facts.extend(deactivated.facts);
+            outcome.remains = deactivated.remains;
+            outcome.undo = deactivated.undo;
+        }
+        if self.password.is_some()
+            && let Some(back) = self.back(&subject.to_string(), before)
+        {
+            outcome.remains.push(("This puts back all but the password".into(), back));
+        }
+        if (self.activate || self.create) && self.password.is_none() {
+            outcome.remains.push((
+                "It has no password yet".into(),
+                account::words(["user", "password", &subject.to_string()]),
+            ));
+        }
+        outcome
+    }
+}
+
+impl Modify {
+    /// Whether what ties the account to a person elsewhere is replaced.
+    fn replaces_contacts(&self) -> bool {
+        !self.threepid.is_empty() || self.clear_threepids || !self.external_id.is_empty()
+    }
+
+    /// The fields that are to be set, in the order in which they are shown.
+    fn fields(&self) -> Vec<Field> {
+        let flag = |yes: bool, no: bool| (yes || no).then_some(yes);
+        let pairs = |typed: &[String]| field::pairs(typed).unwrap_or_default();
+        let threepids = (!self.threepid.is_empty() || self.clear_threepids)
+            .then(|| Field::threepids(pairs(&self.threepid)));
+        let external =
+            (!self.external_id.is_empty()).then(|| Field::ExternalIds(pairs(&self.external_id)));
+        [
+            self.display_name.clone().map(Field::DisplayName),
+            self.avatar_url.clone().map(Field::AvatarUrl),
+            self.user_type.as_deref().map(Field::user_type),
+            flag(self.admin, self.no_admin).map(Field::Admin),
+            flag(self.lock, self.unlock).map(Field::Locked),
+            flag(self.deactivate, self.activate).map(Field::Deactivated),
+            threepids,
+            external,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Why it cannot be done to the subject as it is, where it cannot.
+    fn possible(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+        let refuse = |why: &str, instead: Vec<String>| {
+            let why = Line::new().code(subject).plain(why);
+            Err(Skip { word: Word::Refused, why, instead })
+        };
+        match (account::absent(subject, seen), self.create) {
+            (None, true) => {
+                let instead = vec![format!("user details {subject}")];
+                return refuse(" exists already, so it is not created", instead);
+            }
+            (Some(_), true) if seen.is("local") => {
+                // The homeserver takes fewer characters for a new name than it has in old ones.
+                let strict = subject.user().is_some_and(|user| user.validate_strict().is_ok());
+                return if strict {
+                    Ok(())
+                } else {
+                    refuse(
+                        " cannot be the id of a new account: a-z, 0-9 and . _ = - / + only",
+                        Vec::new(),
+                    )
+                };
+            }
+            (Some(mut skip), _) => {
+                if seen.is("local") {
+                    skip.why = skip.why.plain("; creating it takes ").code("--create");
+                }
+                return Err(skip);
+            }
+            (None, false) => {}
+        }
+        if self.lock && seen.is("deactivated") && !self.activate {
+            return refuse(" is deactivated, so there is nothing to lock", Vec::new());
+        }
+        if self.password.is_some() && seen.is("deactivated") && !self.activate {
+            return refuse(
+                " is deactivated; a password would not let it in",
+                vec![format!("user modify {subject} --activate")],
+            );
+        }
+        Ok(())
+    }
+
+    /// Of what is to be set, that which binds; the rest is compared by [`Field::is_so`].
+    fn wanted(&self) -> Binds {
+        let mut wanted = Binds::from([("exists".to_owned(), json!(true))]);
+        for field in self.fields() {
+            if let Field::Admin(is) | Field::Locked(is) | Field::Deactivated(is) = field {
+                wanted.insert(field.key().to_owned(), json!(is));
+            }
+        }
+        wanted
+    }
+
+    /// The way back, from what was there before.
+    fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
+        let id = &subject.to_string();
+        if self.create {
+            return Undo::Command(account::words(["user", "deactivate", id]));
+        }
+        // Opening an account ends its erasure, which no field can put back.
+        if self.activate && before.is("erased") {
+            return Undo::Command(account::words(["user", "deactivate", id, "--gdpr-erase"]));
+        }
+        if self.password.is_some() {
+            return Undo::None(
+                "nobody here knows the old password; user password sets another".to_owned(),
+            );
+        }
+        self.back(id, before)
+            .map_or_else(|| Undo::None("everything was so before".to_owned()), Undo::Command)
+    }
+
+    /// The command that puts back the fields that were not so before.
+    fn back(&self, id: &str, before: &Seen) -> Option<Vec<String>> {
+        let options: Vec<String> =
+            self.fields().iter().flat_map(|field| field.back(before)).collect();
+        let command = account::words(["user", "modify", id]).into_iter();
+        (!options.is_empty()).then(|| command.chain(options).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

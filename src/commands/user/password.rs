@@ -1,0 +1,244 @@
+//! `user password`: a new password, told to nobody but the asker.
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::account::{self, how_many, noted};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, secret},
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Password>(
+    "password",
+    &["user password @ann:example.org", "user password @ann:example.org --no-logout"],
+);
+
+/// The slot that holds the password.
+pub(super) const SLOT: &str = "password";
+
+/// Give an account a new password, which I make and tell you alone, in a direct room
+///
+/// Its devices are logged out unless --no-logout says otherwise.
+#[derive(Debug, clap::Args)]
+struct Password {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Leave its devices logged in
+    #[arg(short, long)]
+    no_logout: bool,
+    /// Set this password instead of making one; refused unless the config allows typed secrets
+    #[arg(short = 'p', long = "password", value_name = "PASSWORD", value_parser = secret)]
+    given: Option<SecretString>,
+}
+
+#[async_trait]
+impl Action for Password {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    fn makes(&self) -> &'static [&'static str] {
+        if self.given.is_none() { &[SLOT] } else { &[] }
+    }
+
+    fn typed(&self) -> Vec<(&'static str, SecretString)> {
+        self.given.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+    }
+
+    fn whispers(&self) -> bool {
+        self.given.is_none()
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        Ok(account::see_with_belongings(account::id(subject)?, reader).await?.0)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let mut goes = vec![Line::from("its present password")];
+        let mut stays = Vec::new();
+        let devices = how_many(noted(seen, "devices"), "device", "devices");
+        if self.no_logout {
+            stays.push(Line::from(format!("its sessions: {devices}, left logged in")));
+        } else {
+            goes.push(Line::from(format!("its sessions: {devices}, logged out")));
+        }
+        Question { title: Line::new().plain("Set a new password for ").code(subject), goes, stays }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        if seen.is("deactivated") {
+            return Err(Skip {
+                word: Word::Refused,
+                why: Line::new()
+                    .code(subject)
+                    .plain(" is deactivated; a password would not let it in"),
+                instead: vec![format!("user modify {subject} --activate")],
+            });
+        }
+        let path = Path::admin(["v1", "reset_password", &subject.to_string()]);
+        let body = json!({ "new_password": {"$secret": SLOT}, "logout_devices": !self.no_logout });
+        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        Ok(Change { steps: vec![Step::new(Method::Post, path, body)], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        _answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        let left = noted(after, "devices");
+        let stayed = !self.no_logout && left.is_some_and(|left| left > 0);
+        let title = Line::new().code(subject).plain(if stayed {
+            " has a new password, but not all of its devices were logged out"
+        } else {
+            " has a new password"
+        });
+        let of = noted(before, "devices");
+        Outcome {
+            word: if stayed { Word::DoneInPart } else { Word::Done },
+            title,
+            facts: vec![("Devices", devices(of, left))],
+            remains: Vec::new(),
+            undo: Undo::None(
+                "nobody here knows the old password; user password sets another".to_owned(),
+            ),
+        }
+    }
+}
+
+/// How many devices there were and are.
+pub(super) fn devices(before: Option<u64>, after: Option<u64>) -> Line {
+    match (before, after) {
+        (Some(before), Some(after)) => format!("{before} before, {after} now").into(),
+        (_, Some(after)) => format!("{after} now").into(),
+        (_, None) => "cannot be looked up".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{account, ann, now};
+
+    fn seen(deactivated: bool, devices: u64) -> Seen {
+        let account = account(json!({ "deactivated": deactivated }));
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        };
+        seen.noted.insert("devices".to_owned(), json!(devices));
+        seen
+    }
+
+    fn verb(typed: &[&str]) -> Password {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn a_password_is_made_and_whispered_unless_it_was_typed() {
+        let made = verb(&["ann"]);
+        assert_eq!((made.makes(), made.whispers()), (&[SLOT][..], true));
+        assert!(made.typed().is_empty());
+        let typed = verb(&["ann", "-p", "hunter2"]);
+        assert_eq!((typed.makes(), typed.whispers()), (&[][..], false));
+        assert_eq!(typed.typed()[0].1.expose_secret(), "hunter2");
+        assert!(!format!("{typed:?}").contains("hunter2"));
+        assert!(testing::parse::<Password>(&["ann", "-p", ""]).is_err());
+    }
+
+    #[test]
+    fn it_takes_over_an_account_and_cannot_be_put_back() {
+        for typed in [&["ann"][..], &["ann", "-n"], &["ann", "--password", "x"]] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, Power::Account));
+        }
+    }
+
+    #[test]
+    fn no_secret_stands_in_the_request_and_no_logout_is_really_sent() {
+        for (typed, logout) in [
+            (&["ann"][..], true),
+            (&["ann", "--no-logout"], false),
+            (&["ann", "-n", "-p", "hunter2"], false),
+        ] {
+            let change = verb(typed).change(&ann(), &seen(false, 1)).unwrap();
+            assert_eq!(change, verb(typed).change(&ann(), &seen(false, 2)).unwrap());
+            assert_eq!(
+                change.steps[0].body,
+                json!({"new_password": {"$secret": "password"}, "logout_devices": logout})
+            );
+            assert!(!change.steps[0].idempotent);
+        }
+    }
+
+    #[test]
+    fn a_deactivated_account_gets_none() {
+        let skip = verb(&["ann"]).change(&ann(), &seen(true, 0)).unwrap_err();
+        insta::assert_snapshot!(testing::skip(&skip), @r"
+        Refused · `@ann:example.org` is deactivated; a password would not let it in
+        Try !user modify @ann:example.org --activate
+        ");
+    }
+
+    #[test]
+    fn question_and_outcome_say_what_becomes_of_the_devices() {
+        let before = seen(false, 3);
+        let asked = |typed: &[&str]| testing::question(&verb(typed).question(&ann(), &before));
+        insta::assert_snapshot!(asked(&["ann"]), @r"
+        Set a new password for `@ann:example.org`
+        This goes:
+        - its present password
+        - its sessions: 3 devices, logged out
+        ");
+        insta::assert_snapshot!(asked(&["ann", "-n"]), @r"
+        Set a new password for `@ann:example.org`
+        This goes:
+        - its present password
+        This stays:
+        - its sessions: 3 devices, left logged in
+        ");
+        let told = |typed: &[&str], left| {
+            testing::outcome(&verb(typed).outcome(&ann(), &before, &[], &seen(false, left)))
+        };
+        insta::assert_snapshot!(told(&["ann"], 0), @r"
+        Done · `@ann:example.org` has a new password
+        Devices: 3 before, 0 now
+        No undo: nobody here knows the old password; user password sets another
+        ");
+        insta::assert_snapshot!(told(&["ann", "-n"], 3), @r"
+        Done · `@ann:example.org` has a new password
+        Devices: 3 before, 3 now
+        No undo: nobody here knows the old password; user password sets another
+        ");
+        insta::assert_snapshot!(told(&["ann"], 1), @r"
+        Done in part · `@ann:example.org` has a new password, but not all of its devices were logged out
+        Devices: 3 before, 1 now
+        No undo: nobody here knows the old password; user password sets another
+        ");
+    }
+}

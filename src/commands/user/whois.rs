@@ -1,0 +1,161 @@
+//! `user whois`: with what an account connects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ruma::UserId;
+use serde::Deserialize;
+
+use super::account::{self, how_many};
+use crate::{
+    change::{Path, Power},
+    commands::{Memory, Query, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Block, Hostile, Line, Record, Reply},
+    synapse::{Private, Reader, wire::optional_millis},
+};
+
+pub(super) const SPEC: Spec = Spec::query::<WhoIs>(
+    "whois",
+    &["user whois @ann:example.org", "user whois @ann:example.org --show-ip"],
+);
+
+/// Show the connections of an account: with which clients, and when last
+///
+/// IP addresses are shown only with --show-ip, to roles that may see private things, and on record.
+#[derive(Debug, clap::Args)]
+struct WhoIs {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Show the IP addresses
+    #[arg(long)]
+    show_ip: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answered {
+    devices: BTreeMap<String, Sessions>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sessions {
+    sessions: Vec<Session>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Session {
+    connections: Vec<Connection>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Connection {
+    ip: Option<Private>,
+    user_agent: Option<Hostile>,
+    #[serde(default, deserialize_with = "optional_millis")]
+    last_seen: Option<Timestamp>,
+}
+
+#[async_trait]
+impl Query for WhoIs {
+    fn power(&self) -> Power {
+        if self.show_ip { Power::LookPrivate } else { Power::Look }
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        let user = reader.user_id(&self.user)?;
+        let path = Path::admin(["v1", "whois", user.as_str()]);
+        // The answer for an account that does not exist is an empty one, so that is asked too.
+        let (account, answered) =
+            tokio::join!(account::existing(&user, reader), reader.get::<Answered>(&path, &[]));
+        account?;
+        Ok(told(&user, &answered?, self.show_ip, reader.now()))
+    }
+}
+
+/// What was seen of one client.
+#[derive(Debug, Default)]
+struct Client<'a> {
+    addresses: BTreeSet<&'a Private>,
+    last_seen: Option<Timestamp>,
+}
+
+fn told(user: &UserId, answered: &Answered, show_ip: bool, now: Timestamp) -> Reply {
+    let mut clients: BTreeMap<Option<&Hostile>, Client<'_>> = BTreeMap::new();
+    let mut connections = 0;
+    let sessions = answered.devices.values().flat_map(|device| &device.sessions);
+    for connection in sessions.flat_map(|session| &session.connections) {
+        connections += 1;
+        let client = clients.entry(connection.user_agent.as_ref()).or_default();
+        client.last_seen = client.last_seen.max(connection.last_seen);
+        client.addresses.extend(&connection.ip);
+    }
+    let mut clients: Vec<_> = clients.into_iter().collect();
+    clients.sort_by(|a, b| b.1.last_seen.cmp(&a.1.last_seen).then_with(|| a.0.cmp(&b.0)));
+    let count = how_many(Some(connections), "connection", "connections");
+    let reply = Reply::data(Line::new().code(user).plain(format!(": {count}")));
+    if clients.is_empty() {
+        return reply.note("The homeserver forgets connections after about a month.");
+    }
+    let records =
+        clients.iter().map(|(agent, client)| record(*agent, client, show_ip, now)).collect();
+    reply.with(Block::Records(records))
+}
+
+fn record(agent: Option<&Hostile>, client: &Client<'_>, show_ip: bool, now: Timestamp) -> Record {
+    let title = match agent {
+        Some(agent) if !agent.is_empty() => Line::new().hostile(agent),
+        _ => "a client that gives no name".into(),
+    };
+    let addresses = if show_ip {
+        client.addresses.iter().enumerate().fold(Line::new(), |line, (n, ip)| {
+            line.plain(if n == 0 { "" } else { ", " }).hostile(ip.show())
+        })
+    } else {
+        client.addresses.len().to_string().into()
+    };
+    let facts =
+        vec![("Last seen", Line::new().time(client.last_seen, now)), ("IP addresses", addresses)];
+    Record { title, facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::testing, *};
+    use crate::commands::user::testing::now;
+
+    fn text(show_ip: bool) -> String {
+        let answered = json!({"user_id": "@ann:example.org", "devices": {"": {"sessions": [
+            {"connections": [
+                {"ip": "192.0.2.7", "last_seen": 1_795_100_000_000_i64, "user_agent": "Element"},
+                {"ip": "192.0.2.8", "last_seen": 1_795_183_200_000_i64, "user_agent": "Element"},
+                {"ip": "192.0.2.8", "last_seen": 1_795_000_000_000_i64, "user_agent": ""},
+            ]},
+        ]}}});
+        let user = <&UserId>::try_from("@ann:example.org").unwrap();
+        testing::reply(&told(user, &serde_json::from_value(answered).unwrap(), show_ip, now()))
+    }
+
+    #[test]
+    fn addresses_take_their_own_power_and_are_only_counted_otherwise() {
+        let power = |typed: &[&str]| testing::parse::<WhoIs>(typed).unwrap().power();
+        assert_eq!(power(&["ann"]), Power::Look);
+        assert_eq!(power(&["ann", "--show-ip"]), Power::LookPrivate);
+        insta::assert_snapshot!(text(false), @r"
+        `@ann:example.org`: 3 connections
+        * “Element”
+          Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: 2
+        * a client that gives no name
+          Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: 1
+        ");
+        insta::assert_snapshot!(text(true), @r"
+        `@ann:example.org`: 3 connections
+        * “Element”
+          Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: “192.0.2.7”, “192.0.2.8”
+        * a client that gives no name
+          Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: “192.0.2.8”
+        ");
+    }
+}

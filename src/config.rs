@@ -1,0 +1,188 @@
+//! The configuration: YAML in, one checked [`Config`] out, or every fault of the file at once.
+//!
+//! Nothing of a value is ever repeated in a fault: a token that slipped into the wrong line must
+//! not reach a terminal or a journal. The place, a line number and what to write instead are
+//! enough to find it. Secrets come from a file or from the environment, never from the YAML.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ruma::{OwnedRoomOrAliasId, OwnedUserId};
+use secrecy::SecretString;
+use url::Url;
+
+mod fault;
+mod files;
+mod read;
+mod section;
+mod tree;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults};
+
+/// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
+/// holds one without faults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whether a yes answers that nothing was done.
+    pub read_only: bool,
+    /// The homeserver.
+    pub homeserver: Homeserver,
+    /// The account that speaks in the admin room.
+    pub bot: Bot,
+    /// The directory of everything that Synod keeps, 0700. It need not exist yet.
+    pub state: PathBuf,
+    /// The file of the bot's recovery key, 0600. It need not exist yet.
+    pub recovery_key_file: PathBuf,
+    /// The admin rooms, at least one.
+    pub rooms: Vec<OwnedRoomOrAliasId>,
+    /// Whether rooms in clear are served too.
+    pub encryption: Encryption,
+    /// Where the operators' master keys come from.
+    pub trust: TrustSource,
+    /// Who may speak to the bot, at least one admin among them.
+    pub operators: Vec<Operator>,
+    /// How questions are asked.
+    pub questions: Questions,
+    /// How commands are taken.
+    pub commands: Commands,
+    /// Whether wide HTML tables stand beside cards.
+    pub tables: bool,
+    /// What is logged, as a filter of `tracing`; known to parse.
+    pub log: String,
+}
+
+/// The homeserver.
+#[derive(Debug, Clone)]
+pub struct Homeserver {
+    /// Base address of the client-server API: https, or http on loopback; without a path.
+    pub url: Url,
+    /// Base address of the Admin API, under the same rules.
+    pub admin_url: Url,
+    /// The access token of a server admin.
+    pub admin_token: SecretString,
+    /// What to do about the homeserver's limits on the bot's account.
+    pub rate_limit: RateLimit,
+}
+
+/// What to do about the homeserver's limits on the bot's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// Live with them.
+    Keep,
+    /// Ask once, then set an override for the bot's own account, on record.
+    Lift,
+}
+
+/// The account that speaks in the admin room.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    /// Its id. Its server is the homeserver that is administered.
+    pub user_id: OwnedUserId,
+    /// How it logs in.
+    pub login: Login,
+    /// The name of its device in the lists of clients.
+    pub device_name: String,
+}
+
+/// How the bot logs in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// By password; the session is kept afterwards.
+    Password(SecretString),
+    /// With a token that belongs to a device.
+    AccessToken(SecretString),
+}
+
+/// Whether rooms in clear are served too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Only encrypted rooms and encrypted commands.
+    Required,
+    /// Also rooms in clear, where no secret is given.
+    Optional,
+}
+
+/// Where the operators' master keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustSource {
+    /// Pinned when first seen, for operators of the bot's own server; from the config where given.
+    CrossSigned,
+    /// From the config only.
+    Verified,
+}
+
+/// Somebody who may speak to the bot.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// The account.
+    pub user_id: OwnedUserId,
+    /// What it may do.
+    pub role: Role,
+    /// The human behind it: the same for several accounts of one person. The account's own id
+    /// where the config names nobody.
+    pub person: String,
+    /// The public half of its master signing key, unpadded base64 of 32 bytes.
+    pub master_key: Option<String>,
+}
+
+/// What an operator may do. Ordered from little to much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Looks at accounts, rooms and media.
+    Viewer,
+    /// Looks at private things too, and acts on ordinary accounts, rooms and media.
+    Moderator,
+    /// Everything.
+    Admin,
+}
+
+/// How questions are asked.
+#[derive(Debug, Clone)]
+pub struct Questions {
+    /// How long a question waits for its yes.
+    pub expire_after: Duration,
+    /// Whether a ✅ or a bare `yes` answers the asker's own light question.
+    pub reactions: bool,
+}
+
+/// How commands are taken.
+#[derive(Debug, Clone)]
+pub struct Commands {
+    /// A command older than this when it arrives is answered as too old.
+    pub max_age: Duration,
+    /// Whether a password may be typed in the room; it is then redacted.
+    pub typed_secrets: bool,
+}
+
+/// A variable of the environment by its name.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Config {
+    /// Reads and checks the YAML file at `path`, the secrets that it names, and the permissions of
+    /// what lies on disk already. Connects to nothing and writes nothing. Relative paths in the
+    /// file count from the folder that it lies in.
+    ///
+    /// # Errors
+    /// All faults of the file together, each with its place and what to write instead.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        Self::load_with(path, &|name| std::env::var_os(name))
+    }
+
+    fn load_with(path: &Path, environment: Environment<'_>) -> Result<Self, Faults> {
+        let text = files::config(path)
+            .map_err(|fault| Faults { file: path.to_owned(), list: vec![fault] })?;
+        // Absolute, so that the paths in the config mean the same wherever they are used.
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let base = file.parent().unwrap_or(Path::new(""));
+        read::config(&text, base, environment)
+            .config
+            .map_err(|list| Faults { file: path.to_owned(), list })
+    }
+}

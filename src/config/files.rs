@@ -1,0 +1,248 @@
+//! What the configuration says about files: secrets, and the directory of the state.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, Metadata},
+    io::{ErrorKind, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+use super::{
+    Environment,
+    fault::Fault,
+    section::{Field, Reported},
+};
+
+/// The largest configuration and the largest secret that are read, in bytes.
+const CONFIG_LIMIT: u64 = 1 << 20;
+const SECRET_LIMIT: u64 = 1 << 16;
+
+/// Permission bits of the group and of others.
+const GROUP: u32 = 0o070;
+const OTHERS: u32 = 0o007;
+
+/// Where relative paths count from, and where variables come from.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) base: &'a Path,
+    pub(super) environment: Environment<'a>,
+}
+
+/// The text of the configuration.
+pub(super) fn config(path: &Path) -> Result<String, Fault> {
+    let fault = |what: &str, instead: &str| Fault {
+        key: String::new(),
+        line: None,
+        what: what.to_owned(),
+        instead: instead.to_owned(),
+    };
+    read(path, CONFIG_LIMIT).map_err(|unread| match unread {
+        Unread::Missing => fault(
+            "it does not exist",
+            "Name the configuration with --config FILE; config.example.yaml is one to start from",
+        ),
+        Unread::Denied => fault(
+            "it may not be read by the user that runs synod",
+            "Make that user its owner, or run synod as the one who is",
+        ),
+        Unread::NotAFile => fault("it is not a file", "Name the YAML file itself"),
+        Unread::TooLarge => fault("it is larger than a mebibyte", "Name the YAML file"),
+        Unread::NotText => fault("it is not UTF-8 text", "Save it as UTF-8"),
+        Unread::Failed(kind) => fault(&format!("it cannot be read: {kind}"), "Look at the disk"),
+    })
+}
+
+/// A secret, named as `{ file: PATH }` or `{ env: NAME }`.
+pub(super) fn secret(
+    field: &Field<'_>,
+    around: Surroundings<'_>,
+) -> Result<SecretString, Reported> {
+    let Some(section) = field.delicate_section()? else {
+        return Err(field.wrong(
+            "a secret does not stand in this file",
+            "Put it into a file of its own that only synod may read and write \
+             `{ file: /path/to/it }`, or `{ env: NAME }` for a variable of the environment",
+        ));
+    };
+    let file = section.field("file", "/etc/synod/secret");
+    let variable = section.field("env", "SYNOD_SECRET");
+    let secret = match (file.is_named(), variable.is_named()) {
+        (true, false) => file.required(|field, text| from_file(field, text, around)),
+        (false, true) => variable.required(|field, text| from_variable(field, text, around)),
+        (true, true) => Err(section.wrong("it has two sources", "Keep one of `file:` and `env:`")),
+        (false, false) => {
+            Err(section.wrong("it has no source", "Write `{ file: PATH }` or `{ env: NAME }`"))
+        }
+    };
+    section.finish();
+    secret
+}
+
+fn from_file(
+    field: &Field<'_>,
+    text: &str,
+    around: Surroundings<'_>,
+) -> Result<SecretString, Reported> {
+    let path = path(field, text, around.base)?;
+    if let Ok(metadata) = fs::metadata(&path)
+        && metadata.is_file()
+    {
+        closed(field, &metadata, readable_by_design(&path, around.environment), "0600")?;
+    }
+    let wrong = |what: &str, instead: &str| field.wrong(what, instead);
+    let content = read(&path, SECRET_LIMIT).map_err(|unread| match unread {
+        Unread::Missing => wrong(
+            "there is no such file",
+            "Make it, or name the right one; a relative path counts from the folder of the \
+             configuration",
+        ),
+        Unread::Denied => wrong(
+            "the user that runs synod may not read it",
+            "Make that user its owner, or run synod as the one who is",
+        ),
+        Unread::NotAFile => wrong("it is not a file", "Name the file that holds the secret"),
+        Unread::TooLarge => wrong("it is too large for a secret", "Name the right file"),
+        Unread::NotText => wrong("it is not UTF-8 text", "Name the right file"),
+        Unread::Failed(kind) => wrong(&format!("it cannot be read: {kind}"), "Look at the disk"),
+    })?;
+    one_line(field, &content)
+}
+
+fn from_variable(
+    field: &Field<'_>,
+    name: &str,
+    around: Surroundings<'_>,
+) -> Result<SecretString, Reported> {
+    // The environment cannot be asked for such names; std panics on some of them.
+    let askable = !name.is_empty() && !name.contains(['=', '\0']);
+    match askable.then(|| (around.environment)(name)).flatten().map(OsString::into_string) {
+        Some(Ok(content)) => one_line(field, &content),
+        Some(Err(_)) => Err(field.wrong("its value is not UTF-8 text", "Set it anew")),
+        None => Err(field.wrong(
+            "no variable of this name is set",
+            "Set it for the process that runs synod; write its name here, not the secret",
+        )),
+    }
+}
+
+/// A secret without the line break that editors and `echo` leave at its end.
+fn one_line(field: &Field<'_>, content: &str) -> Result<SecretString, Reported> {
+    let content = content.strip_suffix('\n').unwrap_or(content);
+    let content = content.strip_suffix('\r').unwrap_or(content);
+    if content.trim().is_empty() {
+        return Err(field.wrong("it is empty", "Put the secret into it, in one line"));
+    }
+    if content.contains(['\n', '\r', '\0']) {
+        return Err(field.wrong("it holds more than one line", "Leave only the secret in it"));
+    }
+    Ok(content.into())
+}
+
+/// The directory of the state: absent, or a directory that is ours and closed to everybody else.
+pub(super) fn state(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf, Reported> {
+    let path = path(field, text, base)?;
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path),
+        Err(error) => {
+            let what = format!("it cannot be looked at: {}", error.kind());
+            return Err(field.wrong(what, "Let the user that runs synod into the folders above"));
+        }
+        Ok(metadata) if !metadata.is_dir() => {
+            return Err(field.wrong("it is not a directory", "Name a directory for synod alone"));
+        }
+        Ok(metadata) => {
+            if own_user().is_some_and(|own| own != metadata.uid()) {
+                return Err(field.wrong(
+                    "it belongs to another user than the one that runs synod",
+                    "Run synod as its owner, or hand it over with chown -R",
+                ));
+            }
+            closed(field, &metadata, 0, "0700")?;
+        }
+    }
+    Ok(path)
+}
+
+/// A file that synod writes: absent, or a file that nobody else can read.
+pub(super) fn own_file(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf, Reported> {
+    let path = path(field, text, base)?;
+    if let Ok(metadata) = fs::metadata(&path) {
+        if !metadata.is_file() {
+            return Err(field.wrong("it is not a file", "Name a file for the recovery key alone"));
+        }
+        closed(field, &metadata, 0, "0600")?;
+    }
+    Ok(path)
+}
+
+/// A path, from the folder of the configuration where it is relative.
+fn path(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf, Reported> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(field.wrong("this is not a path", "Write a path, such as /etc/synod/secret"));
+    }
+    if text.starts_with('~') {
+        return Err(field.wrong("only a shell knows what ~ means", "Write the whole path"));
+    }
+    Ok(base.join(text))
+}
+
+/// Refuses what others than the owner may read, write or enter. `allowed` are bits that are harmless.
+fn closed(
+    field: &Field<'_>,
+    metadata: &Metadata,
+    allowed: u32,
+    mode: &str,
+) -> Result<(), Reported> {
+    let open = metadata.mode() & (GROUP | OTHERS) & !allowed;
+    if open == 0 {
+        return Ok(());
+    }
+    let who = if open & OTHERS == 0 { "its group" } else { "every user of this machine" };
+    Err(field.wrong(
+        format!("{who} may use it (mode {:04o})", metadata.mode() & 0o7777),
+        format!("Close it with chmod {mode}"),
+    ))
+}
+
+/// What systemd's `LoadCredential=` hands over is 0440 to the eye: the group's bits are the mask of
+/// an access list that names the service's user alone.
+fn readable_by_design(path: &Path, environment: Environment<'_>) -> u32 {
+    match environment("CREDENTIALS_DIRECTORY") {
+        Some(directory) if !directory.is_empty() && path.starts_with(&directory) => 0o040,
+        _ => 0,
+    }
+}
+
+/// The user that runs this process, where the system says so.
+fn own_user() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
+}
+
+/// Why a file was not read.
+enum Unread {
+    Missing,
+    Denied,
+    NotAFile,
+    TooLarge,
+    NotText,
+    Failed(ErrorKind),
+}
+
+fn read(path: &Path, limit: u64) -> Result<String, Unread> {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Unread::Missing,
+        ErrorKind::PermissionDenied => Unread::Denied,
+        ErrorKind::InvalidData => Unread::NotText,
+        kind => Unread::Failed(kind),
+    };
+    // Before it is opened: to open a pipe would wait for somebody to write.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Unread::NotAFile);
+    }
+    let mut text = String::new();
+    File::open(path).map_err(failed)?.take(limit + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > limit { Err(Unread::TooLarge) } else { Ok(text) }
+}

@@ -1,0 +1,296 @@
+//! From the tree to the [`Config`], section by section. Every key that exists is named here.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
+
+use super::{
+    Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Questions,
+    RateLimit, Role, TrustSource,
+    fault::Fault,
+    files::{self, Surroundings},
+    section::{Book, Field, Reported, Section},
+    tree, value,
+};
+
+const DEVICE_NAME: &str = "Synod";
+const RECOVERY_KEY: &str = "recovery.key";
+const LOG: &str = "info";
+const EXPIRE_AFTER: Duration = Duration::from_mins(10);
+const MAX_AGE: Duration = Duration::from_mins(5);
+
+const ROLES: &[(&str, Role)] =
+    &[("viewer", Role::Viewer), ("moderator", Role::Moderator), ("admin", Role::Admin)];
+
+/// What came of a file.
+pub(super) struct Reading {
+    pub(super) config: Result<Config, Vec<Fault>>,
+    /// Every key that was asked for, `[]` standing for the items of a list.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the example"))]
+    pub(super) asked: BTreeSet<String>,
+}
+
+/// Reads the text of a file that lies in the folder `base`.
+pub(super) fn config(text: &str, base: &Path, environment: Environment<'_>) -> Reading {
+    let book = Book::default();
+    let around = Surroundings { base, environment };
+    let config = document(&book, text, around);
+    let (faults, asked) = book.close();
+    let config = match config {
+        Ok(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults),
+    };
+    Reading { config, asked }
+}
+
+fn document(book: &Book, text: &str, around: Surroundings<'_>) -> Result<Config, Reported> {
+    let node = tree::parse(text).map_err(|fault| book.add(fault))?.ok_or_else(|| {
+        book.add(Fault {
+            key: String::new(),
+            line: None,
+            what: "nothing stands in it".to_owned(),
+            instead: "Start from config.example.yaml".to_owned(),
+        })
+    })?;
+    let root = Section::root(book, &node)?;
+    let config = whole(&root, around);
+    root.finish();
+    config
+}
+
+// Every part is read before the first `?`, so that one fault does not hide the next.
+fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reported> {
+    let read_only = root.field("read_only", "true").flag(true);
+    let homeserver = within(root.field("homeserver", "url: ...").section(), |section| {
+        homeserver(section, around)
+    });
+    let bot = within(root.field("bot", "user_id: ...").section(), |section| bot(section, around));
+    let state = root
+        .field("state", "/var/lib/synod")
+        .required(|field, text| files::state(field, text, around.base));
+    let recovery = recovery_key_file(root, state.as_deref().ok(), around);
+    let rooms = rooms(&root.field("rooms", "\"#admins:example.org\""));
+    let encryption = root.field("encryption", "required").choice(
+        &[("required", Encryption::Required), ("optional", Encryption::Optional)],
+        Some(Encryption::Required),
+    );
+    let trust = root.field("trust", "cross_signed").choice(
+        &[("cross_signed", TrustSource::CrossSigned), ("verified", TrustSource::Verified)],
+        Some(TrustSource::CrossSigned),
+    );
+    let own = bot.as_ref().ok().map(|bot: &Bot| &*bot.user_id);
+    let verified = trust.is_ok_and(|trust| trust == TrustSource::Verified);
+    let operators =
+        operators(&root.field("operators", "user_id: \"@ann:example.org\""), own, verified);
+    let questions =
+        within(root.field("questions", "expire_after: 10min").optional_section(), questions);
+    let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
+    let tables = root.field("tables", "false").flag(false);
+    let log = root.field("log", LOG).optional(value::log);
+    Ok(Config {
+        read_only: read_only?,
+        homeserver: homeserver?,
+        bot: bot?,
+        state: state?,
+        recovery_key_file: recovery?,
+        rooms: rooms?,
+        encryption: encryption?,
+        trust: trust?,
+        operators: operators?,
+        questions: questions?,
+        commands: commands?,
+        tables: tables?,
+        log: log?.unwrap_or_else(|| LOG.to_owned()),
+    })
+}
+
+/// Reads a section and then looks for what else stands in it.
+fn within<T>(
+    section: Result<Section<'_>, Reported>,
+    read: impl FnOnce(&Section<'_>) -> Result<T, Reported>,
+) -> Result<T, Reported> {
+    let section = section?;
+    let value = read(&section);
+    section.finish();
+    value
+}
+
+fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeserver, Reported> {
+    let url = section.field("url", "https://matrix.example.org").required(value::address);
+    let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(value::address);
+    let admin_token =
+        files::secret(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
+    let rate_limit = section
+        .field("rate_limit", "keep")
+        .choice(&[("keep", RateLimit::Keep), ("lift", RateLimit::Lift)], Some(RateLimit::Keep));
+    let url = url?;
+    Ok(Homeserver {
+        admin_url: admin_url?.unwrap_or_else(|| url.clone()),
+        url,
+        admin_token: admin_token?,
+        rate_limit: rate_limit?,
+    })
+}
+
+fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported> {
+    let user_id = section.field("user_id", "\"@synod:example.org\"").required(value::user);
+    let password = section.field("password", "{ file: /etc/synod/password }");
+    let token = section.field("access_token", "{ file: /etc/synod/access-token }");
+    let login = match (password.is_named(), token.is_named()) {
+        (true, false) => files::secret(&password, around).map(Login::Password),
+        (false, true) => files::secret(&token, around).map(Login::AccessToken),
+        (false, false) => Err(section.wrong(
+            "the bot has no way to log in",
+            "Write `password: { file: PATH }`, or `access_token: { file: PATH }`",
+        )),
+        (true, true) => Err(section.wrong(
+            "the bot has two ways to log in",
+            "Keep one of `password:` and `access_token:`",
+        )),
+    };
+    let device_name = section.field("device_name", DEVICE_NAME).optional(value::name);
+    Ok(Bot {
+        user_id: user_id?,
+        login: login?,
+        device_name: device_name?.unwrap_or_else(|| DEVICE_NAME.to_owned()),
+    })
+}
+
+/// The file of the recovery key, which lies in the state unless the config says otherwise.
+fn recovery_key_file(
+    root: &Section<'_>,
+    state: Option<&Path>,
+    around: Surroundings<'_>,
+) -> Result<PathBuf, Reported> {
+    let field = root.field("recovery_key_file", "/var/lib/synod/recovery.key");
+    match field.optional(|field, text| files::own_file(field, text, around.base))? {
+        Some(path) => Ok(path),
+        // Without a state the path does not matter: the fault of the state is written down.
+        None => Ok(state.unwrap_or(Path::new("")).join(RECOVERY_KEY)),
+    }
+}
+
+fn rooms(field: &Field<'_>) -> Result<Vec<OwnedRoomOrAliasId>, Reported> {
+    let mut rooms = Vec::new();
+    let mut lost = None;
+    for item in field.list()? {
+        match item.required(value::room) {
+            Ok(room) if rooms.contains(&room) => {
+                lost = Some(
+                    item.wrong("this room stands in the list already", "Remove one of the two"),
+                );
+            }
+            Ok(room) => rooms.push(room),
+            Err(reported) => lost = Some(reported),
+        }
+    }
+    lost.map_or(Ok(rooms), Err)
+}
+
+/// What an operator is held against, whether or not the entries before it are sound.
+struct Company<'a> {
+    bot: Option<&'a UserId>,
+    verified: bool,
+    users: Vec<OwnedUserId>,
+    keys: Vec<String>,
+    /// The roles that could be read.
+    roles: Vec<Role>,
+}
+
+fn operators(
+    field: &Field<'_>,
+    bot: Option<&UserId>,
+    verified: bool,
+) -> Result<Vec<Operator>, Reported> {
+    let (users, keys, roles) = (Vec::new(), Vec::new(), Vec::new());
+    let mut company = Company { bot, verified, users, keys, roles };
+    let items = field.list()?;
+    let operators: Vec<Result<Operator, Reported>> = items
+        .iter()
+        .map(|item| within(item.section(), |section| operator(section, &mut company)))
+        .collect();
+    let all_read = company.roles.len() == operators.len();
+    if all_read && !company.roles.contains(&Role::Admin) {
+        return Err(
+            field.wrong("none of the operators is an admin", "Give at least one `role: admin`")
+        );
+    }
+    operators.into_iter().collect()
+}
+
+fn operator(section: &Section<'_>, company: &mut Company<'_>) -> Result<Operator, Reported> {
+    let user_id = operator_id(&section.field("user_id", "\"@ann:example.org\""), company);
+    let role = section.field("role", "moderator").choice(ROLES, None);
+    company.roles.extend(role.ok());
+    let person = section.field("person", "ann").optional(value::name);
+    let field = section.field("master_key", "\"43 characters of base64\"");
+    let master_key = operator_key(&field, user_id.as_deref().ok(), company);
+    let user_id = user_id?;
+    Ok(Operator {
+        role: role?,
+        person: person?.unwrap_or_else(|| user_id.to_string()),
+        master_key: master_key?,
+        user_id,
+    })
+}
+
+fn operator_id(field: &Field<'_>, company: &mut Company<'_>) -> Result<OwnedUserId, Reported> {
+    let user = field.required(value::user)?;
+    if company.bot == Some(&*user) {
+        return Err(field.wrong(
+            "the bot cannot be its own operator",
+            "Name the account of a person, or remove the entry",
+        ));
+    }
+    if company.users.contains(&user) {
+        return Err(field.wrong("this operator stands in the list twice", "Remove one of the two"));
+    }
+    company.users.push(user.clone());
+    Ok(user)
+}
+
+fn operator_key(
+    field: &Field<'_>,
+    user: Option<&UserId>,
+    company: &mut Company<'_>,
+) -> Result<Option<String>, Reported> {
+    const INSTEAD: &str = "Write the 43 characters that `synod check` shows for this account, once \
+                           they have been compared with the person";
+    let remote =
+        user.zip(company.bot).is_some_and(|(user, bot)| user.server_name() != bot.server_name());
+    let Some(key) = field.optional(value::master_key)? else {
+        return match (remote, company.verified) {
+            (true, _) => {
+                Err(field.wrong("an operator of another server needs a master key here", INSTEAD))
+            }
+            (_, true) => {
+                Err(field.wrong("with `trust: verified` every operator needs one", INSTEAD))
+            }
+            _ => Ok(None),
+        };
+    };
+    if company.keys.contains(&key) {
+        return Err(field.wrong(
+            "another operator has the same master key",
+            "Write the key of this account: each account has its own",
+        ));
+    }
+    company.keys.push(key.clone());
+    Ok(Some(key))
+}
+
+fn questions(section: &Section<'_>) -> Result<Questions, Reported> {
+    let expire_after = section.field("expire_after", "10min").optional(value::duration);
+    let reactions = section.field("reactions", "true").flag(true);
+    Ok(Questions { expire_after: expire_after?.unwrap_or(EXPIRE_AFTER), reactions: reactions? })
+}
+
+fn commands(section: &Section<'_>) -> Result<Commands, Reported> {
+    let max_age = section.field("max_age", "5min").optional(value::duration);
+    let typed_secrets = section.field("typed_secrets", "false").flag(false);
+    Ok(Commands { max_age: max_age?.unwrap_or(MAX_AGE), typed_secrets: typed_secrets? })
+}

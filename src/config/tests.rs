@@ -1,0 +1,426 @@
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// Stands wherever a secret does, in the right places and in the wrong ones.
+const CANARY: &str = "syt_Canary_7x9Q";
+
+const EXAMPLE: &str = include_str!("../../config.example.yaml");
+
+const KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
+
+/// A folder with a sound configuration, from which each test breaks a piece.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.file("secret", CANARY, 0o600);
+        folder.file("open", CANARY, 0o644);
+        folder.file("group", CANARY, 0o640);
+        folder.file("blank", "\n", 0o600);
+        folder.file("lines", &format!("{CANARY}\n{CANARY}\n"), 0o600);
+        for (name, mode) in [("mine", 0o700), ("shared", 0o750)] {
+            fs::create_dir(folder.0.path().join(name)).unwrap();
+            fs::set_permissions(folder.0.path().join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        folder
+    }
+
+    fn file(&self, name: &str, content: &str, mode: u32) {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn load(&self, yaml: &str) -> Result<Config, Faults> {
+        self.file("synod.yaml", yaml, 0o644);
+        Config::load_with(&self.0.path().join("synod.yaml"), &|name| match name {
+            "TOKEN" => Some(CANARY.into()),
+            "EMPTY" => Some("".into()),
+            _ => None,
+        })
+    }
+
+    /// The faults of a file that has some, as they are printed.
+    fn faults(&self, yaml: &str) -> Vec<String> {
+        let faults = self.load(yaml).expect_err("the file has a fault");
+        assert!(!faults.list.is_empty());
+        for text in [faults.to_string(), format!("{faults:?}")] {
+            assert!(!text.contains("Canary"), "a secret was told: {text}");
+        }
+        faults.list.iter().map(ToString::to_string).collect()
+    }
+}
+
+const SOUND: &str = r##"
+homeserver:
+  url: https://matrix.example.org
+  admin_token: { file: secret }
+bot:
+  user_id: "@synod:example.org"
+  password: { env: TOKEN }
+state: mine
+rooms: ["#admins:example.org"]
+operators:
+  - user_id: "@ann:example.org"
+    role: admin
+"##;
+
+/// What is put in place of what, and the words with which the one fault begins and ends.
+type Case = (&'static str, &'static str, &'static str, &'static str);
+
+fn each_is_the_only_fault(cases: &[Case]) {
+    let folder = Folder::new();
+    for (sound, broken, place, remedy) in cases {
+        assert!(SOUND.contains(sound), "{sound} is not in the sound file");
+        let faults = folder.faults(&SOUND.replacen(sound, broken, 1));
+        assert_eq!(faults.len(), 1, "{broken}: {faults:#?}");
+        assert!(faults[0].starts_with(place), "{broken}: {} instead of {place}", faults[0]);
+        assert!(faults[0].contains(remedy), "{broken}: {} instead of {remedy}", faults[0]);
+    }
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let folder = Folder::new();
+    let config = folder.load(SOUND).unwrap();
+    assert!(config.read_only);
+    assert_eq!(config.homeserver.admin_url.as_str(), "https://matrix.example.org/");
+    assert_eq!(config.homeserver.rate_limit, RateLimit::Keep);
+    assert_eq!(config.bot.device_name, "Synod");
+    assert_eq!(config.state, folder.0.path().join("mine"));
+    assert_eq!(config.recovery_key_file, folder.0.path().join("mine/recovery.key"));
+    assert_eq!(config.encryption, Encryption::Required);
+    assert_eq!(config.trust, TrustSource::CrossSigned);
+    assert_eq!(config.operators[0].person, "@ann:example.org");
+    assert_eq!(config.questions.expire_after, Duration::from_mins(10));
+    assert!(config.questions.reactions);
+    assert_eq!(config.commands.max_age, Duration::from_mins(5));
+    assert!(!config.commands.typed_secrets);
+    assert!(!config.tables);
+    assert_eq!(config.log, "info");
+}
+
+#[test]
+fn secrets_come_without_their_line_break_and_never_show() {
+    use secrecy::ExposeSecret as _;
+    let folder = Folder::new();
+    for ending in ["", "\n", "\r\n"] {
+        folder.file("secret", &format!("{CANARY}{ending}"), 0o600);
+        let config = folder.load(SOUND).unwrap();
+        assert_eq!(config.homeserver.admin_token.expose_secret(), CANARY);
+        let Login::Password(password) = &config.bot.login else { panic!("no password") };
+        assert_eq!(password.expose_secret(), CANARY);
+        assert!(!format!("{config:?} {config:#?}").contains("Canary"));
+    }
+}
+
+#[test]
+fn keys() {
+    each_is_the_only_fault(&[
+        ("state: mine", "state: mine\nstat: 1", "line 9, stat: ", "Write `state:`"),
+        ("state: mine", "state: mine\nsyt_Canary: 1", "line 9, the file: ", "Remove it"),
+        ("state: mine", "state: mine\nstate: mine", "line 9, state: ", "Keep one"),
+        ("state: mine", "", "state: this key is missing", "Write `state: /var/lib/synod`"),
+        ("state: mine", "state:", "line 8, state: nothing stands here", "Write `state: "),
+        ("state: mine", "state: [mine]", "line 8, state: ", "such as /var/lib/synod"),
+        (
+            "state: mine",
+            "state: mine\nquestions: 7",
+            "line 9, questions: ",
+            "`expire_after: 10min`",
+        ),
+        ("  url:", "  uri: 1\n  url:", "line 3, homeserver.uri: ", "Write `url:`"),
+        ("    role: admin", "    role: admin\n    rank: 1", "line 13, operators[0].rank: ", "role"),
+        ("    role: admin", "", "line 11, operators[0].role: this key is missing", "moderator`"),
+    ]);
+}
+
+#[test]
+fn addresses() {
+    const REMOTE: &str = "https://matrix.example.org";
+    const PLACE: &str = "line 3, homeserver.url: ";
+    each_is_the_only_fault(&[
+        (REMOTE, "http://matrix.example.org", PLACE, "Write https://"),
+        (REMOTE, "http://localhost.example.org", PLACE, "Write https://"),
+        (REMOTE, "http://10.0.0.1", PLACE, "Write https://"),
+        (REMOTE, "https://ann:syt_Canary@example.org", PLACE, "Remove what stands before the @"),
+        (REMOTE, "https://example.org/_matrix", PLACE, "End it there"),
+        (REMOTE, "https://example.org/?access_token=syt_Canary", PLACE, "End it there"),
+        (REMOTE, "ftp://example.org", PLACE, "such as https://"),
+        (REMOTE, "example.org", PLACE, "such as https://"),
+    ]);
+    for loopback in ["http://localhost:8008", "http://127.8.9.1", "\"http://[::1]:8008\""] {
+        Folder::new().load(&SOUND.replace(REMOTE, loopback)).unwrap();
+    }
+}
+
+#[test]
+fn secrets() {
+    const TOKEN: &str = "{ file: secret }";
+    const PLACE: &str = "line 4, homeserver.admin_token";
+    each_is_the_only_fault(&[
+        (TOKEN, CANARY, PLACE, "{ env: NAME }"),
+        (TOKEN, "\"syt_Canary\"", PLACE, "{ file: /path/to/it }"),
+        (TOKEN, "{}", PLACE, "Write `{ file: PATH }`"),
+        (TOKEN, "{ file: secret, env: TOKEN }", PLACE, "Keep one"),
+        (TOKEN, "{ file: syt_Canary }", "line 4, homeserver.admin_token.file: ", "Make it"),
+        (TOKEN, "{ file: open }", PLACE, "chmod 0600"),
+        (TOKEN, "{ file: group }", PLACE, "chmod 0600"),
+        (TOKEN, "{ file: blank }", PLACE, "Put the secret into it"),
+        (TOKEN, "{ file: lines }", PLACE, "Leave only the secret"),
+        (TOKEN, "{ file: mine }", PLACE, "Name the file"),
+        (TOKEN, "{ file: ~/secret }", PLACE, "Write the whole path"),
+        (TOKEN, "{ env: syt_Canary }", "line 4, homeserver.admin_token.env: ", "not the secret"),
+        (TOKEN, "{ env: EMPTY }", PLACE, "Put the secret into it"),
+        (TOKEN, "{ env: \"A=B\" }", PLACE, "write its name here"),
+        ("  password: { env: TOKEN }\n", "", "line 5, bot: ", "Write `password:"),
+        (
+            "  password: { env: TOKEN }\n",
+            "  password: { env: TOKEN }\n  access_token: { env: TOKEN }\n",
+            "line 5, bot: ",
+            "Keep one",
+        ),
+    ]);
+}
+
+#[test]
+fn a_key_that_may_be_a_secret_is_not_named() {
+    for keys in ["{ syt_Canary }", "{ canary: 1, file: secret }"] {
+        let faults = Folder::new().faults(&SOUND.replace("{ file: secret }", keys));
+        assert!(faults.iter().all(|fault| !fault.contains("canary")), "{faults:#?}");
+        assert!(
+            faults.iter().any(|fault| fault.contains("write one of: file, env")),
+            "{faults:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_credential_of_systemd_may_show_the_mask_of_its_access_list() {
+    let folder = Folder::new();
+    folder.file("synod.yaml", &SOUND.replace("file: secret", "file: group"), 0o644);
+    let path = folder.0.path().join("synod.yaml");
+    let load = |directory: &Path| {
+        Config::load_with(&path, &|name| match name {
+            "TOKEN" => Some(CANARY.into()),
+            "CREDENTIALS_DIRECTORY" => Some(directory.into()),
+            _ => None,
+        })
+    };
+    load(folder.0.path()).unwrap();
+    load(&folder.0.path().join("mine")).unwrap_err();
+    folder.file("group", CANARY, 0o644);
+    load(folder.0.path()).unwrap_err();
+}
+
+#[test]
+fn the_state() {
+    each_is_the_only_fault(&[
+        ("state: mine", "state: shared", "line 8, state: its group may use it", "chmod 0700"),
+        ("state: mine", "state: secret", "line 8, state: ", "Name a directory"),
+        (
+            "state: mine",
+            "state: mine\nrecovery_key_file: open",
+            "line 9, recovery_key_file: every user",
+            "chmod 0600",
+        ),
+        ("state: mine", "state: mine\nrecovery_key_file: mine", "line 9, ", "Name a file"),
+    ]);
+    let folder = Folder::new();
+    symlink(folder.0.path().join("shared"), folder.0.path().join("link")).unwrap();
+    assert_eq!(folder.faults(&SOUND.replace("mine", "link")).len(), 1);
+    folder.load(&SOUND.replace("mine", "not/yet/made")).unwrap();
+}
+
+#[test]
+fn people_and_rooms() {
+    const BOT: &str = "\"@synod:example.org\"";
+    const ROOMS: &str = "rooms: [\"#admins:example.org\"]";
+    const OPERATOR: &str = "  - user_id: \"@ann:example.org\"\n    role: admin\n";
+    each_is_the_only_fault(&[
+        (BOT, "synod", "line 6, bot.user_id: ", "\"@ann:example.org\""),
+        (BOT, "\"syt_Canary\"", "line 6, bot.user_id: ", "\"@ann:example.org\""),
+        (BOT, "!synod:example.org", "line 6, bot.user_id: without quotes", "double quotes"),
+        (ROOMS, "rooms: []", "line 9, rooms: the list is empty", "`- \"#admins:example.org\"`"),
+        (ROOMS, "rooms: admins", "line 9, rooms: ", "a line of its own"),
+        (ROOMS, "rooms: [admins]", "line 9, rooms[0]: ", "\"!id\""),
+        (ROOMS, "rooms:\n  - #admins:example.org", "line 10, rooms[0]: ", "Write `\"#admins"),
+        (ROOMS, "rooms:\n  - !id:example.org", "line 10, rooms[0]: ", "double quotes"),
+        (ROOMS, "rooms: [\"!a\", \"!a\"]", "line 9, rooms[1]: ", "Remove one"),
+        (
+            "role: admin",
+            "role: owner",
+            "line 12, operators[0].role: ",
+            "viewer or moderator or admin",
+        ),
+        ("role: admin", "role: moderator", "line 10, operators: ", "`role: admin`"),
+        ("@ann", "@synod", "line 11, operators[0].user_id: ", "account of a person"),
+        ("role: admin", "role: admin\n    master_key: abc", "line 13, operators[0].master", "43"),
+        (
+            "@ann:example.org",
+            "@ann:other.org",
+            "line 11, operators[0].master_key: ",
+            "Write the 43",
+        ),
+        ("state: mine", "trust: verified\nstate: mine", "line 12, operators[0].master_key: ", "43"),
+        (
+            OPERATOR,
+            "  - { user_id: \"@ann:example.org\", role: admin }\n  - { user_id: \
+             \"@ann:example.org\", role: viewer }\n",
+            "line 12, operators[1].user_id: ",
+            "Remove one",
+        ),
+    ]);
+}
+
+#[test]
+fn an_operator_of_another_server_with_a_key_is_welcome() {
+    let with_key = format!("role: admin\n    master_key: {KEY}");
+    let config = Folder::new()
+        .load(
+            &SOUND.replace("@ann:example.org", "@ann:other.org").replace("role: admin", &with_key),
+        )
+        .unwrap();
+    assert_eq!(config.operators[0].master_key.as_deref(), Some(KEY));
+    assert_eq!(config.operators[0].role, Role::Admin);
+}
+
+#[test]
+fn values() {
+    let case = |line: &'static str, place, remedy| -> Case { ("state: mine", line, place, remedy) };
+    each_is_the_only_fault(&[
+        case("state: mine\nread_only: yes", "line 9, read_only: ", "`true` or `false`"),
+        case("state: mine\ntables: \"true\"", "line 9, tables: ", "without quotes"),
+        case("state: mine\nencryption: on", "line 9, encryption: ", "required or optional"),
+        case("state: mine\ntrust: me", "line 9, trust: ", "cross_signed or verified"),
+        case("state: mine\nquestions: { expire_after: soon }", "line 9, questions.expire_a", "1h"),
+        case("state: mine\nquestions: { expire_after: 0s }", "line 9, questions.expire_a", "24h"),
+        case("state: mine\ncommands: { max_age: 25h }", "line 9, commands.max_age: ", "24h"),
+        case("state: mine\ncommands: { max_age: -5min }", "line 9, commands.max_age: ", "1s"),
+        case("state: mine\nlog: inof", "line 9, log: ", "info"),
+        case("state: mine\nlog: synod=loud", "line 9, log: ", "info,synod=debug"),
+    ]);
+    for log in ["warn", "info,synod=debug", "\"info,synod[span]=trace\""] {
+        Folder::new().load(&format!("{SOUND}log: {log}\n")).unwrap();
+    }
+}
+
+#[test]
+fn all_faults_come_together_in_the_order_of_their_lines() {
+    let faults = Folder::new().faults(
+        "read_onyl: true\n\
+         homeserver:\n  url: http://example.org\n  admin_token: syt_Canary\n  extra: 1\n\
+         bot:\n  user_id: synod\n  password: { file: open }\n\
+         state: shared\n\
+         rooms: [admins]\n\
+         operators:\n\
+         - { user_id: ann, role: chief }\n\
+         - { user_id: \"@b:c\", role: viewer, keys: 1 }\n\
+         questions: { expire_after: never }\n",
+    );
+    let places: Vec<&str> =
+        faults.iter().map(|fault| fault.split(": ").next().unwrap_or_default()).collect();
+    assert_eq!(
+        places,
+        [
+            "line 1, read_onyl",
+            "line 3, homeserver.url",
+            "line 4, homeserver.admin_token",
+            "line 5, homeserver.extra",
+            "line 7, bot.user_id",
+            "line 8, bot.password.file",
+            "line 9, state",
+            "line 10, rooms[0]",
+            "line 12, operators[0].user_id",
+            "line 12, operators[0].role",
+            "line 13, operators[1].keys",
+            "line 14, questions.expire_after",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_configuration_at_all() {
+    let folder = Folder::new();
+    for (yaml, words) in [
+        ("", "nothing stands in it. Start from config.example.yaml"),
+        ("# only a comment\n", "nothing stands in it"),
+        ("- a list", "keys with values belong here"),
+        ("read_only: true\nbot: @syt_Canary", "line 2, the file: this is not YAML: "),
+        ("read_only: \"syt_Canary", "the file: this is not YAML: "),
+        ("read_only: *syt_Canary", "the file: this is not YAML: "),
+        ("read_only: true\n---\nread_only: true\n", "a second YAML document begins here"),
+    ] {
+        let faults = folder.faults(yaml);
+        assert_eq!(faults.len(), 1, "{yaml}: {faults:#?}");
+        assert!(faults[0].contains(words), "{yaml}: {}", faults[0]);
+    }
+    let deep = "[".repeat(5000);
+    assert!(folder.faults(&format!("rooms: {deep}"))[0].contains("this is not YAML"));
+    let missing = Config::load(&folder.0.path().join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("it does not exist. Name the configuration"), "{missing}");
+}
+
+/// The example with its paths moved into a folder where they exist.
+fn example(folder: &Folder) -> String {
+    let here = folder.0.path().to_str().unwrap();
+    folder.file("admin-token", CANARY, 0o600);
+    folder.file("password", CANARY, 0o600);
+    EXAMPLE.replace("/etc/synod", here).replace("/var/lib/synod", &format!("{here}/state"))
+}
+
+#[test]
+fn the_example_is_sound_and_begins_harmlessly() {
+    let folder = Folder::new();
+    let config = folder.load(&example(&folder)).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(config.read_only);
+    let first = EXAMPLE.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+    assert_eq!(first, Some("read_only: true"));
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let folder = Folder::new();
+    // Keys that exclude each other are shown as a comment.
+    let text = example(&folder).replace("  # access_token:", "  access_token:");
+    let node = tree::parse(&text).unwrap_or_else(|fault| panic!("{fault}")).unwrap();
+    let mut shown = std::collections::BTreeSet::new();
+    paths(&node.value, "", &mut shown);
+    // Every secret has both of these, and the example says so once, in words.
+    assert!(EXAMPLE.contains("`{ file: /path }`") && EXAMPLE.contains("`{ env: NAME }`"));
+    let of_a_secret =
+        |key: &str| key.rsplit('.').next().is_some_and(|last| ["file", "env"].contains(&last));
+    for known in read::config(&example(&folder), folder.0.path(), &|_| None).asked {
+        assert!(
+            of_a_secret(&known) || shown.contains(&known),
+            "config.example.yaml does not show {known}"
+        );
+    }
+}
+
+fn paths(value: &tree::Value, path: &str, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        tree::Value::Map(entries) => {
+            for entry in entries {
+                let dot = if path.is_empty() { "" } else { "." };
+                let path = format!("{path}{dot}{}", entry.key);
+                paths(&entry.node.value, &path, found);
+                found.insert(path);
+            }
+        }
+        tree::Value::List(items) => {
+            for item in items {
+                paths(&item.value, &format!("{path}[]"), found);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,124 @@
+//! Single values: text in, checked value out, or the fault written down.
+
+use std::{net::IpAddr, time::Duration};
+
+use data_encoding::BASE64_NOPAD;
+use jiff::SignedDuration;
+use ruma::{OwnedRoomOrAliasId, OwnedUserId, RoomOrAliasId, UserId};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use url::{Host, Url};
+
+use super::section::{Field, Reported};
+
+/// Bytes of an Ed25519 public key.
+const KEY_BYTES: usize = 32;
+
+/// A base address: https anywhere, http on loopback, and nothing but scheme, host and port.
+pub(super) fn address(field: &Field<'_>, text: &str) -> Result<Url, Reported> {
+    const EXAMPLE: &str = "Write an address such as https://matrix.example.org";
+    let Ok(url) = Url::parse(text) else {
+        return Err(field.wrong("this is not a web address", EXAMPLE));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(field.wrong(
+            "a name or password stands in the address",
+            "Remove what stands before the @; secrets have keys of their own",
+        ));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => {
+            return Err(field.wrong(
+                "plain http would send the tokens readable over the network",
+                "Write https://, or http:// only to localhost, 127.0.0.1 or [::1]",
+            ));
+        }
+        _ => return Err(field.wrong("this is neither https nor http", EXAMPLE)),
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(field.wrong(
+            "something stands after the host and port",
+            "End it there; synod adds /_matrix and /_synapse itself",
+        ));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// A user id.
+pub(super) fn user(field: &Field<'_>, text: &str) -> Result<OwnedUserId, Reported> {
+    UserId::parse(text).map_err(|_| {
+        field.wrong(
+            "this is not a user id",
+            "Write the whole id in double quotes, such as \"@ann:example.org\"",
+        )
+    })
+}
+
+/// A room id or an alias.
+pub(super) fn room(field: &Field<'_>, text: &str) -> Result<OwnedRoomOrAliasId, Reported> {
+    RoomOrAliasId::parse(text).map_err(|_| {
+        field.wrong(
+            "this is neither a room id nor an alias",
+            "Write \"!id\" or \"#alias:example.org\", in double quotes",
+        )
+    })
+}
+
+/// A master key, unpadded base64.
+pub(super) fn master_key(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    match BASE64_NOPAD.decode(text.as_bytes()) {
+        Ok(key) if key.len() == KEY_BYTES => Ok(text.to_owned()),
+        _ => Err(field.wrong(
+            "this is not a master key",
+            "Write its 43 characters of base64, without spaces, `=` or `ed25519:`",
+        )),
+    }
+}
+
+/// A span of time from one second to a day.
+pub(super) fn duration(field: &Field<'_>, text: &str) -> Result<Duration, Reported> {
+    const INSTEAD: &str = "Write a time from 1s to 24h, such as 30s, 10min or 1h";
+    let Ok(span) = text.parse::<SignedDuration>() else {
+        return Err(field.wrong("this is not a span of time", INSTEAD));
+    };
+    match Duration::try_from(span) {
+        Ok(span) if (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&span) => Ok(span),
+        _ => Err(field.wrong("this is too short or too long", INSTEAD)),
+    }
+}
+
+/// A short text that people see, without control characters.
+pub(super) fn name(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    if text.trim().is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
+        return Err(field.wrong("this is not a name", "Write 1 to 64 characters in one line"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A filter of the log.
+///
+/// A bare word that is no level would be taken as the name of a target: a mistyped level then
+/// silences the log. Ours must say `target=level`.
+pub(super) fn log(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    let bare_word = text
+        .split(',')
+        .filter(|directive| !directive.contains(['=', '[']))
+        .any(|directive| directive.trim().parse::<LevelFilter>().is_err());
+    if bare_word || EnvFilter::builder().parse(text).is_err() {
+        return Err(field.wrong(
+            "this is not a filter for the log",
+            "Write error, warn, info, debug or trace, or more finely info,synod=debug",
+        ));
+    }
+    Ok(text.to_owned())
+}

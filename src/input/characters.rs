@@ -1,0 +1,98 @@
+//! What phones and clients make of plain characters, and how it is undone.
+
+/// A dash that a phone makes of two hyphens.
+pub(super) fn is_dash(c: char) -> bool {
+    matches!(c, '\u{2012}'..='\u{2015}')
+}
+
+/// A hyphen, typographic or not.
+pub(super) fn is_hyphen(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}' | '\u{2011}')
+}
+
+/// Whether `c` is invisible where it stands, behind `before`, and comes from copying or from a
+/// composer rather than from the person.
+///
+/// Joiners and variation selectors shape emoji and some scripts, so they go only where they can
+/// have no effect: at the beginning and behind ASCII.
+pub(super) fn is_invisible(c: char, before: Option<char>) -> bool {
+    match c {
+        '\u{200B}'
+        | '\u{200E}'
+        | '\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{FEFF}' => true,
+        '\u{200C}' | '\u{200D}' | '\u{FE0F}' => before.is_none_or(|before| before.is_ascii()),
+        _ => false,
+    }
+}
+
+/// Appends `c` to `text` as a keyboard without typography would have typed it. True where that
+/// makes a difference.
+pub(super) fn push_plain(c: char, text: &mut String) -> bool {
+    match c {
+        _ if is_invisible(c, text.chars().next_back()) => {}
+        '\u{2026}' => text.push_str("..."),
+        _ if is_hyphen(c) => text.push('-'),
+        _ if is_double(c) => text.push('"'),
+        _ if is_single(c) => text.push('\''),
+        _ if c.is_whitespace() => text.push(' '),
+        _ => {
+            text.push(c);
+            return false;
+        }
+    }
+    !c.is_ascii()
+}
+
+fn is_double(c: char) -> bool {
+    matches!(c, '"' | '\u{201C}'..='\u{201F}' | '\u{AB}' | '\u{BB}')
+}
+
+fn is_single(c: char) -> bool {
+    matches!(c, '\'' | '\u{2018}'..='\u{201B}' | '\u{2039}' | '\u{203A}')
+}
+
+/// A mark that opens a quotation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(char);
+
+impl Mark {
+    /// The mark `c`, if it is one that opens a quotation at the beginning of a word.
+    pub(super) fn opening(c: char) -> Option<Self> {
+        (c == '`' || is_double(c) || is_single(c)).then_some(Self(c))
+    }
+
+    /// The same among the marks that a keyboard without typography has.
+    pub(super) fn opening_verbatim(c: char) -> Option<Self> {
+        matches!(c, '`' | '"' | '\'').then_some(Self(c))
+    }
+
+    /// Whether the text inside stays as it is. A straight mark was typed or copied as it is, and a
+    /// backtick says so; behind a curly one the phone has been at the rest too.
+    pub(super) fn is_verbatim(self) -> bool {
+        self.0.is_ascii()
+    }
+
+    /// Whether `c` closes it. A straight mark is closed by itself, so that the other kinds can
+    /// stand inside; a curly one by any of its kind, since languages do not agree on the pairs.
+    pub(super) fn is_closed_by(self, c: char) -> bool {
+        match self.0 {
+            open if open.is_ascii() => c == open,
+            open if is_double(open) => is_double(c),
+            _ => is_single(c),
+        }
+    }
+
+    /// `inside` without the no-break space that French puts inside its marks.
+    pub(super) fn without_padding(self, inside: &str) -> &str {
+        if !matches!(self.0, '\u{AB}' | '\u{2039}') {
+            return inside;
+        }
+        let padding = ['\u{A0}', '\u{202F}'];
+        let inside = inside.strip_prefix(padding).unwrap_or(inside);
+        inside.strip_suffix(padding).unwrap_or(inside)
+    }
+}

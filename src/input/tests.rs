@@ -1,0 +1,454 @@
+//! What a person types, what their client makes of it, and what is heard.
+
+use proptest::prelude::*;
+
+use super::{Command, Heard, Misread, Reason, hear, quote};
+
+fn is_group(word: &str) -> bool {
+    ["user", "room", "notice", "help", "confirm"].contains(&word)
+}
+
+fn said(body: &str) -> Heard {
+    hear(body, None, &is_group)
+}
+
+fn formatted(body: &str, html: &str) -> Heard {
+    hear(body, Some(html), &is_group)
+}
+
+#[track_caller]
+fn command(heard: Heard) -> Command {
+    match heard {
+        Heard::Command(command) => command,
+        other => panic!("no command: {other:?}"),
+    }
+}
+
+/// The words, one per line where there are several.
+#[track_caller]
+fn words(body: &str) -> String {
+    command(said(body)).words.join("|")
+}
+
+#[track_caller]
+fn misread(heard: Heard) -> Misread {
+    match heard {
+        Heard::Misread(misread) => misread,
+        other => panic!("not misread: {other:?}"),
+    }
+}
+
+#[test]
+fn words_are_split_by_quotes_and_nothing_else() {
+    for (typed, understood) in [
+        ("!user list", "user|list"),
+        ("  !user   list \n\n", "user|list"),
+        ("! user list", "user|list"),
+        ("!User Details @Ann:x.org", "user|details|@Ann:x.org"),
+        ("!USER details Ann", "user|details|Ann"),
+        ("!user @Ann:x.org", "user|@Ann:x.org"),
+        ("!confirm 4821 37", "confirm|4821|37"),
+        ("!help", "help"),
+        (r#"!user list -n "Ann Lee" -d"#, "user|list|-n|Ann Lee|-d"),
+        ("!user list -n 'Ann Lee'", "user|list|-n|Ann Lee"),
+        (r#"!user list --name="Ann Lee""#, "user|list|--name=Ann Lee"),
+        (r#"!user list -n "" x"#, "user|list|-n||x"),
+        (r#"!user list -n "a"'"'"b""#, r#"user|list|-n|a"b"#),
+        (r"!user search ^a\d+#x\", r"user|search|^a\d+#x\"),
+        ("!room details #lobby:x.org", "room|details|#lobby:x.org"),
+        (r#"!room details {"a":1}"#, r#"room|details|{"a":1}"#),
+        ("!user details `@ann:x.org`", "user|details|@ann:x.org"),
+    ] {
+        assert_eq!(words(typed), understood, "{typed}");
+        assert!(!command(said(typed)).changed, "{typed}");
+    }
+}
+
+#[test]
+fn an_apostrophe_within_a_word_is_a_character() {
+    assert_eq!(words("!user search O'Brien"), "user|search|O'Brien");
+    assert_eq!(words("!user search O’Brien"), "user|search|O'Brien");
+    assert_eq!(words("!user search “Pat O’Brien”"), "user|search|Pat O'Brien");
+    assert_eq!(words("!user search \"Pat O’Brien\""), "user|search|Pat O’Brien");
+}
+
+#[test]
+fn what_a_phone_makes_of_hyphens_and_quotes_is_undone() {
+    for (typed, understood) in [
+        ("!User deactivate @a:x —gdpr-erase", "user|deactivate|@a:x|--gdpr-erase"),
+        ("!user list –deactivated", "user|list|--deactivated"),
+        ("!user list —n Ann", "user|list|-n|Ann"),
+        ("!user list —name=“Ann Lee”", "user|list|--name=Ann Lee"),
+        ("!user list —n=Ann", "user|list|-n=Ann"),
+        ("!user list —-name", "user|list|--name"),
+        ("!user list —", "user|list|--"),
+        ("!user list ‑n Ann", "user|list|-n|Ann"),
+        ("!user list -n “Ann Lee”", "user|list|-n|Ann Lee"),
+        ("!user list -n ‘Ann Lee’", "user|list|-n|Ann Lee"),
+        ("!user list -n „Ann Lee“", "user|list|-n|Ann Lee"),
+        ("!user list -n «\u{a0}Ann Lee\u{202f}»", "user|list|-n|Ann Lee"),
+        ("!user list\u{a0}-n\u{202f}Ann", "user|list|-n|Ann"),
+        ("\u{feff}!\u{200b}user\u{200b} list\u{2060}", "user|list"),
+        ("!user details \u{2068}@ann:x.org\u{2069}", "user|details|@ann:x.org"),
+        ("!user details @ann\u{200d}:x.org", "user|details|@ann:x.org"),
+        ("!user search wait…", "user|search|wait..."),
+    ] {
+        assert_eq!(words(typed), understood, "{typed}");
+        assert!(command(said(typed)).changed, "{typed}");
+    }
+}
+
+#[test]
+fn what_is_meant_to_the_letter_stays() {
+    for (typed, understood) in [
+        ("!user list -n \"Ann — Lee…\"", "user|list|-n|Ann — Lee…"),
+        ("!user list -n \"—Ann “A” Lee\"", "user|list|-n|—Ann “A” Lee"),
+        ("!user list -n `Ann\u{200b}“`", "user|list|-n|Ann\u{200b}“"),
+        ("!user list -n Ann—Lee", "user|list|-n|Ann—Lee"),
+        ("`!user list -n “Ann…`", "user|list|-n|“Ann…"),
+        ("```\n!user list —n\n```", "user|list|—n"),
+        ("!user search \u{1f469}\u{200d}\u{1f4bb}", "user|search|\u{1f469}\u{200d}\u{1f4bb}"),
+    ] {
+        assert_eq!(words(typed), understood, "{typed}");
+        assert!(!command(said(typed)).changed, "{typed}");
+    }
+}
+
+#[test]
+fn one_pair_of_backticks_or_a_fence_around_the_whole_is_taken_off() {
+    for typed in [
+        "`!user list`",
+        "``!user list``",
+        "```!user list```",
+        "```\n!user list\n```",
+        "```text\n\n!user list\n```\n",
+        "```\n!user list",
+    ] {
+        assert_eq!(words(typed), "user|list", "{typed}");
+    }
+    let told = "you could type\n```\n!user deactivate @a:x\n```";
+    assert_eq!(said(told), Heard::Nothing(Reason::Talk));
+    let told = "```\n!user deactivate @a:x\n```\nis what I would type";
+    assert_eq!(said(told), Heard::Nothing(Reason::Talk));
+}
+
+#[test]
+fn the_lines_below_are_the_body() {
+    let heard = command(said(
+        "!notice send @a:x\n\nDear “Ann” — hello…\n  indented\n\n> quoted\nSee https://matrix.to/#/#a:x\n\n",
+    ));
+    assert_eq!(heard.words, ["notice", "send", "@a:x"]);
+    assert_eq!(
+        heard.body,
+        ["Dear “Ann” — hello…", "  indented", "", "See https://matrix.to/#/#a:x"]
+    );
+    assert!(!heard.changed);
+
+    let heard = command(said("!notice send @a:x\n```json\n{\n> \"a\": 1\n}\n!user list\n```"));
+    assert_eq!(heard.body, ["{", "> \"a\": 1", "}", "!user list"]);
+
+    let heard =
+        command(said("!room x\r\n[Ann](https://matrix.to/#/@ann:x.org), `[b](matrix:u/b:x)`\r\n"));
+    assert_eq!(heard.body, ["@ann:x.org, `[b](matrix:u/b:x)`"]);
+    assert!(heard.changed);
+}
+
+#[test]
+fn people_talk() {
+    for (typed, reason) in [
+        ("", Reason::Empty),
+        (" \n ", Reason::Empty),
+        ("hello", Reason::Talk),
+        ("what does user list do", Reason::Talk),
+        ("/user list", Reason::Talk),
+        ("!", Reason::Talk),
+        ("!!!", Reason::Talk),
+        ("!=", Reason::Talk),
+        ("!5", Reason::Talk),
+        ("! wow", Reason::Talk),
+        ("!\"user\" list", Reason::Talk),
+        ("yes please", Reason::Talk),
+        ("yes?", Reason::Talk),
+        ("yes\nand no", Reason::Talk),
+        ("> !user list", Reason::Quote),
+        ("> <@a:x> !user list\n> more\n\n> !user list", Reason::Quote),
+        ("!opaque:example.org", Reason::RoomId),
+        ("!opaque:example.org is where they spam", Reason::RoomId),
+        ("!user:example.org", Reason::RoomId),
+        ("!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM", Reason::RoomId),
+    ] {
+        assert_eq!(said(typed), Heard::Nothing(reason), "{typed}");
+    }
+}
+
+#[test]
+fn an_unknown_word_of_letters_is_meant_as_a_command() {
+    assert_eq!(words("!usr details ann"), "usr|details|ann");
+    assert_eq!(words("!Usr"), "usr");
+    assert_eq!(words("!help?"), "help?");
+    assert_eq!(words("!important"), "important");
+}
+
+#[test]
+fn bare_answers() {
+    for yes in ["yes", "Yes", " Y ", "ok.", "OK!", "> sure?\n\nyes", "> <@b:x> Sure?\n\nYes!"] {
+        assert_eq!(said(yes), Heard::Yes, "{yes}");
+    }
+    for no in ["no", "N", "No.", "no!!"] {
+        assert_eq!(said(no), Heard::No, "{no}");
+    }
+}
+
+#[test]
+fn a_reply_is_read_without_what_it_replies_to() {
+    let body = "> <@bot:x> Try !user list\n> !user deactivate @a:x\n\n!user details ann";
+    assert_eq!(words(body), "user|details|ann");
+    let html = "<mx-reply><blockquote><a href=\"https://matrix.to/#/!r:x/$e\">In reply to</a> \
+                <a href=\"https://matrix.to/#/@bot:x\">@bot:x</a><br>!room list</blockquote>\
+                </mx-reply>!user details ann";
+    let heard = command(formatted(body, html));
+    assert_eq!(heard.words, ["user", "details", "ann"]);
+    assert!(!heard.changed, "the only pills stand in the fallback");
+    assert_eq!(misread(said("> sure?\n!user list")), Misread::UnderQuote);
+    assert_eq!(misread(said("> sure?\nyes")), Misread::UnderQuote);
+}
+
+#[test]
+fn a_command_stands_alone_in_its_message() {
+    for two in ["!user list\n!room list", "!usr list\n ! Room list", "`!user list`\n`!room list`"] {
+        assert_eq!(misread(said(two)), Misread::TwoCommands, "{two}");
+    }
+    assert_eq!(misread(said("```\n!user a\n!user b\n```")), Misread::TwoCommands);
+    assert_eq!(misread(said("I would say\n!user list")), Misread::NotFirst);
+    assert_eq!(misread(said("!a:x.org\n!user list")), Misread::NotFirst);
+    assert_eq!(command(said("!notice send\n!wow")).body, ["!wow"]);
+}
+
+#[test]
+fn a_quotation_that_is_not_clear_is_not_guessed() {
+    let unclosed = |mark, text: &str| Misread::Unclosed { mark, text: text.to_owned() };
+    assert_eq!(misread(said("!user list -n \"Ann Lee")), unclosed('"', "Ann Lee"));
+    assert_eq!(misread(said("!user list -n “Ann Lee\nx”")), unclosed('“', "Ann Lee"));
+    assert_eq!(misread(said("!user list -n \"Ann Lee”")), unclosed('"', "Ann Lee”"));
+    assert_eq!(misread(said("!user search 'tis")), unclosed('\'', "tis"));
+    assert_eq!(
+        misread(said("!user list -n Ann Lee\"")),
+        Misread::Stray { word: "Lee\"".to_owned() }
+    );
+    assert_eq!(
+        misread(said("!user list -n \"Ann \"The Axe\" Lee\"")),
+        Misread::Glued { text: "The Axe\" Lee\"".to_owned() }
+    );
+    assert_eq!(
+        misread(said("!user list -n 'O'Brien'")),
+        Misread::Glued { text: "Brien'".to_owned() }
+    );
+    let told = misread(said(&format!("!user \"{}", "x".repeat(100)))).to_string();
+    assert_eq!(
+        told,
+        format!(
+            "the quotation mark \" before {}... is never closed; close it with the same mark, or \
+             put the other kind of marks around the whole",
+            "x".repeat(40)
+        )
+    );
+}
+
+/// Body and HTML as the clients send them.
+#[test]
+fn pills_of_every_client_become_the_id() {
+    let link = r#"!user details <a href="https://matrix.to/#/@alice:x.org">Alice</a> -d"#;
+    let own = r#"!user details <a href="https://matrix.to/#/@alice:x.org">@alice:x.org</a> -d"#;
+    let encoded =
+        r#"!user details <a href="https://matrix.to/#/%40alice%3Ax.org?via=x.org">A</a> -d"#;
+    let scheme = r#"!user details <a href="matrix:u/alice:x.org?action=chat">Alice</a> -d"#;
+    for (client, body, html) in [
+        ("Element Web", "!user details Alice -d", Some(link)),
+        (
+            "Element X Android",
+            "!user details [@alice:x.org](https://matrix.to/#/@alice:x.org) -d",
+            Some(own),
+        ),
+        ("Element X iOS", "!user details [Alice](https://matrix.to/#/@alice:x.org) -d", Some(link)),
+        ("Nheko", "!user details Alice -d", Some(link)),
+        ("FluffyChat", "!user details @[Alice Lee] -d", Some(link)),
+        ("Cinny", "!user details @alice:x.org -d", Some(own)),
+        ("encoded", "!user details A -d", Some(encoded)),
+        ("scheme", "!user details Alice -d", Some(scheme)),
+        ("no HTML", "!user details [Al \\[x\\]](https://matrix.to/#/@alice:x.org) -d", None),
+        ("bare link", "!user details https://matrix.to/#/@alice:x.org -d", None),
+        ("angles", "!user details <https://matrix.to/#/@alice:x.org?via=a&via=b> -d", None),
+        ("bare scheme", "!user details matrix:u/alice:x.org -d", None),
+    ] {
+        let heard = command(hear(body, html, &is_group));
+        assert_eq!(heard.words, ["user", "details", "@alice:x.org", "-d"], "{client}");
+        assert!(heard.changed, "{client}");
+    }
+}
+
+#[test]
+fn pills_of_rooms_and_events() {
+    for (address, id) in [
+        ("https://matrix.to/#/%23lobby:x.org", "#lobby:x.org"),
+        ("https://matrix.to/#/#lobby:x.org", "#lobby:x.org"),
+        ("https://matrix.to/#/!abc:x.org?via=x.org&via=y.org", "!abc:x.org"),
+        ("https://matrix.to/#/!abc:x.org/$event?via=x.org", "$event"),
+        ("matrix:r/lobby:x.org", "#lobby:x.org"),
+        ("matrix:roomid/abc:x.org/e/event", "$event"),
+    ] {
+        let html = format!("!room details <a href=\"{address}\">Lobby</a>");
+        assert_eq!(command(formatted("!room details Lobby", &html)).words[2], id, "{address}");
+        assert_eq!(command(said(&format!("!room details {address}"))).words[2], id, "{address}");
+    }
+    let html = "<a href=\"https://matrix.to/#/!abc:x.org\">Lobby</a>";
+    assert_eq!(formatted("Lobby", html), Heard::Nothing(Reason::RoomId));
+    // ruma's parser panics on the first of these.
+    assert_eq!(words("!room details https://matrix.to/#///!abc"), "room|details|!abc");
+    for address in ["https://matrix.to/#/!a//$b", "matrix:u//a:x", "matrix:", "matrix:x/a:x"] {
+        let typed = format!("!room details {address}");
+        assert_eq!(command(said(&typed)).words[2], address);
+    }
+}
+
+#[test]
+fn html_is_read_like_the_text_that_it_shows() {
+    let pill = "<a href=\"https://matrix.to/#/@a:x\">Ann</a>";
+    let html = format!(
+        "<blockquote><p>!room list</p></blockquote>\n<p>!User\n modify {pill} —name=“Ann &amp; \
+         Lee”<br />one</p>\n<p>two</p><ul><li>{pill}</li><li>x</li></ul><pre><code>  &lt;y\n</code></pre>"
+    );
+    let heard = command(formatted("whatever", &html));
+    assert_eq!(heard.words, ["user", "modify", "@a:x", "--name=Ann & Lee"]);
+    assert_eq!(heard.body, ["one", "", "two", "@a:x", "x", "  <y"]);
+
+    let html = format!("!user list <code>—n</code> {pill}");
+    assert_eq!(command(formatted("x", &html)).words, ["user", "list", "—n", "@a:x"]);
+    // An id with a space and a quotation mark, as an alias may have, is still one word.
+    let html = "!room details <a href=\"https://matrix.to/#/%23a%20%22b:x.org\">A</a>";
+    assert_eq!(command(formatted("x", html)).words[2], "#a \"b:x.org");
+}
+
+#[test]
+fn without_pills_the_plain_text_counts() {
+    let html = "!user search <em>ann</em> <a href=\"https://x.org/matrix:\">x</a>";
+    assert_eq!(command(formatted("!user search _ann_ x", html)).words[2], "_ann_");
+    // A link that shows itself is not a pill; the words are read from the plain text.
+    let address = "https://matrix.to/#/@a:x";
+    let html = format!("!user search <em>b</em> <a href=\"{address}\">{address}</a>");
+    let heard = command(formatted(&format!("!user search *b* {address}"), &html));
+    assert_eq!(heard.words, ["user", "search", "*b*", "@a:x"]);
+}
+
+#[test]
+fn html_that_hides_something_is_not_guessed() {
+    let pill = "<a href=\"https://matrix.to/#/@a:x\">Ann</a>";
+    let html = format!("!user deactivate <em>b</em> {pill}");
+    assert_eq!(misread(formatted("!user deactivate *b* Ann", &html)), Misread::Styled);
+    let html = format!("I <em>like</em> {pill}");
+    assert_eq!(formatted("I like Ann", &html), Heard::Nothing(Reason::Talk));
+    let html = format!("!notice send {pill}<br>I <em>like</em> you");
+    assert_eq!(command(formatted("x", &html)).body, ["I like you"]);
+
+    // Somebody whose display name is the id of somebody else.
+    let disagrees = Misread::Disagrees { label: "@b:x".to_owned(), id: "@a:x".to_owned() };
+    let html = "!user details <a href=\"https://matrix.to/#/@a:x\">@b:x</a>";
+    assert_eq!(misread(formatted("!user details @b:x", html)), disagrees);
+    assert_eq!(misread(said("!user details [@b:x](https://matrix.to/#/@a:x)")), disagrees);
+    assert_eq!(misread(said("!user x\n[@b:x](https://matrix.to/#/@a:x)")), disagrees);
+}
+
+#[test]
+fn what_is_too_much_is_not_read() {
+    let long = "x".repeat(super::LONGEST);
+    assert_eq!(misread(said(&format!("!user list {long}"))), Misread::TooLong);
+    assert_eq!(said(&format!("hello {long}")), Heard::Nothing(Reason::Talk));
+
+    let pill = "<a href=\"https://matrix.to/#/@a:x\">Ann</a>";
+    let deep = format!("{}!user details {pill}", "<div>".repeat(10_000));
+    assert_eq!(misread(formatted("!user details Ann", &deep)), Misread::TooMuchMarkup);
+    assert_eq!(formatted("hello", &deep), Heard::Nothing(Reason::Talk));
+    // As deep as is read at all, in elements that the parser opens again in every paragraph.
+    let deep = (0..500).fold(String::new(), |deep, n| deep + &format!("<b x={n}>"));
+    let deep = format!("<p>{deep}{}{pill}", "<p>x".repeat(495));
+    assert_eq!(formatted("hello", &deep), Heard::Nothing(Reason::Talk));
+}
+
+#[test]
+fn hostile_text_is_read_in_no_time() {
+    let start = std::time::Instant::now();
+    for part in ["[", "](matrix:", "`", "\"", "'a'", "—", "[a](matrix:u/", "> ", "```\n", "!user\n"]
+    {
+        let body = format!("!user x {}", part.repeat(super::LONGEST / part.len() - 8));
+        hear(&body, None, &is_group);
+        hear(&format!("!user x\n{body}"), Some(&body), &is_group);
+    }
+    assert!(start.elapsed().as_secs() < 20, "took {:?}", start.elapsed());
+}
+
+/// A word as it may come from a server or a person, without control characters.
+fn word() -> impl Strategy<Value = String> {
+    let tricky =
+        "[-—–=\"'`“”„’«»#\\\\!> \u{a0}\u{200b}\u{200d}\u{fe0f}\u{2028}…\\[\\]()@:aZé🦊]{0,12}";
+    prop_oneof![
+        tricky,
+        "[^\\p{Cc}]{0,20}",
+        "(\\[a\\]\\()?(https://matrix\\.to/#/|matrix:u/|)@?a(:x\\.org)?\\)?",
+        "--[a-z]{1,8}=[^\\p{Cc}]{0,8}",
+    ]
+}
+
+/// Something near to a message.
+fn message() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        word(),
+        Just("!user ".to_owned()),
+        Just("\n".to_owned()),
+        Just("\n!room ".to_owned()),
+        Just("```".to_owned()),
+        Just("\n> ".to_owned()),
+        Just("<a href=\"https://matrix.to/#/@a:x\">".to_owned()),
+        "</?(p|div|pre|code|br|a|em|mx-reply|blockquote|li|table|td)>",
+        any::<String>(),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn nothing_makes_it_panic(body in message(), html in prop::option::of(message())) {
+        hear(&body, html.as_deref(), &is_group);
+        super::links::id(&body);
+    }
+
+    #[test]
+    fn no_link_makes_it_panic(path in "[/!@#$a:%0-9?&=eu]{0,12}", scheme in any::<bool>()) {
+        let start = if scheme { super::links::SCHEME } else { super::links::WEB };
+        super::links::id(&format!("{start}{path}"));
+    }
+
+    #[test]
+    fn what_is_quoted_is_read_back(words in prop::collection::vec(word(), 0..6)) {
+        let words: Vec<String> = std::iter::once("user".to_owned()).chain(words).collect();
+        let heard = said(&quote(&words));
+        let command = Command { words, body: Vec::new(), changed: false };
+        prop_assert_eq!(heard, Heard::Command(command));
+    }
+
+    /// What was understood, typed as it is shown, is understood the same.
+    #[test]
+    fn undoing_typography_twice_is_undoing_it_once(line in "[^\n]{0,30}|[-—n=“”’…«» \u{a0}a]{0,20}") {
+        if let Heard::Command(once) = said(&format!("!user {line}")) {
+            let typed: Vec<String> =
+                once.words.iter().map(|word| word.replace(char::is_control, " ")).collect();
+            let twice = command(said(&quote(&typed)));
+            prop_assert_eq!(twice.words, typed);
+            prop_assert!(!twice.changed);
+        }
+    }
+}
+
+#[test]
+fn a_control_character_cannot_begin_a_line() {
+    let words = ["user", "search", "a\n!user deactivate @b:x"].map(str::to_owned);
+    assert_eq!(quote(&words), "!user search \"a !user deactivate @b:x\"");
+}

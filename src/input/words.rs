@@ -1,0 +1,232 @@
+//! Splitting a line into words, and writing words as a line.
+//!
+//! There are quotes and nothing else: `#` begins an alias and `\` is a character, as in a regular
+//! expression. A mark opens a quotation at the beginning of a word, behind the `=` of an option, or
+//! right behind a quotation that ended; anywhere else it is an apostrophe. Quotations that touch
+//! make one word.
+
+use super::{
+    Misread,
+    characters::{self, Mark},
+    links,
+};
+
+/// How much of the text a [`Misread`] repeats, in characters.
+const EXCERPT: usize = 40;
+
+/// A line as words.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// The words.
+    pub(super) words: Vec<Word>,
+    /// Whether one differs from what was typed by more than quotation marks.
+    pub(super) changed: bool,
+}
+
+/// One word.
+#[derive(Debug, Default)]
+pub(super) struct Word {
+    /// Its text without quotation marks.
+    pub(super) text: String,
+    /// Whether any of it stood in quotation marks.
+    pub(super) quoted: bool,
+    /// How many double marks stand in it as ordinary characters.
+    doubles: usize,
+}
+
+/// Whether a line is taken to the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// As it comes from a keyboard that improves it.
+    Typed,
+    /// As it is, since it stands in backticks or a fence.
+    Verbatim,
+}
+
+/// Splits a line.
+pub(super) fn split(line: &str, style: Style) -> Result<Words, Misread> {
+    let mut splitter = Splitter { rest: line, style, changed: false };
+    let mut words = Vec::new();
+    while let Some(word) = splitter.word()? {
+        words.push(word);
+    }
+    Ok(Words { words, changed: splitter.changed })
+}
+
+/// Where the splitting has come to.
+struct Splitter<'a> {
+    rest: &'a str,
+    style: Style,
+    changed: bool,
+}
+
+impl Splitter<'_> {
+    /// The next word, or `None` at the end.
+    fn word(&mut self) -> Result<Option<Word>, Misread> {
+        self.skip_space();
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut word = Word::default();
+        self.dashes(&mut word);
+        // Whether a mark here opens a quotation, and whether one has just ended.
+        let (mut opens, mut ended) = (word.text.is_empty(), false);
+        while let Some(c) = self.rest.chars().next().filter(|c| !c.is_whitespace()) {
+            if opens && let Some(mark) = self.mark(c) {
+                self.quotation(mark, &mut word)?;
+                ended = true;
+            } else if self.is_dropped(c, &word) {
+                self.bump(c);
+                self.changed = true;
+            } else if ended {
+                return Err(Misread::Glued { text: excerpt(self.rest) });
+            } else if opens && self.link(&mut word)? {
+                opens = false;
+            } else {
+                opens = c == '=' && word.text.starts_with('-') && !word.text.contains('=');
+                self.bump(c);
+                self.ordinary(c, &mut word);
+            }
+        }
+        if word.doubles % 2 == 1 {
+            return Err(Misread::Stray { word: excerpt(&word.text) });
+        }
+        Ok(Some(word))
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(c) = self.rest.chars().next() {
+            let dropped = self.is_dropped(c, &Word::default());
+            if !c.is_whitespace() && !dropped {
+                return;
+            }
+            self.changed |= self.style == Style::Typed && !c.is_ascii();
+            self.bump(c);
+        }
+    }
+
+    fn bump(&mut self, c: char) {
+        self.rest = self.rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+
+    fn mark(&self, c: char) -> Option<Mark> {
+        match self.style {
+            Style::Typed => Mark::opening(c),
+            Style::Verbatim => Mark::opening_verbatim(c),
+        }
+    }
+
+    fn is_dropped(&self, c: char, word: &Word) -> bool {
+        self.style == Style::Typed && characters::is_invisible(c, word.text.chars().next_back())
+    }
+
+    /// Takes dashes at the beginning of a word, which were hyphens. Behind one dash a single letter
+    /// is a short option: there is no long one of that length.
+    fn dashes(&mut self, word: &mut Word) {
+        if self.style == Style::Verbatim {
+            return;
+        }
+        let name =
+            self.rest.trim_start_matches(|c| characters::is_dash(c) || characters::is_hyphen(c));
+        let run = self.rest.strip_suffix(name).unwrap_or_default();
+        if !run.contains(characters::is_dash) {
+            return;
+        }
+        let mut letters = name.chars().take_while(|&c| !c.is_whitespace() && c != '=');
+        let short = run.chars().count() == 1
+            && letters.next().is_some_and(char::is_alphabetic)
+            && letters.next().is_none();
+        word.text.push_str(if short { "-" } else { "--" });
+        self.rest = name;
+        self.changed = true;
+    }
+
+    /// Takes a quotation, from its opening mark to its closing one.
+    fn quotation(&mut self, mark: Mark, word: &mut Word) -> Result<(), Misread> {
+        let mut chars = self.rest.chars();
+        let open = chars.next().unwrap_or_default();
+        let text = chars.as_str();
+        let Some((inside, rest)) =
+            text.find(|c| mark.is_closed_by(c)).and_then(|end| text.split_at_checked(end))
+        else {
+            return Err(Misread::Unclosed { mark: open, text: excerpt(text) });
+        };
+        let mut rest = rest.chars();
+        rest.next();
+        self.rest = rest.as_str();
+        word.quoted = true;
+        if mark.is_verbatim() {
+            word.text.push_str(inside);
+            return Ok(());
+        }
+        self.changed = true;
+        for c in mark.without_padding(inside).chars() {
+            characters::push_plain(c, &mut word.text);
+        }
+        Ok(())
+    }
+
+    /// Takes a link if there is one, as the id that it stands for.
+    fn link(&mut self, word: &mut Word) -> Result<bool, Misread> {
+        let Some(link) = links::at_start(self.rest) else { return Ok(false) };
+        if let Some(label) = link.label {
+            links::agree(label, &link.id)?;
+        }
+        word.text.push_str(&link.id);
+        self.rest = link.rest;
+        self.changed = true;
+        Ok(true)
+    }
+
+    fn ordinary(&mut self, c: char, word: &mut Word) {
+        match self.style {
+            Style::Typed => self.changed |= characters::push_plain(c, &mut word.text),
+            Style::Verbatim => word.text.push(c),
+        }
+        word.doubles += usize::from(word.text.ends_with('"'));
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    if text.chars().count() <= EXCERPT {
+        return text.to_owned();
+    }
+    text.chars().take(EXCERPT).chain("...".chars()).collect()
+}
+
+/// Writes `words` as the command line that [`hear`](super::hear) reads back as just these words,
+/// with the `!`.
+///
+/// The first must be the lower-case name of a group. A control character cannot be typed, least of
+/// all a line break, which would begin another line: each is written as a space.
+pub fn quote(words: &[String]) -> String {
+    let mut line = String::from("!");
+    for (place, word) in words.iter().enumerate() {
+        if place > 0 {
+            line.push(' ');
+        }
+        // Upper case in the place of the verb must not be taken for a slip of the phone.
+        let kept = place == 1 && word.contains(|c: char| c.is_ascii_uppercase());
+        line.push_str(&if kept { in_marks(word) } else { quote_word(word) });
+    }
+    line
+}
+
+/// One word as it can be typed anywhere in a command.
+pub(super) fn quote_word(word: &str) -> String {
+    let bare = !word.is_empty()
+        && word.chars().all(|c| c.is_alphanumeric() || "!#$%&()*+,-./:;<=>?@\\^_{|}~".contains(c))
+        && !word.contains("matrix.to/")
+        && !word.contains(links::SCHEME);
+    if bare { word.to_owned() } else { in_marks(word) }
+}
+
+/// `word` in the first kind of marks that it does not hold itself, or in pieces where it holds
+/// all of them.
+fn in_marks(word: &str) -> String {
+    let word: String = word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match ['"', '\'', '`'].into_iter().find(|&mark| !word.contains(mark)) {
+        Some(mark) => format!("{mark}{word}{mark}"),
+        None => format!("\"{}\"", word.replace('"', r#""'"'""#)),
+    }
+}

@@ -1,0 +1,233 @@
+//! Changing something at a homeserver that is not well.
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+use super::{Bytes, Then, asked, nobody, short_writer, writer};
+use crate::{
+    change::{Answer, Method, Path, Step},
+    gate::Permit,
+    synapse::{SendError, Slots, Writer},
+};
+
+fn step() -> Step {
+    Step::new(Method::Put, Path::admin(["v1", "suspend", "@ann:x"]), json!({"suspend": true}))
+}
+
+fn password() -> Step {
+    let path = Path::admin(["v1", "reset_password", "@ann:x"]);
+    Step::new(
+        Method::Post,
+        path,
+        json!({"new_password": {"$secret": "password"}, "logout_devices": true}),
+    )
+}
+
+fn login() -> Step {
+    let path = Path::admin(["v1", "users", "@ann:x", "login"]);
+    Step::new(Method::Post, path, json!({})).revealing("/access_token", "token")
+}
+
+/// Sends `step` with a permit for it.
+async fn send(writer: &Writer, step: &Step, slots: &mut Slots) -> Result<Answer, SendError> {
+    let mut permit = Permit::naming(std::slice::from_ref(step));
+    writer.send(&mut permit, step, slots).await
+}
+
+async fn plain(writer: &Writer) -> Result<Answer, SendError> {
+    send(writer, &step(), &mut Slots::new()).await
+}
+
+async fn at_first(count: u64, first: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(first).up_to_n_times(count).mount(&server).await;
+    let success = ResponseTemplate::new(200).set_body_json(json!({}));
+    Mock::given(any()).respond_with(success).mount(&server).await;
+    server
+}
+
+async fn always(answer: ResponseTemplate) -> MockServer {
+    at_first(u64::MAX, answer).await
+}
+
+fn limited(wait: u64) -> ResponseTemplate {
+    let body = json!({"errcode": "M_LIMIT_EXCEEDED", "error": "Slow", "retry_after_ms": wait});
+    ResponseTemplate::new(429).set_body_json(body)
+}
+
+#[tokio::test]
+async fn only_what_the_permit_names_is_sent_and_only_once() {
+    let server = always(ResponseTemplate::new(200).set_body_json(json!({"done": 1}))).await;
+    let writer = writer(&server.uri());
+    let slots = &mut Slots::new();
+    let mut permit = Permit::naming(&[step()]);
+
+    let other = Step { query: vec![("a".into(), "b".into())], ..step() };
+    for step in [password(), other] {
+        let refused = writer.send(&mut permit, &step, slots).await;
+        assert!(matches!(refused, Err(SendError::NotPermitted)), "{refused:?}");
+    }
+    assert_eq!(asked(&server).await, 0);
+
+    let answer = writer.send(&mut permit, &step(), slots).await.unwrap();
+    assert_eq!((answer.status, answer.body), (200, json!({"done": 1})));
+    let again = writer.send(&mut permit, &step(), slots).await;
+    assert!(matches!(again, Err(SendError::NotPermitted)), "{again:?}");
+    assert_eq!(asked(&server).await, 1);
+}
+
+#[tokio::test]
+async fn a_permit_for_the_same_step_twice_is_good_twice() {
+    let server = always(ResponseTemplate::new(200)).await;
+    let writer = writer(&server.uri());
+    let mut permit = Permit::naming(&[step(), step()]);
+    for _ in 0..2 {
+        writer.send(&mut permit, &step(), &mut Slots::new()).await.unwrap();
+    }
+    assert_eq!(asked(&server).await, 2);
+}
+
+#[tokio::test]
+async fn what_never_left_is_known_not_to_have() {
+    let refused = plain(&writer(&nobody().await)).await.unwrap_err();
+    assert!(matches!(refused, SendError::NotSent(_)), "{refused:?}");
+    let unknown_host = plain(&writer("http://homeserver.invalid")).await.unwrap_err();
+    assert!(matches!(unknown_host, SendError::NotSent(_)), "{unknown_host:?}");
+    let server = Bytes::start(Then::SayAndClose("this is not TLS")).await;
+    let no_tls = plain(&writer(&server.base.replace("http:", "https:"))).await.unwrap_err();
+    assert!(matches!(no_tls, SendError::NotSent(_)), "{no_tls:?}");
+}
+
+#[tokio::test]
+async fn what_left_and_was_not_answered_is_unknown_and_not_sent_again() {
+    for then in [Then::Hang, Then::SayAndClose(""), Then::SayAndClose("HTTP/1.1 2")] {
+        let server = Bytes::start(then).await;
+        let error = plain(&short_writer(&server.base)).await.unwrap_err();
+        assert!(matches!(error, SendError::Unknown(_)), "{then:?}: {error:?}");
+        assert_eq!(server.requests().len(), 1, "{then:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_the_homeserver_is_unknown_and_not_sent_again() {
+    for status in [408, 500, 502, 503, 504] {
+        let server = always(ResponseTemplate::new(status)).await;
+        let error = plain(&writer(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, SendError::Unknown(_)), "{status}: {error:?}");
+        assert_eq!(asked(&server).await, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_a_no() {
+    let elsewhere = always(ResponseTemplate::new(200)).await;
+    for status in [307, 308, 400, 401, 403, 404, 409, 429] {
+        let no = ResponseTemplate::new(status).insert_header("Location", elsewhere.uri());
+        let server = always(no).await;
+        let error = plain(&writer(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, SendError::Refused(_)), "{status}: {error:?}");
+        assert_eq!(asked(&server).await, 1, "{status}");
+    }
+    assert_eq!(asked(&elsewhere).await, 0, "neither token nor change follows a redirect");
+}
+
+#[tokio::test]
+async fn too_early_is_sent_again_when_the_homeserver_says_when() {
+    let server = at_first(3, limited(60)).await;
+    let started = Instant::now();
+    plain(&writer(&server.uri())).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(180));
+    assert_eq!(asked(&server).await, 4);
+
+    let server = always(limited(1)).await;
+    let error = plain(&writer(&server.uri())).await.unwrap_err();
+    assert!(matches!(error, SendError::Refused(_)), "{error:?}");
+    assert_eq!(asked(&server).await, 4);
+
+    let server = always(limited(30_001)).await;
+    let error = plain(&writer(&server.uri())).await.unwrap_err();
+    assert!(matches!(error, SendError::Refused(_)), "{error:?}");
+    assert_eq!(asked(&server).await, 1);
+}
+
+#[tokio::test]
+async fn no_change_goes_over_a_connection_that_was_left_open() {
+    let server = Bytes::start(Then::Say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")).await;
+    let writer = writer(&server.base);
+    for _ in 0..3 {
+        plain(&writer).await.unwrap();
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_secret_is_filled_in_at_the_last_moment() {
+    let server = always(ResponseTemplate::new(200).set_body_json(json!({}))).await;
+    let mut slots = Slots::new();
+    slots.put("password", "correct horse".into());
+    send(&writer(&server.uri()), &password(), &mut slots).await.unwrap();
+    let sent: Value = server.received_requests().await.unwrap()[0].body_json().unwrap();
+    assert_eq!(sent, json!({"new_password": "correct horse", "logout_devices": true}));
+    assert!(!format!("{slots:?}").contains("horse"));
+}
+
+#[tokio::test]
+async fn without_its_secret_nothing_is_sent() {
+    let server = always(ResponseTemplate::new(200)).await;
+    let error = send(&writer(&server.uri()), &password(), &mut Slots::new()).await.unwrap_err();
+    assert!(matches!(error, SendError::NoSecret), "{error:?}");
+    assert_eq!(asked(&server).await, 0);
+}
+
+#[tokio::test]
+async fn a_secret_in_the_answer_is_gone_before_anybody_reads_it() {
+    let body = json!({"access_token": "syt_made_here", "user_id": "@ann:x"});
+    let server = always(ResponseTemplate::new(200).set_body_json(body)).await;
+    let mut slots = Slots::new();
+    let answer = send(&writer(&server.uri()), &login(), &mut slots).await.unwrap();
+    assert_eq!(answer.body, json!({"access_token": {"$secret": "token"}, "user_id": "@ann:x"}));
+    assert_eq!(slots.take("token").unwrap().expose_secret(), "syt_made_here");
+}
+
+#[tokio::test]
+async fn success_without_a_readable_answer_is_done() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"a\"";
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n";
+    let page = "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\n<p/>";
+    for (bytes, status) in [(cut, 200), (long, 200), (page, 201)] {
+        let server = Bytes::start(Then::SayAndClose(bytes)).await;
+        let answer = plain(&short_writer(&server.base)).await.unwrap();
+        assert_eq!((answer.status, answer.body), (status, Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn success_that_lost_the_secret_it_made_is_unknown() {
+    for body in [json!({}), json!({"access_token": 7}), json!([])] {
+        let server = always(ResponseTemplate::new(200).set_body_json(&body)).await;
+        let mut slots = Slots::new();
+        let error = send(&writer(&server.uri()), &login(), &mut slots).await.unwrap_err();
+        assert!(matches!(error, SendError::Unknown(_)), "{body}: {error:?}");
+        assert!(slots.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_homeserver_that_repeats_a_secret_is_not_quoted() {
+    let complaints = [
+        "bad password: hunter2hunter2",
+        "1 validation error\nnew_password\n  too long [type=string_too_long, input_value='hunt...']",
+    ];
+    for complaint in complaints {
+        let body = json!({"errcode": "M_INVALID_PARAM", "error": complaint});
+        let server = always(ResponseTemplate::new(400).set_body_json(body)).await;
+        let mut slots = Slots::new();
+        slots.put("password", "hunter2hunter2".into());
+        let error = send(&writer(&server.uri()), &password(), &mut slots).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunt"), "{error:?}");
+        assert!(error.to_string().contains("M_INVALID_PARAM"), "{error}");
+    }
+}
