@@ -53,6 +53,12 @@ pub trait Action: Debug + Send + Sync {
         false
     }
 
+    /// Whether it can neither silence nor destroy what it changes, so that even the bot's own
+    /// account may be its subject.
+    fn harmless(&self) -> bool {
+        false
+    }
+
     /// Names of the secrets that the bot must make before the steps are sent, see
     /// [`Step::body`](crate::change::Step).
     fn makes(&self) -> &'static [&'static str] {

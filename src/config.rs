@@ -24,6 +24,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::gate::Role;
 pub use fault::{Fault, Faults};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
@@ -130,17 +131,6 @@ pub struct Operator {
     pub person: String,
     /// The public half of its master signing key, unpadded base64 of 32 bytes.
     pub master_key: Option<String>,
-}
-
-/// What an operator may do. Ordered from little to much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Looks at accounts, rooms and media.
-    Viewer,
-    /// Looks at private things too, and acts on ordinary accounts, rooms and media.
-    Moderator,
-    /// Everything.
-    Admin,
 }
 
 /// How questions are asked.

@@ -107,6 +107,8 @@ pub struct Weight<'a> {
     pub power: Power,
     /// Whether it asks for a phrase by its nature.
     pub phrase: bool,
+    /// Whether it can neither silence nor destroy what it changes.
+    pub harmless: bool,
     /// Its subjects.
     pub targets: &'a [Target],
 }
@@ -275,7 +277,8 @@ impl<'a> Gate<'a> {
         consent: Option<&Consent>,
     ) -> Verdict {
         let allowed = self.may_use(operator, weight.power).and_then(|()| {
-            weight.targets.iter().try_for_each(|target| self.may_touch(operator, target))
+            let touched = weight.targets.iter().filter(|_| !weight.harmless);
+            touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
         });
         if let Err(refusal) = allowed {
             return Verdict::Refuse(refusal);
@@ -299,7 +302,8 @@ impl<'a> Gate<'a> {
     /// How yes must be said; `None` where nothing needs to be asked.
     pub fn demand(self, weight: &Weight<'_>) -> Option<Demand> {
         let many = weight.targets.len() > 1;
-        let protected = weight.targets.iter().any(|target| self.protected(target).is_some());
+        let protected = !weight.harmless
+            && weight.targets.iter().any(|target| self.protected(target).is_some());
         let class = if many { weight.class.max(Class::Disruptive) } else { weight.class };
         let phrase = || match weight.targets {
             [one] => one.subject.phrase(),
@@ -355,7 +359,7 @@ mod tests {
     }
 
     fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
-        Weight { class, power, phrase: false, targets }
+        Weight { class, power, phrase: false, harmless: false, targets }
     }
 
     #[test]
@@ -381,7 +385,7 @@ mod tests {
         let roster = roster();
         let gate = Gate::new(&roster);
         let demand = |class, phrase, targets: &[Target]| {
-            gate.demand(&Weight { class, power: Power::Moderate, phrase, targets })
+            gate.demand(&Weight { class, power: Power::Moderate, phrase, harmless: false, targets })
         };
         let eve = [user("eve")];
         let two = [user("eve"), user("mallory")];

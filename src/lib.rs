@@ -14,5 +14,6 @@ pub mod journal;
 pub mod matrix;
 pub mod pipeline;
 pub mod reply;
+pub mod run;
 pub mod store;
 pub mod synapse;

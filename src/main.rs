@@ -10,10 +10,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
 use synod::{
     check::{self, Finding, Mark},
     config::Config,
 };
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 const FOUND: u8 = 1;
@@ -29,6 +32,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the bot until it is stopped by Ctrl-C or SIGTERM.
+    Run(Where),
     /// Look at everything that the configuration names, change nothing, and say what to do.
     Check(Where),
 }
@@ -43,12 +48,14 @@ struct Where {
 impl Command {
     fn config(&self) -> &PathBuf {
         match self {
-            Self::Check(place) => &place.config,
+            Self::Run(place) | Self::Check(place) => &place.config,
         }
     }
 }
 
 fn main() -> ExitCode {
+    // Whatever the bot writes, a library's files too, is for its own account only.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // clap ends the process by itself, with 2, where the arguments are wrong.
     let command = Arguments::parse().command;
     let config = match Config::load(command.config()) {
@@ -77,7 +84,24 @@ fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         .context("no threads can be started")?;
     match command {
         Command::Check(_) => Ok(runtime.block_on(checked(config))),
+        Command::Run(_) => runtime.block_on(run(config.clone())).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Runs the bot until it is told to stop, and lets it finish what it has in hand.
+async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping; what is in hand is finished first");
+        told.cancel();
+    });
+    Ok(synod::run::run(config, stop).await?)
 }
 
 /// Prints one line for each finding as it comes. Only what is bad makes it a failure.

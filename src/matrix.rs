@@ -10,7 +10,7 @@ use std::{error::Error as StdError, path::PathBuf, sync::Arc, time::Duration};
 
 use matrix_sdk::{Client, config::SyncSettings};
 use matrix_sdk_base::crypto::CollectStrategy;
-use ruma::{OwnedDeviceId, OwnedRoomAliasId, OwnedRoomOrAliasId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 use secrecy::SecretString;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -353,6 +353,11 @@ async fn signed_session(
 }
 
 impl Matrix {
+    /// The ids of the admin rooms, aliases resolved.
+    pub fn rooms(&self) -> Vec<OwnedRoomId> {
+        self.reader.rooms()
+    }
+
     /// The way out to the rooms.
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.outbox) as Arc<dyn Outbox>

@@ -1,308 +1,503 @@
-//! The whole story of one message.
+//! The whole story of one message, from the moment that intake has handed it over.
+//!
+//! [`Pipeline::receive`] decides without asking anybody what a message is; [`Pipeline::handle`]
+//! does it and answers. In between the [`queue`] keeps each operator's changes in order and lets
+//! everything else run beside them.
 
-use std::{fmt, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use jiff::SignedDuration;
+use ruma::{OwnedEventId, OwnedRoomId};
+use tokio::sync::Mutex;
+use tracing::{debug, error, info, warn};
 
-use crate::{reply::Reply, store};
+use crate::{
+    audit::{self, Audit, Kind, Record},
+    clock::SharedClock,
+    commands::{Action, Ask, Query},
+    confirm::{Tickets, Yes},
+    error::Stop,
+    gate::{Gate, Operator, Roster},
+    input::{self, Heard},
+    journal::Journal,
+    reply::{Line, Reply, Word},
+    store::{self, Shelf, Store},
+    synapse::{Access, Reader, Slots, Writer},
+};
 
-/// What comes in from the homeserver, in the order in which it is to be taken.
-#[derive(Debug)]
-pub enum Incoming {
-    /// Somebody said something in an admin room.
-    Request(Request),
-    /// Something that the room must be told.
-    News(News),
-    /// Everything before this has been handed over; see [`Bookmark`].
-    Mark(Bookmark),
-}
+mod authentic;
+mod change;
+mod locks;
+mod news;
+pub mod own;
+mod question;
+pub mod queue;
+mod room;
+mod start;
+mod understand;
+mod yes;
 
-/// Where reading goes on after a restart.
-///
-/// What was read but is not yet in the journal would be lost if the place were noted at once. So
-/// the place comes along with what was read, and whoever keeps the journal notes it.
-pub struct Bookmark(Box<dyn FnOnce() -> Result<(), store::Error> + Send>);
+pub use room::{
+    Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
+    Unsent,
+};
+pub use understand::is_first_word;
 
-impl Bookmark {
-    /// A bookmark that is put in by calling `keep`.
-    pub fn new(keep: impl FnOnce() -> Result<(), store::Error> + Send + 'static) -> Self {
-        Self(Box::new(keep))
-    }
+use locks::Locks;
+use own::Own;
+use understand::Understood;
 
-    /// Notes the place. To be called when every [`Incoming::Request`] that came before this
-    /// stands in the journal.
-    pub fn keep(self) -> Result<(), store::Error> {
-        (self.0)()
-    }
-}
+/// How often a stranger is answered in one room.
+const STRANGER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-impl fmt::Debug for Bookmark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bookmark").finish_non_exhaustive()
-    }
-}
-
-/// What the room must be told although nobody asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// An operator's master key was pinned, since it was seen for the first time.
-    KeyPinned {
-        /// The operator.
-        user: OwnedUserId,
-        /// The key, unpadded base64.
-        key: String,
-    },
-    /// An operator's master key is not the pinned one. Told once for each new key.
-    KeyChanged {
-        /// The operator.
-        user: OwnedUserId,
-        /// The key that counts, unpadded base64.
-        pinned: String,
-        /// The key that the homeserver shows now.
-        now: String,
-    },
-    /// An alias of the config names another room than it did; the first one stays in force.
-    AliasMoved {
-        /// The alias.
-        alias: OwnedRoomAliasId,
-        /// The room that it named first.
-        pinned: OwnedRoomId,
-        /// The room that it names now.
-        now: OwnedRoomId,
-    },
-    /// The bot has joined an admin room.
-    Joined {
-        /// The room.
-        room: OwnedRoomId,
-    },
-    /// An invitation was not followed. Told once for each room.
-    InviteRefused {
-        /// The room that the bot was invited to.
-        room: OwnedRoomId,
-        /// Who invited.
-        by: OwnedUserId,
-    },
-    /// The homeserver limits how fast the bot may send.
-    Limited {
-        /// How long it wants the bot to wait.
-        retry_after: Duration,
-    },
-    /// An admin room is not encrypted although the config demands it.
-    RoomNotEncrypted {
-        /// The room.
-        room: OwnedRoomId,
-    },
-    /// The bot's own device is not signed by its own key, so that many clients neither show its
-    /// messages nor let it read theirs.
-    OwnDeviceUnsigned,
-}
-
-/// Whose keys count.
-#[async_trait]
-pub trait Keys: fmt::Debug + Send + Sync {
-    /// Pins `key` for `user` in place of what was pinned. It must be the key that the homeserver
-    /// shows for them now.
-    async fn accept(&self, user: &UserId, key: &str) -> Result<(), NotAccepted>;
-
-    /// The master key that counts for `user`, unpadded base64.
-    fn pinned(&self, user: &UserId) -> Option<String>;
-
-    /// The master key that the homeserver shows for `user` now, unpadded base64
-    /// (`POST /_matrix/client/v3/keys/query`).
-    async fn current(&self, user: &UserId) -> Option<String>;
-
-    /// Judges again what came from `sender` under the Megolm `session`, having asked the
-    /// homeserver for their devices and keys. To be called right before a change; where the
-    /// homeserver does not answer, it is not signed.
-    async fn still_signed(&self, room: &RoomId, sender: &UserId, session: &str) -> Trust;
-}
-
-/// Why a key was not pinned.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAccepted {
-    /// Not an operator of the config.
-    #[error("they are not an operator")]
-    NotOperator,
-    /// The config names a key for them, and only another config changes that.
-    #[error("their key stands in the config, so it can be changed only there")]
-    Configured,
-    /// The config trusts no keys but those it names.
-    #[error("only keys that stand in the config count (`trust: verified`)")]
-    ConfigOnly,
-    /// The homeserver shows another key for them.
-    #[error("the homeserver shows another key for them now")]
-    NotCurrent,
-    /// It could not be kept.
-    #[error("the key could not be kept")]
-    Store(#[from] store::Error),
-}
-
-/// One thing that somebody said to the bot, after intake has looked at where it came from.
+/// What the config says about commands and questions.
 #[derive(Debug, Clone)]
-pub struct Request {
-    /// The admin room.
-    pub room: OwnedRoomId,
-    /// Who sent it; whether that means anything stands in `trust`.
-    pub sender: OwnedUserId,
-    /// The event.
-    pub event: OwnedEventId,
-    /// When its sender's server says it was sent.
-    pub sent: Timestamp,
-    /// What makes it the sender's own word, or why it is not.
-    pub trust: Trust,
-    /// What was said.
-    pub said: Said,
+pub struct Rules {
+    /// How old a command may be when it is run.
+    pub max_age: Duration,
+    /// How long a question stays open.
+    pub expire_after: Duration,
+    /// Whether a secret may be typed in the room.
+    pub typed_secrets: bool,
+    /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
+    pub lift_rate_limit: bool,
 }
 
-/// What was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// A message.
-    Message {
-        /// The plain text.
-        body: String,
-        /// The HTML, where the client sent one.
-        formatted: Option<String>,
-        /// The event that it replies to. Also where the message is encrypted this may stand in
-        /// its clear part, which servers can alter: it shows what was meant, and proves nothing.
-        reply_to: Option<OwnedEventId>,
-    },
-    /// An edit of an earlier message; never run.
-    Edit {
-        /// The text that the message should have now.
-        body: String,
-    },
-    /// A reaction. Always in clear, so never more than the asker's own lightest yes.
-    Reaction {
-        /// The event reacted to.
-        target: OwnedEventId,
-        /// The key without variation selectors and skin tones.
-        key: String,
-    },
-    /// An event that could not be decrypted within the time that it is retried for.
-    Undecryptable,
+/// Everything that it takes to deal with a message.
+#[derive(Debug)]
+pub struct Pipeline {
+    roster: Roster,
+    rules: Rules,
+    clock: SharedClock,
+    reader: Reader,
+    writer: Writer,
+    tickets: Tickets,
+    audit: Audit,
+    journal: Journal,
+    /// When a stranger was last answered, by room.
+    strangers: Shelf<jiff::Timestamp>,
+    /// Which event a place in a Megolm session belongs to.
+    ratchet: Shelf<OwnedEventId>,
+    /// Whether the bot has asked to lift its rate limit.
+    asked_to_lift: Shelf<bool>,
+    store: Store,
+    /// Secrets of open questions, by code. They die with the process.
+    secrets: Mutex<HashMap<String, Slots>>,
+    locks: Locks,
+    outbox: Arc<dyn Outbox>,
+    keys: Arc<dyn Keys>,
 }
 
-/// How far a message is its sender's own word.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
-    /// Encrypted, from a device that exists and is signed by the pinned key of its owner.
-    Signed {
-        /// The Megolm session, by which a replay of the same ciphertext is known.
-        session: String,
-    },
-    /// In clear, in a room that the config serves in clear.
-    Clear,
-    /// Not to be believed.
-    Doubtful(Doubt),
-}
-
-/// Why a message is not taken as its sender's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Doubt {
-    /// In clear where encryption is required.
-    Plaintext,
-    /// From a device that its owner has not signed.
-    UnsignedDevice,
-    /// From a device that does not exist any more, or is not known.
-    UnknownDevice,
-    /// The sender has no cross-signing keys.
-    NoIdentity,
-    /// The sender's master key is not the one that was pinned.
-    ChangedKey,
-    /// The sender's key is pinned by the config only, and the config does not name it.
-    NotPinned,
-    /// The session belongs to somebody else.
-    MismatchedSender,
-}
-
-/// The way out to the room.
-#[async_trait]
-pub trait Outbox: fmt::Debug + Send + Sync {
-    /// Sends an answer; several messages where it is long. Returns the event of the first.
-    ///
-    /// `about` is the event answered to; with `slot`, a short word that differs between the
-    /// answers to one event, it gives the transaction ids: the same answer sent again after a
-    /// crash arrives once.
-    async fn say(
-        &self,
-        room: &RoomId,
-        about: Option<&OwnedEventId>,
-        slot: &str,
-        reply: &Reply,
-    ) -> Result<OwnedEventId, Unsent>;
-
-    /// Replaces an earlier message of the bot.
-    async fn edit(
-        &self,
-        room: &RoomId,
-        event: &OwnedEventId,
-        slot: &str,
-        reply: &Reply,
-    ) -> Result<(), Unsent>;
-
-    /// Puts a reaction under a message. A reaction that is there already is success.
-    async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent>;
-
-    /// Removes a message that somebody sent, for what must not stay in the room.
-    async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent>;
-
-    /// Whether a secret can be told to `to` and nobody else, now: an encrypted direct room that
-    /// exactly the bot and `to` have joined and nobody else is invited to, and a device of theirs
-    /// that is signed by their pinned key. Makes the room and invites where there is none.
-    async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper>;
-
-    /// Tells `secret` to `to` in that room, having checked again that it is so. The words around
-    /// it are `reply`'s. Returns the event, so that it can be named or removed.
-    async fn whisper(
-        &self,
-        to: &UserId,
-        slot: &str,
-        reply: &Reply,
-        secret: &secrecy::SecretString,
-    ) -> Result<OwnedEventId, NoWhisper>;
-
-    /// The Megolm message index and session of an event in the room as the homeserver has it, by
-    /// which a replay is known; `None` where the event is not encrypted.
-    async fn ratchet(
-        &self,
-        room: &RoomId,
-        event: &OwnedEventId,
-    ) -> Result<Option<(String, u32)>, Unsent>;
-}
-
-/// Why nothing was sent, after every retry that makes sense.
+/// Why the pipeline could not be put together.
 #[derive(Debug, thiserror::Error)]
-pub enum Unsent {
-    /// The homeserver limits the bot and would have held up the room for too long.
-    #[error("the homeserver limits how fast the bot may send")]
-    Limited,
-    /// It did not work within 30 seconds.
-    #[error("the homeserver did not take the message within 30 seconds")]
-    Timeout,
-    /// The homeserver refused.
-    #[error("the homeserver refused the message")]
-    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+pub enum BuildError {
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Store(#[from] store::Error),
+    /// The Admin API client cannot be made.
+    #[error("the client of the Admin API cannot be made: {0}")]
+    Api(#[from] crate::synapse::Error),
 }
 
-/// Why a secret cannot be told.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum NoWhisper {
-    /// The direct room is there and they have been invited, but have not joined.
-    #[error("you have not joined the direct room that I invited you to")]
-    NotJoined,
-    /// Somebody else is in it, or invited.
-    #[error("the direct room holds more people than you and me")]
-    NotAlone,
-    /// It is not encrypted.
-    #[error("the direct room is not encrypted")]
-    NotEncrypted,
-    /// They have no device that is signed by their own key.
-    #[error("you have no device that is signed by your own key, so nobody could read it safely")]
-    NoSignedDevice,
-    /// It could not be made, looked at or written to.
-    #[error("the homeserver did not let me make or use the direct room")]
-    Failed,
+/// A message and what it is.
+#[derive(Debug)]
+pub struct Task {
+    request: Request,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// From somebody who is not an operator.
+    Stranger,
+    /// A command, by an operator.
+    Command(Operator, Command),
+    /// Nothing to do but to say this.
+    Say(Reply),
+}
+
+#[derive(Debug)]
+enum Command {
+    Read(Box<dyn Query>, Vec<String>),
+    Change(Box<dyn Action>, Vec<String>),
+    Own(Box<dyn Own>, Vec<String>),
+    /// A reaction or a bare `yes` to this event, or to whatever is open.
+    Yes(Option<OwnedEventId>),
+    /// The same, no.
+    No(Option<OwnedEventId>),
+}
+
+/// Who asks what, where.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The message.
+    pub request: &'a Request,
+    /// Who sent it.
+    pub operator: &'a Operator,
+    /// The words as understood.
+    pub words: &'a [String],
+    /// The number of the change that this would take back.
+    pub undoes: Option<u64>,
+}
+
+/// What comes before or after what else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// After the same operator's earlier changes, beside everything else.
+    Beside,
+    /// After the same operator's earlier changes, and before their later commands.
+    InTurn,
+    /// At once.
+    Overtaking,
+}
+
+impl Task {
+    fn lane(&self) -> Lane {
+        match &self.what {
+            What::Command(_, Command::Change(..) | Command::Yes(_)) => Lane::InTurn,
+            What::Command(_, Command::Own(own, _)) => own.lane(),
+            What::Command(_, Command::No(_)) => Lane::Overtaking,
+            What::Command(_, Command::Read(..)) | What::Stranger | What::Say(_) => Lane::Beside,
+        }
+    }
+}
+
+impl Pipeline {
+    /// Puts a pipeline together. Opens nothing and asks nobody.
+    pub fn new(
+        roster: Roster,
+        rules: Rules,
+        access: Access,
+        store: &Store,
+        clock: SharedClock,
+        (outbox, keys): (Arc<dyn Outbox>, Arc<dyn Keys>),
+    ) -> Result<Self, BuildError> {
+        let expire_after =
+            SignedDuration::try_from(rules.expire_after).unwrap_or(SignedDuration::from_mins(10));
+        Ok(Self {
+            reader: Reader::new(access.clone(), clock.clone())?,
+            writer: Writer::new(access)?,
+            tickets: Tickets::new(store, clock.clone(), expire_after)?,
+            audit: Audit::new(store, clock.clone())?,
+            journal: Journal::new(store)?,
+            strangers: store.shelf("strangers")?,
+            ratchet: store.shelf("ratchet")?,
+            asked_to_lift: store.shelf("asked-to-lift")?,
+            store: store.clone(),
+            secrets: Mutex::default(),
+            locks: Locks::default(),
+            roster,
+            rules,
+            clock,
+            outbox,
+            keys,
+        })
+    }
+
+    /// The change that these words stand for, if they do.
+    fn action(&self, words: &[String]) -> Option<Box<dyn Action>> {
+        match understand::understand(words) {
+            Understood::Command(Ask::Change(action)) => Some(action),
+            Understood::Own(own) => own.action(&self.roster.bot),
+            Understood::Command(Ask::Read(_)) | Understood::Reply(_) => None,
+        }
+    }
+
+    fn gate(&self) -> Gate<'_> {
+        Gate::new(&self.roster)
+    }
+
+    /// Decides what a message is, without asking anybody; `None` where it is nothing for the bot
+    /// or has been dealt with.
+    pub fn receive(&self, request: Request) -> Option<Task> {
+        let what = match self.read(&request) {
+            Ok(what) => what,
+            Err(reason) => {
+                debug!(event = %request.event, %reason, "ignored");
+                return None;
+            }
+        };
+        match self.journal.begin(&request.event, self.clock.now()) {
+            Ok(true) => Some(Task { request, what }),
+            Ok(false) => {
+                debug!(event = %request.event, reason = "it has been dealt with", "ignored");
+                None
+            }
+            Err(error) => {
+                // Without the journal nothing is safe to run; the answer says so.
+                error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
+                let what = What::Say(Reply::outcome(
+                    Word::Refused,
+                    "my store cannot be read or written, so I do nothing until it can",
+                ));
+                Some(Task { request, what })
+            }
+        }
+    }
+
+    fn read(&self, request: &Request) -> Result<What, String> {
+        let operator = self.roster.operator(&request.sender);
+        let (body, formatted, reply_to) = match &request.said {
+            Said::Message { body, formatted, reply_to } => (body, formatted, reply_to),
+            Said::Edit { body } => return Self::read_edit(operator, body),
+            Said::Reaction { target, key } => return Self::read_reaction(operator, target, key),
+            Said::Undecryptable => return Ok(What::Say(undecryptable())),
+        };
+        let heard = input::hear(body, formatted.as_deref(), &is_first_word);
+        let Some(operator) = operator else {
+            return match heard {
+                Heard::Command(_) | Heard::Misread(_) => Ok(What::Stranger),
+                Heard::Nothing(reason) => Err(reason.to_string()),
+                Heard::Yes | Heard::No => Err("a bare answer of a stranger".to_owned()),
+            };
+        };
+        let command = match heard {
+            Heard::Nothing(reason) => return Err(reason.to_string()),
+            Heard::Misread(misread) => {
+                return Ok(What::Say(Reply::outcome(Word::Refused, misread.to_string())));
+            }
+            Heard::Yes => Command::Yes(reply_to.clone()),
+            Heard::No => Command::No(reply_to.clone()),
+            Heard::Command(command) => match understand::understand(&command.words) {
+                Understood::Command(Ask::Read(query)) => Command::Read(query, command.words),
+                Understood::Command(Ask::Change(action)) => Command::Change(action, command.words),
+                Understood::Own(own) => Command::Own(own, command.words),
+                Understood::Reply(reply) => return Ok(What::Say(reply)),
+            },
+        };
+        Ok(What::Command(operator.clone(), command))
+    }
+
+    fn read_edit(operator: Option<&Operator>, body: &str) -> Result<What, String> {
+        match (operator, input::hear(body, None, &is_first_word)) {
+            (Some(_), Heard::Command(_) | Heard::Misread(_)) => Ok(What::Say(Reply::outcome(
+                Word::Refused,
+                "an edited message is not run; send the command again as a new message",
+            ))),
+            _ => Err("an edit".to_owned()),
+        }
+    }
+
+    fn read_reaction(
+        operator: Option<&Operator>,
+        target: &OwnedEventId,
+        key: &str,
+    ) -> Result<What, String> {
+        let operator = operator.ok_or("a reaction of a stranger")?.clone();
+        match key {
+            "✅" | "✔" | "☑" | "👍" => {
+                Ok(What::Command(operator, Command::Yes(Some(target.clone()))))
+            }
+            "❌" | "✖" | "👎" => {
+                Ok(What::Command(operator, Command::No(Some(target.clone()))))
+            }
+            _ => Err("a reaction that answers nothing".to_owned()),
+        }
+    }
+
+    /// Does what a message asks for, answers, and notes that it has been dealt with.
+    pub async fn handle(&self, task: Task) {
+        let Task { request, what } = task;
+        let reply = match what {
+            What::Stranger => self.stranger(&request),
+            What::Say(reply) => Some(reply),
+            What::Command(operator, command) => self.command(&request, &operator, command).await,
+        };
+        if let Some(reply) = reply {
+            self.answer(&request, "answer", &reply).await;
+        }
+        if let Err(error) = self.journal.settle(&request.event, self.clock.now()) {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
+        }
+    }
+
+    async fn command(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        command: Command,
+    ) -> Option<Reply> {
+        if let Some(reply) = self.not_now(request, &command) {
+            self.remember_place(request).await;
+            return reply;
+        }
+        let asked = |words| Asked { request, operator, words, undoes: None };
+        let done = match &command {
+            Command::Read(query, words) => {
+                info!(sender = %request.sender, event = %request.event, verb = verb(words), "look");
+                self.look(&asked(words), query.as_ref()).await.map(Some)
+            }
+            Command::Change(action, words) => {
+                info!(sender = %request.sender, event = %request.event, verb = verb(words), "change");
+                self.change(&asked(words), action.as_ref(), None).await
+            }
+            Command::Own(own, words) => match own.action(&self.roster.bot) {
+                Some(action) => self.change(&asked(words), action.as_ref(), None).await,
+                None => own.run(self, &asked(words)).await,
+            },
+            Command::Yes(target) => self.light_yes(&asked(&[]), target.as_ref()).await,
+            Command::No(target) => self.light_no(&asked(&[]), target.as_ref()).await,
+        };
+        done.unwrap_or_else(|stop| Some(self.stopped(&stop)))
+    }
+
+    /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
+    /// Outer `None`: nothing. Inner `None`: it is passed over in silence.
+    #[expect(clippy::option_option, reason = "nothing in the way, a word to say, or silence")]
+    fn not_now(&self, request: &Request, command: &Command) -> Option<Option<Reply>> {
+        let bare = matches!(command, Command::Yes(_) | Command::No(_));
+        let reaction = matches!(request.said, Said::Reaction { .. });
+        if let Trust::Doubtful(doubt) = request.trust
+            && !reaction
+        {
+            warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed");
+            return Some((!bare).then(|| authentic::doubted(doubt)));
+        }
+        let age = self.clock.now().duration_since(request.sent);
+        let limit =
+            SignedDuration::try_from(self.rules.max_age).unwrap_or(SignedDuration::from_mins(5));
+        if age > limit {
+            info!(event = %request.event, seconds = age.as_secs(), "too old to be run");
+            return Some((!bare).then(|| {
+                Reply::outcome(
+                    Word::Expired,
+                    format!(
+                        "this reached me {} after it was sent, and I run nothing older than {}. \
+                         Send it again if it is still meant",
+                        reply_duration(age),
+                        reply_duration(limit)
+                    ),
+                )
+            }));
+        }
+        None
+    }
+
+    /// Answers a command that only looks.
+    async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
+        let power = query.power();
+        if let Err(refusal) = self.gate().may_use(asked.operator, power) {
+            return Ok(self.refused(asked, refusal.0).await);
+        }
+        if power == crate::change::Power::LookPrivate {
+            let record = Self::record(Kind::Looked, asked);
+            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        }
+        query.answer(&self.reader.look(), &self.audit).await
+    }
+
+    /// One polite line to somebody who is not an operator, at most one an hour in a room.
+    fn stranger(&self, request: &Request) -> Option<Reply> {
+        let now = self.clock.now();
+        let told = self.strangers.get(request.room.as_str()).ok().flatten();
+        info!(sender = %request.sender, event = %request.event, "a stranger was not served");
+        if told.is_some_and(|told| now.duration_since(told) < STRANGER_EVERY) {
+            return None;
+        }
+        // Should it not be written, silence is the safe side.
+        self.strangers.put(request.room.as_str(), &now).ok()?;
+        Some(Reply::outcome(
+            Word::Refused,
+            "I take commands only from the operators of this homeserver, and you are not one of \
+             them",
+        ))
+    }
+
+    /// A refusal by the gate, on record.
+    async fn refused(&self, asked: &Asked<'_>, why: Line) -> Reply {
+        let record = Self::record(Kind::Refused, asked);
+        if let Err(error) = self.audit.note(record).await {
+            error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
+        }
+        Reply::outcome(Word::Refused, why)
+    }
+
+    fn record(kind: Kind, asked: &Asked<'_>) -> Record {
+        Record {
+            by: Some(asked.operator.user.clone()),
+            room: Some(asked.request.room.clone()),
+            event: Some(asked.request.event.clone()),
+            words: asked.words.to_vec(),
+            undoes: asked.undoes,
+            ..Record::new(kind)
+        }
+    }
+
+    /// What to say when the record cannot be written: then nothing was done.
+    fn unrecorded(&self, error: &audit::Error) -> Stop {
+        if let audit::Error::AlreadyOpened(number) = error {
+            return Stop::refused(
+                Line::new()
+                    .plain("this message has led to a change before; see ")
+                    .code(format!("!audit show {number}")),
+            );
+        }
+        let incident = self.clock.digits(6);
+        error!(%incident, error = error as &dyn std::error::Error, "the record cannot be written");
+        Stop::refused(
+            Line::new()
+                .plain("I cannot write the record, so nothing was done. In the log under ")
+                .code(incident),
+        )
+    }
+
+    /// Says why a command ended early, and logs the causes under the same number.
+    fn stopped(&self, stop: &Stop) -> Reply {
+        let incident = self.clock.digits(6);
+        if !matches!(stop, Stop::Refused { .. }) {
+            warn!(%incident, error = stop as &dyn std::error::Error, "a command ended early");
+        }
+        stop.reply(&incident)
+    }
+
+    /// Answers to a message. What cannot be sent is logged; there is nowhere else to say it.
+    async fn answer(&self, request: &Request, slot: &str, reply: &Reply) -> Option<OwnedEventId> {
+        match self.outbox.say(&request.room, Some(&request.event), slot, reply).await {
+            Ok(event) => Some(event),
+            Err(error) => {
+                error!(
+                    event = %request.event,
+                    error = &error as &dyn std::error::Error,
+                    "an answer was not sent"
+                );
+                None
+            }
+        }
+    }
+
+    /// Says something to every admin room.
+    async fn tell(&self, slot: &str, reply: &Reply) {
+        let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
+        for room in rooms {
+            if let Err(error) = self.outbox.say(&room, None, slot, reply).await {
+                error!(%room, error = &error as &dyn std::error::Error, "the room was not told");
+            }
+        }
+    }
+
+    /// Waits until everything written is on disk.
+    pub async fn flush(&self) -> Result<(), store::Error> {
+        self.store.flush().await
+    }
+}
+
+fn verb(words: &[String]) -> String {
+    words.iter().take(2).cloned().collect::<Vec<_>>().join(" ")
+}
+
+fn reply_duration(duration: SignedDuration) -> String {
+    format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
+}
+
+fn undecryptable() -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        "I could not decrypt this message, so I do not know what it says. Send it again; if that \
+         does not help, check that your client sends keys to my device",
+    )
+}
+
+/// A yes typed after `!confirm`.
+pub(crate) fn typed_yes(phrase: &[String]) -> Yes {
+    Yes::Code(phrase.to_vec())
 }

@@ -368,7 +368,7 @@ fn what_is_too_much_is_not_read() {
     assert_eq!(misread(formatted("!user details Ann", &deep)), Misread::TooMuchMarkup);
     assert_eq!(formatted("hello", &deep), Heard::Nothing(Reason::Talk));
     // As deep as is read at all, in elements that the parser opens again in every paragraph.
-    let deep = (0..500).fold(String::new(), |deep, n| deep + &format!("<b x={n}>"));
+    let deep = (0..500).fold(String::new(), |deep, n| deep + format!("<b x={n}>").as_str());
     let deep = format!("<p>{deep}{}{pill}", "<p>x".repeat(495));
     assert_eq!(formatted("hello", &deep), Heard::Nothing(Reason::Talk));
 }

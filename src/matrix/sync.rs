@@ -89,6 +89,11 @@ enum Synced {
 }
 
 impl Reader {
+    /// The admin rooms.
+    pub(super) fn rooms(&self) -> Vec<OwnedRoomId> {
+        self.rooms.ids().cloned().collect()
+    }
+
     pub(super) fn new(
         shared: Arc<Shared>,
         keys: Arc<Trustee>,

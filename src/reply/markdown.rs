@@ -89,8 +89,7 @@ pub(super) fn document(sections: &[Section], layout: &Layout) -> String {
 /// A command as a line: what it is for, and the command to copy.
 pub(super) fn command(what_for: &Line, words: &[String]) -> Line {
     let line = if what_for.is_empty() { Line::new() } else { what_for.clone().plain(": ") };
-    let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
-    line.code(format!("!{}", words.join(" ")))
+    line.code(crate::input::quote(words))
 }
 
 /// A fact as a line.
@@ -249,17 +248,4 @@ fn fenced(text: &str) -> String {
 
 fn longest_backticks(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
-/// A word as it must be typed to be read as one word.
-fn quote(word: &str) -> String {
-    let bare =
-        !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
-    if bare {
-        word.to_owned()
-    } else if word.contains('"') {
-        format!("'{word}'")
-    } else {
-        format!("\"{word}\"")
-    }
 }

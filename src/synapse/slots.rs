@@ -30,6 +30,11 @@ impl Slots {
         self.0.remove(name)
     }
 
+    /// The only secret, with its name; `None` where there is none, or several.
+    pub fn only(&mut self) -> Option<(String, SecretString)> {
+        if self.0.len() == 1 { self.0.pop_first() } else { None }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -92,10 +92,10 @@ fn commands(commands: &[(Line, Vec<String>)]) -> String {
 pub(crate) fn question(question: &Question) -> String {
     let mut text = format!("{}\n", line(&question.title));
     if !question.goes.is_empty() {
-        text += &points("This goes:", &question.goes);
+        text.push_str(&points("This goes:", &question.goes));
     }
     if !question.stays.is_empty() {
-        text += &points("This stays:", &question.stays);
+        text.push_str(&points("This stays:", &question.stays));
     }
     text
 }
@@ -103,8 +103,8 @@ pub(crate) fn question(question: &Question) -> String {
 /// An outcome.
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     let mut text = format!("{} · {}\n", outcome.word.as_str(), line(&outcome.title));
-    text += &facts(&outcome.facts);
-    text += &commands(&outcome.remains);
+    text.push_str(&facts(&outcome.facts));
+    text.push_str(&commands(&outcome.remains));
     let _ = match &outcome.undo {
         Undo::Command(words) => write!(text, "Undo: !{}", spoken(words)),
         Undo::None(why) => write!(text, "No undo: {why}"),

@@ -1,0 +1,113 @@
+//! Whether a message that would change something is its sender's own word, now, for the first time.
+
+use tracing::warn;
+
+use super::{Doubt, Pipeline, Request, Said, Trust};
+use crate::{
+    error::Stop,
+    reply::{Line, Reply, Word},
+};
+
+impl Pipeline {
+    /// Asks the homeserver once more for the sender's devices and keys, and looks for the place of
+    /// the ciphertext in its Megolm session: the same place under another event id is a replay.
+    ///
+    /// What came in clear is as good as the room that it came in. A reaction is always in clear,
+    /// and is never more than its sender's own lightest yes.
+    pub(super) async fn authenticate(&self, request: &Request) -> Result<(), Stop> {
+        let Trust::Signed { session } = &request.trust else { return Ok(()) };
+        if matches!(request.said, Said::Reaction { .. }) {
+            return Ok(());
+        }
+        let again = self.keys.still_signed(&request.room, &request.sender, session).await;
+        if let Trust::Doubtful(doubt) = again {
+            warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
+            return Err(Stop::refused(doubt_in_words(doubt)));
+        }
+        match self.outbox.ratchet(&request.room, &request.event).await {
+            Ok(Some((session, index))) => self.first_use(request, &session, index),
+            Ok(None) => Err(Stop::refused(
+                "the homeserver shows this message in clear although it reached me encrypted, so I \
+                 do not trust it. Send it again",
+            )),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "the message cannot be looked at");
+                Err(Stop::refused(
+                    "the homeserver does not show me this message again, so I cannot rule out that \
+                     it is an old one sent anew. Nothing was done; send it again",
+                ))
+            }
+        }
+    }
+
+    fn first_use(&self, request: &Request, session: &str, index: u32) -> Result<(), Stop> {
+        let place = format!("{session}:{index:08x}");
+        let unreadable = |error: &crate::store::Error| {
+            tracing::error!(error = error as &dyn std::error::Error, "the store cannot be used");
+            Stop::refused("my store cannot be read or written, so nothing was done")
+        };
+        if self.ratchet.put_new(&place, &request.event).map_err(|e| unreadable(&e))? {
+            return Ok(());
+        }
+        let first = self.ratchet.get(&place).map_err(|e| unreadable(&e))?;
+        if first.as_ref() == Some(&request.event) {
+            return Ok(());
+        }
+        warn!(sender = %request.sender, event = %request.event, "an old ciphertext was sent again");
+        Err(Stop::refused(
+            "this is an old message sent again under a new id, which no client does. Nothing was \
+             done; somebody may be replaying what was said before",
+        ))
+    }
+
+    /// Remembers the place of a ciphertext that will not be run, so that a copy of it is not run
+    /// either. Best effort: what cannot be remembered is still too old or not believed.
+    pub(super) async fn remember_place(&self, request: &Request) {
+        if matches!(request.said, Said::Reaction { .. }) {
+            return;
+        }
+        if let Ok(Some((session, index))) = self.outbox.ratchet(&request.room, &request.event).await
+            && let Err(error) = self.first_use(request, &session, index)
+        {
+            warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");
+        }
+    }
+}
+
+/// What an operator is told whose message is not believed.
+pub(super) fn doubted(doubt: Doubt) -> Reply {
+    Reply::outcome(Word::Refused, doubt_in_words(doubt))
+}
+
+fn doubt_in_words(doubt: Doubt) -> Line {
+    Line::from(match doubt {
+        Doubt::Plaintext => {
+            "this came unencrypted, and in clear anybody on your server's side could have written \
+             it. Send it again from a client that encrypts in this room"
+        }
+        Doubt::UnsignedDevice => {
+            "this came from a device that you have not verified. Verify it from another of your \
+             devices, or with your recovery key, and send it again"
+        }
+        Doubt::UnknownDevice => {
+            "this came from a device that your account does not have, or does not have any more. \
+             Send it again from one that it has"
+        }
+        Doubt::NoIdentity => {
+            "your account has no cross-signing keys, so nobody can tell your devices from \
+             somebody else's. Set up encryption in your client's security settings (it may be \
+             called secure backup or recovery), and send it again"
+        }
+        Doubt::ChangedKey => {
+            "your cross-signing key is not the one that I know. If you have reset it yourself, \
+             another admin accepts the new one, or it is put into the config"
+        }
+        Doubt::NotPinned => {
+            "your cross-signing key does not stand in the config, and for your account only that \
+             counts. Whoever keeps the config adds it as master_key of your entry"
+        }
+        Doubt::MismatchedSender => {
+            "this was encrypted in somebody else's session, so it is not your word. Send it again"
+        }
+    })
+}

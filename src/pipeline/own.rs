@@ -1,0 +1,89 @@
+//! The bot's own verbs: what is asked of the bot and not of the homeserver.
+//!
+//! One file each, named as typed, like the verbs of the catalogue; unlike them they know the
+//! pipeline.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{Asked, Lane, Pipeline};
+use crate::{commands::Action, error::Stop, reply::Reply};
+
+mod audit;
+mod cancel;
+mod confirm;
+mod help;
+mod limits;
+mod me;
+mod pending;
+mod trust;
+mod undo;
+
+/// A verb of the bot's own.
+#[async_trait]
+pub trait Own: Debug + Send + Sync {
+    /// What it waits for.
+    fn lane(&self) -> Lane {
+        Lane::Beside
+    }
+
+    /// The change that this stands for, where it is one after all; `bot` is the bot's own account.
+    fn action(&self, _bot: &ruma::UserId) -> Option<Box<dyn Action>> {
+        None
+    }
+
+    /// Does it and answers; `None` where everything has been said on the way.
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop>;
+}
+
+/// A verb of the bot's own as data.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnSpec {
+    /// The word that is typed after the `!`.
+    pub name: &'static str,
+    /// Other words for it.
+    pub aliases: &'static [&'static str],
+    /// Commands that show its use, without the `!`.
+    pub examples: &'static [&'static str],
+    augment: fn(clap::Command) -> clap::Command,
+    parse: fn(&clap::ArgMatches) -> Result<Box<dyn Own>, clap::Error>,
+}
+
+impl OwnSpec {
+    const fn new<O: clap::Args + Own + 'static>(
+        name: &'static str,
+        examples: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            examples,
+            augment: O::augment_args,
+            parse: |matches| Ok(Box::new(O::from_arg_matches(matches)?)),
+        }
+    }
+
+    /// The clap command of this verb.
+    pub fn command(&self) -> clap::Command {
+        (self.augment)(clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied()))
+    }
+
+    /// Reads the verb's own matches.
+    pub fn read(&self, matches: &clap::ArgMatches) -> Result<Box<dyn Own>, clap::Error> {
+        (self.parse)(matches)
+    }
+}
+
+/// Every verb of the bot's own, in the order of the help.
+pub const OWN: &[OwnSpec] = &[
+    help::SPEC,
+    confirm::SPEC,
+    cancel::SPEC,
+    pending::SPEC,
+    undo::SPEC,
+    audit::SPEC,
+    me::SPEC,
+    trust::SPEC,
+    limits::SPEC,
+];

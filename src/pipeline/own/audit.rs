@@ -1,0 +1,164 @@
+//! `!audit`: the record, from the room.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec, undo::number};
+use crate::{
+    audit::{Kept, Kind, Record},
+    change::Undo,
+    error::Stop,
+    pipeline::{Asked, Pipeline, yes::unreadable},
+    reply::{self, Block, Line, Reply, Word},
+};
+
+/// Show the record of what was asked, done and looked at
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the last records, newest first
+    List {
+        /// How many
+        #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+        limit: u16,
+    },
+    /// Show one record with everything that it holds
+    Show {
+        /// Its number
+        number: String,
+    },
+    /// Check that no record was changed or is missing
+    Verify,
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Audit>("audit", &["audit", "audit list --limit 20", "audit show 17"]);
+
+#[async_trait]
+impl Own for Audit {
+    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        Ok(Some(match &self.what {
+            None => list(pipeline, 10)?,
+            Some(What::List { limit }) => list(pipeline, usize::from(*limit))?,
+            Some(What::Show { number: text }) => show(pipeline, number(text)?)?,
+            Some(What::Verify) => verify(pipeline)?,
+        }))
+    }
+}
+
+fn list(pipeline: &Pipeline, limit: usize) -> Result<Reply, Stop> {
+    let kept = pipeline.audit.last(limit).map_err(|e| unreadable(&e))?;
+    if kept.is_empty() {
+        return Ok(Reply::data("The record is empty"));
+    }
+    let now = pipeline.clock.now();
+    let records = kept
+        .iter()
+        .map(|kept| {
+            let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
+            if let Some(record) = &kept.record {
+                facts.extend(facts_of(record).into_iter().filter(|(label, _)| {
+                    matches!(*label, "Command" | "By" | "Ended" | "Ends" | "Note")
+                }));
+            }
+            facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
+            reply::Record { title: Line::new().code(format!("#{}", kept.entry.seq)), facts }
+        })
+        .collect();
+    Ok(Reply::data("The record, newest first").with(Block::Records(records)))
+}
+
+fn show(pipeline: &Pipeline, number: u64) -> Result<Reply, Stop> {
+    let kept: Kept = pipeline.audit.get(number).map_err(|e| unreadable(&e))?.ok_or_else(|| {
+        Stop::refused(Line::new().plain("there is no record ").code(format!("#{number}")))
+            .or(&["audit"])
+    })?;
+    let now = pipeline.clock.now();
+    let mut reply = Reply::data(
+        Line::new().code(format!("#{number}")).plain(" ").plain(kind_in_words(kept.entry.kind)),
+    );
+    let mut facts = vec![("At", Line::new().time(Some(kept.entry.at), now))];
+    match &kept.record {
+        Some(record) => facts.extend(facts_of(record)),
+        None => facts.push(("Details", Line::from("gone"))),
+    }
+    facts.push(("Hash", Line::new().code(&kept.entry.hash)));
+    reply = reply.facts(facts);
+    let closing = pipeline.audit.closing(number).map_err(|e| unreadable(&e))?;
+    if let Some(kept) = closing
+        && let Some(record) = &kept.record
+    {
+        let ended = record.word.map_or("it is not known how", Word::as_str);
+        reply = reply.text(
+            Line::new()
+                .plain(format!("It ended: {ended}, see "))
+                .code(format!("!audit show {}", kept.entry.seq)),
+        );
+    }
+    Ok(reply)
+}
+
+fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
+    Ok(match pipeline.audit.verify().map_err(|e| unreadable(&e))? {
+        Ok((count, hash)) => Reply::data(format!("The record is whole: {count} entries"))
+            .facts(vec![("Last hash", Line::new().code(hash))])
+            .note(
+                "Keep the hash elsewhere: only with it can somebody see that the end was cut off",
+            ),
+        Err(broken) => Reply::outcome(Word::Unknown, broken.to_string()),
+    })
+}
+
+fn kind_in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Asked => "question put",
+        Kind::Refused => "refused",
+        Kind::Cancelled => "question cancelled",
+        Kind::Expired => "question expired",
+        Kind::Opened => "change begun",
+        Kind::Closed => "change ended",
+        Kind::Looked => "looked at private things",
+        Kind::Noted => "noted",
+    }
+}
+
+fn facts_of(record: &Record) -> Vec<reply::Fact> {
+    let mut facts: Vec<reply::Fact> = Vec::new();
+    if !record.words.is_empty() {
+        let command = crate::input::quote(&record.words);
+        facts.push(("Command", Line::new().code(command)));
+    }
+    if let Some(by) = &record.by {
+        facts.push(("By", Line::new().code(by)));
+    }
+    if let Some(yes) = &record.yes {
+        facts.push(("Yes by", Line::new().code(yes)));
+    }
+    if let Some(word) = record.word {
+        facts.push(("Ended", Line::from(word.as_str())));
+    }
+    for subject in &record.subjects {
+        facts.push(("Subject", Line::new().code(subject)));
+    }
+    for request in &record.requests {
+        facts.push(("Request", Line::new().code(request)));
+    }
+    for (label, number) in [("Ends", record.of), ("Takes back", record.undoes)] {
+        if let Some(number) = number {
+            facts.push((label, Line::new().code(format!("#{number}"))));
+        }
+    }
+    for undo in &record.undo {
+        if let Undo::Command(words) = undo {
+            facts.push(("Undo", Line::new().code(crate::input::quote(words))));
+        }
+    }
+    if let Some(note) = &record.note {
+        facts.push(("Note", Line::from(note.clone())));
+    }
+    facts
+}

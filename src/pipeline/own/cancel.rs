@@ -1,0 +1,35 @@
+//! `!cancel`: no to a question, ahead of everything that waits.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline},
+    reply::{Reply, Word},
+};
+
+/// Say no to a question: your own, or as an admin anybody's
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cancel {
+    /// The code of the question; without it, the only one of yours that is open
+    code: Option<String>,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Cancel>("cancel", &["cancel 4821", "cancel"]);
+
+#[async_trait]
+impl Own for Cancel {
+    fn lane(&self) -> Lane {
+        Lane::Overtaking
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        match &self.code {
+            Some(code) => pipeline.cancel(asked, code).await.map(Some),
+            None => Ok(pipeline.light_no(asked, None).await?.or_else(|| {
+                Some(Reply::outcome(Word::NothingChanged, "no question of yours is open"))
+            })),
+        }
+    }
+}

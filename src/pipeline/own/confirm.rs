@@ -1,0 +1,33 @@
+//! `!confirm`: yes to a question, by its code.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline, typed_yes},
+    reply::Reply,
+};
+
+/// Say yes to a question
+#[derive(Debug, clap::Args)]
+pub(crate) struct Confirm {
+    /// The code of the question
+    code: String,
+    /// The phrase, where the question asks for one
+    phrase: Vec<String>,
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Confirm>("confirm", &["confirm 4821", "confirm 4821 eve"]);
+
+#[async_trait]
+impl Own for Confirm {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        pipeline.say_yes(asked, &self.code, &typed_yes(&self.phrase)).await
+    }
+}

@@ -1,0 +1,170 @@
+//! `!limits`: how fast the homeserver lets the bot itself send.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{Own, OwnSpec};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::Action,
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline},
+    reply::{Line, Reply, Word},
+    synapse::Reader,
+};
+
+/// Show the rate limit of my own account, or lift it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Limits {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum What {
+    /// Show what the homeserver has set for my account
+    Show,
+    /// Set an override, so that I may send as fast as I answer
+    Lift,
+    /// Remove the override again
+    Restore,
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Limits>("limits", &["limits", "limits lift", "limits restore"]);
+
+#[async_trait]
+impl Own for Limits {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    fn action(&self, bot: &ruma::UserId) -> Option<Box<dyn Action>> {
+        let lift = match self.what? {
+            What::Show => return None,
+            What::Lift => true,
+            What::Restore => false,
+        };
+        Some(Box::new(SetOverride { bot: bot.to_owned(), lift }))
+    }
+
+    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let present = present(&pipeline.reader.look(), &pipeline.roster.bot).await?;
+        Ok(Some(
+            Reply::data(Line::new().plain("Rate limit of ").code(&pipeline.roster.bot))
+                .facts(vec![("Override", in_words(&present))]),
+        ))
+    }
+}
+
+/// Sets or removes the override of the bot's own rate limit
+/// (`/_synapse/admin/v1/users/{user_id}/override_ratelimit`).
+#[derive(Debug)]
+struct SetOverride {
+    bot: ruma::OwnedUserId,
+    lift: bool,
+}
+
+/// What the homeserver has set: an empty object where there is no override.
+async fn present(reader: &Reader, bot: &ruma::UserId) -> Result<Value, Stop> {
+    Ok(reader.get(&path(bot), &[]).await?)
+}
+
+fn path(bot: &ruma::UserId) -> Path {
+    Path::admin(["v1", "users", bot.as_str(), "override_ratelimit"])
+}
+
+/// Zero means: no limit at all.
+fn lifted() -> Value {
+    json!({"messages_per_second": 0, "burst_count": 0})
+}
+
+fn in_words(present: &Value) -> Line {
+    if *present == json!({}) {
+        return Line::from("none: the limits of the homeserver's config apply");
+    }
+    if *present == lifted() {
+        return Line::from("no limit");
+    }
+    let number = |key: &str| present.get(key).map_or_else(|| "?".to_owned(), ToString::to_string);
+    Line::from(format!(
+        "{} messages a second, {} at once",
+        number("messages_per_second"),
+        number("burst_count")
+    ))
+}
+
+#[async_trait]
+impl Action for SetOverride {
+    fn class(&self, _: usize) -> Class {
+        Class::Reversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Server
+    }
+
+    /// It makes the bot louder, never silent.
+    fn harmless(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, _: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(vec![Subject::User(self.bot.clone())])
+    }
+
+    async fn see(&self, _: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let present = present(reader, &self.bot).await?;
+        Ok(Seen {
+            shown: vec![("Override", in_words(&present))],
+            binds: Binds::from([("override".to_owned(), present)]),
+            ..Seen::default()
+        })
+    }
+
+    fn question(&self, _: &Subject, _: &Seen) -> Question {
+        Question {
+            title: Line::from("Set the rate limit of my own account"),
+            ..Question::default()
+        }
+    }
+
+    fn change(&self, _: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let (wanted, method) =
+            if self.lift { (lifted(), Method::Post) } else { (json!({}), Method::Delete) };
+        if seen.binds.get("override") == Some(&wanted) {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().plain("it is so already: ").line(in_words(&wanted)),
+                instead: Vec::new(),
+            });
+        }
+        let body = if self.lift { wanted.clone() } else { Value::Null };
+        Ok(Change {
+            steps: vec![Step::new(method, path(&self.bot), body).idempotent()],
+            wanted: Binds::from([("override".to_owned(), wanted)]),
+        })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let undo = match (self.lift, before.binds.get("override")) {
+            (true, Some(none)) if *none == json!({}) => {
+                Undo::Command(vec!["limits".to_owned(), "restore".to_owned()])
+            }
+            (false, Some(lifted_before)) if *lifted_before == lifted() => {
+                Undo::Command(vec!["limits".to_owned(), "lift".to_owned()])
+            }
+            _ => Undo::None("the override before it was set by hand".to_owned()),
+        };
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(": its rate limit is set"),
+            facts: after.shown.clone(),
+            remains: Vec::new(),
+            undo,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `!pending`: the questions that are open.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    error::Stop,
+    pipeline::{Asked, Pipeline, yes::unreadable},
+    reply::{Block, Line, Record, Reply},
+};
+
+/// List the open questions of this room
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pending {}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]);
+
+#[async_trait]
+impl Own for Pending {
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let open = pipeline.tickets.open_in(&asked.request.room).map_err(|e| unreadable(&e))?;
+        let now = pipeline.clock.now();
+        let records: Vec<Record> = open
+            .iter()
+            .map(|ticket| Record {
+                title: Line::new().code(&ticket.code),
+                facts: vec![
+                    ("Command", Line::new().code(crate::input::quote(&ticket.words))),
+                    ("Asked by", Line::new().code(&ticket.asker)),
+                    ("Until", Line::new().time(Some(ticket.expires), now)),
+                ],
+            })
+            .collect();
+        Ok(Some(match records.len() {
+            0 => Reply::data("No question is open"),
+            1 => Reply::data("One question is open").with(Block::Records(records)),
+            n => Reply::data(format!("{n} questions are open")).with(Block::Records(records)),
+        }))
+    }
+}

@@ -1,0 +1,117 @@
+//! `!trust`: the cross-signing keys by which operators are known.
+
+use async_trait::async_trait;
+use ruma::UserId;
+
+use super::{Own, OwnSpec};
+use crate::{
+    audit::{Kind, Record},
+    commands::arguments::UserRef,
+    error::Stop,
+    gate::Role,
+    pipeline::{Asked, Lane, Pipeline, Trust as Origin, news::tail},
+    reply::{self, Block, Line, Reply, Word},
+};
+
+/// Show the keys by which I know operators, or accept a new one
+#[derive(Debug, clap::Args)]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the keys
+    List,
+    /// Accept the key that another operator has now
+    Accept {
+        /// The operator
+        user: UserRef,
+        /// The last six characters of the new key, as they read it to you
+        key: String,
+    },
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Trust>("trust", &["trust", "trust accept @ann:example.org k3xQ9A"]);
+
+#[async_trait]
+impl Own for Trust {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        match &self.what {
+            None | Some(What::List) => Ok(Some(list(pipeline))),
+            Some(What::Accept { user, key }) => {
+                let user = pipeline.reader.user_id(user)?;
+                accept(pipeline, asked, &user, key).await.map(Some)
+            }
+        }
+    }
+}
+
+fn list(pipeline: &Pipeline) -> Reply {
+    let records = pipeline.roster.operators.values().map(|operator| reply::Record {
+        title: Line::new().code(&operator.user),
+        facts: vec![(
+            "Key",
+            pipeline
+                .keys
+                .pinned(&operator.user)
+                .map_or_else(|| Line::from("none yet"), |key| Line::new().code(key)),
+        )],
+    });
+    Reply::data("The keys by which I know the operators").with(Block::Records(records.collect()))
+}
+
+async fn accept(
+    pipeline: &Pipeline,
+    asked: &Asked<'_>,
+    user: &UserId,
+    key: &str,
+) -> Result<Reply, Stop> {
+    if asked.operator.role < Role::Admin {
+        let why = Line::from("only an admin accepts a key");
+        return Ok(pipeline.refused(asked, why).await);
+    }
+    let same_person = pipeline
+        .roster
+        .operator(user)
+        .is_some_and(|operator| operator.person == asked.operator.person);
+    if same_person {
+        let why = Line::from(
+            "nobody accepts their own key: ask another admin, or put it into the config",
+        );
+        return Ok(pipeline.refused(asked, why).await);
+    }
+    if asked.request.trust == Origin::Clear {
+        return Err(Stop::refused("a key is accepted only in an encrypted room"));
+    }
+    pipeline.authenticate(asked.request).await?;
+    let Some(current) = pipeline.keys.current(user).await else {
+        return Err(Stop::refused(
+            Line::new().plain("the homeserver shows no key for ").code(user),
+        ));
+    };
+    if tail(&current) != key {
+        return Err(Stop::refused(
+            Line::new()
+                .plain("the key that ")
+                .code(user)
+                .plain(" has now ends differently. Read it with them once more"),
+        ));
+    }
+    let record = Record {
+        note: Some(format!("accepted the master key {current} of {user}")),
+        ..Pipeline::record(Kind::Noted, asked)
+    };
+    pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
+    Ok(Reply::outcome(
+        Word::Done,
+        Line::new().code(user).plain(" is known by the key ").code(&current).plain(" from now on"),
+    ))
+}

@@ -1,0 +1,121 @@
+//! `!undo`: take a change back, as the change that this is.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    audit::{Kept, Kind, Record},
+    change::{Binds, Subject, Undo as Way},
+    commands::Action,
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline, yes::unreadable},
+    reply::{Hostile, Line, Reply, Word},
+};
+
+/// Take back a change: what it does is weighed and asked like any other
+#[derive(Debug, clap::Args)]
+pub(crate) struct Undo {
+    /// The number of the change, as its answer shows it
+    number: String,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Undo>("undo", &["undo 17"]);
+
+#[async_trait]
+impl Own for Undo {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let number = number(&self.number)?;
+        let closing = closing(pipeline, number)?;
+        if let Some(by) = pipeline.audit.undone_by(number).map_err(|e| unreadable(&e))? {
+            return Ok(Some(Reply::outcome(
+                Word::NothingChanged,
+                Line::new()
+                    .code(format!("#{number}"))
+                    .plain(" has been taken back already, by ")
+                    .code(format!("#{by}")),
+            )));
+        }
+        let words = match closing.undo.as_slice() {
+            [Way::Command(words)] => words.clone(),
+            [Way::None(nearest), ..] => {
+                return Err(Stop::refused(
+                    Line::new()
+                        .code(format!("#{number}"))
+                        .plain(" cannot be taken back: ")
+                        .plain(nearest.clone()),
+                ));
+            }
+            _ => {
+                return Err(Stop::refused(
+                    Line::new().code(format!("#{number}")).plain(" changed nothing to take back"),
+                ));
+            }
+        };
+        let Some(action) = pipeline.action(&words) else {
+            return Err(Stop::refused(
+                Line::new()
+                    .code(format!("#{number}"))
+                    .plain(" was made by another version of me, which wrote its undo differently"),
+            ));
+        };
+        unchanged_since(pipeline, action.as_ref(), &closing.left).await?;
+        let asked = Asked { words: &words, undoes: Some(number), ..*asked };
+        pipeline.change(&asked, action.as_ref(), None).await
+    }
+}
+
+/// Reads `17` or `#17`.
+pub(super) fn number(text: &str) -> Result<u64, Stop> {
+    text.trim_start_matches('#')
+        .parse()
+        .map_err(|_| Stop::refused("a change has a number, such as 17").or(&["audit"]))
+}
+
+/// How the change with this number ended.
+fn closing(pipeline: &Pipeline, number: u64) -> Result<Record, Stop> {
+    let unknown = || {
+        Stop::refused(Line::new().plain("there is no change ").code(format!("#{number}")))
+            .or(&["audit"])
+    };
+    let kept: Kept = pipeline.audit.get(number).map_err(|e| unreadable(&e))?.ok_or_else(unknown)?;
+    if kept.entry.kind != Kind::Opened {
+        return Err(unknown());
+    }
+    let closing = pipeline.audit.closing(number).map_err(|e| unreadable(&e))?;
+    closing.and_then(|kept| kept.record).ok_or_else(|| {
+        Stop::refused(
+            Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),
+        )
+    })
+}
+
+/// Whether the homeserver still shows what the change left. Taking back what somebody else has
+/// done since would not be an undo.
+async fn unchanged_since(
+    pipeline: &Pipeline,
+    action: &dyn Action,
+    left: &[(Subject, Binds)],
+) -> Result<(), Stop> {
+    let reader = pipeline.reader.look();
+    for (subject, left) in left {
+        let seen = action.see(subject, &reader).await?;
+        for (key, value) in left {
+            if let Some(now) = seen.binds.get(key).filter(|now| *now != value) {
+                return Err(Stop::refused(
+                    Line::new()
+                        .code(subject)
+                        .plain(format!(" is not as that change left it: {key} was "))
+                        .hostile(&Hostile::new(value.to_string()))
+                        .plain(" and is ")
+                        .hostile(&Hostile::new(now.to_string()))
+                        .plain(". Look at it, and say what you want it to be"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}

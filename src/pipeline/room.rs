@@ -1,0 +1,308 @@
+//! What passes between the room and the pipeline, and how each may be reached from the other.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+
+use crate::{reply::Reply, store};
+
+/// What comes in from the homeserver, in the order in which it is to be taken.
+#[derive(Debug)]
+pub enum Incoming {
+    /// Somebody said something in an admin room.
+    Request(Request),
+    /// Something that the room must be told.
+    News(News),
+    /// Everything before this has been handed over; see [`Bookmark`].
+    Mark(Bookmark),
+}
+
+/// Where reading goes on after a restart.
+///
+/// What was read but is not yet in the journal would be lost if the place were noted at once. So
+/// the place comes along with what was read, and whoever keeps the journal notes it.
+pub struct Bookmark(Box<dyn FnOnce() -> Result<(), store::Error> + Send>);
+
+impl Bookmark {
+    /// A bookmark that is put in by calling `keep`.
+    pub fn new(keep: impl FnOnce() -> Result<(), store::Error> + Send + 'static) -> Self {
+        Self(Box::new(keep))
+    }
+
+    /// Notes the place. To be called when every [`Incoming::Request`] that came before this
+    /// stands in the journal.
+    pub fn keep(self) -> Result<(), store::Error> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Bookmark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bookmark").finish_non_exhaustive()
+    }
+}
+
+/// What the room must be told although nobody asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// An operator's master key was pinned, since it was seen for the first time.
+    KeyPinned {
+        /// The operator.
+        user: OwnedUserId,
+        /// The key, unpadded base64.
+        key: String,
+    },
+    /// An operator's master key is not the pinned one. Told once for each new key.
+    KeyChanged {
+        /// The operator.
+        user: OwnedUserId,
+        /// The key that counts, unpadded base64.
+        pinned: String,
+        /// The key that the homeserver shows now.
+        now: String,
+    },
+    /// An alias of the config names another room than it did; the first one stays in force.
+    AliasMoved {
+        /// The alias.
+        alias: OwnedRoomAliasId,
+        /// The room that it named first.
+        pinned: OwnedRoomId,
+        /// The room that it names now.
+        now: OwnedRoomId,
+    },
+    /// The bot has joined an admin room.
+    Joined {
+        /// The room.
+        room: OwnedRoomId,
+    },
+    /// An invitation was not followed. Told once for each room.
+    InviteRefused {
+        /// The room that the bot was invited to.
+        room: OwnedRoomId,
+        /// Who invited.
+        by: OwnedUserId,
+    },
+    /// The homeserver limits how fast the bot may send.
+    Limited {
+        /// How long it wants the bot to wait.
+        retry_after: Duration,
+    },
+    /// An admin room is not encrypted although the config demands it.
+    RoomNotEncrypted {
+        /// The room.
+        room: OwnedRoomId,
+    },
+    /// The bot's own device is not signed by its own key, so that many clients neither show its
+    /// messages nor let it read theirs.
+    OwnDeviceUnsigned,
+}
+
+/// Whose keys count.
+#[async_trait]
+pub trait Keys: fmt::Debug + Send + Sync {
+    /// Pins `key` for `user` in place of what was pinned. It must be the key that the homeserver
+    /// shows for them now.
+    async fn accept(&self, user: &UserId, key: &str) -> Result<(), NotAccepted>;
+
+    /// The master key that counts for `user`, unpadded base64.
+    fn pinned(&self, user: &UserId) -> Option<String>;
+
+    /// The master key that the homeserver shows for `user` now, unpadded base64
+    /// (`POST /_matrix/client/v3/keys/query`).
+    async fn current(&self, user: &UserId) -> Option<String>;
+
+    /// Judges again what came from `sender` under the Megolm `session`, having asked the
+    /// homeserver for their devices and keys. To be called right before a change; where the
+    /// homeserver does not answer, it is not signed.
+    async fn still_signed(&self, room: &RoomId, sender: &UserId, session: &str) -> Trust;
+}
+
+/// Why a key was not pinned.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAccepted {
+    /// Not an operator of the config.
+    #[error("they are not an operator")]
+    NotOperator,
+    /// The config names a key for them, and only another config changes that.
+    #[error("their key stands in the config, so it can be changed only there")]
+    Configured,
+    /// The config trusts no keys but those it names.
+    #[error("only keys that stand in the config count (`trust: verified`)")]
+    ConfigOnly,
+    /// The homeserver shows another key for them.
+    #[error("the homeserver shows another key for them now")]
+    NotCurrent,
+    /// It could not be kept.
+    #[error("the key could not be kept")]
+    Store(#[from] store::Error),
+}
+
+/// One thing that somebody said to the bot, after intake has looked at where it came from.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The admin room.
+    pub room: OwnedRoomId,
+    /// Who sent it; whether that means anything stands in `trust`.
+    pub sender: OwnedUserId,
+    /// The event.
+    pub event: OwnedEventId,
+    /// When its sender's server says it was sent.
+    pub sent: Timestamp,
+    /// What makes it the sender's own word, or why it is not.
+    pub trust: Trust,
+    /// What was said.
+    pub said: Said,
+}
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// A message.
+    Message {
+        /// The plain text.
+        body: String,
+        /// The HTML, where the client sent one.
+        formatted: Option<String>,
+        /// The event that it replies to. Also where the message is encrypted this may stand in
+        /// its clear part, which servers can alter: it shows what was meant, and proves nothing.
+        reply_to: Option<OwnedEventId>,
+    },
+    /// An edit of an earlier message; never run.
+    Edit {
+        /// The text that the message should have now.
+        body: String,
+    },
+    /// A reaction. Always in clear, so never more than the asker's own lightest yes.
+    Reaction {
+        /// The event reacted to.
+        target: OwnedEventId,
+        /// The key without variation selectors and skin tones.
+        key: String,
+    },
+    /// An event that could not be decrypted within the time that it is retried for.
+    Undecryptable,
+}
+
+/// How far a message is its sender's own word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Encrypted, from a device that exists and is signed by the pinned key of its owner.
+    Signed {
+        /// The Megolm session, by which a replay of the same ciphertext is known.
+        session: String,
+    },
+    /// In clear, in a room that the config serves in clear.
+    Clear,
+    /// Not to be believed.
+    Doubtful(Doubt),
+}
+
+/// Why a message is not taken as its sender's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// In clear where encryption is required.
+    Plaintext,
+    /// From a device that its owner has not signed.
+    UnsignedDevice,
+    /// From a device that does not exist any more, or is not known.
+    UnknownDevice,
+    /// The sender has no cross-signing keys.
+    NoIdentity,
+    /// The sender's master key is not the one that was pinned.
+    ChangedKey,
+    /// The sender's key is pinned by the config only, and the config does not name it.
+    NotPinned,
+    /// The session belongs to somebody else.
+    MismatchedSender,
+}
+
+/// The way out to the room.
+#[async_trait]
+pub trait Outbox: fmt::Debug + Send + Sync {
+    /// Sends an answer; several messages where it is long. Returns the event of the first.
+    ///
+    /// `about` is the event answered to; with `slot`, a short word that differs between the
+    /// answers to one event, it gives the transaction ids: the same answer sent again after a
+    /// crash arrives once.
+    async fn say(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<OwnedEventId, Unsent>;
+
+    /// Replaces an earlier message of the bot.
+    async fn edit(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<(), Unsent>;
+
+    /// Puts a reaction under a message. A reaction that is there already is success.
+    async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent>;
+
+    /// Removes a message that somebody sent, for what must not stay in the room.
+    async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent>;
+
+    /// Whether a secret can be told to `to` and nobody else, now: an encrypted direct room that
+    /// exactly the bot and `to` have joined and nobody else is invited to, and a device of theirs
+    /// that is signed by their pinned key. Makes the room and invites where there is none.
+    async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper>;
+
+    /// Tells `secret` to `to` in that room, having checked again that it is so. The words around
+    /// it are `reply`'s. Returns the event, so that it can be named or removed.
+    async fn whisper(
+        &self,
+        to: &UserId,
+        slot: &str,
+        reply: &Reply,
+        secret: &secrecy::SecretString,
+    ) -> Result<OwnedEventId, NoWhisper>;
+
+    /// The Megolm message index and session of an event in the room as the homeserver has it, by
+    /// which a replay is known; `None` where the event is not encrypted.
+    async fn ratchet(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+    ) -> Result<Option<(String, u32)>, Unsent>;
+}
+
+/// Why nothing was sent, after every retry that makes sense.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// The homeserver limits the bot and would have held up the room for too long.
+    #[error("the homeserver limits how fast the bot may send")]
+    Limited,
+    /// It did not work within 30 seconds.
+    #[error("the homeserver did not take the message within 30 seconds")]
+    Timeout,
+    /// The homeserver refused.
+    #[error("the homeserver refused the message")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a secret cannot be told.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoWhisper {
+    /// The direct room is there and they have been invited, but have not joined.
+    #[error("you have not joined the direct room that I invited you to")]
+    NotJoined,
+    /// Somebody else is in it, or invited.
+    #[error("the direct room holds more people than you and me")]
+    NotAlone,
+    /// It is not encrypted.
+    #[error("the direct room is not encrypted")]
+    NotEncrypted,
+    /// They have no device that is signed by their own key.
+    #[error("you have no device that is signed by your own key, so nobody could read it safely")]
+    NoSignedDevice,
+    /// It could not be made, looked at or written to.
+    #[error("the homeserver did not let me make or use the direct room")]
+    Failed,
+}

@@ -1,0 +1,148 @@
+//! What is done at every start and every second besides: what a crash cut off is reported, and
+//! questions that nobody answered end.
+
+use tracing::{error, warn};
+
+use super::Pipeline;
+use crate::{
+    audit::{Kind, Record},
+    change::Seen,
+    confirm::End,
+    reply::{Line, Reply, Word},
+};
+
+impl Pipeline {
+    /// Reports every change that was begun and of which nobody knows how it ended, with what the
+    /// homeserver shows now. Nothing is repeated.
+    pub async fn report_cut_off(&self) {
+        let left = match self.audit.left_open() {
+            Ok(left) => left,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "the record cannot be read");
+                return;
+            }
+        };
+        for (number, record) in left {
+            warn!(number, "a change was cut off");
+            let present = self.present_state(&record).await;
+            self.report_one(number, record, &present).await;
+        }
+    }
+
+    async fn report_one(&self, number: u64, record: Record, present: &[(String, Option<Seen>)]) {
+        let reply = cut_off(number, &record, present);
+        let rooms = match &record.room {
+            Some(room) if self.roster.rooms.contains(room) => vec![room.clone()],
+            _ => self.roster.rooms.iter().cloned().collect(),
+        };
+        for room in rooms {
+            let slot = format!("cut-{number}");
+            let said = self.outbox.say(&room, record.event.as_ref(), &slot, &reply).await;
+            if let Err(error) = said {
+                // It stays open in the record, and is reported at the next start.
+                error!(number, error = &error as &dyn std::error::Error, "not reported");
+                return;
+            }
+        }
+        let ticket = record.ticket.clone();
+        let closed = Record {
+            kind: Kind::Closed,
+            word: Some(Word::Unknown),
+            note: Some("cut off in the middle; reported at the next start".to_owned()),
+            requests: Vec::new(),
+            left: Vec::new(),
+            ..record
+        };
+        if let Err(error) = self.audit.close(number, closed).await {
+            error!(number, error = &error as &dyn std::error::Error, "not recorded");
+        }
+        if let Some(code) = ticket {
+            self.close_ticket(&code, End::Run(Some(number)), None).await;
+        }
+    }
+
+    async fn present_state(&self, record: &Record) -> Vec<(String, Option<Seen>)> {
+        let Some(action) = self.action(&record.words) else {
+            return Vec::new();
+        };
+        let reader = self.reader.look();
+        let mut present = Vec::new();
+        for subject in &record.subjects {
+            let seen = action.see(subject, &reader).await;
+            if let Err(error) = &seen {
+                warn!(error = error as &dyn std::error::Error, "the present state is not known");
+            }
+            present.push((subject.to_string(), seen.ok()));
+        }
+        present
+    }
+
+    /// Ends the questions whose time has passed, and shows that.
+    pub async fn expire_questions(&self) {
+        let expired = match self.tickets.expire().await {
+            Ok(expired) => expired,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "questions cannot be ended");
+                return;
+            }
+        };
+        for ticket in expired {
+            self.secrets.lock().await.remove(&ticket.code);
+            self.show_end(&ticket.code).await;
+            let record = Record {
+                by: Some(ticket.asker),
+                room: Some(ticket.room),
+                words: ticket.words,
+                ticket: Some(ticket.code),
+                subjects: ticket.about.into_iter().map(|(subject, _)| subject).collect(),
+                ..Record::new(Kind::Expired)
+            };
+            if let Err(error) = self.audit.note(record).await {
+                error!(error = &error as &dyn std::error::Error, "an expiry was not recorded");
+            }
+        }
+    }
+
+    /// Tells the room that an earlier store could not be opened.
+    pub async fn report_lost_store(&self, moved_to: &std::path::Path) {
+        error!(path = %moved_to.display(), "the store would not open and was moved aside");
+        let reply = Reply::data(
+            "My store would not open. I have moved it aside and begun a new one: open questions \
+             and the record in it are not known to me",
+        )
+        .note(Line::new().plain("It lies in ").code(moved_to.display()));
+        let slot = format!("lost-store-{}", self.clock.now().as_second());
+        self.tell(&slot, &reply).await;
+    }
+
+    /// Forgets messages that are too old to matter.
+    pub fn tidy(&self) {
+        if let Err(error) = self.journal.prune(self.clock.now()) {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be tidied");
+        }
+    }
+}
+
+fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> Reply {
+    let mut reply = Reply::outcome(
+        Word::Unknown,
+        Line::new()
+            .code(crate::input::quote(&record.words))
+            .plain(" was cut off in the middle, and I do not repeat it by myself"),
+    );
+    for (subject, seen) in present {
+        reply = match seen {
+            Some(seen) => reply
+                .text(Line::new().plain("What is so now of ").code(subject).plain(":"))
+                .facts(seen.shown.clone()),
+            None => reply.text(
+                Line::new().plain("The homeserver does not say what is so now of ").code(subject),
+            ),
+        };
+    }
+    reply = reply.note(Line::new().plain("On record as ").code(format!("#{number}")));
+    match &record.by {
+        Some(by) => reply.ringing(vec![by.clone()]),
+        None => reply,
+    }
+}

@@ -1,0 +1,304 @@
+//! Words to a command, by clap without a binary name, and clap's complaints to kind sentences.
+
+use std::sync::LazyLock;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::own::{OWN, Own};
+use crate::{
+    commands::{Ask, GROUPS, Group, Spec},
+    reply::{Block, Line, Reply, Word},
+};
+
+/// What a line of words means.
+#[derive(Debug)]
+pub(super) enum Understood {
+    /// A command of the catalogue.
+    Command(Ask),
+    /// A command of the bot's own.
+    Own(Box<dyn Own>),
+    /// No command; the answer says why.
+    Reply(Reply),
+}
+
+/// Options of synadm that skip the question. They do not exist here.
+const SKIPPERS: &[&str] = &["--yes", "--batch", "--no-confirm", "--non-interactive", "--scripting"];
+
+/// Every command that there is, built once. It has no name of its own: the first word is a group.
+static ROOT: LazyLock<clap::Command> = LazyLock::new(|| {
+    let mut root = quiet(clap::Command::new("!")).no_binary_name(true).subcommand_required(true);
+    for group in GROUPS {
+        root = root.subcommand(group_command(group));
+    }
+    for own in OWN {
+        root = root.subcommand(quiet(own.command()));
+    }
+    root
+});
+
+fn group_command(group: &Group) -> clap::Command {
+    quiet(clap::Command::new(group.name))
+        .about(group.about)
+        .subcommand_required(true)
+        .subcommands(group.verbs.iter().map(|verb| quiet(verb.command())))
+}
+
+fn quiet(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).disable_version_flag(true)
+}
+
+/// A copy of the command tree, for checks over all of it.
+#[cfg(test)]
+pub(super) fn root() -> clap::Command {
+    ROOT.clone()
+}
+
+/// Whether a message that begins with `!` and this word is meant for the bot.
+pub fn is_first_word(word: &str) -> bool {
+    GROUPS.iter().any(|group| group.name == word)
+        || OWN.iter().any(|own| own.name == word || own.aliases.contains(&word))
+}
+
+/// Reads a line of words.
+pub(super) fn understand(words: &[String]) -> Understood {
+    match ROOT.clone().try_get_matches_from(words) {
+        Ok(matches) => matched(&matches).unwrap_or_else(|error| misunderstood(words, &error)),
+        Err(error) => misunderstood(words, &error),
+    }
+}
+
+fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
+    let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
+    let (first, rest) = matches.subcommand().ok_or_else(unknown)?;
+    if let Some(own) = OWN.iter().find(|own| own.name == first) {
+        return own.read(rest).map(Understood::Own);
+    }
+    let group = GROUPS.iter().find(|group| group.name == first).ok_or_else(unknown)?;
+    let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
+    let verb = group.verbs.iter().find(|verb| verb.name == name).ok_or_else(unknown)?;
+    verb.ask(rest).map(Understood::Command)
+}
+
+fn misunderstood(words: &[String], error: &clap::Error) -> Understood {
+    Understood::Reply(match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help(words),
+        ErrorKind::MissingSubcommand => match place(words) {
+            Place::Group(group) => help_group(group),
+            _ => help_all(),
+        },
+        _ => complaint(words, error),
+    })
+}
+
+/// What a complaint of clap means: what was wrong, the nearest right command, and the usage of
+/// that one command.
+fn complaint(words: &[String], error: &clap::Error) -> Reply {
+    let mut reply = Reply::outcome(Word::Refused, wrong(error));
+    if let Some(nearest) = nearest(words, error) {
+        reply = reply.command("Did you mean", nearest);
+    }
+    match place(words) {
+        Place::Verb(command) => reply.with(Block::Code(usage(*command))),
+        Place::Group(group) => {
+            reply.command("All of its verbs", vec!["help".into(), group.name.into()])
+        }
+        Place::Nowhere => reply.command("All commands", vec!["help".into()]),
+    }
+}
+
+/// What was wrong, in one sentence.
+fn wrong(error: &clap::Error) -> Line {
+    let said = |kind| context(error, kind);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            Line::new().plain("there is no command ").code(said(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::UnknownArgument => {
+            let option = said(ContextKind::InvalidArg);
+            if SKIPPERS.contains(&option.as_str()) {
+                return Line::new().code(option).plain(
+                    " does not exist here: what can be undone runs at once, and for the rest the \
+                     question is the point",
+                );
+            }
+            Line::new().plain("it does not take ").code(option)
+        }
+        ErrorKind::MissingRequiredArgument => {
+            Line::new().plain("it needs ").code(said(ContextKind::InvalidArg))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(error),
+        ErrorKind::ArgumentConflict => Line::new()
+            .code(said(ContextKind::InvalidArg))
+            .plain(" and ")
+            .code(said(ContextKind::PriorArg))
+            .plain(" cannot be used together"),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues | ErrorKind::TooManyValues => {
+            Line::new()
+                .code(said(ContextKind::InvalidArg))
+                .plain(" was given the wrong number of values")
+        }
+        _ => Line::from("it cannot be understood"),
+    }
+}
+
+fn invalid_value(error: &clap::Error) -> Line {
+    let (value, argument) =
+        (context(error, ContextKind::InvalidValue), context(error, ContextKind::InvalidArg));
+    if value.is_empty() {
+        return Line::new().code(argument).plain(" needs a value");
+    }
+    let line = Line::new().code(value).plain(" will not do for ").code(argument);
+    let choices = context(error, ContextKind::ValidValue);
+    match (std::error::Error::source(error), choices.is_empty()) {
+        (Some(why), _) => line.plain(": ").plain(why.to_string()),
+        (None, false) => line.plain("; it takes: ").plain(choices),
+        (None, true) => line,
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(ContextValue::StyledStr(text)) => text.to_string(),
+        Some(ContextValue::StyledStrs(texts)) => {
+            texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
+        Some(ContextValue::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// The same words with the wrong one put right, where clap has a suggestion.
+fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
+    // Of several suggestions clap puts the likeliest last.
+    let likeliest = |kind| {
+        let all = context(error, kind);
+        let last = all.rsplit(", ").next().unwrap_or_default().to_owned();
+        (!last.is_empty()).then_some(last)
+    };
+    let (wrong, right) = match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            (likeliest(ContextKind::InvalidSubcommand)?, likeliest(ContextKind::SuggestedSubcommand)?)
+        }
+        ErrorKind::UnknownArgument => {
+            (likeliest(ContextKind::InvalidArg)?, likeliest(ContextKind::SuggestedArg)?)
+        }
+        ErrorKind::InvalidValue => {
+            (likeliest(ContextKind::InvalidValue)?, likeliest(ContextKind::SuggestedValue)?)
+        }
+        _ => return None,
+    };
+    let at = words.iter().position(|word| *word == wrong)?;
+    let mut words = words.to_vec();
+    words[at] = right;
+    Some(words)
+}
+
+/// How far the words lead into the tree of commands.
+enum Place {
+    Verb(Box<clap::Command>),
+    Group(&'static Group),
+    Nowhere,
+}
+
+fn place(words: &[String]) -> Place {
+    let Some(first) = words.first() else { return Place::Nowhere };
+    if let Some(own) = OWN.iter().find(|own| own.name == first) {
+        return Place::Verb(Box::new(own.command().bin_name(format!("!{}", own.name))));
+    }
+    let Some(group) = GROUPS.iter().find(|group| group.name == first) else {
+        return Place::Nowhere;
+    };
+    match words.get(1).and_then(|word| verb(group, word)) {
+        Some(verb) => Place::Verb(Box::new(named(group, verb))),
+        None => Place::Group(group),
+    }
+}
+
+fn verb(group: &Group, word: &str) -> Option<&'static Spec> {
+    group.verbs.iter().find(|verb| verb.name == word || verb.aliases.contains(&word))
+}
+
+fn named(group: &Group, verb: &Spec) -> clap::Command {
+    verb.command().bin_name(format!("!{} {}", group.name, verb.name))
+}
+
+fn usage(command: clap::Command) -> String {
+    quiet(command).render_usage().to_string()
+}
+
+/// The help for what the words name: everything, a group, or one command.
+pub(super) fn help(words: &[String]) -> Reply {
+    let words: Vec<String> =
+        words.iter().filter(|w| !matches!(w.as_str(), "--help" | "-h")).cloned().collect();
+    match place(&words) {
+        Place::Verb(command) => help_verb(*command, &words),
+        Place::Group(group) if words.len() < 2 => help_group(group),
+        _ if words.is_empty() => help_all(),
+        // Whatever it is, it leads nowhere: say so as for a command that does not exist.
+        _ => match understand(&words) {
+            Understood::Reply(reply) => reply,
+            Understood::Command(_) | Understood::Own(_) => help_all(),
+        },
+    }
+}
+
+fn help_all() -> Reply {
+    let groups = GROUPS.iter().map(|group| {
+        let verbs: Vec<&str> = group.verbs.iter().map(|verb| verb.name).collect();
+        Line::new().code(format!("!{}", group.name)).plain(format!(
+            " — {}: {}",
+            group.about,
+            verbs.join(", ")
+        ))
+    });
+    let own = OWN.iter().map(|own| {
+        let about = own.command().get_about().map(ToString::to_string).unwrap_or_default();
+        Line::new().code(format!("!{}", own.name)).plain(format!(" — {about}"))
+    });
+    Reply::data("What I can do")
+        .with(Block::List("About the homeserver".into(), groups.collect()))
+        .with(Block::List("About what I am asked".into(), own.collect()))
+        .note(
+            Line::new()
+                .plain("More about each: ")
+                .code("!help user")
+                .plain(", ")
+                .code("!help user details"),
+        )
+}
+
+fn help_group(group: &Group) -> Reply {
+    let verbs = group.verbs.iter().map(|verb| {
+        let about = verb.command().get_about().map(ToString::to_string).unwrap_or_default();
+        Line::new().code(format!("!{} {}", group.name, verb.name)).plain(format!(" — {about}"))
+    });
+    Reply::data(Line::new().code(format!("!{}", group.name)))
+        .with(Block::List(group.about.into(), verbs.collect()))
+        .note(Line::new().plain("More about one: ").code(format!(
+            "!help {} {}",
+            group.name,
+            group.verbs.first().map_or("", |v| v.name)
+        )))
+}
+
+fn help_verb(command: clap::Command, words: &[String]) -> Reply {
+    let name = command.get_bin_name().unwrap_or_default().to_owned();
+    let mut command = quiet(command);
+    let text = command.render_long_help().to_string();
+    let reply = Reply::data(Line::new().code(name)).with(Block::Code(text.trim_end().to_owned()));
+    let examples = GROUPS
+        .iter()
+        .find(|group| words.first().is_some_and(|word| word == group.name))
+        .and_then(|group| words.get(1).and_then(|word| verb(group, word)))
+        .map_or(&[][..], |verb| verb.examples);
+    if examples.is_empty() {
+        return reply;
+    }
+    let lines = examples.iter().map(|example| Line::new().code(format!("!{example}"))).collect();
+    reply.with(Block::List("For example".into(), lines))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! What holds for every verb there is, found by walking the registry.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{
+    change::{Class, Power, Seen, Subject},
+    commands::Action,
+    gate::Role,
+};
+
+fn words(line: &str) -> Vec<String> {
+    match crate::input::hear(&format!("!{line}"), None, &is_first_word) {
+        crate::input::Heard::Command(command) => command.words,
+        other => panic!("{line} is not heard as a command: {other:?}"),
+    }
+}
+
+fn examples() -> impl Iterator<Item = (&'static Group, &'static Spec, &'static str)> {
+    GROUPS.iter().flat_map(|group| {
+        group
+            .verbs
+            .iter()
+            .flat_map(move |verb| verb.examples.iter().map(move |&e| (group, verb, e)))
+    })
+}
+
+/// What a command costs and takes; reading costs nothing.
+fn weight(words: &[String]) -> Option<(Option<Class>, Power)> {
+    match understand(words) {
+        Understood::Command(Ask::Read(query)) => Some((None, query.power())),
+        Understood::Command(Ask::Change(action)) => Some((Some(action.class(1)), action.power())),
+        Understood::Own(_) | Understood::Reply(_) => None,
+    }
+}
+
+#[test]
+fn claps_own_checks_pass() {
+    root().debug_assert();
+}
+
+#[test]
+fn every_verb_has_help_and_examples_that_are_its_own() {
+    for group in GROUPS {
+        assert!(!group.about.is_empty(), "{} says what it is about", group.name);
+        for verb in group.verbs {
+            let name = format!("{} {}", group.name, verb.name);
+            let command = verb.command();
+            assert!(command.get_about().is_some(), "{name} says what it does");
+            assert!(!verb.examples.is_empty(), "{name} has an example");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name}: {} has help", argument.get_id());
+            }
+        }
+    }
+    for (group, verb, example) in examples() {
+        let heard = words(example);
+        assert_eq!(heard[..2], [group.name.to_owned(), verb.name.to_owned()], "{example}");
+        match understand(&heard) {
+            Understood::Command(ask) => assert_eq!(
+                matches!(ask, Ask::Change(_)),
+                verb.changes,
+                "{example}: what its first line in the registry says"
+            ),
+            other => panic!("{example} does not parse: {other:?}"),
+        }
+    }
+    for own in OWN {
+        assert!(own.command().get_about().is_some(), "{} says what it does", own.name);
+        for example in own.examples {
+            assert!(matches!(understand(&words(example)), Understood::Own(_)), "{example}");
+        }
+    }
+}
+
+#[test]
+fn names_are_lower_case_and_no_two_are_alike() {
+    let mut seen = BTreeSet::new();
+    let first = GROUPS.iter().map(|g| g.name).chain(OWN.iter().map(|own| own.name));
+    for name in first {
+        assert!(seen.insert(name.to_owned()), "{name} is used twice");
+    }
+    for group in GROUPS {
+        for name in group.verbs.iter().flat_map(|v| v.aliases.iter().chain([&v.name])) {
+            assert!(seen.insert(format!("{} {name}", group.name)), "{name} is used twice");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+        }
+    }
+}
+
+#[test]
+fn class_and_power_of_each_example() {
+    let table: Vec<String> = examples()
+        .map(|(_, _, example)| {
+            let (class, power) = weight(&words(example)).unwrap();
+            let class =
+                class.map_or("read".to_owned(), |class| format!("{class:?}").to_lowercase());
+            format!("{class:<13} {:<12} {example}", format!("{power:?}").to_lowercase())
+        })
+        .collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+/// Each option of a verb with a value that it takes, as words.
+fn options(verb: &Spec, base: &[String]) -> Vec<Vec<String>> {
+    const VALUES: &[&str] = &[
+        "x",
+        "7",
+        "1",
+        "@eve:x.test",
+        "!room:x.test",
+        "2030-01-01",
+        "3d",
+        "4102444800000",
+        "email",
+        "mxc://x.test/a",
+        "bot",
+        "name",
+        "500KiB",
+    ];
+    let command = verb.command();
+    let named = command.get_arguments().filter(|argument| {
+        argument.get_long().is_some_and(|long| long != "help") || argument.get_short().is_some()
+    });
+    named
+        .filter_map(|argument| {
+            let flag = match (argument.get_long(), argument.get_short()) {
+                (Some(long), _) => format!("--{long}"),
+                (None, Some(short)) => format!("-{short}"),
+                (None, None) => return None,
+            };
+            let values = if argument.get_action().takes_values() {
+                argument.get_num_args().map_or(1, |range| range.min_values())
+            } else {
+                0
+            };
+            let fitting = VALUES.iter().map(|value| {
+                let value = std::iter::repeat_n((*value).to_owned(), values);
+                std::iter::once(flag.clone()).chain(value).collect::<Vec<String>>()
+            });
+            // An option that only goes with another one is met in a pair with it.
+            fitting.into_iter().find(|option| {
+                weight(&[base, option].concat()).is_some()
+                    || matches!(understand(&[base, option].concat()), Understood::Command(_))
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn no_option_hides_a_higher_class_or_power() {
+    let mut pairs = 0;
+    for (group, verb, _) in examples().filter(|(_, verb, example)| verb.examples[0] == *example) {
+        // The plainest form: group, verb, and what stands without an option.
+        let heard = words(verb.examples[0]);
+        let plain: Vec<String> =
+            heard.iter().take_while(|word| !word.starts_with('-')).cloned().collect();
+        let options = options(verb, &plain);
+        for one in &options {
+            let Some(alone) = weight(&[&plain[..], one].concat()) else { continue };
+            for other in options.iter().filter(|other| *other != one) {
+                let Some(both) = weight(&[&plain[..], one, other].concat()) else { continue };
+                pairs += 1;
+                let name = format!("{} {} {one:?} {other:?}", group.name, verb.name);
+                assert!(both.0 >= alone.0, "{name}: class {:?} hides {:?}", both.0, alone.0);
+                assert!(
+                    Role::with(both.1) >= Role::with(alone.1),
+                    "{name}: power {:?} hides {:?}",
+                    both.1,
+                    alone.1
+                );
+            }
+        }
+    }
+    assert!(pairs > 100, "the walk meets many pairs of options: {pairs}");
+}
+
+#[test]
+fn what_a_verb_would_send_follows_from_what_was_seen_alone() {
+    let eve = ruma::owned_user_id!("@eve:x.test");
+    let seen = Seen {
+        binds: [("exists", true), ("admin", false), ("deactivated", false), ("suspended", false)]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.into()))
+            .collect(),
+        ..Seen::default()
+    };
+    for (_, _, example) in examples() {
+        let action = || -> Option<Box<dyn Action>> {
+            match understand(&words(example)) {
+                Understood::Command(Ask::Change(action)) => Some(action),
+                _ => None,
+            }
+        };
+        let (Some(one), Some(other)) = (action(), action()) else { continue };
+        let subject = Subject::User(eve.clone());
+        let same = match (one.change(&subject, &seen), other.change(&subject, &seen)) {
+            (Ok(one), Ok(other)) => one == other,
+            (Err(one), Err(other)) => one.why == other.why,
+            _ => false,
+        };
+        assert!(same, "{example}");
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    let drawn = reply.draw(&crate::reply::Layout::default());
+    drawn.into_iter().map(|drawn| drawn.body).collect::<Vec<_>>().join("\n")
+}
+
+fn reply(line: &str) -> String {
+    match understand(&words(line)) {
+        Understood::Reply(reply) => text(&reply),
+        other => panic!("{line} was understood: {other:?}"),
+    }
+}
+
+#[test]
+fn a_mistake_is_answered_with_the_nearest_command_and_the_usage_of_one() {
+    let mistyped = reply("user detials @eve:x.test");
+    assert!(mistyped.contains("!user details @eve:x.test"), "{mistyped}");
+    let group = reply("usr details @eve:x.test");
+    assert!(group.contains("!user details @eve:x.test"), "{group}");
+    let option = reply("user deactivate @eve:x.test --gdpr-erasee");
+    assert!(option.contains("!user deactivate @eve:x.test --gdpr-erase"), "{option}");
+    assert!(option.contains("Usage: !user deactivate"), "{option}");
+    assert!(option.lines().count() < 12, "never a wall: {option}");
+    let missing = reply("user deactivate");
+    assert!(missing.contains("it needs <USER>"), "{missing}");
+    let skipper = reply("user deactivate @eve:x.test --yes");
+    assert!(skipper.contains("does not exist here"), "{skipper}");
+}
+
+#[test]
+fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
+    let all = text(&help(&[]));
+    assert!(all.contains("!user") && all.contains("!confirm"), "{all}");
+    let none = text(&help(&["no".into(), "such".into()]));
+    assert!(none.contains("there is no command"), "{none}");
+    let one = reply("user deactivate --help");
+    assert!(one.contains("--gdpr-erase") && one.contains("For example"), "{one}");
+    let group = reply("user");
+    assert!(group.contains("!user deactivate"), "{group}");
+}

@@ -1,0 +1,246 @@
+//! The bot from its start to its end: what is opened in which order, and how it stops.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    change,
+    clock::{SharedClock, SystemClock},
+    config::{self, Config, Encryption, Login, RateLimit, TrustSource},
+    gate::{Operator, Roster},
+    matrix::{self, ConnectError, Fatal},
+    pipeline::{BuildError, Pipeline, Rules, queue},
+    reply::Layout,
+    store::{self, Opened, Store},
+    synapse::{self, Access, Reader},
+};
+
+/// How long to wait before a homeserver that cannot be reached is asked again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Why the bot does not run. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another bot runs on the same state.
+    #[error(
+        "another Synod is running on {}; stop it first, or give this one a state folder of its own",
+        state.display()
+    )]
+    Running {
+        /// The folder of the state.
+        state: PathBuf,
+    },
+    /// The folder of the state cannot be used.
+    #[error("the state folder {} cannot be used: {source}", state.display())]
+    State {
+        /// The folder.
+        state: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened, and no new one made.
+    #[error("the store cannot be opened")]
+    Store(#[from] store::Error),
+    /// The admin token is not one.
+    #[error("the admin token cannot be used: {0}; `synod check` says more")]
+    AdminToken(synapse::Error),
+    /// The pipeline cannot be put together.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The bot does not get on Matrix.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The bot cannot stay on Matrix.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
+}
+
+/// Runs the bot until `stop` is cancelled, then finishes the changes in hand and flushes.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+    let _lock = lock(&config.state)?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let Opened { store, moved_aside } = open_store(&config, &clock).await?;
+    let settings = settings(&config);
+    let matrix = tokio::select! {
+        connected = matrix::connect(settings, store.clone(), clock.clone()) => connected?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let admin_account = tokio::select! {
+        account = admin_account(&config, &clock) => account?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    if admin_account == config.bot.user_id {
+        warn!("the admin token is the bot's own account's; give it an account of its own");
+    }
+    let roster = roster(&config, admin_account, matrix.rooms());
+    let pipeline = Arc::new(Pipeline::new(
+        roster,
+        rules(&config),
+        access(&config, config.homeserver.admin_url.clone()),
+        &store,
+        clock,
+        (matrix.outbox(), matrix.keys()),
+    )?);
+    serve(matrix, &pipeline, moved_aside, stop).await?;
+    pipeline.flush().await?;
+    info!("stopped; everything is on disk");
+    Ok(())
+}
+
+async fn serve(
+    matrix: matrix::Matrix,
+    pipeline: &Arc<Pipeline>,
+    moved_aside: Option<PathBuf>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let (incoming, requests) = mpsc::unbounded_channel();
+    pipeline.tidy();
+    let begin = async {
+        if let Some(path) = moved_aside {
+            pipeline.report_lost_store(&path).await;
+        }
+        pipeline.report_cut_off().await;
+    };
+    let read = async {
+        let ended = matrix.run(incoming, stop.clone()).await;
+        if let Err(error) = &ended {
+            error!(error = error as &dyn std::error::Error, "the bot cannot go on");
+        }
+        // However it ended, what is in hand is finished.
+        stop.cancel();
+        ended
+    };
+    info!("ready");
+    let (ended, (), ()) =
+        tokio::join!(read, queue::serve(pipeline.clone(), requests, stop.clone()), begin);
+    Ok(ended?)
+}
+
+/// Makes the state folder where there is none, and keeps other instances out of it for as long as
+/// the file lives.
+fn lock(state: &Path) -> Result<File, RunError> {
+    let failed = |source| RunError::State { state: state.to_owned(), source };
+    std::fs::create_dir_all(state).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(state.join("lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(RunError::Running { state: state.to_owned() })
+        }
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunError> {
+    let (path, now) = (config.state.join("store"), clock.now());
+    let opened = tokio::task::spawn_blocking(move || Store::open(&path, now)).await;
+    match opened {
+        Ok(opened) => Ok(opened?),
+        Err(panic) => Err(store::Error::Broken(panic.to_string()).into()),
+    }
+}
+
+/// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
+/// homeserver cannot be reached.
+async fn admin_account(config: &Config, clock: &SharedClock) -> Result<OwnedUserId, RunError> {
+    #[derive(Deserialize, Clone)]
+    struct Whoami {
+        user_id: OwnedUserId,
+    }
+    let access = access(config, config.homeserver.url.clone());
+    let reader = Reader::new(access, clock.clone()).map_err(RunError::AdminToken)?;
+    let path = change::Path::client(["v3", "account", "whoami"]);
+    loop {
+        match reader.look().get::<Whoami>(&path, &[]).await {
+            Ok(whoami) => return Ok(whoami.user_id),
+            Err(error) if error.status().is_some_and(|status| status < 500) => {
+                return Err(RunError::AdminToken(error));
+            }
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "waiting for the homeserver");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+fn access(config: &Config, base: url::Url) -> Access {
+    Access {
+        base,
+        token: config.homeserver.admin_token.clone(),
+        server_name: config.bot.user_id.server_name().to_owned(),
+    }
+}
+
+fn settings(config: &Config) -> matrix::Settings {
+    matrix::Settings {
+        homeserver: config.homeserver.url.clone(),
+        user_id: config.bot.user_id.clone(),
+        login: match &config.bot.login {
+            Login::Password(password) => matrix::Login::Password(password.clone()),
+            Login::AccessToken(token) => matrix::Login::Token(token.clone()),
+        },
+        device_name: config.bot.device_name.clone(),
+        state: config.state.clone(),
+        recovery_key_file: config.recovery_key_file.clone(),
+        rooms: config.rooms.clone(),
+        encryption: match config.encryption {
+            Encryption::Required => matrix::Encryption::Required,
+            Encryption::Optional => matrix::Encryption::Optional,
+        },
+        trust: match config.trust {
+            TrustSource::CrossSigned => matrix::TrustPolicy::CrossSigned,
+            TrustSource::Verified => matrix::TrustPolicy::Verified,
+        },
+        operators: config.operators.iter().map(pinned).collect(),
+        max_age: config.commands.max_age,
+        layout: Layout { tables: config.tables, ..Layout::default() },
+    }
+}
+
+fn pinned(operator: &config::Operator) -> matrix::Pinned {
+    matrix::Pinned { user_id: operator.user_id.clone(), master_key: operator.master_key.clone() }
+}
+
+fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) -> Roster {
+    let operators = config.operators.iter().map(|operator| {
+        let known = Operator {
+            user: operator.user_id.clone(),
+            role: operator.role,
+            person: operator.person.clone(),
+        };
+        (operator.user_id.clone(), known)
+    });
+    Roster {
+        bot: config.bot.user_id.clone(),
+        admin_account: Some(admin_account),
+        rooms: rooms.into_iter().collect(),
+        operators: operators.collect(),
+        read_only: config.read_only,
+        reactions: config.questions.reactions,
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        max_age: config.commands.max_age,
+        expire_after: config.questions.expire_after,
+        typed_secrets: config.commands.typed_secrets,
+        lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
+    }
+}
