@@ -34,8 +34,8 @@ async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> Result<T> {
 
 fn settings(scene: &Scene) -> Settings {
     let operator = |user_id: OwnedUserId| Pinned { user_id, master_key: None };
-    let people = scene.accounts().map(|account| account.user_id.clone());
-    let operators = people.into_iter().chain([scene.ann().user_id().clone()]);
+    let people = scene.accounts().into_iter().take(2).map(|account| account.user_id.clone());
+    let operators = people.chain([scene.ann().user_id().clone()]);
     Settings {
         homeserver: Url::parse(&scene.synapse().url()).unwrap(),
         user_id: scene.bot_id().clone(),
@@ -66,6 +66,23 @@ async fn open(settings: Settings, clock: SharedClock) -> Result<Running> {
 impl Running {
     async fn start(scene: &Scene) -> Result<Self> {
         open(settings(scene), Arc::new(SystemClock)).await
+    }
+
+    /// Returns when the bot is in the admin room, and Ann's client knows for whom to encrypt.
+    async fn joined(&mut self, scene: &Scene) -> Result<()> {
+        self.news(|news| matches!(news, News::Joined { .. })).await?;
+        scene.ann().sees_joined(scene.room(), scene.bot_id()).await
+    }
+
+    /// Returns when the bot has found where its reading begins.
+    async fn reads(&mut self) -> Result<()> {
+        loop {
+            match soon("the first mark", self.incoming.recv()).await?.context("the bot ended")? {
+                Incoming::Request(request) => bail!("{request:?} before reading began"),
+                Incoming::News(news) => self.news.push(news),
+                Incoming::Mark(bookmark) => return Ok(bookmark.keep()?),
+            }
+        }
     }
 
     /// The next request; what comes before it is kept.
@@ -140,8 +157,7 @@ async fn an_operator_is_heard_and_answered_also_after_a_restart() -> Result<()> 
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
-    ann.sees_joined(room, scene.bot_id()).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
     let pinned = News::KeyPinned { user: ann.user_id().clone(), key: ann.master_key().await? };
     bot.news(|news| *news == pinned).await?;
@@ -170,7 +186,7 @@ async fn a_lost_store_gets_a_new_device_under_the_same_master_key() -> Result<()
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
     let (device, key) = (bot.device(), bot.master_key().await?);
     bot.stop().await?;
@@ -180,6 +196,7 @@ async fn a_lost_store_gets_a_new_device_under_the_same_master_key() -> Result<()
     let mut bot = Running::start(&scene).await?;
     assert_ne!(bot.device(), device);
     assert_eq!(bot.master_key().await?, key);
+    bot.reads().await?;
     // What was said before is not for the new device: the next request is what is said now. The
     // old device is logged out, or it would be among those that Ann encrypts for.
     bot.converse(ann, room, "!me").await?;
@@ -204,8 +221,9 @@ async fn a_changed_key_counts_for_nothing_until_accepted_and_silences_nobody() -
     let scene = Scene::plan().set().await?;
     let (ann, moe, room) = (scene.ann(), scene.moe().await?, scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     moe.join(room).await?;
+    moe.sees_joined(room, scene.bot_id()).await?;
     bot.converse(ann, room, "!help").await?;
     bot.converse(moe, room, "!help").await?;
     let old = ann.master_key().await?;
@@ -240,7 +258,7 @@ async fn what_is_in_clear_or_from_an_unsigned_device_is_doubted_by_name() -> Res
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
 
     ann.say_in_clear(room, "!user list").await?;
@@ -252,6 +270,7 @@ async fn what_is_in_clear_or_from_an_unsigned_device_is_doubted_by_name() -> Res
 
     let stranger = scene.stranger().await?;
     stranger.join(room).await?;
+    stranger.sees_joined(room, scene.bot_id()).await?;
     stranger.say(room, "!user list").await?;
     assert_eq!(bot.request().await?.trust, Trust::Doubtful(Doubt::NotPinned));
 
@@ -274,7 +293,7 @@ async fn a_secret_is_told_in_an_encrypted_room_of_two_and_nowhere_else() -> Resu
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     let vic = scene.vic().await?;
     let secret = "correct <horse> battery".into();
     let whisper = async |bot: &Running| {
@@ -314,7 +333,7 @@ async fn a_gap_is_read_back_and_nothing_from_before_the_first_start_is_read() ->
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
     bot.stop().await?;
 
@@ -335,6 +354,7 @@ async fn a_gap_is_read_back_and_nothing_from_before_the_first_start_is_read() ->
     ann.say(room, "said before the loss").await?;
     std::fs::remove_dir_all(scene.state().join("store"))?;
     let mut bot = Running::start(&scene).await?;
+    bot.reads().await?;
     bot.converse(ann, room, "!me").await?;
     bot.stop().await
 }
@@ -344,7 +364,7 @@ async fn an_older_copy_of_the_records_does_not_run_again_what_was_answered() -> 
     let scene = Scene::plan().set().await?;
     let (ann, room) = (scene.ann(), scene.room());
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
     // Marks that were never kept are what an older copy looks like.
     let answered = ann.say(room, "!user deactivate").await?;
@@ -366,7 +386,7 @@ async fn only_an_operators_invitation_to_a_room_of_the_config_is_followed() -> R
     let scene = Scene::plan().set().await?;
     let ann = scene.ann();
     let mut bot = Running::start(&scene).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     let invite = vec![scene.bot_id().clone()];
     let other = ann.create_room(&NewRoom { invite, ..NewRoom::default() }).await?;
     let refused = News::InviteRefused { room: other.clone(), by: ann.user_id().clone() };
@@ -383,7 +403,7 @@ async fn what_cannot_be_decrypted_holds_up_nothing_and_is_told_after_five_minute
     let (ann, room) = (scene.ann(), scene.room());
     let clock = Arc::new(FixedClock::at(jiff::Timestamp::now()));
     let mut bot = open(settings(&scene), clock.clone()).await?;
-    bot.news(|news| matches!(news, News::Joined { .. })).await?;
+    bot.joined(&scene).await?;
     bot.converse(ann, room, "!help").await?;
     let said = ann.say(room, "!me").await?;
     bot.request().await?;
