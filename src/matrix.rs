@@ -316,6 +316,7 @@ async fn try_connect(
     });
     if session.fresh {
         history::forget(store)?;
+        pending::Pending::forget(store)?;
     }
     let rooms = rooms::AdminRooms::find(&shared, store).await?;
     let keys = Arc::new(trust::Trustee::new(Arc::clone(&shared), store)?);

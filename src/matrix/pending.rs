@@ -69,6 +69,15 @@ impl Pending {
         Ok(Self { shelf, waiting })
     }
 
+    /// Forgets those of earlier runs: a new device will never have their keys.
+    pub(super) fn forget(store: &Store) -> Result<(), store::Error> {
+        let shelf: Shelf<Undecrypted> = store.shelf("undecrypted")?;
+        for (id, _) in shelf.all()? {
+            shelf.remove(&id)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -93,28 +102,28 @@ impl Pending {
 
     /// Tries all again. Returns those that are settled, oldest first.
     pub(super) async fn retry(&mut self, client: &Client, now: Timestamp) -> Vec<Resolved> {
-        let mut settled = Vec::new();
-        for (id, undecrypted) in &self.waiting {
-            let Some(room) = client.get_room(&undecrypted.room) else { continue };
-            let event = decrypt(&room, &undecrypted.event).await;
-            if event.is_none() && now.duration_since(undecrypted.since) < PATIENCE {
+        let mut done = Vec::new();
+        for (id, waiting) in &self.waiting {
+            let Some(room) = client.get_room(&waiting.room) else { continue };
+            let event = decrypt(&room, &waiting.event).await;
+            if event.is_none() && now.duration_since(waiting.since) < PATIENCE {
                 continue;
             }
-            let (shelf, key) = (self.shelf.clone(), id.clone());
-            settled.push(Resolved {
+            let (kept, id) = (self.shelf.clone(), id.clone());
+            done.push(Resolved {
                 room,
                 id: id.clone(),
-                sender: undecrypted.sender.clone(),
-                since: undecrypted.since,
+                sender: waiting.sender.clone(),
+                since: waiting.since,
                 event,
-                done: Bookmark::new(move || shelf.remove(key.as_str())),
+                done: Bookmark::new(move || kept.remove(id.as_str())),
             });
         }
-        for resolved in &settled {
+        for resolved in &done {
             self.waiting.remove(&resolved.id);
         }
-        settled.sort_by_key(|resolved| resolved.since);
-        settled
+        done.sort_by_key(|resolved| resolved.since);
+        done
     }
 }
 

@@ -26,6 +26,9 @@ use super::{ConnectError, Login, Settings, failure::Failure, files};
 /// How long one request may take. A sync may take its own waiting time longer.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// Connections to the SDK's database. The bot does little at once, and each costs memory.
+const STORE_POOL: usize = 4;
+
 /// A client that is logged in.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -183,9 +186,6 @@ async fn client(
             other => ConnectError::other(other),
         })
 }
-
-/// Connections to SQLite. The bot does little at once, and each costs memory.
-const STORE_POOL: usize = 4;
 
 async fn restore(
     settings: &Settings,

@@ -47,7 +47,7 @@ fn settings(scene: &Scene) -> Settings {
         encryption: Encryption::Required,
         trust: TrustPolicy::CrossSigned,
         operators: operators.map(operator).collect(),
-        max_age: Duration::from_secs(300),
+        max_age: Duration::from_mins(5),
         layout: Layout::default(),
     }
 }
@@ -419,5 +419,77 @@ async fn what_cannot_be_decrypted_holds_up_nothing_and_is_told_after_five_minute
     clock.pass(301);
     let request = bot.request().await?;
     assert_eq!((request.event, request.said), (lost, Said::Undecryptable));
+    bot.stop().await
+}
+
+#[tokio::test]
+async fn a_token_brings_its_device_and_not_one_whose_store_is_lost() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (token, device) = scene.synapse().log_in(scene.bot_account()).await?;
+    let settings = Settings { login: Login::Token(token.into()), ..settings(&scene) };
+    for start in ["first", "second"] {
+        let mut bot = open(settings.clone(), Arc::new(SystemClock)).await?;
+        if start == "first" {
+            bot.joined(&scene).await?;
+        }
+        assert_eq!(bot.device(), device.as_str(), "{start}");
+        bot.converse(scene.ann(), scene.room(), "!help").await?;
+        bot.stop().await?;
+    }
+    std::fs::remove_dir_all(scene.state().join("matrix"))?;
+    let error = open(settings, Arc::new(SystemClock)).await.err().context("it ran")?;
+    assert!(error.to_string().contains("log the bot in once more"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_alias_that_moves_is_told_and_its_first_room_stays() -> Result<()> {
+    let alias = format!("admins-{}", std::process::id());
+    let named = NewRoom { alias: Some(alias.clone()), ..NewRoom::default() };
+    let scene = Scene::plan().room(named).set().await?;
+    let (ann, room) = (scene.ann(), scene.room());
+    let alias = OwnedRoomAliasId::try_from(format!("#{alias}:{}", world::SERVER_NAME))?;
+    let settings = Settings { rooms: vec![alias.clone().into()], ..settings(&scene) };
+    let mut bot = open(settings.clone(), Arc::new(SystemClock)).await?;
+    bot.joined(&scene).await?;
+    bot.converse(ann, room, "!help").await?;
+    bot.stop().await?;
+
+    let other = ann.create_room(&NewRoom::default()).await?;
+    let aliases = scene.synapse().admin();
+    let path = format!("/_matrix/client/v3/directory/room/{}", alias.as_str().replace('#', "%23"));
+    assert_eq!(aliases.delete(&path, None).await?.0, 200);
+    let body = serde_json::json!({ "room_id": other });
+    assert_eq!(aliases.put(&path, body).await?.0, 200);
+    let mut bot = open(settings, Arc::new(SystemClock)).await?;
+    let moved = News::AliasMoved { alias, pinned: room.clone(), now: other };
+    bot.news(|news| *news == moved).await?;
+    bot.converse(ann, room, "!help").await?;
+    bot.stop().await
+}
+
+#[tokio::test]
+async fn where_plain_rooms_are_served_an_unsigned_bot_runs_and_says_so() -> Result<()> {
+    let scene = Scene::plan().in_clear().set().await?;
+    let mut bot = Running::start(&scene).await?;
+    bot.joined(&scene).await?;
+    bot.stop().await?;
+    std::fs::remove_dir_all(scene.state())?;
+    std::fs::remove_file(scene.dir().join("recovery-key"))?;
+
+    let settings = Settings { encryption: Encryption::Optional, ..settings(&scene) };
+    let mut bot = open(settings, Arc::new(SystemClock)).await?;
+    bot.news(|news| *news == News::OwnDeviceUnsigned).await?;
+    bot.reads().await?;
+    let said = scene.ann().say(scene.room(), "!help").await?;
+    let request = bot.request().await?;
+    assert_eq!((&request.event, &request.trust), (&said, &Trust::Clear));
+    bot.answer(&request, "heard").await?;
+    assert!(!scene.ann().answer_to(&said).await?.encrypted);
+    assert_eq!(
+        bot.outbox.can_whisper(scene.ann().user_id()).await,
+        Err(NoWhisper::NoSignedDevice),
+        "no secrets for somebody whose key is not known"
+    );
     bot.stop().await
 }

@@ -41,10 +41,8 @@ pub(super) struct Whisper {
 struct Present {
     /// The bot is in it.
     bot: bool,
-    /// The person is in it.
-    person: bool,
-    /// The person is invited to it.
-    invited: bool,
+    /// How the person stands to it; nothing where they have left or never were there.
+    person: Option<MembershipState>,
     /// Somebody else is in it or may come in.
     others: bool,
 }
@@ -88,8 +86,8 @@ impl Whisper {
             self.direct.remove(to.as_str()).map_err(failed)?;
             return Err(NoWhisper::NotAlone);
         }
-        if !present.person {
-            if !present.invited {
+        if present.person != Some(MembershipState::Join) {
+            if present.person.is_none() {
                 room.invite_user_by_id(to).await.map_err(failed)?;
             }
             return Err(NoWhisper::NotJoined);
@@ -161,8 +159,9 @@ fn present<'a>(
         let Member { state_key, content } = serde_json::from_str(member).ok()?;
         match content.membership {
             MembershipState::Join if state_key == bot => present.bot = true,
-            MembershipState::Join if state_key == person => present.person = true,
-            MembershipState::Invite if state_key == person => present.invited = true,
+            state @ (MembershipState::Join | MembershipState::Invite) if state_key == person => {
+                present.person = Some(state);
+            }
             MembershipState::Join | MembershipState::Invite => present.others = true,
             _ => {}
         }
@@ -226,7 +225,7 @@ mod tests {
     fn a_room_is_private_only_with_nobody_else_in_it_or_on_the_way() {
         let both = [("@synod:one.example", "join"), ("@ann:one.example", "join")];
         let alone = present_of(&both).unwrap();
-        assert!(alone.bot && alone.person && !alone.others);
+        assert!(alone.bot && alone.person == Some(MembershipState::Join) && !alone.others);
         for (membership, others) in [("join", true), ("invite", true), ("leave", false)] {
             let with = [both[0], both[1], ("@eve:one.example", membership)];
             assert_eq!(present_of(&with).unwrap().others, others, "{membership}");
