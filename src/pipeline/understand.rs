@@ -178,9 +178,10 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
         (!last.is_empty()).then_some(last)
     };
     let (wrong, right) = match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            (likeliest(ContextKind::InvalidSubcommand)?, likeliest(ContextKind::SuggestedSubcommand)?)
-        }
+        ErrorKind::InvalidSubcommand => (
+            likeliest(ContextKind::InvalidSubcommand)?,
+            likeliest(ContextKind::SuggestedSubcommand)?,
+        ),
         ErrorKind::UnknownArgument => {
             (likeliest(ContextKind::InvalidArg)?, likeliest(ContextKind::SuggestedArg)?)
         }
