@@ -33,6 +33,8 @@ mod pending;
 mod rooms;
 mod session;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod whisper;
 

@@ -50,7 +50,7 @@ const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 /// Sends to rooms, to each in order.
 #[derive(Debug)]
 pub(super) struct Sender {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     whisper: Whisper,
     lanes: Mutex<HashMap<OwnedRoomId, Arc<tokio::sync::Mutex<()>>>>,
     told_limited: Mutex<Option<jiff::Timestamp>>,
