@@ -9,7 +9,7 @@ use matrix_sdk::{
 use rand::Rng as _;
 
 /// The longest that is waited between two tries.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What an error means for going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_never_shorter_than_the_homeserver_asks_for() {
-        let asked = Duration::from_secs(300);
+        let asked = Duration::from_mins(5);
         assert_eq!(Backoff::default().next(Some(asked)), asked);
     }
 }

@@ -89,8 +89,10 @@ async fn recover(
             SecretStorageError::InconsistentBackupDecryptionKey
             | SecretStorageError::MissingOrInvalidBackupDecryptionKey,
         )) if has_secrets(client).await => Ok(()),
-        Err(RecoveryError::SecretStorage(SecretStorageError::Sdk(error))) => Err(error.into()),
-        Err(RecoveryError::Sdk(error)) => Err(error.into()),
+        Err(
+            RecoveryError::SecretStorage(SecretStorageError::Sdk(error))
+            | RecoveryError::Sdk(error),
+        ) => Err(error.into()),
         Err(error) => Err(wrong(error)),
     }
 }

@@ -52,6 +52,7 @@ impl fmt::Display for Ignored {
 
 /// The outside of an event in the timeline.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the specification")]
 struct Event {
     event_id: OwnedEventId,
     sender: OwnedUserId,

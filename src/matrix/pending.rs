@@ -100,14 +100,14 @@ impl Pending {
             if event.is_none() && now.duration_since(undecrypted.since) < PATIENCE {
                 continue;
             }
-            let (shelf, key) = (self.shelf.clone(), id.clone());
+            let (kept, key) = (self.shelf.clone(), id.clone());
             settled.push(Resolved {
                 room,
                 id: id.clone(),
                 sender: undecrypted.sender.clone(),
                 since: undecrypted.since,
                 event,
-                done: Bookmark::new(move || shelf.remove(key.as_str())),
+                done: Bookmark::new(move || kept.remove(key.as_str())),
             });
         }
         for resolved in &settled {

@@ -120,7 +120,7 @@ pub(super) async fn open(
             Some(session) => restore(settings, &files, http, strategy, session).await,
             None => log_in(settings, &files, http, strategy, password).await,
         },
-        Login::Token(token) => {
+        Login::AccessToken(token) => {
             let session = session_of_token(settings, &http, token).await?;
             match kept {
                 Some(kept) if kept.meta == session.meta => {
@@ -184,7 +184,7 @@ async fn client(
         })
 }
 
-/// Connections to SQLite. The bot does little at once, and each costs memory.
+/// Connections to the SDK's database. The bot does little at once, and each costs memory.
 const STORE_POOL: usize = 4;
 
 async fn restore(

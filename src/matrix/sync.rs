@@ -43,7 +43,7 @@ use crate::{
 const POLL: Duration = Duration::from_secs(30);
 
 /// How much longer a sync may take before it counts as stuck.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// How often messages that cannot be decrypted are tried again while nothing arrives.
 const RETRY: Duration = Duration::from_secs(5);
@@ -126,7 +126,7 @@ impl Reader {
                     hasty = if idle && !at_once { hasty + 1 } else { 0 };
                     let whole = self.take(*response, first || backoff.is_failing()).await;
                     first = false;
-                    self.after_answer(whole, &mut backoff, hasty)
+                    Self::after_answer(whole, &mut backoff, hasty)
                 }
                 Synced::Stuck => {
                     tracing::warn!("the homeserver holds a sync for too long; starting another");
@@ -169,7 +169,7 @@ impl Reader {
     }
 
     /// How long to wait after an answer, if at all. `whole` is false where a gap is left.
-    fn after_answer(&self, whole: bool, backoff: &mut Backoff, hasty: u32) -> Option<Duration> {
+    fn after_answer(whole: bool, backoff: &mut Backoff, hasty: u32) -> Option<Duration> {
         if !whole {
             return Some(backoff.next(None));
         }

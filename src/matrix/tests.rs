@@ -45,9 +45,9 @@ fn settings(scene: &Scene) -> Settings {
         recovery_key_file: scene.dir().join("recovery-key"),
         rooms: vec![scene.room().clone().into()],
         encryption: Encryption::Required,
-        trust: TrustPolicy::CrossSigned,
+        trust: TrustSource::CrossSigned,
         operators: operators.map(operator).collect(),
-        max_age: Duration::from_secs(300),
+        max_age: Duration::from_mins(5),
         layout: Layout::default(),
     }
 }

@@ -38,6 +38,7 @@ pub(super) struct Whisper {
 
 /// Who is in a room, as far as it matters.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent yeses and noes")]
 struct Present {
     /// The bot is in it.
     bot: bool,
