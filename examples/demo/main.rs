@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::{
     select,
     signal::unix::{SignalKind, signal},
@@ -54,12 +54,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Homeserver, bot and data go with what `play` holds, also when it is dropped in the middle.
-    let result = select! {
-        result = play(once) => result,
-        name = interrupted() => name.and_then(|name| anyhow::bail!("interrupted by {name}")),
-    };
-    match result {
+    match demonstrate(once).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -69,8 +64,35 @@ async fn main() -> ExitCode {
     }
 }
 
+/// What stands when the conversation is over.
+struct Played {
+    as_expected: bool,
+    // In this order: the bot ends before the homeserver.
+    bot: Bot,
+    town: Town,
+    synapse: Synapse,
+}
+
 /// Answers whether every step came out as expected.
-async fn play(once: bool) -> Result<bool> {
+async fn demonstrate(once: bool) -> Result<bool> {
+    // Homeserver, bot and data go with what `play` holds, also when it is dropped in the middle.
+    let played = select! {
+        played = play() => played?,
+        name = interrupted() => bail!("interrupted by {}", name?),
+    };
+    if !once {
+        played.town.invite_in(&played.synapse);
+        // Somebody may be at it for hours; a signal ends it, and ending so is as it should be.
+        println!("\n{}: stopping Synod and the homeserver.", interrupted().await?);
+    }
+    let ended = played.bot.terminate().await?;
+    played.synapse.stop().await?;
+    println!("Synod has ended ({ended}); the homeserver and all its data are gone.");
+    Ok(played.as_expected && ended.success())
+}
+
+/// Sets everything up and holds the conversation.
+async fn play() -> Result<Played> {
     let progress = Progress(Instant::now());
     let binary = binary()?;
     let synapse = start_synapse(progress).await?;
@@ -92,17 +114,8 @@ async fn play(once: bool) -> Result<bool> {
         talk.broke_off(&error, &bot.log().tail(30));
     }
     let as_expected = talk.verdict();
-    progress.say("the conversation is over");
-    if !once {
-        town.invite_in(&synapse);
-        // Somebody may be at it for hours; a signal ends it, and ending so is as it should be.
-        let name = interrupted().await?;
-        println!("\n{name}: stopping Synod and the homeserver.");
-    }
-    let ended = bot.terminate().await?;
-    synapse.stop().await?;
-    println!("Synod has ended ({ended}); the homeserver and all its data are gone.");
-    Ok(as_expected && ended.success())
+    println!("The demo took {:.1} s.", progress.0.elapsed().as_secs_f64());
+    Ok(Played { as_expected, bot, town, synapse })
 }
 
 async fn start_synapse(progress: Progress) -> Result<Synapse> {
@@ -129,7 +142,7 @@ fn binary() -> Result<PathBuf> {
     let own = env::current_exe()?;
     let folder = own.parent().and_then(|examples| examples.parent());
     let binary = folder.context("a program lies in a folder")?.join("synod");
-    anyhow::ensure!(
+    ensure!(
         binary.is_file(),
         "{} is not there: start the demo by deploy/demo.sh, which builds it",
         binary.display()

@@ -89,11 +89,9 @@ impl Town {
         let spammer_token = spam(synapse, &spammer, &room).await?;
 
         progress.say("logging in ann.keller, moses.okafor and dagny.holm, each with own keys");
-        let (ann, moses, stranger) = tokio::try_join!(
-            log_in_encrypted(synapse, &ann),
-            log_in_encrypted(synapse, &moses),
-            log_in_encrypted(synapse, &stranger),
-        )?;
+        let ann = log_in_encrypted(synapse, &ann).await?;
+        let moses = log_in_encrypted(synapse, &moses).await?;
+        let stranger = log_in_encrypted(synapse, &stranger).await?;
         let (ann_key, moses_key) =
             tokio::try_join!(ann.enable_recovery(), moses.enable_recovery())?;
 
@@ -155,7 +153,7 @@ impl Town {
 
     /// Says what one needs to join with one's own client.
     pub(crate) fn invite_in(&self, synapse: &Synapse) {
-        println!("Homeserver   {}   (server name {SERVER_NAME})", synapse.url());
+        println!("\nHomeserver   {}   (server name {SERVER_NAME})", synapse.url());
         println!("Admin room   {}", self.room);
         println!("\nJoin with your own client:");
         self.introduce(self.ann.user_id(), "operator, admin", Some(&self.recovery[0]));
@@ -169,7 +167,8 @@ impl Town {
         self.introduce(&self.server_admin.user_id, "server admin, not in the room", None);
         self.introduce(&self.neighbour.user_id, "somebody to act upon", None);
         println!("\nAn operator's new session counts once it is verified with the recovery key.");
-        println!("Every other account has its password by the same rule. Ctrl-C ends it all.");
+        println!("Other people's passwords follow the same rule; @keeper made all the accounts.");
+        println!("\nCtrl-C ends it all.");
     }
 
     fn introduce(&self, user: &OwnedUserId, who: &str, recovery: Option<&String>) {
