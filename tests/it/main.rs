@@ -4,6 +4,7 @@
 
 mod basics;
 mod config;
+mod crash;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
