@@ -162,6 +162,9 @@ impl Person {
     }
 
     async fn until_signed(&self) -> Result<()> {
+        // The server may have told of the signature before the first sync, and then tells of it
+        // no more; so it is asked.
+        self.client.encryption().request_user_identity(&self.user_id).await?;
         self.until("a signed device", || async { self.is_signed().await.ok()?.then_some(()) }).await
     }
 }
