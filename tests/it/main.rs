@@ -5,6 +5,7 @@
 mod basics;
 mod config;
 mod crash;
+mod trust;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
