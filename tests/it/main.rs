@@ -5,7 +5,9 @@
 mod basics;
 mod config;
 mod crash;
+mod secrets;
 mod trust;
+mod verbs;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
