@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use world::{Message, Scene};
+use world::{Account, Message, Scene};
 
 use crate::SYNOD;
 
@@ -10,6 +10,11 @@ use crate::SYNOD;
 pub(crate) fn code(message: &Message) -> Result<String> {
     let (_, after) = message.body.split_once("!confirm ").context("no question was put")?;
     Ok(after.chars().take_while(char::is_ascii_digit).collect())
+}
+
+/// A flag of an account as the homeserver has it, such as `suspended`.
+pub(crate) async fn is(scene: &Scene, account: &Account, flag: &str) -> Result<bool> {
+    Ok(scene.synapse().admin().account(&account.user_id).await?[flag] == json!(true))
 }
 
 #[tokio::test(flavor = "multi_thread")]

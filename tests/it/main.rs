@@ -4,6 +4,10 @@
 
 mod basics;
 mod config;
+mod crash;
+mod secrets;
+mod trust;
+mod verbs;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
