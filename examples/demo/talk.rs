@@ -67,7 +67,8 @@ impl<'a> Talk<'a> {
     }
 
     /// Something that nobody said in the room.
-    pub(crate) fn remark(&self, text: &str) {
+    pub(crate) fn remark(&mut self, text: &str) {
+        self.show_heard(None);
         show("homeserver", text);
     }
 
