@@ -264,6 +264,14 @@ impl Tickets {
         Ok(self.every()?.into_iter().find(|ticket| ticket.asked_by == *event))
     }
 
+    /// The question to which this event said yes and which has not ended since.
+    pub fn taken_by(&self, event: &OwnedEventId) -> Result<Option<Ticket>, store::Error> {
+        Ok(self
+            .every()?
+            .into_iter()
+            .find(|t| matches!(&t.state, State::Taken { event: by, .. } if by == event)))
+    }
+
     /// The open questions of a room, oldest first.
     pub fn open_in(&self, room: &RoomId) -> Result<Vec<Ticket>, store::Error> {
         let now = self.clock.now();

@@ -1,4 +1,41 @@
 //! Synod: a Matrix bot through which the people who run a Synapse homeserver run it.
+//!
+//! They type `!user deactivate @x:y --gdpr-erase` in their admin room and get an answer that they
+//! can read on a phone; the room's history is the record of who did what.
+//!
+//! # The way of one message
+//!
+//! 1. [`matrix`] syncs, decrypts, and decides from where an event came: the sender's own device,
+//!    signed by the key that is pinned for them, or [a reason for doubt](pipeline::Doubt). What may
+//!    matter becomes a [`Request`](pipeline::Request) and goes into the queue; nothing is done yet.
+//! 2. [`pipeline`] takes it out. [`journal`] knows whether it has been dealt with. [`input`] makes
+//!    words of it: a phone's dashes and quotes, pills, quoting. clap, built once from
+//!    [`commands::GROUPS`], makes a command of the words.
+//! 3. [`gate`] says whether this operator may do this at all. A [`Query`](commands::Query) looks
+//!    and answers; that is the end of it. An [`Action`](commands::Action) looks at its subjects and
+//!    computes a [`Change`](change::Change): the exact requests, and the state they should lead to.
+//! 4. [`gate`] weighs it: refused, to be asked first, or let through with a
+//!    [`Permit`](gate::Permit) for just these requests. A question is a ticket in [`confirm`]; the
+//!    yes comes back on the same way, and everything from step 3 is done again. Where a fact that
+//!    binds has changed, the question is put again.
+//! 5. [`audit`] records the intent, on disk, before anything is sent. The
+//!    [`Writer`](synapse::Writer) sends what the permit names. The verb looks again, and what was
+//!    found decides the words of the answer. [`audit`] records the outcome.
+//! 6. The [`Reply`](reply::Reply) is drawn as plain text and HTML and sent through the
+//!    [`Outbox`](pipeline::Outbox).
+//!
+//! What a crash cuts off between the two records of step 5 is reported at the next start as
+//! *Unknown*, with what the homeserver shows then, and is never repeated by itself.
+//!
+//! Dependencies point one way: [`matrix`] → [`pipeline`] → [`input`], [`gate`], [`confirm`],
+//! [`audit`], [`commands`] → [`synapse`], [`reply`]. Only [`matrix`] names matrix-sdk, only
+//! [`store`] names sled, and nothing in [`commands`] can send anything but a `GET`.
+//!
+//! # Adding a verb
+//!
+//! One file in the folder of its group, with its arguments (their doc comments are its help), its
+//! `Query` or `Action`, its `SPEC` and its tests; a `mod` line and an entry in the group's slice.
+//! Help, questions, the record, undo and the checks that hold for all verbs follow from that.
 
 pub mod audit;
 pub mod change;

@@ -11,13 +11,13 @@ use std::{error::Error as StdError, path::PathBuf, sync::Arc, time::Duration};
 use matrix_sdk::{Client, config::SyncSettings};
 use matrix_sdk_base::crypto::CollectStrategy;
 use ruma::{OwnedDeviceId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
-use secrecy::SecretString;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
     clock::SharedClock,
+    config::{Encryption, Login, TrustSource},
     pipeline::{Incoming, Keys, News, Outbox},
     reply::Layout,
     store::{self, Store},
@@ -64,41 +64,13 @@ pub struct Settings {
     /// Whether plain rooms are served.
     pub encryption: Encryption,
     /// Which keys of operators count.
-    pub trust: TrustPolicy,
+    pub trust: TrustSource,
     /// The people whose commands may count.
     pub operators: Vec<Pinned>,
     /// How old what was said may be if nobody knows any more where reading stopped.
     pub max_age: Duration,
     /// How answers are drawn.
     pub layout: Layout,
-}
-
-/// How the bot logs in.
-#[derive(Debug, Clone)]
-pub enum Login {
-    /// By password; a lost store gets a new device by itself.
-    Password(SecretString),
-    /// With an access token, whose device nobody else may have used.
-    Token(SecretString),
-}
-
-/// Whether plain rooms are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encryption {
-    /// What comes in clear does not count.
-    Required,
-    /// What comes in clear counts in rooms that are not encrypted.
-    Optional,
-}
-
-/// Which keys of operators count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrustPolicy {
-    /// The key that is seen first, for operators of the bot's own server; for others only one
-    /// that the config names.
-    CrossSigned,
-    /// Only keys that the config names.
-    Verified,
 }
 
 /// An operator, as far as keys go.

@@ -57,6 +57,8 @@ pub struct Rules {
     pub max_age: Duration,
     /// How long a question stays open.
     pub expire_after: Duration,
+    /// Whether rooms in clear are served.
+    pub plain_rooms: bool,
     /// Whether a secret may be typed in the room.
     pub typed_secrets: bool,
     /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
@@ -217,7 +219,7 @@ impl Pipeline {
                 return None;
             }
         };
-        match self.journal.begin(&request.event, self.clock.now()) {
+        match self.journal.begin(&request.event, &request.room, self.clock.now()) {
             Ok(true) => Some(Task { request, what }),
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
@@ -306,7 +308,7 @@ impl Pipeline {
         if let Some(reply) = reply {
             self.answer(&request, "answer", &reply).await;
         }
-        if let Err(error) = self.journal.settle(&request.event, self.clock.now()) {
+        if let Err(error) = self.journal.settle(&request.event, &request.room, self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
         }
     }

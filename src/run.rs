@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::{
     change,
     clock::{SharedClock, SystemClock},
-    config::{self, Config, Encryption, Login, RateLimit, TrustSource},
+    config::{self, Config, Encryption, RateLimit},
     gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
     pipeline::{BuildError, Pipeline, Rules, queue},
@@ -105,11 +105,14 @@ async fn serve(
 ) -> Result<(), RunError> {
     let (incoming, requests) = mpsc::unbounded_channel();
     pipeline.tidy();
+    // Asked before the first message of this run is begun.
+    let unhandled = pipeline.unhandled();
     let begin = async {
         if let Some(path) = moved_aside {
             pipeline.report_lost_store(&path).await;
         }
         pipeline.report_cut_off().await;
+        pipeline.report_unhandled(unhandled).await;
     };
     let read = async {
         let ended = matrix.run(incoming, stop.clone()).await;
@@ -191,22 +194,13 @@ fn settings(config: &Config) -> matrix::Settings {
     matrix::Settings {
         homeserver: config.homeserver.url.clone(),
         user_id: config.bot.user_id.clone(),
-        login: match &config.bot.login {
-            Login::Password(password) => matrix::Login::Password(password.clone()),
-            Login::AccessToken(token) => matrix::Login::Token(token.clone()),
-        },
+        login: config.bot.login.clone(),
         device_name: config.bot.device_name.clone(),
         state: config.state.clone(),
         recovery_key_file: config.recovery_key_file.clone(),
         rooms: config.rooms.clone(),
-        encryption: match config.encryption {
-            Encryption::Required => matrix::Encryption::Required,
-            Encryption::Optional => matrix::Encryption::Optional,
-        },
-        trust: match config.trust {
-            TrustSource::CrossSigned => matrix::TrustPolicy::CrossSigned,
-            TrustSource::Verified => matrix::TrustPolicy::Verified,
-        },
+        encryption: config.encryption,
+        trust: config.trust,
         operators: config.operators.iter().map(pinned).collect(),
         max_age: config.commands.max_age,
         layout: Layout { tables: config.tables, ..Layout::default() },
@@ -240,6 +234,7 @@ fn rules(config: &Config) -> Rules {
     Rules {
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
+        plain_rooms: config.encryption == Encryption::Optional,
         typed_secrets: config.commands.typed_secrets,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
     }

@@ -52,9 +52,9 @@ impl fmt::Display for Ignored {
 
 /// The outside of an event in the timeline.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the specification")]
 struct Event {
-    #[serde(rename = "event_id")]
-    id: OwnedEventId,
+    event_id: OwnedEventId,
     sender: OwnedUserId,
     origin_server_ts: i64,
     #[serde(rename = "type")]
@@ -85,7 +85,7 @@ pub(super) fn read(json: &str, own: &UserId) -> Result<Heard, Ignored> {
     };
     let sent =
         Timestamp::from_millisecond(event.origin_server_ts).map_err(|_| Ignored::Malformed)?;
-    Ok(Heard { event: event.id, sender: event.sender, sent, said })
+    Ok(Heard { event: event.event_id, sender: event.sender, sent, said })
 }
 
 /// The event that an event of the bot itself answers to, if it answers to any.

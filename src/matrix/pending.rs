@@ -102,28 +102,28 @@ impl Pending {
 
     /// Tries all again. Returns those that are settled, oldest first.
     pub(super) async fn retry(&mut self, client: &Client, now: Timestamp) -> Vec<Resolved> {
-        let mut done = Vec::new();
-        for (id, waiting) in &self.waiting {
-            let Some(room) = client.get_room(&waiting.room) else { continue };
-            let event = decrypt(&room, &waiting.event).await;
-            if event.is_none() && now.duration_since(waiting.since) < PATIENCE {
+        let mut settled = Vec::new();
+        for (id, undecrypted) in &self.waiting {
+            let Some(room) = client.get_room(&undecrypted.room) else { continue };
+            let event = decrypt(&room, &undecrypted.event).await;
+            if event.is_none() && now.duration_since(undecrypted.since) < PATIENCE {
                 continue;
             }
-            let (kept, id) = (self.shelf.clone(), id.clone());
-            done.push(Resolved {
+            let (kept, key) = (self.shelf.clone(), id.clone());
+            settled.push(Resolved {
                 room,
                 id: id.clone(),
-                sender: waiting.sender.clone(),
-                since: waiting.since,
+                sender: undecrypted.sender.clone(),
+                since: undecrypted.since,
                 event,
-                done: Bookmark::new(move || kept.remove(id.as_str())),
+                done: Bookmark::new(move || kept.remove(key.as_str())),
             });
         }
-        for resolved in &done {
+        for resolved in &settled {
             self.waiting.remove(&resolved.id);
         }
-        done.sort_by_key(|resolved| resolved.since);
-        done
+        settled.sort_by_key(|resolved| resolved.since);
+        settled
     }
 }
 

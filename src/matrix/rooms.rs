@@ -12,7 +12,7 @@ use matrix_sdk::{
 use ruma::{OwnedRoomId, OwnedUserId, RoomAliasId, RoomId};
 
 use super::{
-    ConnectError, Encryption, Shared,
+    ConnectError, Shared,
     failure::{Backoff, Failure},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl AdminRooms {
         self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
     }
 
-    /// Tells the room where an admin room is not encrypted although it should be.
+    /// Tells an admin room that is not encrypted so, whether it is served or not.
     pub(super) async fn check_encryption(&self) {
         for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
             if room.state() == RoomState::Joined {
@@ -156,9 +156,6 @@ async fn try_join(room: &Room) -> bool {
 }
 
 async fn warn_if_plain(shared: &Shared, room: &Room) {
-    if shared.settings.encryption == Encryption::Optional {
-        return;
-    }
     match room.latest_encryption_state().await {
         Ok(state) if !state.is_encrypted() => {
             shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned() });

@@ -26,9 +26,6 @@ use super::{ConnectError, Login, Settings, failure::Failure, files};
 /// How long one request may take. A sync may take its own waiting time longer.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// Connections to the SDK's database. The bot does little at once, and each costs memory.
-const STORE_POOL: usize = 4;
-
 /// A client that is logged in.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -123,7 +120,7 @@ pub(super) async fn open(
             Some(session) => restore(settings, &files, http, strategy, session).await,
             None => log_in(settings, &files, http, strategy, password).await,
         },
-        Login::Token(token) => {
+        Login::AccessToken(token) => {
             let session = session_of_token(settings, &http, token).await?;
             match kept {
                 Some(kept) if kept.meta == session.meta => {
@@ -186,6 +183,9 @@ async fn client(
             other => ConnectError::other(other),
         })
 }
+
+/// Connections to the SDK's database. The bot does little at once, and each costs memory.
+const STORE_POOL: usize = 4;
 
 async fn restore(
     settings: &Settings,

@@ -126,7 +126,7 @@ impl Reader {
                     hasty = if idle && !at_once { hasty + 1 } else { 0 };
                     let whole = self.take(*response, first || backoff.is_failing()).await;
                     first = false;
-                    after_answer(whole, &mut backoff, hasty)
+                    Self::after_answer(whole, &mut backoff, hasty)
                 }
                 Synced::Stuck => {
                     tracing::warn!("the homeserver holds a sync for too long; starting another");
@@ -166,6 +166,18 @@ impl Reader {
                 () = stop.cancelled() => return Synced::Stopped,
             }
         }
+    }
+
+    /// How long to wait after an answer, if at all. `whole` is false where a gap is left.
+    fn after_answer(whole: bool, backoff: &mut Backoff, hasty: u32) -> Option<Duration> {
+        if !whole {
+            return Some(backoff.next(None));
+        }
+        if backoff.is_failing() {
+            tracing::info!("the homeserver answers again");
+            backoff.reset();
+        }
+        (hasty > HASTE).then_some(Duration::from_secs(1))
     }
 
     /// How long to wait after an error, if going on is of any use.
@@ -374,18 +386,6 @@ impl Reader {
             self.shared.send(Incoming::Mark(done));
         }
     }
-}
-
-/// How long to wait after an answer, if at all. `whole` is false where a gap is left.
-fn after_answer(whole: bool, backoff: &mut Backoff, hasty: u32) -> Option<Duration> {
-    if !whole {
-        return Some(backoff.next(None));
-    }
-    if backoff.is_failing() {
-        tracing::info!("the homeserver answers again");
-        backoff.reset();
-    }
-    (hasty > HASTE).then_some(Duration::from_secs(1))
 }
 
 fn contains(events: &[TimelineEvent], id: &EventId) -> bool {

@@ -45,7 +45,7 @@ fn settings(scene: &Scene) -> Settings {
         recovery_key_file: scene.dir().join("recovery-key"),
         rooms: vec![scene.room().clone().into()],
         encryption: Encryption::Required,
-        trust: TrustPolicy::CrossSigned,
+        trust: TrustSource::CrossSigned,
         operators: operators.map(operator).collect(),
         max_age: Duration::from_mins(5),
         layout: Layout::default(),
@@ -426,7 +426,7 @@ async fn what_cannot_be_decrypted_holds_up_nothing_and_is_told_after_five_minute
 async fn a_token_brings_its_device_and_not_one_whose_store_is_lost() -> Result<()> {
     let scene = Scene::plan().set().await?;
     let (token, device) = scene.synapse().log_in(scene.bot_account()).await?;
-    let settings = Settings { login: Login::Token(token.into()), ..settings(&scene) };
+    let settings = Settings { login: Login::AccessToken(token.into()), ..settings(&scene) };
     for start in ["first", "second"] {
         let mut bot = open(settings.clone(), Arc::new(SystemClock)).await?;
         if start == "first" {

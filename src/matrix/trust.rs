@@ -18,7 +18,7 @@ use matrix_sdk::{
 };
 use ruma::{OwnedUserId, RoomId, UserId};
 
-use super::{ConnectError, Encryption, Shared, TrustPolicy};
+use super::{ConnectError, Encryption, Shared, TrustSource};
 use crate::{
     pipeline::{Doubt, Keys, News, NotAccepted, Trust},
     store::{self, Shelf, Store},
@@ -46,8 +46,8 @@ impl Trustee {
             told: store.shelf("changed_keys")?,
             operators: operators.collect(),
             first_use: match settings.trust {
-                TrustPolicy::CrossSigned => Some(settings.user_id.server_name().to_string()),
-                TrustPolicy::Verified => None,
+                TrustSource::CrossSigned => Some(settings.user_id.server_name().to_string()),
+                TrustSource::Verified => None,
             },
         };
         pins.adopt_config()?;

@@ -38,11 +38,14 @@ pub(super) struct Whisper {
 
 /// Who is in a room, as far as it matters.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent yeses and noes")]
 struct Present {
     /// The bot is in it.
     bot: bool,
-    /// How the person stands to it; nothing where they have left or never were there.
-    person: Option<MembershipState>,
+    /// The person is in it.
+    person: bool,
+    /// The person is invited to it.
+    invited: bool,
     /// Somebody else is in it or may come in.
     others: bool,
 }
@@ -86,8 +89,8 @@ impl Whisper {
             self.direct.remove(to.as_str()).map_err(failed)?;
             return Err(NoWhisper::NotAlone);
         }
-        if present.person != Some(MembershipState::Join) {
-            if present.person.is_none() {
+        if !present.person {
+            if !present.invited {
                 room.invite_user_by_id(to).await.map_err(failed)?;
             }
             return Err(NoWhisper::NotJoined);
@@ -159,9 +162,8 @@ fn present<'a>(
         let Member { state_key, content } = serde_json::from_str(member).ok()?;
         match content.membership {
             MembershipState::Join if state_key == bot => present.bot = true,
-            state @ (MembershipState::Join | MembershipState::Invite) if state_key == person => {
-                present.person = Some(state);
-            }
+            MembershipState::Join if state_key == person => present.person = true,
+            MembershipState::Invite if state_key == person => present.invited = true,
             MembershipState::Join | MembershipState::Invite => present.others = true,
             _ => {}
         }
@@ -225,7 +227,7 @@ mod tests {
     fn a_room_is_private_only_with_nobody_else_in_it_or_on_the_way() {
         let both = [("@synod:one.example", "join"), ("@ann:one.example", "join")];
         let alone = present_of(&both).unwrap();
-        assert!(alone.bot && alone.person == Some(MembershipState::Join) && !alone.others);
+        assert!(alone.bot && alone.person && !alone.others);
         for (membership, others) in [("join", true), ("invite", true), ("leave", false)] {
             let with = [both[0], both[1], ("@eve:one.example", membership)];
             assert_eq!(present_of(&with).unwrap().others, others, "{membership}");

@@ -63,11 +63,15 @@ impl Pipeline {
 
     async fn not_encrypted(&self, room: &ruma::RoomId) {
         warn!(%room, "an admin room is not encrypted");
-        let reply = Reply::data(
-            "This room is not encrypted: whoever runs a server in it can read it, and could put \
-             words into an operator's mouth. I give no secrets here",
-        )
-        .note("Encrypt it in the room's settings, and set encryption: required in the config");
+        let reply = Reply::data(if self.rules.plain_rooms {
+            "This room is not encrypted, and the config lets me serve it all the same: whoever runs \
+             a server in it can read it, and could put words into an operator's mouth. I give no \
+             secrets here"
+        } else {
+            "This room is not encrypted, so I take no commands in it: whoever runs a server in it \
+             could put words into an operator's mouth"
+        })
+        .note("Encrypt it in the room's settings");
         // The start is part of the slot, so that it is told at every start and once.
         let slot = format!("clear-{}", self.clock.now().as_second());
         if let Err(error) = self.outbox.say(room, None, &slot, &reply).await {

@@ -1,6 +1,7 @@
 //! What is done at every start and every second besides: what a crash cut off is reported, and
 //! questions that nobody answered end.
 
+use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
 use super::Pipeline;
@@ -26,6 +27,59 @@ impl Pipeline {
             warn!(number, "a change was cut off");
             let present = self.present_state(&record).await;
             self.report_one(number, record, &present).await;
+        }
+    }
+
+    /// The messages that an earlier run began to handle and did not end. To be asked before the
+    /// first message of this run.
+    pub fn unhandled(&self) -> Vec<(OwnedEventId, OwnedRoomId)> {
+        self.journal.cut_off().unwrap_or_else(|error| {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be read");
+            Vec::new()
+        })
+    }
+
+    /// Says of each such message that nothing came of it, where it has not begun a change, which
+    /// is reported by itself.
+    pub async fn report_unhandled(&self, unhandled: Vec<(OwnedEventId, OwnedRoomId)>) {
+        for (event, room) in unhandled {
+            match self.audit.opened_by(&event) {
+                Ok(None) => self.report_nothing_done(&event, &room).await,
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    error!(error = &error as &dyn std::error::Error, "the record cannot be read");
+                    continue;
+                }
+            }
+            if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
+                error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
+            }
+        }
+    }
+
+    async fn report_nothing_done(&self, event: &OwnedEventId, room: &RoomId) {
+        warn!(%event, "a message was cut off before anything was done");
+        // A question that was put because of it stands, and needs no other word.
+        if self
+            .tickets
+            .asked_by(event)
+            .ok()
+            .flatten()
+            .is_some_and(|ticket| ticket.question.is_some())
+        {
+            return;
+        }
+        if let Ok(Some(ticket)) = self.tickets.taken_by(event) {
+            self.close_ticket(&ticket.code, End::Refused, None).await;
+        }
+        let reply = Reply::outcome(
+            Word::Refused,
+            "I was stopped before I came to this, so nothing was done. Send it again if it is \
+             still meant",
+        );
+        // The slot of an ordinary answer: if that was sent, this is not sent besides.
+        if let Err(error) = self.outbox.say(room, Some(event), "answer", &reply).await {
+            error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
 

@@ -22,6 +22,9 @@ impl Pipeline {
         asked: &Asked<'_>,
         target: Option<&OwnedEventId>,
     ) -> Result<Option<Reply>, Stop> {
+        // A yes to nothing uses up its ciphertext too: sent again under a question that is put
+        // later, it would pass for the answer to that.
+        self.remember_place(asked.request).await;
         let mine = self.own_open(asked)?;
         if let Some(target) = target
             && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))

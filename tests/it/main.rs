@@ -1,5 +1,13 @@
-//! Tests of Synod from outside.
+//! Tests of Synod from outside: the binary, in encrypted rooms of a real Synapse.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
+mod basics;
 mod config;
+mod crash;
+mod secrets;
+mod trust;
+mod verbs;
+
+/// The binary under test.
+const SYNOD: &str = env!("CARGO_BIN_EXE_synod");

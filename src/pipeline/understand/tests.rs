@@ -242,3 +242,28 @@ fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
     let group = reply("user");
     assert!(group.contains("!user deactivate"), "{group}");
 }
+
+#[test]
+fn every_command_in_the_readme_is_one() {
+    let readme = include_str!("../../../README.md");
+    let mut found = 0;
+    // What stands in code marks, and lines of a transcript.
+    for piece in readme.split('`').skip(1).step_by(2).chain(readme.lines()) {
+        let line = piece.trim_start_matches("> ").trim();
+        if !line.starts_with('!') || line.contains('\n') {
+            continue;
+        }
+        found += 1;
+        let line = line.trim_start_matches('!');
+        let first = line.split_whitespace().next().unwrap_or_default().to_lowercase();
+        assert!(is_first_word(&first), "{line}");
+        if first == "user" && line.split_whitespace().count() == 1 {
+            continue;
+        }
+        assert!(
+            matches!(understand(&words(line)), Understood::Command(_) | Understood::Own(_)),
+            "{line}"
+        );
+    }
+    assert!(found > 25, "the README shows commands: {found}");
+}

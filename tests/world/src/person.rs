@@ -162,6 +162,9 @@ impl Person {
     }
 
     async fn until_signed(&self) -> Result<()> {
+        // The signature is on the server by now. That the client hears of it by itself is not
+        // certain: on a busy machine its first look at its keys and the notice can cross.
+        self.client.encryption().request_user_identity(&self.user_id).await?;
         self.until("a signed device", || async { self.is_signed().await.ok()?.then_some(()) }).await
     }
 }

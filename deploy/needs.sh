@@ -1,0 +1,40 @@
+# Sourced by deploy/demo.sh and tests/run.sh: what a build and a homeserver need of the machine.
+# Installs what it can; names all that is missing in one line and ends otherwise.
+
+# at_least WANTED FOUND: whether version FOUND is WANTED or newer.
+at_least() {
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+python_can() {
+    python3 -c "import $1" 2>/dev/null
+}
+
+need_tools() {
+    local missing=() found
+    command -v cargo >/dev/null || missing+=("cargo (https://rustup.rs)")
+    if found=$(rustc --version 2>/dev/null | cut -d ' ' -f 2) && [ -n "$found" ]; then
+        at_least 1.93 "$found" || missing+=("rustc 1.93 or newer (found $found: rustup update)")
+    else
+        missing+=("rustc 1.93 or newer (https://rustup.rs)")
+    fi
+    command -v cc >/dev/null || missing+=("a C compiler, cc (Debian: apt install gcc libc6-dev)")
+    if found=$(python3 -c 'import platform; print(platform.python_version())' 2>/dev/null); then
+        at_least 3.11 "$found" || missing+=("python3 3.11 or newer (found $found)")
+    else
+        missing+=("python3 3.11 or newer (Debian: apt install python3)")
+    fi
+    if [ ${#missing[@]} -eq 0 ] && ! python_can ensurepip && ! python_can pip; then
+        if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+            echo "installing python3-venv with apt"
+            { apt-get update -qq && apt-get install -qq -y python3-venv; } >/dev/null || true
+        fi
+        python_can ensurepip || missing+=("Python's venv (Debian: apt install python3-venv)")
+    fi
+    if [ ${#missing[@]} -gt 0 ]; then
+        local list
+        list=$(printf '; %s' "${missing[@]}")
+        echo "missing: ${list#; }" >&2
+        exit 1
+    fi
+}

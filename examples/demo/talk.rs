@@ -1,0 +1,124 @@
+//! The conversation as an operator's client has it, and whether it goes as it should.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use ruma::OwnedEventId;
+use world::{Message, Person};
+
+use crate::town::Town;
+
+/// The width of the column that says who speaks.
+const MARGIN: usize = 13;
+
+/// Prints all that ann hears in the admin room, and keeps count of what came out otherwise.
+#[derive(Debug)]
+pub(crate) struct Talk<'a> {
+    town: &'a Town,
+    shown: HashSet<OwnedEventId>,
+    checked: usize,
+    unexpected: Vec<String>,
+}
+
+impl<'a> Talk<'a> {
+    pub(crate) fn new(town: &'a Town) -> Self {
+        Self { town, shown: HashSet::new(), checked: 0, unexpected: Vec::new() }
+    }
+
+    /// Begins a part of the conversation.
+    pub(crate) fn title(&mut self, title: &str) {
+        self.show_heard(None);
+        println!("\n== {title}");
+    }
+
+    /// Lets `who` say something in the admin room and answers what the bot replied.
+    pub(crate) async fn say(&mut self, who: &Person, text: &str) -> Result<Message> {
+        let said = who.say(&self.town.room, text).await?;
+        let bot = &self.town.bot.user_id;
+        let what = format!("the answer to {text:?}");
+        let answer = self.town.ann.wait_for(&what, |message| {
+            message.is_message()
+                && message.sender == *bot
+                && message.reply_to.as_ref() == Some(&said)
+        });
+        let answer = answer.await?;
+        self.show_heard(Some(&answer.event_id));
+        self.expect("the answer came encrypted, from a device that Synod has signed", {
+            answer.encrypted && answer.from_signed_device
+        });
+        Ok(answer)
+    }
+
+    /// Checks one thing. What goes without saying is only told when it is not so.
+    pub(crate) fn expect(&mut self, what: &str, so: bool) {
+        self.checked += 1;
+        if !so {
+            self.unexpected.push(what.to_owned());
+            aside(&format!("✗ NOT AS EXPECTED: {what}"));
+        }
+    }
+
+    /// Checks one thing and says it.
+    pub(crate) fn check(&mut self, what: &str, so: bool) {
+        self.expect(what, so);
+        if so {
+            aside(&format!("✓ as expected: {what}"));
+        }
+    }
+
+    /// Something that nobody said in the room.
+    pub(crate) fn remark(&mut self, text: &str) {
+        self.show_heard(None);
+        show("homeserver", text);
+    }
+
+    /// The conversation cannot go on.
+    pub(crate) fn broke_off(&mut self, error: &anyhow::Error, log: &str) {
+        self.show_heard(None);
+        self.expect(&format!("the conversation goes on ({error:#})"), false);
+        println!("\nThe end of Synod's log:\n{log}");
+    }
+
+    /// Says how it went: whether everything was as expected.
+    pub(crate) fn verdict(&mut self) -> bool {
+        self.show_heard(None);
+        let (checked, wrong) = (self.checked, self.unexpected.len());
+        if wrong == 0 {
+            println!("\nAll {checked} things that were checked are as expected.\n");
+        } else {
+            println!("\n{wrong} of {checked} things are NOT as expected:");
+            for what in &self.unexpected {
+                println!("  ✗ {what}");
+            }
+            println!();
+        }
+        wrong == 0
+    }
+
+    /// Shows what ann has heard and what is not shown yet, up to an event or all of it.
+    fn show_heard(&mut self, up_to: Option<&OwnedEventId>) {
+        for message in self.town.ann.heard() {
+            let in_room = message.room == self.town.room && message.kind == "m.room.message";
+            if in_room && self.shown.insert(message.event_id.clone()) {
+                let edited = if message.replaces.is_some() { "(edits its question) " } else { "" };
+                let text = format!("{edited}{}", message.body);
+                show(message.sender.localpart(), &text);
+            }
+            if Some(&message.event_id) == up_to {
+                break;
+            }
+        }
+    }
+}
+
+fn show(who: &str, text: &str) {
+    println!();
+    for (position, line) in text.lines().enumerate() {
+        let who = if position == 0 { who } else { "" };
+        println!("{}", format!("{who:>MARGIN$} │ {line}").trim_end());
+    }
+}
+
+fn aside(text: &str) {
+    println!("{:>MARGIN$} {text}", "");
+}

@@ -1,0 +1,87 @@
+//! An operator talks with the bot in an encrypted room, and the homeserver changes.
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use world::{Account, Message, Scene};
+
+use crate::SYNOD;
+
+/// The digits of the question in `message`.
+pub(crate) fn code(message: &Message) -> Result<String> {
+    let (_, after) = message.body.split_once("!confirm ").context("no question was put")?;
+    Ok(after.chars().take_while(char::is_ascii_digit).collect())
+}
+
+/// A flag of an account as the homeserver has it, such as `suspended`.
+pub(crate) async fn is(scene: &Scene, account: &Account, flag: &str) -> Result<bool> {
+    Ok(scene.synapse().admin().account(&account.user_id).await?[flag] == json!(true))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let api = scene.synapse().admin();
+
+    let details = scene.ann_asks(&format!("!user details {}", eve.user_id)).await?;
+    assert!(details.body.contains(eve.user_id.as_str()), "{}", details.body);
+    assert!(details.encrypted);
+
+    let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
+
+    let (_, number) = done.body.split_once("!undo ").context("the answer carries the undo line")?;
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let undone = scene.ann_asks(&format!("!undo {number}")).await?;
+    assert!(undone.body.starts_with("Done"), "{}", undone.body);
+    assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(false));
+
+    let again = scene.ann_asks(&format!("!undo {number}")).await?;
+    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivation_asks_and_runs_once() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let api = scene.synapse().admin();
+
+    let question =
+        scene.ann_asks(&format!("!user deactivate {} --gdpr-erase", eve.user_id)).await?;
+    assert!(
+        question.body.lines().next().unwrap_or_default().contains("ERASED"),
+        "{}",
+        question.body
+    );
+    let code = code(&question)?;
+    let bare = scene.ann_asks(&format!("!confirm {code}")).await?;
+    assert!(bare.body.starts_with("Refused"), "erasing takes a phrase: {}", bare.body);
+    assert_eq!(api.account(&eve.user_id).await?["deactivated"], json!(false));
+
+    let localpart = eve.user_id.localpart();
+    let done = scene.ann_asks(&format!("!confirm {code} {localpart}")).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    let account = api.account(&eve.user_id).await?;
+    assert_eq!((&account["deactivated"], &account["erased"]), (&json!(true), &json!(true)));
+
+    let again = scene.ann_asks(&format!("!confirm {code} {localpart}")).await?;
+    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.contains(scene.ann().user_id().as_str()), "by whom: {}", again.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gets_one_line_and_nothing_happens() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let stranger = scene.stranger().await?;
+    let refused = scene.ask(stranger, &format!("!user suspend {}", eve.user_id)).await?;
+    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    let silence = stranger.say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
+    scene.unanswered(&silence).await?;
+    let account = scene.synapse().admin().account(&eve.user_id).await?;
+    assert_eq!(account["suspended"], json!(false));
+    Ok(())
+}
