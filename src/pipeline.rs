@@ -394,8 +394,14 @@ impl Pipeline {
         if told.is_some_and(|told| now.duration_since(told) < STRANGER_EVERY) {
             return None;
         }
-        // Should it not be written, silence is the safe side.
-        self.strangers.put(request.room.as_str(), &now).ok()?;
+        // Several may come at once, and one of them is answered. Should it not be written, silence
+        // is the safe side.
+        let room = request.room.as_str();
+        let written = match told {
+            Some(told) => self.strangers.swap(room, &told, &now),
+            None => self.strangers.put_new(room, &now),
+        };
+        written.ok().filter(|first| *first)?;
         Some(Reply::outcome(
             Word::Refused,
             "I take commands only from the operators of this homeserver, and you are not one of \
