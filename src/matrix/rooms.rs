@@ -156,12 +156,10 @@ async fn try_join(room: &Room) -> bool {
 }
 
 async fn warn_if_plain(shared: &Shared, room: &Room) {
-    if shared.settings.encryption == Encryption::Optional {
-        return;
-    }
+    let served = shared.settings.encryption == Encryption::Optional;
     match room.latest_encryption_state().await {
         Ok(state) if !state.is_encrypted() => {
-            shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned() });
+            shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned(), served });
         }
         Ok(_) => {}
         Err(error) => {
