@@ -57,8 +57,6 @@ pub struct Rules {
     pub max_age: Duration,
     /// How long a question stays open.
     pub expire_after: Duration,
-    /// Whether rooms in clear are served.
-    pub plain_rooms: bool,
     /// Whether a secret may be typed in the room.
     pub typed_secrets: bool,
     /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
@@ -396,8 +394,14 @@ impl Pipeline {
         if told.is_some_and(|told| now.duration_since(told) < STRANGER_EVERY) {
             return None;
         }
-        // Should it not be written, silence is the safe side.
-        self.strangers.put(request.room.as_str(), &now).ok()?;
+        // Several may come at once, and one of them is answered. Should it not be written, silence
+        // is the safe side.
+        let room = request.room.as_str();
+        let written = match told {
+            Some(told) => self.strangers.swap(room, &told, &now),
+            None => self.strangers.put_new(room, &now),
+        };
+        written.ok().filter(|first| *first)?;
         Some(Reply::outcome(
             Word::Refused,
             "I take commands only from the operators of this homeserver, and you are not one of \

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::{
     change,
     clock::{SharedClock, SystemClock},
-    config::{self, Config, Encryption, RateLimit},
+    config::{self, Config, RateLimit},
     gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
     pipeline::{BuildError, Pipeline, Rules, queue},
@@ -234,7 +234,6 @@ fn rules(config: &Config) -> Rules {
     Rules {
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
-        plain_rooms: config.encryption == Encryption::Optional,
         typed_secrets: config.commands.typed_secrets,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
     }

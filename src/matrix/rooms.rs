@@ -12,7 +12,7 @@ use matrix_sdk::{
 use ruma::{OwnedRoomId, OwnedUserId, RoomAliasId, RoomId};
 
 use super::{
-    ConnectError, Shared,
+    ConnectError, Encryption, Shared,
     failure::{Backoff, Failure},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl AdminRooms {
         self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
     }
 
-    /// Tells an admin room that is not encrypted so, whether it is served or not.
+    /// Tells the room where an admin room is not encrypted although it should be.
     pub(super) async fn check_encryption(&self) {
         for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
             if room.state() == RoomState::Joined {
@@ -156,9 +156,10 @@ async fn try_join(room: &Room) -> bool {
 }
 
 async fn warn_if_plain(shared: &Shared, room: &Room) {
+    let served = shared.settings.encryption == Encryption::Optional;
     match room.latest_encryption_state().await {
         Ok(state) if !state.is_encrypted() => {
-            shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned() });
+            shared.news(News::RoomNotEncrypted { room: room.room_id().to_owned(), served });
         }
         Ok(_) => {}
         Err(error) => {

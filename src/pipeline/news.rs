@@ -49,7 +49,7 @@ impl Pipeline {
                 warn!(%room, %by, "an invitation was not followed");
             }
             News::Limited { retry_after } => self.limited(retry_after).await,
-            News::RoomNotEncrypted { room } => self.not_encrypted(&room).await,
+            News::RoomNotEncrypted { room, served } => self.not_encrypted(&room, served).await,
             News::OwnDeviceUnsigned => {
                 let reply = Reply::data(
                     "My device is not signed by my own key, so many clients neither show what I \
@@ -61,17 +61,18 @@ impl Pipeline {
         }
     }
 
-    async fn not_encrypted(&self, room: &ruma::RoomId) {
-        warn!(%room, "an admin room is not encrypted");
-        let reply = Reply::data(if self.rules.plain_rooms {
-            "This room is not encrypted, and the config lets me serve it all the same: whoever runs \
-             a server in it can read it, and could put words into an operator's mouth. I give no \
-             secrets here"
+    async fn not_encrypted(&self, room: &ruma::RoomId, served: bool) {
+        warn!(%room, served, "an admin room is not encrypted");
+        let reply = if served {
+            Reply::data(
+                "This room is not encrypted: whoever runs a server in it can read it, and could \
+                 put words into an operator's mouth. I give no secrets here",
+            )
+            .note("Encrypt it in the room's settings, and set encryption: required in the config")
         } else {
-            "This room is not encrypted, so I take no commands in it: whoever runs a server in it \
-             could put words into an operator's mouth"
-        })
-        .note("Encrypt it in the room's settings");
+            Reply::data("This room is not encrypted, and I take commands only where it is")
+                .note("Encrypt it in the room's settings; that cannot be switched off again")
+        };
         // The start is part of the slot, so that it is told at every start and once.
         let slot = format!("clear-{}", self.clock.now().as_second());
         if let Err(error) = self.outbox.say(room, None, &slot, &reply).await {

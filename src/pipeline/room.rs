@@ -89,10 +89,12 @@ pub enum News {
         /// How long it wants the bot to wait.
         retry_after: Duration,
     },
-    /// An admin room is not encrypted although the config demands it.
+    /// An admin room is not encrypted.
     RoomNotEncrypted {
         /// The room.
         room: OwnedRoomId,
+        /// Whether the config serves it all the same.
+        served: bool,
     },
     /// The bot's own device is not signed by its own key, so that many clients neither show its
     /// messages nor let it read theirs.

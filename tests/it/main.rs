@@ -6,8 +6,10 @@ mod basics;
 mod config;
 mod crash;
 mod secrets;
+mod strangers;
 mod trust;
 mod verbs;
+mod weather;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");

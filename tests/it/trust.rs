@@ -85,7 +85,7 @@ async fn a_changed_key_is_refused_told_and_accepted_by_another_admin() -> Result
     assert!(done.body.starts_with("Done"), "{}", done.body);
     assert!(is(&scene, &sam, "suspended").await?);
 
-    let tail = &key[key.len() - 6..];
+    let tail = key.get(key.len() - 6..).context("a key has six characters")?;
     let accept = format!("!trust accept {} {tail}", ann.user_id());
     assert!(told.body.contains(&accept), "the command to copy: {}", told.body);
     let wrong = scene.ask(moe, &format!("!trust accept {} AAAAAA", ann.user_id())).await?;

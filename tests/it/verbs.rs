@@ -27,7 +27,7 @@ pub(crate) async fn with_device(scene: &Scene, name: &str) -> Result<(Account, S
 /// The command that an answer offers to copy, from `start` to the end of its line.
 fn offered<'a>(answer: &'a Message, start: &str) -> Result<&'a str> {
     let at = answer.body.find(start).with_context(|| answer.body.clone())?;
-    let line = answer.body[at..].lines().next().unwrap_or_default();
+    let line = answer.body.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     Ok(line.trim_end_matches('`').trim())
 }
 

@@ -247,9 +247,11 @@ fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
 fn every_command_in_the_readme_is_one() {
     let readme = include_str!("../../../README.md");
     let mut found = 0;
-    // What stands in code marks, and lines of a transcript.
+    // What stands in code marks, and what was said in the transcript.
     for piece in readme.split('`').skip(1).step_by(2).chain(readme.lines()) {
-        let line = piece.trim_start_matches("> ").trim();
+        let line = piece
+            .split_once("│ !")
+            .map_or_else(|| piece.trim().to_owned(), |(_, command)| format!("!{command}"));
         if !line.starts_with('!') || line.contains('\n') {
             continue;
         }

@@ -1,0 +1,198 @@
+//! Everybody tries what they may not do, and the homeserver stays as it is.
+
+use anyhow::{Context as _, Result};
+use synod::commands::{GROUPS, Spec};
+use world::{Account, Person, Scene};
+
+use crate::{
+    SYNOD,
+    basics::{code, is},
+};
+
+/// The examples of the verbs that `wanted` likes, about `eve` in place of whom they name.
+fn examples(eve: &Account, wanted: impl Fn(&Spec) -> bool) -> Vec<String> {
+    let verbs = GROUPS.iter().flat_map(|group| group.verbs).filter(|verb| wanted(verb));
+    let examples = verbs.flat_map(|verb| verb.examples);
+    let about = |example: &&str| {
+        let new = format!("@new-{}", eve.user_id.localpart());
+        let server = eve.user_id.server_name().as_str();
+        let example = example.replace("@ann:example.org", eve.user_id.as_str());
+        format!("!{}", example.replace("@new:example.org", &format!("{new}:{server}")))
+    };
+    examples.map(about).collect()
+}
+
+/// Whether the account that an example would create is there.
+async fn is_created(scene: &Scene, eve: &Account) -> Result<bool> {
+    let path = format!(
+        "/_synapse/admin/v2/users/@new-{}:{}",
+        eve.user_id.localpart(),
+        eve.user_id.server_name()
+    );
+    Ok(scene.synapse().admin().get(&path).await?.0 == 200)
+}
+
+/// Lets `person` say each command, and every one is refused.
+async fn all_refused(scene: &Scene, person: &Person, commands: &[String]) -> Result<()> {
+    for command in commands {
+        let answer = scene.ask(person, command).await?;
+        assert!(answer.body.starts_with("Refused"), "{command}: {}", answer.body);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_tries_everything_and_nothing_changes() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (stranger, room) = (scene.stranger().await?, scene.room());
+    let (eve, api) = (scene.subject("eve").await?, scene.synapse().admin());
+    let question = scene.ann_asks(&format!("!user modify {} --admin", eve.user_id)).await?;
+    let code = code(&question)?;
+    let before = api.account(&eve.user_id).await?;
+
+    let mut tried = examples(&eve, |_| true);
+    assert!(tried.len() > 20, "{tried:?}");
+    tried.extend([
+        "!limits lift".to_owned(),
+        "!undo 1".to_owned(),
+        "!audit".to_owned(),
+        format!("!trust accept {} AAAAAA", scene.ann().user_id()),
+        format!("!cancel {code}"),
+        format!("!confirm {code}"),
+    ]);
+    let mut said = Vec::new();
+    for command in &tried {
+        said.push(stranger.say(room, command).await?);
+    }
+    said.push(stranger.reply(room, &question.event_id, "yes").await?);
+    said.push(stranger.react(room, &question.event_id, "✅").await?);
+    said.push(stranger.react(room, &question.event_id, "❌").await?);
+    let (ann, last) = (scene.ann(), said.last().context("something was said")?);
+    scene.unanswered(last).await?;
+    let answers: Vec<_> = said.iter().flat_map(|event| ann.answers_to(event)).collect();
+    assert_eq!(answers.len(), 1, "one polite line: {answers:?}");
+    assert!(answers[0].body.starts_with("Refused"), "{}", answers[0].body);
+
+    assert_eq!(api.account(&eve.user_id).await?, before);
+    assert!(!is_created(&scene, &eve).await?);
+    // The question is still ann's to answer.
+    let done = scene.ann_asks(&format!("!confirm {code}")).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_changes_nothing_and_sees_nothing_private() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let vic = scene.vic().await?;
+    let (eve, api) = (scene.subject("eve").await?, scene.synapse().admin());
+    let before = api.account(&eve.user_id).await?;
+    all_refused(&scene, vic, &examples(&eve, |verb| verb.changes)).await?;
+    let looks = examples(&eve, |verb| !verb.changes);
+    let (private, open): (Vec<_>, Vec<_>) =
+        looks.into_iter().partition(|look| look.contains("--show-"));
+    assert!(private.len() >= 3, "{private:?}");
+    all_refused(&scene, vic, &private).await?;
+    for look in open.iter().filter(|look| look.contains("eve")) {
+        let answer = scene.ask(vic, look).await?;
+        assert!(answer.body.contains(eve.user_id.as_str()), "{look}: {}", answer.body);
+    }
+    assert_eq!(api.account(&eve.user_id).await?, before);
+    assert!(!is_created(&scene, &eve).await?);
+
+    // Nor is somebody else's question a viewer's to answer.
+    let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
+    all_refused(
+        &scene,
+        vic,
+        &[
+            format!("!confirm {}", code(&question)?),
+            format!("!cancel {}", code(&question)?),
+            "!trust accept @x:synod.test AAAAAA".to_owned(),
+            "!limits lift".to_owned(),
+        ],
+    )
+    .await?;
+    assert_eq!(api.account(&eve.user_id).await?, before);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moderator_moderates_ordinary_accounts_and_takes_over_none() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let moe = scene.moe().await?;
+    let (eve, api) = (scene.subject("eve").await?, scene.synapse().admin());
+    let before = api.account(&eve.user_id).await?;
+    let takes_over = |command: &String| {
+        ["user password", "user login", "--admin", "--threepid", "--create"]
+            .iter()
+            .any(|part| command.contains(part))
+    };
+    let mut commands = examples(&eve, |verb| verb.changes);
+    commands.retain(takes_over);
+    assert!(commands.len() >= 8, "{commands:?}");
+    all_refused(&scene, moe, &commands).await?;
+    assert_eq!(api.account(&eve.user_id).await?, before);
+    assert!(!is_created(&scene, &eve).await?);
+
+    let name = format!("boss-{}", eve.user_id.localpart());
+    let boss = scene.synapse().register(&name, "correct horse", true, "boss").await?;
+    let [_, vic, _] = scene.accounts();
+    for protected in [&boss, vic] {
+        let before = api.account(&protected.user_id).await?;
+        let id = &protected.user_id;
+        all_refused(
+            &scene,
+            moe,
+            &[
+                format!("!user suspend {id}"),
+                format!("!user modify {id} --lock"),
+                format!("!user modify {id} -n Nobody"),
+                format!("!user deactivate {id} -e"),
+            ],
+        )
+        .await?;
+        assert_eq!(api.account(id).await?, before);
+    }
+    let done = scene.ask(moe, &format!("!user suspend {}", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_turns_the_bot_against_itself() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let api = scene.synapse().admin();
+    for own in [scene.bot_account(), scene.keeper()] {
+        let before = api.account(&own.user_id).await?;
+        let id = &own.user_id;
+        all_refused(
+            &scene,
+            scene.ann(),
+            &[
+                format!("!user suspend {id}"),
+                format!("!user modify {id} --lock"),
+                format!("!user modify {id} --no-admin"),
+                format!("!user deactivate {id}"),
+                format!("!user password {id}"),
+                format!("!user login {id}"),
+            ],
+        )
+        .await?;
+        let mut after = api.account(id).await?;
+        // Only that it was seen may have changed: the bot is at work with it.
+        after["last_seen_ts"] = before["last_seen_ts"].clone();
+        assert_eq!(after, before);
+    }
+    let [moe, _, _] = scene.accounts();
+    // An admin acts on an operator, with the phrase.
+    let question = scene.ann_asks(&format!("!user suspend {}", moe.user_id)).await?;
+    let confirm = format!("!confirm {}", code(&question)?);
+    let short = scene.ann_asks(&confirm).await?;
+    assert!(short.body.starts_with("Refused"), "{}", short.body);
+    let done = scene.ann_asks(&format!("{confirm} {}", moe.user_id.localpart())).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(is(&scene, moe, "suspended").await?);
+    Ok(())
+}
