@@ -136,7 +136,6 @@ pub enum No {
 pub struct Consent {
     demand: Demand,
     by: OwnedUserId,
-    code: String,
 }
 
 impl Consent {
@@ -154,14 +153,9 @@ impl Consent {
         &self.by
     }
 
-    /// The code of the ticket.
-    pub fn code(&self) -> &str {
-        &self.code
-    }
-
     #[cfg(test)]
     pub(crate) fn for_test(demand: Demand) -> Self {
-        Self { demand, by: ruma::owned_user_id!("@ann:x.test"), code: "0000".to_owned() }
+        Self { demand, by: ruma::owned_user_id!("@ann:x.test") }
     }
 }
 
@@ -324,7 +318,6 @@ impl Tickets {
                 },
             },
             by: by.to_owned(),
-            code: code.to_owned(),
         };
         Ok(Ok((taken, consent)))
     }

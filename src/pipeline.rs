@@ -15,7 +15,7 @@ use crate::{
     audit::{self, Audit, Kind, Record},
     clock::SharedClock,
     commands::{Action, Ask, Query},
-    confirm::{Tickets, Yes},
+    confirm::Tickets,
     error::Stop,
     gate::{Gate, Operator, Roster},
     input::{self, Heard},
@@ -501,9 +501,4 @@ fn undecryptable() -> Reply {
         "I could not decrypt this message, so I do not know what it says. Send it again; if that \
          does not help, check that your client sends keys to my device",
     )
-}
-
-/// A yes typed after `!confirm`.
-pub(crate) fn typed_yes(phrase: &[String]) -> Yes {
-    Yes::Code(phrase.to_vec())
 }

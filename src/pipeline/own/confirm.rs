@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
+    confirm::Yes,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, typed_yes},
+    pipeline::{Asked, Lane, Pipeline},
     reply::Reply,
 };
 
@@ -28,6 +29,6 @@ impl Own for Confirm {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        pipeline.say_yes(asked, &self.code, &typed_yes(&self.phrase)).await
+        pipeline.say_yes(asked, &self.code, &Yes::Code(self.phrase.clone())).await
     }
 }
