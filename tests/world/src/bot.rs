@@ -84,6 +84,11 @@ impl Bot {
         process.ended().await
     }
 
+    /// How much memory of it is resident now, in bytes (`VmRSS` of `/proc`).
+    pub fn resident(&self) -> Result<u64> {
+        lock(&self.process).as_ref().context("the bot does not run")?.resident()
+    }
+
     /// All that it has written, over all its starts.
     pub fn log(&self) -> &Log {
         &self.log

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::Path,
@@ -152,6 +153,24 @@ impl Process {
         // It may have ended by itself: then the pipe is broken, and that is fine.
         let _sent = writeln!(self.lifeline, "{signal}");
         self.ended().await
+    }
+
+    /// How much memory of the program is resident now, in bytes. It is the guard's only child.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let guard = lock(&self.guard).id().to_string();
+        for entry in fs::read_dir("/proc")? {
+            // Processes come and go meanwhile.
+            let Ok(status) = fs::read_to_string(entry?.path().join("status")) else { continue };
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.map(|rest| rest.trim().trim_end_matches(" kB"))
+            };
+            if field("PPid:") == Some(&guard) {
+                let kilobytes: u64 = field("VmRSS:").context("no VmRSS")?.parse()?;
+                return Ok(kilobytes * 1024);
+            }
+        }
+        bail!("the program has ended")
     }
 
     /// Waits for the program to end by itself.
