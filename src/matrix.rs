@@ -28,6 +28,7 @@ mod files;
 mod history;
 mod identity;
 mod intake;
+mod lane;
 mod outbox;
 mod pending;
 mod rooms;

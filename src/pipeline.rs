@@ -471,14 +471,19 @@ impl Pipeline {
         }
     }
 
-    /// Says something to every admin room.
-    async fn tell(&self, slot: &str, reply: &Reply) {
+    /// Says something to every admin room. False where not one of them could be told.
+    async fn tell(&self, slot: &str, reply: &Reply) -> bool {
         let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
+        let mut told = false;
         for room in rooms {
-            if let Err(error) = self.outbox.say(&room, None, slot, reply).await {
-                error!(%room, error = &error as &dyn std::error::Error, "the room was not told");
+            match self.outbox.say(&room, None, slot, reply).await {
+                Ok(_) => told = true,
+                Err(error) => {
+                    error!(%room, error = &error as &dyn std::error::Error, "the room was not told");
+                }
             }
         }
+        told
     }
 
     /// Waits until everything written is on disk.

@@ -31,6 +31,7 @@ use tokio::time::Instant;
 use super::{
     Shared,
     failure::{Backoff, Failure},
+    lane::Lane,
     whisper::Whisper,
 };
 use crate::{
@@ -52,7 +53,7 @@ const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 pub(super) struct Sender {
     pub(super) shared: Arc<Shared>,
     whisper: Whisper,
-    lanes: Mutex<HashMap<OwnedRoomId, Arc<tokio::sync::Mutex<()>>>>,
+    lanes: Mutex<HashMap<OwnedRoomId, Arc<Lane>>>,
     told_limited: Mutex<Option<jiff::Timestamp>>,
 }
 
@@ -65,8 +66,7 @@ impl Sender {
         self.shared.client.get_room(room).ok_or_else(|| Unsent::Refused("not in that room".into()))
     }
 
-    /// Whoever holds the lane of a room is the only one who sends to it.
-    fn lane(&self, room: &RoomId) -> Arc<tokio::sync::Mutex<()>> {
+    fn lane(&self, room: &RoomId) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(room.to_owned()).or_default())
     }
@@ -224,7 +224,11 @@ impl Outbox for Sender {
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         let lane = self.lane(room);
-        let _turn = lane.lock().await;
+        // What needs a person does not wait behind answers.
+        let _turn = match reply.ring {
+            Ring::These(_) => lane.ahead().await,
+            Ring::Nobody => lane.in_turn().await,
+        };
         let about = about.map(AsRef::as_ref);
         self.send_parts(&self.room(room)?, about, slot, reply).await
     }
@@ -237,7 +241,7 @@ impl Outbox for Sender {
         reply: &Reply,
     ) -> Result<(), Unsent> {
         let lane = self.lane(room);
-        let _turn = lane.lock().await;
+        let _turn = lane.in_turn().await;
         let Some(part) = reply.draw(&self.shared.settings.layout).into_iter().next() else {
             return Err(Unsent::Refused("an edit without content".into()));
         };
@@ -250,7 +254,7 @@ impl Outbox for Sender {
 
     async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
         let lane = self.lane(room);
-        let _turn = lane.lock().await;
+        let _turn = lane.in_turn().await;
         let content = json!({
             "m.relates_to": { "rel_type": "m.annotation", "event_id": event, "key": key },
         });
@@ -264,7 +268,7 @@ impl Outbox for Sender {
 
     async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent> {
         let lane = self.lane(room);
-        let _turn = lane.lock().await;
+        let _turn = lane.in_turn().await;
         let transaction = transaction(&[event.as_str(), "redact"]);
         let attempt = || {
             let mut request =
@@ -290,7 +294,7 @@ impl Outbox for Sender {
     ) -> Result<OwnedEventId, NoWhisper> {
         let room = self.whisper.room_for(to).await?;
         let lane = self.lane(room.room_id());
-        let _turn = lane.lock().await;
+        let _turn = lane.in_turn().await;
         let content = super::whisper::message(&self.shared.settings.layout, reply, secret);
         let deadline = Instant::now() + PATIENCE;
         let sent =

@@ -87,22 +87,11 @@ impl Pipeline {
         if self.asked_to_lift.get(key).ok().flatten().is_some() {
             return;
         }
-        if let Err(error) = self.asked_to_lift.put(key, &true) {
+        if self.tell("limited", &limited(self.rules.lift_rate_limit, self.admins())).await
+            && let Err(error) = self.asked_to_lift.put(key, &true)
+        {
             error!(error = &error as &dyn std::error::Error, "the store cannot be written");
-            return;
         }
-        let reply =
-            Reply::data("The homeserver limits how fast I may send, so my answers come late");
-        let reply = if self.rules.lift_rate_limit {
-            reply.command("An admin lifts that for my account with", words(&["limits", "lift"]))
-        } else {
-            reply.note(
-                Line::new()
-                    .code("!limits lift")
-                    .plain(" sets an override for my account; an admin sends it"),
-            )
-        };
-        self.tell("limited", &reply).await;
     }
 
     async fn noted(&self, note: &str) {
@@ -158,6 +147,24 @@ fn key_changed(user: &UserId, now: &str) -> Reply {
         "Another admin accepts it with",
         words(&["trust", "accept", user.as_str(), tail(now)]),
     )
+}
+
+/// The bot is slowed down; where the config wants that lifted, this asks for it.
+fn limited(lift: bool, admins: Vec<OwnedUserId>) -> Reply {
+    let reply = Reply::data("The homeserver limits how fast I may send, so my answers come late");
+    if lift {
+        reply
+            .command(
+                "May I lift that for my own account? An admin says yes with",
+                words(&["limits", "lift"]),
+            )
+            .ringing(admins)
+    } else {
+        let how = Line::new()
+            .code("!limits lift")
+            .plain(" sets an override for my account; an admin sends it");
+        reply.note(how).ringing(admins)
+    }
 }
 
 #[cfg(test)]

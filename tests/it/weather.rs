@@ -51,13 +51,19 @@ async fn under_default_rate_limits_all_is_answered_and_the_limit_is_lifted() -> 
     let bot = limit(scene.bot_id().as_str());
     assert_eq!(api.get(&bot).await?.1, json!({}), "nobody has asked for it yet");
 
-    let lifted = scene.ann_asks("!limits lift").await?;
-    assert!(lifted.body.starts_with("Done"), "{}", lifted.body);
     let told = |message: &Message| {
         message.sender == *scene.bot_id() && message.body.contains("limits how fast")
     };
     let told = ann.wait_for("the news of the limit", told).await?;
     assert!(told.body.contains("!limits lift"), "{}", told.body);
+    assert!(told.mentions.contains(ann.user_id()), "it asks a person: {:?}", told.raw);
+    let heard = ann.heard();
+    let before = heard.iter().take_while(|message| message.event_id != told.event_id);
+    let answered = before.filter(|m| m.reply_to.as_ref().is_some_and(|e| commands.contains(e)));
+    assert!(answered.count() < 15, "the news waited behind the answers");
+
+    let lifted = scene.ann_asks("!limits lift").await?;
+    assert!(lifted.body.starts_with("Done"), "{}", lifted.body);
     assert_eq!(api.get(&bot).await?.1, none);
     for command in &commands {
         scene.answer(ann, command).await?;
