@@ -283,8 +283,7 @@ impl Tickets {
     }
 
     /// Takes the ticket with this code for whoever says yes, if that yes counts. Of two that say
-    /// it at once, one takes it. The same event may take its ticket again after a crash, as long
-    /// as nothing ended it.
+    /// it at once, one takes it.
     pub async fn take(
         &self,
         code: &str,
@@ -296,7 +295,7 @@ impl Tickets {
     ) -> Result<Result<(Ticket, Consent), No>, store::Error> {
         let now = self.clock.now();
         let Some(ticket) = self.shelf.get(code)? else { return Ok(Err(No::Unknown)) };
-        if let Err(no) = judge(&ticket, yes, by, room, event, now, secret_here) {
+        if let Err(no) = judge(&ticket, yes, by, room, now, secret_here) {
             return Ok(Err(no));
         }
         let state = State::Taken { by: by.to_owned(), event: event.clone(), at: now };
@@ -383,7 +382,6 @@ fn judge(
     yes: &Yes,
     by: &UserId,
     room: &RoomId,
-    event: &OwnedEventId,
     now: Timestamp,
     secret_here: bool,
 ) -> Result<(), No> {
@@ -391,15 +389,13 @@ fn judge(
     if ticket.room != *room {
         return Err(No::Elsewhere);
     }
-    match &ticket.state {
-        State::Open => {}
-        State::Taken { event: taken_by, .. } if taken_by == event => {}
-        _ => return Err(No::Over(this())),
+    if ticket.state != State::Open {
+        return Err(No::Over(this()));
     }
     if ticket.asker != *by {
         return Err(No::NotYours(ticket.asker.clone()));
     }
-    if ticket.state == State::Open && ticket.expires <= now {
+    if ticket.expires <= now {
         return Err(No::Late(this()));
     }
     match (yes, &ticket.demand) {
@@ -481,11 +477,6 @@ mod tests {
         let ticket = desk.tickets.put(draft(Demand::Code)).await.unwrap();
         assert_eq!(desk.take(&ticket.code, code(), ann(), "$1").await, Ok(()));
         assert!(matches!(desk.take(&ticket.code, code(), ann(), "$2").await, Err(No::Over(_))));
-        assert_eq!(
-            desk.take(&ticket.code, code(), ann(), "$1").await,
-            Ok(()),
-            "the same event goes on after a crash"
-        );
         desk.tickets.end(&ticket.code, End::Run(Some(7)), Some(ann())).await.unwrap();
         let Err(No::Over(over)) = desk.take(&ticket.code, code(), ann(), "$1").await else {
             panic!("an ended ticket is over for everybody");

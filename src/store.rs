@@ -43,12 +43,11 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Store {
     db: sled::Db,
-    new: bool,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("new", &self.new).finish_non_exhaustive()
+        f.debug_struct("Store").finish_non_exhaustive()
     }
 }
 
@@ -92,8 +91,7 @@ impl Store {
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(Some(500));
         let db = guard(|| config.open())?;
-        let new = !db.was_recovered();
-        Ok(Self { db, new })
+        Ok(Self { db })
     }
 
     fn drop_unfinished_snapshots(dir: &Path) -> Result<bool, Error> {
@@ -106,11 +104,6 @@ impl Store {
             }
         }
         Ok(any)
-    }
-
-    /// Whether no earlier run left anything.
-    pub fn is_new(&self) -> bool {
-        self.new
     }
 
     /// The shelf called `name`. Its records are of one type.
@@ -247,12 +240,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_survive_and_a_new_store_says_that_it_is_new() {
+    async fn records_survive() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store");
         {
             let opened = open(&path);
-            assert!(opened.store.is_new());
             let shelf = opened.store.shelf::<u32>("numbers").unwrap();
             assert!(shelf.put_new("a", &1).unwrap());
             assert!(!shelf.put_new("a", &2).unwrap());
@@ -262,7 +254,6 @@ mod tests {
             opened.store.flush().await.unwrap();
         }
         let opened = open(&path);
-        assert!(!opened.store.is_new());
         let shelf = opened.store.shelf::<u32>("numbers").unwrap();
         assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
         assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
