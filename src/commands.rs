@@ -22,6 +22,8 @@ use crate::{
 
 pub mod arguments;
 pub mod device;
+mod past;
+pub mod room;
 pub mod server;
 pub mod user;
 
@@ -241,4 +243,4 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] = &[user::GROUP, device::GROUP, server::GROUP];
+pub const GROUPS: &[Group] = &[user::GROUP, device::GROUP, room::GROUP, server::GROUP];

@@ -6,6 +6,7 @@ mod accounts;
 mod basics;
 mod config;
 mod crash;
+mod rooms;
 mod secrets;
 mod strangers;
 mod trust;
