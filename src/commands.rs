@@ -22,6 +22,7 @@ use crate::{
 
 pub mod arguments;
 pub mod device;
+pub mod media;
 mod past;
 pub mod room;
 pub mod server;
@@ -243,4 +244,5 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] = &[user::GROUP, device::GROUP, room::GROUP, server::GROUP];
+pub const GROUPS: &[Group] =
+    &[user::GROUP, device::GROUP, room::GROUP, media::GROUP, server::GROUP];

@@ -6,6 +6,7 @@ mod accounts;
 mod basics;
 mod config;
 mod crash;
+mod media;
 mod rooms;
 mod secrets;
 mod strangers;
