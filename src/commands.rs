@@ -11,6 +11,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use ruma::OwnedRoomId;
 
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
@@ -21,6 +22,9 @@ use crate::{
 
 pub mod arguments;
 pub mod device;
+pub mod media;
+mod past;
+pub mod room;
 pub mod server;
 pub mod user;
 
@@ -86,6 +90,12 @@ pub trait Action: Debug + Send + Sync {
     /// The text of the question about one subject, beyond the facts.
     fn question(&self, subject: &Subject, seen: &Seen) -> Question;
 
+    /// The rooms in which it silences or destroys something, where they are not the subjects
+    /// themselves: nothing is done where the gate refuses one of them.
+    fn reaches(&self, _subject: &Subject, _seen: &Seen) -> Vec<OwnedRoomId> {
+        Vec::new()
+    }
+
     /// The requests, and the state they should lead to; or why there is nothing to do.
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip>;
 
@@ -130,6 +140,17 @@ pub struct Past {
     pub word: Option<crate::reply::Word>,
 }
 
+/// What a verb does, as far as that is known before its arguments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// It looks.
+    Look,
+    /// It changes something.
+    Change,
+    /// One or the other, as its arguments say.
+    Either,
+}
+
 /// A verb as data.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
@@ -139,8 +160,8 @@ pub struct Spec {
     pub aliases: &'static [&'static str],
     /// Commands that show its use, without the `!`; the first is the plainest.
     pub examples: &'static [&'static str],
-    /// Whether it changes something when given the arguments of its first example; for help.
-    pub changes: bool,
+    /// Whether it looks or changes something.
+    pub does: Does,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
 }
@@ -155,7 +176,7 @@ impl Spec {
             name,
             aliases: &[],
             examples,
-            changes: false,
+            does: Does::Look,
             augment: Q::augment_args,
             parse: |matches| Ok(Ask::Read(Box::new(Q::from_arg_matches(matches)?))),
         }
@@ -170,9 +191,26 @@ impl Spec {
             name,
             aliases: &[],
             examples,
-            changes: true,
+            does: Does::Change,
             augment: A::augment_args,
             parse: |matches| Ok(Ask::Change(Box::new(A::from_arg_matches(matches)?))),
+        }
+    }
+
+    /// A verb whose arguments become a command: one of several that share their ways, or one
+    /// that looks or changes something as it is typed. The doc comment of `A` is its help.
+    pub const fn of<A: clap::Args + Into<Ask>>(
+        does: Does,
+        name: &'static str,
+        examples: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            examples,
+            does,
+            augment: A::augment_args,
+            parse: |matches| Ok(A::from_arg_matches(matches)?.into()),
         }
     }
 
@@ -206,4 +244,5 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] = &[user::GROUP, device::GROUP, server::GROUP];
+pub const GROUPS: &[Group] =
+    &[user::GROUP, device::GROUP, room::GROUP, media::GROUP, server::GROUP];

@@ -2,8 +2,12 @@
 
 use super::Group;
 
+mod delete;
 mod list;
 
 /// The verbs about devices.
-pub const GROUP: Group =
-    Group { name: "device", about: "Look at the devices of accounts", verbs: &[list::SPEC] };
+pub const GROUP: Group = Group {
+    name: "device",
+    about: "Look at the devices of accounts, and log them out",
+    verbs: &[list::SPEC, delete::SPEC],
+};

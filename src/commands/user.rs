@@ -3,19 +3,28 @@
 use super::Group;
 
 pub(super) mod account;
+mod admin;
 mod deactivate;
 mod details;
+mod flag;
 mod list;
+mod lock;
 mod login;
+mod logout;
 mod media;
 mod membership;
 mod modify;
 mod page;
 mod password;
+mod ratelimit;
+mod redact;
+mod redact_status;
 mod search;
+mod shadow_ban;
 mod suspend;
 #[cfg(test)]
 pub(super) mod testing;
+mod unlock;
 mod unsuspend;
 mod whois;
 
@@ -34,7 +43,15 @@ pub const GROUP: Group = Group {
         deactivate::SPEC,
         password::SPEC,
         login::SPEC,
+        logout::SPEC,
+        admin::SPEC,
         suspend::SPEC,
         unsuspend::SPEC,
+        lock::SPEC,
+        unlock::SPEC,
+        shadow_ban::SPEC,
+        ratelimit::SPEC,
+        redact::SPEC,
+        redact_status::SPEC,
     ],
 };

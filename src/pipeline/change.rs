@@ -157,6 +157,12 @@ impl Pipeline {
                 return Ok(Err(self.refused(asked, refusal.0).await));
             }
             let seen = action.see(&subject, reader).await?;
+            for reached in action.reaches(&subject, &seen) {
+                let reached = Target { subject: Subject::Room(reached), server_admin: false };
+                if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
+                    return Ok(Err(self.refused(asked, refusal.0).await));
+                }
+            }
             match action.change(&subject, &seen) {
                 Ok(change) => {
                     looked.targets.push(target);

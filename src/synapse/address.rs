@@ -55,6 +55,7 @@ pub(super) fn address<'a>(
 const WORDS: &[&str] = &[
     "_matrix",
     "_synapse",
+    "account",
     "account_validity",
     "accountdata",
     "admin",

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
+mod accounts;
 mod basics;
 mod config;
 mod crash;
+mod media;
+mod rooms;
 mod secrets;
 mod strangers;
 mod trust;

@@ -1,7 +1,10 @@
 //! Everybody tries what they may not do, and the homeserver stays as it is.
 
 use anyhow::{Context as _, Result};
-use synod::commands::{GROUPS, Spec};
+use synod::{
+    commands::{Ask, GROUPS, Spec},
+    input::{self, Command, Heard},
+};
 use world::{Account, Person, Scene};
 
 use crate::{
@@ -9,10 +12,23 @@ use crate::{
     basics::{code, is},
 };
 
-/// The examples of the verbs that `wanted` likes, about `eve` in place of whom they name.
-fn examples(eve: &Account, wanted: impl Fn(&Spec) -> bool) -> Vec<String> {
-    let verbs = GROUPS.iter().flat_map(|group| group.verbs).filter(|verb| wanted(verb));
-    let examples = verbs.flat_map(|verb| verb.examples);
+/// Whether an example of a verb changes something.
+fn changes(verb: &Spec, example: &str) -> bool {
+    let heard = input::hear(&format!("!{example}"), None, &|_| true);
+    let Heard::Command(Command { words, .. }) = heard else {
+        panic!("{example} is not heard as a command")
+    };
+    let command = verb.command().no_binary_name(true);
+    let matches = command.try_get_matches_from(words.iter().skip(2)).unwrap();
+    matches!(verb.ask(&matches).unwrap(), Ask::Change(_))
+}
+
+/// The examples that change something, or those that do not, about `eve` in place of whom they
+/// name.
+fn examples(eve: &Account, wanted: impl Fn(bool) -> bool) -> Vec<String> {
+    let verbs = GROUPS.iter().flat_map(|group| group.verbs);
+    let examples = verbs
+        .flat_map(|verb| verb.examples.iter().filter(|example| wanted(changes(verb, example))));
     let about = |example: &&str| {
         let new = format!("@new-{}", eve.user_id.localpart());
         let server = eve.user_id.server_name().as_str();
@@ -87,8 +103,8 @@ async fn a_viewer_changes_nothing_and_sees_nothing_private() -> Result<()> {
     let vic = scene.vic().await?;
     let (eve, api) = (scene.subject("eve").await?, scene.synapse().admin());
     let before = api.account(&eve.user_id).await?;
-    all_refused(&scene, vic, &examples(&eve, |verb| verb.changes)).await?;
-    let looks = examples(&eve, |verb| !verb.changes);
+    all_refused(&scene, vic, &examples(&eve, |changes| changes)).await?;
+    let looks = examples(&eve, |changes| !changes);
     let (private, open): (Vec<_>, Vec<_>) =
         looks.into_iter().partition(|look| look.contains("--show-"));
     assert!(private.len() >= 3, "{private:?}");
@@ -124,11 +140,19 @@ async fn a_moderator_moderates_ordinary_accounts_and_takes_over_none() -> Result
     let (eve, api) = (scene.subject("eve").await?, scene.synapse().admin());
     let before = api.account(&eve.user_id).await?;
     let takes_over = |command: &String| {
-        ["user password", "user login", "--admin", "--threepid", "--create"]
-            .iter()
-            .any(|part| command.contains(part))
+        [
+            "user password",
+            "user login",
+            "user admin",
+            "room make-admin",
+            "--admin",
+            "--threepid",
+            "--create",
+        ]
+        .iter()
+        .any(|part| command.contains(part))
     };
-    let mut commands = examples(&eve, |verb| verb.changes);
+    let mut commands = examples(&eve, |changes| changes);
     commands.retain(takes_over);
     assert!(commands.len() >= 8, "{commands:?}");
     all_refused(&scene, moe, &commands).await?;

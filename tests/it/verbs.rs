@@ -25,13 +25,13 @@ pub(crate) async fn with_device(scene: &Scene, name: &str) -> Result<(Account, S
 }
 
 /// The command that an answer offers to copy, from `start` to the end of its line.
-fn offered<'a>(answer: &'a Message, start: &str) -> Result<&'a str> {
+pub(crate) fn offered<'a>(answer: &'a Message, start: &str) -> Result<&'a str> {
     let at = answer.body.find(start).with_context(|| answer.body.clone())?;
     let line = answer.body.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     Ok(line.trim_end_matches('`').trim())
 }
 
-fn says(answer: &Message, word: &str, parts: &[&str]) {
+pub(crate) fn says(answer: &Message, word: &str, parts: &[&str]) {
     assert!(answer.body.starts_with(word), "{word} is not the first word of {}", answer.body);
     for part in parts {
         assert!(answer.body.contains(part), "{part:?} is not in {}", answer.body);

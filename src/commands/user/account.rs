@@ -20,7 +20,7 @@ pub(super) fn subject(user: &UserRef, reader: &Reader) -> Result<Vec<Subject>, S
 }
 
 /// The account that a subject is. Every verb in this group makes its subjects by [`subject`].
-pub(super) fn id(subject: &Subject) -> Result<&UserId, Stop> {
+pub(in crate::commands) fn id(subject: &Subject) -> Result<&UserId, Stop> {
     subject
         .user()
         .map(AsRef::as_ref)
@@ -125,7 +125,10 @@ pub(super) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
 
 /// Looks at the account `user`: what is shown of it and what binds. `None` beside it where there
 /// is nothing to act on; [`absent`] then says why.
-pub(super) async fn see(user: &UserId, reader: &Reader) -> Result<(Seen, Option<Account>), Stop> {
+pub(in crate::commands) async fn see(
+    user: &UserId,
+    reader: &Reader,
+) -> Result<(Seen, Option<Account>), Stop> {
     let account = if reader.is_local(user) { reader.account(user).await? } else { None };
     let mut seen = Seen { binds: binds(user, account.as_ref(), reader), ..Seen::default() };
     match &account {
@@ -163,7 +166,7 @@ async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
 }
 
 /// Why nothing can be done to the subject, where it is not an account of this server.
-pub(super) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
+pub(in crate::commands) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
     let user = subject.user()?;
     if !seen.is("local") {
         let instead = vec![format!("user membership {user}")];
@@ -295,7 +298,7 @@ pub(in crate::commands) fn how_many(count: Option<u64>, one: &str, many: &str) -
 }
 
 /// A command as words.
-pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+pub(in crate::commands) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 

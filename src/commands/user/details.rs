@@ -6,14 +6,15 @@ use ruma::UserId;
 use super::account::{self, Belongings};
 use crate::{
     change::{Power, Subject},
-    commands::{Memory, Past, Query, Spec, arguments::UserRef},
+    commands::{
+        Memory, Past, Query, Spec,
+        arguments::UserRef,
+        past::{self, PAST},
+    },
     error::Stop,
-    reply::{Block, Fact, Hostile, Line, Reply},
+    reply::{Fact, Hostile, Line, Reply},
     synapse::{Account, Reader},
 };
-
-/// How many changes of the past are told.
-const PAST: usize = 5;
 
 pub(super) const SPEC: Spec = Spec::query::<Details>(
     "details",
@@ -57,24 +58,7 @@ impl Query for Details {
 }
 
 fn told(user: &UserId, facts: Vec<Fact>, past: &[Past], now: jiff::Timestamp) -> Reply {
-    let reply = Reply::data(Line::new().code(user)).facts(facts);
-    if past.is_empty() {
-        return reply;
-    }
-    let lines = past.iter().map(|past| told_past(past, now)).collect();
-    reply.with(Block::List("Done through me:".into(), lines))
-}
-
-fn told_past(past: &Past, now: jiff::Timestamp) -> Line {
-    Line::new()
-        .time(Some(past.at), now)
-        .plain(": ")
-        .plain(past.word.map_or("not ended", crate::reply::Word::as_str))
-        .plain(" · ")
-        .code(&past.command)
-        .plain(" by ")
-        .code(&past.by)
-        .plain(format!(", #{}", past.id))
+    past::told(Reply::data(Line::new().code(user)).facts(facts), past, now)
 }
 
 /// The kinds and number of what ties the account to a person elsewhere.

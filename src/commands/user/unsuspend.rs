@@ -1,17 +1,10 @@
 //! `user unsuspend`: the end of a suspension.
 
-use async_trait::async_trait;
-
-use super::{account, suspend};
-use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
-    commands::{Action, Spec, arguments::UserRef},
-    error::Stop,
-    synapse::Reader,
-};
+use super::{flag::Set, suspend::SUSPENDED};
+use crate::commands::{Ask, Does, Spec, arguments::UserRef};
 
 pub(super) const SPEC: Spec =
-    Spec::action::<Unsuspend>("unsuspend", &["user unsuspend @ann:example.org"]);
+    Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"]);
 
 /// Take the suspension of an account back: it can do everything again
 #[derive(Debug, clap::Args)]
@@ -20,34 +13,15 @@ struct Unsuspend {
     user: UserRef,
 }
 
-#[async_trait]
-impl Action for Unsuspend {
-    fn class(&self, many: usize) -> Class {
-        suspend::class(many)
+impl From<Unsuspend> for Set {
+    fn from(typed: Unsuspend) -> Self {
+        Self { user: typed.user, flag: &SUSPENDED, on: false }
     }
+}
 
-    fn power(&self) -> Power {
-        Power::Moderate
-    }
-
-    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        account::subject(&self.user, reader)
-    }
-
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        suspend::see(account::id(subject)?, reader).await
-    }
-
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
-        suspend::question(subject, false)
-    }
-
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        suspend::change(subject, seen, false)
-    }
-
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        suspend::outcome(subject, after, false)
+impl From<Unsuspend> for Ask {
+    fn from(typed: Unsuspend) -> Self {
+        Set::from(typed).into()
     }
 }
 
@@ -55,21 +29,18 @@ impl Action for Unsuspend {
 mod tests {
     use serde_json::json;
 
-    use super::{super::testing, *};
-    use crate::commands::user::testing::ann;
+    use super::{
+        super::flag::testing::{holds, seen, told, typed},
+        *,
+    };
+    use crate::{commands::Action as _, commands::user::testing::ann};
 
     #[test]
     fn it_ends_a_suspension_and_nothing_else() {
-        let verb: Unsuspend = testing::parse(&["ann"]).unwrap();
-        assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Moderate));
-        let account = testing::account(json!({"suspended": true}));
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
-        seen.binds.insert("suspended".to_owned(), json!(true));
-        let change = verb.change(&ann(), &seen).unwrap();
+        let verb = typed::<Unsuspend>(&["ann"]);
+        holds(&verb);
+        let change = verb.change(&ann(), &seen(&verb, true, false)).unwrap();
         assert_eq!(change.steps[0].body, json!({"suspend": false}));
-        seen.binds.insert("suspended".to_owned(), json!(false));
-        assert!(verb.change(&ann(), &seen).is_err());
-        insta::assert_snapshot!(testing::question(&verb.question(&ann(), &seen)), @"End the suspension of `@ann:example.org`");
+        assert!(told(&verb).starts_with("End the suspension of `@ann:example.org`"));
     }
 }

@@ -1,0 +1,267 @@
+//! Files: how they are typed, and what the homeserver knows of one.
+
+use std::str::FromStr;
+
+use clap::ArgGroup;
+use jiff::Timestamp;
+use ruma::{OwnedServerName, OwnedUserId, ServerName};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    change::{Path, Seen, Subject},
+    error::Stop,
+    reply::{Fact, Hostile, Line, size},
+    synapse::{
+        Error, Reader,
+        wire::{flag, optional_millis},
+    },
+};
+
+/// How many of an account's files are compared with one, newest first.
+const COMPARED: u64 = 1000;
+
+// One file, as synadm lets it be typed, and bare. No doc comment: it would become the verb's help.
+#[derive(Debug, clap::Args)]
+#[command(group(
+    ArgGroup::new("which").required(true).args(["file", "mxc_uri", "media_id"])
+))]
+pub(super) struct Typed {
+    /// The file: its address, `mxc://example.org/abcdef`
+    file: Option<Mxc>,
+    /// The same, as an option
+    #[arg(short = 'U', long, value_name = "MXC")]
+    mxc_uri: Option<Mxc>,
+    /// The file by its id alone
+    #[arg(short = 'i', long, value_name = "ID")]
+    media_id: Option<String>,
+    /// The server that it comes from; this one when left out
+    #[arg(short, long, value_name = "SERVER", requires = "media_id",
+          conflicts_with_all = ["file", "mxc_uri"])]
+    server_name: Option<OwnedServerName>,
+}
+
+impl Typed {
+    /// The subject of a verb about one file.
+    pub(super) fn subject(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        let here = || reader.server_name().to_owned();
+        let subject = match (self.file.as_ref().or(self.mxc_uri.as_ref()), &self.media_id) {
+            (Some(Mxc { server, id }), _) => Subject::Media(server.clone(), id.clone()),
+            (None, Some(id)) => {
+                let server = self.server_name.clone().unwrap_or_else(here);
+                Subject::Media(server, id.clone())
+            }
+            (None, None) => return Err(Stop::refused("which file? Give its mxc:// address")),
+        };
+        Ok(vec![subject])
+    }
+}
+
+/// `mxc://SERVER/ID`
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mxc {
+    server: OwnedServerName,
+    id: String,
+}
+
+impl FromStr for Mxc {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "the address of a file looks like mxc://example.org/abcdef";
+        let path = text.strip_prefix("mxc://").ok_or(wrong)?;
+        let (server, id) = path.split_once('/').ok_or(wrong)?;
+        let server = ServerName::parse(server).map_err(|_| wrong)?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+        if id.is_empty() || !id.chars().all(allowed) {
+            return Err(wrong);
+        }
+        Ok(Self { server, id: id.to_owned() })
+    }
+}
+
+/// The server and the id there of a file. Every verb in this group makes its subjects by
+/// [`Typed::subject`].
+pub(super) fn id(subject: &Subject) -> Result<(&ServerName, &str), Stop> {
+    match subject {
+        Subject::Media(server, id) => Ok((server, id)),
+        _ => Err(Stop::refused(Line::new().code(subject).plain(" is not a file"))),
+    }
+}
+
+/// A file, as `GET /_synapse/admin/v1/media/{server_name}/{media_id}` shows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct File {
+    user_id: Option<OwnedUserId>,
+    media_type: Option<Hostile>,
+    media_length: Option<u64>,
+    upload_name: Option<Hostile>,
+    #[serde(default, deserialize_with = "optional_millis")]
+    created_ts: Option<Timestamp>,
+    quarantined_by: Option<Hostile>,
+    #[serde(default, deserialize_with = "flag")]
+    safe_from_quarantine: bool,
+    sha256: Option<String>,
+}
+
+/// Looks at a file, and at what else its uploader has with the same content.
+pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    #[derive(Deserialize)]
+    struct Answered {
+        media_info: File,
+    }
+    let (server, id) = id(subject)?;
+    let path = Path::admin(["v1", "media", server.as_str(), id]);
+    let file = reader.find::<Answered>(&path, &[]).await?.map(|answered| answered.media_info);
+    let copies = match &file {
+        Some(file) => copies(id, file, reader).await,
+        None => None,
+    };
+    Ok(seen(server == reader.server_name(), file.as_ref(), copies, reader.now()))
+}
+
+/// What binds and what is shown of a file of this server or of another one.
+pub(super) fn seen(local: bool, file: Option<&File>, copies: Option<u64>, now: Timestamp) -> Seen {
+    let mut seen = Seen::default();
+    let mut bind = |key: &str, is: bool| seen.binds.insert(key.to_owned(), json!(is));
+    bind("local", local);
+    bind("exists", file.is_some());
+    if let Some(file) = file {
+        bind("quarantined", file.quarantined_by.is_some());
+        bind("protected", file.safe_from_quarantine);
+        seen.shown = facts(file, now);
+    }
+    if let Some(copies) = copies {
+        seen.noted.insert("copies".to_owned(), json!(copies));
+        if copies > 0 {
+            let same = format!("{copies} more by the same account with the same content");
+            seen.shown.push(("Copies", same.into()));
+        }
+    }
+    seen
+}
+
+/// How many other files with the same content its uploader has, among the newest. Other accounts'
+/// and other servers' copies cannot be looked up.
+async fn copies(id: &str, file: &File, reader: &Reader) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Listed {
+        media: Vec<Other>,
+    }
+    #[derive(Deserialize)]
+    struct Other {
+        media_id: String,
+        sha256: Option<String>,
+    }
+    let (user, hash) = (file.user_id.as_ref()?, file.sha256.as_ref()?);
+    let path = Path::admin(["v1", "users", user.as_str(), "media"]);
+    let query = [
+        ("limit", COMPARED.to_string()),
+        ("order_by", "created_ts".to_owned()),
+        ("dir", "b".to_owned()),
+    ];
+    // A courtesy: should it fail, the file itself is still known.
+    let listed: Result<Listed, Error> = reader.get(&path, &query).await;
+    let same = |other: &&Other| other.media_id != id && other.sha256.as_ref() == Some(hash);
+    listed.ok().map(|listed| listed.media.iter().filter(same).count() as u64)
+}
+
+fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    if let Some(name) = file.upload_name.as_ref().filter(|name| !name.is_empty()) {
+        facts.push(("Name", Line::new().hostile(name)));
+    }
+    if let Some(kind) = &file.media_type {
+        facts.push(("Type", Line::new().hostile(kind)));
+    }
+    facts.push(("Size", file.media_length.map_or_else(|| "not known".to_owned(), size).into()));
+    if let Some(user) = &file.user_id {
+        facts.push(("Uploaded by", Line::new().code(user)));
+    }
+    facts.push(("Created", Line::new().time(file.created_ts, now)));
+    if let Some(by) = &file.quarantined_by {
+        facts.push(("Quarantined by", Line::new().hostile(by)));
+    }
+    if file.safe_from_quarantine {
+        facts.push(("Protected", "from quarantine".into()));
+    }
+    facts
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::commands::user::testing::now;
+
+    /// `mxc://example.org/cat` as a subject.
+    pub(in crate::commands::media) fn cat() -> Subject {
+        Subject::Media("example.org".try_into().unwrap(), "cat".to_owned())
+    }
+
+    /// The cat as it is seen; the fields of `other` replace its own.
+    pub(in crate::commands::media) fn seen(other: serde_json::Value, copies: Option<u64>) -> Seen {
+        let mut file = json!({
+            "media_origin": null, "user_id": "@ann:example.org", "media_id": "cat",
+            "media_type": "image/png", "media_length": 2048, "upload_name": "cat.png",
+            "created_ts": 1_795_183_200_000_i64, "quarantined_by": null,
+            "safe_from_quarantine": 0, "sha256": "abc",
+        });
+        let (Some(fields), serde_json::Value::Object(other)) = (file.as_object_mut(), other) else {
+            panic!("an object is wanted")
+        };
+        fields.extend(other);
+        let file: File = serde_json::from_value(file).unwrap();
+        super::seen(true, Some(&file), copies, now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing;
+
+    #[test]
+    fn a_file_is_typed_by_address_or_by_id() {
+        for typed in [
+            &["mxc://example.org/AbC_-1"][..],
+            &["-U", "mxc://example.org:8448/abc"],
+            &["--mxc-uri", "mxc://example.org/abc"],
+            &["-i", "abc"],
+            &["--media-id", "abc", "-s", "elsewhere.example"],
+        ] {
+            assert!(testing::parse::<Typed>(typed).is_ok(), "{typed:?}");
+        }
+        for typed in [
+            &[][..],
+            &["abc"],
+            &["https://example.org/abc"],
+            &["mxc://example.org"],
+            &["mxc://example.org/"],
+            &["mxc://example.org/a/b"],
+            &["mxc://exa mple/abc"],
+            &["mxc://example.org/abc", "-i", "abc"],
+            &["mxc://example.org/abc", "-s", "elsewhere.example"],
+            &["-s", "elsewhere.example"],
+        ] {
+            assert!(testing::parse::<Typed>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn who_and_what_is_shown_and_only_what_matters_binds() {
+        let seen = testing_seen();
+        let shown = testing::facts(&seen.shown);
+        assert_eq!(
+            shown,
+            "Name: “cat.png”\nType: “image/png”\nSize: 2.0 KiB\n\
+             Uploaded by: `@ann:example.org`\nCreated: 2026-11-20 14:00 UTC (3 min ago)\n\
+             Copies: 2 more by the same account with the same content\n"
+        );
+        let keys: Vec<&str> = seen.binds.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["exists", "local", "protected", "quarantined"]);
+    }
+
+    fn testing_seen() -> Seen {
+        super::testing::seen(json!({}), Some(2))
+    }
+}

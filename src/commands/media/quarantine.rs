@@ -1,0 +1,219 @@
+//! `media quarantine`: nobody gets a file from this server any more.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::file::{self, Typed};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Ask, Does, Spec},
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
+    Does::Change,
+    "quarantine",
+    &[
+        "media quarantine mxc://example.org/abcdefghijklmnopqrstuvwx",
+        "media quarantine -i abcdefghijklmnopqrstuvwx",
+        "media quarantine -i abcdefghijklmnopqrstuvwx -s elsewhere.example",
+    ],
+);
+
+/// Quarantine a file: nobody gets it from this server any more
+///
+/// The homeserver goes by the content: every copy is quarantined with it, whoever uploaded it here
+/// or elsewhere, and what is uploaded with the same content later. Clients that have it keep it.
+/// `media unquarantine` takes it back, for all copies.
+#[derive(Debug, clap::Args)]
+struct Quarantine {
+    #[command(flatten)]
+    file: Typed,
+}
+
+impl From<Quarantine> for Ask {
+    fn from(typed: Quarantine) -> Self {
+        Self::Change(Box::new(Set { file: typed.file, quarantine: true }))
+    }
+}
+
+/// Puts a file into quarantine or takes it out
+/// (`POST /_synapse/admin/v1/media/(un)quarantine/{server_name}/{media_id}`).
+#[derive(Debug)]
+pub(super) struct Set {
+    /// The file.
+    pub(super) file: Typed,
+    /// Whether it is put into quarantine.
+    pub(super) quarantine: bool,
+}
+
+#[async_trait]
+impl Action for Set {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        self.file.subject(reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        file::see(subject, reader).await
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = if self.quarantine {
+            Line::new().plain("Quarantine ").code(subject)
+        } else {
+            Line::new().plain("Take ").code(subject).plain(" out of quarantine")
+        };
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let Subject::Media(server, id) = subject else {
+            return Err(skip(Word::Refused, subject, " is not a file"));
+        };
+        if !seen.is("exists") {
+            // The homeserver would answer with success, and do nothing.
+            let why = if seen.is("local") {
+                ": this homeserver has no such file"
+            } else {
+                ": this homeserver has no copy of it, so there is nothing that could be changed"
+            };
+            return Err(skip(Word::Refused, subject, why));
+        }
+        match (self.quarantine, seen.is("quarantined")) {
+            (true, true) => {
+                return Err(skip(Word::NothingChanged, subject, " is in quarantine already"));
+            }
+            (false, false) => {
+                return Err(skip(Word::NothingChanged, subject, " is not in quarantine"));
+            }
+            (true, false) if seen.is("protected") => {
+                let why =
+                    " is protected from quarantine, so the homeserver would leave it as it is";
+                return Err(skip(Word::Refused, subject, why));
+            }
+            _ => {}
+        }
+        let verb = if self.quarantine { "quarantine" } else { "unquarantine" };
+        let path = Path::admin(["v1", "media", verb, server.as_str(), id]);
+        let step = Step::new(Method::Post, path, json!({})).idempotent();
+        let wanted = Binds::from([("quarantined".to_owned(), json!(self.quarantine))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+        let (said, back) = if self.quarantine {
+            (" is in quarantine: nobody gets it from this server any more", "unquarantine")
+        } else {
+            (" is out of quarantine", "quarantine")
+        };
+        let about =
+            before.shown.iter().filter(|(label, _)| matches!(*label, "Name" | "Uploaded by"));
+        let back = ["media", back, &subject.to_string()].map(str::to_owned).to_vec();
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(said),
+            facts: about.cloned().chain([self.copies(before)]).collect(),
+            remains: Vec::new(),
+            undo: Undo::Command(back),
+        }
+    }
+}
+
+impl Set {
+    /// What else has the same content, as far as that is known.
+    fn copies(&self, before: &Seen) -> Fact {
+        let known = match before.noted.get("copies").and_then(Value::as_u64) {
+            Some(0) | None => String::new(),
+            Some(copies) => format!("{copies} more by the same account, and "),
+        };
+        let text = if self.quarantine {
+            "every other copy with the same content, here and from other servers, and what is \
+             uploaded with it from now on"
+        } else {
+            "every other copy with the same content, here and from other servers"
+        };
+        let label = if self.quarantine { "Quarantined with it" } else { "Released with it" };
+        (label, format!("{known}{text}").into())
+    }
+}
+
+fn skip(word: Word, subject: &Subject, why: &str) -> Skip {
+    Skip { word, why: Line::new().code(subject).plain(why), instead: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::file::testing::{cat, seen},
+        *,
+    };
+    use crate::commands::user::testing;
+
+    fn verb() -> Set {
+        let typed = testing::parse::<Quarantine>(&["mxc://example.org/cat"]).unwrap();
+        Set { file: typed.file, quarantine: true }
+    }
+
+    #[test]
+    fn one_file_runs_at_once_and_wants_the_quarantine() {
+        let verb = verb();
+        assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Moderate));
+        assert_eq!(verb.class(2), Class::Disruptive);
+        let free = seen(json!({}), None);
+        let change = verb.change(&cat(), &free).unwrap();
+        assert_eq!(change, verb.change(&cat(), &free).unwrap());
+        assert_eq!(
+            change.steps[0].path.parts(),
+            ["_synapse", "admin", "v1", "media", "quarantine", "example.org", "cat"]
+        );
+        assert_eq!(change.wanted, Binds::from([("quarantined".to_owned(), json!(true))]));
+    }
+
+    #[test]
+    fn what_the_homeserver_would_answer_200_to_and_not_do_is_not_sent() {
+        let skip = |seen: &Seen| testing::skip(&verb().change(&cat(), seen).unwrap_err());
+        let already = skip(&seen(json!({"quarantined_by": "@moe:example.org"}), None));
+        assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is in quarantine already");
+        let protected = skip(&seen(json!({"safe_from_quarantine": true}), None));
+        assert!(protected.starts_with("Refused ·") && protected.contains("protected"));
+        let now = testing::now();
+        let unknown = skip(&file::seen(true, None, None, now));
+        assert!(unknown.starts_with("Refused ·") && unknown.contains("no such file"), "{unknown}");
+        let remote = skip(&file::seen(false, None, None, now));
+        assert!(remote.contains("no copy of it"), "{remote}");
+    }
+
+    #[test]
+    fn the_outcome_says_that_copies_go_with_it_and_how_many_are_known() {
+        let told = |copies| {
+            let before = seen(json!({}), copies);
+            testing::outcome(&verb().outcome(&cat(), &before, &[], &before))
+        };
+        assert_eq!(
+            told(Some(2)),
+            "Done · `mxc://example.org/cat` is in quarantine: nobody gets it from this server any \
+             more\n\
+             Name: “cat.png”\n\
+             Uploaded by: `@ann:example.org`\n\
+             Quarantined with it: 2 more by the same account, and every other copy with the same \
+             content, here and from other servers, and what is uploaded with it from now on\n\
+             Undo: !media unquarantine mxc://example.org/cat"
+        );
+        for copies in [None, Some(0)] {
+            assert!(told(copies).contains("Quarantined with it: every other copy"));
+        }
+    }
+}

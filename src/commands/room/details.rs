@@ -1,0 +1,129 @@
+//! `room details`: everything about one room on one screen.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ruma::RoomId;
+
+use super::known::{self, Blocked, Room};
+use crate::{
+    change::{Power, Subject},
+    commands::{
+        Memory, Past, Query, Spec,
+        arguments::RoomRef,
+        past::{self, PAST},
+    },
+    error::Stop,
+    reply::{Line, Reply},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::query::<Details>(
+    "details",
+    &["room details #lobby:example.org", "room details !OGEhHVWSdvArJzumhm:example.org"],
+)
+.also(&["show"]);
+
+/// Show one room: what it is, who may join and read, whether it is blocked, and what was done to
+/// it through me
+#[derive(Debug, clap::Args)]
+struct Details {
+    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: RoomRef,
+}
+
+#[async_trait]
+impl Query for Details {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
+        let id = reader.room_id(&self.room).await?;
+        let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
+        let past = memory.past(&Subject::Room(id.clone()), PAST);
+        match (room?, blocked?) {
+            (Some(room), blocked) => Ok(told(&id, &room, &blocked, &past, reader.now())),
+            // It can be blocked all the same.
+            (None, blocked) if blocked.block => {
+                let facts = vec![("Blocked", known::block(&blocked))];
+                let reply = Reply::data(known::unknown(&id)).facts(facts);
+                Ok(past::told(reply, &past, reader.now()))
+            }
+            (None, _) => Err(Stop::refused(known::unknown(&id))),
+        }
+    }
+}
+
+fn told(id: &RoomId, room: &Room, blocked: &Blocked, past: &[Past], now: Timestamp) -> Reply {
+    let mut facts = known::facts(room);
+    facts.push(("Blocked", known::block(blocked)));
+    past::told(Reply::data(Line::new().code(id)).facts(facts), past, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{super::known::testing::room, *};
+    use crate::{
+        commands::user::testing::{self, now},
+        reply::Word,
+    };
+
+    fn text(other: Value, blocked: Value, past: &[Past]) -> String {
+        let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
+        let blocked = serde_json::from_value(blocked).unwrap();
+        testing::reply(&told(id, &room(other), &blocked, past, now()))
+    }
+
+    #[test]
+    fn the_dossier_says_what_it_is_and_who_may_enter() {
+        assert_eq!(
+            text(json!({"topic": "Hello"}), json!({"block": false}), &[]),
+            "`!lobby:example.org`\n\
+             Name: “The lobby”\n\
+             Topic: “Hello”\n\
+             Id: `!lobby:example.org`\n\
+             Alias: “#lobby:example.org”\n\
+             Members: 12, 3 of them from here\n\
+             Encrypted: no\n\
+             In the directory: yes\n\
+             Who may join: “public”\n\
+             Who may read: “shared”\n\
+             Version: “11”\n\
+             Created by: “@ann:example.org”\n\
+             Blocked: no\n"
+        );
+    }
+
+    #[test]
+    fn what_is_unusual_is_said() {
+        let other = json!({
+            "name": null, "canonical_alias": null, "encryption": "m.megolm.v1.aes-sha2",
+            "federatable": 0, "tombstoned": 1, "replacement_room": "!new:example.org",
+            "joined_members": null, "room_type": "m.space", "forgotten": true,
+        });
+        let past = [Past {
+            id: 12,
+            at: "2026-11-20T11:00:00Z".parse().unwrap(),
+            by: "@moe:example.org".try_into().unwrap(),
+            command: "room block !lobby:example.org".to_owned(),
+            word: Some(Word::Done),
+        }];
+        let text = text(other, json!({"block": true, "user_id": "@moe:example.org"}), &past);
+        for said in [
+            "Name: none\n",
+            "Members: not known\n",
+            "Encrypted: yes\n",
+            "Type: “m.space”\n",
+            "Other servers: cannot take part\n",
+            "Forgotten: by everybody here\n",
+            "Replaced by: “!new:example.org”\n",
+            "Blocked: **yes**, by “@moe:example.org”\n",
+            "Done · `room block !lobby:example.org` by `@moe:example.org`, #12",
+        ] {
+            assert!(text.contains(said), "{said:?} is not in {text}");
+        }
+        assert!(!text.contains("Alias:"), "{text}");
+    }
+}

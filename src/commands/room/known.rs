@@ -1,0 +1,195 @@
+//! What the homeserver knows of a room, and what the verbs about rooms have in common.
+
+use ruma::{OwnedRoomId, RoomId};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    change::{Path, Seen, Skip, Subject},
+    commands::arguments::RoomRef,
+    error::Stop,
+    reply::{Fact, Hostile, Line, Word},
+    synapse::{Error, Reader, wire::flag},
+};
+
+/// A room, as `GET /_synapse/admin/v1/rooms/{room_id}` shows it.
+#[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the answer")]
+pub(super) struct Room {
+    #[serde(rename = "room_id")]
+    id: OwnedRoomId,
+    name: Option<Hostile>,
+    canonical_alias: Option<Hostile>,
+    topic: Option<Hostile>,
+    joined_members: Option<u64>,
+    joined_local_members: Option<u64>,
+    version: Option<Hostile>,
+    creator: Option<Hostile>,
+    encryption: Option<Hostile>,
+    #[serde(default = "yes", deserialize_with = "flag")]
+    federatable: bool,
+    #[serde(default, deserialize_with = "flag")]
+    public: bool,
+    join_rules: Option<Hostile>,
+    history_visibility: Option<Hostile>,
+    #[serde(rename = "room_type")]
+    kind: Option<Hostile>,
+    #[serde(default, deserialize_with = "flag")]
+    forgotten: bool,
+    #[serde(default, deserialize_with = "flag")]
+    tombstoned: bool,
+    #[serde(rename = "replacement_room")]
+    replacement: Option<Hostile>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Whether a room is blocked, as `GET /_synapse/admin/v1/rooms/{room_id}/block` shows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Blocked {
+    /// Whether it is.
+    pub(super) block: bool,
+    /// Who blocked it.
+    pub(super) user_id: Option<Hostile>,
+}
+
+/// The subject of a verb about one room.
+pub(super) async fn subject(room: &RoomRef, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+    Ok(vec![Subject::Room(reader.room_id(room).await?)])
+}
+
+/// The room that a subject is. Every verb in this group makes its subjects by [`subject`].
+pub(super) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
+    match subject {
+        Subject::Room(room) => Ok(room),
+        _ => Err(Stop::refused(Line::new().code(subject).plain(" is not a room"))),
+    }
+}
+
+/// The room, `None` where the homeserver has never been in it.
+pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
+    reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await
+}
+
+/// Whether a room is blocked; the homeserver need not know it for that.
+pub(super) async fn blocked(room: &RoomId, reader: &Reader) -> Result<Blocked, Error> {
+    reader.get(&Path::admin(["v1", "rooms", room.as_str(), "block"]), &[]).await
+}
+
+/// Looks at a room: what is shown of it, and whether the homeserver knows it.
+pub(super) async fn see(id: &RoomId, reader: &Reader) -> Result<Seen, Stop> {
+    let room = room(id, reader).await?;
+    let mut seen = Seen::default();
+    seen.binds.insert("exists".to_owned(), json!(room.is_some()));
+    seen.shown = match &room {
+        Some(room) => in_short(room),
+        None => vec![("Room", "this homeserver is not in it, and does not know it".into())],
+    };
+    Ok(seen)
+}
+
+/// The refusal for a room that the homeserver does not know.
+pub(super) fn unknown(room: impl std::fmt::Display) -> Line {
+    Line::new().plain("this homeserver does not know the room ").code(room)
+}
+
+/// A skip that says that it is so already.
+pub(super) fn already(subject: &Subject, what: &str) -> Skip {
+    Skip {
+        word: Word::NothingChanged,
+        why: Line::new().code(subject).plain(format!(" {what}")),
+        instead: vec![format!("room details {subject}")],
+    }
+}
+
+/// Which room it is, in the order in which one asks.
+pub(super) fn in_short(room: &Room) -> Vec<Fact> {
+    let mut facts = vec![("Name", hostile(room.name.as_ref())), ("Id", Line::new().code(&room.id))];
+    if room.canonical_alias.is_some() {
+        facts.push(("Alias", hostile(room.canonical_alias.as_ref())));
+    }
+    facts.push(("Members", members(room)));
+    facts
+}
+
+/// Everything about it that is worth a line.
+pub(super) fn facts(room: &Room) -> Vec<Fact> {
+    let mut facts = in_short(room);
+    if let Some(topic) = room.topic.as_ref().filter(|topic| !topic.is_empty()) {
+        facts.insert(1, ("Topic", Line::new().hostile(topic)));
+    }
+    facts.extend([
+        ("Encrypted", if room.encryption.is_some() { "yes".into() } else { "no".into() }),
+        ("In the directory", if room.public { "yes".into() } else { "no".into() }),
+        ("Who may join", hostile(room.join_rules.as_ref())),
+        ("Who may read", hostile(room.history_visibility.as_ref())),
+        ("Version", hostile(room.version.as_ref())),
+        ("Created by", hostile(room.creator.as_ref())),
+    ]);
+    if let Some(kind) = &room.kind {
+        facts.push(("Type", Line::new().hostile(kind)));
+    }
+    if !room.federatable {
+        facts.push(("Other servers", "cannot take part".into()));
+    }
+    if room.forgotten {
+        facts.push(("Forgotten", "by everybody here".into()));
+    }
+    if room.tombstoned {
+        facts.push(("Replaced by", hostile(room.replacement.as_ref())));
+    }
+    facts
+}
+
+/// How a block is told.
+pub(super) fn block(blocked: &Blocked) -> Line {
+    match (blocked.block, &blocked.user_id) {
+        (false, _) => "no".into(),
+        (true, None) => Line::new().strong("yes"),
+        (true, Some(by)) => Line::new().strong("yes").plain(", by ").hostile(by),
+    }
+}
+
+fn hostile(text: Option<&Hostile>) -> Line {
+    match text {
+        Some(text) if !text.is_empty() => Line::new().hostile(text),
+        _ => "none".into(),
+    }
+}
+
+fn members(room: &Room) -> Line {
+    match (room.joined_members, room.joined_local_members) {
+        (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
+        (Some(all), None) => all.to_string().into(),
+        (None, _) => "not known".into(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// `!lobby:example.org` as a subject.
+    pub(in crate::commands::room) fn lobby() -> Subject {
+        Subject::Room("!lobby:example.org".try_into().unwrap())
+    }
+
+    /// The lobby; the fields of `other` replace its own.
+    pub(in crate::commands::room) fn room(other: serde_json::Value) -> Room {
+        let mut room = json!({
+            "room_id": "!lobby:example.org", "name": "The lobby", "canonical_alias":
+            "#lobby:example.org", "topic": null, "joined_members": 12, "joined_local_members": 3,
+            "version": "11", "creator": "@ann:example.org", "encryption": null,
+            "federatable": 1, "public": true, "join_rules": "public",
+            "history_visibility": "shared", "room_type": null, "forgotten": false,
+            "tombstoned": false, "replacement_room": null,
+        });
+        let (Some(fields), serde_json::Value::Object(other)) = (room.as_object_mut(), other) else {
+            panic!("an object is wanted")
+        };
+        fields.extend(other);
+        serde_json::from_value(room).unwrap()
+    }
+}

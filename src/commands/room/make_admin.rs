@@ -1,0 +1,270 @@
+//! `room make-admin`: somebody gets the power of the strongest of this server in a room.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use ruma::{OwnedUserId, RoomId, UserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{known, power::Power as Level};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{RoomRef, UserRef},
+        user::account,
+    },
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::{Error, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::action::<MakeAdmin>(
+    "make-admin",
+    &[
+        "room make-admin #lobby:example.org --user-id @ann:example.org",
+        "room make-admin !OGEhHVWSdvArJzumhm:example.org",
+    ],
+);
+
+/// Make somebody an admin of a room in which an account of this server has power
+///
+/// The homeserver lets the strongest account of its own there give the same power, which everybody
+/// in the room sees, and invites whoever is not in it where it is not public. In rooms of version
+/// 12 and later nobody becomes a creator by it.
+#[derive(Debug, clap::Args)]
+struct MakeAdmin {
+    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: RoomRef,
+    /// Who gets the power; the account of my admin token when left out
+    #[arg(short, long, value_name = "USER")]
+    user_id: Option<UserRef>,
+}
+
+#[async_trait]
+impl Action for MakeAdmin {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        known::subject(&self.room, reader).await
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let room = known::id(subject)?;
+        let user = self.user(reader).await?;
+        let mut seen = known::see(room, reader).await?;
+        seen.binds.insert("user".to_owned(), json!(user));
+        if !seen.is("exists") {
+            return Ok(seen);
+        }
+        if reader.is_local(&user) {
+            let account = account::existing(&user, reader).await?;
+            seen.binds.insert("deactivated".to_owned(), json!(account.deactivated));
+        }
+        let (level, membership) =
+            tokio::join!(Level::of(&user, room, reader), membership(&user, room, reader));
+        note(&mut seen, &user, level?, membership);
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        Question {
+            title: Line::new().plain("Make ").code(user(seen)).plain(" an admin of ").code(subject),
+            goes: vec![
+                "the way back: only somebody with more power there, or it itself, can take the \
+                 power away again"
+                    .into(),
+            ],
+            stays: Vec::new(),
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if !seen.is("exists") {
+            let why = known::unknown(subject);
+            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        }
+        let user = user(seen);
+        if seen.is("room admin") {
+            let why =
+                Line::new().code(user).plain(" is an admin of ").code(subject).plain(" already");
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why,
+                instead: vec![format!("room details {subject}")],
+            });
+        }
+        if seen.is("deactivated") {
+            let why = Line::new().code(user).plain(" is deactivated");
+            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        }
+        let path = Path::admin(["v1", "rooms", &subject.to_string(), "make_room_admin"]);
+        let step = Step::new(Method::Post, path, json!({ "user_id": user }));
+        let wanted = Binds::from([("room admin".to_owned(), json!(true))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let of = |label, wanted: &str, seen: &Seen| -> Option<Fact> {
+            let found = seen.shown.iter().find(|(label, _)| *label == wanted);
+            found.map(|(_, line)| (label, line.clone()))
+        };
+        let facts = [
+            of("Room", "Name", after),
+            of("Power before", POWER, before),
+            of("Power now", POWER, after),
+            of("In the room", MEMBERSHIP, after),
+        ];
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(user(after)).plain(" is an admin of ").code(subject),
+            facts: facts.into_iter().flatten().collect(),
+            remains: Vec::new(),
+            undo: Undo::None("in the room, it can lower its own power itself".to_owned()),
+        }
+    }
+}
+
+const POWER: &str = "Its power";
+const MEMBERSHIP: &str = "In the room";
+
+impl MakeAdmin {
+    /// Who gets the power: by default the one who asks the homeserver
+    /// (`GET /_matrix/client/v3/account/whoami`).
+    async fn user(&self, reader: &Reader) -> Result<OwnedUserId, Stop> {
+        #[derive(Deserialize)]
+        struct WhoAmI {
+            user_id: OwnedUserId,
+        }
+        if let Some(user) = &self.user_id {
+            return reader.user_id(user);
+        }
+        let path = Path::client(["v3", "account", "whoami"]);
+        Ok(reader.get::<WhoAmI>(&path, &[]).await?.user_id)
+    }
+}
+
+/// How `user` stands to the room: `join`, `invite`, `leave`, `ban`, `knock`; `None` for never seen.
+async fn membership(
+    user: &UserId,
+    room: &RoomId,
+    reader: &Reader,
+) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    struct Listed {
+        memberships: BTreeMap<String, String>,
+    }
+    let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
+    let listed: Listed = reader.get(&path, &[]).await?;
+    Ok(listed.memberships.get(room.as_str()).cloned())
+}
+
+/// Who is in the room changes all the time and binds nothing; who has power in it does.
+fn note(seen: &mut Seen, user: &UserId, level: Level, how: Result<Option<String>, Error>) {
+    seen.binds.insert("room admin".to_owned(), json!(level.is_enough()));
+    seen.shown.push(("Who", Line::new().code(user)));
+    seen.shown.push((
+        POWER,
+        match level {
+            Level::Creator => "that of a creator".into(),
+            Level::Level { has, needed } => format!("{has}; changing power takes {needed}").into(),
+        },
+    ));
+    seen.shown.push((
+        MEMBERSHIP,
+        match how {
+            Ok(how) => match how.as_deref() {
+                Some("join") => "yes".into(),
+                Some("invite") => "invited".into(),
+                Some("ban") => "banned".into(),
+                _ => "no".into(),
+            },
+            // A courtesy: what matters is the power.
+            Err(error) => Line::new().plain("cannot be looked up: ").line(error.line()),
+        },
+    ));
+}
+
+fn user(seen: &Seen) -> &str {
+    seen.binds.get("user").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::known::testing::{lobby, room},
+        *,
+    };
+    use crate::commands::user::testing;
+
+    fn seen(level: Level, how: Option<&str>) -> Seen {
+        let ann = <&UserId>::try_from("@ann:example.org").unwrap();
+        let mut seen = Seen { shown: known::in_short(&room(json!({}))), ..Seen::default() };
+        seen.binds.insert("exists".to_owned(), json!(true));
+        seen.binds.insert("user".to_owned(), json!(ann));
+        note(&mut seen, ann, level, Ok(how.map(ToOwned::to_owned)));
+        seen
+    }
+
+    fn verb() -> MakeAdmin {
+        testing::parse(&["!lobby:example.org", "-u", "ann"]).unwrap()
+    }
+
+    const NONE: Level = Level::Level { has: 0, needed: 100 };
+    const ALL: Level = Level::Level { has: 100, needed: 100 };
+
+    #[test]
+    fn it_takes_the_highest_role_and_names_the_user_always() {
+        assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Account));
+        let change = verb().change(&lobby(), &seen(NONE, None)).unwrap();
+        assert_eq!(change, verb().change(&lobby(), &seen(NONE, Some("join"))).unwrap());
+        assert_eq!(change.steps[0].body, json!({"user_id": "@ann:example.org"}));
+        assert_eq!(
+            change.steps[0].path.parts(),
+            ["_synapse", "admin", "v1", "rooms", "!lobby:example.org", "make_room_admin"]
+        );
+        assert_eq!(change.wanted, Binds::from([("room admin".to_owned(), json!(true))]));
+    }
+
+    #[test]
+    fn nothing_is_done_for_who_is_one_for_the_deactivated_and_in_unknown_rooms() {
+        for level in [ALL, Level::Creator] {
+            let skip = verb().change(&lobby(), &seen(level, None)).unwrap_err();
+            assert_eq!(skip.word, Word::NothingChanged);
+            assert!(testing::skip(&skip).contains("is an admin of `!lobby:example.org` already"));
+        }
+        let mut gone = seen(NONE, None);
+        gone.binds.insert("deactivated".to_owned(), json!(true));
+        assert_eq!(verb().change(&lobby(), &gone).unwrap_err().word, Word::Refused);
+        let mut unknown = seen(NONE, None);
+        unknown.binds.insert("exists".to_owned(), json!(false));
+        let skip = verb().change(&lobby(), &unknown).unwrap_err();
+        assert!(testing::skip(&skip).contains("does not know the room"), "{skip:?}");
+    }
+
+    #[test]
+    fn power_and_place_are_told_before_and_after() {
+        let (before, after) = (seen(NONE, None), seen(ALL, Some("invite")));
+        let question = testing::question(&verb().question(&lobby(), &before));
+        assert!(question.starts_with("Make `@ann:example.org` an admin of `!lobby:example.org`\n"));
+        assert_eq!(
+            testing::outcome(&verb().outcome(&lobby(), &before, &[], &after)),
+            "Done · `@ann:example.org` is an admin of `!lobby:example.org`\n\
+             Room: “The lobby”\n\
+             Power before: 0; changing power takes 100\n\
+             Power now: 100; changing power takes 100\n\
+             In the room: invited\n\
+             No undo: in the room, it can lower its own power itself"
+        );
+    }
+}

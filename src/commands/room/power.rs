@@ -1,0 +1,151 @@
+//! Who has how much power in a room, as its state says.
+
+use ruma::{RoomId, UserId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    change::Path,
+    synapse::{Error, Reader},
+};
+
+/// The level that changing power levels takes where the room does not say.
+const NEEDED: i64 = 50;
+
+/// The power of one user in one room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    /// As a creator of a room of version 12 or later: more than any level, and for good.
+    Creator,
+    /// A level.
+    Level {
+        /// What the user has.
+        has: i64,
+        /// What it takes to change who has power.
+        needed: i64,
+    },
+}
+
+impl Power {
+    /// Whether it is enough to change who has power.
+    pub(super) fn is_enough(self) -> bool {
+        match self {
+            Self::Creator => true,
+            Self::Level { has, needed } => has >= needed,
+        }
+    }
+
+    /// The power of `user`, from `GET /_synapse/admin/v1/rooms/{room_id}/state`.
+    pub(super) async fn of(user: &UserId, room: &RoomId, reader: &Reader) -> Result<Self, Error> {
+        let create = state(room, "m.room.create", reader);
+        let levels = state(room, "m.room.power_levels", reader);
+        let (create, levels) = tokio::join!(create, levels);
+        // Since version 12 the id has no server name, and creators stand above all levels.
+        let creators_rule = room.server_name().is_none();
+        Ok(Self::read(user, create?.as_ref(), levels?.as_ref(), creators_rule))
+    }
+
+    fn read(
+        user: &UserId,
+        create: Option<&Event>,
+        levels: Option<&Event>,
+        creators_rule: bool,
+    ) -> Self {
+        let creator = create.is_some_and(|create| create.is_by(user));
+        if creators_rule && creator {
+            return Self::Creator;
+        }
+        let Some(levels) = levels.map(|event| &event.content) else {
+            return Self::Level { has: if creator { 100 } else { 0 }, needed: NEEDED };
+        };
+        let has = level(levels.pointer("/users").and_then(|users| users.get(user.as_str())))
+            .or_else(|| level(levels.get("users_default")))
+            .unwrap_or(0);
+        let needed = level(levels.pointer("/events/m.room.power_levels"))
+            .or_else(|| level(levels.get("state_default")))
+            .unwrap_or(NEEDED);
+        Self::Level { has, needed }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    sender: String,
+    content: Value,
+}
+
+impl Event {
+    /// Whether this, the room's first event, names `user` as a creator.
+    fn is_by(&self, user: &UserId) -> bool {
+        let further = self.content.get("additional_creators").and_then(Value::as_array);
+        self.sender == *user
+            || further.is_some_and(|all| all.iter().any(|one| one == user.as_str()))
+    }
+}
+
+/// A level, which old rooms may write as text.
+fn level(value: Option<&Value>) -> Option<i64> {
+    let value = value?;
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// The event of this type with an empty state key.
+async fn state(room: &RoomId, kind: &str, reader: &Reader) -> Result<Option<Event>, Error> {
+    #[derive(Deserialize)]
+    struct Answered {
+        state: Vec<Keyed>,
+    }
+    #[derive(Deserialize)]
+    struct Keyed {
+        state_key: String,
+        #[serde(flatten)]
+        event: Event,
+    }
+    let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
+    let answered: Answered = reader.get(&path, &[("type", kind.to_owned())]).await?;
+    let mut events = answered.state.into_iter();
+    Ok(events.find(|keyed| keyed.state_key.is_empty()).map(|keyed| keyed.event))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(content: Value) -> Event {
+        Event { sender: "@ann:example.org".to_owned(), content }
+    }
+
+    fn read(user: &str, create: Value, levels: Option<Value>, creators_rule: bool) -> Power {
+        let levels = levels.map(event);
+        let user = <&UserId>::try_from(user).unwrap();
+        Power::read(user, Some(&event(create)), levels.as_ref(), creators_rule)
+    }
+
+    #[test]
+    fn creators_stand_above_all_levels_only_where_the_version_says_so() {
+        let both = json!({"additional_creators": ["@bob:example.org"]});
+        for creator in ["@ann:example.org", "@bob:example.org"] {
+            assert_eq!(read(creator, both.clone(), Some(json!({})), true), Power::Creator);
+            assert!(!read(creator, both.clone(), Some(json!({})), false).is_enough());
+        }
+        assert!(!read("@eve:example.org", both, Some(json!({})), true).is_enough());
+    }
+
+    #[test]
+    fn levels_are_read_in_the_order_of_the_specification() {
+        let levels = json!({
+            "users": {"@eve:example.org": 60, "@old:example.org": "100"},
+            "users_default": 5, "events": {"m.room.power_levels": 100}, "state_default": 50,
+        });
+        let of = |user| read(user, json!({}), Some(levels.clone()), false);
+        assert_eq!(of("@eve:example.org"), Power::Level { has: 60, needed: 100 });
+        assert_eq!(of("@sam:example.org"), Power::Level { has: 5, needed: 100 });
+        assert!(of("@old:example.org").is_enough(), "old rooms write text");
+        let plain = read("@eve:example.org", json!({}), Some(json!({"users": {}})), false);
+        assert_eq!(plain, Power::Level { has: 0, needed: 50 });
+        assert!(read("@ann:example.org", json!({}), None, false).is_enough(), "its creator");
+        assert!(!read("@eve:example.org", json!({}), None, false).is_enough());
+    }
+}

@@ -1,0 +1,43 @@
+//! `room unblock`: the end of a block.
+
+use super::block::Set;
+use crate::commands::{Ask, Does, Spec, arguments::RoomRef};
+
+pub(super) const SPEC: Spec = Spec::of::<Unblock>(
+    Does::Change,
+    "unblock",
+    &["room unblock #lobby:example.org", "room unblock !OGEhHVWSdvArJzumhm:example.org"],
+);
+
+/// Take the block of a room back: it can be joined again
+#[derive(Debug, clap::Args)]
+struct Unblock {
+    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: RoomRef,
+}
+
+impl From<Unblock> for Ask {
+    fn from(typed: Unblock) -> Self {
+        Self::Change(Box::new(Set { room: typed.room, block: false }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{block::tests::seen, known::testing::lobby},
+        *,
+    };
+    use crate::commands::user::testing;
+
+    #[test]
+    fn it_unblocks_and_nothing_else() {
+        let ask = testing::parse::<Unblock>(&["!lobby:example.org"]).unwrap().into();
+        let Ask::Change(verb) = ask else { panic!("it looks") };
+        let change = verb.change(&lobby(), &seen(true, true)).unwrap();
+        assert_eq!(change.steps[0].body, json!({ "block": false }));
+        assert!(verb.change(&lobby(), &seen(true, false)).is_err());
+    }
+}

@@ -1,0 +1,256 @@
+//! `user admin`: who is a server admin, and making one.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::account::{self, words};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Line, Reply, Word},
+    synapse::{Account, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::of::<Admin>(
+    Does::Either,
+    "admin",
+    &[
+        "user admin @ann:example.org",
+        "user admin show @ann:example.org",
+        "user admin grant @ann:example.org",
+        "user admin revoke @ann:example.org",
+    ],
+);
+
+/// Show whether an account is a server admin, or make it one, or an ordinary one again
+///
+/// A server admin may do everything with this homeserver. The account of my own token stays one.
+#[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
+struct Admin {
+    /// What to do; shows when left out
+    #[arg(value_enum, default_value = "show", hide_default_value = true)]
+    what: What,
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Show whether it is one
+    Show,
+    /// Make it one
+    Grant,
+    /// Make it an ordinary account
+    Revoke,
+}
+
+impl From<Admin> for Ask {
+    fn from(typed: Admin) -> Self {
+        let Admin { what, user } = typed;
+        match what {
+            What::Show => Self::Read(Box::new(Show { user })),
+            What::Grant => Self::Change(Box::new(Make { user, admin: true })),
+            What::Revoke => Self::Change(Box::new(Make { user, admin: false })),
+        }
+    }
+}
+
+/// Whether an account is a server admin.
+#[derive(Debug)]
+struct Show {
+    user: UserRef,
+}
+
+#[async_trait]
+impl Query for Show {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        let user = reader.user_id(&self.user)?;
+        let account = account::existing(&user, reader).await?;
+        Ok(told(&account))
+    }
+}
+
+fn told(account: &Account) -> Reply {
+    let id = Line::new().code(&account.user_id);
+    let title = match (account.admin, account.deactivated) {
+        (true, false) => id.plain(" is a ").strong("server admin"),
+        (true, true) => id.plain(" is deactivated, and still flagged as a ").strong("server admin"),
+        (false, _) => id.plain(" is not a server admin"),
+    };
+    let other = if account.admin { ("Take it back", "revoke") } else { ("Make it one", "grant") };
+    let (what_for, what) = other;
+    Reply::data(title)
+        .facts(vec![("Name", account::name(account))])
+        .command(what_for, words(["user", "admin", what, account.user_id.as_str()]))
+}
+
+/// Makes an account a server admin or an ordinary one
+/// (`PUT /_synapse/admin/v1/users/{user_id}/admin`).
+#[derive(Debug)]
+struct Make {
+    user: UserRef,
+    admin: bool,
+}
+
+#[async_trait]
+impl Action for Make {
+    fn class(&self, many: usize) -> Class {
+        // What a server admin does meanwhile is not put back with the flag.
+        if self.admin || many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        Ok(account::see(account::id(subject)?, reader).await?.0)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = if self.admin {
+            Line::new().plain("Make ").code(subject).plain(" a ").strong("server admin")
+        } else {
+            Line::new().plain("Make ").code(subject).plain(" an ordinary account")
+        };
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        match (self.admin, seen.is("admin")) {
+            (true, true) => return Err(account::already(subject, "is a server admin already")),
+            (false, false) => return Err(account::already(subject, "is not a server admin")),
+            (true, false) if seen.is("deactivated") => {
+                let why = "is deactivated, so it could do nothing as a server admin";
+                return Err(account::already(subject, why));
+            }
+            _ => {}
+        }
+        let path = Path::admin(["v1", "users", &subject.to_string(), "admin"]);
+        let step = Step::new(Method::Put, path, json!({ "admin": self.admin })).idempotent();
+        let wanted = Binds::from([("admin".to_owned(), json!(self.admin))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let id = &subject.to_string();
+        let (said, means, back) = if self.admin {
+            (" is a server admin", "do everything with this homeserver", "revoke")
+        } else {
+            (" is an ordinary account now", "do what every account may", "grant")
+        };
+        let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(id).plain(said),
+            facts: name.into_iter().chain([("It may", means.into())]).collect(),
+            remains: Vec::new(),
+            undo: Undo::Command(words(["user", "admin", back, id])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{ann, now};
+
+    fn seen(account: Value) -> Seen {
+        let account = testing::account(account);
+        Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        }
+    }
+
+    fn make(typed: &[&str]) -> Box<dyn Action> {
+        match testing::parse::<Admin>(typed).unwrap().into() {
+            Ask::Change(action) => action,
+            Ask::Read(query) => panic!("it looks: {query:?}"),
+        }
+    }
+
+    #[test]
+    fn only_grant_and_revoke_change_something_and_both_take_the_highest_role() {
+        for typed in [&["ann"][..], &["show", "ann"], &["show", "show"], &["grant"]] {
+            let ask = testing::parse::<Admin>(typed).unwrap().into();
+            let Ask::Read(query) = ask else { panic!("{typed:?} changes something") };
+            assert_eq!(query.power(), Power::Look);
+        }
+        for (typed, class) in [("grant", Class::Disruptive), ("revoke", Class::Reversible)] {
+            let verb = make(&[typed, "ann"]);
+            assert_eq!((verb.class(1), verb.power()), (class, Power::Account));
+            assert_eq!(verb.class(2), Class::Disruptive);
+        }
+        assert!(testing::parse::<Admin>(&["promote", "ann"]).is_err());
+        assert!(testing::parse::<Admin>(&[]).is_err());
+    }
+
+    #[test]
+    fn a_boolean_is_sent_and_nothing_where_it_is_so_already() {
+        for (typed, admin) in [("grant", true), ("revoke", false)] {
+            let verb = make(&[typed, "ann"]);
+            let change = verb.change(&ann(), &seen(json!({ "admin": !admin }))).unwrap();
+            assert_eq!(change.steps[0].body, json!({ "admin": admin }));
+            assert_eq!(
+                change.steps[0].path.parts(),
+                ["_synapse", "admin", "v1", "users", "@ann:example.org", "admin"]
+            );
+            assert_eq!(change.wanted, Binds::from([("admin".to_owned(), json!(admin))]));
+            let skip = verb.change(&ann(), &seen(json!({ "admin": admin }))).unwrap_err();
+            assert_eq!(skip.word, Word::NothingChanged);
+        }
+        let gone = json!({ "admin": false, "deactivated": true });
+        assert!(make(&["grant", "ann"]).change(&ann(), &seen(gone)).is_err());
+        let flagged = json!({ "admin": true, "deactivated": true });
+        assert!(make(&["revoke", "ann"]).change(&ann(), &seen(flagged)).is_ok());
+        let unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        let skip = make(&["grant", "ann"]).change(&ann(), &unknown).unwrap_err();
+        assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
+    }
+
+    #[test]
+    fn each_way_names_the_other() {
+        let (ordinary, admin) = (seen(json!({})), seen(json!({ "admin": 1 })));
+        let verb = make(&["grant", "ann"]);
+        let question = testing::question(&verb.question(&ann(), &ordinary));
+        assert_eq!(question, "Make `@ann:example.org` a **server admin**\n");
+        let told = testing::outcome(&verb.outcome(&ann(), &ordinary, &[], &admin));
+        assert!(told.starts_with("Done · `@ann:example.org` is a server admin\n"), "{told}");
+        assert!(told.ends_with("Undo: !user admin revoke @ann:example.org"), "{told}");
+        let verb = make(&["revoke", "ann"]);
+        let told = testing::outcome(&verb.outcome(&ann(), &admin, &[], &ordinary));
+        assert!(told.ends_with("Undo: !user admin grant @ann:example.org"), "{told}");
+    }
+
+    #[test]
+    fn showing_names_the_command_that_changes_it() {
+        let text = |account: Value| testing::reply(&told(&testing::account(account)));
+        assert_eq!(
+            text(json!({"admin": 1})),
+            "`@ann:example.org` is a **server admin**\nName: “Ann Lee”\n\
+             Take it back: !user admin revoke @ann:example.org\n"
+        );
+        assert!(text(json!({})).contains("is not a server admin"));
+        assert!(text(json!({"admin": 1, "deactivated": 1})).contains("deactivated, and still"));
+    }
+}

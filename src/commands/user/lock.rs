@@ -1,0 +1,86 @@
+//! `user lock`: an account stays logged in and can do nothing.
+
+use serde_json::json;
+
+use super::{
+    account::words,
+    flag::{Flag, Set, Wording},
+};
+use crate::{
+    change::{Method, Path, Step},
+    commands::{Ask, Does, Spec, arguments::UserRef},
+};
+
+pub(super) const SPEC: Spec =
+    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"]);
+
+/// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
+pub(super) static LOCKED: Flag = Flag {
+    key: "locked",
+    of: |account| account.locked,
+    step: |user, on| {
+        Step::new(Method::Put, Path::admin(["v2", "users", user]), json!({ "locked": on }))
+    },
+    set: Wording {
+        asked: "Lock ",
+        already: "is locked already",
+        said: " is locked",
+        may: "do nothing, not even read; its devices stay, for when it is unlocked",
+        back: |user| words(["user", "unlock", user]),
+    },
+    end: Wording {
+        asked: "Unlock ",
+        already: "is not locked",
+        said: " is not locked any more",
+        may: "do everything again, on the devices that it had",
+        back: |user| words(["user", "lock", user]),
+    },
+    moot: "is deactivated, so nothing is left to lock",
+};
+
+/// Lock an account: it can do nothing until it is unlocked, not even read
+///
+/// Its devices keep their sessions and go on when `user unlock` takes it back. Its messages and
+/// rooms stay as they are.
+#[derive(Debug, clap::Args)]
+struct Lock {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+}
+
+impl From<Lock> for Set {
+    fn from(typed: Lock) -> Self {
+        Self { user: typed.user, flag: &LOCKED, on: true }
+    }
+}
+
+impl From<Lock> for Ask {
+    fn from(typed: Lock) -> Self {
+        Set::from(typed).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::flag::testing::{holds, seen, told, typed},
+        *,
+    };
+    use crate::{commands::Action as _, commands::user::testing::ann};
+
+    #[test]
+    fn it_locks_and_names_the_way_back() {
+        let verb = typed::<Lock>(&["ann"]);
+        holds(&verb);
+        let change = verb.change(&ann(), &seen(&verb, false, false)).unwrap();
+        assert_eq!(change.steps[0].body, json!({"locked": true}), "and no other field");
+        assert_eq!(
+            told(&verb),
+            "Lock `@ann:example.org`\n\
+             Done · `@ann:example.org` is locked\n\
+             Name: “Ann Lee”\n\
+             It may: do nothing, not even read; its devices stay, for when it is unlocked\n\
+             Undo: !user unlock @ann:example.org"
+        );
+    }
+}

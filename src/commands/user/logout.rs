@@ -1,0 +1,235 @@
+//! `user logout`: every device of an account is logged out.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::account::{self, how_many};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::{Device, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Logout>("logout", &["user logout @ann:example.org"]);
+
+/// How many devices are named.
+const NAMED: usize = 5;
+
+/// Log an account out on all of its devices
+///
+/// It can log in again, with devices that are new to everybody. To keep it out, suspend or lock it,
+/// or set a new password. `device delete` logs single devices out.
+#[derive(Debug, clap::Args)]
+struct Logout {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+}
+
+#[async_trait]
+impl Action for Logout {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let (mut seen, account) = account::see(user, reader).await?;
+        if account.is_some() {
+            note(&mut seen, &reader.devices(user).await?);
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let devices = how_many(Some(devices(seen).len() as u64), "device", "devices");
+        let mut stays = vec!["access tokens without a device, such as user login makes".into()];
+        if seen.noted.contains_key("dehydrated") {
+            stays.push("its dehydrated device, which collects keys and is not logged in".into());
+        }
+        Question {
+            title: Line::new().plain("Log ").code(subject).plain(format!(" out on {devices}")),
+            goes: vec![
+                format!("its sessions: {devices}").into(),
+                "the keys to encrypted messages that are only on them".into(),
+            ],
+            stays,
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        let devices = devices(seen);
+        if devices.is_empty() {
+            return Err(account::already(subject, "is logged in on no device"));
+        }
+        let path = Path::admin(["v2", "users", &subject.to_string(), "delete_devices"]);
+        let step = Step::new(Method::Post, path, json!({ "devices": devices })).idempotent();
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let (before, now) = (devices(before), devices(after));
+        let left = before.iter().filter(|device| now.contains(device)).count();
+        let new = now.len() - left;
+        let gone = how_many(Some((before.len() - left) as u64), "device", "devices");
+        let mut facts: Vec<Fact> = Vec::new();
+        if left > 0 {
+            let devices = how_many(Some(left as u64), "device", "devices");
+            facts.push(("Still logged in", devices.into()));
+        }
+        if new > 0 {
+            let devices = how_many(Some(new as u64), "device", "devices");
+            facts.push(("Logged in since", devices.into()));
+        }
+        let list = ["device", "list", &subject.to_string()].map(str::to_owned).to_vec();
+        Outcome {
+            word: match (left, before.len() == left) {
+                (0, _) => Word::Done,
+                (_, true) => Word::NothingChanged,
+                (_, false) => Word::DoneInPart,
+            },
+            title: Line::new().code(subject).plain(format!(" is logged out on {gone}")),
+            facts,
+            remains: if now.is_empty() {
+                Vec::new()
+            } else {
+                vec![("What is logged in now".into(), list)]
+            },
+            undo: Undo::None("its owner logs in again, with devices that are new".to_owned()),
+        }
+    }
+}
+
+/// Notes which devices are logged in, and shows how many and the first of them. They bind nothing:
+/// whoever logs in all the time must not be able to put off being logged out.
+fn note(seen: &mut Seen, devices: &[Device]) {
+    let (asleep, mut awake): (Vec<_>, Vec<_>) =
+        devices.iter().partition(|device| device.dehydrated);
+    awake.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.device_id.cmp(&b.device_id)));
+    let mut line = Line::new().plain(awake.len().to_string());
+    for (n, device) in awake.iter().take(NAMED).enumerate() {
+        line = line.plain(if n == 0 { ": " } else { ", " }).code(&device.device_id);
+        if let Some(name) = device.display_name.as_ref().filter(|name| !name.is_empty()) {
+            line = line.plain(" ").hostile(name);
+        }
+    }
+    if awake.len() > NAMED {
+        line = line.plain(format!(" and {} more", awake.len() - NAMED));
+    }
+    seen.shown.push(("Devices", line));
+    let ids: Vec<&str> = awake.iter().map(|device| device.device_id.as_str()).collect();
+    seen.noted.insert("sessions".to_owned(), json!(ids));
+    if !asleep.is_empty() {
+        seen.noted.insert("dehydrated".to_owned(), json!(true));
+    }
+}
+
+/// The devices that were noted.
+fn devices(seen: &Seen) -> Vec<&str> {
+    let noted = seen.noted.get("sessions").and_then(Value::as_array);
+    noted.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{ann, now};
+
+    fn device(id: &str, dehydrated: bool) -> Device {
+        serde_json::from_value(json!({
+            "device_id": id, "display_name": null, "last_seen_ts": null, "last_seen_ip": null,
+            "last_seen_user_agent": null, "dehydrated": dehydrated,
+        }))
+        .unwrap()
+    }
+
+    fn seen(devices: &[Device]) -> Seen {
+        let account = testing::account(json!({}));
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        };
+        note(&mut seen, devices);
+        seen
+    }
+
+    fn verb() -> Logout {
+        testing::parse(&["ann"]).unwrap()
+    }
+
+    #[test]
+    fn every_device_that_is_logged_in_is_named_in_the_request_and_none_binds() {
+        let two = seen(&[device("B", false), device("A", false), device("ASLEEP", true)]);
+        let change = verb().change(&ann(), &two).unwrap();
+        assert_eq!(change.steps.len(), 1);
+        assert_eq!(change.steps[0].body, json!({"devices": ["A", "B"]}));
+        assert_eq!(change.wanted, Binds::new());
+        assert_eq!(two.binds, seen(&[]).binds, "to log in does not put the question again");
+        assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Moderate));
+        let shown = testing::facts(&two.shown);
+        assert!(shown.contains("Devices: 2: `A`, `B`\n"), "{shown}");
+    }
+
+    #[test]
+    fn no_device_is_nothing_to_do() {
+        let skip = verb().change(&ann(), &seen(&[device("ASLEEP", true)])).unwrap_err();
+        assert_eq!(
+            testing::skip(&skip),
+            "Nothing changed · `@ann:example.org` is logged in on no device\n\
+             Try !user details @ann:example.org"
+        );
+    }
+
+    #[test]
+    fn the_question_says_how_many_and_what_stays() {
+        let two = seen(&[device("A", false), device("B", false), device("ASLEEP", true)]);
+        assert_eq!(
+            testing::question(&verb().question(&ann(), &two)),
+            "Log `@ann:example.org` out on 2 devices\n\
+             This goes:\n\
+             - its sessions: 2 devices\n\
+             - the keys to encrypted messages that are only on them\n\
+             This stays:\n\
+             - access tokens without a device, such as user login makes\n\
+             - its dehydrated device, which collects keys and is not logged in\n"
+        );
+        let many: Vec<Device> = (0..9).map(|n| device(&format!("D{n}"), false)).collect();
+        let shown = testing::facts(&seen(&many).shown);
+        assert!(shown.contains("`D4` and 4 more"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_left_and_what_is_new_are_told_apart() {
+        let before = seen(&[device("A", false), device("B", false)]);
+        let told = |after: &[Device]| {
+            testing::outcome(&verb().outcome(&ann(), &before, &[], &seen(after)))
+        };
+        assert_eq!(
+            told(&[]),
+            "Done · `@ann:example.org` is logged out on 2 devices\n\
+             No undo: its owner logs in again, with devices that are new"
+        );
+        let new = told(&[device("C", false)]);
+        assert!(new.starts_with("Done ·") && new.contains("Logged in since: 1 device"), "{new}");
+        let left = told(&[device("B", false)]);
+        assert!(left.starts_with("Done in part ·"), "{left}");
+        assert!(left.contains("Still logged in: 1 device"), "{left}");
+        assert!(told(&[device("A", false), device("B", false)]).starts_with("Nothing changed ·"));
+    }
+}

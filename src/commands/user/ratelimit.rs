@@ -1,0 +1,377 @@
+//! `user ratelimit`: how fast the homeserver lets one account send.
+
+use async_trait::async_trait;
+use ruma::UserId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::account::{self, words};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Fact, Line, Reply, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::of::<RateLimit>(
+    Does::Either,
+    "ratelimit",
+    &[
+        "user ratelimit @ann:example.org",
+        "user ratelimit set @ann:example.org --messages-per-second 5 --burst-count 20",
+        "user ratelimit set @ann:example.org --messages-per-second 0 --burst-count 0",
+        "user ratelimit clear @ann:example.org",
+    ],
+);
+
+/// Show how fast an account may send messages, set a limit of its own, or clear that again
+///
+/// Without one of its own the limits of the homeserver's config apply to it. 0 messages a second
+/// mean no limit at all, for everything that the homeserver otherwise limits.
+#[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
+struct RateLimit {
+    /// What to do; shows when left out, and sets where numbers are given
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Messages a second that it may send in the long run; 0 lifts every limit
+    #[arg(short, long, value_name = "NUMBER", requires = "burst_count")]
+    messages_per_second: Option<u64>,
+    /// Messages that it may send at once before it has to slow down
+    #[arg(short, long, value_name = "NUMBER", requires = "messages_per_second")]
+    burst_count: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Show its limit
+    Show,
+    /// Set a limit of its own
+    Set,
+    /// Clear it, so that the homeserver's config applies
+    Clear,
+}
+
+impl From<RateLimit> for Ask {
+    fn from(typed: RateLimit) -> Self {
+        let RateLimit { what, user, messages_per_second, burst_count } = typed;
+        let limit = messages_per_second
+            .zip(burst_count)
+            .map(|(messages_per_second, burst_count)| Limit { messages_per_second, burst_count });
+        match (what, limit) {
+            (None | Some(What::Show), None) => Self::Read(Box::new(Show { user })),
+            (Some(What::Clear), None) => Self::Change(Box::new(Set { user, to: To::Nothing })),
+            (None | Some(What::Set), Some(limit)) => {
+                Self::Change(Box::new(Set { user, to: To::Limit(limit) }))
+            }
+            (Some(What::Set), None) => Self::Change(Box::new(Set { user, to: To::Missing })),
+            (Some(What::Show | What::Clear), Some(_)) => {
+                Self::Change(Box::new(Set { user, to: To::Unclear }))
+            }
+        }
+    }
+}
+
+/// A limit of an account's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+struct Limit {
+    messages_per_second: u64,
+    burst_count: u64,
+}
+
+impl Limit {
+    fn json(self) -> Value {
+        json!({
+            "messages_per_second": self.messages_per_second,
+            "burst_count": self.burst_count,
+        })
+    }
+}
+
+fn path(user: &str) -> Path {
+    Path::admin(["v1", "users", user, "override_ratelimit"])
+}
+
+/// What the homeserver has set for an account that exists: an empty object where it has not.
+async fn present(user: &UserId, reader: &Reader) -> Result<Value, Stop> {
+    Ok(reader.get(&path(user.as_str()), &[]).await?)
+}
+
+/// The limit in what the homeserver has set, if there is one.
+fn limit(present: &Value) -> Option<Limit> {
+    Limit::deserialize(present).ok()
+}
+
+fn in_words(present: &Value) -> Line {
+    match limit(present) {
+        None => "none of its own: the homeserver's config applies".into(),
+        Some(Limit { messages_per_second: 0, .. }) => Line::new().strong("no limit at all"),
+        Some(Limit { messages_per_second, burst_count }) => {
+            format!("{messages_per_second} a second, {burst_count} at once").into()
+        }
+    }
+}
+
+/// Shows the limit of an account.
+#[derive(Debug)]
+struct Show {
+    user: UserRef,
+}
+
+#[async_trait]
+impl Query for Show {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        let present = present(&user, reader).await?;
+        Ok(told(&user, &present))
+    }
+}
+
+fn told(user: &UserId, present: &Value) -> Reply {
+    let reply = Reply::data(Line::new().code(user)).facts(vec![("Messages", in_words(present))]);
+    match limit(present) {
+        Some(_) => reply.command("Clear it", words(["user", "ratelimit", "clear", user.as_str()])),
+        None => reply,
+    }
+}
+
+/// What the limit of an account becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Limit(Limit),
+    Nothing,
+    /// It is to be set, and nobody said to what.
+    Missing,
+    /// Numbers came with a word that takes none.
+    Unclear,
+}
+
+/// Sets or clears the limit of an account
+/// (`POST` and `DELETE /_synapse/admin/v1/users/{user_id}/override_ratelimit`).
+#[derive(Debug)]
+struct Set {
+    user: UserRef,
+    to: To,
+}
+
+impl Set {
+    /// What the homeserver should have set afterwards.
+    fn wanted(&self) -> Value {
+        match self.to {
+            To::Limit(limit) => limit.json(),
+            To::Nothing | To::Missing | To::Unclear => json!({}),
+        }
+    }
+}
+
+#[async_trait]
+impl Action for Set {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        match self.to {
+            To::Limit(_) | To::Nothing => account::subject(&self.user, reader),
+            To::Missing => Err(Stop::refused(
+                "to set a limit, say which: --messages-per-second and --burst-count",
+            )),
+            To::Unclear => {
+                Err(Stop::refused("numbers go with set; to show or clear a limit, leave them out"))
+            }
+        }
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let (mut seen, account) = account::see(user, reader).await?;
+        if account.is_some() {
+            let present = present(user, reader).await?;
+            seen.shown.push(("Messages", in_words(&present)));
+            seen.binds.insert("limit".to_owned(), present);
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = Line::new()
+            .plain("Set the limit of ")
+            .code(subject)
+            .plain(" for messages to: ")
+            .line(in_words(&self.wanted()));
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        let wanted = self.wanted();
+        if seen.binds.get("limit") == Some(&wanted) {
+            let what = match self.to {
+                To::Limit(_) => "has this limit already",
+                _ => "has no limit of its own",
+            };
+            return Err(account::already(subject, what));
+        }
+        let path = path(&subject.to_string());
+        let step = match self.to {
+            To::Limit(limit) => Step::new(Method::Post, path, limit.json()),
+            _ => Step::new(Method::Delete, path, Value::Null),
+        };
+        let wanted = Binds::from([("limit".to_owned(), wanted)]);
+        Ok(Change { steps: vec![step.idempotent()], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let said = match self.to {
+            To::Limit(_) => " has a limit of its own",
+            _ => " has no limit of its own any more",
+        };
+        let fact = |label, seen: &Seen| -> Option<Fact> {
+            seen.binds.get("limit").map(|limit| (label, in_words(limit)))
+        };
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(said),
+            facts: fact("Before", before).into_iter().chain(fact("Now", after)).collect(),
+            remains: Vec::new(),
+            undo: Undo::Command(back(&subject.to_string(), before)),
+        }
+    }
+}
+
+/// The command that sets what was set before.
+fn back(user: &str, before: &Seen) -> Vec<String> {
+    match before.binds.get("limit").and_then(limit) {
+        None => words(["user", "ratelimit", "clear", user]),
+        Some(Limit { messages_per_second, burst_count }) => words([
+            "user",
+            "ratelimit",
+            "set",
+            user,
+            "--messages-per-second",
+            &messages_per_second.to_string(),
+            "--burst-count",
+            &burst_count.to_string(),
+        ]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{ann, now};
+
+    fn seen(limit: Value) -> Seen {
+        let account = testing::account(json!({}));
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(true, Some(&account)),
+            ..Seen::default()
+        };
+        seen.binds.insert("limit".to_owned(), limit);
+        seen
+    }
+
+    fn ask(typed: &[&str]) -> Ask {
+        testing::parse::<RateLimit>(typed).unwrap().into()
+    }
+
+    fn set(typed: &[&str]) -> Box<dyn Action> {
+        match ask(typed) {
+            Ask::Change(action) => action,
+            Ask::Read(query) => panic!("{typed:?} looks: {query:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_set_and_none_show() {
+        for typed in [&["ann"][..], &["show", "ann"]] {
+            let Ask::Read(query) = ask(typed) else { panic!("{typed:?} changes something") };
+            assert_eq!(query.power(), Power::Look);
+        }
+        for typed in [&["set", "ann", "-m", "5", "-b", "20"][..], &["ann", "-m", "5", "-b", "20"]] {
+            let verb = set(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Moderate));
+            let change = verb.change(&ann(), &seen(json!({}))).unwrap();
+            assert_eq!(change.steps[0].method, Method::Post);
+            assert_eq!(
+                change.steps[0].body,
+                json!({"messages_per_second": 5, "burst_count": 20}),
+                "{typed:?}"
+            );
+        }
+        // One number alone would make the other 0, which lifts every limit.
+        for typed in [&["set", "ann", "-m", "5"][..], &["ann", "-b", "5"], &["ann", "-m", "-1"]] {
+            assert!(testing::parse::<RateLimit>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn none_and_no_limit_at_all_are_not_the_same() {
+        let lift = set(&["set", "ann", "-m", "0", "-b", "0"]);
+        let lifted = json!({"messages_per_second": 0, "burst_count": 0});
+        let change = lift.change(&ann(), &seen(json!({}))).unwrap();
+        assert_eq!(change.wanted, Binds::from([("limit".to_owned(), lifted.clone())]));
+        assert_eq!(
+            lift.change(&ann(), &seen(lifted.clone())).unwrap_err().word,
+            Word::NothingChanged
+        );
+        let clear = set(&["clear", "ann"]);
+        let change = clear.change(&ann(), &seen(lifted)).unwrap();
+        assert_eq!((change.steps[0].method, &change.steps[0].body), (Method::Delete, &Value::Null));
+        assert_eq!(change.wanted, Binds::from([("limit".to_owned(), json!({}))]));
+        let skip = clear.change(&ann(), &seen(json!({}))).unwrap_err();
+        assert!(testing::skip(&skip).contains("has no limit of its own"), "{skip:?}");
+    }
+
+    #[test]
+    fn the_undo_sets_exactly_what_was_before() {
+        let (none, five) = (json!({}), json!({"messages_per_second": 5, "burst_count": 20}));
+        let undo = |typed: &[&str], before: &Value, after: &Value| {
+            let (before, after) = (seen(before.clone()), seen(after.clone()));
+            testing::outcome(&set(typed).outcome(&ann(), &before, &[], &after))
+        };
+        assert_eq!(
+            undo(&["clear", "ann"], &five, &none),
+            "Done · `@ann:example.org` has no limit of its own any more\n\
+             Before: 5 a second, 20 at once\n\
+             Now: none of its own: the homeserver's config applies\n\
+             Undo: !user ratelimit set @ann:example.org --messages-per-second 5 --burst-count 20"
+        );
+        let text = undo(&["ann", "-m", "5", "-b", "20"], &none, &five);
+        assert!(text.ends_with("Undo: !user ratelimit clear @ann:example.org"), "{text}");
+        let lifted = json!({"messages_per_second": 0, "burst_count": 0});
+        let text = undo(&["ann", "-m", "5", "-b", "20"], &lifted, &five);
+        assert!(text.contains("--messages-per-second 0 --burst-count 0"), "{text}");
+        assert!(text.contains("Before: **no limit at all**"), "{text}");
+    }
+
+    #[test]
+    fn showing_tells_the_three_states_apart() {
+        let user = <&UserId>::try_from("@ann:example.org").unwrap();
+        let text = |present: Value| testing::reply(&told(user, &present));
+        assert!(text(json!({})).contains("none of its own"));
+        let lifted = json!({"messages_per_second": 0, "burst_count": 0});
+        assert!(text(lifted).contains("**no limit at all**"));
+        let five = text(json!({"messages_per_second": 5, "burst_count": 20}));
+        assert!(five.contains("5 a second, 20 at once"), "{five}");
+        assert!(five.contains("!user ratelimit clear @ann:example.org"), "{five}");
+    }
+}

@@ -1,0 +1,334 @@
+//! `user redact`: what somebody wrote is taken out of rooms.
+
+use async_trait::async_trait;
+use ruma::{OwnedRoomId, UserId};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::account::{self, how_many, words};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{RoomRef, UserRef},
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Redact>(
+    "redact",
+    &[
+        "user redact @ann:example.org",
+        "user redact @ann:example.org --room #lobby:example.org --reason Spam --limit 200",
+        "user redact @bob:elsewhere.example",
+    ],
+);
+
+/// What the homeserver takes in each room where no limit is given.
+const LIMIT: u32 = 1000;
+
+/// Redact what somebody wrote: the messages stay in place, empty
+///
+/// In all rooms that they are in or banned from, or only in those that are named; what they wrote
+/// in a room that they have left goes only where it is named. Redaction is not erasure: the
+/// homeserver keeps the content for a while, and other servers may ignore it.
+#[derive(Debug, clap::Args)]
+struct Redact {
+    /// Who: @ann:example.org, ann for an account of this server, or somebody of another server
+    user: UserRef,
+    /// Only in this room; can be given several times
+    #[arg(short, long, value_name = "ROOM")]
+    room: Vec<RoomRef>,
+    /// What to give as the reason, which everybody in those rooms can read
+    #[arg(long)]
+    reason: Option<String>,
+    /// At most this many messages in each room, newest first; above 100 in steps of 100, and 1000
+    /// when left out
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+#[async_trait]
+impl Action for Redact {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subject(&self.user, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let mut seen = account::see(user, reader).await?.0;
+        if seen.is("local") && !seen.is("exists") {
+            return Ok(seen);
+        }
+        if self.room.is_empty() {
+            note(&mut seen, &everywhere(user, reader).await?);
+        } else {
+            let rooms = self.named(reader).await?;
+            note(&mut seen, &rooms);
+            // Where an alias leads to may change meanwhile; the rooms somebody is in may not veto.
+            seen.binds.insert("rooms".to_owned(), json!(rooms));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let limit = self.limit.unwrap_or(LIMIT);
+        let mut stays = vec![
+            "redaction is not erasure: the homeserver keeps the content for a while, and other \
+             servers and clients may keep it for good"
+                .into(),
+            "its reactions and stickers, and what it set in the rooms".into(),
+        ];
+        if self.room.is_empty() {
+            stays.push("what it wrote in rooms that it has left".into());
+        }
+        if !seen.is("local") {
+            stays.push(
+                "everything in rooms where the account of my admin token may not redact: this \
+                 is somebody of another server"
+                    .into(),
+            );
+        }
+        Question {
+            title: Line::new()
+                .plain("Redact what ")
+                .code(subject)
+                .plain(format!(" wrote in {}", in_rooms(seen))),
+            goes: vec![
+                format!("the content of its newest messages, at most {limit} in each room").into(),
+            ],
+            stays,
+        }
+    }
+
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<OwnedRoomId> {
+        let rooms = rooms(seen).into_iter();
+        rooms.filter_map(|room| OwnedRoomId::try_from(room).ok()).collect()
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if seen.is("local")
+            && let Some(skip) = account::absent(subject, seen)
+        {
+            return Err(skip);
+        }
+        let rooms = rooms(seen);
+        if rooms.is_empty() {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().code(subject).plain(
+                    " is in no room here and banned from none; what it wrote in rooms that it \
+                     has left goes where they are named with --room",
+                ),
+                instead: vec![format!("user membership {subject}")],
+            });
+        }
+        let mut body = Map::new();
+        // None means all to the homeserver, which looks again when it begins.
+        let named = if self.room.is_empty() { Vec::new() } else { rooms };
+        body.insert("rooms".to_owned(), json!(named));
+        if let Some(reason) = &self.reason {
+            body.insert("reason".to_owned(), json!(reason));
+        }
+        if let Some(limit) = self.limit {
+            body.insert("limit".to_owned(), json!(limit));
+        }
+        let path = Path::admin(["v1", "user", &subject.to_string(), "redact"]);
+        let step = Step::new(Method::Post, path, Value::Object(body));
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+        let begun = Line::new()
+            .code(subject)
+            .plain(": the homeserver has begun to redact what it wrote in ")
+            .plain(in_rooms(before));
+        let id = answers.first().and_then(|answer| answer.body.get("redact_id")?.as_str());
+        let mut facts = Vec::new();
+        let mut remains = Vec::new();
+        match id {
+            Some(id) => {
+                facts.push(("Task", Line::new().code(id)));
+                remains.push(("See how far it is".into(), words(["user", "redact-status", id])));
+            }
+            None => facts.push(("Task", "the homeserver gave it no id".into())),
+        }
+        facts.push((
+            "Mind",
+            "redaction is not erasure: the homeserver keeps the content for a while, and other \
+             servers may ignore it"
+                .into(),
+        ));
+        Outcome {
+            word: Word::Done,
+            title: begun,
+            facts,
+            remains,
+            undo: Undo::None("what is redacted is empty for everybody".to_owned()),
+        }
+    }
+}
+
+impl Redact {
+    /// The ids of the rooms that are named. One that the homeserver does not know would make it
+    /// drop the whole task.
+    async fn named(&self, reader: &Reader) -> Result<Vec<OwnedRoomId>, Stop> {
+        let mut rooms = Vec::new();
+        for room in &self.room {
+            let id = reader.room_id(room).await?;
+            let path = Path::admin(["v1", "rooms", id.as_str()]);
+            if reader.find::<Value>(&path, &[]).await?.is_none() {
+                return Err(Stop::refused(
+                    Line::new().plain("this homeserver is not in the room ").code(&id),
+                ));
+            }
+            rooms.push(id);
+        }
+        rooms.sort();
+        rooms.dedup();
+        Ok(rooms)
+    }
+}
+
+/// The rooms that `user` is in or banned from, as far as this homeserver knows: those that it
+/// takes where none is named.
+async fn everywhere(user: &UserId, reader: &Reader) -> Result<Vec<OwnedRoomId>, Stop> {
+    #[derive(Deserialize)]
+    struct Listed {
+        memberships: std::collections::BTreeMap<OwnedRoomId, String>,
+    }
+    let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
+    let listed: Listed = reader.get(&path, &[]).await?;
+    let there = |how: &str| matches!(how, "join" | "ban");
+    Ok(listed.memberships.into_iter().filter(|(_, how)| there(how)).map(|(id, _)| id).collect())
+}
+
+fn note(seen: &mut Seen, rooms: &[OwnedRoomId]) {
+    seen.noted.insert("rooms".to_owned(), json!(rooms));
+    let mut line = Line::new().plain(rooms.len().to_string());
+    if let [room] = rooms {
+        line = Line::new().code(room);
+    }
+    seen.shown.push(("Rooms", line));
+}
+
+fn rooms(seen: &Seen) -> Vec<&str> {
+    let noted = seen.noted.get("rooms").and_then(Value::as_array);
+    noted.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn in_rooms(seen: &Seen) -> String {
+    how_many(Some(rooms(seen).len() as u64), "room", "rooms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{ann, now};
+
+    fn seen(local: bool, rooms: &[&str]) -> Seen {
+        let account = testing::account(json!({}));
+        let known = local.then_some(&account);
+        let mut seen = Seen {
+            shown: account::facts(&account, now()),
+            binds: account::facts_that_bind(local, known),
+            ..Seen::default()
+        };
+        let rooms: Vec<OwnedRoomId> = rooms.iter().map(|&room| room.try_into().unwrap()).collect();
+        note(&mut seen, &rooms);
+        seen
+    }
+
+    fn verb(typed: &[&str]) -> Redact {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn all_rooms_are_left_to_the_homeserver_and_named_ones_are_sent() {
+        let two = seen(true, &["!a:example.org", "!b"]);
+        let body = |typed: &[&str]| {
+            let change = verb(typed).change(&ann(), &two).unwrap();
+            assert_eq!(
+                change.steps[0].path.parts(),
+                ["_synapse", "admin", "v1", "user", "@ann:example.org", "redact"]
+            );
+            assert!(!change.steps[0].idempotent, "twice makes two tasks");
+            change.steps[0].body.clone()
+        };
+        assert_eq!(body(&["ann"]), json!({"rooms": []}));
+        assert_eq!(
+            body(&[
+                "ann",
+                "-r",
+                "!a:example.org",
+                "--room",
+                "#b:example.org",
+                "-l",
+                "200",
+                "--reason",
+                "Spam and more"
+            ]),
+            json!({"rooms": ["!a:example.org", "!b"], "limit": 200, "reason": "Spam and more"})
+        );
+        assert!(testing::parse::<Redact>(&["ann", "-l", "0"]).is_err());
+        assert!(testing::parse::<Redact>(&["ann", "-r", "lobby"]).is_err());
+    }
+
+    #[test]
+    fn it_is_irreversible_and_the_gate_hears_of_every_room() {
+        let verb = verb(&["ann"]);
+        assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
+        let reached = verb.reaches(&ann(), &seen(true, &["!a:example.org", "!b"]));
+        let reached: Vec<String> = reached.iter().map(ToString::to_string).collect();
+        assert_eq!(reached, ["!a:example.org", "!b"]);
+    }
+
+    #[test]
+    fn somebody_of_another_server_is_redacted_where_somebody_unknown_is_not() {
+        let remote = seen(false, &["!a:example.org"]);
+        assert!(verb(&["ann"]).change(&ann(), &remote).is_ok());
+        let question = testing::question(&verb(&["ann"]).question(&ann(), &remote));
+        assert!(question.contains("somebody of another server"), "{question}");
+        let unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        let skip = verb(&["ann"]).change(&ann(), &unknown).unwrap_err();
+        assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
+        let nowhere = verb(&["ann"]).change(&ann(), &seen(true, &[])).unwrap_err();
+        assert_eq!(nowhere.word, Word::NothingChanged);
+        assert!(testing::skip(&nowhere).contains("--room"), "{nowhere:?}");
+    }
+
+    #[test]
+    fn the_question_says_that_redaction_is_not_erasure() {
+        let one = seen(true, &["!a:example.org"]);
+        let question = testing::question(&verb(&["ann", "-l", "50"]).question(&ann(), &one));
+        assert!(question.starts_with("Redact what `@ann:example.org` wrote in 1 room\n"));
+        assert!(question.contains("at most 50 in each room"), "{question}");
+        assert!(question.contains("redaction is not erasure"), "{question}");
+        assert!(question.contains("rooms that it has left"), "{question}");
+        let named = verb(&["ann", "-r", "!a:example.org"]).question(&ann(), &one);
+        assert!(!testing::question(&named).contains("rooms that it has left"));
+    }
+
+    #[test]
+    fn the_outcome_carries_the_command_that_shows_how_far_it_is() {
+        let one = seen(true, &["!a:example.org"]);
+        let answer = Answer { status: 200, body: json!({"redact_id": "WByXcIMN"}) };
+        let told = testing::outcome(&verb(&["ann"]).outcome(&ann(), &one, &[answer], &one));
+        assert!(told.contains("Task: `WByXcIMN`"), "{told}");
+        assert!(told.contains("See how far it is: !user redact-status WByXcIMN"), "{told}");
+        assert!(told.contains("No undo:"), "{told}");
+    }
+}

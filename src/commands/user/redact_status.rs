@@ -1,0 +1,142 @@
+//! `user redact-status`: how far a redaction is.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::account::{how_many, words};
+use crate::{
+    change::{Path, Power},
+    commands::{Memory, Query, Spec},
+    error::Stop,
+    reply::{Block, Hostile, Line, Reply},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::query::<RedactStatus>("redact-status", &["user redact-status WByXcIMNwxDiOqtO"]);
+
+/// How many messages that could not be redacted are named.
+const NAMED: usize = 10;
+
+/// Show how far a redaction is that `user redact` has begun
+///
+/// The homeserver forgets it a week after its end.
+#[derive(Debug, clap::Args)]
+struct RedactStatus {
+    /// The id of the task, as the answer to `user redact` shows it
+    id: String,
+}
+
+/// `GET /_synapse/admin/v1/user/redact_status/{redact_id}`
+#[derive(Debug, Deserialize)]
+struct Answered {
+    status: Hostile,
+    #[serde(default)]
+    failed_redactions: BTreeMap<String, Hostile>,
+    error: Option<Hostile>,
+}
+
+#[async_trait]
+impl Query for RedactStatus {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        let path = Path::admin(["v1", "user", "redact_status", &self.id]);
+        match reader.find::<Answered>(&path, &[]).await {
+            Ok(Some(answered)) => Ok(self.told(&answered)),
+            Ok(None) => Err(Stop::refused(
+                Line::new()
+                    .plain("the homeserver knows of no redaction ")
+                    .code(&self.id)
+                    .plain(", or not any more: it forgets one a week after its end"),
+            )),
+            // What it says to the id of another kind of task.
+            Err(error) if error.status() == Some(500) => Err(Stop::refused(
+                Line::new()
+                    .plain("the homeserver fails at ")
+                    .code(&self.id)
+                    .plain("; it is probably the id of something else than a redaction"),
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl RedactStatus {
+    fn told(&self, answered: &Answered) -> Reply {
+        let id = || Line::new().plain("Redaction ").code(&self.id);
+        match answered.status.raw() {
+            "complete" if answered.failed_redactions.is_empty() => {
+                Reply::data(id().plain(" is complete"))
+            }
+            "complete" => {
+                let failed = answered.failed_redactions.len();
+                let messages = how_many(Some(failed as u64), "message", "messages");
+                let lines = answered.failed_redactions.iter().take(NAMED);
+                let lines =
+                    lines.map(|(event, why)| Line::new().code(event).plain(": ").hostile(why));
+                let head = if failed > NAMED { "Of these the first:" } else { "Namely:" };
+                Reply::data(
+                    id().plain(format!(" is complete, but {messages} could not be redacted")),
+                )
+                .with(Block::List(head.into(), lines.collect()))
+            }
+            "failed" => {
+                let why = answered.error.clone().unwrap_or_else(|| Hostile::new(String::new()));
+                Reply::data(id().plain(" has failed: ").hostile(&why))
+            }
+            "scheduled" => self.again(id().plain(" waits for others to end")),
+            "active" => self.again(id().plain(" is at work")),
+            _ => {
+                Reply::data(id().plain(" is in a state I do not know: ").hostile(&answered.status))
+            }
+        }
+    }
+
+    fn again(&self, title: Line) -> Reply {
+        Reply::data(title).command("Look again", words(["user", "redact-status", &self.id]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{super::testing, *};
+
+    fn text(answered: Value) -> String {
+        let verb: RedactStatus = testing::parse(&["abc"]).unwrap();
+        testing::reply(&verb.told(&serde_json::from_value(answered).unwrap()))
+    }
+
+    #[test]
+    fn each_state_is_told_and_failures_are_named() {
+        let whole = text(json!({"status": "complete", "failed_redactions": {}}));
+        assert_eq!(whole, "Redaction `abc` is complete\n");
+        let parts = text(json!({"status": "complete", "failed_redactions": {"$a": "403: no"}}));
+        assert_eq!(
+            parts,
+            "Redaction `abc` is complete, but 1 message could not be redacted\n\
+             Namely:\n- `$a`: “403: no”\n"
+        );
+        let failed = text(json!({"status": "failed", "error": "no such room"}));
+        assert_eq!(failed, "Redaction `abc` has failed: “no such room”\n");
+        for status in ["active", "scheduled"] {
+            let text = text(json!({ "status": status }));
+            assert!(text.contains("Look again: !user redact-status abc"), "{text}");
+        }
+        assert!(text(json!({"status": "*odd*"})).contains("“*odd*”"));
+    }
+
+    #[test]
+    fn of_many_failures_the_first_are_named() {
+        let many: BTreeMap<String, &str> = (0..30).map(|n| (format!("${n:02}"), "no")).collect();
+        let text = text(json!({"status": "complete", "failed_redactions": many}));
+        assert!(text.contains("30 messages could not") && text.contains("Of these the first:"));
+        assert!(text.contains("`$09`") && !text.contains("`$10`"), "{text}");
+    }
+}

@@ -1,0 +1,105 @@
+//! `user shadow-ban`: an account talks, and nobody hears it.
+
+use serde_json::{Value, json};
+
+use super::{
+    account::words,
+    flag::{Flag, Set, Wording},
+};
+use crate::{
+    change::{Method, Path, Step},
+    commands::{Ask, Does, Spec, arguments::UserRef},
+};
+
+pub(super) const SPEC: Spec = Spec::of::<ShadowBan>(
+    Does::Change,
+    "shadow-ban",
+    &["user shadow-ban @ann:example.org", "user shadow-ban @ann:example.org --unban"],
+);
+
+/// An account whose messages reach nobody
+/// (`POST` and `DELETE /_synapse/admin/v1/users/{user_id}/shadow_ban`).
+static SHADOW_BANNED: Flag = Flag {
+    key: "shadow-banned",
+    of: |account| account.shadow_banned,
+    step: |user, on| {
+        let path = Path::admin(["v1", "users", user, "shadow_ban"]);
+        if on {
+            Step::new(Method::Post, path, json!({}))
+        } else {
+            Step::new(Method::Delete, path, Value::Null)
+        }
+    },
+    set: Wording {
+        asked: "Shadow-ban ",
+        already: "is shadow-banned already",
+        said: " is shadow-banned",
+        may: "do everything as it seems to it; what it sends from now on reaches nobody",
+        back: |user| words(["user", "shadow-ban", user, "--unban"]),
+    },
+    end: Wording {
+        asked: "End the shadow-ban of ",
+        already: "is not shadow-banned",
+        said: " is not shadow-banned any more",
+        may: "be heard again; what it sent meanwhile stays unheard",
+        back: |user| words(["user", "shadow-ban", user]),
+    },
+    moot: "is deactivated, so nothing is left to ban",
+};
+
+/// Shadow-ban an account: it can go on writing, but nobody gets what it sends
+///
+/// The homeserver tells it that all went well, so it does not notice at once. Some clients become
+/// confused by it; `user suspend` is the honest way. --unban takes it back.
+#[derive(Debug, clap::Args)]
+struct ShadowBan {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Take a shadow-ban back: what it sends is delivered again
+    #[arg(short, long)]
+    unban: bool,
+}
+
+impl From<ShadowBan> for Set {
+    fn from(typed: ShadowBan) -> Self {
+        Self { user: typed.user, flag: &SHADOW_BANNED, on: !typed.unban }
+    }
+}
+
+impl From<ShadowBan> for Ask {
+    fn from(typed: ShadowBan) -> Self {
+        Set::from(typed).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::flag::testing::{holds, seen, told, typed},
+        *,
+    };
+    use crate::{commands::Action as _, commands::user::testing::ann};
+
+    #[test]
+    fn a_ban_is_posted_and_its_end_deletes_it() {
+        for (words, on, method) in [
+            (&["ann"][..], true, Method::Post),
+            (&["ann", "-u"], false, Method::Delete),
+            (&["ann", "--unban"], false, Method::Delete),
+        ] {
+            let verb = typed::<ShadowBan>(words);
+            holds(&verb);
+            let change = verb.change(&ann(), &seen(&verb, !on, false)).unwrap();
+            assert_eq!(change.steps[0].method, method, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn each_way_names_the_other() {
+        let there = told(&typed::<ShadowBan>(&["ann"]));
+        assert!(there.contains("what it sends from now on reaches nobody"), "{there}");
+        assert!(there.ends_with("Undo: !user shadow-ban @ann:example.org --unban"), "{there}");
+        let back = told(&typed::<ShadowBan>(&["ann", "--unban"]));
+        assert!(back.ends_with("Undo: !user shadow-ban @ann:example.org"), "{back}");
+    }
+}

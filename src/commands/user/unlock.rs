@@ -1,0 +1,46 @@
+//! `user unlock`: the end of a lock.
+
+use super::{flag::Set, lock::LOCKED};
+use crate::commands::{Ask, Does, Spec, arguments::UserRef};
+
+pub(super) const SPEC: Spec =
+    Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"]);
+
+/// Unlock an account: its devices go on where they were
+#[derive(Debug, clap::Args)]
+struct Unlock {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+}
+
+impl From<Unlock> for Set {
+    fn from(typed: Unlock) -> Self {
+        Self { user: typed.user, flag: &LOCKED, on: false }
+    }
+}
+
+impl From<Unlock> for Ask {
+    fn from(typed: Unlock) -> Self {
+        Set::from(typed).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::flag::testing::{holds, seen, told, typed},
+        *,
+    };
+    use crate::{commands::Action as _, commands::user::testing::ann};
+
+    #[test]
+    fn it_unlocks_and_names_the_way_back() {
+        let verb = typed::<Unlock>(&["ann"]);
+        holds(&verb);
+        let change = verb.change(&ann(), &seen(&verb, true, false)).unwrap();
+        assert_eq!(change.steps[0].body, json!({"locked": false}));
+        assert!(told(&verb).ends_with("Undo: !user lock @ann:example.org"), "{}", told(&verb));
+    }
+}

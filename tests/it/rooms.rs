@@ -1,0 +1,191 @@
+//! Rooms on a real homeserver: looking, blocking, and giving power.
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use world::{Account, Api, Scene};
+
+use crate::{
+    SYNOD,
+    basics::code,
+    verbs::{offered, says, with_yes},
+};
+
+/// A room that an account makes, with what is asked for besides.
+async fn make(api: &Api, wanted: Value) -> Result<String> {
+    let (_, made) = api.post("/_matrix/client/v3/createRoom", wanted).await?;
+    Ok(made["room_id"].as_str().with_context(|| format!("a room is made: {made}"))?.to_owned())
+}
+
+/// Whether the homeserver has a room blocked.
+async fn is_blocked(scene: &Scene, room: &str) -> Result<bool> {
+    let path = format!("/_synapse/admin/v1/rooms/{room}/block");
+    Ok(scene.synapse().admin().get(&path).await?.1["block"] == json!(true))
+}
+
+/// The interface of an account that logs in for it.
+async fn api(scene: &Scene, account: &Account) -> Result<Api> {
+    Ok(scene.synapse().api(&scene.synapse().log_in(account).await?.0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_shown_by_id_alias_link_and_pill() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let alias = format!("lobby-{}", eve.user_id.localpart());
+    let wanted = json!({
+        "preset": "public_chat", "room_alias_name": alias, "name": "The lobby", "topic": "Hello",
+    });
+    let room = make(&api(&scene, &eve).await?, wanted).await?;
+    let alias = format!("#{alias}:synod.test");
+    let told = ["The lobby", "Hello", "1, 1 of them from here", "public", "Blocked: no"];
+    for typed in [
+        room.clone(),
+        alias.clone(),
+        format!("https://matrix.to/#/{room}"),
+        format!("https://matrix.to/#/{}", alias.replace('#', "%23")),
+    ] {
+        let details = scene.ann_asks(&format!("!room details {typed}")).await?;
+        says(&details, room.as_str(), &told);
+    }
+    let link = alias.replace('#', "%23");
+    let pill = format!("!room show <a href=\"https://matrix.to/#/{link}\">The lobby</a>");
+    let event = scene.ann().say_html(scene.room(), "!room show The lobby", &pill).await?;
+    says(&scene.answer(scene.ann(), &event).await?, room.as_str(), &told);
+
+    says(&scene.ann_asks(&format!("!room block {room}")).await?, "Done", &[]);
+    let details = scene.ann_asks(&format!("!room details {room}")).await?;
+    says(&details, "", &["Blocked: yes", "Done through me", "room block"]);
+
+    let unknown = scene.ann_asks("!room details !nowhere:synod.test").await?;
+    says(&unknown, "Refused", &["does not know the room"]);
+    let no_alias = scene.ann_asks("!room details #nowhere:synod.test").await?;
+    says(&no_alias, "Refused", &["no room with the alias", "#nowhere:synod.test"]);
+    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is wanted"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_joins_a_blocked_room_until_that_is_taken_back() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let sam = api(&scene, &sam).await?;
+    let room = make(&api(&scene, &eve).await?, json!({"preset": "public_chat"})).await?;
+    let join = async || {
+        anyhow::Ok(sam.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?.0)
+    };
+
+    let free = scene.ann_asks(&format!("!room unblock {room}")).await?;
+    says(&free, "Nothing changed", &["is not blocked"]);
+    let moe = scene.moe().await?;
+    let blocked = scene.ask(moe, &format!("!room block {room}")).await?;
+    says(&blocked, "Done", &["is blocked", "Members: 1", "who is in it"]);
+    assert!(is_blocked(&scene, &room).await?);
+    assert_eq!(join().await?, 403);
+    says(&scene.ann_asks(&format!("!room block {room}")).await?, "Nothing changed", &["already"]);
+    let status = scene.ann_asks(&format!("!room block-status {room}")).await?;
+    says(&status, "", &["is blocked", scene.keeper().user_id.as_str(), "!room unblock"]);
+
+    says(&scene.ann_asks(offered(&blocked, "!undo")?).await?, "Done", &["not blocked any more"]);
+    assert!(!is_blocked(&scene, &room).await?);
+    assert_eq!(join().await?, 200);
+    scene.ann_asks(&format!("!room block {room}")).await?;
+    says(&scene.ann_asks(&format!("!room block {room} --unblock")).await?, "Done", &[]);
+    assert!(!is_blocked(&scene, &room).await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_nobody_here_knows_is_blocked_and_that_is_said() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let room = format!("!{}:elsewhere.example", scene.bot_id().localpart());
+    let status = scene.ann_asks(&format!("!room block-status {room}")).await?;
+    says(&status, "", &["is not blocked", "does not know it"]);
+    let blocked = scene.ann_asks(&format!("!room block {room}")).await?;
+    says(&blocked, "Done", &["is blocked", "does not know it", "!undo"]);
+    assert!(is_blocked(&scene, &room).await?);
+    let details = scene.ann_asks(&format!("!room details {room}")).await?;
+    says(&details, "", &["does not know the room", "Blocked: yes", "room block"]);
+    says(&scene.ann_asks(offered(&blocked, "!undo")?).await?, "Done", &[]);
+    assert!(!is_blocked(&scene, &room).await?);
+    Ok(())
+}
+
+/// The level that `user` has in a room.
+async fn level(api: &Api, room: &str, user: &Account) -> Result<Value> {
+    let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.power_levels/");
+    Ok(api.get(&path).await?.1["users"][user.user_id.as_str()].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_of_a_room_is_made_with_a_yes_and_invited() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let eve = api(&scene, &eve).await?;
+    for version in ["11", "12"] {
+        let wanted = json!({"preset": "private_chat", "room_version": version});
+        let room = make(&eve, wanted).await?;
+        let command = format!("!room make-admin {room} --user-id {}", sam.user_id);
+        let question = scene.ann_asks(&command).await?;
+        says(&question, "Make", &[sam.user_id.as_str(), &room, "Its power: 0", "In the room: no"]);
+        assert_eq!(level(&eve, &room, &sam).await?, Value::Null, "a question gives no power");
+        let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+        says(
+            &done,
+            "Done",
+            &["is an admin of", "Power now: 100", "In the room: invited", "No undo"],
+        );
+        assert_eq!(level(&eve, &room, &sam).await?, json!(100));
+        let again = scene.ann_asks(&command).await?;
+        says(&again, "Nothing changed", &["already"]);
+
+        // Without a name it is for the account of the admin token.
+        let own = with_yes(&scene, &format!("!room make-admin {room}")).await?;
+        says(&own, "Done", &[scene.keeper().user_id.as_str()]);
+        assert_eq!(level(&eve, &room, scene.keeper()).await?, json!(100));
+
+        let nobody = format!("!room make-admin {room} -u @nobody-at-all:synod.test");
+        says(&scene.ann_asks(&nobody).await?, "Refused", &["no such user"]);
+        let moe = scene.moe().await?;
+        says(&scene.ask(moe, &command).await?, "Refused", &["admin"]);
+    }
+    let unknown = format!("!room make-admin !nowhere:synod.test -u {}", sam.user_id);
+    says(&scene.ann_asks(&unknown).await?, "Refused", &["does not know the room"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_here_has_power_the_homeserver_says_so() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let by_eve = api(&scene, &eve).await?;
+    let room = make(&by_eve, json!({"preset": "public_chat", "room_version": "11"})).await?;
+    // Somebody without power stays behind.
+    let join = format!("/_matrix/client/v3/join/{room}");
+    assert_eq!(api(&scene, &sam).await?.post(&join, json!({})).await?.0, 200);
+    by_eve.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?;
+    let command = format!("!room make-admin {room} -u {}", sam.user_id);
+    says(&with_yes(&scene, &command).await?, "Refused", &["nothing was done", "No local admin"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let room = scene.room();
+    for command in [
+        format!("!room block {room}"),
+        format!("!room unblock {room}"),
+        format!("!room make-admin {room}"),
+        format!("!room make-admin {room} -u {}", scene.accounts()[2].user_id),
+    ] {
+        let answer = scene.ann_asks(&command).await?;
+        says(&answer, "Refused", &["an admin room of the bot"]);
+    }
+    assert!(!is_blocked(&scene, room.as_str()).await?);
+    says(
+        &scene.ann_asks(&format!("!room details {room}")).await?,
+        room.as_str(),
+        &["Encrypted: yes"],
+    );
+    Ok(())
+}
