@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
 mod basics;
+mod check;
 mod config;
 mod crash;
 mod secrets;
