@@ -6,6 +6,7 @@ mod basics;
 mod check;
 mod config;
 mod crash;
+mod order;
 mod secrets;
 mod strangers;
 mod trust;
