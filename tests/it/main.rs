@@ -8,6 +8,7 @@ mod config;
 mod crash;
 mod order;
 mod secrets;
+mod store;
 mod strangers;
 mod trust;
 mod verbs;
