@@ -6,6 +6,8 @@ mod basics;
 mod check;
 mod config;
 mod crash;
+mod interrupted;
+mod lively;
 mod order;
 mod secrets;
 mod store;
