@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
+mod away;
 mod basics;
 mod check;
 mod config;
