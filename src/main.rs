@@ -106,6 +106,10 @@ fn filter(log: &str) -> String {
 async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    // A write beyond the limit on the size of files must fail like one on a full disk. Unheard,
+    // this signal would end the bot in the middle of whatever it does.
+    let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+        .context("signals cannot be heard")?;
     let told = stop.clone();
     tokio::spawn(async move {
         tokio::select! {

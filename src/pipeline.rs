@@ -228,7 +228,8 @@ impl Pipeline {
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
                 let what = What::Say(Reply::outcome(
                     Word::Refused,
-                    "my store cannot be read or written, so I do nothing until it can",
+                    "my store cannot be read or written, so I do nothing until it can and I have \
+                     been restarted",
                 ));
                 Some(Task { request, what })
             }

@@ -39,11 +39,17 @@ use crate::{
     store::{Shelf, Store},
 };
 
-/// How long the homeserver holds a sync while there is nothing to say.
-const POLL: Duration = Duration::from_secs(30);
+/// How long a sync takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    /// How long the homeserver holds it while there is nothing to say.
+    pub(super) poll: Duration,
+    /// How much longer it may take before it counts as stuck.
+    pub(super) grace: Duration,
+}
 
-/// How much longer a sync may take before it counts as stuck.
-const GRACE: Duration = Duration::from_mins(1);
+/// What the bot waits for; tests have less time.
+const WAITS: Waits = Waits { poll: Duration::from_secs(30), grace: Duration::from_mins(1) };
 
 /// How often messages that cannot be decrypted are tried again while nothing arrives.
 const RETRY: Duration = Duration::from_secs(5);
@@ -78,6 +84,7 @@ pub(super) struct Reader {
     unread: BTreeSet<OwnedRoomId>,
     seen: Seen,
     pending: Pending,
+    pub(super) waits: Waits,
 }
 
 /// How a sync ended.
@@ -108,7 +115,8 @@ impl Reader {
             .collect();
         let unread = rooms.ids().cloned().collect();
         let pending = Pending::load(store)?;
-        Ok(Self { shared, keys, rooms, positions, places, unread, seen: Seen::default(), pending })
+        let (seen, waits) = (Seen::default(), WAITS);
+        Ok(Self { shared, keys, rooms, positions, places, unread, seen, pending, waits })
     }
 
     /// Reads until `stop`.
@@ -147,10 +155,11 @@ impl Reader {
     /// One sync. Meanwhile, messages that cannot be decrypted are tried again.
     async fn sync(&mut self, at_once: bool, stop: &CancellationToken) -> Synced {
         let client = self.shared.client.clone();
-        let poll = if at_once { Duration::ZERO } else { POLL };
+        let Waits { poll, grace } = self.waits;
+        let poll = if at_once { Duration::ZERO } else { poll };
         let settings =
             SyncSettings::new().timeout(poll).filter(filter()).set_presence(PresenceState::Offline);
-        let sync = tokio::time::timeout(poll + GRACE, client.sync_once(settings));
+        let sync = tokio::time::timeout(poll + grace, client.sync_once(settings));
         tokio::pin!(sync);
         let mut retry = interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,10 +3,11 @@
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::Method;
 use ruma::{OwnedEventId, RoomId};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use world::{NewRoom, Person, Scene};
+use world::{Fault, NewRoom, Person, Proxy, Scene};
 
 use super::*;
 use crate::{
@@ -54,13 +55,16 @@ fn settings(scene: &Scene) -> Settings {
 
 async fn open(settings: Settings, clock: SharedClock) -> Result<Running> {
     let kept = Store::open(&settings.state.join("store"), jiff::Timestamp::now())?.store;
-    let matrix = connect(settings, kept, clock).await?;
+    Ok(run(connect(settings, kept, clock).await?))
+}
+
+fn run(matrix: Matrix) -> Running {
     let (out, incoming) = unbounded_channel();
     let stop = CancellationToken::new();
     let (shared, outbox, keys) =
         (Arc::clone(&matrix.outbox.shared), matrix.outbox(), matrix.keys());
     let task = tokio::spawn(matrix.run(out, stop.clone()));
-    Ok(Running { shared, outbox, keys, incoming, news: Vec::new(), stop, task })
+    Running { shared, outbox, keys, incoming, news: Vec::new(), stop, task }
 }
 
 impl Running {
@@ -356,6 +360,28 @@ async fn a_gap_is_read_back_and_nothing_from_before_the_first_start_is_read() ->
     let mut bot = Running::start(&scene).await?;
     bot.reads().await?;
     bot.converse(ann, room, "!me").await?;
+    bot.stop().await
+}
+
+#[tokio::test]
+async fn a_sync_that_stays_silent_is_given_up_and_the_next_one_tells() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (ann, room) = (scene.ann(), scene.room());
+    let proxy = Proxy::start(&scene.synapse().url()).await?;
+    let settings = Settings { homeserver: Url::parse(proxy.url())?, ..settings(&scene) };
+    let kept = Store::open(&settings.state.join("store"), jiff::Timestamp::now())?.store;
+    let mut matrix = connect(settings, kept, Arc::new(SystemClock)).await?;
+    // Beyond its poll a sync that is answered takes a fraction of that, also on a busy machine.
+    let (poll, grace) = (Duration::from_secs(1), Duration::from_secs(5));
+    matrix.reader.waits = sync::Waits { poll, grace };
+    let mut bot = run(matrix);
+    bot.joined(&scene).await?;
+    bot.converse(ann, room, "!help").await?;
+    let held = proxy.next(Method::GET, "/sync?", Fault::HoldRequest);
+    held.reached().await?;
+    let said = ann.say(room, "!me").await?;
+    assert_eq!(bot.request().await?.event, said, "another sync brings what was said");
+    bot.converse(ann, room, "!help").await?;
     bot.stop().await
 }
 

@@ -3,12 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
 mod accounts;
+mod away;
 mod basics;
+mod check;
 mod config;
 mod crash;
 mod media;
 mod rooms;
+mod interrupted;
+mod lively;
+mod order;
 mod secrets;
+mod store;
 mod strangers;
 mod trust;
 mod verbs;

@@ -98,6 +98,25 @@ async fn a_stranger_tries_everything_and_nothing_changes() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gets_no_second_line_from_a_bot_that_was_started_again() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (stranger, eve) = (scene.stranger().await?, scene.subject("eve").await?);
+    let suspend = format!("!user suspend {}", eve.user_id);
+    let refused = scene.ask(stranger, &suspend).await?;
+    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    scene.bot()?.terminate().await?;
+    let meanwhile = stranger.say(scene.room(), &suspend).await?;
+    scene.bot()?.start_again().await?;
+    scene.unanswered(&meanwhile).await?;
+    scene.bot()?.kill().await?;
+    scene.bot()?.start_again().await?;
+    let again = stranger.say(scene.room(), &suspend).await?;
+    scene.unanswered(&again).await?;
+    assert!(!is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_changes_nothing_and_sees_nothing_private() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let vic = scene.vic().await?;

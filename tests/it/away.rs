@@ -1,0 +1,74 @@
+//! The homeserver goes away while an answer is on its way out.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use reqwest::Method;
+use world::{Fault, Options, Proxy, Scene, Synapse};
+
+use crate::{SYNOD, basics::is};
+
+/// Longer than the bot tries to send one answer, with looks at the homeserver before it.
+const GIVES_UP: Duration = Duration::from_mins(2);
+
+/// Longer than the bot waits between two tries to hear from the homeserver.
+const COMES_BACK: Duration = Duration::from_secs(90);
+
+/// A scene on a homeserver of its own, which a test may stop. Its Admin API lies behind a proxy.
+async fn alone() -> Result<(Synapse, Scene, Proxy)> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    let proxy = Proxy::start(&synapse.url()).await?;
+    let config = scene.config().set("homeserver.admin_url", proxy.url());
+    scene.start_bot(SYNOD, &config).await?;
+    scene.ann_asks("!me").await?;
+    Ok((synapse, scene, proxy))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_for_a_homeserver_that_is_soon_back() -> Result<()> {
+    let (synapse, scene, proxy) = alone().await?;
+    let (ann, eve) = (scene.ann(), scene.subject("eve").await?);
+    let held = proxy.next(Method::GET, "/server_version", Fault::HoldAnswer);
+    let command = ann.say(scene.room(), "!server version").await?;
+    held.reached().await?;
+    synapse.stop().await?;
+    held.release();
+    synapse.start_again().await?;
+    let answer = scene.answer(ann, &command).await?;
+    assert!(answer.body.contains("Synapse: “1."), "{}", answer.body);
+
+    let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(is(&scene, &eve, "suspended").await?);
+    assert_eq!(ann.answers_to(&command).len(), 1, "it was said twice");
+    let unsent = scene.bot()?.log().lines_with("an answer was not sent");
+    assert_eq!(unsent, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_took_is_in_the_log_and_its_change_on_record() -> Result<()> {
+    let (synapse, scene, proxy) = alone().await?;
+    let (ann, eve) = (scene.ann(), scene.subject("eve").await?);
+    let held = proxy.next(Method::PUT, "/suspend/", Fault::HoldAnswer);
+    let command = ann.say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
+    held.reached().await?;
+    let log = scene.bot()?.log();
+    let mark = log.mark();
+    synapse.stop().await?;
+    held.release();
+    let unsent = log.wait_for("an answer was not sent", mark, GIVES_UP).await?;
+    assert!(unsent.contains(command.as_str()), "to what: {unsent}");
+    assert!(unsent.contains("within 30 seconds"), "why: {unsent}");
+
+    synapse.start_again().await?;
+    log.wait_for("the homeserver answers again", mark, COMES_BACK).await?;
+    let record = scene.ann_asks("!audit").await?;
+    assert!(record.body.contains("user suspend"), "{}", record.body);
+    assert!(record.body.contains("Unknown"), "it could not look again: {}", record.body);
+    assert!(ann.answers_to(&command).is_empty(), "so late it is not said any more");
+    assert_eq!(proxy.changes().len(), 1, "it is not repeated: {:?}", proxy.changes());
+    assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}

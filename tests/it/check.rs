@@ -1,0 +1,353 @@
+//! `synod check` beside a real homeserver: what it tells, and that nothing stays of it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use world::{Account, Config, Fault, NewRoom, PATIENCE, Proxy, Scene};
+
+use crate::SYNOD;
+
+/// What a check has told.
+struct Told {
+    status: ExitStatus,
+    lines: Vec<String>,
+}
+
+impl Told {
+    /// Exit code 1, and one bad line with all `words`; the others are about something else.
+    #[track_caller]
+    fn bad(&self, words: &[&str]) {
+        let bad: Vec<_> = self.marked("BAD ").collect();
+        assert_eq!(self.status.code(), Some(1), "{:#?}", self.lines);
+        let [bad] = bad.as_slice() else { panic!("one thing is wrong: {:#?}", self.lines) };
+        for words in words {
+            assert!(bad.contains(words), "{words:?} is not in {bad}");
+        }
+    }
+
+    /// Exit code 0, and a warning with all `words`.
+    #[track_caller]
+    fn warns(&self, words: &[&str]) {
+        assert_eq!(self.status.code(), Some(0), "{:#?}", self.lines);
+        let fits = |line: &str| words.iter().all(|words| line.contains(words));
+        assert!(self.marked("warn").any(fits), "{words:?}: {:#?}", self.lines);
+    }
+
+    /// Exit code 0, and exactly these lines by their beginnings, each of them well.
+    #[track_caller]
+    fn well(&self, lines: &[String]) {
+        assert_eq!(self.status.code(), Some(0), "{:#?}", self.lines);
+        assert_eq!(self.lines.len(), lines.len(), "{:#?}", self.lines);
+        for (line, start) in self.lines.iter().zip(lines) {
+            assert!(line.starts_with(&format!("ok    {start}")), "not {start:?}: {line}");
+        }
+    }
+
+    fn marked<'a>(&'a self, mark: &'a str) -> impl Iterator<Item = &'a str> {
+        self.lines.iter().map(String::as_str).filter(move |line| line.starts_with(mark))
+    }
+}
+
+/// Starts a check on a configuration that lies in a file of its own.
+fn start(scene: &Scene, config: &Config) -> Result<Child> {
+    let file = scene.dir().join("check.yaml");
+    fs::write(&file, config.to_string())?;
+    let mut check = Command::new(SYNOD);
+    check.args(["check", "--config"]).arg(file).current_dir(scene.dir());
+    check.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    Ok(check.spawn()?)
+}
+
+/// Waits for the end of a check. No secret of the scene may be in what it said.
+async fn end(scene: &Scene, check: Child) -> Result<Told> {
+    let output = tokio::time::timeout(PATIENCE, check.wait_with_output()).await;
+    let output = output.context("the check does not end")??;
+    let (told, log) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    let password = &scene.bot_account().password;
+    // Every token of Synapse begins like this, also that of the login that the check makes.
+    for secret in ["syt_", password, "not the password"] {
+        ensure!(!told.contains(secret) && !log.contains(secret), "{secret} is in {told}{log}");
+    }
+    Ok(Told { status: output.status, lines: told.lines().map(str::to_owned).collect() })
+}
+
+/// A whole check. The bot's account has the same devices before it and after.
+async fn check(scene: &Scene, config: &Config) -> Result<Told> {
+    let before = devices(scene, scene.bot_account()).await?;
+    let told = end(scene, start(scene, config)?).await?;
+    assert_eq!(devices(scene, scene.bot_account()).await?, before, "a device stays behind");
+    Ok(told)
+}
+
+/// The ids of an account's devices.
+async fn devices(scene: &Scene, account: &Account) -> Result<Vec<String>> {
+    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
+    let (status, answer) = scene.synapse().admin().get(&path).await?;
+    ensure!(status == 200, "{status} {answer}");
+    let devices = answer["devices"].as_array().context("no devices")?;
+    let mut ids: Vec<_> = devices.iter().map(|device| device["device_id"].to_string()).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+/// The configuration of a scene in which nothing is left to wish for.
+fn sound(scene: &Scene) -> Config {
+    let [moe, vic, _] = scene.accounts();
+    let config = scene.config().set("homeserver.rate_limit", "lift");
+    config.without_operator(&moe.user_id).without_operator(&vic.user_id)
+}
+
+/// A file of the scene that holds a secret.
+fn secret(scene: &Scene, name: &str, text: &str) -> Result<PathBuf> {
+    let file = scene.dir().join(name);
+    fs::write(&file, text)?;
+    fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// [`sound`], with an access token of the bot in place of its password.
+fn with_token(scene: &Scene, token: &str) -> Result<Config> {
+    let file = secret(scene, "bot-token", token)?;
+    Ok(sound(scene).without("bot.password").secret_file("bot.access_token", &file))
+}
+
+/// [`sound`], with another room.
+async fn with_room(scene: &Scene, new: NewRoom) -> Result<Config> {
+    let room = scene.ann().create_room(&new).await?;
+    Ok(sound(scene).without("rooms").room(&room))
+}
+
+/// Every file below a folder with its content.
+fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            let bytes = fs::read(&path)?;
+            found.insert(path, bytes);
+        }
+    }
+    Ok(found)
+}
+
+/// What is told of the room and of ann where all is well.
+fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
+    let (room, ann) = (scene.room(), scene.ann().user_id());
+    vec![
+        format!("room {room}: {member}"),
+        format!("room {room}: encrypted."),
+        format!("room {room}: "),
+        format!("room {room}: the bot may redact, no more (50)."),
+        format!("room {room}: the history is shared"),
+        format!("keys: {own}"),
+        format!("keys: {ann} has the master key "),
+        "rate limit: ".to_owned(),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well_before_the_first_start_and_nothing_is_made() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let told = check(&scene, &sound(&scene)).await?;
+    let mut lines = vec![
+        format!("state: {} does not exist yet", scene.state().display()),
+        "homeserver: reachable, Synapse 1.".to_owned(),
+        format!("bot: the password of {} works.", scene.bot_id()),
+        format!("admin token: it works and belongs to the admin {}.", scene.keeper().user_id),
+    ];
+    lines.extend(room_and_keys(&scene, "the bot is invited", "the bot has none yet"));
+    told.well(&lines);
+    assert!(!scene.state().exists(), "a check makes no state");
+    assert_eq!(devices(&scene, scene.bot_account()).await?, Vec::<String>::new());
+
+    let (token, device) = scene.synapse().log_in(scene.bot_account()).await?;
+    let told = check(&scene, &with_token(&scene, &token)?).await?;
+    assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
+    let works = format!("the token of {} works, device {device}.", scene.bot_id());
+    assert!(told.marked("ok").any(|line| line.contains(&works)), "{:#?}", told.lines);
+    let (status, _) = scene.synapse().api(&token).get("/_matrix/client/v3/account/whoami").await?;
+    assert_eq!(status, 200, "a given token is not logged out");
+    assert!(!scene.state().exists(), "a check makes no state");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well_beside_a_running_bot_which_does_not_notice() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    scene.start_bot(SYNOD, &sound(&scene)).await?;
+    scene.ann_asks("!me").await?;
+    let own = devices(&scene, scene.bot_account()).await?;
+    let [device] = own.as_slice() else { panic!("one device: {own:?}") };
+    let device = device.trim_matches('"');
+    let mut lines = vec![
+        format!("state: {} is there", scene.state().display()),
+        "homeserver: reachable, Synapse 1.".to_owned(),
+        format!("bot: the kept session works, device {device}."),
+        format!("admin token: it works and belongs to the admin {}.", scene.keeper().user_id),
+    ];
+    let signed = format!("the bot's device {device} is signed by its own keys.");
+    lines.extend(room_and_keys(&scene, "the bot has joined.", &signed));
+    check(&scene, &sound(&scene)).await?.well(&lines);
+    // It sends and reads on, with the session that the check has looked at.
+    let eve = scene.subject("eve").await?;
+    let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+
+    scene.bot()?.terminate().await?;
+    let before = files(&scene.state())?;
+    check(&scene, &sound(&scene)).await?.well(&lines);
+    assert!(files(&scene.state())? == before, "the check wrote into the state");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_cannot_log_in_is_told_and_the_rest_is_looked_at() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let bot = scene.bot_id();
+    let wrong = secret(&scene, "wrong", "not the password")?;
+    let told = check(&scene, &sound(&scene).secret_file("bot.password", &wrong)).await?;
+    told.bad(&[bot.as_str(), "cannot log in", "403 M_FORBIDDEN", "bot.password"]);
+    let redact = "the bot may redact";
+    assert!(told.marked("ok").any(|line| line.contains(redact)), "{:#?}", told.lines);
+
+    let (dead, _) = scene.synapse().log_in(scene.bot_account()).await?;
+    scene.synapse().api(&dead).post("/_matrix/client/v3/logout", json!({})).await?;
+    let told = check(&scene, &with_token(&scene, &dead)?).await?;
+    told.bad(&["bot.access_token does not work", "401 M_UNKNOWN_TOKEN", "Log in as the bot"]);
+
+    let told = check(&scene, &with_token(&scene, scene.ann().api().token())?).await?;
+    told.bad(&[&format!("belongs to {}, not to {bot}", scene.ann().user_id())]);
+
+    // What an admin gets who acts as the bot: it can do nothing that needs keys.
+    let path = format!("/_synapse/admin/v1/users/{bot}/login");
+    let (_, answer) = scene.synapse().admin().post(&path, json!({})).await?;
+    let token = answer["access_token"].as_str().context("no token")?;
+    let told = check(&scene, &with_token(&scene, token)?).await?;
+    told.bad(&[bot.as_str(), "unfit", "no device", "Log in as the bot"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_token_that_is_none_or_is_the_bots_own_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    // Without an admin it is the bot that looks at the room, for which it must be in it.
+    let (own, _) = scene.synapse().log_in(scene.bot_account()).await?;
+    let join = format!("/_matrix/client/v3/join/{}", scene.room());
+    scene.synapse().api(&own).post(&join, json!({})).await?;
+    let ordinary = secret(&scene, "ordinary", scene.ann().api().token())?;
+    let config = sound(&scene).secret_file("homeserver.admin_token", &ordinary);
+    let told = check(&scene, &config).await?;
+    told.bad(&["admin token", scene.ann().user_id().as_str(), "not a server admin", "403"]);
+
+    let dead = secret(&scene, "dead", "dead-token")?;
+    let config = sound(&scene).secret_file("homeserver.admin_token", &dead);
+    check(&scene, &config).await?.bad(&["admin token: it does not work", "M_UNKNOWN_TOKEN"]);
+
+    let own = secret(&scene, "own", &own)?;
+    let config = sound(&scene).secret_file("homeserver.admin_token", &own);
+    check(&scene, &config).await?.bad(&[scene.bot_id().as_str(), "not a server admin"]);
+    let account = format!("/_synapse/admin/v2/users/{}", scene.bot_id());
+    scene.synapse().admin().put(&account, json!({ "admin": true })).await?;
+    let told = check(&scene, &config).await?;
+    told.warns(&["admin token", "the bot's own account"]);
+    told.warns(&[scene.bot_id().as_str(), "is a server admin and need not be"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_does_not_serve_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let bot = scene.bot_id();
+    let new = |encrypted, invited: bool, power| NewRoom {
+        encrypted,
+        invite: if invited { vec![bot.clone()] } else { Vec::new() },
+        powers: [(bot.clone(), power)].into(),
+        ..NewRoom::default()
+    };
+    let told = check(&scene, &with_room(&scene, new(true, false, 50)).await?).await?;
+    told.bad(&["the bot is not invited", &format!("operator invite {bot}")]);
+    let told = check(&scene, &with_room(&scene, new(true, true, 0)).await?).await?;
+    told.bad(&["may not redact (it has 0, that takes 50)", "power level to 50"]);
+    let told = check(&scene, &with_room(&scene, new(false, true, 50)).await?).await?;
+    told.bad(&["not encrypted", "answers nobody there", "Turn encryption on"]);
+    let served = with_room(&scene, new(false, true, 50)).await?.set("encryption", "optional");
+    check(&scene, &served).await?.warns(&["not encrypted", "forge commands"]);
+
+    let config = sound(&scene).without("rooms").room(ruma::room_id!("!nowhere:synod.test"));
+    check(&scene, &config).await?.bad(&["!nowhere:synod.test", "no such room"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_whose_word_does_not_count_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (ann, [moe, _, _]) = (scene.ann(), scene.accounts());
+    let config = sound(&scene).operator(&moe.user_id, "moderator");
+    let told = check(&scene, &config).await?;
+    told.bad(&[moe.user_id.as_str(), "no master key", "set up secure backup"]);
+
+    let key = ann.master_key().await?;
+    let pinned = sound(&scene).operator_key(ann.user_id(), "master_key", &key);
+    let told = check(&scene, &pinned).await?;
+    assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
+    let known = format!("{key} (as configured), 1 signed device and 0 unsigned");
+    assert!(told.marked("ok").any(|line| line.contains(&known)), "{:#?}", told.lines);
+
+    let _second = ann.login_unsigned_device().await?;
+    check(&scene, &pinned).await?.warns(&["1 signed device and 1 unsigned", "verify or remove"]);
+    ann.reset_identity().await?;
+    let told = check(&scene, &pinned).await?;
+    told.bad(&[ann.user_id().as_str(), "not the configured one", "Ask them in person"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_interrupted_leaves_no_device_behind() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let proxy = Proxy::start(&scene.synapse().url()).await?;
+    let held = proxy.next(Method::GET, "/account/whoami", Fault::HoldRequest);
+    let config = sound(&scene).set("homeserver.url", proxy.url());
+    let check = start(&scene, &config)?;
+    held.reached().await?;
+    let in_between = devices(&scene, scene.bot_account()).await?;
+    assert_eq!(in_between.len(), 1, "the check's own login: {in_between:?}");
+
+    let pid = check.id().context("it runs")?.to_string();
+    ensure!(Command::new("kill").args(["-TERM", &pid]).status().await?.success());
+    let told = end(&scene, check).await?;
+    told.bad(&["interrupted", "Check again"]);
+    assert_eq!(devices(&scene, scene.bot_account()).await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_hindered_or_unlimited_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (api, bot) = (scene.synapse().admin(), scene.bot_id());
+    let limit = format!("/_synapse/admin/v1/users/{bot}/override_ratelimit");
+    let none = json!({ "messages_per_second": 0, "burst_count": 0 });
+    let keep = sound(&scene).without("homeserver.rate_limit");
+    check(&scene, &keep).await?.warns(&["rate limit: the server's own", "rate_limit: lift"]);
+    api.post(&limit, none).await?;
+    let told = check(&scene, &keep).await?;
+    let lifted = "rate limit: lifted for the bot";
+    assert!(told.marked("ok").any(|line| line.contains(lifted)), "{:#?}", told.lines);
+    let (_, still): (u16, Value) = api.get(&limit).await?;
+    assert_eq!(still["messages_per_second"], json!(0), "a check changes nothing");
+
+    let suspend = format!("/_synapse/admin/v1/suspend/{bot}");
+    api.put(&suspend, json!({ "suspend": true })).await?;
+    check(&scene, &keep).await?.bad(&[bot.as_str(), "is suspended", "Take that back"]);
+    Ok(())
+}
