@@ -58,6 +58,10 @@ pub struct Settings {
     pub device_name: String,
     /// The folder of everything that the bot keeps; made where there is none.
     pub state: PathBuf,
+    /// Whether it is not known any more, or not yet, which messages have been dealt with. Then a
+    /// device of an earlier run is given up: what it can still decrypt could be sent to the bot
+    /// once more and would pass for new.
+    pub remembers_nothing: bool,
     /// Where the recovery key of the bot's account is kept.
     pub recovery_key_file: PathBuf,
     /// The admin rooms.

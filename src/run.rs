@@ -69,8 +69,8 @@ pub enum RunError {
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let _lock = lock(&config.state)?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let Opened { store, moved_aside } = open_store(&config, &clock).await?;
-    let settings = settings(&config);
+    let Opened { store, moved_aside, new } = open_store(&config, &clock).await?;
+    let settings = settings(&config, new);
     let matrix = tokio::select! {
         connected = matrix::connect(settings, store.clone(), clock.clone()) => connected?,
         () = stop.cancelled() => return Ok(()),
@@ -190,8 +190,9 @@ fn access(config: &Config, base: url::Url) -> Access {
     }
 }
 
-fn settings(config: &Config) -> matrix::Settings {
+fn settings(config: &Config, remembers_nothing: bool) -> matrix::Settings {
     matrix::Settings {
+        remembers_nothing,
         homeserver: config.homeserver.url.clone(),
         user_id: config.bot.user_id.clone(),
         login: config.bot.login.clone(),

@@ -58,6 +58,8 @@ pub struct Opened {
     pub store: Store,
     /// Where a store that would not open was moved to, so that the room can be told.
     pub moved_aside: Option<PathBuf>,
+    /// Whether nothing is in it that an earlier run left.
+    pub new: bool,
 }
 
 impl Store {
@@ -67,7 +69,7 @@ impl Store {
     /// Blocks the thread.
     pub fn open(dir: &Path, now: jiff::Timestamp) -> Result<Opened, Error> {
         match Self::try_open(dir) {
-            Ok(store) => Ok(Opened { store, moved_aside: None }),
+            Ok(store) => Ok(store.opened(None)),
             Err(first) => {
                 tracing::error!(error = &first as &dyn std::error::Error, "store will not open");
                 // A kill in the middle of a snapshot leaves an unfinished file behind that alone
@@ -75,13 +77,18 @@ impl Store {
                 if Self::drop_unfinished_snapshots(dir)?
                     && let Ok(store) = Self::try_open(dir)
                 {
-                    return Ok(Opened { store, moved_aside: None });
+                    return Ok(store.opened(None));
                 }
                 let aside = dir.with_extension(format!("broken-{}", now.as_second()));
                 std::fs::rename(dir, &aside)?;
-                Ok(Opened { store: Self::try_open(dir)?, moved_aside: Some(aside) })
+                Ok(Self::try_open(dir)?.opened(Some(aside)))
             }
         }
+    }
+
+    fn opened(self, moved_aside: Option<PathBuf>) -> Opened {
+        let new = !self.db.was_recovered();
+        Opened { store: self, moved_aside, new }
     }
 
     fn try_open(dir: &Path) -> Result<Self, Error> {
@@ -245,6 +252,7 @@ mod tests {
         let path = dir.path().join("store");
         {
             let opened = open(&path);
+            assert!(opened.new);
             let shelf = opened.store.shelf::<u32>("numbers").unwrap();
             assert!(shelf.put_new("a", &1).unwrap());
             assert!(!shelf.put_new("a", &2).unwrap());
@@ -254,6 +262,7 @@ mod tests {
             opened.store.flush().await.unwrap();
         }
         let opened = open(&path);
+        assert!(!opened.new);
         let shelf = opened.store.shelf::<u32>("numbers").unwrap();
         assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
         assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);

@@ -116,7 +116,7 @@ pub(super) async fn open(
         });
     }
     let session = match &settings.login {
-        Login::Password(password) => match kept {
+        Login::Password(password) => match kept.filter(|_| !settings.remembers_nothing) {
             Some(session) => restore(settings, &files, http, strategy, session).await,
             None => log_in(settings, &files, http, strategy, password).await,
         },
@@ -124,6 +124,12 @@ pub(super) async fn open(
             let session = session_of_token(settings, &http, token).await?;
             match kept {
                 Some(kept) if kept.meta == session.meta => {
+                    if settings.remembers_nothing {
+                        tracing::warn!(
+                            "what was said before can be decrypted still, and is not remembered: \
+                             a server could deliver it once more. Give the bot a new access token"
+                        );
+                    }
                     restore(settings, &files, http, strategy, session).await
                 }
                 _ => adopt(settings, &files, http, strategy, session).await,

@@ -43,6 +43,7 @@ fn settings(scene: &Scene) -> Settings {
         login: Login::Password(scene.bot_account().password.clone().into()),
         device_name: "Synod".to_owned(),
         state: scene.state(),
+        remembers_nothing: false,
         recovery_key_file: scene.dir().join("recovery-key"),
         rooms: vec![scene.room().clone().into()],
         encryption: Encryption::Required,

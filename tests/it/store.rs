@@ -207,5 +207,11 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &eve, "suspended").await?);
     let done = scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?;
     assert!(done.body.starts_with("Done"), "{}", done.body);
+
+    // Which ciphertexts were used up is forgotten too, so the bot cannot read the old ones.
+    let replayed = ann.replay(room, &suspend).await?;
+    scene.unanswered(&replayed).await?;
+    assert!(!is(&scene, &sam, "suspended").await?, "a replay ran");
+    assert_eq!(proxy.changes().len(), 2, "{:?}", proxy.changes());
     Ok(())
 }
