@@ -158,10 +158,8 @@ async fn client(
     http: reqwest::Client,
     strategy: CollectStrategy,
 ) -> Result<Client, ConnectError> {
-    let store = SqliteStoreConfig::new(&files.store)
-        .key(Some(&files.key()?))
-        .pool_max_size(STORE_POOL)
-        .cache_size(STORE_CACHE);
+    let store =
+        SqliteStoreConfig::new(&files.store).key(Some(&files.key()?)).pool_max_size(STORE_POOL);
     Client::builder()
         .homeserver_url(&settings.homeserver)
         .http_client(http)
@@ -194,10 +192,6 @@ async fn client(
 
 /// Connections to the SDK's database. The bot does little at once, and each costs memory.
 const STORE_POOL: usize = 4;
-
-/// The page cache of each of their connections, in bytes. There are four files of them, and the
-/// bot's few rooms fit into a fraction of the default.
-const STORE_CACHE: u32 = 256 << 10;
 
 async fn restore(
     settings: &Settings,
