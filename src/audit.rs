@@ -65,6 +65,9 @@ pub struct Record {
     pub of: Option<u64>,
     /// The number of the change that this one takes back.
     pub undoes: Option<u64>,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The requests, as method and path.
     pub requests: Vec<String>,
     /// How it ended.
@@ -91,6 +94,7 @@ impl Record {
             ticket: None,
             of: None,
             undoes: None,
+            reason: None,
             requests: Vec::new(),
             word: None,
             left: Vec::new(),

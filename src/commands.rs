@@ -23,10 +23,13 @@ use crate::{
 pub mod arguments;
 pub mod device;
 pub mod media;
+mod options;
 mod past;
 pub mod room;
 pub mod server;
 pub mod user;
+
+pub use options::Options;
 
 /// A command that only looks.
 #[async_trait]
@@ -223,12 +226,14 @@ impl Spec {
 
     /// The clap command of this verb.
     pub fn command(&self) -> clap::Command {
-        (self.augment)(clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied()))
+        let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
+        let command = (self.augment)(command);
+        if self.does == Does::Look { command } else { Options::add(command) }
     }
 
-    /// Reads the verb's own matches.
-    pub fn ask(&self, matches: &clap::ArgMatches) -> Result<Ask, clap::Error> {
-        (self.parse)(matches)
+    /// Reads the verb's own matches, and what was typed besides.
+    pub fn ask(&self, matches: &clap::ArgMatches) -> Result<(Ask, Options), clap::Error> {
+        Ok(((self.parse)(matches)?, Options::read(matches)))
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{self, Audit, Kind, Record},
     clock::SharedClock,
-    commands::{Action, Ask, Query},
+    commands::{Action, Ask, Options, Query},
     confirm::Tickets,
     error::Stop,
     gate::{Gate, Operator, Roster},
@@ -30,6 +30,7 @@ mod change;
 mod locks;
 mod news;
 pub mod own;
+mod plan;
 mod question;
 pub mod queue;
 mod room;
@@ -119,8 +120,8 @@ enum What {
 #[derive(Debug)]
 enum Command {
     Read(Box<dyn Query>, Vec<String>),
-    Change(Box<dyn Action>, Vec<String>),
-    Own(Box<dyn Own>, Vec<String>),
+    Change(Box<dyn Action>, Options, Vec<String>),
+    Own(Box<dyn Own>, Options, Vec<String>),
     /// A reaction or a bare `yes` to this event, or to whatever is open.
     Yes(Option<OwnedEventId>),
     /// The same, no.
@@ -136,6 +137,8 @@ pub struct Asked<'a> {
     pub operator: &'a Operator,
     /// The words as understood.
     pub words: &'a [String],
+    /// What was typed besides a change's own arguments.
+    pub options: &'a Options,
     /// The number of the change that this would take back.
     pub undoes: Option<u64>,
 }
@@ -155,7 +158,7 @@ impl Task {
     fn lane(&self) -> Lane {
         match &self.what {
             What::Command(_, Command::Change(..) | Command::Yes(_)) => Lane::InTurn,
-            What::Command(_, Command::Own(own, _)) => own.lane(),
+            What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
             What::Command(_, Command::Read(..)) | What::Stranger | What::Say(_) => Lane::Beside,
         }
@@ -194,12 +197,12 @@ impl Pipeline {
         })
     }
 
-    /// The change that these words stand for, if they do.
-    fn action(&self, words: &[String]) -> Option<Box<dyn Action>> {
+    /// The change that these words stand for, if they do, with what was typed besides.
+    fn action(&self, words: &[String]) -> Option<(Box<dyn Action>, Options)> {
         match understand::understand(words) {
-            Understood::Command(Ask::Change(action)) => Some(action),
-            Understood::Own(own) => own.action(&self.roster.bot),
-            Understood::Command(Ask::Read(_)) | Understood::Reply(_) => None,
+            Understood::Command(Ask::Change(action), options) => Some((action, options)),
+            Understood::Own(own, options) => Some((own.action(&self.roster.bot)?, options)),
+            Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
     }
 
@@ -260,9 +263,11 @@ impl Pipeline {
             Heard::Yes => Command::Yes(reply_to.clone()),
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(command) => match understand::understand(&command.words) {
-                Understood::Command(Ask::Read(query)) => Command::Read(query, command.words),
-                Understood::Command(Ask::Change(action)) => Command::Change(action, command.words),
-                Understood::Own(own) => Command::Own(own, command.words),
+                Understood::Command(Ask::Read(query), _) => Command::Read(query, command.words),
+                Understood::Command(Ask::Change(action), options) => {
+                    Command::Change(action, options, command.words)
+                }
+                Understood::Own(own, options) => Command::Own(own, options, command.words),
                 Understood::Reply(reply) => return Ok(What::Say(reply)),
             },
         };
@@ -322,22 +327,23 @@ impl Pipeline {
             self.remember_place(request).await;
             return reply;
         }
-        let asked = |words| Asked { request, operator, words, undoes: None };
+        let none = Options::default();
+        let asked = |words, options| Asked { request, operator, words, options, undoes: None };
         let done = match &command {
             Command::Read(query, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "look");
-                self.look(&asked(words), query.as_ref()).await.map(Some)
+                self.look(&asked(words, &none), query.as_ref()).await.map(Some)
             }
-            Command::Change(action, words) => {
+            Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "change");
-                self.change(&asked(words), action.as_ref(), None).await
+                self.change(&asked(words, options), action.as_ref(), None).await
             }
-            Command::Own(own, words) => match own.action(&self.roster.bot) {
-                Some(action) => self.change(&asked(words), action.as_ref(), None).await,
-                None => own.run(self, &asked(words)).await,
+            Command::Own(own, options, words) => match own.action(&self.roster.bot) {
+                Some(action) => self.change(&asked(words, options), action.as_ref(), None).await,
+                None => own.run(self, &asked(words, options)).await,
             },
-            Command::Yes(target) => self.light_yes(&asked(&[]), target.as_ref()).await,
-            Command::No(target) => self.light_no(&asked(&[]), target.as_ref()).await,
+            Command::Yes(target) => self.light_yes(&asked(&[], &none), target.as_ref()).await,
+            Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
         };
         done.unwrap_or_else(|stop| Some(self.stopped(&stop)))
     }
@@ -426,6 +432,7 @@ impl Pipeline {
             event: Some(asked.request.event.clone()),
             words: asked.words.to_vec(),
             undoes: asked.undoes,
+            reason: asked.options.reason.clone(),
             ..Record::new(kind)
         }
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use tracing::{error, warn};
 
-use super::{Asked, Pipeline};
+use super::{
+    Asked, Pipeline,
+    plan::{self, in_words},
+};
 use crate::{
     audit::{Kind, Record},
     change::{Answer, Binds, Change, Class, Method, Outcome, Seen, Skip, Step, Subject, Undo},
@@ -41,7 +44,8 @@ struct Done {
 }
 
 impl Pipeline {
-    /// Takes a change from its command, or from the yes to it, to its end or to a question.
+    /// Takes a change from its command, or from the yes to it, to its end or to a question, or with
+    /// `--plan` to what it would be.
     pub(super) async fn change(
         &self,
         asked: &Asked<'_>,
@@ -82,6 +86,11 @@ impl Pipeline {
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
         match self.gate().decide(asked.operator, &weight, &steps, consent) {
             Verdict::Refuse(refusal) => Ok(Some(self.refused(asked, refusal.0).await)),
+            _ if asked.options.plan => {
+                let demand = self.gate().demand(&weight);
+                let next = plan::Next { demand, class: weight.class };
+                Ok(Some(plan::shown(asked, &looked, &next)))
+            }
             Verdict::Rehearse => Ok(Some(rehearsed(asked.words))),
             Verdict::Ask(demand) => {
                 self.ready_to_whisper(asked, action).await?;
@@ -364,7 +373,7 @@ pub(super) fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<(Subject, String, St
             let (was, is) = (before.get(key), plan.seen.binds.get(key));
             if was != is {
                 let text = |v: Option<&serde_json::Value>| {
-                    v.map_or_else(|| "nothing".to_owned(), ToString::to_string)
+                    v.map_or_else(|| "nothing".to_owned(), in_words)
                 };
                 differences.push((plan.subject.clone(), key.clone(), text(was), text(is)));
             }
@@ -394,13 +403,12 @@ fn verified(action: &dyn Action, plan: &Plan, answers: &[Answer], after: &Seen) 
             .code(&plan.subject)
             .plain(": the homeserver answered with success, and yet not everything is so");
         for (key, value) in wanted {
-            let now =
-                after.binds.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            let now = after.binds.get(key).map_or_else(|| "nothing".to_owned(), in_words);
             if after.binds.get(key) != Some(value) {
                 outcome.facts.push((
                     "Not so",
                     Line::new()
-                        .plain(format!("{key} should be {value} and is "))
+                        .plain(format!("{key} should be {} and is ", in_words(value)))
                         .hostile(&Hostile::new(now)),
                 ));
             }
@@ -448,7 +456,7 @@ fn broken_off(plan: &Plan, error: &SendError, after: Option<&Seen>, answered: us
 }
 
 /// A request in one line for the record.
-fn line_of(step: &Step) -> String {
+pub(super) fn line_of(step: &Step) -> String {
     let method = match step.method {
         Method::Post => "POST",
         Method::Put => "PUT",

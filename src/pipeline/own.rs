@@ -8,7 +8,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::{Asked, Lane, Pipeline};
-use crate::{commands::Action, error::Stop, reply::Reply};
+use crate::{
+    commands::{Action, Options},
+    error::Stop,
+    reply::Reply,
+};
 
 mod audit;
 mod cancel;
@@ -46,6 +50,8 @@ pub struct OwnSpec {
     pub aliases: &'static [&'static str],
     /// Commands that show its use, without the `!`.
     pub examples: &'static [&'static str],
+    /// Whether it changes something, so that it takes the options of every change.
+    pub changes: bool,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Box<dyn Own>, clap::Error>,
 }
@@ -59,14 +65,23 @@ impl OwnSpec {
             name,
             aliases: &[],
             examples,
+            changes: false,
             augment: O::augment_args,
             parse: |matches| Ok(Box::new(O::from_arg_matches(matches)?)),
         }
     }
 
+    /// The same verb, which changes something.
+    const fn changing(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
     /// The clap command of this verb.
     pub fn command(&self) -> clap::Command {
-        (self.augment)(clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied()))
+        let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
+        let command = (self.augment)(command);
+        if self.changes { Options::add(command) } else { command }
     }
 
     /// Reads the verb's own matches.

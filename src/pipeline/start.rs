@@ -116,7 +116,7 @@ impl Pipeline {
     }
 
     async fn present_state(&self, record: &Record) -> Vec<(String, Option<Seen>)> {
-        let Some(action) = self.action(&record.words) else {
+        let Some((action, _)) = self.action(&record.words) else {
             return Vec::new();
         };
         let reader = self.reader.look();

@@ -6,17 +6,17 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::own::{OWN, Own};
 use crate::{
-    commands::{Ask, GROUPS, Group, Spec},
+    commands::{Ask, GROUPS, Group, Options, Spec},
     reply::{Block, Line, Reply, Word},
 };
 
 /// What a line of words means.
 #[derive(Debug)]
 pub(super) enum Understood {
-    /// A command of the catalogue.
-    Command(Ask),
-    /// A command of the bot's own.
-    Own(Box<dyn Own>),
+    /// A command of the catalogue, with what was typed besides where it changes something.
+    Command(Ask, Options),
+    /// A command of the bot's own, with what was typed besides where it changes something.
+    Own(Box<dyn Own>, Options),
     /// No command; the answer says why.
     Reply(Reply),
 }
@@ -71,12 +71,12 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
     let (first, rest) = matches.subcommand().ok_or_else(unknown)?;
     if let Some(own) = OWN.iter().find(|own| own.name == first) {
-        return own.read(rest).map(Understood::Own);
+        return own.read(rest).map(|read| Understood::Own(read, Options::read(rest)));
     }
     let group = GROUPS.iter().find(|group| group.name == first).ok_or_else(unknown)?;
     let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
     let verb = group.verbs.iter().find(|verb| verb.name == name).ok_or_else(unknown)?;
-    verb.ask(rest).map(Understood::Command)
+    verb.ask(rest).map(|(ask, options)| Understood::Command(ask, options))
 }
 
 fn misunderstood(words: &[String], error: &clap::Error) -> Understood {
@@ -240,7 +240,7 @@ pub(super) fn help(words: &[String]) -> Reply {
         // Whatever it is, it leads nowhere: say so as for a command that does not exist.
         _ => match understand(&words) {
             Understood::Reply(reply) => reply,
-            Understood::Command(_) | Understood::Own(_) => help_all(),
+            Understood::Command(..) | Understood::Own(..) => help_all(),
         },
     }
 }

@@ -136,12 +136,13 @@ impl Pipeline {
         ticket: &Ticket,
         consent: &Consent,
     ) -> Result<Option<Reply>, Stop> {
-        let Some(action) = self.action(&ticket.words) else {
+        let Some((action, options)) = self.action(&ticket.words) else {
             return Err(Stop::refused(
                 "the command of this question is not one any more; send it again",
             ));
         };
-        let asked = Asked { words: &ticket.words, undoes: ticket.undoes, ..*asked };
+        let (words, undoes) = (&ticket.words, ticket.undoes);
+        let asked = Asked { words, options: &options, undoes, ..*asked };
         self.change(&asked, action.as_ref(), Some((ticket, consent))).await
     }
 

@@ -12,6 +12,7 @@ mod interrupted;
 mod lively;
 mod media;
 mod order;
+mod plan;
 mod rooms;
 mod secrets;
 mod store;

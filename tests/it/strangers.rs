@@ -20,7 +20,7 @@ fn changes(verb: &Spec, example: &str) -> bool {
     };
     let command = verb.command().no_binary_name(true);
     let matches = command.try_get_matches_from(words.iter().skip(2)).unwrap();
-    matches!(verb.ask(&matches).unwrap(), Ask::Change(_))
+    matches!(verb.ask(&matches).unwrap().0, Ask::Change(_))
 }
 
 /// The examples that change something, or those that do not, about `eve` in place of whom they

@@ -14,7 +14,11 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::of::<Suspend>(
     Does::Change,
     "suspend",
-    &["user suspend @ann:example.org", "user suspend @ann:example.org --unsuspend"],
+    &[
+        "user suspend @ann:example.org",
+        "user suspend @ann:example.org --reason \"spam in the lobby\"",
+        "user suspend @ann:example.org --unsuspend",
+    ],
 );
 
 /// An account that may read and nothing else (`PUT /_synapse/admin/v1/suspend/{user_id}`).

@@ -8,7 +8,7 @@ use crate::{
     change::Undo,
     error::Stop,
     pipeline::{Asked, Pipeline, yes::unreadable},
-    reply::{self, Block, Line, Reply, Word},
+    reply::{self, Block, Hostile, Line, Reply, Word},
 };
 
 /// Show the record of what was asked, done and looked at
@@ -62,7 +62,7 @@ fn list(pipeline: &Pipeline, limit: usize) -> Result<Reply, Stop> {
             let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
             if let Some(record) = &kept.record {
                 facts.extend(facts_of(record).into_iter().filter(|(label, _)| {
-                    matches!(*label, "Command" | "By" | "Ended" | "Ends" | "Note")
+                    matches!(*label, "Command" | "By" | "Reason" | "Ended" | "Ends" | "Note")
                 }));
             }
             facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
@@ -140,6 +140,9 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     }
     if let Some(word) = record.word {
         facts.push(("Ended", Line::from(word.as_str())));
+    }
+    if let Some(reason) = &record.reason {
+        facts.push(("Reason", Line::new().hostile(&Hostile::new(reason.clone()))));
     }
     for subject in &record.subjects {
         facts.push(("Subject", Line::new().code(subject)));

@@ -34,7 +34,7 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Limits>("limits", &["limits", "limits lift", "limits restore"]);
+    OwnSpec::new::<Limits>("limits", &["limits", "limits lift", "limits restore"]).changing();
 
 #[async_trait]
 impl Own for Limits {

@@ -8,7 +8,7 @@ use crate::{
     change::{Binds, Subject, Undo as Way},
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, yes::unreadable},
+    pipeline::{Asked, Lane, Pipeline, plan::in_words, yes::unreadable},
     reply::{Hostile, Line, Reply, Word},
 };
 
@@ -19,7 +19,8 @@ pub(crate) struct Undo {
     number: String,
 }
 
-pub(super) const SPEC: OwnSpec = OwnSpec::new::<Undo>("undo", &["undo 17"]);
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Undo>("undo", &["undo 17", "undo 17 --plan"]).changing();
 
 #[async_trait]
 impl Own for Undo {
@@ -55,7 +56,7 @@ impl Own for Undo {
                 ));
             }
         };
-        let Some(action) = pipeline.action(&words) else {
+        let Some((action, _)) = pipeline.action(&words) else {
             return Err(Stop::refused(
                 Line::new()
                     .code(format!("#{number}"))
@@ -63,6 +64,8 @@ impl Own for Undo {
             ));
         };
         unchanged_since(pipeline, action.as_ref(), &closing.left).await?;
+        // A question carries them along, for they stand in its words.
+        let words = [words, asked.options.words()].concat();
         let asked = Asked { words: &words, undoes: Some(number), ..*asked };
         pipeline.change(&asked, action.as_ref(), None).await
     }
@@ -109,9 +112,9 @@ async fn unchanged_since(
                     Line::new()
                         .code(subject)
                         .plain(format!(" is not as that change left it: {key} was "))
-                        .hostile(&Hostile::new(value.to_string()))
+                        .hostile(&Hostile::new(in_words(value)))
                         .plain(" and is ")
-                        .hostile(&Hostile::new(now.to_string()))
+                        .hostile(&Hostile::new(in_words(now)))
                         .plain(". Look at it, and say what you want it to be"),
                 ));
             }

@@ -28,9 +28,11 @@ fn examples() -> impl Iterator<Item = (&'static Group, &'static Spec, &'static s
 /// What a command costs and takes; reading costs nothing.
 fn weight(words: &[String]) -> Option<(Option<Class>, Power)> {
     match understand(words) {
-        Understood::Command(Ask::Read(query)) => Some((None, query.power())),
-        Understood::Command(Ask::Change(action)) => Some((Some(action.class(1)), action.power())),
-        Understood::Own(_) | Understood::Reply(_) => None,
+        Understood::Command(Ask::Read(query), _) => Some((None, query.power())),
+        Understood::Command(Ask::Change(action), _) => {
+            Some((Some(action.class(1)), action.power()))
+        }
+        Understood::Own(..) | Understood::Reply(_) => None,
     }
 }
 
@@ -58,7 +60,7 @@ fn every_verb_has_help_and_examples_that_are_its_own() {
         let heard = words(example);
         assert_eq!(heard[..2], [group.name.to_owned(), verb.name.to_owned()], "{example}");
         match understand(&heard) {
-            Understood::Command(ask) => match verb.does {
+            Understood::Command(ask, _) => match verb.does {
                 Does::Look => assert!(matches!(ask, Ask::Read(_)), "{example} looks"),
                 Does::Change => assert!(matches!(ask, Ask::Change(_)), "{example} changes"),
                 Does::Either => {
@@ -75,7 +77,7 @@ fn every_verb_has_help_and_examples_that_are_its_own() {
     for own in OWN {
         assert!(own.command().get_about().is_some(), "{} says what it does", own.name);
         for example in own.examples {
-            assert!(matches!(understand(&words(example)), Understood::Own(_)), "{example}");
+            assert!(matches!(understand(&words(example)), Understood::Own(..)), "{example}");
         }
     }
 }
@@ -148,7 +150,7 @@ fn options(verb: &Spec, base: &[String]) -> Vec<Vec<String>> {
             // An option that only goes with another one is met in a pair with it.
             fitting.into_iter().find(|option| {
                 weight(&[base, option].concat()).is_some()
-                    || matches!(understand(&[base, option].concat()), Understood::Command(_))
+                    || matches!(understand(&[base, option].concat()), Understood::Command(..))
             })
         })
         .collect()
@@ -195,7 +197,7 @@ fn what_a_verb_would_send_follows_from_what_was_seen_alone() {
     for (_, _, example) in examples() {
         let action = || -> Option<Box<dyn Action>> {
             match understand(&words(example)) {
-                Understood::Command(Ask::Change(action)) => Some(action),
+                Understood::Command(Ask::Change(action), _) => Some(action),
                 _ => None,
             }
         };
@@ -270,7 +272,7 @@ fn every_command_in_the_readme_is_one() {
             continue;
         }
         assert!(
-            matches!(understand(&words(line)), Understood::Command(_) | Understood::Own(_)),
+            matches!(understand(&words(line)), Understood::Command(..) | Understood::Own(..)),
             "{line}"
         );
     }

@@ -1,0 +1,105 @@
+//! What every change takes besides its own arguments.
+//!
+//! They are added where a verb becomes a command, so no verb has a line about them, and they are
+//! read where its arguments are read.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+const HEADING: &str = "Options of every change";
+
+/// The longest reason that is kept, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// What was typed besides a change's own arguments.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether the requests are to be shown and not sent.
+    pub plan: bool,
+    /// Why the change is made, in the asker's words.
+    pub reason: Option<String>,
+}
+
+impl Options {
+    /// Adds the options to a command that changes something. A verb that has a `--reason` of its
+    /// own, since the homeserver takes one, keeps that: it is the same reason.
+    pub(crate) fn add(command: Command) -> Command {
+        let has_reason = command.get_arguments().any(|argument| argument.get_id() == "reason");
+        let mut options = vec![
+            Arg::new("plan")
+                .long("plan")
+                .action(ArgAction::SetTrue)
+                .help("Show the requests that would be sent and what they rest on; send nothing"),
+        ];
+        if !has_reason {
+            options.push(
+                Arg::new("reason")
+                    .long("reason")
+                    .value_name("TEXT")
+                    .value_parser(reason)
+                    .help("Why, for the record"),
+            );
+        }
+        // Global, so that verbs with words of their own after them take them in any place.
+        command.args(options.into_iter().map(|option| option.help_heading(HEADING).global(true)))
+    }
+
+    /// Reads them; those that the command does not have are absent.
+    pub(crate) fn read(matches: &ArgMatches) -> Self {
+        Self {
+            plan: one::<bool>(matches, "plan").unwrap_or_default(),
+            reason: one::<String>(matches, "reason"),
+        }
+    }
+
+    /// The words that say the same when put behind another command, such as the one that an undo
+    /// stands for.
+    pub fn words(&self) -> Vec<String> {
+        match &self.reason {
+            Some(reason) => vec!["--reason".to_owned(), reason.clone()],
+            None => Vec::new(),
+        }
+    }
+}
+
+fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Option<T> {
+    matches.try_get_one::<T>(id).ok().flatten().cloned()
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty; say why in a few words, in quotes".to_owned());
+    }
+    if text.chars().count() > LONGEST_REASON {
+        return Err(format!("it is longer than {LONGEST_REASON} characters; say it shorter"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(typed: &[&str]) -> Result<Options, clap::Error> {
+        let command = Options::add(Command::new("!").no_binary_name(true));
+        command.try_get_matches_from(typed).map(|matches| Options::read(&matches))
+    }
+
+    #[test]
+    fn what_was_typed_is_read_and_said_again() {
+        let options = read(&["--reason", " spam, ticket 7 ", "--plan"]).unwrap();
+        assert!(options.plan);
+        assert_eq!(options.reason.as_deref(), Some("spam, ticket 7"));
+        assert_eq!(options.words(), ["--reason", "spam, ticket 7"]);
+        assert!(read(&[]).unwrap().words().is_empty());
+        let long = "x".repeat(LONGEST_REASON + 1);
+        assert!(read(&["--reason", " "]).is_err() && read(&["--reason", &long]).is_err());
+    }
+
+    #[test]
+    fn a_verb_keeps_a_reason_of_its_own() {
+        let own = Command::new("!").no_binary_name(true).arg(Arg::new("reason").long("reason"));
+        let matches = Options::add(own).try_get_matches_from(["--reason", "spam"]).unwrap();
+        assert_eq!(Options::read(&matches).reason.as_deref(), Some("spam"));
+    }
+}

@@ -1,0 +1,112 @@
+//! `--plan`: what a change would send and what that rests on, without sending anything.
+
+use serde_json::Value;
+
+use super::{
+    Asked,
+    change::{Looked, Plan, class_in_words, line_of},
+};
+use crate::{
+    change::{Binds, Class},
+    gate::Demand,
+    reply::{Block, Hostile, Line, Reply},
+};
+
+/// What would come after the command without `--plan`.
+pub(super) struct Next {
+    /// How yes would have to be said, where it would.
+    pub(super) demand: Option<Demand>,
+    /// The class of the whole change.
+    pub(super) class: Class,
+}
+
+/// The requests of a change in their order, and the facts that they rest on.
+pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
+    let mut reply = Reply::data(
+        Line::new()
+            .plain("What ")
+            .code(crate::input::quote(&without_plan(asked.words)))
+            .plain(" would do. Nothing was sent"),
+    )
+    .facts(vec![
+        ("It", Line::from(class_in_words(next.class))),
+        ("Yes", Line::from(yes_in_words(next.demand.as_ref()))),
+    ]);
+    for plan in &looked.plans {
+        reply = one(reply, plan);
+    }
+    for (subject, skip) in &looked.skips {
+        reply = reply
+            .text(Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()));
+    }
+    reply
+}
+
+fn one(reply: Reply, plan: &Plan) -> Reply {
+    let requests: Vec<String> = plan.change.steps.iter().map(line_of).collect();
+    let reply = reply.text(Line::new().code(&plan.subject)).with(Block::Code(requests.join("\n")));
+    let lists = [("It rests on:", &plan.seen.binds), ("It should lead to:", &plan.change.wanted)];
+    lists
+        .into_iter()
+        .filter(|(_, binds)| !binds.is_empty())
+        .fold(reply, |reply, (title, binds)| reply.with(Block::List(title.into(), facts(binds))))
+}
+
+fn facts(binds: &Binds) -> Vec<Line> {
+    binds
+        .iter()
+        .map(|(key, value)| {
+            let label = key.replace('_', " ");
+            Line::new().plain(format!("{label}: ")).hostile(&Hostile::new(in_words(value)))
+        })
+        .collect()
+}
+
+/// A fact as people say it, not as JSON.
+pub(super) fn in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) if fields.is_empty() => "none".to_owned(),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn yes_in_words(demand: Option<&Demand>) -> &'static str {
+    match demand {
+        None => "it would run at once",
+        Some(Demand::Yes) => "it would ask, for any yes",
+        Some(Demand::Code) => "it would ask, for a code",
+        Some(Demand::Phrase(_)) => "it would ask, for a code and a phrase",
+    }
+}
+
+fn without_plan(words: &[String]) -> Vec<String> {
+    words.iter().filter(|word| *word != "--plan").cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn facts_are_said_and_not_quoted_as_json() {
+        for (value, words) in [
+            (json!(true), "yes"),
+            (json!(false), "no"),
+            (json!(null), "nothing"),
+            (json!("bot"), "bot"),
+            (json!([]), "none"),
+            (json!(["a", true]), "a, yes"),
+            (json!(7), "7"),
+        ] {
+            assert_eq!(in_words(&value), words);
+        }
+    }
+}
