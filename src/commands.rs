@@ -175,14 +175,9 @@ impl Spec {
         name: &'static str,
         examples: &'static [&'static str],
     ) -> Self {
-        Self {
-            name,
-            aliases: &[],
-            examples,
-            does: Does::Look,
-            augment: Q::augment_args,
-            parse: |matches| Ok(Ask::Read(Box::new(Q::from_arg_matches(matches)?))),
-        }
+        Self::new::<Q>(Does::Look, name, examples, |matches| {
+            Ok(Ask::Read(Box::new(Q::from_arg_matches(matches)?)))
+        })
     }
 
     /// A verb that changes something. The doc comment of `A` is its help.
@@ -190,14 +185,9 @@ impl Spec {
         name: &'static str,
         examples: &'static [&'static str],
     ) -> Self {
-        Self {
-            name,
-            aliases: &[],
-            examples,
-            does: Does::Change,
-            augment: A::augment_args,
-            parse: |matches| Ok(Ask::Change(Box::new(A::from_arg_matches(matches)?))),
-        }
+        Self::new::<A>(Does::Change, name, examples, |matches| {
+            Ok(Ask::Change(Box::new(A::from_arg_matches(matches)?)))
+        })
     }
 
     /// A verb whose arguments become a command: one of several that share their ways, or one
@@ -207,14 +197,16 @@ impl Spec {
         name: &'static str,
         examples: &'static [&'static str],
     ) -> Self {
-        Self {
-            name,
-            aliases: &[],
-            examples,
-            does,
-            augment: A::augment_args,
-            parse: |matches| Ok(A::from_arg_matches(matches)?.into()),
-        }
+        Self::new::<A>(does, name, examples, |matches| Ok(A::from_arg_matches(matches)?.into()))
+    }
+
+    const fn new<A: clap::Args>(
+        does: Does,
+        name: &'static str,
+        examples: &'static [&'static str],
+        parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
+    ) -> Self {
+        Self { name, aliases: &[], examples, does, augment: A::augment_args, parse }
     }
 
     /// The same verb, under other words too.
