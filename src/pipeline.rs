@@ -27,6 +27,7 @@ use crate::{
 
 mod authentic;
 mod change;
+mod fact;
 mod locks;
 mod news;
 pub mod own;

@@ -6,7 +6,8 @@ use tracing::{error, warn};
 
 use super::{
     Asked, Pipeline,
-    plan::{self, in_words},
+    fact::{Difference, fact, label},
+    plan,
 };
 use crate::{
     audit::{Kind, Record},
@@ -15,7 +16,7 @@ use crate::{
     confirm::{Consent, End, Ticket},
     error::Stop,
     gate::{Permit, Target, Verdict, Weight},
-    reply::{Block, Hostile, Line, Reply, Word},
+    reply::{Block, Line, Reply, Word},
     synapse::{Reader, SendError, Slots},
 };
 
@@ -354,30 +355,30 @@ fn mask(words: &[String], typed: &[(&'static str, secrecy::SecretString)]) -> Ve
         .collect()
 }
 
-/// The binding facts that are not what the question rested on, as `before` and `now`.
-pub(super) fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<(Subject, String, String, String)> {
+/// The binding facts that are not what the question rested on.
+fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<Difference> {
     let mut differences = Vec::new();
     for plan in plans {
         let Some((_, before)) = ticket.about.iter().find(|(subject, _)| *subject == plan.subject)
         else {
-            differences.push((
-                plan.subject.clone(),
-                "subject".to_owned(),
-                "not part of the question".to_owned(),
-                "part of it".to_owned(),
-            ));
+            differences.push(Difference {
+                subject: plan.subject.clone(),
+                key: "part_of_the_question".to_owned(),
+                was: Some(false.into()),
+                is: Some(true.into()),
+            });
             continue;
         };
         let keys: BTreeSet<&String> = before.keys().chain(plan.seen.binds.keys()).collect();
-        for key in keys {
+        differences.extend(keys.into_iter().filter_map(|key| {
             let (was, is) = (before.get(key), plan.seen.binds.get(key));
-            if was != is {
-                let text = |v: Option<&serde_json::Value>| {
-                    v.map_or_else(|| "nothing".to_owned(), in_words)
-                };
-                differences.push((plan.subject.clone(), key.clone(), text(was), text(is)));
-            }
-        }
+            (was != is).then(|| Difference {
+                subject: plan.subject.clone(),
+                key: key.clone(),
+                was: was.cloned(),
+                is: is.cloned(),
+            })
+        }));
     }
     differences
 }
@@ -403,13 +404,15 @@ fn verified(action: &dyn Action, plan: &Plan, answers: &[Answer], after: &Seen) 
             .code(&plan.subject)
             .plain(": the homeserver answered with success, and yet not everything is so");
         for (key, value) in wanted {
-            let now = after.binds.get(key).map_or_else(|| "nothing".to_owned(), in_words);
-            if after.binds.get(key) != Some(value) {
+            let now = after.binds.get(key);
+            if now != Some(value) {
                 outcome.facts.push((
                     "Not so",
                     Line::new()
-                        .plain(format!("{key} should be {} and is ", in_words(value)))
-                        .hostile(&Hostile::new(now)),
+                        .plain(format!("{} should be ", label(key)))
+                        .line(fact(Some(value)))
+                        .plain(" and is ")
+                        .line(fact(now)),
                 ));
             }
         }

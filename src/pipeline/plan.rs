@@ -1,15 +1,14 @@
 //! `--plan`: what a change would send and what that rests on, without sending anything.
 
-use serde_json::Value;
-
 use super::{
     Asked,
     change::{Looked, Plan, class_in_words, line_of},
+    fact::{fact, label},
 };
 use crate::{
     change::{Binds, Class},
     gate::Demand,
-    reply::{Block, Hostile, Line, Reply},
+    reply::{Block, Line, Reply},
 };
 
 /// What would come after the command without `--plan`.
@@ -55,25 +54,8 @@ fn one(reply: Reply, plan: &Plan) -> Reply {
 fn facts(binds: &Binds) -> Vec<Line> {
     binds
         .iter()
-        .map(|(key, value)| {
-            let label = key.replace('_', " ");
-            Line::new().plain(format!("{label}: ")).hostile(&Hostile::new(in_words(value)))
-        })
+        .map(|(key, value)| Line::new().plain(format!("{}: ", label(key))).line(fact(Some(value))))
         .collect()
-}
-
-/// A fact as people say it, not as JSON.
-pub(super) fn in_words(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.is_empty() => "none".to_owned(),
-        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) if fields.is_empty() => "none".to_owned(),
-        Value::Number(_) | Value::Object(_) => value.to_string(),
-    }
 }
 
 fn yes_in_words(demand: Option<&Demand>) -> &'static str {
@@ -87,26 +69,4 @@ fn yes_in_words(demand: Option<&Demand>) -> &'static str {
 
 fn without_plan(words: &[String]) -> Vec<String> {
     words.iter().filter(|word| *word != "--plan").cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn facts_are_said_and_not_quoted_as_json() {
-        for (value, words) in [
-            (json!(true), "yes"),
-            (json!(false), "no"),
-            (json!(null), "nothing"),
-            (json!("bot"), "bot"),
-            (json!([]), "none"),
-            (json!(["a", true]), "a, yes"),
-            (json!(7), "7"),
-        ] {
-            assert_eq!(in_words(&value), words);
-        }
-    }
 }

@@ -5,6 +5,7 @@ use tracing::error;
 use super::{
     Asked, Pipeline,
     change::{Looked, class_in_words},
+    fact::Difference,
     yes::unreadable,
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     confirm::{Draft, End, State, Ticket},
     error::Stop,
     gate::Demand,
-    reply::{Block, Hostile, Line, Reply, utc},
+    reply::{Block, Line, Reply, utc},
     synapse::Slots,
 };
 
@@ -30,7 +31,7 @@ impl Pipeline {
         looked: &Looked,
         (demand, class): (Demand, Class),
         slots: Slots,
-        drift: &[(Subject, String, String, String)],
+        drift: &[Difference],
     ) -> Result<(), Stop> {
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept =
@@ -99,7 +100,7 @@ impl Pipeline {
         ticket: &Ticket,
         action: &dyn Action,
         looked: &Looked,
-        drift: &[(Subject, String, String, String)],
+        drift: &[Difference],
     ) -> Reply {
         let mut reply = match looked.plans.as_slice() {
             [one] => Reply::data(action.question(&one.subject, &one.seen).title),
@@ -107,15 +108,8 @@ impl Pipeline {
         };
         if !drift.is_empty() {
             reply = reply.text("Something changed since I asked, so I ask again:");
-            for (subject, key, before, now) in drift {
-                reply = reply.text(
-                    Line::new()
-                        .code(subject)
-                        .plain(format!(": {key} was "))
-                        .hostile(&Hostile::new(before.clone()))
-                        .plain(" and is ")
-                        .hostile(&Hostile::new(now.clone())),
-                );
+            for difference in drift {
+                reply = reply.text(difference.line());
             }
         }
         for plan in looked.plans.iter().take(DESCRIBED) {

@@ -8,8 +8,8 @@ use crate::{
     change::{Binds, Subject, Undo as Way},
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, plan::in_words, yes::unreadable},
-    reply::{Hostile, Line, Reply, Word},
+    pipeline::{Asked, Lane, Pipeline, fact::Difference, yes::unreadable},
+    reply::{Line, Reply, Word},
 };
 
 /// Take back a change: what it does is weighed and asked like any other
@@ -108,13 +108,16 @@ async fn unchanged_since(
         let seen = action.see(subject, &reader).await?;
         for (key, value) in left {
             if let Some(now) = seen.binds.get(key).filter(|now| *now != value) {
+                let difference = Difference {
+                    subject: subject.clone(),
+                    key: key.clone(),
+                    was: Some(value.clone()),
+                    is: Some(now.clone()),
+                };
                 return Err(Stop::refused(
                     Line::new()
-                        .code(subject)
-                        .plain(format!(" is not as that change left it: {key} was "))
-                        .hostile(&Hostile::new(in_words(value)))
-                        .plain(" and is ")
-                        .hostile(&Hostile::new(in_words(now)))
+                        .plain("it is not as that change left it: ")
+                        .line(difference.line())
                         .plain(". Look at it, and say what you want it to be"),
                 ));
             }

@@ -1,0 +1,78 @@
+//! A fact about a subject, and how it differs, as people say it.
+
+use serde_json::Value;
+
+use crate::{
+    change::Subject,
+    reply::{Hostile, Line},
+};
+
+/// A fact that is not what it was.
+pub(super) struct Difference {
+    pub(super) subject: Subject,
+    pub(super) key: String,
+    pub(super) was: Option<Value>,
+    pub(super) is: Option<Value>,
+}
+
+impl Difference {
+    /// Whose it is, what it was and what it is.
+    pub(super) fn line(&self) -> Line {
+        Line::new()
+            .code(&self.subject)
+            .plain(format!(": {} was ", label(&self.key)))
+            .line(fact(self.was.as_ref()))
+            .plain(" and is ")
+            .line(fact(self.is.as_ref()))
+    }
+}
+
+/// The name of a fact, in words.
+pub(super) fn label(key: &str) -> String {
+    key.replace('_', " ")
+}
+
+/// The value of a fact. What others may have written is shown as theirs.
+pub(super) fn fact(value: Option<&Value>) -> Line {
+    let line = Line::new();
+    match value {
+        None | Some(Value::Null) => line.plain("nothing"),
+        Some(Value::Bool(true)) => line.plain("yes"),
+        Some(Value::Bool(false)) => line.plain("no"),
+        Some(Value::Number(number)) => line.plain(number.to_string()),
+        Some(Value::String(text)) => line.hostile(&Hostile::new(text)),
+        Some(Value::Array(items)) => items.iter().enumerate().fold(
+            if items.is_empty() { line.plain("none") } else { line },
+            |line, (at, item)| {
+                let line = if at == 0 { line } else { line.plain(", ") };
+                line.line(fact(Some(item)))
+            },
+        ),
+        Some(Value::Object(fields)) if fields.is_empty() => line.plain("none"),
+        Some(fields @ Value::Object(_)) => line.hostile(&Hostile::new(fields.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn facts_are_said_and_not_quoted_as_json() {
+        let theirs = |text| Line::new().hostile(&Hostile::new(text));
+        for (value, words) in [
+            (json!(true), "yes".into()),
+            (json!(false), "no".into()),
+            (json!(null), "nothing".into()),
+            (json!("bot"), theirs("bot")),
+            (json!([]), "none".into()),
+            (json!(["a", true]), theirs("a").plain(", ").plain("yes")),
+            (json!(7), "7".into()),
+            (json!({}), "none".into()),
+        ] {
+            assert_eq!(fact(Some(&value)), words);
+        }
+    }
+}
