@@ -5,6 +5,7 @@
 mod story;
 mod talk;
 mod town;
+mod typed;
 
 use std::{
     env,
@@ -26,7 +27,8 @@ use self::{talk::Talk, town::Town};
 const USAGE: &str = "usage: demo [--once]
 
 Starts a homeserver and Synod, plays a conversation with them and prints it, then stays up until
-Ctrl-C. With --once it ends after the conversation.";
+Ctrl-C; what is typed meanwhile is said in the admin room. With --once it ends after the
+conversation.";
 
 /// Says what is being done and since when.
 #[derive(Debug, Clone, Copy)]
@@ -82,13 +84,25 @@ async fn demonstrate(once: bool) -> Result<bool> {
     };
     if !once {
         played.town.invite_in(&played.synapse);
+        typed::explain();
+        println!("\nCtrl-C ends it all.");
         // Somebody may be at it for hours; a signal ends it, and ending so is as it should be.
-        println!("\n{}: stopping Synod and the homeserver.", interrupted().await?);
+        let signal = select! {
+            signal = interrupted() => signal?,
+            signal = stay(&played.town) => signal?,
+        };
+        println!("\n{signal}: stopping Synod and the homeserver.");
     }
     let ended = played.bot.terminate().await?;
     played.synapse.stop().await?;
     println!("Synod has ended ({ended}); the homeserver and all its data are gone.");
     Ok(played.as_expected && ended.success())
+}
+
+/// Lets one type until the input ends, and then waits for a signal.
+async fn stay(town: &Town) -> Result<&'static str> {
+    typed::type_along(town, &mut Talk::from_now(town)).await;
+    interrupted().await
 }
 
 /// Sets everything up and holds the conversation.

@@ -25,6 +25,12 @@ impl<'a> Talk<'a> {
         Self { town, shown: HashSet::new(), checked: 0, unexpected: Vec::new() }
     }
 
+    /// A conversation that begins now: what was heard before is not shown.
+    pub(crate) fn from_now(town: &'a Town) -> Self {
+        let shown = town.ann.heard().into_iter().map(|message| message.event_id).collect();
+        Self { shown, ..Self::new(town) }
+    }
+
     /// Begins a part of the conversation.
     pub(crate) fn title(&mut self, title: &str) {
         self.show_heard(None);
@@ -93,6 +99,11 @@ impl<'a> Talk<'a> {
             println!();
         }
         wrong == 0
+    }
+
+    /// Shows all that ann has heard and that is not shown yet.
+    pub(crate) fn show_new(&mut self) {
+        self.show_heard(None);
     }
 
     /// Shows what ann has heard and what is not shown yet, up to an event or all of it.

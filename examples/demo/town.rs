@@ -168,7 +168,6 @@ impl Town {
         self.introduce(&self.neighbour.user_id, "somebody to act upon", None);
         println!("\nAn operator's new session counts once it is verified with the recovery key.");
         println!("Other people's passwords follow the same rule; @keeper made all the accounts.");
-        println!("\nCtrl-C ends it all.");
     }
 
     fn introduce(&self, user: &OwnedUserId, who: &str, recovery: Option<&String>) {
