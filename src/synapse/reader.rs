@@ -121,7 +121,7 @@ impl Reader {
     }
 
     /// The id of `room`; an alias is resolved by `GET /_matrix/client/v3/directory/room/{alias}`.
-    /// An alias that nobody knows is refused.
+    /// An alias that nobody knows is refused, and so is one whose own server cannot be asked.
     pub async fn room_id(&self, room: &RoomRef) -> Result<OwnedRoomId, Stop> {
         #[derive(Deserialize)]
         struct Resolved {
@@ -132,11 +132,23 @@ impl Reader {
             RoomRef::Alias(alias) => alias,
         };
         let path = Path::client(["v3", "directory", "room", alias.as_str()]);
-        match self.find::<Resolved>(&path, &[]).await? {
-            Some(resolved) => Ok(resolved.room_id),
-            None => Err(Stop::refused(
+        let elsewhere = alias.server_name() != self.server_name();
+        match self.find::<Resolved>(&path, &[]).await {
+            Ok(Some(resolved)) => Ok(resolved.room_id),
+            Ok(None) => Err(Stop::refused(
                 Line::new().plain("there is no room with the alias ").code(alias),
             )),
+            Err(error) if elsewhere && matches!(error.status(), Some(502 | 504)) => {
+                Err(Stop::refused(
+                    Line::new()
+                        .plain("this homeserver could not ask ")
+                        .code(alias.server_name())
+                        .plain(" which room ")
+                        .code(alias)
+                        .plain(" is. Look for a slip in the name, or give the id of the room"),
+                ))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -316,6 +316,11 @@ async fn an_alias_is_resolved_and_an_unknown_one_refused() {
         .respond_with(found)
         .mount(&server)
         .await;
+    let away = json!({"errcode": "M_UNKNOWN", "error": "Failed to fetch alias"});
+    Mock::given(path("/_matrix/client/v3/directory/room/%23lobby%3Aelsewhere.org"))
+        .respond_with(ResponseTemplate::new(502).set_body_json(away))
+        .mount(&server)
+        .await;
     let unknown = json!({"errcode": "M_NOT_FOUND", "error": "Room alias not found"});
     Mock::given(any())
         .respond_with(ResponseTemplate::new(404).set_body_json(unknown))
@@ -328,6 +333,8 @@ async fn an_alias_is_resolved_and_an_unknown_one_refused() {
     assert_eq!(reader.room_id(&room("!typed")).await.unwrap(), room_id!("!typed"));
     let refused = reader.room_id(&room("#lobbby:example.org")).await.unwrap_err();
     assert!(matches!(refused, Stop::Refused { .. }), "{refused:?}");
+    let refused = reader.room_id(&room("#lobby:elsewhere.org")).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("could not ask"), "{refused:?}");
 }
 
 #[tokio::test]
