@@ -37,7 +37,7 @@ impl Pipeline {
                 return Ok(None);
             }
             [one] => one,
-            several => return Ok(Some(which(several))),
+            several => return Ok(Some(which(several, "confirm"))),
         };
         if !self.roster.reactions {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
@@ -81,7 +81,7 @@ impl Pipeline {
             }
             None if mine.len() == 1 => mine.first().cloned(),
             None if mine.is_empty() => None,
-            None => return Ok(Some(which(&mine))),
+            None => return Ok(Some(which(&mine, "cancel"))),
         };
         let Some(ticket) = meant else {
             debug!(event = %asked.request.event, reason = "a no to nothing", "ignored");
@@ -178,6 +178,12 @@ impl Pipeline {
     }
 
     /// The open questions of this operator in this room.
+    /// The answer to a yes that does not say to which question: those of the asker that are open.
+    pub(super) fn which_to_confirm(&self, asked: &Asked<'_>) -> Result<Reply, Stop> {
+        let mine = self.own_open(asked)?;
+        Ok(if mine.is_empty() { nothing_open() } else { which(&mine, "confirm") })
+    }
+
     fn own_open(&self, asked: &Asked<'_>) -> Result<Vec<Ticket>, Stop> {
         let open = self.tickets.open_in(&asked.request.room).map_err(|e| unreadable(&e))?;
         Ok(open.into_iter().filter(|ticket| ticket.asker == asked.operator.user).collect())
@@ -189,12 +195,17 @@ pub(super) fn unreadable(error: &store::Error) -> Stop {
     Stop::refused("my store cannot be read or written, so nothing was done")
 }
 
-/// The answer to a yes that could mean several questions.
-fn which(open: &[Ticket]) -> Reply {
+/// The answer where no question of the asker is open.
+pub(super) fn nothing_open() -> Reply {
+    Reply::outcome(Word::NothingChanged, "no question of yours is open")
+}
+
+/// The answer to a yes or no that could mean several questions, with the `verb` for each.
+fn which(open: &[Ticket], verb: &str) -> Reply {
     open.iter().fold(Reply::outcome(Word::Refused, "which one?"), |reply, ticket| {
         reply.text(
             Line::new()
-                .code(format!("!confirm {}", ticket.code))
+                .code(format!("!{verb} {}", ticket.code))
                 .plain(": ")
                 .code(crate::input::quote(&ticket.words)),
         )

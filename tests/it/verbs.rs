@@ -264,6 +264,10 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     says(&scene.ann_asks("!pending").await?, "2 questions", &[&one, &two]);
     let which = scene.ann_asks("yes").await?;
     says(&which, "Refused", &["which", &one, &two]);
+    for verb in ["!confirm", "!cancel"] {
+        let (one, two) = (format!("{verb} {one}"), format!("{verb} {two}"));
+        says(&scene.ann_asks(verb).await?, "Refused", &["which", &one, &two]);
+    }
     assert!(!is(&scene, &eve, "admin").await? && !is(&scene, &sam, "admin").await?);
 
     let cancelled = scene.ann_asks(&format!("!cancel {one}")).await?;
@@ -276,5 +280,6 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     assert!(!is(&scene, &eve, "admin").await? && is(&scene, &sam, "admin").await?);
     says(&scene.ann_asks("!audit").await?, "", &["change ended", "question cancelled"]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+    says(&scene.ann_asks("!confirm").await?, "Nothing changed", &["no question of yours"]);
     Ok(())
 }

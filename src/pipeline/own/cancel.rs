@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec};
 use crate::{
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
-    reply::{Reply, Word},
+    pipeline::{Asked, Lane, Pipeline, yes::nothing_open},
+    reply::Reply,
 };
 
 /// Say no to a question: your own, or as an admin anybody's
@@ -27,9 +27,7 @@ impl Own for Cancel {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.code {
             Some(code) => pipeline.cancel(asked, code).await.map(Some),
-            None => Ok(pipeline.light_no(asked, None).await?.or_else(|| {
-                Some(Reply::outcome(Word::NothingChanged, "no question of yours is open"))
-            })),
+            None => Ok(pipeline.light_no(asked, None).await?.or_else(|| Some(nothing_open()))),
         }
     }
 }

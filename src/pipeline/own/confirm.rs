@@ -13,8 +13,8 @@ use crate::{
 /// Say yes to a question
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirm {
-    /// The code of the question
-    code: String,
+    /// The code of the question; without it I say which are open
+    code: Option<String>,
     /// The phrase, where the question asks for one
     phrase: Vec<String>,
 }
@@ -29,6 +29,9 @@ impl Own for Confirm {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        pipeline.say_yes(asked, &self.code, &Yes::Code(self.phrase.clone())).await
+        match &self.code {
+            Some(code) => pipeline.say_yes(asked, code, &Yes::Code(self.phrase.clone())).await,
+            None => pipeline.which_to_confirm(asked).map(Some),
+        }
     }
 }
