@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::{
     change::{Binds, Subject, Undo},
     clock::SharedClock,
-    commands::{Memory, Past},
+    commands::Past,
     reply::Word,
     store::{self, Shelf, Store},
 };
@@ -36,6 +36,8 @@ pub enum Kind {
     Opened,
     /// A change was made, or not; see `of`.
     Closed,
+    /// The end of a change that ends by itself was moved; see `of` and `until`.
+    Moved,
     /// Somebody looked at private things.
     Looked,
     /// The bot itself noted something: a key pinned or accepted, a start after a crash.
@@ -70,6 +72,9 @@ pub struct Record {
     pub reason: Option<String>,
     /// The requests, as method and path.
     pub requests: Vec<String>,
+    /// When it is to be taken back by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// How it ended.
     pub word: Option<Word>,
     /// The state that was left, by subject: what an undo must find.
@@ -96,6 +101,7 @@ impl Record {
             undoes: None,
             reason: None,
             requests: Vec::new(),
+            until: None,
             word: None,
             left: Vec::new(),
             undo: Vec::new(),
@@ -161,6 +167,12 @@ pub struct Audit {
     open: Shelf<u64>,
     /// Which event opened which change: an event opens one at most.
     opened: Shelf<u64>,
+    /// The record that closes a change, by the change.
+    closed: Shelf<u64>,
+    /// The change that took another back with success, by that other.
+    undone: Shelf<u64>,
+    /// Changes by what they are about, see [`about`].
+    about: Shelf<u64>,
     store: Store,
     clock: SharedClock,
     /// Number and hash of the last entry. Held while one is appended.
@@ -179,6 +191,9 @@ impl Audit {
             entries,
             open: store.shelf("audit-open")?,
             opened: store.shelf("audit-opened-by")?,
+            closed: store.shelf("audit-closed-by")?,
+            undone: store.shelf("audit-undone-by")?,
+            about: store.shelf("audit-about")?,
             store: store.clone(),
             clock,
             head: Arc::new(Mutex::new(head)),
@@ -201,7 +216,11 @@ impl Audit {
         {
             return Err(Error::AlreadyOpened(before));
         }
+        let subjects = record.subjects.clone();
         let seq = self.append(record).await?;
+        for subject in &subjects {
+            self.about.put(&about(subject, &key(seq)), &seq)?;
+        }
         if let Some(event) = &event
             && !self.opened.put_new(event.as_str(), &seq)?
         {
@@ -216,7 +235,12 @@ impl Audit {
     /// Records how the change `of` ended.
     pub async fn close(&self, of: u64, mut record: Record) -> Result<u64, Error> {
         record.of = Some(of);
+        let undone = record.undoes.filter(|_| record.word == Some(Word::Done));
         let seq = self.append(record).await?;
+        self.closed.put(&key(of), &seq)?;
+        if let Some(undone) = undone {
+            self.undone.put(&key(undone), &of)?;
+        }
         self.open.remove(&key(of))?;
         self.store.flush().await.map_err(Error::from)?;
         Ok(seq)
@@ -252,19 +276,30 @@ impl Audit {
 
     /// How the change `of` ended, if it did.
     pub fn closing(&self, of: u64) -> Result<Option<Kept>, store::Error> {
-        let closes = |kept: &Kept| kept.record.as_ref().is_some_and(|r| r.of == Some(of));
-        Ok(self.last(usize::MAX)?.into_iter().take_while(|k| k.entry.seq > of).find(closes))
+        self.closed.get(&key(of))?.map_or(Ok(None), |seq| self.get(seq))
     }
 
     /// The change that took `of` back with success, if one did.
     pub fn undone_by(&self, of: u64) -> Result<Option<u64>, store::Error> {
-        let undoes = |kept: &Kept| {
-            kept.record
-                .as_ref()
-                .filter(|r| r.undoes == Some(of) && r.word == Some(Word::Done))
-                .and_then(|r| r.of)
-        };
-        Ok(self.last(usize::MAX)?.iter().find_map(undoes))
+        self.undone.get(&key(of))
+    }
+
+    /// What was done to `subject`, newest first, at most `limit`.
+    pub fn past(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, store::Error> {
+        let mut past = Vec::new();
+        for (_, seq) in self.about.last_under(&about(subject, ""), limit)? {
+            let Some(Kept { entry, record: Some(record), .. }) = self.get(seq)? else { continue };
+            let Some(by) = record.by else { continue };
+            let closing = self.closing(seq)?.and_then(|kept| kept.record);
+            past.push(Past {
+                id: seq,
+                at: entry.at,
+                by,
+                command: crate::input::quote(&record.words),
+                word: closing.and_then(|record| record.word),
+            });
+        }
+        Ok(past)
     }
 
     /// The last `count` entries, newest first.
@@ -290,41 +325,14 @@ impl Audit {
     }
 }
 
-impl Memory for Audit {
-    fn past(&self, subject: &Subject, limit: usize) -> Vec<Past> {
-        let Ok(entries) = self.last(usize::MAX) else { return Vec::new() };
-        let mut words = std::collections::HashMap::new();
-        let mut past = Vec::new();
-        for kept in entries {
-            let Some(record) = kept.record else { continue };
-            match record.kind {
-                Kind::Closed => {
-                    words.extend(record.of.zip(record.word));
-                }
-                Kind::Opened if record.subjects.contains(subject) => {
-                    if let Some(by) = record.by {
-                        past.push(Past {
-                            id: kept.entry.seq,
-                            at: kept.entry.at,
-                            by,
-                            command: record.words.join(" "),
-                            word: words.get(&kept.entry.seq).copied(),
-                        });
-                    }
-                }
-                _ => {}
-            }
-            if past.len() == limit {
-                break;
-            }
-        }
-        past
-    }
-}
-
 /// Keys of equal length sort as their numbers do.
 fn key(seq: u64) -> String {
     format!("{seq:016x}")
+}
+
+/// The key of a change in the index of what changes are about: no id has a line break in it.
+fn about(subject: &Subject, key: &str) -> String {
+    format!("{subject}\n{key}")
 }
 
 fn zeros() -> String {
@@ -410,7 +418,7 @@ mod tests {
         let left: Vec<u64> = audit.left_open().unwrap().into_iter().map(|(n, _)| n).collect();
         assert_eq!(left, [second]);
         assert_eq!(audit.opened_by(&owned_event_id!("$2")).unwrap(), Some(second));
-        let past = audit.past(&eve(), 5);
+        let past = audit.past(&eve(), 5).unwrap();
         assert_eq!(
             past.iter().map(|p| (p.id, p.word)).collect::<Vec<_>>(),
             [(second, None), (first, Some(Word::Done))]

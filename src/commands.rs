@@ -29,7 +29,7 @@ pub mod room;
 pub mod server;
 pub mod user;
 
-pub use options::Options;
+pub use options::{Ends, Options};
 
 /// A command that only looks.
 #[async_trait]
@@ -124,8 +124,30 @@ pub enum Ask {
 
 /// What a verb may know of the past. Nothing here can be changed through it.
 pub trait Memory: Send + Sync {
-    /// What was done to `subject` through the bot, newest first, at most `limit`.
-    fn past(&self, subject: &Subject, limit: usize) -> Vec<Past>;
+    /// What is remembered of `subject`, with at most `limit` changes of the past.
+    fn of(&self, subject: &Subject, limit: usize) -> Remembered;
+}
+
+/// What is remembered of a subject.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    /// What was done to it through the bot, newest first.
+    pub past: Vec<Past>,
+    /// What of that ends by itself, and has not ended.
+    pub sanctions: Vec<Sanctioned>,
+}
+
+/// A change that ends by itself.
+#[derive(Debug, Clone)]
+pub struct Sanctioned {
+    /// Number of the change.
+    pub id: u64,
+    /// When it ends.
+    pub until: jiff::Timestamp,
+    /// Who imposed it.
+    pub by: ruma::OwnedUserId,
+    /// The command as understood, as it would be typed.
+    pub command: String,
 }
 
 /// One change of the past.
@@ -137,7 +159,7 @@ pub struct Past {
     pub at: jiff::Timestamp,
     /// Who asked for it.
     pub by: ruma::OwnedUserId,
-    /// The command as understood, without the `!`.
+    /// The command as understood, as it would be typed.
     pub command: String,
     /// How it ended.
     pub word: Option<crate::reply::Word>,
@@ -165,6 +187,8 @@ pub struct Spec {
     pub examples: &'static [&'static str],
     /// Whether it looks or changes something.
     pub does: Does,
+    /// Whether its undo can be given a due time.
+    pub ends: bool,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
 }
@@ -206,7 +230,14 @@ impl Spec {
         examples: &'static [&'static str],
         parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
     ) -> Self {
-        Self { name, aliases: &[], examples, does, augment: A::augment_args, parse }
+        Self { name, aliases: &[], examples, does, ends: false, augment: A::augment_args, parse }
+    }
+
+    /// The same verb, whose undo can be given a due time: it takes `--for` and `--until`.
+    #[must_use]
+    pub const fn ending(mut self) -> Self {
+        self.ends = true;
+        self
     }
 
     /// The same verb, under other words too.
@@ -220,7 +251,7 @@ impl Spec {
     pub fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
         let command = (self.augment)(command);
-        if self.does == Does::Look { command } else { Options::add(command) }
+        if self.does == Does::Look { command } else { Options::add(command, self.ends) }
     }
 
     /// Reads the verb's own matches, and what was typed besides.

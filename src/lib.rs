@@ -24,6 +24,9 @@
 //! 6. The [`Reply`](reply::Reply) is drawn as plain text and HTML and sent through the
 //!    [`Outbox`](pipeline::Outbox).
 //!
+//! A change that was given an end is kept in [`sanctions`]; when that is due, its undo goes through
+//! steps 3 to 6 by itself, as if the one who imposed it had typed it.
+//!
 //! What a crash cuts off between the two records of step 5 is reported at the next start as
 //! *Unknown*, with what the homeserver shows then, and is never repeated by itself.
 //!
@@ -52,5 +55,6 @@ pub mod matrix;
 pub mod pipeline;
 pub mod reply;
 pub mod run;
+pub mod sanctions;
 pub mod store;
 pub mod synapse;

@@ -13,14 +13,16 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     audit::{self, Audit, Kind, Record},
+    change::Subject,
     clock::SharedClock,
-    commands::{Action, Ask, Options, Query},
+    commands::{Action, Ask, Memory, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
     error::Stop,
     gate::{Gate, Operator, Roster},
     input::{self, Heard},
     journal::Journal,
     reply::{Line, Reply, Word},
+    sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::{Access, Reader, Slots, Writer},
 };
@@ -28,6 +30,7 @@ use crate::{
 mod authentic;
 mod change;
 mod fact;
+mod lift;
 mod locks;
 mod news;
 pub mod own;
@@ -75,6 +78,9 @@ pub struct Pipeline {
     writer: Writer,
     tickets: Tickets,
     audit: Audit,
+    sanctions: Sanctions,
+    /// Held while sanctions are lifted.
+    lifting: Mutex<()>,
     journal: Journal,
     /// When a stranger was last answered, by room.
     strangers: Shelf<jiff::Timestamp>,
@@ -142,6 +148,8 @@ pub struct Asked<'a> {
     pub options: &'a Options,
     /// The number of the change that this would take back.
     pub undoes: Option<u64>,
+    /// Whether nobody typed it: a change is taken back because its time is over.
+    pub due: bool,
 }
 
 /// What comes before or after what else.
@@ -183,6 +191,8 @@ impl Pipeline {
             writer: Writer::new(access)?,
             tickets: Tickets::new(store, clock.clone(), expire_after)?,
             audit: Audit::new(store, clock.clone())?,
+            sanctions: Sanctions::new(store)?,
+            lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: store.shelf("strangers")?,
             ratchet: store.shelf("ratchet")?,
@@ -329,7 +339,8 @@ impl Pipeline {
             return reply;
         }
         let none = Options::default();
-        let asked = |words, options| Asked { request, operator, words, options, undoes: None };
+        let asked =
+            |words, options| Asked { request, operator, words, options, undoes: None, due: false };
         let done = match &command {
             Command::Read(query, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "look");
@@ -391,7 +402,7 @@ impl Pipeline {
             let record = Self::record(Kind::Looked, asked);
             self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
         }
-        query.answer(&self.reader.look(), &self.audit).await
+        query.answer(&self.reader.look(), self).await
     }
 
     /// One polite line to somebody who is not an operator, at most one an hour in a room.
@@ -430,7 +441,8 @@ impl Pipeline {
         Record {
             by: Some(asked.operator.user.clone()),
             room: Some(asked.request.room.clone()),
-            event: Some(asked.request.event.clone()),
+            // What nobody typed has no event: the one that asked has led to its own change.
+            event: (!asked.due).then(|| asked.request.event.clone()),
             words: asked.words.to_vec(),
             undoes: asked.undoes,
             reason: asked.options.reason.clone(),
@@ -498,6 +510,19 @@ impl Pipeline {
     /// Waits until everything written is on disk.
     pub async fn flush(&self) -> Result<(), store::Error> {
         self.store.flush().await
+    }
+}
+
+impl Memory for Pipeline {
+    fn of(&self, subject: &Subject, limit: usize) -> Remembered {
+        let unread = |error: &store::Error| {
+            error!(error = error as &dyn std::error::Error, "the past cannot be read");
+        };
+        let sanctions = self.sanctions.on(subject).inspect_err(unread).unwrap_or_default();
+        Remembered {
+            past: self.audit.past(subject, limit).inspect_err(unread).unwrap_or_default(),
+            sanctions: sanctions.iter().map(Sanctioned::from).collect(),
+        }
     }
 }
 

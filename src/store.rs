@@ -189,6 +189,11 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         collect(self.tree.iter(), usize::MAX)
     }
 
+    /// The last `count` of the records whose keys begin with `prefix`, last key first.
+    pub fn last_under(&self, prefix: &str, count: usize) -> Result<Vec<(String, T)>, Error> {
+        collect(self.tree.scan_prefix(prefix).rev(), count)
+    }
+
     /// The last `count` records with their keys, last key first.
     pub fn last(&self, count: usize) -> Result<Vec<(String, T)>, Error> {
         collect(self.tree.iter().rev(), count)

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 mod time;
 
-pub use time::{Moment, Since};
+pub use time::{Lasting, Moment, Since};
 
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]

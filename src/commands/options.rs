@@ -4,8 +4,16 @@
 //! read where its arguments are read.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use jiff::Timestamp;
+
+use super::arguments::{Lasting, Moment};
 
 const HEADING: &str = "Options of every change";
+
+const ENDS: [&str; 2] = [
+    "Take it back by myself after this time, such as 3d or 2h30min",
+    "Take it back by myself then: 2026-12-01, or 2026-12-01T10:00Z",
+];
 
 /// The longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 500;
@@ -17,12 +25,63 @@ pub struct Options {
     pub plan: bool,
     /// Why the change is made, in the asker's words.
     pub reason: Option<String>,
+    /// When it is to be taken back by itself.
+    pub ends: Option<Ends>,
+}
+
+/// When something is to end by itself.
+#[derive(Debug, Clone)]
+pub enum Ends {
+    /// So long after it has begun.
+    After(Lasting),
+    /// At this moment.
+    At(Moment),
+}
+
+impl Ends {
+    /// The moment of the end of what begins at `begin`; `None` where that is before it, or beyond
+    /// all time.
+    pub fn of(&self, begin: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::After(lasting) => lasting.after(begin),
+            Self::At(Moment(at)) => Some(*at).filter(|at| *at > begin),
+        }
+    }
+
+    /// Adds `--for` and `--until`, of which one can be given.
+    pub(crate) fn add(command: Command, what: [&'static str; 2]) -> Command {
+        let [lasts, until] = what;
+        command
+            .arg(
+                Arg::new("for")
+                    .long("for")
+                    .value_name("TIME")
+                    .value_parser(|text: &str| text.parse::<Lasting>())
+                    .conflicts_with("until")
+                    .help(lasts),
+            )
+            .arg(
+                Arg::new("until")
+                    .long("until")
+                    .value_name("DATE")
+                    .value_parser(|text: &str| text.parse::<Moment>())
+                    .help(until),
+            )
+    }
+
+    pub(crate) fn read(matches: &ArgMatches) -> Option<Self> {
+        let lasting = one::<Lasting>(matches, "for").map(Self::After);
+        lasting.or_else(|| one::<Moment>(matches, "until").map(Self::At))
+    }
 }
 
 impl Options {
     /// Adds the options to a command that changes something. A verb that has a `--reason` of its
     /// own, since the homeserver takes one, keeps that: it is the same reason.
-    pub(crate) fn add(command: Command) -> Command {
+    ///
+    /// Where it `can_end`, its undo can be given a due time.
+    pub(crate) fn add(command: Command, can_end: bool) -> Command {
+        let command = if can_end { Ends::add(command, ENDS) } else { command };
         let has_reason = command.get_arguments().any(|argument| argument.get_id() == "reason");
         let mut options = vec![
             Arg::new("plan")
@@ -48,7 +107,13 @@ impl Options {
         Self {
             plan: one::<bool>(matches, "plan").unwrap_or_default(),
             reason: one::<String>(matches, "reason"),
+            ends: Ends::read(matches),
         }
+    }
+
+    /// Whether nothing was typed besides.
+    pub fn is_empty(&self) -> bool {
+        !self.plan && self.reason.is_none() && self.ends.is_none()
     }
 
     /// The words that say the same when put behind another command, such as the one that an undo
@@ -81,7 +146,7 @@ mod tests {
     use super::*;
 
     fn read(typed: &[&str]) -> Result<Options, clap::Error> {
-        let command = Options::add(Command::new("!").no_binary_name(true));
+        let command = Options::add(Command::new("!").no_binary_name(true), true);
         command.try_get_matches_from(typed).map(|matches| Options::read(&matches))
     }
 
@@ -99,7 +164,7 @@ mod tests {
     #[test]
     fn a_verb_keeps_a_reason_of_its_own() {
         let own = Command::new("!").no_binary_name(true).arg(Arg::new("reason").long("reason"));
-        let matches = Options::add(own).try_get_matches_from(["--reason", "spam"]).unwrap();
+        let matches = Options::add(own, false).try_get_matches_from(["--reason", "spam"]).unwrap();
         assert_eq!(Options::read(&matches).reason.as_deref(), Some("spam"));
     }
 }

@@ -1,20 +1,36 @@
-//! What was done to a subject through the bot, as its details tell it.
+//! What is remembered of a subject, as its details tell it.
 
 use jiff::Timestamp;
 
-use super::Past;
+use super::{Past, Remembered, Sanctioned};
 use crate::reply::{Block, Line, Reply, Word};
 
 /// How many changes of the past are told.
 pub(super) const PAST: usize = 5;
 
-/// The reply, with what was done to its subject where anything was.
-pub(super) fn told(reply: Reply, past: &[Past], now: Timestamp) -> Reply {
-    if past.is_empty() {
-        return reply;
+/// The reply, with what is remembered of its subject where anything is.
+pub(super) fn told(mut reply: Reply, remembered: &Remembered, now: Timestamp) -> Reply {
+    let Remembered { past, sanctions } = remembered;
+    if !sanctions.is_empty() {
+        let lines = sanctions.iter().map(|sanction| ends(sanction, now)).collect();
+        reply = reply.with(Block::List("Ends by itself:".into(), lines));
     }
-    let lines = past.iter().map(|past| line(past, now)).collect();
-    reply.with(Block::List("Done through me:".into(), lines))
+    if !past.is_empty() {
+        let lines = past.iter().map(|past| line(past, now)).collect();
+        reply = reply.with(Block::List("Done through me:".into(), lines));
+    }
+    reply
+}
+
+/// What ends when, by whom it was imposed and under which number it stands.
+fn ends(sanction: &Sanctioned, now: Timestamp) -> Line {
+    Line::new()
+        .time(Some(sanction.until), now)
+        .plain(": ")
+        .code(&sanction.command)
+        .plain(" by ")
+        .code(&sanction.by)
+        .plain(format!(", #{}", sanction.id))
 }
 
 fn line(past: &Past, now: Timestamp) -> Line {

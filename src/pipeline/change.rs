@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use tracing::{error, warn};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     confirm::{Consent, End, Ticket},
     error::Stop,
     gate::{Permit, Target, Verdict, Weight},
-    reply::{Block, Line, Reply, Word},
+    reply::{Block, Line, Reply, Word, utc},
     synapse::{Reader, SendError, Slots},
 };
 
@@ -38,10 +39,11 @@ pub(super) struct Looked {
 }
 
 /// What became of one subject.
-struct Done {
-    subject: Subject,
-    outcome: Outcome,
-    left: Binds,
+pub(super) struct Done {
+    pub(super) subject: Subject,
+    pub(super) outcome: Outcome,
+    /// The state that it left, of what it was about.
+    pub(super) left: Binds,
 }
 
 impl Pipeline {
@@ -71,8 +73,9 @@ impl Pipeline {
             Ok(looked) => looked,
             Err(reply) => return Ok(Some(reply)),
         };
+        let until = self.until(asked)?;
         if looked.plans.is_empty() {
-            return Ok(Some(skipped(&looked.skips)));
+            return Ok(Some(self.already_so(asked, &looked.skips)));
         }
         let drift = yes.map(|(ticket, _)| drift(ticket, &looked.plans)).unwrap_or_default();
         let weight = Weight {
@@ -85,11 +88,14 @@ impl Pipeline {
         let steps: Vec<Step> =
             looked.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect();
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
+        if let Some(why) = self.ends_early(asked, &looked)? {
+            return Ok(Some(self.refused(asked, why).await));
+        }
         match self.gate().decide(asked.operator, &weight, &steps, consent) {
             Verdict::Refuse(refusal) => Ok(Some(self.refused(asked, refusal.0).await)),
             _ if asked.options.plan => {
                 let demand = self.gate().demand(&weight);
-                let next = plan::Next { demand, class: weight.class };
+                let next = plan::Next { demand, class: weight.class, until };
                 Ok(Some(plan::shown(asked, &looked, &next)))
             }
             Verdict::Rehearse => Ok(Some(rehearsed(asked.words))),
@@ -150,8 +156,25 @@ impl Pipeline {
         Ok((words, slots))
     }
 
+    /// Keeps the end of what ends by itself, and ends what this put an end to.
+    async fn set_ends(
+        &self,
+        asked: &Asked<'_>,
+        (number, until): (u64, Option<Timestamp>),
+        done: &[Done],
+    ) {
+        for one in done {
+            self.end_sanctions(number, &one.subject, &one.left).await;
+            if one.outcome.word == Word::Done
+                && let Some(until) = until
+            {
+                self.impose(asked, (number, until), one).await;
+            }
+        }
+    }
+
     /// Looks at every subject; a reply instead where the gate forbids one.
-    async fn look_at(
+    pub(super) async fn look_at(
         &self,
         asked: &Asked<'_>,
         action: &dyn Action,
@@ -199,7 +222,7 @@ impl Pipeline {
     }
 
     /// Records, sends, looks again, records, and says what is so.
-    async fn run(
+    pub(super) async fn run(
         &self,
         asked: &Asked<'_>,
         action: &dyn Action,
@@ -207,7 +230,9 @@ impl Pipeline {
         (mut permit, mut slots): (Permit, Slots),
         code: Option<&str>,
     ) -> Result<Reply, Stop> {
+        let until = self.until(asked)?;
         let opened = Record {
+            until,
             yes: code.map(|_| asked.operator.user.clone()),
             ticket: code.map(ToOwned::to_owned),
             subjects: looked.plans.iter().map(|plan| plan.subject.clone()).collect(),
@@ -229,11 +254,12 @@ impl Pipeline {
         for plan in looked.plans {
             done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
         }
-        self.close(asked, number, &done).await;
+        self.set_ends(asked, (number, until), &done).await;
+        self.close(asked, number, (until, &done)).await;
         if let Some(code) = code {
             self.end_ticket_by(code, End::Run(Some(number)), &asked.operator.user).await;
         }
-        let mut reply = report(number, &done, &looked.skips);
+        let mut reply = report(number, until, &done, &looked.skips);
         if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
             reply = self.whisper(asked, number, slots, reply).await;
         }
@@ -270,10 +296,16 @@ impl Pipeline {
         Done { subject: plan.subject, outcome, left }
     }
 
-    async fn close(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
+    async fn close(
+        &self,
+        asked: &Asked<'_>,
+        number: u64,
+        (until, done): (Option<Timestamp>, &[Done]),
+    ) {
         let closed = Record {
             subjects: done.iter().map(|one| one.subject.clone()).collect(),
             word: Some(overall(done)),
+            until,
             left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
             ..Self::record(Kind::Closed, asked)
@@ -486,10 +518,19 @@ fn overall(done: &[Done]) -> Word {
 }
 
 /// The answer about what was done.
-fn report(number: u64, done: &[Done], skips: &[(Subject, Skip)]) -> Reply {
+fn report(
+    number: u64,
+    until: Option<Timestamp>,
+    done: &[Done],
+    skips: &[(Subject, Skip)],
+) -> Reply {
     let mut reply = match done {
-        [one] => Reply::outcome(one.outcome.word, one.outcome.title.clone())
-            .facts(one.outcome.facts.clone()),
+        [one] => {
+            let ends = until.filter(|_| one.outcome.word == Word::Done);
+            let ends = ends.map(|until| ("Ends", ends_in_words(until)));
+            Reply::outcome(one.outcome.word, one.outcome.title.clone())
+                .facts(one.outcome.facts.clone().into_iter().chain(ends).collect())
+        }
         _ => done.iter().fold(
             Reply::outcome(overall(done), format!("{} subjects", done.len())),
             |reply, one| {
@@ -541,7 +582,7 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
 }
 
 /// The answer where there is nothing to do to anything.
-fn skipped(skips: &[(Subject, Skip)]) -> Reply {
+pub(super) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
     let mut reply = match skips {
         [] => Reply::outcome(Word::NothingChanged, "there is nothing that this is about"),
         [(_, skip)] => Reply::outcome(skip.word, skip.why.clone()),
@@ -570,6 +611,11 @@ fn rehearsed(words: &[String]) -> Reply {
             .plain(" would be done now, but I am read-only, so nothing was sent"),
     )
     .note(Line::new().code("read_only: false").plain(" in the config lets me act"))
+}
+
+/// When a change is taken back by itself.
+pub(super) fn ends_in_words(until: Timestamp) -> Line {
+    Line::from(format!("by itself, {}", utc(until)))
 }
 
 /// The class in words.

@@ -21,8 +21,11 @@ mod help;
 mod limits;
 mod me;
 mod pending;
+mod sanction;
 mod trust;
 mod undo;
+
+pub(super) use undo::unchanged_since;
 
 /// A verb of the bot's own.
 #[async_trait]
@@ -81,7 +84,7 @@ impl OwnSpec {
     pub fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
         let command = (self.augment)(command);
-        if self.changes { Options::add(command) } else { command }
+        if self.changes { Options::add(command, false) } else { command }
     }
 
     /// Reads the verb's own matches.
@@ -97,6 +100,7 @@ pub const OWN: &[OwnSpec] = &[
     cancel::SPEC,
     pending::SPEC,
     undo::SPEC,
+    sanction::SPEC,
     audit::SPEC,
     me::SPEC,
     trust::SPEC,

@@ -1,8 +1,10 @@
 //! `--plan`: what a change would send and what that rests on, without sending anything.
 
+use jiff::Timestamp;
+
 use super::{
     Asked,
-    change::{Looked, Plan, class_in_words, line_of},
+    change::{Looked, Plan, class_in_words, ends_in_words, line_of},
     fact::{fact, label},
 };
 use crate::{
@@ -17,20 +19,28 @@ pub(super) struct Next {
     pub(super) demand: Option<Demand>,
     /// The class of the whole change.
     pub(super) class: Class,
+    /// When it would be taken back by itself.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// The requests of a change in their order, and the facts that they rest on.
 pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
+    let ends = next.until.map(|until| ("Ends", ends_in_words(until)));
     let mut reply = Reply::data(
         Line::new()
             .plain("What ")
             .code(crate::input::quote(&without_plan(asked.words)))
             .plain(" would do. Nothing was sent"),
     )
-    .facts(vec![
-        ("It", Line::from(class_in_words(next.class))),
-        ("Yes", Line::from(yes_in_words(next.demand.as_ref()))),
-    ]);
+    .facts(
+        [
+            ("It", Line::from(class_in_words(next.class))),
+            ("Yes", Line::from(yes_in_words(next.demand.as_ref()))),
+        ]
+        .into_iter()
+        .chain(ends)
+        .collect(),
+    );
     for plan in &looked.plans {
         reply = one(reply, plan);
     }

@@ -93,7 +93,10 @@ impl Queue {
     fn tick(&mut self) {
         self.turns.retain(|_, over| !over.is_cancelled());
         let pipeline = self.pipeline.clone();
-        self.spawn(async move { pipeline.expire_questions().await });
+        self.spawn(async move {
+            pipeline.expire_questions().await;
+            pipeline.lift_due().await;
+        });
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -9,7 +9,7 @@ use crate::{
     audit::{Kind, Record},
     change::Seen,
     confirm::End,
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Word, utc},
 };
 
 impl Pipeline {
@@ -193,6 +193,13 @@ fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> 
                 Line::new().plain("The homeserver does not say what is so now of ").code(subject),
             ),
         };
+    }
+    if let Some(until) = record.until {
+        reply = reply.text(format!(
+            "It was to end by itself, {}. That is not set now: take it back yourself, or send the \
+             command again",
+            utc(until)
+        ));
     }
     reply = reply.note(Line::new().plain("On record as ").code(format!("#{number}")));
     match &record.by {

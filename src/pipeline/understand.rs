@@ -76,7 +76,15 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     let group = GROUPS.iter().find(|group| group.name == first).ok_or_else(unknown)?;
     let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
     let verb = group.verbs.iter().find(|verb| verb.name == name).ok_or_else(unknown)?;
-    verb.ask(rest).map(|(ask, options)| Understood::Command(ask, options))
+    let (ask, options) = verb.ask(rest)?;
+    if matches!(ask, Ask::Read(_)) && !options.is_empty() {
+        return Ok(Understood::Reply(Reply::outcome(
+            Word::Refused,
+            "this only looks, and an option of a change came with it; leave that out, or say what \
+             is to be changed",
+        )));
+    }
+    Ok(Understood::Command(ask, options))
 }
 
 fn misunderstood(words: &[String], error: &clap::Error) -> Understood {

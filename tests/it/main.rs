@@ -14,6 +14,7 @@ mod media;
 mod order;
 mod plan;
 mod rooms;
+mod sanctions;
 mod secrets;
 mod store;
 mod strangers;

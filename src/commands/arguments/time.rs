@@ -6,6 +6,8 @@ use jiff::{Timestamp, civil, fmt::friendly::SpanParser, tz::TimeZone};
 
 const EXAMPLES: &str = "write a date such as 2026-11-01 or 2026-11-01T10:00Z";
 
+const LONE_M: &str = "m can be minutes or months; write min or mo";
+
 /// A moment typed as an ISO date, `2026-11-01`, `2026-11-01T10:00` or `2026-11-01T10:00+01:00`.
 /// Without a zone it is UTC, without a time it is midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +86,46 @@ impl FromStr for Since {
     }
 }
 
+/// How long something lasts: `3d`, `2h30min`, `2 weeks`.
+#[derive(Debug, Clone)]
+pub struct Lasting {
+    typed: String,
+    span: jiff::Span,
+}
+
+impl Lasting {
+    /// The moment at which what begins at `begin` is over; `None` beyond all time.
+    pub fn after(&self, begin: Timestamp) -> Option<Timestamp> {
+        let end = begin.to_zoned(TimeZone::UTC).checked_add(self.span).ok()?.timestamp();
+        (end > begin).then_some(end)
+    }
+
+    /// What was typed, for saying the command again.
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+}
+
+impl FromStr for Lasting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let typed = text.trim();
+        if has_lone_m(typed) {
+            return Err(LONE_M.to_owned());
+        }
+        match SpanParser::new().parse_span(typed) {
+            Ok(span) if span.is_positive() => Ok(Self { typed: typed.to_owned(), span }),
+            _ => {
+                Err("it is no length of time; write one such as 3d, 2h30min or 2 weeks".to_owned())
+            }
+        }
+    }
+}
+
 fn age(text: &str) -> Result<jiff::Span, String> {
     if has_lone_m(text) {
-        return Err("m can be minutes or months; write min or mo".to_owned());
+        return Err(LONE_M.to_owned());
     }
     let text = text.strip_suffix("ago").unwrap_or(text).trim_end();
     match SpanParser::new().parse_span(text) {
@@ -144,6 +183,22 @@ mod tests {
             ("1y", "2025-11-20T14:03:00Z"),
         ] {
             assert_eq!(since(text).as_deref(), Ok(moment), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_lasts_is_over_after_now() {
+        let after = |text: &str| text.parse::<Lasting>().unwrap().after(NOW.parse().unwrap());
+        for (text, end) in [
+            ("3d", "2026-11-23T14:03:00Z"),
+            ("2h30min", "2026-11-20T16:33:00Z"),
+            ("1mo", "2026-12-20T14:03:00Z"),
+        ] {
+            assert_eq!(after(text), Some(end.parse().unwrap()), "{text}");
+        }
+        assert_eq!(after("19000y"), None);
+        for text in ["3m", "0s", "-3d", "3", "soon", "", "2026-11-23", "3d ago"] {
+            assert!(text.parse::<Lasting>().is_err(), "{text}");
         }
     }
 

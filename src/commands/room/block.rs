@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::of::<Block>(
         "room block !OGEhHVWSdvArJzumhm:example.org",
         "room block !OGEhHVWSdvArJzumhm:example.org --unblock",
     ],
-);
+)
+.ending();
 
 /// Block a room: nobody of this server can join it or be invited to it any more
 ///

@@ -8,7 +8,7 @@ use super::known::{self, Blocked, Room};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Past, Query, Spec,
+        Memory, Query, Remembered, Spec,
         arguments::RoomRef,
         past::{self, PAST},
     },
@@ -40,24 +40,30 @@ impl Query for Details {
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
         let id = reader.room_id(&self.room).await?;
         let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
-        let past = memory.past(&Subject::Room(id.clone()), PAST);
+        let remembered = memory.of(&Subject::Room(id.clone()), PAST);
         match (room?, blocked?) {
-            (Some(room), blocked) => Ok(told(&id, &room, &blocked, &past, reader.now())),
+            (Some(room), blocked) => Ok(told(&id, &room, &blocked, &remembered, reader.now())),
             // It can be blocked all the same.
             (None, blocked) if blocked.block => {
                 let facts = vec![("Blocked", known::block(&blocked))];
                 let reply = Reply::data(known::unknown(&id)).facts(facts);
-                Ok(past::told(reply, &past, reader.now()))
+                Ok(past::told(reply, &remembered, reader.now()))
             }
             (None, _) => Err(Stop::refused(known::unknown(&id))),
         }
     }
 }
 
-fn told(id: &RoomId, room: &Room, blocked: &Blocked, past: &[Past], now: Timestamp) -> Reply {
+fn told(
+    id: &RoomId,
+    room: &Room,
+    blocked: &Blocked,
+    remembered: &Remembered,
+    now: Timestamp,
+) -> Reply {
     let mut facts = known::facts(room);
     facts.push(("Blocked", known::block(blocked)));
-    past::told(Reply::data(Line::new().code(id)).facts(facts), past, now)
+    past::told(Reply::data(Line::new().code(id)).facts(facts), remembered, now)
 }
 
 #[cfg(test)]
@@ -66,14 +72,18 @@ mod tests {
 
     use super::{super::known::testing::room, *};
     use crate::{
-        commands::user::testing::{self, now},
+        commands::{
+            Past,
+            user::testing::{self, now},
+        },
         reply::Word,
     };
 
     fn text(other: Value, blocked: Value, past: &[Past]) -> String {
+        let remembered = Remembered { past: past.to_vec(), ..Remembered::default() };
         let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
         let blocked = serde_json::from_value(blocked).unwrap();
-        testing::reply(&told(id, &room(other), &blocked, past, now()))
+        testing::reply(&told(id, &room(other), &blocked, &remembered, now()))
     }
 
     #[test]
@@ -107,7 +117,7 @@ mod tests {
             id: 12,
             at: "2026-11-20T11:00:00Z".parse().unwrap(),
             by: "@moe:example.org".try_into().unwrap(),
-            command: "room block !lobby:example.org".to_owned(),
+            command: "!room block !lobby:example.org".to_owned(),
             word: Some(Word::Done),
         }];
         let text = text(other, json!({"block": true, "user_id": "@moe:example.org"}), &past);
@@ -120,7 +130,7 @@ mod tests {
             "Forgotten: by everybody here\n",
             "Replaced by: “!new:example.org”\n",
             "Blocked: **yes**, by “@moe:example.org”\n",
-            "Done · `room block !lobby:example.org` by `@moe:example.org`, #12",
+            "Done · `!room block !lobby:example.org` by `@moe:example.org`, #12",
         ] {
             assert!(text.contains(said), "{said:?} is not in {text}");
         }

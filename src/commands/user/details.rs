@@ -7,7 +7,7 @@ use super::account::{self, Belongings};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Past, Query, Spec,
+        Memory, Query, Remembered, Spec,
         arguments::UserRef,
         past::{self, PAST},
     },
@@ -52,13 +52,13 @@ impl Query for Details {
         let mut facts = account::facts(&account, reader.now());
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
-        let past = memory.past(&Subject::User(user.clone()), PAST);
-        Ok(told(&user, facts, &past, reader.now()))
+        let remembered = memory.of(&Subject::User(user.clone()), PAST);
+        Ok(told(&user, facts, &remembered, reader.now()))
     }
 }
 
-fn told(user: &UserId, facts: Vec<Fact>, past: &[Past], now: jiff::Timestamp) -> Reply {
-    past::told(Reply::data(Line::new().code(user)).facts(facts), past, now)
+fn told(user: &UserId, facts: Vec<Fact>, remembered: &Remembered, now: jiff::Timestamp) -> Reply {
+    past::told(Reply::data(Line::new().code(user)).facts(facts), remembered, now)
 }
 
 /// The kinds and number of what ties the account to a person elsewhere.
@@ -97,7 +97,10 @@ mod tests {
     use serde_json::json;
 
     use super::{super::testing, *};
-    use crate::{commands::user::testing::now, reply::Word};
+    use crate::{
+        commands::{Past, Sanctioned, user::testing::now},
+        reply::Word,
+    };
 
     #[test]
     fn only_what_is_asked_for_in_full_takes_the_power_over_private_things() {
@@ -135,14 +138,21 @@ mod tests {
             "admin": 1, "locked": true, "suspended": true, "user_type": "bot",
             "appservice_id": "irc", "last_seen_ts": null,
         }));
-        let past = [Past {
+        let command = "!user suspend @ann:example.org --for 3d".to_owned();
+        let by: ruma::OwnedUserId = "@moe:example.org".try_into().unwrap();
+        let past = Past {
             id: 12,
             at: "2026-11-20T11:00:00Z".parse().unwrap(),
-            by: "@moe:example.org".try_into().unwrap(),
-            command: "user suspend @ann:example.org".to_owned(),
+            by: by.clone(),
+            command: command.clone(),
             word: Some(Word::Done),
-        }];
-        let reply = told(&account.user_id, account::facts(&account, now()), &past, now());
+        };
+        let until = "2026-11-23T11:00:00Z".parse().unwrap();
+        let remembered = Remembered {
+            past: vec![past],
+            sanctions: vec![Sanctioned { id: 12, until, by, command }],
+        };
+        let reply = told(&account.user_id, account::facts(&account, now()), &remembered, now());
         insta::assert_snapshot!(testing::reply(&reply), @r"
         `@ann:example.org`
         Name: “Ann Lee”
@@ -153,8 +163,10 @@ mod tests {
         State: **locked, suspended**
         Type: “bot”
         Bridged by: “irc”
+        Ends by itself:
+        - 2026-11-23 11:00 UTC (in 2 days): `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
         Done through me:
-        - 2026-11-20 11:00 UTC (3 h ago): Done · `user suspend @ann:example.org` by `@moe:example.org`, #12
+        - 2026-11-20 11:00 UTC (3 h ago): Done · `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
         ");
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec =
-    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"]);
+    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"]).ending();
 
 /// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
 pub(super) static LOCKED: Flag = Flag {

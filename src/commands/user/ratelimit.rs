@@ -26,7 +26,8 @@ pub(super) const SPEC: Spec = Spec::of::<RateLimit>(
         "user ratelimit set @ann:example.org --messages-per-second 0 --burst-count 0",
         "user ratelimit clear @ann:example.org",
     ],
-);
+)
+.ending();
 
 /// Show how fast an account may send messages, set a limit of its own, or clear that again
 ///

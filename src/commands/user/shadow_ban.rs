@@ -15,7 +15,8 @@ pub(super) const SPEC: Spec = Spec::of::<ShadowBan>(
     Does::Change,
     "shadow-ban",
     &["user shadow-ban @ann:example.org", "user shadow-ban @ann:example.org --unban"],
-);
+)
+.ending();
 
 /// An account whose messages reach nobody
 /// (`POST` and `DELETE /_synapse/admin/v1/users/{user_id}/shadow_ban`).

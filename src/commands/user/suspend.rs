@@ -16,10 +16,11 @@ pub(super) const SPEC: Spec = Spec::of::<Suspend>(
     "suspend",
     &[
         "user suspend @ann:example.org",
-        "user suspend @ann:example.org --reason \"spam in the lobby\"",
+        "user suspend @ann:example.org --for 3d --reason \"spam in the lobby\"",
         "user suspend @ann:example.org --unsuspend",
     ],
-);
+)
+.ending();
 
 /// An account that may read and nothing else (`PUT /_synapse/admin/v1/suspend/{user_id}`).
 pub(super) static SUSPENDED: Flag = Flag {

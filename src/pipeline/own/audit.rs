@@ -121,6 +121,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Expired => "question expired",
         Kind::Opened => "change begun",
         Kind::Closed => "change ended",
+        Kind::Moved => "end moved",
         Kind::Looked => "looked at private things",
         Kind::Noted => "noted",
     }

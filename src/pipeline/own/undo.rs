@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Undo {
     /// The number of the change, as its answer shows it
-    number: String,
+    pub(super) number: String,
 }
 
 pub(super) const SPEC: OwnSpec =
@@ -98,7 +98,7 @@ fn closing(pipeline: &Pipeline, number: u64) -> Result<Record, Stop> {
 
 /// Whether the homeserver still shows what the change left. Taking back what somebody else has
 /// done since would not be an undo.
-async fn unchanged_since(
+pub(in crate::pipeline) async fn unchanged_since(
     pipeline: &Pipeline,
     action: &dyn Action,
     left: &[(Subject, Binds)],

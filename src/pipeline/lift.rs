@@ -1,0 +1,316 @@
+//! Sanctions: imposing them, ending them early, and lifting them when they are due.
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{error, info, warn};
+
+use super::{
+    Asked, Pipeline, Request, Said, Trust,
+    change::{Done, Looked, skipped},
+    own::unchanged_since,
+    yes::unreadable,
+};
+use crate::{
+    audit::{Kind, Record},
+    change::{Binds, Skip, Subject, Undo},
+    commands::{Action, Memory as _, Options, Remembered},
+    error::Stop,
+    gate::{Role, Verdict, Weight},
+    reply::{Line, Reply, Word, utc},
+    sanctions::{Sanction, State},
+    synapse::Slots,
+};
+
+/// How long after each failure lifting is tried again; after the last it is left to the operators.
+const AGAIN: [SignedDuration; 4] = [
+    SignedDuration::from_secs(20),
+    SignedDuration::from_mins(2),
+    SignedDuration::from_mins(10),
+    SignedDuration::from_hours(1),
+];
+
+/// How many changes of a subject are looked through for the one that made it so.
+const RECENT: usize = 20;
+
+/// What came of trying to lift a sanction.
+enum Lifted {
+    /// It is lifted, or was tried; the answer says what is so.
+    Tried(Reply),
+    /// The bot may not act now.
+    NotNow,
+    /// It cannot be lifted by itself.
+    Never(Line),
+}
+
+impl Pipeline {
+    /// When a change that is about to be made ends by itself, if it does.
+    pub(super) fn until(&self, asked: &Asked<'_>) -> Result<Option<Timestamp>, Stop> {
+        let Some(ends) = &asked.options.ends else { return Ok(None) };
+        ends.of(self.clock.now()).map(Some).ok_or_else(|| {
+            Stop::refused(
+                "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
+                 that is still to come",
+            )
+        })
+    }
+
+    /// Whether somebody of a higher role has imposed what this would end early.
+    pub(super) fn ends_early(
+        &self,
+        asked: &Asked<'_>,
+        looked: &Looked,
+    ) -> Result<Option<Line>, Stop> {
+        for plan in &looked.plans {
+            let running = self.sanctions.on(&plan.subject).map_err(|e| unreadable(&e))?;
+            let above = running.into_iter().find(|sanction| {
+                sanction.role > asked.operator.role && sanction.is_ended_by(&plan.change.wanted)
+            });
+            if let Some(sanction) = above {
+                return Ok(Some(too_low(&sanction, asked.operator.role)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The answer where there is nothing to do, with who made it so where that was through the
+    /// bot: whoever types `--for` and reads that it is so already must not think that it ends.
+    pub(super) fn already_so(&self, asked: &Asked<'_>, skips: &[(Subject, Skip)]) -> Reply {
+        let reply = skipped(skips);
+        let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
+        let Remembered { past, sanctions } = self.of(subject, RECENT);
+        if let Some(sanction) = sanctions.first() {
+            let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
+            return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));
+        }
+        let same = crate::input::quote(asked.words.get(..2).unwrap_or_default());
+        let made_so = past.iter().find(|past| {
+            past.word == Some(Word::Done) && past.command.starts_with(&format!("{same} "))
+        });
+        match made_so {
+            Some(past) => reply.text(by(Line::new(), past.id, &past.command, &past.by)),
+            None if asked.options.ends.is_some() => {
+                reply.text("It was not made so through me, and does not end by itself")
+            }
+            None => reply,
+        }
+    }
+
+    /// Keeps the sanction that a change has imposed. Called before the change is closed in the
+    /// record, so that one that is closed has its end.
+    pub(super) async fn impose(
+        &self,
+        asked: &Asked<'_>,
+        (number, until): (u64, Timestamp),
+        done: &Done,
+    ) {
+        let Undo::Command(undo) = &done.outcome.undo else { return };
+        let sanction = Sanction {
+            number,
+            subject: done.subject.clone(),
+            words: asked.words.to_vec(),
+            undo: undo.clone(),
+            left: done.left.clone(),
+            by: asked.operator.user.clone(),
+            role: asked.operator.role,
+            asked: (asked.request.room.clone(), asked.request.event.clone()),
+            until,
+            again: None,
+            tries: 0,
+            state: State::Running,
+        };
+        self.keep(sanction).await;
+    }
+
+    /// Ends the sanctions that the change `number` has put an end to.
+    pub(super) async fn end_sanctions(&self, number: u64, subject: &Subject, left: &Binds) {
+        let running = match self.sanctions.on(subject) {
+            Ok(running) => running,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "sanctions cannot be read");
+                return;
+            }
+        };
+        for sanction in running.into_iter().filter(|sanction| sanction.is_ended_by(left)) {
+            self.keep(Sanction { state: State::Ended(number), ..sanction }).await;
+        }
+    }
+
+    /// Lifts every sanction that is due. One call at a time does it.
+    pub async fn lift_due(&self) {
+        let Ok(_alone) = self.lifting.try_lock() else { return };
+        let now = self.clock.now();
+        let open = match self.sanctions.open() {
+            Ok(open) => open,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "sanctions cannot be read");
+                return;
+            }
+        };
+        for sanction in open.into_iter().filter(|sanction| sanction.due() <= now) {
+            self.lift(sanction).await;
+        }
+    }
+
+    async fn lift(&self, sanction: Sanction) {
+        let number = sanction.number;
+        info!(number, "a sanction is due");
+        let lifted = match self.try_to_lift(&sanction).await {
+            Ok(lifted) => lifted,
+            Err(Stop::Refused { why, .. }) => Lifted::Never(why),
+            Err(stop) => Lifted::Tried(self.stopped(&stop)),
+        };
+        match lifted {
+            Lifted::Tried(reply) if reply.word == Some(Word::Done) => {
+                self.say_of(&sanction, "lifted", &told_lifted(&sanction, reply)).await;
+            }
+            Lifted::Tried(reply) => self.try_again(sanction, reply).await,
+            Lifted::NotNow if sanction.state == State::Waiting => {}
+            Lifted::NotNow => {
+                let reply =
+                    Reply::data(about(&sanction).plain(" is over, and waits: I am read-only"));
+                self.say_of(&sanction, "waits", &reply).await;
+                self.keep(Sanction { state: State::Waiting, ..sanction }).await;
+            }
+            Lifted::Never(why) => self.give_up(sanction, why).await,
+        }
+    }
+
+    /// Looks, asks the gate and runs the undo, as its imposer.
+    async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
+        let Some(operator) = self.roster.operator(&sanction.by) else {
+            let gone = Line::new().code(&sanction.by).plain(" is no operator any more");
+            return Ok(Lifted::Never(gone));
+        };
+        let Some((action, _)) = self.action(&sanction.undo) else {
+            return Ok(Lifted::Never("another version of me wrote down how".into()));
+        };
+        let action: &dyn Action = action.as_ref();
+        let options =
+            Options { reason: Some("its time was over".to_owned()), ..Options::default() };
+        let request = Request {
+            room: sanction.asked.0.clone(),
+            sender: sanction.by.clone(),
+            event: sanction.asked.1.clone(),
+            sent: self.clock.now(),
+            trust: Trust::Clear,
+            said: Said::Message { body: String::new(), formatted: None, reply_to: None },
+        };
+        let asked = Asked {
+            request: &request,
+            operator,
+            words: &sanction.undo,
+            options: &options,
+            undoes: Some(sanction.number),
+            due: true,
+        };
+        let subjects = vec![sanction.subject.clone()];
+        let _held = self.locks.hold(&subjects).await;
+        let left = [(sanction.subject.clone(), sanction.left.clone())];
+        unchanged_since(self, action, &left).await?;
+        let looked = match self.look_at(&asked, action, subjects, &self.reader.look()).await? {
+            Ok(looked) => looked,
+            Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
+        };
+        let weight = Weight {
+            class: action.class(1),
+            power: action.power(),
+            phrase: action.phrase(),
+            harmless: action.harmless(),
+            targets: &looked.targets,
+        };
+        let steps: Vec<_> = looked.plans.iter().flat_map(|p| p.change.steps.clone()).collect();
+        Ok(match self.gate().decide(operator, &weight, &steps, None) {
+            Verdict::Run(permit) => {
+                Lifted::Tried(self.run(&asked, action, looked, (permit, Slots::new()), None).await?)
+            }
+            Verdict::Rehearse => Lifted::NotNow,
+            Verdict::Ask(_) => Lifted::Never("it takes a yes now".into()),
+            Verdict::Refuse(refusal) => Lifted::Never(refusal.0),
+        })
+    }
+
+    async fn try_again(&self, sanction: Sanction, reply: Reply) {
+        let failed = usize::from(sanction.tries);
+        let Some(wait) = AGAIN.get(failed) else {
+            return self.give_up(sanction, "it failed too often".into()).await;
+        };
+        let again = self.clock.now() + *wait;
+        warn!(number = sanction.number, %again, "a sanction was not lifted");
+        if failed == 0 {
+            let reply = reply
+                .note(about(&sanction).plain(format!(" is over. I try again at {}", utc(again))));
+            self.say_of(&sanction, "failed", &reply).await;
+        }
+        let tries = sanction.tries.saturating_add(1);
+        self.keep(Sanction { again: Some(again), tries, ..sanction }).await;
+    }
+
+    /// Leaves a sanction to the operators, and tells the one who imposed it.
+    async fn give_up(&self, sanction: Sanction, why: Line) {
+        let reply = Reply::outcome(
+            Word::NothingChanged,
+            about(&sanction).plain(" is over, and I did not lift it: ").line(why),
+        )
+        .command("Lift it", sanction.undo.clone())
+        .ringing(vec![sanction.by.clone()]);
+        self.say_of(&sanction, "stuck", &reply).await;
+        let record = Record {
+            by: Some(sanction.by.clone()),
+            room: Some(sanction.asked.0.clone()),
+            words: sanction.undo.clone(),
+            subjects: vec![sanction.subject.clone()],
+            undoes: Some(sanction.number),
+            note: Some("its time was over, and it was not lifted".to_owned()),
+            ..Record::new(Kind::Noted)
+        };
+        if let Err(error) = self.audit.note(record).await {
+            error!(error = &error as &dyn std::error::Error, "not recorded");
+        }
+        self.keep(Sanction { state: State::Stuck, ..sanction }).await;
+    }
+
+    /// Says something in the room where the sanction was asked for, as an answer to that.
+    async fn say_of(&self, sanction: &Sanction, what: &str, reply: &Reply) {
+        let (room, event) = &sanction.asked;
+        let slot = format!("{what}-{}", sanction.number);
+        if let Err(error) = self.outbox.say(room, Some(event), &slot, reply).await {
+            error!(error = &error as &dyn std::error::Error, "the room was not told");
+        }
+    }
+
+    async fn keep(&self, sanction: Sanction) {
+        if let Err(error) = self.sanctions.keep(&sanction).await {
+            error!(error = &error as &dyn std::error::Error, "a sanction cannot be kept");
+        }
+    }
+}
+
+/// A change that was made: its command, by whom, and its number.
+fn by(line: Line, number: u64, command: &str, by: &ruma::UserId) -> Line {
+    line.code(command).plain(" by ").code(by).plain(format!(", #{number}"))
+}
+
+/// Which sanction it is about.
+fn about(sanction: &Sanction) -> Line {
+    Line::new()
+        .code(crate::input::quote(&sanction.words))
+        .plain(" by ")
+        .code(&sanction.by)
+        .plain(format!(", #{},", sanction.number))
+}
+
+fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
+    reply.note(about(sanction).plain(" is over: I took it back by myself"))
+}
+
+/// Why somebody may not end a sanction early.
+pub(super) fn too_low(sanction: &Sanction, role: Role) -> Line {
+    Line::new()
+        .code(&sanction.subject)
+        .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
+        .code(&sanction.by)
+        .plain(format!(
+            " as {}: nobody below that role ends it before its time, and you are {}",
+            sanction.role.as_str(),
+            role.as_str()
+        ))
+}

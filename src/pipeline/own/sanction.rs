@@ -1,0 +1,211 @@
+//! `!sanction`: what ends by itself, and when.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{
+    Own, OwnSpec,
+    undo::{Undo, number},
+};
+use crate::{
+    audit::{Kind, Record as Noted},
+    change::Power,
+    commands::Ends,
+    error::Stop,
+    gate::Role,
+    pipeline::{Asked, Lane, Pipeline, lift::too_low, yes::unreadable},
+    reply::{Block, Line, Record, Reply, Word},
+    sanctions::{Sanction, State},
+};
+
+/// List what ends by itself, or change when it does
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sanctions {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum What {
+    /// List what ends by itself, the next first
+    List,
+    /// Move the end of one
+    Extend(Extend),
+    /// End one now, as `undo` does
+    Lift {
+        /// The number of the change that imposed it
+        number: String,
+    },
+}
+
+/// Give `--for`, counted on from its present end, or `--until`, its new end. Only the role that
+/// imposed it, or a higher one, makes it shorter.
+#[derive(Debug, Clone)]
+struct Extend {
+    number: String,
+    ends: Option<Ends>,
+}
+
+impl clap::FromArgMatches for Extend {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let number = matches.get_one::<String>("number").cloned().unwrap_or_default();
+        Ok(Self { number, ends: Ends::read(matches) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Extend {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let number = clap::Arg::new("number")
+            .value_name("NUMBER")
+            .required(true)
+            .help("The number of the change that imposed it");
+        Ends::add(
+            command.arg(number),
+            [
+                "How much later it ends than it would, such as 3d or 2h30min",
+                "When it ends: 2026-12-01, or 2026-12-01T10:00Z",
+            ],
+        )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Sanctions>(
+    "sanction",
+    &[
+        "sanction list",
+        "sanction extend 17 --for 3d",
+        "sanction extend 17 --until 2026-12-01",
+        "sanction lift 17",
+    ],
+)
+.changing();
+
+#[async_trait]
+impl Own for Sanctions {
+    fn lane(&self) -> Lane {
+        match self.what {
+            None | Some(What::List) => Lane::Beside,
+            Some(What::Extend(_) | What::Lift { .. }) => Lane::InTurn,
+        }
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        match &self.what {
+            None | Some(What::List) => list(pipeline).map(Some),
+            Some(What::Extend(extend)) => extend.run(pipeline, asked).await.map(Some),
+            Some(What::Lift { number }) => {
+                Undo { number: number.clone() }.run(pipeline, asked).await
+            }
+        }
+    }
+}
+
+fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
+    let open = pipeline.sanctions.open().map_err(|e| unreadable(&e))?;
+    let now = pipeline.clock.now();
+    let records: Vec<Record> = open.iter().map(|sanction| shown(sanction, now)).collect();
+    Ok(match records.len() {
+        0 => Reply::data("Nothing ends by itself"),
+        1 => Reply::data("One change ends by itself").with(Block::Records(records)),
+        n => Reply::data(format!("{n} changes end by themselves")).with(Block::Records(records)),
+    })
+}
+
+fn shown(sanction: &Sanction, now: Timestamp) -> Record {
+    let mut facts = vec![
+        ("Ends", Line::new().time(Some(sanction.until), now)),
+        ("Command", Line::new().code(crate::input::quote(&sanction.words))),
+        ("By", Line::new().code(&sanction.by)),
+    ];
+    if sanction.state == State::Waiting {
+        facts.push(("Waits", Line::from("until I may act again")));
+    }
+    Record { title: Line::new().code(format!("#{}", sanction.number)), facts }
+}
+
+impl Extend {
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
+        let number = number(&self.number)?;
+        let sanction = open(pipeline, number)?;
+        let until = self.end(&sanction, pipeline.clock.now())?;
+        let operator = asked.operator;
+        if !operator.role.has(Power::Moderate) {
+            let needed = Role::with(Power::Moderate).as_str();
+            let why = Line::new().plain(format!("this takes the role {needed}"));
+            return Ok(pipeline.refused(asked, why).await);
+        }
+        if until < sanction.until && operator.role < sanction.role {
+            let why = too_low(&sanction, operator.role);
+            return Ok(pipeline.refused(asked, why).await);
+        }
+        if until == sanction.until {
+            return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
+        }
+        pipeline.authenticate(asked.request).await?;
+        if asked.options.plan {
+            return Ok(told(Reply::data("Nothing was sent; it would be so"), &sanction, until));
+        }
+        let record = Noted {
+            of: Some(number),
+            subjects: vec![sanction.subject.clone()],
+            until: Some(until),
+            ..Pipeline::record(Kind::Moved, asked)
+        };
+        pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+        let moved =
+            Sanction { until, again: None, tries: 0, state: State::Running, ..sanction.clone() };
+        pipeline.sanctions.keep(&moved).await.map_err(|e| unreadable(&e))?;
+        let title =
+            Line::new().code(&moved.subject).plain(format!(": the end of #{number} is moved"));
+        let back =
+            ["sanction", "extend", &number.to_string(), "--until", &sanction.until.to_string()]
+                .map(str::to_owned);
+        Ok(told(Reply::outcome(Word::Done, title), &sanction, until).command("Undo", back.to_vec()))
+    }
+
+    fn end(&self, sanction: &Sanction, now: Timestamp) -> Result<Timestamp, Stop> {
+        let Some(ends) = &self.ends else {
+            return Err(Stop::refused("say when: --for and how much later, or --until and a date"));
+        };
+        ends.of(sanction.until).or_else(|| ends.of(now)).filter(|until| *until > now).ok_or_else(
+            || {
+                Stop::refused("that is not ahead of now; to end it now there is").or(&[
+                    "sanction",
+                    "lift",
+                    &sanction.number.to_string(),
+                ])
+            },
+        )
+    }
+}
+
+fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
+    reply.facts(vec![
+        ("Command", Line::new().code(crate::input::quote(&sanction.words))),
+        ("Ended", Line::from(crate::reply::utc(sanction.until))),
+        ("Ends", Line::from(crate::reply::utc(until))),
+    ])
+}
+
+/// The sanction of the change with this number, where it is still to be lifted.
+fn open(pipeline: &Pipeline, number: u64) -> Result<Sanction, Stop> {
+    let none = |why: &str| {
+        Stop::refused(Line::new().code(format!("#{number}")).plain(why.to_owned()))
+            .or(&["sanction", "list"])
+    };
+    let kept = pipeline.sanctions.get(number).map_err(|e| unreadable(&e))?;
+    let sanction = kept.ok_or_else(|| none(" is no change that ends by itself"))?;
+    match sanction.state {
+        State::Running | State::Waiting | State::Stuck => Ok(sanction),
+        State::Ended(by) => Err(none(&format!(" has ended, by #{by}"))),
+    }
+}
