@@ -38,6 +38,12 @@ pub enum Kind {
     Closed,
     /// The end of a change that ends by itself was moved; see `of` and `until`.
     Moved,
+    /// Every open question was ended.
+    Stopped,
+    /// The bot or a person was frozen.
+    Frozen,
+    /// A freeze was lifted, or the first of two said that it may be.
+    Unfrozen,
     /// Somebody looked at private things.
     Looked,
     /// The bot itself noted something: a key pinned or accepted, a start after a crash.

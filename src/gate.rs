@@ -136,7 +136,7 @@ pub enum Verdict {
     Run(Permit),
     /// A yes is needed first.
     Ask(Demand),
-    /// Allowed, and said yes to where that is needed; but the bot is read-only.
+    /// Allowed, and said yes to where that is needed; but the bot is read-only or frozen.
     Rehearse,
     /// Not allowed.
     Refuse(Refusal),
@@ -184,12 +184,20 @@ fn digest(step: &Step) -> Option<[u8; 32]> {
 #[derive(Debug, Clone, Copy)]
 pub struct Gate<'a> {
     roster: &'a Roster,
+    held: bool,
 }
 
 impl<'a> Gate<'a> {
     /// A gate kept by this roster.
     pub fn new(roster: &'a Roster) -> Self {
-        Self { roster }
+        Self { roster, held: roster.read_only }
+    }
+
+    /// The same gate; where `held`, nothing passes, whoever asks.
+    #[must_use]
+    pub fn held(mut self, held: bool) -> Self {
+        self.held |= held;
+        self
     }
 
     /// Whether `operator` has `power` at all; said before anything is looked up.
@@ -288,7 +296,7 @@ impl<'a> Gate<'a> {
         {
             return Verdict::Ask(demand);
         }
-        if self.roster.read_only {
+        if self.held {
             return Verdict::Rehearse;
         }
         match Permit::over(steps) {

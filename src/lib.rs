@@ -48,6 +48,7 @@ pub mod commands;
 pub mod config;
 pub mod confirm;
 pub mod error;
+pub mod freeze;
 pub mod gate;
 pub mod input;
 pub mod journal;

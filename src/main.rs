@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use ruma::OwnedUserId;
 use rustix::fs::Mode;
 use synod::{
     check::{self, Finding, Mark},
@@ -36,6 +37,8 @@ enum Command {
     Run(Where),
     /// Look at everything that the configuration names, change nothing, and say what to do.
     Check(Where),
+    /// Let a frozen bot change things again, or serve a frozen operator.
+    Unfreeze(Unfreeze),
 }
 
 #[derive(Debug, Args)]
@@ -45,10 +48,19 @@ struct Where {
     config: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct Unfreeze {
+    #[command(flatten)]
+    place: Where,
+    /// The operator, such as @ann:example.org; without one the bot as a whole.
+    operator: Option<OwnedUserId>,
+}
+
 impl Command {
     fn config(&self) -> &PathBuf {
         match self {
             Self::Run(place) | Self::Check(place) => &place.config,
+            Self::Unfreeze(unfreeze) => &unfreeze.place.config,
         }
     }
 }
@@ -85,6 +97,15 @@ fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         .context("no threads can be started")?;
     match command {
         Command::Check(_) => Ok(runtime.block_on(checked(config))),
+        Command::Unfreeze(unfreeze) => {
+            synod::run::unfreeze(config, unfreeze.operator.as_deref())
+                .with_context(|| format!("{} cannot be written", config.state.display()))?;
+            writeln!(
+                io::stdout(),
+                "A running bot lifts it within a second; one that is not, when it starts."
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Run(_) => runtime.block_on(run(config.clone())).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -4,7 +4,7 @@
 //! does it and answers. In between the [`queue`] keeps each operator's changes in order and lets
 //! everything else run beside them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedRoomId};
@@ -18,6 +18,7 @@ use crate::{
     commands::{Action, Ask, Memory, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
     error::Stop,
+    freeze::Freezes,
     gate::{Gate, Operator, Roster},
     input::{self, Heard},
     journal::Journal,
@@ -28,6 +29,7 @@ use crate::{
 };
 
 mod authentic;
+mod brakes;
 mod change;
 mod fact;
 mod lift;
@@ -66,6 +68,8 @@ pub struct Rules {
     pub typed_secrets: bool,
     /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
     pub lift_rate_limit: bool,
+    /// The file by which somebody on the machine lifts a freeze.
+    pub unfreeze_file: PathBuf,
 }
 
 /// Everything that it takes to deal with a message.
@@ -79,6 +83,7 @@ pub struct Pipeline {
     tickets: Tickets,
     audit: Audit,
     sanctions: Sanctions,
+    freezes: Freezes,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
@@ -192,6 +197,7 @@ impl Pipeline {
             tickets: Tickets::new(store, clock.clone(), expire_after)?,
             audit: Audit::new(store, clock.clone())?,
             sanctions: Sanctions::new(store)?,
+            freezes: Freezes::new(store)?,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: store.shelf("strangers")?,
@@ -218,7 +224,7 @@ impl Pipeline {
     }
 
     fn gate(&self) -> Gate<'_> {
-        Gate::new(&self.roster)
+        Gate::new(&self.roster).held(self.held().is_some())
     }
 
     /// Decides what a message is, without asking anybody; `None` where it is nothing for the bot
@@ -337,6 +343,10 @@ impl Pipeline {
         if let Some(reply) = self.not_now(request, &command) {
             self.remember_place(request).await;
             return reply;
+        }
+        if let Some(reply) = self.not_served(&operator.person) {
+            warn!(sender = %request.sender, event = %request.event, "frozen, and not served");
+            return Some(reply);
         }
         let none = Options::default();
         let asked =

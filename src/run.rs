@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -149,6 +149,22 @@ fn lock(state: &Path) -> Result<File, RunError> {
     }
 }
 
+/// The file by which somebody on the machine asks a bot with this state folder to lift a freeze.
+fn unfreeze_file(state: &Path) -> PathBuf {
+    state.join("unfreeze")
+}
+
+/// Asks the bot with this configuration, now or when it is started, to lift its freeze, or that of
+/// the person to whom `operator` belongs.
+pub fn unfreeze(config: &Config, operator: Option<&UserId>) -> std::io::Result<()> {
+    std::fs::create_dir_all(&config.state)?;
+    // Whole or not at all: the bot may look at any moment.
+    let file = unfreeze_file(&config.state);
+    let new = file.with_extension("new");
+    std::fs::write(&new, operator.map_or("", UserId::as_str))?;
+    std::fs::rename(new, file)
+}
+
 async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunError> {
     let (path, now) = (config.state.join("store"), clock.now());
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, now)).await;
@@ -236,6 +252,7 @@ fn rules(config: &Config) -> Rules {
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
         typed_secrets: config.commands.typed_secrets,
+        unfreeze_file: unfreeze_file(&config.state),
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
     }
 }

@@ -64,6 +64,9 @@ impl Pipeline {
         let (words, slots) = self.take_secrets(asked, action, yes.map(|(t, _)| t)).await?;
         let asked = &Asked { words: &words, ..*asked };
 
+        if !asked.options.plan {
+            self.not_held()?;
+        }
         let reader = self.reader.look();
         let subjects = action.subjects(&reader).await?;
         let _held = self.locks.hold(&subjects).await;
@@ -98,7 +101,7 @@ impl Pipeline {
                 let next = plan::Next { demand, class: weight.class, until };
                 Ok(Some(plan::shown(asked, &looked, &next)))
             }
-            Verdict::Rehearse => Ok(Some(rehearsed(asked.words))),
+            Verdict::Rehearse => Ok(Some(rehearsed(asked.words, self.held()))),
             Verdict::Ask(demand) => {
                 self.ready_to_whisper(asked, action).await?;
                 if let Some((ticket, consent)) = yes {
@@ -603,7 +606,10 @@ pub(super) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
     reply
 }
 
-fn rehearsed(words: &[String]) -> Reply {
+fn rehearsed(words: &[String], held: Option<Line>) -> Reply {
+    if let Some(why) = held {
+        return Reply::outcome(Word::NothingChanged, why);
+    }
     Reply::outcome(
         Word::NothingChanged,
         Line::new()

@@ -165,8 +165,9 @@ impl Pipeline {
             Lifted::Tried(reply) => self.try_again(sanction, reply).await,
             Lifted::NotNow if sanction.state == State::Waiting => {}
             Lifted::NotNow => {
-                let reply =
-                    Reply::data(about(&sanction).plain(" is over, and waits: I am read-only"));
+                let reply = Reply::data(
+                    about(&sanction).plain(" is over, and waits: ").line(self.why_not()),
+                );
                 self.say_of(&sanction, "waits", &reply).await;
                 self.keep(Sanction { state: State::Waiting, ..sanction }).await;
             }
@@ -176,6 +177,9 @@ impl Pipeline {
 
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
+        if self.held().is_some() {
+            return Ok(Lifted::NotNow);
+        }
         let Some(operator) = self.roster.operator(&sanction.by) else {
             let gone = Line::new().code(&sanction.by).plain(" is no operator any more");
             return Ok(Lifted::Never(gone));
@@ -226,6 +230,11 @@ impl Pipeline {
             Verdict::Ask(_) => Lifted::Never("it takes a yes now".into()),
             Verdict::Refuse(refusal) => Lifted::Never(refusal.0),
         })
+    }
+
+    /// Why the bot does not act now.
+    fn why_not(&self) -> Line {
+        self.held().unwrap_or_else(|| "I am read-only".into())
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {

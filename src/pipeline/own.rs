@@ -17,11 +17,13 @@ use crate::{
 mod audit;
 mod cancel;
 mod confirm;
+mod freeze;
 mod help;
 mod limits;
 mod me;
 mod pending;
 mod sanction;
+mod stop;
 mod trust;
 mod undo;
 
@@ -99,6 +101,9 @@ pub const OWN: &[OwnSpec] = &[
     confirm::SPEC,
     cancel::SPEC,
     pending::SPEC,
+    stop::SPEC,
+    freeze::SPEC,
+    freeze::UNFREEZE,
     undo::SPEC,
     sanction::SPEC,
     audit::SPEC,

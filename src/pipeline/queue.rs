@@ -95,6 +95,7 @@ impl Queue {
         let pipeline = self.pipeline.clone();
         self.spawn(async move {
             pipeline.expire_questions().await;
+            pipeline.unfreeze_from_shell().await;
             pipeline.lift_due().await;
         });
     }

@@ -5,7 +5,6 @@ use tracing::{debug, info};
 
 use super::{Asked, Pipeline, question::how_it_ended};
 use crate::{
-    audit::{Kind, Record},
     confirm::{Consent, End, No, State, Ticket, Yes},
     error::Stop,
     gate::Demand,
@@ -119,7 +118,8 @@ impl Pipeline {
         if let Ok(Some(Ticket { state: State::Taken { .. }, .. })) = self.tickets.get(code) {
             let how = match &answered {
                 Ok(Some(reply))
-                    if self.roster.read_only && reply.word == Some(Word::NothingChanged) =>
+                    if (self.roster.read_only || self.held().is_some())
+                        && reply.word == Some(Word::NothingChanged) =>
                 {
                     End::Rehearsed
                 }
@@ -157,33 +157,22 @@ impl Pipeline {
         if ticket.asker != asked.operator.user && asked.operator.role < crate::gate::Role::Admin {
             return Ok(no_in_words(&No::NotYours(ticket.asker)));
         }
-        let cancelled =
-            self.tickets.cancel(code, &asked.operator.user).await.map_err(|e| unreadable(&e))?;
-        let Some(cancelled) = cancelled else {
+        if !self.end_question(asked, code).await? {
             return Ok(no_in_words(&No::Over(Box::new(ticket))));
-        };
-        self.secrets.lock().await.remove(code);
-        self.show_end(code).await;
-        let record = Record {
-            ticket: Some(code.to_owned()),
-            words: cancelled.words.clone(),
-            subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..Self::record(Kind::Cancelled, asked)
-        };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        }
         Ok(Reply::outcome(
             Word::NothingChanged,
             Line::new().plain("question ").code(code).plain(" is cancelled"),
         ))
     }
 
-    /// The open questions of this operator in this room.
     /// The answer to a yes that does not say to which question: those of the asker that are open.
     pub(super) fn which_to_confirm(&self, asked: &Asked<'_>) -> Result<Reply, Stop> {
         let mine = self.own_open(asked)?;
         Ok(if mine.is_empty() { nothing_open() } else { which(&mine, "confirm") })
     }
 
+    /// The open questions of this operator in this room.
     fn own_open(&self, asked: &Asked<'_>) -> Result<Vec<Ticket>, Stop> {
         let open = self.tickets.open_in(&asked.request.room).map_err(|e| unreadable(&e))?;
         Ok(open.into_iter().filter(|ticket| ticket.asker == asked.operator.user).collect())

@@ -5,6 +5,7 @@
 mod accounts;
 mod away;
 mod basics;
+mod brakes;
 mod check;
 mod config;
 mod crash;

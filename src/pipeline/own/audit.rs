@@ -122,6 +122,9 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Opened => "change begun",
         Kind::Closed => "change ended",
         Kind::Moved => "end moved",
+        Kind::Stopped => "everything open was ended",
+        Kind::Frozen => "frozen",
+        Kind::Unfrozen => "unfrozen",
         Kind::Looked => "looked at private things",
         Kind::Noted => "noted",
     }

@@ -51,6 +51,9 @@ impl Own for Me {
         if operator.person != operator.user.as_str() {
             facts.insert(1, ("Person", Line::from(operator.person.clone())));
         }
+        if let Some(why) = pipeline.held() {
+            facts.push(("Now", why));
+        }
         if pipeline.roster.read_only {
             facts.push(("Now", Line::from("I am read-only: nothing is changed, whoever asks")));
         }

@@ -150,6 +150,7 @@ impl Extend {
         if until == sanction.until {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
         }
+        pipeline.not_held()?;
         pipeline.authenticate(asked.request).await?;
         if asked.options.plan {
             return Ok(told(Reply::data("Nothing was sent; it would be so"), &sanction, until));

@@ -90,6 +90,7 @@ async fn accept(
     if asked.request.trust == Origin::Clear {
         return Err(Stop::refused("a key is accepted only in an encrypted room"));
     }
+    pipeline.not_held()?;
     pipeline.authenticate(asked.request).await?;
     let Some(current) = pipeline.keys.current(user).await else {
         return Err(Stop::refused(

@@ -1,0 +1,138 @@
+//! Stop and freeze: what ends at once, what stays undone, and who lets it go on.
+
+use std::process::Command;
+
+use anyhow::Result;
+use world::{Message, Scene};
+
+use crate::{
+    SYNOD,
+    basics::{code, is},
+    verbs::says,
+};
+
+/// Says what only whoever has the machine can say.
+fn on_the_machine(scene: &Scene, words: &[&str]) -> Result<()> {
+    let config = scene.dir().join("synod.yaml");
+    let status =
+        Command::new(SYNOD).arg("unfreeze").args(words).arg("--config").arg(config).status()?;
+    assert!(status.success());
+    Ok(())
+}
+
+/// The bot's next word that holds `words`.
+async fn told(scene: &Scene, mark: usize, words: &str) -> Result<Message> {
+    let ann = scene.ann();
+    ann.wait_for_since(mark, words, |message| {
+        message.sender == *scene.bot_id() && message.body.contains(words)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_ends_every_question_whoever_asked() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let nothing = scene.ask(scene.vic().await?, "!stop").await?;
+    says(&nothing, "Nothing changed", &["no question"]);
+    let one = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
+    let moe = scene.moe().await?;
+    let two = scene.ask(moe, &format!("!user deactivate {}", sam.user_id)).await?;
+
+    // The lowest of the operators stops them all.
+    let stopped = scene.ask(scene.vic().await?, "!stop").await?;
+    says(&stopped, "Done", &["2"]);
+    for (person, question) in [(scene.ann(), one), (moe, two)] {
+        let late = scene.ask(person, &format!("!confirm {}", code(&question)?)).await?;
+        says(&late, "Nothing changed", &["over"]);
+        let edit = scene.ann().edit_of(&question.event_id, |_| true).await?;
+        assert!(edit.body.contains("Cancelled"), "{}", edit.body);
+    }
+    assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &sam, "deactivated").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let moe = scene.moe().await?;
+    let suspend = format!("!user suspend {}", eve.user_id);
+    let imposed = scene.ann_asks(&format!("!user suspend {} --for 3s", sam.user_id)).await?;
+    says(&imposed, "Done", &[]);
+    let mark = scene.ann().mark();
+    let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
+
+    let viewer = scene.ask(scene.vic().await?, "!freeze").await?;
+    says(&viewer, "Refused", &["the role moderator"]);
+    let frozen = scene.ask(moe, "!freeze").await?;
+    says(&frozen, "Done", &["frozen", "ended: 1"]);
+    assert!(frozen.mentions.contains(scene.ann().user_id()), "{:?}", frozen.mentions);
+
+    let yes = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&yes, "Nothing changed", &["over"]);
+    for command in [suspend.clone(), format!("!user password {}", eve.user_id)] {
+        says(&scene.ann_asks(&command).await?, "Refused", &["frozen", "!unfreeze"]);
+    }
+    says(&scene.ann_asks(&format!("!user details {}", eve.user_id)).await?, "", &["State"]);
+    says(&scene.ann_asks(&format!("{suspend} --plan")).await?, "What", &["Nothing was sent"]);
+
+    // What becomes due waits, and it is still so after a restart.
+    told(&scene, mark, "and waits: I am frozen").await?;
+    scene.bot()?.kill().await?;
+    scene.bot()?.start_again().await?;
+    says(&scene.ann_asks(&suspend).await?, "Refused", &["frozen"]);
+
+    // Whoever froze it counts as one of the two, and one alone does not do.
+    for _ in 0..2 {
+        says(&scene.ask(moe, "!unfreeze").await?, "Nothing changed", &["still frozen"]);
+    }
+    assert!(!is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
+    says(&scene.ann_asks("!unfreeze").await?, "Done", &["not frozen any more"]);
+    told(&scene, mark, "took it back by myself").await?;
+    assert!(!is(&scene, &sam, "suspended").await?);
+    says(&scene.ann_asks(&suspend).await?, "Done", &[]);
+    assert!(is(&scene, &eve, "suspended").await?);
+    says(&scene.ann_asks("!audit").await?, "", &["frozen", "unfrozen", "moe"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let moe = scene.moe().await?;
+    let id = moe.user_id();
+    let suspend = format!("!user suspend {}", eve.user_id);
+    says(&scene.ann_asks(&format!("!freeze {}", eve.user_id)).await?, "Refused", &["no operator"]);
+    let own = format!("!freeze {}", scene.ann().user_id());
+    says(&scene.ann_asks(&own).await?, "Refused", &["yourself"]);
+
+    // Of the two who may act one is left, so nobody acts.
+    let frozen = scene.ann_asks(&format!("!freeze {id}")).await?;
+    says(&frozen, "Done", &[id.as_str(), "frozen as a whole"]);
+    for command in ["!me", "!unfreeze", &format!("!unfreeze {id}"), "!freeze", &suspend, "!stop"] {
+        says(&scene.ask(moe, command).await?, "Refused", &["you are frozen"]);
+    }
+    says(&scene.ann_asks(&suspend).await?, "Refused", &["frozen"]);
+    says(
+        &scene.ann_asks("!unfreeze").await?,
+        "Nothing changed",
+        &["nobody else", "synod unfreeze"],
+    );
+
+    let mark = scene.ann().mark();
+    on_the_machine(&scene, &[])?;
+    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    says(&scene.ann_asks(&suspend).await?, "Done", &[]);
+    says(&scene.ask(moe, "!me").await?, "Refused", &["you are frozen"]);
+    says(&scene.ann_asks(&format!("!unfreeze {id}")).await?, "Done", &[id.as_str()]);
+    says(&scene.ask(moe, "!me").await?, "", &["Role: moderator"]);
+
+    says(&scene.ask(moe, &format!("!freeze {}", scene.ann().user_id())).await?, "Done", &[]);
+    let mark = scene.ann().mark();
+    on_the_machine(&scene, &[scene.ann().user_id().as_str()])?;
+    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    says(&scene.ann_asks("!me").await?, "", &["Role: admin", "I am frozen"]);
+    Ok(())
+}
