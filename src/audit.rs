@@ -313,6 +313,20 @@ impl Audit {
         Ok(self.entries.last(count)?.into_iter().map(|(_, kept)| kept).collect())
     }
 
+    /// The last `count` entries that are `wanted`, newest first.
+    pub fn last_where(
+        &self,
+        count: usize,
+        wanted: impl FnMut(&Kept) -> bool,
+    ) -> Result<Vec<Kept>, store::Error> {
+        self.entries.last_where(count, wanted)
+    }
+
+    /// Whether the change `of` has ended.
+    pub fn is_closed(&self, of: u64) -> Result<bool, store::Error> {
+        Ok(self.closed.get(&key(of))?.is_some())
+    }
+
     /// The changes that were opened and never closed, oldest first.
     pub fn left_open(&self) -> Result<Vec<(u64, Record)>, store::Error> {
         let mut left = Vec::new();

@@ -124,7 +124,7 @@ pub enum Ask {
 
 /// What a verb may know of the past. Nothing here can be changed through it.
 pub trait Memory: Send + Sync {
-    /// What is remembered of `subject`, with at most `limit` changes of the past.
+    /// What is remembered of `subject`, with at most `limit` changes of the past and notes.
     fn of(&self, subject: &Subject, limit: usize) -> Remembered;
 }
 
@@ -135,6 +135,21 @@ pub struct Remembered {
     pub past: Vec<Past>,
     /// What of that ends by itself, and has not ended.
     pub sanctions: Vec<Sanctioned>,
+    /// What operators have noted about it, newest first.
+    pub notes: Vec<Noted>,
+}
+
+/// What an operator has noted.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// Number of the note.
+    pub id: u64,
+    /// When it was written.
+    pub at: jiff::Timestamp,
+    /// Who wrote it.
+    pub by: ruma::OwnedUserId,
+    /// What it says.
+    pub text: crate::reply::Hostile,
 }
 
 /// A change that ends by itself.

@@ -53,6 +53,7 @@ pub mod gate;
 pub mod input;
 pub mod journal;
 pub mod matrix;
+pub mod notes;
 pub mod pipeline;
 pub mod reply;
 pub mod run;

@@ -15,13 +15,14 @@ use crate::{
     audit::{self, Audit, Kind, Record},
     change::Subject,
     clock::SharedClock,
-    commands::{Action, Ask, Memory, Options, Query, Remembered, Sanctioned},
+    commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
     error::Stop,
     freeze::Freezes,
     gate::{Gate, Operator, Roster},
     input::{self, Heard},
     journal::Journal,
+    notes::Notes,
     reply::{Line, Reply, Word},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -84,6 +85,7 @@ pub struct Pipeline {
     audit: Audit,
     sanctions: Sanctions,
     freezes: Freezes,
+    notes: Notes,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
@@ -198,6 +200,7 @@ impl Pipeline {
             audit: Audit::new(store, clock.clone())?,
             sanctions: Sanctions::new(store)?,
             freezes: Freezes::new(store)?,
+            notes: Notes::new(store)?,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: store.shelf("strangers")?,
@@ -529,7 +532,12 @@ impl Memory for Pipeline {
             error!(error = error as &dyn std::error::Error, "the past cannot be read");
         };
         let sanctions = self.sanctions.on(subject).inspect_err(unread).unwrap_or_default();
+        let notes = match subject {
+            Subject::User(user) => self.notes.about(user, limit).inspect_err(unread),
+            Subject::Room(_) | Subject::Media(..) | Subject::Device(..) => Ok(Vec::new()),
+        };
         Remembered {
+            notes: notes.unwrap_or_default().into_iter().map(Noted::from).collect(),
             past: self.audit.past(subject, limit).inspect_err(unread).unwrap_or_default(),
             sanctions: sanctions.iter().map(Sanctioned::from).collect(),
         }

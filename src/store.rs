@@ -194,6 +194,25 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         collect(self.tree.scan_prefix(prefix).rev(), count)
     }
 
+    /// The last `count` of the records that are `wanted`, last key first. Reads no further back
+    /// than it takes to find them.
+    pub fn last_where(
+        &self,
+        count: usize,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Result<Vec<T>, Error> {
+        let mut found = Vec::new();
+        let mut entries = self.tree.iter().rev();
+        while found.len() < count {
+            let Some((_, bytes)) = guard(|| entries.next().transpose())? else { break };
+            let record = unpack(&bytes)?;
+            if wanted(&record) {
+                found.push(record);
+            }
+        }
+        Ok(found)
+    }
+
     /// The last `count` records with their keys, last key first.
     pub fn last(&self, count: usize) -> Result<Vec<(String, T)>, Error> {
         collect(self.tree.iter().rev(), count)
@@ -271,6 +290,8 @@ mod tests {
         let shelf = opened.store.shelf::<u32>("numbers").unwrap();
         assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
         assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
+        assert_eq!(shelf.last_where(9, |number| *number < 5).unwrap(), [3]);
+        assert_eq!(shelf.last_under("a", 9).unwrap(), [("a".to_owned(), 3)]);
     }
 
     #[test]

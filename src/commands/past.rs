@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Past, Remembered, Sanctioned};
+use super::{Noted, Past, Remembered, Sanctioned};
 use crate::reply::{Block, Line, Reply, Word};
 
 /// How many changes of the past are told.
@@ -10,7 +10,11 @@ pub(super) const PAST: usize = 5;
 
 /// The reply, with what is remembered of its subject where anything is.
 pub(super) fn told(mut reply: Reply, remembered: &Remembered, now: Timestamp) -> Reply {
-    let Remembered { past, sanctions } = remembered;
+    let Remembered { past, sanctions, notes } = remembered;
+    if !notes.is_empty() {
+        let lines = notes.iter().map(|noted| note(noted, now)).collect();
+        reply = reply.with(Block::List("Notes:".into(), lines));
+    }
     if !sanctions.is_empty() {
         let lines = sanctions.iter().map(|sanction| ends(sanction, now)).collect();
         reply = reply.with(Block::List("Ends by itself:".into(), lines));
@@ -20,6 +24,17 @@ pub(super) fn told(mut reply: Reply, remembered: &Remembered, now: Timestamp) ->
         reply = reply.with(Block::List("Done through me:".into(), lines));
     }
     reply
+}
+
+/// What was noted, by whom and when.
+fn note(noted: &Noted, now: Timestamp) -> Line {
+    Line::new()
+        .hostile(&noted.text)
+        .plain(" by ")
+        .code(&noted.by)
+        .plain(", ")
+        .time(Some(noted.at), now)
+        .plain(format!(", #{}", noted.id))
 }
 
 /// What ends when, by whom it was imposed and under which number it stands.

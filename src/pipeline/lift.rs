@@ -76,7 +76,7 @@ impl Pipeline {
     pub(super) fn already_so(&self, asked: &Asked<'_>, skips: &[(Subject, Skip)]) -> Reply {
         let reply = skipped(skips);
         let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
-        let Remembered { past, sanctions } = self.of(subject, RECENT);
+        let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
         if let Some(sanction) = sanctions.first() {
             let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
             return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));

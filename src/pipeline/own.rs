@@ -21,6 +21,7 @@ mod freeze;
 mod help;
 mod limits;
 mod me;
+mod note;
 mod pending;
 mod sanction;
 mod stop;
@@ -106,6 +107,7 @@ pub const OWN: &[OwnSpec] = &[
     freeze::UNFREEZE,
     undo::SPEC,
     sanction::SPEC,
+    note::SPEC,
     audit::SPEC,
     me::SPEC,
     trust::SPEC,

@@ -12,6 +12,7 @@ mod crash;
 mod interrupted;
 mod lively;
 mod media;
+mod notes;
 mod order;
 mod plan;
 mod rooms;

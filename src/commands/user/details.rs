@@ -98,7 +98,7 @@ mod tests {
 
     use super::{super::testing, *};
     use crate::{
-        commands::{Past, Sanctioned, user::testing::now},
+        commands::{Noted, Past, Sanctioned, user::testing::now},
         reply::Word,
     };
 
@@ -150,7 +150,13 @@ mod tests {
         let until = "2026-11-23T11:00:00Z".parse().unwrap();
         let remembered = Remembered {
             past: vec![past],
-            sanctions: vec![Sanctioned { id: 12, until, by, command }],
+            sanctions: vec![Sanctioned { id: 12, until, by: by.clone(), command }],
+            notes: vec![Noted {
+                id: 9,
+                at: "2026-11-20T10:00:00Z".parse().unwrap(),
+                by,
+                text: Hostile::new("warned *by* mail"),
+            }],
         };
         let reply = told(&account.user_id, account::facts(&account, now()), &remembered, now());
         insta::assert_snapshot!(testing::reply(&reply), @r"
@@ -163,6 +169,8 @@ mod tests {
         State: **locked, suspended**
         Type: “bot”
         Bridged by: “irc”
+        Notes:
+        - “warned *by* mail” by `@moe:example.org`, 2026-11-20 10:00 UTC (4 h ago), #9
         Ends by itself:
         - 2026-11-23 11:00 UTC (in 2 days): `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
         Done through me:

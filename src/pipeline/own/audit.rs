@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record},
-    change::Undo,
+    change::{Subject, Undo},
+    commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Asked, Pipeline, yes::unreadable},
     reply::{self, Block, Hostile, Line, Reply, Word},
@@ -20,12 +21,8 @@ pub(crate) struct Audit {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List the last records, newest first
-    List {
-        /// How many
-        #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
-        limit: u16,
-    },
+    /// List the last records, newest first; a change that has ended stands there once
+    List(Box<List>),
     /// Show one record with everything that it holds
     Show {
         /// Its number
@@ -35,25 +32,126 @@ enum What {
     Verify,
 }
 
-pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Audit>("audit", &["audit", "audit list --limit 20", "audit show 17"]);
+#[derive(Debug, clap::Args)]
+struct List {
+    /// How many
+    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    limit: u16,
+    /// Only what this operator asked for
+    #[arg(long, value_name = "USER")]
+    by: Option<UserRef>,
+    /// Only what was done to this: the id of a user, room, device or file
+    #[arg(long, value_name = "ID")]
+    on: Option<String>,
+    /// Only what was not earlier: a date, or an age such as 3d
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// Only what was earlier: a date, or an age such as 3d
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Since>,
+    /// Only this verb, such as "user suspend", or only this group
+    #[arg(long)]
+    verb: Option<String>,
+    /// Only what ended so
+    #[arg(long, value_enum)]
+    outcome: Option<Ended>,
+}
+
+/// How something ended, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ended {
+    Done,
+    DoneInPart,
+    NothingChanged,
+    Refused,
+    Expired,
+    Unknown,
+}
+
+impl Ended {
+    fn fits(self, kept: &Kept) -> bool {
+        let word = kept.record.as_ref().and_then(|record| record.word);
+        match self {
+            Self::Done => word == Some(Word::Done),
+            Self::DoneInPart => word == Some(Word::DoneInPart),
+            Self::NothingChanged => word == Some(Word::NothingChanged),
+            Self::Refused => word == Some(Word::Refused) || kept.entry.kind == Kind::Refused,
+            Self::Expired => kept.entry.kind == Kind::Expired,
+            Self::Unknown => word == Some(Word::Unknown),
+        }
+    }
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Audit>(
+    "audit",
+    &[
+        "audit",
+        "audit list --limit 20",
+        "audit list --by @ann:example.org --since 7d",
+        "audit list --on @eve:example.org --verb \"user suspend\" --outcome done",
+        "audit show 17",
+    ],
+);
 
 #[async_trait]
 impl Own for Audit {
     async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         Ok(Some(match &self.what {
-            None => list(pipeline, 10)?,
-            Some(What::List { limit }) => list(pipeline, usize::from(*limit))?,
+            None => list(pipeline, 10, |_| true)?,
+            Some(What::List(wanted)) => {
+                let limit = usize::from(wanted.limit);
+                list(pipeline, limit, wanted.filter(pipeline)?)?
+            }
             Some(What::Show { number: text }) => show(pipeline, number(text)?)?,
             Some(What::Verify) => verify(pipeline)?,
         }))
     }
 }
 
-fn list(pipeline: &Pipeline, limit: usize) -> Result<Reply, Stop> {
-    let kept = pipeline.audit.last(limit).map_err(|e| unreadable(&e))?;
+impl List {
+    /// Whether an entry is wanted.
+    fn filter(&self, pipeline: &Pipeline) -> Result<impl Fn(&Kept) -> bool, Stop> {
+        let now = pipeline.clock.now();
+        let by = self.by.as_ref().map(|user| pipeline.reader.user_id(user)).transpose()?;
+        let since = self.since.as_ref().map(|since| since.before(now));
+        let until = self.until.as_ref().map(|until| until.before(now));
+        let verb: Option<Vec<String>> =
+            self.verb.as_ref().map(|verb| verb.split_whitespace().map(str::to_lowercase).collect());
+        let (on, outcome) = (self.on.clone(), self.outcome);
+        Ok(move |kept: &Kept| {
+            let at = kept.entry.at;
+            since.is_none_or(|since| at >= since)
+                && until.is_none_or(|until| at < until)
+                && outcome.is_none_or(|outcome| outcome.fits(kept))
+                && (by.is_none() || of(kept, |record| record.by == by))
+                && verb.as_ref().is_none_or(|verb| of(kept, |r| r.words.starts_with(verb)))
+                && on.as_ref().is_none_or(|on| of(kept, |record| is_about(record, on)))
+        })
+    }
+}
+
+/// Whether the record of an entry is so; one that has gone is not.
+fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
+    kept.record.as_ref().is_some_and(is)
+}
+
+fn is_about(record: &Record, id: &str) -> bool {
+    record.subjects.iter().any(|subject| {
+        let device = matches!(subject, Subject::Device(_, device) if device == id);
+        device || subject.to_string() == id || subject.user().is_some_and(|user| user == id)
+    })
+}
+
+fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Result<Reply, Stop> {
+    // What cannot be looked up is shown rather than hidden.
+    let begun = |kept: &Kept| {
+        kept.entry.kind == Kind::Opened
+            && pipeline.audit.is_closed(kept.entry.seq).unwrap_or_default()
+    };
+    let kept = pipeline.audit.last_where(limit, |kept| !begun(kept) && wanted(kept));
+    let kept = kept.map_err(|e| unreadable(&e))?;
     if kept.is_empty() {
-        return Ok(Reply::data("The record is empty"));
+        return Ok(Reply::data("The record holds nothing like that"));
     }
     let now = pipeline.clock.now();
     let records = kept

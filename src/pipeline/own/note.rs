@@ -1,0 +1,159 @@
+//! `!note`: what operators want each other to know about somebody.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec, undo::number};
+use crate::{
+    audit::{Kind, Record as Kept},
+    change::{Power, Subject},
+    commands::arguments::UserRef,
+    error::Stop,
+    notes::Note,
+    pipeline::{Asked, Lane, Pipeline, yes::unreadable},
+    reply::{Block, Hostile, Line, Record, Reply, Word},
+};
+
+/// The longest note, in characters.
+const LONGEST: usize = 500;
+
+/// How many notes are listed.
+const LISTED: usize = 50;
+
+/// Note something about somebody, for the other operators; `user details` shows it
+///
+/// `note list` shows all notes, `note list @eve:example.org` those about one, `note remove 17`
+/// removes the one with this number. An account of another server may be noted too.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Notes {
+    /// Whom it is about; or list, or remove
+    #[arg(value_name = "USER")]
+    first: String,
+    /// What is to be known; quotation marks are not needed
+    #[arg(value_name = "TEXT")]
+    rest: Vec<String>,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Notes>(
+    "note",
+    &[
+        "note @eve:example.org warned by mail on Monday",
+        "note list",
+        "note list @eve:example.org",
+        "note remove 17",
+    ],
+);
+
+#[async_trait]
+impl Own for Notes {
+    fn lane(&self) -> Lane {
+        if self.first == "list" { Lane::Beside } else { Lane::InTurn }
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let looks = self.first == "list";
+        let power = if looks { Power::Look } else { Power::Moderate };
+        if let Err(refusal) = pipeline.gate().may_use(asked.operator, power) {
+            return Ok(Some(pipeline.refused(asked, refusal.0).await));
+        }
+        match (self.first.as_str(), self.rest.as_slice()) {
+            ("list", []) => list(pipeline, None),
+            ("list", [user]) => list(pipeline, Some(user)),
+            ("remove", [note]) => remove(pipeline, asked, number(note)?).await,
+            ("list" | "remove", _) => {
+                Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
+            }
+            (user, text) => keep(pipeline, asked, user, text.join(" ").trim()).await,
+        }
+        .map(Some)
+    }
+}
+
+fn user(pipeline: &Pipeline, text: &str) -> Result<ruma::OwnedUserId, Stop> {
+    let read = text.parse::<UserRef>().map_err(|why| {
+        Stop::refused(Line::new().code(text).plain(format!(" will not do: {why}")))
+    })?;
+    pipeline.reader.user_id(&read)
+}
+
+async fn keep(
+    pipeline: &Pipeline,
+    asked: &Asked<'_>,
+    about: &str,
+    text: &str,
+) -> Result<Reply, Stop> {
+    let about = user(pipeline, about)?;
+    let length = text.chars().count();
+    if length == 0 || length > LONGEST {
+        return Err(Stop::refused(format!(
+            "a note has 1 to {LONGEST} characters, and this has {length}"
+        )));
+    }
+    pipeline.not_held()?;
+    pipeline.authenticate(asked.request).await?;
+    let record = Kept {
+        subjects: vec![Subject::User(about.clone())],
+        note: Some("a note was written".to_owned()),
+        ..Pipeline::record(Kind::Noted, asked)
+    };
+    let number = pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    let note = Note {
+        number,
+        about,
+        by: asked.operator.user.clone(),
+        at: pipeline.clock.now(),
+        text: Hostile::new(text),
+    };
+    pipeline.notes.keep(&note).await.map_err(|e| unreadable(&e))?;
+    let title = Line::new().plain("noted about ").code(&note.about).plain(": ").hostile(&note.text);
+    let back = ["note", "remove", &number.to_string()].map(str::to_owned);
+    Ok(Reply::outcome(Word::Done, title).command("Undo", back.to_vec()))
+}
+
+async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Reply, Stop> {
+    pipeline.not_held()?;
+    pipeline.authenticate(asked.request).await?;
+    let Some(note) = pipeline.notes.remove(number).await.map_err(|e| unreadable(&e))? else {
+        return Err(Stop::refused(
+            Line::new().plain("there is no note ").code(format!("#{number}")),
+        )
+        .or(&["note", "list"]));
+    };
+    let record = Kept {
+        subjects: vec![Subject::User(note.about.clone())],
+        of: Some(number),
+        note: Some("a note was removed".to_owned()),
+        ..Pipeline::record(Kind::Noted, asked)
+    };
+    pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    let title =
+        Line::new().plain("removed about ").code(&note.about).plain(": ").hostile(&note.text);
+    Ok(Reply::outcome(Word::Done, title))
+}
+
+fn list(pipeline: &Pipeline, about: Option<&String>) -> Result<Reply, Stop> {
+    let notes = match about {
+        Some(about) => pipeline.notes.about(&user(pipeline, about)?, usize::MAX),
+        None => pipeline.notes.all(),
+    }
+    .map_err(|e| unreadable(&e))?;
+    let now = pipeline.clock.now();
+    let records: Vec<Record> = notes
+        .iter()
+        .take(LISTED)
+        .map(|note| Record {
+            title: Line::new().code(format!("#{}", note.number)).plain(" ").code(&note.about),
+            facts: vec![
+                ("Note", Line::new().hostile(&note.text)),
+                ("By", Line::new().code(&note.by)),
+                ("At", Line::new().time(Some(note.at), now)),
+            ],
+        })
+        .collect();
+    Ok(match (notes.len(), records.len()) {
+        (0, _) => Reply::data("There is no note"),
+        (1, _) => Reply::data("One note").with(Block::Records(records)),
+        (all, shown) if all > shown => Reply::data(format!("{all} notes, the last {shown} shown"))
+            .with(Block::Records(records)),
+        (all, _) => Reply::data(format!("{all} notes")).with(Block::Records(records)),
+    })
+}
