@@ -76,6 +76,8 @@ impl Pipeline {
         }
         self.authenticate(asked.request).await?;
         if let Some(freeze) = self.freezes.of(&what).map_err(|e| unreadable(&e))? {
+            // Whoever brakes again does not agree with somebody who wants to let go.
+            self.take_back_lifts(|_| true).await?;
             let line = Line::new()
                 .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
                 .code(&freeze.by);
@@ -116,9 +118,24 @@ impl Pipeline {
         };
         // First the brake and then the record: a brake that cannot be recorded holds.
         self.freezes.keep(&freeze).await.map_err(|e| unreadable(&e))?;
+        if let What::Person(person) = what {
+            self.take_back_lifts(|first| first == person).await?;
+        }
         let note = Some(format!("{} frozen", in_words(what)));
         let record = Record { note, ..Self::record(Kind::Frozen, asked) };
         self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        Ok(())
+    }
+
+    /// Forgets the word of the first of two to lift the freeze of the bot, if it is `theirs`.
+    async fn take_back_lifts(&self, theirs: impl Fn(&str) -> bool) -> Result<(), Stop> {
+        let Some(freeze) = self.freezes.of(&What::Bot).map_err(|e| unreadable(&e))? else {
+            return Ok(());
+        };
+        if freeze.lifted_by.as_deref().is_some_and(theirs) {
+            let freeze = Freeze { lifted_by: None, ..freeze };
+            self.freezes.keep(&freeze).await.map_err(|e| unreadable(&e))?;
+        }
         Ok(())
     }
 

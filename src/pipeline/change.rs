@@ -159,21 +159,24 @@ impl Pipeline {
         Ok((words, slots))
     }
 
-    /// Keeps the end of what ends by itself, and ends what this put an end to.
+    /// Keeps the end of what ends by itself, and ends what this put an end to. False where an end
+    /// was wanted and cannot be kept.
     async fn set_ends(
         &self,
         asked: &Asked<'_>,
         (number, until): (u64, Option<Timestamp>),
         done: &[Done],
-    ) {
+    ) -> bool {
+        let mut kept = true;
         for one in done {
             self.end_sanctions(number, &one.subject, &one.left).await;
             if one.outcome.word == Word::Done
                 && let Some(until) = until
             {
-                self.impose(asked, (number, until), one).await;
+                kept &= self.impose(asked, (number, until), one).await;
             }
         }
+        kept
     }
 
     /// Looks at every subject; a reply instead where the gate forbids one.
@@ -257,12 +260,15 @@ impl Pipeline {
         for plan in looked.plans {
             done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
         }
-        self.set_ends(asked, (number, until), &done).await;
+        let ends = self.set_ends(asked, (number, until), &done).await;
         self.close(asked, number, (until, &done)).await;
         if let Some(code) = code {
             self.end_ticket_by(code, End::Run(Some(number)), &asked.operator.user).await;
         }
-        let mut reply = report(number, until, &done, &looked.skips);
+        let mut reply = report(number, until.filter(|_| ends), &done, &looked.skips);
+        if !ends {
+            reply = reply.text("Its end could not be kept, so it does not end by itself");
+        }
         if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
             reply = self.whisper(asked, number, slots, reply).await;
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{Kind, Record},
     change::{Binds, Skip, Subject, Undo},
-    commands::{Action, Memory as _, Options, Remembered},
+    commands::{Action, Memory as _, Options, Past, Remembered},
     error::Stop,
     gate::{Role, Verdict, Weight},
     reply::{Line, Reply, Word, utc},
@@ -77,32 +77,56 @@ impl Pipeline {
         let reply = skipped(skips);
         let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
-        if let Some(sanction) = sanctions.first() {
+        let verb = crate::input::quote(asked.words.get(..2).unwrap_or_default()) + " ";
+        let ends = asked.options.ends.is_some();
+        if let Some(sanction) = sanctions.iter().find(|s| s.command.starts_with(&verb)) {
             let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
             return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));
         }
-        let same = crate::input::quote(asked.words.get(..2).unwrap_or_default());
-        let made_so = past.iter().find(|past| {
-            past.word == Some(Word::Done) && past.command.starts_with(&format!("{same} "))
-        });
-        match made_so {
-            Some(past) => reply.text(by(Line::new(), past.id, &past.command, &past.by)),
-            None if asked.options.ends.is_some() => {
-                reply.text("It was not made so through me, and does not end by itself")
+        match self.made_so(&past, &verb) {
+            Some(past) => {
+                let line = by(Line::new(), past.id, &past.command, &past.by);
+                reply.text(if ends { line.plain(", and does not end by itself") } else { line })
             }
+            None if ends => reply.text("It was not made so through me, and does not end by itself"),
             None => reply,
         }
     }
 
+    /// The change of the past, newest first, that made something so by this verb, unless a later
+    /// one through the bot has made it otherwise.
+    fn made_so<'a>(&self, past: &'a [Past], verb: &str) -> Option<&'a Past> {
+        let mut done = past.iter().filter(|past| past.word == Some(Word::Done));
+        let left = |past: &Past| {
+            let closing = self.audit.closing(past.id).ok().flatten()?.record?;
+            closing.left.into_iter().next().map(|(_, left)| left)
+        };
+        let mut later = Binds::new();
+        let made_so = done.find(|past| {
+            let is_it = past.command.starts_with(verb);
+            if !is_it {
+                // What a newer change has left stands, whatever an older one left.
+                for (key, value) in left(past).unwrap_or_default() {
+                    later.entry(key).or_insert(value);
+                }
+            }
+            is_it
+        })?;
+        let otherwise = left(made_so)?
+            .iter()
+            .any(|(key, value)| later.get(key).is_some_and(|later| later != value));
+        (!otherwise).then_some(made_so)
+    }
+
     /// Keeps the sanction that a change has imposed. Called before the change is closed in the
-    /// record, so that one that is closed has its end.
+    /// record, so that one that is closed has its end. False where it cannot be kept.
     pub(super) async fn impose(
         &self,
         asked: &Asked<'_>,
         (number, until): (u64, Timestamp),
         done: &Done,
-    ) {
-        let Undo::Command(undo) = &done.outcome.undo else { return };
+    ) -> bool {
+        let Undo::Command(undo) = &done.outcome.undo else { return false };
         let sanction = Sanction {
             number,
             subject: done.subject.clone(),
@@ -117,7 +141,7 @@ impl Pipeline {
             tries: 0,
             state: State::Running,
         };
-        self.keep(sanction).await;
+        self.keep(sanction).await
     }
 
     /// Ends the sanctions that the change `number` has put an end to.
@@ -146,10 +170,21 @@ impl Pipeline {
             }
         };
         for sanction in open.into_iter().filter(|sanction| sanction.due() <= now) {
-            self.lift(sanction).await;
+            let _held = self.locks.hold(std::slice::from_ref(&sanction.subject)).await;
+            // Somebody may have ended or moved it meanwhile.
+            match self.sanctions.get(sanction.number) {
+                Ok(Some(sanction)) if sanction.state.is_open() && sanction.due() <= now => {
+                    self.lift(sanction).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    error!(error = &error as &dyn std::error::Error, "a sanction cannot be read");
+                }
+            }
         }
     }
 
+    /// Lifts one whose subject is held.
     async fn lift(&self, sanction: Sanction) {
         let number = sanction.number;
         info!(number, "a sanction is due");
@@ -207,7 +242,6 @@ impl Pipeline {
             due: true,
         };
         let subjects = vec![sanction.subject.clone()];
-        let _held = self.locks.hold(&subjects).await;
         let left = [(sanction.subject.clone(), sanction.left.clone())];
         unchanged_since(self, action, &left).await?;
         let looked = match self.look_at(&asked, action, subjects, &self.reader.look()).await? {
@@ -286,10 +320,13 @@ impl Pipeline {
         }
     }
 
-    async fn keep(&self, sanction: Sanction) {
-        if let Err(error) = self.sanctions.keep(&sanction).await {
-            error!(error = &error as &dyn std::error::Error, "a sanction cannot be kept");
+    /// False where it cannot be kept.
+    async fn keep(&self, sanction: Sanction) -> bool {
+        let kept = self.sanctions.keep(&sanction).await;
+        if let Err(error) = &kept {
+            error!(error = error as &dyn std::error::Error, "a sanction cannot be kept");
         }
+        kept.is_ok()
     }
 }
 

@@ -58,13 +58,14 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let moe = scene.moe().await?;
     let suspend = format!("!user suspend {}", eve.user_id);
-    let imposed = scene.ann_asks(&format!("!user suspend {} --for 3s", sam.user_id)).await?;
-    says(&imposed, "Done", &[]);
-    let mark = scene.ann().mark();
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
-
     let viewer = scene.ask(scene.vic().await?, "!freeze").await?;
     says(&viewer, "Refused", &["the role moderator"]);
+
+    // Long enough to be frozen before it is due.
+    let imposed = scene.ann_asks(&format!("!user suspend {} --for 8s", sam.user_id)).await?;
+    says(&imposed, "Done", &[]);
+    let mark = scene.ann().mark();
     let frozen = scene.ask(moe, "!freeze").await?;
     says(&frozen, "Done", &["frozen", "ended: 1"]);
     assert!(frozen.mentions.contains(scene.ann().user_id()), "{:?}", frozen.mentions);
@@ -88,7 +89,10 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
         says(&scene.ask(moe, "!unfreeze").await?, "Nothing changed", &["still frozen"]);
     }
     assert!(!is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
-    says(&scene.ann_asks("!unfreeze").await?, "Done", &["not frozen any more"]);
+    // Who brakes again takes back what was said so far.
+    says(&scene.ask(moe, "!freeze").await?, "Nothing changed", &["frozen already"]);
+    says(&scene.ann_asks("!unfreeze").await?, "Nothing changed", &["still frozen"]);
+    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["not frozen any more"]);
     told(&scene, mark, "took it back by myself").await?;
     assert!(!is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);

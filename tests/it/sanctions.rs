@@ -70,7 +70,7 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
 async fn what_became_due_while_the_bot_was_down_is_lifted_at_the_next_start() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
-    let imposed = scene.ann_asks(&format!("!user suspend {} --for 2s", eve.user_id)).await?;
+    let imposed = scene.ann_asks(&format!("!user suspend {} --for 8s", eve.user_id)).await?;
     says(&imposed, "Done", &["Ends"]);
     scene.bot()?.kill().await?;
     assert!(is(&scene, &eve, "suspended").await?);
@@ -84,7 +84,7 @@ async fn what_became_due_while_the_bot_was_down_is_lifted_at_the_next_start() ->
 async fn what_somebody_else_has_changed_is_told_and_left_alone() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
-    let imposed = scene.ann_asks(&format!("!user suspend {} --for 4s", eve.user_id)).await?;
+    let imposed = scene.ann_asks(&format!("!user suspend {} --for 8s", eve.user_id)).await?;
     says(&imposed, "Done", &["Ends"]);
     set_suspended(&scene, &eve, false).await?;
     let left = told(&scene, &imposed, "did not lift it").await?;
@@ -108,7 +108,12 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     let plain = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
     says(&plain, "Done", &[]);
     let again = scene.ann_asks(&suspend(&sam)).await?;
-    says(&again, "Nothing changed", &["already", scene.ann().user_id().as_str(), "#"]);
+    let by_ann = format!("by {}, #", scene.ann().user_id());
+    says(&again, "Nothing changed", &["already", &by_ann, "does not end by itself"]);
+    says(&scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?, "Done", &[]);
+    set_suspended(&scene, &sam, true).await?;
+    let otherwise = scene.ann_asks(&suspend(&sam)).await?;
+    says(&otherwise, "Nothing changed", &["not made so through me"]);
 
     let imposed = scene.ann_asks(&suspend(&eve)).await?;
     let number = offered(&imposed, "!undo")?.trim_start_matches("!undo ").to_owned();

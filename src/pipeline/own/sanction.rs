@@ -135,6 +135,8 @@ fn shown(sanction: &Sanction, now: Timestamp) -> Record {
 impl Extend {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
         let number = number(&self.number)?;
+        let subject = open(pipeline, number)?.subject;
+        let _held = pipeline.locks.hold(&[subject]).await;
         let sanction = open(pipeline, number)?;
         let until = self.end(&sanction, pipeline.clock.now())?;
         let operator = asked.operator;
