@@ -1,24 +1,23 @@
 //! The way of a change: look, weigh, ask or act, look again, tell.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use tracing::{error, warn};
 
 use super::{
     Asked, Pipeline,
-    fact::{Difference, fact, label},
+    found::{broken_off, drift, not_verified, only, verified},
     plan,
+    report::{line_of, overall, rehearsed, report},
 };
 use crate::{
     audit::{Kind, Record},
-    change::{Answer, Binds, Change, Class, Method, Outcome, Seen, Skip, Step, Subject, Undo},
+    change::{Binds, Change, Outcome, Seen, Skip, Step, Subject},
     commands::Action,
     confirm::{Consent, End, Ticket},
     error::Stop,
     gate::{Permit, Target, Verdict, Weight},
-    reply::{Block, Line, Reply, Word, utc},
-    synapse::{Reader, SendError, Slots},
+    reply::{Line, Reply, Word},
+    synapse::{Reader, Slots},
 };
 
 /// Length of a password that the bot makes, characters; about 115 bits.
@@ -394,247 +393,4 @@ fn mask(words: &[String], typed: &[(&'static str, secrecy::SecretString)]) -> Ve
                 })
         })
         .collect()
-}
-
-/// The binding facts that are not what the question rested on.
-fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    for plan in plans {
-        let Some((_, before)) = ticket.about.iter().find(|(subject, _)| *subject == plan.subject)
-        else {
-            differences.push(Difference {
-                subject: plan.subject.clone(),
-                key: "part_of_the_question".to_owned(),
-                was: Some(false.into()),
-                is: Some(true.into()),
-            });
-            continue;
-        };
-        let keys: BTreeSet<&String> = before.keys().chain(plan.seen.binds.keys()).collect();
-        differences.extend(keys.into_iter().filter_map(|key| {
-            let (was, is) = (before.get(key), plan.seen.binds.get(key));
-            (was != is).then(|| Difference {
-                subject: plan.subject.clone(),
-                key: key.clone(),
-                was: was.cloned(),
-                is: is.cloned(),
-            })
-        }));
-    }
-    differences
-}
-
-/// Of these facts, those that the change was about.
-fn only(facts: &Binds, wanted: &Binds) -> Binds {
-    facts
-        .iter()
-        .filter(|(key, _)| wanted.contains_key(*key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-/// The verb's own words, lowered where what it wanted is not what was found.
-fn verified(action: &dyn Action, plan: &Plan, answers: &[Answer], after: &Seen) -> Outcome {
-    let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
-    let wanted = &plan.change.wanted;
-    let met = wanted.iter().filter(|(key, value)| after.binds.get(*key) == Some(value)).count();
-    if outcome.word == Word::Done && met < wanted.len() {
-        let untouched = wanted.keys().all(|key| after.binds.get(key) == plan.seen.binds.get(key));
-        outcome.word = if untouched { Word::NothingChanged } else { Word::DoneInPart };
-        outcome.title = Line::new()
-            .code(&plan.subject)
-            .plain(": the homeserver answered with success, and yet not everything is so");
-        for (key, value) in wanted {
-            let now = after.binds.get(key);
-            if now != Some(value) {
-                outcome.facts.push((
-                    "Not so",
-                    Line::new()
-                        .plain(format!("{} should be ", label(key)))
-                        .line(fact(Some(value)))
-                        .plain(" and is ")
-                        .line(fact(now)),
-                ));
-            }
-        }
-    }
-    outcome
-}
-
-fn not_verified(subject: &Subject, stop: &Stop) -> Outcome {
-    warn!(error = stop as &dyn std::error::Error, "what was done cannot be looked at");
-    Outcome {
-        word: Word::Unknown,
-        title: Line::new().code(subject).plain(
-            ": the homeserver answered with success, but cannot be asked now what is so. Look \
-             again before you repeat anything",
-        ),
-        facts: Vec::new(),
-        remains: Vec::new(),
-        undo: Undo::None("look at it first".to_owned()),
-    }
-}
-
-/// A step failed: what is known, with the state that the homeserver shows now.
-fn broken_off(plan: &Plan, error: &SendError, after: Option<&Seen>, answered: usize) -> Outcome {
-    let changed = after.is_some_and(|after| after.binds != plan.seen.binds);
-    let word = match error {
-        SendError::Unknown(_) => Word::Unknown,
-        _ if answered > 0 || changed => Word::DoneInPart,
-        _ => Word::Refused,
-    };
-    let title = match word {
-        Word::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
-        _ => Line::new().code(&plan.subject).plain(": "),
-    };
-    Outcome {
-        word,
-        title: title.plain(error.to_string()),
-        facts: match (word, after) {
-            (Word::Refused, _) | (_, None) => Vec::new(),
-            (_, Some(after)) => after.shown.clone(),
-        },
-        remains: Vec::new(),
-        undo: Undo::None("look at what is so before you repeat anything".to_owned()),
-    }
-}
-
-/// A request in one line for the record.
-pub(super) fn line_of(step: &Step) -> String {
-    let method = match step.method {
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Delete => "DELETE",
-    };
-    let query: Vec<String> =
-        step.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let path = step.path.parts().join("/");
-    [format!("{method} /{path}"), query.join(" "), step.body.to_string()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn overall(done: &[Done]) -> Word {
-    let words: Vec<Word> = done.iter().map(|one| one.outcome.word).collect();
-    match words.as_slice() {
-        [] => Word::NothingChanged,
-        [first, rest @ ..] if rest.iter().all(|word| word == first) => *first,
-        several if several.contains(&Word::Unknown) => Word::Unknown,
-        _ => Word::DoneInPart,
-    }
-}
-
-/// The answer about what was done.
-fn report(
-    number: u64,
-    until: Option<Timestamp>,
-    done: &[Done],
-    skips: &[(Subject, Skip)],
-) -> Reply {
-    let mut reply = match done {
-        [one] => {
-            let ends = until.filter(|_| one.outcome.word == Word::Done);
-            let ends = ends.map(|until| ("Ends", ends_in_words(until)));
-            Reply::outcome(one.outcome.word, one.outcome.title.clone())
-                .facts(one.outcome.facts.clone().into_iter().chain(ends).collect())
-        }
-        _ => done.iter().fold(
-            Reply::outcome(overall(done), format!("{} subjects", done.len())),
-            |reply, one| {
-                reply.text(
-                    Line::new()
-                        .strong(one.outcome.word.as_str())
-                        .plain(" · ")
-                        .line(one.outcome.title.clone()),
-                )
-            },
-        ),
-    };
-    let remains: Vec<_> = done.iter().flat_map(|one| one.outcome.remains.clone()).collect();
-    if !remains.is_empty() {
-        reply = reply.with(Block::Commands(remains));
-    }
-    for (subject, skip) in skips {
-        reply = reply.text(
-            Line::new()
-                .strong("Skipped")
-                .plain(" · ")
-                .code(subject)
-                .plain(": ")
-                .line(skip.why.clone()),
-        );
-    }
-    undo_line(reply, number, done)
-}
-
-fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
-    let mut nearest = Vec::new();
-    for one in done {
-        match &one.outcome.undo {
-            Undo::Command(_) if matches!(one.outcome.word, Word::Done | Word::DoneInPart) => {
-                return reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
-            }
-            Undo::None(text) => nearest.push(text.clone()),
-            Undo::Command(_) => {}
-        }
-    }
-    nearest.dedup();
-    let reply = match (nearest.first(), overall(done)) {
-        (Some(text), Word::Done | Word::DoneInPart) => {
-            reply.note(Line::new().plain("No undo: ").plain(text.clone()))
-        }
-        _ => reply,
-    };
-    reply.note(Line::new().plain("On record as ").code(format!("#{number}")))
-}
-
-/// The answer where there is nothing to do to anything.
-pub(super) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
-    let mut reply = match skips {
-        [] => Reply::outcome(Word::NothingChanged, "there is nothing that this is about"),
-        [(_, skip)] => Reply::outcome(skip.word, skip.why.clone()),
-        several => several.iter().fold(
-            Reply::outcome(Word::NothingChanged, format!("{} subjects", several.len())),
-            |reply, (_, skip)| {
-                reply.text(
-                    Line::new().strong(skip.word.as_str()).plain(" · ").line(skip.why.clone()),
-                )
-            },
-        ),
-    };
-    for (_, skip) in skips {
-        for command in &skip.instead {
-            reply = reply.note(Line::new().plain("Try ").code(format!("!{command}")));
-        }
-    }
-    reply
-}
-
-fn rehearsed(words: &[String], held: Option<Line>) -> Reply {
-    if let Some(why) = held {
-        return Reply::outcome(Word::NothingChanged, why);
-    }
-    Reply::outcome(
-        Word::NothingChanged,
-        Line::new()
-            .code(crate::input::quote(words))
-            .plain(" would be done now, but I am read-only, so nothing was sent"),
-    )
-    .note(Line::new().code("read_only: false").plain(" in the config lets me act"))
-}
-
-/// When a change is taken back by itself.
-pub(super) fn ends_in_words(until: Timestamp) -> Line {
-    Line::from(format!("by itself, {}", utc(until)))
-}
-
-/// The class in words.
-pub(super) fn class_in_words(class: Class) -> &'static str {
-    match class {
-        Class::Reversible => "can be undone",
-        Class::Disruptive => "cannot be put back as it was",
-        Class::Irreversible => "cannot be undone",
-    }
 }

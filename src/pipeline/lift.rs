@@ -5,8 +5,9 @@ use tracing::{error, info, warn};
 
 use super::{
     Asked, Pipeline, Request, Said, Trust,
-    change::{Done, Looked, skipped},
+    change::{Done, Looked},
     own::unchanged_since,
+    report::skipped,
     yes::unreadable,
 };
 use crate::{

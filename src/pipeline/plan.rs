@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::{
     Asked,
-    change::{Looked, Plan, class_in_words, ends_in_words, line_of},
+    change::{Looked, Plan},
     fact::{fact, label},
+    report::{class_in_words, ends_in_words, line_of},
 };
 use crate::{
     change::{Binds, Class},

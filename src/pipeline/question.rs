@@ -3,10 +3,7 @@
 use tracing::error;
 
 use super::{
-    Asked, Pipeline,
-    change::{Looked, class_in_words},
-    fact::Difference,
-    yes::unreadable,
+    Asked, Pipeline, change::Looked, fact::Difference, report::class_in_words, yes::unreadable,
 };
 use crate::{
     audit::{Kind, Record},

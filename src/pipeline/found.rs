@@ -1,0 +1,131 @@
+//! What was found, held against what was seen or wanted before.
+
+use std::collections::BTreeSet;
+
+use tracing::warn;
+
+use super::{
+    change::Plan,
+    fact::{Difference, fact, label},
+};
+use crate::{
+    change::{Answer, Binds, Outcome, Seen, Subject, Undo},
+    commands::Action,
+    confirm::Ticket,
+    error::Stop,
+    reply::{Line, Word},
+    synapse::SendError,
+};
+
+/// The binding facts that are not what the question rested on.
+pub(super) fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for plan in plans {
+        let Some((_, before)) = ticket.about.iter().find(|(subject, _)| *subject == plan.subject)
+        else {
+            differences.push(Difference {
+                subject: plan.subject.clone(),
+                key: "part_of_the_question".to_owned(),
+                was: Some(false.into()),
+                is: Some(true.into()),
+            });
+            continue;
+        };
+        let keys: BTreeSet<&String> = before.keys().chain(plan.seen.binds.keys()).collect();
+        differences.extend(keys.into_iter().filter_map(|key| {
+            let (was, is) = (before.get(key), plan.seen.binds.get(key));
+            (was != is).then(|| Difference {
+                subject: plan.subject.clone(),
+                key: key.clone(),
+                was: was.cloned(),
+                is: is.cloned(),
+            })
+        }));
+    }
+    differences
+}
+
+/// Of these facts, those that the change was about.
+pub(super) fn only(facts: &Binds, wanted: &Binds) -> Binds {
+    facts
+        .iter()
+        .filter(|(key, _)| wanted.contains_key(*key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The verb's own words, lowered where what it wanted is not what was found.
+pub(super) fn verified(
+    action: &dyn Action,
+    plan: &Plan,
+    answers: &[Answer],
+    after: &Seen,
+) -> Outcome {
+    let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
+    let wanted = &plan.change.wanted;
+    let met = wanted.iter().filter(|(key, value)| after.binds.get(*key) == Some(value)).count();
+    if outcome.word == Word::Done && met < wanted.len() {
+        let untouched = wanted.keys().all(|key| after.binds.get(key) == plan.seen.binds.get(key));
+        outcome.word = if untouched { Word::NothingChanged } else { Word::DoneInPart };
+        outcome.title = Line::new()
+            .code(&plan.subject)
+            .plain(": the homeserver answered with success, and yet not everything is so");
+        for (key, value) in wanted {
+            let now = after.binds.get(key);
+            if now != Some(value) {
+                outcome.facts.push((
+                    "Not so",
+                    Line::new()
+                        .plain(format!("{} should be ", label(key)))
+                        .line(fact(Some(value)))
+                        .plain(" and is ")
+                        .line(fact(now)),
+                ));
+            }
+        }
+    }
+    outcome
+}
+
+pub(super) fn not_verified(subject: &Subject, stop: &Stop) -> Outcome {
+    warn!(error = stop as &dyn std::error::Error, "what was done cannot be looked at");
+    Outcome {
+        word: Word::Unknown,
+        title: Line::new().code(subject).plain(
+            ": the homeserver answered with success, but cannot be asked now what is so. Look \
+             again before you repeat anything",
+        ),
+        facts: Vec::new(),
+        remains: Vec::new(),
+        undo: Undo::None("look at it first".to_owned()),
+    }
+}
+
+/// A step failed: what is known, with the state that the homeserver shows now.
+pub(super) fn broken_off(
+    plan: &Plan,
+    error: &SendError,
+    after: Option<&Seen>,
+    answered: usize,
+) -> Outcome {
+    let changed = after.is_some_and(|after| after.binds != plan.seen.binds);
+    let word = match error {
+        SendError::Unknown(_) => Word::Unknown,
+        _ if answered > 0 || changed => Word::DoneInPart,
+        _ => Word::Refused,
+    };
+    let title = match word {
+        Word::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
+        _ => Line::new().code(&plan.subject).plain(": "),
+    };
+    Outcome {
+        word,
+        title: title.plain(error.to_string()),
+        facts: match (word, after) {
+            (Word::Refused, _) | (_, None) => Vec::new(),
+            (_, Some(after)) => after.shown.clone(),
+        },
+        remains: Vec::new(),
+        undo: Undo::None("look at what is so before you repeat anything".to_owned()),
+    }
+}
