@@ -41,6 +41,16 @@ pub enum Word {
 }
 
 impl Word {
+    /// Every one of them.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::DoneInPart,
+        Self::NothingChanged,
+        Self::Refused,
+        Self::Expired,
+        Self::Unknown,
+    ];
+
     /// The word as the room reads it.
     pub fn as_str(self) -> &'static str {
         match self {

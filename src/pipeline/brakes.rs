@@ -41,6 +41,13 @@ impl Pipeline {
         self.held().map_or(Ok(()), |why| Err(Stop::refused(why)))
     }
 
+    /// Whether this message may lead to a change at all, whatever it asks for: the bot is not
+    /// frozen, and it is its sender's own word.
+    pub(super) async fn may_lead_to_a_change(&self, asked: &Asked<'_>) -> Result<(), Stop> {
+        self.not_held()?;
+        self.authenticate(asked.request).await
+    }
+
     /// Why this operator is not served; `None` where they are.
     pub(super) fn not_served(&self, person: &str) -> Option<Reply> {
         let why = match self.freezes.of(&What::Person(person.to_owned())) {

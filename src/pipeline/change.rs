@@ -37,6 +37,24 @@ pub(super) struct Looked {
     pub(super) skips: Vec<(Subject, Skip)>,
 }
 
+impl Looked {
+    /// What doing it to all of them weighs.
+    pub(super) fn weigh(&self, action: &dyn Action) -> Weight<'_> {
+        Weight {
+            class: action.class(self.plans.len()),
+            power: action.power(),
+            phrase: action.phrase(),
+            harmless: action.harmless(),
+            targets: &self.targets,
+        }
+    }
+
+    /// The requests, of all of them in order.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect()
+    }
+}
+
 /// What became of one subject.
 pub(super) struct Done {
     pub(super) subject: Subject,
@@ -80,15 +98,8 @@ impl Pipeline {
             return Ok(Some(self.already_so(asked, &looked.skips)));
         }
         let drift = yes.map(|(ticket, _)| drift(ticket, &looked.plans)).unwrap_or_default();
-        let weight = Weight {
-            class: action.class(looked.plans.len()),
-            power: action.power(),
-            phrase: action.phrase(),
-            harmless: action.harmless(),
-            targets: &looked.targets,
-        };
-        let steps: Vec<Step> =
-            looked.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect();
+        let weight = looked.weigh(action);
+        let steps = looked.steps();
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
         if let Some(why) = self.ends_early(asked, &looked)? {
             return Ok(Some(self.refused(asked, why).await));

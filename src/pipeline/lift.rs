@@ -15,7 +15,7 @@ use crate::{
     change::{Binds, Skip, Subject, Undo},
     commands::{Action, Memory as _, Options, Past, Remembered},
     error::Stop,
-    gate::{Role, Verdict, Weight},
+    gate::{Role, Verdict},
     reply::{Line, Reply, Word, utc},
     sanctions::{Sanction, State},
     synapse::Slots,
@@ -249,15 +249,8 @@ impl Pipeline {
             Ok(looked) => looked,
             Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
         };
-        let weight = Weight {
-            class: action.class(1),
-            power: action.power(),
-            phrase: action.phrase(),
-            harmless: action.harmless(),
-            targets: &looked.targets,
-        };
-        let steps: Vec<_> = looked.plans.iter().flat_map(|p| p.change.steps.clone()).collect();
-        Ok(match self.gate().decide(operator, &weight, &steps, None) {
+        let decided = self.gate().decide(operator, &looked.weigh(action), &looked.steps(), None);
+        Ok(match decided {
             Verdict::Run(permit) => {
                 Lifted::Tried(self.run(&asked, action, looked, (permit, Slots::new()), None).await?)
             }

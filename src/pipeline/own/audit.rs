@@ -53,32 +53,28 @@ struct List {
     #[arg(long)]
     verb: Option<String>,
     /// Only what ended so
-    #[arg(long, value_enum)]
-    outcome: Option<Ended>,
+    #[arg(long, value_parser = ended)]
+    outcome: Option<Word>,
 }
 
-/// How something ended, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Ended {
-    Done,
-    DoneInPart,
-    NothingChanged,
-    Refused,
-    Expired,
-    Unknown,
+/// A first word as it is typed: `done-in-part`.
+fn typed(word: Word) -> String {
+    word.as_str().to_lowercase().replace(' ', "-")
 }
 
-impl Ended {
-    fn fits(self, kept: &Kept) -> bool {
-        let word = kept.record.as_ref().and_then(|record| record.word);
-        match self {
-            Self::Done => word == Some(Word::Done),
-            Self::DoneInPart => word == Some(Word::DoneInPart),
-            Self::NothingChanged => word == Some(Word::NothingChanged),
-            Self::Refused => word == Some(Word::Refused) || kept.entry.kind == Kind::Refused,
-            Self::Expired => kept.entry.kind == Kind::Expired,
-            Self::Unknown => word == Some(Word::Unknown),
-        }
+fn ended(text: &str) -> Result<Word, String> {
+    Word::ALL
+        .into_iter()
+        .find(|word| typed(*word) == text.to_lowercase())
+        .ok_or_else(|| format!("it takes one of: {}", Word::ALL.map(typed).join(", ")))
+}
+
+/// With which first word something ended, as far as it has.
+fn outcome(kept: &Kept) -> Option<Word> {
+    match kept.entry.kind {
+        Kind::Refused => Some(Word::Refused),
+        Kind::Expired => Some(Word::Expired),
+        _ => kept.record.as_ref()?.word,
     }
 }
 
@@ -117,12 +113,12 @@ impl List {
         let until = self.until.as_ref().map(|until| until.before(now));
         let verb: Option<Vec<String>> =
             self.verb.as_ref().map(|verb| verb.split_whitespace().map(str::to_lowercase).collect());
-        let (on, outcome) = (self.on.clone(), self.outcome);
+        let (on, ended) = (self.on.clone(), self.outcome);
         Ok(move |kept: &Kept| {
             let at = kept.entry.at;
             since.is_none_or(|since| at >= since)
                 && until.is_none_or(|until| at < until)
-                && outcome.is_none_or(|outcome| outcome.fits(kept))
+                && (ended.is_none() || outcome(kept) == ended)
                 && (by.is_none() || of(kept, |record| record.by == by))
                 && verb.as_ref().is_none_or(|verb| of(kept, |r| r.words.starts_with(verb)))
                 && on.as_ref().is_none_or(|on| of(kept, |record| is_about(record, on)))

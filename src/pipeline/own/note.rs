@@ -88,8 +88,7 @@ async fn keep(
             "a note has 1 to {LONGEST} characters, and this has {length}"
         )));
     }
-    pipeline.not_held()?;
-    pipeline.authenticate(asked.request).await?;
+    pipeline.may_lead_to_a_change(asked).await?;
     let record = Kept {
         subjects: vec![Subject::User(about.clone())],
         note: Some("a note was written".to_owned()),
@@ -110,8 +109,7 @@ async fn keep(
 }
 
 async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Reply, Stop> {
-    pipeline.not_held()?;
-    pipeline.authenticate(asked.request).await?;
+    pipeline.may_lead_to_a_change(asked).await?;
     let Some(note) = pipeline.notes.remove(number).await.map_err(|e| unreadable(&e))? else {
         return Err(Stop::refused(
             Line::new().plain("there is no note ").code(format!("#{number}")),

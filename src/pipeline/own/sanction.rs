@@ -12,7 +12,6 @@ use crate::{
     change::Power,
     commands::Ends,
     error::Stop,
-    gate::Role,
     pipeline::{Asked, Lane, Pipeline, lift::too_low, yes::unreadable},
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
@@ -140,10 +139,8 @@ impl Extend {
         let sanction = open(pipeline, number)?;
         let until = self.end(&sanction, pipeline.clock.now())?;
         let operator = asked.operator;
-        if !operator.role.has(Power::Moderate) {
-            let needed = Role::with(Power::Moderate).as_str();
-            let why = Line::new().plain(format!("this takes the role {needed}"));
-            return Ok(pipeline.refused(asked, why).await);
+        if let Err(refusal) = pipeline.gate().may_use(operator, Power::Moderate) {
+            return Ok(pipeline.refused(asked, refusal.0).await);
         }
         if until < sanction.until && operator.role < sanction.role {
             let why = too_low(&sanction, operator.role);
@@ -152,8 +149,7 @@ impl Extend {
         if until == sanction.until {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
         }
-        pipeline.not_held()?;
-        pipeline.authenticate(asked.request).await?;
+        pipeline.may_lead_to_a_change(asked).await?;
         if asked.options.plan {
             return Ok(told(Reply::data("Nothing was sent; it would be so"), &sanction, until));
         }

@@ -90,8 +90,7 @@ async fn accept(
     if asked.request.trust == Origin::Clear {
         return Err(Stop::refused("a key is accepted only in an encrypted room"));
     }
-    pipeline.not_held()?;
-    pipeline.authenticate(asked.request).await?;
+    pipeline.may_lead_to_a_change(asked).await?;
     let Some(current) = pipeline.keys.current(user).await else {
         return Err(Stop::refused(
             Line::new().plain("the homeserver shows no key for ").code(user),
