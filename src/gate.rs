@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     change::{Class, Power, Step, Subject},
@@ -16,42 +15,13 @@ use crate::{
     reply::Line,
 };
 
-/// The powers that an operator has. Ordered: each has what the ones before it have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// May look, but not at private things.
-    Viewer,
-    /// May look at everything and act on ordinary accounts, rooms and media.
-    Moderator,
-    /// May do everything.
-    Admin,
-}
+mod permit;
+mod role;
+#[cfg(test)]
+mod tests;
 
-impl Role {
-    /// The lowest role that has `power`.
-    pub fn with(power: Power) -> Self {
-        match power {
-            Power::Look => Self::Viewer,
-            Power::LookPrivate | Power::Moderate => Self::Moderator,
-            Power::Account | Power::Server => Self::Admin,
-        }
-    }
-
-    /// Whether this role has `power`.
-    pub fn has(self, power: Power) -> bool {
-        self >= Self::with(power)
-    }
-
-    /// The name of the role as the config writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Moderator => "moderator",
-            Self::Admin => "admin",
-        }
-    }
-}
+pub use permit::Permit;
+pub use role::Role;
 
 /// A person on the allowlist, by one of their accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,44 +110,6 @@ pub enum Verdict {
     Rehearse,
     /// Not allowed.
     Refuse(Refusal),
-}
-
-/// The proof that the gate let exactly these requests through.
-///
-/// Only [`Gate::decide`] makes one, and it cannot be copied. Each step that is sent is taken out
-/// of it, so none can be sent twice on one permit.
-#[derive(Debug)]
-pub struct Permit {
-    steps: Vec<[u8; 32]>,
-}
-
-impl Permit {
-    fn over(steps: &[Step]) -> Option<Self> {
-        steps.iter().map(digest).collect::<Option<_>>().map(|steps| Self { steps })
-    }
-
-    /// A permit for `steps`, for tests of what a permit allows.
-    #[cfg(test)]
-    pub(crate) fn naming(steps: &[Step]) -> Self {
-        Self { steps: steps.iter().filter_map(digest).collect() }
-    }
-
-    /// Takes the right to send `step` out of the permit; false where it holds none.
-    pub(crate) fn take(&mut self, step: &Step) -> bool {
-        let Some(digest) = digest(step) else { return false };
-        match self.steps.iter().position(|permitted| *permitted == digest) {
-            Some(at) => {
-                self.steps.swap_remove(at);
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-fn digest(step: &Step) -> Option<[u8; 32]> {
-    // A step is plain JSON values; should one ever not serialise, it is not permitted.
-    serde_json::to_vec(step).ok().map(|bytes| Sha256::digest(bytes).into())
 }
 
 /// The gate.
@@ -325,157 +257,5 @@ impl<'a> Gate<'a> {
             Class::Irreversible | Class::Disruptive => Some(Demand::Code),
             Class::Reversible => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ruma::{owned_room_id, owned_user_id};
-    use serde_json::json;
-
-    use super::*;
-    use crate::change::{Method, Path};
-
-    fn operator(name: &str, role: Role) -> Operator {
-        let user = UserId::parse(format!("@{name}:x.test")).unwrap();
-        Operator { person: user.to_string(), user, role }
-    }
-
-    fn roster() -> Roster {
-        let operators = [
-            operator("ann", Role::Admin),
-            operator("moe", Role::Moderator),
-            operator("vic", Role::Viewer),
-        ];
-        Roster {
-            bot: owned_user_id!("@synod:x.test"),
-            admin_account: Some(owned_user_id!("@root:x.test")),
-            rooms: [owned_room_id!("!admin:x.test")].into(),
-            operators: operators.map(|o| (o.user.clone(), o)).into(),
-            read_only: false,
-            reactions: true,
-        }
-    }
-
-    fn user(name: &str) -> Target {
-        let user = UserId::parse(format!("@{name}:x.test")).unwrap();
-        Target { subject: Subject::User(user), server_admin: false }
-    }
-
-    fn step(id: &str) -> Step {
-        Step::new(Method::Put, Path::admin(["v1", "suspend", id]), json!({"suspend": true}))
-    }
-
-    fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
-        Weight { class, power, phrase: false, harmless: false, targets }
-    }
-
-    #[test]
-    fn a_permit_lets_each_of_its_steps_through_once_and_no_other() {
-        let roster = roster();
-        let targets = [user("eve")];
-        let weight = weigh(Class::Reversible, Power::Moderate, &targets);
-        let ann = operator("ann", Role::Admin);
-        let Verdict::Run(mut permit) =
-            Gate::new(&roster).decide(&ann, &weight, &[step("a"), step("b")], None)
-        else {
-            panic!("a reversible change of one ordinary account runs at once");
-        };
-        assert!(!permit.take(&step("c")));
-        assert!(permit.take(&step("b")));
-        assert!(!permit.take(&step("b")));
-        assert!(permit.take(&step("a")));
-        assert!(!permit.take(&step("a")));
-    }
-
-    #[test]
-    fn yes_is_asked_for_as_the_class_and_the_subjects_demand() {
-        let roster = roster();
-        let gate = Gate::new(&roster);
-        let demand = |class, phrase, targets: &[Target]| {
-            gate.demand(&Weight { class, power: Power::Moderate, phrase, harmless: false, targets })
-        };
-        let eve = [user("eve")];
-        let two = [user("eve"), user("mallory")];
-        let root = [Target { server_admin: true, ..user("boss") }];
-        assert_eq!(demand(Class::Reversible, false, &eve), None);
-        assert_eq!(demand(Class::Reversible, false, &two), Some(Demand::Yes));
-        assert_eq!(demand(Class::Disruptive, false, &eve), Some(Demand::Yes));
-        assert_eq!(demand(Class::Irreversible, false, &eve), Some(Demand::Code));
-        assert_eq!(demand(Class::Irreversible, true, &eve), Some(Demand::Phrase("eve".into())));
-        assert_eq!(demand(Class::Irreversible, false, &two), Some(Demand::Phrase("2".into())));
-        assert_eq!(demand(Class::Reversible, false, &root), Some(Demand::Phrase("boss".into())));
-        assert_eq!(
-            demand(Class::Reversible, false, &[user("vic")]),
-            Some(Demand::Phrase("vic".into())),
-            "operators are protected"
-        );
-    }
-
-    #[test]
-    fn where_reactions_are_off_the_lightest_yes_is_a_code() {
-        let roster = Roster { reactions: false, ..roster() };
-        let targets = [user("eve")];
-        let weight = weigh(Class::Disruptive, Power::Moderate, &targets);
-        assert_eq!(Gate::new(&roster).demand(&weight), Some(Demand::Code));
-    }
-
-    #[test]
-    fn nobody_acts_beyond_their_role_nor_on_what_keeps_the_bot_alive() {
-        let roster = roster();
-        let gate = Gate::new(&roster);
-        let refused = |who: &Operator, power, target: Target| {
-            let targets = [target];
-            let weight = weigh(Class::Reversible, power, &targets);
-            matches!(gate.decide(who, &weight, &[step("x")], None), Verdict::Refuse(_))
-        };
-        let (ann, moe, vic) = (
-            operator("ann", Role::Admin),
-            operator("moe", Role::Moderator),
-            operator("vic", Role::Viewer),
-        );
-        assert!(refused(&vic, Power::Moderate, user("eve")));
-        assert!(!refused(&moe, Power::Moderate, user("eve")));
-        assert!(refused(&moe, Power::Account, user("eve")));
-        assert!(!refused(&ann, Power::Account, user("eve")));
-        assert!(refused(&moe, Power::Moderate, user("ann")), "an operator");
-        assert!(refused(&moe, Power::Moderate, Target { server_admin: true, ..user("boss") }));
-        for untouchable in [user("synod"), user("root")] {
-            assert!(refused(&ann, Power::Moderate, untouchable));
-        }
-        let room =
-            Target { subject: Subject::Room(owned_room_id!("!admin:x.test")), server_admin: false };
-        assert!(refused(&ann, Power::Moderate, room));
-    }
-
-    #[test]
-    fn read_only_asks_and_then_does_nothing() {
-        let roster = Roster { read_only: true, ..roster() };
-        let gate = Gate::new(&roster);
-        let ann = operator("ann", Role::Admin);
-        let targets = [user("eve")];
-        let light = weigh(Class::Reversible, Power::Moderate, &targets);
-        assert!(matches!(gate.decide(&ann, &light, &[step("x")], None), Verdict::Rehearse));
-        let heavy = weigh(Class::Irreversible, Power::Moderate, &targets);
-        assert!(matches!(gate.decide(&ann, &heavy, &[step("x")], None), Verdict::Ask(_)));
-        let consent = Consent::for_test(Demand::Code);
-        assert!(matches!(
-            gate.decide(&ann, &heavy, &[step("x")], Some(&consent)),
-            Verdict::Rehearse
-        ));
-    }
-
-    #[test]
-    fn a_lighter_yes_does_not_do_for_a_heavier_demand() {
-        let roster = roster();
-        let gate = Gate::new(&roster);
-        let ann = operator("ann", Role::Admin);
-        let targets = [user("eve")];
-        let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
-        let light = Consent::for_test(Demand::Yes);
-        assert!(matches!(
-            gate.decide(&ann, &weight, &[step("x")], Some(&light)),
-            Verdict::Ask(Demand::Code)
-        ));
     }
 }

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use ruma::{owned_event_id, owned_room_id, owned_user_id, room_id, user_id};
+
+use super::*;
+use crate::clock::FixedClock;
+
+fn draft(demand: Demand) -> Draft {
+    Draft {
+        asker: owned_user_id!("@ann:x.test"),
+        room: owned_room_id!("!admin:x.test"),
+        asked_by: owned_event_id!("$asked"),
+        words: vec!["user".into(), "deactivate".into(), "@eve:x.test".into()],
+        about: vec![(Subject::User(owned_user_id!("@eve:x.test")), Binds::new())],
+        class: Class::Irreversible,
+        demand,
+        holds_secret: false,
+        undoes: None,
+    }
+}
+
+struct Desk {
+    tickets: Tickets,
+    clock: Arc<FixedClock>,
+    _dir: tempfile::TempDir,
+}
+
+fn desk() -> Desk {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+    let opened = Store::open(&dir.path().join("store"), clock_now(&clock)).unwrap();
+    let tickets =
+        Tickets::new(&opened.store, clock.clone(), SignedDuration::from_mins(10)).unwrap();
+    Desk { tickets, clock, _dir: dir }
+}
+
+fn clock_now(clock: &Arc<FixedClock>) -> Timestamp {
+    crate::clock::Clock::now(clock.as_ref())
+}
+
+impl Desk {
+    async fn take(&self, code: &str, yes: Yes, by: &UserId, event: &str) -> Result<(), No> {
+        let event = ruma::EventId::parse(event).unwrap();
+        let room = room_id!("!admin:x.test");
+        self.tickets.take(code, &yes, by, room, &event, false).await.unwrap().map(|_| ())
+    }
+}
+
+fn code() -> Yes {
+    Yes::Code(Vec::new())
+}
+
+fn ann() -> &'static UserId {
+    user_id!("@ann:x.test")
+}
+
+#[tokio::test]
+async fn a_ticket_is_taken_once_and_the_second_yes_is_told() {
+    let desk = desk();
+    let ticket = desk.tickets.put(draft(Demand::Code)).await.unwrap();
+    assert_eq!(desk.take(&ticket.code, code(), ann(), "$1").await, Ok(()));
+    assert!(matches!(desk.take(&ticket.code, code(), ann(), "$2").await, Err(No::Over(_))));
+    desk.tickets.end(&ticket.code, End::Run(Some(7)), Some(ann())).await.unwrap();
+    let Err(No::Over(over)) = desk.take(&ticket.code, code(), ann(), "$1").await else {
+        panic!("an ended ticket is over for everybody");
+    };
+    assert!(matches!(over.state, State::Ended { how: End::Run(Some(7)), .. }));
+}
+
+#[tokio::test]
+async fn of_two_yeses_at_once_one_takes_the_ticket() {
+    let desk = desk();
+    let ticket = desk.tickets.put(draft(Demand::Code)).await.unwrap();
+    let tries = (0..20).map(|n| {
+        let event = format!("$try{n}");
+        let code_of = ticket.code.clone();
+        let desk = &desk;
+        async move { desk.take(&code_of, code(), ann(), &event).await.is_ok() }
+    });
+    let won = futures_util::future::join_all(tries).await;
+    assert_eq!(won.into_iter().filter(|won| *won).count(), 1);
+}
+
+#[tokio::test]
+async fn a_yes_late_by_another_elsewhere_or_too_light_does_nothing() {
+    let desk = desk();
+    let ticket = desk.tickets.put(draft(Demand::Phrase("eve".into()))).await.unwrap();
+    let try_with = |yes| desk.take(&ticket.code, yes, ann(), "$1");
+    assert!(matches!(try_with(Yes::Light).await, Err(No::NeedsCode(_))));
+    assert!(matches!(try_with(code()).await, Err(No::NeedsPhrase(_))));
+    assert!(matches!(try_with(Yes::Code(vec!["mallory".into()])).await, Err(No::WrongPhrase(_))));
+    assert!(matches!(
+        desk.take(&ticket.code, code(), user_id!("@moe:x.test"), "$1").await,
+        Err(No::NotYours(asker)) if asker == ann()
+    ));
+    let elsewhere = desk
+        .tickets
+        .take(
+            &ticket.code,
+            &Yes::Code(vec!["eve".into()]),
+            ann(),
+            room_id!("!other:x.test"),
+            &owned_event_id!("$1"),
+            false,
+        )
+        .await
+        .unwrap();
+    assert!(matches!(elsewhere, Err(No::Elsewhere)));
+    desk.clock.pass(601);
+    assert!(matches!(try_with(Yes::Code(vec!["eve".into()])).await, Err(No::Late(_))));
+    let expired = desk.tickets.expire().await.unwrap();
+    assert_eq!(expired.len(), 1);
+    assert!(desk.tickets.expire().await.unwrap().is_empty(), "told once");
+    assert!(matches!(
+        desk.tickets.get(&ticket.code).unwrap().unwrap().state,
+        State::Ended { how: End::Expired, .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_question_whose_secret_died_with_the_process_says_so() {
+    let desk = desk();
+    let secret = Draft { holds_secret: true, ..draft(Demand::Code) };
+    let ticket = desk.tickets.put(secret).await.unwrap();
+    assert!(matches!(desk.take(&ticket.code, code(), ann(), "$1").await, Err(No::SecretGone(_))));
+}
+
+#[test]
+fn the_form_in_which_a_ticket_is_kept_does_not_change_by_accident() {
+    let ticket = Ticket {
+        code: "4821".into(),
+        asker: ann().to_owned(),
+        room: owned_room_id!("!admin:x.test"),
+        asked_by: owned_event_id!("$asked"),
+        question: Some(owned_event_id!("$question")),
+        words: vec!["user".into()],
+        about: draft(Demand::Code).about,
+        class: Class::Irreversible,
+        demand: Demand::Phrase("eve".into()),
+        holds_secret: false,
+        undoes: None,
+        put: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::UNIX_EPOCH,
+        state: State::Ended { how: End::Run(Some(7)), by: None, at: Timestamp::UNIX_EPOCH },
+    };
+    assert_eq!(
+        serde_json::to_string(&ticket).unwrap(),
+        concat!(
+            r#"{"code":"4821","asker":"@ann:x.test","room":"!admin:x.test","#,
+            r#""asked_by":"$asked","question":"$question","words":["user"],"#,
+            r#""about":[[{"user":"@eve:x.test"},{}]],"class":"irreversible","#,
+            r#""demand":{"phrase":"eve"},"holds_secret":false,"#,
+            r#""undoes":null,"put":"1970-01-01T00:00:00Z","expires":"1970-01-01T00:00:00Z","#,
+            r#""state":{"ended":{"how":{"run":7},"by":null,"at":"1970-01-01T00:00:00Z"}}}"#
+        )
+    );
+}
