@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::{
-    change::{Binds, Subject, Undo},
+    change::{Binds, Class, Subject, Undo},
     clock::SharedClock,
     commands::Past,
     reply::Word,
@@ -30,6 +30,10 @@ pub enum Kind {
     Refused,
     /// A question was cancelled.
     Cancelled,
+    /// Somebody has approved what another asked for.
+    Approved,
+    /// A question was denied by somebody who might have approved it.
+    Denied,
     /// A question was not answered in time.
     Expired,
     /// A change is about to be made.
@@ -57,8 +61,11 @@ pub struct Record {
     pub kind: Kind,
     /// Who asked; nobody where the bot acted by itself.
     pub by: Option<OwnedUserId>,
-    /// Who said yes, where somebody had to.
+    /// Who said yes last, where somebody had to.
     pub yes: Option<OwnedUserId>,
+    /// Who said yes to what they had not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<OwnedUserId>,
     /// In which room.
     pub room: Option<OwnedRoomId>,
     /// By which event.
@@ -76,6 +83,12 @@ pub struct Record {
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why it was made without the others that it needed, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<String>,
+    /// What it costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// The requests, as method and path.
     pub requests: Vec<String>,
     /// When it is to be taken back by itself.
@@ -98,6 +111,7 @@ impl Record {
             kind,
             by: None,
             yes: None,
+            approvals: Vec::new(),
             room: None,
             event: None,
             words: Vec::new(),
@@ -106,6 +120,8 @@ impl Record {
             of: None,
             undoes: None,
             reason: None,
+            alone: None,
+            class: None,
             requests: Vec::new(),
             until: None,
             word: None,
@@ -320,6 +336,12 @@ impl Audit {
         wanted: impl FnMut(&Kept) -> bool,
     ) -> Result<Vec<Kept>, store::Error> {
         self.entries.last_where(count, wanted)
+    }
+
+    /// The records since `begin` that have not gone, newest first.
+    pub fn since(&self, begin: Timestamp) -> Result<Vec<Record>, store::Error> {
+        let kept = self.entries.last_while(|kept| kept.entry.at >= begin)?;
+        Ok(kept.into_iter().filter_map(|kept| kept.record).collect())
     }
 
     /// Whether the change `of` has ended.

@@ -16,6 +16,7 @@ use url::Url;
 
 mod fault;
 mod files;
+mod policy;
 mod read;
 mod section;
 mod tree;
@@ -24,7 +25,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use crate::gate::Role;
+pub use crate::gate::{Policy, Protection, Role, Rule, Stance};
 pub use fault::{Fault, Faults};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
@@ -49,8 +50,10 @@ pub struct Config {
     pub trust: TrustSource,
     /// Who may speak to the bot, at least one admin among them.
     pub operators: Vec<Operator>,
-    /// How questions are asked.
+    /// How long questions wait.
     pub questions: Questions,
+    /// What is demanded of whom, and what is protected.
+    pub policy: Policy,
     /// How commands are taken.
     pub commands: Commands,
     /// Whether wide HTML tables stand beside cards.
@@ -131,15 +134,17 @@ pub struct Operator {
     pub person: String,
     /// The public half of its master signing key, unpadded base64 of 32 bytes.
     pub master_key: Option<String>,
+    /// The seed of its one-time passwords, base32.
+    pub totp: Option<SecretString>,
 }
 
-/// How questions are asked.
+/// How long questions wait.
 #[derive(Debug, Clone)]
 pub struct Questions {
-    /// How long a question waits for its yes.
+    /// For the asker's own yes.
     pub expire_after: Duration,
-    /// Whether a ✅ or a bare `yes` answers the asker's own light question.
-    pub reactions: bool,
+    /// For the yes of others.
+    pub approve_within: Duration,
 }
 
 /// How commands are taken.

@@ -19,7 +19,7 @@ mod answer;
 mod tests;
 
 use answer::judge;
-pub use answer::{Consent, No, Yes};
+pub use answer::{Answer, Consent, No, Taken, Yes};
 
 /// Digits of a code.
 const CODE_DIGITS: usize = 4;
@@ -53,12 +53,52 @@ pub struct Ticket {
     pub holds_secret: bool,
     /// The number of the change that this one would take back.
     pub undoes: Option<u64>,
+    /// Who else says yes to it, where the asker does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Second>,
+    /// From when its asker says yes, who is alone: until then the others may deny it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Timestamp>,
+    /// Whether whoever says yes shows a one-time password with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub totp: bool,
     /// When it was put.
     pub put: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
     /// Where it stands.
     pub state: State,
+}
+
+impl Ticket {
+    /// Who has approved it so far.
+    pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
+        self.second.iter().flat_map(|second| &second.approvals)
+    }
+}
+
+/// The others that a question waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Second {
+    /// How many persons must approve it.
+    pub others: usize,
+    /// The accounts that may approve or deny it.
+    pub may: Vec<OwnedUserId>,
+    /// Who has approved it so far.
+    pub approvals: Vec<Approval>,
+}
+
+/// One approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// By which account.
+    pub by: OwnedUserId,
+    /// Whose account that is.
+    pub person: String,
+    /// By which event.
+    pub event: OwnedEventId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Where a ticket stands.
@@ -97,6 +137,8 @@ pub enum End {
     Rehearsed,
     /// Cancelled.
     Cancelled,
+    /// Denied, by somebody who might have approved it.
+    Denied,
     /// Not answered in time.
     Expired,
     /// Put again, as the facts had changed.
@@ -126,6 +168,14 @@ pub struct Draft {
     pub holds_secret: bool,
     /// The number of the change that this one would take back.
     pub undoes: Option<u64>,
+    /// Who else says yes to it, where the asker does not.
+    pub second: Option<Second>,
+    /// From when its asker says yes, who is alone.
+    pub alone: Option<Timestamp>,
+    /// Whether whoever says yes shows a one-time password with it.
+    pub totp: bool,
+    /// When it expires.
+    pub expires: Timestamp,
 }
 
 /// All questions, open and recent.
@@ -134,23 +184,17 @@ pub struct Tickets {
     shelf: Shelf<Ticket>,
     store: Store,
     clock: SharedClock,
-    expire_after: SignedDuration,
 }
 
 impl Tickets {
-    /// The questions in `store`; new ones expire after `expire_after`.
-    pub fn new(
-        store: &Store,
-        clock: SharedClock,
-        expire_after: SignedDuration,
-    ) -> Result<Self, store::Error> {
-        Ok(Self { shelf: store.shelf("tickets")?, store: store.clone(), clock, expire_after })
+    /// The questions in `store`.
+    pub fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        Ok(Self { shelf: store.shelf("tickets")?, store: store.clone(), clock })
     }
 
     /// Puts a question under a code that no open or recent one has, and returns when it is on disk.
     pub async fn put(&self, draft: Draft) -> Result<Ticket, store::Error> {
         let put = self.clock.now();
-        let expires = put + self.expire_after;
         let mut tries = 0;
         loop {
             // On a very busy week short codes run out; then they get longer.
@@ -168,8 +212,11 @@ impl Tickets {
                 demand: draft.demand.clone(),
                 holds_secret: draft.holds_secret,
                 undoes: draft.undoes,
+                second: draft.second.clone(),
+                alone: draft.alone,
+                totp: draft.totp,
                 put,
-                expires,
+                expires: draft.expires,
                 state: State::Open,
             };
             if self.shelf.put_new(&ticket.code, &ticket)? {
@@ -228,43 +275,41 @@ impl Tickets {
         Ok(self.shelf.all()?.into_iter().map(|(_, ticket)| ticket).collect())
     }
 
-    /// Takes the ticket with this code for whoever says yes, if that yes counts. Of two that say
-    /// it at once, one takes it.
+    /// Counts a yes to the ticket with this code, if it does count, and takes the ticket where it
+    /// was the last that was needed. Of two that would be the last, one takes it.
     pub async fn take(
         &self,
         code: &str,
-        yes: &Yes,
-        by: &UserId,
-        room: &RoomId,
-        event: &OwnedEventId,
-        secret_here: bool,
-    ) -> Result<Result<(Ticket, Consent), No>, store::Error> {
-        let now = self.clock.now();
-        let Some(ticket) = self.shelf.get(code)? else { return Ok(Err(No::Unknown)) };
-        if let Err(no) = judge(&ticket, yes, by, room, now, secret_here) {
-            return Ok(Err(no));
+        answer: &Answer<'_>,
+    ) -> Result<Result<Taken, No>, store::Error> {
+        let at = self.clock.now();
+        loop {
+            let Some(ticket) = self.shelf.get(code)? else { return Ok(Err(No::Unknown)) };
+            if let Err(no) = judge(&ticket, answer, at) {
+                return Ok(Err(no));
+            }
+            let mut said = ticket.clone();
+            let mut missing = 0;
+            if let Some(second) = &mut said.second {
+                let (by, person) = (answer.by.user.clone(), answer.by.person.clone());
+                second.approvals.push(Approval { by, person, event: answer.event.clone(), at });
+                missing = second.others.saturating_sub(second.approvals.len());
+            }
+            if missing == 0 {
+                let (by, event) = (answer.by.user.clone(), answer.event.clone());
+                said.state = State::Taken { by, event, at };
+            }
+            // Where somebody was quicker, what the ticket is now is judged anew.
+            if self.shelf.swap(code, &ticket, &said)? {
+                self.store.flush().await?;
+                return Ok(Ok(if missing == 0 {
+                    let consent = Consent::to(&said, answer);
+                    Taken::Whole(said, consent)
+                } else {
+                    Taken::Part(said)
+                }));
+            }
         }
-        let state = State::Taken { by: by.to_owned(), event: event.clone(), at: now };
-        let taken = Ticket { state, ..ticket.clone() };
-        if !self.shelf.swap(code, &ticket, &taken)? {
-            // Somebody was quicker; whatever it is now is the answer.
-            return Ok(Err(match self.shelf.get(code)? {
-                Some(now) => No::Over(Box::new(now)),
-                None => No::Unknown,
-            }));
-        }
-        self.store.flush().await?;
-        let consent = Consent {
-            demand: match yes {
-                Yes::Light => Demand::Yes,
-                Yes::Code(_) => match &ticket.demand {
-                    Demand::Yes => Demand::Code,
-                    demand => demand.clone(),
-                },
-            },
-            by: by.to_owned(),
-        };
-        Ok(Ok((taken, consent)))
     }
 
     /// Ends a ticket, if it has not ended yet; true if this call ended it.
@@ -274,29 +319,41 @@ impl Tickets {
         how: End,
         by: Option<&UserId>,
     ) -> Result<bool, store::Error> {
-        let Some(ticket) = self.shelf.get(code)? else { return Ok(false) };
-        if matches!(ticket.state, State::Ended { .. }) {
-            return Ok(false);
-        }
-        let at = self.clock.now();
-        let state = State::Ended { how, by: by.map(ToOwned::to_owned), at };
-        let ended = self.shelf.swap(code, &ticket, &Ticket { state, ..ticket.clone() })?;
-        self.store.flush().await?;
-        Ok(ended)
+        let ended = self.end_where(code, how, by, |state| !matches!(state, State::Ended { .. }));
+        Ok(ended.await?.is_some())
     }
 
-    /// Cancels an open question; `None` where it was not open any more.
-    pub async fn cancel(&self, code: &str, by: &UserId) -> Result<Option<Ticket>, store::Error> {
-        let Some(ticket) = self.shelf.get(code)? else { return Ok(None) };
-        if ticket.state != State::Open {
-            return Ok(None);
-        }
+    /// Ends a question to which nobody has said the last yes, before its time; `None` where it was
+    /// not open any more.
+    pub async fn end_open(
+        &self,
+        code: &str,
+        how: End,
+        by: &UserId,
+    ) -> Result<Option<Ticket>, store::Error> {
+        self.end_where(code, how, Some(by), |state| *state == State::Open).await
+    }
+
+    async fn end_where(
+        &self,
+        code: &str,
+        how: End,
+        by: Option<&UserId>,
+        may: impl Fn(&State) -> bool,
+    ) -> Result<Option<Ticket>, store::Error> {
         let at = self.clock.now();
-        let state = State::Ended { how: End::Cancelled, by: Some(by.to_owned()), at };
-        let cancelled = Ticket { state, ..ticket.clone() };
-        let done = self.shelf.swap(code, &ticket, &cancelled)?;
-        self.store.flush().await?;
-        Ok(done.then_some(cancelled))
+        loop {
+            let Some(ticket) = self.shelf.get(code)? else { return Ok(None) };
+            if !may(&ticket.state) {
+                return Ok(None);
+            }
+            let state = State::Ended { how: how.clone(), by: by.map(ToOwned::to_owned), at };
+            let ended = Ticket { state, ..ticket.clone() };
+            if self.shelf.swap(code, &ticket, &ended)? {
+                self.store.flush().await?;
+                return Ok(Some(ended));
+            }
+        }
     }
 
     /// Ends the open questions whose time has passed, forgets old ones, and returns those that

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +17,19 @@ use crate::{
 };
 
 mod permit;
+mod policy;
 mod role;
 #[cfg(test)]
 mod tests;
 
+use policy::Facts;
+
 pub use permit::Permit;
+pub use policy::{Policy, Protection, Rule, Stance};
 pub use role::Role;
+
+/// For how long an irreversible command counts towards what one person may do unreviewed.
+pub const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// A person on the allowlist, by one of their accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +56,8 @@ pub struct Roster {
     pub operators: BTreeMap<OwnedUserId, Operator>,
     /// Whether nothing may be changed at all.
     pub read_only: bool,
-    /// Whether a reaction or a bare yes counts for anything.
-    pub reactions: bool,
+    /// What the config demands besides.
+    pub policy: Policy,
 }
 
 impl Roster {
@@ -66,6 +74,15 @@ pub struct Target {
     pub subject: Subject,
     /// Whether it is, or belongs to, an account that is a server admin.
     pub server_admin: bool,
+    /// Whether it is, or belongs to, an account of an application service.
+    pub bridged: bool,
+}
+
+impl Target {
+    /// A subject of which the homeserver says nothing that protects it.
+    pub fn ordinary(subject: Subject) -> Self {
+        Self { subject, server_admin: false, bridged: false }
+    }
 }
 
 /// What a change weighs.
@@ -81,6 +98,14 @@ pub struct Weight<'a> {
     pub harmless: bool,
     /// Its subjects.
     pub targets: &'a [Target],
+    /// The verb by its own name, with the words below it: `user admin grant`.
+    pub verb: &'a str,
+    /// Why, in the asker's words.
+    pub reason: Option<&'a str>,
+    /// How many irreversible commands the asker has given of late, see [`RECENT`].
+    pub recent: usize,
+    /// Whether it takes back what was agreed to with its end, because its time is over.
+    pub due: bool,
 }
 
 /// How yes must be said. Ordered from lightest to heaviest.
@@ -95,6 +120,19 @@ pub enum Demand {
     Phrase(String),
 }
 
+/// Everything that must be said before a change is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// How each who says yes says it.
+    pub demand: Demand,
+    /// How many persons besides the asker must say it. Where there are any, the asker need not.
+    pub others: usize,
+    /// Whether each who says yes must show a one-time password with it.
+    pub totp: bool,
+    /// Why it takes others, where it does.
+    pub because: &'static str,
+}
+
 /// Why not, in words for the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(pub Line);
@@ -105,7 +143,7 @@ pub enum Verdict {
     /// These requests may be sent, once.
     Run(Permit),
     /// A yes is needed first.
-    Ask(Demand),
+    Ask(Terms),
     /// Allowed, and said yes to where that is needed; but the bot is read-only or frozen.
     Rehearse,
     /// Not allowed.
@@ -170,9 +208,8 @@ impl<'a> Gate<'a> {
                     .plain(format!(" is {whose}: nobody changes it through the bot")),
             ));
         }
-        if operator.role < Role::Admin
-            && let Some(what) = self.protected(target)
-        {
+        let Some((what, stance)) = self.protected(target) else { return Ok(()) };
+        if operator.role < Role::Admin && self.is_privileged(target) {
             return Err(Refusal(
                 Line::new()
                     .code(subject)
@@ -180,7 +217,19 @@ impl<'a> Gate<'a> {
                     .plain(operator.role.as_str()),
             ));
         }
+        if stance == Stance::Refused {
+            return Err(Refusal(Line::new().code(subject).plain(format!(
+                " is {what}, and my config says that nobody changes that through me"
+            ))));
+        }
         Ok(())
+    }
+
+    /// Whether it is an account whose owner could otherwise be taken out of the way by somebody
+    /// below them.
+    fn is_privileged(self, target: &Target) -> bool {
+        target.server_admin
+            || target.subject.user().is_some_and(|user| self.roster.operator(user).is_some())
     }
 
     fn flatly_refused(self, subject: &Subject) -> Option<&'static str> {
@@ -197,15 +246,26 @@ impl<'a> Gate<'a> {
         }
     }
 
-    fn protected(self, target: &Target) -> Option<&'static str> {
-        let user = target.subject.user()?;
-        if self.roster.operators.contains_key(user) {
-            Some("an operator")
-        } else if target.server_admin {
-            Some("a server admin")
-        } else {
-            None
-        }
+    /// As what this is protected most strictly, and how.
+    fn protected(self, target: &Target) -> Option<(&'static str, Stance)> {
+        let protection = &self.roster.policy.protection;
+        let user = target.subject.user();
+        let operator = user.is_some_and(|user| self.roster.operator(user).is_some());
+        [
+            operator.then_some(("an operator", protection.operators)),
+            target.server_admin.then_some(("a server admin", protection.server_admins)),
+            target.bridged.then_some(("an account of a bridge", protection.bridged)),
+            protection.named(&target.subject).map(|stance| ("protected by name", stance)),
+        ]
+        .into_iter()
+        .flatten()
+        .reduce(|one, other| if other.1 > one.1 { other } else { one })
+    }
+
+    /// The strictest of the ways in which a subject of this change is protected from it.
+    fn strictest(self, weight: &Weight<'_>) -> Option<Stance> {
+        let targets = weight.targets.iter().filter(|_| !weight.harmless);
+        targets.filter_map(|target| self.protected(target)).map(|(_, stance)| stance).max()
     }
 
     /// Decides about a change, given the yes that was said, if any.
@@ -216,17 +276,14 @@ impl<'a> Gate<'a> {
         steps: &[Step],
         consent: Option<&Consent>,
     ) -> Verdict {
-        let allowed = self.may_use(operator, weight.power).and_then(|()| {
-            let touched = weight.targets.iter().filter(|_| !weight.harmless);
-            touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
-        });
+        let allowed = self.may_make(operator, weight).and_then(|()| self.reasoned(weight));
         if let Err(refusal) = allowed {
             return Verdict::Refuse(refusal);
         }
-        if let Some(demand) = self.demand(weight)
-            && !consent.is_some_and(|consent| consent.satisfies(&demand))
+        if let Some(terms) = self.terms(weight)
+            && !consent.is_some_and(|consent| self.is_enough(operator, weight, &terms, consent))
         {
-            return Verdict::Ask(demand);
+            return Verdict::Ask(terms);
         }
         if self.held {
             return Verdict::Rehearse;
@@ -239,23 +296,119 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// How yes must be said; `None` where nothing needs to be asked.
-    pub fn demand(self, weight: &Weight<'_>) -> Option<Demand> {
-        let many = weight.targets.len() > 1;
-        let protected = !weight.harmless
-            && weight.targets.iter().any(|target| self.protected(target).is_some());
-        let class = if many { weight.class.max(Class::Disruptive) } else { weight.class };
-        let phrase = || match weight.targets {
-            [one] => one.subject.phrase(),
-            several => several.len().to_string(),
+    /// Whether `operator` may make this change, as far as it depends on them.
+    fn may_make(self, operator: &Operator, weight: &Weight<'_>) -> Result<(), Refusal> {
+        self.may_use(operator, weight.power)?;
+        let touched = weight.targets.iter().filter(|_| !weight.harmless);
+        touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
+    }
+
+    /// Whether it has a reason where it needs one, and one as the config wants it.
+    fn reasoned(self, weight: &Weight<'_>) -> Result<(), Refusal> {
+        let wanted = self.roster.policy.reason.as_ref();
+        let like = |line: Line| match wanted {
+            Some(pattern) => line.plain(", and it must fit ").code(pattern),
+            None => line,
         };
+        match weight.reason {
+            _ if weight.due => Ok(()),
+            None if self.rules(weight).iter().any(|rule| rule.reason) => Err(Refusal(like(
+                Line::new().plain("this takes a reason: add ").code("--reason \"…\""),
+            ))),
+            Some(reason) if wanted.is_some_and(|wanted| !wanted.is_match(reason)) => {
+                Err(Refusal(like(Line::from("the reason is not as my config wants it"))))
+            }
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    /// The rules of the config that fit a change.
+    fn rules(self, weight: &Weight<'_>) -> Vec<&'a Rule> {
+        let facts = Facts {
+            verb: weight.verb,
+            class: weight.class,
+            power: weight.power,
+            subjects: weight.targets.len(),
+            protected: self.strictest(weight).is_some(),
+        };
+        self.roster.policy.rules.iter().filter(|rule| rule.fits(facts)).collect()
+    }
+
+    /// What must be said first; `None` where nothing needs to be.
+    pub fn terms(self, weight: &Weight<'_>) -> Option<Terms> {
+        if weight.due && weight.class == Class::Reversible {
+            // Whoever agreed to it has agreed to its end.
+            return None;
+        }
+        let (others, totp) = self
+            .rules(weight)
+            .into_iter()
+            .fold((0, false), |(others, totp), rule| (others.max(rule.others), totp || rule.totp));
+        let protected = self.strictest(weight) == Some(Stance::SecondPerson);
+        let too_many =
+            weight.class == Class::Irreversible && weight.recent >= self.roster.policy.unreviewed;
+        let others = others.max(usize::from(protected || too_many));
+        let demand = match self.demand(weight) {
+            _ if others > 0 => Demand::Phrase(phrase(weight)),
+            None if totp => Demand::Code,
+            Some(demand) if totp => demand.max(Demand::Code),
+            demand => demand?,
+        };
+        let because = match (protected, too_many) {
+            (true, _) => "it is protected",
+            (_, true) => "you have done much of late that cannot be undone",
+            _ => "my config wants it so",
+        };
+        Some(Terms { demand, others, totp, because })
+    }
+
+    /// How the asker's own yes must be said, by what the change weighs; `None` where it needs
+    /// none.
+    fn demand(self, weight: &Weight<'_>) -> Option<Demand> {
+        let many = weight.targets.len() > 1;
+        let protected = self.strictest(weight).is_some();
+        let class = if many { weight.class.max(Class::Disruptive) } else { weight.class };
         match class {
             _ if protected || weight.phrase || (many && class == Class::Irreversible) => {
-                Some(Demand::Phrase(phrase()))
+                Some(Demand::Phrase(phrase(weight)))
             }
-            Class::Disruptive if self.roster.reactions => Some(Demand::Yes),
+            Class::Disruptive if self.roster.policy.reactions => Some(Demand::Yes),
             Class::Irreversible | Class::Disruptive => Some(Demand::Code),
             Class::Reversible => None,
         }
+    }
+
+    /// Who may approve what `asker` asks for, whether or not that is needed.
+    pub fn may_approve(self, asker: &Operator, weight: &Weight<'_>) -> Vec<&'a Operator> {
+        let others = self.roster.operators.values().filter(|one| one.person != asker.person);
+        others.filter(|one| self.may_make(one, weight).is_ok()).collect()
+    }
+
+    /// Whether what was said does, by persons who may still say it.
+    fn is_enough(
+        self,
+        asker: &Operator,
+        weight: &Weight<'_>,
+        terms: &Terms,
+        consent: &Consent,
+    ) -> bool {
+        let may = self.may_approve(asker, weight);
+        let persons: BTreeSet<&str> = may
+            .into_iter()
+            .filter(|one| consent.approved_by(&one.user))
+            .map(|one| one.person.as_str())
+            .collect();
+        let alone = consent.alone() && self.roster.policy.alone.is_some();
+        consent.satisfies(&terms.demand)
+            && (consent.totp() || !terms.totp)
+            && (persons.len() >= terms.others || alone)
+    }
+}
+
+/// What is typed to show that just these subjects are meant.
+fn phrase(weight: &Weight<'_>) -> String {
+    match weight.targets {
+        [one] => one.subject.phrase(),
+        several => several.len().to_string(),
     }
 }

@@ -60,3 +60,4 @@ pub mod run;
 pub mod sanctions;
 pub mod store;
 pub mod synapse;
+pub mod totp;

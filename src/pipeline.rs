@@ -27,8 +27,10 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::{Access, Reader, Slots, Writer},
+    totp::OneTimePasswords,
 };
 
+mod approve;
 mod authentic;
 mod brakes;
 mod change;
@@ -51,7 +53,7 @@ pub use room::{
     Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
     Unsent,
 };
-pub use understand::is_first_word;
+pub use understand::{is_first_word, verbs};
 
 use locks::Locks;
 use own::Own;
@@ -65,8 +67,10 @@ const STRANGER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 pub struct Rules {
     /// How old a command may be when it is run.
     pub max_age: Duration,
-    /// How long a question stays open.
+    /// How long a question waits for its asker's yes.
     pub expire_after: Duration,
+    /// How long a question waits for the yes of others.
+    pub approve_within: Duration,
     /// Whether a secret may be typed in the room.
     pub typed_secrets: bool,
     /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
@@ -88,6 +92,7 @@ pub struct Pipeline {
     sanctions: Sanctions,
     freezes: Freezes,
     notes: Notes,
+    passwords: OneTimePasswords,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
@@ -191,18 +196,18 @@ impl Pipeline {
         access: Access,
         store: &Store,
         clock: SharedClock,
+        passwords: OneTimePasswords,
         (outbox, keys): (Arc<dyn Outbox>, Arc<dyn Keys>),
     ) -> Result<Self, BuildError> {
-        let expire_after =
-            SignedDuration::try_from(rules.expire_after).unwrap_or(SignedDuration::from_mins(10));
         Ok(Self {
             reader: Reader::new(access.clone(), clock.clone())?,
             writer: Writer::new(access)?,
-            tickets: Tickets::new(store, clock.clone(), expire_after)?,
+            tickets: Tickets::new(store, clock.clone())?,
             audit: Audit::new(store, clock.clone())?,
             sanctions: Sanctions::new(store)?,
             freezes: Freezes::new(store)?,
             notes: Notes::new(store)?,
+            passwords,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: store.shelf("strangers")?,

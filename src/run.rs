@@ -23,6 +23,7 @@ use crate::{
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
+    totp::OneTimePasswords,
 };
 
 /// How long to wait before a homeserver that cannot be reached is asked again.
@@ -89,6 +90,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         access(&config, config.homeserver.admin_url.clone()),
         &store,
         clock,
+        passwords(&config, &store)?,
         (matrix.outbox(), matrix.keys()),
     )?);
     serve(matrix, &pipeline, moved_aside, stop).await?;
@@ -243,14 +245,20 @@ fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) 
         rooms: rooms.into_iter().collect(),
         operators: operators.collect(),
         read_only: config.read_only,
-        reactions: config.questions.reactions,
+        policy: config.policy.clone(),
     }
+}
+
+fn passwords(config: &Config, store: &Store) -> Result<OneTimePasswords, store::Error> {
+    let seed = |one: &config::Operator| Some((one.user_id.clone(), one.totp.clone()?));
+    OneTimePasswords::new(config.operators.iter().filter_map(seed), store)
 }
 
 fn rules(config: &Config) -> Rules {
     Rules {
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
+        approve_within: config.questions.approve_within,
         typed_secrets: config.commands.typed_secrets,
         unfreeze_file: unfreeze_file(&config.state),
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

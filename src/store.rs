@@ -194,6 +194,20 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         collect(self.tree.scan_prefix(prefix).rev(), count)
     }
 
+    /// The records from the last key back to the first that is not `wanted`.
+    pub fn last_while(&self, mut wanted: impl FnMut(&T) -> bool) -> Result<Vec<T>, Error> {
+        let mut found = Vec::new();
+        let mut entries = self.tree.iter().rev();
+        while let Some((_, bytes)) = guard(|| entries.next().transpose())? {
+            let record = unpack(&bytes)?;
+            if !wanted(&record) {
+                break;
+            }
+            found.push(record);
+        }
+        Ok(found)
+    }
+
     /// The last `count` of the records that are `wanted`, last key first. Reads no further back
     /// than it takes to find them.
     pub fn last_where(

@@ -4,7 +4,8 @@ use ruma::user_id;
 
 use super::*;
 use crate::config::{
-    Bot, Commands, Encryption, Homeserver, Login, Operator, Questions, RateLimit, Role, TrustSource,
+    Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, RateLimit, Role,
+    TrustSource,
 };
 
 /// A bot `@synod:x` with one operator `@ann:x`.
@@ -33,8 +34,10 @@ pub(super) fn config(encryption: Encryption) -> Config {
             role: Role::Admin,
             person: "ann".to_owned(),
             master_key: None,
+            totp: None,
         }],
-        questions: Questions { expire_after: Duration::ZERO, reactions: true },
+        questions: Questions { expire_after: Duration::ZERO, approve_within: Duration::ZERO },
+        policy: Policy::default(),
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         tables: false,
         log: String::new(),

@@ -27,6 +27,10 @@ pub struct Options {
     pub reason: Option<String>,
     /// When it is to be taken back by itself.
     pub ends: Option<Ends>,
+    /// Why it is made without the others that it needs, in the asker's words.
+    pub alone: Option<String>,
+    /// The verb by its own name, with the words below it: `user admin grant`.
+    pub verb: String,
 }
 
 /// When something is to end by itself.
@@ -98,6 +102,13 @@ impl Options {
                     .help("Why, for the record"),
             );
         }
+        options.push(
+            Arg::new("alone")
+                .long("alone")
+                .value_name("TEXT")
+                .value_parser(reason)
+                .help("Why you make it without a second person, where it needs one"),
+        );
         // Global, so that verbs with words of their own after them take them in any place.
         command.args(options.into_iter().map(|option| option.help_heading(HEADING).global(true)))
     }
@@ -108,21 +119,35 @@ impl Options {
             plan: one::<bool>(matches, "plan").unwrap_or_default(),
             reason: one::<String>(matches, "reason"),
             ends: Ends::read(matches),
+            alone: one::<String>(matches, "alone"),
+            verb: String::new(),
         }
+    }
+
+    /// The same, of the verb with this name; `matches` may hold words of its own below it.
+    #[must_use]
+    pub(crate) fn of(mut self, name: &[&str], matches: &ArgMatches) -> Self {
+        let mut words: Vec<&str> = name.to_vec();
+        let mut below = matches.subcommand();
+        while let Some((word, matches)) = below {
+            words.push(word);
+            below = matches.subcommand();
+        }
+        self.verb = words.join(" ");
+        self
     }
 
     /// Whether nothing was typed besides.
     pub fn is_empty(&self) -> bool {
-        !self.plan && self.reason.is_none() && self.ends.is_none()
+        !self.plan && self.reason.is_none() && self.ends.is_none() && self.alone.is_none()
     }
 
     /// The words that say the same when put behind another command, such as the one that an undo
     /// stands for.
     pub fn words(&self) -> Vec<String> {
-        match &self.reason {
-            Some(reason) => vec!["--reason".to_owned(), reason.clone()],
-            None => Vec::new(),
-        }
+        let typed = [("--reason", &self.reason), ("--alone", &self.alone)];
+        let typed = typed.into_iter().filter_map(|(name, text)| Some([name, text.as_ref()?]));
+        typed.flatten().map(str::to_owned).collect()
     }
 }
 

@@ -9,10 +9,11 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Questions,
+    Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Policy, Questions,
     RateLimit, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
+    policy,
     section::{Book, Field, Reported, Section},
     tree, value,
 };
@@ -21,6 +22,7 @@ const DEVICE_NAME: &str = "Synod";
 const RECOVERY_KEY: &str = "recovery.key";
 const LOG: &str = "info";
 const EXPIRE_AFTER: Duration = Duration::from_mins(10);
+const APPROVE_WITHIN: Duration = Duration::from_hours(24);
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 const ROLES: &[(&str, Role)] =
@@ -84,13 +86,20 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     );
     let own = bot.as_ref().ok().map(|bot: &Bot| &*bot.user_id);
     let verified = trust.is_ok_and(|trust| trust == TrustSource::Verified);
-    let operators =
-        operators(&root.field("operators", "user_id: \"@ann:example.org\""), own, verified);
-    let questions =
+    let field = root.field("operators", "user_id: \"@ann:example.org\"");
+    let operators = operators(&field, own, verified, around);
+    let asked =
         within(root.field("questions", "expire_after: 10min").optional_section(), questions);
+    let protection = root.field("protected", "operators: second_person").optional_section();
+    let lone = operators.as_ref().is_ok_and(|operators| is_lone(operators));
+    let protection = within(protection, |section| policy::protection(section, lone));
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
+    if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
+        totp_for_all(&field, operators, demands)?;
+    }
+    let (questions, demands) = asked?;
     Ok(Config {
         read_only: read_only?,
         homeserver: homeserver?,
@@ -101,7 +110,8 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         encryption: encryption?,
         trust: trust?,
         operators: operators?,
-        questions: questions?,
+        questions,
+        policy: Policy { protection: protection?, ..demands },
         commands: commands?,
         tables: tables?,
         log: log?.unwrap_or_else(|| LOG.to_owned()),
@@ -109,7 +119,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
 }
 
 /// Reads a section and then looks for what else stands in it.
-fn within<T>(
+pub(super) fn within<T>(
     section: Result<Section<'_>, Reported>,
     read: impl FnOnce(&Section<'_>) -> Result<T, Reported>,
 ) -> Result<T, Reported> {
@@ -195,6 +205,7 @@ fn rooms(field: &Field<'_>) -> Result<Vec<OwnedRoomOrAliasId>, Reported> {
 struct Company<'a> {
     bot: Option<&'a UserId>,
     verified: bool,
+    around: Surroundings<'a>,
     users: Vec<OwnedUserId>,
     keys: Vec<String>,
     /// The roles that could be read.
@@ -205,9 +216,10 @@ fn operators(
     field: &Field<'_>,
     bot: Option<&UserId>,
     verified: bool,
+    around: Surroundings<'_>,
 ) -> Result<Vec<Operator>, Reported> {
     let (users, keys, roles) = (Vec::new(), Vec::new(), Vec::new());
-    let mut company = Company { bot, verified, users, keys, roles };
+    let mut company = Company { bot, verified, around, users, keys, roles };
     let items = field.list()?;
     let operators: Vec<Result<Operator, Reported>> = items
         .iter()
@@ -229,9 +241,16 @@ fn operator(section: &Section<'_>, company: &mut Company<'_>) -> Result<Operator
     let person = section.field("person", "ann").optional(value::name);
     let field = section.field("master_key", "\"43 characters of base64\"");
     let master_key = operator_key(&field, user_id.as_deref().ok(), company);
+    let field = section.field("totp", "{ file: /etc/synod/totp-ann }");
+    let totp = field.is_named().then(|| {
+        let seed = files::secret(&field, company.around)?;
+        value::is_totp_seed(&field, &seed).map(|()| seed)
+    });
+    let totp = totp.transpose();
     let user_id = user_id?;
     Ok(Operator {
         role: role?,
+        totp: totp?,
         person: person?.unwrap_or_else(|| user_id.to_string()),
         master_key: master_key?,
         user_id,
@@ -283,10 +302,38 @@ fn operator_key(
     Ok(Some(key))
 }
 
-fn questions(section: &Section<'_>) -> Result<Questions, Reported> {
+fn questions(section: &Section<'_>) -> Result<(Questions, Policy), Reported> {
     let expire_after = section.field("expire_after", "10min").optional(value::duration);
-    let reactions = section.field("reactions", "true").flag(true);
-    Ok(Questions { expire_after: expire_after?.unwrap_or(EXPIRE_AFTER), reactions: reactions? })
+    let approve_within = section.field("approve_within", "24h").optional(value::duration);
+    let demands = policy::demands(section);
+    let questions = Questions {
+        expire_after: expire_after?.unwrap_or(EXPIRE_AFTER),
+        approve_within: approve_within?.unwrap_or(APPROVE_WITHIN),
+    };
+    Ok((questions, demands?))
+}
+
+/// Whether only one person is an admin: nobody could be a second one.
+fn is_lone(operators: &[Operator]) -> bool {
+    let admins = operators.iter().filter(|one| one.role == Role::Admin);
+    admins.map(|one| one.person.as_str()).collect::<BTreeSet<_>>().len() < 2
+}
+
+/// Where a rule demands one-time passwords, everybody who could say yes has a seed.
+fn totp_for_all(
+    field: &Field<'_>,
+    operators: &[Operator],
+    demands: &Policy,
+) -> Result<(), Reported> {
+    let demanded = demands.rules.iter().any(|rule| rule.totp);
+    let without = |one: &Operator| one.role > Role::Viewer && one.totp.is_none();
+    if demanded && operators.iter().any(without) {
+        return Err(field.wrong(
+            "a rule demands one-time passwords, and not every operator has a seed of theirs",
+            "Write `totp: { file: PATH }` for each moderator and admin",
+        ));
+    }
+    Ok(())
 }
 
 fn commands(section: &Section<'_>) -> Result<Commands, Reported> {

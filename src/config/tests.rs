@@ -101,7 +101,12 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.trust, TrustSource::CrossSigned);
     assert_eq!(config.operators[0].person, "@ann:example.org");
     assert_eq!(config.questions.expire_after, Duration::from_mins(10));
-    assert!(config.questions.reactions);
+    assert_eq!(config.questions.approve_within, Duration::from_hours(24));
+    assert!(
+        config.policy.reactions && config.policy.alone.is_none() && config.policy.rules.is_empty()
+    );
+    assert_eq!(config.policy.unreviewed, 20);
+    assert_eq!(config.policy.protection.operators, Stance::Phrase, "nobody else is there");
     assert_eq!(config.commands.max_age, Duration::from_mins(5));
     assert!(!config.commands.typed_secrets);
     assert!(!config.tables);
@@ -305,12 +310,76 @@ fn values() {
         case("state: mine\nquestions: { expire_after: 0s }", "line 9, questions.expire_a", "24h"),
         case("state: mine\ncommands: { max_age: 25h }", "line 9, commands.max_age: ", "24h"),
         case("state: mine\ncommands: { max_age: -5min }", "line 9, commands.max_age: ", "1s"),
+        case("state: mine\nquestions: { unreviewed: 0 }", "line 9, questions.unreviewed", "1 to"),
+        case("state: mine\nquestions: { reason: \"(\" }", "line 9, questions.reason", "'^TICKET"),
+        case(
+            "state: mine\nquestions: { rules: [{ class: irreversible }] }",
+            "line 9, questions.rules[0]: this rule demands nothing",
+            "others: 1",
+        ),
+        case(
+            "state: mine\nquestions: { rules: [{ verbs: [\"user desactivate\"], others: 1 }] }",
+            "line 9, questions.rules[0].verbs[0]: there is no such verb",
+            "user *",
+        ),
+        case(
+            "state: mine\nquestions: { rules: [{ totp: true }] }",
+            "line 11, operators: ",
+            "totp: { file",
+        ),
+        case("state: mine\nprotected: { bridged: never }", "line 9, protected.bridged", "refused"),
+        case(
+            "state: mine\nprotected: { subjects: [{ id: eve, change: refused }] }",
+            "line 9, protected.subjects[0].id",
+            "double quotes",
+        ),
         case("state: mine\nlog: inof", "line 9, log: ", "info"),
         case("state: mine\nlog: synod=loud", "line 9, log: ", "info,synod=debug"),
     ]);
     for log in ["warn", "info,synod=debug", "\"info,synod[span]=trace\""] {
         Folder::new().load(&format!("{SOUND}log: {log}\n")).unwrap();
     }
+}
+
+#[test]
+fn what_is_demanded_of_whom() {
+    let folder = Folder::new();
+    folder.file("seed", "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", 0o600);
+    folder.file("short", "GEZDGNBV", 0o600);
+    let yaml = format!(
+        "{SOUND}    totp: {{ file: seed }}
+  - user_id: \"@bea:example.org\"
+    role: admin
+    totp: {{ file: seed }}
+questions:
+  alone: true
+  rules:
+    - verbs: [\"user admin\", \"room *\"]
+      class: irreversible
+      power: account
+      subjects: 10
+      protected: false
+      others: 2
+      totp: true
+      reason: true
+protected:
+  bridged: refused
+  subjects:
+    - {{ id: \"@abuse:example.org\", change: refused }}
+"
+    );
+    let policy = folder.load(&yaml).unwrap().policy;
+    let rule = &policy.rules[0];
+    assert_eq!(policy.alone, Some(Duration::from_mins(5)));
+    assert!(rule.totp && rule.reason);
+    assert_eq!((rule.others, rule.subjects, rule.protected), (2, Some(10), Some(false)));
+    assert_eq!(rule.verbs.len(), 2);
+    assert_eq!(policy.protection.bridged, Stance::Refused);
+    assert_eq!(policy.protection.operators, Stance::SecondPerson, "there are two");
+    assert_eq!(policy.protection.subjects.len(), 1);
+
+    let short = folder.faults(&yaml.replacen("file: seed", "file: short", 1));
+    assert!(short[0].contains("operators[0].totp: this is no seed"), "{short:?}");
 }
 
 #[test]
@@ -389,8 +458,11 @@ fn the_example_is_sound_and_begins_harmlessly() {
 #[test]
 fn the_example_shows_every_key() {
     let folder = Folder::new();
-    // Keys that exclude each other are shown as a comment.
-    let text = example(&folder).replace("  # access_token:", "  access_token:");
+    // Keys that exclude others, or that few want, are shown as a comment.
+    let text =
+        ["access_token", "totp", "reason"].into_iter().fold(example(&folder), |text, key| {
+            text.replace(&format!("  # {key}:"), &format!("  {key}:"))
+        });
     let node = tree::parse(&text).unwrap_or_else(|fault| panic!("{fault}")).unwrap();
     let mut shown = std::collections::BTreeSet::new();
     paths(&node.value, "", &mut shown);

@@ -1,10 +1,11 @@
 //! Single values: text in, checked value out, or the fault written down.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use data_encoding::BASE64_NOPAD;
 use jiff::SignedDuration;
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, RoomOrAliasId, UserId};
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::{Host, Url};
 
@@ -95,6 +96,32 @@ pub(super) fn duration(field: &Field<'_>, text: &str) -> Result<Duration, Report
         Ok(span) if (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&span) => Ok(span),
         _ => Err(field.wrong("this is too short or too long", INSTEAD)),
     }
+}
+
+/// A whole number within these bounds.
+pub(super) fn count(
+    field: &Field<'_>,
+    text: &str,
+    bounds: RangeInclusive<usize>,
+) -> Result<usize, Reported> {
+    match text.parse() {
+        Ok(count) if bounds.contains(&count) => Ok(count),
+        _ => Err(field.wrong(
+            "this is not a number that will do here",
+            format!("Write one from {} to {}", bounds.start(), bounds.end()),
+        )),
+    }
+}
+
+/// The seed of an authenticator app.
+pub(super) fn is_totp_seed(field: &Field<'_>, secret: &SecretString) -> Result<(), Reported> {
+    if crate::totp::seed(secret.expose_secret()).is_some() {
+        return Ok(());
+    }
+    Err(field.wrong(
+        "this is no seed of one-time passwords",
+        "Put base32 of 16 bytes or more into it, as authenticator apps take it",
+    ))
 }
 
 /// A short text that people see, without control characters.

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use ruma::{owned_event_id, owned_room_id, owned_user_id, room_id, user_id};
 
 use super::*;
-use crate::clock::FixedClock;
+use crate::{
+    clock::FixedClock,
+    gate::{Operator, Role},
+};
 
 fn draft(demand: Demand) -> Draft {
     Draft {
@@ -16,6 +19,10 @@ fn draft(demand: Demand) -> Draft {
         demand,
         holds_secret: false,
         undoes: None,
+        second: None,
+        alone: None,
+        totp: false,
+        expires: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(10),
     }
 }
 
@@ -29,8 +36,7 @@ fn desk() -> Desk {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
     let opened = Store::open(&dir.path().join("store"), clock_now(&clock)).unwrap();
-    let tickets =
-        Tickets::new(&opened.store, clock.clone(), SignedDuration::from_mins(10)).unwrap();
+    let tickets = Tickets::new(&opened.store, clock.clone()).unwrap();
     Desk { tickets, clock, _dir: dir }
 }
 
@@ -40,10 +46,19 @@ fn clock_now(clock: &Arc<FixedClock>) -> Timestamp {
 
 impl Desk {
     async fn take(&self, code: &str, yes: Yes, by: &UserId, event: &str) -> Result<(), No> {
-        let event = ruma::EventId::parse(event).unwrap();
-        let room = room_id!("!admin:x.test");
-        self.tickets.take(code, &yes, by, room, &event, false).await.unwrap().map(|_| ())
+        self.answer(code, &yes, &somebody(by), event).await.map(|_| ())
     }
+
+    async fn answer(&self, code: &str, yes: &Yes, by: &Operator, event: &str) -> Result<Taken, No> {
+        let (event, room) = (ruma::EventId::parse(event).unwrap(), room_id!("!admin:x.test"));
+        let answer = Answer { yes, by, room, event: &event, secret_here: false, totp: None };
+        self.tickets.take(code, &answer).await.unwrap()
+    }
+}
+
+/// An account that is a person of its own.
+fn somebody(user: &UserId) -> Operator {
+    Operator { user: user.to_owned(), role: Role::Admin, person: user.to_string() }
 }
 
 fn code() -> Yes {
@@ -93,18 +108,15 @@ async fn a_yes_late_by_another_elsewhere_or_too_light_does_nothing() {
         desk.take(&ticket.code, code(), user_id!("@moe:x.test"), "$1").await,
         Err(No::NotYours(asker)) if asker == ann()
     ));
-    let elsewhere = desk
-        .tickets
-        .take(
-            &ticket.code,
-            &Yes::Code(vec!["eve".into()]),
-            ann(),
-            room_id!("!other:x.test"),
-            &owned_event_id!("$1"),
-            false,
-        )
-        .await
-        .unwrap();
+    let answer = Answer {
+        yes: &Yes::Code(vec!["eve".into()]),
+        by: &somebody(ann()),
+        room: room_id!("!other:x.test"),
+        event: &owned_event_id!("$1"),
+        secret_here: false,
+        totp: None,
+    };
+    let elsewhere = desk.tickets.take(&ticket.code, &answer).await.unwrap();
     assert!(matches!(elsewhere, Err(No::Elsewhere)));
     desk.clock.pass(601);
     assert!(matches!(try_with(Yes::Code(vec!["eve".into()])).await, Err(No::Late(_))));
@@ -125,6 +137,84 @@ async fn a_question_whose_secret_died_with_the_process_says_so() {
     assert!(matches!(desk.take(&ticket.code, code(), ann(), "$1").await, Err(No::SecretGone(_))));
 }
 
+/// A question of ann's that takes so many of moe, bea and bea's other account.
+fn for_others(others: usize) -> Draft {
+    let may = ["@moe:x.test", "@bea:x.test", "@bea2:x.test"];
+    let may = may.map(|user| UserId::parse(user).unwrap()).to_vec();
+    let second = Some(Second { others, may, approvals: Vec::new() });
+    Draft { second, ..draft(Demand::Phrase("eve".into())) }
+}
+
+#[tokio::test]
+async fn what_takes_two_others_takes_two_persons_who_may_and_never_the_asker() {
+    let desk = desk();
+    let ticket = desk.tickets.put(for_others(2)).await.unwrap();
+    let phrase = || vec!["eve".to_owned()];
+    let approve = Yes::Approve(phrase());
+    let (moe, vic) = (somebody(user_id!("@moe:x.test")), somebody(user_id!("@vic:x.test")));
+    let bea = |user: &UserId| Operator { person: "bea".to_owned(), ..somebody(user) };
+    let say = |yes: Yes, by: Operator| {
+        let (desk, code) = (&desk, ticket.code.clone());
+        async move { desk.answer(&code, &yes, &by, "$1").await }
+    };
+    for yes in [Yes::Code(phrase()), Yes::Light] {
+        assert!(matches!(say(yes.clone(), somebody(ann())).await, Err(No::NeedsOthers(_))));
+        assert!(matches!(say(yes, moe.clone()).await, Err(No::NeedsOthers(_))));
+    }
+    assert!(matches!(say(approve.clone(), somebody(ann())).await, Err(No::MayNotApprove(_))));
+    assert!(matches!(say(approve.clone(), vic).await, Err(No::MayNotApprove(_))));
+    assert!(matches!(say(Yes::Approve(vec![]), moe.clone()).await, Err(No::NeedsPhrase(_))));
+    let first = say(approve.clone(), bea(user_id!("@bea:x.test"))).await;
+    assert!(matches!(first, Ok(Taken::Part(_))), "{first:?}");
+    let again = say(approve.clone(), bea(user_id!("@bea2:x.test"))).await;
+    assert!(matches!(again, Err(No::Approved(_))), "another account is no other person");
+    let Ok(Taken::Whole(_, consent)) = say(approve.clone(), moe.clone()).await else {
+        panic!("the second person is the last that is needed");
+    };
+    assert!(consent.approved_by(&moe.user) && consent.approved_by(user_id!("@bea:x.test")));
+    assert!(matches!(say(approve, moe).await, Err(No::Over(_))));
+}
+
+#[tokio::test]
+async fn of_two_approvals_at_once_neither_is_lost() {
+    let desk = desk();
+    let ticket = desk.tickets.put(for_others(2)).await.unwrap();
+    let approve = Yes::Approve(vec!["eve".into()]);
+    let (moe, bea) = (somebody(user_id!("@moe:x.test")), somebody(user_id!("@bea:x.test")));
+    let (one, other) = tokio::join!(
+        desk.answer(&ticket.code, &approve, &moe, "$1"),
+        desk.answer(&ticket.code, &approve, &bea, "$2")
+    );
+    let whole = [one, other].into_iter().filter(|t| matches!(t, Ok(Taken::Whole(..)))).count();
+    assert_eq!(whole, 1);
+}
+
+#[tokio::test]
+async fn nobody_approves_what_takes_its_askers_own_yes() {
+    let desk = desk();
+    let ticket = desk.tickets.put(draft(Demand::Code)).await.unwrap();
+    let moe = user_id!("@moe:x.test");
+    let approve = || Yes::Approve(Vec::new());
+    assert!(matches!(desk.take(&ticket.code, approve(), moe, "$1").await, Err(No::NotYours(_))));
+    assert!(matches!(
+        desk.take(&ticket.code, approve(), ann(), "$1").await,
+        Err(No::NeedsAsker(_))
+    ));
+}
+
+#[tokio::test]
+async fn who_is_alone_waits_and_who_needs_a_password_shows_one() {
+    let desk = desk();
+    let from = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(5);
+    let alone = desk.tickets.put(Draft { alone: Some(from), ..draft(Demand::Code) });
+    let alone = alone.await.unwrap();
+    assert!(matches!(desk.take(&alone.code, code(), ann(), "$1").await, Err(No::TooEarly(_))));
+    let totp = desk.tickets.put(Draft { totp: true, ..draft(Demand::Code) }).await.unwrap();
+    assert!(matches!(desk.take(&totp.code, code(), ann(), "$1").await, Err(No::NeedsTotp(_))));
+    desk.clock.pass(301);
+    assert_eq!(desk.take(&alone.code, code(), ann(), "$1").await, Ok(()));
+}
+
 #[test]
 fn the_form_in_which_a_ticket_is_kept_does_not_change_by_accident() {
     let ticket = Ticket {
@@ -139,6 +229,9 @@ fn the_form_in_which_a_ticket_is_kept_does_not_change_by_accident() {
         demand: Demand::Phrase("eve".into()),
         holds_secret: false,
         undoes: None,
+        second: None,
+        alone: None,
+        totp: false,
         put: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
         state: State::Ended { how: End::Run(Some(7)), by: None, at: Timestamp::UNIX_EPOCH },

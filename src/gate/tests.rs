@@ -1,5 +1,6 @@
 use ruma::{owned_room_id, owned_user_id};
 use serde_json::json;
+use wildmatch::WildMatch;
 
 use super::*;
 use crate::change::{Method, Path};
@@ -21,13 +22,19 @@ fn roster() -> Roster {
         rooms: [owned_room_id!("!admin:x.test")].into(),
         operators: operators.map(|o| (o.user.clone(), o)).into(),
         read_only: false,
-        reactions: true,
+        policy: Policy { protection: phrases(), ..Policy::default() },
     }
+}
+
+/// What is protected takes the asker's own phrase.
+fn phrases() -> Protection {
+    let (server_admins, operators, bridged) = (Stance::Phrase, Stance::Phrase, Stance::Phrase);
+    Protection { server_admins, operators, bridged, subjects: Vec::new() }
 }
 
 fn user(name: &str) -> Target {
     let user = UserId::parse(format!("@{name}:x.test")).unwrap();
-    Target { subject: Subject::User(user), server_admin: false }
+    Target::ordinary(Subject::User(user))
 }
 
 fn step(id: &str) -> Step {
@@ -35,7 +42,17 @@ fn step(id: &str) -> Step {
 }
 
 fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
-    Weight { class, power, phrase: false, harmless: false, targets }
+    Weight {
+        class,
+        power,
+        phrase: false,
+        harmless: false,
+        targets,
+        verb: "user deactivate",
+        reason: None,
+        recent: 0,
+        due: false,
+    }
 }
 
 #[test]
@@ -61,7 +78,7 @@ fn yes_is_asked_for_as_the_class_and_the_subjects_demand() {
     let roster = roster();
     let gate = Gate::new(&roster);
     let demand = |class, phrase, targets: &[Target]| {
-        gate.demand(&Weight { class, power: Power::Moderate, phrase, harmless: false, targets })
+        gate.demand(&Weight { phrase, ..weigh(class, Power::Moderate, targets) })
     };
     let eve = [user("eve")];
     let two = [user("eve"), user("mallory")];
@@ -82,7 +99,8 @@ fn yes_is_asked_for_as_the_class_and_the_subjects_demand() {
 
 #[test]
 fn where_reactions_are_off_the_lightest_yes_is_a_code() {
-    let roster = Roster { reactions: false, ..roster() };
+    let mut roster = roster();
+    roster.policy.reactions = false;
     let targets = [user("eve")];
     let weight = weigh(Class::Disruptive, Power::Moderate, &targets);
     assert_eq!(Gate::new(&roster).demand(&weight), Some(Demand::Code));
@@ -111,8 +129,7 @@ fn nobody_acts_beyond_their_role_nor_on_what_keeps_the_bot_alive() {
     for untouchable in [user("synod"), user("root")] {
         assert!(refused(&ann, Power::Moderate, untouchable));
     }
-    let room =
-        Target { subject: Subject::Room(owned_room_id!("!admin:x.test")), server_admin: false };
+    let room = Target::ordinary(Subject::Room(owned_room_id!("!admin:x.test")));
     assert!(refused(&ann, Power::Moderate, room));
 }
 
@@ -126,7 +143,7 @@ fn read_only_asks_and_then_does_nothing() {
     assert!(matches!(gate.decide(&ann, &light, &[step("x")], None), Verdict::Rehearse));
     let heavy = weigh(Class::Irreversible, Power::Moderate, &targets);
     assert!(matches!(gate.decide(&ann, &heavy, &[step("x")], None), Verdict::Ask(_)));
-    let consent = Consent::for_test(Demand::Code);
+    let consent = Consent::for_test(Demand::Code, &[]);
     assert!(matches!(gate.decide(&ann, &heavy, &[step("x")], Some(&consent)), Verdict::Rehearse));
 }
 
@@ -137,9 +154,153 @@ fn a_lighter_yes_does_not_do_for_a_heavier_demand() {
     let ann = operator("ann", Role::Admin);
     let targets = [user("eve")];
     let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
-    let light = Consent::for_test(Demand::Yes);
+    let light = Consent::for_test(Demand::Yes, &[]);
     assert!(matches!(
         gate.decide(&ann, &weight, &[step("x")], Some(&light)),
-        Verdict::Ask(Demand::Code)
+        Verdict::Ask(Terms { demand: Demand::Code, others: 0, totp: false, .. })
     ));
+}
+
+/// What the gate asks for, of what weighs so.
+fn asked(
+    roster: &Roster,
+    who: &Operator,
+    weight: &Weight<'_>,
+    consent: Option<&Consent>,
+) -> String {
+    match Gate::new(roster).decide(who, weight, &[step("x")], consent) {
+        Verdict::Run(_) => "run".to_owned(),
+        Verdict::Rehearse => "rehearse".to_owned(),
+        Verdict::Refuse(Refusal(why)) => format!("{why:?}"),
+        Verdict::Ask(terms) => format!("{} others, totp {}", terms.others, terms.totp),
+    }
+}
+
+#[test]
+fn a_rule_fits_by_everything_that_it_says() {
+    let facts = Facts {
+        verb: "user admin grant",
+        class: Class::Irreversible,
+        power: Power::Account,
+        subjects: 3,
+        protected: false,
+    };
+    let verbs = |pattern: &str| Rule { verbs: vec![WildMatch::new(pattern)], ..Rule::default() };
+    for fitting in ["user admin grant", "user admin", "user", "user *", "* admin *"] {
+        assert!(verbs(fitting).fits(facts), "{fitting}");
+    }
+    for other in ["user adm", "admin", "room *", "user admin grant *"] {
+        assert!(!verbs(other).fits(facts), "{other}");
+    }
+    let rule = Rule {
+        class: Some(Class::Disruptive),
+        power: Some(Power::Account),
+        subjects: Some(3),
+        protected: Some(false),
+        ..Rule::default()
+    };
+    assert!(rule.fits(facts), "this class and what is dearer");
+    assert!(!Rule { class: None, ..rule.clone() }.fits(Facts { power: Power::Moderate, ..facts }));
+    assert!(!rule.fits(Facts { class: Class::Reversible, ..facts }));
+    assert!(!rule.fits(Facts { subjects: 2, ..facts }));
+    assert!(!rule.fits(Facts { protected: true, ..facts }));
+}
+
+#[test]
+fn approvals_count_by_person_and_only_of_those_who_may_do_it_now() {
+    let mut roster = roster();
+    let rule = Rule { class: Some(Class::Irreversible), others: 1, ..Rule::default() };
+    roster.policy.rules.push(rule);
+    let (ann, moe) = (operator("ann", Role::Admin), operator("moe", Role::Moderator));
+    let targets = [user("eve")];
+    let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
+    let yes = |by: &[&UserId]| Consent::for_test(Demand::Phrase("eve".into()), by);
+    let ask = "1 others, totp false";
+    assert_eq!(asked(&roster, &ann, &weight, None), ask);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&yes(&[]))), ask, "her own is none");
+    assert_eq!(asked(&roster, &ann, &weight, Some(&yes(&[&ann.user]))), ask);
+    let viewer = yes(&[&operator("vic", Role::Viewer).user]);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&viewer)), ask, "who may not, may not approve");
+    let stranger = yes(&[ruma::user_id!("@eve:x.test")]);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&stranger)), ask);
+    let approved = yes(&[&moe.user]);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&approved)), "run");
+    let account = Weight { power: Power::Account, ..weight };
+    assert_eq!(asked(&roster, &ann, &account, Some(&approved)), ask, "a moderator may not do that");
+    if let Some(moe) = roster.operators.get_mut(&moe.user) {
+        moe.person.clone_from(&ann.person);
+    }
+    assert_eq!(asked(&roster, &ann, &weight, Some(&approved)), ask, "her other account");
+    roster.operators.remove(&moe.user);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&approved)), ask, "no operator any more");
+}
+
+#[test]
+fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
+    let mut roster = roster();
+    let ann = operator("ann", Role::Admin);
+    roster.policy.protection = Protection {
+        bridged: Stance::Refused,
+        subjects: vec![(WildMatch::new("@staff-*"), Stance::SecondPerson)],
+        ..Protection::default()
+    };
+    let weigh_one = |target: Target| {
+        let targets = [target];
+        asked(&roster, &ann, &weigh(Class::Reversible, Power::Moderate, &targets), None)
+    };
+    assert_eq!(weigh_one(user("eve")), "run");
+    let second = "1 others, totp false";
+    assert_eq!(weigh_one(user("moe")), second, "an operator");
+    assert_eq!(weigh_one(Target { server_admin: true, ..user("boss") }), second);
+    assert_eq!(weigh_one(user("staff-jo")), second);
+    let bridged = weigh_one(Target { bridged: true, ..user("irc_jo") });
+    assert!(bridged.contains("a bridge, and my config says that nobody"), "{bridged}");
+}
+
+#[test]
+fn much_that_cannot_be_undone_takes_a_second_person_and_what_can_never_does() {
+    let roster = roster();
+    let ann = operator("ann", Role::Admin);
+    let targets = [user("eve")];
+    let after = |recent, class| {
+        let weight = Weight { recent, ..weigh(class, Power::Moderate, &targets) };
+        asked(&roster, &ann, &weight, None)
+    };
+    assert_eq!(after(19, Class::Irreversible), "0 others, totp false");
+    assert_eq!(after(20, Class::Irreversible), "1 others, totp false");
+    assert_eq!(after(20, Class::Reversible), "run");
+}
+
+#[test]
+fn a_reason_is_given_where_it_is_wanted_and_as_it_is_wanted() {
+    let mut roster = roster();
+    let rule =
+        Rule { verbs: vec![WildMatch::new("user deactivate")], reason: true, ..Rule::default() };
+    roster.policy.rules.push(rule);
+    roster.policy.reason = Some(regex::Regex::new("^OPS-[0-9]+").unwrap());
+    let ann = operator("ann", Role::Admin);
+    let targets = [user("eve")];
+    let with = |reason, verb, due| {
+        let weight = weigh(Class::Reversible, Power::Moderate, &targets);
+        asked(&roster, &ann, &Weight { verb, reason, due, ..weight }, None)
+    };
+    let missing = with(None, "user deactivate", false);
+    assert!(missing.contains("this takes a reason") && missing.contains("^OPS-"), "{missing}");
+    assert!(with(Some("spam"), "user suspend", false).contains("not as my config wants it"));
+    assert_eq!(with(Some("OPS-7: spam"), "user deactivate", false), "run");
+    assert_eq!(with(None, "user suspend", false), "run");
+    assert_eq!(with(Some("its time was over"), "user deactivate", true), "run", "agreed before");
+}
+
+#[test]
+fn a_one_time_password_is_demanded_of_whoever_says_yes() {
+    let mut roster = roster();
+    roster.policy.rules.push(Rule { totp: true, ..Rule::default() });
+    let targets = [user("eve")];
+    let weight = weigh(Class::Reversible, Power::Moderate, &targets);
+    let ann = operator("ann", Role::Admin);
+    let ask = "0 others, totp true";
+    assert_eq!(asked(&roster, &ann, &weight, None), ask);
+    let without = Consent::for_test(Demand::Code, &[]);
+    assert_eq!(asked(&roster, &ann, &weight, Some(&without)), ask);
 }

@@ -9,7 +9,7 @@ use super::{Asked, Pipeline, yes::unreadable};
 use crate::{
     audit::{Kind, Record},
     change::Power,
-    confirm::Ticket,
+    confirm::{End, Ticket},
     error::Stop,
     freeze::{Freeze, What},
     reply::{Line, Reply, Word, utc},
@@ -51,7 +51,10 @@ impl Pipeline {
     /// Why this operator is not served; `None` where they are.
     pub(super) fn not_served(&self, person: &str) -> Option<Reply> {
         let why = match self.freezes.of(&What::Person(person.to_owned())) {
-            Ok(None) => return None,
+            Ok(None) => match self.not_served_for_guessing(person) {
+                Ok(why) => Line::from(why?),
+                Err(stop) => return Some(self.stopped(&stop)),
+            },
             Ok(Some(freeze)) => Line::new()
                 .plain("you are frozen since ")
                 .plain(utc(freeze.at))
@@ -97,6 +100,7 @@ impl Pipeline {
             What::Person(person) => {
                 let theirs = |ticket: &Ticket| {
                     self.roster.operator(&ticket.asker).is_some_and(|o| o.person == *person)
+                        || ticket.approvals().any(|approval| approval.person == *person)
                 };
                 self.end_questions(asked, theirs).await?
             }
@@ -272,15 +276,24 @@ impl Pipeline {
         for room in &self.roster.rooms {
             let open = self.tickets.open_in(room).map_err(|e| unreadable(&e))?;
             for ticket in open.into_iter().filter(&meant) {
-                ended += usize::from(self.end_question(asked, &ticket.code).await?);
+                let ended_now =
+                    self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
+                ended += usize::from(ended_now);
             }
         }
         Ok(ended)
     }
 
-    /// Ends one question, on record; false where somebody was quicker.
-    pub(super) async fn end_question(&self, asked: &Asked<'_>, code: &str) -> Result<bool, Stop> {
-        let cancelled = self.tickets.cancel(code, &asked.operator.user).await;
+    /// Ends one question before its time, on record; false where somebody was quicker.
+    pub(super) async fn end_question(
+        &self,
+        asked: &Asked<'_>,
+        code: &str,
+        how: End,
+        why: Option<&str>,
+    ) -> Result<bool, Stop> {
+        let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
+        let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
         let Some(cancelled) = cancelled.map_err(|e| unreadable(&e))? else { return Ok(false) };
         self.secrets.lock().await.remove(code);
         self.show_end(code).await;
@@ -288,7 +301,8 @@ impl Pipeline {
             ticket: Some(code.to_owned()),
             words: cancelled.words.clone(),
             subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..Self::record(Kind::Cancelled, asked)
+            reason: why.map(ToOwned::to_owned),
+            ..Self::record(kind, asked)
         };
         self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
         Ok(true)

@@ -8,14 +8,15 @@ use super::{
     found::{broken_off, drift, not_verified, only, verified},
     plan,
     report::{line_of, overall, rehearsed, report},
+    yes::unreadable,
 };
 use crate::{
     audit::{Kind, Record},
-    change::{Binds, Change, Outcome, Seen, Skip, Step, Subject},
+    change::{Binds, Change, Class, Outcome, Seen, Skip, Step, Subject},
     commands::Action,
     confirm::{Consent, End, Ticket},
     error::Stop,
-    gate::{Permit, Target, Verdict, Weight},
+    gate::{Operator, Permit, RECENT, Target, Verdict, Weight},
     reply::{Line, Reply, Word},
     synapse::{Reader, Slots},
 };
@@ -38,17 +39,6 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// What doing it to all of them weighs.
-    pub(super) fn weigh(&self, action: &dyn Action) -> Weight<'_> {
-        Weight {
-            class: action.class(self.plans.len()),
-            power: action.power(),
-            phrase: action.phrase(),
-            harmless: action.harmless(),
-            targets: &self.targets,
-        }
-    }
-
     /// The requests, of all of them in order.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect()
@@ -98,7 +88,7 @@ impl Pipeline {
             return Ok(Some(self.already_so(asked, &looked.skips)));
         }
         let drift = yes.map(|(ticket, _)| drift(ticket, &looked.plans)).unwrap_or_default();
-        let weight = looked.weigh(action);
+        let weight = self.weigh(asked, action, &looked)?;
         let steps = looked.steps();
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
         if let Some(why) = self.ends_early(asked, &looked)? {
@@ -107,25 +97,60 @@ impl Pipeline {
         match self.gate().decide(asked.operator, &weight, &steps, consent) {
             Verdict::Refuse(refusal) => Ok(Some(self.refused(asked, refusal.0).await)),
             _ if asked.options.plan => {
-                let demand = self.gate().demand(&weight);
-                let next = plan::Next { demand, class: weight.class, until };
+                let terms = self.gate().terms(&weight);
+                let next = plan::Next { terms, class: weight.class, until };
                 Ok(Some(plan::shown(asked, &looked, &next)))
             }
             Verdict::Rehearse => Ok(Some(rehearsed(asked.words, self.held()))),
-            Verdict::Ask(demand) => {
+            Verdict::Ask(terms) => {
                 self.ready_to_whisper(asked, action).await?;
+                let (needs, class) = (self.needs(asked, &weight, terms)?, weight.class);
                 if let Some((ticket, consent)) = yes {
                     self.end_ticket(&ticket.code, End::PutAgain, Some(consent)).await;
                 }
-                self.ask(asked, action, &looked, (demand, weight.class), slots, &drift).await?;
+                let again = yes.map(|_| drift.as_slice());
+                self.ask(asked, action, &looked, (needs, class), slots, again).await?;
                 Ok(None)
             }
             Verdict::Run(permit) => {
                 self.ready_to_whisper(asked, action).await?;
-                let code = yes.map(|(ticket, _)| ticket.code.as_str());
-                self.run(asked, action, looked, (permit, slots), code).await.map(Some)
+                self.run(asked, action, looked, (permit, slots), yes).await.map(Some)
             }
         }
+    }
+
+    /// What doing it to all that was looked at weighs.
+    pub(super) fn weigh<'a>(
+        &self,
+        asked: &Asked<'a>,
+        action: &dyn Action,
+        looked: &'a Looked,
+    ) -> Result<Weight<'a>, Stop> {
+        let class = action.class(looked.plans.len());
+        let recent = if class == Class::Irreversible { self.recent(asked.operator)? } else { 0 };
+        Ok(Weight {
+            class,
+            power: action.power(),
+            phrase: action.phrase(),
+            harmless: action.harmless(),
+            targets: &looked.targets,
+            verb: &asked.options.verb,
+            reason: asked.options.reason.as_deref(),
+            recent,
+            due: asked.due,
+        })
+    }
+
+    /// How many irreversible commands of this person were run of late.
+    fn recent(&self, operator: &Operator) -> Result<usize, Stop> {
+        let recent = self.audit.since(self.clock.now() - RECENT).map_err(|e| unreadable(&e))?;
+        let theirs = |record: &Record| {
+            let by = record.by.as_ref().and_then(|by| self.roster.operator(by));
+            record.kind == Kind::Opened
+                && record.class == Some(Class::Irreversible)
+                && by.is_some_and(|by| by.person == operator.person)
+        };
+        Ok(recent.iter().filter(|record| theirs(record)).count())
     }
 
     /// Takes typed secrets out of the words into memory, and the message out of the room.
@@ -207,7 +232,7 @@ impl Pipeline {
             }
             let seen = action.see(&subject, reader).await?;
             for reached in action.reaches(&subject, &seen) {
-                let reached = Target { subject: Subject::Room(reached), server_admin: false };
+                let reached = Target::ordinary(Subject::Room(reached));
                 if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
                     return Ok(Err(self.refused(asked, refusal.0).await));
                 }
@@ -244,13 +269,16 @@ impl Pipeline {
         action: &dyn Action,
         looked: Looked,
         (mut permit, mut slots): (Permit, Slots),
-        code: Option<&str>,
+        yes: Option<(&Ticket, &Consent)>,
     ) -> Result<Reply, Stop> {
         let until = self.until(asked)?;
         let opened = Record {
             until,
-            yes: code.map(|_| asked.operator.user.clone()),
-            ticket: code.map(ToOwned::to_owned),
+            yes: yes.map(|(_, consent)| consent.by().to_owned()),
+            approvals: yes.map(|(_, consent)| consent.approvals().to_vec()).unwrap_or_default(),
+            ticket: yes.map(|(ticket, _)| ticket.code.clone()),
+            class: Some(action.class(looked.plans.len())),
+            alone: asked.options.alone.clone().filter(|_| yes.is_some_and(|(_, c)| c.alone())),
             subjects: looked.plans.iter().map(|plan| plan.subject.clone()).collect(),
             requests: looked
                 .plans
@@ -272,8 +300,8 @@ impl Pipeline {
         }
         let ends = self.set_ends(asked, (number, until), &done).await;
         self.close(asked, number, (until, &done)).await;
-        if let Some(code) = code {
-            self.end_ticket_by(code, End::Run(Some(number)), &asked.operator.user).await;
+        if let Some((ticket, consent)) = yes {
+            self.end_ticket(&ticket.code, End::Run(Some(number)), Some(consent)).await;
         }
         let mut reply = report(number, until.filter(|_| ends), &done, &looked.skips);
         if !ends {
@@ -368,26 +396,21 @@ impl Pipeline {
     }
 
     pub(super) async fn end_ticket(&self, code: &str, how: End, consent: Option<&Consent>) {
-        match consent {
-            Some(consent) => self.end_ticket_by(code, how, consent.by()).await,
-            None => self.close_ticket(code, how, None).await,
-        }
-    }
-
-    async fn end_ticket_by(&self, code: &str, how: End, by: &ruma::UserId) {
-        self.close_ticket(code, how, Some(by)).await;
+        self.close_ticket(code, how, consent.map(Consent::by)).await;
     }
 }
 
 /// What the gate wants to know of a subject.
 async fn target(subject: &Subject, reader: &Reader) -> Result<Target, Stop> {
-    let server_admin = match subject.user() {
-        Some(user) if reader.is_local(user) => {
-            reader.account(user).await?.is_some_and(|account| account.admin)
-        }
-        _ => false,
+    let account = match subject.user() {
+        Some(user) if reader.is_local(user) => reader.account(user).await?,
+        _ => None,
     };
-    Ok(Target { subject: subject.clone(), server_admin })
+    Ok(Target {
+        server_admin: account.as_ref().is_some_and(|account| account.admin),
+        bridged: account.is_some_and(|account| account.appservice_id.is_some()),
+        ..Target::ordinary(subject.clone())
+    })
 }
 
 /// The words with every typed secret replaced, wherever it stands in them.

@@ -220,12 +220,11 @@ impl Pipeline {
             let gone = Line::new().code(&sanction.by).plain(" is no operator any more");
             return Ok(Lifted::Never(gone));
         };
-        let Some((action, _)) = self.action(&sanction.undo) else {
+        let Some((action, typed)) = self.action(&sanction.undo) else {
             return Ok(Lifted::Never("another version of me wrote down how".into()));
         };
         let action: &dyn Action = action.as_ref();
-        let options =
-            Options { reason: Some("its time was over".to_owned()), ..Options::default() };
+        let options = Options { reason: Some("its time was over".to_owned()), ..typed };
         let request = Request {
             room: sanction.asked.0.clone(),
             sender: sanction.by.clone(),
@@ -249,7 +248,8 @@ impl Pipeline {
             Ok(looked) => looked,
             Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
         };
-        let decided = self.gate().decide(operator, &looked.weigh(action), &looked.steps(), None);
+        let weight = self.weigh(&asked, action, &looked)?;
+        let decided = self.gate().decide(operator, &weight, &looked.steps(), None);
         Ok(match decided {
             Verdict::Run(permit) => {
                 Lifted::Tried(self.run(&asked, action, looked, (permit, Slots::new()), None).await?)

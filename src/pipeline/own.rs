@@ -14,9 +14,11 @@ use crate::{
     reply::Reply,
 };
 
+mod approve;
 mod audit;
 mod cancel;
 mod confirm;
+mod deny;
 mod freeze;
 mod help;
 mod limits;
@@ -101,6 +103,8 @@ pub const OWN: &[OwnSpec] = &[
     help::SPEC,
     confirm::SPEC,
     cancel::SPEC,
+    approve::SPEC,
+    deny::SPEC,
     pending::SPEC,
     stop::SPEC,
     freeze::SPEC,

@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     change::{Binds, Class},
-    gate::Demand,
+    gate::{Demand, Terms},
     reply::{Block, Line, Reply},
 };
 
 /// What would come after the command without `--plan`.
 pub(super) struct Next {
-    /// How yes would have to be said, where it would.
-    pub(super) demand: Option<Demand>,
+    /// What would have to be said first, where anything would.
+    pub(super) terms: Option<Terms>,
     /// The class of the whole change.
     pub(super) class: Class,
     /// When it would be taken back by itself.
@@ -36,7 +36,7 @@ pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
     .facts(
         [
             ("It", Line::from(class_in_words(next.class))),
-            ("Yes", Line::from(yes_in_words(next.demand.as_ref()))),
+            ("Yes", yes_in_words(next.terms.as_ref())),
         ]
         .into_iter()
         .chain(ends)
@@ -69,13 +69,20 @@ fn facts(binds: &Binds) -> Vec<Line> {
         .collect()
 }
 
-fn yes_in_words(demand: Option<&Demand>) -> &'static str {
-    match demand {
-        None => "it would run at once",
-        Some(Demand::Yes) => "it would ask, for any yes",
-        Some(Demand::Code) => "it would ask, for a code",
-        Some(Demand::Phrase(_)) => "it would ask, for a code and a phrase",
-    }
+fn yes_in_words(terms: Option<&Terms>) -> Line {
+    let Some(terms) = terms else { return Line::from("it would run at once") };
+    let how = match terms.demand {
+        Demand::Yes => "any yes",
+        Demand::Code => "a code",
+        Demand::Phrase(_) => "a code and a phrase",
+    };
+    let of = match terms.others {
+        0 => String::new(),
+        1 => " by another operator".to_owned(),
+        n => format!(" by {n} other operators"),
+    };
+    let totp = if terms.totp { ", and a one-time password" } else { "" };
+    Line::from(format!("it would ask, for {how}{of}{totp}"))
 }
 
 fn without_plan(words: &[String]) -> Vec<String> {

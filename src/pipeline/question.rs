@@ -3,7 +3,8 @@
 use tracing::error;
 
 use super::{
-    Asked, Pipeline, change::Looked, fact::Difference, report::class_in_words, yes::unreadable,
+    Asked, Pipeline, approve::Needs, change::Looked, fact::Difference, report::class_in_words,
+    yes::unreadable,
 };
 use crate::{
     audit::{Kind, Record},
@@ -12,7 +13,7 @@ use crate::{
     confirm::{Draft, End, State, Ticket},
     error::Stop,
     gate::Demand,
-    reply::{Block, Line, Reply, utc},
+    reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,
 };
 
@@ -26,21 +27,23 @@ impl Pipeline {
         asked: &Asked<'_>,
         action: &dyn Action,
         looked: &Looked,
-        (demand, class): (Demand, Class),
+        (needs, class): (Needs, Class),
         slots: Slots,
-        drift: &[Difference],
+        again: Option<&[Difference]>,
     ) -> Result<(), Stop> {
+        let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept =
             self.tickets.asked_by(&asked.request.event).map_err(|error| unreadable(&error))?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
-            None => self.put(asked, action, looked, (demand, class), &slots).await?,
+            None => self.put(asked, action, looked, (needs, class), &slots).await?,
         };
         if !slots.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), slots);
         }
-        let reply = self.question(&ticket, action, looked, drift);
+        let reply = question(&ticket, action, looked, again);
+        let reply = self.who_is_asked(reply, asked, &ticket, (looked, because));
         let Some(event) = self.answer(asked.request, &format!("ask-{}", ticket.code), &reply).await
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
@@ -51,7 +54,7 @@ impl Pipeline {
             .asked(&ticket.code, event.clone())
             .await
             .map_err(|error| unreadable(&error))?;
-        if ticket.demand == Demand::Yes {
+        if ticket.demand == Demand::Yes && ticket.second.is_none() {
             for key in ["✅", "❌"] {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
                     error!(error = &error as &dyn std::error::Error, "no reaction was put");
@@ -67,7 +70,7 @@ impl Pipeline {
         asked: &Asked<'_>,
         action: &dyn Action,
         looked: &Looked,
-        (demand, class): (Demand, Class),
+        (needs, class): (Needs, Class),
         slots: &Slots,
     ) -> Result<Ticket, Stop> {
         let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone()));
@@ -78,13 +81,18 @@ impl Pipeline {
             words: asked.words.to_vec(),
             about: about.collect(),
             class,
-            demand,
+            demand: needs.demand,
             holds_secret: !action.typed().is_empty() || !slots.is_empty(),
             undoes: asked.undoes,
+            second: needs.second,
+            alone: needs.alone,
+            totp: needs.totp,
+            expires: needs.expires,
         };
         let ticket = self.tickets.put(new).await.map_err(|error| unreadable(&error))?;
         let record = Record {
             ticket: Some(ticket.code.clone()),
+            alone: asked.options.alone.clone().filter(|_| ticket.alone.is_some()),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
             ..Self::record(Kind::Asked, asked)
         };
@@ -92,47 +100,42 @@ impl Pipeline {
         Ok(ticket)
     }
 
-    fn question(
+    /// The end of a question: who says yes to it, how, and until when.
+    fn who_is_asked(
         &self,
+        reply: Reply,
+        asked: &Asked<'_>,
         ticket: &Ticket,
-        action: &dyn Action,
-        looked: &Looked,
-        drift: &[Difference],
+        (looked, because): (&Looked, &str),
     ) -> Reply {
-        let mut reply = match looked.plans.as_slice() {
-            [one] => Reply::data(action.question(&one.subject, &one.seen).title),
-            several => Reply::data(format!("{} subjects", several.len())),
-        };
-        if !drift.is_empty() {
-            reply = reply.text("Something changed since I asked, so I ask again:");
-            for difference in drift {
-                reply = reply.text(difference.line());
+        let mut reply = reply;
+        let mut facts = Vec::new();
+        if ticket.second.is_some() || ticket.alone.is_some() {
+            facts.push(("Asked by", Line::new().code(&ticket.asker)));
+            let options = asked.options;
+            for (label, why) in [("Reason", &options.reason), ("Alone", &options.alone)] {
+                let why = why.as_ref().map(|why| Line::new().hostile(&Hostile::new(why.clone())));
+                facts.extend(why.map(|why| (label, why)));
             }
         }
-        for plan in looked.plans.iter().take(DESCRIBED) {
-            let question = action.question(&plan.subject, &plan.seen);
-            if looked.plans.len() > 1 {
-                reply = reply.text(question.title);
-            }
-            reply = reply.facts(plan.seen.shown.clone());
-            if !question.goes.is_empty() {
-                reply = reply.with(Block::List("This goes:".into(), question.goes));
-            }
-            if !question.stays.is_empty() {
-                reply = reply.with(Block::List("This stays:".into(), question.stays));
-            }
+        reply = reply.facts(facts);
+        if let Some(second) = &ticket.second {
+            let who = match second.others {
+                1 => "another operator".to_owned(),
+                n => format!("{n} other operators"),
+            };
+            reply =
+                reply.text(format!("It takes {who}, since {because}")).ringing(second.may.clone());
         }
-        for (subject, skip) in &looked.skips {
-            reply = reply.text(
-                Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()),
-            );
+        if let Some(from) = ticket.alone {
+            let others = self.roster.operators.keys().filter(|user| **user != ticket.asker);
+            let line = Line::new()
+                .plain("It takes more than one person, and its asker goes on alone. Until ")
+                .plain(utc(from))
+                .plain(" and for as long as it is open, each of you can stop it: ")
+                .code(format!("!deny {}", ticket.code));
+            reply = reply.text(line).ringing(others.cloned().collect());
         }
-        reply = reply.text(
-            Line::new()
-                .plain("As I understood it: ")
-                .code(crate::input::quote(&ticket.words))
-                .plain(format!(" — {}", class_in_words(ticket.class))),
-        );
         reply = reply.text(how_to_say_yes(ticket, looked));
         let mut note = format!("Open until {}", utc(ticket.expires));
         if self.roster.read_only {
@@ -163,9 +166,66 @@ impl Pipeline {
     }
 }
 
+/// What a question is about.
+fn question(
+    ticket: &Ticket,
+    action: &dyn Action,
+    looked: &Looked,
+    again: Option<&[Difference]>,
+) -> Reply {
+    let mut reply = match looked.plans.as_slice() {
+        [one] => Reply::data(action.question(&one.subject, &one.seen).title),
+        several => Reply::data(format!("{} subjects", several.len())),
+    };
+    match again {
+        None => {}
+        Some([]) => {
+            reply = reply.text("What was said so far is not enough any more, so I ask again");
+        }
+        Some(drift) => {
+            reply = reply.text("Something changed since I asked, so I ask again:");
+            reply = drift.iter().fold(reply, |reply, one| reply.text(one.line()));
+        }
+    }
+    for plan in looked.plans.iter().take(DESCRIBED) {
+        let question = action.question(&plan.subject, &plan.seen);
+        if looked.plans.len() > 1 {
+            reply = reply.text(question.title);
+        }
+        reply = reply.facts(plan.seen.shown.clone());
+        if !question.goes.is_empty() {
+            reply = reply.with(Block::List("This goes:".into(), question.goes));
+        }
+        if !question.stays.is_empty() {
+            reply = reply.with(Block::List("This stays:".into(), question.stays));
+        }
+    }
+    for (subject, skip) in &looked.skips {
+        reply = reply
+            .text(Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()));
+    }
+    reply.text(
+        Line::new()
+            .plain("As I understood it: ")
+            .code(crate::input::quote(&ticket.words))
+            .plain(format!(" — {}", class_in_words(ticket.class))),
+    )
+}
+
 fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
     let code = &ticket.code;
-    let cancel = |line: Line| line.plain(", or ").code(format!("!cancel {code}"));
+    let (yes, no) = match ticket.second {
+        Some(_) => ("approve", "deny"),
+        None => ("confirm", "cancel"),
+    };
+    let cancel = |line: Line| {
+        let totp = if ticket.totp { ", and your one-time password at the end" } else { "" };
+        line.plain(totp).plain(", or ").code(format!("!{no} {code}"))
+    };
+    let go_on = match ticket.alone {
+        Some(from) => format!("To go on, from {} send ", utc(from)),
+        None => "To go on, send ".to_owned(),
+    };
     match &ticket.demand {
         Demand::Yes => cancel(
             Line::new()
@@ -174,9 +234,7 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
                 .plain(", or send ")
                 .code(format!("!confirm {code}")),
         ),
-        Demand::Code => {
-            cancel(Line::new().plain("To go on, send ").code(format!("!confirm {code}")))
-        }
+        Demand::Code => cancel(Line::new().plain(go_on).code(format!("!{yes} {code}"))),
         Demand::Phrase(_) => {
             let what = match looked.plans.as_slice() {
                 [one] => match &one.subject {
@@ -191,8 +249,8 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
             };
             cancel(
                 Line::new()
-                    .plain("To go on, send ")
-                    .code(format!("!confirm {code} …"))
+                    .plain(go_on)
+                    .code(format!("!{yes} {code} …"))
                     .plain(format!(" with {what} in place of the dots")),
             )
         }
@@ -233,6 +291,7 @@ pub(super) fn how_it_ended(ticket: &Ticket) -> Line {
                 End::Run(None) => by(Line::new().plain(format!("Answered yes at {at}"))),
                 End::Rehearsed => by(Line::new().plain(format!("Answered yes at {at}")))
                     .plain(" while I was read-only: nothing was done."),
+                End::Denied => by(Line::new().plain(format!("Denied at {at}"))),
                 End::Cancelled => by(Line::new().plain(format!("Cancelled at {at}"))),
                 End::Expired => {
                     Line::new().plain(format!("Expired at {at}: nobody said yes in time."))

@@ -53,6 +53,20 @@ pub(super) fn root() -> clap::Command {
     ROOT.clone()
 }
 
+/// Every verb by its own name, with the words below it: `user admin grant`.
+pub fn verbs() -> Vec<String> {
+    fn walk(command: &clap::Command, before: &str, found: &mut Vec<String>) {
+        for below in command.get_subcommands() {
+            let name = format!("{before}{}", below.get_name());
+            walk(below, &format!("{name} "), found);
+            found.push(name);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&ROOT, "", &mut found);
+    found
+}
+
 /// Whether a message that begins with `!` and this word is meant for the bot.
 pub fn is_first_word(word: &str) -> bool {
     GROUPS.iter().any(|group| group.name == word)
@@ -71,7 +85,8 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
     let (first, rest) = matches.subcommand().ok_or_else(unknown)?;
     if let Some(own) = OWN.iter().find(|own| own.name == first) {
-        return own.read(rest).map(|read| Understood::Own(read, Options::read(rest)));
+        let options = Options::read(rest).of(&[own.name], rest);
+        return own.read(rest).map(|read| Understood::Own(read, options));
     }
     let group = GROUPS.iter().find(|group| group.name == first).ok_or_else(unknown)?;
     let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
@@ -84,7 +99,7 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
              is to be changed",
         )));
     }
-    Ok(Understood::Command(ask, options))
+    Ok(Understood::Command(ask, options.of(&[group.name, verb.name], rest)))
 }
 
 fn misunderstood(words: &[String], error: &clap::Error) -> Understood {

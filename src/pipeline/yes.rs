@@ -3,11 +3,15 @@
 use ruma::OwnedEventId;
 use tracing::{debug, info};
 
-use super::{Asked, Pipeline, question::how_it_ended};
+use super::{
+    Asked, Pipeline, Trust,
+    approve::{approved_in_part, split},
+    question::how_it_ended,
+};
 use crate::{
-    confirm::{Consent, End, No, State, Ticket, Yes},
+    confirm::{Answer, Consent, End, No, State, Taken, Ticket, Yes},
     error::Stop,
-    gate::Demand,
+    gate::{Demand, Role},
     reply::{Line, Reply, Word, utc},
     store,
 };
@@ -38,7 +42,7 @@ impl Pipeline {
             [one] => one,
             several => return Ok(Some(which(several, "confirm"))),
         };
-        if !self.roster.reactions {
+        if !self.roster.policy.reactions {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
         }
         self.say_yes(asked, &ticket.code.clone(), &Yes::Light).await
@@ -54,7 +58,9 @@ impl Pipeline {
             debug!(event = %asked.request.event, reason = "a yes to no question", "ignored");
             return Ok(None);
         };
-        let no = if ticket.asker == asked.operator.user {
+        let no = if ticket.state == State::Open && ticket.second.is_some() {
+            No::NeedsOthers(Box::new(ticket))
+        } else if ticket.asker == asked.operator.user {
             if ticket.state == State::Open {
                 No::Late(Box::new(ticket))
             } else {
@@ -75,9 +81,14 @@ impl Pipeline {
     ) -> Result<Option<Reply>, Stop> {
         let mine = self.own_open(asked)?;
         let meant = match target {
-            Some(target) => {
-                mine.iter().find(|ticket| ticket.question.as_ref() == Some(target)).cloned()
-            }
+            Some(target) => self
+                .tickets
+                .of_event(target)
+                .map_err(|e| unreadable(&e))?
+                .filter(|ticket| ticket.state == State::Open)
+                .filter(|ticket| {
+                    ticket.asker == asked.operator.user || Self::may_deny(ticket, asked.operator)
+                }),
             None if mine.len() == 1 => mine.first().cloned(),
             None if mine.is_empty() => None,
             None => return Ok(Some(which(&mine, "cancel"))),
@@ -86,7 +97,44 @@ impl Pipeline {
             debug!(event = %asked.request.event, reason = "a no to nothing", "ignored");
             return Ok(None);
         };
-        self.cancel(asked, &ticket.code).await.map(Some)
+        self.cancel(asked, &ticket.code, None).await.map(Some)
+    }
+
+    /// Counts a yes to the question with this code, with the one-time password that it takes.
+    async fn take(
+        &self,
+        asked: &Asked<'_>,
+        code: &str,
+        yes: &Yes,
+    ) -> Result<Result<Taken, No>, Stop> {
+        let request = asked.request;
+        let ticket = self.tickets.get(code).map_err(|e| unreadable(&e))?;
+        let totp = ticket.is_some_and(|ticket| ticket.totp);
+        let (yes, typed) = match yes {
+            Yes::Light => (Yes::Light, None),
+            Yes::Code(words) => {
+                let (words, typed) = split(words, totp);
+                (Yes::Code(words), typed)
+            }
+            Yes::Approve(words) => {
+                let (words, typed) = split(words, totp);
+                (Yes::Approve(words), typed)
+            }
+        };
+        let answer = Answer {
+            yes: &yes,
+            by: asked.operator,
+            room: &request.room,
+            event: &request.event,
+            secret_here: self.secrets.lock().await.contains_key(code),
+            totp: None,
+        };
+        let taken = self.tickets.take(code, &answer).await.map_err(|e| unreadable(&e))?;
+        // Everything else is right by then, so that a slip does not use up a password.
+        let (Err(No::NeedsTotp(_)), Some(typed)) = (&taken, typed) else { return Ok(taken) };
+        let shown = self.shown(asked, &typed).await?;
+        let answer = Answer { totp: Some(&shown), ..answer };
+        self.tickets.take(code, &answer).await.map_err(|e| unreadable(&e))
     }
 
     /// A yes to the question with this code.
@@ -97,15 +145,15 @@ impl Pipeline {
         yes: &Yes,
     ) -> Result<Option<Reply>, Stop> {
         self.authenticate(asked.request).await?;
-        let request = asked.request;
-        let secret_here = self.secrets.lock().await.contains_key(code);
-        let taken = self
-            .tickets
-            .take(code, yes, &request.sender, &request.room, &request.event, secret_here)
-            .await
-            .map_err(|e| unreadable(&e))?;
-        let (ticket, consent) = match taken {
-            Ok(taken) => taken,
+        if matches!(yes, Yes::Approve(_)) && asked.request.trust == Trust::Clear {
+            return Err(Stop::refused("an approval counts only in an encrypted room"));
+        }
+        let (ticket, consent) = match self.take(asked, code, yes).await? {
+            Ok(Taken::Whole(ticket, consent)) => (ticket, consent),
+            Ok(Taken::Part(ticket)) => {
+                self.note_approval(asked, &ticket).await?;
+                return Ok(Some(approved_in_part(&ticket)));
+            }
             Err(no) => {
                 if matches!(no, No::Late(_) | No::SecretGone(_)) {
                     self.close_ticket(code, End::Expired, None).await;
@@ -141,23 +189,40 @@ impl Pipeline {
                 "the command of this question is not one any more; send it again",
             ));
         };
-        let (words, undoes) = (&ticket.words, ticket.undoes);
-        let asked = Asked { words, options: &options, undoes, ..*asked };
-        self.change(&asked, action.as_ref(), Some((ticket, consent))).await
+        if ticket.second.is_some() {
+            self.note_approval(asked, ticket).await?;
+        }
+        let (words, undoes, operator) = (&ticket.words, ticket.undoes, self.asker(ticket)?);
+        let asked = Asked { words, options: &options, undoes, operator, ..*asked };
+        let answered = self.change(&asked, action.as_ref(), Some((ticket, consent))).await?;
+        Ok(match ticket.second {
+            // Whoever asked has waited, and did not say the last word.
+            Some(_) => answered.map(|reply| reply.ringing(vec![ticket.asker.clone()])),
+            None => answered,
+        })
     }
 
-    /// Cancels the question with this code: its asker may, and any admin.
-    pub(super) async fn cancel(&self, asked: &Asked<'_>, code: &str) -> Result<Reply, Stop> {
+    /// Ends the question with this code: its asker may, and any admin, and who may deny it.
+    pub(super) async fn cancel(
+        &self,
+        asked: &Asked<'_>,
+        code: &str,
+        why: Option<&str>,
+    ) -> Result<Reply, Stop> {
         let Some(ticket) = self.tickets.get(code).map_err(|e| unreadable(&e))? else {
             return Ok(no_in_words(&No::Unknown));
         };
         if ticket.room != asked.request.room {
             return Ok(no_in_words(&No::Elsewhere));
         }
-        if ticket.asker != asked.operator.user && asked.operator.role < crate::gate::Role::Admin {
+        if Self::may_deny(&ticket, asked.operator) {
+            let denied = self.deny(asked, &ticket, why).await?;
+            return Ok(denied.unwrap_or_else(|| no_in_words(&No::Over(Box::new(ticket)))));
+        }
+        if ticket.asker != asked.operator.user && asked.operator.role < Role::Admin {
             return Ok(no_in_words(&No::NotYours(ticket.asker)));
         }
-        if !self.end_question(asked, code).await? {
+        if !self.end_question(asked, code, End::Cancelled, why).await? {
             return Ok(no_in_words(&No::Over(Box::new(ticket))));
         }
         Ok(Reply::outcome(
@@ -219,6 +284,43 @@ pub(super) fn no_in_words(no: &No) -> Reply {
             Word::Refused,
             Line::new().plain("that question is ").code(asker).plain("'s, and only they answer it"),
         ),
+        No::NeedsOthers(ticket) => Reply::outcome(
+            Word::Refused,
+            about(ticket)
+                .plain(" takes the word of somebody who has not asked for it, by ")
+                .code(format!("!approve {}", ticket.code))
+                .plain(" and the phrase: "),
+        )
+        .text(those(ticket)),
+        No::NeedsAsker(ticket) => Reply::outcome(
+            Word::Refused,
+            about(ticket)
+                .plain(" is your own, and takes nobody else: ")
+                .code(format!("!confirm {}", ticket.code)),
+        ),
+        No::MayNotApprove(ticket) => Reply::outcome(
+            Word::Refused,
+            about(ticket).plain(" is not for you to approve. Those who may: "),
+        )
+        .text(those(ticket)),
+        No::Approved(ticket) => Reply::outcome(
+            Word::NothingChanged,
+            about(ticket).plain(" has your approval already, and takes that of somebody else"),
+        ),
+        No::TooEarly(ticket) => Reply::outcome(
+            Word::Refused,
+            about(ticket).plain(format!(
+                " can be confirmed from {}; until then the others have time to deny it",
+                ticket.alone.map(utc).unwrap_or_default()
+            )),
+        ),
+        No::NeedsTotp(ticket) => Reply::outcome(
+            Word::Refused,
+            about(ticket).plain(format!(
+                " takes your one-time password at the end: the {} digits that your app shows now",
+                crate::totp::DIGITS
+            )),
+        ),
         No::Over(ticket) => match &ticket.state {
             State::Ended { how: End::Expired, .. } => late(ticket),
             _ => Reply::outcome(
@@ -258,6 +360,15 @@ pub(super) fn no_in_words(no: &No) -> Reply {
             ),
         ),
     }
+}
+
+/// Those who may approve a question and have not.
+fn those(ticket: &Ticket) -> Line {
+    let Some(second) = &ticket.second else { return Line::new() };
+    let left = second.may.iter().filter(|user| !second.approvals.iter().any(|a| a.by == **user));
+    left.enumerate().fold(Line::new(), |line, (n, user)| {
+        if n > 0 { line.plain(", ").code(user) } else { line.code(user) }
+    })
 }
 
 fn late(ticket: &Ticket) -> Reply {

@@ -298,7 +298,7 @@ async fn an_operator_whose_word_does_not_count_is_told() -> Result<()> {
     told.bad(&[moe.user_id.as_str(), "no master key", "set up secure backup"]);
 
     let key = ann.master_key().await?;
-    let pinned = sound(&scene).operator_key(ann.user_id(), "master_key", &key);
+    let pinned = sound(&scene).operator_key(ann.user_id(), "master_key", key.as_str());
     let told = check(&scene, &pinned).await?;
     assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
     let known = format!("{key} (as configured), 1 signed device and 0 unsigned");

@@ -17,6 +17,7 @@ mod order;
 mod plan;
 mod rooms;
 mod sanctions;
+mod second_person;
 mod secrets;
 mod store;
 mod strangers;

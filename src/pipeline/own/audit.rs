@@ -156,7 +156,17 @@ fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Re
             let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
             if let Some(record) = &kept.record {
                 facts.extend(facts_of(record).into_iter().filter(|(label, _)| {
-                    matches!(*label, "Command" | "By" | "Reason" | "Ended" | "Ends" | "Note")
+                    matches!(
+                        *label,
+                        "Command"
+                            | "By"
+                            | "Approved by"
+                            | "ALONE"
+                            | "Reason"
+                            | "Ended"
+                            | "Ends"
+                            | "Note"
+                    )
                 }));
             }
             facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
@@ -211,6 +221,8 @@ fn kind_in_words(kind: Kind) -> &'static str {
     match kind {
         Kind::Asked => "question put",
         Kind::Refused => "refused",
+        Kind::Approved => "approved",
+        Kind::Denied => "denied",
         Kind::Cancelled => "question cancelled",
         Kind::Expired => "question expired",
         Kind::Opened => "change begun",
@@ -235,6 +247,12 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     }
     if let Some(yes) = &record.yes {
         facts.push(("Yes by", Line::new().code(yes)));
+    }
+    for approval in &record.approvals {
+        facts.push(("Approved by", Line::new().code(approval)));
+    }
+    if let Some(alone) = &record.alone {
+        facts.push(("ALONE", Line::new().hostile(&Hostile::new(alone.clone()))));
     }
     if let Some(word) = record.word {
         facts.push(("Ended", Line::from(word.as_str())));

@@ -26,7 +26,7 @@ impl Own for Cancel {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.code {
-            Some(code) => pipeline.cancel(asked, code).await.map(Some),
+            Some(code) => pipeline.cancel(asked, code, None).await.map(Some),
             None => Ok(pipeline.light_no(asked, None).await?.or_else(|| Some(nothing_open()))),
         }
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
+    confirm::Ticket,
     error::Stop,
     pipeline::{Asked, Pipeline, yes::unreadable},
     reply::{Block, Line, Record, Reply},
@@ -27,6 +28,7 @@ impl Own for Pending {
                 facts: vec![
                     ("Command", Line::new().code(crate::input::quote(&ticket.words))),
                     ("Asked by", Line::new().code(&ticket.asker)),
+                    ("Waits for", waits_for(ticket)),
                     ("Until", Line::new().time(Some(ticket.expires), now)),
                 ],
             })
@@ -36,5 +38,16 @@ impl Own for Pending {
             1 => Reply::data("One question is open").with(Block::Records(records)),
             n => Reply::data(format!("{n} questions are open")).with(Block::Records(records)),
         }))
+    }
+}
+
+fn waits_for(ticket: &Ticket) -> Line {
+    match &ticket.second {
+        None => Line::new().code(&ticket.asker),
+        Some(second) => Line::from(format!(
+            "other operators: {} of {} have approved it",
+            second.approvals.len(),
+            second.others
+        )),
     }
 }

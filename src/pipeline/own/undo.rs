@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     audit::{Kept, Kind, Record},
     change::{Binds, Subject, Undo as Way},
-    commands::Action,
+    commands::{Action, Options},
     error::Stop,
     pipeline::{Asked, Lane, Pipeline, fact::Difference, yes::unreadable},
     reply::{Line, Reply, Word},
@@ -56,7 +56,7 @@ impl Own for Undo {
                 ));
             }
         };
-        let Some((action, _)) = pipeline.action(&words) else {
+        let Some((action, typed)) = pipeline.action(&words) else {
             return Err(Stop::refused(
                 Line::new()
                     .code(format!("#{number}"))
@@ -66,7 +66,8 @@ impl Own for Undo {
         unchanged_since(pipeline, action.as_ref(), &closing.left).await?;
         // A question carries them along, for they stand in its words.
         let words = [words, asked.options.words()].concat();
-        let asked = Asked { words: &words, undoes: Some(number), ..*asked };
+        let options = Options { verb: typed.verb, ..asked.options.clone() };
+        let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
         pipeline.change(&asked, action.as_ref(), None).await
     }
 }

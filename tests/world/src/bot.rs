@@ -106,7 +106,7 @@ impl Bot {
 }
 
 /// Writes a file that only its owner can read.
-pub(crate) fn write_secret(file: &Path, text: &str) -> Result<()> {
+pub fn write_secret(file: &Path, text: &str) -> Result<()> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(file);
     Ok(file?.write_all(text.as_bytes())?)

@@ -57,12 +57,19 @@ impl Config {
         self
     }
 
+    /// Names a file that holds a secret of an operator added before.
+    #[must_use]
+    pub fn operator_secret(self, user: &UserId, key: &str, file: &Path) -> Self {
+        self.operator_key(user, key, json!({ "file": file }))
+    }
+
     /// Sets a key of an operator added before: `role`, `person` or `master_key`.
     #[must_use]
-    pub fn operator_key(mut self, user: &UserId, key: &str, value: &str) -> Self {
+    pub fn operator_key(mut self, user: &UserId, key: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
         for operator in self.list("operators") {
             if operator["user_id"] == user.as_str() {
-                operator[key] = value.into();
+                operator[key] = value.clone();
             }
         }
         self

@@ -21,7 +21,7 @@ mod scene;
 mod synapse;
 
 pub use api::{Api, http};
-pub use bot::Bot;
+pub use bot::{Bot, write_secret};
 pub use config::Config;
 pub use message::Message;
 pub use person::{NewRoom, Person};

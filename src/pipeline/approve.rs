@@ -1,0 +1,247 @@
+//! What a change needs besides its asker's own yes: others who approve it, or the wait of somebody
+//! who is alone, and one-time passwords.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedUserId;
+use tracing::{error, warn};
+
+use super::{Asked, Pipeline, Trust, yes::unreadable};
+use crate::{
+    audit::{Kind, Record},
+    confirm::{End, Second, Ticket},
+    error::Stop,
+    gate::{Demand, Operator, Role, Terms, Weight},
+    reply::{Hostile, Line, Reply, Word, utc},
+    totp::{DIGITS, Shown, Wrong},
+};
+
+/// What a question needs, of whom, and until when.
+pub(super) struct Needs {
+    pub(super) demand: Demand,
+    pub(super) second: Option<Second>,
+    pub(super) alone: Option<Timestamp>,
+    pub(super) totp: bool,
+    pub(super) expires: Timestamp,
+    /// Why it needs others, where it does.
+    pub(super) because: &'static str,
+}
+
+impl Pipeline {
+    /// What a question about this must ask for; refused where nobody could answer it.
+    pub(super) fn needs(
+        &self,
+        asked: &Asked<'_>,
+        weight: &Weight<'_>,
+        terms: Terms,
+    ) -> Result<Needs, Stop> {
+        let now = self.clock.now();
+        let Terms { demand, others, totp, because } = terms;
+        let own = Needs {
+            demand,
+            second: None,
+            alone: None,
+            totp,
+            expires: after(now, self.rules.expire_after),
+            because,
+        };
+        if others == 0 {
+            return Ok(own);
+        }
+        if asked.options.alone.is_some() {
+            let Some(wait) = self.roster.policy.alone else {
+                return Err(Stop::refused(
+                    Line::new()
+                        .plain("my config lets nobody do this alone; leave ")
+                        .code("--alone")
+                        .plain(" out, and I ask the others"),
+                ));
+            };
+            let from = after(now, wait);
+            let expires = after(from, self.rules.expire_after);
+            return Ok(Needs { alone: Some(from), expires, ..own });
+        }
+        if asked.request.trust == Trust::Clear {
+            return Err(Stop::refused(
+                "this takes the word of another operator, and that counts only in an encrypted \
+                 room: in clear anybody on your server's side could have written it",
+            ));
+        }
+        let may = self.gate().may_approve(asked.operator, weight);
+        let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
+        if persons.len() < others {
+            return Err(Stop::refused(self.too_few(others, persons.len(), because)));
+        }
+        let may = may.into_iter().map(|one| one.user.clone()).collect();
+        let second = Some(Second { others, may, approvals: Vec::new() });
+        Ok(Needs { second, expires: after(now, self.rules.approve_within), ..own })
+    }
+
+    fn too_few(&self, others: usize, may: usize, because: &str) -> Line {
+        let wanted = match others {
+            1 => "another operator who may do it".to_owned(),
+            n => format!("{n} other operators who may do it"),
+        };
+        let there = match may {
+            0 => "nobody else may".to_owned(),
+            n => format!("only {n} may"),
+        };
+        let line =
+            Line::new().plain(format!("this takes {wanted}, since {because}, and {there}. "));
+        if self.roster.policy.alone.is_some() {
+            line.code("--alone \"why\"").plain(" does it without, after a wait that all can see")
+        } else {
+            line.plain("Whoever keeps my config can add somebody, or allow ").code("--alone")
+        }
+    }
+
+    /// Records that somebody has approved what another asked for.
+    pub(super) async fn note_approval(
+        &self,
+        asked: &Asked<'_>,
+        ticket: &Ticket,
+    ) -> Result<(), Stop> {
+        let record = Record {
+            ticket: Some(ticket.code.clone()),
+            words: ticket.words.clone(),
+            subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
+            ..Self::record(Kind::Approved, asked)
+        };
+        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        Ok(())
+    }
+
+    /// Who asked for this, where they may still be served.
+    pub(super) fn asker(&self, ticket: &Ticket) -> Result<&Operator, Stop> {
+        let asker = self.roster.operator(&ticket.asker).ok_or_else(|| {
+            Stop::refused(
+                Line::new()
+                    .code(&ticket.asker)
+                    .plain(", who asked for it, is no operator any more, so nothing was done"),
+            )
+        })?;
+        match self.not_served(&asker.person) {
+            None => Ok(asker),
+            Some(_) => Err(Stop::refused(
+                Line::new()
+                    .code(&ticket.asker)
+                    .plain(", who asked for it, is not served now, so nothing was done"),
+            )),
+        }
+    }
+
+    /// Whether this operator may deny that question: those who may approve it, and where its asker
+    /// is alone everybody else.
+    pub(super) fn may_deny(ticket: &Ticket, operator: &Operator) -> bool {
+        match &ticket.second {
+            Some(second) => second.may.contains(&operator.user),
+            None => ticket.alone.is_some() && ticket.asker != operator.user,
+        }
+    }
+
+    /// Denies a question that somebody else asked.
+    pub(super) async fn deny(
+        &self,
+        asked: &Asked<'_>,
+        ticket: &Ticket,
+        why: Option<&str>,
+    ) -> Result<Option<Reply>, Stop> {
+        if !self.end_question(asked, &ticket.code, End::Denied, why).await? {
+            return Ok(None);
+        }
+        let line = Line::new().plain("question ").code(&ticket.code).plain(" is denied");
+        let line = match why {
+            Some(why) => line.plain(": ").hostile(&Hostile::new(why)),
+            None => line,
+        };
+        let reply = Reply::outcome(Word::NothingChanged, line);
+        Ok(Some(reply.ringing(vec![ticket.asker.clone()])))
+    }
+
+    /// The proof that `typed` is this operator's one-time password.
+    pub(super) async fn shown(&self, asked: &Asked<'_>, typed: &str) -> Result<Shown, Stop> {
+        let checked = self.passwords.check(asked.operator, typed, self.clock.now()).await;
+        let wrong = match checked.map_err(|e| unreadable(&e))? {
+            Ok(shown) => return Ok(shown),
+            Err(wrong) => wrong,
+        };
+        warn!(sender = %asked.request.sender, ?wrong, "a one-time password did not count");
+        if let Wrong::Stopped(until) = wrong {
+            self.tell_of_guessing(asked, until).await;
+        }
+        Err(Stop::refused(match wrong {
+            Wrong::NoSeed => Line::from(
+                "this takes a one-time password, and my config has no seed for your account",
+            ),
+            Wrong::NotNow(left) => Line::from(format!(
+                "that is not your one-time password of now. After {left} more wrong ones I do not \
+                 serve you for an hour"
+            )),
+            Wrong::Used => Line::from(
+                "that one-time password has been used; wait for the next, at most half a minute",
+            ),
+            Wrong::Stopped(until) => Line::from(stopped(until)),
+        }))
+    }
+
+    /// Why somebody who has guessed is not served; `None` where they are.
+    pub(super) fn not_served_for_guessing(&self, person: &str) -> Result<Option<String>, Stop> {
+        let until = self.passwords.stopped(person, self.clock.now());
+        Ok(until.map_err(|e| unreadable(&e))?.map(stopped))
+    }
+
+    /// Five wrong ones in a row are somebody guessing.
+    async fn tell_of_guessing(&self, asked: &Asked<'_>, until: Timestamp) {
+        let record = Record {
+            note: Some(format!("too many wrong one-time passwords: not served until {until}")),
+            ..Self::record(Kind::Noted, asked)
+        };
+        if let Err(error) = self.audit.note(record).await {
+            error!(error = &error as &dyn std::error::Error, "not recorded");
+        }
+        let line = Line::new()
+            .code(&asked.operator.user)
+            .plain(format!(" has shown too many wrong one-time passwords; I do not serve them until {}. If they did not type them, somebody has their session: ", utc(until)))
+            .code(format!("!freeze {}", asked.operator.user));
+        let admins = self.roster.operators.values().filter(|one| one.role == Role::Admin);
+        let admins = admins.map(|one| one.user.clone()).filter(|user| *user != asked.operator.user);
+        let slot = format!("guessed-{}", until.as_second());
+        self.tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>())).await;
+    }
+}
+
+fn stopped(until: Timestamp) -> String {
+    format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
+}
+
+fn after(begin: Timestamp, span: Duration) -> Timestamp {
+    let span = SignedDuration::try_from(span).unwrap_or(SignedDuration::from_hours(24));
+    begin.checked_add(span).unwrap_or(begin)
+}
+
+/// What was typed after a code, with the one-time password at its end taken off where the question
+/// takes one.
+pub(super) fn split(typed: &[String], totp: bool) -> (Vec<String>, Option<String>) {
+    let is_one = |word: &String| word.len() == DIGITS && word.bytes().all(|b| b.is_ascii_digit());
+    match typed.split_last() {
+        Some((last, rest)) if totp && is_one(last) => (rest.to_vec(), Some(last.clone())),
+        _ => (typed.to_vec(), None),
+    }
+}
+
+/// The answer to an approval that others must join.
+pub(super) fn approved_in_part(ticket: &Ticket) -> Reply {
+    let said = ticket.approvals().count();
+    let (others, asker) = (ticket.second.as_ref().map_or(0, |s| s.others), ticket.asker.clone());
+    let line = Line::new()
+        .plain("question ")
+        .code(&ticket.code)
+        .plain(format!(" has {said} of the {others} approvals that it takes"));
+    let left = ticket.second.iter().flat_map(|second| {
+        second.may.iter().filter(|user| !second.approvals.iter().any(|one| one.by == **user))
+    });
+    let mut ring = vec![asker];
+    ring.extend(left.cloned());
+    Reply::outcome(Word::NothingChanged, line).ringing(ring)
+}

@@ -1,0 +1,34 @@
+//! `!approve`: yes to what somebody else has asked for.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    confirm::Yes,
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline},
+    reply::Reply,
+};
+
+/// Say yes to what somebody else has asked for, where that takes more than one person
+#[derive(Debug, clap::Args)]
+pub(crate) struct Approve {
+    /// The code of the question
+    code: String,
+    /// The phrase that the question asks for, and after it your one-time password where it asks
+    /// for that
+    phrase: Vec<String>,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Approve>("approve", &["approve 4821 eve"]);
+
+#[async_trait]
+impl Own for Approve {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        pipeline.say_yes(asked, &self.code, &Yes::Approve(self.phrase.clone())).await
+    }
+}

@@ -1,0 +1,34 @@
+//! `!deny`: no to what somebody else has asked for, ahead of everything that waits.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec};
+use crate::{
+    error::Stop,
+    pipeline::{Asked, Lane, Pipeline},
+    reply::Reply,
+};
+
+/// Say no to what somebody else has asked for, where that takes more than one person
+#[derive(Debug, clap::Args)]
+pub(crate) struct Deny {
+    /// The code of the question
+    code: String,
+    /// Why, for the record
+    why: Vec<String>,
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Deny>("deny", &["deny 4821", "deny 4821 ask them first"]);
+
+#[async_trait]
+impl Own for Deny {
+    fn lane(&self) -> Lane {
+        Lane::Overtaking
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let why = self.why.join(" ");
+        pipeline.cancel(asked, &self.code, (!why.is_empty()).then_some(&why)).await.map(Some)
+    }
+}
