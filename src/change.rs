@@ -40,6 +40,23 @@ pub enum Power {
     Server,
 }
 
+impl Power {
+    /// Every power.
+    pub const ALL: [Self; 5] =
+        [Self::Look, Self::LookPrivate, Self::Moderate, Self::Account, Self::Server];
+
+    /// Its name as the config writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::LookPrivate => "look-private",
+            Self::Moderate => "moderate",
+            Self::Account => "account",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// What a command is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +77,14 @@ impl Subject {
         match self {
             Self::User(user) | Self::Device(user, _) => Some(user),
             Self::Room(_) | Self::Media(..) => None,
+        }
+    }
+
+    /// The id by which the config may name it: a device goes by its account.
+    pub fn owner_id(&self) -> String {
+        match self {
+            Self::User(user) | Self::Device(user, _) => user.to_string(),
+            Self::Room(_) | Self::Media(..) => self.to_string(),
         }
     }
 

@@ -7,6 +7,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use crate::gate::{Policy, Protection, Role, Rule, Stance};
+pub use crate::gate::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use fault::{Fault, Faults};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
@@ -48,6 +49,8 @@ pub struct Config {
     pub encryption: Encryption,
     /// Where the operators' master keys come from.
     pub trust: TrustSource,
+    /// The roles besides viewer, moderator and admin.
+    pub roles: Vec<Arc<Role>>,
     /// Who may speak to the bot, at least one admin among them.
     pub operators: Vec<Operator>,
     /// How long questions wait.
@@ -128,7 +131,7 @@ pub struct Operator {
     /// The account.
     pub user_id: OwnedUserId,
     /// What it may do.
-    pub role: Role,
+    pub role: Arc<Role>,
     /// The human behind it: the same for several accounts of one person. The account's own id
     /// where the config names nobody.
     pub person: String,

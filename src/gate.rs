@@ -4,7 +4,10 @@
 //! what the homeserver says of its subjects, and on the yes that was said, and they are made
 //! anew when the yes arrives: an operator who was removed meanwhile has nothing to say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
@@ -26,18 +29,18 @@ use policy::Facts;
 
 pub use permit::Permit;
 pub use policy::{Policy, Protection, Rule, Stance};
-pub use role::Role;
+pub use role::{Rank, Reach, Role};
 
 /// For how long an irreversible command counts towards what one person may do unreviewed.
 pub const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// A person on the allowlist, by one of their accounts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Operator {
     /// The account.
     pub user: OwnedUserId,
     /// Their role.
-    pub role: Role,
+    pub role: Arc<Role>,
     /// Who they are: several accounts can be one person. The account itself where the config
     /// names nobody.
     pub person: String,
@@ -54,6 +57,8 @@ pub struct Roster {
     pub rooms: BTreeSet<OwnedRoomId>,
     /// The operators.
     pub operators: BTreeMap<OwnedUserId, Operator>,
+    /// The roles of the config's own.
+    pub roles: Vec<Arc<Role>>,
     /// Whether nothing may be changed at all.
     pub read_only: bool,
     /// What the config demands besides.
@@ -170,26 +175,31 @@ impl<'a> Gate<'a> {
         self
     }
 
-    /// Whether `operator` has `power` at all; said before anything is looked up.
-    pub fn may_use(self, operator: &Operator, power: Power) -> Result<(), Refusal> {
-        if operator.role.has(power) {
+    /// Whether `operator` has `power` for this verb at all; said before anything is looked up.
+    pub fn may_use(self, operator: &Operator, power: Power, verb: &str) -> Result<(), Refusal> {
+        if operator.role.allows(power, verb) {
             return Ok(());
         }
-        let needed = Role::with(power).as_str();
+        let own = self.roster.roles.iter().filter(|role| role.allows(power, verb));
+        let roles: Vec<&str> = [Rank::with(power).as_str()]
+            .into_iter()
+            .chain(own.map(|role| role.name.as_str()))
+            .collect();
         Err(Refusal(
             Line::new()
-                .plain(format!("this takes the role {needed}, and you are {}. Ask one of: ", {
-                    operator.role.as_str()
-                }))
-                .line(self.holders(power)),
+                .plain(format!(
+                    "this takes the role {}, and you are {}. Ask one of: ",
+                    roles.join(" or "),
+                    operator.role.name
+                ))
+                .line(self.holders(power, verb)),
         ))
     }
 
-    fn holders(self, power: Power) -> Line {
+    fn holders(self, power: Power, verb: &str) -> Line {
         let mut line = Line::new();
-        for (n, operator) in
-            self.roster.operators.values().filter(|operator| operator.role.has(power)).enumerate()
-        {
+        let may = |operator: &&Operator| operator.role.allows(power, verb);
+        for (n, operator) in self.roster.operators.values().filter(may).enumerate() {
             if n > 0 {
                 line = line.plain(", ");
             }
@@ -208,13 +218,20 @@ impl<'a> Gate<'a> {
                     .plain(format!(" is {whose}: nobody changes it through the bot")),
             ));
         }
+        if !operator.role.reaches(subject) {
+            return Err(Refusal(
+                Line::new()
+                    .plain(format!("your role {} does not reach ", operator.role.name))
+                    .code(subject),
+            ));
+        }
         let Some((what, stance)) = self.protected(target) else { return Ok(()) };
-        if operator.role < Role::Admin && self.is_privileged(target) {
+        if operator.role.rank < Rank::Admin && self.is_privileged(target) {
             return Err(Refusal(
                 Line::new()
                     .code(subject)
                     .plain(format!(" is {what}: only an admin may act on it, and you are "))
-                    .plain(operator.role.as_str()),
+                    .plain(operator.role.name.as_str()),
             ));
         }
         if stance == Stance::Refused {
@@ -298,7 +315,7 @@ impl<'a> Gate<'a> {
 
     /// Whether `operator` may make this change, as far as it depends on them.
     fn may_make(self, operator: &Operator, weight: &Weight<'_>) -> Result<(), Refusal> {
-        self.may_use(operator, weight.power)?;
+        self.may_use(operator, weight.power, weight.verb)?;
         let touched = weight.targets.iter().filter(|_| !weight.harmless);
         touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
     }

@@ -140,7 +140,7 @@ enum What {
 
 #[derive(Debug)]
 enum Command {
-    Read(Box<dyn Query>, Vec<String>),
+    Read(Box<dyn Query>, Options, Vec<String>),
     Change(Box<dyn Action>, Options, Vec<String>),
     Own(Box<dyn Own>, Options, Vec<String>),
     /// A reaction or a bare `yes` to this event, or to whatever is open.
@@ -289,14 +289,18 @@ impl Pipeline {
             }
             Heard::Yes => Command::Yes(reply_to.clone()),
             Heard::No => Command::No(reply_to.clone()),
-            Heard::Command(command) => match understand::understand(&command.words) {
-                Understood::Command(Ask::Read(query), _) => Command::Read(query, command.words),
-                Understood::Command(Ask::Change(action), options) => {
-                    Command::Change(action, options, command.words)
+            Heard::Command(command) => {
+                match understand::understand_for(&command.words, &operator.role) {
+                    Understood::Command(Ask::Read(query), options) => {
+                        Command::Read(query, options, command.words)
+                    }
+                    Understood::Command(Ask::Change(action), options) => {
+                        Command::Change(action, options, command.words)
+                    }
+                    Understood::Own(own, options) => Command::Own(own, options, command.words),
+                    Understood::Reply(reply) => return Ok(What::Say(reply)),
                 }
-                Understood::Own(own, options) => Command::Own(own, options, command.words),
-                Understood::Reply(reply) => return Ok(What::Say(reply)),
-            },
+            }
         };
         Ok(What::Command(operator.clone(), command))
     }
@@ -362,9 +366,9 @@ impl Pipeline {
         let asked =
             |words, options| Asked { request, operator, words, options, undoes: None, due: false };
         let done = match &command {
-            Command::Read(query, words) => {
+            Command::Read(query, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "look");
-                self.look(&asked(words, &none), query.as_ref()).await.map(Some)
+                self.look(&asked(words, options), query.as_ref()).await.map(Some)
             }
             Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "change");
@@ -372,12 +376,22 @@ impl Pipeline {
             }
             Command::Own(own, options, words) => match own.action(&self.roster.bot) {
                 Some(action) => self.change(&asked(words, options), action.as_ref(), None).await,
-                None => own.run(self, &asked(words, options)).await,
+                None => self.own(&asked(words, options), own.as_ref()).await,
             },
             Command::Yes(target) => self.light_yes(&asked(&[], &none), target.as_ref()).await,
             Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
         };
         done.unwrap_or_else(|stop| Some(self.stopped(&stop)))
+    }
+
+    /// Answers a command of the bot's own that is no change.
+    async fn own(&self, asked: &Asked<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
+        if let Some(power) = own.power()
+            && let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb)
+        {
+            return Ok(Some(self.refused(asked, refusal.0).await));
+        }
+        own.run(self, asked).await
     }
 
     /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
@@ -415,7 +429,7 @@ impl Pipeline {
     /// Answers a command that only looks.
     async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
         let power = query.power();
-        if let Err(refusal) = self.gate().may_use(asked.operator, power) {
+        if let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb) {
             return Ok(self.refused(asked, refusal.0).await);
         }
         if power == crate::change::Power::LookPrivate {

@@ -234,7 +234,7 @@ fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) 
     let operators = config.operators.iter().map(|operator| {
         let known = Operator {
             user: operator.user_id.clone(),
-            role: operator.role,
+            role: operator.role.clone(),
             person: operator.person.clone(),
         };
         (operator.user_id.clone(), known)
@@ -244,6 +244,7 @@ fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) 
         admin_account: Some(admin_account),
         rooms: rooms.into_iter().collect(),
         operators: operators.collect(),
+        roles: config.roles.clone(),
         read_only: config.read_only,
         policy: config.policy.clone(),
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     change::{Binds, Subject},
     commands::Sanctioned,
-    gate::Role,
+    gate::Rank,
     store::{self, Shelf, Store},
 };
 
@@ -31,7 +31,7 @@ pub struct Sanction {
     /// Who imposed it.
     pub by: OwnedUserId,
     /// Their role then: nobody below it ends the sanction early.
-    pub role: Role,
+    pub role: Rank,
     /// Where it was asked for, and by which event.
     pub asked: (OwnedRoomId, OwnedEventId),
     /// When it ends.

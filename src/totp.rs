@@ -172,7 +172,7 @@ mod tests {
     use ruma::owned_user_id;
 
     use super::*;
-    use crate::gate::Role;
+    use crate::gate::Rank;
 
     /// The seed of RFC 6238, appendix B, in base32.
     const SEED: &str = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";
@@ -181,7 +181,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
         let user = owned_user_id!("@ann:x.test");
-        let ann = Operator { user: user.clone(), role: Role::Admin, person: "ann".to_owned() };
+        let ann =
+            Operator { user: user.clone(), role: Rank::Admin.into(), person: "ann".to_owned() };
         let passwords = OneTimePasswords::new([(user, SEED.into())], &store).unwrap();
         let mut answers = Vec::new();
         for (typed, second) in tries {

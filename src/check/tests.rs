@@ -4,7 +4,7 @@ use ruma::user_id;
 
 use super::*;
 use crate::config::{
-    Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, RateLimit, Role,
+    Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank, RateLimit,
     TrustSource,
 };
 
@@ -31,12 +31,13 @@ pub(super) fn config(encryption: Encryption) -> Config {
         trust: TrustSource::CrossSigned,
         operators: vec![Operator {
             user_id: user_id!("@ann:x").to_owned(),
-            role: Role::Admin,
+            role: Rank::Admin.into(),
             person: "ann".to_owned(),
             master_key: None,
             totp: None,
         }],
         questions: Questions { expire_after: Duration::ZERO, approve_within: Duration::ZERO },
+        roles: Vec::new(),
         policy: Policy::default(),
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         tables: false,

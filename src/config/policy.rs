@@ -1,12 +1,12 @@
 //! What is demanded of whom: the rules of `questions`, and what is `protected`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use regex::Regex;
 use wildmatch::WildMatch;
 
 use super::{
-    Policy, Protection, Rule, Stance,
+    Policy, Protection, Reach, Role, Rule, Stance,
     section::{Field, Reported, Section},
     value,
 };
@@ -86,6 +86,25 @@ fn rule(section: &Section<'_>) -> Result<Rule, Reported> {
         ));
     }
     Ok(rule)
+}
+
+/// A role of the config's own.
+pub(super) fn role(section: &Section<'_>) -> Result<Arc<Role>, Reported> {
+    let name = section.field("name", "spam-team").required(value::name);
+    let powers: Result<Vec<Power>, Reported> =
+        section.field("powers", "moderate").list().and_then(|items| {
+            let all = Power::ALL.map(|power| (power.as_str(), power));
+            let powers: Vec<_> = items.iter().map(|item| item.choice(&all, None)).collect();
+            powers.into_iter().collect()
+        });
+    let patterns = |key, example, read: fn(&Field<'_>, &str) -> Result<WildMatch, Reported>| {
+        optional_list(&section.field(key, example), |item| item.required(read))
+    };
+    let only_verbs = patterns("verbs", "\"user suspend\"", verbs);
+    let on = patterns("on", "\"@*:example.org\"", id);
+    let not_on = patterns("not_on", "\"@staff-*\"", id);
+    let reach = Reach { verbs: only_verbs?, on: on?, not_on: not_on? };
+    Ok(Arc::new(Role::own(name?, powers?.into_iter().collect(), reach)))
 }
 
 /// The section `protected`. Where it says nothing, a second person is asked, unless one is `lone`:

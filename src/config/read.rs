@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,13 +11,14 @@ use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
     Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Policy, Questions,
-    RateLimit, Role, TrustSource,
+    Rank, RateLimit, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
     section::{Book, Field, Reported, Section},
     tree, value,
 };
+use crate::change::Power;
 
 const DEVICE_NAME: &str = "Synod";
 const RECOVERY_KEY: &str = "recovery.key";
@@ -24,9 +26,6 @@ const LOG: &str = "info";
 const EXPIRE_AFTER: Duration = Duration::from_mins(10);
 const APPROVE_WITHIN: Duration = Duration::from_hours(24);
 const MAX_AGE: Duration = Duration::from_mins(5);
-
-const ROLES: &[(&str, Role)] =
-    &[("viewer", Role::Viewer), ("moderator", Role::Moderator), ("admin", Role::Admin)];
 
 /// What came of a file.
 pub(super) struct Reading {
@@ -86,8 +85,10 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     );
     let own = bot.as_ref().ok().map(|bot: &Bot| &*bot.user_id);
     let verified = trust.is_ok_and(|trust| trust == TrustSource::Verified);
+    let roles = roles(&root.field("roles", "name: spam-team"));
     let field = root.field("operators", "user_id: \"@ann:example.org\"");
-    let operators = operators(&field, own, verified, around);
+    let known = roles.as_deref().unwrap_or_default();
+    let operators = operators(&field, own, verified, (around, known));
     let asked =
         within(root.field("questions", "expire_after: 10min").optional_section(), questions);
     let protection = root.field("protected", "operators: second_person").optional_section();
@@ -109,6 +110,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         rooms: rooms?,
         encryption: encryption?,
         trust: trust?,
+        roles: roles?,
         operators: operators?,
         questions,
         policy: Policy { protection: protection?, ..demands },
@@ -206,27 +208,29 @@ struct Company<'a> {
     bot: Option<&'a UserId>,
     verified: bool,
     around: Surroundings<'a>,
+    /// The roles of the config's own, as far as they could be read.
+    own: &'a [Arc<Role>],
     users: Vec<OwnedUserId>,
     keys: Vec<String>,
     /// The roles that could be read.
-    roles: Vec<Role>,
+    roles: Vec<Arc<Role>>,
 }
 
 fn operators(
     field: &Field<'_>,
     bot: Option<&UserId>,
     verified: bool,
-    around: Surroundings<'_>,
+    (around, own): (Surroundings<'_>, &[Arc<Role>]),
 ) -> Result<Vec<Operator>, Reported> {
     let (users, keys, roles) = (Vec::new(), Vec::new(), Vec::new());
-    let mut company = Company { bot, verified, around, users, keys, roles };
+    let mut company = Company { bot, verified, around, own, users, keys, roles };
     let items = field.list()?;
     let operators: Vec<Result<Operator, Reported>> = items
         .iter()
         .map(|item| within(item.section(), |section| operator(section, &mut company)))
         .collect();
     let all_read = company.roles.len() == operators.len();
-    if all_read && !company.roles.contains(&Role::Admin) {
+    if all_read && company.roles.iter().all(|role| role.rank < Rank::Admin) {
         return Err(
             field.wrong("none of the operators is an admin", "Give at least one `role: admin`")
         );
@@ -236,8 +240,14 @@ fn operators(
 
 fn operator(section: &Section<'_>, company: &mut Company<'_>) -> Result<Operator, Reported> {
     let user_id = operator_id(&section.field("user_id", "\"@ann:example.org\""), company);
-    let role = section.field("role", "moderator").choice(ROLES, None);
-    company.roles.extend(role.ok());
+    let role = section.field("role", "moderator").required(|field, text| {
+        role(text, company.own).ok_or_else(|| {
+            let own = company.own.iter().map(|role| role.name.as_str());
+            let names: Vec<&str> = Rank::ALL.map(Rank::as_str).into_iter().chain(own).collect();
+            field.wrong("there is no such role", format!("Write {}", names.join(" or ")))
+        })
+    });
+    company.roles.extend(role.iter().cloned());
     let person = section.field("person", "ann").optional(value::name);
     let field = section.field("master_key", "\"43 characters of base64\"");
     let master_key = operator_key(&field, user_id.as_deref().ok(), company);
@@ -255,6 +265,25 @@ fn operator(section: &Section<'_>, company: &mut Company<'_>) -> Result<Operator
         master_key: master_key?,
         user_id,
     })
+}
+
+/// The role with this name.
+fn role(name: &str, own: &[Arc<Role>]) -> Option<Arc<Role>> {
+    let built_in = Rank::ALL.into_iter().find(|rank| rank.as_str() == name).map(Arc::from);
+    built_in.or_else(|| own.iter().find(|role| role.name == name).cloned())
+}
+
+fn roles(field: &Field<'_>) -> Result<Vec<Arc<Role>>, Reported> {
+    let roles = policy::optional_list(field, |item| within(item.section(), policy::role))?;
+    for (place, one) in roles.iter().enumerate() {
+        if role(&one.name, &roles[..place]).is_some() {
+            return Err(field.wrong(
+                "two roles have the same name",
+                "Give each its own; viewer, moderator and admin are there already",
+            ));
+        }
+    }
+    Ok(roles)
 }
 
 fn operator_id(field: &Field<'_>, company: &mut Company<'_>) -> Result<OwnedUserId, Reported> {
@@ -315,7 +344,7 @@ fn questions(section: &Section<'_>) -> Result<(Questions, Policy), Reported> {
 
 /// Whether only one person is an admin: nobody could be a second one.
 fn is_lone(operators: &[Operator]) -> bool {
-    let admins = operators.iter().filter(|one| one.role == Role::Admin);
+    let admins = operators.iter().filter(|one| one.role.rank == Rank::Admin);
     admins.map(|one| one.person.as_str()).collect::<BTreeSet<_>>().len() < 2
 }
 
@@ -326,7 +355,8 @@ fn totp_for_all(
     demands: &Policy,
 ) -> Result<(), Reported> {
     let demanded = demands.rules.iter().any(|rule| rule.totp);
-    let without = |one: &Operator| one.role > Role::Viewer && one.totp.is_none();
+    let acts = |role: &Role| role.has(Power::Moderate) || role.has(Power::Account);
+    let without = |one: &Operator| acts(&one.role) && one.totp.is_none();
     if demanded && operators.iter().any(without) {
         return Err(field.wrong(
             "a rule demands one-time passwords, and not every operator has a seed of theirs",

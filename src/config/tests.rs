@@ -295,7 +295,7 @@ fn an_operator_of_another_server_with_a_key_is_welcome() {
         )
         .unwrap();
     assert_eq!(config.operators[0].master_key.as_deref(), Some(KEY));
-    assert_eq!(config.operators[0].role, Role::Admin);
+    assert_eq!(config.operators[0].role.rank, Rank::Admin);
 }
 
 #[test]
@@ -326,6 +326,17 @@ fn values() {
             "state: mine\nquestions: { rules: [{ totp: true }] }",
             "line 11, operators: ",
             "totp: { file",
+        ),
+        case("state: mine\nroles: [{ name: admin, powers: [look] }]", "line 9, roles", "its own"),
+        case(
+            "state: mine\nroles: [{ name: a, powers: [rule] }]",
+            "line 9, roles[0].powers[0]",
+            "look-private",
+        ),
+        case(
+            "state: mine\nroles: [{ name: a, powers: [look], verbs: [usr] }]",
+            "line 9, roles[0].verbs[0]: there is no such verb",
+            "user *",
         ),
         case("state: mine\nprotected: { bridged: never }", "line 9, protected.bridged", "refused"),
         case(
@@ -377,6 +388,17 @@ protected:
     assert_eq!(policy.protection.bridged, Stance::Refused);
     assert_eq!(policy.protection.operators, Stance::SecondPerson, "there are two");
     assert_eq!(policy.protection.subjects.len(), 1);
+
+    let role = "roles:\n  - { name: spam-team, powers: [look], not_on: [\"@staff-*\"] }\n";
+    let named = yaml.replacen("role: admin", "role: spam-team", 1).replacen(
+        "bot:",
+        &format!("{role}bot:"),
+        1,
+    );
+    let config = folder.load(&named).unwrap();
+    assert_eq!(config.operators[0].role.name, "spam-team");
+    let unknown = folder.faults(&yaml.replacen("role: admin", "role: chief", 1));
+    assert!(unknown[0].contains("Write viewer or moderator or admin"), "{unknown:?}");
 
     let short = folder.faults(&yaml.replacen("file: seed", "file: short", 1));
     assert!(short[0].contains("operators[0].totp: this is no seed"), "{short:?}");

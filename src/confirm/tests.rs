@@ -5,7 +5,7 @@ use ruma::{owned_event_id, owned_room_id, owned_user_id, room_id, user_id};
 use super::*;
 use crate::{
     clock::FixedClock,
-    gate::{Operator, Role},
+    gate::{Operator, Rank},
 };
 
 fn draft(demand: Demand) -> Draft {
@@ -58,7 +58,7 @@ impl Desk {
 
 /// An account that is a person of its own.
 fn somebody(user: &UserId) -> Operator {
-    Operator { user: user.to_owned(), role: Role::Admin, person: user.to_string() }
+    Operator { user: user.to_owned(), role: Rank::Admin.into(), person: user.to_string() }
 }
 
 fn code() -> Yes {

@@ -82,7 +82,7 @@ impl Rule {
 }
 
 /// Whether a pattern names this verb. `user admin` names what stands below it too.
-fn names(pattern: &WildMatch, verb: &str) -> bool {
+pub(super) fn names(pattern: &WildMatch, verb: &str) -> bool {
     let mut ends = verb.match_indices(' ').map(|(at, _)| at).chain([verb.len()]);
     ends.any(|end| verb.get(..end).is_some_and(|verb| pattern.matches(verb)))
 }
@@ -125,10 +125,7 @@ impl Default for Protection {
 impl Protection {
     /// The strictest of what the config says of this subject by its id.
     pub(super) fn named(&self, subject: &Subject) -> Option<Stance> {
-        let id = match subject {
-            Subject::User(user) | Subject::Device(user, _) => user.to_string(),
-            Subject::Room(_) | Subject::Media(..) => subject.to_string(),
-        };
+        let id = subject.owner_id();
         let named = self.subjects.iter().filter(|(pattern, _)| pattern.matches(&id));
         named.map(|(_, stance)| *stance).max()
     }

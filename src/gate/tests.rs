@@ -5,22 +5,23 @@ use wildmatch::WildMatch;
 use super::*;
 use crate::change::{Method, Path};
 
-fn operator(name: &str, role: Role) -> Operator {
+fn operator(name: &str, rank: Rank) -> Operator {
     let user = UserId::parse(format!("@{name}:x.test")).unwrap();
-    Operator { person: user.to_string(), user, role }
+    Operator { person: user.to_string(), user, role: rank.into() }
 }
 
 fn roster() -> Roster {
     let operators = [
-        operator("ann", Role::Admin),
-        operator("moe", Role::Moderator),
-        operator("vic", Role::Viewer),
+        operator("ann", Rank::Admin),
+        operator("moe", Rank::Moderator),
+        operator("vic", Rank::Viewer),
     ];
     Roster {
         bot: owned_user_id!("@synod:x.test"),
         admin_account: Some(owned_user_id!("@root:x.test")),
         rooms: [owned_room_id!("!admin:x.test")].into(),
         operators: operators.map(|o| (o.user.clone(), o)).into(),
+        roles: Vec::new(),
         read_only: false,
         policy: Policy { protection: phrases(), ..Policy::default() },
     }
@@ -60,7 +61,7 @@ fn a_permit_lets_each_of_its_steps_through_once_and_no_other() {
     let roster = roster();
     let targets = [user("eve")];
     let weight = weigh(Class::Reversible, Power::Moderate, &targets);
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let Verdict::Run(mut permit) =
         Gate::new(&roster).decide(&ann, &weight, &[step("a"), step("b")], None)
     else {
@@ -116,9 +117,9 @@ fn nobody_acts_beyond_their_role_nor_on_what_keeps_the_bot_alive() {
         matches!(gate.decide(who, &weight, &[step("x")], None), Verdict::Refuse(_))
     };
     let (ann, moe, vic) = (
-        operator("ann", Role::Admin),
-        operator("moe", Role::Moderator),
-        operator("vic", Role::Viewer),
+        operator("ann", Rank::Admin),
+        operator("moe", Rank::Moderator),
+        operator("vic", Rank::Viewer),
     );
     assert!(refused(&vic, Power::Moderate, user("eve")));
     assert!(!refused(&moe, Power::Moderate, user("eve")));
@@ -137,7 +138,7 @@ fn nobody_acts_beyond_their_role_nor_on_what_keeps_the_bot_alive() {
 fn read_only_asks_and_then_does_nothing() {
     let roster = Roster { read_only: true, ..roster() };
     let gate = Gate::new(&roster);
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let targets = [user("eve")];
     let light = weigh(Class::Reversible, Power::Moderate, &targets);
     assert!(matches!(gate.decide(&ann, &light, &[step("x")], None), Verdict::Rehearse));
@@ -151,7 +152,7 @@ fn read_only_asks_and_then_does_nothing() {
 fn a_lighter_yes_does_not_do_for_a_heavier_demand() {
     let roster = roster();
     let gate = Gate::new(&roster);
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let targets = [user("eve")];
     let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
     let light = Consent::for_test(Demand::Yes, &[]);
@@ -211,7 +212,7 @@ fn approvals_count_by_person_and_only_of_those_who_may_do_it_now() {
     let mut roster = roster();
     let rule = Rule { class: Some(Class::Irreversible), others: 1, ..Rule::default() };
     roster.policy.rules.push(rule);
-    let (ann, moe) = (operator("ann", Role::Admin), operator("moe", Role::Moderator));
+    let (ann, moe) = (operator("ann", Rank::Admin), operator("moe", Rank::Moderator));
     let targets = [user("eve")];
     let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
     let yes = |by: &[&UserId]| Consent::for_test(Demand::Phrase("eve".into()), by);
@@ -219,7 +220,7 @@ fn approvals_count_by_person_and_only_of_those_who_may_do_it_now() {
     assert_eq!(asked(&roster, &ann, &weight, None), ask);
     assert_eq!(asked(&roster, &ann, &weight, Some(&yes(&[]))), ask, "her own is none");
     assert_eq!(asked(&roster, &ann, &weight, Some(&yes(&[&ann.user]))), ask);
-    let viewer = yes(&[&operator("vic", Role::Viewer).user]);
+    let viewer = yes(&[&operator("vic", Rank::Viewer).user]);
     assert_eq!(asked(&roster, &ann, &weight, Some(&viewer)), ask, "who may not, may not approve");
     let stranger = yes(&[ruma::user_id!("@eve:x.test")]);
     assert_eq!(asked(&roster, &ann, &weight, Some(&stranger)), ask);
@@ -238,7 +239,7 @@ fn approvals_count_by_person_and_only_of_those_who_may_do_it_now() {
 #[test]
 fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
     let mut roster = roster();
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     roster.policy.protection = Protection {
         bridged: Stance::Refused,
         subjects: vec![(WildMatch::new("@staff-*"), Stance::SecondPerson)],
@@ -260,7 +261,7 @@ fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
 #[test]
 fn much_that_cannot_be_undone_takes_a_second_person_and_what_can_never_does() {
     let roster = roster();
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let targets = [user("eve")];
     let after = |recent, class| {
         let weight = Weight { recent, ..weigh(class, Power::Moderate, &targets) };
@@ -278,7 +279,7 @@ fn a_reason_is_given_where_it_is_wanted_and_as_it_is_wanted() {
         Rule { verbs: vec![WildMatch::new("user deactivate")], reason: true, ..Rule::default() };
     roster.policy.rules.push(rule);
     roster.policy.reason = Some(regex::Regex::new("^OPS-[0-9]+").unwrap());
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let targets = [user("eve")];
     let with = |reason, verb, due| {
         let weight = weigh(Class::Reversible, Power::Moderate, &targets);
@@ -298,9 +299,43 @@ fn a_one_time_password_is_demanded_of_whoever_says_yes() {
     roster.policy.rules.push(Rule { totp: true, ..Rule::default() });
     let targets = [user("eve")];
     let weight = weigh(Class::Reversible, Power::Moderate, &targets);
-    let ann = operator("ann", Role::Admin);
+    let ann = operator("ann", Rank::Admin);
     let ask = "0 others, totp true";
     assert_eq!(asked(&roster, &ann, &weight, None), ask);
     let without = Consent::for_test(Demand::Code, &[]);
     assert_eq!(asked(&roster, &ann, &weight, Some(&without)), ask);
+}
+
+#[test]
+fn a_role_of_ones_own_holds_for_its_verbs_and_over_its_subjects() {
+    let role = Arc::new(Role::own(
+        "spam-team".to_owned(),
+        [Power::Look, Power::Moderate].into(),
+        Reach {
+            verbs: vec![WildMatch::new("user *")],
+            on: vec![WildMatch::new("@*"), WildMatch::new("!*")],
+            not_on: vec![WildMatch::new("@staff-*")],
+        },
+    ));
+    let mut roster = roster();
+    roster.roles.push(role.clone());
+    let jo = Operator { role, ..operator("jo", Rank::Viewer) };
+    let tried = |verb, power, target: Target| {
+        let targets = [target];
+        asked(&roster, &jo, &Weight { verb, ..weigh(Class::Reversible, power, &targets) }, None)
+    };
+    assert_eq!(tried("user suspend", Power::Moderate, user("eve")), "run");
+    let staff = tried("user suspend", Power::Moderate, user("staff-li"));
+    assert!(staff.contains("does not reach"), "{staff}");
+    let room = tried("room block", Power::Moderate, user("eve"));
+    assert!(room.contains("takes the role moderator, and you are spam-team"), "{room}");
+    let power = tried("user password", Power::Account, user("eve"));
+    assert!(power.contains("takes the role admin,"), "{power}");
+    assert!(tried("user suspend", Power::Moderate, user("vic")).contains("only an admin"));
+    let moe = operator("vic", Rank::Viewer);
+    let targets = [user("eve")];
+    let weight =
+        Weight { verb: "user lock", ..weigh(Class::Reversible, Power::Moderate, &targets) };
+    let refused = asked(&roster, &moe, &weight, None);
+    assert!(refused.contains("takes the role moderator or spam-team"), "{refused}");
 }

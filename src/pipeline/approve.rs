@@ -12,7 +12,7 @@ use crate::{
     audit::{Kind, Record},
     confirm::{End, Second, Ticket},
     error::Stop,
-    gate::{Demand, Operator, Role, Terms, Weight},
+    gate::{Demand, Operator, Rank, Terms, Weight},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{DIGITS, Shown, Wrong},
 };
@@ -204,7 +204,7 @@ impl Pipeline {
             .code(&asked.operator.user)
             .plain(format!(" has shown too many wrong one-time passwords; I do not serve them until {}. If they did not type them, somebody has their session: ", utc(until)))
             .code(format!("!freeze {}", asked.operator.user));
-        let admins = self.roster.operators.values().filter(|one| one.role == Role::Admin);
+        let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         let admins = admins.map(|one| one.user.clone()).filter(|user| *user != asked.operator.user);
         let slot = format!("guessed-{}", until.as_second());
         self.tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>())).await;

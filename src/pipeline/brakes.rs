@@ -73,9 +73,6 @@ impl Pipeline {
 
     /// Freezes the bot or a person.
     pub(super) async fn freeze(&self, asked: &Asked<'_>, what: What) -> Result<Reply, Stop> {
-        if let Err(refusal) = self.gate().may_use(asked.operator, Power::Moderate) {
-            return Ok(self.refused(asked, refusal.0).await);
-        }
         if let What::Person(person) = &what
             && *person == asked.operator.person
         {
@@ -170,9 +167,6 @@ impl Pipeline {
 
     /// Lifts a freeze: of a person at once, of the bot when a second person says so.
     pub(super) async fn unfreeze(&self, asked: &Asked<'_>, what: &What) -> Result<Reply, Stop> {
-        if let Err(refusal) = self.gate().may_use(asked.operator, Power::Moderate) {
-            return Ok(self.refused(asked, refusal.0).await);
-        }
         self.authenticate(asked.request).await?;
         let Some(freeze) = self.freezes.of(what).map_err(|e| unreadable(&e))? else {
             let so = format!("{} not frozen", in_words(what));

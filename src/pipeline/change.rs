@@ -62,7 +62,9 @@ impl Pipeline {
         action: &dyn Action,
         yes: Option<(&Ticket, &Consent)>,
     ) -> Result<Option<Reply>, Stop> {
-        if let Err(refusal) = self.gate().may_use(asked.operator, action.power()) {
+        if let Err(refusal) =
+            self.gate().may_use(asked.operator, action.power(), &asked.options.verb)
+        {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
         if yes.is_none() {

@@ -63,10 +63,11 @@ impl Pipeline {
         for plan in &looked.plans {
             let running = self.sanctions.on(&plan.subject).map_err(|e| unreadable(&e))?;
             let above = running.into_iter().find(|sanction| {
-                sanction.role > asked.operator.role && sanction.is_ended_by(&plan.change.wanted)
+                sanction.role > asked.operator.role.rank
+                    && sanction.is_ended_by(&plan.change.wanted)
             });
             if let Some(sanction) = above {
-                return Ok(Some(too_low(&sanction, asked.operator.role)));
+                return Ok(Some(too_low(&sanction, &asked.operator.role)));
             }
         }
         Ok(None)
@@ -135,7 +136,7 @@ impl Pipeline {
             undo: undo.clone(),
             left: done.left.clone(),
             by: asked.operator.user.clone(),
-            role: asked.operator.role,
+            role: asked.operator.role.rank,
             asked: (asked.request.room.clone(), asked.request.event.clone()),
             until,
             again: None,
@@ -343,7 +344,7 @@ fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
 }
 
 /// Why somebody may not end a sanction early.
-pub(super) fn too_low(sanction: &Sanction, role: Role) -> Line {
+pub(super) fn too_low(sanction: &Sanction, role: &Role) -> Line {
     Line::new()
         .code(&sanction.subject)
         .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
@@ -351,6 +352,6 @@ pub(super) fn too_low(sanction: &Sanction, role: Role) -> Line {
         .plain(format!(
             " as {}: nobody below that role ends it before its time, and you are {}",
             sanction.role.as_str(),
-            role.as_str()
+            role.name
         ))
 }

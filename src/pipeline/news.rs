@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::{News, Pipeline};
 use crate::{
     audit::{Kind, Record},
-    gate::Role,
+    gate::Rank,
     reply::{Line, Reply, Word},
 };
 
@@ -102,7 +102,7 @@ impl Pipeline {
     }
 
     fn admins(&self) -> Vec<OwnedUserId> {
-        let admins = self.roster.operators.values().filter(|one| one.role == Role::Admin);
+        let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         admins.map(|one| one.user.clone()).collect()
     }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::{Asked, Lane, Pipeline};
 use crate::{
+    change::Power,
     commands::{Action, Options},
     error::Stop,
     reply::Reply,
@@ -38,6 +39,11 @@ pub trait Own: Debug + Send + Sync {
     /// What it waits for.
     fn lane(&self) -> Lane {
         Lane::Beside
+    }
+
+    /// What right it takes, where not every operator may say it.
+    fn power(&self) -> Option<Power> {
+        None
     }
 
     /// The change that this stands for, where it is one after all; `bot` is the bot's own account.

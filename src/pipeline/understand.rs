@@ -1,12 +1,15 @@
 //! Words to a command, by clap without a binary name, and clap's complaints to kind sentences.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::own::{OWN, Own};
 use crate::{
+    change::Power,
     commands::{Ask, GROUPS, Group, Options, Spec},
+    gate::Role,
+    input::{Heard, hear},
     reply::{Block, Line, Reply, Word},
 };
 
@@ -73,11 +76,67 @@ pub fn is_first_word(word: &str) -> bool {
         || OWN.iter().any(|own| own.name == word || own.aliases.contains(&word))
 }
 
+/// What each verb may take, by the name under which help lists it: the verb and the power of each
+/// of its examples.
+static TAKES: LazyLock<HashMap<String, Vec<Takes>>> = LazyLock::new(|| {
+    let groups = GROUPS.iter().flat_map(|group| {
+        let name = |verb: &Spec| format!("{} {}", group.name, verb.name);
+        group.verbs.iter().map(move |verb| (name(verb), verb.examples))
+    });
+    let own = OWN.iter().map(|own| (own.name.to_owned(), own.examples));
+    groups.chain(own).map(|(name, examples)| (name, takes(examples))).collect()
+});
+
+#[derive(Debug)]
+struct Takes {
+    verb: String,
+    /// Absent where every operator may say it.
+    power: Option<Power>,
+}
+
+fn takes(examples: &[&str]) -> Vec<Takes> {
+    let one = |example: &&str| {
+        let Heard::Command(command) = hear(&format!("!{example}"), None, &is_first_word) else {
+            return None;
+        };
+        let words = command.words;
+        let matches = ROOT.clone().try_get_matches_from(&words).ok()?;
+        Some(match matched(&matches).ok()? {
+            Understood::Command(Ask::Read(query), options) => {
+                Takes { verb: options.verb, power: Some(query.power()) }
+            }
+            Understood::Command(Ask::Change(action), options) => {
+                Takes { verb: options.verb, power: Some(action.power()) }
+            }
+            Understood::Own(own, options) => Takes { verb: options.verb, power: own.power() },
+            Understood::Reply(_) => return None,
+        })
+    };
+    examples.iter().filter_map(one).collect()
+}
+
+/// Whether help lists this verb for somebody with that role.
+fn is_for(role: Option<&Role>, name: &str) -> bool {
+    let Some(role) = role else { return true };
+    let allows = |takes: &Takes| takes.power.is_none_or(|power| role.allows(power, &takes.verb));
+    TAKES.get(name).is_some_and(|all| all.iter().any(allows))
+}
+
 /// Reads a line of words.
 pub(super) fn understand(words: &[String]) -> Understood {
+    read(words, None)
+}
+
+/// Reads a line of words by somebody with this role; what it answers shows nothing that they may
+/// not do.
+pub(super) fn understand_for(words: &[String], role: &Role) -> Understood {
+    read(words, Some(role))
+}
+
+fn read(words: &[String], role: Option<&Role>) -> Understood {
     match ROOT.clone().try_get_matches_from(words) {
-        Ok(matches) => matched(&matches).unwrap_or_else(|error| misunderstood(words, &error)),
-        Err(error) => misunderstood(words, &error),
+        Ok(matches) => matched(&matches).unwrap_or_else(|error| misunderstood(words, &error, role)),
+        Err(error) => misunderstood(words, &error, role),
     }
 }
 
@@ -102,22 +161,26 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     Ok(Understood::Command(ask, options.of(&[group.name, verb.name], rest)))
 }
 
-fn misunderstood(words: &[String], error: &clap::Error) -> Understood {
+fn misunderstood(words: &[String], error: &clap::Error, role: Option<&Role>) -> Understood {
     Understood::Reply(match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help(words),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            help(words, role)
+        }
         ErrorKind::MissingSubcommand => match place(words) {
-            Place::Group(group) => help_group(group),
-            _ => help_all(),
+            Place::Group(group) => help_group(group, role),
+            _ => help_all(role),
         },
-        _ => complaint(words, error),
+        _ => complaint(words, error, role),
     })
 }
 
 /// What a complaint of clap means: what was wrong, the nearest right command, and the usage of
 /// that one command.
-fn complaint(words: &[String], error: &clap::Error) -> Reply {
+fn complaint(words: &[String], error: &clap::Error, role: Option<&Role>) -> Reply {
     let mut reply = Reply::outcome(Word::Refused, wrong(error));
-    if let Some(nearest) = nearest(words, error) {
+    let nearest = nearest(words, error);
+    if let Some(nearest) = nearest.filter(|words| listed_as(words).is_none_or(|n| is_for(role, &n)))
+    {
         reply = reply.command("Did you mean", nearest);
     }
     match place(words) {
@@ -219,6 +282,16 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
     Some(words)
 }
 
+/// The name under which help lists the verb of these words.
+fn listed_as(words: &[String]) -> Option<String> {
+    let first = words.first()?;
+    if OWN.iter().any(|own| own.name == first) {
+        return Some(first.clone());
+    }
+    let group = GROUPS.iter().find(|group| group.name == first)?;
+    Some(format!("{} {}", group.name, verb(group, words.get(1)?)?.name))
+}
+
 /// How far the words lead into the tree of commands.
 enum Place {
     Verb(Box<clap::Command>),
@@ -253,31 +326,46 @@ fn usage(command: clap::Command) -> String {
 }
 
 /// The help for what the words name: everything, a group, or one command.
-pub(super) fn help(words: &[String]) -> Reply {
+pub(super) fn help(words: &[String], role: Option<&Role>) -> Reply {
     let words: Vec<String> =
         words.iter().filter(|w| !matches!(w.as_str(), "--help" | "-h")).cloned().collect();
     match place(&words) {
-        Place::Verb(command) => help_verb(*command, &words),
-        Place::Group(group) if words.len() < 2 => help_group(group),
-        _ if words.is_empty() => help_all(),
+        Place::Verb(command) => {
+            let reply = help_verb(*command, &words);
+            match listed_as(&words) {
+                Some(name) if !is_for(role, &name) => {
+                    reply.note("Your role does not let you send this")
+                }
+                _ => reply,
+            }
+        }
+        Place::Group(group) if words.len() < 2 => help_group(group, role),
+        _ if words.is_empty() => help_all(role),
         // Whatever it is, it leads nowhere: say so as for a command that does not exist.
-        _ => match understand(&words) {
+        _ => match read(&words, role) {
             Understood::Reply(reply) => reply,
-            Understood::Command(..) | Understood::Own(..) => help_all(),
+            Understood::Command(..) | Understood::Own(..) => help_all(role),
         },
     }
 }
 
-fn help_all() -> Reply {
-    let groups = GROUPS.iter().map(|group| {
-        let verbs: Vec<&str> = group.verbs.iter().map(|verb| verb.name).collect();
+/// The verbs of a group that somebody with this role may say.
+fn verbs_for<'a>(group: &'a Group, role: Option<&Role>) -> Vec<&'a Spec> {
+    let name = |verb: &Spec| format!("{} {}", group.name, verb.name);
+    group.verbs.iter().filter(|verb| is_for(role, &name(verb))).collect()
+}
+
+fn help_all(role: Option<&Role>) -> Reply {
+    let groups = GROUPS.iter().map(|group| (group, verbs_for(group, role)));
+    let groups = groups.filter(|(_, verbs)| !verbs.is_empty()).map(|(group, verbs)| {
+        let verbs: Vec<&str> = verbs.iter().map(|verb| verb.name).collect();
         Line::new().code(format!("!{}", group.name)).plain(format!(
             " — {}: {}",
             group.about,
             verbs.join(", ")
         ))
     });
-    let own = OWN.iter().map(|own| {
+    let own = OWN.iter().filter(|own| is_for(role, own.name)).map(|own| {
         let about = own.command().get_about().map(ToString::to_string).unwrap_or_default();
         Line::new().code(format!("!{}", own.name)).plain(format!(" — {about}"))
     });
@@ -293,18 +381,16 @@ fn help_all() -> Reply {
         )
 }
 
-fn help_group(group: &Group) -> Reply {
-    let verbs = group.verbs.iter().map(|verb| {
+fn help_group(group: &Group, role: Option<&Role>) -> Reply {
+    let verbs = verbs_for(group, role);
+    let first = verbs.first().map_or("", |verb| verb.name);
+    let verbs = verbs.iter().map(|verb| {
         let about = verb.command().get_about().map(ToString::to_string).unwrap_or_default();
         Line::new().code(format!("!{} {}", group.name, verb.name)).plain(format!(" — {about}"))
     });
     Reply::data(Line::new().code(format!("!{}", group.name)))
         .with(Block::List(group.about.into(), verbs.collect()))
-        .note(Line::new().plain("More about one: ").code(format!(
-            "!help {} {}",
-            group.name,
-            group.verbs.first().map_or("", |v| v.name)
-        )))
+        .note(Line::new().plain("More about one: ").code(format!("!help {} {}", group.name, first)))
 }
 
 fn help_verb(command: clap::Command, words: &[String]) -> Reply {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     confirm::{Answer, Consent, End, No, State, Taken, Ticket, Yes},
     error::Stop,
-    gate::{Demand, Role},
+    gate::{Demand, Rank},
     reply::{Line, Reply, Word, utc},
     store,
 };
@@ -219,7 +219,7 @@ impl Pipeline {
             let denied = self.deny(asked, &ticket, why).await?;
             return Ok(denied.unwrap_or_else(|| no_in_words(&No::Over(Box::new(ticket)))));
         }
-        if ticket.asker != asked.operator.user && asked.operator.role < Role::Admin {
+        if ticket.asker != asked.operator.user && asked.operator.role.rank < Rank::Admin {
             return Ok(no_in_words(&No::NotYours(ticket.asker)));
         }
         if !self.end_question(asked, code, End::Cancelled, why).await? {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
+    change::Power,
     commands::arguments::UserRef,
     error::Stop,
     freeze::What,
@@ -42,6 +43,10 @@ impl Own for Freeze {
         Lane::Overtaking
     }
 
+    fn power(&self) -> Option<Power> {
+        Some(Power::Moderate)
+    }
+
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
         pipeline.freeze(asked, what).await.map(Some)
@@ -52,6 +57,10 @@ impl Own for Freeze {
 impl Own for Unfreeze {
     fn lane(&self) -> Lane {
         Lane::Overtaking
+    }
+
+    fn power(&self) -> Option<Power> {
+        Some(Power::Moderate)
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {

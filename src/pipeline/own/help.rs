@@ -21,7 +21,7 @@ pub(super) const SPEC: OwnSpec =
 
 #[async_trait]
 impl Own for Help {
-    async fn run(&self, _: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        Ok(Some(understand::help(&self.words)))
+    async fn run(&self, _: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        Ok(Some(understand::help(&self.words, Some(&asked.operator.role))))
     }
 }

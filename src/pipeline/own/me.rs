@@ -43,7 +43,7 @@ impl Own for Me {
             Trust::Doubtful(_) => "in a way that I do not believe",
         };
         let mut facts = vec![
-            ("Role", Line::from(operator.role.as_str())),
+            ("Role", Line::from(operator.role.name.clone())),
             ("You may", Line::from(powers.join("; "))),
             ("Your key", key),
             ("This message came", Line::from(came)),

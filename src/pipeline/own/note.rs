@@ -49,12 +49,11 @@ impl Own for Notes {
         if self.first == "list" { Lane::Beside } else { Lane::InTurn }
     }
 
+    fn power(&self) -> Option<Power> {
+        Some(if self.first == "list" { Power::Look } else { Power::Moderate })
+    }
+
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let looks = self.first == "list";
-        let power = if looks { Power::Look } else { Power::Moderate };
-        if let Err(refusal) = pipeline.gate().may_use(asked.operator, power) {
-            return Ok(Some(pipeline.refused(asked, refusal.0).await));
-        }
         match (self.first.as_str(), self.rest.as_slice()) {
             ("list", []) => list(pipeline, None),
             ("list", [user]) => list(pipeline, Some(user)),

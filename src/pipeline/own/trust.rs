@@ -8,7 +8,7 @@ use crate::{
     audit::{Kind, Record},
     commands::arguments::UserRef,
     error::Stop,
-    gate::Role,
+    gate::Rank,
     pipeline::{Asked, Lane, Pipeline, Trust as Origin, news::tail},
     reply::{self, Block, Line, Reply, Word},
 };
@@ -73,7 +73,7 @@ async fn accept(
     user: &UserId,
     key: &str,
 ) -> Result<Reply, Stop> {
-    if asked.operator.role < Role::Admin {
+    if asked.operator.role.rank < Rank::Admin {
         let why = Line::from("only an admin accepts a key");
         return Ok(pipeline.refused(asked, why).await);
     }

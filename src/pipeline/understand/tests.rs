@@ -6,12 +6,12 @@ use super::*;
 use crate::{
     change::{Class, Power, Seen, Subject},
     commands::{Action, Does},
-    gate::Role,
+    gate::Rank,
 };
 
 fn words(line: &str) -> Vec<String> {
-    match crate::input::hear(&format!("!{line}"), None, &is_first_word) {
-        crate::input::Heard::Command(command) => command.words,
+    match hear(&format!("!{line}"), None, &is_first_word) {
+        Heard::Command(command) => command.words,
         other => panic!("{line} is not heard as a command: {other:?}"),
     }
 }
@@ -173,7 +173,7 @@ fn no_option_hides_a_higher_class_or_power() {
                 let name = format!("{} {} {one:?} {other:?}", group.name, verb.name);
                 assert!(both.0 >= alone.0, "{name}: class {:?} hides {:?}", both.0, alone.0);
                 assert!(
-                    Role::with(both.1) >= Role::with(alone.1),
+                    Rank::with(both.1) >= Rank::with(alone.1),
                     "{name}: power {:?} hides {:?}",
                     both.1,
                     alone.1
@@ -242,9 +242,9 @@ fn a_mistake_is_answered_with_the_nearest_command_and_the_usage_of_one() {
 
 #[test]
 fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
-    let all = text(&help(&[]));
+    let all = text(&help(&[], None));
     assert!(all.contains("!user") && all.contains("!confirm"), "{all}");
-    let none = text(&help(&["no".into(), "such".into()]));
+    let none = text(&help(&["no".into(), "such".into()], None));
     assert!(none.contains("there is no command"), "{none}");
     let one = reply("user deactivate --help");
     assert!(one.contains("--gdpr-erase") && one.contains("For example"), "{one}");
@@ -277,4 +277,35 @@ fn every_command_in_the_readme_is_one() {
         );
     }
     assert!(found > 25, "the README shows commands: {found}");
+}
+
+#[test]
+fn help_and_suggestions_show_only_what_the_role_may_do() {
+    let viewer = Role::from(Rank::Viewer);
+    let text = |reply: &Reply| reply.markdown(&crate::reply::Layout::default());
+    let all = text(&help(&[], Some(&viewer)));
+    assert!(all.contains("details") && all.contains("!me"), "{all}");
+    assert!(!all.contains("deactivate") && !all.contains("!freeze"), "{all}");
+    let group = text(&help(&words("user"), Some(&viewer)));
+    assert!(group.contains("!user details") && !group.contains("!user suspend"), "{group}");
+    let one = text(&help(&words("user suspend"), Some(&viewer)));
+    assert!(one.contains("Your role does not let you send this"), "{one}");
+    for (rank, offered) in [(Rank::Viewer, false), (Rank::Moderator, true)] {
+        let Understood::Reply(reply) = understand_for(&words("user sspend @x"), &rank.into())
+        else {
+            panic!("there is no such verb");
+        };
+        assert_eq!(text(&reply).contains("!user suspend @x"), offered, "{reply:?}");
+    }
+}
+
+#[test]
+fn every_example_of_every_verb_says_what_it_takes() {
+    for name in TAKES.keys() {
+        assert!(!TAKES[name].is_empty(), "{name} is listed for nobody");
+    }
+    assert_eq!(
+        TAKES.len(),
+        GROUPS.iter().map(|group| group.verbs.len()).sum::<usize>() + OWN.len()
+    );
 }

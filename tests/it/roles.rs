@@ -1,0 +1,39 @@
+//! Roles of the config's own: powers, for some verbs, over some subjects.
+
+use anyhow::Result;
+use serde_json::json;
+use world::Scene;
+
+use crate::{SYNOD, basics::is, verbs::says};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let [_, vic, _] = scene.accounts();
+    let role = json!([{
+        "name": "spam-team",
+        "powers": ["look", "moderate"],
+        "verbs": ["user *"],
+        "not_on": ["@staff*"],
+    }]);
+    let config = scene.config().set("roles", role).operator_key(&vic.user_id, "role", "spam-team");
+    scene.start_bot(SYNOD, &config).await?;
+    let (eve, staff) = (scene.subject("eve").await?, scene.subject("staff").await?);
+    let vic = scene.vic().await?;
+
+    says(&scene.ask(vic, "!me").await?, "", &["Role: spam-team"]);
+    let done = scene.ask(vic, &format!("!user suspend {}", eve.user_id)).await?;
+    says(&done, "Done", &[]);
+    let staffed = scene.ask(vic, &format!("!user suspend {}", staff.user_id)).await?;
+    says(&staffed, "Refused", &["spam-team does not reach", staff.user_id.as_str()]);
+    let other = scene.ask(vic, "!room block !somewhere:synod.test").await?;
+    says(&other, "Refused", &["the role moderator", "you are spam-team"]);
+    let power = scene.ask(vic, &format!("!user password {}", eve.user_id)).await?;
+    says(&power, "Refused", &["the role admin", scene.ann().user_id().as_str()]);
+    assert!(is(&scene, &eve, "suspended").await? && !is(&scene, &staff, "suspended").await?);
+
+    let help = scene.ask(vic, "!help").await?;
+    says(&help, "", &["!user", "suspend"]);
+    assert!(!help.body.contains("!room") && !help.body.contains("password"), "{}", help.body);
+    Ok(())
+}
