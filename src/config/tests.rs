@@ -389,10 +389,10 @@ protected:
     assert_eq!(policy.protection.operators, Stance::SecondPerson, "there are two");
     assert_eq!(policy.protection.subjects.len(), 1);
 
-    let role = "roles:\n  - { name: spam-team, powers: [look], not_on: [\"@staff-*\"] }\n";
+    let own = "roles:\n  - { name: spam-team, powers: [look], not_on: [\"@staff-*\"] }\n";
     let named = yaml.replacen("role: admin", "role: spam-team", 1).replacen(
         "bot:",
-        &format!("{role}bot:"),
+        &format!("{own}bot:"),
         1,
     );
     let config = folder.load(&named).unwrap();
