@@ -3,14 +3,13 @@
 //! An entry of the chain holds when and what kind, and a salted digest of the record itself. The
 //! record, which names people, lies beside it and can go while the chain still verifies.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
+use tracing::error;
 
 use crate::{
     change::{Binds, Class, Subject, Undo},
@@ -19,6 +18,17 @@ use crate::{
     reply::Word,
     store::{self, Shelf, Store},
 };
+
+mod chain;
+mod forget;
+mod mirror;
+#[cfg(test)]
+mod tests;
+
+use chain::{Chain, digest_of, hash, zeros};
+use mirror::Mirror;
+
+pub use chain::{Broken, Head, NotWhole, verify_lines};
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +60,8 @@ pub enum Kind {
     Unfrozen,
     /// Somebody looked at private things.
     Looked,
+    /// Somebody who is no operator has sent commands.
+    Strange,
     /// The bot itself noted something: a key pinned or accepted, a start after a crash.
     Noted,
 }
@@ -171,16 +183,6 @@ pub enum Error {
     AlreadyOpened(u64),
 }
 
-/// Where the chain is broken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the record is broken at number {seq}: {what}")]
-pub struct Broken {
-    /// The first entry that does not fit.
-    pub seq: u64,
-    /// What does not fit.
-    pub what: &'static str,
-}
-
 /// The record of one bot.
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -195,6 +197,10 @@ pub struct Audit {
     undone: Shelf<u64>,
     /// Changes by what they are about, see [`about`].
     about: Shelf<u64>,
+    /// Up to which number details have gone, under `upto`.
+    forgotten: Shelf<u64>,
+    /// The file beside the store, where there is one.
+    mirror: Arc<Mutex<Option<Mirror>>>,
     store: Store,
     clock: SharedClock,
     /// Number and hash of the last entry. Held while one is appended.
@@ -216,6 +222,8 @@ impl Audit {
             closed: store.shelf("audit-closed-by")?,
             undone: store.shelf("audit-undone-by")?,
             about: store.shelf("audit-about")?,
+            forgotten: store.shelf("audit-forgotten")?,
+            mirror: Arc::default(),
             store: store.clone(),
             clock,
             head: Arc::new(Mutex::new(head)),
@@ -275,14 +283,17 @@ impl Audit {
             seq: head.0 + 1,
             at: self.clock.now(),
             kind: record.kind,
-            digest: digest(&salt, &record)?,
+            digest: digest_of(&salt, &serde_json::to_string(&record)?),
             before: head.1.clone(),
             hash: String::new(),
         };
-        entry.hash = hash(&entry);
+        let kind = serde_json::to_string(&entry.kind)?;
+        let at = entry.at.to_string();
+        entry.hash = hash(entry.seq, &at, &kind, &entry.digest, &entry.before);
         let kept = Kept { entry: entry.clone(), salt: Some(salt), record: Some(record) };
         self.entries.put(&key(entry.seq), &kept)?;
         *head = (entry.seq, entry.hash);
+        self.catch_up().await;
         Ok(entry.seq)
     }
 
@@ -360,10 +371,56 @@ impl Audit {
         Ok(left)
     }
 
-    /// Walks the whole chain; returns how many entries it has and the hash of the last.
-    pub fn verify(&self) -> Result<Result<(u64, String), Broken>, store::Error> {
-        let entries: Vec<Kept> = self.entries.all()?.into_iter().map(|(_, kept)| kept).collect();
-        Ok(verify(&entries))
+    /// Walks the whole chain, and answers where it ends.
+    pub fn verify(&self) -> Result<Result<Head, Broken>, store::Error> {
+        let mut chain = Chain::new();
+        for seq in 1.. {
+            let Some(kept) = self.get(seq)? else { break };
+            if let Err(broken) = chain.push(&serde_json::to_string(&kept)?) {
+                return Ok(Err(broken));
+            }
+        }
+        // What a hole hides is still the last.
+        let last = self.last(1)?.pop().map_or(0, |kept| kept.entry.seq);
+        if last != chain.head().count {
+            return Ok(Err(Broken { seq: chain.head().count + 1, what: "it is missing" }));
+        }
+        Ok(Ok(chain.head().clone()))
+    }
+
+    /// How many entries there are, and the hash of the last.
+    pub async fn head(&self) -> Head {
+        let head = self.head.lock().await;
+        Head { count: head.0, hash: head.1.clone() }
+    }
+
+    /// The entries from number `begin` on, oldest first, at most `limit`.
+    pub fn from(&self, begin: u64, limit: usize) -> Result<Vec<Kept>, store::Error> {
+        let entries = (begin..).map(|seq| self.get(seq)).map(Result::transpose);
+        entries.map_while(|kept| kept).take(limit).collect()
+    }
+
+    /// Appends every entry to the file at `path` too, beginning with those that it lacks. What
+    /// cannot be written is logged and written with the next.
+    pub async fn mirror(&self, path: &Path) -> std::io::Result<()> {
+        let head = self.head.lock().await;
+        let kept = |seq| self.get(seq).ok().flatten();
+        *self.mirror.lock().await = Some(Mirror::open(path, kept, self.clock.now())?);
+        drop(head);
+        self.catch_up().await;
+        Ok(())
+    }
+
+    async fn catch_up(&self) {
+        let mut mirror = self.mirror.lock().await;
+        let Some(mirror) = mirror.as_mut() else { return };
+        while let Ok(Some(kept)) = self.get(mirror.upto() + 1) {
+            if let Err(error) = mirror.append(&kept) {
+                let file = mirror.path().display();
+                error!(%file, error = &error as &dyn std::error::Error, "the file of the record cannot be written");
+                return;
+            }
+        }
     }
 }
 
@@ -375,139 +432,4 @@ fn key(seq: u64) -> String {
 /// The key of a change in the index of what changes are about: no id has a line break in it.
 fn about(subject: &Subject, key: &str) -> String {
     format!("{subject}\n{key}")
-}
-
-fn zeros() -> String {
-    "0".repeat(64)
-}
-
-fn digest(salt: &str, record: &Record) -> Result<String, serde_json::Error> {
-    let mut hasher = Sha256::new();
-    hasher.update(salt.as_bytes());
-    hasher.update(serde_json::to_vec(record)?);
-    Ok(HEXLOWER.encode(&hasher.finalize()))
-}
-
-fn hash(entry: &Entry) -> String {
-    let kind = serde_json::to_string(&entry.kind).unwrap_or_default();
-    let text = format!("{}\n{}\n{kind}\n{}\n{}", entry.seq, entry.at, entry.digest, entry.before);
-    HEXLOWER.encode(&Sha256::digest(text))
-}
-
-/// Whether these entries are a chain from the first one on, and fit the records beside them.
-pub fn verify(entries: &[Kept]) -> Result<(u64, String), Broken> {
-    let mut before = (0, zeros());
-    for kept in entries {
-        let entry = &kept.entry;
-        let seq = entry.seq;
-        if seq != before.0 + 1 {
-            return Err(Broken { seq: before.0 + 1, what: "it is missing" });
-        }
-        if entry.before != before.1 || entry.hash != hash(entry) {
-            return Err(Broken { seq, what: "it was changed" });
-        }
-        if let (Some(salt), Some(record)) = (&kept.salt, &kept.record)
-            && digest(salt, record).ok().as_ref() != Some(&entry.digest)
-        {
-            return Err(Broken { seq, what: "its details were changed" });
-        }
-        before = (seq, entry.hash.clone());
-    }
-    Ok(before)
-}
-
-#[cfg(test)]
-mod tests {
-    use ruma::{owned_event_id, owned_user_id};
-
-    use super::*;
-    use crate::clock::FixedClock;
-
-    fn audit() -> (Audit, tempfile::TempDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
-        let opened = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap();
-        (Audit::new(&opened.store, clock).unwrap(), dir)
-    }
-
-    fn eve() -> Subject {
-        Subject::User(owned_user_id!("@eve:x.test"))
-    }
-
-    fn suspend(event: &str) -> Record {
-        Record {
-            by: Some(owned_user_id!("@ann:x.test")),
-            event: Some(ruma::EventId::parse(event).unwrap()),
-            words: vec!["user".into(), "suspend".into(), "@eve:x.test".into()],
-            subjects: vec![eve()],
-            ..Record::new(Kind::Opened)
-        }
-    }
-
-    #[tokio::test]
-    async fn what_was_opened_and_not_closed_is_known_and_an_event_opens_one_change() {
-        let (audit, _dir) = audit();
-        let first = audit.open(suspend("$1")).await.unwrap();
-        let second = audit.open(suspend("$2")).await.unwrap();
-        assert!(matches!(
-            audit.open(suspend("$1")).await,
-            Err(Error::AlreadyOpened(before)) if before == first
-        ));
-        audit
-            .close(first, Record { word: Some(Word::Done), ..Record::new(Kind::Closed) })
-            .await
-            .unwrap();
-        let left: Vec<u64> = audit.left_open().unwrap().into_iter().map(|(n, _)| n).collect();
-        assert_eq!(left, [second]);
-        assert_eq!(audit.opened_by(&owned_event_id!("$2")).unwrap(), Some(second));
-        let past = audit.past(&eve(), 5).unwrap();
-        assert_eq!(
-            past.iter().map(|p| (p.id, p.word)).collect::<Vec<_>>(),
-            [(second, None), (first, Some(Word::Done))]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_chain_that_was_tampered_with_does_not_verify() {
-        let (audit, _dir) = audit();
-        for n in 0..4 {
-            audit.note(suspend(&format!("${n}"))).await.unwrap();
-        }
-        let (count, _) = audit.verify().unwrap().unwrap();
-        assert_eq!(count, 4);
-        let mut whole: Vec<Kept> = audit.last(9).unwrap();
-        whole.reverse();
-
-        let mut changed = whole.clone();
-        changed[1].record.as_mut().unwrap().words[2] = "@mallory:x.test".into();
-        assert_eq!(verify(&changed), Err(Broken { seq: 2, what: "its details were changed" }));
-
-        let mut moved = whole.clone();
-        moved[2].entry.at += jiff::SignedDuration::from_secs(1);
-        assert_eq!(verify(&moved), Err(Broken { seq: 3, what: "it was changed" }));
-
-        let mut cut = whole.clone();
-        cut.remove(1);
-        assert_eq!(verify(&cut), Err(Broken { seq: 2, what: "it is missing" }));
-
-        let mut erased = whole;
-        erased[1].record = None;
-        erased[1].salt = None;
-        assert!(verify(&erased).is_ok(), "details may go and the chain still holds");
-    }
-
-    #[tokio::test]
-    async fn the_chain_goes_on_after_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store");
-        let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
-        {
-            let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
-            Audit::new(&store, clock.clone()).unwrap().note(suspend("$1")).await.unwrap();
-        }
-        let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
-        let audit = Audit::new(&store, clock).unwrap();
-        assert_eq!(audit.note(suspend("$2")).await.unwrap(), 2);
-        assert_eq!(audit.verify().unwrap().unwrap().0, 2);
-    }
 }

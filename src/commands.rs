@@ -54,6 +54,12 @@ pub trait Action: Debug + Send + Sync {
     /// What right it takes, given its arguments.
     fn power(&self) -> Power;
 
+    /// Other verbs, by their own names, that it amounts to, given its arguments: what the config says
+    /// of those verbs holds for it too.
+    fn amounts_to(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Whether a yes must carry a phrase besides its code, whatever the subject: for what not even
     /// an attentive person should be able to say by habit.
     fn phrase(&self) -> bool {

@@ -59,6 +59,8 @@ pub struct Config {
     pub policy: Policy,
     /// How commands are taken.
     pub commands: Commands,
+    /// What becomes of the record.
+    pub record: RecordKeeping,
     /// Whether wide HTML tables stand beside cards.
     pub tables: bool,
     /// What is logged, as a filter of `tracing`; known to parse.
@@ -157,6 +159,15 @@ pub struct Commands {
     pub max_age: Duration,
     /// Whether a password may be typed in the room; it is then redacted.
     pub typed_secrets: bool,
+}
+
+/// What becomes of the record.
+#[derive(Debug, Clone)]
+pub struct RecordKeeping {
+    /// The file to which it is also written, one JSON object a line.
+    pub file: Option<PathBuf>,
+    /// How long personal details stay in it.
+    pub details: Duration,
 }
 
 /// A variable of the environment by its name.

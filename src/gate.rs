@@ -103,8 +103,9 @@ pub struct Weight<'a> {
     pub harmless: bool,
     /// Its subjects.
     pub targets: &'a [Target],
-    /// The verb by its own name, with the words below it: `user admin grant`.
-    pub verb: &'a str,
+    /// The verb by its own name, with the words below it: `sanction extend`. After it, every other
+    /// verb that it amounts to.
+    pub verbs: &'a [&'a str],
     /// Why, in the asker's words.
     pub reason: Option<&'a str>,
     /// How many irreversible commands the asker has given of late, see [`RECENT`].
@@ -315,7 +316,7 @@ impl<'a> Gate<'a> {
 
     /// Whether `operator` may make this change, as far as it depends on them.
     fn may_make(self, operator: &Operator, weight: &Weight<'_>) -> Result<(), Refusal> {
-        self.may_use(operator, weight.power, weight.verb)?;
+        weight.verbs.iter().try_for_each(|verb| self.may_use(operator, weight.power, verb))?;
         let touched = weight.targets.iter().filter(|_| !weight.harmless);
         touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
     }
@@ -342,7 +343,7 @@ impl<'a> Gate<'a> {
     /// The rules of the config that fit a change.
     fn rules(self, weight: &Weight<'_>) -> Vec<&'a Rule> {
         let facts = Facts {
-            verb: weight.verb,
+            verbs: weight.verbs,
             class: weight.class,
             power: weight.power,
             subjects: weight.targets.len(),

@@ -3,8 +3,9 @@
 //! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration.
 
 use std::{
-    io::{self, Write as _},
-    path::PathBuf,
+    fs::File,
+    io::{self, BufReader, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use ruma::OwnedUserId;
 use rustix::fs::Mode;
 use synod::{
+    audit::{Head, NotWhole, verify_lines},
     check::{self, Finding, Mark},
     config::Config,
 };
@@ -33,6 +35,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Configured(Configured),
+    /// Look at a record that the bot has written.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// What needs a configuration.
+#[derive(Debug, Subcommand)]
+enum Configured {
     /// Run the bot until it is stopped by Ctrl-C or SIGTERM.
     Run(Where),
     /// Look at everything that the configuration names, change nothing, and say what to do.
@@ -48,6 +60,22 @@ struct Where {
     config: PathBuf,
 }
 
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check that nothing in a file of the record was changed, is missing or was cut off.
+    ///
+    /// It takes nothing but the file: no configuration, no homeserver. What it proves is that the
+    /// file is one unbroken chain from its first entry to the head that you give, not that what
+    /// stands in it is true. Without a head from elsewhere an end that was cut off does not show.
+    Verify {
+        /// The file, one JSON object a line.
+        file: PathBuf,
+        /// A hash that was told in the room or noted elsewhere.
+        #[arg(long)]
+        head: Option<String>,
+    },
+}
+
 #[derive(Debug, Args)]
 struct Unfreeze {
     #[command(flatten)]
@@ -56,8 +84,8 @@ struct Unfreeze {
     operator: Option<OwnedUserId>,
 }
 
-impl Command {
-    fn config(&self) -> &PathBuf {
+impl Configured {
+    fn config(&self) -> &Path {
         match self {
             Self::Run(place) | Self::Check(place) => &place.config,
             Self::Unfreeze(unfreeze) => &unfreeze.place.config,
@@ -69,7 +97,10 @@ fn main() -> ExitCode {
     // Whatever the bot writes, a library's files too, is for its own account only.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // clap ends the process by itself, with 2, where the arguments are wrong.
-    let command = Arguments::parse().command;
+    let command = match Arguments::parse().command {
+        Command::Configured(command) => command,
+        Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
+    };
     let config = match Config::load(command.config()) {
         Ok(config) => config,
         Err(faults) => {
@@ -87,7 +118,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
+/// Checks a file of the record, and says what it found.
+fn verified(file: &Path, head: Option<&str>) -> ExitCode {
+    let checked = File::open(file)
+        .map_err(NotWhole::from)
+        .and_then(|opened| verify_lines(BufReader::new(opened), head));
+    // Where nobody can be told, the exit code still says it.
+    match checked {
+        Ok(Head { count, hash }) => {
+            let _ = writeln!(io::stdout(), "{count} entries, unbroken; the last is {hash}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            let _ = writeln!(io::stderr(), "{}: {error:#}", file.display());
+            ExitCode::from(FOUND)
+        }
+    }
+}
+
+fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
     let filter =
         EnvFilter::builder().parse(filter(&config.log)).context("the log cannot be filtered")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
@@ -96,8 +146,8 @@ fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         .build()
         .context("no threads can be started")?;
     match command {
-        Command::Check(_) => Ok(runtime.block_on(checked(config))),
-        Command::Unfreeze(unfreeze) => {
+        Configured::Check(_) => Ok(runtime.block_on(checked(config))),
+        Configured::Unfreeze(unfreeze) => {
             synod::run::unfreeze(config, unfreeze.operator.as_deref())
                 .with_context(|| format!("{} cannot be written", config.state.display()))?;
             writeln!(
@@ -106,7 +156,7 @@ fn start(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run(_) => runtime.block_on(run(config.clone())).map(|()| ExitCode::SUCCESS),
+        Configured::Run(_) => runtime.block_on(run(config.clone())).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -140,7 +190,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tracing::info!("stopping; what is in hand is finished first");
         told.cancel();
     });
-    Ok(synod::run::run(config, stop).await?)
+    Ok(Box::pin(synod::run::run(config, stop)).await?)
 }
 
 /// Prints one line for each finding as it comes. Only what is bad makes it a failure.

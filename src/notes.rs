@@ -39,6 +39,14 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Forgets every note about `user`, and returns when that is on disk.
+    pub async fn forget(&self, user: &UserId) -> Result<(), store::Error> {
+        for note in self.about(user, usize::MAX)? {
+            self.shelf.remove(&key(&note.about, &format!("{:016x}", note.number)))?;
+        }
+        self.store.flush().await
+    }
+
     /// The notes in `store`.
     pub fn new(store: &Store) -> Result<Self, store::Error> {
         Ok(Self { shelf: store.shelf("notes")?, store: store.clone() })

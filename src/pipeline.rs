@@ -4,7 +4,12 @@
 //! does it and answers. In between the [`queue`] keeps each operator's changes in order and lets
 //! everything else run beside them.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedRoomId};
@@ -43,9 +48,12 @@ pub mod own;
 mod plan;
 mod question;
 pub mod queue;
+mod record;
 mod report;
 mod room;
 mod start;
+#[cfg(test)]
+mod testing;
 mod understand;
 mod yes;
 
@@ -69,6 +77,8 @@ pub struct Rules {
     pub max_age: Duration,
     /// How long a question waits for its asker's yes.
     pub expire_after: Duration,
+    /// How long personal details are kept in the record.
+    pub keep_details: Duration,
     /// How long a question waits for the yes of others.
     pub approve_within: Duration,
     /// Whether a secret may be typed in the room.
@@ -98,6 +108,16 @@ pub struct Pipeline {
     journal: Journal,
     /// When a stranger was last answered, by room.
     strangers: Shelf<jiff::Timestamp>,
+    /// What strangers have sent, by hour and sender.
+    strange_hours: Shelf<u64>,
+    /// Up to which number a message of this run has the record, as soon as there was one.
+    carrying: std::sync::Mutex<Option<u64>>,
+    /// Up to which number the record has travelled.
+    travelled: Shelf<u64>,
+    /// On which day its head was last told.
+    told_head: Shelf<i64>,
+    /// The hour, since the epoch, in which the hourly work was last done.
+    hour: AtomicI64,
     /// Which event a place in a Megolm session belongs to.
     ratchet: Shelf<OwnedEventId>,
     /// Whether the bot has asked to lift its rate limit.
@@ -211,6 +231,11 @@ impl Pipeline {
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: store.shelf("strangers")?,
+            strange_hours: store.shelf("strange-hours")?,
+            carrying: std::sync::Mutex::default(),
+            travelled: store.shelf("record-travelled")?,
+            told_head: store.shelf("record-head-told")?,
+            hour: AtomicI64::new(i64::MIN),
             ratchet: store.shelf("ratchet")?,
             asked_to_lift: store.shelf("asked-to-lift")?,
             store: store.clone(),
@@ -222,6 +247,11 @@ impl Pipeline {
             outbox,
             keys,
         })
+    }
+
+    /// Appends the record to this file too, from now on.
+    pub async fn mirror_record(&self, file: &Path) -> std::io::Result<()> {
+        self.audit.mirror(file).await
     }
 
     /// The change that these words stand for, if they do, with what was typed besides.
@@ -441,6 +471,7 @@ impl Pipeline {
 
     /// One polite line to somebody who is not an operator, at most one an hour in a room.
     fn stranger(&self, request: &Request) -> Option<Reply> {
+        self.count_stranger(request);
         let now = self.clock.now();
         let told = self.strangers.get(request.room.as_str()).ok().flatten();
         info!(sender = %request.sender, event = %request.event, "a stranger was not served");
@@ -513,7 +544,7 @@ impl Pipeline {
 
     /// Answers to a message. What cannot be sent is logged; there is nowhere else to say it.
     async fn answer(&self, request: &Request, slot: &str, reply: &Reply) -> Option<OwnedEventId> {
-        match self.outbox.say(&request.room, Some(&request.event), slot, reply).await {
+        match self.say(&request.room, Some(&request.event), slot, reply).await {
             Ok(event) => Some(event),
             Err(error) => {
                 error!(
@@ -531,7 +562,7 @@ impl Pipeline {
         let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
         let mut told = false;
         for room in rooms {
-            match self.outbox.say(&room, None, slot, reply).await {
+            match self.say(&room, None, slot, reply).await {
                 Ok(_) => told = true,
                 Err(error) => {
                     error!(%room, error = &error as &dyn std::error::Error, "the room was not told");

@@ -204,6 +204,8 @@ pub struct Reply {
     pub blocks: Vec<Block>,
     /// Who is told.
     pub ring: Ring,
+    /// Lines of the record that travel with it, unseen.
+    pub carried: Vec<String>,
 }
 
 impl Reply {

@@ -52,6 +52,14 @@ pub enum RunError {
     /// The store cannot be opened, and no new one made.
     #[error("the store cannot be opened")]
     Store(#[from] store::Error),
+    /// The file of the record cannot be used.
+    #[error("the file of the record, {}, cannot be used: {source}", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The admin token is not one.
     #[error("the admin token cannot be used: {0}; `synod check` says more")]
     AdminToken(synapse::Error),
@@ -93,6 +101,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         passwords(&config, &store)?,
         (matrix.outbox(), matrix.keys()),
     )?);
+    if let Some(file) = &config.record.file {
+        let mirrored = pipeline.mirror_record(file).await;
+        mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
+    }
     serve(matrix, &pipeline, moved_aside, stop).await?;
     pipeline.flush().await?;
     info!("stopped; everything is on disk");
@@ -262,6 +274,7 @@ fn rules(config: &Config) -> Rules {
         approve_within: config.questions.approve_within,
         typed_secrets: config.commands.typed_secrets,
         unfreeze_file: unfreeze_file(&config.state),
+        keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
     }
 }

@@ -5,7 +5,7 @@ use ruma::user_id;
 use super::*;
 use crate::config::{
     Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank, RateLimit,
-    TrustSource,
+    RecordKeeping, TrustSource,
 };
 
 /// A bot `@synod:x` with one operator `@ann:x`.
@@ -39,6 +39,7 @@ pub(super) fn config(encryption: Encryption) -> Config {
         questions: Questions { expire_after: Duration::ZERO, approve_within: Duration::ZERO },
         roles: Vec::new(),
         policy: Policy::default(),
+        record: RecordKeeping { file: None, details: Duration::ZERO },
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         tables: false,
         log: String::new(),

@@ -29,7 +29,7 @@ pub struct Options {
     pub ends: Option<Ends>,
     /// Why it is made without the others that it needs, in the asker's words.
     pub alone: Option<String>,
-    /// The verb by its own name, with the words below it: `user admin grant`.
+    /// The verb by its own name, with the words below it: `sanction extend`.
     pub verb: String,
 }
 

@@ -171,7 +171,7 @@ pub(super) fn own_file(field: &Field<'_>, text: &str, base: &Path) -> Result<Pat
     let path = path(field, text, base)?;
     if let Ok(metadata) = fs::metadata(&path) {
         if !metadata.is_file() {
-            return Err(field.wrong("it is not a file", "Name a file for the recovery key alone"));
+            return Err(field.wrong("it is not a file", "Name a file for this alone"));
         }
         closed(field, &metadata, 0, "0600")?;
     }

@@ -11,7 +11,7 @@ use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
     Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Policy, Questions,
-    Rank, RateLimit, Role, TrustSource,
+    Rank, RateLimit, RecordKeeping, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -25,6 +25,8 @@ const RECOVERY_KEY: &str = "recovery.key";
 const LOG: &str = "info";
 const EXPIRE_AFTER: Duration = Duration::from_mins(10);
 const APPROVE_WITHIN: Duration = Duration::from_hours(24);
+const DETAILS_DAYS: usize = 90;
+const MOST_DAYS: usize = 3650;
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// What came of a file.
@@ -95,6 +97,8 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let lone = operators.as_ref().is_ok_and(|operators| is_lone(operators));
     let protection = within(protection, |section| policy::protection(section, lone));
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
+    let kept = root.field("record", "keep_details: 90").optional_section();
+    let record = within(kept, |section| record(section, around));
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -115,6 +119,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         questions,
         policy: Policy { protection: protection?, ..demands },
         commands: commands?,
+        record: record?,
         tables: tables?,
         log: log?.unwrap_or_else(|| LOG.to_owned()),
     })
@@ -346,6 +351,17 @@ fn questions(section: &Section<'_>) -> Result<(Questions, Policy), Reported> {
 fn is_lone(operators: &[Operator]) -> bool {
     let admins = operators.iter().filter(|one| one.role.rank == Rank::Admin);
     admins.map(|one| one.person.as_str()).collect::<BTreeSet<_>>().len() < 2
+}
+
+fn record(section: &Section<'_>, around: Surroundings<'_>) -> Result<RecordKeeping, Reported> {
+    let file = section
+        .field("file", "/var/lib/synod/record.jsonl")
+        .optional(|field, text| files::own_file(field, text, around.base));
+    let days = section
+        .field("keep_details", "90")
+        .optional(|field, text| value::count(field, text, 1..=MOST_DAYS));
+    let days = u64::try_from(days?.unwrap_or(DETAILS_DAYS)).unwrap_or_default();
+    Ok(RecordKeeping { file: file?, details: Duration::from_hours(24 * days) })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

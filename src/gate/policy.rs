@@ -63,8 +63,8 @@ pub struct Rule {
 /// What a rule is held against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
-    /// The verb by its own name, with the words below it: `user admin grant`.
-    pub(super) verb: &'a str,
+    /// The verb by its own name, with the words below it, and every other that it amounts to.
+    pub(super) verbs: &'a [&'a str],
     pub(super) class: Class,
     pub(super) power: Power,
     pub(super) subjects: usize,
@@ -73,7 +73,8 @@ pub(super) struct Facts<'a> {
 
 impl Rule {
     pub(super) fn fits(&self, facts: Facts<'_>) -> bool {
-        (self.verbs.is_empty() || self.verbs.iter().any(|verb| names(verb, facts.verb)))
+        let named = |pattern| facts.verbs.iter().any(|verb| names(pattern, verb));
+        (self.verbs.is_empty() || self.verbs.iter().any(named))
             && self.class.is_none_or(|class| facts.class >= class)
             && self.power.is_none_or(|power| facts.power == power)
             && self.subjects.is_none_or(|subjects| facts.subjects >= subjects)

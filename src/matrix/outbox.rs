@@ -45,6 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that one request may take before the next try.
 const REQUEST: Duration = Duration::from_secs(12);
 
+/// Where the record travels in the content of a message.
+const CARRIED: &str = "synod.record";
+
 /// How long the room is not told again that the bot is limited.
 const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
@@ -83,7 +86,7 @@ impl Sender {
         let mut first = None;
         for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
             let content = match first {
-                None => message(part, about, &reply.ring),
+                None => carrying(message(part, about, &reply.ring), &reply.carried),
                 Some(_) => message(part, None, &Ring::Nobody),
             };
             // Where nothing is answered to, the same words twice are two messages.
@@ -347,6 +350,15 @@ fn message(part: &Drawn, about: Option<&EventId>, ring: &Ring) -> Value {
         if mentions.is_empty() { json!({}) } else { json!({ "user_ids": mentions }) };
     if let Some(about) = about {
         content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": about } });
+    }
+    content
+}
+
+/// The same content, with lines of the record in it that clients do not show. As text, so that
+/// what is hashed is just what was hashed.
+fn carrying(mut content: Value, lines: &[String]) -> Value {
+    if !lines.is_empty() {
+        content[CARRIED] = json!(lines);
     }
     content
 }

@@ -49,6 +49,12 @@ impl Pipeline {
         if others == 0 {
             return Ok(own);
         }
+        if asked.request.trust == Trust::Clear {
+            return Err(Stop::refused(
+                "this takes the word of another operator, and that counts only in an encrypted \
+                 room: in clear anybody on your server's side could have written it",
+            ));
+        }
         if asked.options.alone.is_some() {
             let Some(wait) = self.roster.policy.alone else {
                 return Err(Stop::refused(
@@ -62,13 +68,10 @@ impl Pipeline {
             let expires = after(from, self.rules.expire_after);
             return Ok(Needs { alone: Some(from), expires, ..own });
         }
-        if asked.request.trust == Trust::Clear {
-            return Err(Stop::refused(
-                "this takes the word of another operator, and that counts only in an encrypted \
-                 room: in clear anybody on your server's side could have written it",
-            ));
-        }
-        let may = self.gate().may_approve(asked.operator, weight);
+        let gate = self.gate();
+        let may = gate.may_approve(asked.operator, weight).into_iter();
+        let may: Vec<&Operator> =
+            may.filter(|one| self.not_served(&one.person).is_none()).collect();
         let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
         if persons.len() < others {
             return Err(Stop::refused(self.too_few(others, persons.len(), because)));

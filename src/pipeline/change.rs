@@ -62,9 +62,9 @@ impl Pipeline {
         action: &dyn Action,
         yes: Option<(&Ticket, &Consent)>,
     ) -> Result<Option<Reply>, Stop> {
-        if let Err(refusal) =
-            self.gate().may_use(asked.operator, action.power(), &asked.options.verb)
-        {
+        let verbs = verbs(asked, action);
+        let may = |verb: &&str| self.gate().may_use(asked.operator, action.power(), verb);
+        if let Err(refusal) = verbs.iter().try_for_each(may) {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
         if yes.is_none() {
@@ -90,7 +90,11 @@ impl Pipeline {
             return Ok(Some(self.already_so(asked, &looked.skips)));
         }
         let drift = yes.map(|(ticket, _)| drift(ticket, &looked.plans)).unwrap_or_default();
-        let weight = self.weigh(asked, action, &looked)?;
+        // Somebody may have been frozen while this waited.
+        if let Some(reply) = self.not_served(&asked.operator.person) {
+            return Ok(Some(reply));
+        }
+        let weight = self.weigh(asked, action, (&looked, &verbs))?;
         let steps = looked.steps();
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
         if let Some(why) = self.ends_early(asked, &looked)? {
@@ -126,7 +130,7 @@ impl Pipeline {
         &self,
         asked: &Asked<'a>,
         action: &dyn Action,
-        looked: &'a Looked,
+        (looked, verbs): (&'a Looked, &'a [&'a str]),
     ) -> Result<Weight<'a>, Stop> {
         let class = action.class(looked.plans.len());
         let recent = if class == Class::Irreversible { self.recent(asked.operator)? } else { 0 };
@@ -136,7 +140,7 @@ impl Pipeline {
             phrase: action.phrase(),
             harmless: action.harmless(),
             targets: &looked.targets,
-            verb: &asked.options.verb,
+            verbs,
             reason: asked.options.reason.as_deref(),
             recent,
             due: asked.due,
@@ -297,11 +301,20 @@ impl Pipeline {
             }
         }
         let mut done = Vec::new();
+        let mut gone = Vec::new();
         for plan in looked.plans {
-            done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
+            let erases = plan.change.wanted.get("erased") == Some(&true.into());
+            let one = self.carry_out(action, plan, &mut permit, &mut slots).await;
+            if erases && one.outcome.word == Word::Done {
+                gone.push(one.subject.clone());
+            }
+            done.push(one);
         }
         let ends = self.set_ends(asked, (number, until), &done).await;
         self.close(asked, number, (until, &done)).await;
+        for subject in &gone {
+            self.forget(subject, number).await;
+        }
         if let Some((ticket, consent)) = yes {
             self.end_ticket(&ticket.code, End::Run(Some(number)), Some(consent)).await;
         }
@@ -402,8 +415,13 @@ impl Pipeline {
     }
 }
 
+/// The verb, and every other that it amounts to.
+pub(super) fn verbs<'a>(asked: &'a Asked<'_>, action: &dyn Action) -> Vec<&'a str> {
+    [asked.options.verb.as_str()].into_iter().chain(action.amounts_to()).collect()
+}
+
 /// What the gate wants to know of a subject.
-async fn target(subject: &Subject, reader: &Reader) -> Result<Target, Stop> {
+pub(super) async fn target(subject: &Subject, reader: &Reader) -> Result<Target, Stop> {
     let account = match subject.user() {
         Some(user) if reader.is_local(user) => reader.account(user).await?,
         _ => None,

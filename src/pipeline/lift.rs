@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::{
     Asked, Pipeline, Request, Said, Trust,
-    change::{Done, Looked},
+    change::{Done, Looked, verbs},
     own::unchanged_since,
     report::skipped,
     yes::unreadable,
@@ -249,7 +249,8 @@ impl Pipeline {
             Ok(looked) => looked,
             Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
         };
-        let weight = self.weigh(&asked, action, &looked)?;
+        let verbs = verbs(&asked, action);
+        let weight = self.weigh(&asked, action, (&looked, &verbs))?;
         let decided = self.gate().decide(operator, &weight, &looked.steps(), None);
         Ok(match decided {
             Verdict::Run(permit) => {
@@ -310,7 +311,7 @@ impl Pipeline {
     async fn say_of(&self, sanction: &Sanction, what: &str, reply: &Reply) {
         let (room, event) = &sanction.asked;
         let slot = format!("{what}-{}", sanction.number);
-        if let Err(error) = self.outbox.say(room, Some(event), &slot, reply).await {
+        if let Err(error) = self.say(room, Some(event), &slot, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }

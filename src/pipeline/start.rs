@@ -78,7 +78,7 @@ impl Pipeline {
              still meant",
         );
         // The slot of an ordinary answer: if that was sent, this is not sent besides.
-        if let Err(error) = self.outbox.say(room, Some(event), "answer", &reply).await {
+        if let Err(error) = self.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
@@ -91,7 +91,7 @@ impl Pipeline {
         };
         for room in rooms {
             let slot = format!("cut-{number}");
-            let said = self.outbox.say(&room, record.event.as_ref(), &slot, &reply).await;
+            let said = self.say(&room, record.event.as_ref(), &slot, &reply).await;
             if let Err(error) = said {
                 // It stays open in the record, and is reported at the next start.
                 error!(number, error = &error as &dyn std::error::Error, "not reported");
@@ -161,8 +161,9 @@ impl Pipeline {
     pub async fn report_lost_store(&self, moved_to: &std::path::Path) {
         error!(path = %moved_to.display(), "the store would not open and was moved aside");
         let reply = Reply::data(
-            "My store would not open. I have moved it aside and begun a new one: open questions \
-             and the record in it are not known to me",
+            "My store would not open. I have moved it aside and begun a new one. What was in it I do \
+             not know any more: open questions, the record, notes, when sanctions end, who or what \
+             was frozen, and the keys by which I knew you",
         )
         .note(Line::new().plain("It lies in ").code(moved_to.display()));
         let slot = format!("lost-store-{}", self.clock.now().as_second());

@@ -56,7 +56,7 @@ pub(super) fn root() -> clap::Command {
     ROOT.clone()
 }
 
-/// Every verb by its own name, with the words below it: `user admin grant`.
+/// Every verb by its own name, with the words below it: `sanction extend`.
 pub fn verbs() -> Vec<String> {
     fn walk(command: &clap::Command, before: &str, found: &mut Vec<String>) {
         for below in command.get_subcommands() {

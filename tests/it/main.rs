@@ -15,6 +15,7 @@ mod media;
 mod notes;
 mod order;
 mod plan;
+mod record;
 mod roles;
 mod rooms;
 mod sanctions;

@@ -316,3 +316,17 @@ async fn in_a_room_in_clear_nobody_approves() -> Result<()> {
     assert!(!is(&scene, &eve, "deactivated").await?);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_by_verb_holds_for_whatever_amounts_to_that_verb() -> Result<()> {
+    let rules = json!([{ "verbs": ["user deactivate"], "others": 1 }]);
+    let scene = start(rules, |config| config).await?;
+    let eve = scene.subject("eve").await?;
+    scene.moe().await?;
+    let id = &eve.user_id;
+    says(&scene.ann_asks(&format!("!user modify {id} -n Eve")).await?, "Done", &[]);
+    let question = scene.ann_asks(&format!("!user modify {id} --deactivate")).await?;
+    says(&question, "", &["!approve", "my config wants it so"]);
+    assert!(!is(&scene, &eve, "deactivated").await?);
+    Ok(())
+}

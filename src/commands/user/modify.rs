@@ -129,6 +129,19 @@ impl Action for Modify {
         }
     }
 
+    fn amounts_to(&self) -> Vec<&'static str> {
+        [
+            (self.admin || self.no_admin, "user admin"),
+            (self.deactivate, "user deactivate"),
+            (self.lock, "user lock"),
+            (self.unlock, "user unlock"),
+            (self.password.is_some(), "user password"),
+        ]
+        .into_iter()
+        .filter_map(|(asked, verb)| asked.then_some(verb))
+        .collect()
+    }
+
     fn power(&self) -> Power {
         let account = self.password.is_some()
             || self.admin

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
-    change::Power,
     confirm::Yes,
     error::Stop,
     pipeline::{Asked, Lane, Pipeline},
@@ -27,10 +26,6 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Approve>("approve", &["approve 4
 impl Own for Approve {
     fn lane(&self) -> Lane {
         Lane::InTurn
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {

@@ -208,8 +208,8 @@ fn show(pipeline: &Pipeline, number: u64) -> Result<Reply, Stop> {
 
 fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
     Ok(match pipeline.audit.verify().map_err(|e| unreadable(&e))? {
-        Ok((count, hash)) => Reply::data(format!("The record is whole: {count} entries"))
-            .facts(vec![("Last hash", Line::new().code(hash))])
+        Ok(head) => Reply::data(format!("The record is whole: {} entries", head.count))
+            .facts(vec![("Last hash", Line::new().code(head.hash))])
             .note(
                 "Keep the hash elsewhere: only with it can somebody see that the end was cut off",
             ),
@@ -232,6 +232,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Frozen => "frozen",
         Kind::Unfrozen => "unfrozen",
         Kind::Looked => "looked at private things",
+        Kind::Strange => "commands of somebody who is no operator",
         Kind::Noted => "noted",
     }
 }

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
-    change::Power,
     error::Stop,
     pipeline::{Asked, Lane, Pipeline},
     reply::Reply,
@@ -26,10 +25,6 @@ pub(super) const SPEC: OwnSpec =
 impl Own for Deny {
     fn lane(&self) -> Lane {
         Lane::Overtaking
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {

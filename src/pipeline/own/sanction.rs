@@ -9,10 +9,13 @@ use super::{
 };
 use crate::{
     audit::{Kind, Record as Noted},
-    change::Power,
+    change::{Class, Power},
     commands::Ends,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, lift::too_low, yes::unreadable},
+    gate::{Verdict, Weight},
+    pipeline::{
+        Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed, yes::unreadable,
+    },
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
 };
@@ -154,6 +157,9 @@ impl Extend {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
         }
         pipeline.may_lead_to_a_change(asked).await?;
+        if let Some(reply) = not_allowed(pipeline, asked, &sanction).await? {
+            return Ok(reply);
+        }
         if asked.options.plan {
             return Ok(told(Reply::data("Nothing was sent; it would be so"), &sanction, until));
         }
@@ -189,6 +195,40 @@ impl Extend {
             },
         )
     }
+}
+
+/// Why the end of this is not moved by this operator; `None` where it may be. It is weighed as a
+/// change that can be undone, of the same subject.
+async fn not_allowed(
+    pipeline: &Pipeline,
+    asked: &Asked<'_>,
+    sanction: &Sanction,
+) -> Result<Option<Reply>, Stop> {
+    let target = target(&sanction.subject, &pipeline.reader.look()).await?;
+    let weight = Weight {
+        class: Class::Reversible,
+        power: Power::Moderate,
+        phrase: false,
+        harmless: false,
+        targets: &[target],
+        verbs: &[&asked.options.verb],
+        reason: asked.options.reason.as_deref(),
+        recent: 0,
+        due: false,
+    };
+    Ok(match pipeline.gate().decide(asked.operator, &weight, &[], None) {
+        Verdict::Run(_) => None,
+        Verdict::Refuse(refusal) => Some(pipeline.refused(asked, refusal.0).await),
+        Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.held())),
+        Verdict::Ask(_) => {
+            let number = sanction.number.to_string();
+            return Err(Stop::refused(
+                "a change of this takes a yes, and its end is not moved without one: take it \
+                 back, and impose it anew with the end that you want",
+            )
+            .or(&["sanction", "lift", &number]));
+        }
+    })
 }
 
 fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {

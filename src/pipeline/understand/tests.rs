@@ -309,3 +309,18 @@ fn every_example_of_every_verb_says_what_it_takes() {
         GROUPS.iter().map(|group| group.verbs.len()).sum::<usize>() + OWN.len()
     );
 }
+
+#[test]
+fn what_a_verb_amounts_to_is_a_verb() {
+    let there = verbs();
+    let mut named = 0;
+    for (_, _, example) in examples() {
+        if let Understood::Command(Ask::Change(action), _) = understand(&words(example)) {
+            for verb in action.amounts_to() {
+                assert!(there.iter().any(|one| one == verb), "{example} amounts to {verb}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 1, "user modify amounts to several");
+}

@@ -1,0 +1,163 @@
+use ruma::{owned_event_id, owned_user_id};
+
+use super::*;
+use crate::clock::FixedClock;
+
+fn audit() -> (Audit, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+    let opened = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap();
+    (Audit::new(&opened.store, clock).unwrap(), dir)
+}
+
+/// Checks entries as a file of them is checked.
+fn verify(entries: &[Kept], head: Option<&str>) -> Result<Head, NotWhole> {
+    let lines: Vec<String> =
+        entries.iter().map(|kept| serde_json::to_string(kept).unwrap() + "\n").collect();
+    verify_lines(lines.concat().as_bytes(), head)
+}
+
+fn broken(entries: &[Kept]) -> (u64, &'static str) {
+    match verify(entries, None) {
+        Err(NotWhole::Broken(broken)) => (broken.seq, broken.what),
+        other => panic!("it was tampered with: {other:?}"),
+    }
+}
+
+fn eve() -> Subject {
+    Subject::User(owned_user_id!("@eve:x.test"))
+}
+
+fn suspend(event: &str) -> Record {
+    Record {
+        by: Some(owned_user_id!("@ann:x.test")),
+        event: Some(ruma::EventId::parse(event).unwrap()),
+        words: vec!["user".into(), "suspend".into(), "@eve:x.test".into()],
+        subjects: vec![eve()],
+        ..Record::new(Kind::Opened)
+    }
+}
+
+#[tokio::test]
+async fn what_was_opened_and_not_closed_is_known_and_an_event_opens_one_change() {
+    let (audit, _dir) = audit();
+    let first = audit.open(suspend("$1")).await.unwrap();
+    let second = audit.open(suspend("$2")).await.unwrap();
+    assert!(matches!(
+        audit.open(suspend("$1")).await,
+        Err(Error::AlreadyOpened(before)) if before == first
+    ));
+    audit
+        .close(first, Record { word: Some(Word::Done), ..Record::new(Kind::Closed) })
+        .await
+        .unwrap();
+    let left: Vec<u64> = audit.left_open().unwrap().into_iter().map(|(n, _)| n).collect();
+    assert_eq!(left, [second]);
+    assert_eq!(audit.opened_by(&owned_event_id!("$2")).unwrap(), Some(second));
+    let past = audit.past(&eve(), 5).unwrap();
+    assert_eq!(
+        past.iter().map(|p| (p.id, p.word)).collect::<Vec<_>>(),
+        [(second, None), (first, Some(Word::Done))]
+    );
+}
+
+#[tokio::test]
+async fn a_chain_that_was_tampered_with_does_not_verify() {
+    let (audit, _dir) = audit();
+    for n in 0..4 {
+        audit.note(suspend(&format!("${n}"))).await.unwrap();
+    }
+    let head = audit.verify().unwrap().unwrap();
+    assert_eq!(head, audit.head().await);
+    assert_eq!(head.count, 4);
+    let mut whole: Vec<Kept> = audit.last(9).unwrap();
+    whole.reverse();
+
+    let mut changed = whole.clone();
+    changed[1].record.as_mut().unwrap().words[2] = "@mallory:x.test".into();
+    assert_eq!(broken(&changed), (2, "its details were changed"));
+
+    let mut moved = whole.clone();
+    moved[2].entry.at += jiff::SignedDuration::from_secs(1);
+    assert_eq!(broken(&moved), (3, "it was changed"));
+
+    let mut cut = whole.clone();
+    cut.remove(1);
+    assert_eq!(broken(&cut), (2, "it is missing"));
+
+    let mut erased = whole.clone();
+    erased[1].record = None;
+    assert_eq!(broken(&erased), (2, "its details were changed"));
+    erased[1].salt = None;
+    assert!(verify(&erased, None).is_ok(), "details may go and the chain still holds");
+
+    assert_eq!(verify(&whole, Some(&head.hash)).unwrap(), head);
+    let earlier = whole[1].entry.hash.clone();
+    assert!(verify(&whole, Some(&earlier)).is_ok(), "it has grown since that head was noted");
+    let short = verify(&whole[..3], Some(&head.hash));
+    assert!(matches!(short, Err(NotWhole::OtherHead(_))), "its end was cut off: {short:?}");
+}
+
+#[tokio::test]
+async fn the_chain_goes_on_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+    {
+        let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
+        Audit::new(&store, clock.clone()).unwrap().note(suspend("$1")).await.unwrap();
+    }
+    let store = Store::open(&path, Timestamp::UNIX_EPOCH).unwrap().store;
+    let audit = Audit::new(&store, clock).unwrap();
+    assert_eq!(audit.note(suspend("$2")).await.unwrap(), 2);
+    assert_eq!(audit.verify().unwrap().unwrap().count, 2);
+}
+
+#[tokio::test]
+async fn the_file_has_every_entry_over_restarts_torn_lines_and_another_store() {
+    let (audit, dir) = audit();
+    let file = dir.path().join("record.jsonl");
+    audit.note(suspend("$1")).await.unwrap();
+    audit.mirror(&file).await.unwrap();
+    audit.note(suspend("$2")).await.unwrap();
+    let count = |file: &Path| {
+        let text = std::fs::read_to_string(file).unwrap();
+        verify_lines(text.as_bytes(), None).map(|head| head.count).unwrap()
+    };
+    assert_eq!(count(&file), 2);
+    // A crash in the middle of a line, and entries that the file has not seen.
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.truncate(text.len() - 9);
+    std::fs::write(&file, text).unwrap();
+    audit.mirror(&file).await.unwrap();
+    audit.note(suspend("$3")).await.unwrap();
+    assert_eq!(count(&file), 3);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o077, 0, "it is its owner's");
+
+    let (other, _dir) = self::audit();
+    other.note(suspend("$1")).await.unwrap();
+    other.mirror(&file).await.unwrap();
+    assert_eq!(count(&file), 1, "another store begins another file");
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
+    assert!(names.into_iter().any(|n| n.to_string_lossy().contains("record.jsonl.before-")));
+}
+
+#[tokio::test]
+async fn details_go_after_their_time_and_with_an_erasure_and_the_chain_holds() {
+    let (audit, _dir) = audit();
+    let of = |name: &str| Subject::User(ruma::UserId::parse(format!("@{name}:x.test")).unwrap());
+    let note = |name: &str| Record { subjects: vec![of(name)], ..suspend("$n") };
+    for name in ["eve", "sam", "eve"] {
+        audit.note(Record { kind: Kind::Refused, ..note(name) }).await.unwrap();
+    }
+    let shown = |seq| audit.get(seq).unwrap().unwrap().record.is_some();
+    assert_eq!(audit.forget_about(&of("eve"), 3).await.unwrap(), 1, "and not what came later");
+    assert_eq!([shown(1), shown(2), shown(3)], [false, true, true]);
+    let open = audit.open(suspend("$open")).await.unwrap();
+    let later = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
+    assert_eq!(audit.forget_before(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
+    assert_eq!(audit.forget_before(later).await.unwrap(), 2);
+    assert!(!shown(2) && !shown(3) && shown(open), "what has not ended stays");
+    assert!(audit.verify().unwrap().is_ok());
+}

@@ -1,0 +1,194 @@
+//! What becomes of the record besides being kept: it travels with what the bot says, its head is
+//! told once a day, and what is personal in it goes in time.
+
+use std::sync::{PoisonError, atomic::Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use ruma::{OwnedEventId, OwnedUserId, RoomId};
+use tracing::{error, info};
+
+use super::{Pipeline, Request, Unsent};
+use crate::{
+    audit::{Kept, Kind, Record},
+    change::Subject,
+    reply::{Line, Reply},
+    store,
+};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// Most bytes of the record that one message carries.
+const CARRIED: usize = 5_000;
+
+/// Under which key the number of the last entry that has travelled is kept.
+const UPTO: &str = "upto";
+
+impl Pipeline {
+    /// Says something in a room; what of the record has not yet travelled goes with it, unseen.
+    pub(super) async fn say(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        slot: &str,
+        reply: &Reply,
+    ) -> Result<OwnedEventId, Unsent> {
+        let (carried, from, upto) = self.to_carry().unwrap_or_else(|error| {
+            error!(error = &error as &dyn std::error::Error, "the record cannot be read");
+            (Vec::new(), 0, 0)
+        });
+        if carried.is_empty() {
+            return self.outbox.say(room, about, slot, reply).await;
+        }
+        let reply = Reply { carried, ..reply.clone() };
+        let said = self.outbox.say(room, about, slot, &reply).await;
+        if said.is_err() {
+            // It goes with the next message, and with it what came after.
+            let mut carrying = self.carrying.lock().unwrap_or_else(PoisonError::into_inner);
+            *carrying = carrying.map(|upto| upto.min(from));
+        } else if let Err(error) = self.travelled.put(UPTO, &upto) {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be written");
+        }
+        said
+    }
+
+    /// The next lines of the record that no message has, from which number they count, and the
+    /// number of the last of them. From now on this message has them.
+    fn to_carry(&self) -> Result<(Vec<String>, u64, u64), store::Error> {
+        let mut carrying = self.carrying.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = match *carrying {
+            Some(from) => from,
+            None => self.travelled.get(UPTO)?.unwrap_or_default(),
+        };
+        let (mut upto, mut lines, mut bytes) = (from, Vec::new(), 0);
+        for kept in self.audit.from(from + 1, 32)? {
+            let line = line(&kept)?;
+            bytes += line.len();
+            if bytes > CARRIED {
+                break;
+            }
+            lines.push(line);
+            upto = kept.entry.seq;
+        }
+        *carrying = Some(upto);
+        Ok((lines, from, upto))
+    }
+
+    /// Counts what somebody has sent who is no operator.
+    pub(super) fn count_stranger(&self, request: &Request) {
+        let hour = self.clock.now().as_second().div_euclid(HOUR);
+        let key = format!("{hour:012}\n{}", request.sender);
+        let count = |key: &str| -> Result<(), store::Error> {
+            loop {
+                let kept = match self.strange_hours.get(key)? {
+                    None => self.strange_hours.put_new(key, &1)?,
+                    Some(count) => self.strange_hours.swap(key, &count, &(count + 1))?,
+                };
+                if kept {
+                    return Ok(());
+                }
+            }
+        };
+        if let Err(error) = count(&key) {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be written");
+        }
+    }
+
+    /// Does what is due once an hour and once a day. To be called often.
+    pub async fn keep_hours(&self) {
+        let now = self.clock.now();
+        let hour = now.as_second().div_euclid(HOUR);
+        if self.hour.swap(hour, Ordering::Relaxed) == hour {
+            return;
+        }
+        if let Err(error) = self.record_strangers(hour).await {
+            error!(error = &error as &dyn std::error::Error, "strangers were not recorded");
+        }
+        let limit = now - SignedDuration::try_from(self.rules.keep_details).unwrap_or_default();
+        match self.audit.forget_before(limit).await {
+            Ok(0) => {}
+            Ok(gone) => info!(gone, "details of the record are old enough to go"),
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "old details did not go");
+            }
+        }
+        if let Err(error) = self.tell_head(now).await {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be used");
+        }
+    }
+
+    async fn record_strangers(&self, hour: i64) -> Result<(), store::Error> {
+        for (key, count) in self.strange_hours.all()? {
+            let Some((then, sender)) = key.split_once('\n') else { continue };
+            let Ok(then) = then.parse::<i64>() else { continue };
+            if then >= hour {
+                continue;
+            }
+            let begin = Timestamp::from_second(then * HOUR).unwrap_or_default();
+            let record = Record {
+                by: OwnedUserId::try_from(sender).ok(),
+                note: Some(format!("{count} within the hour from {}", crate::reply::utc(begin))),
+                ..Record::new(Kind::Strange)
+            };
+            if let Err(error) = self.audit.note(record).await {
+                error!(error = &error as &dyn std::error::Error, "strangers were not recorded");
+                return Ok(());
+            }
+            self.strange_hours.remove(&key)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the rooms once a day where the record stands, so that its end cannot be cut off
+    /// unseen.
+    async fn tell_head(&self, now: Timestamp) -> Result<(), store::Error> {
+        let today = now.as_second().div_euclid(DAY);
+        let told = self.told_head.get(UPTO)?;
+        if told == Some(today) {
+            return Ok(());
+        }
+        self.told_head.put(UPTO, &today)?;
+        let head = self.audit.head().await;
+        // On the first day there is nothing yet that could be cut off.
+        if told.is_none() || head.count == 0 {
+            return Ok(());
+        }
+        let line = Line::new()
+            .plain(format!("The record has {} entries, the last of them ", head.count))
+            .code(&head.hash);
+        self.tell(&format!("head-{today}"), &Reply::data(line)).await;
+        Ok(())
+    }
+
+    /// Lets go what was kept of somebody who has been erased by the change `number`.
+    pub(super) async fn forget(&self, subject: &Subject, number: u64) {
+        let gone = self.audit.forget_about(subject, number).await;
+        let notes = match subject.user() {
+            Some(user) => self.notes.forget(user).await,
+            None => Ok(()),
+        };
+        match gone {
+            Ok(gone) => info!(number, gone, "details went with an erasure"),
+            Err(error) => {
+                error!(number, error = &error as &dyn std::error::Error, "details did not go");
+            }
+        }
+        if let Err(error) = notes {
+            error!(number, error = &error as &dyn std::error::Error, "notes did not go");
+        }
+    }
+}
+
+/// An entry as it stands in the file of the record. What is too long for a message goes without
+/// its details: the chain holds all the same.
+fn line(kept: &Kept) -> Result<String, store::Error> {
+    let line = serde_json::to_string(kept)?;
+    if line.len() <= CARRIED {
+        return Ok(line);
+    }
+    let bare = Kept { entry: kept.entry.clone(), salt: None, record: None };
+    Ok(serde_json::to_string(&bare)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use super::*;
+use crate::{audit::verify_lines, pipeline::testing::Stage};
+
+/// Nothing answers there.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn records(stage: &Stage, kind: Kind) -> Vec<Record> {
+    let kept = stage.pipeline.audit.last(100).unwrap();
+    kept.into_iter().filter_map(|k| k.record).filter(|record| record.kind == kind).collect()
+}
+
+#[tokio::test]
+async fn strangers_are_counted_by_sender_and_hour_and_not_recorded_singly() {
+    let stage = Stage::set(NOWHERE);
+    for sender in ["eve", "eve", "mallory", "eve"] {
+        stage.say(sender, "!user suspend @ann:x.test").await;
+    }
+    stage.pipeline.keep_hours().await;
+    assert_eq!(stage.pipeline.audit.head().await.count, 0, "the hour is not over");
+    stage.clock.pass(HOUR);
+    stage.say("eve", "!user suspend @ann:x.test").await;
+    stage.pipeline.keep_hours().await;
+    let counted = |stage: &Stage| {
+        let mut counted: Vec<(String, String)> = records(stage, Kind::Strange)
+            .into_iter()
+            .map(|record| (record.by.unwrap().to_string(), record.note.unwrap()))
+            .collect();
+        counted.sort();
+        counted
+    };
+    let first = counted(&stage);
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert_eq!(first[0].0, "@eve:x.test");
+    assert!(first[0].1.starts_with("3 within the hour") && first[1].1.starts_with("1 "));
+    stage.clock.pass(HOUR);
+    stage.pipeline.keep_hours().await;
+    stage.pipeline.keep_hours().await;
+    assert_eq!(counted(&stage).len(), 3, "each hour once");
+}
+
+#[tokio::test]
+async fn the_head_is_told_once_a_day_and_everything_travels_with_what_is_said() {
+    let stage = Stage::set(NOWHERE);
+    stage.pipeline.keep_hours().await;
+    for _ in 0..3 {
+        stage.say("moe", "!user password @eve:x.test").await;
+    }
+    stage.pipeline.keep_hours().await;
+    let head = stage.pipeline.audit.head().await;
+    let told = |stage: &Stage| {
+        stage.heard.all().into_iter().filter(|text| text.contains("The record has")).collect()
+    };
+    assert_eq!(told(&stage), Vec::<String>::new(), "not on the first day");
+    stage.clock.pass(DAY);
+    stage.pipeline.keep_hours().await;
+    stage.clock.pass(HOUR);
+    stage.pipeline.keep_hours().await;
+    let lines: Vec<String> = told(&stage);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("3 entries") && lines[0].contains(&head.hash), "{lines:?}");
+
+    let carried = stage.heard.carried().join("\n");
+    assert_eq!(verify_lines(carried.as_bytes(), Some(&head.hash)).unwrap(), head);
+    assert!(carried.contains("@eve:x.test"));
+}
+
+#[tokio::test]
+async fn what_is_personal_goes_after_its_time() {
+    let stage = Stage::set(NOWHERE);
+    stage.say("moe", "!user password @eve:x.test").await;
+    stage.clock.pass(89 * DAY);
+    stage.pipeline.keep_hours().await;
+    assert_eq!(records(&stage, Kind::Refused).len(), 1);
+    stage.clock.pass(2 * DAY);
+    stage.pipeline.keep_hours().await;
+    assert_eq!(records(&stage, Kind::Refused).len(), 0);
+    assert_eq!(stage.pipeline.audit.verify().unwrap().unwrap().count, 1);
+}
+
+#[test]
+fn what_is_too_long_for_a_message_travels_without_its_details() {
+    let entry = crate::audit::Entry {
+        seq: 1,
+        at: Timestamp::UNIX_EPOCH,
+        kind: Kind::Noted,
+        digest: String::new(),
+        before: String::new(),
+        hash: String::new(),
+    };
+    let long = Record { note: Some("x".repeat(CARRIED)), ..Record::new(Kind::Noted) };
+    let kept = Kept { entry, salt: Some("salt".to_owned()), record: Some(long) };
+    let line = line(&kept).unwrap();
+    assert!(line.len() < CARRIED && line.contains("\"record\":null"), "{line}");
+}

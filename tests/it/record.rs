@@ -1,0 +1,132 @@
+//! The record outside: in a file, in the room, and what goes from it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use world::Scene;
+
+use crate::{
+    SYNOD,
+    basics::{code, is},
+    verbs::says,
+};
+
+/// What `synod audit verify` says of a file.
+fn verify(file: &Path, head: Option<&str>) -> Result<Output> {
+    let mut command = Command::new(SYNOD);
+    command.args(["audit", "verify"]).arg(file);
+    if let Some(head) = head {
+        command.args(["--head", head]);
+    }
+    Ok(command.output()?)
+}
+
+fn well(output: &Output) -> bool {
+    output.status.success()
+}
+
+async fn with_file() -> Result<(Scene, PathBuf)> {
+    let scene = Scene::plan().set().await?;
+    let file = scene.dir().join("record.jsonl");
+    let config = scene.config().set("record.file", file.display().to_string());
+    scene.start_bot(SYNOD, &config).await?;
+    Ok((scene, file))
+}
+
+/// The hash that the room is told.
+async fn head(scene: &Scene) -> Result<String> {
+    let told = scene.ann_asks("!audit verify").await?;
+    let hash = told.body.split_once("Last hash: ").with_context(|| told.body.clone())?.1;
+    Ok(hash.chars().take_while(char::is_ascii_hexdigit).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_proves_what_was_changed_is_missing_or_was_cut_off() -> Result<()> {
+    let (scene, file) = with_file().await?;
+    let eve = scene.subject("eve").await?;
+    let done = scene.ann_asks(&format!("!user suspend {} --reason spam", eve.user_id)).await?;
+    says(&done, "Done", &[]);
+    scene.ann_asks(&format!("!user unsuspend {}", eve.user_id)).await?;
+    scene.bot()?.kill().await?;
+    scene.bot()?.start_again().await?;
+    scene.ask(scene.vic().await?, &format!("!user suspend {}", eve.user_id)).await?;
+    let head = head(&scene).await?;
+
+    let whole = verify(&file, Some(&head))?;
+    let said = String::from_utf8_lossy(&whole.stdout).into_owned();
+    assert!(well(&whole) && said.contains("unbroken") && said.contains(&head), "{said}");
+    let text = fs::read_to_string(&file)?;
+    assert!(text.contains(eve.user_id.as_str()) && text.contains("\"reason\":\"spam\""), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let other = file.with_extension("other");
+    let check = |lines: &[&str]| -> Result<String> {
+        fs::write(&other, lines.join("\n") + "\n")?;
+        let output = verify(&other, Some(&head))?;
+        assert!(!well(&output));
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let changed: Vec<String> = lines.iter().map(|line| line.replace("spam", "fun!")).collect();
+    let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+    assert!(check(&changed)?.contains("its details were changed"));
+    assert!(check(&[&lines[..1], &lines[2..]].concat())?.contains("number 2: it is missing"));
+    assert!(check(&lines[..lines.len() - 1])?.contains("its end was cut off"));
+    assert!(!well(&verify(&file.with_extension("nowhere"), None)?));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_record_travels_unseen_with_what_the_bot_says() -> Result<()> {
+    let (scene, file) = with_file().await?;
+    let eve = scene.subject("eve").await?;
+    let mark = scene.ann().mark();
+    scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
+    scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    let said = scene.ann().heard_since(mark);
+    let mut travelled = Vec::new();
+    for message in &said {
+        assert!(!message.body.contains("\"digest\""), "{message}");
+        let carried = message.raw["content"]["synod.record"].as_array().cloned();
+        let carried = carried.unwrap_or_default();
+        assert!(carried.is_empty() || message.encrypted, "{message}");
+        travelled.extend(carried.iter().filter_map(Value::as_str).map(str::to_owned));
+    }
+    let kept = fs::read_to_string(&file)?;
+    assert_eq!(travelled.join("\n"), kept.trim_end());
+    let head = head(&scene).await?;
+    let room = file.with_extension("room");
+    fs::write(&room, travelled.join("\n"))?;
+    assert!(well(&verify(&room, Some(&head))?), "the room alone proves it");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_erasure_goes_what_was_kept_of_the_person() -> Result<()> {
+    let (scene, _) = with_file().await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    for account in [&eve, &sam] {
+        scene.ann_asks(&format!("!note {} lives in Ulm", account.user_id)).await?;
+        scene.ann_asks(&format!("!user suspend {} --reason insults", account.user_id)).await?;
+    }
+    let question =
+        scene.ann_asks(&format!("!user deactivate {} --gdpr-erase", eve.user_id)).await?;
+    let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
+    says(&scene.ann_asks(&yes).await?, "Done", &[]);
+    assert!(is(&scene, &eve, "erased").await?);
+
+    let notes = scene.ann_asks(&format!("!note list {}", eve.user_id)).await?;
+    assert!(!notes.body.contains("Ulm"), "{}", notes.body);
+    says(&scene.ann_asks(&format!("!note list {}", sam.user_id)).await?, "", &["Ulm"]);
+    let list = |of: &str| format!("!audit list --limit 50 --on {of}");
+    let left = scene.ann_asks(&list(eve.user_id.as_str())).await?;
+    says(&left, "", &["deactivate"]);
+    assert!(!left.body.contains("insults"), "{}", left.body);
+    says(&scene.ann_asks(&list(sam.user_id.as_str())).await?, "", &["insults"]);
+    says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+    Ok(())
+}
