@@ -39,6 +39,8 @@ mod approve;
 mod authentic;
 mod brakes;
 mod change;
+#[cfg(test)]
+mod cut;
 mod fact;
 mod found;
 mod lift;

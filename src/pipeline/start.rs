@@ -10,7 +10,27 @@ use crate::{
     change::Seen,
     confirm::End,
     reply::{Line, Reply, Word, utc},
+    store,
 };
+
+/// A message that an earlier run began to handle and did not end.
+#[derive(Debug)]
+pub struct Unhandled {
+    event: OwnedEventId,
+    room: OwnedRoomId,
+    begun: Begun,
+}
+
+/// What an earlier run had begun because of a message.
+#[derive(Debug)]
+enum Begun {
+    /// Nothing that is on record.
+    Nothing,
+    /// A change that has not ended.
+    Change,
+    /// A change that has, with its number and how it ended.
+    Ended(u64, Box<Record>),
+}
 
 impl Pipeline {
     /// Reports every change that was begun and of which nobody knows how it ended, with what the
@@ -32,28 +52,62 @@ impl Pipeline {
 
     /// The messages that an earlier run began to handle and did not end. To be asked before the
     /// first message of this run.
-    pub fn unhandled(&self) -> Vec<(OwnedEventId, OwnedRoomId)> {
-        self.journal.cut_off().unwrap_or_else(|error| {
-            error!(error = &error as &dyn std::error::Error, "the journal cannot be read");
-            Vec::new()
-        })
+    pub fn unhandled(&self) -> Vec<Unhandled> {
+        let unread = |error: store::Error| {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be read");
+        };
+        let cut_off = self.journal.cut_off().map_err(unread).unwrap_or_default();
+        let begun = |event: &OwnedEventId| -> Result<Begun, store::Error> {
+            let Some(number) = self.audit.opened_by(event)? else { return Ok(Begun::Nothing) };
+            let closing = self.audit.closing(number)?.and_then(|kept| kept.record);
+            Ok(closing.map_or(Begun::Change, |closing| Begun::Ended(number, Box::new(closing))))
+        };
+        let known = |(event, room)| {
+            let begun = begun(&event).map_err(unread).ok()?;
+            Some(Unhandled { event, room, begun })
+        };
+        cut_off.into_iter().filter_map(known).collect()
     }
 
-    /// Says of each such message that nothing came of it, where it has not begun a change, which
-    /// is reported by itself.
-    pub async fn report_unhandled(&self, unhandled: Vec<(OwnedEventId, OwnedRoomId)>) {
-        for (event, room) in unhandled {
-            match self.audit.opened_by(&event) {
-                Ok(None) => self.report_nothing_done(&event, &room).await,
-                Ok(Some(_)) => {}
-                Err(error) => {
-                    error!(error = &error as &dyn std::error::Error, "the record cannot be read");
-                    continue;
+    /// Says of each such message what came of it, except of a change that was begun and has not
+    /// ended, which is reported by itself.
+    pub async fn report_unhandled(&self, unhandled: Vec<Unhandled>) {
+        for Unhandled { event, room, begun } in unhandled {
+            match begun {
+                Begun::Nothing => self.report_nothing_done(&event, &room).await,
+                Begun::Change => {}
+                Begun::Ended(number, closing) => {
+                    self.report_ended(&event, &room, (number, &closing)).await;
                 }
             }
             if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
             }
+        }
+    }
+
+    /// Tells the outcome of a change that ended right before the bot was stopped.
+    async fn report_ended(
+        &self,
+        event: &OwnedEventId,
+        room: &RoomId,
+        (number, closing): (u64, &Record),
+    ) {
+        warn!(%event, number, "a change ended, and perhaps nobody was told");
+        if let Ok(Some(ticket)) = self.tickets.taken_by(event) {
+            self.close_ticket(&ticket.code, End::Run(Some(number)), None).await;
+        }
+        let whispered = self.action(&closing.words).is_some_and(|(action, _)| action.whispers());
+        let lost = if whispered { ", and the secret that it made is lost" } else { "" };
+        let reply = Reply::outcome(
+            closing.word.unwrap_or(Word::Unknown),
+            Line::new()
+                .code(crate::input::quote(&closing.words))
+                .plain(format!(". I was stopped before I could say so{lost}")),
+        )
+        .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
+        if let Err(error) = self.say(room, Some(event), "answer", &reply).await {
+            error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
 

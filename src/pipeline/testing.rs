@@ -14,12 +14,15 @@ use super::{
 };
 use crate::{
     clock::FixedClock,
-    gate::{Operator, Policy, Rank, Roster},
+    gate::{Operator, Policy, Protection, Rank, Roster, Stance},
     reply::{Layout, Reply},
     store::Store,
     synapse::Access,
     totp::OneTimePasswords,
 };
+
+/// The Megolm session in which everybody speaks; an event's number is its place in it.
+const SESSION: &str = "session";
 
 /// A room in which nobody answers, and what was said in it.
 #[derive(Debug, Default)]
@@ -79,8 +82,12 @@ impl Outbox for Heard {
         Ok(EventId::parse("$whispered").unwrap())
     }
 
-    async fn ratchet(&self, _: &RoomId, _: &OwnedEventId) -> Result<Option<(String, u32)>, Unsent> {
-        Ok(None)
+    async fn ratchet(
+        &self,
+        _: &RoomId,
+        event: &OwnedEventId,
+    ) -> Result<Option<(String, u32)>, Unsent> {
+        Ok(event.as_str().trim_start_matches('$').parse().ok().map(|index| (SESSION.into(), index)))
     }
 }
 
@@ -98,8 +105,8 @@ impl Keys for Heard {
         None
     }
 
-    async fn still_signed(&self, _: &RoomId, _: &UserId, _: &str) -> Trust {
-        Trust::Clear
+    async fn still_signed(&self, _: &RoomId, _: &UserId, session: &str) -> Trust {
+        Trust::Signed { session: session.to_owned() }
     }
 }
 
@@ -109,28 +116,36 @@ pub(super) struct Stage {
     pub(super) clock: Arc<FixedClock>,
     pub(super) heard: Arc<Heard>,
     events: std::sync::atomic::AtomicU64,
+    build: Box<dyn Fn() -> Pipeline + Send + Sync>,
     _dir: tempfile::TempDir,
 }
 
 impl Stage {
-    /// One whose homeserver is at `base`.
-    pub(super) fn set(base: &str) -> Self {
+    /// One whose homeserver is at `base` and takes this token.
+    pub(super) fn set(base: &str, token: &str) -> Self {
+        let (server_admins, operators, bridged) = (Stance::Phrase, Stance::Phrase, Stance::Phrase);
+        let protection = Protection { server_admins, operators, bridged, subjects: Vec::new() };
+        Self::with(Policy { protection, ..Policy::default() }, base, token)
+    }
+
+    /// The same, where the config demands this.
+    pub(super) fn with(policy: Policy, base: &str, token: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
         let store = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
         let operator = |name: &str, rank: Rank| {
-            let user = UserId::parse(format!("@{name}:x.test")).unwrap();
+            let user = UserId::parse(format!("@{name}:synod.test")).unwrap();
             Operator { person: user.to_string(), user, role: rank.into() }
         };
         let operators = [operator("ann", Rank::Admin), operator("moe", Rank::Moderator)];
         let roster = Roster {
-            bot: owned_user_id!("@synod:x.test"),
+            bot: owned_user_id!("@synod:synod.test"),
             admin_account: None,
-            rooms: [owned_room_id!("!admin:x.test")].into(),
+            rooms: [owned_room_id!("!admin:synod.test")].into(),
             operators: operators.map(|one| (one.user.clone(), one)).into(),
             roles: Vec::new(),
             read_only: false,
-            policy: Policy::default(),
+            policy,
         };
         let minutes = std::time::Duration::from_mins;
         let rules = Rules {
@@ -144,31 +159,59 @@ impl Stage {
         };
         let access = Access {
             base: base.parse().unwrap(),
-            token: "token".into(),
-            server_name: owned_server_name!("x.test"),
+            token: token.into(),
+            server_name: owned_server_name!("synod.test"),
         };
         let heard = Arc::new(Heard::default());
-        let passwords = OneTimePasswords::new([], &store).unwrap();
-        let rooms = (heard.clone() as Arc<dyn Outbox>, heard.clone() as Arc<dyn Keys>);
-        let pipeline =
-            Pipeline::new(roster, rules, access, &store, clock.clone(), passwords, rooms).unwrap();
-        Self { pipeline, clock, heard, events: 0.into(), _dir: dir }
+        let build = {
+            let (heard, clock) = (heard.clone(), clock.clone());
+            move || {
+                let passwords = OneTimePasswords::new([], &store).unwrap();
+                let rooms = (heard.clone() as Arc<dyn Outbox>, heard.clone() as Arc<dyn Keys>);
+                let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
+                let clock = clock.clone();
+                Pipeline::new(roster, rules, access, &store, clock, passwords, rooms).unwrap()
+            }
+        };
+        let (pipeline, build) = (build(), Box::new(build));
+        Self { pipeline, clock, heard, events: 0.into(), build, _dir: dir }
+    }
+
+    /// Begins anew on the same store, as after a kill, and reports what was cut off.
+    pub(super) async fn start_again(&mut self) {
+        self.pipeline = (self.build)();
+        let unhandled = self.pipeline.unhandled();
+        self.pipeline.report_cut_off().await;
+        self.pipeline.report_unhandled(unhandled).await;
+    }
+
+    /// What somebody says, by an event of its own.
+    pub(super) fn request(&self, sender: &str, text: &str) -> Request {
+        let number = self.events.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Request {
+            room: owned_room_id!("!admin:synod.test"),
+            sender: OwnedUserId::try_from(format!("@{sender}:synod.test")).unwrap(),
+            event: EventId::parse(format!("${number}")).unwrap(),
+            sent: crate::clock::Clock::now(self.clock.as_ref()),
+            trust: Trust::Signed { session: SESSION.to_owned() },
+            said: Said::Message { body: text.to_owned(), formatted: None, reply_to: None },
+        }
+    }
+
+    /// Hands it to the bot, and waits until the bot is done with it; whether it had to do with it.
+    pub(super) async fn hand(&self, request: Request) -> bool {
+        let task: Option<Task> = self.pipeline.receive(request);
+        match task {
+            Some(task) => {
+                self.pipeline.handle(task).await;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Lets somebody say something, and waits until the bot is done with it.
     pub(super) async fn say(&self, sender: &str, text: &str) {
-        let number = self.events.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let request = Request {
-            room: owned_room_id!("!admin:x.test"),
-            sender: OwnedUserId::try_from(format!("@{sender}:x.test")).unwrap(),
-            event: EventId::parse(format!("${number}")).unwrap(),
-            sent: crate::clock::Clock::now(self.clock.as_ref()),
-            trust: Trust::Clear,
-            said: Said::Message { body: text.to_owned(), formatted: None, reply_to: None },
-        };
-        let task: Option<Task> = self.pipeline.receive(request);
-        if let Some(task) = task {
-            self.pipeline.handle(task).await;
-        }
+        self.hand(self.request(sender, text)).await;
     }
 }

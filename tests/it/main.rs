@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare itself ends there")]
 
 mod accounts;
+mod actors;
 mod away;
 mod basics;
 mod brakes;
 mod check;
 mod config;
 mod crash;
+mod documents;
 mod interrupted;
 mod lively;
 mod media;

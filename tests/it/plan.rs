@@ -6,90 +6,28 @@ use anyhow::Result;
 use reqwest::Method;
 use serde_json::json;
 use synod::commands::{Does, GROUPS};
-use world::{Account, Fault, NewRoom, Person, Scene};
+use world::{Account, Fault, Things};
 
 use crate::{
     basics::{code, is},
     crash::watched,
 };
 
-/// What the examples are about in place of what they name.
-struct Things {
-    eve: Account,
-    device: String,
-    room: String,
-    alias: String,
-    media: String,
-}
-
-impl Things {
-    async fn of(scene: &Scene) -> Result<Self> {
-        let eve = scene.subject("eve").await?;
-        let person = Person::login(scene.synapse(), eve.user_id.localpart(), &eve.password).await?;
-        let localpart = format!("lobby-{}", eve.user_id.localpart());
-        let alias = Some(localpart.clone());
-        let room = person.create_room(&NewRoom { alias, ..NewRoom::default() }).await?;
-        person.say(&room, "hello").await?;
-        Ok(Self {
-            media: person.upload(b"a picture".to_vec(), "image/png", "a.png").await?,
-            device: person.device_id().to_string(),
-            alias: format!("#{localpart}:{}", eve.user_id.server_name()),
-            room: room.to_string(),
-            eve,
-        })
-    }
-
-    /// An example about these things, to be planned.
-    fn planned(&self, example: &str) -> String {
-        let id = self.media.rsplit('/').next().unwrap_or_default();
-        let named = [
-            ("@ann:example.org", self.eve.user_id.as_str()),
-            ("JLAFKJWSCS", &self.device),
-            ("#lobby:example.org", &self.alias),
-            ("!OGEhHVWSdvArJzumhm:example.org", &self.room),
-            ("mxc://example.org/abcdefghijklmnopqrstuvwx", &self.media),
-            ("abcdefghijklmnopqrstuvwx", id),
-        ];
-        let example =
-            named.iter().fold(example.to_owned(), |text, (from, to)| text.replace(from, to));
-        format!("!{example} --plan")
-    }
-
-    /// Puts them into every state that some verb takes back.
-    async fn restrain(&self, scene: &Scene) -> Result<()> {
-        let api = scene.synapse().admin();
-        let user = &self.eve.user_id;
-        let limit = json!({ "messages_per_second": 1, "burst_count": 1 });
-        let (status, _) = api
-            .put(&format!("/_synapse/admin/v1/suspend/{user}"), json!({ "suspend": true }))
-            .await?;
-        assert_eq!(status, 200);
-        api.post(&format!("/_synapse/admin/v1/users/{user}/shadow_ban"), json!({})).await?;
-        api.post(&format!("/_synapse/admin/v1/users/{user}/override_ratelimit"), limit).await?;
-        api.put(&format!("/_synapse/admin/v1/rooms/{}/block", self.room), json!({ "block": true }))
-            .await?;
-        let file = self.media.trim_start_matches("mxc://");
-        api.post(&format!("/_synapse/admin/v1/media/quarantine/{file}"), json!({})).await?;
-        let state = json!({ "locked": true, "admin": true });
-        assert_eq!(api.put(&format!("/_synapse/admin/v2/users/{user}"), state).await?.0, 200);
-        Ok(())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_shows_its_requests_and_sends_none() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
-    let things = Things::of(&scene).await?;
+    let things = Things::of(scene.synapse(), scene.subject("eve").await?).await?;
     let mut planned = BTreeSet::new();
     for restrained in [false, true] {
         if restrained {
-            things.restrain(&scene).await?;
+            things.restrain(&scene.synapse().admin()).await?;
         }
         let before = scene.synapse().admin().account(&things.eve.user_id).await?;
         for group in GROUPS {
             for verb in group.verbs.iter().filter(|verb| verb.does != Does::Look) {
                 for example in verb.examples {
-                    let answer = scene.ann_asks(&things.planned(example)).await?;
+                    let answer =
+                        scene.ann_asks(&format!("{} --plan", things.typed(example))).await?;
                     if answer.body.contains("Nothing was sent") {
                         assert!(answer.body.contains("/_synapse/admin/"), "{}", answer.body);
                         planned.insert(format!("{} {}", group.name, verb.name));

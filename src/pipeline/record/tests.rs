@@ -11,14 +11,14 @@ fn records(stage: &Stage, kind: Kind) -> Vec<Record> {
 
 #[tokio::test]
 async fn strangers_are_counted_by_sender_and_hour_and_not_recorded_singly() {
-    let stage = Stage::set(NOWHERE);
+    let stage = Stage::set(NOWHERE, "token");
     for sender in ["eve", "eve", "mallory", "eve"] {
-        stage.say(sender, "!user suspend @ann:x.test").await;
+        stage.say(sender, "!user suspend @ann:synod.test").await;
     }
     stage.pipeline.keep_hours().await;
     assert_eq!(stage.pipeline.audit.head().await.count, 0, "the hour is not over");
     stage.clock.pass(HOUR);
-    stage.say("eve", "!user suspend @ann:x.test").await;
+    stage.say("eve", "!user suspend @ann:synod.test").await;
     stage.pipeline.keep_hours().await;
     let counted = |stage: &Stage| {
         let mut counted: Vec<(String, String)> = records(stage, Kind::Strange)
@@ -30,7 +30,7 @@ async fn strangers_are_counted_by_sender_and_hour_and_not_recorded_singly() {
     };
     let first = counted(&stage);
     assert_eq!(first.len(), 2, "{first:?}");
-    assert_eq!(first[0].0, "@eve:x.test");
+    assert_eq!(first[0].0, "@eve:synod.test");
     assert!(first[0].1.starts_with("3 within the hour") && first[1].1.starts_with("1 "));
     stage.clock.pass(HOUR);
     stage.pipeline.keep_hours().await;
@@ -40,10 +40,10 @@ async fn strangers_are_counted_by_sender_and_hour_and_not_recorded_singly() {
 
 #[tokio::test]
 async fn the_head_is_told_once_a_day_and_everything_travels_with_what_is_said() {
-    let stage = Stage::set(NOWHERE);
+    let stage = Stage::set(NOWHERE, "token");
     stage.pipeline.keep_hours().await;
     for _ in 0..3 {
-        stage.say("moe", "!user password @eve:x.test").await;
+        stage.say("moe", "!user password @eve:synod.test").await;
     }
     stage.pipeline.keep_hours().await;
     let head = stage.pipeline.audit.head().await;
@@ -61,13 +61,13 @@ async fn the_head_is_told_once_a_day_and_everything_travels_with_what_is_said() 
 
     let carried = stage.heard.carried().join("\n");
     assert_eq!(verify_lines(carried.as_bytes(), Some(&head.hash)).unwrap(), head);
-    assert!(carried.contains("@eve:x.test"));
+    assert!(carried.contains("@eve:synod.test"));
 }
 
 #[tokio::test]
 async fn what_is_personal_goes_after_its_time() {
-    let stage = Stage::set(NOWHERE);
-    stage.say("moe", "!user password @eve:x.test").await;
+    let stage = Stage::set(NOWHERE, "token");
+    stage.say("moe", "!user password @eve:synod.test").await;
     stage.clock.pass(89 * DAY);
     stage.pipeline.keep_hours().await;
     assert_eq!(records(&stage, Kind::Refused).len(), 1);

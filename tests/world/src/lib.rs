@@ -19,6 +19,7 @@ mod process;
 mod proxy;
 mod scene;
 mod synapse;
+mod things;
 
 pub use api::{Api, http};
 pub use bot::{Bot, write_secret};
@@ -29,6 +30,7 @@ pub use process::Log;
 pub use proxy::{Caught, Fault, Passed, Proxy};
 pub use scene::{Plan, Scene};
 pub use synapse::{Account, Options, Synapse, is_installed};
+pub use things::Things;
 
 /// The server name of every homeserver in this world.
 pub const SERVER_NAME: &str = "synod.test";

@@ -75,6 +75,8 @@ struct Shared {
     http: Client,
     passed: Mutex<Vec<Passed>>,
     traps: Mutex<Vec<Arc<Trap>>>,
+    /// What every request is answered that would change something, where it is kept back.
+    keeps: Mutex<Option<Value>>,
 }
 
 /// A request as it is read and passed on.
@@ -107,6 +109,7 @@ impl Proxy {
             http: api::http(),
             passed: Mutex::default(),
             traps: Mutex::default(),
+            keeps: Mutex::default(),
         });
         let running = tokio::spawn(accept(listener, shared.clone()));
         Ok(Self { url, shared, running })
@@ -127,6 +130,12 @@ impl Proxy {
         let mut requests = self.requests();
         requests.retain(|request| request.method != Method::GET);
         requests
+    }
+
+    /// From now on the homeserver sees nothing that would change it: all but `GET` is answered 200
+    /// with this body.
+    pub fn keep_changes(&self, answer: Value) {
+        *lock(&self.shared.keeps) = Some(answer);
     }
 
     /// Lets `fault` befall the next request with this method whose path contains `path`.
@@ -186,6 +195,10 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
     let mut stream = BufReader::new(stream);
     let request = read(&mut stream).await?;
     lock(&shared.passed).push(request.passed.clone());
+    let kept = lock(&shared.keeps).clone().filter(|_| request.passed.method != Method::GET);
+    if let Some(body) = kept {
+        return write(&mut stream, json_answer(200, &body)?).await;
+    }
     let Some(trap) = take_trap(shared, &request.passed) else {
         let answer = forward(shared, request).await?;
         return write(&mut stream, answer).await;
@@ -205,17 +218,21 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
             forward(shared, request).await?;
             None
         }
-        Fault::Answer(status, body) => Some(Answer {
-            status: StatusCode::from_u16(*status)?,
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse()?)]),
-            body: serde_json::to_vec(body)?,
-        }),
+        Fault::Answer(status, body) => Some(json_answer(*status, body)?),
     };
     trap.reached.send_replace(true);
     match answer {
         Some(answer) => write(&mut stream, answer).await,
         None => Ok(()),
     }
+}
+
+fn json_answer(status: u16, body: &Value) -> Result<Answer> {
+    Ok(Answer {
+        status: StatusCode::from_u16(status)?,
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse()?)]),
+        body: serde_json::to_vec(body)?,
+    })
 }
 
 fn take_trap(shared: &Shared, passed: &Passed) -> Option<Arc<Trap>> {
