@@ -82,15 +82,15 @@ impl Report<'_> {
 }
 
 impl Finding {
-    fn ok(what: impl Into<String>) -> Self {
+    pub(crate) fn ok(what: impl Into<String>) -> Self {
         Self { mark: Mark::Ok, what: what.into(), to_do: None }
     }
 
-    fn warn(what: impl Into<String>, to_do: impl Into<String>) -> Self {
+    pub(crate) fn warn(what: impl Into<String>, to_do: impl Into<String>) -> Self {
         Self { mark: Mark::Warn, what: what.into(), to_do: Some(to_do.into()) }
     }
 
-    fn bad(what: impl Into<String>, to_do: impl Into<String>) -> Self {
+    pub(crate) fn bad(what: impl Into<String>, to_do: impl Into<String>) -> Self {
         Self { mark: Mark::Bad, what: what.into(), to_do: Some(to_do.into()) }
     }
 }

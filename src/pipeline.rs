@@ -60,8 +60,8 @@ mod understand;
 mod yes;
 
 pub use room::{
-    Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
-    Unsent,
+    Bookmark, Doctor, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said,
+    Trust, Unsent,
 };
 pub use understand::{is_first_word, verbs};
 
@@ -130,6 +130,7 @@ pub struct Pipeline {
     locks: Locks,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
+    doctor: Arc<dyn Doctor>,
 }
 
 /// Why the pipeline could not be put together.
@@ -219,7 +220,7 @@ impl Pipeline {
         store: &Store,
         clock: SharedClock,
         passwords: OneTimePasswords,
-        (outbox, keys): (Arc<dyn Outbox>, Arc<dyn Keys>),
+        (outbox, keys, doctor): (Arc<dyn Outbox>, Arc<dyn Keys>, Arc<dyn Doctor>),
     ) -> Result<Self, BuildError> {
         Ok(Self {
             reader: Reader::new(access.clone(), clock.clone())?,
@@ -248,6 +249,7 @@ impl Pipeline {
             clock,
             outbox,
             keys,
+            doctor,
         })
     }
 

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -15,11 +16,12 @@ use tracing::{error, info, warn};
 
 use crate::{
     change,
+    check::{self, Finding},
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
     gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
-    pipeline::{BuildError, Pipeline, Rules, queue},
+    pipeline::{BuildError, Doctor, Pipeline, Rules, queue},
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
@@ -99,7 +101,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         &store,
         clock,
         passwords(&config, &store)?,
-        (matrix.outbox(), matrix.keys()),
+        (matrix.outbox(), matrix.keys(), Arc::new(Checked(config.clone()))),
     )?);
     if let Some(file) = &config.record.file {
         let mirrored = pipeline.mirror_record(file).await;
@@ -259,6 +261,17 @@ fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) 
         roles: config.roles.clone(),
         read_only: config.read_only,
         policy: config.policy.clone(),
+    }
+}
+
+/// What `synod check` says, asked for from the room.
+#[derive(Debug)]
+struct Checked(Config);
+
+#[async_trait]
+impl Doctor for Checked {
+    async fn look(&self) -> Vec<Finding> {
+        check::check(&self.0, &mut |_| {}).await
     }
 }
 

@@ -20,6 +20,7 @@ mod audit;
 mod cancel;
 mod confirm;
 mod deny;
+mod doctor;
 mod freeze;
 mod help;
 mod limits;
@@ -120,6 +121,7 @@ pub const OWN: &[OwnSpec] = &[
     note::SPEC,
     audit::SPEC,
     me::SPEC,
+    doctor::SPEC,
     trust::SPEC,
     limits::SPEC,
 ];

@@ -10,7 +10,8 @@ use ruma::{
 };
 
 use super::{
-    Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Rules, Said, Task, Trust, Unsent,
+    Doctor, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Rules, Said, Task, Trust,
+    Unsent,
 };
 use crate::{
     clock::FixedClock,
@@ -92,6 +93,13 @@ impl Outbox for Heard {
 }
 
 #[async_trait]
+impl Doctor for Heard {
+    async fn look(&self) -> Vec<crate::check::Finding> {
+        Vec::new()
+    }
+}
+
+#[async_trait]
 impl Keys for Heard {
     async fn accept(&self, _: &UserId, _: &str) -> Result<(), NotAccepted> {
         Ok(())
@@ -167,7 +175,9 @@ impl Stage {
             let (heard, clock) = (heard.clone(), clock.clone());
             move || {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
-                let rooms = (heard.clone() as Arc<dyn Outbox>, heard.clone() as Arc<dyn Keys>);
+                let keys = heard.clone() as Arc<dyn Keys>;
+                let rooms =
+                    (heard.clone() as Arc<dyn Outbox>, keys, heard.clone() as Arc<dyn Doctor>);
                 let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, rooms).unwrap()

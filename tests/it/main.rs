@@ -10,6 +10,7 @@ mod brakes;
 mod check;
 mod config;
 mod crash;
+mod doctor;
 mod documents;
 mod interrupted;
 mod lively;

@@ -1,0 +1,138 @@
+//! `!doctor`: what could be better, and what to do about it.
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+use super::{Own, OwnSpec};
+use crate::{
+    change::Power,
+    check::{Finding, Mark},
+    error::Stop,
+    pipeline::{Asked, Pipeline, yes::unreadable},
+    reply::{Block, Hostile, Line, Reply},
+};
+
+/// How far the clocks may be apart. Beyond it commands begin to look old, and one-time passwords
+/// wrong.
+const APART: SignedDuration = SignedDuration::from_secs(30);
+
+/// Look at everything that I rest on, and say what to do: what `synod check` says, and how I am
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// Also name what is as it should be
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Doctor>("doctor", &["doctor", "doctor --all"]);
+
+#[async_trait]
+impl Own for Doctor {
+    fn power(&self) -> Option<Power> {
+        Some(Power::Look)
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let mut findings = inside(pipeline, asked)?;
+        findings.extend(pipeline.doctor.look().await);
+        Ok(Some(told(findings, self.all)))
+    }
+}
+
+/// What only the bot itself can tell.
+fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> {
+    let apart = pipeline.clock.now().duration_since(asked.request.sent);
+    let clock = if apart.abs() > APART {
+        Finding::warn(
+            format!(
+                "your message reached me {} s after it was sent, by our clocks",
+                apart.as_secs()
+            ),
+            "Let both machines take their time from the network; or the homeserver is very slow",
+        )
+    } else {
+        Finding::ok("my clock and the homeserver's agree")
+    };
+    let record = match pipeline.audit.verify().map_err(|e| unreadable(&e))? {
+        Ok(head) => Finding::ok(format!("the record is whole: {} entries", head.count)),
+        Err(broken) => Finding::bad(
+            broken.to_string(),
+            "Somebody has changed the store: look at the file of the record and at the machine",
+        ),
+    };
+    let open = pipeline.audit.left_open().map_err(|e| unreadable(&e))?.len();
+    let mut findings = vec![clock, record];
+    if open > 0 {
+        findings.push(Finding::warn(
+            format!("{open} changes are in hand or were cut off"),
+            "Where nobody waits for an answer, start me anew: I say what I find of them",
+        ));
+    }
+    if pipeline.held().is_some() {
+        findings
+            .push(Finding::warn("I am frozen, and change nothing", "Two operators send !unfreeze"));
+    }
+    if pipeline.roster.read_only {
+        findings.push(Finding::warn(
+            "I am read-only, and change nothing",
+            "Write read_only: false in the config when you have seen how I answer",
+        ));
+    }
+    Ok(findings)
+}
+
+/// The worst first; what is well only in number, or where it is asked for.
+fn told(mut findings: Vec<Finding>, all: bool) -> Reply {
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.mark));
+    let count = |mark| findings.iter().filter(|finding| finding.mark == mark).count();
+    let [well, warn, bad] = [Mark::Ok, Mark::Warn, Mark::Bad].map(count);
+    let title = match (bad, warn) {
+        (0, 0) => format!("All is well: I looked at {well} things"),
+        (bad, warn) => format!("Bad: {bad}; could be better: {warn}; well: {well}"),
+    };
+    [("Bad", Mark::Bad), ("Could be better", Mark::Warn), ("Well", Mark::Ok)]
+        .into_iter()
+        .filter(|(_, mark)| all || *mark != Mark::Ok)
+        .map(|(heading, mark)| {
+            let these = findings.iter().filter(|finding| finding.mark == mark);
+            (heading, these.map(line).collect::<Vec<Line>>())
+        })
+        .filter(|(_, lines)| !lines.is_empty())
+        .fold(Reply::data(title), |reply, (heading, lines)| {
+            reply.with(Block::List(heading.into(), lines))
+        })
+}
+
+/// Some of its words come from the homeserver.
+fn line(finding: &Finding) -> Line {
+    let line = Line::new().hostile(&Hostile::new(finding.what.clone()));
+    match &finding.to_do {
+        Some(to_do) => line.plain(". ").plain(to_do.clone()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reply::Layout;
+
+    #[test]
+    fn the_worst_comes_first_and_what_is_well_is_counted() {
+        let findings = || {
+            vec![
+                Finding::ok("the clock is right"),
+                Finding::warn("the disk is small", "Buy a larger one"),
+                Finding::bad("the room is open", "Close it"),
+            ]
+        };
+        let body = |reply: Reply| reply.draw(&Layout::default())[0].body.clone();
+        let text = body(told(findings(), false));
+        assert!(text.contains("Bad: 1; could be better: 1; well: 1"), "{text}");
+        let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+        assert!(place("the room is open") < place("the disk is small"));
+        assert!(place("Close it") < place("Buy a larger one"));
+        assert!(!text.contains("the clock is right"));
+        assert!(body(told(findings(), true)).contains("the clock is right"));
+    }
+}
