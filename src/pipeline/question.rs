@@ -3,8 +3,12 @@
 use tracing::error;
 
 use super::{
-    Asked, Pipeline, approve::Needs, change::Looked, fact::Difference, report::class_in_words,
-    yes::unreadable,
+    Asked, Pipeline,
+    approve::Needs,
+    change::Looked,
+    fact::Difference,
+    report::class_in_words,
+    yes::{those, unreadable},
 };
 use crate::{
     audit::{Kind, Record},
@@ -124,8 +128,13 @@ impl Pipeline {
                 1 => "another operator".to_owned(),
                 n => format!("{n} other operators"),
             };
-            reply =
-                reply.text(format!("It takes {who}, since {because}")).ringing(second.may.clone());
+            reply = reply
+                .text(
+                    Line::new()
+                        .plain(format!("It takes {who}, since {because}. Those who may: "))
+                        .line(those(ticket)),
+                )
+                .ringing(second.may.clone());
         }
         if let Some(from) = ticket.alone {
             let others = self.roster.operators.keys().filter(|user| **user != ticket.asker);
@@ -222,9 +231,10 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
         let totp = if ticket.totp { ", and your one-time password at the end" } else { "" };
         line.plain(totp).plain(", or ").code(format!("!{no} {code}"))
     };
-    let go_on = match ticket.alone {
-        Some(from) => format!("To go on, from {} send ", utc(from)),
-        None => "To go on, send ".to_owned(),
+    let go_on = match (ticket.alone, &ticket.second) {
+        (Some(from), _) => format!("To go on, from {} send ", utc(from)),
+        (None, Some(_)) => "Whoever approves it sends ".to_owned(),
+        (None, None) => "To go on, send ".to_owned(),
     };
     match &ticket.demand {
         Demand::Yes => cancel(
