@@ -16,8 +16,9 @@
 //!    computes a [`Change`](change::Change): the exact requests, and the state they should lead to.
 //! 4. [`gate`] weighs it: refused, to be asked first, or let through with a
 //!    [`Permit`](gate::Permit) for just these requests. A question is a ticket in [`confirm`]; the
-//!    yes comes back on the same way, and everything from step 3 is done again. Where a fact that
-//!    binds has changed, the question is put again.
+//!    yes of its asker, or of the others whom the config demands, comes back on the same way, and
+//!    everything from step 3 is done again: who may approve is asked anew. Where a fact that binds
+//!    has changed, the question is put again.
 //! 5. [`audit`] records the intent, on disk, before anything is sent. The
 //!    [`Writer`](synapse::Writer) sends what the permit names. The verb looks again, and what was
 //!    found decides the words of the answer. [`audit`] records the outcome.
@@ -28,7 +29,8 @@
 //! steps 3 to 6 by itself, as if the one who imposed it had typed it.
 //!
 //! What a crash cuts off between the two records of step 5 is reported at the next start as
-//! *Unknown*, with what the homeserver shows then, and is never repeated by itself.
+//! *Unknown*, with what the homeserver shows then, and is never repeated by itself. What was cut off
+//! after the second of them is told as it stands on record.
 //!
 //! Dependencies point one way: [`matrix`] → [`pipeline`] → [`input`], [`gate`], [`confirm`],
 //! [`audit`], [`commands`] → [`synapse`], [`reply`]. Only [`matrix`] names matrix-sdk, only

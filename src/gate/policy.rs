@@ -114,16 +114,17 @@ pub struct Protection {
 
 impl Default for Protection {
     fn default() -> Self {
-        Self {
-            server_admins: Stance::SecondPerson,
-            operators: Stance::SecondPerson,
-            bridged: Stance::SecondPerson,
-            subjects: Vec::new(),
-        }
+        Self::all(Stance::SecondPerson)
     }
 }
 
 impl Protection {
+    /// Everything in this way, and nothing by its id.
+    pub fn all(stance: Stance) -> Self {
+        let (server_admins, operators, bridged) = (stance, stance, stance);
+        Self { server_admins, operators, bridged, subjects: Vec::new() }
+    }
+
     /// The strictest of what the config says of this subject by its id.
     pub(super) fn named(&self, subject: &Subject) -> Option<Stance> {
         let id = subject.owner_id();

@@ -23,14 +23,8 @@ fn roster() -> Roster {
         operators: operators.map(|o| (o.user.clone(), o)).into(),
         roles: Vec::new(),
         read_only: false,
-        policy: Policy { protection: phrases(), ..Policy::default() },
+        policy: Policy { protection: Protection::all(Stance::Phrase), ..Policy::default() },
     }
-}
-
-/// What is protected takes the asker's own phrase.
-fn phrases() -> Protection {
-    let (server_admins, operators, bridged) = (Stance::Phrase, Stance::Phrase, Stance::Phrase);
-    Protection { server_admins, operators, bridged, subjects: Vec::new() }
 }
 
 fn user(name: &str) -> Target {

@@ -73,9 +73,7 @@ impl What<'_> {
     fn policy(self) -> Policy {
         let rule = Rule { others: 1, ..Rule::default() };
         let rules = if matches!(self, Self::Approve(_)) { vec![rule] } else { Vec::new() };
-        let (server_admins, operators, bridged) = (Stance::Phrase, Stance::Phrase, Stance::Phrase);
-        let protection = Protection { server_admins, operators, bridged, subjects: Vec::new() };
-        Policy { rules, protection, ..Policy::default() }
+        Policy { rules, protection: Protection::all(Stance::Phrase), ..Policy::default() }
     }
 
     /// What is said last, and by whom, when everything before it has been said.

@@ -131,8 +131,7 @@ pub(super) struct Stage {
 impl Stage {
     /// One whose homeserver is at `base` and takes this token.
     pub(super) fn set(base: &str, token: &str) -> Self {
-        let (server_admins, operators, bridged) = (Stance::Phrase, Stance::Phrase, Stance::Phrase);
-        let protection = Protection { server_admins, operators, bridged, subjects: Vec::new() };
+        let protection = Protection::all(Stance::Phrase);
         Self::with(Policy { protection, ..Policy::default() }, base, token)
     }
 
