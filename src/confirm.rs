@@ -88,6 +88,14 @@ pub struct Second {
     pub approvals: Vec<Approval>,
 }
 
+impl Second {
+    /// The accounts that may approve it and have not.
+    pub fn left(&self) -> impl Iterator<Item = &OwnedUserId> {
+        let has = |user: &OwnedUserId| self.approvals.iter().any(|one| one.by == *user);
+        self.may.iter().filter(move |user| !has(user))
+    }
+}
+
 /// One approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

@@ -241,10 +241,7 @@ pub(super) fn approved_in_part(ticket: &Ticket) -> Reply {
         .plain("question ")
         .code(&ticket.code)
         .plain(format!(" has {said} of the {others} approvals that it takes"));
-    let left = ticket.second.iter().flat_map(|second| {
-        second.may.iter().filter(|user| !second.approvals.iter().any(|one| one.by == **user))
-    });
     let mut ring = vec![asker];
-    ring.extend(left.cloned());
+    ring.extend(ticket.second.iter().flat_map(Second::left).cloned());
     Reply::outcome(Word::NothingChanged, line).ringing(ring)
 }

@@ -365,8 +365,7 @@ pub(super) fn no_in_words(no: &No) -> Reply {
 /// Those who may approve a question and have not.
 pub(super) fn those(ticket: &Ticket) -> Line {
     let Some(second) = &ticket.second else { return Line::new() };
-    let left = second.may.iter().filter(|user| !second.approvals.iter().any(|a| a.by == **user));
-    left.enumerate().fold(Line::new(), |line, (n, user)| {
+    second.left().enumerate().fold(Line::new(), |line, (n, user)| {
         if n > 0 { line.plain(", ").code(user) } else { line.code(user) }
     })
 }
