@@ -58,6 +58,8 @@ pub enum Kind {
     Frozen,
     /// A freeze was lifted, or the first of two said that it may be.
     Unfrozen,
+    /// Another configuration was put in force.
+    Configured,
     /// Somebody looked at private things.
     Looked,
     /// Somebody who is no operator has sent commands.

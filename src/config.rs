@@ -15,6 +15,7 @@ use ruma::{OwnedRoomOrAliasId, OwnedUserId};
 use secrecy::SecretString;
 use url::Url;
 
+mod difference;
 mod fault;
 mod files;
 mod policy;
@@ -27,6 +28,7 @@ mod value;
 mod tests;
 
 pub use crate::gate::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
+pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one

@@ -7,6 +7,7 @@ use std::{
     io::{self, BufReader, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -17,10 +18,16 @@ use synod::{
     audit::{Head, NotWhole, verify_lines},
     check::{self, Finding, Mark},
     config::Config,
+    run::Control,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+};
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -140,7 +147,9 @@ fn verified(file: &Path, head: Option<&str>) -> ExitCode {
 fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
     let filter =
         EnvFilter::builder().parse(filter(&config.log)).context("the log cannot be filtered")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry().with(filter).with(lines).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -156,7 +165,18 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Configured::Run(_) => runtime.block_on(run(config.clone())).map(|()| ExitCode::SUCCESS),
+        Configured::Run(place) => {
+            let relog = |log: &str| {
+                // The config knows that it parses.
+                if let Ok(filter) = EnvFilter::builder().parse(self::filter(log))
+                    && let Err(error) = handle.reload(filter)
+                {
+                    tracing::error!(%error, "the log is filtered as before");
+                }
+            };
+            runtime.block_on(run(&place.config, config.clone(), relog))?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -166,7 +186,8 @@ fn filter(log: &str) -> String {
     match log.trim() {
         level @ ("error" | "warn" | "info") => {
             format!(
-                "{level},matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn,matrix_sdk::http_client=off"
+                "{level},matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn,\
+                 matrix_sdk_crypto::backups=error,matrix_sdk::http_client=off"
             )
         }
         chosen => chosen.to_owned(),
@@ -174,14 +195,17 @@ fn filter(log: &str) -> String {
 }
 
 /// Runs the bot until it is told to stop, and lets it finish what it has in hand.
-async fn run(config: Config) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
+/// A hang-up (`SIGHUP`) makes it read its configuration again.
+async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Result<()> {
+    let (log, mut told_log) = watch::channel(config.log.clone());
+    let control = Control { stop: CancellationToken::new(), reload: Arc::default(), log };
+    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be heard")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
     // A write beyond the limit on the size of files must fail like one on a full disk. Unheard,
     // this signal would end the bot in the middle of whatever it does.
     let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
         .context("signals cannot be heard")?;
-    let told = stop.clone();
+    let told = control.stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -190,7 +214,18 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tracing::info!("stopping; what is in hand is finished first");
         told.cancel();
     });
-    Ok(Box::pin(synod::run::run(config, stop)).await?)
+    let heard = async {
+        loop {
+            tokio::select! {
+                Some(()) = hangup.recv() => control.reload.notify_one(),
+                Ok(()) = told_log.changed() => relog(&told_log.borrow_and_update()),
+            }
+        }
+    };
+    tokio::select! {
+        ended = Box::pin(synod::run::run(file, config, &control)) => Ok(ended?),
+        never = heard => never,
+    }
 }
 
 /// Prints one line for each finding as it comes. Only what is bad makes it a failure.

@@ -259,14 +259,18 @@ pub struct Matrix {
 ///
 /// Waits as long as the homeserver cannot be reached, and says so once in the log. Drop the future
 /// to give up.
+///
+/// With the `connection` of a [`Matrix`] that has run in this process it goes on with that one: of
+/// the settings only those count that say nothing about the bot's own session.
 pub async fn connect(
     settings: Settings,
     store: Store,
     clock: SharedClock,
+    connection: Option<&Connection>,
 ) -> Result<Matrix, ConnectError> {
     let mut backoff = Backoff::default();
     loop {
-        match try_connect(&settings, &store, &clock).await {
+        match try_connect(&settings, &store, &clock, connection).await {
             Err(ConnectError::Unreachable(error)) => {
                 if !backoff.is_failing() {
                     tracing::warn!(error = &*error as &dyn StdError, "waiting for the homeserver");
@@ -282,9 +286,13 @@ async fn try_connect(
     settings: &Settings,
     store: &Store,
     clock: &SharedClock,
+    connection: Option<&Connection>,
 ) -> Result<Matrix, ConnectError> {
     let (out, incoming) = unbounded_channel();
-    let session = signed_session(settings, &out).await?;
+    let session = match connection {
+        Some(Connection(client)) => Session { client: client.clone(), fresh: false },
+        None => signed_session(settings, &out).await?,
+    };
     let shared = Arc::new(Shared {
         client: session.client,
         settings: settings.clone(),
@@ -330,7 +338,16 @@ async fn signed_session(
     Ok(Session { fresh, ..session })
 }
 
+/// The bot's session on Matrix, which outlives a change of the configuration.
+#[derive(Debug, Clone)]
+pub struct Connection(Client);
+
 impl Matrix {
+    /// The bot's session.
+    pub fn connection(&self) -> Connection {
+        Connection(self.reader.client().clone())
+    }
+
     /// The ids of the admin rooms, aliases resolved.
     pub fn rooms(&self) -> Vec<OwnedRoomId> {
         self.reader.rooms()

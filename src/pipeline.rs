@@ -51,9 +51,11 @@ mod plan;
 mod question;
 pub mod queue;
 mod record;
+mod reload;
 mod report;
 mod room;
 mod said;
+mod setup;
 mod start;
 #[cfg(test)]
 mod testing;
@@ -61,9 +63,10 @@ mod understand;
 mod yes;
 
 pub use room::{
-    Bookmark, Doctor, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said,
-    Trust, Unsent,
+    Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
+    Unsent,
 };
+pub use setup::{Reread, Setup, Unfit};
 pub use understand::{is_first_word, verbs};
 
 use locks::Locks;
@@ -131,7 +134,9 @@ pub struct Pipeline {
     locks: Locks,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
-    doctor: Arc<dyn Doctor>,
+    setup: Arc<dyn Setup>,
+    /// Who wants another configuration in force, until a second one says so too.
+    first_to_reload: Mutex<Option<reload::First>>,
 }
 
 /// Why the pipeline could not be put together.
@@ -221,7 +226,7 @@ impl Pipeline {
         store: &Store,
         clock: SharedClock,
         passwords: OneTimePasswords,
-        (outbox, keys, doctor): (Arc<dyn Outbox>, Arc<dyn Keys>, Arc<dyn Doctor>),
+        (outbox, keys, setup): (Arc<dyn Outbox>, Arc<dyn Keys>, Arc<dyn Setup>),
     ) -> Result<Self, BuildError> {
         Ok(Self {
             reader: Reader::new(access.clone(), clock.clone())?,
@@ -250,7 +255,8 @@ impl Pipeline {
             clock,
             outbox,
             keys,
-            doctor,
+            setup,
+            first_to_reload: Mutex::default(),
         })
     }
 

@@ -1,32 +1,33 @@
 //! The bot from its start to its end: what is opened in which order, and how it stops.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use async_trait::async_trait;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
     change,
-    check::{self, Finding},
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
     gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
-    pipeline::{BuildError, Doctor, Pipeline, Rules, queue},
+    pipeline::{BuildError, Pipeline, Rules, queue},
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
     totp::OneTimePasswords,
 };
+
+mod file;
+
+use file::File;
 
 /// How long to wait before a homeserver that cannot be reached is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -76,81 +77,164 @@ pub enum RunError {
     Fatal(#[from] Fatal),
 }
 
-/// Runs the bot until `stop` is cancelled, then finishes the changes in hand and flushes.
-pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+/// How the process steers its bot.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Ends the bot, which finishes the changes in hand first.
+    pub stop: CancellationToken,
+    /// Notified when the configuration is to be read again.
+    pub reload: Arc<Notify>,
+    /// Told what to log, see [`Config::log`], when another configuration is in force.
+    pub log: watch::Sender<String>,
+}
+
+/// Runs the bot with `config`, which was read from `file`, until it is told to stop; then finishes
+/// the changes in hand and flushes.
+///
+/// Where another configuration is put in force meanwhile, everything that rests on the
+/// configuration is built anew: store and session on Matrix stay. If that cannot be done, it goes
+/// on with the configuration before.
+pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), RunError> {
     let _lock = lock(&config.state)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let Opened { store, moved_aside, new } = open_store(&config, &clock).await?;
-    let settings = settings(&config, new);
-    let matrix = tokio::select! {
-        connected = matrix::connect(settings, store.clone(), clock.clone()) => connected?,
-        () = stop.cancelled() => return Ok(()),
-    };
-    let admin_account = tokio::select! {
-        account = admin_account(&config, &clock) => account?,
-        () = stop.cancelled() => return Ok(()),
-    };
+    let mut lasting = Lasting { file, clock, store, new, connection: None };
+    let mut opening = moved_aside.map(Opening::LostStore);
+    let (mut config, mut before) = (config, None);
+    loop {
+        let begun = tokio::select! {
+            begun = begin(&lasting, &config) => begun,
+            () = control.stop.cancelled() => return Ok(()),
+        };
+        let bot = match (begun, before.take()) {
+            (Ok(bot), _) => bot,
+            (Err(error), Some(working)) => {
+                let error = chain(&error);
+                error!(
+                    error,
+                    "the bot cannot begin with this config; going on with the one before"
+                );
+                opening = Some(Opening::NotInForce(error));
+                config = working;
+                continue;
+            }
+            (Err(error), None) => return Err(error),
+        };
+        lasting.connection = Some(bot.matrix.connection());
+        control.log.send_replace(config.log.clone());
+        let Some(next) = Box::pin(bot.serve(opening.take(), control)).await? else { break };
+        before = Some(std::mem::replace(&mut config, next));
+    }
+    info!("stopped; everything is on disk");
+    Ok(())
+}
+
+/// What stays when another configuration is put in force.
+struct Lasting<'a> {
+    file: &'a Path,
+    clock: SharedClock,
+    store: Store,
+    /// Whether the store is new.
+    new: bool,
+    connection: Option<matrix::Connection>,
+}
+
+/// What the rooms are told first.
+enum Opening {
+    /// The store would not open, and lies here now.
+    LostStore(PathBuf),
+    /// The configuration that was read again could not be begun with, for this reason.
+    NotInForce(String),
+}
+
+/// The bot under one configuration.
+struct Bot {
+    matrix: matrix::Matrix,
+    pipeline: Arc<Pipeline>,
+    setup: Arc<File>,
+}
+
+async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<Bot, RunError> {
+    let Lasting { store, clock, connection, .. } = lasting;
+    let settings = settings(config, lasting.new);
+    let (kept, time) = (store.clone(), clock.clone());
+    let matrix = matrix::connect(settings, kept, time, connection.as_ref()).await?;
+    let admin_account = admin_account(config, clock).await?;
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
-    let roster = roster(&config, admin_account, matrix.rooms());
+    let setup = Arc::new(File::new(lasting.file, config));
     let pipeline = Arc::new(Pipeline::new(
-        roster,
-        rules(&config),
-        access(&config, config.homeserver.admin_url.clone()),
-        &store,
-        clock,
-        passwords(&config, &store)?,
-        (matrix.outbox(), matrix.keys(), Arc::new(Checked(config.clone()))),
+        roster(config, admin_account, matrix.rooms()),
+        rules(config),
+        access(config, config.homeserver.admin_url.clone()),
+        store,
+        clock.clone(),
+        passwords(config, store)?,
+        (matrix.outbox(), matrix.keys(), setup.clone()),
     )?);
     if let Some(file) = &config.record.file {
         let mirrored = pipeline.mirror_record(file).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
-    serve(matrix, &pipeline, moved_aside, stop).await?;
-    pipeline.flush().await?;
-    info!("stopped; everything is on disk");
-    Ok(())
+    Ok(Bot { matrix, pipeline, setup })
 }
 
-async fn serve(
-    matrix: matrix::Matrix,
-    pipeline: &Arc<Pipeline>,
-    moved_aside: Option<PathBuf>,
-    stop: CancellationToken,
-) -> Result<(), RunError> {
-    let (incoming, requests) = mpsc::unbounded_channel();
-    pipeline.tidy();
-    // Asked before the first message of this run is begun.
-    let unhandled = pipeline.unhandled();
-    let begin = async {
-        if let Some(path) = moved_aside {
-            pipeline.report_lost_store(&path).await;
-        }
-        pipeline.report_cut_off().await;
-        pipeline.report_unhandled(unhandled).await;
-    };
-    let read = async {
-        let ended = matrix.run(incoming, stop.clone()).await;
-        if let Err(error) = &ended {
-            error!(error = error as &dyn std::error::Error, "the bot cannot go on");
-        }
-        // However it ended, what is in hand is finished.
-        stop.cancel();
-        ended
-    };
-    info!("ready");
-    let (ended, (), ()) =
-        tokio::join!(read, queue::serve(pipeline.clone(), requests, stop.clone()), begin);
-    Ok(ended?)
+impl Bot {
+    /// Serves until it is stopped, or until there is another configuration to begin with.
+    async fn serve(
+        self,
+        opening: Option<Opening>,
+        control: &Control,
+    ) -> Result<Option<Config>, RunError> {
+        let Self { matrix, pipeline, setup } = self;
+        let over = control.stop.child_token();
+        let (incoming, requests) = mpsc::unbounded_channel();
+        pipeline.tidy();
+        // Asked before the first message of this run is begun.
+        let unhandled = pipeline.unhandled();
+        let begin = async {
+            match opening {
+                Some(Opening::LostStore(path)) => pipeline.report_lost_store(&path).await,
+                Some(Opening::NotInForce(why)) => pipeline.report_not_in_force(&why).await,
+                None => {}
+            }
+            pipeline.report_cut_off().await;
+            pipeline.report_unhandled(unhandled).await;
+        };
+        let read = async {
+            let ended = matrix.run(incoming, over.clone()).await;
+            if let Err(error) = &ended {
+                error!(error = error as &dyn std::error::Error, "the bot cannot go on");
+            }
+            // However it ended, what is in hand is finished.
+            over.cancel();
+            ended
+        };
+        let reload = async {
+            loop {
+                tokio::select! {
+                    () = control.reload.notified() => pipeline.reload_from_machine().await,
+                    () = setup.again.notified() => over.cancel(),
+                    () = over.cancelled() => break,
+                }
+            }
+        };
+        info!("ready");
+        let queue = queue::serve(pipeline.clone(), requests, over.clone());
+        let (ended, (), (), ()) = tokio::join!(read, queue, begin, reload);
+        pipeline.flush().await?;
+        ended?;
+        Ok(if control.stop.is_cancelled() { None } else { setup.take() })
+    }
 }
 
 /// Makes the state folder where there is none, and keeps other instances out of it for as long as
 /// the file lives.
-fn lock(state: &Path) -> Result<File, RunError> {
+fn lock(state: &Path) -> Result<std::fs::File, RunError> {
     let failed = |source| RunError::State { state: state.to_owned(), source };
     std::fs::create_dir_all(state).map_err(failed)?;
-    let file = File::options()
+    let file = std::fs::File::options()
         .create(true)
         .truncate(false)
         .write(true)
@@ -214,6 +298,12 @@ async fn admin_account(config: &Config, clock: &SharedClock) -> Result<OwnedUser
     }
 }
 
+/// An error with everything that led to it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn access(config: &Config, base: url::Url) -> Access {
     Access {
         base,
@@ -261,17 +351,6 @@ fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) 
         roles: config.roles.clone(),
         read_only: config.read_only,
         policy: config.policy.clone(),
-    }
-}
-
-/// What `synod check` says, asked for from the room.
-#[derive(Debug)]
-struct Checked(Config);
-
-#[async_trait]
-impl Doctor for Checked {
-    async fn look(&self) -> Vec<Finding> {
-        check::check(&self.0, &mut |_| {}).await
     }
 }
 

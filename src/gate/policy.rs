@@ -40,7 +40,7 @@ impl Default for Policy {
 }
 
 /// A demand for some changes: for those that fit everything that is said here.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rule {
     /// The verbs, `*` standing for anything; none for every verb.
     pub verbs: Vec<WildMatch>,

@@ -92,6 +92,19 @@ impl Role {
         Self { name, rank, powers, reach }
     }
 
+    /// Whether whoever has this role may do nothing that `other` may not.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let all_of = |ours: &[WildMatch], theirs: &[WildMatch]| {
+            theirs.is_empty() || (!ours.is_empty() && ours.iter().all(|one| theirs.contains(one)))
+        };
+        let Reach { verbs, on, not_on } = &other.reach;
+        self.rank <= other.rank
+            && self.powers.is_subset(&other.powers)
+            && all_of(&self.reach.verbs, verbs)
+            && all_of(&self.reach.on, on)
+            && not_on.iter().all(|one| self.reach.not_on.contains(one))
+    }
+
     /// Whether it has `power` for some verb.
     pub fn has(&self, power: Power) -> bool {
         self.powers.contains(&power)

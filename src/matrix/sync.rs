@@ -11,7 +11,7 @@ use std::{
 
 use jiff::SignedDuration;
 use matrix_sdk::{
-    Room, RoomState,
+    Client, Room, RoomState,
     config::SyncSettings,
     deserialized_responses::TimelineEvent,
     ruma::{
@@ -96,6 +96,10 @@ enum Synced {
 }
 
 impl Reader {
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
     /// The admin rooms.
     pub(super) fn rooms(&self) -> Vec<OwnedRoomId> {
         self.rooms.ids().cloned().collect()

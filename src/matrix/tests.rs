@@ -56,7 +56,7 @@ fn settings(scene: &Scene) -> Settings {
 
 async fn open(settings: Settings, clock: SharedClock) -> Result<Running> {
     let kept = Store::open(&settings.state.join("store"), jiff::Timestamp::now())?.store;
-    Ok(run(connect(settings, kept, clock).await?))
+    Ok(run(connect(settings, kept, clock, None).await?))
 }
 
 fn run(matrix: Matrix) -> Running {
@@ -371,7 +371,7 @@ async fn a_sync_that_stays_silent_is_given_up_and_the_next_one_tells() -> Result
     let proxy = Proxy::start(&scene.synapse().url()).await?;
     let settings = Settings { homeserver: Url::parse(proxy.url())?, ..settings(&scene) };
     let kept = Store::open(&settings.state.join("store"), jiff::Timestamp::now())?.store;
-    let mut matrix = connect(settings, kept, Arc::new(SystemClock)).await?;
+    let mut matrix = connect(settings, kept, Arc::new(SystemClock), None).await?;
     // Beyond its poll a sync that is answered takes a fraction of that, also on a busy machine.
     let (poll, grace) = (Duration::from_secs(1), Duration::from_secs(5));
     matrix.reader.waits = sync::Waits { poll, grace };

@@ -18,6 +18,7 @@ use crate::{
 mod approve;
 mod audit;
 mod cancel;
+mod config;
 mod confirm;
 mod deny;
 mod doctor;
@@ -122,6 +123,7 @@ pub const OWN: &[OwnSpec] = &[
     audit::SPEC,
     me::SPEC,
     doctor::SPEC,
+    config::SPEC,
     trust::SPEC,
     limits::SPEC,
 ];

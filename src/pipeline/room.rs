@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use crate::{check::Finding, reply::Reply, store};
+use crate::{reply::Reply, store};
 
 /// What comes in from the homeserver, in the order in which it is to be taken.
 #[derive(Debug)]
@@ -119,13 +119,6 @@ pub trait Keys: fmt::Debug + Send + Sync {
     /// homeserver for their devices and keys. To be called right before a change; where the
     /// homeserver does not answer, it is not signed.
     async fn still_signed(&self, room: &RoomId, sender: &UserId, session: &str) -> Trust;
-}
-
-/// Looks at everything that the configuration names, for `!doctor`.
-#[async_trait]
-pub trait Doctor: fmt::Debug + Send + Sync {
-    /// What was found. Changes nothing.
-    async fn look(&self) -> Vec<Finding>;
 }
 
 /// Why a key was not pinned.

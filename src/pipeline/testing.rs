@@ -10,8 +10,8 @@ use ruma::{
 };
 
 use super::{
-    Doctor, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Rules, Said, Task, Trust,
-    Unsent,
+    Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread, Rules, Said, Setup, Task,
+    Trust, Unfit, Unsent,
 };
 use crate::{
     clock::FixedClock,
@@ -93,10 +93,16 @@ impl Outbox for Heard {
 }
 
 #[async_trait]
-impl Doctor for Heard {
+impl Setup for Heard {
     async fn look(&self) -> Vec<crate::check::Finding> {
         Vec::new()
     }
+
+    async fn reread(&self) -> Result<Reread, Unfit> {
+        Err(Unfit::Findings(Vec::new()))
+    }
+
+    fn begin_again(&self, _: Reread) {}
 }
 
 #[async_trait]
@@ -176,7 +182,7 @@ impl Stage {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
                 let keys = heard.clone() as Arc<dyn Keys>;
                 let rooms =
-                    (heard.clone() as Arc<dyn Outbox>, keys, heard.clone() as Arc<dyn Doctor>);
+                    (heard.clone() as Arc<dyn Outbox>, keys, heard.clone() as Arc<dyn Setup>);
                 let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, rooms).unwrap()

@@ -19,6 +19,7 @@ mod notes;
 mod order;
 mod plan;
 mod record;
+mod reload;
 mod roles;
 mod rooms;
 mod sanctions;

@@ -231,6 +231,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Stopped => "everything open was ended",
         Kind::Frozen => "frozen",
         Kind::Unfrozen => "unfrozen",
+        Kind::Configured => "config read again",
         Kind::Looked => "looked at private things",
         Kind::Strange => "commands of somebody who is no operator",
         Kind::Noted => "noted",

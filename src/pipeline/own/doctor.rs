@@ -34,7 +34,7 @@ impl Own for Doctor {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let mut findings = inside(pipeline, asked)?;
-        findings.extend(pipeline.doctor.look().await);
+        findings.extend(pipeline.setup.look().await);
         Ok(Some(told(findings, self.all)))
     }
 }
@@ -95,7 +95,7 @@ fn told(mut findings: Vec<Finding>, all: bool) -> Reply {
         .filter(|(_, mark)| all || *mark != Mark::Ok)
         .map(|(heading, mark)| {
             let these = findings.iter().filter(|finding| finding.mark == mark);
-            (heading, these.map(line).collect::<Vec<Line>>())
+            (heading, these.map(Line::from).collect::<Vec<Line>>())
         })
         .filter(|(_, lines)| !lines.is_empty())
         .fold(Reply::data(title), |reply, (heading, lines)| {
@@ -103,12 +103,14 @@ fn told(mut findings: Vec<Finding>, all: bool) -> Reply {
         })
 }
 
-/// Some of its words come from the homeserver.
-fn line(finding: &Finding) -> Line {
-    let line = Line::new().hostile(&Hostile::new(finding.what.clone()));
-    match &finding.to_do {
-        Some(to_do) => line.plain(". ").plain(to_do.clone()),
-        None => line,
+impl From<&Finding> for Line {
+    /// Some of its words come from the homeserver.
+    fn from(finding: &Finding) -> Self {
+        let line = Self::new().hostile(&Hostile::new(finding.what.clone()));
+        match &finding.to_do {
+            Some(to_do) => line.plain(". ").plain(to_do.clone()),
+            None => line,
+        }
     }
 }
 

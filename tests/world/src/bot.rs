@@ -78,6 +78,13 @@ impl Bot {
         self.end("TERM").await
     }
 
+    /// Tells it to read its configuration again (SIGHUP), and waits until its log says `word`.
+    pub async fn hang_up(&self, word: &str) -> Result<()> {
+        let mark = self.log.mark();
+        lock(&self.process).as_mut().context("the bot does not run")?.signal("HUP")?;
+        self.log.wait_for(word, mark, READY).await.map(|_| ())
+    }
+
     /// Waits for it to end by itself.
     pub async fn ended(&self) -> Result<ExitStatus> {
         let process = lock(&self.process).take().context("the bot does not run")?;

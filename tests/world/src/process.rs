@@ -155,6 +155,11 @@ impl Process {
         self.ended().await
     }
 
+    /// Sends a signal, named without its `SIG`.
+    pub(crate) fn signal(&mut self, signal: &str) -> Result<()> {
+        writeln!(self.lifeline, "{signal}").context("the program has ended")
+    }
+
     /// How much memory of the program is resident now, in bytes. It is the guard's only child.
     pub(crate) fn resident(&self) -> Result<u64> {
         let guard = lock(&self.guard).id().to_string();

@@ -1,0 +1,41 @@
+//! The configuration as the pipeline reaches it: to look at what it names, and to read it again.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    check::Finding,
+    config::{Config, Difference, Faults},
+};
+
+/// The configuration that is in force, and the file that it was read from.
+#[async_trait]
+pub trait Setup: fmt::Debug + Send + Sync {
+    /// Looks at everything that the configuration names, for `!doctor`. Changes nothing.
+    async fn look(&self) -> Vec<Finding>;
+
+    /// Reads the file again and looks at everything that it names. Puts nothing in force.
+    async fn reread(&self) -> Result<Reread, Unfit>;
+
+    /// Finishes what is in hand, and then begins anew with this.
+    fn begin_again(&self, with: Reread);
+}
+
+/// A configuration that could be put in force.
+#[derive(Debug, Clone)]
+pub struct Reread {
+    /// What the file says now.
+    pub config: Config,
+    /// What is otherwise in it than in the one in force.
+    pub differences: Vec<Difference>,
+}
+
+/// Why what the file says now cannot be put in force.
+#[derive(Debug, Clone)]
+pub enum Unfit {
+    /// It has faults.
+    Faults(Faults),
+    /// What it names is not as it must be, though it was with the one in force.
+    Findings(Vec<Finding>),
+}

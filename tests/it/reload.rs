@@ -1,0 +1,115 @@
+//! Another configuration while the bot runs: whole or not at all, and nobody gives themselves more.
+
+use anyhow::Result;
+use world::{Config, Scene};
+
+use crate::{SYNOD, basics::is, verbs::says};
+
+/// Puts a configuration where the bot reads it.
+fn write(scene: &Scene, config: &Config) -> Result<()> {
+    scene.bot()?.configure(&config.to_string())
+}
+
+/// What the bot says next without being asked that has these words in it.
+async fn hears(scene: &Scene, words: &str) -> Result<()> {
+    let told = |message: &world::Message| {
+        message.sender == *scene.bot_id() && message.body.contains(words)
+    };
+    scene.ann().wait_for(words, told).await.map(|_| ())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gives_nobody_more_one_operator_puts_in_force_and_questions_stay() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let moe = scene.moe().await?;
+    let same = scene.ann_asks("!config reload").await?;
+    says(&same, "Nothing changed", &["what it said"]);
+    says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
+
+    let question = scene.ann_asks(&format!("!user password {}", eve.user_id)).await?;
+    write(&scene, &scene.config().read_only(true).operator_key(moe.user_id(), "role", "viewer"))?;
+    let planned = scene.ann_asks("!config reload --plan").await?;
+    says(&planned, "", &["read_only", "moderator before, viewer now", "Gives nobody more"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["read_only", "I begin anew"]);
+
+    let suspend = format!("!user suspend {}", eve.user_id);
+    says(&scene.ask(moe, &suspend).await?, "Refused", &["you are viewer"]);
+    let rehearsed = scene.ann_asks(&suspend).await?;
+    says(&rehearsed, "", &["read_only"]);
+    assert!(!is(&scene, &eve, "suspended").await?);
+    let pending = scene.ann_asks("!pending").await?;
+    assert!(pending.body.contains("user password"), "{} {}", question.body, pending.body);
+    let listed = scene.ann_asks("!audit list").await?;
+    says(&listed, "", &["config read again"]);
+    says(&scene.ann_asks("!audit verify").await?, "", &["whole"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gives_somebody_more_takes_two_persons_or_the_machine() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (moe, vic) = (scene.moe().await?, scene.vic().await?);
+    let raised = scene.config().operator_key(moe.user_id(), "role", "admin");
+    write(&scene, &raised)?;
+    let alone = scene.ann_asks("!config reload").await?;
+    says(&alone, "Refused", &["SIGHUP", moe.user_id().as_str(), "admin now"]);
+    says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
+
+    scene.bot()?.hang_up(" ready").await?;
+    hears(&scene, "From the machine").await?;
+    // Now there are two.
+    let vic_acts = raised.clone().operator_key(vic.user_id(), "role", "moderator");
+    write(&scene, &vic_acts)?;
+    let eve = scene.subject("eve").await?;
+    for _ in 0..2 {
+        let asked = scene.ann_asks("!config reload").await?;
+        says(&asked, "Nothing changed", &["another operator", vic.user_id().as_str()]);
+        assert!(asked.mentions.contains(moe.user_id()), "{:?}", asked.mentions);
+    }
+    let suspend = format!("!user suspend {}", eve.user_id);
+    says(&scene.ask(vic, &suspend).await?, "Refused", &["role moderator"]);
+    // Agreed to one thing, nobody has agreed to another.
+    write(&scene, &vic_acts.clone().set("questions.reactions", true).set("tables", true))?;
+    says(&scene.ask(moe, "!config reload").await?, "Nothing changed", &["another operator"]);
+    says(&scene.ask(vic, &suspend).await?, "Refused", &["role moderator"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["tables"]);
+    says(&scene.ask(vic, &suspend).await?, "Done", &[]);
+    assert!(is(&scene, &eve, "suspended").await?);
+
+    let last = scene.ann_asks("!audit list --limit 5").await?;
+    let place = last.body.find("config read again").expect("it is on record");
+    assert!(last.body[place..].contains(moe.user_id().as_str()), "{}", last.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_faults_or_cannot_be_begun_with_is_not_in_force() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let secret = "syt_Canary_of_reload";
+    write(&scene, &scene.config().read_only(true).set("tables", secret).set("lgo", "info"))?;
+    let faults = scene.ann_asks("!config reload").await?;
+    says(&faults, "Refused", &["2 things are wrong", "tables", "lgo"]);
+    assert!(!faults.body.contains(secret), "{}", faults.body);
+
+    write(&scene, &scene.config().read_only(true).set("state", "elsewhere"))?;
+    let start = scene.ann_asks("!config reload").await?;
+    says(&start, "Refused", &["new start", "state", "nothing of it"]);
+
+    let nobody = ruma::room_id!("!gone:synod.test");
+    write(&scene, &scene.config().read_only(true).room(nobody))?;
+    scene.bot()?.hang_up("was not put in force").await?;
+    hears(&scene, "nothing of it is in force").await?;
+
+    // Whether a file can be written shows only when it is opened.
+    let file = scene.dir().join("no-such-folder/record.jsonl");
+    let config = scene.config().read_only(true).set("record.file", file.display().to_string());
+    write(&scene, &config)?;
+    says(&scene.ann_asks("!config reload").await?, "Done", &["record.file"]);
+    hears(&scene, "what it said before is in force again").await?;
+    let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    says(&done, "Done", &[]);
+    assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
