@@ -15,6 +15,7 @@ use crate::{
     change::{Binds, Class, Subject, Undo},
     clock::SharedClock,
     commands::Past,
+    freeze::What,
     reply::Word,
     store::{self, Shelf, Store},
 };
@@ -22,6 +23,7 @@ use crate::{
 mod chain;
 mod forget;
 mod mirror;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,7 @@ use chain::{Chain, digest_of, hash, zeros};
 use mirror::Mirror;
 
 pub use chain::{Broken, Head, NotWhole, verify_lines};
+pub use restore::Links;
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,6 +103,9 @@ pub struct Record {
     /// Why it was made without the others that it needed, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alone: Option<String>,
+    /// What was frozen, or is not frozen any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<What>,
     /// What it costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<Class>,
@@ -135,6 +141,7 @@ impl Record {
             undoes: None,
             reason: None,
             alone: None,
+            freeze: None,
             class: None,
             requests: Vec::new(),
             until: None,

@@ -31,6 +31,7 @@ mod intake;
 mod lane;
 mod outbox;
 mod pending;
+mod recall;
 mod rooms;
 mod session;
 mod sync;
@@ -40,6 +41,7 @@ mod trust;
 mod whisper;
 
 pub use files::FileError;
+pub use recall::recall;
 
 use failure::{Backoff, Failure};
 use identity::Standing;

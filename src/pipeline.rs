@@ -53,6 +53,7 @@ pub mod queue;
 mod record;
 mod reload;
 mod report;
+mod restore;
 mod room;
 mod said;
 mod setup;
@@ -62,11 +63,13 @@ mod testing;
 mod understand;
 mod yes;
 
+pub use restore::{Recalled, Restored};
 pub use room::{
     Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
     Unsent,
 };
 pub use setup::{Reread, Setup, Unfit};
+pub use start::Lost;
 pub use understand::{is_first_word, verbs};
 
 use locks::Locks;

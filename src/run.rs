@@ -1,6 +1,7 @@
 //! The bot from its start to its end: what is opened in which order, and how it stops.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    audit::Links,
     change,
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
     gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
-    pipeline::{BuildError, Pipeline, Rules, queue},
+    pipeline::{BuildError, Lost, Pipeline, Recalled, Rules, queue},
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
@@ -98,16 +100,19 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
     let _lock = lock(&config.state)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let Opened { store, moved_aside, new } = open_store(&config, &clock).await?;
-    let mut lasting = Lasting { file, clock, store, new, connection: None };
-    let mut opening = moved_aside.map(Opening::LostStore);
+    let mut lasting = Lasting { file, clock, store, new, moved_aside, connection: None };
+    let mut opening = None;
     let (mut config, mut before) = (config, None);
     loop {
         let begun = tokio::select! {
-            begun = begin(&lasting, &config) => begun,
+            begun = Box::pin(begin(&lasting, &config)) => begun,
             () = control.stop.cancelled() => return Ok(()),
         };
         let bot = match (begun, before.take()) {
-            (Ok(bot), _) => bot,
+            (Ok((bot, lost)), _) => {
+                opening = opening.or(lost.map(Opening::LostStore));
+                bot
+            }
             (Err(error), Some(working)) => {
                 let error = chain(&error);
                 error!(
@@ -136,13 +141,15 @@ struct Lasting<'a> {
     store: Store,
     /// Whether the store is new.
     new: bool,
+    /// Where a store lies that would not open.
+    moved_aside: Option<PathBuf>,
     connection: Option<matrix::Connection>,
 }
 
 /// What the rooms are told first.
 enum Opening {
-    /// The store would not open, and lies here now.
-    LostStore(PathBuf),
+    /// What was lost with the store.
+    LostStore(Lost),
     /// The configuration that was read again could not be begun with, for this reason.
     NotInForce(String),
 }
@@ -154,9 +161,15 @@ struct Bot {
     setup: Arc<File>,
 }
 
-async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<Bot, RunError> {
+/// Puts the bot together, and where the store is new what is left of the one before.
+async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lost>), RunError> {
     let Lasting { store, clock, connection, .. } = lasting;
     let settings = settings(config, lasting.new);
+    let recalled = if lasting.new && connection.is_none() {
+        Some((recall(config)?, matrix::recall(&settings).await))
+    } else {
+        None
+    };
     let (kept, time) = (store.clone(), clock.clone());
     let matrix = matrix::connect(settings, kept, time, connection.as_ref()).await?;
     let admin_account = admin_account(config, clock).await?;
@@ -173,11 +186,38 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<Bot, RunError> 
         passwords(config, store)?,
         (matrix.outbox(), matrix.keys(), setup.clone()),
     )?);
+    let lost = match recalled {
+        Some((file, rooms)) => {
+            let had_run = rooms.is_some();
+            let recalled = Recalled { file, rooms: rooms.unwrap_or_default() };
+            let restored = pipeline.restore(&recalled).await?;
+            let moved_to = lasting.moved_aside.clone();
+            let is_lost = had_run || moved_to.is_some() || restored.is_some();
+            is_lost.then_some(Lost { moved_to, restored })
+        }
+        None => None,
+    };
     if let Some(file) = &config.record.file {
         let mirrored = pipeline.mirror_record(file).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
-    Ok(Bot { matrix, pipeline, setup })
+    Ok((Bot { matrix, pipeline, setup }, lost))
+}
+
+/// What stands in the file of the record.
+fn recall(config: &Config) -> Result<Links, RunError> {
+    let mut links = Links::default();
+    let Some(path) = &config.record.file else { return Ok(links) };
+    let failed = |source| RunError::Record { file: path.clone(), source };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(links),
+        Err(error) => return Err(failed(error)),
+    };
+    for line in BufReader::new(file).lines() {
+        links.add(&line.map_err(failed)?);
+    }
+    Ok(links)
 }
 
 impl Bot {
@@ -195,7 +235,7 @@ impl Bot {
         let unhandled = pipeline.unhandled();
         let begin = async {
             match opening {
-                Some(Opening::LostStore(path)) => pipeline.report_lost_store(&path).await,
+                Some(Opening::LostStore(lost)) => pipeline.report_lost_store(&lost).await,
                 Some(Opening::NotInForce(why)) => pipeline.report_not_in_force(&why).await,
                 None => {}
             }

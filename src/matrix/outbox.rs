@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REQUEST: Duration = Duration::from_secs(12);
 
 /// Where the record travels in the content of a message.
-const CARRIED: &str = "synod.record";
+pub(super) const CARRIED: &str = "synod.record";
 
 /// How long the room is not told again that the bot is limited.
 const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);

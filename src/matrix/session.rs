@@ -140,6 +140,20 @@ pub(super) async fn open(
     Ok(session)
 }
 
+/// The device of an earlier run, to read with; `None` where there is none, or a part of it is lost.
+pub(super) async fn earlier(
+    settings: &Settings,
+    strategy: CollectStrategy,
+) -> Result<Option<Client>, ConnectError> {
+    let files = Files::of(settings);
+    let Some(session) = files.kept()? else { return Ok(None) };
+    if session.meta.user_id != settings.user_id {
+        return Ok(None);
+    }
+    let earlier = restore(settings, &files, http_client()?, strategy, session).await?;
+    Ok(Some(earlier.client))
+}
+
 /// The way to the homeserver: straight, whatever the environment says of proxies, and to no other
 /// address than the one that was given.
 fn http_client() -> Result<reqwest::Client, ConnectError> {

@@ -130,7 +130,8 @@ impl Pipeline {
             self.take_back_lifts(|first| first == person).await?;
         }
         let note = Some(format!("{} frozen", in_words(what)));
-        let record = Record { note, ..Self::record(Kind::Frozen, asked) };
+        let freeze = Some(what.clone());
+        let record = Record { freeze, note, ..Self::record(Kind::Frozen, asked) };
         self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
         Ok(())
     }
@@ -178,7 +179,8 @@ impl Pipeline {
             return self.first_to_lift(asked, freeze).await;
         }
         let note = Some(format!("{} not frozen any more", in_words(what)));
-        let record = Record { note, ..Self::record(Kind::Unfrozen, asked) };
+        let freeze = Some(what.clone());
+        let record = Record { freeze, note, ..Self::record(Kind::Unfrozen, asked) };
         self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
         self.freezes.lift(what).await.map_err(|e| unreadable(&e))?;
         info!(by = %asked.operator.user, ?what, "not frozen any more");
@@ -247,7 +249,8 @@ impl Pipeline {
         }
         let note =
             format!("{} not frozen any more, by synod unfreeze on the machine", in_words(what));
-        let record = Record { note: Some(note.clone()), ..Record::new(Kind::Unfrozen) };
+        let (told, freeze) = (Some(note.clone()), Some(what.clone()));
+        let record = Record { note: told, freeze, ..Record::new(Kind::Unfrozen) };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded, so not lifted");
             return;

@@ -22,7 +22,7 @@ const DAY: i64 = 24 * HOUR;
 const CARRIED: usize = 5_000;
 
 /// Under which key the number of the last entry that has travelled is kept.
-const UPTO: &str = "upto";
+pub(super) const UPTO: &str = "upto";
 
 impl Pipeline {
     /// Says something in a room; what of the record has not yet travelled goes with it, unseen.

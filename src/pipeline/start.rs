@@ -1,10 +1,12 @@
 //! What is done at every start and every second besides: what a crash cut off is reported, and
 //! questions that nobody answered end.
 
+use std::path::PathBuf;
+
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
-use super::Pipeline;
+use super::{Pipeline, Restored};
 use crate::{
     audit::{Kind, Record},
     change::Seen,
@@ -12,6 +14,15 @@ use crate::{
     reply::{Line, Reply, Word, utc},
     store,
 };
+
+/// A store that is lost.
+#[derive(Debug)]
+pub struct Lost {
+    /// Where it lies, where it is still there.
+    pub moved_to: Option<PathBuf>,
+    /// What was restored without it.
+    pub restored: Option<Restored>,
+}
 
 /// A message that an earlier run began to handle and did not end.
 #[derive(Debug)]
@@ -211,15 +222,28 @@ impl Pipeline {
         }
     }
 
-    /// Tells the room that an earlier store could not be opened.
-    pub async fn report_lost_store(&self, moved_to: &std::path::Path) {
-        error!(path = %moved_to.display(), "the store would not open and was moved aside");
-        let reply = Reply::data(
-            "My store would not open. I have moved it aside and begun a new one. What was in it I do \
-             not know any more: open questions, the record, notes, when sanctions end, who or what \
-             was frozen, and the keys by which I knew you",
-        )
-        .note(Line::new().plain("It lies in ").code(moved_to.display()));
+    /// Tells the rooms that an earlier store is lost, and what of it is back.
+    pub async fn report_lost_store(&self, lost: &Lost) {
+        let Lost { moved_to, restored } = lost;
+        let (title, log) = match moved_to {
+            Some(_) => {
+                ("My store would not open. I have moved it aside and begun a new one", "moved")
+            }
+            None => ("My store was gone, and I have begun a new one", "gone"),
+        };
+        error!(?moved_to, "the store is lost: {log}");
+        let mut reply = Reply::data(title).text(match restored {
+            Some(restored) => restored.into(),
+            None => Line::from(
+                "The record, when sanctions end, and who or what was frozen I do not know any more",
+            ),
+        });
+        reply = reply.text(
+            "Open questions and notes I do not know any more, nor the keys by which I knew you",
+        );
+        if let Some(path) = moved_to {
+            reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
+        }
         let slot = format!("lost-store-{}", self.clock.now().as_second());
         self.tell(&slot, &reply).await;
     }

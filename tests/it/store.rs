@@ -215,3 +215,39 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     assert_eq!(proxy.changes().len(), 2, "{:?}", proxy.changes());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_room() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let done = scene.ann_asks(&format!("!user suspend {} --for 20s", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done"), "{}", done.body);
+    let done = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
+    let number = done.body.split_once("On record as #").context("no number")?.1.trim().to_owned();
+    scene.ask(scene.moe().await?, "!freeze").await?;
+    scene.bot()?.kill().await?;
+    fs::remove_dir_all(scene.state().join("store"))?;
+
+    let mark = scene.ann().mark();
+    scene.bot()?.start_again().await?;
+    let lost = |message: &Message| {
+        message.sender == *scene.bot_id() && message.body.contains("My store was gone")
+    };
+    let told = scene.ann().wait_for_since(mark, "the news of the store", lost).await?;
+    let so = "sanctions that go on: 1, freezes that hold: 1";
+    assert!(told.body.contains(so), "{}", told.body);
+    let held = scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?;
+    assert!(held.body.contains("frozen"), "{}", held.body);
+    assert!(is(&scene, &sam, "suspended").await?);
+    for person in [scene.ann(), scene.moe().await?] {
+        scene.ask(person, "!unfreeze").await?;
+    }
+    let undone = scene.ann_asks(&format!("!undo {number}")).await?;
+    assert!(undone.body.starts_with("Done"), "{}", undone.body);
+    let lifted = |message: &Message| message.body.contains("I took it back by myself");
+    scene.ann().wait_for_since(mark, "the end of the sanction", lifted).await?;
+    assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &sam, "suspended").await?);
+    let whole = scene.ann_asks("!audit verify").await?;
+    assert!(whole.body.contains("The record is whole"), "{}", whole.body);
+    Ok(())
+}
