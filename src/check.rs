@@ -144,9 +144,12 @@ async fn rest(
     // Whoever may look: either token shows rooms and keys.
     let own = bot.map(|bot| &bot.api);
     if let Some(client) = own.or(admin.as_ref().map(|admin| &admin.client_api)) {
+        let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
         for room in &config.rooms {
-            let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
             report.all(room::findings(config, room, client, all_seeing).await);
+        }
+        if let Some(room) = &config.record.room {
+            report.all(room::of_the_record(config, (**room).into(), client, all_seeing).await);
         }
         report.all(keys::findings(config, client, bot).await);
     } else {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use ruma::{OwnedRoomOrAliasId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 use secrecy::SecretString;
 use url::Url;
 
@@ -168,6 +168,8 @@ pub struct Commands {
 pub struct RecordKeeping {
     /// The file to which it is also written, one JSON object a line.
     pub file: Option<PathBuf>,
+    /// The room to which it is also written.
+    pub room: Option<OwnedRoomId>,
     /// How long personal details stay in it.
     pub details: Duration,
 }

@@ -55,6 +55,8 @@ pub struct Roster {
     pub admin_account: Option<OwnedUserId>,
     /// The admin rooms.
     pub rooms: BTreeSet<OwnedRoomId>,
+    /// The room of the record, where there is one besides.
+    pub record_room: Option<OwnedRoomId>,
     /// The operators.
     pub operators: BTreeMap<OwnedUserId, Operator>,
     /// The roles of the config's own.
@@ -252,6 +254,9 @@ impl<'a> Gate<'a> {
 
     fn flatly_refused(self, subject: &Subject) -> Option<&'static str> {
         if let Subject::Room(room) = subject {
+            if self.roster.record_room.as_ref() == Some(room) {
+                return Some("the room of the bot's record");
+            }
             return self.roster.rooms.contains(room).then_some("an admin room of the bot");
         }
         let user = subject.user()?;

@@ -68,6 +68,8 @@ pub struct Settings {
     pub recovery_key_file: PathBuf,
     /// The admin rooms.
     pub rooms: Vec<OwnedRoomOrAliasId>,
+    /// The room of the record, which is joined like an admin room, and only written to.
+    pub record_room: Option<OwnedRoomId>,
     /// Whether plain rooms are served.
     pub encryption: Encryption,
     /// Which keys of operators count.

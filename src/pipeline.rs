@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedEventId;
 use tokio::sync::Mutex;
 use tracing::{debug, error, info, warn};
@@ -116,13 +116,17 @@ pub struct Pipeline {
     lifting: Mutex<()>,
     journal: Journal,
     /// When a stranger was last answered, by room.
-    strangers: Shelf<jiff::Timestamp>,
+    strangers: Shelf<Timestamp>,
     /// What strangers have sent, by hour and sender.
     strange_hours: Shelf<u64>,
     /// Up to which number a message of this run has the record, as soon as there was one.
     carrying: std::sync::Mutex<Option<u64>>,
     /// Up to which number the record has travelled.
     travelled: Shelf<u64>,
+    /// Up to which number the room of the record has it, by room.
+    written: Shelf<u64>,
+    /// When the room of the record is tried again, ms since the epoch. Held while it is written to.
+    write_again: Mutex<Timestamp>,
     /// On which day its head was last told.
     told_head: Shelf<i64>,
     /// The hour, since the epoch, in which the hourly work was last done.
@@ -246,6 +250,8 @@ impl Pipeline {
             strange_hours: store.shelf("strange-hours")?,
             carrying: std::sync::Mutex::default(),
             travelled: store.shelf("record-travelled")?,
+            written: store.shelf("record-written")?,
+            write_again: Mutex::new(Timestamp::UNIX_EPOCH),
             told_head: store.shelf("record-head-told")?,
             hour: AtomicI64::new(i64::MIN),
             ratchet: store.shelf("ratchet")?,

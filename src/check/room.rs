@@ -17,10 +17,40 @@ pub(super) async fn findings(
     client: &Api,
     admin: Option<&Api>,
 ) -> Vec<Finding> {
-    let id = match resolve(room, client).await {
-        Ok(id) => id,
-        Err(finding) => return vec![finding],
-    };
+    match state(room, client, admin).await {
+        Ok(state) => judge(config, room.as_str(), &State(&state)),
+        Err(finding) => vec![finding],
+    }
+}
+
+/// What is told of the room of the record: the bot is to write there, and not to remove anything.
+pub(super) async fn of_the_record(
+    config: &Config,
+    room: &RoomOrAliasId,
+    client: &Api,
+    admin: Option<&Api>,
+) -> Vec<Finding> {
+    match state(room, client, admin).await {
+        Ok(state) => {
+            let (state, room) = (State(&state), room.as_str());
+            vec![
+                membership(config, room, &state),
+                encryption(config, room, &state),
+                join_rule(room, &state),
+                appends_only(&config.bot.user_id, room, &state),
+            ]
+        }
+        Err(finding) => vec![finding],
+    }
+}
+
+/// The events of the room's state.
+async fn state(
+    room: &RoomOrAliasId,
+    client: &Api,
+    admin: Option<&Api>,
+) -> Result<Vec<Value>, Finding> {
+    let id = resolve(room, client).await?;
     let state = match admin {
         Some(admin) => {
             let path = ["_synapse", "admin", "v1", "rooms", &id, "state"];
@@ -29,19 +59,17 @@ pub(super) async fn findings(
         None => client.get(&["_matrix", "client", "v3", "rooms", &id, "state"], &[]).await,
     };
     match state {
-        Ok(state) => {
-            let events = state.as_array().map(Vec::as_slice).unwrap_or_default();
-            judge(config, room.as_str(), &State(events))
-        }
-        Err(trouble) if trouble.status() == Some(404) => vec![Finding::bad(
+        Ok(Value::Array(events)) => Ok(events),
+        Ok(_) => Ok(Vec::new()),
+        Err(trouble) if trouble.status() == Some(404) => Err(Finding::bad(
             format!("room {room}: this homeserver is in no such room"),
             "Make the room on this homeserver, encrypted and for invited people only, and write \
              its id or alias under rooms",
-        )],
-        Err(trouble) => vec![Finding::bad(
+        )),
+        Err(trouble) => Err(Finding::bad(
             format!("room {room}: it cannot be looked at: {trouble}"),
             "Invite the bot and see that the admin token works",
-        )],
+        )),
     }
 }
 
@@ -151,6 +179,25 @@ fn power(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
             to_do,
         ),
         Some(power) => Finding::ok(format!("room {room}: the bot may redact, no more ({power})")),
+    }
+}
+
+/// Whether the bot may write, and may not remove what it has written.
+fn appends_only(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
+    let levels = Levels::of(state);
+    let to_do = "In its power levels, set m.room.redaction above the bot's";
+    match levels.user(bot, state) {
+        Some(power) if power < levels.sends() => Finding::bad(
+            format!("room {room}: the bot may not write the record there (it has {power})"),
+            format!("Set the bot's power level to {}", levels.sends()),
+        ),
+        Some(power) if power < levels.event("m.room.redaction") => {
+            Finding::ok(format!("room {room}: the bot may write the record and not redact it"))
+        }
+        _ => Finding::warn(
+            format!("room {room}: the bot may redact what it writes of the record there"),
+            to_do,
+        ),
     }
 }
 

@@ -222,7 +222,8 @@ impl Found {
     }
 
     fn record(&mut self, was: &RecordKeeping, is: &RecordKeeping) {
-        let RecordKeeping { file, details } = was;
+        let RecordKeeping { file, room, details } = was;
+        self.key("record.room", *room == is.room, narrower_if(room.is_none()));
         self.key("record.file", *file == is.file, narrower_if(file.is_none()));
         // Details that go sooner are looks and changes that nobody can be asked about.
         let longer = narrower_if(is.details > *details);

@@ -98,7 +98,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let protection = within(protection, |section| policy::protection(section, lone));
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let kept = root.field("record", "keep_details: 90").optional_section();
-    let record = within(kept, |section| record(section, around));
+    let record = within(kept, |section| record(section, rooms.as_deref().ok(), around));
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -353,7 +353,21 @@ fn is_lone(operators: &[Operator]) -> bool {
     admins.map(|one| one.person.as_str()).collect::<BTreeSet<_>>().len() < 2
 }
 
-fn record(section: &Section<'_>, around: Surroundings<'_>) -> Result<RecordKeeping, Reported> {
+fn record(
+    section: &Section<'_>,
+    rooms: Option<&[OwnedRoomOrAliasId]>,
+    around: Surroundings<'_>,
+) -> Result<RecordKeeping, Reported> {
+    let room = section.field("room", "\"!record:example.org\"").optional(|field, text| {
+        let room = value::room_id(field, text)?;
+        if rooms.is_some_and(|rooms| rooms.iter().any(|admin| admin.as_str() == room.as_str())) {
+            return Err(field.wrong(
+                "this is an admin room, where the record travels anyway",
+                "Make a room for it, or remove the key",
+            ));
+        }
+        Ok(room)
+    });
     let file = section
         .field("file", "/var/lib/synod/record.jsonl")
         .optional(|field, text| files::own_file(field, text, around.base));
@@ -361,7 +375,7 @@ fn record(section: &Section<'_>, around: Surroundings<'_>) -> Result<RecordKeepi
         .field("keep_details", "90")
         .optional(|field, text| value::count(field, text, 1..=MOST_DAYS));
     let days = u64::try_from(days?.unwrap_or(DETAILS_DAYS)).unwrap_or_default();
-    Ok(RecordKeeping { file: file?, details: Duration::from_hours(24 * days) })
+    Ok(RecordKeeping { file: file?, room: room?, details: Duration::from_hours(24 * days) })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

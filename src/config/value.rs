@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use data_encoding::BASE64_NOPAD;
 use jiff::SignedDuration;
-use ruma::{OwnedRoomOrAliasId, OwnedUserId, RoomOrAliasId, UserId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, RoomOrAliasId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::{Host, Url};
@@ -73,6 +73,12 @@ pub(super) fn room(field: &Field<'_>, text: &str) -> Result<OwnedRoomOrAliasId, 
             "Write \"!id\" or \"#alias:example.org\", in double quotes",
         )
     })
+}
+
+/// The id of a room, where it must not come to mean another one.
+pub(super) fn room_id(field: &Field<'_>, text: &str) -> Result<OwnedRoomId, Reported> {
+    RoomId::parse(text)
+        .map_err(|_| field.wrong("this is not the id of a room", "Write \"!id\", in double quotes"))
 }
 
 /// A master key, unpadded base64.

@@ -20,6 +20,7 @@ fn roster() -> Roster {
         bot: owned_user_id!("@synod:x.test"),
         admin_account: Some(owned_user_id!("@root:x.test")),
         rooms: [owned_room_id!("!admin:x.test")].into(),
+        record_room: None,
         operators: operators.map(|o| (o.user.clone(), o)).into(),
         roles: Vec::new(),
         read_only: false,

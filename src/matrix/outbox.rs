@@ -35,6 +35,7 @@ use super::{
     whisper::Whisper,
 };
 use crate::{
+    config::Encryption,
     pipeline::{News, NoWhisper, Outbox, Unsent},
     reply::{Drawn, Reply, Ring},
 };
@@ -82,6 +83,7 @@ impl Sender {
         slot: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
+        self.may_be_told(room).await?;
         let deadline = Instant::now() + PATIENCE;
         let mut first = None;
         for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
@@ -98,6 +100,20 @@ impl Sender {
             first.get_or_insert(id);
         }
         first.ok_or_else(|| Unsent::Refused("an answer without content".into()))
+    }
+
+    /// The record is written in clear only where the admin rooms may be in clear.
+    async fn may_be_told(&self, room: &Room) -> Result<(), Unsent> {
+        let settings = &self.shared.settings;
+        let is_record = settings.record_room.as_deref() == Some(room.room_id());
+        if !is_record || settings.encryption == Encryption::Optional {
+            return Ok(());
+        }
+        match room.latest_encryption_state().await {
+            Ok(state) if state.is_encrypted() => Ok(()),
+            Ok(_) => Err(Unsent::Refused("the room of the record is not encrypted".into())),
+            Err(error) => Err(Unsent::Refused(Box::new(error))),
+        }
     }
 
     /// Sends one event, encrypted where the room is.

@@ -44,7 +44,7 @@ pub async fn recall(settings: &Settings) -> Option<Links> {
 }
 
 async fn rooms(settings: &Settings, client: &Client) -> Vec<OwnedRoomId> {
-    let mut rooms = Vec::new();
+    let mut rooms: Vec<OwnedRoomId> = settings.record_room.iter().cloned().collect();
     for room in &settings.rooms {
         match <&RoomId>::try_from(&**room) {
             Ok(id) => rooms.push(id.to_owned()),

@@ -87,7 +87,8 @@ impl AdminRooms {
                     continue;
                 }
             };
-            let ours = self.contains(room.room_id());
+            let id = room.room_id();
+            let ours = self.contains(id) || self.shared.settings.record_room.as_deref() == Some(id);
             match (ours, self.shared.is_operator(&by)) {
                 (true, true) => self.join(room),
                 (false, false) => {

@@ -38,6 +38,7 @@ fn settings(scene: &Scene) -> Settings {
     let people = scene.accounts().into_iter().take(2).map(|account| account.user_id.clone());
     let operators = people.chain([scene.ann().user_id().clone()]);
     Settings {
+        record_room: None,
         homeserver: Url::parse(&scene.synapse().url()).unwrap(),
         user_id: scene.bot_id().clone(),
         login: Login::Password(scene.bot_account().password.clone().into()),

@@ -33,6 +33,7 @@ mod stop;
 mod trust;
 mod undo;
 
+pub(super) use audit::card;
 pub(super) use undo::unchanged_since;
 
 /// A verb of the bot's own.

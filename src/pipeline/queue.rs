@@ -97,6 +97,7 @@ impl Queue {
             pipeline.expire_questions().await;
             pipeline.unfreeze_from_shell().await;
             pipeline.lift_due().await;
+            pipeline.write_record_room().await;
             pipeline.keep_hours().await;
         });
     }

@@ -7,16 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 use ruma::{OwnedEventId, OwnedUserId, RoomId};
 use tracing::{error, info};
 
-use super::{Pipeline, Request, Unsent};
+use super::{Pipeline, Request, Unsent, own::card};
 use crate::{
     audit::{Kept, Kind, Record},
     change::Subject,
-    reply::{Line, Reply},
+    reply::{Block, Line, Reply},
     store,
 };
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
+
+/// How long after a failure the room of the record is written to again.
+const WRITE_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Most bytes of the record that one message carries.
 const CARRIED: usize = 5_000;
@@ -72,6 +75,56 @@ impl Pipeline {
         }
         *carrying = Some(upto);
         Ok((lines, from, upto))
+    }
+
+    /// Writes what is new in the record to the room that is for it, where there is one: in words,
+    /// and unseen as it is. It begins with what is new when the room is first known.
+    pub async fn write_record_room(&self) {
+        let Some(room) = &self.roster.record_room else { return };
+        let (Ok(mut again), now) = (self.write_again.try_lock(), self.clock.now()) else { return };
+        if now < *again {
+            return;
+        }
+        if let Err(error) = self.write_to(room, now).await {
+            *again = now + WRITE_AGAIN;
+            error!(%room, error, "the room of the record was not written to; trying again");
+        }
+    }
+
+    async fn write_to(
+        &self,
+        room: &RoomId,
+        now: Timestamp,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let Some(mut upto) = self.written.get(room.as_str())? else {
+            let head = self.audit.head().await;
+            let line = Line::from(format!(
+                "The record is written here from number {} on; before it comes ",
+                head.count + 1
+            ));
+            self.outbox.say(room, None, "record", &Reply::data(line.code(head.hash))).await?;
+            self.written.put(room.as_str(), &head.count)?;
+            return Ok(());
+        };
+        loop {
+            let (mut carried, mut cards, mut bytes) = (Vec::new(), Vec::new(), 0);
+            for kept in self.audit.from(upto + 1, 32)? {
+                let line = line(&kept)?;
+                bytes += line.len();
+                if bytes > CARRIED {
+                    break;
+                }
+                carried.push(line);
+                cards.push(card(&kept, now));
+                upto = kept.entry.seq;
+            }
+            if cards.is_empty() {
+                return Ok(());
+            }
+            let reply = Reply::data("On record").with(Block::Records(cards));
+            self.outbox.say(room, None, "record", &Reply { carried, ..reply }).await?;
+            self.written.put(room.as_str(), &upto)?;
+        }
     }
 
     /// Counts what somebody has sent who is no operator.

@@ -155,6 +155,7 @@ impl Stage {
             bot: owned_user_id!("@synod:synod.test"),
             admin_account: None,
             rooms: [owned_room_id!("!admin:synod.test")].into(),
+            record_room: None,
             operators: operators.map(|one| (one.user.clone(), one)).into(),
             roles: Vec::new(),
             read_only: false,

@@ -1,6 +1,7 @@
 //! `!audit`: the record, from the room.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{Own, OwnSpec, undo::number};
 use crate::{
@@ -150,30 +151,24 @@ fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Re
         return Ok(Reply::data("The record holds nothing like that"));
     }
     let now = pipeline.clock.now();
-    let records = kept
-        .iter()
-        .map(|kept| {
-            let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
-            if let Some(record) = &kept.record {
-                facts.extend(facts_of(record).into_iter().filter(|(label, _)| {
-                    matches!(
-                        *label,
-                        "Command"
-                            | "By"
-                            | "Approved by"
-                            | "ALONE"
-                            | "Reason"
-                            | "Ended"
-                            | "Ends"
-                            | "Note"
-                    )
-                }));
-            }
-            facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
-            reply::Record { title: Line::new().code(format!("#{}", kept.entry.seq)), facts }
-        })
-        .collect();
+    let records = kept.iter().map(|kept| card(kept, now)).collect();
     Ok(Reply::data("The record, newest first").with(Block::Records(records)))
+}
+
+/// An entry among others: what one wants to know first.
+pub(in crate::pipeline) fn card(kept: &Kept, now: Timestamp) -> reply::Record {
+    let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
+    let first = |(label, _): &reply::Fact| {
+        matches!(
+            *label,
+            "Command" | "By" | "Approved by" | "ALONE" | "Reason" | "Ended" | "Ends" | "Note"
+        )
+    };
+    if let Some(record) = &kept.record {
+        facts.extend(facts_of(record).into_iter().filter(first));
+    }
+    facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
+    reply::Record { title: Line::new().code(format!("#{}", kept.entry.seq)), facts }
 }
 
 fn show(pipeline: &Pipeline, number: u64) -> Result<Reply, Stop> {

@@ -42,7 +42,7 @@ async fn change(stage: &Stage, verb: &str, left: bool, until: Option<i64>) -> u6
 }
 
 /// What a bot that has said all of its record would find of it.
-async fn found(stage: &Stage) -> Links {
+fn found(stage: &Stage) -> Links {
     let mut links = Links::default();
     for kept in stage.pipeline.audit.from(1, usize::MAX).unwrap() {
         links.add(&serde_json::to_string(&kept).unwrap());
@@ -64,7 +64,7 @@ async fn what_ends_by_itself_and_what_is_frozen_goes_on_by_what_the_record_says(
     before.say("ann", "!unfreeze").await;
 
     let after = Stage::set(NOWHERE, "token");
-    let recalled = Recalled { file: Links::default(), rooms: found(&before).await };
+    let recalled = Recalled { file: Links::default(), rooms: found(&before) };
     let restored = after.pipeline.restore(&recalled).await.unwrap().unwrap();
     assert_eq!((restored.sanctions, restored.freezes), (1, 1), "{restored:?}");
     assert_eq!(after.pipeline.audit.head().await, before.pipeline.audit.head().await);
