@@ -1,7 +1,7 @@
 //! The admin rooms: which they are, and how the bot gets into them.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -32,7 +32,15 @@ pub(super) struct AdminRooms {
     /// Rooms whose refused invitation the room was told of, with who invited.
     refused: Shelf<OwnedUserId>,
     /// Rooms that were joined since the start, so that everything after the join is meant for us.
-    joining: Arc<Mutex<HashSet<OwnedRoomId>>>,
+    joining: Arc<Mutex<HashMap<OwnedRoomId, Joining>>>,
+}
+
+/// How far a join has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joining {
+    UnderWay,
+    /// It was joined. Whoever was removed since may be invited again.
+    Joined,
 }
 
 impl AdminRooms {
@@ -65,7 +73,7 @@ impl AdminRooms {
 
     /// Whether the bot joined the room since the start.
     pub(super) fn was_just_joined(&self, room: &RoomId) -> bool {
-        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains_key(room)
     }
 
     /// Tells the room where an admin room is not encrypted although it should be.
@@ -120,16 +128,17 @@ impl AdminRooms {
     /// Joins beside the reading, so that nothing waits for it.
     fn join(&self, room: Room) {
         let id = room.room_id().to_owned();
-        if !self.joining.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+        let mut joins = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        if joins.insert(id.clone(), Joining::UnderWay) == Some(Joining::UnderWay) {
             return;
         }
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
         tokio::spawn(async move {
-            if try_join(&room).await {
+            let joined = try_join(&room).await;
+            note_join(&joining, &id, joined);
+            if joined {
                 shared.news(News::Joined { room: id });
                 warn_if_plain(&shared, &room).await;
-            } else {
-                joining.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
         });
     }
@@ -143,6 +152,7 @@ async fn try_join(room: &Room) -> bool {
             Err(_) if room.state() == RoomState::Joined => return true,
             Err(error) => {
                 tracing::warn!(room = %room.room_id(), %error, "cannot join yet");
+        drop(joins);
                 let asked = match Failure::of(&error) {
                     Failure::Limited(asked) => asked,
                     _ => None,
@@ -153,6 +163,15 @@ async fn try_join(room: &Room) -> bool {
     }
     tracing::error!(room = %room.room_id(), "cannot join; invite the bot again");
     false
+}
+
+fn note_join(joins: &Mutex<HashMap<OwnedRoomId, Joining>>, room: &OwnedRoomId, joined: bool) {
+    let mut joins = joins.lock().unwrap_or_else(PoisonError::into_inner);
+    if joined {
+        joins.insert(room.clone(), Joining::Joined);
+    } else {
+        joins.remove(room);
+    }
 }
 
 async fn warn_if_plain(shared: &Shared, room: &Room) {
