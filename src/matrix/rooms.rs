@@ -31,6 +31,8 @@ pub(super) struct AdminRooms {
     ids: BTreeSet<OwnedRoomId>,
     /// Rooms whose refused invitation the room was told of, with who invited.
     refused: Shelf<OwnedUserId>,
+    /// Rooms whose upgrade was told of, with the room that each was upgraded to.
+    upgraded: Shelf<OwnedRoomId>,
     /// Rooms that were joined since the start, so that everything after the join is meant for us.
     joining: Arc<Mutex<HashMap<OwnedRoomId, Joining>>>,
 }
@@ -59,6 +61,7 @@ impl AdminRooms {
             shared: Arc::clone(shared),
             ids,
             refused: store.shelf("refused_invites")?,
+            upgraded: store.shelf("upgraded_rooms")?,
             joining: Arc::default(),
         })
     }
@@ -81,6 +84,23 @@ impl AdminRooms {
         for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
             if room.state() == RoomState::Joined {
                 warn_if_plain(&self.shared, &room).await;
+            }
+        }
+    }
+
+    /// Tells the room, once, where an admin room was upgraded. The bot does not follow by itself:
+    /// whoever has power in the room could lead it away. Only the config says where it serves.
+    pub(super) fn check_upgrades(&self) {
+        for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
+            let Some(successor) = room.successor_room() else { continue };
+            let (room, now) = (room.room_id().to_owned(), successor.room_id);
+            if self.contains(&now) {
+                continue;
+            }
+            match self.upgraded.put_new(room.as_str(), &now) {
+                Ok(true) => self.shared.news(News::RoomUpgraded { room, now }),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "cannot note that a room was upgraded"),
             }
         }
     }
@@ -132,6 +152,7 @@ impl AdminRooms {
         if joins.insert(id.clone(), Joining::UnderWay) == Some(Joining::UnderWay) {
             return;
         }
+        drop(joins);
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
         tokio::spawn(async move {
             let joined = try_join(&room).await;
@@ -144,6 +165,15 @@ impl AdminRooms {
     }
 }
 
+fn note_join(joins: &Mutex<HashMap<OwnedRoomId, Joining>>, room: &OwnedRoomId, joined: bool) {
+    let mut joins = joins.lock().unwrap_or_else(PoisonError::into_inner);
+    if joined {
+        joins.insert(room.clone(), Joining::Joined);
+    } else {
+        joins.remove(room);
+    }
+}
+
 async fn try_join(room: &Room) -> bool {
     let mut backoff = Backoff::default();
     for _ in 0..TRIES {
@@ -152,7 +182,6 @@ async fn try_join(room: &Room) -> bool {
             Err(_) if room.state() == RoomState::Joined => return true,
             Err(error) => {
                 tracing::warn!(room = %room.room_id(), %error, "cannot join yet");
-        drop(joins);
                 let asked = match Failure::of(&error) {
                     Failure::Limited(asked) => asked,
                     _ => None,
@@ -163,15 +192,6 @@ async fn try_join(room: &Room) -> bool {
     }
     tracing::error!(room = %room.room_id(), "cannot join; invite the bot again");
     false
-}
-
-fn note_join(joins: &Mutex<HashMap<OwnedRoomId, Joining>>, room: &OwnedRoomId, joined: bool) {
-    let mut joins = joins.lock().unwrap_or_else(PoisonError::into_inner);
-    if joined {
-        joins.insert(room.clone(), Joining::Joined);
-    } else {
-        joins.remove(room);
-    }
 }
 
 async fn warn_if_plain(shared: &Shared, room: &Room) {

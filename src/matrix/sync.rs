@@ -218,6 +218,7 @@ impl Reader {
         if all || !response.rooms.invited.is_empty() {
             self.rooms.follow_invitations().await;
         }
+        self.rooms.check_upgrades();
         for room in response.rooms.left.keys().filter(|room| self.rooms.contains(room)) {
             tracing::error!(%room, "the bot is no longer in this admin room");
         }

@@ -84,6 +84,13 @@ pub enum News {
         /// Who invited.
         by: OwnedUserId,
     },
+    /// An admin room was upgraded to another room, which the config does not name. Told once.
+    RoomUpgraded {
+        /// The room.
+        room: OwnedRoomId,
+        /// The room that replaces it.
+        now: OwnedRoomId,
+    },
     /// The homeserver limits how fast the bot may send.
     Limited {
         /// How long it wants the bot to wait.
