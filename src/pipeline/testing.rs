@@ -96,6 +96,14 @@ impl Outbox for Heard {
 impl Doctor for Heard {
     async fn look(&self) -> Vec<crate::check::Finding> {
         Vec::new()
+    async fn stands(&self, _: &RoomId, _: &OwnedEventId) -> Result<bool, Unsent> {
+        Ok(true)
+    }
+
+    async fn may_say(&self, _: &RoomId) -> bool {
+        true
+    }
+
     }
 }
 
