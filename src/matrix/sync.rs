@@ -340,6 +340,9 @@ impl Reader {
             return self.hear(room, id, event).await;
         }
         match event.sender() {
+            Some(sender) if self.shared.is_operator(&sender) && self.pending.is_full(&sender) => {
+                tracing::warn!(event = %id, %sender, "ignored: too many cannot be decrypted");
+            }
             Some(sender) if self.shared.is_operator(&sender) => {
                 tracing::info!(event = %id, %sender, "cannot be decrypted yet");
                 let now = self.shared.clock.now();
