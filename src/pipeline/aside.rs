@@ -45,11 +45,11 @@ impl Pipeline {
     /// else answers what is to be said beside the others.
     pub(super) async fn answer_now(&self, request: Request, reply: Reply) -> Option<Refusal> {
         let acted = matches!(reply.word, Some(Word::Done | Word::DoneInPart | Word::Unknown));
-        if !acted && !(is_proved(&request) && self.is_served(&request.sender)) {
-            return Some(Refusal { request, reply });
+        if acted || (is_proved(&request) && self.is_served(&request.sender)) {
+            self.answer(&request, "answer", &reply).await;
+            return None;
         }
-        self.answer(&request, "answer", &reply).await;
-        None
+        Some(Refusal { request, reply })
     }
 
     /// Says what is to be said beside the others. To be called when nobody waits for the message
