@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::OwnedEventId;
+use ruma::{OwnedEventId, RoomId};
 use tokio::sync::Mutex;
 use tracing::{debug, error, info, warn};
 
@@ -36,6 +36,7 @@ use crate::{
 };
 
 mod approve;
+mod aside;
 mod authentic;
 mod brakes;
 mod change;
@@ -72,6 +73,8 @@ pub use setup::{Reread, Setup, Unfit};
 pub use start::Lost;
 pub use understand::{is_first_word, verbs};
 
+use aside::Aside;
+pub use aside::Refusal;
 use locks::Locks;
 use own::Own;
 use understand::Understood;
@@ -139,6 +142,7 @@ pub struct Pipeline {
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Slots>>,
     locks: Locks,
+    aside: Aside,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
     setup: Arc<dyn Setup>,
@@ -215,6 +219,12 @@ pub enum Lane {
 
 impl Task {
     fn lane(&self) -> Lane {
+        // It is refused, whatever it says. Who can write in an operator's name without being them
+        // must not hold up what they ask for.
+        let reaction = matches!(self.request.said, Said::Reaction { .. });
+        if matches!(self.request.trust, Trust::Doubtful(_)) && !reaction {
+            return Lane::Overtaking;
+        }
         match &self.what {
             What::Command(_, Command::Change(..) | Command::Yes(_)) => Lane::InTurn,
             What::Command(_, Command::Own(own, ..)) => own.lane(),
@@ -259,6 +269,7 @@ impl Pipeline {
             store: store.clone(),
             secrets: Mutex::default(),
             locks: Locks::default(),
+            aside: Aside::default(),
             roster,
             rules,
             clock,
@@ -297,6 +308,12 @@ impl Pipeline {
                 return None;
             }
         };
+        // What nobody will be told of leaves nothing but a count, or a flood would fill the store.
+        if matches!(what, What::Stranger) && self.was_told(&request.room) {
+            self.count_stranger(&request);
+            debug!(event = %request.event, reason = "a stranger, and told so of late", "ignored");
+            return None;
+        }
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
             Ok(true) => Some(Task { request, what }),
             Ok(false) => {
@@ -382,20 +399,24 @@ impl Pipeline {
         }
     }
 
-    /// Does what a message asks for, answers, and notes that it has been dealt with.
-    pub async fn handle(&self, task: Task) {
+    /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
+    /// is told beside the other answers: [`Pipeline::answer_aside`].
+    pub async fn handle(&self, task: Task) -> Option<Refusal> {
         let Task { request, what } = task;
+        let (event, room) = (request.event.clone(), request.room.clone());
         let reply = match what {
             What::Stranger => self.stranger(&request),
             What::Say(reply) => Some(reply),
             What::Command(operator, command) => self.command(&request, &operator, command).await,
         };
-        if let Some(reply) = reply {
-            self.answer(&request, "answer", &reply).await;
-        }
-        if let Err(error) = self.journal.settle(&request.event, &request.room, self.clock.now()) {
+        let refusal = match reply {
+            Some(reply) => self.answer_now(request, reply).await,
+            None => None,
+        };
+        if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
         }
+        refusal
     }
 
     async fn command(
@@ -492,12 +513,12 @@ impl Pipeline {
     /// One polite line to somebody who is not an operator, at most one an hour in a room.
     fn stranger(&self, request: &Request) -> Option<Reply> {
         self.count_stranger(request);
-        let now = self.clock.now();
-        let told = self.strangers.get(request.room.as_str()).ok().flatten();
         info!(sender = %request.sender, event = %request.event, "a stranger was not served");
-        if told.is_some_and(|told| now.duration_since(told) < STRANGER_EVERY) {
+        if self.was_told(&request.room) {
             return None;
         }
+        let now = self.clock.now();
+        let told = self.strangers.get(request.room.as_str()).ok().flatten();
         // Several may come at once, and one of them is answered. Should it not be written, silence
         // is the safe side.
         let room = request.room.as_str();
@@ -511,6 +532,12 @@ impl Pipeline {
             "I take commands only from the operators of this homeserver, and you are not one of \
              them",
         ))
+    }
+
+    /// Whether a stranger was answered in this room within the last hour.
+    fn was_told(&self, room: &RoomId) -> bool {
+        let told = self.strangers.get(room.as_str()).ok().flatten();
+        told.is_some_and(|told| self.clock.now().duration_since(told) < STRANGER_EVERY)
     }
 
     /// Waits until everything written is on disk.

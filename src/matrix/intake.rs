@@ -292,4 +292,31 @@ mod tests {
         assert_eq!(answered(&event("@synod:one.example"), own), Some(owned_event_id!("$0")));
         assert_eq!(answered(&event("@ann:one.example"), own), None);
     }
+
+    #[test]
+    fn ten_thousand_events_as_hostile_as_can_be_are_read_and_none_is_taken_for_another() {
+        let deep = |depth| ["[".repeat(depth), "]".repeat(depth)].concat();
+        let large = "x".repeat(60_000);
+        let events = |number: usize| match number % 6 {
+            0 => format!(r#"{{"msgtype":"m.text","body":"{large}"}}"#),
+            1 => format!(r#"{{"msgtype":"m.text","body":"!help","deep":{}}}"#, deep(30_000)),
+            2 => format!(r#"{{"msgtype":"m.text","body":"yes","m.relates_to":{}}}"#, deep(90)),
+            3 => format!(r#"{{"msgtype":"{large}","body":"!help"}}"#),
+            4 => r#"{"msgtype":"m.text","body":"yes","m.relates_to":{"m.in_reply_to":["$0"]}}"#
+                .into(),
+            _ => format!(r#"{{"body":{}}}"#, deep(number)),
+        };
+        let own = user_id!("@synod:one.example");
+        for number in 0..10_000 {
+            let outside = r#""event_id":"$1","sender":"@eve:one.example","origin_server_ts":1"#;
+            let content = events(number);
+            let event = format!(r#"{{{outside},"type":"m.room.message","content":{content}}}"#);
+            match (number % 6, read(&event, own).map(|heard| heard.said)) {
+                (0, Ok(Said::Message { body, .. })) => assert_eq!(body, large),
+                (1 | 5, Err(Ignored::Malformed)) | (3, Err(Ignored::NotText(_))) => {}
+                (2 | 4, Ok(Said::Message { reply_to, .. })) => assert_eq!(reply_to, None),
+                (kind, read) => panic!("{kind}: {read:?}"),
+            }
+        }
+    }
 }

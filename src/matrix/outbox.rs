@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
-    Room,
+    Room, RoomState,
     config::RequestConfig,
     encryption::vodozemac::megolm::MegolmMessage,
     ruma::api::{
@@ -20,8 +20,8 @@ use matrix_sdk::{
 };
 use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
 use ruma::{
-    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
-    UserId,
+    EventEncryptionAlgorithm::MegolmV1AesSha2, EventId, OwnedEventId, OwnedRoomId,
+    OwnedTransactionId, OwnedUserId, RoomId, TransactionId, UserId, events::MessageLikeEventType,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -139,6 +139,17 @@ impl Sender {
             .boxed()
         };
         self.insist(deadline, attempt).await
+    }
+
+    /// An event as the homeserver has it.
+    async fn look_at(&self, room: &RoomId, event: &EventId) -> Result<String, Unsent> {
+        let attempt = || {
+            let request = get_room_event::v3::Request::new(room.to_owned(), event.to_owned());
+            let asking = self.shared.client.send(request).with_request_config(one_try());
+            async { Ok(asking.await?) }.boxed()
+        };
+        let answer = self.insist(Instant::now() + PATIENCE, attempt).await?;
+        Ok(answer.event.json().get().to_owned())
     }
 
     /// Tries until it works, until it is of no use, or until the deadline.
@@ -300,6 +311,28 @@ impl Outbox for Sender {
         Ok(())
     }
 
+    async fn stands(&self, room: &RoomId, event: &OwnedEventId) -> Result<bool, Unsent> {
+        Ok(is_whole(&self.look_at(room, event).await?))
+    }
+
+    async fn may_say(&self, room: &RoomId) -> bool {
+        let Ok(room) = self.room(room) else { return false };
+        if room.state() != RoomState::Joined {
+            return false;
+        }
+        let kind = match room.encryption_settings() {
+            Some(settings) if settings.algorithm == Some(MegolmV1AesSha2) => {
+                MessageLikeEventType::RoomEncrypted
+            }
+            // Somebody with power over the room's state has made it one that nobody can write in.
+            Some(_) => return false,
+            None => MessageLikeEventType::RoomMessage,
+        };
+        // Where nobody knows who may what, sending will show it.
+        let levels = room.power_levels().await;
+        levels.map_or(true, |levels| levels.user_can_send_message(room.own_user_id(), kind))
+    }
+
     async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper> {
         self.whisper.room_for(to).await.map(drop)
     }
@@ -329,13 +362,7 @@ impl Outbox for Sender {
         room: &RoomId,
         event: &OwnedEventId,
     ) -> Result<Option<(String, u32)>, Unsent> {
-        let attempt = || {
-            let request = get_room_event::v3::Request::new(room.to_owned(), event.clone());
-            let asking = self.shared.client.send(request).with_request_config(one_try());
-            async { Ok(asking.await?) }.boxed()
-        };
-        let answer = self.insist(Instant::now() + PATIENCE, attempt).await?;
-        ratchet_of(answer.event.json().get())
+        ratchet_of(&self.look_at(room, event).await?)
     }
 }
 
@@ -415,6 +442,13 @@ fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
         .is_some_and(|kind| *kind == ErrorKind::DuplicateAnnotation)
 }
 
+/// Whether an event as the homeserver has it was not redacted.
+fn is_whole(json: &str) -> bool {
+    let Ok(event) = serde_json::from_str::<Value>(json) else { return false };
+    let content = event["content"].as_object().is_some_and(|content| !content.is_empty());
+    content && event["unsigned"]["redacted_because"].is_null()
+}
+
 /// The session and the message index of an event as the homeserver has it.
 fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
     let event: Value =
@@ -472,6 +506,19 @@ mod tests {
         assert_eq!(edit["m.new_content"]["m.mentions"], json!({}));
         assert_eq!(edit["m.new_content"]["body"], "Done");
         assert_eq!(edit["m.relates_to"], json!({ "rel_type": "m.replace", "event_id": "$a" }));
+    }
+
+    #[test]
+    fn what_was_redacted_does_not_stand_any_more() {
+        assert!(is_whole(r#"{"type":"m.room.encrypted","content":{"ciphertext":"c"}}"#));
+        for gone in [
+            r#"{"type":"m.room.encrypted","content":{},"unsigned":{"redacted_because":{}}}"#,
+            r#"{"type":"m.room.message","content":{}}"#,
+            r#"{"type":"m.room.message","content":{"body":"a"},"unsigned":{"redacted_because":{}}}"#,
+            "nothing that can be read",
+        ] {
+            assert!(!is_whole(gone), "{gone}");
+        }
     }
 
     #[test]

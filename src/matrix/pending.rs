@@ -14,7 +14,7 @@ use matrix_sdk::{
         serde::{JsonObject, Raw},
     },
 };
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::ConnectError;
@@ -25,6 +25,10 @@ use crate::{
 
 /// For how long a message is tried again.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How many messages of one sender are tried again. All of them are whenever anything arrives, and
+/// anybody who can write in an operator's name can send what nobody decrypts.
+const KEPT: usize = 50;
 
 /// A message that could not be decrypted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +84,11 @@ impl Pending {
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Whether as many of this sender's are kept as may be.
+    pub(super) fn is_full(&self, sender: &UserId) -> bool {
+        self.waiting.values().filter(|kept| kept.sender == sender).count() >= KEPT
     }
 
     /// Keeps a message until it can be decrypted; where it cannot be written down, until the

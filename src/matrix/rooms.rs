@@ -1,7 +1,7 @@
 //! The admin rooms: which they are, and how the bot gets into them.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -31,8 +31,18 @@ pub(super) struct AdminRooms {
     ids: BTreeSet<OwnedRoomId>,
     /// Rooms whose refused invitation the room was told of, with who invited.
     refused: Shelf<OwnedUserId>,
+    /// Rooms whose upgrade was told of, with the room that each was upgraded to.
+    upgraded: Shelf<OwnedRoomId>,
     /// Rooms that were joined since the start, so that everything after the join is meant for us.
-    joining: Arc<Mutex<HashSet<OwnedRoomId>>>,
+    joining: Arc<Mutex<HashMap<OwnedRoomId, Joining>>>,
+}
+
+/// How far a join has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joining {
+    UnderWay,
+    /// It was joined. Whoever was removed since may be invited again.
+    Joined,
 }
 
 impl AdminRooms {
@@ -51,6 +61,7 @@ impl AdminRooms {
             shared: Arc::clone(shared),
             ids,
             refused: store.shelf("refused_invites")?,
+            upgraded: store.shelf("upgraded_rooms")?,
             joining: Arc::default(),
         })
     }
@@ -65,7 +76,7 @@ impl AdminRooms {
 
     /// Whether the bot joined the room since the start.
     pub(super) fn was_just_joined(&self, room: &RoomId) -> bool {
-        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
+        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains_key(room)
     }
 
     /// Tells the room where an admin room is not encrypted although it should be.
@@ -73,6 +84,23 @@ impl AdminRooms {
         for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
             if room.state() == RoomState::Joined {
                 warn_if_plain(&self.shared, &room).await;
+            }
+        }
+    }
+
+    /// Tells the room, once, where an admin room was upgraded. The bot does not follow by itself:
+    /// whoever has power in the room could lead it away. Only the config says where it serves.
+    pub(super) fn check_upgrades(&self) {
+        for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
+            let Some(successor) = room.successor_room() else { continue };
+            let (room, now) = (room.room_id().to_owned(), successor.room_id);
+            if self.contains(&now) {
+                continue;
+            }
+            match self.upgraded.put_new(room.as_str(), &now) {
+                Ok(true) => self.shared.news(News::RoomUpgraded { room, now }),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "cannot note that a room was upgraded"),
             }
         }
     }
@@ -121,18 +149,29 @@ impl AdminRooms {
     /// Joins beside the reading, so that nothing waits for it.
     fn join(&self, room: Room) {
         let id = room.room_id().to_owned();
-        if !self.joining.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+        let mut joins = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        if joins.insert(id.clone(), Joining::UnderWay) == Some(Joining::UnderWay) {
             return;
         }
+        drop(joins);
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
         tokio::spawn(async move {
-            if try_join(&room).await {
+            let joined = try_join(&room).await;
+            note_join(&joining, &id, joined);
+            if joined {
                 shared.news(News::Joined { room: id });
                 warn_if_plain(&shared, &room).await;
-            } else {
-                joining.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
         });
+    }
+}
+
+fn note_join(joins: &Mutex<HashMap<OwnedRoomId, Joining>>, room: &OwnedRoomId, joined: bool) {
+    let mut joins = joins.lock().unwrap_or_else(PoisonError::into_inner);
+    if joined {
+        joins.insert(room.clone(), Joining::Joined);
+    } else {
+        joins.remove(room);
     }
 }
 

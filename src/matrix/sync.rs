@@ -222,6 +222,7 @@ impl Reader {
         if all || !response.rooms.invited.is_empty() {
             self.rooms.follow_invitations().await;
         }
+        self.rooms.check_upgrades();
         for room in response.rooms.left.keys().filter(|room| self.rooms.contains(room)) {
             tracing::error!(%room, "the bot is no longer in this admin room");
         }
@@ -343,6 +344,9 @@ impl Reader {
             return self.hear(room, id, event).await;
         }
         match event.sender() {
+            Some(sender) if self.shared.is_operator(&sender) && self.pending.is_full(&sender) => {
+                tracing::warn!(event = %id, %sender, "ignored: too many cannot be decrypted");
+            }
             Some(sender) if self.shared.is_operator(&sender) => {
                 tracing::info!(event = %id, %sender, "cannot be decrypted yet");
                 let now = self.shared.clock.now();

@@ -6,7 +6,11 @@
 //! used only where it says that something is wrong. Operators are never marked as verified in the
 //! SDK: it refuses to encrypt for anybody while one verified person has a new key.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use matrix_sdk::{
@@ -27,11 +31,17 @@ use crate::{
 /// How long the homeserver may take to say whose keys are whose before a command is refused.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// How soon the homeserver is asked again about somebody whose message does not count. Reading waits
+/// for it, and whoever floods the room in an operator's name must not hold it up.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Knows whose keys count.
 #[derive(Debug)]
 pub(super) struct Trustee {
     shared: Arc<Shared>,
     pins: Pins,
+    /// When the homeserver was last asked because a message did not count, by sender.
+    asked: Mutex<BTreeMap<OwnedUserId, Instant>>,
 }
 
 impl Trustee {
@@ -51,7 +61,7 @@ impl Trustee {
             },
         };
         pins.adopt_config()?;
-        Ok(Self { shared, pins })
+        Ok(Self { shared, pins, asked: Mutex::default() })
     }
 
     /// How far what `sender` said in `room` is their own word. `info` tells how it was encrypted,
@@ -69,7 +79,7 @@ impl Trustee {
                 | Doubt::UnsignedDevice
                 | Doubt::NoIdentity
                 | Doubt::ChangedKey,
-            ) => {
+            ) if self.may_ask(sender) => {
                 // It may be what is known here that is old.
                 let trust = match self.ask(sender).await {
                     Ok(_) => self.judge_locally(sender, info).await,
@@ -143,6 +153,18 @@ impl Trustee {
     async fn master_key(&self, user: &UserId) -> Option<String> {
         let identity = self.shared.client.encryption().get_user_identity(user).await;
         identity.ok().flatten().and_then(|identity| key_of(&identity))
+    }
+
+    /// Whether it is time to ask again about somebody whose message does not count as yet. Then it
+    /// counts as asked.
+    fn may_ask(&self, user: &UserId) -> bool {
+        let now = Instant::now();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = asked.get(user).is_some_and(|then| now.duration_since(*then) < AGAIN);
+        if !recent {
+            asked.insert(user.to_owned(), now);
+        }
+        !recent
     }
 
     /// Asks the homeserver for the devices and keys of a user.

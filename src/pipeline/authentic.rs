@@ -63,9 +63,13 @@ impl Pipeline {
     /// Remembers the place of a ciphertext that will not be run, so that a copy of it is not run
     /// either. Best effort: what cannot be remembered is still too old or not believed.
     pub(super) async fn remember_place(&self, request: &Request) {
-        if matches!(request.said, Said::Reaction { .. }) {
+        let in_clear = matches!(request.trust, Trust::Clear | Trust::Doubtful(Doubt::Plaintext));
+        if in_clear || matches!(request.said, Said::Reaction { .. }) {
             return;
         }
+        // As many as somebody sends, in an operator's name: the homeserver is not asked for all of
+        // them at once.
+        let _look = self.aside.looks.acquire().await;
         if let Ok(Some((session, index))) = self.outbox.ratchet(&request.room, &request.event).await
             && let Err(error) = self.first_use(request, &session, index)
         {

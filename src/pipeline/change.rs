@@ -119,6 +119,7 @@ impl Pipeline {
                 Ok(None)
             }
             Verdict::Run(permit) => {
+                self.ready_to_tell(asked).await?;
                 self.ready_to_whisper(asked, action).await?;
                 self.run(asked, action, looked, (permit, slots), yes).await.map(Some)
             }
@@ -252,6 +253,16 @@ impl Pipeline {
             }
         }
         Ok(Ok(looked))
+    }
+
+    /// Nothing is changed of which the room could not be told: the room is where others see it, and
+    /// whoever asked would ask again.
+    async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
+        if self.outbox.may_say(&asked.request.room).await {
+            return Ok(());
+        }
+        warn!(event = %asked.request.event, "nothing is changed where I may not write");
+        Err(Stop::refused("I may not write in this room, so nothing was done"))
     }
 
     async fn ready_to_whisper(&self, asked: &Asked<'_>, action: &dyn Action) -> Result<(), Stop> {

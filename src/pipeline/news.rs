@@ -44,6 +44,7 @@ impl Pipeline {
                 let slot = format!("moved-{now}");
                 self.tell(&slot, &reply.ringing(self.admins())).await;
             }
+            News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
             News::Joined { room } => info!(%room, "joined an admin room"),
             News::InviteRefused { room, by } => {
                 warn!(%room, %by, "an invitation was not followed");
@@ -78,6 +79,21 @@ impl Pipeline {
         if let Err(error) = self.say(room, None, &slot, &reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
+    }
+
+    /// The room was upgraded. It is told of it for as long as the bot can write there.
+    async fn upgraded(&self, room: &ruma::RoomId, now: &ruma::RoomId) {
+        warn!(%room, %now, "an admin room was upgraded");
+        self.noted(&format!("the admin room {room} was upgraded to {now}")).await;
+        let reply = Reply::outcome(
+            Word::Refused,
+            Line::new().plain("the room ").code(room).plain(" was upgraded to ").code(now).plain(
+                ". I do not follow by myself, and take commands here for as long as I can write \
+                     here. If it is meant, put the new id under rooms in the config, start me \
+                     again, and invite me there",
+            ),
+        );
+        self.tell(&format!("upgraded-{now}"), &reply.ringing(self.admins())).await;
     }
 
     /// The homeserver slows the bot down: say so, and where the config wants it, ask to lift that.

@@ -15,6 +15,9 @@ use tracing::error;
 
 use super::{Incoming, Lane, Pipeline, Task};
 
+#[cfg(test)]
+mod tests;
+
 /// How often the clock is looked at for questions that expire.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -85,8 +88,11 @@ impl Queue {
             if let (Some(before), Lane::Beside | Lane::InTurn) = (before, lane) {
                 before.cancelled().await;
             }
-            pipeline.handle(task).await;
+            let refusal = pipeline.handle(task).await;
             drop(over);
+            if let Some(refusal) = refusal {
+                pipeline.answer_aside(refusal).await;
+            }
         });
     }
 

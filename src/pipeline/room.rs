@@ -84,6 +84,13 @@ pub enum News {
         /// Who invited.
         by: OwnedUserId,
     },
+    /// An admin room was upgraded to another room, which the config does not name. Told once.
+    RoomUpgraded {
+        /// The room.
+        room: OwnedRoomId,
+        /// The room that replaces it.
+        now: OwnedRoomId,
+    },
     /// The homeserver limits how fast the bot may send.
     Limited {
         /// How long it wants the bot to wait.
@@ -250,6 +257,13 @@ pub trait Outbox: fmt::Debug + Send + Sync {
 
     /// Removes a message that somebody sent, for what must not stay in the room.
     async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent>;
+
+    /// Whether a message of the bot still stands in the room, as the homeserver has it: nobody has
+    /// redacted it.
+    async fn stands(&self, room: &RoomId, event: &OwnedEventId) -> Result<bool, Unsent>;
+
+    /// Whether the bot may write in the room, as far as it knows.
+    async fn may_say(&self, room: &RoomId) -> bool;
 
     /// Whether a secret can be told to `to` and nobody else, now: an encrypted direct room that
     /// exactly the bot and `to` have joined and nobody else is invited to, and a device of theirs

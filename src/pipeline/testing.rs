@@ -1,6 +1,9 @@
 //! A pipeline whose clock, homeserver and rooms are a test's own: for what only time shows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,19 +30,38 @@ const SESSION: &str = "session";
 
 /// A room in which nobody answers, and what was said in it.
 #[derive(Debug, Default)]
-pub(super) struct Heard(Mutex<Vec<Reply>>);
+pub(super) struct Heard {
+    said: Mutex<Vec<(Instant, Reply)>>,
+    /// One is sent after the other, as in any room.
+    lane: tokio::sync::Mutex<()>,
+    /// How long it takes to send one.
+    takes: Mutex<Duration>,
+}
 
 impl Heard {
+    fn said(&self) -> MutexGuard<'_, Vec<(Instant, Reply)>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The answers so far, as Markdown.
     pub(super) fn all(&self) -> Vec<String> {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().map(|reply| reply.markdown(&Layout::default())).collect()
+        self.said().iter().map(|(_, reply)| reply.markdown(&Layout::default())).collect()
+    }
+
+    /// When the first answer came that holds this.
+    pub(super) fn first(&self, part: &str) -> Option<Instant> {
+        let place = self.all().iter().position(|answer| answer.contains(part))?;
+        self.said().get(place).map(|(at, _)| *at)
+    }
+
+    /// From now on it takes so long to send an answer.
+    pub(super) fn take_time(&self, time: Duration) {
+        *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     /// The lines of the record that came with them.
     pub(super) fn carried(&self) -> Vec<String> {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().flat_map(|reply| reply.carried.clone()).collect()
+        self.said().iter().flat_map(|(_, reply)| reply.carried.clone()).collect()
     }
 }
 
@@ -52,8 +74,13 @@ impl Outbox for Heard {
         _: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.push(reply.clone());
+        let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !takes.is_zero() {
+            let _turn = self.lane.lock().await;
+            tokio::time::sleep(takes).await;
+        }
+        let mut said = self.said();
+        said.push((Instant::now(), reply.clone()));
         Ok(EventId::parse(format!("$said{}", said.len())).unwrap())
     }
 
@@ -67,6 +94,14 @@ impl Outbox for Heard {
 
     async fn redact(&self, _: &RoomId, _: &OwnedEventId, _: &str) -> Result<(), Unsent> {
         Ok(())
+    }
+
+    async fn stands(&self, _: &RoomId, _: &OwnedEventId) -> Result<bool, Unsent> {
+        Ok(true)
+    }
+
+    async fn may_say(&self, _: &RoomId) -> bool {
+        true
     }
 
     async fn can_whisper(&self, _: &UserId) -> Result<(), NoWhisper> {
@@ -126,7 +161,7 @@ impl Keys for Heard {
 
 /// A pipeline with the admin ann and the moderator moe, at the beginning of time.
 pub(super) struct Stage {
-    pub(super) pipeline: Pipeline,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) clock: Arc<FixedClock>,
     pub(super) heard: Arc<Heard>,
     events: std::sync::atomic::AtomicU64,
@@ -161,7 +196,7 @@ impl Stage {
             read_only: false,
             policy,
         };
-        let minutes = std::time::Duration::from_mins;
+        let minutes = Duration::from_mins;
         let rules = Rules {
             max_age: minutes(5),
             expire_after: minutes(10),
@@ -189,13 +224,13 @@ impl Stage {
                 Pipeline::new(roster, rules, access, &store, clock, passwords, rooms).unwrap()
             }
         };
-        let (pipeline, build) = (build(), Box::new(build));
+        let (pipeline, build) = (Arc::new(build()), Box::new(build));
         Self { pipeline, clock, heard, events: 0.into(), build, _dir: dir }
     }
 
     /// Begins anew on the same store, as after a kill, and reports what was cut off.
     pub(super) async fn start_again(&mut self) {
-        self.pipeline = (self.build)();
+        self.pipeline = Arc::new((self.build)());
         let unhandled = self.pipeline.unhandled();
         self.pipeline.report_cut_off().await;
         self.pipeline.report_unhandled(unhandled).await;
@@ -219,7 +254,9 @@ impl Stage {
         let task: Option<Task> = self.pipeline.receive(request);
         match task {
             Some(task) => {
-                self.pipeline.handle(task).await;
+                if let Some(refusal) = self.pipeline.handle(task).await {
+                    self.pipeline.answer_aside(refusal).await;
+                }
                 true
             }
             None => false,

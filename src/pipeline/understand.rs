@@ -242,7 +242,18 @@ fn invalid_value(error: &clap::Error) -> Line {
     }
 }
 
+/// How much an answer repeats of what was typed, in characters: an id is shorter.
+const REPEATED: usize = 300;
+
 fn context(error: &clap::Error, kind: ContextKind) -> String {
+    let text = whole_context(error, kind);
+    match text.char_indices().nth(REPEATED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+fn whole_context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),

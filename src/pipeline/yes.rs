@@ -1,7 +1,7 @@
 //! The yes and the no, in all the ways in which they are said.
 
 use ruma::OwnedEventId;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{
     Asked, Pipeline, Trust,
@@ -45,7 +45,23 @@ impl Pipeline {
         if !self.roster.policy.reactions {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
         }
+        if !self.question_stands(ticket).await {
+            return Ok(Some(removed(ticket)));
+        }
         self.say_yes(asked, &ticket.code.clone(), &Yes::Light).await
+    }
+
+    /// Whether the question is to be seen. Once somebody has removed it, a bare yes may be to
+    /// anything that was said since; its code is the asker's own word as before.
+    async fn question_stands(&self, ticket: &Ticket) -> bool {
+        let Some(question) = &ticket.question else { return false };
+        match self.outbox.stands(&ticket.room, question).await {
+            Ok(stands) => stands,
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "a question cannot be looked at");
+                false
+            }
+        }
     }
 
     /// A light yes under something that is not an open question of its sender.
@@ -368,6 +384,20 @@ pub(super) fn those(ticket: &Ticket) -> Line {
     second.left().enumerate().fold(Line::new(), |line, (n, user)| {
         if n > 0 { line.plain(", ").code(user) } else { line.code(user) }
     })
+}
+
+/// The answer to a light yes where the question cannot be seen.
+fn removed(ticket: &Ticket) -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        Line::new()
+            .plain("question ")
+            .code(&ticket.code)
+            .plain(" was removed from the room, or the homeserver does not show it to me, so a bare yes does not say what is meant. If it is ")
+            .code(crate::input::quote(&ticket.words))
+            .plain(", send ")
+            .code(format!("!confirm {}", ticket.code)),
+    )
 }
 
 fn late(ticket: &Ticket) -> Reply {

@@ -12,6 +12,8 @@ mod config;
 mod crash;
 mod doctor;
 mod documents;
+mod flood;
+mod hostile;
 mod interrupted;
 mod lively;
 mod media;

@@ -1,0 +1,76 @@
+//! Answers to what is not its sender's own word.
+//!
+//! Whoever can write in an operator's name, without their keys, could have as many refusals as they
+//! want, each with its turn before answers that somebody waits for. So these are given one after the
+//! other, beside the others: never more than one of them is in the way. When many wait, further ones
+//! are left out, and only the log has them. The same for somebody who is frozen.
+
+use ruma::UserId;
+use tokio::sync::{Mutex, Semaphore};
+use tracing::warn;
+
+use super::{Pipeline, Request, Said, Trust};
+use crate::reply::{Reply, Word};
+
+/// How many refusals may wait for their turn.
+const WAITING: usize = 100;
+
+/// How many messages that are not believed are looked at, at once.
+const LOOKS: usize = 4;
+
+/// The way out beside the others.
+#[derive(Debug)]
+pub(super) struct Aside {
+    waiting: Semaphore,
+    turn: Mutex<()>,
+    pub(super) looks: Semaphore,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        let (waiting, looks) = (Semaphore::new(WAITING), Semaphore::new(LOOKS));
+        Self { waiting, turn: Mutex::default(), looks }
+    }
+}
+
+/// An answer that waits for its turn beside the others.
+#[derive(Debug)]
+pub struct Refusal {
+    request: Request,
+    reply: Reply,
+}
+
+impl Pipeline {
+    /// Answers to a message at once, where its sender is served and it is theirs or was acted upon;
+    /// else answers what is to be said beside the others.
+    pub(super) async fn answer_now(&self, request: Request, reply: Reply) -> Option<Refusal> {
+        let acted = matches!(reply.word, Some(Word::Done | Word::DoneInPart | Word::Unknown));
+        if acted || (is_proved(&request) && self.is_served(&request.sender)) {
+            self.answer(&request, "answer", &reply).await;
+            return None;
+        }
+        Some(Refusal { request, reply })
+    }
+
+    /// Says what is to be said beside the others. To be called when nobody waits for the message
+    /// any more.
+    pub async fn answer_aside(&self, refusal: Refusal) {
+        let Refusal { request, reply } = refusal;
+        let Ok(_place) = self.aside.waiting.try_acquire() else {
+            warn!(sender = %request.sender, event = %request.event, "refused, and not told so");
+            return;
+        };
+        let _turn = self.aside.turn.lock().await;
+        self.answer(&request, "answer", &reply).await;
+    }
+
+    fn is_served(&self, sender: &UserId) -> bool {
+        let operator = self.roster.operator(sender);
+        operator.is_some_and(|operator| self.not_served(&operator.person).is_none())
+    }
+}
+
+/// Whether nobody but its sender can have made it, as far as the room shows that.
+fn is_proved(request: &Request) -> bool {
+    !matches!(request.trust, Trust::Doubtful(_)) && request.said != Said::Undecryptable
+}
