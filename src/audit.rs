@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod chain;
+mod export;
 mod forget;
 mod mirror;
 #[cfg(test)]
