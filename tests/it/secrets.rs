@@ -8,7 +8,7 @@ use ruma::OwnedRoomId;
 use serde_json::{Value, json};
 use world::{Account, Config, Fault, Message, Person, Proxy, Scene};
 
-use crate::{SYNOD, basics::code, verbs::with_yes};
+use crate::{SYNOD, basics::code, record::export, verbs::with_yes};
 
 /// The room to which the bot has invited `person`, and that they have joined now.
 async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
@@ -146,6 +146,9 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let lost = sent.body["new_password"].as_str().context("it held a password")?.to_owned();
     assert_ne!(lost, password);
 
+    let (_, _, exported) = export(&scene, "!audit export").await?;
+    assert!(exported.contains("password"), "it holds what was asked: {exported}");
+
     let bot = scene.bot()?;
     bot.terminate().await?;
     let trace = bot.log().lines_with("TRACE").len();
@@ -171,6 +174,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
         let line = log.lines().find(|line| line.contains(secret.as_str()));
         assert!(line.is_none(), "the {name} is in the log: {line:?}");
         assert!(!room.contains(secret.as_str()), "the {name} is in the room");
+        assert!(!exported.contains(secret.as_str()), "the {name} is in the exported record");
     }
     Ok(())
 }
