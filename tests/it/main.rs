@@ -14,6 +14,7 @@ mod doctor;
 mod documents;
 mod interrupted;
 mod lively;
+mod me;
 mod media;
 mod notes;
 mod order;

@@ -11,7 +11,7 @@ use world::{Account, Config, Fault, Message, Person, Proxy, Scene};
 use crate::{SYNOD, basics::code, record::export, verbs::with_yes};
 
 /// The room to which the bot has invited `person`, and that they have joined now.
-async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
+pub(crate) async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
     let (_, sync) = person.api().get("/_matrix/client/v3/sync?timeout=0").await?;
     let invited = sync.pointer("/rooms/invite").and_then(Value::as_object);
     let room = invited.and_then(|rooms| rooms.keys().next()).context("there is no invitation")?;
@@ -21,7 +21,7 @@ async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
 }
 
 /// The secret that the bot tells in the direct room after `mark`.
-async fn told(scene: &Scene, direct: &OwnedRoomId, mark: usize) -> Result<String> {
+pub(crate) async fn told(scene: &Scene, direct: &OwnedRoomId, mark: usize) -> Result<String> {
     let in_direct = |message: &Message| message.room == *direct && message.is_message();
     let message = scene.ann().wait_for_since(mark, "the secret", in_direct).await?;
     ensure!(message.encrypted && message.from_signed_device, "{message}");
