@@ -99,6 +99,7 @@ impl Finding {
 /// Ctrl-C and SIGTERM end it early, with a finding that says so.
 pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> Vec<Finding> {
     let mut report = Report { findings: Vec::new(), tell };
+    report.add(Finding::ok(concat!("synod: version ", env!("CARGO_PKG_VERSION"))));
     report.all(disk::findings(config));
     let Ok((server, admin_server)) = http::both(config) else {
         report.add(Finding::bad("no HTTPS client can be made here", "Look at this system's TLS"));
@@ -144,8 +145,8 @@ async fn rest(
     // Whoever may look: either token shows rooms and keys.
     let own = bot.map(|bot| &bot.api);
     if let Some(client) = own.or(admin.as_ref().map(|admin| &admin.client_api)) {
+        let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
         for room in &config.rooms {
-            let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
             report.all(room::findings(config, room, client, all_seeing).await);
         }
         report.all(keys::findings(config, client, bot).await);
