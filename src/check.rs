@@ -15,6 +15,7 @@ mod account;
 mod disk;
 mod http;
 mod keys;
+mod operators;
 mod room;
 
 use account::Bot;
@@ -146,10 +147,12 @@ async fn rest(
     let own = bot.map(|bot| &bot.api);
     if let Some(client) = own.or(admin.as_ref().map(|admin| &admin.client_api)) {
         let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
+        let mut members = Some(operators::Members::default());
         for room in &config.rooms {
-            report.all(room::findings(config, room, client, all_seeing).await);
+            report.all(room::findings(config, room, client, all_seeing, &mut members).await);
         }
         report.all(keys::findings(config, client, bot).await);
+        report.all(operators::findings(config, members.as_ref(), all_seeing).await);
     } else {
         report.add(Finding::bad(
             "rooms and keys were not looked at, since no token works",

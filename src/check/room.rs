@@ -3,24 +3,38 @@
 use ruma::{OwnedUserId, RoomOrAliasId, UserId};
 use serde_json::Value;
 
-use super::{Finding, http::Api};
+use super::{Finding, http::Api, operators::Members};
 use crate::config::{Config, Encryption};
 
 /// What the bot sends besides redactions. Reactions are never encrypted.
 const SENDS: [&str; 3] = ["m.room.encrypted", "m.room.message", "m.reaction"];
 
-/// What is told of one room. Asks `client`, which carries any token, and the Admin API where there
-/// is a token for it: that sees rooms in which the bot is not.
+/// What is told of one room; its members go to `members`, and where it cannot be looked at, nothing
+/// is known of any. Asks `client`, which carries any token, and the Admin API where there is a
+/// token for it: that sees rooms in which the bot is not.
 pub(super) async fn findings(
     config: &Config,
     room: &RoomOrAliasId,
     client: &Api,
     admin: Option<&Api>,
+    members: &mut Option<Members>,
 ) -> Vec<Finding> {
-    let id = match resolve(room, client).await {
-        Ok(id) => id,
-        Err(finding) => return vec![finding],
+    let state = match look(room, client, admin).await {
+        Ok(state) => state,
+        Err(finding) => {
+            *members = None;
+            return vec![finding];
+        }
     };
+    let events = state.as_array().map(Vec::as_slice).unwrap_or_default();
+    if let Some(members) = members {
+        members.add(events);
+    }
+    judge(config, room.as_str(), &State(events))
+}
+
+async fn look(room: &RoomOrAliasId, client: &Api, admin: Option<&Api>) -> Result<Value, Finding> {
+    let id = resolve(room, client).await?;
     let state = match admin {
         Some(admin) => {
             let path = ["_synapse", "admin", "v1", "rooms", &id, "state"];
@@ -28,21 +42,17 @@ pub(super) async fn findings(
         }
         None => client.get(&["_matrix", "client", "v3", "rooms", &id, "state"], &[]).await,
     };
-    match state {
-        Ok(state) => {
-            let events = state.as_array().map(Vec::as_slice).unwrap_or_default();
-            judge(config, room.as_str(), &State(events))
-        }
-        Err(trouble) if trouble.status() == Some(404) => vec![Finding::bad(
+    state.map_err(|trouble| match trouble.status() {
+        Some(404) => Finding::bad(
             format!("room {room}: this homeserver is in no such room"),
             "Make the room on this homeserver, encrypted and for invited people only, and write \
              its id or alias under rooms",
-        )],
-        Err(trouble) => vec![Finding::bad(
+        ),
+        _ => Finding::bad(
             format!("room {room}: it cannot be looked at: {trouble}"),
             "Invite the bot and see that the admin token works",
-        )],
-    }
+        ),
+    })
 }
 
 async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> {

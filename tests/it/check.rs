@@ -160,6 +160,7 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
         format!("room {room}: the history is shared"),
         format!("keys: {own}"),
         format!("keys: {ann} has the master key "),
+        "operators: all of them are in an admin room.".to_owned(),
         "rate limit: ".to_owned(),
     ]
 }
@@ -320,6 +321,31 @@ async fn an_operator_whose_word_does_not_count_is_told() -> Result<()> {
     ann.reset_identity().await?;
     let told = check(&scene, &pinned).await?;
     told.bad(&[ann.user_id().as_str(), "not the configured one", "Ask them in person"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_cannot_be_reached_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let admin = scene.synapse().admin();
+    let [moe, vic, _] = scene.accounts();
+    let eve = scene.subject("eve").await?;
+    let nobody = ruma::user_id!("@nobody-at-all:synod.test");
+    // Without keys their word counts for nothing; here that is no fault.
+    let config = sound(&scene).set("encryption", "optional");
+    let config = [&moe.user_id, &eve.user_id]
+        .into_iter()
+        .fold(config, |config, user| config.operator(user, "moderator"));
+    let told = check(&scene, &config.operator(nobody, "viewer")).await?;
+    told.warns(&[moe.user_id.as_str(), "is invited to an admin room and has not joined"]);
+    told.warns(&[eve.user_id.as_str(), "is in no admin room", "Invite them"]);
+    told.warns(&[nobody.as_str(), "has no account on this homeserver"]);
+
+    let path = format!("/_synapse/admin/v1/deactivate/{}", vic.user_id);
+    admin.post(&path, json!({})).await?;
+    let config = sound(&scene).set("encryption", "optional").operator(&vic.user_id, "viewer");
+    let told = check(&scene, &config).await?;
+    told.warns(&[vic.user_id.as_str(), "is deactivated", "take them out of operators"]);
     Ok(())
 }
 
