@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod chain;
+mod export;
 mod forget;
 mod mirror;
 mod restore;

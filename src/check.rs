@@ -15,6 +15,7 @@ mod account;
 mod disk;
 mod http;
 mod keys;
+mod operators;
 mod room;
 
 use account::Bot;
@@ -99,6 +100,7 @@ impl Finding {
 /// Ctrl-C and SIGTERM end it early, with a finding that says so.
 pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> Vec<Finding> {
     let mut report = Report { findings: Vec::new(), tell };
+    report.add(Finding::ok(concat!("synod: version ", env!("CARGO_PKG_VERSION"))));
     report.all(disk::findings(config));
     let Ok((server, admin_server)) = http::both(config) else {
         report.add(Finding::bad("no HTTPS client can be made here", "Look at this system's TLS"));
@@ -145,13 +147,15 @@ async fn rest(
     let own = bot.map(|bot| &bot.api);
     if let Some(client) = own.or(admin.as_ref().map(|admin| &admin.client_api)) {
         let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
+        let mut members = Some(operators::Members::default());
         for room in &config.rooms {
-            report.all(room::findings(config, room, client, all_seeing).await);
+            report.all(room::findings(config, room, client, all_seeing, &mut members).await);
         }
         if let Some(room) = &config.record.room {
             report.all(room::of_the_record(config, (**room).into(), client, all_seeing).await);
         }
         report.all(keys::findings(config, client, bot).await);
+        report.all(operators::findings(config, members.as_ref(), all_seeing).await);
     } else {
         report.add(Finding::bad(
             "rooms and keys were not looked at, since no token works",

@@ -78,6 +78,8 @@ pub struct Homeserver {
     pub admin_url: Url,
     /// The access token of a server admin.
     pub admin_token: SecretString,
+    /// The file that it came from, where it came from one.
+    pub admin_token_file: Option<PathBuf>,
     /// What to do about the homeserver's limits on the bot's account.
     pub rate_limit: RateLimit,
 }

@@ -23,6 +23,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod attach;
 mod failure;
 mod files;
 mod history;

@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     audit::{Audit, Kind},
-    change::Subject,
+    change::{Power, Subject},
     clock::SharedClock,
     commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
@@ -458,11 +458,24 @@ impl Pipeline {
     /// Answers a command of the bot's own that is no change.
     async fn own(&self, asked: &Asked<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
         if let Some(power) = own.power()
-            && let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb)
+            && let Some(refusal) = self.may_look(asked, power).await?
         {
-            return Ok(Some(self.refused(asked, refusal.0).await));
+            return Ok(Some(refusal));
         }
         own.run(self, asked).await
+    }
+
+    /// Whether a look is allowed: the refusal where it is not. One at private things is on record
+    /// before it is answered.
+    async fn may_look(&self, asked: &Asked<'_>, power: Power) -> Result<Option<Reply>, Stop> {
+        if let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb) {
+            return Ok(Some(self.refused(asked, refusal.0).await));
+        }
+        if power == Power::LookPrivate {
+            let record = Self::record(Kind::Looked, asked);
+            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        }
+        Ok(None)
     }
 
     /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
@@ -499,13 +512,8 @@ impl Pipeline {
 
     /// Answers a command that only looks.
     async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
-        let power = query.power();
-        if let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb) {
-            return Ok(self.refused(asked, refusal.0).await);
-        }
-        if power == crate::change::Power::LookPrivate {
-            let record = Self::record(Kind::Looked, asked);
-            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        if let Some(refusal) = self.may_look(asked, query.power()).await? {
+            return Ok(refusal);
         }
         query.answer(&self.reader.look(), self).await
     }

@@ -5,12 +5,15 @@
 //! for (`split`). Text that came from the homeserver or from people there is [`Hostile`]: it reaches
 //! a line only in quotation marks, cleaned (`clean`) and escaped.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
 
 mod body;
 mod clean;
+mod file;
 mod hostile;
 mod html;
 mod markdown;
@@ -19,6 +22,7 @@ mod split;
 mod tests;
 mod when;
 
+pub use file::File;
 pub use hostile::Hostile;
 pub use when::{ago, size, utc};
 
@@ -204,6 +208,8 @@ pub struct Reply {
     pub blocks: Vec<Block>,
     /// Who is told.
     pub ring: Ring,
+    /// A file that is sent with it. Shared, since answers are copied.
+    pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.
     pub carried: Vec<String>,
 }
@@ -248,6 +254,14 @@ impl Reply {
     #[must_use]
     pub fn command(self, what_for: impl Into<Line>, words: Vec<String>) -> Self {
         self.with(Block::Commands(vec![(what_for.into(), words)]))
+    }
+
+    /// Sends a file with it. The answer follows the file and speaks of it as sent; where it could
+    /// not be sent, that is said in place of the answer.
+    #[must_use]
+    pub fn attaching(mut self, file: File) -> Self {
+        self.file = Some(Arc::new(file));
+        self
     }
 
     /// Makes this answer ring for these people.

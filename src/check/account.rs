@@ -240,12 +240,9 @@ pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding>
             ));
         }
     };
-    let hindered = ["deactivated", "locked", "suspended", "shadow_banned"]
-        .into_iter()
-        .find(|flag| truth(&answer[*flag]));
-    match hindered {
+    match hindrance(&answer) {
         Some(flag) => Some(Finding::bad(
-            format!("bot: the account {user} is {}", flag.replace('_', "-")),
+            format!("bot: the account {user} is {flag}"),
             "Take that back, or give the bot another account",
         )),
         None if truth(&answer["admin"]) => Some(Finding::warn(
@@ -254,6 +251,14 @@ pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding>
         )),
         None => None,
     }
+}
+
+/// What keeps an account from speaking, as an admin sees the account.
+pub(super) fn hindrance(account: &Value) -> Option<String> {
+    ["deactivated", "locked", "suspended", "shadow_banned"]
+        .into_iter()
+        .find(|flag| truth(&account[*flag]))
+        .map(|flag| flag.replace('_', "-"))
 }
 
 /// The homeserver's limit on what the bot may send.

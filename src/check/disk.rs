@@ -1,9 +1,10 @@
-//! What lies on disk. The permissions of what exists were looked at when the config was read.
+//! What lies on disk, and how much room is left there. The permissions of what exists were looked at when the config was read.
 
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ruma::UserId;
@@ -11,7 +12,19 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Finding;
-use crate::config::Config;
+use crate::{config::Config, reply::size};
+
+/// Below these, in bytes, there is little room on the disk, or too little to go on.
+const LITTLE: u64 = 1 << 30;
+const TOO_LITTLE: u64 = 100 << 20;
+
+/// Above this, in bytes, the store is large.
+const LARGE: u64 = 1 << 30;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Above this, in days, a token is old.
+const OLD: u64 = 365;
 
 /// The session of a bot that has run, as it lies in the state.
 pub(super) struct Kept {
@@ -19,21 +32,96 @@ pub(super) struct Kept {
     pub(super) device: String,
 }
 
-/// What is told of the state.
+/// What is told of the state, the room that it has, and the file of the admin token.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![state(config)];
+    findings.extend(free(&config.state).map(left));
+    findings.extend(taken(&config.state.join("store")).map(stored));
+    let token = config.homeserver.admin_token_file.as_deref();
+    findings.extend(token.and_then(age).map(since_written));
+    findings
+}
+
+fn state(config: &Config) -> Finding {
     let state = config.state.display();
     if config.state.is_dir() {
-        return vec![Finding::ok(format!("state: {state} is there and closed to everybody else"))];
+        return Finding::ok(format!("state: {state} is there and closed to everybody else"));
     }
-    let made = format!("state: {state} does not exist yet; the first start makes it");
-    if config.state.ancestors().skip(1).find(|folder| folder.is_dir()).is_some_and(writable) {
-        vec![Finding::ok(made)]
-    } else {
-        let to_do = format!(
+    if existing(&config.state).is_some_and(writable) {
+        return Finding::ok(format!("state: {state} does not exist yet; the first start makes it"));
+    }
+    Finding::bad(
+        format!("state: {state} does not exist and cannot be made"),
+        format!(
             "Make it for the user that runs synod, as root: install -d -m 0700 -o USER {state}"
-        );
-        vec![Finding::bad(format!("state: {state} does not exist and cannot be made"), to_do)]
+        ),
+    )
+}
+
+/// The folder, or the next above it that is there.
+fn existing(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.is_dir())
+}
+
+/// Bytes that are left for an ordinary user on the disk on which the folder lies or will lie.
+fn free(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(existing(folder)?).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn left(bytes: u64) -> Finding {
+    let what = format!("disk: {} left for the state", size(bytes));
+    let to_do = "Make room: where the record cannot be written, nothing is changed";
+    if bytes < TOO_LITTLE {
+        Finding::bad(what, to_do)
+    } else if bytes < LITTLE {
+        Finding::warn(what, to_do)
+    } else {
+        Finding::ok(what)
     }
+}
+
+/// Bytes that the files below a folder take on the disk; nothing where there is no such folder.
+/// What goes while it is looked at does not count.
+fn taken(folder: &Path) -> Option<u64> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let each = entries.filter_map(|entry| {
+        // Not followed where it is a link.
+        let metadata = entry.metadata().ok()?;
+        if metadata.is_dir() { taken(&entry.path()) } else { Some(metadata.blocks() * 512) }
+    });
+    Some(each.sum())
+}
+
+fn stored(bytes: u64) -> Finding {
+    let what = format!("store: it takes {}", size(bytes));
+    if bytes <= LARGE {
+        return Finding::ok(what);
+    }
+    Finding::warn(
+        what,
+        "Look at what is asked of the bot so often, and let record.keep_details be fewer days",
+    )
+}
+
+/// How long ago a file was written; nothing where that cannot be known.
+fn age(file: &Path) -> Option<Duration> {
+    fs::metadata(file).ok()?.modified().ok()?.elapsed().ok()
+}
+
+/// No homeserver tells how old a token is, so that is what is known of it.
+fn since_written(age: Duration) -> Finding {
+    let days = age.as_secs() / DAY.as_secs();
+    let count = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    let what = format!("admin token: its file was written {count} ago");
+    if days <= OLD {
+        return Finding::ok(what);
+    }
+    Finding::warn(
+        what,
+        "Log in anew as that admin, put the new token into the file, restart synod, and log the \
+         old session out",
+    )
 }
 
 /// Whether this process may make something in a folder. Asked of the permissions only, since a
@@ -95,7 +183,39 @@ fn unusable(path: &Path, why: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Mark, *};
+
+    #[test]
+    fn little_room_is_a_warning_and_hardly_any_is_bad() {
+        let mark = |bytes| left(bytes).mark;
+        assert_eq!((mark(1 << 30), mark((1 << 30) - 1)), (Mark::Ok, Mark::Warn));
+        assert_eq!((mark(100 << 20), mark((100 << 20) - 1)), (Mark::Warn, Mark::Bad));
+        assert_eq!(left(5 << 29).to_string(), "ok    disk: 2.5 GiB left for the state.");
+    }
+
+    #[test]
+    fn a_store_of_more_than_a_gibibyte_is_large() {
+        assert_eq!(stored(1 << 30).mark, Mark::Ok);
+        assert_eq!(stored((1 << 30) + 1).mark, Mark::Warn);
+    }
+
+    #[test]
+    fn a_token_whose_file_is_older_than_a_year_is_old() {
+        assert_eq!(since_written(DAY * 365 + DAY / 2).mark, Mark::Ok);
+        let old = since_written(DAY * 366);
+        assert_eq!((old.mark, old.what.contains("366 days ago")), (Mark::Warn, true));
+        assert!(since_written(DAY).what.contains("1 day ago"));
+    }
+
+    #[test]
+    fn what_lies_in_folders_below_counts_and_what_is_not_there_is_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(taken(&dir.path().join("store")), None);
+        fs::create_dir(dir.path().join("inner")).unwrap();
+        fs::write(dir.path().join("inner/file"), vec![1; 100_000]).unwrap();
+        assert!(taken(dir.path()).is_some_and(|bytes| (100_000..200_000).contains(&bytes)));
+        assert!(free(&dir.path().join("no/such/folder")).is_some_and(|bytes| bytes > 0));
+    }
 
     #[test]
     fn a_session_is_read_only_for_its_own_account() {

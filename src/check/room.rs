@@ -3,24 +3,33 @@
 use ruma::{OwnedUserId, RoomOrAliasId, UserId};
 use serde_json::Value;
 
-use super::{Finding, http::Api};
+use super::{Finding, http::Api, operators::Members};
 use crate::config::{Config, Encryption};
 
 /// What the bot sends besides redactions. Reactions are never encrypted.
 const SENDS: [&str; 3] = ["m.room.encrypted", "m.room.message", "m.reaction"];
 
-/// What is told of one room. Asks `client`, which carries any token, and the Admin API where there
-/// is a token for it: that sees rooms in which the bot is not.
+/// What is told of one room; its members go to `members`, and where it cannot be looked at, nothing
+/// is known of any. Asks `client`, which carries any token, and the Admin API where there is a
+/// token for it: that sees rooms in which the bot is not.
 pub(super) async fn findings(
     config: &Config,
     room: &RoomOrAliasId,
     client: &Api,
     admin: Option<&Api>,
+    members: &mut Option<Members>,
 ) -> Vec<Finding> {
-    match state(room, client, admin).await {
-        Ok(state) => judge(config, room.as_str(), &State(&state)),
-        Err(finding) => vec![finding],
+    let events = match state(room, client, admin).await {
+        Ok(events) => events,
+        Err(finding) => {
+            *members = None;
+            return vec![finding];
+        }
+    };
+    if let Some(members) = members {
+        members.add(&events);
     }
+    judge(config, room.as_str(), &State(&events))
 }
 
 /// What is told of the room of the record: the bot is to write there, and not to remove anything.

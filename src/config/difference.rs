@@ -135,7 +135,8 @@ impl Config {
 
 impl Found {
     fn homeserver(&mut self, was: &Homeserver, is: &Homeserver) {
-        let Homeserver { url, admin_url, admin_token, rate_limit } = was;
+        // Where the token lies says nothing about what it may do.
+        let Homeserver { url, admin_url, admin_token, admin_token_file: _, rate_limit } = was;
         self.key("homeserver.url", *url == is.url, Effect::AtStart);
         self.key("homeserver.admin_url", *admin_url == is.admin_url, Effect::Wider);
         let same = same_secret(admin_token, &is.admin_token);

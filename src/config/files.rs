@@ -60,6 +60,14 @@ pub(super) fn secret(
     field: &Field<'_>,
     around: Surroundings<'_>,
 ) -> Result<SecretString, Reported> {
+    sourced(field, around).map(|(secret, _)| secret)
+}
+
+/// The same, with the file that it came from, where it came from one.
+pub(super) fn sourced(
+    field: &Field<'_>,
+    around: Surroundings<'_>,
+) -> Result<(SecretString, Option<PathBuf>), Reported> {
     let Some(section) = field.delicate_section()? else {
         return Err(field.wrong(
             "a secret does not stand in this file",
@@ -71,7 +79,9 @@ pub(super) fn secret(
     let variable = section.field("env", "SYNOD_SECRET");
     let secret = match (file.is_named(), variable.is_named()) {
         (true, false) => file.required(|field, text| from_file(field, text, around)),
-        (false, true) => variable.required(|field, text| from_variable(field, text, around)),
+        (false, true) => {
+            variable.required(|field, text| Ok((from_variable(field, text, around)?, None)))
+        }
         (true, true) => Err(section.wrong("it has two sources", "Keep one of `file:` and `env:`")),
         (false, false) => {
             Err(section.wrong("it has no source", "Write `{ file: PATH }` or `{ env: NAME }`"))
@@ -85,7 +95,7 @@ fn from_file(
     field: &Field<'_>,
     text: &str,
     around: Surroundings<'_>,
-) -> Result<SecretString, Reported> {
+) -> Result<(SecretString, Option<PathBuf>), Reported> {
     let path = path(field, text, around.base)?;
     if let Ok(metadata) = fs::metadata(&path)
         && metadata.is_file()
@@ -108,7 +118,7 @@ fn from_file(
         Unread::NotText => wrong("it is not UTF-8 text", "Name the right file"),
         Unread::Failed(kind) => wrong(&format!("it cannot be read: {kind}"), "Look at the disk"),
     })?;
-    one_line(field, &content)
+    Ok((one_line(field, &content)?, Some(path)))
 }
 
 fn from_variable(

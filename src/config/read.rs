@@ -140,15 +140,17 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
     let url = section.field("url", "https://matrix.example.org").required(value::address);
     let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(value::address);
     let admin_token =
-        files::secret(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
+        files::sourced(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
     let rate_limit = section
         .field("rate_limit", "keep")
         .choice(&[("keep", RateLimit::Keep), ("lift", RateLimit::Lift)], Some(RateLimit::Keep));
     let url = url?;
+    let (admin_token, admin_token_file) = admin_token?;
     Ok(Homeserver {
         admin_url: admin_url?.unwrap_or_else(|| url.clone()),
         url,
-        admin_token: admin_token?,
+        admin_token,
+        admin_token_file,
         rate_limit: rate_limit?,
     })
 }

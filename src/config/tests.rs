@@ -121,6 +121,8 @@ fn secrets_come_without_their_line_break_and_never_show() {
         folder.file("secret", &format!("{CANARY}{ending}"), 0o600);
         let config = folder.load(SOUND).unwrap();
         assert_eq!(config.homeserver.admin_token.expose_secret(), CANARY);
+        let file = config.homeserver.admin_token_file.as_deref();
+        assert!(file.is_some_and(|file| file.ends_with("secret")));
         let Login::Password(password) = &config.bot.login else { panic!("no password") };
         assert_eq!(password.expose_secret(), CANARY);
         assert!(!format!("{config:?} {config:#?}").contains("Canary"));

@@ -1,4 +1,4 @@
-//! The way out: answers, edits, reactions, redactions.
+//! The way out: answers, files, edits, reactions, redactions.
 
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     config::Encryption,
     pipeline::{News, NoWhisper, Outbox, Unsent},
-    reply::{Drawn, Reply, Ring},
+    reply::{Drawn, File, Reply, Ring},
 };
 
 /// The longest that one answer may take, all its parts and tries together.
@@ -91,11 +91,7 @@ impl Sender {
                 None => carrying(message(part, about, &reply.ring), &reply.carried),
                 Some(_) => message(part, None, &Ring::Nobody),
             };
-            // Where nothing is answered to, the same words twice are two messages.
-            let transaction = match about {
-                Some(about) => transaction(&[about.as_str(), slot, &number.to_string()]),
-                None => TransactionId::new(),
-            };
+            let transaction = transaction_about(about, slot, &number.to_string());
             let id = self.send(room, "m.room.message", content, transaction, deadline).await?;
             first.get_or_insert(id);
         }
@@ -153,7 +149,7 @@ impl Sender {
     }
 
     /// Tries until it works, until it is of no use, or until the deadline.
-    async fn insist<'a, T>(
+    pub(super) async fn insist<'a, T>(
         &self,
         deadline: Instant,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, Tried>> + Send + Sync,
@@ -232,7 +228,7 @@ impl Sender {
 
 /// Why a try did not work.
 #[derive(Debug)]
-enum Tried {
+pub(super) enum Tried {
     /// What was in the way is out of it.
     Again,
     Failed(matrix_sdk::Error),
@@ -261,6 +257,23 @@ impl Outbox for Sender {
         };
         let about = about.map(AsRef::as_ref);
         self.send_parts(&self.room(room)?, about, slot, reply).await
+    }
+
+    async fn attach(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        slot: &str,
+        file: &File,
+    ) -> Result<OwnedEventId, Unsent> {
+        let here = self.room(room)?;
+        // Before its turn: it may take long, and nobody is to wait for it.
+        let content = self.uploaded(&here, file).await?;
+        let lane = self.lane(room);
+        let _turn = lane.in_turn().await;
+        let transaction = transaction_about(about.map(AsRef::as_ref), slot, "file");
+        let deadline = Instant::now() + PATIENCE;
+        self.send(&here, "m.room.message", content, transaction, deadline).await
     }
 
     async fn edit(
@@ -367,7 +380,7 @@ impl Outbox for Sender {
 }
 
 /// One try of a request; trying again is `insist`'s.
-fn one_try() -> RequestConfig {
+pub(super) fn one_try() -> RequestConfig {
     RequestConfig::new().timeout(REQUEST).disable_retry()
 }
 
@@ -380,6 +393,15 @@ fn transaction(parts: &[&str]) -> OwnedTransactionId {
         hash.update(part);
     }
     data_encoding::BASE64URL_NOPAD.encode(&hash.finalize()).into()
+}
+
+/// The transaction id of one piece of what is said about an event. Where nothing is answered to,
+/// the same words twice are two messages.
+fn transaction_about(about: Option<&EventId>, slot: &str, piece: &str) -> OwnedTransactionId {
+    match about {
+        Some(about) => transaction(&[about.as_str(), slot, piece]),
+        None => TransactionId::new(),
+    }
 }
 
 /// The content of a message. It always says whom it mentions, or clients guess from the text.

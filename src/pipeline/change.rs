@@ -276,6 +276,7 @@ impl Pipeline {
                     .plain(why.to_string())
                     .plain(". Nothing was done; put that right and send the command again"),
             )
+            .or(&["me", "dm"])
         })
     }
 

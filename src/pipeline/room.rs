@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use crate::{reply::Reply, store};
+use crate::{
+    reply::{File, Reply},
+    store,
+};
 
 /// What comes in from the homeserver, in the order in which it is to be taken.
 #[derive(Debug)]
@@ -243,6 +246,16 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent>;
 
+    /// Sends a file, encrypted where the room is. It replies to nothing: the answer that speaks of
+    /// it comes after it. `about` and `slot` are as in [`Outbox::say`].
+    async fn attach(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        slot: &str,
+        file: &File,
+    ) -> Result<OwnedEventId, Unsent>;
+
     /// Replaces an earlier message of the bot.
     async fn edit(
         &self,
@@ -295,11 +308,14 @@ pub enum Unsent {
     /// The homeserver limits the bot and would have held up the room for too long.
     #[error("the homeserver limits how fast the bot may send")]
     Limited,
-    /// It did not work within 30 seconds.
-    #[error("the homeserver did not take the message within 30 seconds")]
+    /// It did not work in time: within 30 seconds, and 2 minutes for what a file holds.
+    #[error("the homeserver did not take it in time")]
     Timeout,
+    /// A file is larger than the homeserver takes.
+    #[error("it is larger than the homeserver takes")]
+    TooLarge,
     /// The homeserver refused.
-    #[error("the homeserver refused the message")]
+    #[error("the homeserver refused it")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

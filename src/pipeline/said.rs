@@ -3,11 +3,11 @@
 use ruma::{OwnedEventId, OwnedRoomId};
 use tracing::{error, warn};
 
-use super::{Asked, Pipeline, Request};
+use super::{Asked, Pipeline, Request, Unsent};
 use crate::{
     audit::{self, Kind, Record},
     error::Stop,
-    reply::{Line, Reply, Word},
+    reply::{File, Line, Reply, Word},
 };
 
 impl Pipeline {
@@ -60,13 +60,16 @@ impl Pipeline {
         stop.reply(&incident)
     }
 
-    /// Answers to a message. What cannot be sent is logged; there is nowhere else to say it.
+    /// Answers to a message, with its file first, so that the answer speaks of one that is there.
+    /// What cannot be sent is logged; there is nowhere else to say it.
     pub(super) async fn answer(
         &self,
         request: &Request,
         slot: &str,
         reply: &Reply,
     ) -> Option<OwnedEventId> {
+        let instead = self.without_file(request, slot, reply).await;
+        let reply = instead.as_ref().unwrap_or(reply);
         match self.say(&request.room, Some(&request.event), slot, reply).await {
             Ok(event) => Some(event),
             Err(error) => {
@@ -78,6 +81,21 @@ impl Pipeline {
                 None
             }
         }
+    }
+
+    /// Sends the file of an answer, if it has one. What to say in place of the answer where that
+    /// did not work.
+    async fn without_file(&self, request: &Request, slot: &str, reply: &Reply) -> Option<Reply> {
+        let file = reply.file.as_ref()?;
+        let about = Some(&request.event);
+        let error = self.outbox.attach(&request.room, about, slot, file).await.err()?;
+        warn!(
+            event = %request.event,
+            ?file,
+            error = &error as &dyn std::error::Error,
+            "a file was not sent"
+        );
+        Some(unattached(file, &error))
     }
 
     /// Says something to every admin room. False where not one of them could be told.
@@ -94,4 +112,13 @@ impl Pipeline {
         }
         told
     }
+}
+
+/// Why there is no file, in one sentence.
+fn unattached(file: &File, error: &Unsent) -> Reply {
+    let line = Line::new().plain("I could not send ").code(&file.name);
+    let why = format!(" ({}): {error}", file.size());
+    let to_do =
+        if matches!(error, Unsent::TooLarge) { "; ask for less of it at a time" } else { "" };
+    Reply::outcome(Word::Refused, line.plain(why + to_do))
 }

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -141,6 +142,13 @@ fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     Ok(found)
 }
 
+/// What is told of Synod itself and of the machine where all is well.
+fn machine(state: String) -> Vec<String> {
+    let mut lines = vec![format!("synod: version {}.", env!("CARGO_PKG_VERSION")), state];
+    lines.push("disk: ".to_owned());
+    lines
+}
+
 /// What is told of the room and of ann where all is well.
 fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
     let (room, ann) = (scene.room(), scene.ann().user_id());
@@ -152,6 +160,7 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
         format!("room {room}: the history is shared"),
         format!("keys: {own}"),
         format!("keys: {ann} has the master key "),
+        "operators: all of them are in an admin room.".to_owned(),
         "rate limit: ".to_owned(),
     ]
 }
@@ -160,12 +169,13 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
 async fn all_is_well_before_the_first_start_and_nothing_is_made() -> Result<()> {
     let scene = Scene::plan().set().await?;
     let told = check(&scene, &sound(&scene)).await?;
-    let mut lines = vec![
-        format!("state: {} does not exist yet", scene.state().display()),
+    let mut lines = machine(format!("state: {} does not exist yet", scene.state().display()));
+    lines.extend([
+        "admin token: its file was written 0 days ago.".to_owned(),
         "homeserver: reachable, Synapse 1.".to_owned(),
         format!("bot: the password of {} works.", scene.bot_id()),
         format!("admin token: it works and belongs to the admin {}.", scene.keeper().user_id),
-    ];
+    ]);
     lines.extend(room_and_keys(&scene, "the bot is invited", "the bot has none yet"));
     told.well(&lines);
     assert!(!scene.state().exists(), "a check makes no state");
@@ -190,12 +200,14 @@ async fn all_is_well_beside_a_running_bot_which_does_not_notice() -> Result<()> 
     let own = devices(&scene, scene.bot_account()).await?;
     let [device] = own.as_slice() else { panic!("one device: {own:?}") };
     let device = device.trim_matches('"');
-    let mut lines = vec![
-        format!("state: {} is there", scene.state().display()),
+    let mut lines = machine(format!("state: {} is there", scene.state().display()));
+    lines.extend([
+        "store: it takes ".to_owned(),
+        "admin token: its file was written 0 days ago.".to_owned(),
         "homeserver: reachable, Synapse 1.".to_owned(),
         format!("bot: the kept session works, device {device}."),
         format!("admin token: it works and belongs to the admin {}.", scene.keeper().user_id),
-    ];
+    ]);
     let signed = format!("the bot's device {device} is signed by its own keys.");
     lines.extend(room_and_keys(&scene, "the bot has joined.", &signed));
     check(&scene, &sound(&scene)).await?.well(&lines);
@@ -309,6 +321,41 @@ async fn an_operator_whose_word_does_not_count_is_told() -> Result<()> {
     ann.reset_identity().await?;
     let told = check(&scene, &pinned).await?;
     told.bad(&[ann.user_id().as_str(), "not the configured one", "Ask them in person"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_cannot_be_reached_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let admin = scene.synapse().admin();
+    let [moe, vic, _] = scene.accounts();
+    let eve = scene.subject("eve").await?;
+    let nobody = ruma::user_id!("@nobody-at-all:synod.test");
+    // Without keys their word counts for nothing; here that is no fault.
+    let config = sound(&scene).set("encryption", "optional");
+    let config = [&moe.user_id, &eve.user_id]
+        .into_iter()
+        .fold(config, |config, user| config.operator(user, "moderator"));
+    let told = check(&scene, &config.operator(nobody, "viewer")).await?;
+    told.warns(&[moe.user_id.as_str(), "is invited to an admin room and has not joined"]);
+    told.warns(&[eve.user_id.as_str(), "is in no admin room", "Invite them"]);
+    told.warns(&[nobody.as_str(), "has no account on this homeserver"]);
+
+    let path = format!("/_synapse/admin/v1/deactivate/{}", vic.user_id);
+    admin.post(&path, json!({})).await?;
+    let config = sound(&scene).set("encryption", "optional").operator(&vic.user_id, "viewer");
+    let told = check(&scene, &config).await?;
+    told.warns(&[vic.user_id.as_str(), "is deactivated", "take them out of operators"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_token_that_has_lain_there_for_years_is_told() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let file = fs::File::open(scene.dir().join("admin-token"))?;
+    file.set_modified(SystemTime::now() - Duration::from_hours(24 * 500))?;
+    let told = check(&scene, &sound(&scene)).await?;
+    told.warns(&["admin token: its file was written 500 days ago", "Log in anew"]);
     Ok(())
 }
 

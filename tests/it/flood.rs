@@ -108,20 +108,17 @@ async fn a_flood_by_strangers_holds_up_no_operator() -> Result<()> {
         "!help".to_owned(),
         format!("!user suspend {} {}", eve.user_id, "x".repeat(30_000)),
     ];
-    let noise = |number: usize| match commands.get(number % 6) {
-        Some(text) => {
+    let noise = |number: usize| {
+        if let Some(text) = commands.get(number % 6) {
             let relation = json!({ "m.in_reply_to": { "event_id": asked } });
             let message = json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation });
-            ("m.room.message", message)
+            return ("m.room.message", message);
         }
         // No two reactions of somebody to one event are alike.
-        None => {
-            let bits =
-                (0..20).map(|bit| if number >> bit & 1 == 1 { '\u{fe0e}' } else { '\u{fe0f}' });
-            let key = format!("✅{}", bits.collect::<String>());
-            let relation = json!({ "rel_type": "m.annotation", "event_id": asked, "key": key });
-            ("m.reaction", json!({ "m.relates_to": relation }))
-        }
+        let bits = (0..20).map(|bit| if number >> bit & 1 == 1 { '\u{fe0e}' } else { '\u{fe0f}' });
+        let key = format!("✅{}", bits.collect::<String>());
+        let relation = json!({ "rel_type": "m.annotation", "event_id": asked, "key": key });
+        ("m.reaction", json!({ "m.relates_to": relation }))
     };
     let suspend = format!("!user suspend {}", sam.user_id);
     let change = |number| {

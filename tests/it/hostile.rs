@@ -26,7 +26,7 @@ async fn light_question(scene: &Scene, about: &Account) -> Result<(Message, Stri
 }
 
 /// A piece of a room's state, as `person` sees it.
-async fn state(person: &Person, room: &RoomId, kind: &str) -> Result<Value> {
+pub(crate) async fn state(person: &Person, room: &RoomId, kind: &str) -> Result<Value> {
     let path = format!("/_matrix/client/v3/rooms/{room}/state/{kind}/");
     let (status, content) = person.api().get(&path).await?;
     ensure!(status == 200, "{kind} of {room}: {status} {content}");
@@ -34,7 +34,12 @@ async fn state(person: &Person, room: &RoomId, kind: &str) -> Result<Value> {
 }
 
 /// Sets a piece of a room's state as `person`, and answers the event.
-async fn set_state(person: &Person, room: &RoomId, kind: &str, content: Value) -> Result<String> {
+pub(crate) async fn set_state(
+    person: &Person,
+    room: &RoomId,
+    kind: &str,
+    content: Value,
+) -> Result<String> {
     let path = format!("/_matrix/client/v3/rooms/{room}/state/{kind}/");
     let (status, answer) = person.api().put(&path, content).await?;
     ensure!(status == 200, "{kind} of {room}: {status} {answer}");

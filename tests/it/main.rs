@@ -16,6 +16,7 @@ mod flood;
 mod hostile;
 mod interrupted;
 mod lively;
+mod me;
 mod media;
 mod notes;
 mod order;

@@ -8,10 +8,10 @@ use ruma::OwnedRoomId;
 use serde_json::{Value, json};
 use world::{Account, Config, Fault, Message, Person, Proxy, Scene};
 
-use crate::{SYNOD, basics::code, verbs::with_yes};
+use crate::{SYNOD, basics::code, record::export, verbs::with_yes};
 
 /// The room to which the bot has invited `person`, and that they have joined now.
-async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
+pub(crate) async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
     let (_, sync) = person.api().get("/_matrix/client/v3/sync?timeout=0").await?;
     let invited = sync.pointer("/rooms/invite").and_then(Value::as_object);
     let room = invited.and_then(|rooms| rooms.keys().next()).context("there is no invitation")?;
@@ -21,7 +21,7 @@ async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
 }
 
 /// The secret that the bot tells in the direct room after `mark`.
-async fn told(scene: &Scene, direct: &OwnedRoomId, mark: usize) -> Result<String> {
+pub(crate) async fn told(scene: &Scene, direct: &OwnedRoomId, mark: usize) -> Result<String> {
     let in_direct = |message: &Message| message.room == *direct && message.is_message();
     let message = scene.ann().wait_for_since(mark, "the secret", in_direct).await?;
     ensure!(message.encrypted && message.from_signed_device, "{message}");
@@ -146,6 +146,9 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let lost = sent.body["new_password"].as_str().context("it held a password")?.to_owned();
     assert_ne!(lost, password);
 
+    let (_, _, exported) = export(&scene, "!audit export").await?;
+    assert!(exported.contains("password"), "it holds what was asked: {exported}");
+
     let bot = scene.bot()?;
     bot.terminate().await?;
     let trace = bot.log().lines_with("TRACE").len();
@@ -171,6 +174,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
         let line = log.lines().find(|line| line.contains(secret.as_str()));
         assert!(line.is_none(), "the {name} is in the log: {line:?}");
         assert!(!room.contains(secret.as_str()), "the {name} is in the room");
+        assert!(!exported.contains(secret.as_str()), "the {name} is in the exported record");
     }
     Ok(())
 }

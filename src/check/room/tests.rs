@@ -121,3 +121,25 @@ fn without_power_levels_only_the_maker_has_power() {
     create["sender"] = json!("@synod:x");
     assert!(power(&create).contains("(100, not 50)"));
 }
+
+#[test]
+fn the_bot_writes_the_record_where_it_cannot_remove_it() {
+    let bot = user_id!("@synod:x");
+    let judged = |levels: &Value| {
+        let create = event("m.room.create", "", &json!({ "room_version": "12" }));
+        let events = [create, event("m.room.power_levels", "", levels)];
+        appends_only(bot, "!r:x", &State(&events)).mark
+    };
+    let own = json!({ "@synod:x": 10 });
+    for (levels, mark) in [
+        (json!({ "users": own, "events": { "m.room.redaction": 50 } }), Mark::Ok),
+        (json!({ "users": own, "events": { "m.room.redaction": 10 } }), Mark::Warn),
+        (json!({ "users": own }), Mark::Warn),
+        (json!({ "users": own, "events_default": 20 }), Mark::Bad),
+    ] {
+        assert_eq!(judged(&levels), mark, "{levels}");
+    }
+    let made_it = json!({ "type": "m.room.create", "state_key": "", "sender": "@synod:x",
+        "content": { "room_version": "12" } });
+    assert_eq!(appends_only(bot, "!r:x", &State(&[made_it])).mark, Mark::Warn);
+}

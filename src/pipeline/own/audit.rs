@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record},
-    change::{Subject, Undo},
+    change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Asked, Pipeline, yes::unreadable},
     reply::{self, Block, Hostile, Line, Reply, Word},
 };
+
+mod export;
 
 /// Show the record of what was asked, done and looked at
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,12 @@ enum What {
     },
     /// Check that no record was changed or is missing
     Verify,
+    /// Send the whole record into this room as a file, or what of it the options choose
+    ///
+    /// The file holds one JSON object a line, as the file that the config names does, and
+    /// `synod audit verify FILE --head HASH` checks it on any machine, where it is whole. That it
+    /// was sent is on record.
+    Export(Box<Chosen>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +46,13 @@ struct List {
     /// How many
     #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     limit: u16,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// What of the record is wanted.
+#[derive(Debug, clap::Args)]
+struct Chosen {
     /// Only what this operator asked for
     #[arg(long, value_name = "USER")]
     by: Option<UserRef>,
@@ -87,25 +102,34 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Audit>(
         "audit list --by @ann:example.org --since 7d",
         "audit list --on @eve:example.org --verb \"user suspend\" --outcome done",
         "audit show 17",
+        "audit export",
+        "audit export --since 30d",
     ],
 );
 
 #[async_trait]
 impl Own for Audit {
+    /// One by one any operator may see what is on record; all of it at once, to take away, is
+    /// another matter.
+    fn power(&self) -> Option<Power> {
+        matches!(self.what, Some(What::Export(_))).then_some(Power::LookPrivate)
+    }
+
     async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         Ok(Some(match &self.what {
             None => list(pipeline, 10, |_| true)?,
             Some(What::List(wanted)) => {
                 let limit = usize::from(wanted.limit);
-                list(pipeline, limit, wanted.filter(pipeline)?)?
+                list(pipeline, limit, wanted.chosen.filter(pipeline)?)?
             }
             Some(What::Show { number: text }) => show(pipeline, number(text)?)?,
             Some(What::Verify) => verify(pipeline)?,
+            Some(What::Export(chosen)) => export::export(pipeline, chosen).await?,
         }))
     }
 }
 
-impl List {
+impl Chosen {
     /// Whether an entry is wanted.
     fn filter(&self, pipeline: &Pipeline) -> Result<impl Fn(&Kept) -> bool, Stop> {
         let now = pipeline.clock.now();

@@ -1,4 +1,4 @@
-//! `!me`: who the bot takes somebody for.
+//! `!me`: who the bot takes somebody for, and where it can tell them a secret.
 
 use async_trait::async_trait;
 
@@ -6,15 +6,27 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Asked, Pipeline, Trust},
+    pipeline::{Asked, NoWhisper, Pipeline, Trust},
     reply::{Line, Reply},
 };
 
 /// Show who I take you for and what you may do
 #[derive(Debug, clap::Args)]
-pub(crate) struct Me {}
+pub(crate) struct Me {
+    #[command(subcommand)]
+    what: Option<What>,
+}
 
-pub(super) const SPEC: OwnSpec = OwnSpec::new::<Me>("me", &["me"]);
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Make the direct room in which I tell you secrets, or say whether it is ready
+    ///
+    /// A new password or a login can be told only there. I invite you to it; once you have joined,
+    /// nothing that ends with a secret has to wait for it.
+    Dm,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Me>("me", &["me", "me dm"]);
 
 const POWERS: &[(Power, &str)] = &[
     (Power::Look, "look at accounts, rooms and media"),
@@ -27,36 +39,71 @@ const POWERS: &[(Power, &str)] = &[
 #[async_trait]
 impl Own for Me {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let operator = asked.operator;
-        let powers: Vec<&str> = POWERS
-            .iter()
-            .filter(|(power, _)| operator.role.has(*power))
-            .map(|(_, words)| *words)
-            .collect();
-        let key = match pipeline.keys.pinned(&operator.user) {
-            Some(key) => Line::new().code(key),
-            None => Line::from("none yet"),
-        };
-        let came = match &asked.request.trust {
-            Trust::Signed { .. } => "encrypted, from a device that your key has signed",
-            Trust::Clear => "in clear, as the config allows here",
-            Trust::Doubtful(_) => "in a way that I do not believe",
-        };
-        let mut facts = vec![
-            ("Role", Line::from(operator.role.name.clone())),
-            ("You may", Line::from(powers.join("; "))),
-            ("Your key", key),
-            ("This message came", Line::from(came)),
-        ];
-        if operator.person != operator.user.as_str() {
-            facts.insert(1, ("Person", Line::from(operator.person.clone())));
+        Ok(Some(match self.what {
+            None => known(pipeline, asked),
+            Some(What::Dm) => direct(pipeline, asked).await,
+        }))
+    }
+}
+
+fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
+    let operator = asked.operator;
+    let powers: Vec<&str> = POWERS
+        .iter()
+        .filter(|(power, _)| operator.role.has(*power))
+        .map(|(_, words)| *words)
+        .collect();
+    let key = match pipeline.keys.pinned(&operator.user) {
+        Some(key) => Line::new().code(key),
+        None => Line::from("none yet"),
+    };
+    let came = match &asked.request.trust {
+        Trust::Signed { .. } => "encrypted, from a device that your key has signed",
+        Trust::Clear => "in clear, as the config allows here",
+        Trust::Doubtful(_) => "in a way that I do not believe",
+    };
+    let mut facts = vec![
+        ("Role", Line::from(operator.role.name.clone())),
+        ("You may", Line::from(powers.join("; "))),
+        ("Your key", key),
+        ("This message came", Line::from(came)),
+    ];
+    if operator.person != operator.user.as_str() {
+        facts.insert(1, ("Person", Line::from(operator.person.clone())));
+    }
+    if let Some(why) = pipeline.held() {
+        facts.push(("Now", why));
+    }
+    if pipeline.roster.read_only {
+        facts.push(("Now", Line::from("I am read-only: nothing is changed, whoever asks")));
+    }
+    Reply::data(Line::new().code(&operator.user)).facts(facts)
+}
+
+/// Makes the direct room where there is none, and says how it stands.
+async fn direct(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
+    match pipeline.outbox.can_whisper(&asked.operator.user).await {
+        Ok(()) => Reply::data(
+            "Your direct room is ready: it is encrypted, nobody is in it but you and me, and your \
+             key has signed a device of yours. Secrets that only you may read come there",
+        ),
+        Err(why) => Reply::data(format!("Your direct room is not ready: {why}"))
+            .command(to_do(&why), vec!["me".to_owned(), "dm".to_owned()]),
+    }
+}
+
+/// What the asker must do before they ask again.
+fn to_do(why: &NoWhisper) -> &'static str {
+    match why {
+        NoWhisper::NotJoined => "Accept the invitation to “Private answers”, then send",
+        NoWhisper::NotAlone => "It is given up. For a new one, send",
+        NoWhisper::NotEncrypted => {
+            "Nothing is told in it. Have its encryption looked at, then send"
         }
-        if let Some(why) = pipeline.held() {
-            facts.push(("Now", why));
+        NoWhisper::NoSignedDevice => {
+            "Set up secure backup (or recovery) in your client's settings, or verify your device, \
+             then send"
         }
-        if pipeline.roster.read_only {
-            facts.push(("Now", Line::from("I am read-only: nothing is changed, whoever asks")));
-        }
-        Ok(Some(Reply::data(Line::new().code(&operator.user)).facts(facts)))
+        NoWhisper::Failed => "My log says why. When that is put right, send",
     }
 }

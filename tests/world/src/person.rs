@@ -1,5 +1,6 @@
 //! A person with an encrypted client.
 
+mod files;
 mod hearing;
 mod rooms;
 mod talking;
