@@ -230,6 +230,37 @@ impl Reader {
         self.get::<Listed>(&path, &query).await.map(|listed| listed.total)
     }
 
+    /// How many reports are open of what `user` has written.
+    /// `GET /_synapse/admin/v1/event_reports?event_sender_user_id=…`.
+    pub async fn reports_of_messages(&self, user: &UserId) -> Result<u64, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            total: u64,
+        }
+        let query = [("event_sender_user_id", user.to_string()), ("limit", "1".to_owned())];
+        let path = Path::admin(["v1", "event_reports"]);
+        self.get::<Listed>(&path, &query).await.map(|listed| listed.total)
+    }
+
+    /// How many reports are open of the account `user` itself, among the newest 100 of accounts
+    /// whose ids hold this one: the homeserver cannot be asked for exactly one.
+    /// `GET /_synapse/admin/v1/user_reports?target_user_id=…`, since Synapse 1.152.
+    pub async fn reports_of_account(&self, user: &UserId) -> Result<u64, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            user_reports: Vec<Report>,
+        }
+        #[derive(Deserialize)]
+        struct Report {
+            target_user_id: String,
+        }
+        let query = [("target_user_id", user.to_string()), ("limit", "100".to_owned())];
+        let path = Path::admin(["v1", "user_reports"]);
+        let listed = self.get::<Listed>(&path, &query).await?;
+        let of_user = listed.user_reports.iter().filter(|report| report.target_user_id == *user);
+        Ok(of_user.count() as u64)
+    }
+
     /// Asks, and asks again where that may help.
     async fn fetch(&self, address: &Url, path: &Path) -> Body {
         let template = template(path);

@@ -87,3 +87,23 @@ async fn the_record_is_searched_from_the_room() -> Result<()> {
     says(&wrong, "Refused", &["2026-11-01"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dossier_counts_the_open_reports() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let stranger = scene.stranger().await?;
+    let details = format!("!user details {}", stranger.user_id());
+    says(&scene.ann_asks(&details).await?, "", &["Open reports: 0 of messages, 0 of the account"]);
+    let ann = scene.ann();
+    let rude = stranger.say(scene.room(), "something rude").await?;
+    let reason = serde_json::json!({ "reason": "rude" });
+    for path in [
+        format!("/_matrix/client/v3/rooms/{}/report/{rude}", scene.room()),
+        format!("/_matrix/client/v3/users/{}/report", stranger.user_id()),
+    ] {
+        let (status, answer) = ann.api().post(&path, reason.clone()).await?;
+        anyhow::ensure!(status == 200, "{path}: {answer}");
+    }
+    says(&scene.ann_asks(&details).await?, "", &["Open reports: 1 of messages, 1 of the account"]);
+    Ok(())
+}

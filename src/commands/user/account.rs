@@ -272,7 +272,7 @@ impl Belongings {
     }
 }
 
-fn count(count: &Result<u64, Error>) -> Line {
+pub(super) fn count(count: &Result<u64, Error>) -> Line {
     match count {
         Ok(count) => count.to_string().into(),
         Err(error) => {

@@ -44,16 +44,32 @@ impl Query for Details {
         let user = reader.user_id(&self.user)?;
         account::local(&user, reader)?;
         // All at once: the answer takes as long as the slowest, not as long as the sum.
-        let (account, belongings) =
-            tokio::join!(reader.account(&user), Belongings::of(&user, reader));
+        let (account, belongings, reports) = tokio::join!(
+            reader.account(&user),
+            Belongings::of(&user, reader),
+            reports(&user, reader)
+        );
         let Some(account) = account? else {
             return Err(account::unknown(&user, reader).await);
         };
         let mut facts = account::facts(&account, reader.now());
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
+        facts.push(("Open reports", reports));
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
         Ok(told(&user, facts, &remembered, reader.now()))
+    }
+}
+
+/// How often others have reported the account, and what it wrote.
+async fn reports(user: &UserId, reader: &Reader) -> Line {
+    let (messages, account) =
+        tokio::join!(reader.reports_of_messages(user), reader.reports_of_account(user));
+    let of_messages = account::count(&messages).plain(" of messages, ");
+    match account {
+        // Older homeservers do not take them.
+        Err(error) if error.is_unknown_route() => of_messages.plain("none of accounts here"),
+        account => of_messages.line(account::count(&account)).plain(" of the account"),
     }
 }
 
