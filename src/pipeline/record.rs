@@ -82,7 +82,8 @@ impl Pipeline {
     pub async fn write_record_room(&self) {
         let Some(room) = &self.roster.record_room else { return };
         let (Ok(mut again), now) = (self.write_again.try_lock(), self.clock.now()) else { return };
-        if now < *again {
+        // Until the bot is there, which doctor tells, nothing has failed.
+        if now < *again || !self.outbox.may_say(room).await {
             return;
         }
         if let Err(error) = self.write_to(room, now).await {

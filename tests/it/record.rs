@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Fault, Message, Proxy, Scene};
+use world::{Fault, Message, NewRoom, Proxy, Scene};
 
 use crate::{
     SYNOD,

@@ -27,7 +27,7 @@ async fn what_gives_nobody_more_one_operator_puts_in_force_and_questions_stay() 
     says(&same, "Nothing changed", &["what it said"]);
     says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
 
-    let question = scene.ann_asks(&format!("!user password {}", eve.user_id)).await?;
+    let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     write(&scene, &scene.config().read_only(true).operator_key(moe.user_id(), "role", "viewer"))?;
     let planned = scene.ann_asks("!config reload --plan").await?;
     says(&planned, "", &["read_only", "moderator before, viewer now", "Gives nobody more"]);
@@ -39,7 +39,7 @@ async fn what_gives_nobody_more_one_operator_puts_in_force_and_questions_stay() 
     says(&rehearsed, "", &["read_only"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     let pending = scene.ann_asks("!pending").await?;
-    assert!(pending.body.contains("user password"), "{} {}", question.body, pending.body);
+    assert!(pending.body.contains("user deactivate"), "{} {}", question.body, pending.body);
     let listed = scene.ann_asks("!audit list").await?;
     says(&listed, "", &["config read again"]);
     says(&scene.ann_asks("!audit verify").await?, "", &["whole"]);

@@ -13,7 +13,7 @@ use crate::{
     SYNOD,
     basics::{code, is},
     crash::watched,
-    verbs::with_yes,
+    verbs::{offered, with_yes},
 };
 
 /// No other file of the bot comes near this size, bytes.
@@ -223,7 +223,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
     let done = scene.ann_asks(&format!("!user suspend {} --for 20s", eve.user_id)).await?;
     assert!(done.body.starts_with("Done"), "{}", done.body);
     let done = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
-    let number = done.body.split_once("On record as #").context("no number")?.1.trim().to_owned();
+    let undo = offered(&done, "!undo")?;
     scene.ask(scene.moe().await?, "!freeze").await?;
     scene.bot()?.kill().await?;
     fs::remove_dir_all(scene.state().join("store"))?;
@@ -242,7 +242,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
     for person in [scene.ann(), scene.moe().await?] {
         scene.ask(person, "!unfreeze").await?;
     }
-    let undone = scene.ann_asks(&format!("!undo {number}")).await?;
+    let undone = scene.ann_asks(undo).await?;
     assert!(undone.body.starts_with("Done"), "{}", undone.body);
     let lifted = |message: &Message| message.body.contains("I took it back by myself");
     scene.ann().wait_for_since(mark, "the end of the sanction", lifted).await?;
