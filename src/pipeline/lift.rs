@@ -356,3 +356,6 @@ pub(super) fn too_low(sanction: &Sanction, role: &Role) -> Line {
             role.name
         ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@ use crate::{
     verbs::{offered, says},
 };
 
+/// The seed that the tests give to everybody, base32.
+const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
 /// A rule that demands so many others for what cannot be undone.
 fn others(number: u64) -> Value {
     json!([{ "class": "irreversible", "others": number }])
@@ -200,7 +203,6 @@ async fn who_is_alone_waits_in_sight_of_all_where_the_config_lets_them() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_time_passwords_count_once_and_guessing_ends() -> Result<()> {
-    const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let scene = Scene::plan().set().await?;
     let seed = scene.dir().join("seed");
     world::write_secret(&seed, SEED)?;
@@ -241,6 +243,49 @@ async fn one_time_passwords_count_once_and_guessing_ends() -> Result<()> {
     let record = scene.ask(scene.moe().await?, "!audit").await?;
     says(&record, "", &["too many wrong one-time passwords"]);
     assert!(!record.body.contains(&right), "{}", record.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_takes_the_one_time_password_of_whoever_gives_it() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let seed = scene.dir().join("seed");
+    world::write_secret(&seed, SEED)?;
+    let rules = json!([{ "verbs": ["user deactivate"], "others": 1, "totp": true }]);
+    let [moe, ..] = scene.accounts();
+    let config = [scene.ann().user_id(), &moe.user_id]
+        .iter()
+        .fold(scene.config().set("questions.rules", rules), |config, user| {
+            config.operator_secret(user, "totp", &seed)
+        });
+    scene.start_bot(SYNOD, &config).await?;
+    let eve = scene.subject("eve").await?;
+    let (moe, phrase) = (scene.moe().await?, eve.user_id.localpart());
+    let (_, number) = asks_for_the_end(&scene, &eve).await?;
+    says(&approves(&scene, moe, &number, &eve).await?, "Refused", &["one-time password"]);
+    assert!(!is(&scene, &eve, "deactivated").await?);
+    let totp = TOTP::new(Algorithm::SHA1, 6, 1, 30, b"12345678901234567890".to_vec())?;
+    let right = totp.generate(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let approved = scene.ask(moe, &format!("!approve {number} {phrase} {right}")).await?;
+    says(&approved, "Done", &[eve.user_id.as_str()]);
+    assert!(is(&scene, &eve, "deactivated").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_a_bridge_is_known_by_the_servers_mark_and_protected() -> Result<()> {
+    let scene = Scene::plan()
+        .start_with(SYNOD, |config| config.set("protected.bridged", "refused"))
+        .await?;
+    let bridged = scene.bridged("irc").await?;
+    let told = scene.ann_asks(&format!("!user details {bridged}")).await?;
+    says(&told, "", &["Bridged by"]);
+    for verb in ["suspend", "deactivate"] {
+        let refused = scene.ann_asks(&format!("!user {verb} {bridged}")).await?;
+        says(&refused, "Refused", &["an account of a bridge", "nobody changes that through me"]);
+    }
+    let account = scene.synapse().admin().account(&bridged).await?;
+    assert!(account["suspended"] == false && account["deactivated"] == false, "{account}");
     Ok(())
 }
 

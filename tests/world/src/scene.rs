@@ -261,6 +261,11 @@ impl Scene {
         self.synapse.register(&localpart, &random_hex(8)?, false, name).await
     }
 
+    /// Registers an account of the application service that the homeserver knows.
+    pub async fn bridged(&self, name: &str) -> Result<OwnedUserId> {
+        self.synapse.bridged(&format!("{name}-{}", self.tag)).await
+    }
+
     /// Lets `person` say a command and answers what the bot replied.
     pub async fn ask(&self, person: &Person, text: &str) -> Result<Message> {
         let event = person.say(&self.room, text).await?;

@@ -175,6 +175,16 @@ impl Synapse {
         Ok(Account { user_id, password: password.to_owned() })
     }
 
+    /// Registers an account of the application service of this homeserver, which nobody runs.
+    pub async fn bridged(&self, name: &str) -> Result<OwnedUserId> {
+        let body =
+            json!({ "type": "m.login.application_service", "username": format!("_bridge_{name}") });
+        let path = "/_matrix/client/v3/register";
+        let (status, answer) = self.api(AS_TOKEN).post(path, body).await?;
+        ensure!(status == 200, "registering {name} for the bridge: {status} {answer}");
+        Ok(api::text(&answer, "user_id")?.try_into()?)
+    }
+
     /// Logs in on a new device without keys and answers its access token and device id.
     pub async fn log_in(&self, account: &Account) -> Result<(String, String)> {
         self.api("").log_in(account.user_id.localpart(), &account.password).await
@@ -239,12 +249,32 @@ impl Inner {
     }
 }
 
+/// The token of the application service.
+const AS_TOKEN: &str = "the-bridge-s-own";
+
+/// An application service that has accounts and does nothing.
+const BRIDGE: &str = r#"id: bridge
+url: null
+as_token: TOKEN
+hs_token: TOKEN-s-homeserver
+sender_localpart: bridge
+rate_limited: false
+namespaces:
+  users: [{ exclusive: true, regex: "@_bridge_.*" }]
+  aliases: []
+  rooms: []
+"#;
+
 fn write_config(dir: &Path, port: u16, secret: &str, options: &Options) -> Result<()> {
     fs::create_dir_all(dir.join("media"))?;
     let key: Base64 = Base64::new(random_bytes::<32>()?.to_vec());
     fs::write(dir.join("signing.key"), format!("ed25519 a_world {key}\n"))?;
+    let bridge = dir.join("bridge.yaml");
+    fs::write(&bridge, BRIDGE.replace("TOKEN", AS_TOKEN))?;
+    let bridge = bridge.display();
     let mut config = format!(
         "server_name: {SERVER_NAME}
+app_service_config_files: ['{bridge}']
 pid_file: {dir}/homeserver.pid
 signing_key_path: {dir}/signing.key
 media_store_path: {dir}/media
