@@ -42,12 +42,12 @@ impl Pipeline {
             Err(unfit) => return Ok(unfit_reply(&unfit)),
         };
         let has = |effect| reread.differences.iter().any(|one| one.effect == effect);
-        if only_look {
-            return Ok(listed(Reply::data("What my config says now, and did not before"), &reread));
-        }
         if reread.differences.is_empty() {
             let so = "my config says what it said";
             return Ok(Reply::outcome(Word::NothingChanged, so));
+        }
+        if only_look {
+            return Ok(listed(Reply::data("What my config says now, and did not before"), &reread));
         }
         if has(Effect::AtStart) {
             let what = "some of it takes a new start of me, so nothing of it is in force";

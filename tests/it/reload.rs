@@ -23,8 +23,9 @@ async fn what_gives_nobody_more_one_operator_puts_in_force_and_questions_stay() 
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
     let moe = scene.moe().await?;
-    let same = scene.ann_asks("!config reload").await?;
-    says(&same, "Nothing changed", &["what it said"]);
+    for command in ["!config reload", "!config reload --plan"] {
+        says(&scene.ann_asks(command).await?, "Nothing changed", &["what it said"]);
+    }
     says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
 
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
