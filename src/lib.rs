@@ -32,6 +32,11 @@
 //! *Unknown*, with what the homeserver shows then, and is never repeated by itself. What was cut off
 //! after the second of them is told as it stands on record.
 //!
+//! Another configuration is a new beginning inside the process: [`run`] builds everything that rests
+//! on it anew, over the same store and the same session on Matrix, so that a message goes its whole
+//! way under one configuration. Where the store is lost, the record is read back from where else it
+//! stands, and what follows from it goes on.
+//!
 //! Dependencies point one way: [`matrix`] → [`pipeline`] → [`input`], [`gate`], [`confirm`],
 //! [`audit`], [`commands`] → [`synapse`], [`reply`]. Only [`matrix`] names matrix-sdk, only
 //! [`store`] names sled, and nothing in [`commands`] can send anything but a `GET`.
