@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
     Room, RoomState,
@@ -240,8 +239,7 @@ impl From<matrix_sdk::HttpError> for Tried {
     }
 }
 
-#[async_trait]
-impl Outbox for Sender {
+impl Sender {
     async fn say(
         &self,
         room: &RoomId,
@@ -376,6 +374,90 @@ impl Outbox for Sender {
         event: &OwnedEventId,
     ) -> Result<Option<(String, u32)>, Unsent> {
         ratchet_of(&self.look_at(room, event).await?)
+    }
+}
+
+impl Outbox for Sender {
+    fn say<'a>(
+        &'a self,
+        room: &'a RoomId,
+        about: Option<&'a OwnedEventId>,
+        slot: &'a str,
+        reply: &'a Reply,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        self.say(room, about, slot, reply).boxed()
+    }
+
+    fn attach<'a>(
+        &'a self,
+        room: &'a RoomId,
+        about: Option<&'a OwnedEventId>,
+        slot: &'a str,
+        file: &'a File,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        self.attach(room, about, slot, file).boxed()
+    }
+
+    fn edit<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        slot: &'a str,
+        reply: &'a Reply,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.edit(room, event, slot, reply).boxed()
+    }
+
+    fn react<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.react(room, event, key).boxed()
+    }
+
+    fn redact<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        why: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.redact(room, event, why).boxed()
+    }
+
+    fn stands<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<bool, Unsent>> {
+        self.stands(room, event).boxed()
+    }
+
+    fn may_say<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool> {
+        self.may_say(room).boxed()
+    }
+
+    fn can_whisper<'a>(&'a self, to: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {
+        self.can_whisper(to).boxed()
+    }
+
+    fn whisper<'a>(
+        &'a self,
+        to: &'a UserId,
+        slot: &'a str,
+        reply: &'a Reply,
+        secret: &'a SecretString,
+    ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>> {
+        self.whisper(to, slot, reply, secret).boxed()
+    }
+
+    fn ratchet<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
+        self.ratchet(room, event).boxed()
     }
 }
 

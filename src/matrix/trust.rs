@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
     Room,
     deserialized_responses::{
@@ -232,8 +232,7 @@ impl Trustee {
     }
 }
 
-#[async_trait]
-impl Keys for Trustee {
+impl Trustee {
     async fn accept(&self, user: &UserId, key: &str) -> Result<(), NotAccepted> {
         match self.pins.operators.get(user) {
             None => return Err(NotAccepted::NotOperator),
@@ -248,10 +247,6 @@ impl Keys for Trustee {
         self.pins.kept.put(user.as_str(), &key)?;
         tracing::info!(%user, %key, "another master key was accepted");
         Ok(())
-    }
-
-    fn pinned(&self, user: &UserId) -> Option<String> {
-        self.pins.of(user)
     }
 
     async fn current(&self, user: &UserId) -> Option<String> {
@@ -273,6 +268,33 @@ impl Keys for Trustee {
             self.tell_if_changed(sender).await;
         }
         trust
+    }
+}
+
+impl Keys for Trustee {
+    fn accept<'a>(
+        &'a self,
+        user: &'a UserId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), NotAccepted>> {
+        self.accept(user, key).boxed()
+    }
+
+    fn current<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Option<String>> {
+        self.current(user).boxed()
+    }
+
+    fn still_signed<'a>(
+        &'a self,
+        room: &'a RoomId,
+        sender: &'a UserId,
+        session: &'a str,
+    ) -> BoxFuture<'a, Trust> {
+        self.still_signed(room, sender, session).boxed()
+    }
+
+    fn pinned(&self, user: &UserId) -> Option<String> {
+        self.pins.of(user)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 
@@ -112,23 +112,34 @@ pub enum News {
 }
 
 /// Whose keys count.
-#[async_trait]
+///
+/// Its futures are boxed by hand: an `async fn` of a trait would have the compiler prove for each
+/// method anew that what the SDK does in it may move between threads, at 15 seconds apiece.
 pub trait Keys: fmt::Debug + Send + Sync {
     /// Pins `key` for `user` in place of what was pinned. It must be the key that the homeserver
     /// shows for them now.
-    async fn accept(&self, user: &UserId, key: &str) -> Result<(), NotAccepted>;
+    fn accept<'a>(
+        &'a self,
+        user: &'a UserId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), NotAccepted>>;
 
     /// The master key that counts for `user`, unpadded base64.
     fn pinned(&self, user: &UserId) -> Option<String>;
 
     /// The master key that the homeserver shows for `user` now, unpadded base64
     /// (`POST /_matrix/client/v3/keys/query`).
-    async fn current(&self, user: &UserId) -> Option<String>;
+    fn current<'a>(&'a self, user: &'a UserId) -> BoxFuture<'a, Option<String>>;
 
     /// Judges again what came from `sender` under the Megolm `session`, having asked the
     /// homeserver for their devices and keys. To be called right before a change; where the
     /// homeserver does not answer, it is not signed.
-    async fn still_signed(&self, room: &RoomId, sender: &UserId, session: &str) -> Trust;
+    fn still_signed<'a>(
+        &'a self,
+        room: &'a RoomId,
+        sender: &'a UserId,
+        session: &'a str,
+    ) -> BoxFuture<'a, Trust>;
 }
 
 /// Why a key was not pinned.
@@ -230,76 +241,89 @@ pub enum Doubt {
     MismatchedSender,
 }
 
-/// The way out to the room.
-#[async_trait]
+/// The way out to the room. Its futures are boxed by hand, as those of [`Keys`].
 pub trait Outbox: fmt::Debug + Send + Sync {
     /// Sends an answer; several messages where it is long. Returns the event of the first.
     ///
     /// `about` is the event answered to; with `slot`, a short word that differs between the
     /// answers to one event, it gives the transaction ids: the same answer sent again after a
     /// crash arrives once.
-    async fn say(
-        &self,
-        room: &RoomId,
-        about: Option<&OwnedEventId>,
-        slot: &str,
-        reply: &Reply,
-    ) -> Result<OwnedEventId, Unsent>;
+    fn say<'a>(
+        &'a self,
+        room: &'a RoomId,
+        about: Option<&'a OwnedEventId>,
+        slot: &'a str,
+        reply: &'a Reply,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
     /// Sends a file, encrypted where the room is. It replies to nothing: the answer that speaks of
     /// it comes after it. `about` and `slot` are as in [`Outbox::say`].
-    async fn attach(
-        &self,
-        room: &RoomId,
-        about: Option<&OwnedEventId>,
-        slot: &str,
-        file: &File,
-    ) -> Result<OwnedEventId, Unsent>;
+    fn attach<'a>(
+        &'a self,
+        room: &'a RoomId,
+        about: Option<&'a OwnedEventId>,
+        slot: &'a str,
+        file: &'a File,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
     /// Replaces an earlier message of the bot.
-    async fn edit(
-        &self,
-        room: &RoomId,
-        event: &OwnedEventId,
-        slot: &str,
-        reply: &Reply,
-    ) -> Result<(), Unsent>;
+    fn edit<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        slot: &'a str,
+        reply: &'a Reply,
+    ) -> BoxFuture<'a, Result<(), Unsent>>;
 
     /// Puts a reaction under a message. A reaction that is there already is success.
-    async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent>;
+    fn react<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>>;
 
     /// Removes a message that somebody sent, for what must not stay in the room.
-    async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent>;
+    fn redact<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        why: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>>;
 
     /// Whether a message of the bot still stands in the room, as the homeserver has it: nobody has
     /// redacted it.
-    async fn stands(&self, room: &RoomId, event: &OwnedEventId) -> Result<bool, Unsent>;
+    fn stands<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<bool, Unsent>>;
 
     /// Whether the bot may write in the room, as far as it knows.
-    async fn may_say(&self, room: &RoomId) -> bool;
+    fn may_say<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool>;
 
     /// Whether a secret can be told to `to` and nobody else, now: an encrypted direct room that
     /// exactly the bot and `to` have joined and nobody else is invited to, and a device of theirs
     /// that is signed by their pinned key. Makes the room and invites where there is none.
-    async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper>;
+    fn can_whisper<'a>(&'a self, to: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>>;
 
     /// Tells `secret` to `to` in that room, having checked again that it is so. The words around
     /// it are `reply`'s. Returns the event, so that it can be named or removed.
-    async fn whisper(
-        &self,
-        to: &UserId,
-        slot: &str,
-        reply: &Reply,
-        secret: &secrecy::SecretString,
-    ) -> Result<OwnedEventId, NoWhisper>;
+    fn whisper<'a>(
+        &'a self,
+        to: &'a UserId,
+        slot: &'a str,
+        reply: &'a Reply,
+        secret: &'a secrecy::SecretString,
+    ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>>;
 
     /// The Megolm message index and session of an event in the room as the homeserver has it, by
     /// which a replay is known; `None` where the event is not encrypted.
-    async fn ratchet(
-        &self,
-        room: &RoomId,
-        event: &OwnedEventId,
-    ) -> Result<Option<(String, u32)>, Unsent>;
+    fn ratchet<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>>;
 }
 
 /// Why nothing was sent, after every retry that makes sense.

@@ -6,6 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::{
+    FutureExt as _,
+    future::{self, BoxFuture},
+};
 use jiff::Timestamp;
 use ruma::{
     EventId, OwnedEventId, OwnedUserId, RoomId, UserId, owned_room_id, owned_server_name,
@@ -65,75 +69,105 @@ impl Heard {
     }
 }
 
-#[async_trait]
 impl Outbox for Heard {
-    async fn say(
-        &self,
-        _: &RoomId,
-        _: Option<&OwnedEventId>,
-        _: &str,
-        reply: &Reply,
-    ) -> Result<OwnedEventId, Unsent> {
-        let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
-        if !takes.is_zero() {
-            let _turn = self.lane.lock().await;
-            tokio::time::sleep(takes).await;
+    fn say<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: Option<&'a OwnedEventId>,
+        _: &'a str,
+        reply: &'a Reply,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        async move {
+            let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
+            if !takes.is_zero() {
+                let _turn = self.lane.lock().await;
+                tokio::time::sleep(takes).await;
+            }
+            let mut said = self.said();
+            said.push((Instant::now(), reply.clone()));
+            Ok(EventId::parse(format!("$said{}", said.len())).unwrap())
         }
-        let mut said = self.said();
-        said.push((Instant::now(), reply.clone()));
-        Ok(EventId::parse(format!("$said{}", said.len())).unwrap())
+        .boxed()
     }
 
-    async fn attach(
-        &self,
-        _: &RoomId,
-        _: Option<&OwnedEventId>,
-        _: &str,
-        _: &File,
-    ) -> Result<OwnedEventId, Unsent> {
-        Ok(EventId::parse("$attached").unwrap())
+    fn attach<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: Option<&'a OwnedEventId>,
+        _: &'a str,
+        _: &'a File,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        future::ready(Ok(EventId::parse("$attached").unwrap())).boxed()
     }
 
-    async fn edit(&self, _: &RoomId, _: &OwnedEventId, _: &str, _: &Reply) -> Result<(), Unsent> {
-        Ok(())
+    fn edit<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+        _: &'a Reply,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        future::ready(Ok(())).boxed()
     }
 
-    async fn react(&self, _: &RoomId, _: &OwnedEventId, _: &str) -> Result<(), Unsent> {
-        Ok(())
+    fn react<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        future::ready(Ok(())).boxed()
     }
 
-    async fn redact(&self, _: &RoomId, _: &OwnedEventId, _: &str) -> Result<(), Unsent> {
-        Ok(())
+    fn redact<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        future::ready(Ok(())).boxed()
     }
 
-    async fn stands(&self, _: &RoomId, _: &OwnedEventId) -> Result<bool, Unsent> {
-        Ok(true)
+    fn stands<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<bool, Unsent>> {
+        future::ready(Ok(true)).boxed()
     }
 
-    async fn may_say(&self, _: &RoomId) -> bool {
-        true
+    fn may_say<'a>(&'a self, _: &'a RoomId) -> BoxFuture<'a, bool> {
+        future::ready(true).boxed()
     }
 
-    async fn can_whisper(&self, _: &UserId) -> Result<(), NoWhisper> {
-        Ok(())
+    fn can_whisper<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {
+        future::ready(Ok(())).boxed()
     }
 
-    async fn whisper(
-        &self,
-        _: &UserId,
-        _: &str,
-        _: &Reply,
-        _: &secrecy::SecretString,
-    ) -> Result<OwnedEventId, NoWhisper> {
-        Ok(EventId::parse("$whispered").unwrap())
+    fn whisper<'a>(
+        &'a self,
+        _: &'a UserId,
+        _: &'a str,
+        _: &'a Reply,
+        _: &'a secrecy::SecretString,
+    ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>> {
+        future::ready(Ok(EventId::parse("$whispered").unwrap())).boxed()
     }
 
-    async fn ratchet(
-        &self,
-        _: &RoomId,
-        event: &OwnedEventId,
-    ) -> Result<Option<(String, u32)>, Unsent> {
-        Ok(event.as_str().trim_start_matches('$').parse().ok().map(|index| (SESSION.into(), index)))
+    fn ratchet<'a>(
+        &'a self,
+        _: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
+        async move {
+            Ok(event
+                .as_str()
+                .trim_start_matches('$')
+                .parse()
+                .ok()
+                .map(|index| (SESSION.into(), index)))
+        }
+        .boxed()
     }
 }
 
@@ -150,22 +184,26 @@ impl Setup for Heard {
     fn begin_again(&self, _: Reread) {}
 }
 
-#[async_trait]
 impl Keys for Heard {
-    async fn accept(&self, _: &UserId, _: &str) -> Result<(), NotAccepted> {
-        Ok(())
+    fn accept<'a>(&'a self, _: &'a UserId, _: &'a str) -> BoxFuture<'a, Result<(), NotAccepted>> {
+        future::ready(Ok(())).boxed()
     }
 
     fn pinned(&self, _: &UserId) -> Option<String> {
         None
     }
 
-    async fn current(&self, _: &UserId) -> Option<String> {
-        None
+    fn current<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Option<String>> {
+        future::ready(None).boxed()
     }
 
-    async fn still_signed(&self, _: &RoomId, _: &UserId, session: &str) -> Trust {
-        Trust::Signed { session: session.to_owned() }
+    fn still_signed<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a UserId,
+        session: &'a str,
+    ) -> BoxFuture<'a, Trust> {
+        async move { Trust::Signed { session: session.to_owned() } }.boxed()
     }
 }
 
