@@ -69,6 +69,16 @@ pub enum Subject {
     Media(OwnedServerName, String),
     /// One device of an account.
     Device(OwnedUserId, OwnedDeviceId),
+    /// A registration token.
+    Token(String),
+    /// Another server, as this one sends to it.
+    Destination(OwnedServerName),
+    /// A report of an event, by its number.
+    EventReport(u64),
+    /// A report of an account, by its number.
+    UserReport(u64),
+    /// This homeserver as a whole.
+    Homeserver(OwnedServerName),
 }
 
 impl Subject {
@@ -76,7 +86,7 @@ impl Subject {
     pub fn user(&self) -> Option<&OwnedUserId> {
         match self {
             Self::User(user) | Self::Device(user, _) => Some(user),
-            Self::Room(_) | Self::Media(..) => None,
+            _ => None,
         }
     }
 
@@ -84,12 +94,12 @@ impl Subject {
     pub fn owner_id(&self) -> String {
         match self {
             Self::User(user) | Self::Device(user, _) => user.to_string(),
-            Self::Room(_) | Self::Media(..) => self.to_string(),
+            _ => self.to_string(),
         }
     }
 
     /// What an operator types to show that they mean this subject and no other: the localpart of
-    /// an account, the last six characters of a room id, the id of a file or device.
+    /// an account, the last six characters of a room id, the id of whatever else it is.
     pub fn phrase(&self) -> String {
         match self {
             Self::User(user) => user.localpart().to_owned(),
@@ -99,6 +109,9 @@ impl Subject {
             }
             Self::Media(_, id) => id.clone(),
             Self::Device(_, device) => device.to_string(),
+            Self::Token(token) => token.clone(),
+            Self::Destination(server) | Self::Homeserver(server) => server.to_string(),
+            Self::EventReport(id) | Self::UserReport(id) => id.to_string(),
         }
     }
 }
@@ -110,6 +123,10 @@ impl fmt::Display for Subject {
             Self::Room(room) => f.write_str(room.as_str()),
             Self::Media(server, id) => write!(f, "mxc://{server}/{id}"),
             Self::Device(user, device) => write!(f, "{device} of {user}"),
+            Self::Token(token) => f.write_str(token),
+            Self::Destination(server) | Self::Homeserver(server) => f.write_str(server.as_str()),
+            Self::EventReport(id) => write!(f, "report {id}"),
+            Self::UserReport(id) => write!(f, "account report {id}"),
         }
     }
 }

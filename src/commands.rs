@@ -16,12 +16,13 @@ use ruma::OwnedRoomId;
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
     error::Stop,
-    reply::Reply,
+    reply::{Reply, Sheet},
     synapse::Reader,
 };
 
 pub mod arguments;
 pub mod device;
+pub mod listing;
 pub mod media;
 mod options;
 mod past;
@@ -39,6 +40,10 @@ pub trait Query: Debug + Send + Sync {
 
     /// Looks and answers.
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop>;
+
+    /// Looks and writes what was found as data, for `-o`: what the homeserver says, in its own
+    /// names. Nothing goes in that takes more than [`power`](Self::power).
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop>;
 }
 
 /// A command that changes something.
@@ -272,7 +277,11 @@ impl Spec {
     pub fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
         let command = (self.augment)(command);
-        if self.does == Does::Look { command } else { Options::add(command, self.ends) }
+        match self.does {
+            Does::Look => Options::add_to_look(command),
+            Does::Change => Options::add(command, self.ends),
+            Does::Either => Options::add_to_look(Options::add(command, self.ends)),
+        }
     }
 
     /// Reads the verb's own matches, and what was typed besides.

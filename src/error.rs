@@ -20,6 +20,9 @@ pub enum Stop {
     /// The homeserver did not answer as it should.
     #[error(transparent)]
     Api(#[from] crate::synapse::Error),
+    /// What was found could not be written down.
+    #[error("I cannot write a temporary file, so there is no answer")]
+    Disk(#[from] std::io::Error),
 }
 
 impl Stop {
@@ -47,7 +50,7 @@ impl Stop {
                 }
                 reply
             }
-            Self::Api(error) => Reply::outcome(Word::Refused, error.to_string())
+            Self::Api(_) | Self::Disk(_) => Reply::outcome(Word::Refused, self.to_string())
                 .note(Line::new().plain("In the log under ").code(incident)),
         }
     }

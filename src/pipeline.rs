@@ -46,6 +46,7 @@ mod fact;
 mod found;
 mod lift;
 mod locks;
+mod look;
 mod news;
 pub mod own;
 mod plan;
@@ -515,7 +516,7 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(asked, query.power()).await? {
             return Ok(refusal);
         }
-        query.answer(&self.reader.look(), self).await
+        look::look(asked, query, &self.reader, self).await
     }
 
     /// One polite line to somebody who is not an operator, at most one an hour in a room.
@@ -562,7 +563,7 @@ impl Memory for Pipeline {
         let sanctions = self.sanctions.on(subject).inspect_err(unread).unwrap_or_default();
         let notes = match subject {
             Subject::User(user) => self.notes.about(user, limit).inspect_err(unread),
-            Subject::Room(_) | Subject::Media(..) | Subject::Device(..) => Ok(Vec::new()),
+            _ => Ok(Vec::new()),
         };
         Remembered {
             notes: notes.unwrap_or_default().into_iter().map(Noted::from).collect(),

@@ -17,6 +17,7 @@ mod file;
 mod hostile;
 mod html;
 mod markdown;
+mod sheet;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ mod when;
 
 pub use file::File;
 pub use hostile::Hostile;
+pub use sheet::{Format, Sheet, Written};
 pub use when::{ago, size, utc};
 
 /// The first word of an answer to a change.
@@ -198,7 +200,7 @@ pub enum Ring {
 }
 
 /// An answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The first word, where the answer is about a change.
     pub word: Option<Word>,
@@ -208,6 +210,8 @@ pub struct Reply {
     pub blocks: Vec<Block>,
     /// Who is told.
     pub ring: Ring,
+    /// Where the next page of a listing begins, as its `--from` takes it.
+    pub next: Option<String>,
     /// A file that is sent with it. Shared, since answers are copied.
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.
@@ -254,6 +258,14 @@ impl Reply {
     #[must_use]
     pub fn command(self, what_for: impl Into<Line>, words: Vec<String>) -> Self {
         self.with(Block::Commands(vec![(what_for.into(), words)]))
+    }
+
+    /// Says where the next page begins, where there is one: the answer then ends with the command
+    /// for it.
+    #[must_use]
+    pub fn with_next(mut self, from: Option<String>) -> Self {
+        self.next = from;
+        self
     }
 
     /// Sends a file with it. The answer follows the file and speaks of it as sent; where it could

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
 
 use super::arguments::{Lasting, Moment};
+use crate::reply::Format;
 
 const HEADING: &str = "Options of every change";
 
@@ -29,6 +30,8 @@ pub struct Options {
     pub ends: Option<Ends>,
     /// Why it is made without the others that it needs, in the asker's words.
     pub alone: Option<String>,
+    /// How what was found is to be written, where it was typed.
+    pub output: Option<Format>,
     /// The verb by its own name, with the words below it: `sanction extend`.
     pub verb: String,
 }
@@ -113,6 +116,19 @@ impl Options {
         command.args(options.into_iter().map(|option| option.help_heading(HEADING).global(true)))
     }
 
+    /// Adds the options to a command that looks.
+    pub(crate) fn add_to_look(command: Command) -> Command {
+        command.arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FORMAT")
+                .value_parser(clap::value_parser!(Format))
+                .global(true)
+                .help("Answer in this format, without any other words; in a file where it is long"),
+        )
+    }
+
     /// Reads them; those that the command does not have are absent.
     pub(crate) fn read(matches: &ArgMatches) -> Self {
         Self {
@@ -120,6 +136,7 @@ impl Options {
             reason: one::<String>(matches, "reason"),
             ends: Ends::read(matches),
             alone: one::<String>(matches, "alone"),
+            output: one::<Format>(matches, "output"),
             verb: String::new(),
         }
     }
@@ -137,7 +154,7 @@ impl Options {
         self
     }
 
-    /// Whether nothing was typed besides.
+    /// Whether nothing of what only a change takes was typed besides.
     pub fn is_empty(&self) -> bool {
         !self.plan && self.reason.is_none() && self.ends.is_none() && self.alone.is_none()
     }

@@ -1,6 +1,6 @@
 //! Files: first what they hold is uploaded, encrypted where the room is, then a message names it.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use futures_util::FutureExt as _;
 use matrix_sdk::{
@@ -30,13 +30,19 @@ async fn upload(room: &Room, file: &File) -> Result<MediaSource, matrix_sdk::Err
     let client = room.client();
     let config = one_try().timeout(UPLOAD);
     if room.latest_encryption_state().await?.is_encrypted() {
-        let mut bytes = file.bytes.as_slice();
+        let mut bytes = file.read();
         let uploaded = client.upload_encrypted_file(&mut bytes).with_request_config(config).await?;
         Ok(MediaSource::Encrypted(Box::new(uploaded)))
     } else {
-        let uploaded = client.media().upload(&file.mime, file.bytes.clone(), Some(config)).await?;
+        let uploaded = client.media().upload(&file.mime, read(file)?, Some(config)).await?;
         Ok(MediaSource::Plain(uploaded.content_uri))
     }
+}
+
+fn read(file: &File) -> Result<Vec<u8>, matrix_sdk::Error> {
+    let mut bytes = Vec::new();
+    file.read().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The content of a message that is a file.
@@ -45,7 +51,7 @@ fn content(file: &File, source: &MediaSource) -> serde_json::Result<Value> {
         "msgtype": "m.file",
         "body": file.name,
         "filename": file.name,
-        "info": { "mimetype": file.mime.as_ref(), "size": file.bytes.len() },
+        "info": { "mimetype": file.mime.as_ref(), "size": file.bytes() },
         "m.mentions": {},
     });
     match source {

@@ -254,6 +254,12 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
                     Subject::Room(_) => "the last six characters of the room id",
                     Subject::Media(..) => "the id of the file",
                     Subject::Device(..) => "the id of the device",
+                    Subject::Token(_) => "the token itself",
+                    Subject::Destination(_) => "the name of that server",
+                    Subject::EventReport(_) | Subject::UserReport(_) => "the number of the report",
+                    Subject::Homeserver(_) => {
+                        "the name of this server (what stands behind the colon of its users)"
+                    }
                 },
                 _ => "how many there are",
             };

@@ -1,31 +1,80 @@
 //! A file that goes with an answer.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Read},
+    os::unix::fs::FileExt as _,
+};
 
 use mime::Mime;
 
 use super::size;
 
 /// What is too long to be read in a room, or is wanted elsewhere.
-#[derive(Clone, PartialEq, Eq)]
 pub struct File {
     /// What it is called, without a folder.
     pub name: String,
     /// What kind of file it is.
     pub mime: Mime,
-    /// What it holds.
-    pub bytes: Vec<u8>,
+    body: Body,
+}
+
+/// Where it is until it is sent.
+enum Body {
+    Memory(Vec<u8>),
+    /// A file without a name, gone when it is closed; and how many bytes it holds.
+    Disk(std::fs::File, u64),
 }
 
 impl File {
     /// A file that holds this.
     pub fn new(name: impl Into<String>, mime: Mime, bytes: Vec<u8>) -> Self {
-        Self { name: name.into(), mime, bytes }
+        Self { name: name.into(), mime, body: Body::Memory(bytes) }
+    }
+
+    /// A file that holds what is on disk already.
+    pub(super) fn on_disk(
+        name: impl Into<String>,
+        mime: Mime,
+        disk: std::fs::File,
+    ) -> io::Result<Self> {
+        let bytes = disk.metadata()?.len();
+        Ok(Self { name: name.into(), mime, body: Body::Disk(disk, bytes) })
+    }
+
+    /// How many bytes it holds.
+    pub fn bytes(&self) -> u64 {
+        match &self.body {
+            Body::Memory(bytes) => bytes.len() as u64,
+            Body::Disk(_, bytes) => *bytes,
+        }
+    }
+
+    /// What it holds, from its beginning.
+    pub fn read(&self) -> Box<dyn Read + Send + '_> {
+        match &self.body {
+            Body::Memory(bytes) => Box::new(bytes.as_slice()),
+            Body::Disk(file, _) => Box::new(FromStart { file, at: 0 }),
+        }
     }
 
     /// How large it is, in words.
     pub fn size(&self) -> String {
-        size(self.bytes.len() as u64)
+        size(self.bytes())
+    }
+}
+
+/// Reads a file from its beginning, whoever else reads it.
+struct FromStart<'a> {
+    file: &'a std::fs::File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

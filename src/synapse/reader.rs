@@ -92,6 +92,12 @@ impl Reader {
         Self { shared: Arc::clone(&self.shared), memory: Some(Arc::default()) }
     }
 
+    /// The same homeserver, remembering nothing: for what is long and asked for once.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), memory: None }
+    }
+
     /// The name behind the colon of the ids of the homeserver's own users.
     pub fn server_name(&self) -> &ServerName {
         &self.shared.server_name

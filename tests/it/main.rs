@@ -20,6 +20,7 @@ mod me;
 mod media;
 mod notes;
 mod order;
+mod output;
 mod plan;
 mod record;
 mod reload;

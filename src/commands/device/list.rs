@@ -1,14 +1,22 @@
 //! `device list`: the devices of one account.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::UserId;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
-    change::Power,
-    commands::{Memory, Query, Spec, arguments::UserRef, user::account},
+    change::{Path, Power},
+    commands::{
+        Spec,
+        arguments::UserRef,
+        listing::{Listing, Named, Page, Pages},
+        user::account,
+    },
     error::Stop,
-    reply::{Block, Line, Record, Reply},
+    reply::{Line, Record},
     synapse::{Device, Reader},
 };
 
@@ -27,34 +35,62 @@ struct List {
     /// Show the IP address from which each device was last seen
     #[arg(long)]
     show_ip: bool,
+    #[command(flatten)]
+    pages: Pages,
 }
 
 #[async_trait]
-impl Query for List {
+impl Listing for List {
+    const NAMED: Named = Named {
+        key: "devices",
+        one: "device",
+        many: "devices",
+        columns: &[
+            "device_id",
+            "display_name",
+            "last_seen_ts",
+            "last_seen_user_agent",
+            "last_seen_ip",
+            "user_id",
+        ],
+    };
+    type Row = Device;
+
     fn power(&self) -> Power {
         if self.show_ip { Power::LookPrivate } else { Power::Look }
     }
 
-    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
-        let user = reader.user_id(&self.user)?;
-        let (account, devices) =
-            tokio::join!(account::existing(&user, reader), reader.devices(&user));
-        account?;
-        Ok(told(&user, devices?, self.show_ip, reader.now()))
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
-}
 
-fn told(user: &UserId, mut devices: Vec<Device>, show_ip: bool, now: Timestamp) -> Reply {
-    // Never seen comes last, and the ids decide between equals: the same list every time.
-    devices
-        .sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.device_id.cmp(&b.device_id)));
-    let count = account::how_many(Some(devices.len() as u64), "device", "devices");
-    let reply = Reply::data(Line::new().code(user).plain(format!(": {count}")));
-    if devices.is_empty() {
-        return reply;
+    fn of(&self, reader: &Reader) -> Line {
+        account::titled(&self.user, reader)
     }
-    let records = devices.iter().map(|device| record(device, show_ip, now)).collect();
-    reply.with(Block::Records(records))
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Listed {
+            devices: Vec<Value>,
+        }
+        let user = reader.user_id(&self.user)?;
+        let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
+        let (account, listed) =
+            tokio::join!(account::existing(&user, reader), reader.get::<Listed>(&path, &[]));
+        account?;
+        let mut devices = listed?.devices;
+        devices.sort_by_key(|device| Reverse(device["last_seen_ts"].as_i64()));
+        if !self.show_ip {
+            devices.iter_mut().filter_map(Value::as_object_mut).for_each(|device| {
+                device.remove("last_seen_ip");
+            });
+        }
+        Ok(Page::part(devices, Pages::number(from)?, limit))
+    }
+
+    fn record(&self, device: &Device, now: Timestamp) -> Record {
+        record(device, self.show_ip, now)
+    }
 }
 
 fn record(device: &Device, show_ip: bool, now: Timestamp) -> Record {
@@ -81,43 +117,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commands::user::testing::{self, now};
+    use crate::{
+        commands::user::testing::{self, now},
+        reply::{Block, Reply},
+    };
 
-    fn devices() -> Vec<Device> {
-        let listed = json!([
-            {"device_id": "NEVER", "display_name": null, "last_seen_ts": null,
-             "last_seen_ip": null, "last_seen_user_agent": null, "dehydrated": true},
+    fn text(show_ip: bool) -> String {
+        let listed: Vec<Device> = serde_json::from_value(json!([
             {"device_id": "PHONE", "display_name": "Ann's phone",
              "last_seen_ts": 1_795_183_200_000_i64, "last_seen_ip": "192.0.2.7",
              "last_seen_user_agent": "Element X"},
-        ]);
-        serde_json::from_value(listed).unwrap()
-    }
-
-    fn text(show_ip: bool) -> String {
-        let user = <&UserId>::try_from("@ann:example.org").unwrap();
-        testing::reply(&told(user, devices(), show_ip, now()))
+            {"device_id": "NEVER", "display_name": null, "last_seen_ts": null,
+             "last_seen_ip": null, "last_seen_user_agent": null, "dehydrated": true},
+        ]))
+        .unwrap();
+        let records = listed.iter().map(|device| record(device, show_ip, now())).collect();
+        testing::reply(&Reply::default().with(Block::Records(records)))
     }
 
     #[test]
     fn addresses_take_their_own_power_and_are_shown_only_then() {
-        let power = |typed: &[&str]| testing::parse::<List>(typed).unwrap().power();
+        let power = |typed: &[&str]| Listing::power(&testing::parse::<List>(typed).unwrap());
         assert_eq!(power(&["ann"]), Power::Look);
         assert_eq!(power(&["ann", "--show-ip"]), Power::LookPrivate);
         assert!(!text(false).contains("192.0.2.7"));
         insta::assert_snapshot!(text(true), @r"
-        `@ann:example.org`: 2 devices
         * `PHONE` “Ann's phone”
           Last seen: 2026-11-20 14:00 UTC (3 min ago) · Client: “Element X” · IP: “192.0.2.7”
         * `NEVER`
           Last seen: never · Kind: dehydrated: it collects keys while its owner is away · IP: not known
         ");
-    }
-
-    #[test]
-    fn an_account_without_devices_says_so() {
-        let user = <&UserId>::try_from("@ann:example.org").unwrap();
-        let reply = told(user, Vec::new(), false, now());
-        assert_eq!(testing::reply(&reply), "`@ann:example.org`: no devices\n");
     }
 }

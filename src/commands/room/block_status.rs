@@ -8,7 +8,7 @@ use crate::{
     change::Power,
     commands::{Memory, Query, Spec, arguments::RoomRef},
     error::Stop,
-    reply::{Line, Reply},
+    reply::{Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -34,6 +34,11 @@ impl Query for BlockStatus {
         let id = reader.room_id(&self.room).await?;
         let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
         Ok(told(&id, room?.is_some(), &blocked?))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let id = reader.room_id(&self.room).await?;
+        Ok(sheet.object("block", &known::raw_block(&id, reader).await?)?)
     }
 }
 

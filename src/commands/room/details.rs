@@ -3,17 +3,18 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::RoomId;
+use serde_json::Value;
 
 use super::known::{self, Blocked, Room};
 use crate::{
-    change::{Power, Subject},
+    change::{Path, Power, Subject},
     commands::{
         Memory, Query, Remembered, Spec,
         arguments::RoomRef,
         past::{self, PAST},
     },
     error::Stop,
-    reply::{Line, Reply},
+    reply::{Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -51,6 +52,14 @@ impl Query for Details {
             }
             (None, _) => Err(Stop::refused(known::unknown(&id))),
         }
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let id = reader.room_id(&self.room).await?;
+        let path = Path::admin(["v1", "rooms", id.as_str()]);
+        let room: Option<Value> = reader.find(&path, &[]).await?;
+        let room = room.ok_or_else(|| Stop::refused(known::unknown(&id)))?;
+        Ok(sheet.object("room", &room)?)
     }
 }
 

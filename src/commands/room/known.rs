@@ -2,7 +2,7 @@
 
 use ruma::{OwnedRoomId, RoomId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     change::{Path, Seen, Skip, Subject},
@@ -71,6 +71,11 @@ pub(super) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
 /// The room, `None` where the homeserver has never been in it.
 pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
     reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await
+}
+
+/// The same as the homeserver says it.
+pub(super) async fn raw_block(room: &RoomId, reader: &Reader) -> Result<Value, Error> {
+    reader.get(&Path::admin(["v1", "rooms", room.as_str(), "block"]), &[]).await
 }
 
 /// Whether a room is blocked; the homeserver need not know it for that.
@@ -177,7 +182,7 @@ pub(super) mod testing {
     }
 
     /// The lobby; the fields of `other` replace its own.
-    pub(in crate::commands::room) fn room(other: serde_json::Value) -> Room {
+    pub(in crate::commands::room) fn room(other: Value) -> Room {
         let mut room = json!({
             "room_id": "!lobby:example.org", "name": "The lobby", "canonical_alias":
             "#lobby:example.org", "topic": null, "joined_members": 12, "joined_local_members": 3,
@@ -186,7 +191,7 @@ pub(super) mod testing {
             "history_visibility": "shared", "room_type": null, "forgotten": false,
             "tombstoned": false, "replacement_room": null,
         });
-        let (Some(fields), serde_json::Value::Object(other)) = (room.as_object_mut(), other) else {
+        let (Some(fields), Value::Object(other)) = (room.as_object_mut(), other) else {
             panic!("an object is wanted")
         };
         fields.extend(other);

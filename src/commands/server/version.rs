@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     change::{Path, Power},
     commands::{Memory, Query, Spec},
     error::Stop,
-    reply::{Fact, Hostile, Line, Reply},
+    reply::{Fact, Hostile, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -31,6 +32,11 @@ impl Query for Version {
         let answered: Answered = reader.get(&Path::admin(["v1", "server_version"]), &[]).await?;
         Ok(Reply::data(Line::new().code(reader.server_name()))
             .facts(facts(&answered.server_version)))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let answered: Value = reader.get(&Path::admin(["v1", "server_version"]), &[]).await?;
+        Ok(sheet.object("version", &answered)?)
     }
 }
 

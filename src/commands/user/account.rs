@@ -14,6 +14,14 @@ use crate::{
     synapse::{Account, Error, Reader},
 };
 
+/// The account of a listing, before its count: `@ann:example.org: `.
+pub(in crate::commands) fn titled(user: &UserRef, reader: &Reader) -> Line {
+    match reader.user_id(user) {
+        Ok(user) => Line::new().code(user).plain(": "),
+        Err(_) => Line::new(),
+    }
+}
+
 /// The subject of a verb about one account.
 pub(super) fn subject(user: &UserRef, reader: &Reader) -> Result<Vec<Subject>, Stop> {
     Ok(vec![Subject::User(reader.user_id(user)?)])

@@ -1,7 +1,7 @@
 //! `user admin`: who is a server admin, and making one.
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::account::{self, words};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Sheet, Word},
     synapse::{Account, Reader},
 };
 
@@ -76,6 +76,14 @@ impl Query for Show {
         let user = reader.user_id(&self.user)?;
         let account = account::existing(&user, reader).await?;
         Ok(told(&account))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        let path = Path::admin(["v1", "users", user.as_str(), "admin"]);
+        let answered: Value = reader.get(&path, &[]).await?;
+        Ok(sheet.object("admin", &answered)?)
     }
 }
 

@@ -2,17 +2,18 @@
 
 use async_trait::async_trait;
 use ruma::UserId;
+use serde_json::Value;
 
 use super::account::{self, Belongings};
 use crate::{
-    change::{Power, Subject},
+    change::{Path, Power, Subject},
     commands::{
         Memory, Query, Remembered, Spec,
         arguments::UserRef,
         past::{self, PAST},
     },
     error::Stop,
-    reply::{Fact, Hostile, Line, Reply},
+    reply::{Fact, Hostile, Line, Reply, Sheet},
     synapse::{Account, Reader},
 };
 
@@ -58,6 +59,29 @@ impl Query for Details {
         facts.push(("Open reports", reports));
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
         Ok(told(&user, facts, &remembered, reader.now()))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        let path = Path::admin(["v2", "users", user.as_str()]);
+        let mut account: Value = reader.get(&path, &[]).await?;
+        if !self.show_3pid {
+            mask(&mut account);
+        }
+        Ok(sheet.object("account", &account)?)
+    }
+}
+
+/// Masks what ties the account to a person elsewhere.
+fn mask(account: &mut Value) {
+    for (list, key) in [("threepids", "address"), ("external_ids", "external_id")] {
+        let entries = account.get_mut(list).and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten() {
+            if let Some(Value::String(text)) = entry.get_mut(key) {
+                masked(&Hostile::new(text.clone())).raw().clone_into(text);
+            }
+        }
     }
 }
 
@@ -144,6 +168,11 @@ mod tests {
         Mail and telephone: “email” “ann@example.org”, “msisdn” “4915112345678”
         Sign-on: “oidc-corp” “ann.lee”
         ");
+        let mut data = json!({"threepids": [{"medium": "email", "address": "ann@example.org"}],
+            "external_ids": [{"auth_provider": "oidc", "external_id": "ann.lee"}]});
+        mask(&mut data);
+        assert_eq!(data["threepids"][0], json!({"medium": "email", "address": "a…@e…"}));
+        assert_eq!(data["external_ids"][0], json!({"auth_provider": "oidc", "external_id": "…e"}));
         assert_eq!(masked(&Hostile::new("")).raw(), "…");
         assert_eq!(masked(&Hostile::new("äb")).raw(), "…");
     }

@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{
-    account::words,
-    page::{self, Found, Kept, Row, Sort},
-};
+use serde_json::Value;
+
+use super::page::{self, Row, Sort};
 use crate::{
-    change::Power,
-    commands::{Memory, Query, Spec, arguments::Since},
+    commands::{
+        Spec,
+        arguments::Since,
+        listing::{Filter, Kept, Listing, Named, Page, Pages},
+    },
     error::Stop,
-    reply::Reply,
+    reply::{Line, Record},
     synapse::Reader,
 };
 
@@ -32,14 +34,8 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
-    /// Skip this many accounts; after a filter that I do myself, the number in the next-page
-    /// command
-    #[arg(short, long, default_value_t = 0)]
-    pub(super) from: u64,
-    /// Show at most this many
-    #[arg(short, long, default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub(super) limit: u64,
+    #[command(flatten)]
+    pages: Pages,
     /// List guests too; the homeserver does so unless -G is given
     #[arg(short, long, conflicts_with = "no_guests")]
     guests: bool,
@@ -89,33 +85,41 @@ fn not_empty(text: &str) -> Result<String, String> {
 }
 
 #[async_trait]
-impl Query for List {
-    fn power(&self) -> Power {
-        Power::Look
+impl Listing for List {
+    const NAMED: Named = page::NAMED;
+    type Row = Row;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
 
-    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
-        let found = self.find(reader).await?;
-        let again = found.next.map(|next| self.again(next));
-        Ok(page::told(&found, again, !self.deactivated, reader.now()))
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        let query = self.query(reader.server_name().as_str());
+        page::fetch(reader, &query, from, limit).await
+    }
+
+    fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
+        self.wanted(reader)
+    }
+
+    async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+        page::marked_suspended(rows, reader).await
+    }
+
+    fn record(&self, row: &Row, now: Timestamp) -> Record {
+        page::record(row, now)
+    }
+
+    fn notes(&self, rows: &[Row]) -> Vec<Line> {
+        page::notes(rows, !self.deactivated)
     }
 }
 
 impl List {
-    /// Finds the accounts of this page, and which of them are suspended.
-    pub(super) async fn find(&self, reader: &Reader) -> Result<Found, Stop> {
-        let server = reader.server_name().as_str();
-        let query = self.query(server);
-        let wanted = self.wanted(server, reader.now());
-        let walk = page::Walk { from: self.from, limit: self.limit, filtered: wanted.filters() };
-        let mut found = page::walk(
-            walk,
-            |row| wanted.keeps(row),
-            |from, limit| page::fetch(reader, &query, from, limit),
-        )
-        .await?;
-        found.rows = page::marked_suspended(found.rows, reader).await;
-        Ok(found)
+    /// What the homeserver does not filter itself.
+    pub(super) fn wanted(&self, reader: &Reader) -> Option<Filter<'static, Row>> {
+        let wanted = self.wanted_here(reader.server_name().as_str(), reader.now());
+        wanted.filters().then(|| Box::new(move |row: &Row| wanted.keeps(row)) as Filter<'_, Row>)
     }
 
     /// What the accounts are sorted by, and whether backwards. A filter by time that I do myself
@@ -156,7 +160,7 @@ impl List {
         query
     }
 
-    fn wanted(&self, server: &str, now: Timestamp) -> Wanted {
+    fn wanted_here(&self, server: &str, now: Timestamp) -> Wanted {
         let (sort, backwards) = self.order();
         let exactly = |text: &str| text.contains(['%', '_']).then(|| text.to_lowercase());
         Wanted {
@@ -168,44 +172,10 @@ impl List {
         }
     }
 
-    /// This command again, from another place on.
-    fn again(&self, from: u64) -> Vec<String> {
-        let mut again = words(["user", "list", "--from"]);
-        again.extend([from.to_string(), "--limit".to_owned(), self.limit.to_string()]);
-        for (flag, given) in [
-            ("--guests", self.guests),
-            ("--no-guests", self.no_guests),
-            ("--deactivated", self.deactivated),
-            ("--admins", self.admins),
-            ("--non-admins", self.non_admins),
-            ("--reverse", self.reverse),
-        ] {
-            if given {
-                again.push(flag.to_owned());
-            }
-        }
-        for kind in &self.exclude_user_type {
-            again.extend(words(["--exclude-user-type", kind]));
-        }
-        for (option, value) in [
-            ("--sort-by", self.sort_by.map(Sort::as_str)),
-            ("--name", self.name.as_deref()),
-            ("--user-id", self.user_id.as_deref()),
-            ("--since", self.since.as_ref().map(Since::typed)),
-            ("--seen-since", self.seen_since.as_ref().map(Since::typed)),
-        ] {
-            if let Some(value) = value {
-                again.extend(words([option, value]));
-            }
-        }
-        again
-    }
-
     /// What `user search TERM` asks for.
-    pub(super) fn search(term: &str, from: u64, limit: u64) -> Self {
+    pub(super) fn search(term: &str, pages: Pages) -> Self {
         Self {
-            from,
-            limit,
+            pages,
             guests: false,
             no_guests: false,
             deactivated: true,
@@ -277,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::{super::testing, *};
-    use crate::commands::user::testing::{now, spoken};
+    use crate::commands::user::testing::now;
 
     fn verb(typed: &[&str]) -> List {
         testing::parse(typed).unwrap()
@@ -309,42 +279,14 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_next_page_is_the_same_command_from_another_place_on() {
-        let typed = [
-            "-d",
-            "-G",
-            "-A",
-            "--sort-by",
-            "last_seen_ts",
-            "--reverse",
-            "--exclude-user-type",
-            "",
-            "-n",
-            "Ann Lee",
-            "--since",
-            "2 weeks",
-            "--seen-since",
-            "2026-11-01",
-            "-l",
-            "7",
-        ];
-        let again = verb(&typed).again(42);
-        insta::assert_snapshot!(spoken(&again), @r#"user list --from 42 --limit 7 --no-guests --deactivated --non-admins --reverse --exclude-user-type "" --sort-by last_seen_ts --name "Ann Lee" --since "2 weeks" --seen-since 2026-11-01"#);
-        let typed: Vec<&str> = again.iter().skip(2).map(String::as_str).collect();
-        let parsed = verb(&typed);
-        assert_eq!(parsed.from, 42);
-        assert_eq!(parsed.again(42), again);
-    }
-
-    fn row(other: serde_json::Value) -> Row {
+    fn row(other: Value) -> Row {
         let mut row = json!({
             "name": "@ann_lee:example.org", "displayname": "Ann Lee", "is_guest": 0, "admin": 0,
             "deactivated": 0, "shadow_banned": 0, "creation_ts": 1_795_000_000_000_i64,
             "last_seen_ts": 1_795_000_000_000_i64, "erased": false, "locked": false,
             "user_type": null,
         });
-        if let (Some(row), serde_json::Value::Object(other)) = (row.as_object_mut(), other) {
+        if let (Some(row), Value::Object(other)) = (row.as_object_mut(), other) {
             row.extend(other);
         }
         serde_json::from_value(row).unwrap()
@@ -353,7 +295,8 @@ mod tests {
     #[test]
     fn times_are_filtered_here_and_an_order_by_them_ends_the_search() {
         let old = || row(json!({"creation_ts": 1_000}));
-        let kept = |typed: &[&str], row: &Row| verb(typed).wanted("example.org", now()).keeps(row);
+        let kept =
+            |typed: &[&str], row: &Row| verb(typed).wanted_here("example.org", now()).keeps(row);
         assert_eq!(kept(&["--since", "3d"], &row(json!({}))), Kept::Yes);
         assert_eq!(kept(&["--since", "3d"], &old()), Kept::End);
         assert_eq!(kept(&["--since", "3d", "--reverse"], &old()), Kept::No);
@@ -369,7 +312,7 @@ mod tests {
     fn wildcards_of_the_database_are_ordinary_characters() {
         let kept = |typed: &[&str], name: &str| {
             let row = row(json!({"name": name, "displayname": "100% Ann"}));
-            verb(typed).wanted("example.org", now()).keeps(&row)
+            verb(typed).wanted_here("example.org", now()).keeps(&row)
         };
         assert_eq!(kept(&["-i", "N_L"], "@ann_lee:example.org"), Kept::Yes);
         assert_eq!(kept(&["-i", "n_l"], "@annxlee:example.org"), Kept::No);
@@ -377,7 +320,7 @@ mod tests {
         assert_eq!(kept(&["-n", "@ann_l:example.org"], "@ann_lee:example.org"), Kept::Yes);
         assert_eq!(kept(&["-n", "0% a"], "@x:example.org"), Kept::Yes);
         assert_eq!(kept(&["-n", "1%A"], "@x:example.org"), Kept::No);
-        assert!(!verb(&["-n", "ann"]).wanted("example.org", now()).filters());
+        assert!(!verb(&["-n", "ann"]).wanted_here("example.org", now()).filters());
     }
 
     #[test]

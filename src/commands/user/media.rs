@@ -2,15 +2,19 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::UserId;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::account;
 use crate::{
-    change::{Path, Power},
-    commands::{Memory, Query, Spec, arguments::UserRef},
+    change::Path,
+    commands::{
+        Spec,
+        arguments::UserRef,
+        listing::{Listing, Named, Page, Pages},
+    },
     error::Stop,
-    reply::{Block, Hostile, Line, Record, Reply, size},
+    reply::{Hostile, Line, Record, size},
     synapse::{
         Reader,
         wire::{flag, optional_millis},
@@ -27,13 +31,8 @@ pub(super) const SPEC: Spec = Spec::query::<Media>(
 struct Media {
     /// The account: @ann:example.org, or ann for one of this server
     user: UserRef,
-    /// Skip this many files
-    #[arg(short, long, default_value_t = 0)]
-    from: u64,
-    /// Show at most this many
-    #[arg(short, long, default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(1..=1000))]
-    limit: u64,
+    #[command(flatten)]
+    pages: Pages,
     /// Sort by this, smallest or earliest first; all but `media_id` and `created_ts` cost a large
     /// server some work
     #[arg(short, long, value_enum)]
@@ -73,13 +72,6 @@ impl Sort {
 }
 
 #[derive(Debug, Deserialize)]
-struct Answered {
-    media: Vec<File>,
-    total: u64,
-    next_token: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
 struct File {
     media_id: String,
     media_type: Option<Hostile>,
@@ -97,68 +89,66 @@ struct File {
 }
 
 #[async_trait]
-impl Query for Media {
-    fn power(&self) -> Power {
-        Power::Look
+impl Listing for Media {
+    const NAMED: Named = Named {
+        key: "media",
+        one: "file",
+        many: "files",
+        columns: &[
+            "media_id",
+            "media_type",
+            "media_length",
+            "upload_name",
+            "created_ts",
+            "last_access_ts",
+            "quarantined_by",
+            "safe_from_quarantine",
+        ],
+    };
+    type Row = File;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
 
-    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+    fn of(&self, reader: &Reader) -> Line {
+        account::titled(&self.user, reader)
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Listed {
+            media: Vec<Value>,
+            total: u64,
+            next_token: Option<u64>,
+        }
         let user = reader.user_id(&self.user)?;
         let path = Path::admin(["v1", "users", user.as_str(), "media"]);
-        let query = self.query();
-        let (account, answered) =
-            tokio::join!(account::existing(&user, reader), reader.get::<Answered>(&path, &query));
+        let query = self.query(Pages::number(from)?, limit);
+        let (account, listed) =
+            tokio::join!(account::existing(&user, reader), reader.get::<Listed>(&path, &query));
         account?;
-        Ok(self.told(&user, &answered?, reader.now()))
+        let Listed { media, total, next_token } = listed?;
+        let next = next_token.map(|next| next.to_string());
+        Ok(Page { rows: media, total: Some(total), next })
+    }
+
+    fn record(&self, file: &File, now: Timestamp) -> Record {
+        record(file, now)
     }
 }
 
 impl Media {
-    /// Both the order and its direction are always sent: what the homeserver does where one of
-    /// them is left out is not the same as where both are.
-    fn query(&self) -> [(&'static str, String); 4] {
+    /// Newest first, unless a sort is named: then its own direction.
+    fn query(&self, from: u64, limit: u64) -> [(&'static str, String); 4] {
         let sort = self.sort.unwrap_or(Sort::CreatedTs);
         let backwards = self.reverse == self.sort.is_some();
         [
-            ("from", self.from.to_string()),
-            ("limit", self.limit.to_string()),
+            ("from", from.to_string()),
+            ("limit", limit.to_string()),
             ("order_by", sort.as_str().to_owned()),
             ("dir", if backwards { "b" } else { "f" }.to_owned()),
         ]
-    }
-
-    fn told(&self, user: &UserId, answered: &Answered, now: Timestamp) -> Reply {
-        let shown = answered.media.len() as u64;
-        let count = account::how_many(Some(answered.total), "file", "files");
-        let mut title = Line::new().code(user).plain(format!(": {count}"));
-        if shown > 0 && shown < answered.total {
-            title = title.plain(format!(", {} to {} shown", self.from + 1, self.from + shown));
-        } else if shown == 0 && answered.total > 0 {
-            title = title.plain(format!(", none from {} on", self.from + 1));
-        }
-        let reply = Reply::data(title);
-        if shown == 0 {
-            return reply;
-        }
-        let records = answered.media.iter().map(|file| record(file, now)).collect();
-        let reply = reply.with(Block::Records(records));
-        match answered.next_token {
-            Some(next) => reply.command("Next page", self.page(user, next)),
-            None => reply,
-        }
-    }
-
-    /// This command again, from another place on.
-    fn page(&self, user: &UserId, from: u64) -> Vec<String> {
-        let mut words = account::words(["user", "media", user.as_str(), "--from"]);
-        words.extend([from.to_string(), "--limit".to_owned(), self.limit.to_string()]);
-        if let Some(sort) = self.sort {
-            words.extend(account::words(["--sort", sort.as_str()]));
-        }
-        if self.reverse {
-            words.push("--reverse".to_owned());
-        }
-        words
     }
 }
 
@@ -192,7 +182,10 @@ mod tests {
     use serde_json::json;
 
     use super::{super::testing, *};
-    use crate::commands::user::testing::now;
+    use crate::{
+        commands::user::testing::now,
+        reply::{Block, Reply},
+    };
 
     fn verb(typed: &[&str]) -> Media {
         testing::parse(typed).unwrap()
@@ -206,7 +199,7 @@ mod tests {
             (&["ann", "-s", "created_ts"], "created_ts", "f"),
             (&["ann", "--sort", "media_length", "--reverse"], "media_length", "b"),
         ] {
-            let [.., order_by, dir] = verb(typed).query();
+            let [.., order_by, dir] = verb(typed).query(0, 1);
             assert_eq!((order_by.1.as_str(), dir.1.as_str()), (order, direction), "{typed:?}");
         }
         for typed in [&["ann", "-l", "0"][..], &["ann", "-s", "colour"], &["ann", "-f", "-1"]] {
@@ -224,9 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_what_it_shows_of_how_many_and_names_the_next() {
-        let user = <&UserId>::try_from("@ann:example.org").unwrap();
-        let answered = json!({"total": 5, "next_token": 3, "media": [
+    fn a_file_shows_what_it_is() {
+        let listed: Vec<File> = serde_json::from_value(json!([
             {"media_id": "abc", "media_type": "image/png", "media_length": 1536,
              "upload_name": "cat.png", "created_ts": 1_795_183_200_000_i64,
              "last_access_ts": null, "url_cache": null, "quarantined_by": null,
@@ -235,19 +227,14 @@ mod tests {
              "created_ts": 1_795_000_000_000_i64, "last_access_ts": 1_795_183_200_000_i64,
              "url_cache": "https://example.com/", "quarantined_by": "@moe:example.org",
              "safe_from_quarantine": true},
-        ]});
-        let answered: Answered = serde_json::from_value(answered).unwrap();
-        let verb = verb(&["ann", "-f", "1", "-l", "2", "-s", "media_id", "-r"]);
-        insta::assert_snapshot!(testing::reply(&verb.told(user, &answered, now())), @r"
-        `@ann:example.org`: 5 files, 2 to 3 shown
+        ]))
+        .unwrap();
+        let records = listed.iter().map(|file| record(file, now())).collect();
+        insta::assert_snapshot!(testing::reply(&Reply::default().with(Block::Records(records))), @r"
         * `abc` “cat.png”
           Type: “image/png” · Size: 1.5 KiB · Created: 2026-11-20 14:00 UTC (3 min ago) · Last access: never
         * `def`
           Size: not known · Created: 2026-11-18 11:06 UTC (2 days ago) · Last access: 2026-11-20 14:00 UTC (3 min ago) · Preview of: “https://example.com/” · Quarantined by: “@moe:example.org” · Protected: from quarantine
-        Next page: !user media @ann:example.org --from 3 --limit 2 --sort media_id --reverse
         ");
-        let empty = Answered { media: Vec::new(), total: 0, next_token: None };
-        let text = testing::reply(&verb.told(user, &empty, now()));
-        assert_eq!(text, "`@ann:example.org`: no files\n");
     }
 }

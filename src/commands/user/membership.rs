@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
+use serde_json::{Map, json};
 
 use super::account::{self, how_many};
 use crate::{
     change::{Path, Power},
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Block, Hostile, Line, Reply},
+    reply::{Block, Hostile, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -89,6 +90,20 @@ impl Query for Membership {
         } else {
             reply
         })
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let user = reader.user_id(&self.user)?;
+        if reader.is_local(&user) {
+            account::existing(&user, reader).await?;
+        }
+        let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
+        let answered: Answered = reader.get(&path, &[]).await?;
+        sheet.begin("memberships", &["room_id", "membership"])?;
+        for (room, membership) in answered.memberships {
+            sheet.row(&json!({ "room_id": room, "membership": membership }))?;
+        }
+        Ok(sheet.end(&Map::new())?)
     }
 }
 

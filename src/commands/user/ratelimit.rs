@@ -13,7 +13,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Fact, Line, Reply, Word},
+    reply::{Fact, Line, Reply, Sheet, Word},
     synapse::Reader,
 };
 
@@ -136,6 +136,12 @@ impl Query for Show {
         account::existing(&user, reader).await?;
         let present = present(&user, reader).await?;
         Ok(told(&user, &present))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        Ok(sheet.object("ratelimit", &present(&user, reader).await?)?)
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::account::{how_many, words};
 use crate::{
     change::{Path, Power},
     commands::{Memory, Query, Spec},
     error::Stop,
-    reply::{Block, Hostile, Line, Reply},
+    reply::{Block, Hostile, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -45,9 +46,20 @@ impl Query for RedactStatus {
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        self.find(reader).await.map(|answered| self.told(&answered))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let answered: Value = self.find(reader).await?;
+        Ok(sheet.object("redaction", &answered)?)
+    }
+}
+
+impl RedactStatus {
+    async fn find<T: DeserializeOwned>(&self, reader: &Reader) -> Result<T, Stop> {
         let path = Path::admin(["v1", "user", "redact_status", &self.id]);
-        match reader.find::<Answered>(&path, &[]).await {
-            Ok(Some(answered)) => Ok(self.told(&answered)),
+        match reader.find(&path, &[]).await {
+            Ok(Some(answered)) => Ok(answered),
             Ok(None) => Err(Stop::refused(
                 Line::new()
                     .plain("the homeserver knows of no redaction ")
@@ -64,9 +76,7 @@ impl Query for RedactStatus {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-impl RedactStatus {
     fn told(&self, answered: &Answered) -> Reply {
         let id = || Line::new().plain("Redaction ").code(&self.id);
         match answered.status.raw() {

@@ -2,16 +2,20 @@
 
 use async_trait::async_trait;
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use super::{
-    account::words,
     list::{List, bare},
-    page,
+    page::{self, Row},
 };
 use crate::{
-    change::Power,
-    commands::{Memory, Query, Spec},
+    commands::{
+        Spec,
+        listing::{Filter, Listing, Named, Page, Pages},
+    },
     error::Stop,
-    reply::Reply,
+    reply::{Line, Record},
     synapse::Reader,
 };
 
@@ -25,37 +29,48 @@ pub(super) const SPEC: Spec =
 struct Search {
     /// A part of the name; of a whole id, the part before the colon is searched for
     term: String,
-    /// Skip this many accounts
-    #[arg(short, long, default_value_t = 0)]
-    from: u64,
-    /// Show at most this many
-    #[arg(short, long, default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(1..=1000))]
-    limit: u64,
+    #[command(flatten)]
+    pages: Pages,
 }
 
 #[async_trait]
-impl Query for Search {
-    fn power(&self) -> Power {
-        Power::Look
+impl Listing for Search {
+    const NAMED: Named = page::NAMED;
+    type Row = Row;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
 
-    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
-        let term = bare(self.term.trim(), reader.server_name().as_str());
-        if term.is_empty() {
-            return Err(Stop::refused("there is nothing to search for").or(&["user", "list"]));
-        }
-        let found = List::search(term, self.from, self.limit).find(reader).await?;
-        let again = found.next.map(|next| self.again(next));
-        Ok(page::told(&found, again, false, reader.now()))
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        self.list(reader)?.page(reader, from, limit).await
+    }
+
+    fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
+        self.list(reader).ok()?.wanted(reader)
+    }
+
+    async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+        page::marked_suspended(rows, reader).await
+    }
+
+    fn record(&self, row: &Row, now: Timestamp) -> Record {
+        page::record(row, now)
+    }
+
+    fn notes(&self, rows: &[Row]) -> Vec<Line> {
+        page::notes(rows, false)
     }
 }
 
 impl Search {
-    /// This command again, from another place on.
-    fn again(&self, from: u64) -> Vec<String> {
-        let (from, limit) = (from.to_string(), self.limit.to_string());
-        words(["user", "search", &self.term, "--from", &from, "--limit", &limit])
+    /// The listing that this is.
+    fn list(&self, reader: &Reader) -> Result<List, Stop> {
+        let term = bare(self.term.trim(), reader.server_name().as_str());
+        if term.is_empty() {
+            return Err(Stop::refused("there is nothing to search for").or(&["user", "list"]));
+        }
+        Ok(List::search(term, self.pages.clone()))
     }
 }
 
@@ -64,13 +79,9 @@ mod tests {
     use super::{super::testing, *};
 
     #[test]
-    fn it_takes_one_term_and_says_itself_again() {
+    fn it_takes_one_term() {
         let verb: Search = testing::parse(&["Ann Lee", "-l", "20"]).unwrap();
-        assert_eq!((verb.term.as_str(), verb.from, verb.limit), ("Ann Lee", 0, 20));
-        assert_eq!(
-            testing::spoken(&verb.again(20)),
-            "user search \"Ann Lee\" --from 20 --limit 20"
-        );
+        assert_eq!((verb.term.as_str(), verb.pages.limit()), ("Ann Lee", 20));
         assert!(testing::parse::<Search>(&[]).is_err());
         assert!(testing::parse::<Search>(&["ann", "lee"]).is_err());
         assert!(testing::parse::<Search>(&["ann", "-l", "0"]).is_err());

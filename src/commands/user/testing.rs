@@ -1,6 +1,6 @@
 //! Answers as a test reads them, and accounts to make them of.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use clap::{Args, Command};
 use jiff::Timestamp;
@@ -8,13 +8,36 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{Outcome, Question, Skip, Subject, Undo},
+    clock::FixedClock,
+    commands::{Memory, Remembered},
     reply::{Block, Fact, Line, Record, Reply, Span},
-    synapse::Account,
+    synapse::{Access, Account, Reader},
 };
 
 /// The moment at which every test of wording takes place.
 pub(crate) fn now() -> Timestamp {
     "2026-11-20T14:03:00Z".parse().unwrap()
+}
+
+/// A reader of a homeserver that nobody asks.
+pub(crate) fn nowhere() -> Reader {
+    let access = Access {
+        base: "http://127.0.0.1:9".parse().unwrap(),
+        token: "none".into(),
+        server_name: "example.org".try_into().unwrap(),
+    };
+    Reader::new(access, Arc::new(FixedClock::at(now()))).unwrap()
+}
+
+/// A memory of nothing.
+pub(crate) fn nothing() -> impl Memory {
+    struct Nothing;
+    impl Memory for Nothing {
+        fn of(&self, _: &Subject, _: usize) -> Remembered {
+            Remembered::default()
+        }
+    }
+    Nothing
 }
 
 /// `@ann:example.org` as a subject.

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::UserId;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::account::{self, how_many};
 use crate::{
     change::{Path, Power},
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Block, Hostile, Line, Record, Reply},
+    reply::{Block, Hostile, Line, Record, Reply, Sheet},
     synapse::{Private, Reader, wire::optional_millis},
 };
 
@@ -71,6 +72,29 @@ impl Query for WhoIs {
         account?;
         Ok(told(&user, &answered?, self.show_ip, reader.now()))
     }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        let path = Path::admin(["v1", "whois", user.as_str()]);
+        let mut answered: Value = reader.get(&path, &[]).await?;
+        if !self.show_ip {
+            without_addresses(&mut answered);
+        }
+        Ok(sheet.object("whois", &answered)?)
+    }
+}
+
+/// Takes the addresses out of every connection.
+fn without_addresses(answered: &mut Value) {
+    match answered {
+        Value::Object(fields) => {
+            fields.remove("ip");
+            fields.values_mut().for_each(without_addresses);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_addresses),
+        _ => {}
+    }
 }
 
 /// What was seen of one client.
@@ -125,6 +149,15 @@ mod tests {
 
     use super::{super::testing, *};
     use crate::commands::user::testing::now;
+
+    #[test]
+    fn data_hold_no_address_that_was_not_asked_for() {
+        let mut answered = json!({"devices": {"": {"sessions": [{"connections": [
+            {"ip": "192.0.2.7", "last_seen": 1, "user_agent": "Element"}]}]}}});
+        without_addresses(&mut answered);
+        let left = json!({"last_seen": 1, "user_agent": "Element"});
+        assert_eq!(answered["devices"][""]["sessions"][0]["connections"][0], left);
+    }
 
     fn text(show_ip: bool) -> String {
         let answered = json!({"user_id": "@ann:example.org", "devices": {"": {"sessions": [

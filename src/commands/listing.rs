@@ -1,0 +1,354 @@
+//! Listings: what pages, filters and sorts.
+//!
+//! A verb says how one page of the homeserver's is asked for and what one row looks like; the rest
+//! is the same for all: `--from`, `--limit`, `--all`, filters of our own that ask on until a page is
+//! full, cards for people, rows for programs, a file where it is long.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize as _, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use super::{Memory, Query};
+use crate::{
+    change::Power,
+    error::Stop,
+    reply::{Block, Format, Line, Record, Reply, Sheet},
+    synapse::Reader,
+};
+
+/// Which part of a listing is wanted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Pages {
+    /// Begin here: how many to skip, or what the next-page command says
+    #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
+    pub from: Option<String>,
+    /// Show at most this many [default: 100]
+    #[arg(short, long, value_name = "NUMBER",
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub limit: Option<u64>,
+    /// Follow the pages to the end; what is long comes as a CSV file, or as -o says
+    #[arg(long, conflicts_with_all = ["from", "limit"])]
+    pub all: bool,
+}
+
+/// How many are shown where nothing else was typed.
+const SHOWN: u64 = 100;
+
+/// How many are asked for at once where all are wanted, or some are not kept: large pages cost the
+/// homeserver less than many.
+const LARGE: u64 = 1000;
+
+impl Pages {
+    /// How many are to be shown.
+    pub fn limit(&self) -> u64 {
+        self.limit.unwrap_or(SHOWN)
+    }
+
+    /// The place as a number; a refusal where it is none.
+    pub fn number(from: Option<&str>) -> Result<u64, Stop> {
+        let Some(from) = from else { return Ok(0) };
+        from.parse().map_err(|_| {
+            Stop::refused(
+                Line::new()
+                    .code("--from")
+                    .plain(" takes how many to skip, such as 100, and not ")
+                    .code(from),
+            )
+        })
+    }
+}
+
+/// One page of the homeserver's.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Its rows as the homeserver sent them, without what is private.
+    pub rows: Vec<Value>,
+    /// How many there are on all pages, where it says so.
+    pub total: Option<u64>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<String>,
+}
+
+impl Page {
+    /// A page that is everything there is.
+    pub fn whole(rows: Vec<Value>) -> Self {
+        Self { total: Some(rows.len() as u64), rows, next: None }
+    }
+
+    /// The part of everything there is that begins at `from` and has at most `limit` rows.
+    pub fn part(rows: Vec<Value>, from: u64, limit: u64) -> Self {
+        let total = rows.len() as u64;
+        let skip = usize::try_from(from).unwrap_or(usize::MAX);
+        let take = usize::try_from(limit).unwrap_or(usize::MAX);
+        let next = from.saturating_add(limit);
+        let rows = rows.into_iter().skip(skip).take(take).collect();
+        Self { rows, total: Some(total), next: (next < total).then(|| next.to_string()) }
+    }
+}
+
+/// Whether a row belongs in the listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// Neither it nor any after it.
+    End,
+}
+
+/// What a listing is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// The key of its rows in JSON and YAML, as the homeserver names it, and the name of its file.
+    pub key: &'static str,
+    /// What one row is.
+    pub one: &'static str,
+    /// What several are.
+    pub many: &'static str,
+    /// The columns of CSV.
+    pub columns: &'static [&'static str],
+}
+
+/// A verb that lists.
+#[async_trait]
+pub trait Listing: Debug + Send + Sync {
+    /// What it is called.
+    const NAMED: Named;
+
+    /// One row, as far as it is read here.
+    type Row: DeserializeOwned + Send;
+
+    /// What right it takes, given its arguments.
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    /// Which part is wanted.
+    fn pages(&self) -> &Pages;
+
+    /// What the listing is of, before the count: `@ann:example.org`. Nothing for the whole server.
+    fn of(&self, _reader: &Reader) -> Line {
+        Line::new()
+    }
+
+    /// Asks for one page.
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop>;
+
+    /// A filter that the homeserver does not have: what it keeps; `None` where there is none.
+    fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Self::Row>> {
+        None
+    }
+
+    /// Looks up what the homeserver's listing does not say, for what is shown in words.
+    async fn complete(&self, rows: Vec<Value>, _reader: &Reader) -> Vec<Value> {
+        rows
+    }
+
+    /// A row for people.
+    fn record(&self, row: &Self::Row, now: Timestamp) -> Record;
+
+    /// What else is to be known of the rows that are shown.
+    fn notes(&self, _rows: &[Self::Row]) -> Vec<Line> {
+        Vec::new()
+    }
+}
+
+/// What a filter keeps.
+pub type Filter<'a, R> = Box<dyn Fn(&R) -> Kept + Send + Sync + 'a>;
+
+/// What was found of a listing.
+#[derive(Debug, Default)]
+struct Found {
+    rows: Vec<Value>,
+    /// The number of the first that was looked at, where places are numbers.
+    from: Option<u64>,
+    /// How many were looked through.
+    looked: u64,
+    total: Option<u64>,
+    filtered: bool,
+    next: Option<String>,
+}
+
+/// Collects a page: asks on until it is full or nothing is left.
+async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Found, Stop> {
+    let (pages, filter) = (listing.pages(), listing.filter(reader));
+    let limit = pages.limit();
+    let size = if filter.is_some() { LARGE.max(limit) } else { limit };
+    let mut place = pages.from.clone();
+    let from = place.as_deref().map_or(Some(0), |from| from.parse().ok());
+    let mut found = Found { from, filtered: filter.is_some(), ..Found::default() };
+    loop {
+        let page = listing.page(reader, place.as_deref(), size).await?;
+        let numbered = place.as_deref().map_or(Some(0), |place| place.parse::<u64>().ok());
+        found.total = page.total.or(found.total);
+        let empty = page.rows.is_empty();
+        for (n, row) in (1..).zip(page.rows) {
+            found.looked += 1;
+            match kept::<L>(filter.as_ref(), &row) {
+                Kept::Yes => found.rows.push(row),
+                Kept::No => {}
+                Kept::End => return Ok(found),
+            }
+            // Where places are no numbers, only a whole page has a next one.
+            if found.rows.len() as u64 == limit
+                && let (Some(begin), true) = (numbered, filter.is_some())
+            {
+                let next = begin + n;
+                let more = page.next.is_some() || found.total.is_some_and(|total| next < total);
+                found.next = more.then(|| next.to_string());
+                return Ok(found);
+            }
+        }
+        found.next.clone_from(&page.next);
+        // An empty page ends it too, whatever it says of a next: the list may shrink meanwhile. And
+        // one that leads to itself would never end.
+        if empty || page.next.is_none() || page.next == place {
+            found.next = None;
+            return Ok(found);
+        }
+        if found.rows.len() as u64 >= limit {
+            return Ok(found);
+        }
+        place = page.next;
+    }
+}
+
+/// Writes every row of every page; the first `keep` of them are returned too. Nothing else is held
+/// but one page.
+async fn write_all<L: Listing>(
+    listing: &L,
+    reader: &Reader,
+    sheet: &mut Sheet,
+    keep: usize,
+) -> Result<Vec<Value>, Stop> {
+    let filter = listing.filter(reader);
+    sheet.begin(L::NAMED.key, L::NAMED.columns)?;
+    let (mut place, mut first) = (None::<String>, Vec::new());
+    'pages: loop {
+        let page = listing.page(reader, place.as_deref(), LARGE).await?;
+        let empty = page.rows.is_empty();
+        for row in page.rows {
+            match kept::<L>(filter.as_ref(), &row) {
+                Kept::Yes => sheet.row(&row)?,
+                Kept::No => continue,
+                Kept::End => break 'pages,
+            }
+            if first.len() < keep {
+                first.push(row);
+            }
+        }
+        if empty || page.next.is_none() || page.next == place {
+            break;
+        }
+        place = page.next;
+    }
+    let rest = Map::from_iter([("total".to_owned(), json!(sheet.rows()))]);
+    sheet.end(&rest)?;
+    Ok(first)
+}
+
+#[async_trait]
+impl<L: Listing> Query for L {
+    fn power(&self) -> Power {
+        Listing::power(self)
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        if !self.pages().all {
+            let found = find(self, reader).await?;
+            let title = self.of(reader).plain(title(&found, L::NAMED));
+            return Ok(shown(self, title, found.rows, reader).await.with_next(found.next));
+        }
+        let mut sheet = Sheet::new(Format::Csv);
+        // One more than is shown tells whether that is all.
+        let shown_most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+        let first = write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
+        let count = super::user::account::how_many(Some(sheet.rows()), L::NAMED.one, L::NAMED.many);
+        let title = self.of(reader).plain(count);
+        if first.len() <= shown_most {
+            return Ok(shown(self, title, first, reader).await);
+        }
+        let file = sheet.file()?;
+        let line =
+            title.plain(", all of them in ").code(&file.name).plain(format!(" ({})", file.size()));
+        Ok(Reply::data(line).attaching(file))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        if self.pages().all {
+            return write_all(self, &reader.afresh(), sheet, 0).await.map(drop);
+        }
+        let found = find(self, reader).await?;
+        sheet.begin(L::NAMED.key, L::NAMED.columns)?;
+        for row in &found.rows {
+            sheet.row(row)?;
+        }
+        let mut rest = Map::new();
+        rest.extend(found.total.map(|total| ("total".to_owned(), json!(total))));
+        rest.extend(found.next.map(|next| ("next_token".to_owned(), json!(next))));
+        Ok(sheet.end(&rest)?)
+    }
+}
+
+/// Whether a filter keeps a row. One that it cannot read is nothing that it could leave out.
+fn kept<L: Listing>(filter: Option<&Filter<'_, L::Row>>, row: &Value) -> Kept {
+    let Some(keeps) = filter else { return Kept::Yes };
+    read::<L>(row).as_ref().map_or(Kept::Yes, keeps)
+}
+
+fn read<L: Listing>(row: &Value) -> Option<L::Row> {
+    L::Row::deserialize(row)
+        .inspect_err(|error| {
+            let (kind, error) = (L::NAMED.one, error as &dyn std::error::Error);
+            tracing::warn!(kind, error, "a row cannot be read");
+        })
+        .ok()
+}
+
+async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &Reader) -> Reply {
+    let rows = listing.complete(rows, reader).await;
+    let read: Vec<L::Row> = rows.iter().filter_map(read::<L>).collect();
+    let mut reply = Reply::data(title);
+    if !rows.is_empty() {
+        let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
+        reply = reply.with(Block::Records(records));
+    }
+    let unread = rows.len() - read.len();
+    if unread > 0 {
+        reply = reply.note(format!("{unread} more I cannot read; -o json shows them as they are."));
+    }
+    listing.notes(&read).into_iter().fold(reply, Reply::note)
+}
+
+fn title(found: &Found, named: Named) -> String {
+    let how_many = |count| super::user::account::how_many(Some(count), named.one, named.many);
+    let shown = found.rows.len() as u64;
+    let (Some(total), Some(from)) = (found.total, found.from) else {
+        let count = how_many(shown);
+        return if found.next.is_some() { format!("{count}, and there are more") } else { count };
+    };
+    let (first, last) = (from + 1, from + found.looked);
+    if found.filtered {
+        let more = if found.next.is_some() { " so far" } else { "" };
+        let count = how_many(shown);
+        return match (from, found.looked == total) {
+            (0, true) => format!("{count} found; looked through all {total}"),
+            (0, false) => format!("{count} found{more}; looked through {last} of {total}"),
+            _ => format!("{count} found{more}; looked through {first} to {last} of {total}"),
+        };
+    }
+    let all = how_many(total);
+    match (shown, from) {
+        (0, 0) => all,
+        (0, _) => format!("{all}, none from {first} on"),
+        _ if shown == total => format!("{all}, all shown"),
+        _ => format!("{all}, {first} to {last} shown"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
