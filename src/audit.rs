@@ -276,6 +276,11 @@ impl Audit {
     pub async fn close(&self, of: u64, mut record: Record) -> Result<u64, Error> {
         record.of = Some(of);
         let undone = record.undoes.filter(|_| record.word == Some(Word::Done));
+        // What takes back a part of it leaves the rest to be taken back.
+        let undone = match undone {
+            Some(number) if self.is_part(number, &record)? => None,
+            undone => undone,
+        };
         let seq = self.append(record).await?;
         self.closed.put(&key(of), &seq)?;
         if let Some(undone) = undone {
@@ -284,6 +289,12 @@ impl Audit {
         self.open.remove(&key(of))?;
         self.store.flush().await.map_err(Error::from)?;
         Ok(seq)
+    }
+
+    /// Whether this takes back less than the change with this number did.
+    fn is_part(&self, number: u64, record: &Record) -> Result<bool, store::Error> {
+        let whole = self.closing(number)?.and_then(|kept| kept.record);
+        Ok(whole.is_some_and(|whole| whole.subjects.len() > record.subjects.len()))
     }
 
     async fn append(&self, record: Record) -> Result<u64, store::Error> {
@@ -338,7 +349,7 @@ impl Audit {
                 id: seq,
                 at: entry.at,
                 by,
-                command: crate::input::quote(&record.words),
+                command: crate::input::shown(&record.words),
                 word: closing.and_then(|record| record.word),
             });
         }

@@ -98,6 +98,15 @@ impl Subject {
         }
     }
 
+    /// As it is typed where it stands in a list of its kind.
+    pub fn typed(&self) -> String {
+        match self {
+            Self::Device(_, device) => device.to_string(),
+            Self::EventReport(id) | Self::UserReport(id) => id.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// What an operator types to show that they mean this subject and no other: the localpart of
     /// an account, the last six characters of a room id, the id of whatever else it is.
     pub fn phrase(&self) -> String {

@@ -61,7 +61,7 @@ pub trait Action: Debug + Send + Sync {
 
     /// Other verbs, by their own names, that it amounts to, given its arguments: what the config says
     /// of those verbs holds for it too.
-    fn amounts_to(&self) -> Vec<&'static str> {
+    fn amounts_to(&self) -> Vec<&str> {
         Vec::new()
     }
 

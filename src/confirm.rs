@@ -71,6 +71,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// What was said to it, where it is taken and what follows is in hand.
+    pub fn consent(&self) -> Option<Consent> {
+        Consent::kept(self)
+    }
+
     /// Who has approved it so far.
     pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
         self.second.iter().flat_map(|second| &second.approvals)

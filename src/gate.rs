@@ -34,6 +34,10 @@ pub use role::{Rank, Reach, Role};
 /// For how long an irreversible command counts towards what one person may do unreviewed.
 pub const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
+/// So many subjects are seen at a glance and done at once, in one answer. More of them are a job,
+/// and a yes to them carries their number.
+pub const AT_A_GLANCE: usize = 10;
+
 /// A person on the allowlist, by one of their accounts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operator {
@@ -103,8 +107,10 @@ pub struct Weight<'a> {
     pub phrase: bool,
     /// Whether it can neither silence nor destroy what it changes.
     pub harmless: bool,
-    /// Its subjects.
+    /// Its subjects, or those of them that are at hand.
     pub targets: &'a [Target],
+    /// How many subjects there are in all.
+    pub many: usize,
     /// The verb by its own name, with the words below it: `sanction extend`. After it, every other
     /// verb that it amounts to.
     pub verbs: &'a [&'a str],
@@ -351,7 +357,7 @@ impl<'a> Gate<'a> {
             verbs: weight.verbs,
             class: weight.class,
             power: weight.power,
-            subjects: weight.targets.len(),
+            subjects: weight.many,
             protected: self.strictest(weight).is_some(),
         };
         self.roster.policy.rules.iter().filter(|rule| rule.fits(facts)).collect()
@@ -388,11 +394,15 @@ impl<'a> Gate<'a> {
     /// How the asker's own yes must be said, by what the change weighs; `None` where it needs
     /// none.
     fn demand(self, weight: &Weight<'_>) -> Option<Demand> {
-        let many = weight.targets.len() > 1;
+        let many = weight.many > 1;
         let protected = self.strictest(weight).is_some();
         let class = if many { weight.class.max(Class::Disruptive) } else { weight.class };
         match class {
-            _ if protected || weight.phrase || (many && class == Class::Irreversible) => {
+            _ if protected
+                || weight.phrase
+                || weight.many > AT_A_GLANCE
+                || (many && class == Class::Irreversible) =>
+            {
                 Some(Demand::Phrase(phrase(weight)))
             }
             Class::Disruptive if self.roster.policy.reactions => Some(Demand::Yes),
@@ -430,8 +440,8 @@ impl<'a> Gate<'a> {
 
 /// What is typed to show that just these subjects are meant.
 fn phrase(weight: &Weight<'_>) -> String {
-    match weight.targets {
-        [one] => one.subject.phrase(),
-        several => several.len().to_string(),
+    match (weight.many, weight.targets) {
+        (1, [one]) => one.subject.phrase(),
+        (many, _) => many.to_string(),
     }
 }

@@ -18,7 +18,7 @@ mod message;
 mod tests;
 mod words;
 
-pub use words::quote;
+pub use words::{quote, shown};
 
 /// The longest text that is read, in bytes; the size that a Matrix event may have.
 const LONGEST: usize = 64 * 1024;

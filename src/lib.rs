@@ -58,6 +58,7 @@ pub mod error;
 pub mod freeze;
 pub mod gate;
 pub mod input;
+pub mod jobs;
 pub mod journal;
 pub mod matrix;
 pub mod notes;

@@ -13,7 +13,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use ruma::{OwnedEventId, RoomId};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     freeze::Freezes,
     gate::{Gate, Operator, Roster},
     input::{self, Heard},
+    jobs::Jobs,
     journal::Journal,
     notes::Notes,
     reply::{Reply, Word},
@@ -44,7 +45,9 @@ mod change;
 mod cut;
 mod fact;
 mod found;
+mod job;
 mod lift;
+mod list;
 mod locks;
 mod look;
 mod news;
@@ -62,6 +65,7 @@ mod setup;
 mod start;
 #[cfg(test)]
 mod testing;
+mod together;
 mod understand;
 mod yes;
 
@@ -77,7 +81,7 @@ pub use understand::{is_first_word, verbs};
 use aside::Aside;
 pub use aside::Refusal;
 use locks::Locks;
-use own::Own;
+use own::{Own, Stands};
 use understand::Understood;
 
 /// How often a stranger is answered in one room.
@@ -98,6 +102,8 @@ pub struct Rules {
     pub typed_secrets: bool,
     /// Whether the bot asks to lift its own rate limit when the homeserver slows it down.
     pub lift_rate_limit: bool,
+    /// How long after a start the homeserver may still be busy with what was sent before it.
+    pub settling: Duration,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
 }
@@ -115,6 +121,9 @@ pub struct Pipeline {
     sanctions: Sanctions,
     freezes: Freezes,
     notes: Notes,
+    jobs: Jobs,
+    /// Rung where there is a job to begin, or to go on with.
+    job_begun: Notify,
     passwords: OneTimePasswords,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
@@ -254,6 +263,8 @@ impl Pipeline {
             sanctions: Sanctions::new(store)?,
             freezes: Freezes::new(store)?,
             notes: Notes::new(store)?,
+            jobs: Jobs::new(store)?,
+            job_begun: Notify::default(),
             passwords,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
@@ -290,7 +301,12 @@ impl Pipeline {
     fn action(&self, words: &[String]) -> Option<(Box<dyn Action>, Options)> {
         match understand::understand(words) {
             Understood::Command(Ask::Change(action), options) => Some((action, options)),
-            Understood::Own(own, options) => Some((own.action(&self.roster.bot)?, options)),
+            Understood::Own(own, options) => match own.action(self)? {
+                Stands { action, verb: Some(verb), .. } => {
+                    Some((action, Options { verb, ..options }))
+                }
+                Stands { action, verb: None, .. } => Some((action, options)),
+            },
             Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
     }
@@ -358,6 +374,10 @@ impl Pipeline {
             Heard::Yes => Command::Yes(reply_to.clone()),
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(command) => {
+                let command = match list::with_list(command) {
+                    Ok(command) => command,
+                    Err(reply) => return Ok(What::Say(*reply)),
+                };
                 match understand::understand_for(&command.words, &operator.role) {
                     Understood::Command(Ask::Read(query), options) => {
                         Command::Read(query, options, command.words)
@@ -446,8 +466,13 @@ impl Pipeline {
                 info!(sender = %request.sender, event = %request.event, verb = verb(words), "change");
                 self.change(&asked(words, options), action.as_ref(), None).await
             }
-            Command::Own(own, options, words) => match own.action(&self.roster.bot) {
-                Some(action) => self.change(&asked(words, options), action.as_ref(), None).await,
+            Command::Own(own, options, words) => match own.action(self) {
+                Some(Stands { action, verb, undoes }) => {
+                    let verb = verb.unwrap_or_else(|| options.verb.clone());
+                    let options = Options { verb, ..options.clone() };
+                    let asked = Asked { undoes, ..asked(words, &options) };
+                    self.change(&asked, action.as_ref(), None).await
+                }
                 None => self.own(&asked(words, options), own.as_ref()).await,
             },
             Command::Yes(target) => self.light_yes(&asked(&[], &none), target.as_ref()).await,

@@ -137,6 +137,15 @@ impl Line {
         }
     }
 
+    /// The words alone, for a file: somebody else's in quotation marks.
+    pub fn text(&self) -> String {
+        let text = |span: &Span| match span {
+            Span::Plain(text) | Span::Strong(text) | Span::Code(text) => text.clone(),
+            Span::Hostile(text) => clean::quoted(text),
+        };
+        self.0.iter().map(text).collect()
+    }
+
     /// Whether it says nothing. An empty id or somebody's empty words do say something: `(none)`.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|span| match span {

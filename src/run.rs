@@ -262,7 +262,8 @@ impl Bot {
         };
         info!("ready");
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
-        let (ended, (), (), ()) = tokio::join!(read, queue, begin, reload);
+        let jobs = pipeline.work(over.clone());
+        let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
         pipeline.flush().await?;
         ended?;
         Ok(if control.stop.is_cancelled() { None } else { setup.take() })
@@ -401,12 +402,17 @@ fn passwords(config: &Config, store: &Store) -> Result<OneTimePasswords, store::
     OneTimePasswords::new(config.operators.iter().filter_map(seed), store)
 }
 
+/// How long after a start the homeserver may still be busy with what was sent before it: as long as
+/// it may take to answer a change.
+const SETTLING: Duration = Duration::from_secs(5);
+
 fn rules(config: &Config) -> Rules {
     Rules {
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
         approve_within: config.questions.approve_within,
         typed_secrets: config.commands.typed_secrets,
+        settling: SETTLING,
         unfreeze_file: unfreeze_file(&config.state),
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

@@ -62,7 +62,7 @@ impl From<&Sanction> for Sanctioned {
             id: sanction.number,
             until: sanction.until,
             by: sanction.by.clone(),
-            command: crate::input::quote(&sanction.words),
+            command: crate::input::shown(&sanction.words),
         }
     }
 }
@@ -88,28 +88,61 @@ impl State {
     }
 }
 
-/// Every sanction, by the number of its change.
+/// Every sanction, by the number of its change and its subject: a change of many imposes many.
 #[derive(Debug, Clone)]
 pub struct Sanctions {
     shelf: Shelf<Sanction>,
+    /// Those that are to be lifted, by their subject: the key on the shelf.
+    on: Shelf<String>,
     store: Store,
 }
 
 impl Sanctions {
     /// The sanctions in `store`.
     pub fn new(store: &Store) -> Result<Self, store::Error> {
-        Ok(Self { shelf: store.shelf("sanctions")?, store: store.clone() })
+        let shelf: Shelf<Sanction> = store.shelf("sanctions")?;
+        let on = store.shelf("sanctions-on")?;
+        // Stores of before had one sanction to a number, and knew none by its subject.
+        for (old, sanction) in shelf.all()? {
+            let key = key(&sanction);
+            if old != key {
+                shelf.put(&key, &sanction)?;
+                shelf.remove(&old)?;
+            }
+            if sanction.state.is_open() {
+                on.put(&subject_key(&sanction), &key)?;
+            }
+        }
+        Ok(Self { shelf, on, store: store.clone() })
     }
 
     /// Keeps a sanction, in place of what was kept of it, and returns when it is on disk.
     pub async fn keep(&self, sanction: &Sanction) -> Result<(), store::Error> {
-        self.shelf.put(&key(sanction.number), sanction)?;
+        self.put(sanction)?;
         self.store.flush().await
     }
 
-    /// The sanction that the change with this number imposed.
-    pub fn get(&self, number: u64) -> Result<Option<Sanction>, store::Error> {
-        self.shelf.get(&key(number))
+    /// The same, and returns before it is on disk.
+    pub fn put(&self, sanction: &Sanction) -> Result<(), store::Error> {
+        let key = key(sanction);
+        self.shelf.put(&key, sanction)?;
+        if sanction.state.is_open() {
+            self.on.put(&subject_key(sanction), &key)
+        } else {
+            self.on.remove(&subject_key(sanction))
+        }
+    }
+
+    /// What is kept now of this sanction.
+    pub fn again(&self, sanction: &Sanction) -> Result<Option<Sanction>, store::Error> {
+        self.shelf.get(&key(sanction))
+    }
+
+    /// The sanctions that the change with this number imposed.
+    pub fn of(&self, number: u64) -> Result<Vec<Sanction>, store::Error> {
+        let mut of = self.shelf.last_under(&format!("{number:016x}\n"), usize::MAX)?;
+        of.reverse();
+        Ok(of.into_iter().map(|(_, sanction)| sanction).collect())
     }
 
     /// Those that are still to be lifted, the next one first.
@@ -122,12 +155,21 @@ impl Sanctions {
 
     /// Those on `subject` that are still to be lifted, the next one first.
     pub fn on(&self, subject: &Subject) -> Result<Vec<Sanction>, store::Error> {
-        let open = self.open()?;
-        Ok(open.into_iter().filter(|sanction| sanction.subject == *subject).collect())
+        let mut open = Vec::new();
+        for (_, key) in self.on.last_under(&format!("{subject}\n"), usize::MAX)? {
+            open.extend(self.shelf.get(&key)?.filter(|s| s.subject == *subject));
+        }
+        open.retain(|sanction| sanction.state.is_open());
+        open.sort_by_key(|sanction| (sanction.until, sanction.number));
+        Ok(open)
     }
 }
 
-/// Keys of equal length sort as their numbers do.
-fn key(number: u64) -> String {
-    format!("{number:016x}")
+/// Numbers of equal length sort as they count.
+fn key(sanction: &Sanction) -> String {
+    format!("{:016x}\n{}", sanction.number, sanction.subject)
+}
+
+fn subject_key(sanction: &Sanction) -> String {
+    format!("{}\n{:016x}", sanction.subject, sanction.number)
 }

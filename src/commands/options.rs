@@ -30,6 +30,8 @@ pub struct Options {
     pub ends: Option<Ends>,
     /// Why it is made without the others that it needs, in the asker's words.
     pub alone: Option<String>,
+    /// Whether those that it is about were not typed, but stand in what it replies to.
+    pub referenced: bool,
     /// How what was found is to be written, where it was typed.
     pub output: Option<Format>,
     /// The verb by its own name, with the words below it: `sanction extend`.
@@ -136,6 +138,7 @@ impl Options {
             reason: one::<String>(matches, "reason"),
             ends: Ends::read(matches),
             alone: one::<String>(matches, "alone"),
+            referenced: false,
             output: one::<Format>(matches, "output"),
             verb: String::new(),
         }

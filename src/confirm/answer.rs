@@ -92,7 +92,8 @@ pub enum Taken {
 }
 
 /// The proof that somebody said yes to a ticket in a way that it demands. Only
-/// [`Tickets::take`] makes one.
+/// [`Tickets::take`] makes one, and
+/// [`Ticket::consent`] from a ticket that it has taken.
 #[derive(Debug)]
 pub struct Consent {
     demand: Demand,
@@ -117,6 +118,19 @@ impl Consent {
             totp: ticket.totp,
             alone: ticket.alone.is_some(),
         }
+    }
+
+    /// What was said to a ticket that is taken and in hand, for work that outlives a start; `None`
+    /// where it is not.
+    pub(super) fn kept(ticket: &Ticket) -> Option<Self> {
+        let State::Taken { by, .. } = &ticket.state else { return None };
+        Some(Self {
+            demand: ticket.demand.clone(),
+            by: by.clone(),
+            approvals: ticket.approvals().map(|approval| approval.by.clone()).collect(),
+            totp: ticket.totp,
+            alone: ticket.alone.is_some(),
+        })
     }
 
     /// Whether this yes is enough for `demand`.

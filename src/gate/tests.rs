@@ -44,6 +44,7 @@ fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
         phrase: false,
         harmless: false,
         targets,
+        many: targets.len(),
         verbs: &["user deactivate"],
         reason: None,
         recent: 0,

@@ -212,6 +212,19 @@ pub fn quote(words: &[String]) -> String {
     line
 }
 
+/// How many words of a command are shown where it is not to be copied.
+const SHOWN: usize = 24;
+
+/// The same for somebody who reads it: of a long one, how it begins and how many words follow.
+pub fn shown(words: &[String]) -> String {
+    match words.split_at_checked(SHOWN) {
+        Some((shown, rest)) if !rest.is_empty() => {
+            format!("{} … (and {} more)", quote(shown), rest.len())
+        }
+        _ => quote(words),
+    }
+}
+
 /// One word as it can be typed anywhere in a command.
 pub(super) fn quote_word(word: &str) -> String {
     let bare = !word.is_empty()

@@ -105,6 +105,15 @@ impl Pipeline {
         if void > 0 {
             reply = reply.text(format!("Open questions that ended: {void}"));
         }
+        let waiting = self.jobs.open().map_err(|e| unreadable(&e))?;
+        let theirs = |user: &OwnedUserId| match &what {
+            What::Bot => true,
+            What::Person(person) => self.roster.operator(user).is_some_and(|o| o.person == *person),
+        };
+        let waiting = waiting.iter().filter(|job| theirs(&job.asker)).count();
+        if waiting > 0 {
+            reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
+        }
         if self.leaves_one(&what)? {
             self.put_freeze(asked, &What::Bot).await?;
             reply = reply.text(

@@ -1,5 +1,6 @@
 //! The way of a change: look, weigh, ask or act, look again, tell.
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use tracing::{error, warn};
 
@@ -16,13 +17,19 @@ use crate::{
     commands::Action,
     confirm::{Consent, End, Ticket},
     error::Stop,
-    gate::{Operator, Permit, RECENT, Target, Verdict, Weight},
+    gate::{AT_A_GLANCE, Operator, Permit, RECENT, Target, Verdict, Weight},
     reply::{Line, Reply, Word},
     synapse::{Reader, Slots},
 };
 
 /// Length of a password that the bot makes, characters; about 115 bits.
 const PASSWORD_LENGTH: usize = 20;
+
+/// The most subjects of one command: their list is kept, shown to be the same, and recorded.
+const MOST: usize = 10_000;
+
+/// How many subjects are looked at at once.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// What is to be done to one subject.
 pub(super) struct Plan {
@@ -43,6 +50,16 @@ impl Looked {
     pub(super) fn steps(&self) -> Vec<Step> {
         self.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect()
     }
+}
+
+/// What was found of one subject.
+pub(super) enum Found {
+    /// What is to be done.
+    Plan(Target, Box<Plan>),
+    /// Why there is nothing to do.
+    Skip(Skip),
+    /// Why it may not be touched.
+    Refused(Line),
 }
 
 /// What became of one subject.
@@ -75,6 +92,11 @@ impl Pipeline {
 
         if !asked.options.plan {
             self.not_held()?;
+        }
+        if let Some((ticket, consent)) = yes
+            && ticket.about.len() > AT_A_GLANCE
+        {
+            return self.begin_job(asked, (ticket, consent)).await;
         }
         let reader = self.reader.look();
         let subjects = action.subjects(&reader).await?;
@@ -138,9 +160,11 @@ impl Pipeline {
         Ok(Weight {
             class,
             power: action.power(),
-            phrase: action.phrase(),
+            // What it replies to, whoever keeps the homeserver could have moved.
+            phrase: action.phrase() || asked.options.referenced,
             harmless: action.harmless(),
             targets: &looked.targets,
+            many: looked.targets.len(),
             verbs,
             reason: asked.options.reason.as_deref(),
             recent,
@@ -148,7 +172,7 @@ impl Pipeline {
         })
     }
 
-    /// How many irreversible commands of this person were run of late.
+    /// How many subjects this person has changed irreversibly of late; what was reviewed counts once.
     fn recent(&self, operator: &Operator) -> Result<usize, Stop> {
         let recent = self.audit.since(self.clock.now() - RECENT).map_err(|e| unreadable(&e))?;
         let theirs = |record: &Record| {
@@ -157,7 +181,11 @@ impl Pipeline {
                 && record.class == Some(Class::Irreversible)
                 && by.is_some_and(|by| by.person == operator.person)
         };
-        Ok(recent.iter().filter(|record| theirs(record)).count())
+        // What another person has agreed to, however much it is, was looked at.
+        let counts = |record: &Record| {
+            if record.approvals.is_empty() { record.subjects.len().max(1) } else { 1 }
+        };
+        Ok(recent.iter().filter(|record| theirs(record)).map(counts).sum())
     }
 
     /// Takes typed secrets out of the words into memory, and the message out of the room.
@@ -203,7 +231,7 @@ impl Pipeline {
 
     /// Keeps the end of what ends by itself, and ends what this put an end to. False where an end
     /// was wanted and cannot be kept.
-    async fn set_ends(
+    pub(super) async fn set_ends(
         &self,
         asked: &Asked<'_>,
         (number, until): (u64, Option<Timestamp>),
@@ -221,7 +249,8 @@ impl Pipeline {
         kept
     }
 
-    /// Looks at every subject; a reply instead where the gate forbids one.
+    /// Looks at every subject, several at a time. Of one alone that the gate forbids there is a
+    /// reply instead; of several it is left out, and told.
     pub(super) async fn look_at(
         &self,
         asked: &Asked<'_>,
@@ -229,30 +258,69 @@ impl Pipeline {
         subjects: Vec<Subject>,
         reader: &Reader,
     ) -> Result<Result<Looked, Reply>, Stop> {
+        if subjects.len() > MOST {
+            return Err(Stop::refused(format!(
+                "that is about {}, and I take at most {MOST} at a time; send it in parts",
+                subjects.len()
+            )));
+        }
+        let alone = subjects.len() == 1;
+        let looks = subjects.into_iter().map(|subject| async move {
+            let found = self.look_at_one(asked, action, &subject, reader).await;
+            (subject, found)
+        });
+        let mut found = stream::iter(looks).buffered(LOOKS_AT_ONCE);
         let mut looked = Looked { targets: Vec::new(), plans: Vec::new(), skips: Vec::new() };
-        for subject in subjects {
-            let target = target(&subject, reader).await?;
-            if !action.harmless()
-                && let Err(refusal) = self.gate().may_touch(asked.operator, &target)
-            {
-                return Ok(Err(self.refused(asked, refusal.0).await));
-            }
-            let seen = action.see(&subject, reader).await?;
-            for reached in action.reaches(&subject, &seen) {
-                let reached = Target::ordinary(Subject::Room(reached));
-                if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
-                    return Ok(Err(self.refused(asked, refusal.0).await));
-                }
-            }
-            match action.change(&subject, &seen) {
-                Ok(change) => {
+        let mut refused = Vec::new();
+        while let Some((subject, found)) = found.next().await {
+            match found? {
+                Found::Plan(target, plan) => {
                     looked.targets.push(target);
-                    looked.plans.push(Plan { subject, seen, change });
+                    looked.plans.push(*plan);
                 }
-                Err(skip) => looked.skips.push((subject, skip)),
+                Found::Skip(skip) => looked.skips.push((subject, skip)),
+                Found::Refused(why) if alone => return Ok(Err(self.refused(asked, why).await)),
+                Found::Refused(why) => {
+                    let skip = Skip { word: Word::Refused, why, instead: Vec::new() };
+                    refused.push(subject.clone());
+                    looked.skips.push((subject, skip));
+                }
             }
         }
+        if !refused.is_empty() {
+            let record = Record { subjects: refused, ..Self::record(Kind::Refused, asked) };
+            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        }
         Ok(Ok(looked))
+    }
+
+    /// Looks at one subject, if the gate lets anybody touch it.
+    pub(super) async fn look_at_one(
+        &self,
+        asked: &Asked<'_>,
+        action: &dyn Action,
+        subject: &Subject,
+        reader: &Reader,
+    ) -> Result<Found, Stop> {
+        let target = target(subject, reader).await?;
+        if !action.harmless()
+            && let Err(refusal) = self.gate().may_touch(asked.operator, &target)
+        {
+            return Ok(Found::Refused(refusal.0));
+        }
+        let seen = action.see(subject, reader).await?;
+        for reached in action.reaches(subject, &seen) {
+            let reached = Target::ordinary(Subject::Room(reached));
+            if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
+                return Ok(Found::Refused(refusal.0));
+            }
+        }
+        Ok(match action.change(subject, &seen) {
+            Ok(change) => {
+                Found::Plan(target, Box::new(Plan { subject: subject.clone(), seen, change }))
+            }
+            Err(skip) => Found::Skip(skip),
+        })
     }
 
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
@@ -341,7 +409,7 @@ impl Pipeline {
     }
 
     /// Sends the steps of one subject and looks what became of it.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         action: &dyn Action,
         plan: Plan,
@@ -403,7 +471,7 @@ impl Pipeline {
                 .plain("For change ")
                 .code(format!("#{number}"))
                 .plain(", ")
-                .code(crate::input::quote(asked.words)),
+                .code(crate::input::shown(asked.words)),
         );
         let slot = format!("secret-{number}");
         match self.outbox.whisper(&asked.operator.user, &slot, &words, &secret).await {
@@ -428,7 +496,7 @@ impl Pipeline {
 }
 
 /// The verb, and every other that it amounts to.
-pub(super) fn verbs<'a>(asked: &'a Asked<'_>, action: &dyn Action) -> Vec<&'a str> {
+pub(super) fn verbs<'a>(asked: &'a Asked<'_>, action: &'a dyn Action) -> Vec<&'a str> {
     [asked.options.verb.as_str()].into_iter().chain(action.amounts_to()).collect()
 }
 

@@ -174,7 +174,7 @@ impl Pipeline {
         for sanction in open.into_iter().filter(|sanction| sanction.due() <= now) {
             let _held = self.locks.hold(std::slice::from_ref(&sanction.subject)).await;
             // Somebody may have ended or moved it meanwhile.
-            match self.sanctions.get(sanction.number) {
+            match self.sanctions.again(&sanction) {
                 Ok(Some(sanction)) if sanction.state.is_open() && sanction.due() <= now => {
                     self.lift(sanction).await;
                 }
@@ -334,7 +334,7 @@ fn by(line: Line, number: u64, command: &str, by: &ruma::UserId) -> Line {
 /// Which sanction it is about.
 fn about(sanction: &Sanction) -> Line {
     Line::new()
-        .code(crate::input::quote(&sanction.words))
+        .code(crate::input::shown(&sanction.words))
         .plain(" by ")
         .code(&sanction.by)
         .plain(format!(", #{},", sanction.number))

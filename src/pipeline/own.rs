@@ -24,6 +24,7 @@ mod deny;
 mod doctor;
 mod freeze;
 mod help;
+mod job;
 mod limits;
 mod me;
 mod note;
@@ -49,13 +50,30 @@ pub trait Own: Debug + Send + Sync {
         None
     }
 
-    /// The change that this stands for, where it is one after all; `bot` is the bot's own account.
-    fn action(&self, _bot: &ruma::UserId) -> Option<Box<dyn Action>> {
+    /// The change that this stands for, where it is one after all.
+    fn action(&self, _pipeline: &Pipeline) -> Option<Stands> {
         None
     }
 
     /// Does it and answers; `None` where everything has been said on the way.
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop>;
+}
+
+/// A change that a verb of the bot's own stands for.
+#[derive(Debug)]
+pub struct Stands {
+    /// What it does.
+    pub action: Box<dyn Action>,
+    /// The verb by which the config knows it, where that is another.
+    pub verb: Option<String>,
+    /// The number of the change that it takes back.
+    pub undoes: Option<u64>,
+}
+
+impl From<Box<dyn Action>> for Stands {
+    fn from(action: Box<dyn Action>) -> Self {
+        Self { action, verb: None, undoes: None }
+    }
 }
 
 /// A verb of the bot's own as data.
@@ -116,6 +134,7 @@ pub const OWN: &[OwnSpec] = &[
     deny::SPEC,
     pending::SPEC,
     stop::SPEC,
+    job::SPEC,
     freeze::SPEC,
     freeze::UNFREEZE,
     undo::SPEC,

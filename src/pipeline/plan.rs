@@ -30,7 +30,7 @@ pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
     let mut reply = Reply::data(
         Line::new()
             .plain("What ")
-            .code(crate::input::quote(&without_plan(asked.words)))
+            .code(crate::input::shown(&without_plan(asked.words)))
             .plain(" would do. Nothing was sent"),
     )
     .facts(

@@ -12,17 +12,20 @@ use super::{
 };
 use crate::{
     audit::{Kind, Record},
-    change::{Class, Subject},
+    change::{Class, Skip, Subject},
     commands::Action,
     confirm::{Draft, End, State, Ticket},
     error::Stop,
-    gate::Demand,
+    gate::{AT_A_GLANCE, Demand},
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,
 };
 
 /// How many subjects a question describes one by one.
 const DESCRIBED: usize = 5;
+
+/// How many of those that are left out are named for each reason.
+const NAMED: usize = 3;
 
 impl Pipeline {
     /// Puts the question about a change: on record, in the store, and then in the room.
@@ -196,6 +199,10 @@ fn question(
             reply = drift.iter().fold(reply, |reply, one| reply.text(one.line()));
         }
     }
+    if looked.plans.len() > AT_A_GLANCE {
+        reply = many(reply, action, looked);
+        return reply.text(understood(ticket));
+    }
     for plan in looked.plans.iter().take(DESCRIBED) {
         let question = action.question(&plan.subject, &plan.seen);
         if looked.plans.len() > 1 {
@@ -213,12 +220,61 @@ fn question(
         reply = reply
             .text(Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()));
     }
-    reply.text(
-        Line::new()
-            .plain("As I understood it: ")
-            .code(crate::input::quote(&ticket.words))
-            .plain(format!(" — {}", class_in_words(ticket.class))),
-    )
+    reply.text(understood(ticket))
+}
+
+fn understood(ticket: &Ticket) -> Line {
+    Line::new()
+        .plain("As I understood it: ")
+        .code(crate::input::shown(&ticket.words))
+        .plain(format!(" — {}", class_in_words(ticket.class)))
+}
+
+/// What is said of more than one sees at a glance: what is done to the first, which come first and
+/// last, and who is left out and why.
+fn many(reply: Reply, action: &dyn Action, looked: &Looked) -> Reply {
+    let (Some(first), Some(last)) = (looked.plans.first(), looked.plans.last()) else {
+        return reply;
+    };
+    let question = action.question(&first.subject, &first.seen);
+    let mut reply = reply.facts(vec![
+        ("Each as the first", question.title),
+        ("First", Line::new().code(&first.subject)),
+        ("Last", Line::new().code(&last.subject)),
+    ]);
+    for (head, lines) in [("Of each this goes:", question.goes), ("This stays:", question.stays)] {
+        if !lines.is_empty() {
+            reply = reply.with(Block::List(head.into(), lines));
+        }
+    }
+    left_out(reply, &looked.skips)
+}
+
+/// Those that are left out, by why, a few of each named.
+fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
+    // What is said of one names it; without its name it is the same for all of a kind.
+    let why = |subject: &Subject, skip: &Skip| {
+        skip.why.text().replace(&subject.to_string(), "").trim().trim_end_matches(':').to_owned()
+    };
+    let mut reasons: Vec<(String, Vec<&Subject>)> = Vec::new();
+    for (subject, skip) in skips {
+        let why = why(subject, skip);
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => reasons.push((why, vec![subject])),
+        }
+    }
+    if reasons.is_empty() {
+        return reply;
+    }
+    let lines = reasons.iter().map(|(why, subjects)| {
+        let mut line = Line::from(format!("{}, which ", subjects.len())).plain(why.clone());
+        for (n, subject) in subjects.iter().take(NAMED).enumerate() {
+            line = line.plain(if n == 0 { ": " } else { ", " }).code(subject);
+        }
+        if subjects.len() > NAMED { line.plain(" …") } else { line }
+    });
+    reply.with(Block::List(format!("Left out, {}:", skips.len()).into(), lines.collect()))
 }
 
 fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
@@ -282,7 +338,7 @@ pub(super) fn ended(ticket: &Ticket) -> Reply {
             .plain(" by ")
             .code(&ticket.asker)
             .plain(", ")
-            .code(crate::input::quote(&ticket.words)),
+            .code(crate::input::shown(&ticket.words)),
     )
     .text(how_it_ended(ticket))
 }

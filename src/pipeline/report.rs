@@ -128,7 +128,7 @@ pub(super) fn rehearsed(words: &[String], held: Option<Line>) -> Reply {
     Reply::outcome(
         Word::NothingChanged,
         Line::new()
-            .code(crate::input::quote(words))
+            .code(crate::input::shown(words))
             .plain(" would be done now, but I am read-only, so nothing was sent"),
     )
     .note(Line::new().code("read_only: false").plain(" in the config lets me act"))

@@ -84,7 +84,7 @@ impl From<&Restored> for Line {
 /// What the record says so far.
 #[derive(Debug, Default)]
 struct Past {
-    sanctions: BTreeMap<u64, Sanction>,
+    sanctions: BTreeMap<(u64, String), Sanction>,
     freezes: BTreeMap<What, Freeze>,
 }
 
@@ -137,7 +137,7 @@ impl Past {
                 tries: 0,
                 state: State::Running,
             };
-            self.sanctions.insert(number, sanction);
+            self.sanctions.insert((number, subject.to_string()), sanction);
         }
     }
 
@@ -149,18 +149,27 @@ impl Past {
     }
 
     fn moved(&mut self, record: &Record) {
-        let sanction = record.of.and_then(|number| self.sanctions.get_mut(&number));
-        if let (Some(sanction), Some(until)) = (sanction, record.until) {
+        let (Some(number), Some(until)) = (record.of, record.until) else { return };
+        for sanction in self.of(number, &record.subjects) {
             sanction.until = until;
             sanction.state = State::Running;
         }
     }
 
+    fn of<'a>(
+        &'a mut self,
+        number: u64,
+        subjects: &'a [Subject],
+    ) -> impl Iterator<Item = &'a mut Sanction> {
+        let of = self.sanctions.values_mut().filter(move |sanction| sanction.number == number);
+        // Records of before name no subject where there was only one.
+        of.filter(|sanction| subjects.is_empty() || subjects.contains(&sanction.subject))
+    }
+
     /// The only note about a change that would take another back is that its time was over.
     fn given_up(&mut self, record: &Record) {
-        if let Some(sanction) = record.undoes.and_then(|number| self.sanctions.get_mut(&number)) {
-            sanction.state = State::Stuck;
-        }
+        let Some(number) = record.undoes else { return };
+        self.of(number, &record.subjects).for_each(|sanction| sanction.state = State::Stuck);
     }
 
     fn frozen(&mut self, record: Record, at: Timestamp) {

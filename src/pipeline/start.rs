@@ -55,6 +55,10 @@ impl Pipeline {
             }
         };
         for (number, record) in left {
+            // It goes on by itself, and tells what it finds.
+            if record.ticket.as_deref().is_some_and(|code| self.is_job(code)) {
+                continue;
+            }
             warn!(number, "a change was cut off");
             let present = self.present_state(&record).await;
             self.report_one(number, record, &present).await;
@@ -113,7 +117,7 @@ impl Pipeline {
         let reply = Reply::outcome(
             closing.word.unwrap_or(Word::Unknown),
             Line::new()
-                .code(crate::input::quote(&closing.words))
+                .code(crate::input::shown(&closing.words))
                 .plain(format!(". I was stopped before I could say so{lost}")),
         )
         .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
@@ -260,7 +264,7 @@ fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> 
     let mut reply = Reply::outcome(
         Word::Unknown,
         Line::new()
-            .code(crate::input::quote(&record.words))
+            .code(crate::input::shown(&record.words))
             .plain(" was cut off in the middle, and I do not repeat it by myself"),
     );
     for (subject, seen) in present {

@@ -252,6 +252,7 @@ impl Stage {
             approve_within: minutes(24 * 60),
             typed_secrets: false,
             lift_rate_limit: false,
+            settling: Duration::ZERO,
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::own::{OWN, Own};
+use super::{
+    own::{OWN, Own},
+    together::{Part, Together},
+};
 use crate::{
     change::Power,
     commands::{Ask, GROUPS, Group, Options, Spec},
@@ -136,8 +139,35 @@ pub(super) fn understand_for(words: &[String], role: &Role) -> Understood {
 fn read(words: &[String], role: Option<&Role>) -> Understood {
     match ROOT.clone().try_get_matches_from(words) {
         Ok(matches) => matched(&matches).unwrap_or_else(|error| misunderstood(words, &error, role)),
-        Err(error) => misunderstood(words, &error, role),
+        Err(error) => match one_by_one(words) {
+            Some(understood) => understood,
+            None => misunderstood(words, &error, role),
+        },
     }
+}
+
+/// A change that takes one subject, said of a list: the same for each. `None` where it is no such
+/// thing, or does not stand for itself with the first of them.
+fn one_by_one(words: &[String]) -> Option<Understood> {
+    let dashes = words.iter().position(|word| word == "--")?;
+    let (head, list) = words.split_at_checked(dashes + 1)?;
+    if list.len() < 2 {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut first = None;
+    for subject in list {
+        let mut words = head.to_vec();
+        words.push(subject.clone());
+        let matches = ROOT.clone().try_get_matches_from(&words).ok()?;
+        let Ok(Understood::Command(Ask::Change(action), options)) = matched(&matches) else {
+            return None;
+        };
+        parts.push(Part { action, verb: options.verb.clone(), found: None });
+        first.get_or_insert(options);
+    }
+    let together = Together::new(parts)?;
+    Some(Understood::Command(Ask::Change(Box::new(together)), first?))
 }
 
 fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {

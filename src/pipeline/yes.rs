@@ -179,7 +179,9 @@ impl Pipeline {
         };
         let answered = self.go_on(asked, &ticket, &consent).await;
         // Whatever did not end it on its way has refused it.
-        if let Ok(Some(Ticket { state: State::Taken { .. }, .. })) = self.tickets.get(code) {
+        if let Ok(Some(Ticket { state: State::Taken { .. }, .. })) = self.tickets.get(code)
+            && !self.is_job(code)
+        {
             let how = match &answered {
                 Ok(Some(reply))
                     if (self.roster.read_only || self.held().is_some())
@@ -277,7 +279,7 @@ fn which(open: &[Ticket], verb: &str) -> Reply {
             Line::new()
                 .code(format!("!{verb} {}", ticket.code))
                 .plain(": ")
-                .code(crate::input::quote(&ticket.words)),
+                .code(crate::input::shown(&ticket.words)),
         )
     })
 }
@@ -394,7 +396,7 @@ fn removed(ticket: &Ticket) -> Reply {
             .plain("question ")
             .code(&ticket.code)
             .plain(" was removed from the room, or the homeserver does not show it to me, so a bare yes does not say what is meant. If it is ")
-            .code(crate::input::quote(&ticket.words))
+            .code(crate::input::shown(&ticket.words))
             .plain(", send ")
             .code(format!("!confirm {}", ticket.code)),
     )

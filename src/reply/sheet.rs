@@ -214,7 +214,10 @@ fn cell(value: &Value) -> String {
     };
     let formula = match text.chars().next() {
         Some('=' | '+' | '-' | '\t' | '\r') => text.parse::<f64>().is_err(),
-        Some('@') => ruma::UserId::parse(text).is_err(),
+        Some('@') => {
+            let first = text.split_whitespace().next().unwrap_or_default();
+            ruma::UserId::parse(first).is_err()
+        }
         _ => false,
     };
     if formula { format!("'{text}") } else { text.clone() }
@@ -278,7 +281,7 @@ mod tests {
         assert_eq!(cell("=HYPERLINK(1)"), "'=HYPERLINK(1)");
         assert_eq!(cell("+cmd"), "'+cmd");
         assert_eq!(cell("@SUM(1)"), "'@SUM(1)");
-        for plain in ["@ann:example.org", "-12.5", "Ann = Lee", ""] {
+        for plain in ["@ann:example.org", "@ann:example.org is so", "-12.5", "Ann = Lee", ""] {
             assert_eq!(cell(plain), plain);
         }
     }

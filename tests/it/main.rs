@@ -15,6 +15,7 @@ mod documents;
 mod flood;
 mod hostile;
 mod interrupted;
+mod jobs;
 mod lively;
 mod me;
 mod media;

@@ -93,7 +93,7 @@ async fn lists_and_searches_find_accounts_page_by_page() -> Result<()> {
 
     let first = scene.ann_asks("!user list --limit 2").await?;
     says(&first, "", &["1 to 2 shown", "accounts"]);
-    let next = offered(&first, "!user list --from 2")?;
+    let next = offered(&first, "!user list --limit 2 --from 2")?;
     let second = scene.ann_asks(next).await?;
     says(&second, "", &["3 to 4 shown"]);
 

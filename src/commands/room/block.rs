@@ -32,8 +32,9 @@ pub(super) const SPEC: Spec = Spec::of::<Block>(
 /// be blocked too, before anybody finds it. `room unblock` takes it back.
 #[derive(Debug, clap::Args)]
 struct Block {
-    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
-    room: RoomRef,
+    /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
+    #[arg(required = true, num_args = 1.., value_name = "ROOM")]
+    rooms: Vec<RoomRef>,
     /// Block it, which is what happens without this too
     #[arg(short = 'b', long = "block", conflicts_with = "unblock")]
     set: bool,
@@ -44,15 +45,15 @@ struct Block {
 
 impl From<Block> for Ask {
     fn from(typed: Block) -> Self {
-        Self::Change(Box::new(Set { room: typed.room, block: typed.set || !typed.unblock }))
+        Self::Change(Box::new(Set { rooms: typed.rooms, block: typed.set || !typed.unblock }))
     }
 }
 
 /// Blocks a room or unblocks it (`PUT /_synapse/admin/v1/rooms/{room_id}/block`).
 #[derive(Debug)]
 pub(super) struct Set {
-    /// The room.
-    pub(super) room: RoomRef,
+    /// The rooms.
+    pub(super) rooms: Vec<RoomRef>,
     /// Whether it is to be blocked.
     pub(super) block: bool,
 }
@@ -68,7 +69,7 @@ impl Action for Set {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        known::subject(&self.room, reader).await
+        known::subjects(&self.rooms, reader).await
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {

@@ -1,5 +1,6 @@
 //! What the homeserver knows of a room, and what the verbs about rooms have in common.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ruma::{OwnedRoomId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use crate::{
     reply::{Fact, Hostile, Line, Word},
     synapse::{Error, Reader, wire::flag},
 };
+
+/// How many aliases are looked up at once.
+const AT_ONCE: usize = 8;
 
 /// A room, as `GET /_synapse/admin/v1/rooms/{room_id}` shows it.
 #[derive(Debug, Deserialize)]
@@ -53,6 +57,16 @@ pub(super) struct Blocked {
     pub(super) block: bool,
     /// Who blocked it.
     pub(super) user_id: Option<Hostile>,
+}
+
+/// The subjects of a verb about rooms, each once, in the order in which they were typed.
+pub(super) async fn subjects(rooms: &[RoomRef], reader: &Reader) -> Result<Vec<Subject>, Stop> {
+    let ids = stream::iter(rooms.to_vec())
+        .map(|room| async move { reader.room_id(&room).await })
+        .buffered(AT_ONCE);
+    let ids: Vec<OwnedRoomId> = ids.try_collect().await?;
+    let mut seen = std::collections::HashSet::new();
+    Ok(ids.into_iter().filter(|id| seen.insert(id.clone())).map(Subject::Room).collect())
 }
 
 /// The subject of a verb about one room.

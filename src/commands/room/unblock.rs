@@ -12,13 +12,14 @@ pub(super) const SPEC: Spec = Spec::of::<Unblock>(
 /// Take the block of a room back: it can be joined again
 #[derive(Debug, clap::Args)]
 struct Unblock {
-    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
-    room: RoomRef,
+    /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
+    #[arg(required = true, num_args = 1.., value_name = "ROOM")]
+    rooms: Vec<RoomRef>,
 }
 
 impl From<Unblock> for Ask {
     fn from(typed: Unblock) -> Self {
-        Self::Change(Box::new(Set { room: typed.room, block: false }))
+        Self::Change(Box::new(Set { rooms: typed.rooms, block: false }))
     }
 }
 

@@ -24,7 +24,23 @@ pub(in crate::commands) fn titled(user: &UserRef, reader: &Reader) -> Line {
 
 /// The subject of a verb about one account.
 pub(super) fn subject(user: &UserRef, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-    Ok(vec![Subject::User(reader.user_id(user)?)])
+    subjects(std::slice::from_ref(user), reader)
+}
+
+/// The subjects of a verb about accounts, each once, in the order in which they were typed.
+pub(in crate::commands) fn subjects(
+    users: &[UserRef],
+    reader: &Reader,
+) -> Result<Vec<Subject>, Stop> {
+    let mut seen = std::collections::HashSet::new();
+    let mut subjects = Vec::new();
+    for user in users {
+        let user = reader.user_id(user)?;
+        if seen.insert(user.clone()) {
+            subjects.push(Subject::User(user));
+        }
+    }
+    Ok(subjects)
 }
 
 /// The account that a subject is. Every verb in this group makes its subjects by [`subject`].

@@ -27,8 +27,9 @@ pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
 /// --gdpr-erase erases it.
 #[derive(Debug, clap::Args)]
 struct Deactivate {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
     /// Also erase: name and picture go, and messages are hidden from whoever joins later
     #[arg(short = 'e', long = "gdpr-erase")]
     erase: bool,
@@ -49,7 +50,7 @@ impl Action for Deactivate {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        account::subject(&self.user, reader)
+        account::subjects(&self.users, reader)
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
@@ -263,7 +264,7 @@ mod tests {
             assert_eq!((verb.erase, verb.phrase()), (erase, erase));
             assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
         }
-        assert!(testing::parse::<Deactivate>(&["ann", "bob"]).is_err());
+        assert!(testing::parse::<Deactivate>(&[]).is_err());
         assert!(testing::parse::<Deactivate>(&["ann", "--yes"]).is_err());
     }
 

@@ -50,8 +50,8 @@ pub(super) struct Wording {
 /// many are more than one sees at a glance.
 #[derive(Debug)]
 pub(super) struct Set {
-    /// The account.
-    pub(super) user: UserRef,
+    /// The accounts.
+    pub(super) users: Vec<UserRef>,
     /// The state.
     pub(super) flag: &'static Flag,
     /// Whether it is set.
@@ -81,7 +81,7 @@ impl Action for Set {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        account::subject(&self.user, reader)
+        account::subjects(&self.users, reader)
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {

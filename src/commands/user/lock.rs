@@ -44,13 +44,14 @@ pub(super) static LOCKED: Flag = Flag {
 /// rooms stay as they are.
 #[derive(Debug, clap::Args)]
 struct Lock {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
 }
 
 impl From<Lock> for Set {
     fn from(typed: Lock) -> Self {
-        Self { user: typed.user, flag: &LOCKED, on: true }
+        Self { users: typed.users, flag: &LOCKED, on: true }
     }
 }
 

@@ -26,8 +26,9 @@ const NAMED: usize = 5;
 /// or set a new password. `device delete` logs single devices out.
 #[derive(Debug, clap::Args)]
 struct Logout {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
 }
 
 #[async_trait]
@@ -41,7 +42,7 @@ impl Action for Logout {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        account::subject(&self.user, reader)
+        account::subjects(&self.users, reader)
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {

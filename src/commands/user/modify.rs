@@ -129,7 +129,7 @@ impl Action for Modify {
         }
     }
 
-    fn amounts_to(&self) -> Vec<&'static str> {
+    fn amounts_to(&self) -> Vec<&str> {
         [
             (self.admin || self.no_admin, "user admin"),
             (self.deactivate, "user deactivate"),

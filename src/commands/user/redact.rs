@@ -39,8 +39,10 @@ const LIMIT: u32 = 1000;
 /// homeserver keeps the content for a while, and other servers may ignore it.
 #[derive(Debug, clap::Args)]
 struct Redact {
-    /// Who: @ann:example.org, ann for an account of this server, or somebody of another server
-    user: UserRef,
+    /// Who, one or several: @ann:example.org, ann for an account of this server, or somebody of
+    /// another server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
     /// Only in this room; can be given several times
     #[arg(short, long, value_name = "ROOM")]
     room: Vec<RoomRef>,
@@ -64,7 +66,7 @@ impl Action for Redact {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        account::subject(&self.user, reader)
+        account::subjects(&self.users, reader)
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {

@@ -54,8 +54,9 @@ static SHADOW_BANNED: Flag = Flag {
 /// confused by it; `user suspend` is the honest way. --unban takes it back.
 #[derive(Debug, clap::Args)]
 struct ShadowBan {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
     /// Take a shadow-ban back: what it sends is delivered again
     #[arg(short, long)]
     unban: bool,
@@ -63,7 +64,7 @@ struct ShadowBan {
 
 impl From<ShadowBan> for Set {
     fn from(typed: ShadowBan) -> Self {
-        Self { user: typed.user, flag: &SHADOW_BANNED, on: !typed.unban }
+        Self { users: typed.users, flag: &SHADOW_BANNED, on: !typed.unban }
     }
 }
 

@@ -51,8 +51,9 @@ pub(super) static SUSPENDED: Flag = Flag {
 /// It stays logged in and may remove its own messages. `user unsuspend` takes it back.
 #[derive(Debug, clap::Args)]
 struct Suspend {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
     /// Take a suspension back, as `user unsuspend` does
     #[arg(short = 'U', long)]
     unsuspend: bool,
@@ -60,7 +61,7 @@ struct Suspend {
 
 impl From<Suspend> for Set {
     fn from(typed: Suspend) -> Self {
-        Self { user: typed.user, flag: &SUSPENDED, on: !typed.unsuspend }
+        Self { users: typed.users, flag: &SUSPENDED, on: !typed.unsuspend }
     }
 }
 

@@ -9,13 +9,14 @@ pub(super) const SPEC: Spec =
 /// Unlock an account: its devices go on where they were
 #[derive(Debug, clap::Args)]
 struct Unlock {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
 }
 
 impl From<Unlock> for Set {
     fn from(typed: Unlock) -> Self {
-        Self { user: typed.user, flag: &LOCKED, on: false }
+        Self { users: typed.users, flag: &LOCKED, on: false }
     }
 }
 

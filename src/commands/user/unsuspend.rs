@@ -9,13 +9,14 @@ pub(super) const SPEC: Spec =
 /// Take the suspension of an account back: it can do everything again
 #[derive(Debug, clap::Args)]
 struct Unsuspend {
-    /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
 }
 
 impl From<Unsuspend> for Set {
     fn from(typed: Unsuspend) -> Self {
-        Self { user: typed.user, flag: &SUSPENDED, on: false }
+        Self { users: typed.users, flag: &SUSPENDED, on: false }
     }
 }
 

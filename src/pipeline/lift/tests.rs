@@ -30,7 +30,7 @@ async fn what_cannot_be_lifted_is_tried_again_and_then_left_to_the_operators() {
         // It is not due again before its time.
         stage.pipeline.lift_due().await;
         assert_eq!(proxy.changes().len(), before + 1, "try {tries}");
-        let kept = stage.pipeline.sanctions.get(sanction.number).unwrap().unwrap();
+        let kept = stage.pipeline.sanctions.again(&sanction).unwrap().unwrap();
         assert_eq!((kept.tries, kept.state), (tries, State::Running));
         assert_eq!(heard("I try again at"), 1, "told the first time");
         stage.clock.pass(wait.as_secs());

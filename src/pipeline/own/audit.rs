@@ -260,7 +260,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
 fn facts_of(record: &Record) -> Vec<reply::Fact> {
     let mut facts: Vec<reply::Fact> = Vec::new();
     if !record.words.is_empty() {
-        let command = crate::input::quote(&record.words);
+        let command = crate::input::shown(&record.words);
         facts.push(("Command", Line::new().code(command)));
     }
     if let Some(by) = &record.by {
@@ -294,7 +294,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     }
     for undo in &record.undo {
         if let Undo::Command(words) = undo {
-            facts.push(("Undo", Line::new().code(crate::input::quote(words))));
+            facts.push(("Undo", Line::new().code(crate::input::shown(words))));
         }
     }
     if let Some(note) = &record.note {

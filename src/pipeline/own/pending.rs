@@ -26,7 +26,7 @@ impl Own for Pending {
             .map(|ticket| Record {
                 title: Line::new().code(&ticket.code),
                 facts: vec![
-                    ("Command", Line::new().code(crate::input::quote(&ticket.words))),
+                    ("Command", Line::new().code(crate::input::shown(&ticket.words))),
                     ("Asked by", Line::new().code(&ticket.asker)),
                     ("Waits for", waits_for(ticket)),
                     ("Until", Line::new().time(Some(ticket.expires), now)),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     audit::{Kind, Record as Noted},
-    change::{Class, Power},
+    change::{Class, Power, Subject},
     commands::Ends,
     error::Stop,
     gate::{Verdict, Weight},
@@ -132,7 +132,7 @@ fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
 fn shown(sanction: &Sanction, now: Timestamp) -> Record {
     let mut facts = vec![
         ("Ends", Line::new().time(Some(sanction.until), now)),
-        ("Command", Line::new().code(crate::input::quote(&sanction.words))),
+        ("Command", Line::new().code(crate::input::shown(&sanction.words))),
         ("By", Line::new().code(&sanction.by)),
     ];
     if sanction.state == State::Waiting {
@@ -144,41 +144,52 @@ fn shown(sanction: &Sanction, now: Timestamp) -> Record {
 impl Extend {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
         let number = number(&self.number)?;
-        let subject = open(pipeline, number)?.subject;
-        let _held = pipeline.locks.hold(&[subject]).await;
-        let sanction = open(pipeline, number)?;
-        let until = self.end(&sanction, pipeline.clock.now())?;
+        let subjects: Vec<Subject> =
+            open(pipeline, number)?.into_iter().map(|sanction| sanction.subject).collect();
+        let _held = pipeline.locks.hold(&subjects).await;
+        let sanctions = open(pipeline, number)?;
+        let (Some(first), now) = (sanctions.first(), pipeline.clock.now()) else {
+            return Err(Stop::refused("nothing of it ends by itself any more"));
+        };
+        // What one command has imposed on many ends at one time, unless a lift has failed.
+        let until = self.end(first, now)?;
         let operator = asked.operator;
-        if until < sanction.until && operator.role.rank < sanction.role {
-            let why = too_low(&sanction, &operator.role);
+        if until < first.until && operator.role.rank < first.role {
+            let why = too_low(first, &operator.role);
             return Ok(pipeline.refused(asked, why).await);
         }
-        if until == sanction.until {
+        if until == first.until {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
         }
         pipeline.may_lead_to_a_change(asked).await?;
-        if let Some(reply) = not_allowed(pipeline, asked, &sanction).await? {
-            return Ok(reply);
+        for sanction in &sanctions {
+            if let Some(reply) = not_allowed(pipeline, asked, sanction).await? {
+                return Ok(reply);
+            }
         }
         if asked.options.plan {
-            return Ok(told(Reply::data("Nothing was sent; it would be so"), &sanction, until));
+            return Ok(told(Reply::data("Nothing was sent; it would be so"), first, until));
         }
         let record = Noted {
             of: Some(number),
-            subjects: vec![sanction.subject.clone()],
+            subjects,
             until: Some(until),
             ..Pipeline::record(Kind::Moved, asked)
         };
         pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
-        let moved =
-            Sanction { until, again: None, tries: 0, state: State::Running, ..sanction.clone() };
-        pipeline.sanctions.keep(&moved).await.map_err(|e| unreadable(&e))?;
-        let title =
-            Line::new().code(&moved.subject).plain(format!(": the end of #{number} is moved"));
-        let back =
-            ["sanction", "extend", &number.to_string(), "--until", &sanction.until.to_string()]
-                .map(str::to_owned);
-        Ok(told(Reply::outcome(Word::Done, title), &sanction, until).command("Undo", back.to_vec()))
+        for sanction in &sanctions {
+            let state = State::Running;
+            let moved = Sanction { until, again: None, tries: 0, state, ..sanction.clone() };
+            pipeline.sanctions.keep(&moved).await.map_err(|e| unreadable(&e))?;
+        }
+        let title = match sanctions.as_slice() {
+            [one] => Line::new().code(&one.subject).plain(": the end"),
+            several => Line::from(format!("the end for {} subjects", several.len())),
+        };
+        let back = ["sanction", "extend", &number.to_string(), "--until", &first.until.to_string()]
+            .map(str::to_owned);
+        let title = title.plain(format!(" of #{number} is moved"));
+        Ok(told(Reply::outcome(Word::Done, title), first, until).command("Undo", back.to_vec()))
     }
 
     fn end(&self, sanction: &Sanction, now: Timestamp) -> Result<Timestamp, Stop> {
@@ -211,6 +222,7 @@ async fn not_allowed(
         phrase: false,
         harmless: false,
         targets: &[target],
+        many: 1,
         verbs: &[&asked.options.verb],
         reason: asked.options.reason.as_deref(),
         recent: 0,
@@ -233,22 +245,26 @@ async fn not_allowed(
 
 fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
     reply.facts(vec![
-        ("Command", Line::new().code(crate::input::quote(&sanction.words))),
+        ("Command", Line::new().code(crate::input::shown(&sanction.words))),
         ("Ended", Line::from(crate::reply::utc(sanction.until))),
         ("Ends", Line::from(crate::reply::utc(until))),
     ])
 }
 
-/// The sanction of the change with this number, where it is still to be lifted.
-fn open(pipeline: &Pipeline, number: u64) -> Result<Sanction, Stop> {
+/// The sanctions of the change with this number that are still to be lifted; a refusal where there
+/// is none.
+fn open(pipeline: &Pipeline, number: u64) -> Result<Vec<Sanction>, Stop> {
     let none = |why: &str| {
         Stop::refused(Line::new().code(format!("#{number}")).plain(why.to_owned()))
             .or(&["sanction", "list"])
     };
-    let kept = pipeline.sanctions.get(number).map_err(|e| unreadable(&e))?;
-    let sanction = kept.ok_or_else(|| none(" is no change that ends by itself"))?;
-    match sanction.state {
-        State::Running | State::Waiting | State::Stuck => Ok(sanction),
-        State::Ended(by) => Err(none(&format!(" has ended, by #{by}"))),
+    let mut kept = pipeline.sanctions.of(number).map_err(|e| unreadable(&e))?;
+    let Some(first) = kept.first().cloned() else {
+        return Err(none(" is no change that ends by itself"));
+    };
+    kept.retain(|sanction| !matches!(sanction.state, State::Ended(_)));
+    match (kept.is_empty(), first.state) {
+        (true, State::Ended(by)) => Err(none(&format!(" has ended, by #{by}"))),
+        _ => Ok(kept),
     }
 }

@@ -1,4 +1,4 @@
-//! `!stop`: an end to everything that is open, at once.
+//! `!stop`: an end to everything that is open or at work, at once.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use crate::{
     reply::{Reply, Word},
 };
 
-/// End every open question, at once: whoever you are, and whoever asked
+/// Stop every job and end every open question, at once: whoever you are, and whoever asked
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stop {}
 
@@ -23,16 +23,30 @@ impl Own for Stop {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Refused> {
+        let stopped = pipeline.stop_jobs(asked, |_| true).await?;
         let ended = pipeline.end_questions(asked, |_| true).await?;
         let record = Record {
-            note: Some(format!("{ended} questions ended")),
+            note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),
             ..Pipeline::record(Kind::Stopped, asked)
         };
         pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
         Ok(Some(
-            match ended {
-                0 => Reply::outcome(Word::NothingChanged, "no question was open"),
-                n => Reply::outcome(Word::Done, format!("ended, and nothing of it is done: {n}")),
+            match (ended, stopped) {
+                (0, 0) => Reply::outcome(
+                    Word::NothingChanged,
+                    "no question was open, and no job was at work",
+                ),
+                (n, 0) => Reply::outcome(
+                    Word::Done,
+                    format!("questions ended, nothing of them done: {n}"),
+                ),
+                (n, jobs) => Reply::outcome(
+                    Word::Done,
+                    format!(
+                        "jobs stopped: {jobs}; what they had in hand is finished and told. \
+                         Questions ended: {n}"
+                    ),
+                ),
             }
             .note("To keep me from changing anything at all, send !freeze"),
         ))

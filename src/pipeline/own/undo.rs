@@ -2,13 +2,17 @@
 
 use async_trait::async_trait;
 
-use super::{Own, OwnSpec};
+use super::{Own, OwnSpec, Stands};
 use crate::{
     audit::{Kept, Kind, Record},
     change::{Binds, Subject, Undo as Way},
     commands::{Action, Options},
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, fact::Difference, yes::unreadable},
+    pipeline::{
+        Asked, Lane, Pipeline,
+        together::{Part, Together, differs},
+        yes::unreadable,
+    },
     reply::{Line, Reply, Word},
 };
 
@@ -28,6 +32,28 @@ impl Own for Undo {
         Lane::InTurn
     }
 
+    /// What has changed many is taken back as one change of all those that it really changed.
+    fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
+        let number = number(&self.number).ok()?;
+        if pipeline.audit.undone_by(number).ok()?.is_some() {
+            return None;
+        }
+        let closing = closing(pipeline, number).ok()?;
+        if closing.undo.len() < 2 {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for ((subject, left), way) in closing.left.iter().zip(&closing.undo) {
+            let Way::Command(words) = way else { continue };
+            let (action, options) = pipeline.action(words)?;
+            let found = Some((subject.clone(), left.clone()));
+            parts.push(Part { action, verb: options.verb, found });
+        }
+        let together = Together::new(parts)?;
+        let verb = Some(together.verb().to_owned());
+        Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
+    }
+
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let number = number(&self.number)?;
         let closing = closing(pipeline, number)?;
@@ -42,7 +68,9 @@ impl Own for Undo {
         }
         let words = match closing.undo.as_slice() {
             [Way::Command(words)] => words.clone(),
-            [Way::None(nearest), ..] => {
+            [Way::None(nearest), rest @ ..]
+                if !rest.iter().any(|way| matches!(way, Way::Command(_))) =>
+            {
                 return Err(Stop::refused(
                     Line::new()
                         .code(format!("#{number}"))
@@ -107,21 +135,13 @@ pub(in crate::pipeline) async fn unchanged_since(
     let reader = pipeline.reader.look();
     for (subject, left) in left {
         let seen = action.see(subject, &reader).await?;
-        for (key, value) in left {
-            if let Some(now) = seen.binds.get(key).filter(|now| *now != value) {
-                let difference = Difference {
-                    subject: subject.clone(),
-                    key: key.clone(),
-                    was: Some(value.clone()),
-                    is: Some(now.clone()),
-                };
-                return Err(Stop::refused(
-                    Line::new()
-                        .plain("it is not as that change left it: ")
-                        .line(difference.line())
-                        .plain(". Look at it, and say what you want it to be"),
-                ));
-            }
+        if let Some(difference) = differs(subject, left, &seen) {
+            return Err(Stop::refused(
+                Line::new()
+                    .plain("it is not as that change left it: ")
+                    .line(difference.line())
+                    .plain(". Look at it, and say what you want it to be"),
+            ));
         }
     }
     Ok(())

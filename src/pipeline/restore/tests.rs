@@ -73,7 +73,7 @@ async fn what_ends_by_itself_and_what_is_frozen_goes_on_by_what_the_record_says(
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!((open[0].number, open[0].until), (locked, second(9_000)));
     assert_eq!((open[0].undo.as_slice(), open[0].role), (&*words("unlock"), Rank::Moderator));
-    let ended = after.pipeline.sanctions.get(suspended).unwrap().unwrap();
+    let ended = after.pipeline.sanctions.of(suspended).unwrap().remove(0);
     assert!(matches!(ended.state, State::Ended(_)), "{ended:?}");
     assert!(after.pipeline.held().is_some(), "one alone has not lifted it");
     let past = after.pipeline.audit.past(&eve(), 10).unwrap();

@@ -1,0 +1,407 @@
+//! One subject of a job after the other, several at a time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{Counts, gone, progress};
+use crate::{
+    change::{Binds, Class, Seen, Subject, Undo},
+    commands::{Action, Options},
+    confirm::Consent,
+    error::Stop,
+    gate::{Verdict, Weight},
+    jobs::{Ended, Item, Job, Stage, State},
+    pipeline::{
+        Asked, Pipeline, Request,
+        change::{Found, Looked, Plan, verbs},
+        fact::Difference,
+        report::line_of,
+        yes::unreadable,
+    },
+    reply::{Line, Word},
+    synapse::Slots,
+};
+
+/// How many subjects are in hand at once.
+const AT_ONCE: usize = 8;
+
+/// How many subjects are marked as begun by one write to the disk, where what is sent for them can
+/// be sent twice without harm.
+const MARKED_AT_ONCE: usize = 32;
+
+/// How often it is looked whether the bot may act again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often the message is edited that shows how far it is.
+const SHOWN: Duration = Duration::from_secs(3);
+
+/// A subject that is left to do.
+struct Left {
+    /// Where it stands in the list.
+    place: usize,
+    /// How far an earlier run had come with it, if it had begun.
+    before: Option<Before>,
+}
+
+/// How far an earlier run had come with a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Begun,
+    Sent,
+}
+
+/// Everything that it takes to do a job.
+pub(super) struct Work<'a> {
+    pipeline: &'a Pipeline,
+    job: &'a Job,
+    number: u64,
+    request: &'a Request,
+    action: Box<dyn Action>,
+    options: Options,
+    consent: Consent,
+    counts: std::sync::Mutex<Counts>,
+    /// Up to which place subjects are marked as begun.
+    marked: Mutex<usize>,
+    /// Why it waits, if it does.
+    waits: std::sync::Mutex<Option<Line>>,
+}
+
+impl<'a> Work<'a> {
+    /// The work that is left of a job, or why there is none.
+    pub(super) fn new(
+        pipeline: &'a Pipeline,
+        job: &'a Job,
+        number: u64,
+        request: &'a Request,
+    ) -> Result<Self, Line> {
+        let ticket = pipeline.tickets.get(&job.code).ok().flatten();
+        let consent = ticket.and_then(|ticket| ticket.consent());
+        let consent = consent.ok_or_else(|| gone("its question is lost"))?;
+        let (action, options) =
+            pipeline.action(&job.words).ok_or_else(|| gone("another version of me began it"))?;
+        let counts = Counts::of(job.total);
+        Ok(Self {
+            pipeline,
+            job,
+            number,
+            request,
+            action,
+            options,
+            consent,
+            counts: std::sync::Mutex::new(counts),
+            marked: Mutex::default(),
+            waits: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Does what is left, until it is done, stopped, or the bot is.
+    pub(super) async fn all(&self, items: Vec<Item>, over: &CancellationToken) {
+        let items: Vec<Mutex<Item>> = items.into_iter().map(Mutex::new).collect();
+        let mut left = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            match &item.lock().await.stage {
+                Stage::Over(ended) => self.counted().add(ended.word),
+                Stage::Waiting => left.push(Left { place, before: None }),
+                Stage::Begun => left.push(Left { place, before: Some(Before::Begun) }),
+                Stage::Sent => left.push(Left { place, before: Some(Before::Sent) }),
+            }
+        }
+        {
+            let mut counts = self.counted();
+            counts.before = counts.over();
+        }
+        let (items, left) = (&items, &left);
+        stream::iter(0..left.len())
+            .for_each_concurrent(AT_ONCE, |at| self.one((items, left), at, over))
+            .await;
+    }
+
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Takes one subject from where it is to its end, unless the job stops before it.
+    async fn one(
+        &self,
+        (items, left): (&[Mutex<Item>], &[Left]),
+        at: usize,
+        over: &CancellationToken,
+    ) {
+        let Some((left_at, item)) =
+            left.get(at).and_then(|left| Some((left, items.get(left.place)?)))
+        else {
+            return;
+        };
+        loop {
+            if !self.goes_on(over).await {
+                return;
+            }
+            if !self.mark((items, left), at).await {
+                return;
+            }
+            let mut item = item.lock().await;
+            let Some(ended) = self.change(&item, left_at).await else {
+                // The bot was frozen meanwhile, and nothing was sent.
+                item.stage = Stage::Waiting;
+                self.keep(left_at.place, &item);
+                continue;
+            };
+            self.counted().add(ended.word);
+            item.stage = Stage::Over(ended);
+            self.keep(left_at.place, &item);
+            return;
+        }
+    }
+
+    fn keep(&self, place: usize, item: &Item) {
+        if let Err(error) = self.pipeline.jobs.put(&self.job.id, place, item) {
+            error!(error = &error as &dyn std::error::Error, "how far a job is cannot be kept");
+        }
+    }
+
+    /// Marks what is left from this place on as begun, on disk, if it is not. False where that does
+    /// not work: then nothing is sent.
+    async fn mark(&self, (items, left): (&[Mutex<Item>], &[Left]), at: usize) -> bool {
+        let mut marked = self.marked.lock().await;
+        if *marked > at {
+            return true;
+        }
+        let end = left.len().min(at + MARKED_AT_ONCE);
+        for next in left.get(at..end).unwrap_or_default() {
+            let Some(item) = items.get(next.place) else { continue };
+            let mut item = item.lock().await;
+            if item.stage == Stage::Waiting {
+                item.stage = Stage::Begun;
+                self.keep(next.place, &item);
+            }
+        }
+        let flushed = self.pipeline.jobs.flush().await;
+        if let Err(error) = &flushed {
+            error!(error = error as &dyn std::error::Error, "a job stops: the disk fails");
+            return false;
+        }
+        *marked = end;
+        true
+    }
+
+    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen.
+    async fn goes_on(&self, over: &CancellationToken) -> bool {
+        loop {
+            let state = self.pipeline.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
+            if over.is_cancelled() || state != Some(State::Running) {
+                return false;
+            }
+            let why = self.why_not();
+            let waits = why.is_some();
+            *self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
+            if !waits {
+                return true;
+            }
+            tokio::select! {
+                () = over.cancelled() => return false,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    fn why_not(&self) -> Option<Line> {
+        if let Some(why) = self.pipeline.held() {
+            return Some(why);
+        }
+        let operator = self.pipeline.roster.operator(&self.job.asker)?;
+        let frozen = self.pipeline.not_served(&operator.person)?;
+        Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
+    }
+
+    /// Changes one subject; `None` where the bot may not act any more and nothing was sent.
+    async fn change(&self, item: &Item, left: &Left) -> Option<Ended> {
+        match self.try_to_change(item, left).await {
+            Ok(ended) => ended,
+            Err(Stop::Refused { why, .. }) => Some(nothing(Word::Refused, &why)),
+            Err(stop) => {
+                let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
+                let why = format!("it cannot be looked at: {stop}");
+                Some(nothing(word, &why.into()))
+            }
+        }
+    }
+
+    async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Option<Ended>, Stop> {
+        let (pipeline, action) = (self.pipeline, self.action.as_ref());
+        let Some(operator) = pipeline.roster.operator(&self.job.asker) else {
+            return Err(Stop::refused("whoever asked for it is no operator any more"));
+        };
+        let asked = Asked {
+            request: self.request,
+            operator,
+            words: &self.job.words,
+            options: &self.options,
+            undoes: None,
+            due: false,
+        };
+        let _held = pipeline.locks.hold(std::slice::from_ref(&item.subject)).await;
+        let reader = pipeline.reader.look();
+        let found = pipeline.look_at_one(&asked, action, &item.subject, &reader).await?;
+        let (target, plan) = match found {
+            Found::Plan(target, plan) => (target, *plan),
+            Found::Refused(why) => return Ok(Some(nothing(Word::Refused, &why))),
+            // It was not so when the question was put, and an earlier run has begun it.
+            Found::Skip(skip) if left.before.is_some() && skip.word == Word::NothingChanged => {
+                return Ok(Some(self.found_so(item, &reader).await?));
+            }
+            Found::Skip(skip) => return Ok(Some(nothing(skip.word, &skip.why))),
+        };
+        if left.before == Some(Before::Sent) {
+            return Ok(Some(nothing(Word::Unknown, &not_known())));
+        }
+        if let Some(why) = differs(item, &plan) {
+            let why = Line::from("it is not as it was when you were asked: ").line(why);
+            return Ok(Some(nothing(Word::NothingChanged, &why)));
+        }
+        let verbs = verbs(&asked, action);
+        let targets = [target];
+        let weight = Weight {
+            class: self.class(),
+            power: action.power(),
+            phrase: action.phrase() || self.options.referenced,
+            harmless: action.harmless(),
+            targets: &targets,
+            many: self.job.total,
+            verbs: &verbs,
+            reason: self.options.reason.as_deref(),
+            // What it adds to was weighed when the question was put.
+            recent: 0,
+            due: false,
+        };
+        let mut looked = Looked { targets: Vec::new(), plans: vec![plan], skips: Vec::new() };
+        if let Some(why) = pipeline.ends_early(&asked, &looked)? {
+            return Ok(Some(nothing(Word::Refused, &why)));
+        }
+        let steps = looked.steps();
+        let Some(plan) = looked.plans.pop() else { return Ok(None) };
+        match pipeline.gate().decide(operator, &weight, &steps, Some(&self.consent)) {
+            Verdict::Refuse(refusal) => Ok(Some(nothing(Word::Refused, &refusal.0))),
+            Verdict::Ask(_) => {
+                let why = Line::from("it takes more of a yes than was said");
+                Ok(Some(nothing(Word::Refused, &why)))
+            }
+            Verdict::Rehearse => Ok(None),
+            Verdict::Run(permit) => {
+                self.mark_as_sent(item, left, &plan).await?;
+                Ok(Some(self.send(&asked, plan, permit).await))
+            }
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.action.class(self.job.total)
+    }
+
+    /// Notes on disk that something is about to be sent that must not be sent twice.
+    async fn mark_as_sent(&self, item: &Item, left: &Left, plan: &Plan) -> Result<(), Stop> {
+        if plan.change.steps.iter().all(|step| step.idempotent) {
+            return Ok(());
+        }
+        let sent = Item { stage: Stage::Sent, ..item.clone() };
+        let jobs = &self.pipeline.jobs;
+        jobs.put(&self.job.id, left.place, &sent).map_err(|error| unreadable(&error))?;
+        jobs.flush().await.map_err(|error| unreadable(&error))
+    }
+
+    async fn send(&self, asked: &Asked<'_>, plan: Plan, mut permit: crate::gate::Permit) -> Ended {
+        let erases = plan.change.wanted.get("erased") == Some(&true.into());
+        let requests = plan.change.steps.iter().map(line_of).collect();
+        let (pipeline, number) = (self.pipeline, self.number);
+        let mut slots = Slots::new();
+        let done = pipeline.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
+        let ends = (number, self.job.until);
+        let kept = pipeline.set_ends(asked, ends, std::slice::from_ref(&done)).await;
+        if erases && done.outcome.word == Word::Done {
+            pipeline.forget(&done.subject, number).await;
+        }
+        let mut what = done.outcome.title.text();
+        for (label, line) in done.outcome.facts.iter().filter(|(label, _)| *label == "Not so") {
+            what = format!("{what}; {label}: {}", line.text());
+        }
+        if !kept {
+            what.push_str("; its end could not be kept, so it does not end by itself");
+        }
+        Ended { word: done.outcome.word, what, requests, left: done.left, undo: done.outcome.undo }
+    }
+
+    /// What an earlier run has done, and did not live to see.
+    async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Ended, Stop> {
+        let action = self.action.as_ref();
+        let before = Seen { binds: item.binds.clone(), ..Seen::default() };
+        let after = action.see(&item.subject, reader).await?;
+        let outcome = action.outcome(&item.subject, &before, &[], &after);
+        let changed = |(key, value): &(&String, &serde_json::Value)| {
+            item.binds.get(*key).is_some_and(|before| before != *value)
+        };
+        let left: Binds = after
+            .binds
+            .iter()
+            .filter(changed)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let what = format!("{} (found so after a restart)", outcome.title.text());
+        Ok(Ended { word: Word::Done, what, requests: Vec::new(), left, undo: outcome.undo })
+    }
+
+    /// Edits the message that shows how far it is, again and again.
+    pub(super) async fn show_progress(&self) {
+        let begun = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(SHOWN).await;
+            let Some(message) = &self.job.message else { continue };
+            let counts = self.counted().clone();
+            let waits =
+                self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            let reply = progress::shown(self.job, &counts, Some(begun.elapsed()), waits);
+            let slot = self.pipeline.clock.now().as_millisecond().to_string();
+            let room = &self.job.asked.0;
+            if let Err(error) = self.pipeline.outbox.edit(room, message, &slot, &reply).await {
+                error!(error = &error as &dyn std::error::Error, "progress is not shown");
+            }
+        }
+    }
+}
+
+/// What differs from what was seen when the question was put.
+fn differs(item: &Item, plan: &Plan) -> Option<Line> {
+    let keys: BTreeSet<&String> = item.binds.keys().chain(plan.seen.binds.keys()).collect();
+    let differs = keys.into_iter().find(|key| item.binds.get(*key) != plan.seen.binds.get(*key))?;
+    let difference = Difference {
+        subject: item.subject.clone(),
+        key: differs.clone(),
+        was: item.binds.get(differs).cloned(),
+        is: plan.seen.binds.get(differs).cloned(),
+    };
+    Some(difference.line())
+}
+
+/// The end of a subject to which nothing was sent, or nobody knows what.
+fn nothing(word: Word, why: &Line) -> Ended {
+    Ended {
+        word,
+        what: why.text(),
+        requests: Vec::new(),
+        left: Binds::new(),
+        undo: Undo::None("nothing was changed".to_owned()),
+    }
+}
+
+fn not_known() -> Line {
+    Line::from(
+        "I was stopped while this was in hand, and it cannot be sent twice without harm; look at it",
+    )
+}
+
+/// The subjects, as somebody would paste them.
+pub(super) fn pasted<'a>(subjects: impl Iterator<Item = &'a Subject>) -> String {
+    subjects.map(Subject::typed).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,150 @@
+//! `!job`: changes of many subjects, how far they are, and an end to one.
+
+use async_trait::async_trait;
+
+use super::{Own, OwnSpec, undo::number};
+use crate::{
+    error::Stop,
+    gate::Rank,
+    jobs::{Job, Stage, State},
+    pipeline::{
+        Asked, Lane, Pipeline,
+        job::{Counts, in_one_line},
+        yes::unreadable,
+    },
+    reply::{Block, Line, Record, Reply, Word},
+};
+
+/// List the jobs, show one, or stop one: changes of many subjects at once
+#[derive(Debug, clap::Args)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum What {
+    /// List those that are at work, and the last that are over
+    List,
+    /// Show how far one is
+    Show {
+        /// Its number, as its message shows it
+        number: String,
+    },
+    /// Stop one: what it has in hand is finished, the rest is not begun
+    Stop {
+        /// Its number, as its message shows it
+        number: String,
+    },
+}
+
+pub(super) const SPEC: OwnSpec =
+    OwnSpec::new::<Jobs>("job", &["job list", "job show 17", "job stop 17"]);
+
+/// How many are listed.
+const LISTED: usize = 20;
+
+#[async_trait]
+impl Own for Jobs {
+    fn lane(&self) -> Lane {
+        match self.what {
+            Some(What::Stop { .. }) => Lane::Overtaking,
+            None | Some(What::List | What::Show { .. }) => Lane::Beside,
+        }
+    }
+
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        match &self.what {
+            None | Some(What::List) => list(pipeline).map(Some),
+            Some(What::Show { number }) => show(pipeline, number).map(Some),
+            Some(What::Stop { number }) => stop(pipeline, asked, number).await.map(Some),
+        }
+    }
+}
+
+fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
+    let jobs = pipeline.jobs.all().map_err(|e| unreadable(&e))?;
+    let at_work = jobs.iter().filter(|job| !matches!(job.state, State::Over(_))).count();
+    let title = match (jobs.is_empty(), at_work) {
+        (true, _) => return Ok(Reply::data("There are no jobs")),
+        (false, 0) => "No job is at work; the last that are over:".to_owned(),
+        (false, n) => format!("Jobs at work: {n}"),
+    };
+    let records = jobs.iter().rev().take(LISTED).map(|job| record(pipeline, job));
+    Ok(Reply::data(title).with(Block::Records(records.collect::<Result<_, _>>()?)))
+}
+
+fn record(pipeline: &Pipeline, job: &Job) -> Result<Record, Stop> {
+    let title = Line::new()
+        .code(format!("#{}", job.number.unwrap_or_default()))
+        .plain(" ")
+        .code(crate::input::shown(&job.words));
+    let facts = vec![
+        ("State", in_one_line(job, &counts(pipeline, job)?)),
+        ("By", Line::new().code(&job.asker)),
+        ("Begun", Line::new().time(Some(job.begun), pipeline.clock.now())),
+    ];
+    Ok(Record { title, facts })
+}
+
+fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
+    let mut counts = Counts::of(job.total);
+    for item in pipeline.jobs.items(&job.id).map_err(|e| unreadable(&e))? {
+        if let Stage::Over(ended) = &item.stage {
+            counts.add(ended.word);
+        }
+    }
+    Ok(counts)
+}
+
+/// The job with the number that was typed; a refusal where there is none.
+fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
+    let number = number(typed)?;
+    let job = pipeline.jobs.numbered(number).map_err(|e| unreadable(&e))?;
+    job.ok_or_else(|| {
+        Stop::refused(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))
+            .or(&["job", "list"])
+    })
+}
+
+fn show(pipeline: &Pipeline, number: &str) -> Result<Reply, Stop> {
+    let job = find(pipeline, number)?;
+    let Record { title, mut facts } = record(pipeline, &job)?;
+    facts.push(("Its list", Line::from("SHA-256 ").code(&job.list)));
+    if let Some(until) = job.until {
+        facts.push(("Ends", Line::from(crate::reply::utc(until))));
+    }
+    let reply = Reply::data(title).facts(facts);
+    let number = job.number.unwrap_or_default().to_string();
+    Ok(match job.state {
+        State::Running => reply.command("Stop it", vec!["job".into(), "stop".into(), number]),
+        State::Stopping(_) => reply,
+        State::Over(_) => {
+            reply.command("What came of it", vec!["audit".into(), "show".into(), number])
+        }
+    })
+}
+
+async fn stop(pipeline: &Pipeline, asked: &Asked<'_>, number: &str) -> Result<Reply, Stop> {
+    let job = find(pipeline, number)?;
+    let theirs = |job: &Job| {
+        let by = pipeline.roster.operator(&job.asker);
+        by.is_some_and(|by| by.person == asked.operator.person)
+    };
+    if !theirs(&job) && asked.operator.role.rank < Rank::Admin {
+        let why = Line::new().plain("it is ").code(&job.asker).plain(
+            "'s, and only they or an admin stop it; whoever you are, all of them are stopped by ",
+        );
+        return Ok(pipeline.refused(asked, why.code("!stop")).await);
+    }
+    match pipeline.stop_jobs(asked, |one| one.id == job.id).await? {
+        0 => Ok(Reply::outcome(Word::NothingChanged, "it is over, or is being stopped already")),
+        _ => Ok(Reply::outcome(
+            Word::Done,
+            Line::new()
+                .plain("job ")
+                .code(format!("#{}", job.number.unwrap_or_default()))
+                .plain(" is being stopped: what it has in hand is finished, and then it is told"),
+        )),
+    }
+}

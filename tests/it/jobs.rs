@@ -1,0 +1,159 @@
+//! Many subjects at once: one question, a job, its outcome for each, and its undo.
+
+use anyhow::{Context as _, Result};
+use futures_util::future::try_join_all;
+use reqwest::Method;
+use ruma::OwnedEventId;
+use world::{Account, Caught, Fault, Message, Scene};
+
+use crate::{
+    SYNOD,
+    basics::{code, is},
+    crash::watched,
+    verbs::says,
+};
+
+/// So many ordinary accounts.
+async fn accounts(scene: &Scene, count: usize) -> Result<Vec<Account>> {
+    let names: Vec<String> = (0..count).map(|n| format!("spam{n:02}")).collect();
+    try_join_all(names.iter().map(|name| scene.subject(name))).await
+}
+
+fn lines(accounts: &[Account]) -> String {
+    let ids: Vec<&str> = accounts.iter().map(|account| account.user_id.as_str()).collect();
+    format!("\n{}", ids.join("\n"))
+}
+
+/// How many of these have this flag, as the homeserver has it.
+async fn count(scene: &Scene, accounts: &[Account], flag: &str) -> Result<usize> {
+    let flags = try_join_all(accounts.iter().map(|account| is(scene, account, flag))).await?;
+    Ok(flags.into_iter().filter(|is| *is).count())
+}
+
+/// Says the yes to a question about so many.
+async fn say_yes(scene: &Scene, question: &Message, many: usize) -> Result<OwnedEventId> {
+    let code = code(question).context(question.body.clone())?;
+    scene.ann().say(scene.room(), &format!("!confirm {code} {many}")).await
+}
+
+/// The answer at the end of the job that this yes began: it calls whoever asked.
+async fn ended(scene: &Scene, yes: &OwnedEventId) -> Result<Message> {
+    let is_end = |message: &Message| {
+        message.reply_to.as_ref() == Some(yes) && message.mentions.contains(scene.ann().user_id())
+    };
+    scene.ann().wait_for("the end of the job", is_end).await
+}
+
+/// The file of a job's outcomes, which comes before its answer.
+async fn outcomes(scene: &Scene, mark: usize) -> Result<String> {
+    let is_file = |message: &Message| message.msgtype == "m.file";
+    let file = scene.ann().wait_for_since(mark, "the file of outcomes", is_file).await?;
+    Ok(String::from_utf8(scene.ann().download(&file).await?)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let all = accounts(&scene, 12).await?;
+    scene.ann_asks(&format!("!user suspend {}", all[3].user_id)).await?;
+    let nobody = "@nobody-of-that-name:synod.test";
+    let typed = format!(
+        "!user suspend --reason \"spam wave\"\n```{}\n{nobody}\n{}\n@far:elsewhere.example\n```",
+        lines(&all),
+        scene.bot_id()
+    );
+    let question = scene.ann_asks(&typed).await?;
+    let (first, last) = (all[0].user_id.as_str(), all[11].user_id.as_str());
+    says(
+        &question,
+        "11 subjects",
+        &[
+            &format!("First: {first}"),
+            &format!("Last: {last}"),
+            "Left out, 4:",
+            "1, which is suspended already: @spam03",
+            "1, which no such user: @nobody",
+            "the bot's own account",
+            "account of another server",
+            "cannot be put back as it was",
+            "with how many there are",
+        ],
+    );
+    let wrong = say_yes(&scene, &question, 15).await?;
+    says(&scene.answer(scene.ann(), &wrong).await?, "Refused", &["not the phrase"]);
+    assert_eq!(count(&scene, &all, "suspended").await?, 1);
+
+    let mark = scene.ann().mark();
+    let yes = say_yes(&scene, &question, 11).await?;
+    let told = ended(&scene, &yes).await?;
+    says(&told, "Done · 11 of 11", &["done 11", "!undo "]);
+    assert_eq!(count(&scene, &all, "suspended").await?, 12);
+    let text = outcomes(&scene, mark).await?;
+    assert_eq!(text.lines().count(), 12, "{text}");
+    assert!(text.contains(&format!("{first},Done,{first} is suspended,!user unsuspend")), "{text}");
+
+    // What somebody else has done since is not undone.
+    scene.ann_asks(&format!("!user unsuspend {last}")).await?;
+    let (_, undo) = told.body.split_once("!undo ").context("no undo")?;
+    let number: String = undo.chars().take_while(char::is_ascii_digit).collect();
+    let question = scene.ann_asks(&format!("!undo {number}")).await?;
+    says(&question, "10 subjects", &["Left out", "not as that change left it"]);
+    // Ten are seen at a glance: one yes does it.
+    let back = scene.ann_asks("yes").await?;
+    says(&back, "Done", &["10 subjects", "is not suspended any more"]);
+    assert!(is(&scene, &all[3], "suspended").await?, "that one was suspended before");
+    assert_eq!(count(&scene, &all, "suspended").await?, 1);
+    let jobs = scene.ann_asks("!job list").await?;
+    says(&jobs, "No job is at work", &[&format!("#{number}"), "it is over: done 11"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let all = accounts(&scene, 40).await?;
+    let question = scene.ann_asks(&format!("!user suspend{}", lines(&all))).await?;
+    says(&question, "40 subjects", &[]);
+    let held = proxy.next(Method::PUT, all[17].user_id.localpart(), Fault::HoldAnswer);
+    let yes = say_yes(&scene, &question, 40).await?;
+    held.reached().await?;
+    scene.bot()?.kill().await?;
+    held.release();
+
+    scene.bot()?.start_again().await?;
+    let told = ended(&scene, &yes).await?;
+    says(&told, "Done · 40 of 40", &["done 40"]);
+    assert_eq!(count(&scene, &all, "suspended").await?, 40);
+    for account in &all {
+        let sent =
+            proxy.changes().iter().filter(|p| p.path.contains(account.user_id.localpart())).count();
+        // What was in hand may be sent again, for it is harmless; what was over is not.
+        assert!(sent == 1 || sent == 2 && account.user_id != all[0].user_id, "{sent} {account:?}");
+    }
+    assert!(proxy.changes().len() < 40 + 9, "only what was in hand: {}", proxy.changes().len());
+    says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_while_the_bot_is_frozen_and_is_stopped_for_good() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let all = accounts(&scene, 30).await?;
+    let question = scene.ann_asks(&format!("!user lock{}", lines(&all))).await?;
+    // As many as are in hand at once.
+    let hold = |one: &Account| proxy.next(Method::PUT, one.user_id.localpart(), Fault::HoldAnswer);
+    let caught: Vec<Caught> = all[..8].iter().map(hold).collect();
+    let yes = say_yes(&scene, &question, 30).await?;
+    try_join_all(caught.iter().map(Caught::reached)).await?;
+    says(&scene.ann_asks("!freeze").await?, "Done", &["Jobs that wait until that is lifted: 1"]);
+    caught.iter().for_each(Caught::release);
+    let list = scene.ann_asks("!job list").await?;
+    says(&list, "Jobs at work: 1", &["it goes on", "not begun"]);
+    let locked = 8;
+
+    says(&scene.ann_asks("!stop").await?, "Done", &["jobs stopped: 1"]);
+    let told = ended(&scene, &yes).await?;
+    says(&told, "Done in part", &["not begun", "It was stopped by", all[29].user_id.as_str()]);
+    assert_eq!(count(&scene, &all, "locked").await?, locked);
+    Ok(())
+}
