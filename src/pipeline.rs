@@ -128,6 +128,8 @@ pub struct Pipeline {
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
+    /// What the bot's own listings list, by their event.
+    listings: Shelf<list::Listed>,
     /// When a stranger was last answered, by room.
     strangers: Shelf<Timestamp>,
     /// What strangers have sent, by hour and sender.
@@ -268,6 +270,7 @@ impl Pipeline {
             passwords,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
+            listings: store.shelf("listings")?,
             strangers: store.shelf("strangers")?,
             strange_hours: store.shelf("strange-hours")?,
             carrying: std::sync::Mutex::default(),
@@ -373,7 +376,8 @@ impl Pipeline {
             }
             Heard::Yes => Command::Yes(reply_to.clone()),
             Heard::No => Command::No(reply_to.clone()),
-            Heard::Command(command) => {
+            Heard::Command(mut command) => {
+                let referenced = self.takes_listing(&mut command, reply_to.as_ref());
                 let command = match list::with_list(command) {
                     Ok(command) => command,
                     Err(reply) => return Ok(What::Say(*reply)),
@@ -383,6 +387,7 @@ impl Pipeline {
                         Command::Read(query, options, command.words)
                     }
                     Understood::Command(Ask::Change(action), options) => {
+                        let options = Options { referenced, ..options };
                         Command::Change(action, options, command.words)
                     }
                     Understood::Own(own, options) => Command::Own(own, options, command.words),

@@ -221,6 +221,8 @@ pub struct Reply {
     pub ring: Ring,
     /// Where the next page of a listing begins, as its `--from` takes it.
     pub next: Option<String>,
+    /// The ids of what it lists, as they are typed: a reply to it can be about all of them.
+    pub ids: Vec<String>,
     /// A file that is sent with it. Shared, since answers are copied.
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.

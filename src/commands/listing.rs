@@ -151,6 +151,11 @@ pub trait Listing: Debug + Send + Sync {
     /// A row for people.
     fn record(&self, row: &Self::Row, now: Timestamp) -> Record;
 
+    /// The id of a row as a command takes it, where a reply to the listing can be about all of it.
+    fn id(&self, _row: &Self::Row) -> Option<String> {
+        None
+    }
+
     /// What else is to be known of the rows that are shown.
     fn notes(&self, _rows: &[Self::Row]) -> Vec<Line> {
         Vec::new()
@@ -316,6 +321,7 @@ async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &
     if !rows.is_empty() {
         let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
         reply = reply.with(Block::Records(records));
+        reply.ids = read.iter().filter_map(|row| listing.id(row)).collect();
     }
     let unread = rows.len() - read.len();
     if unread > 0 {

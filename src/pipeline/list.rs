@@ -1,11 +1,75 @@
 //! Subjects that are not typed in the line of a command but listed: in the lines or the block below
-//! it.
+//! it, or in a listing of the bot's own to which it replies.
 
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedEventId;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use super::{Pipeline, understand};
 use crate::{
     commands::GROUPS,
     input::Command,
     reply::{Line, Reply, Word},
+    store,
 };
+
+/// How long a listing can be replied to. Who is in it may be another by then.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a listing of the bot's own lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Listed {
+    at: Timestamp,
+    ids: Vec<String>,
+}
+
+impl Pipeline {
+    /// Remembers what a listing lists, for replies to it.
+    pub(super) fn remember_listing(&self, event: &OwnedEventId, reply: &Reply) {
+        if reply.ids.is_empty() {
+            return;
+        }
+        let listed = Listed { at: self.clock.now(), ids: reply.ids.clone() };
+        if let Err(error) = self.listings.put(event.as_str(), &listed) {
+            error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
+        }
+    }
+
+    /// Puts what a listing lists behind a command that replies to it and names nobody itself. True
+    /// where it did: whoever keeps the homeserver can move a reply, so that what it is about must be
+    /// asked.
+    pub(super) fn takes_listing(
+        &self,
+        command: &mut Command,
+        reply_to: Option<&OwnedEventId>,
+    ) -> bool {
+        let Some(event) = reply_to else { return false };
+        if !command.body.is_empty() || !understand::names_nobody(&command.words) {
+            return false;
+        }
+        let listed = self.listings.get(event.as_str()).inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "listings cannot be read");
+        });
+        let Ok(Some(listed)) = listed else { return false };
+        if self.clock.now().duration_since(listed.at) > REMEMBERED {
+            return false;
+        }
+        append(&mut command.words, listed.ids);
+        true
+    }
+
+    /// Forgets listings that are too old to be replied to.
+    pub(super) fn forget_listings(&self) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        for (event, listed) in self.listings.all()? {
+            if now.duration_since(listed.at) > REMEMBERED {
+                self.listings.remove(&event)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// What may stand around an id in a list that was copied from somewhere.
 const AROUND: &[char] = &['`', ',', ';', '"', '\'', '“', '”', '<', '>', '(', ')', '•', '*'];

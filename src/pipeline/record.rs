@@ -166,6 +166,9 @@ impl Pipeline {
                 error!(error = &error as &dyn std::error::Error, "old details did not go");
             }
         }
+        if let Err(error) = self.forget_listings() {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be used");
+        }
         if let Err(error) = self.tell_head(now).await {
             error!(error = &error as &dyn std::error::Error, "the store cannot be used");
         }

@@ -71,7 +71,10 @@ impl Pipeline {
         let instead = self.without_file(request, slot, reply).await;
         let reply = instead.as_ref().unwrap_or(reply);
         match self.say(&request.room, Some(&request.event), slot, reply).await {
-            Ok(event) => Some(event),
+            Ok(event) => {
+                self.remember_listing(&event, reply);
+                Some(event)
+            }
             Err(error) => {
                 error!(
                     event = %request.event,

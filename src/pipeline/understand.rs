@@ -146,6 +146,12 @@ fn read(words: &[String], role: Option<&Role>) -> Understood {
     }
 }
 
+/// Whether these words are a command but for whom it is about.
+pub(super) fn names_nobody(words: &[String]) -> bool {
+    let missing = ROOT.clone().try_get_matches_from(words).err();
+    missing.is_some_and(|error| error.kind() == ErrorKind::MissingRequiredArgument)
+}
+
 /// A change that takes one subject, said of a list: the same for each. `None` where it is no such
 /// thing, or does not stand for itself with the first of them.
 fn one_by_one(words: &[String]) -> Option<Understood> {

@@ -109,6 +109,32 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reply_to_a_listing_is_about_all_of_it_and_always_asked() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let all = accounts(&scene, 3).await?;
+    let list = scene.ann_asks(&format!("!user search {}", all[1].user_id)).await?;
+    says(&list, "1 account", &[all[1].user_id.as_str()]);
+
+    let asked = scene.ann().reply(scene.room(), &list.event_id, "!user suspend").await?;
+    let question = scene.answer(scene.ann(), &asked).await?;
+    // One account would run at once; what a reply is to could have been moved.
+    says(&question, "Suspend", &[all[1].user_id.as_str(), "with the localpart"]);
+    assert_eq!(count(&scene, &all, "suspended").await?, 0);
+    let code = code(&question)?;
+    let yes = format!("!confirm {code} {}", all[1].user_id.localpart());
+    says(&scene.ann_asks(&yes).await?, "Done", &["is suspended"]);
+
+    let named = format!("!user lock {}", all[0].user_id);
+    let asked = scene.ann().reply(scene.room(), &list.event_id, &named).await?;
+    says(&scene.answer(scene.ann(), &asked).await?, "Done", &[all[0].user_id.as_str()]);
+    assert_eq!(count(&scene, &all, "locked").await?, 1);
+    let talk = scene.ann().say(scene.room(), "talk").await?;
+    let asked = scene.ann().reply(scene.room(), &talk, "!user suspend").await?;
+    says(&scene.answer(scene.ann(), &asked).await?, "Refused", &["it needs"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
     let all = accounts(&scene, 40).await?;

@@ -88,6 +88,10 @@ impl Listing for List {
         Ok(Page::part(devices, Pages::number(from)?, limit))
     }
 
+    fn id(&self, device: &Device) -> Option<String> {
+        Some(device.device_id.to_string())
+    }
+
     fn record(&self, device: &Device, now: Timestamp) -> Record {
         record(device, self.show_ip, now)
     }

@@ -110,6 +110,10 @@ impl Listing for List {
         page::record(row, now)
     }
 
+    fn id(&self, row: &Row) -> Option<String> {
+        Some(row.name.clone())
+    }
+
     fn notes(&self, rows: &[Row]) -> Vec<Line> {
         page::notes(rows, !self.deactivated)
     }

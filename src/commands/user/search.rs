@@ -58,6 +58,10 @@ impl Listing for Search {
         page::record(row, now)
     }
 
+    fn id(&self, row: &Row) -> Option<String> {
+        Some(row.name.clone())
+    }
+
     fn notes(&self, rows: &[Row]) -> Vec<Line> {
         page::notes(rows, false)
     }
