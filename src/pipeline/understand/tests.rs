@@ -265,6 +265,12 @@ fn every_command_in_the_readme_is_one() {
             continue;
         }
         found += 1;
+        // Those whom it is about may stand in the lines below it.
+        let below =
+            readme.split_once(&format!("\n{line}\n@")).map(|(_, below)| format!("@{below}"));
+        let listed =
+            below.iter().flat_map(|below| below.lines().take_while(|l| l.starts_with('@')));
+        let line = listed.fold(line, |line, id| format!("{line} {id}"));
         let line = line.trim_start_matches('!');
         let first = line.split_whitespace().next().unwrap_or_default().to_lowercase();
         assert!(is_first_word(&first), "{line}");
