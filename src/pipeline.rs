@@ -71,8 +71,8 @@ mod yes;
 
 pub use restore::{Recalled, Restored};
 pub use room::{
-    Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said, Trust,
-    Unsent,
+    Attached, Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said,
+    Trust, Unsent,
 };
 pub use setup::{Reread, Setup, Unfit};
 pub use start::Lost;
@@ -195,6 +195,8 @@ enum Command {
     Read(Box<dyn Query>, Options, Vec<String>),
     Change(Box<dyn Action>, Options, Vec<String>),
     Own(Box<dyn Own>, Options, Vec<String>),
+    /// A change of those that stand in the file that this event may be.
+    InFile(Vec<String>, OwnedEventId),
     /// A reaction or a bare `yes` to this event, or to whatever is open.
     Yes(Option<OwnedEventId>),
     /// The same, no.
@@ -238,7 +240,9 @@ impl Task {
             return Lane::Overtaking;
         }
         match &self.what {
-            What::Command(_, Command::Change(..) | Command::Yes(_)) => Lane::InTurn,
+            What::Command(_, Command::Change(..) | Command::InFile(..) | Command::Yes(_)) => {
+                Lane::InTurn
+            }
             What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
             What::Command(_, Command::Read(..)) | What::Stranger | What::Say(_) => Lane::Beside,
@@ -355,8 +359,11 @@ impl Pipeline {
 
     fn read(&self, request: &Request) -> Result<What, String> {
         let operator = self.roster.operator(&request.sender);
-        let (body, formatted, reply_to) = match &request.said {
-            Said::Message { body, formatted, reply_to } => (body, formatted, reply_to),
+        let (body, formatted, reply_to, file) = match &request.said {
+            Said::Message { body, formatted, reply_to, captions } => {
+                let file = captions.then_some(&request.event);
+                (body, formatted, reply_to, file)
+            }
             Said::Edit { body } => return Self::read_edit(operator, body),
             Said::Reaction { target, key } => return Self::read_reaction(operator, target, key),
             Said::Undecryptable => return Ok(What::Say(undecryptable())),
@@ -378,6 +385,14 @@ impl Pipeline {
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(mut command) => {
                 let referenced = self.takes_listing(&mut command, reply_to.as_ref());
+                let file = file.or(reply_to.as_ref());
+                if let Some(file) = file.filter(|_| list::may_stand_in_a_file(&command)) {
+                    let file = file.clone();
+                    return Ok(What::Command(
+                        operator.clone(),
+                        Command::InFile(command.words, file),
+                    ));
+                }
                 let command = match list::with_list(command) {
                     Ok(command) => command,
                     Err(reply) => return Ok(What::Say(*reply)),
@@ -480,6 +495,9 @@ impl Pipeline {
                 }
                 None => self.own(&asked(words, options), own.as_ref()).await,
             },
+            Command::InFile(words, file) => {
+                self.change_in_file(request, operator, (words, file)).await
+            }
             Command::Yes(target) => self.light_yes(&asked(&[], &none), target.as_ref()).await,
             Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
         };

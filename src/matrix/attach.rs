@@ -6,13 +6,20 @@ use futures_util::FutureExt as _;
 use matrix_sdk::{
     Room,
     media::MediaError,
-    ruma::{api::error::ErrorKind, events::room::MediaSource},
+    ruma::{
+        EventId, OwnedUserId,
+        api::error::ErrorKind,
+        events::room::{MediaSource, message::FileMessageEventContent},
+    },
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::outbox::{Sender, Tried, one_try};
-use crate::{pipeline::Unsent, reply::File};
+use crate::{
+    pipeline::{Attached, Unsent},
+    reply::File,
+};
 
 /// The longest that an upload may take, all its tries together.
 const UPLOAD: Duration = Duration::from_mins(2);
@@ -24,6 +31,50 @@ impl Sender {
         let source = self.insist(Instant::now() + UPLOAD, attempt).await.map_err(told)?;
         content(file, &source).map_err(|error| Unsent::Refused(Box::new(error)))
     }
+}
+
+/// The largest file that is read, bytes: a list of 10,000 ids is smaller.
+const LARGEST: u64 = 1024 * 1024;
+
+impl Sender {
+    /// The file that an event is, downloaded and decrypted.
+    pub(super) async fn file_of(
+        &self,
+        room: &Room,
+        event: &EventId,
+    ) -> Result<Option<Attached>, Unsent> {
+        let attempt = || {
+            let asked = room.event(event, Some(one_try()));
+            async { asked.await.map_err(Tried::Failed) }.boxed()
+        };
+        let found = self.insist(Instant::now() + UPLOAD, attempt).await?;
+        let Some((sender, file)) = file_in(found.raw().json().get()) else { return Ok(None) };
+        let name = file.filename().to_owned();
+        // Whoever says no size is an operator too, and what the homeserver takes is the limit.
+        let size = file.info.as_ref().and_then(|info| info.size).map(u64::from);
+        if size.is_some_and(|size| size > LARGEST) {
+            return Ok(Some(Attached { sender, name, bytes: None }));
+        }
+        let attempt = || {
+            let client = room.client();
+            let file = file.clone();
+            async move { client.media().get_file(&file, false).await.map_err(Tried::Failed) }
+                .boxed()
+        };
+        let bytes = self.insist(Instant::now() + UPLOAD, attempt).await?;
+        let bytes = bytes.filter(|bytes| bytes.len() as u64 <= LARGEST);
+        Ok(Some(Attached { sender, name, bytes }))
+    }
+}
+
+/// Who sent this event, and the file that it is, if it is one.
+fn file_in(json: &str) -> Option<(OwnedUserId, FileMessageEventContent)> {
+    let event: Value = serde_json::from_str(json).ok()?;
+    if event["type"] != "m.room.message" || event["content"]["msgtype"] != "m.file" {
+        return None;
+    }
+    let sender = OwnedUserId::try_from(event["sender"].as_str()?).ok()?;
+    Some((sender, serde_json::from_value(event["content"].clone()).ok()?))
 }
 
 async fn upload(room: &Room, file: &File) -> Result<MediaSource, matrix_sdk::Error> {

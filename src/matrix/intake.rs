@@ -98,8 +98,15 @@ fn message(content: &Value) -> Result<Said, Ignored> {
     if content.as_object().is_none_or(serde_json::Map::is_empty) {
         return Err(Ignored::Redacted);
     }
+    let mut captions = false;
     match content["msgtype"].as_str() {
         Some("m.text") => {}
+        // Without a name of its own the text is the name.
+        Some("m.file")
+            if content["filename"].is_string() && content["filename"] != content["body"] =>
+        {
+            captions = true;
+        }
         Some("m.notice") => return Err(Ignored::Notice),
         Some("m.emote") => return Err(Ignored::Emote),
         Some(other) => return Err(Ignored::NotText(other.to_owned())),
@@ -120,6 +127,7 @@ fn message(content: &Value) -> Result<Said, Ignored> {
         body: content["body"].as_str().ok_or(Ignored::Malformed)?.to_owned(),
         formatted: content["formatted_body"].as_str().filter(|_| html).map(str::to_owned),
         reply_to: replied_to(relation),
+        captions,
     })
 }
 
@@ -192,6 +200,7 @@ mod tests {
             Said::Message {
                 body: "!help".to_owned(),
                 formatted: Some("<b>!help</b>".to_owned()),
+                captions: false,
                 reply_to: Some(owned_event_id!("$0")),
             }
         );
@@ -202,7 +211,12 @@ mod tests {
         let content = json!({ "msgtype": "m.text", "body": "a", "formatted_body": "<b>a</b>" });
         assert_eq!(
             message_with(&content),
-            Ok(Said::Message { body: "a".to_owned(), formatted: None, reply_to: None })
+            Ok(Said::Message {
+                body: "a".to_owned(),
+                formatted: None,
+                reply_to: None,
+                captions: false
+            })
         );
     }
 

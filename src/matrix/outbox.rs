@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     config::Encryption,
-    pipeline::{News, NoWhisper, Outbox, Unsent},
+    pipeline::{Attached, News, NoWhisper, Outbox, Unsent},
     reply::{Drawn, File, Reply, Ring},
 };
 
@@ -368,6 +368,14 @@ impl Sender {
         })
     }
 
+    async fn attached(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+    ) -> Result<Option<Attached>, Unsent> {
+        self.file_of(&self.room(room)?, event).await
+    }
+
     async fn ratchet(
         &self,
         room: &RoomId,
@@ -450,6 +458,14 @@ impl Outbox for Sender {
         secret: &'a SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>> {
         self.whisper(to, slot, reply, secret).boxed()
+    }
+
+    fn attached<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>> {
+        self.attached(room, event).boxed()
     }
 
     fn ratchet<'a>(

@@ -251,7 +251,12 @@ fn of(job: &Job, now: jiff::Timestamp) -> Request {
         event: job.asked.1.clone(),
         sent: now,
         trust: Trust::Clear,
-        said: Said::Message { body: String::new(), formatted: None, reply_to: None },
+        said: Said::Message {
+            body: String::new(),
+            formatted: None,
+            reply_to: None,
+            captions: false,
+        },
     }
 }
 

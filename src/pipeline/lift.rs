@@ -232,7 +232,12 @@ impl Pipeline {
             event: sanction.asked.1.clone(),
             sent: self.clock.now(),
             trust: Trust::Clear,
-            said: Said::Message { body: String::new(), formatted: None, reply_to: None },
+            said: Said::Message {
+                body: String::new(),
+                formatted: None,
+                reply_to: None,
+                captions: false,
+            },
         };
         let asked = Asked {
             request: &request,

@@ -1,14 +1,16 @@
 //! Subjects that are not typed in the line of a command but listed: in the lines or the block below
-//! it, or in a listing of the bot's own to which it replies.
+//! it, in a listing of the bot's own to which it replies, or in a file.
 
 use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedEventId;
 use serde::{Deserialize, Serialize};
-use tracing::error;
+use tracing::{error, warn};
 
-use super::{Pipeline, understand};
+use super::{Asked, Attached, Pipeline, Request, understand, understand::Understood};
 use crate::{
-    commands::GROUPS,
+    commands::{Ask, GROUPS, Options},
+    error::Stop,
+    gate::Operator,
     input::Command,
     reply::{Line, Reply, Word},
     store,
@@ -59,6 +61,65 @@ impl Pipeline {
         true
     }
 
+    /// A change of those that stand in a file: the message's own, or one that it replies to.
+    pub(super) async fn change_in_file(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        (words, file): (&[String], &OwnedEventId),
+    ) -> Result<Option<Reply>, Stop> {
+        let mut words = words.to_vec();
+        append(&mut words, self.listed_in(request, operator, file).await?);
+        match understand::understand_for(&words, &operator.role) {
+            Understood::Command(Ask::Change(action), options) => {
+                let options = Options { referenced: true, ..options };
+                let (words, options) = (words.as_slice(), &options);
+                let asked = Asked { request, operator, words, options, undoes: None, due: false };
+                self.change(&asked, action.as_ref(), None).await
+            }
+            Understood::Reply(reply) => Ok(Some(reply)),
+            Understood::Command(Ask::Read(_), _) | Understood::Own(..) => {
+                Err(Stop::refused("only a change takes a list; a look takes one at a time"))
+            }
+        }
+    }
+
+    /// What stands in the file that an event is.
+    async fn listed_in(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        event: &OwnedEventId,
+    ) -> Result<Vec<String>, Stop> {
+        let attached = self.outbox.attached(&request.room, event).await.map_err(|error| {
+            warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
+            Stop::refused(format!("I could not get what you reply to: {error}"))
+        })?;
+        let Some(Attached { sender, name, bytes }) = attached else {
+            return Err(Stop::refused(
+                "it names nobody, and what you reply to is neither a listing of mine from the last \
+                 day nor a file; type whom you mean, or put them in lines below the command",
+            ));
+        };
+        let theirs = self.roster.operator(&sender).is_some_and(|one| one.person == operator.person);
+        if !theirs && sender != self.roster.bot {
+            return Err(Stop::refused(Line::new().plain("that file is ").code(sender).plain(
+                "'s: I take a list from a file of your own or of mine. Look through it, and send \
+                     it yourself",
+            )));
+        }
+        let name = Line::new().code(name);
+        let Some(bytes) = bytes else {
+            return Err(Stop::refused(name.plain(" is larger than 1 MiB; send it in parts")));
+        };
+        let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());
+        let listed = listed.and_then(|text| from_file(&text));
+        listed.map_err(|why| {
+            let line = name.plain(format!(" {why}. Wanted is one id in each line, or a CSV file"));
+            Stop::refused(line.plain(" with the ids in a column such as name, user_id or room_id"))
+        })
+    }
+
     /// Forgets listings that are too old to be replied to.
     pub(super) fn forget_listings(&self) -> Result<(), store::Error> {
         let now = self.clock.now();
@@ -90,6 +151,49 @@ pub(super) fn with_list(mut command: Command) -> Result<Command, Box<Reply>> {
     }
     append(&mut command.words, listed);
     Ok(command)
+}
+
+/// Whether those whom a command is about could stand in a file: it names nobody itself.
+pub(super) fn may_stand_in_a_file(command: &Command) -> bool {
+    command.body.is_empty() && understand::names_nobody(&command.words)
+}
+
+/// The columns in which a CSV file has its ids, the likeliest first.
+const COLUMNS: [&str; 9] = [
+    "subject",
+    "user_id",
+    "room_id",
+    "name",
+    "media_id",
+    "device_id",
+    "token",
+    "destination",
+    "id",
+];
+
+/// The subjects in a file: one in each line, or in one column of a CSV file.
+fn from_file(text: &str) -> Result<Vec<String>, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let head = text.lines().next().unwrap_or_default();
+    let head: Vec<&str> = head.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
+    let column = COLUMNS.iter().find_map(|name| head.iter().position(|cell| cell == name));
+    let listed: Vec<String> = if let Some(column) = column {
+        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+        let cell = |row: Result<csv::StringRecord, csv::Error>| {
+            let row = row.map_err(|_| "is no CSV that can be read".to_owned())?;
+            Ok(row.get(column).unwrap_or_default().trim().to_owned())
+        };
+        rows.records().map(cell).collect::<Result<_, String>>()?
+    } else {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let subject = |line: &str| {
+            let short: String = line.chars().take(60).collect();
+            subject_in(line).ok_or_else(|| format!("has a line that names none: {short}"))
+        };
+        lines.map(subject).collect::<Result<_, String>>()?
+    };
+    let listed: Vec<String> = listed.into_iter().filter(|subject| !subject.is_empty()).collect();
+    if listed.is_empty() { Err("is empty".to_owned()) } else { Ok(listed) }
 }
 
 /// Puts what is listed behind the words of a command, so that none of it can be an option.
@@ -149,6 +253,20 @@ mod tests {
         );
         let own = command(&["note", "@a:x.test", "spam"], &["and more of it"]);
         assert_eq!(with_list(own.clone()).unwrap(), own);
+    }
+
+    #[test]
+    fn a_file_lists_by_line_or_by_column() {
+        let ids = |text: &str| from_file(text).unwrap();
+        assert_eq!(ids("@a:x.test\r\n\n@b:x.test\n"), ["@a:x.test", "@b:x.test"]);
+        let csv = "\u{feff}name,displayname\n@a:x.test,\"A, the\nfirst\"\n@b:x.test,\n";
+        assert_eq!(ids(csv), ["@a:x.test", "@b:x.test"]);
+        assert_eq!(ids("when,user_id\n1,@a:x.test\n"), ["@a:x.test"]);
+        let outcomes = "subject,outcome\n!r:x.test,Refused\n";
+        assert_eq!(ids(outcomes), ["!r:x.test"]);
+        for wrong in ["", "name,displayname\n", "one of these\n@a:x.test"] {
+            assert!(from_file(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -191,6 +191,8 @@ pub enum Said {
         /// The event that it replies to. Also where the message is encrypted this may stand in
         /// its clear part, which servers can alter: it shows what was meant, and proves nothing.
         reply_to: Option<OwnedEventId>,
+        /// Whether it is the caption of a file.
+        captions: bool,
     },
     /// An edit of an earlier message; never run.
     Edit {
@@ -239,6 +241,17 @@ pub enum Doubt {
     NotPinned,
     /// The session belongs to somebody else.
     MismatchedSender,
+}
+
+/// A file that somebody has sent in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Who sent it.
+    pub sender: OwnedUserId,
+    /// What it is called.
+    pub name: String,
+    /// What it holds; `None` where that is more than a list is read from.
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// The way out to the room. Its futures are boxed by hand, as those of [`Keys`].
@@ -316,6 +329,13 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         reply: &'a Reply,
         secret: &'a secrecy::SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>>;
+
+    /// The file that an event is, `None` where it is none.
+    fn attached<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>>;
 
     /// The Megolm message index and session of an event in the room as the homeserver has it, by
     /// which a replay is known; `None` where the event is not encrypted.

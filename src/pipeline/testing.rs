@@ -17,8 +17,8 @@ use ruma::{
 };
 
 use super::{
-    Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread, Rules, Said, Setup, Task,
-    Trust, Unfit, Unsent,
+    Attached, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread, Rules, Said, Setup,
+    Task, Trust, Unfit, Unsent,
 };
 use crate::{
     clock::FixedClock,
@@ -152,6 +152,14 @@ impl Outbox for Heard {
         _: &'a secrecy::SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>> {
         future::ready(Ok(EventId::parse("$whispered").unwrap())).boxed()
+    }
+
+    fn attached<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>> {
+        future::ready(Ok(None)).boxed()
     }
 
     fn ratchet<'a>(
@@ -294,7 +302,12 @@ impl Stage {
             event: EventId::parse(format!("${number}")).unwrap(),
             sent: crate::clock::Clock::now(self.clock.as_ref()),
             trust: Trust::Signed { session: SESSION.to_owned() },
-            said: Said::Message { body: text.to_owned(), formatted: None, reply_to: None },
+            said: Said::Message {
+                body: text.to_owned(),
+                formatted: None,
+                reply_to: None,
+                captions: false,
+            },
         }
     }
 

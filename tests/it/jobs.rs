@@ -130,7 +130,43 @@ async fn a_reply_to_a_listing_is_about_all_of_it_and_always_asked() -> Result<()
     assert_eq!(count(&scene, &all, "locked").await?, 1);
     let talk = scene.ann().say(scene.room(), "talk").await?;
     let asked = scene.ann().reply(scene.room(), &talk, "!user suspend").await?;
-    says(&scene.answer(scene.ann(), &asked).await?, "Refused", &["it needs"]);
+    says(&scene.answer(scene.ann(), &asked).await?, "Refused", &["it names nobody"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_lists_those_whom_a_command_is_about() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (ann, room) = (scene.ann(), scene.room());
+    let all = accounts(&scene, 12).await?;
+    let mark = ann.mark();
+    let rows: Vec<String> = all.iter().map(|one| format!("1,{},x", one.user_id)).collect();
+    let csv = format!("n,name,displayname\n{}\n", rows.join("\n"));
+    let file = ("spam.csv", csv.as_bytes());
+    let caption = Some("!user shadow-ban --reason \"ticket 7\"");
+    let asked = ann.attach(room, file, caption).await?;
+    let question = scene.answer(ann, &asked).await?;
+    says(&question, "12 subjects", &[all[0].user_id.as_str(), "with how many there are"]);
+    let yes = say_yes(&scene, &question, 12).await?;
+    says(&ended(&scene, &yes).await?, "Done · 12 of 12", &[]);
+    assert_eq!(count(&scene, &all, "shadow_banned").await?, 12);
+
+    // The file of outcomes is a list too, and so is any of one's own that one replies to.
+    let is_outcomes = |message: &Message| message.body.starts_with("job-");
+    let outcomes = ann.wait_for_since(mark, "the outcomes", is_outcomes).await?;
+    let asked = ann.reply(room, &outcomes.event_id, "!user lock").await?;
+    says(&scene.answer(ann, &asked).await?, "12 subjects", &[]);
+    let lines = format!("{}\n", all[0].user_id);
+    let own = ann.attach(room, ("one.txt", lines.as_bytes()), None).await?;
+    let asked = ann.reply(room, &own, "!user lock").await?;
+    says(&scene.answer(ann, &asked).await?, "Lock", &["with the localpart"]);
+
+    let moe = scene.moe().await?;
+    let asked = moe.reply(room, &own, "!user lock").await?;
+    says(&scene.answer(moe, &asked).await?, "Refused", &["a file of your own or of mine"]);
+    let odd = ann.attach(room, ("odd.txt", b"some words here\n"), Some("!user lock")).await?;
+    says(&scene.answer(ann, &odd).await?, "Refused", &["odd.txt has a line that names none"]);
+    assert_eq!(count(&scene, &all, "locked").await?, 0);
     Ok(())
 }
 

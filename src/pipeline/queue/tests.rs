@@ -61,7 +61,7 @@ async fn all_are_served(stage: &Stage, flood: Vec<Request>, people: [&str; 2]) {
 }
 
 fn message(text: String, reply_to: Option<OwnedEventId>) -> Said {
-    Said::Message { body: text, formatted: None, reply_to }
+    Said::Message { body: text, formatted: None, reply_to, captions: false }
 }
 
 /// Everything that is said in a flood, by number.
