@@ -24,8 +24,10 @@ pub mod arguments;
 pub mod device;
 pub mod listing;
 pub mod media;
+pub mod notice;
 mod options;
 mod past;
+pub mod regtok;
 pub mod room;
 pub mod server;
 pub mod user;
@@ -302,5 +304,12 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] =
-    &[user::GROUP, device::GROUP, room::GROUP, media::GROUP, server::GROUP];
+pub const GROUPS: &[Group] = &[
+    user::GROUP,
+    device::GROUP,
+    room::GROUP,
+    media::GROUP,
+    regtok::GROUP,
+    notice::GROUP,
+    server::GROUP,
+];

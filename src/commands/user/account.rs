@@ -27,6 +27,21 @@ pub(super) fn subject(user: &UserRef, reader: &Reader) -> Result<Vec<Subject>, S
     Ok(vec![Subject::User(reader.user_id(user)?)])
 }
 
+/// The subjects of a verb about several accounts; one that is typed twice is meant once.
+pub(in crate::commands) fn subjects(
+    users: &[UserRef],
+    reader: &Reader,
+) -> Result<Vec<Subject>, Stop> {
+    let mut subjects: Vec<Subject> = Vec::new();
+    for user in users {
+        let subject = Subject::User(reader.user_id(user)?);
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
+    Ok(subjects)
+}
+
 /// The account that a subject is. Every verb in this group makes its subjects by [`subject`].
 pub(in crate::commands) fn id(subject: &Subject) -> Result<&UserId, Stop> {
     subject
@@ -116,7 +131,7 @@ pub(super) fn binds(user: &UserId, account: Option<&Account>, reader: &Reader) -
 }
 
 /// [`binds`], for an account that is or is not of this server.
-pub(super) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
+pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
     let mut binds = Binds::from([
         ("local".to_owned(), json!(local)),
         ("exists".to_owned(), json!(account.is_some())),

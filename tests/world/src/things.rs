@@ -18,6 +18,10 @@ pub struct Things {
     pub alias: String,
     /// The `mxc://` address of the picture.
     pub media: String,
+    /// A registration token.
+    pub token: String,
+    /// An account that is deactivated.
+    pub gone: Account,
 }
 
 impl Things {
@@ -28,11 +32,22 @@ impl Things {
         let alias = Some(localpart.clone());
         let room = person.create_room(&NewRoom { alias, ..NewRoom::default() }).await?;
         person.say(&room, "hello").await?;
+        let token = format!("welcome-{}", eve.user_id.localpart());
+        let new = "/_synapse/admin/v1/registration_tokens/new";
+        let (status, _) = synapse.admin().post(new, json!({ "token": token })).await?;
+        ensure!(status == 200, "no token: {status}");
+        let gone = format!("gone-{}", eve.user_id.localpart());
+        let gone = synapse.register(&gone, &eve.password, false, "gone").await?;
+        let deactivate = format!("/_synapse/admin/v1/deactivate/{}", gone.user_id);
+        let (status, _) = synapse.admin().post(&deactivate, json!({})).await?;
+        ensure!(status == 200, "not deactivated: {status}");
         Ok(Self {
             media: person.upload(b"a picture".to_vec(), "image/png", "a.png").await?,
             device: person.device_id().to_string(),
             alias: format!("#{localpart}:{}", eve.user_id.server_name()),
             room: room.to_string(),
+            token,
+            gone,
             eve,
         })
     }
@@ -40,8 +55,13 @@ impl Things {
     /// An example as it is typed, about these things.
     pub fn typed(&self, example: &str) -> String {
         let id = self.media.rsplit('/').next().unwrap_or_default();
+        let new = format!("@new-{}", self.eve.user_id.localpart());
+        let new = format!("{new}:{}", self.eve.user_id.server_name());
         let named = [
             ("@ann:example.org", self.eve.user_id.as_str()),
+            ("@new:example.org", &new),
+            ("@gone:example.org", self.gone.user_id.as_str()),
+            ("welcome-friends", &self.token),
             ("JLAFKJWSCS", &self.device),
             ("#lobby:example.org", &self.alias),
             ("!OGEhHVWSdvArJzumhm:example.org", &self.room),
@@ -67,6 +87,8 @@ impl Things {
             .await?;
         let file = self.media.trim_start_matches("mxc://");
         api.post(&format!("/_synapse/admin/v1/media/quarantine/{file}"), json!({})).await?;
+        let id = file.rsplit('/').next().unwrap_or_default();
+        api.post(&format!("/_synapse/admin/v1/media/protect/{id}"), json!({})).await?;
         let state = json!({ "locked": true, "admin": true });
         let (status, _) = api.put(&format!("/_synapse/admin/v2/users/{user}"), state).await?;
         ensure!(status == 200, "not locked: {status}");
