@@ -329,6 +329,7 @@ fn all(id: &str) -> Vec<String> {
         "user cross-signing-reset @x",
         "user validity @x -e 2100-01-01",
         "user deactivate-regex @x",
+        "media delete-user @x",
     ]
     .map(|verb| format!("!{}", verb.replace("@x", id)))
     .to_vec()
