@@ -56,20 +56,25 @@ fn noted(seen: &Seen, key: &str) -> i64 {
     seen.noted.get(key).and_then(Value::as_i64).unwrap_or_default()
 }
 
+fn refused(seen: &Seen, why: &str) -> Skip {
+    Skip { word: Word::Refused, why: in_words(seen).plain(why), instead: Vec::new() }
+}
+
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.
 pub(super) fn moment(seen: &Seen) -> Result<String, Skip> {
-    let refuse = |why: &str| {
-        let why = Line::new().line(in_words(seen)).plain(why);
-        Err(Skip { word: Word::Refused, why, instead: Vec::new() })
-    };
-    let (before, now) = (noted(seen, "before"), noted(seen, "now"));
-    if before > now {
-        return refuse(" is still to come; for everything there is, say --before-days 0");
+    match noted(seen, "before") {
+        before if before < EARLIEST => Err(refused(seen, " is before there was anything here")),
+        before => Ok(before.to_string()),
     }
-    if before < EARLIEST {
-        return refuse(" is before there was anything here");
+}
+
+/// The same, where a slip in the date must not reach everything there is.
+pub(super) fn past_moment(seen: &Seen) -> Result<String, Skip> {
+    if noted(seen, "before") > noted(seen, "now") {
+        let why = " is still to come; for everything there is, say --before-days 0";
+        return Err(refused(seen, why));
     }
-    Ok(before.to_string())
+    moment(seen)
 }
 
 /// The moment that was noted, in words.
@@ -114,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_moment_without_sense_is_refused() {
-        let skip = |typed: &[&str]| testing::skip(&moment(&seen(typed)).unwrap_err());
+        let skip = |typed: &[&str]| testing::skip(&past_moment(&seen(typed)).unwrap_err());
+        assert!(moment(&seen(&["-b", "2030-01-01"])).is_ok(), "where nothing is lost by it");
         assert!(skip(&["-b", "2030-01-01"]).contains("still to come"));
         assert!(skip(&["-b", "1970-02-01"]).contains("before there was anything"));
     }

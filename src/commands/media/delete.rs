@@ -225,7 +225,7 @@ impl Delete {
         let path = Path::admin(["v1", "media", "delete"]);
         let mut step = Step::new(Method::Post, path, json!({})).idempotent();
         step.query = vec![
-            ("before_ts".to_owned(), before::moment(seen)?),
+            ("before_ts".to_owned(), before::past_moment(seen)?),
             ("size_gt".to_owned(), self.size.unwrap_or_default().to_string()),
             ("keep_profiles".to_owned(), (!self.profiles).to_string()),
         ];

@@ -128,7 +128,7 @@ mod tests {
         for typed in [&[][..], &["-d", "1", "-b", "3d"], &["-t", "0"]] {
             assert!(testing::parse::<Purge>(typed).is_err(), "{typed:?}");
         }
-        let (verb, seen) = self::verb(&["-b", "2030-01-01"]);
+        let (verb, seen) = self::verb(&["-b", "1970-02-01"]);
         assert!(verb.change(&here(), &seen).is_err());
     }
 

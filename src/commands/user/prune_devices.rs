@@ -70,7 +70,11 @@ impl PruneDevices {
     /// The devices that are to go, of those that an account has.
     fn choose(&self, devices: &[Device], now: Timestamp) -> Chosen {
         let days = SignedDuration::from_hours(i64::from(self.min_days) * 24);
-        let before = now.checked_sub(days).unwrap_or(Timestamp::MIN);
+        // The homeserver's clock may be ahead of mine, and no days at all are any age.
+        let before = match self.min_days {
+            0 => Timestamp::MAX,
+            _ => now.checked_sub(days).unwrap_or(Timestamp::MIN),
+        };
         let (dehydrated, mut ordinary): (Vec<&Device>, Vec<&Device>) =
             devices.iter().partition(|device| device.dehydrated);
         // What was never seen is the oldest; of two, the id decides, so that it is always the same.
@@ -243,6 +247,9 @@ mod tests {
         assert_eq!(stale(&["-s", "3"]), "TABLET");
         assert_eq!(stale(&["-s", "9"]), "");
         assert_eq!(stale(&["-d", "0", "-s", "0"]), "TABLET LAPTOP PHONE");
+        // A clock that is behind the homeserver's leaves nothing out.
+        let behind = now() - SignedDuration::from_hours(1);
+        assert_eq!(verb(&["-d", "0", "-s", "0"]).choose(&devices(), behind).stale.len(), 3);
         // The one who is named is held to the limits too.
         assert_eq!(stale(&["-i", "PHONE"]), "");
         assert_eq!(stale(&["-i", "LAPTOP"]), "LAPTOP");
