@@ -22,6 +22,7 @@ use crate::{
 
 pub mod arguments;
 pub mod device;
+pub mod event;
 pub mod listing;
 pub mod media;
 mod options;
@@ -303,4 +304,4 @@ pub struct Group {
 
 /// Every group, in the order of the help.
 pub const GROUPS: &[Group] =
-    &[user::GROUP, device::GROUP, room::GROUP, media::GROUP, server::GROUP];
+    &[user::GROUP, device::GROUP, room::GROUP, event::GROUP, media::GROUP, server::GROUP];

@@ -73,6 +73,31 @@ pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>,
     reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await
 }
 
+/// The room of a listing, as it was typed.
+pub(super) fn titled(room: &RoomRef) -> Line {
+    match room {
+        RoomRef::Id(id) => Line::new().code(id),
+        RoomRef::Alias(alias) => Line::new().code(alias),
+    }
+}
+
+/// The state of a room, or only its events of one type, as the homeserver has it:
+/// `GET /_synapse/admin/v1/rooms/{room_id}/state`. A refusal for a room that it does not know.
+pub(super) async fn state(
+    room: &RoomId,
+    kind: Option<&str>,
+    reader: &Reader,
+) -> Result<Vec<Value>, Stop> {
+    #[derive(Deserialize)]
+    struct Answered {
+        state: Vec<Value>,
+    }
+    let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
+    let query: Vec<_> = kind.map(|kind| ("type", kind.to_owned())).into_iter().collect();
+    let answered: Option<Answered> = reader.find(&path, &query).await?;
+    Ok(answered.ok_or_else(|| Stop::refused(unknown(room)))?.state)
+}
+
 /// The same as the homeserver says it.
 pub(super) async fn raw_block(room: &RoomId, reader: &Reader) -> Result<Value, Error> {
     reader.get(&Path::admin(["v1", "rooms", room.as_str(), "block"]), &[]).await
