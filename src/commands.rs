@@ -21,14 +21,19 @@ use crate::{
 };
 
 pub mod arguments;
+pub mod background;
 pub mod device;
 pub mod event;
+pub mod federation;
 pub mod listing;
 pub mod media;
 mod options;
 mod past;
+pub mod report;
 pub mod room;
 pub mod server;
+pub mod stats;
+pub mod task;
 pub mod user;
 
 pub use options::{Ends, Options};
@@ -303,5 +308,16 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] =
-    &[user::GROUP, device::GROUP, room::GROUP, event::GROUP, media::GROUP, server::GROUP];
+pub const GROUPS: &[Group] = &[
+    user::GROUP,
+    device::GROUP,
+    room::GROUP,
+    event::GROUP,
+    media::GROUP,
+    report::GROUP,
+    federation::GROUP,
+    background::GROUP,
+    task::GROUP,
+    stats::GROUP,
+    server::GROUP,
+];

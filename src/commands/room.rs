@@ -2,13 +2,19 @@
 
 use super::Group;
 
+mod at;
 mod block;
 mod block_status;
+mod context;
 mod details;
+mod extremities;
+mod hierarchy;
+mod join;
 mod known;
 mod list;
 mod make_admin;
 mod members;
+mod messages;
 mod page;
 mod power;
 mod power_levels;
@@ -29,9 +35,15 @@ pub const GROUP: Group = Group {
         state::SPEC,
         power_levels::SPEC,
         resolve::SPEC,
+        hierarchy::SPEC,
+        messages::SPEC,
+        context::SPEC,
+        at::SPEC,
         block::SPEC,
         unblock::SPEC,
         block_status::SPEC,
+        join::SPEC,
         make_admin::SPEC,
+        extremities::SPEC,
     ],
 };

@@ -1,6 +1,6 @@
 //! What the homeserver knows of a room, and what the verbs about rooms have in common.
 
-use ruma::{OwnedRoomId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -44,6 +44,28 @@ pub(super) struct Room {
 
 fn yes() -> bool {
     true
+}
+
+impl Room {
+    /// Whether somebody of this server is in it, as far as that was counted.
+    pub(super) fn has_members_here(&self) -> bool {
+        self.joined_local_members != Some(0)
+    }
+
+    /// Whether everybody may join it.
+    pub(super) fn is_open(&self) -> bool {
+        self.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")
+    }
+}
+
+/// The account in whose name I ask the homeserver: `GET /_matrix/client/v3/account/whoami`.
+pub(super) async fn own_account(reader: &Reader) -> Result<OwnedUserId, Error> {
+    #[derive(Deserialize)]
+    struct WhoAmI {
+        user_id: OwnedUserId,
+    }
+    let path = Path::client(["v3", "account", "whoami"]);
+    Ok(reader.get::<WhoAmI>(&path, &[]).await?.user_id)
 }
 
 /// Whether a room is blocked, as `GET /_synapse/admin/v1/rooms/{room_id}/block` shows it.

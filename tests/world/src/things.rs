@@ -1,6 +1,6 @@
 //! What the examples of the verbs are about, on a real homeserver.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use crate::{Account, Api, NewRoom, Person, Synapse};
@@ -18,7 +18,15 @@ pub struct Things {
     pub alias: String,
     /// The `mxc://` address of the picture.
     pub media: String,
+    /// The number of the report of what it said in its room.
+    pub report: u64,
+    /// Another account, which has nothing and is in no room.
+    pub bob: Account,
+    api: Api,
 }
+
+/// A server that no homeserver reaches, and the only one that those of the tests may try.
+pub const UNREACHABLE: &str = "127.0.0.1:1";
 
 impl Things {
     /// The things of this account, made by itself.
@@ -26,9 +34,20 @@ impl Things {
         let person = Person::login(synapse, eve.user_id.localpart(), &eve.password).await?;
         let localpart = format!("lobby-{}", eve.user_id.localpart());
         let alias = Some(localpart.clone());
-        let room = person.create_room(&NewRoom { alias, ..NewRoom::default() }).await?;
-        person.say(&room, "hello").await?;
+        let new = NewRoom { alias, public: true, ..NewRoom::default() };
+        let room = person.create_room(&new).await?;
+        let event = person.say(&room, "hello").await?;
+        let path = format!("/_matrix/client/v3/rooms/{room}/report/{event}");
+        let (status, _) = person.api().post(&path, json!({ "reason": "spam" })).await?;
+        ensure!(status == 200, "not reported: {status}");
+        let path = format!("/_synapse/admin/v1/event_reports?user_id={}", eve.user_id);
+        let reports = synapse.admin().get(&path).await?.1;
         Ok(Self {
+            bob: synapse
+                .register(&format!("bob-{}", eve.user_id.localpart()), "a password", false, "bob")
+                .await?,
+            api: person.api().clone(),
+            report: reports["event_reports"][0]["id"].as_u64().context("a report")?,
             media: person.upload(b"a picture".to_vec(), "image/png", "a.png").await?,
             device: person.device_id().to_string(),
             alias: format!("#{localpart}:{}", eve.user_id.server_name()),
@@ -40,7 +59,11 @@ impl Things {
     /// An example as it is typed, about these things.
     pub fn typed(&self, example: &str) -> String {
         let id = self.media.rsplit('/').next().unwrap_or_default();
+        let report = self.report.to_string();
         let named = [
+            ("4711", report.as_str()),
+            ("@bob:example.org", self.bob.user_id.as_str()),
+            ("remote.example", UNREACHABLE),
             ("@ann:example.org", self.eve.user_id.as_str()),
             ("JLAFKJWSCS", &self.device),
             ("#lobby:example.org", &self.alias),
@@ -65,6 +88,11 @@ impl Things {
         api.post(&format!("/_synapse/admin/v1/users/{user}/override_ratelimit"), limit).await?;
         api.put(&format!("/_synapse/admin/v1/rooms/{}/block", self.room), json!({ "block": true }))
             .await?;
+        fork(&self.api, api, &self.room).await?;
+        let keys = json!({ "device_keys": { format!("@somebody:{UNREACHABLE}"): [] } });
+        api.post("/_matrix/client/v3/keys/query", keys).await?;
+        let paused = json!({ "enabled": false });
+        api.post("/_synapse/admin/v1/background_updates/enabled", paused).await?;
         let file = self.media.trim_start_matches("mxc://");
         api.post(&format!("/_synapse/admin/v1/media/quarantine/{file}"), json!({})).await?;
         let state = json!({ "locked": true, "admin": true });
@@ -72,4 +100,27 @@ impl Things {
         ensure!(status == 200, "not locked: {status}");
         Ok(())
     }
+}
+
+/// How often it is tried to give a room several loose ends.
+const TRIES: u32 = 50;
+
+/// Gives a room more loose ends than one: several things are said in it at once, so that none
+/// follows another. `by` says them; `admin` looks.
+pub async fn fork(by: &Api, admin: &Api, room: &str) -> Result<()> {
+    let ends = format!("/_synapse/admin/v1/rooms/{room}/forward_extremities");
+    for n in 0..TRIES {
+        let say = |which: &'static str| {
+            let path = format!("/_matrix/client/v3/rooms/{room}/send/m.dummy/{n}{which}");
+            async move { by.put(&path, json!({})).await }
+        };
+        let (a, b, c, d) = tokio::join!(say("a"), say("b"), say("c"), say("d"));
+        for (status, answer) in [a?, b?, c?, d?] {
+            ensure!(status == 200, "not said: {answer}");
+        }
+        if admin.get(&ends).await?.1["count"].as_u64() > Some(1) {
+            return Ok(());
+        }
+    }
+    bail!("{room} has one loose end after {TRIES} tries");
 }
