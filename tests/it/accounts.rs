@@ -322,6 +322,7 @@ fn all(id: &str) -> Vec<String> {
         "user logout @x",
         "user redact @x",
         "device delete @x NOSUCH",
+        "room join !nobody-knows-it:synod.test @x",
     ]
     .map(|verb| format!("!{}", verb.replace("@x", id)))
     .to_vec()

@@ -87,6 +87,7 @@ impl Listing for Messages {
         if known::room(&room, reader).await?.is_none() {
             return Err(Stop::refused(known::unknown(&room)));
         }
+        let first = from == self.pages.from.as_deref();
         let mut from = from.map(str::to_owned);
         for _ in 0..EMPTY_IN_A_ROW {
             let answered = self.ask(&room, reader, from.as_deref(), limit).await?;
@@ -98,8 +99,10 @@ impl Listing for Messages {
             let rows = answered.chunk.into_iter().map(|event| self.open(event)).collect();
             return Ok(Page { rows, total: None, next: more });
         }
-        // Nothing for so long: whoever wants to look further can do so from here.
-        Ok(Page { rows: Vec::new(), total: None, next: from })
+        if first {
+            return Err(nothing_yet(&room, from.as_deref().unwrap_or_default()));
+        }
+        Ok(Page::default())
     }
 
     fn record(&self, event: &Event, now: Timestamp) -> Record {
@@ -164,6 +167,16 @@ impl Messages {
     }
 }
 
+/// Nothing for so long: whoever wants to look further is told where to go on.
+fn nothing_yet(room: &RoomId, place: &str) -> Stop {
+    let why = Line::new()
+        .plain("nothing that fits was found yet in ")
+        .code(room)
+        .plain(", and there is more to look through. Send the same with ")
+        .code(format!("--from {place}"));
+    Stop::refused(why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +211,18 @@ mod tests {
         * `@ann:example.org`
           Sent: 2026-11-20 14:00 UTC (3 min ago) · Type: “m.room.message” · Says: “hello” · Id: `$one`
         ");
+    }
+
+    #[test]
+    fn where_nothing_fits_for_long_it_is_said_where_to_go_on() {
+        let room = <&RoomId>::try_from("!lobby:example.org").unwrap();
+        let stop = nothing_yet(room, "t9-1");
+        let Stop::Refused { why, .. } = stop else { panic!("it is refused: {stop:?}") };
+        assert_eq!(
+            testing::line(&why),
+            "nothing that fits was found yet in `!lobby:example.org`, and there is more to look \
+             through. Send the same with `--from t9-1`"
+        );
     }
 
     #[test]

@@ -78,6 +78,8 @@ impl Things {
 
     /// Puts them into every state that some verb takes back.
     pub async fn restrain(&self, api: &Api) -> Result<()> {
+        // First of all: what is said by somebody shadow-banned goes nowhere.
+        fork(&self.api, api, &self.room).await?;
         let user = &self.eve.user_id;
         let limit = json!({ "messages_per_second": 1, "burst_count": 1 });
         let (status, _) = api
@@ -88,7 +90,6 @@ impl Things {
         api.post(&format!("/_synapse/admin/v1/users/{user}/override_ratelimit"), limit).await?;
         api.put(&format!("/_synapse/admin/v1/rooms/{}/block", self.room), json!({ "block": true }))
             .await?;
-        fork(&self.api, api, &self.room).await?;
         let keys = json!({ "device_keys": { format!("@somebody:{UNREACHABLE}"): [] } });
         api.post("/_matrix/client/v3/keys/query", keys).await?;
         let paused = json!({ "enabled": false });
