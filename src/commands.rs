@@ -21,13 +21,21 @@ use crate::{
 };
 
 pub mod arguments;
+pub mod background;
 pub mod device;
+pub mod event;
+pub mod federation;
 pub mod listing;
 pub mod media;
+pub mod notice;
 mod options;
 mod past;
+pub mod regtok;
+pub mod report;
 pub mod room;
 pub mod server;
+pub mod stats;
+pub mod task;
 pub mod user;
 
 pub use options::{Ends, Options};
@@ -302,5 +310,18 @@ pub struct Group {
 }
 
 /// Every group, in the order of the help.
-pub const GROUPS: &[Group] =
-    &[user::GROUP, device::GROUP, room::GROUP, media::GROUP, server::GROUP];
+pub const GROUPS: &[Group] = &[
+    user::GROUP,
+    device::GROUP,
+    room::GROUP,
+    event::GROUP,
+    media::GROUP,
+    report::GROUP,
+    regtok::GROUP,
+    notice::GROUP,
+    federation::GROUP,
+    background::GROUP,
+    task::GROUP,
+    stats::GROUP,
+    server::GROUP,
+];

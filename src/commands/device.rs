@@ -2,12 +2,14 @@
 
 use super::Group;
 
-mod delete;
+mod create;
+pub(super) mod delete;
 mod list;
+mod rename;
 
 /// The verbs about devices.
 pub const GROUP: Group = Group {
     name: "device",
-    about: "Look at the devices of accounts, and log them out",
-    verbs: &[list::SPEC, delete::SPEC],
+    about: "Look at the devices of accounts, name them, and log them out",
+    verbs: &[list::SPEC, create::SPEC, rename::SPEC, delete::SPEC],
 };

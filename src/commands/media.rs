@@ -2,13 +2,34 @@
 
 use super::Group;
 
+mod before;
+mod changes;
+mod delete;
+mod delete_user;
+mod details;
 mod file;
+mod list;
+mod protect;
+mod purge;
 mod quarantine;
+mod several;
+mod unprotect;
 mod unquarantine;
 
 /// The verbs about media.
 pub const GROUP: Group = Group {
     name: "media",
     about: "Act on uploaded files and on copies from other servers",
-    verbs: &[quarantine::SPEC, unquarantine::SPEC],
+    verbs: &[
+        list::SPEC,
+        details::SPEC,
+        quarantine::SPEC,
+        unquarantine::SPEC,
+        protect::SPEC,
+        unprotect::SPEC,
+        changes::SPEC,
+        delete::SPEC,
+        delete_user::SPEC,
+        purge::SPEC,
+    ],
 };

@@ -2,17 +2,48 @@
 
 use super::Group;
 
+mod at;
 mod block;
 mod block_status;
+mod context;
 mod details;
+mod extremities;
+mod hierarchy;
+mod join;
 mod known;
+mod list;
 mod make_admin;
+mod members;
+mod messages;
+mod page;
 mod power;
+mod power_levels;
+mod resolve;
+mod search;
+mod state;
 mod unblock;
 
 /// The verbs about rooms.
 pub const GROUP: Group = Group {
     name: "room",
     about: "Look at rooms and act on them",
-    verbs: &[details::SPEC, block::SPEC, unblock::SPEC, block_status::SPEC, make_admin::SPEC],
+    verbs: &[
+        list::SPEC,
+        search::SPEC,
+        details::SPEC,
+        members::SPEC,
+        state::SPEC,
+        power_levels::SPEC,
+        resolve::SPEC,
+        hierarchy::SPEC,
+        messages::SPEC,
+        context::SPEC,
+        at::SPEC,
+        block::SPEC,
+        unblock::SPEC,
+        block_status::SPEC,
+        join::SPEC,
+        make_admin::SPEC,
+        extremities::SPEC,
+    ],
 };

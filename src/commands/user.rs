@@ -3,29 +3,45 @@
 use super::Group;
 
 pub(super) mod account;
+mod account_data;
 mod admin;
+mod auth_provider;
+mod available;
+mod count;
+mod cross_signing_reset;
 mod deactivate;
+mod deactivate_regex;
 mod details;
+mod experimental;
+pub(super) mod fits;
 mod flag;
+mod invites;
+mod joins;
 mod list;
 mod lock;
 mod login;
 mod logout;
-mod media;
+pub(super) mod media;
 mod membership;
 mod modify;
 mod page;
 mod password;
+mod prune_devices;
+mod pushers;
 mod ratelimit;
+mod reactivate;
 mod redact;
 mod redact_status;
+mod register;
 mod search;
 mod shadow_ban;
 mod suspend;
 #[cfg(test)]
 pub(super) mod testing;
+mod threepid;
 mod unlock;
 mod unsuspend;
+mod validity;
 mod whois;
 
 /// The verbs about accounts.
@@ -39,18 +55,32 @@ pub const GROUP: Group = Group {
         whois::SPEC,
         membership::SPEC,
         media::SPEC,
+        threepid::SPEC,
+        auth_provider::SPEC,
+        pushers::SPEC,
+        account_data::SPEC,
+        invites::SPEC,
+        joins::SPEC,
+        available::SPEC,
+        register::SPEC,
         modify::SPEC,
         deactivate::SPEC,
+        deactivate_regex::SPEC,
+        reactivate::SPEC,
         password::SPEC,
         login::SPEC,
         logout::SPEC,
+        prune_devices::SPEC,
+        cross_signing_reset::SPEC,
         admin::SPEC,
         suspend::SPEC,
         unsuspend::SPEC,
         lock::SPEC,
         unlock::SPEC,
         shadow_ban::SPEC,
+        validity::SPEC,
         ratelimit::SPEC,
+        experimental::SPEC,
         redact::SPEC,
         redact_status::SPEC,
     ],

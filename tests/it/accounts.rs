@@ -322,6 +322,15 @@ fn all(id: &str) -> Vec<String> {
         "user logout @x",
         "user redact @x",
         "device delete @x NOSUCH",
+        "device create @x NEWDEVICE",
+        "device rename @x NOSUCH Name",
+        "user prune-devices @x -d 0 -s 0 --never-seen",
+        "user experimental @x -e msc3881",
+        "user cross-signing-reset @x",
+        "user validity @x -e 2100-01-01",
+        "user deactivate-regex @x",
+        "media delete-user @x",
+        "room join !nobody-knows-it:synod.test @x",
     ]
     .map(|verb| format!("!{}", verb.replace("@x", id)))
     .to_vec()

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A room that an account makes, with what is asked for besides.
-async fn make(api: &Api, wanted: Value) -> Result<String> {
+pub(crate) async fn make(api: &Api, wanted: Value) -> Result<String> {
     let (_, made) = api.post("/_matrix/client/v3/createRoom", wanted).await?;
     Ok(made["room_id"].as_str().with_context(|| format!("a room is made: {made}"))?.to_owned())
 }
@@ -23,7 +23,7 @@ async fn is_blocked(scene: &Scene, room: &str) -> Result<bool> {
 }
 
 /// The interface of an account that logs in for it.
-async fn api(scene: &Scene, account: &Account) -> Result<Api> {
+pub(crate) async fn api(scene: &Scene, account: &Account) -> Result<Api> {
     Ok(scene.synapse().api(&scene.synapse().log_in(account).await?.0))
 }
 
@@ -177,6 +177,8 @@ async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
         format!("!room unblock {room}"),
         format!("!room make-admin {room}"),
         format!("!room make-admin {room} -u {}", scene.accounts()[2].user_id),
+        format!("!room join {room} {}", scene.accounts()[2].user_id),
+        format!("!room extremities {room} --delete"),
     ] {
         let answer = scene.ann_asks(&command).await?;
         says(&answer, "Refused", &["an admin room of the bot"]);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the bot says, besides its first answer, to the message that `answer` replies to.
-async fn told(scene: &Scene, answer: &Message, words: &str) -> Result<Message> {
+pub(crate) async fn told(scene: &Scene, answer: &Message, words: &str) -> Result<Message> {
     let about = answer.reply_to.clone().expect("an answer replies to something");
     let what = format!("{words:?} as an answer to {about}");
     scene

@@ -58,58 +58,78 @@ impl Action for Delete {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
-        if let (Some(account), Subject::Device(_, id)) = (account, subject) {
-            let devices = reader.devices(user).await?;
-            let device = devices.iter().find(|device| device.device_id == *id);
-            seen.binds.insert("device".to_owned(), json!(device.is_some()));
-            seen.shown = vec![("Account", Line::new().code(&account.user_id))];
-            seen.shown.extend(device.into_iter().flat_map(|device| facts(device, reader)));
-        }
-        Ok(seen)
+        see(subject, reader).await
     }
 
     fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
-        Question {
-            title: Line::new().plain("Delete the device ").code(subject),
-            goes: vec![
-                "its session: it is logged out".into(),
-                "the keys to encrypted messages that are only on it".into(),
-            ],
-            stays: Vec::new(),
-        }
+        question(subject)
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
-        let Subject::Device(user, device) = subject else {
-            let why = Line::new().code(subject).plain(" is not a device");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
-        };
-        if !seen.is("device") {
-            return Err(Skip {
-                word: Word::Refused,
-                why: Line::new().code(user).plain(" has no device ").code(device),
-                instead: vec![format!("device list {user}")],
-            });
-        }
-        let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
-        let step = Step::new(Method::Delete, path, Value::Null).idempotent();
-        Ok(Change { steps: vec![step], wanted: Binds::from([("device".to_owned(), json!(false))]) })
+        change(subject, seen)
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
-        let name = before.shown.iter().find(|(label, _)| *label == "Name").cloned();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is deleted and logged out"),
-            facts: name.into_iter().collect(),
-            remains: Vec::new(),
-            undo: Undo::None("its owner logs in again, with a device that is new".to_owned()),
-        }
+        outcome(subject, before)
+    }
+}
+
+/// Looks at a device, whichever verb deletes it.
+pub(in crate::commands) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    let user = account::id(subject)?;
+    let (mut seen, account) = account::see(user, reader).await?;
+    if let (Some(account), Subject::Device(_, id)) = (account, subject) {
+        let devices = reader.devices(user).await?;
+        let device = devices.iter().find(|device| device.device_id == *id);
+        seen.binds.insert("device".to_owned(), json!(device.is_some()));
+        seen.shown = vec![("Account", Line::new().code(&account.user_id))];
+        seen.shown.extend(device.into_iter().flat_map(|device| facts(device, reader)));
+    }
+    Ok(seen)
+}
+
+/// The question before a device is deleted.
+pub(in crate::commands) fn question(subject: &Subject) -> Question {
+    Question {
+        title: Line::new().plain("Delete the device ").code(subject),
+        goes: vec![
+            "its session: it is logged out".into(),
+            "the keys to encrypted messages that are only on it".into(),
+        ],
+        stays: Vec::new(),
+    }
+}
+
+/// The request that deletes a device.
+pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    if let Some(skip) = account::absent(subject, seen) {
+        return Err(skip);
+    }
+    let Subject::Device(user, device) = subject else {
+        let why = Line::new().code(subject).plain(" is not a device");
+        return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+    };
+    if !seen.is("device") {
+        return Err(Skip {
+            word: Word::Refused,
+            why: Line::new().code(user).plain(" has no device ").code(device),
+            instead: vec![format!("device list {user}")],
+        });
+    }
+    let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
+    let step = Step::new(Method::Delete, path, Value::Null).idempotent();
+    Ok(Change { steps: vec![step], wanted: Binds::from([("device".to_owned(), json!(false))]) })
+}
+
+/// What is so once a device is deleted.
+pub(in crate::commands) fn outcome(subject: &Subject, before: &Seen) -> Outcome {
+    let name = before.shown.iter().find(|(label, _)| *label == "Name").cloned();
+    Outcome {
+        word: Word::Done,
+        title: Line::new().code(subject).plain(" is deleted and logged out"),
+        facts: name.into_iter().collect(),
+        remains: Vec::new(),
+        undo: Undo::None("its owner logs in again, with a device that is new".to_owned()),
     }
 }
 

@@ -59,9 +59,9 @@ impl Typed {
 
 /// `mxc://SERVER/ID`
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mxc {
-    server: OwnedServerName,
-    id: String,
+pub(super) struct Mxc {
+    pub(super) server: OwnedServerName,
+    pub(super) id: String,
 }
 
 impl FromStr for Mxc {
@@ -72,11 +72,24 @@ impl FromStr for Mxc {
         let path = text.strip_prefix("mxc://").ok_or(wrong)?;
         let (server, id) = path.split_once('/').ok_or(wrong)?;
         let server = ServerName::parse(server).map_err(|_| wrong)?;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-        if id.is_empty() || !id.chars().all(allowed) {
+        if !can_be_id(id) {
             return Err(wrong);
         }
         Ok(Self { server, id: id.to_owned() })
+    }
+}
+
+/// Whether a text can be the id of a file.
+pub(super) fn can_be_id(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+    !text.is_empty() && text.chars().all(allowed)
+}
+
+/// The address of a file as the homeserver has it, to copy where it is one.
+pub(super) fn address(text: &Hostile) -> Line {
+    match text.raw().parse::<Mxc>() {
+        Ok(_) => Line::new().code(text.raw()),
+        Err(_) => Line::new().hostile(text),
     }
 }
 
@@ -102,6 +115,20 @@ pub(super) struct File {
     #[serde(default, deserialize_with = "flag")]
     safe_from_quarantine: bool,
     sha256: Option<String>,
+    #[serde(default, deserialize_with = "optional_millis")]
+    last_access_ts: Option<Timestamp>,
+    /// The address of a page whose preview this is.
+    url_cache: Option<Hostile>,
+}
+
+impl File {
+    /// What is shown of it besides, where it alone is looked at.
+    pub(super) fn more(&self, now: Timestamp) -> Vec<Fact> {
+        let mut facts = vec![("Last access", Line::new().time(self.last_access_ts, now))];
+        facts.extend(self.url_cache.as_ref().map(|page| ("Preview of", Line::new().hostile(page))));
+        facts.extend(self.sha256.as_ref().map(|hash| ("SHA-256", Line::new().code(hash))));
+        facts
+    }
 }
 
 /// Looks at a file, and at what else its uploader has with the same content.
@@ -166,7 +193,8 @@ async fn copies(id: &str, file: &File, reader: &Reader) -> Option<u64> {
     listed.ok().map(|listed| listed.media.iter().filter(same).count() as u64)
 }
 
-fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
+/// What is shown of a file.
+pub(super) fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     if let Some(name) = file.upload_name.as_ref().filter(|name| !name.is_empty()) {
         facts.push(("Name", Line::new().hostile(name)));

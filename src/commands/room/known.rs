@@ -1,7 +1,7 @@
 //! What the homeserver knows of a room, and what the verbs about rooms have in common.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ruma::{OwnedRoomId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,6 +50,28 @@ fn yes() -> bool {
     true
 }
 
+impl Room {
+    /// Whether somebody of this server is in it, as far as that was counted.
+    pub(super) fn has_members_here(&self) -> bool {
+        self.joined_local_members != Some(0)
+    }
+
+    /// Whether everybody may join it.
+    pub(super) fn is_open(&self) -> bool {
+        self.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")
+    }
+}
+
+/// The account in whose name I ask the homeserver: `GET /_matrix/client/v3/account/whoami`.
+pub(super) async fn own_account(reader: &Reader) -> Result<OwnedUserId, Error> {
+    #[derive(Deserialize)]
+    struct WhoAmI {
+        user_id: OwnedUserId,
+    }
+    let path = Path::client(["v3", "account", "whoami"]);
+    Ok(reader.get::<WhoAmI>(&path, &[]).await?.user_id)
+}
+
 /// Whether a room is blocked, as `GET /_synapse/admin/v1/rooms/{room_id}/block` shows it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Blocked {
@@ -85,6 +107,31 @@ pub(super) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
 /// The room, `None` where the homeserver has never been in it.
 pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
     reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await
+}
+
+/// The room of a listing, as it was typed.
+pub(super) fn titled(room: &RoomRef) -> Line {
+    match room {
+        RoomRef::Id(id) => Line::new().code(id),
+        RoomRef::Alias(alias) => Line::new().code(alias),
+    }
+}
+
+/// The state of a room, or only its events of one type, as the homeserver has it:
+/// `GET /_synapse/admin/v1/rooms/{room_id}/state`. A refusal for a room that it does not know.
+pub(super) async fn state(
+    room: &RoomId,
+    kind: Option<&str>,
+    reader: &Reader,
+) -> Result<Vec<Value>, Stop> {
+    #[derive(Deserialize)]
+    struct Answered {
+        state: Vec<Value>,
+    }
+    let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
+    let query: Vec<_> = kind.map(|kind| ("type", kind.to_owned())).into_iter().collect();
+    let answered: Option<Answered> = reader.find(&path, &query).await?;
+    Ok(answered.ok_or_else(|| Stop::refused(unknown(room)))?.state)
 }
 
 /// The same as the homeserver says it.

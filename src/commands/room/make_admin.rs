@@ -139,23 +139,17 @@ const POWER: &str = "Its power";
 const MEMBERSHIP: &str = "In the room";
 
 impl MakeAdmin {
-    /// Who gets the power: by default the one who asks the homeserver
-    /// (`GET /_matrix/client/v3/account/whoami`).
+    /// Who gets the power: by default the one who asks the homeserver.
     async fn user(&self, reader: &Reader) -> Result<OwnedUserId, Stop> {
-        #[derive(Deserialize)]
-        struct WhoAmI {
-            user_id: OwnedUserId,
+        match &self.user_id {
+            Some(user) => reader.user_id(user),
+            None => Ok(known::own_account(reader).await?),
         }
-        if let Some(user) = &self.user_id {
-            return reader.user_id(user);
-        }
-        let path = Path::client(["v3", "account", "whoami"]);
-        Ok(reader.get::<WhoAmI>(&path, &[]).await?.user_id)
     }
 }
 
 /// How `user` stands to the room: `join`, `invite`, `leave`, `ban`, `knock`; `None` for never seen.
-async fn membership(
+pub(super) async fn membership(
     user: &UserId,
     room: &RoomId,
     reader: &Reader,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The level that changing power levels takes where the room does not say.
-const NEEDED: i64 = 50;
+pub(super) const NEEDED: i64 = 50;
 
 /// The power of one user in one room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,28 +69,37 @@ impl Power {
 }
 
 #[derive(Debug, Deserialize)]
-struct Event {
+pub(super) struct Event {
     sender: String,
-    content: Value,
+    pub(super) content: Value,
 }
 
 impl Event {
     /// Whether this, the room's first event, names `user` as a creator.
     fn is_by(&self, user: &UserId) -> bool {
+        self.creators().any(|creator| creator == *user)
+    }
+
+    /// Whom this, the room's first event, names as its creators.
+    pub(super) fn creators(&self) -> impl Iterator<Item = &str> {
         let further = self.content.get("additional_creators").and_then(Value::as_array);
-        self.sender == *user
-            || further.is_some_and(|all| all.iter().any(|one| one == user.as_str()))
+        let further = further.into_iter().flatten().filter_map(Value::as_str);
+        std::iter::once(self.sender.as_str()).chain(further)
     }
 }
 
 /// A level, which old rooms may write as text.
-fn level(value: Option<&Value>) -> Option<i64> {
+pub(super) fn level(value: Option<&Value>) -> Option<i64> {
     let value = value?;
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// The event of this type with an empty state key.
-async fn state(room: &RoomId, kind: &str, reader: &Reader) -> Result<Option<Event>, Error> {
+pub(super) async fn state(
+    room: &RoomId,
+    kind: &str,
+    reader: &Reader,
+) -> Result<Option<Event>, Error> {
     #[derive(Deserialize)]
     struct Answered {
         state: Vec<Keyed>,

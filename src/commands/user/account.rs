@@ -132,7 +132,7 @@ pub(super) fn binds(user: &UserId, account: Option<&Account>, reader: &Reader) -
 }
 
 /// [`binds`], for an account that is or is not of this server.
-pub(super) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
+pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
     let mut binds = Binds::from([
         ("local".to_owned(), json!(local)),
         ("exists".to_owned(), json!(account.is_some())),

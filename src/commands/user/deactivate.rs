@@ -54,12 +54,7 @@ impl Action for Deactivate {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let user = account::id(subject)?;
-        let (mut seen, account) = account::see_with_belongings(user, reader).await?;
-        if let Some(account) = account {
-            seen.binds.insert("erased".to_owned(), json!(account.erased));
-        }
-        Ok(seen)
+        see(subject, reader).await
     }
 
     fn question(&self, subject: &Subject, seen: &Seen) -> Question {
@@ -67,16 +62,7 @@ impl Action for Deactivate {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
-        match (seen.is("deactivated"), seen.is("erased"), self.erase) {
-            (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
-            (true, false, false) => {
-                Err(account::already(subject, "is deactivated already, and not erased"))
-            }
-            _ => Ok(self.change_to(subject)),
-        }
+        change(subject, seen, self.erase)
     }
 
     fn outcome(
@@ -90,16 +76,38 @@ impl Action for Deactivate {
     }
 }
 
-impl Deactivate {
-    fn change_to(&self, subject: &Subject) -> Change {
-        let path = Path::admin(["v1", "deactivate", &subject.to_string()]);
-        let body = json!({ "erase": self.erase });
-        let mut wanted = Binds::from([("deactivated".to_owned(), Value::Bool(true))]);
-        if self.erase {
-            wanted.insert("erased".to_owned(), Value::Bool(true));
-        }
-        Change { steps: vec![Step::new(Method::Post, path, body).idempotent()], wanted }
+/// Looks at an account that is to be deactivated, whichever verb does it.
+pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    let user = account::id(subject)?;
+    let (mut seen, account) = account::see_with_belongings(user, reader).await?;
+    if let Some(account) = account {
+        seen.binds.insert("erased".to_owned(), json!(account.erased));
     }
+    Ok(seen)
+}
+
+/// The request that deactivates an account, whichever verb does it.
+pub(super) fn change(subject: &Subject, seen: &Seen, erase: bool) -> Result<Change, Skip> {
+    if let Some(skip) = account::absent(subject, seen) {
+        return Err(skip);
+    }
+    match (seen.is("deactivated"), seen.is("erased"), erase) {
+        (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
+        (true, false, false) => {
+            Err(account::already(subject, "is deactivated already, and not erased"))
+        }
+        _ => Ok(change_to(subject, erase)),
+    }
+}
+
+fn change_to(subject: &Subject, erase: bool) -> Change {
+    let path = Path::admin(["v1", "deactivate", &subject.to_string()]);
+    let body = json!({ "erase": erase });
+    let mut wanted = Binds::from([("deactivated".to_owned(), Value::Bool(true))]);
+    if erase {
+        wanted.insert("erased".to_owned(), Value::Bool(true));
+    }
+    Change { steps: vec![Step::new(Method::Post, path, body).idempotent()], wanted }
 }
 
 /// The question before an account is deactivated, whichever verb does it.

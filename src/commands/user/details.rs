@@ -74,7 +74,7 @@ impl Query for Details {
 }
 
 /// Masks what ties the account to a person elsewhere.
-fn mask(account: &mut Value) {
+pub(super) fn mask(account: &mut Value) {
     for (list, key) in [("threepids", "address"), ("external_ids", "external_id")] {
         let entries = account.get_mut(list).and_then(Value::as_array_mut);
         for entry in entries.into_iter().flatten() {
@@ -102,7 +102,7 @@ fn told(user: &UserId, facts: Vec<Fact>, remembered: &Remembered, now: jiff::Tim
 }
 
 /// The kinds and number of what ties the account to a person elsewhere.
-fn contacts(account: &Account, full: bool) -> Vec<Fact> {
+pub(super) fn contacts(account: &Account, full: bool) -> Vec<Fact> {
     let shown = |text: &Hostile| if full { text.clone() } else { masked(text) };
     let threepids = account.threepids.iter().map(|threepid| (&threepid.medium, &threepid.address));
     let external = account.external_ids.iter().map(|id| (&id.auth_provider, &id.external_id));

@@ -28,24 +28,24 @@ pub(super) const SPEC: Spec = Spec::query::<Media>(
 
 /// List the files that an account has uploaded, newest first
 #[derive(Debug, clap::Args)]
-struct Media {
+pub(in crate::commands) struct Media {
     /// The account: @ann:example.org, or ann for one of this server
-    user: UserRef,
+    pub(in crate::commands) user: UserRef,
     #[command(flatten)]
-    pages: Pages,
+    pub(in crate::commands) pages: Pages,
     /// Sort by this, smallest or earliest first; all but `media_id` and `created_ts` cost a large
     /// server some work
     #[arg(short, long, value_enum)]
-    sort: Option<Sort>,
+    pub(in crate::commands) sort: Option<Sort>,
     /// The other way round
     #[arg(short, long)]
-    reverse: bool,
+    pub(in crate::commands) reverse: bool,
 }
 
 /// What the homeserver can sort files by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Sort {
+pub(in crate::commands) enum Sort {
     MediaId,
     UploadName,
     CreatedTs,
@@ -72,7 +72,7 @@ impl Sort {
 }
 
 #[derive(Debug, Deserialize)]
-struct File {
+pub(in crate::commands) struct File {
     media_id: String,
     media_type: Option<Hostile>,
     media_length: Option<u64>,

@@ -30,7 +30,7 @@ pub use process::Log;
 pub use proxy::{Caught, Fault, Passed, Proxy};
 pub use scene::{Plan, Scene};
 pub use synapse::{Account, Options, Synapse, is_installed};
-pub use things::Things;
+pub use things::{Things, UNREACHABLE, fork};
 
 /// The server name of every homeserver in this world.
 pub const SERVER_NAME: &str = "synod.test";

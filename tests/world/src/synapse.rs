@@ -291,7 +291,9 @@ form_secret: {secret}
 report_stats: false
 trusted_key_servers: []
 suppress_key_server_warning: true
-federation_domain_whitelist: []
+federation_domain_whitelist: ['127.0.0.1:1']
+federation_ip_range_blacklist: []
+federation: {{client_timeout: 2s, max_short_retries: 0, max_long_retries: 0}}
 bcrypt_rounds: 4
 presence: {{enabled: false}}
 server_notices:

@@ -1,0 +1,179 @@
+//! `device rename`: another name for a device.
+
+use async_trait::async_trait;
+use ruma::OwnedDeviceId;
+use serde_json::{Value, json};
+
+use super::delete;
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, arguments::UserRef, user::account::words},
+    error::Stop,
+    reply::{Hostile, Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Rename>(
+    "rename",
+    &["device rename @ann:example.org JLAFKJWSCS \"Ann's phone\""],
+);
+
+/// Give a device of an account another name, which its owner and others see
+#[derive(Debug, clap::Args)]
+struct Rename {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// The id of the device, in capitals as the list shows it
+    device: OwnedDeviceId,
+    /// The name, at most 100 characters; "" for none
+    #[arg(value_parser = name)]
+    name: String,
+}
+
+/// The longest name that the homeserver takes, in characters.
+const LONGEST: usize = 100;
+
+/// Reads the name of a device.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    if text.chars().count() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} characters; make it shorter"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The name that was seen, empty for none. Its owner can alter it at will, so it binds nothing.
+fn named(seen: &Seen) -> &str {
+    seen.noted.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[async_trait]
+impl Action for Rename {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(vec![Subject::Device(reader.user_id(&self.user)?, self.device.clone())])
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let mut seen = delete::see(subject, reader).await?;
+        if let (true, Subject::Device(user, id)) = (seen.is("device"), subject) {
+            let devices = reader.devices(user).await?;
+            let device = devices.iter().find(|device| device.device_id == *id);
+            let name = device.and_then(|device| device.display_name.as_ref());
+            seen.noted.insert("name".to_owned(), json!(name.map(Hostile::raw)));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let name = Hostile::new(&self.name);
+        let title = Line::new().plain("Name the device ").code(subject).plain(" ").hostile(&name);
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        // What cannot be deleted, since it is not there, cannot be named either.
+        delete::change(subject, seen)?;
+        let Subject::Device(user, device) = subject else {
+            let why = Line::new().code(subject).plain(" is not a device");
+            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        };
+        if named(seen) == self.name {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().code(subject).plain(" has this name already"),
+                instead: vec![format!("device list {user}")],
+            });
+        }
+        let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
+        let step = Step::new(Method::Put, path, json!({ "display_name": self.name }));
+        let wanted = Binds::from([("device".to_owned(), json!(true))]);
+        Ok(Change { steps: vec![step.idempotent()], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let so = named(after) == self.name;
+        let shown = |name: &str| match name {
+            "" => Line::from("none"),
+            name => Line::new().hostile(&Hostile::new(name)),
+        };
+        let back = match subject {
+            Subject::Device(user, device) => {
+                words(["device", "rename", user.as_str(), device.as_str(), named(before)])
+            }
+            _ => Vec::new(),
+        };
+        Outcome {
+            word: if so { Word::Done } else { Word::NothingChanged },
+            title: Line::new().code(subject).plain(if so {
+                " has another name"
+            } else {
+                ": the homeserver answered with success, and yet it has another name than that"
+            }),
+            facts: vec![("Before", shown(named(before))), ("Now", shown(named(after)))],
+            remains: Vec::new(),
+            undo: Undo::Command(back),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::{account, testing};
+
+    fn phone() -> Subject {
+        Subject::Device("@ann:example.org".try_into().unwrap(), "PHONE".into())
+    }
+
+    fn seen(device: bool, name: Option<&str>) -> Seen {
+        let account = testing::account(json!({}));
+        let mut seen =
+            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
+        seen.binds.insert("device".to_owned(), json!(device));
+        seen.noted.insert("name".to_owned(), json!(name));
+        seen
+    }
+
+    fn verb(name: &str) -> Rename {
+        testing::parse(&["ann", "PHONE", name]).unwrap()
+    }
+
+    #[test]
+    fn a_device_that_is_there_gets_a_name_that_is_short_enough() {
+        let verb = verb("Work");
+        assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Moderate));
+        let change = verb.change(&phone(), &seen(true, Some("Phone"))).unwrap();
+        assert_eq!(change.steps[0].method, Method::Put);
+        assert_eq!(change.steps[0].body, json!({"display_name": "Work"}));
+        assert!(verb.change(&phone(), &seen(false, None)).is_err());
+        assert!(verb.change(&phone(), &seen(true, Some("Work"))).is_err());
+        let long = "x".repeat(101);
+        assert!(testing::parse::<Rename>(&["ann", "PHONE", &long]).is_err());
+        assert!(testing::parse::<Rename>(&["ann", "PHONE"]).is_err());
+    }
+
+    #[test]
+    fn what_is_found_is_said_and_the_old_name_comes_back() {
+        let told = |name: &str, after: Option<&str>| {
+            let verb = verb(name);
+            let (before, after) = (seen(true, None), seen(true, after));
+            testing::outcome(&verb.outcome(&phone(), &before, &[], &after))
+        };
+        assert_eq!(
+            told("Work", Some("Work")),
+            "Done · `PHONE of @ann:example.org` has another name\nBefore: none\nNow: “Work”\n\
+             Undo: !device rename @ann:example.org PHONE \"\""
+        );
+        assert!(told("Work", Some("Other")).starts_with("Nothing changed · "));
+    }
+}

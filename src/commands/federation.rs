@@ -1,0 +1,16 @@
+//! Other servers.
+
+use super::Group;
+
+mod destination;
+mod details;
+mod list;
+mod reset;
+mod rooms;
+
+/// The verbs about other servers.
+pub const GROUP: Group = Group {
+    name: "federation",
+    about: "Look at how other servers are reached, and try them again",
+    verbs: &[list::SPEC, details::SPEC, rooms::SPEC, reset::SPEC],
+};

@@ -1,0 +1,127 @@
+//! A moment before which something must have been used last, as it is typed.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    change::{Seen, Skip},
+    commands::arguments::Since,
+    reply::{Line, Word},
+};
+
+/// The homeserver takes fewer milliseconds than this for seconds.
+const EARLIEST: i64 = 30_000_000_000;
+
+// The moment, in each way that synadm knows. No doc comment: it would become the verb's help.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Before {
+    /// What nobody has asked for in this many days
+    #[arg(id = "before_days", short = 'd', long = "before-days", value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(0..=18_000))]
+    days: Option<u32>,
+    /// What nobody has asked for since this date, or within this age (30d, 2 months)
+    #[arg(id = "before", short = 'b', long = "before", value_name = "DATE|AGE")]
+    since: Option<Since>,
+    /// What nobody has asked for since this moment, in milliseconds since 1970
+    #[arg(id = "before_ts", short = 't', long = "before-ts", value_name = "MS",
+          value_parser = clap::value_parser!(i64).range(EARLIEST..))]
+    ms: Option<i64>,
+}
+
+impl Before {
+    /// Whether a moment was typed.
+    pub(super) fn is_given(&self) -> bool {
+        self.days.is_some() || self.since.is_some() || self.ms.is_some()
+    }
+
+    /// The moment that is meant when asked at `now`, in milliseconds.
+    fn at(&self, now: Timestamp) -> i64 {
+        let days = |days: u32| {
+            let age = SignedDuration::from_hours(i64::from(days) * 24);
+            now.checked_sub(age).unwrap_or(Timestamp::MIN)
+        };
+        let typed = self.since.as_ref().map(|since| since.before(now));
+        let moment = self.days.map(days).or(typed).map(Timestamp::as_millisecond);
+        self.ms.or(moment).unwrap_or_default()
+    }
+
+    /// Notes the moment, and the one at which it was asked for.
+    pub(super) fn note(&self, seen: &mut Seen, now: Timestamp) {
+        seen.noted.insert("before".to_owned(), json!(self.at(now)));
+        seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+    }
+}
+
+fn noted(seen: &Seen, key: &str) -> i64 {
+    seen.noted.get(key).and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn refused(seen: &Seen, why: &str) -> Skip {
+    Skip { word: Word::Refused, why: in_words(seen).plain(why), instead: Vec::new() }
+}
+
+/// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.
+pub(super) fn moment(seen: &Seen) -> Result<String, Skip> {
+    match noted(seen, "before") {
+        before if before < EARLIEST => Err(refused(seen, " is before there was anything here")),
+        before => Ok(before.to_string()),
+    }
+}
+
+/// The same, where a slip in the date must not reach everything there is.
+pub(super) fn past_moment(seen: &Seen) -> Result<String, Skip> {
+    if noted(seen, "before") > noted(seen, "now") {
+        let why = " is still to come; for everything there is, say --before-days 0";
+        return Err(refused(seen, why));
+    }
+    moment(seen)
+}
+
+/// The moment that was noted, in words.
+pub(super) fn in_words(seen: &Seen) -> Line {
+    let moment = |key| Timestamp::from_millisecond(noted(seen, key)).ok();
+    Line::new().time(moment("before"), moment("now").unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, now};
+
+    fn seen(typed: &[&str]) -> Seen {
+        let before = testing::parse::<Before>(typed).unwrap();
+        assert!(before.is_given());
+        let mut seen = Seen::default();
+        before.note(&mut seen, now());
+        seen
+    }
+
+    #[test]
+    fn every_way_ends_in_milliseconds() {
+        for (typed, at) in [
+            (&["-d", "30"][..], "2026-10-21T14:03:00Z"),
+            (&["--before-days", "0"], "2026-11-20T14:03:00Z"),
+            (&["-b", "30d"], "2026-10-21T14:03:00Z"),
+            (&["--before", "2026-11-01"], "2026-11-01T00:00:00Z"),
+            (&["-t", "1793491200000"], "2026-11-01T00:00:00Z"),
+        ] {
+            let at: Timestamp = at.parse().unwrap();
+            assert_eq!(moment(&seen(typed)).unwrap(), at.as_millisecond().to_string(), "{typed:?}");
+        }
+        assert_eq!(
+            testing::line(&in_words(&seen(&["-b", "2026-11-01"]))),
+            "2026-11-01 00:00 UTC (19 days ago)"
+        );
+        // Seconds are no milliseconds.
+        assert!(testing::parse::<Before>(&["-t", "1793491200"]).is_err());
+        assert!(!testing::parse::<Before>(&[]).unwrap().is_given());
+    }
+
+    #[test]
+    fn a_moment_without_sense_is_refused() {
+        let skip = |typed: &[&str]| testing::skip(&past_moment(&seen(typed)).unwrap_err());
+        assert!(moment(&seen(&["-b", "2030-01-01"])).is_ok(), "where nothing is lost by it");
+        assert!(skip(&["-b", "2030-01-01"]).contains("still to come"));
+        assert!(skip(&["-b", "1970-02-01"]).contains("before there was anything"));
+    }
+}

@@ -1,0 +1,386 @@
+//! `media delete`: files of this server are gone, by name or by their age.
+
+use async_trait::async_trait;
+use bytesize::ByteSize;
+use clap::ArgGroup;
+use ruma::OwnedServerName;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    before::{self, Before},
+    file,
+    several::Several,
+};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, user::account::how_many},
+    error::Stop,
+    reply::{Line, Word, size},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Delete>(
+    "delete",
+    &[
+        "media delete mxc://example.org/abcdefghijklmnopqrstuvwx",
+        "media delete -i abcdefghijklmnopqrstuvwx",
+        "media delete --before-days 365 --size 20MB",
+    ],
+);
+
+/// Delete files that were uploaded here: those that are named, or all that are old enough
+///
+/// A file that is named goes even if it is protected or in quarantine, and its quarantine with it:
+/// the same content can then be uploaded again. With a moment, every file goes that nobody has
+/// asked for since, of every account, but for those that are protected or in quarantine and for the
+/// pictures of people and rooms. Other servers and clients keep what they have.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).args(
+    ["files", "media_id", "before_days", "before", "before_ts"]
+)))]
+struct Delete {
+    #[command(flatten)]
+    files: Several,
+    #[command(flatten)]
+    before: Before,
+    /// With a moment: only files larger than this, such as 500KiB or 20MB; a bare number is KiB
+    #[arg(long, visible_alias = "kib", value_name = "SIZE", value_parser = bytes,
+          conflicts_with_all = ["files", "media_id"])]
+    size: Option<u64>,
+    /// With a moment: the pictures of people and rooms too
+    #[arg(long = "delete-profiles", visible_alias = "all",
+          conflicts_with_all = ["files", "media_id"])]
+    profiles: bool,
+}
+
+/// Reads a size in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let fault = "it is no size; write one such as 500KiB or 20MB".to_owned();
+    if let Ok(kib) = text.parse::<u64>() {
+        return kib.checked_mul(1024).ok_or(fault);
+    }
+    text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(|_| fault)
+}
+
+/// How much there is of everybody's.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Sum {
+    accounts: u64,
+    files: u64,
+    bytes: u64,
+}
+
+/// What everybody has uploaded before a moment. The homeserver can not be asked what nobody has
+/// asked for since, so what goes is a part of it.
+/// `GET /_synapse/admin/v1/statistics/users/media`.
+async fn uploaded(before: &str, reader: &Reader) -> Result<Sum, Stop> {
+    #[derive(Deserialize)]
+    struct Listed {
+        users: Vec<Account>,
+        next_token: Option<u64>,
+    }
+    #[derive(Deserialize)]
+    struct Account {
+        media_count: u64,
+        media_length: u64,
+    }
+    let path = Path::admin(["v1", "statistics", "users", "media"]);
+    let (mut sum, mut from) = (Sum::default(), 0);
+    loop {
+        let query = [
+            ("from", from.to_string()),
+            ("limit", "1000".to_owned()),
+            ("until_ts", before.to_owned()),
+        ];
+        let listed: Listed = reader.get(&path, &query).await?;
+        for account in &listed.users {
+            sum.accounts += 1;
+            sum.files += account.media_count;
+            sum.bytes += account.media_length;
+        }
+        match listed.next_token {
+            Some(next) if next > from && !listed.users.is_empty() => from = next,
+            _ => return Ok(sum),
+        }
+    }
+}
+
+impl Sum {
+    fn line(self) -> Line {
+        let accounts = how_many(Some(self.accounts), "account", "accounts");
+        let files = how_many(Some(self.files), "file", "files");
+        format!("{files} of {accounts}, {}: what was uploaded before then", size(self.bytes)).into()
+    }
+}
+
+#[async_trait]
+impl Action for Delete {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        if self.before.is_given() { Power::Server } else { Power::Moderate }
+    }
+
+    fn phrase(&self) -> bool {
+        self.before.is_given()
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        if self.files.is_empty() {
+            return Ok(vec![Subject::Homeserver(reader.server_name().to_owned())]);
+        }
+        Ok(self.files.subjects(reader))
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        if let Subject::Media(..) = subject {
+            return file::see(subject, reader).await;
+        }
+        let mut seen = Seen::default();
+        self.before.note(&mut seen, reader.now());
+        seen.shown.push(("Not asked for since", before::in_words(&seen)));
+        if let Some(bytes) = self.size {
+            seen.shown.push(("Larger than", size(bytes).into()));
+        }
+        if let Ok(before) = before::moment(&seen) {
+            seen.shown.push(("At most", uploaded(&before, reader).await?.line()));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        if let Subject::Media(..) = subject {
+            return of_one(subject, seen);
+        }
+        let mut stays = vec![Line::from("files that are protected or in quarantine")];
+        if !self.profiles {
+            stays.push("the pictures of people, rooms and the directory".into());
+        }
+        let title = Line::new()
+            .plain("Delete every file of this server that nobody asked for since ")
+            .line(before::in_words(seen));
+        Question {
+            title: match self.size {
+                Some(bytes) => title.plain(format!(", if larger than {}", size(bytes))),
+                None => title,
+            },
+            goes: vec!["files in messages and rooms too, for everybody".into()],
+            stays,
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        match subject {
+            Subject::Media(server, id) => one(subject, (server, id), seen),
+            Subject::Homeserver(_) => self.many(seen),
+            _ => Err(refused(subject, " is not a file")),
+        }
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        _after: &Seen,
+    ) -> Outcome {
+        let gone = "nobody here has it any more; what clients and other servers have stays there";
+        if let Subject::Media(..) = subject {
+            let about = ["Name", "Size", "Uploaded by"];
+            let shown = before.shown.iter();
+            return Outcome {
+                word: Word::Done,
+                title: Line::new().code(subject).plain(" is deleted"),
+                facts: shown.filter(|(label, _)| about.contains(label)).cloned().collect(),
+                remains: Vec::new(),
+                undo: Undo::None(gone.to_owned()),
+            };
+        }
+        let total = answers.first().and_then(|answer| answer.body["total"].as_u64());
+        let (word, said) = match total {
+            Some(0) => (Word::NothingChanged, ": there is no such file".to_owned()),
+            Some(1) => (Word::Done, ": 1 file is deleted".to_owned()),
+            Some(total) => (Word::Done, format!(": {total} files are deleted")),
+            None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
+        };
+        Outcome {
+            word,
+            title: Line::new().code(subject).plain(said),
+            facts: vec![("Not asked for since", before::in_words(before))],
+            remains: Vec::new(),
+            undo: Undo::None(gone.to_owned()),
+        }
+    }
+}
+
+impl Delete {
+    /// Everything that is old and large enough. The homeserver takes it all in the query.
+    fn many(&self, seen: &Seen) -> Result<Change, Skip> {
+        let path = Path::admin(["v1", "media", "delete"]);
+        let mut step = Step::new(Method::Post, path, json!({})).idempotent();
+        step.query = vec![
+            ("before_ts".to_owned(), before::past_moment(seen)?),
+            ("size_gt".to_owned(), self.size.unwrap_or_default().to_string()),
+            ("keep_profiles".to_owned(), (!self.profiles).to_string()),
+        ];
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+}
+
+/// The question about one file.
+fn of_one(subject: &Subject, seen: &Seen) -> Question {
+    let mut goes = vec![Line::from("the file, for everybody")];
+    if seen.is("quarantined") {
+        goes.push("its quarantine: the same content can be uploaded again".into());
+    }
+    if seen.is("protected") {
+        goes.push("its protection, which is one from quarantine only".into());
+    }
+    Question {
+        title: Line::new().plain("Delete ").code(subject),
+        goes,
+        stays: vec!["copies that clients and other servers have".into()],
+    }
+}
+
+/// The request that deletes one file.
+fn one(
+    subject: &Subject,
+    (server, id): (&OwnedServerName, &str),
+    seen: &Seen,
+) -> Result<Change, Skip> {
+    if !seen.is("local") {
+        let mut skip = refused(
+            subject,
+            " is of another server. Copies of its files are deleted by their age alone",
+        );
+        skip.instead.push("media purge --before-days 30".to_owned());
+        return Err(skip);
+    }
+    if !seen.is("exists") {
+        return Err(refused(subject, ": this homeserver has no such file"));
+    }
+    let path = Path::admin(["v1", "media", server.as_str(), id]);
+    let step = Step::new(Method::Delete, path, Value::Null);
+    Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
+}
+
+fn refused(subject: &Subject, why: &str) -> Skip {
+    let why = Line::new().code(subject).plain(why);
+    Skip { word: Word::Refused, why, instead: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::file::testing::{cat, seen},
+        *,
+    };
+    use crate::commands::user::testing::{self, now};
+
+    fn verb(typed: &[&str]) -> Delete {
+        testing::parse(typed).unwrap()
+    }
+
+    fn here() -> Subject {
+        Subject::Homeserver("example.org".try_into().unwrap())
+    }
+
+    fn old(verb: &Delete) -> Seen {
+        let mut seen = Seen::default();
+        verb.before.note(&mut seen, now());
+        seen
+    }
+
+    #[test]
+    fn files_by_name_and_by_age_are_told_apart() {
+        for (typed, power) in [
+            (&["mxc://example.org/cat", "dog"][..], Power::Moderate),
+            (&["-i", "cat", "-s", "example.org"], Power::Moderate),
+            (&["-d", "30", "--size", "1MiB", "--all"], Power::Server),
+        ] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, power), "{typed:?}");
+            assert_eq!(verb.phrase(), power == Power::Server);
+        }
+        for typed in [
+            &[][..],
+            &["--size", "5"],
+            &["cat", "-d", "30"],
+            &["cat", "--size", "5"],
+            &["-i", "cat", "--all"],
+            &["-d", "1", "-t", "1793491200000"],
+        ] {
+            assert!(testing::parse::<Delete>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit_and_a_bare_number_is_kib() {
+        for (text, wanted) in
+            [("500", 512_000), ("500KiB", 512_000), ("20MB", 20_000_000), ("1.5 MiB", 1_572_864)]
+        {
+            assert_eq!(bytes(text), Ok(wanted), "{text}");
+        }
+        for text in ["big", "-1", "", "99999999999999999999"] {
+            assert!(bytes(text).unwrap_err().contains("500KiB"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_old_goes_by_one_request_with_everything_in_its_query() {
+        let verb = verb(&["-b", "2026-11-01", "--kib", "500"]);
+        let change = verb.change(&here(), &old(&verb)).unwrap();
+        let query: Vec<String> =
+            change.steps[0].query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(query.join("&"), "before_ts=1793491200000&size_gt=512000&keep_profiles=true");
+        let asked = testing::question(&verb.question(&here(), &old(&verb)));
+        assert!(asked.contains("if larger than 500.0 KiB"), "{asked}");
+        assert!(asked.contains("- the pictures of people"), "{asked}");
+        let all = self::verb(&["-d", "0", "--delete-profiles"]);
+        let change = all.change(&here(), &old(&all)).unwrap();
+        assert_eq!(change.steps[0].query[2].1, "false");
+        assert!(!testing::question(&all.question(&here(), &old(&all))).contains("pictures"));
+    }
+
+    #[test]
+    fn one_file_goes_whatever_protects_it_and_that_is_said() {
+        let verb = verb(&["cat"]);
+        let odd = json!({"quarantined_by": "@moe:example.org", "safe_from_quarantine": true});
+        let seen = seen(odd, None);
+        let change = verb.change(&cat(), &seen).unwrap();
+        assert_eq!(
+            change.steps[0].path.parts(),
+            ["_synapse", "admin", "v1", "media", "example.org", "cat"]
+        );
+        assert_eq!(change.wanted, Binds::from([("exists".to_owned(), json!(false))]));
+        let asked = testing::question(&verb.question(&cat(), &seen));
+        assert!(asked.contains("- its quarantine: the same content"), "{asked}");
+        assert!(asked.contains("- its protection"), "{asked}");
+        let skip = |seen: &Seen| testing::skip(&verb.change(&cat(), seen).unwrap_err());
+        assert!(skip(&file::seen(false, None, None, now())).contains("media purge"));
+        assert!(skip(&file::seen(true, None, None, now())).contains("no such file"));
+    }
+
+    #[test]
+    fn what_was_deleted_is_counted() {
+        let verb = verb(&["-d", "30"]);
+        let told = |total: u64| {
+            let answers = [Answer { status: 200, body: json!({ "total": total }) }];
+            testing::outcome(&verb.outcome(&here(), &old(&verb), &answers, &Seen::default()))
+        };
+        assert!(told(3).starts_with("Done · `example.org`: 3 files are deleted"), "{}", told(3));
+        assert!(told(0).starts_with("Nothing changed · "));
+        let sum = Sum { accounts: 2, files: 3, bytes: 2048 };
+        assert_eq!(
+            testing::line(&sum.line()),
+            "3 files of 2 accounts, 2.0 KiB: what was uploaded before then"
+        );
+    }
+}

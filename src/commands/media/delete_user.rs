@@ -1,0 +1,191 @@
+//! `media delete-user`: everything that an account has uploaded is gone.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::UserRef,
+        user::account::{self, how_many},
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::action::<DeleteUser>("delete-user", &["media delete-user @ann:example.org"]);
+
+/// Delete every file that accounts have uploaded
+///
+/// Files that are protected or in quarantine go too, and so do the pictures of people and rooms.
+/// Other servers and clients keep what they have.
+#[derive(Debug, clap::Args)]
+struct DeleteUser {
+    /// The accounts: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
+}
+
+/// How many files one request deletes: the homeserver deletes a page of them, and then the first
+/// page is another.
+const PAGE: u64 = 500;
+
+/// How many files were seen.
+fn files(seen: &Seen) -> u64 {
+    seen.noted.get("files").and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn note(seen: &mut Seen, files: u64) {
+    // The number itself is its owner's to alter at will.
+    seen.binds.insert("has_files".to_owned(), json!(files > 0));
+    seen.noted.insert("files".to_owned(), json!(files));
+    seen.shown.push(("Files", files.to_string().into()));
+}
+
+#[async_trait]
+impl Action for DeleteUser {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    fn amounts_to(&self) -> Vec<&'static str> {
+        vec!["media delete"]
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subjects(&self.users, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let (mut seen, account) = account::see(user, reader).await?;
+        if account.is_some() {
+            note(&mut seen, reader.media_count(user).await?);
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let count = how_many(Some(files(seen)), "file", "files");
+        Question {
+            title: Line::new()
+                .plain("Delete everything that ")
+                .code(subject)
+                .plain(" has uploaded: ")
+                .strong(count),
+            goes: vec![
+                "its files in messages, for everybody".into(),
+                "pictures of people and rooms among them, and what is protected or in quarantine"
+                    .into(),
+            ],
+            stays: vec!["copies that clients and other servers have".into()],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        if !seen.is("has_files") {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().code(subject).plain(" has no files here"),
+                instead: Vec::new(),
+            });
+        }
+        let path = Path::admin(["v1", "users", &subject.to_string(), "media"]);
+        let mut step = Step::new(Method::Delete, path, Value::Null);
+        step.query = vec![("limit".to_owned(), PAGE.to_string())];
+        let pages = usize::try_from(files(seen).div_ceil(PAGE)).unwrap_or(usize::MAX);
+        let wanted = Binds::from([("has_files".to_owned(), json!(false))]);
+        Ok(Change { steps: vec![step; pages], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _before: &Seen,
+        answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        let deleted: u64 = answers.iter().filter_map(|answer| answer.body["total"].as_u64()).sum();
+        let left = files(after);
+        let word = if left == 0 { Word::Done } else { Word::DoneInPart };
+        let said = if left == 0 {
+            " has no files here any more"
+        } else {
+            " has files still, since it uploads others meanwhile; send the command again"
+        };
+        Outcome {
+            word,
+            title: Line::new().code(subject).plain(said),
+            facts: vec![("Deleted", deleted.to_string().into()), ("Left", left.to_string().into())],
+            remains: Vec::new(),
+            undo: Undo::None(
+                "nobody here has them any more; what clients and other servers have stays there"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, ann};
+
+    fn seen(files: u64) -> Seen {
+        let account = testing::account(json!({}));
+        let mut seen =
+            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
+        note(&mut seen, files);
+        seen
+    }
+
+    fn verb() -> DeleteUser {
+        testing::parse(&["ann"]).unwrap()
+    }
+
+    #[test]
+    fn it_goes_on_until_nothing_is_left() {
+        assert_eq!((verb().class(1), verb().power()), (Class::Irreversible, Power::Moderate));
+        for (files, requests) in [(1, 1), (500, 1), (501, 2), (1700, 4)] {
+            let change = verb().change(&ann(), &seen(files)).unwrap();
+            assert_eq!(change.steps.len(), requests, "{files}");
+            assert!(change.steps.iter().all(|step| step == &change.steps[0]));
+            assert_eq!(change.wanted, Binds::from([("has_files".to_owned(), json!(false))]));
+        }
+        let change = verb().change(&ann(), &seen(3)).unwrap();
+        assert_eq!(change.steps[0].query, [("limit".to_owned(), "500".to_owned())]);
+        assert_eq!(
+            testing::skip(&verb().change(&ann(), &seen(0)).unwrap_err()),
+            "Nothing changed · `@ann:example.org` has no files here"
+        );
+    }
+
+    #[test]
+    fn what_went_and_what_is_left_is_counted() {
+        let answer = |total: u64| Answer { status: 200, body: json!({ "total": total }) };
+        let told = |left| {
+            let verb = verb();
+            let answers = [answer(500), answer(20)];
+            testing::outcome(&verb.outcome(&ann(), &seen(520), &answers, &seen(left)))
+        };
+        assert!(told(0).starts_with(
+            "Done · `@ann:example.org` has no files here any more\nDeleted: 520\nLeft: 0\n"
+        ));
+        assert!(told(2).starts_with("Done in part · "), "{}", told(2));
+        let asked = testing::question(&verb().question(&ann(), &seen(520)));
+        assert!(asked.contains("has uploaded: **520 files**"), "{asked}");
+    }
+}

@@ -1,0 +1,205 @@
+//! `media list`: the files of a room, or of an account.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::file::{self, File, Mxc};
+use crate::{
+    change::Path,
+    commands::{
+        Ask, Does, Spec,
+        arguments::{RoomRef, UserRef},
+        listing::{Listing, Named, Page, Pages},
+        user::media::{Media, Sort},
+    },
+    error::Stop,
+    reply::{Hostile, Line, Record},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::of::<List>(
+    Does::Look,
+    "list",
+    &[
+        "media list #lobby:example.org",
+        "media list --room-id !OGEhHVWSdvArJzumhm:example.org",
+        "media list --user-id @ann:example.org",
+    ],
+);
+
+/// List the files of a room, or those that an account has uploaded
+///
+/// Of a room the homeserver knows only files in messages that are not encrypted.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("whose").required(true).args(["room", "room_id", "user_id"])))]
+struct List {
+    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: Option<RoomRef>,
+    /// The same, as an option
+    #[arg(short, long, value_name = "ROOM")]
+    room_id: Option<RoomRef>,
+    /// The files of this account instead, as `user media` lists them
+    #[arg(short, long, value_name = "USER")]
+    user_id: Option<UserRef>,
+    #[command(flatten)]
+    pages: Pages,
+    /// With --user-id: sort by this, smallest or earliest first
+    #[arg(short, long, value_enum, conflicts_with_all = ["room", "room_id"])]
+    sort: Option<Sort>,
+    /// With --user-id: the other way round
+    #[arg(short = 'R', long, conflicts_with_all = ["room", "room_id"])]
+    reverse: bool,
+}
+
+impl From<List> for Ask {
+    fn from(typed: List) -> Self {
+        let List { room, room_id, user_id, pages, sort, reverse } = typed;
+        match (room.or(room_id), user_id) {
+            (None, Some(user)) => Self::Read(Box::new(Media { user, pages, sort, reverse })),
+            (room, _) => Self::Read(Box::new(OfRoom { room, pages })),
+        }
+    }
+}
+
+/// Lists the files of a room.
+#[derive(Debug)]
+struct OfRoom {
+    /// One that was typed; there always is one.
+    room: Option<RoomRef>,
+    pages: Pages,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    mxc: Hostile,
+    /// What was looked up of it besides.
+    info: Option<File>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    #[serde(default)]
+    local: Vec<String>,
+    #[serde(default)]
+    remote: Vec<String>,
+}
+
+/// Each file once, those of this server first.
+fn rows(listed: Listed) -> Vec<Value> {
+    let mut known = BTreeSet::new();
+    let local = listed.local.into_iter().map(|mxc| ("local", mxc));
+    let all = local.chain(listed.remote.into_iter().map(|mxc| ("remote", mxc)));
+    all.filter(|(_, mxc)| known.insert(mxc.clone()))
+        .map(|(list, mxc)| json!({ "mxc": mxc, "list": list }))
+        .collect()
+}
+
+/// How many files are looked up at once.
+const AT_ONCE: usize = 8;
+
+/// A row with what is known of its file.
+async fn looked_up(mut row: Value, reader: &Reader) -> Value {
+    #[derive(Deserialize)]
+    struct Answered {
+        media_info: Value,
+    }
+    if let Some(Ok(Mxc { server, id })) = row["mxc"].as_str().map(str::parse::<Mxc>) {
+        let path = Path::admin(["v1", "media", server.as_str(), &id]);
+        // The list is worth showing without it.
+        if let Ok(Some(found)) = reader.find::<Answered>(&path, &[]).await {
+            row["info"] = found.media_info;
+        }
+    }
+    row
+}
+
+#[async_trait]
+impl Listing for OfRoom {
+    const NAMED: Named =
+        Named { key: "media", one: "file", many: "files", columns: &["mxc", "list"] };
+    type Row = Row;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    fn of(&self, _reader: &Reader) -> Line {
+        match &self.room {
+            Some(RoomRef::Id(id)) => Line::new().code(id).plain(": "),
+            Some(RoomRef::Alias(alias)) => Line::new().code(alias).plain(": "),
+            None => Line::new(),
+        }
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        let Some(room) = &self.room else { return Err(Stop::refused("which room?")) };
+        let room = reader.room_id(room).await?;
+        // For a room that it does not know, the homeserver has an empty list.
+        let exists: Option<Value> =
+            reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await?;
+        if exists.is_none() {
+            let why = Line::new().plain("this homeserver does not know the room ").code(&room);
+            return Err(Stop::refused(why));
+        }
+        let path = Path::admin(["v1", "room", room.as_str(), "media"]);
+        let listed: Listed = reader.get(&path, &[]).await?;
+        Ok(Page::part(rows(listed), Pages::number(from)?, limit))
+    }
+
+    async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+        let lookups = rows.into_iter().map(|row| looked_up(row, reader));
+        stream::iter(lookups).buffered(AT_ONCE).collect().await
+    }
+
+    fn record(&self, row: &Row, now: Timestamp) -> Record {
+        let facts = match &row.info {
+            Some(info) => file::facts(info, now),
+            None => vec![("State", "this homeserver does not have it, or not any more".into())],
+        };
+        Record { title: file::address(&row.mxc), facts }
+    }
+
+    fn notes(&self, _rows: &[Row]) -> Vec<Line> {
+        vec!["Without files in encrypted messages: the homeserver cannot see those.".into()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing;
+
+    #[test]
+    fn it_is_of_a_room_or_of_an_account_and_never_of_both() {
+        let ask = |typed: &[&str]| -> String {
+            let ask: Ask = testing::parse::<List>(typed).unwrap().into();
+            format!("{ask:?}")
+        };
+        assert!(ask(&["#lobby:example.org"]).contains("OfRoom"));
+        assert!(ask(&["-r", "!abc"]).contains("OfRoom"));
+        assert!(ask(&["-u", "ann", "-s", "media_length", "-R"]).contains("Media {"));
+        for typed in
+            [&[][..], &["!abc", "-u", "ann"], &["-r", "!abc", "-s", "media_length"], &["ann"]]
+        {
+            assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_sent_twice_is_one() {
+        let listed = json!({"local": ["mxc://a/1", "mxc://a/1"], "remote": ["mxc://b/2"]});
+        assert_eq!(
+            rows(serde_json::from_value(listed).unwrap()),
+            [
+                json!({"mxc": "mxc://a/1", "list": "local"}),
+                json!({"mxc": "mxc://b/2", "list": "remote"}),
+            ]
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! `media purge`: copies of other servers' files that nobody has asked for of late.
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use serde_json::json;
+
+use super::before::{self, Before};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, user::account::how_many},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Purge>(
+    "purge",
+    &["media purge --before-days 30", "media purge --before 2026-01-01"],
+);
+
+/// Delete the copies of other servers' files that nobody here has asked for since a moment
+///
+/// The homeserver fetches one again when somebody asks for it and its own server still has it.
+/// What is in quarantine stays. It can take minutes.
+#[derive(Debug, clap::Args)]
+#[command(group(
+    ArgGroup::new("when").required(true).args(["before_days", "before", "before_ts"])
+))]
+struct Purge {
+    #[command(flatten)]
+    before: Before,
+}
+
+#[async_trait]
+impl Action for Purge {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Server
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
+    }
+
+    async fn see(&self, _subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let mut seen = Seen::default();
+        self.before.note(&mut seen, reader.now());
+        seen.shown.push(("Not asked for since", before::in_words(&seen)));
+        Ok(seen)
+    }
+
+    fn question(&self, _subject: &Subject, seen: &Seen) -> Question {
+        Question {
+            title: Line::new()
+                .plain("Delete the copies of other servers' files that nobody asked for since ")
+                .line(before::in_words(seen)),
+            goes: vec!["what its own server does not have any more, for good".into()],
+            stays: vec![
+                "the rest: it is fetched again when somebody asks for it".into(),
+                "what is in quarantine, and every file of this server".into(),
+            ],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let Subject::Homeserver(_) = subject else {
+            let why = Line::new().code(subject).plain(" is not this homeserver");
+            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        };
+        let path = Path::admin(["v1", "purge_media_cache"]);
+        let mut step = Step::new(Method::Post, path, json!({})).idempotent();
+        step.query = vec![("before_ts".to_owned(), before::moment(seen)?)];
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        _after: &Seen,
+    ) -> Outcome {
+        let deleted = answers.first().and_then(|answer| answer.body["deleted"].as_u64());
+        let count = how_many(deleted, "copy is deleted", "copies are deleted");
+        let (word, said) = match deleted {
+            Some(0) => (Word::NothingChanged, ": there is no such copy".to_owned()),
+            Some(_) => (Word::Done, format!(": {count}")),
+            None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
+        };
+        Outcome {
+            word,
+            title: Line::new().code(subject).plain(said),
+            facts: vec![("Not asked for since", before::in_words(before))],
+            remains: Vec::new(),
+            undo: Undo::None("the homeserver fetches what somebody asks for again".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, now};
+
+    fn here() -> Subject {
+        Subject::Homeserver("example.org".try_into().unwrap())
+    }
+
+    fn verb(typed: &[&str]) -> (Purge, Seen) {
+        let verb: Purge = testing::parse(typed).unwrap();
+        let mut seen = Seen::default();
+        verb.before.note(&mut seen, now());
+        (verb, seen)
+    }
+
+    #[test]
+    fn the_moment_goes_into_the_query_in_milliseconds() {
+        let (verb, seen) = verb(&["-b", "2026-11-01"]);
+        assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, Power::Server));
+        let change = verb.change(&here(), &seen).unwrap();
+        assert_eq!(change.steps[0].query, [("before_ts".to_owned(), "1793491200000".to_owned())]);
+        for typed in [&[][..], &["-d", "1", "-b", "3d"], &["-t", "0"]] {
+            assert!(testing::parse::<Purge>(typed).is_err(), "{typed:?}");
+        }
+        let (verb, seen) = self::verb(&["-b", "1970-02-01"]);
+        assert!(verb.change(&here(), &seen).is_err());
+    }
+
+    #[test]
+    fn what_was_deleted_is_counted() {
+        let (verb, seen) = verb(&["-d", "30"]);
+        let told = |body| {
+            testing::outcome(&verb.outcome(&here(), &seen, &[Answer { status: 200, body }], &seen))
+        };
+        assert!(told(json!({"deleted": 3})).starts_with("Done · `example.org`: 3 copies are"));
+        assert!(told(json!({"deleted": 1})).starts_with("Done · `example.org`: 1 copy is deleted"));
+        assert!(told(json!({"deleted": 0})).starts_with("Nothing changed · "));
+        assert!(told(json!({})).starts_with("Unknown · "));
+    }
+}

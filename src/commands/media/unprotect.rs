@@ -1,0 +1,42 @@
+//! `media unprotect`: a file can be quarantined again.
+
+use clap::ArgGroup;
+
+use super::{protect::Set, several::Several};
+use crate::commands::{Ask, Does, Spec};
+
+pub(super) const SPEC: Spec = Spec::of::<Unprotect>(
+    Does::Change,
+    "unprotect",
+    &[
+        "media unprotect mxc://example.org/abcdefghijklmnopqrstuvwx",
+        "media unprotect abcdefghijklmnopqrstuvwx",
+    ],
+);
+
+/// End the protection of files: they can be quarantined again
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "media_id"])))]
+struct Unprotect {
+    #[command(flatten)]
+    files: Several,
+}
+
+impl From<Unprotect> for Ask {
+    fn from(typed: Unprotect) -> Self {
+        Self::Change(Box::new(Set { files: typed.files, protect: false }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing;
+
+    #[test]
+    fn it_ends_a_protection_and_nothing_else() {
+        let ask: Ask = testing::parse::<Unprotect>(&["abc", "-i", "def"]).unwrap().into();
+        assert!(matches!(ask, Ask::Change(_)));
+        assert!(format!("{ask:?}").contains("protect: false"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Server notices: what the homeserver itself says to its people.
+
+use super::Group;
+
+mod send;
+mod text;
+
+/// The verbs about server notices.
+pub const GROUP: Group = Group {
+    name: "notice",
+    about: "Tell people something in the homeserver's name",
+    verbs: &[send::SPEC],
+};

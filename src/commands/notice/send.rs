@@ -1,0 +1,303 @@
+//! `notice send`: the homeserver says something to people.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ruma::OwnedUserId;
+use serde_json::{Value, json};
+
+use super::text::Text;
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::UserRef,
+        user::{
+            account,
+            fits::{self, Pattern},
+        },
+    },
+    error::Stop,
+    reply::{Hostile, Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Send>(
+    "send",
+    &[
+        "notice send @ann:example.org \"We are down on Sunday from 8 to 9\"",
+        "notice send @ann:example.org \"**Down** on Sunday from 8 to 9\" --markdown",
+        "notice send @ann:example.org \"Down on Sunday\" \"<b>Down</b> on Sunday\"",
+        "notice send \"@ann:example.org\" \"We are down on Sunday\" --regex",
+    ],
+);
+
+/// Send people a notice in the homeserver's name, in a room that they cannot refuse
+///
+/// One person, or several with --also, or with --regex everybody whose id fits: then all are
+/// collected first, without deactivated and locked accounts and without those of bridges. In a
+/// text, \n begins a new line. It takes a homeserver that has server notices switched on.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
+struct Send {
+    /// Who: @ann:example.org, or ann for an account of this server; with --regex a pattern for
+    /// whole ids, such as @.*:example\.org
+    to: String,
+    /// What to say, as plain text
+    #[arg(value_name = "TEXT", value_parser = said)]
+    plain: String,
+    /// The same in HTML, for clients that draw it; none where it is left out
+    #[arg(value_name = "HTML", value_parser = said)]
+    formatted: Option<String>,
+    /// The text is Markdown, from which I make the HTML
+    #[arg(short, long, conflicts_with = "formatted")]
+    markdown: bool,
+    /// Somebody else who gets it too; can be given several times
+    #[arg(short, long, value_name = "USER", conflicts_with = "regex")]
+    also: Vec<UserRef>,
+    /// Send it to everybody whose id fits the pattern, from its beginning
+    #[arg(short, long)]
+    regex: bool,
+    /// There are no files to read from in a room; give the texts themselves
+    #[arg(short, long, hide = true)]
+    from_file: bool,
+    /// Changes nothing: I collect in pages of a size of my own
+    #[arg(short = 'p', long, visible_alias = "paginate", value_name = "NUMBER", hide = true)]
+    batch_size: Option<u64>,
+    /// Changes nothing: I always describe the first few whom it goes to
+    #[arg(short = 'l', long, value_name = "NUMBER", hide = true)]
+    preview_length: Option<u64>,
+    /// Changes nothing: I never show the homeserver's answers
+    #[arg(short, long, hide = true)]
+    silent: bool,
+}
+
+/// Reads a text, in which `\n` begins a new line.
+fn said(text: &str) -> Result<String, String> {
+    let text = text.replace("\\n", "\n");
+    if text.trim().is_empty() {
+        return Err("it is empty; say something, in quotes".to_owned());
+    }
+    Ok(text)
+}
+
+/// How much of a text the question shows, in characters.
+const SHOWN: usize = 1000;
+
+impl Send {
+    fn text(&self) -> Text {
+        if self.markdown {
+            Text::markdown(&self.plain)
+        } else {
+            Text::typed(&self.plain, self.formatted.as_deref())
+        }
+    }
+
+    async fn users(&self, reader: &Reader) -> Result<Vec<OwnedUserId>, Stop> {
+        let refused =
+            |fault: String| Stop::refused(Line::new().code(&self.to).plain(": ").plain(fault));
+        if self.regex {
+            let pattern: Pattern = self.to.parse().map_err(refused)?;
+            return fits::ids(&pattern, false, reader).await;
+        }
+        let first: UserRef = self.to.parse().map_err(refused)?;
+        [&first].into_iter().chain(&self.also).map(|user| reader.user_id(user)).collect()
+    }
+}
+
+#[async_trait]
+impl Action for Send {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        if self.regex || !self.also.is_empty() { Power::Server } else { Power::Moderate }
+    }
+
+    fn harmless(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        if self.from_file {
+            return Err(Stop::refused(
+                "there are no files to read from in a room; give the texts themselves, in quotes",
+            ));
+        }
+        let mut subjects: Vec<Subject> = Vec::new();
+        for user in self.users(reader).await? {
+            let subject = Subject::User(user);
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+            }
+        }
+        Ok(subjects)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
+        seen.shown.retain(|(label, _)| matches!(*label, "Name" | "Id"));
+        let text = self.text();
+        let shown = |text: &str| Line::new().hostile(&Hostile::new(Text::preview(text, SHOWN)));
+        seen.shown.push(("Text", shown(&text.plain)));
+        seen.shown.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
+        seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = Line::new().plain("Send a notice to ").code(subject);
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let Subject::User(user) = subject else {
+            let why = Line::new().code(subject).plain(" is not an account");
+            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        };
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        let nobody = [
+            (seen.is("deactivated"), " is deactivated, so nobody would read it"),
+            (self.regex && seen.is("bridged"), " is an account of a bridge, which nobody reads"),
+        ];
+        if let Some((_, why)) = nobody.into_iter().find(|(is, _)| *is) {
+            let why = Line::new().code(subject).plain(why);
+            return Err(Skip { word: Word::NothingChanged, why, instead: Vec::new() });
+        }
+        // The homeserver sends a notice once for each of these, whoever it is for. So it is another
+        // for everybody, and another the next time.
+        let transaction = format!("synod-{}-{user}", noted_now(seen).as_millisecond());
+        let path = Path::admin(["v1", "send_server_notice", &transaction]);
+        let body = json!({ "user_id": user, "content": self.text().content() });
+        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        Ok(Change { steps: vec![Step::new(Method::Put, path, body).idempotent()], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        _after: &Seen,
+    ) -> Outcome {
+        let sent = answers.iter().any(|answer| answer.body["event_id"].is_string());
+        let text = before.shown.iter().find(|(label, _)| *label == "Text").cloned();
+        Outcome {
+            word: if sent { Word::Done } else { Word::Unknown },
+            title: Line::new().code(subject).plain(if sent {
+                " has a notice from the homeserver"
+            } else {
+                ": the homeserver answered with success, but names no message that it sent"
+            }),
+            facts: text.into_iter().collect(),
+            remains: Vec::new(),
+            undo: Undo::None("what was said is said; another notice can put it right".to_owned()),
+        }
+    }
+}
+
+/// The moment of the look.
+fn noted_now(seen: &Seen) -> Timestamp {
+    let now = seen.noted.get("now").and_then(Value::as_i64);
+    now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, account, ann, now, nowhere};
+
+    fn seen(other: Value) -> Seen {
+        let account = account(other);
+        let mut seen =
+            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
+        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen
+    }
+
+    fn verb(typed: &[&str]) -> Send {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn a_notice_to_many_takes_more_than_one_to_somebody() {
+        for (typed, power) in [
+            (&["ann", "Hello"][..], Power::Moderate),
+            (&["ann", "Hello", "<i>Hello</i>"], Power::Moderate),
+            (&["ann", "Hello", "--also", "bob"], Power::Server),
+            (&["@a.*", "Hello", "-r"], Power::Server),
+        ] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, power), "{typed:?}");
+        }
+        for typed in [
+            &["ann"][..],
+            &["ann", " "],
+            &["ann", "a", "b", "c"],
+            &["ann", "a", "b", "-m"],
+            &["ann", "a", "-r", "--also", "bob"],
+        ] {
+            assert!(testing::parse::<Send>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn everybody_gets_it_once_and_files_are_not_read() {
+        let subjects = async |typed: &[&str]| verb(typed).subjects(&nowhere()).await;
+        let both = ["ann", "Hello", "--also", "bob", "--also", "@ann:example.org"];
+        assert_eq!(subjects(&both).await.unwrap().len(), 2);
+        assert!(subjects(&["!room", "Hello"]).await.is_err());
+        assert!(subjects(&["@(a", "Hello", "-r"]).await.is_err());
+        assert!(subjects(&["ann", "Hello", "-f"]).await.is_err());
+    }
+
+    #[test]
+    fn every_person_has_a_transaction_of_their_own_at_every_time() {
+        let verb = verb(&["ann", "a\\nb"]);
+        let change = verb.change(&ann(), &seen(json!({}))).unwrap();
+        assert_eq!(change, verb.change(&ann(), &seen(json!({}))).unwrap());
+        let parts = change.steps[0].path.parts();
+        assert_eq!(parts[3], "send_server_notice");
+        assert_eq!(parts[4], format!("synod-{}-@ann:example.org", now().as_millisecond()));
+        assert_eq!(
+            change.steps[0].body,
+            json!({"user_id": "@ann:example.org", "content": {"msgtype": "m.text", "body": "a\nb"}})
+        );
+        let bob = Subject::User("@bob:example.org".try_into().unwrap());
+        let other = verb.change(&bob, &seen(json!({}))).unwrap();
+        assert_ne!(other.steps[0].path, change.steps[0].path);
+    }
+
+    #[test]
+    fn nobody_is_told_who_would_not_read_it() {
+        let skip = |typed: &[&str], other| verb(typed).change(&ann(), &seen(other)).map(drop);
+        let gone = skip(&["ann", "a"], json!({"deactivated": true})).unwrap_err();
+        assert_eq!(gone.word, Word::NothingChanged);
+        let bridged = json!({"appservice_id": "irc"});
+        assert!(skip(&["@a", "a", "-r"], bridged.clone()).is_err());
+        assert!(skip(&["ann", "a"], bridged).is_ok(), "who is named is told");
+        let binds = account::facts_that_bind(true, None);
+        let nobody = verb(&["ann", "a"]).change(&ann(), &Seen { binds, ..Seen::default() });
+        assert!(testing::skip(&nobody.unwrap_err()).contains("no such user"));
+    }
+
+    #[test]
+    fn it_is_done_where_a_message_was_sent() {
+        let told = |body| {
+            let verb = verb(&["ann", "a"]);
+            let seen = seen(json!({}));
+            testing::outcome(&verb.outcome(&ann(), &seen, &[Answer { status: 200, body }], &seen))
+        };
+        assert_eq!(
+            told(json!({"event_id": "$x"})),
+            "Done · `@ann:example.org` has a notice from the homeserver\n\
+             No undo: what was said is said; another notice can put it right"
+        );
+        assert!(told(json!({})).starts_with("Unknown · "));
+    }
+}

@@ -1,0 +1,149 @@
+//! `regtok delete`: a token is gone.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::token::{self, named};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
+        Undo,
+    },
+    commands::{Action, Spec},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete welcome-friends"]);
+
+/// Delete registration tokens: nobody can register with them any more
+///
+/// Whoever is registering with one just now has to begin again with another. Accounts that were
+/// made with it stay.
+#[derive(Debug, clap::Args)]
+struct Delete {
+    /// The tokens
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    tokens: Vec<String>,
+}
+
+#[async_trait]
+impl Action for Delete {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(token::subjects(&self.tokens))
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        token::see(subject, reader).await
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let pending = seen.noted.get("pending").and_then(Value::as_u64).unwrap_or_default();
+        let goes = (pending > 0)
+            .then(|| Line::from(format!("{pending} registrations that are under way with it")));
+        Question {
+            title: Line::new().plain("Delete the registration token ").code(subject),
+            goes: goes.into_iter().collect(),
+            stays: vec!["the accounts that were made with it".into()],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = token::absent(subject, seen) {
+            return Err(skip);
+        }
+        let path = token::path(&subject.to_string());
+        let step = Step::new(Method::Delete, path, Value::Null);
+        Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(" is deleted"),
+            facts: Vec::new(),
+            remains: Vec::new(),
+            undo: undo(subject, before),
+        }
+    }
+}
+
+/// A token with the same name, for as many as could still have registered with it.
+fn undo(subject: &Subject, before: &Seen) -> Undo {
+    let number = |value: Option<&Value>| value.and_then(Value::as_i64);
+    let mut words = ["regtok", "new", "--token", &subject.to_string()].map(str::to_owned).to_vec();
+    if let Some(allowed) = number(before.binds.get("uses_allowed")) {
+        let left = (allowed - number(before.noted.get("completed")).unwrap_or_default()).max(0);
+        words.extend(["--uses-allowed".to_owned(), left.to_string()]);
+    }
+    match number(before.binds.get("expiry_time")) {
+        Some(at) if at <= token::noted_now(before).as_millisecond() => {
+            Undo::None("it was expired, so nobody could register with it before either".to_owned())
+        }
+        Some(at) => {
+            words.extend(["--expiry-ts".to_owned(), at.to_string()]);
+            Undo::Command(words)
+        }
+        None => Undo::Command(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::token::testing::{seen, unseen, welcome},
+        *,
+    };
+    use crate::commands::user::testing;
+
+    fn verb() -> Delete {
+        testing::parse(&["welcome", "other", "welcome"]).unwrap()
+    }
+
+    #[test]
+    fn each_is_deleted_once_and_asked_for() {
+        assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Account));
+        assert_eq!(token::subjects(&verb().tokens).len(), 2);
+        let change = verb().change(&welcome(), &seen(None, None)).unwrap();
+        assert_eq!(change.steps[0].method, Method::Delete);
+        assert_eq!(
+            change.steps[0].path.parts(),
+            ["_synapse", "admin", "v1", "registration_tokens", "welcome"]
+        );
+        assert_eq!(change.wanted, Binds::from([("exists".to_owned(), json!(false))]));
+        assert!(verb().change(&welcome(), &unseen()).is_err());
+        assert!(testing::parse::<Delete>(&[]).is_err());
+    }
+
+    #[test]
+    fn the_way_back_counts_what_was_used() {
+        let told = |uses, expiry| {
+            let before = seen(uses, expiry);
+            testing::outcome(&verb().outcome(&welcome(), &before, &[], &unseen()))
+        };
+        assert_eq!(
+            told(Some(9), Some(4_000_000_000_000)),
+            "Done · `welcome` is deleted\n\
+             Undo: !regtok new --token welcome --uses-allowed 7 --expiry-ts 4000000000000"
+        );
+        assert!(told(None, None).ends_with("Undo: !regtok new --token welcome"));
+        assert!(told(None, Some(1_000)).contains("No undo: it was expired"));
+    }
+
+    #[test]
+    fn the_question_says_what_is_broken_off() {
+        let mut under_way = seen(None, None);
+        under_way.noted.insert("pending".to_owned(), json!(2));
+        let asked = testing::question(&verb().question(&welcome(), &under_way));
+        assert!(asked.contains("This goes:\n- 2 registrations that are under way"), "{asked}");
+    }
+}

@@ -1,0 +1,264 @@
+//! `regtok new`: a token with which somebody may register.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::token::{self, Expiry, Until, named};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, user::account::words},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<New>(
+    "new",
+    &[
+        "regtok new",
+        "regtok new --uses-allowed 1 --expire-at 2030-01-01",
+        "regtok new --token for-the-choir --uses-allowed 20",
+    ],
+);
+
+/// Make a registration token: whoever has it can make an account where the homeserver asks for one
+///
+/// Where no token is given the homeserver makes one, and I show it here: whoever reads this room
+/// can use it. It is good for any number of accounts and for ever unless you say otherwise.
+#[derive(Debug, clap::Args)]
+struct New {
+    /// The token itself: up to 64 letters, digits, or one of . _ ~ -
+    #[arg(short = 'n', long, value_parser = named)]
+    token: Option<String>,
+    /// How long a token the homeserver makes, in characters [default: 16]
+    #[arg(short, long, value_name = "NUMBER", conflicts_with = "token",
+          value_parser = clap::value_parser!(u64).range(1..=64))]
+    length: Option<u64>,
+    /// How many accounts can be made with it; -1 for any number
+    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-1..))]
+    uses_allowed: Option<i64>,
+    #[command(flatten)]
+    expiry: Expiry,
+}
+
+/// How long a token is where nothing is said.
+const LENGTH: u64 = 16;
+
+impl New {
+    fn uses(&self) -> Option<u64> {
+        token::uses(self.uses_allowed)
+    }
+
+    fn expiry(&self) -> Option<i64> {
+        match self.expiry.until() {
+            Until::At(at) => Some(at),
+            Until::Never | Until::Unchanged => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Action for New {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(vec![match &self.token {
+            Some(token) => Subject::Token(token.clone()),
+            None => Subject::Homeserver(reader.server_name().to_owned()),
+        }])
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        if let Subject::Token(_) = subject {
+            return token::see(subject, reader).await;
+        }
+        let all = token::all(reader, None).await?;
+        let names: Vec<&Value> = all.iter().map(|token| &token["token"]).collect();
+        let mut seen = Seen::default();
+        seen.noted.insert("tokens".to_owned(), json!(names));
+        token::note_now(&mut seen, reader.now());
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = match subject {
+            Subject::Token(_) => Line::new().plain("Make the registration token ").code(subject),
+            _ => "Make a registration token".into(),
+        };
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let refuse = |why: Line, instead: Vec<String>| Skip { word: Word::Refused, why, instead };
+        if let Some(skip) = token::past(self.expiry.until(), seen) {
+            return Err(skip);
+        }
+        let mut body = Map::new();
+        let mut wanted = Binds::new();
+        match (&self.token, subject) {
+            (Some(token), Subject::Token(_)) => {
+                if seen.is("exists") {
+                    let why = Line::new().plain("there is a token ").code(token).plain(" already");
+                    return Err(refuse(why, vec![format!("regtok details {token}")]));
+                }
+                body.insert("token".to_owned(), json!(token));
+                wanted.insert("exists".to_owned(), json!(true));
+                wanted.insert("uses_allowed".to_owned(), json!(self.uses()));
+                wanted.insert("expiry_time".to_owned(), json!(self.expiry()));
+            }
+            (None, Subject::Homeserver(_)) => {
+                body.insert("length".to_owned(), json!(self.length.unwrap_or(LENGTH)));
+            }
+            _ => {
+                let why = Line::new().code(subject).plain(" is not a token");
+                return Err(refuse(why, Vec::new()));
+            }
+        }
+        body.insert("uses_allowed".to_owned(), json!(self.uses()));
+        body.insert("expiry_time".to_owned(), json!(self.expiry()));
+        let path = Path::admin(["v1", "registration_tokens", "new"]);
+        let step = Step::new(Method::Post, path, Value::Object(body));
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        let made = answers.first().and_then(|answer| answer.body["token"].as_str());
+        // One that was named is found, or not, by what was wanted.
+        let listed = |token: &str| {
+            let tokens = after.noted.get("tokens").and_then(Value::as_array);
+            tokens.is_none_or(|tokens| tokens.iter().any(|one| one == token))
+        };
+        let Some(token) = made.filter(|token| listed(token)) else {
+            return Outcome {
+                word: Word::Unknown,
+                title: Line::new()
+                    .code(subject)
+                    .plain(": the homeserver answered with success, and there is no new token"),
+                facts: Vec::new(),
+                remains: vec![("Look at all of them".into(), words(["regtok", "list"]))],
+                undo: Undo::None("look at what is there first".to_owned()),
+            };
+        };
+        let now = token::noted_now(before);
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(token).plain(" can be used to register now"),
+            facts: token::terms(self.uses(), self.expiry(), now),
+            remains: vec![("To delete it", words(["regtok", "delete", token]))]
+                .into_iter()
+                .map(|(what_for, words)| (what_for.into(), words))
+                .collect(),
+            undo: Undo::Command(words(["regtok", "update", token, "--uses-allowed", "0"])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::token::testing::{seen, unseen, welcome},
+        *,
+    };
+    use crate::commands::user::testing::{self, now};
+
+    fn verb(typed: &[&str]) -> New {
+        testing::parse(typed).unwrap()
+    }
+
+    fn here() -> Subject {
+        Subject::Homeserver("example.org".try_into().unwrap())
+    }
+
+    fn tokens(names: &[&str]) -> Seen {
+        let mut seen = Seen::default();
+        seen.noted.insert("tokens".to_owned(), json!(names));
+        token::note_now(&mut seen, now());
+        seen
+    }
+
+    #[test]
+    fn what_is_not_said_is_without_limit() {
+        for (typed, body) in [
+            (&[][..], json!({"length": 16, "uses_allowed": null, "expiry_time": null})),
+            (
+                &["-l", "8", "-u", "-1"],
+                json!({"length": 8, "uses_allowed": null, "expiry_time": null}),
+            ),
+            (
+                &["-u", "0", "-e", "2100-01-01"],
+                json!({"length": 16, "uses_allowed": 0, "expiry_time": 4_102_444_800_000_i64}),
+            ),
+        ] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Account));
+            let change = verb.change(&here(), &tokens(&[])).unwrap();
+            assert_eq!(change.steps[0].body, body, "{typed:?}");
+            assert!(!change.steps[0].idempotent && change.wanted.is_empty());
+            assert_eq!(change, verb.change(&here(), &tokens(&[])).unwrap());
+        }
+        for typed in [
+            &["-n", "a b"][..],
+            &["-n", "new"],
+            &["-n", "a", "-l", "3"],
+            &["-l", "65"],
+            &["-u", "-2"],
+        ] {
+            assert!(testing::parse::<New>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_named_one_is_wanted_as_it_was_asked_for() {
+        let change = verb(&["-n", "welcome", "-u", "3"]).change(&welcome(), &unseen()).unwrap();
+        assert_eq!(
+            change.steps[0].body,
+            json!({"token": "welcome", "uses_allowed": 3, "expiry_time": null})
+        );
+        assert_eq!(change.wanted["exists"], json!(true));
+        assert_eq!(change.wanted["uses_allowed"], json!(3));
+        assert_eq!(change.wanted["expiry_time"], json!(null));
+    }
+
+    #[test]
+    fn what_is_there_or_could_not_be_used_is_not_made() {
+        let skip = |typed: &[&str], subject: &Subject, seen: &Seen| {
+            testing::skip(&verb(typed).change(subject, seen).unwrap_err())
+        };
+        assert_eq!(
+            skip(&["-n", "welcome"], &welcome(), &seen(None, None)),
+            "Refused · there is a token `welcome` already\nTry !regtok details welcome"
+        );
+        assert!(skip(&["-e", "2026-11-01"], &here(), &tokens(&[])).contains("in the past"));
+    }
+
+    #[test]
+    fn the_token_is_shown_where_it_is_found_and_can_be_made_useless() {
+        let answers = [Answer { status: 200, body: json!({"token": "aB3"}) }];
+        let verb = verb(&["-u", "1"]);
+        let told =
+            |after: &Seen| testing::outcome(&verb.outcome(&here(), &tokens(&[]), &answers, after));
+        assert_eq!(
+            told(&tokens(&["other", "aB3"])),
+            "Done · `aB3` can be used to register now\nUses: 1\nExpires: never\n\
+             To delete it: !regtok delete aB3\n\
+             Undo: !regtok update aB3 --uses-allowed 0"
+        );
+        assert!(told(&tokens(&["other"])).starts_with("Unknown · "));
+    }
+}

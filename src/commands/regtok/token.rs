@@ -1,0 +1,309 @@
+//! Tokens: how they are typed, when they expire, and what the homeserver knows of one.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    change::{Path, Seen, Skip, Subject},
+    commands::arguments::Moment,
+    error::Stop,
+    reply::{Fact, Line, Word},
+    synapse::Reader,
+};
+
+/// The longest token that the homeserver takes, in characters.
+const LONGEST: usize = 64;
+
+/// Reads a token.
+pub(super) fn named(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    if text.is_empty() || text.len() > LONGEST || !text.chars().all(allowed) {
+        return Err(format!(
+            "a token is 1 to {LONGEST} letters, digits, or one of . _ ~ - and nothing else"
+        ));
+    }
+    if text == "new" {
+        // Its address is the one at which tokens are made.
+        return Err(
+            "a token called new could be made, but never be looked at, changed or deleted; \
+                    take another"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// A token, as `GET /_synapse/admin/v1/registration_tokens/{token}` shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Token {
+    /// What is typed to register.
+    #[serde(rename = "token")]
+    pub(super) name: String,
+    /// How many may register with it; `None` for any number.
+    pub(super) uses_allowed: Option<u64>,
+    /// How many have begun to.
+    #[serde(default)]
+    pub(super) pending: u64,
+    /// How many have.
+    #[serde(default)]
+    pub(super) completed: u64,
+    /// When it expires, in milliseconds; `None` for never.
+    pub(super) expiry_time: Option<i64>,
+}
+
+impl Token {
+    /// Whether anybody can register with it, and why not.
+    fn state(&self, now: Timestamp) -> Line {
+        if self.expiry_time.is_some_and(|at| at <= now.as_millisecond()) {
+            return Line::new().strong("expired");
+        }
+        if self.uses_allowed.is_some_and(|allowed| self.pending + self.completed >= allowed) {
+            return Line::new().strong("used up");
+        }
+        "valid".into()
+    }
+
+    /// What is shown of it.
+    pub(super) fn facts(&self, now: Timestamp) -> Vec<Fact> {
+        let mut facts = vec![
+            ("State", self.state(now)),
+            ("Used", format!("{} of {}", self.completed, allowed(self.uses_allowed)).into()),
+        ];
+        if self.pending > 0 {
+            facts.push(("Under way", self.pending.to_string().into()));
+        }
+        facts.push(("Expires", expires(self.expiry_time, now)));
+        facts
+    }
+}
+
+/// A number of uses, in words.
+fn allowed(uses: Option<u64>) -> String {
+    uses.map_or_else(|| "any number".to_owned(), |uses| uses.to_string())
+}
+
+/// A moment of expiry, in words.
+fn expires(at: Option<i64>, now: Timestamp) -> Line {
+    match at.map(Timestamp::from_millisecond) {
+        None => "never".into(),
+        Some(Ok(at)) => Line::new().time(Some(at), now),
+        Some(Err(_)) => "beyond all time".into(),
+    }
+}
+
+/// What is asked for, as facts: how often and until when.
+pub(super) fn terms(uses: Option<u64>, expiry: Option<i64>, now: Timestamp) -> Vec<Fact> {
+    vec![("Uses", allowed(uses).into()), ("Expires", expires(expiry, now))]
+}
+
+// When a token expires, as it is typed. No doc comment: it would become the verb's help.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Expiry {
+    /// When it expires: 2026-12-01 or 2026-12-01T10:00Z, in UTC unless a zone is given
+    #[arg(short = 'e', long, value_name = "DATE", conflicts_with = "expiry_ts")]
+    expire_at: Option<Moment>,
+    /// When it expires, in milliseconds since 1970; -1 for never
+    #[arg(short = 't', long, value_name = "MS", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-1..))]
+    expiry_ts: Option<i64>,
+}
+
+/// What the expiry of a token becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// It stays as it is.
+    Unchanged,
+    /// It never expires.
+    Never,
+    /// It expires then, in milliseconds.
+    At(i64),
+}
+
+impl Expiry {
+    /// What was typed.
+    pub(super) fn until(&self) -> Until {
+        match (self.expire_at, self.expiry_ts) {
+            (Some(Moment(at)), _) => Until::At(at.as_millisecond()),
+            (None, Some(-1)) => Until::Never,
+            (None, Some(at)) => Until::At(at),
+            (None, None) => Until::Unchanged,
+        }
+    }
+}
+
+/// Why a token cannot expire then, where it cannot: the homeserver refuses what is past.
+pub(super) fn past(until: Until, seen: &Seen) -> Option<Skip> {
+    let Until::At(at) = until else { return None };
+    let now = noted_now(seen);
+    let why = match Timestamp::from_millisecond(at) {
+        Err(_) => Line::from("that moment is beyond all time"),
+        Ok(moment) if moment <= now => Line::new()
+            .plain("a token cannot expire in the past, and that is ")
+            .time(Some(moment), now)
+            .plain(if at > 0 && at < SECONDS { "; milliseconds are wanted" } else { "" }),
+        Ok(_) => return None,
+    };
+    Some(Skip { word: Word::Refused, why, instead: Vec::new() })
+}
+
+/// Fewer milliseconds than this are seconds by mistake: as seconds they reach far beyond our time.
+const SECONDS: i64 = 30_000_000_000;
+
+/// Reads a number of uses: -1 stands for any number.
+pub(super) fn uses(typed: Option<i64>) -> Option<u64> {
+    typed.and_then(|uses| u64::try_from(uses).ok())
+}
+
+/// The path of one token.
+pub(super) fn path(token: &str) -> Path {
+    Path::admin(["v1", "registration_tokens", token])
+}
+
+/// Every token that there is. `GET /_synapse/admin/v1/registration_tokens`.
+pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Value>, Stop> {
+    #[derive(Deserialize)]
+    struct Listed {
+        registration_tokens: Vec<Value>,
+    }
+    let query = valid.map(|valid| ("valid", valid.to_string()));
+    let path = Path::admin(["v1", "registration_tokens"]);
+    Ok(reader.get::<Listed>(&path, query.as_slice()).await?.registration_tokens)
+}
+
+/// The tokens of a verb about some of them; typed twice is meant once.
+pub(super) fn subjects(tokens: &[String]) -> Vec<Subject> {
+    let mut subjects: Vec<Subject> = Vec::new();
+    for token in tokens {
+        let subject = Subject::Token(token.clone());
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
+    subjects
+}
+
+/// Looks at a token. What is no token has nothing to be seen.
+pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    let Subject::Token(token) = subject else { return Ok(Seen::default()) };
+    let found = reader.find::<Token>(&path(token), &[]).await?;
+    Ok(seen(found.as_ref(), reader.now()))
+}
+
+/// What binds and what is shown of a token.
+pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Seen {
+    let mut seen = Seen::default();
+    seen.binds.insert("exists".to_owned(), json!(token.is_some()));
+    if let Some(token) = token {
+        seen.binds.insert("uses_allowed".to_owned(), json!(token.uses_allowed));
+        seen.binds.insert("expiry_time".to_owned(), json!(token.expiry_time));
+        seen.noted.insert("completed".to_owned(), json!(token.completed));
+        seen.noted.insert("pending".to_owned(), json!(token.pending));
+        seen.shown = token.facts(now);
+    }
+    note_now(&mut seen, now);
+    seen
+}
+
+/// Notes the moment of the look, against which an expiry is held.
+pub(super) fn note_now(seen: &mut Seen, now: Timestamp) {
+    seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+}
+
+/// The moment of the look.
+pub(super) fn noted_now(seen: &Seen) -> Timestamp {
+    let now = seen.noted.get("now").and_then(Value::as_i64);
+    now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
+}
+
+/// Why nothing can be done to the subject, where there is no such token.
+pub(super) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
+    let what = match subject {
+        Subject::Token(_) if seen.is("exists") => return None,
+        Subject::Token(_) => Line::new().plain("there is no token ").code(subject),
+        _ => Line::new().code(subject).plain(" is not a token"),
+    };
+    Some(Skip { word: Word::Refused, why: what, instead: vec!["regtok list".to_owned()] })
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::commands::user::testing::now;
+
+    /// `welcome` as a subject.
+    pub(in crate::commands::regtok) fn welcome() -> Subject {
+        Subject::Token("welcome".to_owned())
+    }
+
+    /// The token as it is seen.
+    pub(in crate::commands::regtok) fn seen(uses: Option<u64>, expiry: Option<i64>) -> Seen {
+        let token = Token {
+            name: "welcome".to_owned(),
+            uses_allowed: uses,
+            pending: 0,
+            completed: 2,
+            expiry_time: expiry,
+        };
+        super::seen(Some(&token), now())
+    }
+
+    /// What is seen where there is no such token.
+    pub(in crate::commands::regtok) fn unseen() -> Seen {
+        super::seen(None, now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, now};
+
+    #[test]
+    fn a_token_is_what_the_homeserver_takes_for_one() {
+        for text in ["abc", "A-b_c.d~9", &"x".repeat(64)] {
+            assert_eq!(named(text).as_deref(), Ok(text));
+        }
+        assert!(named("new").unwrap_err().contains("never be looked at"));
+        for text in ["", "a b", "a/b", "é", &"x".repeat(65)] {
+            assert!(named(text).unwrap_err().contains("1 to 64"), "{text}");
+        }
+    }
+
+    #[test]
+    fn its_state_is_said_in_one_word() {
+        let token = |uses_allowed, expiry_time| {
+            let token = json!({"token": "welcome", "uses_allowed": uses_allowed, "pending": 1,
+                "completed": 2, "expiry_time": expiry_time});
+            testing::facts(&serde_json::from_value::<Token>(token).unwrap().facts(now()))
+        };
+        assert_eq!(
+            token(json!(null), json!(null)),
+            "State: valid\nUsed: 2 of any number\nUnder way: 1\nExpires: never\n"
+        );
+        assert!(token(json!(3), json!(null)).starts_with("State: **used up**\nUsed: 2 of 3\n"));
+        assert!(token(json!(9), json!(1_000)).starts_with("State: **expired**"));
+    }
+
+    #[test]
+    fn an_expiry_is_a_date_or_milliseconds_and_never_past() {
+        let until = |typed: &[&str]| testing::parse::<Expiry>(typed).unwrap().until();
+        assert_eq!(until(&[]), Until::Unchanged);
+        assert_eq!(until(&["-t", "-1"]), Until::Never);
+        assert_eq!(until(&["--expiry-ts", "4102444800000"]), Until::At(4_102_444_800_000));
+        assert_eq!(until(&["-e", "2100-01-01"]), Until::At(4_102_444_800_000));
+        assert!(testing::parse::<Expiry>(&["-e", "2100-01-01", "-t", "1"]).is_err());
+        assert!(testing::parse::<Expiry>(&["-t", "-2"]).is_err());
+
+        let seen = testing_seen();
+        assert!(past(Until::At(4_102_444_800_000), &seen).is_none());
+        let refused = |at| testing::skip(&past(Until::At(at), &seen).unwrap());
+        assert!(refused(1_795_000_000).contains("milliseconds are wanted"));
+        assert!(refused(1_795_000_000_000).contains("2026-11-18"));
+        assert!(refused(i64::MAX).contains("beyond all time"));
+    }
+
+    fn testing_seen() -> Seen {
+        super::testing::unseen()
+    }
+}

@@ -1,0 +1,206 @@
+//! `regtok update`: how often and until when a token is good.
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use serde_json::{Map, Value, json};
+
+use super::token::{self, Expiry, Until, named};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
+        Undo,
+    },
+    commands::{Action, Spec},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Update>(
+    "update",
+    &[
+        "regtok update welcome-friends --uses-allowed 10",
+        "regtok update welcome-friends --uses-allowed 0",
+        "regtok update welcome-friends --uses-allowed -1 --expire-at 2030-01-01",
+    ],
+);
+
+/// Change how often a registration token can be used, and until when
+///
+/// What is left out stays as it is. With 0 uses nobody can register with it any more.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true)
+    .args(["uses_allowed", "expire_at", "expiry_ts"])))]
+struct Update {
+    /// The tokens
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    tokens: Vec<String>,
+    /// How many accounts can be made with it in all; -1 for any number
+    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-1..))]
+    uses_allowed: Option<i64>,
+    #[command(flatten)]
+    expiry: Expiry,
+}
+
+impl Update {
+    /// The fields that change, as the homeserver takes them; what is left out stays.
+    fn fields(&self) -> Map<String, Value> {
+        let uses = self.uses_allowed.is_some().then(|| json!(token::uses(self.uses_allowed)));
+        let expiry = match self.expiry.until() {
+            Until::Unchanged => None,
+            Until::Never => Some(Value::Null),
+            Until::At(at) => Some(json!(at)),
+        };
+        [("uses_allowed", uses), ("expiry_time", expiry)]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
+    }
+
+    /// The way back to what was seen before.
+    fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
+        let mut words = vec!["regtok".to_owned(), "update".to_owned(), subject.to_string()];
+        let was = |key: &str| before.binds.get(key).and_then(Value::as_i64);
+        if self.uses_allowed.is_some() {
+            let uses = was("uses_allowed").unwrap_or(-1);
+            words.extend(["--uses-allowed".to_owned(), uses.to_string()]);
+        }
+        if self.expiry.until() != Until::Unchanged {
+            let at = was("expiry_time").unwrap_or(-1);
+            if at >= 0 && at <= token::noted_now(before).as_millisecond() {
+                return Undo::None(
+                    "it was expired, and no token can be made to expire in the past; with \
+                     --uses-allowed 0 it is as useless as it was"
+                        .to_owned(),
+                );
+            }
+            words.extend(["--expiry-ts".to_owned(), at.to_string()]);
+        }
+        Undo::Command(words)
+    }
+}
+
+#[async_trait]
+impl Action for Update {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(token::subjects(&self.tokens))
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        token::see(subject, reader).await
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = Line::new().plain("Change the registration token ").code(subject);
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = token::absent(subject, seen) {
+            return Err(skip);
+        }
+        if let Some(skip) = token::past(self.expiry.until(), seen) {
+            return Err(skip);
+        }
+        let fields = self.fields();
+        let wanted: Binds = fields.clone().into_iter().collect();
+        if wanted.iter().all(|(key, value)| seen.binds.get(key) == Some(value)) {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().code(subject).plain(" is as you want it already"),
+                instead: vec![format!("regtok details {subject}")],
+            });
+        }
+        let path = token::path(&subject.to_string());
+        let step = Step::new(Method::Put, path, Value::Object(fields)).idempotent();
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(" is changed"),
+            facts: after.shown.clone(),
+            remains: Vec::new(),
+            undo: self.undo(subject, before),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::token::testing::{seen, unseen, welcome},
+        *,
+    };
+    use crate::commands::user::testing;
+
+    fn verb(typed: &[&str]) -> Update {
+        testing::parse(typed).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_sent_and_minus_one_is_without_limit() {
+        for (typed, body) in [
+            (&["welcome", "-u", "5"][..], json!({"uses_allowed": 5})),
+            (&["welcome", "-u", "0"], json!({"uses_allowed": 0})),
+            (&["welcome", "-u", "-1"], json!({"uses_allowed": null})),
+            (&["welcome", "-t", "-1"], json!({"expiry_time": null})),
+            (&["welcome", "-e", "2100-01-01"], json!({"expiry_time": 4_102_444_800_000_i64})),
+        ] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Account));
+            assert_eq!(verb.class(2), Class::Disruptive);
+            let change = verb.change(&welcome(), &seen(Some(9), Some(4_000_000_000_000))).unwrap();
+            assert_eq!(change.steps[0].body, body, "{typed:?}");
+            assert_eq!(json!(change.wanted), body);
+            let path = change.steps[0].path.parts().last().cloned();
+            assert_eq!(path.as_deref(), Some("welcome"));
+        }
+        for typed in [&["welcome"][..], &["-u", "1"], &["welcome", "-u", "-2"]] {
+            assert!(testing::parse::<Update>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_so_or_cannot_be_is_said() {
+        let skip = |typed: &[&str], seen: &Seen| {
+            testing::skip(&verb(typed).change(&welcome(), seen).unwrap_err())
+        };
+        assert_eq!(
+            skip(&["welcome", "-u", "-1"], &seen(None, None)),
+            "Nothing changed · `welcome` is as you want it already\nTry !regtok details welcome"
+        );
+        assert_eq!(
+            skip(&["welcome", "-u", "1"], &unseen()),
+            "Refused · there is no token `welcome`\nTry !regtok list"
+        );
+        assert!(skip(&["welcome", "-e", "2020-01-01"], &seen(None, None)).contains("in the past"));
+    }
+
+    #[test]
+    fn the_undo_says_what_was_so_before() {
+        let undo = |typed: &[&str], before: &Seen| match verb(typed).undo(&welcome(), before) {
+            Undo::Command(words) => words.join(" "),
+            Undo::None(why) => why,
+        };
+        assert_eq!(
+            undo(&["welcome", "-u", "5", "-t", "-1"], &seen(Some(9), Some(4_000_000_000_000))),
+            "regtok update welcome --uses-allowed 9 --expiry-ts 4000000000000"
+        );
+        assert_eq!(
+            undo(&["welcome", "-u", "5"], &seen(None, None)),
+            "regtok update welcome --uses-allowed -1"
+        );
+        assert!(undo(&["welcome", "-t", "-1"], &seen(None, Some(1_000))).contains("was expired"));
+    }
+}

@@ -1,0 +1,179 @@
+//! `room hierarchy`: the rooms of a space.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::known;
+use crate::{
+    change::Path,
+    commands::{
+        Spec,
+        arguments::RoomRef,
+        listing::{Listing, Named, Page, Pages},
+    },
+    error::Stop,
+    reply::{Hostile, Line, Record},
+    synapse::{Error, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::query::<Hierarchy>(
+    "hierarchy",
+    &["room hierarchy #lobby:example.org", "room hierarchy #lobby:example.org --max-depth 1"],
+);
+
+/// List the rooms of a space, the space first
+///
+/// Rooms that nobody of this server is in are left out.
+#[derive(Debug, clap::Args)]
+struct Hierarchy {
+    /// The space: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: RoomRef,
+    /// How many spaces deep to go; 1 stops at the rooms that stand in the space itself
+    #[arg(short, long, value_name = "NUMBER")]
+    max_depth: Option<u64>,
+    #[command(flatten)]
+    pages: Pages,
+}
+
+/// How many rooms the homeserver puts on a page at most.
+const LARGEST: u64 = 50;
+
+#[derive(Debug, Deserialize)]
+struct Room {
+    #[serde(rename = "room_id")]
+    id: String,
+    name: Option<Hostile>,
+    canonical_alias: Option<Hostile>,
+    #[serde(rename = "room_type")]
+    kind: Option<Hostile>,
+    num_joined_members: Option<u64>,
+    join_rule: Option<Hostile>,
+    #[serde(default)]
+    children_state: Vec<Value>,
+}
+
+#[async_trait]
+impl Listing for Hierarchy {
+    const NAMED: Named = Named {
+        key: "rooms",
+        one: "room",
+        many: "rooms",
+        columns: &[
+            "room_id",
+            "name",
+            "canonical_alias",
+            "room_type",
+            "num_joined_members",
+            "join_rule",
+            "room_version",
+            "topic",
+        ],
+    };
+    type Row = Room;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    fn of(&self, _reader: &Reader) -> Line {
+        known::titled(&self.room).plain(": ")
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Answered {
+            rooms: Vec<Value>,
+            next_batch: Option<String>,
+        }
+        let room = reader.room_id(&self.room).await?;
+        // For a room that nobody here is in, the homeserver has an internal error.
+        match known::room(&room, reader).await? {
+            None => return Err(Stop::refused(known::unknown(&room))),
+            Some(known) if !known.has_members_here() => {
+                let why = Line::new().plain("nobody of this server is in ").code(&room);
+                return Err(Stop::refused(why));
+            }
+            Some(_) => {}
+        }
+        let mut query = vec![("limit", page_of(limit).to_string())];
+        query.extend(self.max_depth.map(|depth| ("max_depth", depth.to_string())));
+        query.extend(from.map(|from| ("from", from.to_owned())));
+        let path = Path::admin(["v1", "rooms", room.as_str(), "hierarchy"]);
+        let answered: Result<Answered, Error> = reader.get(&path, &query).await;
+        match answered {
+            Ok(Answered { rooms, next_batch }) => {
+                Ok(Page { rows: rooms, total: None, next: next_batch })
+            }
+            Err(error) if from.is_some() && error.status() == Some(400) => Err(Stop::refused(
+                "the homeserver has forgotten this place; leave --from out to begin anew",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn record(&self, room: &Room, _now: Timestamp) -> Record {
+        record(room)
+    }
+}
+
+/// How many to ask for, so that whole pages come near what is wanted.
+fn page_of(limit: u64) -> u64 {
+    limit.div_ceil(limit.div_ceil(LARGEST).max(1))
+}
+
+fn record(room: &Room) -> Record {
+    let mut title = Line::new().code(&room.id);
+    if let Some(name) = room.name.as_ref().filter(|name| !name.is_empty()) {
+        title = title.plain(" ").hostile(name);
+    }
+    let mut facts = Vec::new();
+    if let Some(alias) = room.canonical_alias.as_ref().filter(|alias| !alias.is_empty()) {
+        facts.push(("Alias", Line::new().hostile(alias)));
+    }
+    if room.kind.as_ref().is_some_and(|kind| kind.raw() == "m.space") {
+        facts.push(("Space", format!("of {}", room.children_state.len()).into()));
+    }
+    let members = room.num_joined_members;
+    facts.push(("Members", members.map_or_else(|| "not known".into(), |n| n.to_string().into())));
+    if let Some(rule) = &room.join_rule {
+        facts.push(("Who may join", Line::new().hostile(rule)));
+    }
+    Record { title, facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        commands::user::testing,
+        reply::{Block, Reply},
+    };
+
+    #[test]
+    fn pages_are_no_larger_than_the_homeserver_makes_them() {
+        for (limit, page) in [(1, 1), (50, 50), (51, 26), (60, 30), (100, 50), (1000, 50)] {
+            assert_eq!(page_of(limit), page, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_space_says_how_many_stand_in_it() {
+        let rows = [
+            json!({"room_id": "!space", "name": "Club", "room_type": "m.space",
+                   "num_joined_members": 3, "join_rule": "invite", "children_state": [{}, {}]}),
+            json!({"room_id": "!room:example.org", "canonical_alias": "#room:example.org"}),
+        ];
+        let records = rows.iter().map(|row| record(&Room::deserialize(row).unwrap()));
+        let text = testing::reply(&Reply::data("").with(Block::Records(records.collect())));
+        assert_eq!(
+            text,
+            "\n* `!space` “Club”\n  Space: of 2 · Members: 3 · Who may join: “invite”\n\
+             * `!room:example.org`\n  Alias: “#room:example.org” · Members: not known\n"
+        );
+        assert!(testing::parse::<Hierarchy>(&["!a", "-m", "0", "-l", "5"]).is_ok());
+    }
+}

@@ -1,0 +1,309 @@
+//! `room join`: accounts of this server are put into a room.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use ruma::{OwnedRoomId, OwnedServerName, RoomId};
+use serde_json::{Value, json};
+
+use super::{
+    known::{self, Room},
+    make_admin::membership,
+};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{RoomRef, UserRef},
+        user::account,
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Join>(
+    "join",
+    &[
+        "room join #lobby:example.org @ann:example.org",
+        "room join #lobby:example.org @ann:example.org @bob:example.org",
+        "room join !OGEhHVWSdvArJzumhm:example.org @ann:example.org --server-name remote.example",
+    ],
+);
+
+/// Put accounts of this server into a room; nobody asks them
+///
+/// Into a room that is not open to everybody the homeserver invites them first, in the name of the
+/// account of my admin token: that account must be in the room, with the power to invite. `room
+/// make-admin` gives it the power.
+#[derive(Debug, clap::Args)]
+struct Join {
+    /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    room: RoomRef,
+    /// The accounts: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
+    /// A server that is in the room, where nobody of this one is. Can be given several times
+    #[arg(short, long, value_name = "SERVER")]
+    server_name: Vec<OwnedServerName>,
+}
+
+#[async_trait]
+impl Action for Join {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        let users: Result<BTreeSet<_>, Stop> =
+            self.users.iter().map(|user| reader.user_id(user)).collect();
+        Ok(users?.into_iter().map(Subject::User).collect())
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let user = account::id(subject)?;
+        let id = reader.room_id(&self.room).await?;
+        let (mut seen, account) = account::see(user, reader).await?;
+        let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
+        let (room, blocked) = (room?, blocked?);
+        if let Some(account) = account {
+            let suspended = account.suspended.unwrap_or(false);
+            seen.binds.insert("suspended".to_owned(), json!(suspended));
+            let how = membership(user, &id, reader).await?;
+            seen.binds.insert("member".to_owned(), json!(how.as_deref() == Some("join")));
+            seen.binds.insert("banned".to_owned(), json!(how.as_deref() == Some("ban")));
+        }
+        let host = match &room {
+            Some(room) if !room.is_open() => {
+                let own = known::own_account(reader).await?;
+                let how = membership(&own, &id, reader).await?;
+                seen.noted.insert("host".to_owned(), json!(own));
+                how.as_deref() == Some("join")
+            }
+            _ => true,
+        };
+        note(&mut seen, &id, room.as_ref(), (blocked.block, host));
+        Ok(seen)
+    }
+
+    // Nobody is put into a room of the bot's own through it.
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<OwnedRoomId> {
+        RoomId::parse(room(seen)).into_iter().collect()
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let open = seen.is("open");
+        let goes = if open {
+            vec!["the way back: everybody in the room sees that it has come".into()]
+        } else {
+            vec![
+                "the way back: everybody in the room sees that it was invited, by the account of \
+                 my admin token, and has come"
+                    .into(),
+            ]
+        };
+        let title = Line::new().plain("Put ").code(subject).plain(" into ").code(room(seen));
+        Question { title, goes, stays: Vec::new() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        let room = room(seen);
+        if let Some(skip) = self.hindrance(subject, seen) {
+            return Err(skip);
+        }
+        let path = Path::admin(["v1", "join", room]);
+        let mut step = Step::new(Method::Post, path, json!({ "user_id": subject.to_string() }));
+        let via = self.via().into_iter().map(|server| ("server_name".to_owned(), server));
+        step.query = via.collect();
+        let wanted = Binds::from([("member".to_owned(), json!(true))]);
+        Ok(Change { steps: vec![step.idempotent()], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let fact = |label| after.shown.iter().find(|(is, _)| *is == label).cloned();
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(" is in ").code(room(after)),
+            facts: fact(ROOM).into_iter().collect(),
+            remains: Vec::new(),
+            undo: Undo::None(
+                "it can leave by itself, or be removed by whoever has power in the room".to_owned(),
+            ),
+        }
+    }
+}
+
+const ROOM: &str = "Room";
+
+impl Join {
+    /// The servers to ask for the room, where this one is not in it.
+    fn via(&self) -> Vec<String> {
+        let mut via: Vec<String> = self.server_name.iter().map(ToString::to_string).collect();
+        if let (RoomRef::Alias(alias), true) = (&self.room, via.is_empty()) {
+            via.push(alias.server_name().to_string());
+        }
+        via
+    }
+
+    /// Why the account cannot be put there, or need not be.
+    fn hindrance(&self, subject: &Subject, seen: &Seen) -> Option<Skip> {
+        let room = room(seen);
+        let refused =
+            |why: Line, instead: Vec<String>| Some(Skip { word: Word::Refused, why, instead });
+        let of = |why: &str| Line::new().code(subject).plain(why).code(room);
+        if seen.is("member") {
+            return Some(Skip {
+                word: Word::NothingChanged,
+                why: of(" is in it already: "),
+                instead: vec![format!("user membership {subject}")],
+            });
+        }
+        // The homeserver would put them there all the same.
+        if seen.is("deactivated") {
+            return refused(Line::new().code(subject).plain(" is deactivated"), Vec::new());
+        }
+        if seen.is("suspended") {
+            let why = Line::new().code(subject).plain(" is suspended, and so cannot join a room");
+            return refused(why, vec![format!("user unsuspend {subject}")]);
+        }
+        if seen.is("banned") {
+            return refused(of(" is banned from "), Vec::new());
+        }
+        if seen.is("blocked") {
+            let why =
+                Line::new().code(room).plain(" is blocked: nobody of this server can join it");
+            return refused(why, vec![format!("room unblock {room}")]);
+        }
+        if !seen.is("room known") && self.via().is_empty() {
+            let why = known::unknown(room)
+                .plain(". If it is one of other servers, name one that is in it: ")
+                .code("--server-name");
+            return refused(why, Vec::new());
+        }
+        if !seen.is("host") {
+            let host = seen.noted.get("host").and_then(Value::as_str).unwrap_or_default();
+            let why = Line::new()
+                .code(room)
+                .plain(" is not open to everybody, so the homeserver would invite in the name of ")
+                .code(host)
+                .plain(
+                    ", which is not in it. It must join first; this gets it invited, with power",
+                );
+            return refused(why, vec![format!("room make-admin {room}")]);
+        }
+        None
+    }
+}
+
+fn note(seen: &mut Seen, id: &RoomId, room: Option<&Room>, (blocked, host): (bool, bool)) {
+    let mut bind = |key: &str, is: bool| seen.binds.insert(key.to_owned(), json!(is));
+    bind("room known", room.is_some());
+    bind("open", room.is_some_and(Room::is_open));
+    bind("blocked", blocked);
+    bind("host", host);
+    seen.binds.insert("room".to_owned(), json!(id));
+    let known = room.map(known::in_short).unwrap_or_default();
+    let name = known.into_iter().find(|(label, _)| *label == "Name");
+    let line = match name {
+        Some((_, name)) => name.plain(" ").code(id),
+        None => Line::new().code(id).plain(", which this homeserver does not know yet"),
+    };
+    seen.shown.insert(0, (ROOM, line));
+}
+
+fn room(seen: &Seen) -> &str {
+    seen.binds.get("room").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::{
+        room::known::testing,
+        user::testing::{ann, line, nowhere, outcome, parse, question, skip},
+    };
+
+    fn verb(typed: &[&str]) -> Join {
+        parse(&[&["!lobby:example.org", "ann"][..], typed].concat()).unwrap()
+    }
+
+    fn seen(known: bool, other: &[(&str, bool)]) -> Seen {
+        let mut seen = Seen::default();
+        let room = known.then(|| testing::room(json!({})));
+        let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
+        note(&mut seen, id, room.as_ref(), (false, true));
+        for (key, is) in [("local", true), ("exists", true)].iter().chain(other) {
+            seen.binds.insert((*key).to_owned(), json!(is));
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn it_takes_the_highest_role_and_each_account_once() {
+        let verb = verb(&["bob", "@ann:example.org", "-s", "remote.example"]);
+        assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, Power::Account));
+        assert_eq!(verb.subjects(&nowhere()).await.unwrap().len(), 2);
+        assert!(parse::<Join>(&["!lobby:example.org"]).is_err());
+        let reached = verb.reaches(&ann(), &seen(true, &[]));
+        assert_eq!(reached, ["!lobby:example.org"], "the gate hears of the room");
+    }
+
+    #[test]
+    fn the_account_and_the_room_are_named_by_id_and_servers_as_typed() {
+        let change = verb(&["-s", "a.example", "-s", "b.example"])
+            .change(&ann(), &seen(true, &[("member", false)]))
+            .unwrap();
+        let step = &change.steps[0];
+        assert_eq!(step.path.parts()[2..], ["v1", "join", "!lobby:example.org"]);
+        assert_eq!(step.body, json!({"user_id": "@ann:example.org"}));
+        let servers: Vec<&str> = step.query.iter().map(|(_, server)| server.as_str()).collect();
+        assert_eq!(servers, ["a.example", "b.example"]);
+        assert_eq!(change.wanted, Binds::from([("member".to_owned(), json!(true))]));
+        let alias: Join = parse(&["#lobby:remote.example", "ann"]).unwrap();
+        assert_eq!(alias.via(), ["remote.example"]);
+    }
+
+    #[test]
+    fn each_hindrance_is_told_before_anything_is_sent() {
+        for (facts, word, said) in [
+            (&[("member", true)][..], Word::NothingChanged, "is in it already"),
+            (&[("deactivated", true)], Word::Refused, "is deactivated"),
+            (&[("suspended", true)], Word::Refused, "!user unsuspend @ann:example.org"),
+            (&[("banned", true)], Word::Refused, "is banned from `!lobby:example.org`"),
+            (&[("blocked", true)], Word::Refused, "!room unblock !lobby:example.org"),
+            (&[("host", false)], Word::Refused, "!room make-admin !lobby:example.org"),
+        ] {
+            let found = verb(&[]).change(&ann(), &seen(true, facts)).unwrap_err();
+            assert!(found.word == word && skip(&found).contains(said), "{found:?}");
+        }
+        let unknown = verb(&[]).change(&ann(), &seen(false, &[])).unwrap_err();
+        assert!(skip(&unknown).contains("`--server-name`"), "{unknown:?}");
+        assert!(verb(&["-s", "remote.example"]).change(&ann(), &seen(false, &[])).is_ok());
+    }
+
+    #[test]
+    fn the_question_says_who_sees_it_and_the_outcome_that_there_is_no_undo() {
+        let open = question(&verb(&[]).question(&ann(), &seen(true, &[])));
+        assert!(open.starts_with("Put `@ann:example.org` into `!lobby:example.org`\n"), "{open}");
+        let closed = question(&verb(&[]).question(&ann(), &seen(true, &[("open", false)])));
+        assert!(closed.contains("was invited"), "{closed}");
+        let after = seen(true, &[("member", true)]);
+        assert_eq!(line(&after.shown[0].1), "“The lobby” `!lobby:example.org`");
+        assert_eq!(
+            outcome(&verb(&[]).outcome(&ann(), &seen(true, &[]), &[], &after)),
+            "Done · `@ann:example.org` is in `!lobby:example.org`\n\
+             Room: “The lobby” `!lobby:example.org`\n\
+             No undo: it can leave by itself, or be removed by whoever has power in the room"
+        );
+    }
+}

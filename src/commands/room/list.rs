@@ -1,0 +1,111 @@
+//! `room list`: the rooms that this server knows.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::page::{self, Order, Row, Wanted};
+use crate::{
+    commands::{
+        Spec,
+        listing::{Filter, Listing, Named, Page, Pages},
+    },
+    error::Stop,
+    reply::Record,
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::query::<List>(
+    "list",
+    &[
+        "room list",
+        "room list -n lobby --public",
+        "room list --sort joined_members --limit 20",
+        "room list --empty",
+    ],
+);
+
+/// List the rooms that this server knows, by name
+///
+/// Empty rooms are those that nobody is in any more, from any server. The counts are the
+/// homeserver's statistics, which lag a moment behind.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
+struct List {
+    #[command(flatten)]
+    pages: Pages,
+    /// Only rooms with this in their name or alias, or with exactly this id
+    #[arg(short, long, value_parser = page::term)]
+    name: Option<String>,
+    #[command(flatten)]
+    order: Order,
+    /// Only rooms that nobody is in
+    #[arg(short, long, conflicts_with = "not_empty")]
+    empty: bool,
+    /// Leave out rooms that nobody is in
+    #[arg(short = 'E', long)]
+    not_empty: bool,
+    /// Only rooms in the directory
+    #[arg(short, long, conflicts_with = "not_public")]
+    public: bool,
+    /// Leave out rooms in the directory
+    #[arg(short = 'P', long)]
+    not_public: bool,
+}
+
+impl List {
+    fn wanted(&self) -> Wanted {
+        let of = |yes: bool, no: bool| (yes || no).then_some(yes);
+        Wanted {
+            name: self.name.clone(),
+            public: of(self.public, self.not_public),
+            empty: of(self.empty, self.not_empty),
+        }
+    }
+}
+
+#[async_trait]
+impl Listing for List {
+    const NAMED: Named = page::NAMED;
+    type Row = Row;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        page::fetch(reader, self.wanted().query(self.order), from, limit).await
+    }
+
+    fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Row>> {
+        self.wanted().filter()
+    }
+
+    fn record(&self, row: &Row, _now: Timestamp) -> Record {
+        page::record(row, self.order.sort)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing;
+
+    #[test]
+    fn options_mean_to_the_homeserver_what_they_say() {
+        let asked = |typed: &[&str]| {
+            let verb: List = testing::parse(typed).unwrap();
+            let query = verb.wanted().query(verb.order);
+            query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        insta::assert_snapshot!(asked(&[]), @"order_by=name dir=f");
+        insta::assert_snapshot!(asked(&["-e", "-p"]), @"order_by=name dir=f public_rooms=true empty_rooms=true");
+        insta::assert_snapshot!(asked(&["-E", "-P", "-r", "-s", "version"]), @"order_by=version dir=b public_rooms=false empty_rooms=false");
+        insta::assert_snapshot!(asked(&["--not-empty", "--not-public", "--sort", "creator", "--reverse"]), @"order_by=creator dir=b public_rooms=false empty_rooms=false");
+        insta::assert_snapshot!(asked(&["-n", "lobby", "--public"]), @"order_by=name dir=f search_term=lobby");
+        for typed in
+            [&["-e", "-E"][..], &["-p", "-P"], &["-n", ""], &["-s", "colour"], &["-l", "0"]]
+        {
+            assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Pages of rooms: how they are collected from the homeserver's, and how they are shown.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    change::Path,
+    commands::listing::{Filter, Kept, Named, Page, Pages},
+    error::Stop,
+    reply::{Fact, Hostile, Line, Record},
+    synapse::{Reader, wire::flag},
+};
+
+/// What the homeserver can sort rooms by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum Sort {
+    Name,
+    CanonicalAlias,
+    JoinedMembers,
+    JoinedLocalMembers,
+    Version,
+    Creator,
+    Encryption,
+    Federatable,
+    Public,
+    JoinRules,
+    GuestAccess,
+    HistoryVisibility,
+    StateEvents,
+}
+
+impl Sort {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::CanonicalAlias => "canonical_alias",
+            Self::JoinedMembers => "joined_members",
+            Self::JoinedLocalMembers => "joined_local_members",
+            Self::Version => "version",
+            Self::Creator => "creator",
+            Self::Encryption => "encryption",
+            Self::Federatable => "federatable",
+            Self::Public => "public",
+            Self::JoinRules => "join_rules",
+            Self::GuestAccess => "guest_access",
+            Self::HistoryVisibility => "history_visibility",
+            Self::StateEvents => "state_events",
+        }
+    }
+}
+
+// In which order rooms come. No doc comment: it would become the verb's help.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Order {
+    /// Sort by this: texts from A to Z, members, versions and `state_events` largest first; by name
+    /// when left out
+    #[arg(short, long, value_enum)]
+    pub(super) sort: Option<Sort>,
+    /// The other way round
+    #[arg(short, long)]
+    pub(super) reverse: bool,
+}
+
+/// Which rooms are wanted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// What name, alias or id must hold.
+    pub(super) name: Option<String>,
+    /// Whether they are in the directory.
+    pub(super) public: Option<bool>,
+    /// Whether nobody is in them.
+    pub(super) empty: Option<bool>,
+}
+
+/// Reads what rooms are searched for.
+pub(super) fn term(text: &str) -> Result<String, String> {
+    if bare(text).is_empty() {
+        return Err(
+            "there is nothing to search for; type a part of a name or alias, or an id".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// The part of a term that the homeserver searches for: of an alias it goes by the part between
+/// `#` and colon, so that a whole one would find nothing.
+fn bare(term: &str) -> &str {
+    let term = term.trim();
+    match term.strip_prefix('#') {
+        Some(alias) => alias.split_once(':').map_or(alias, |(localpart, _)| localpart),
+        None => term,
+    }
+}
+
+impl Wanted {
+    /// What is asked of the homeserver, besides the place and the number.
+    ///
+    /// It mixes up a search and other filters that come with it, and then lists rooms that fit only
+    /// one of them: beside a search I filter myself.
+    pub(super) fn query(&self, order: Order) -> Vec<(&'static str, String)> {
+        let sort = order.sort.unwrap_or(Sort::Name);
+        let mut query = vec![
+            ("order_by", sort.as_str().to_owned()),
+            ("dir", if order.reverse { "b" } else { "f" }.to_owned()),
+        ];
+        if let Some(name) = &self.name {
+            query.push(("search_term", bare(name).to_owned()));
+            return query;
+        }
+        for (key, is) in [("public_rooms", self.public), ("empty_rooms", self.empty)] {
+            query.extend(is.map(|is| (key, is.to_string())));
+        }
+        query
+    }
+
+    /// What the homeserver does not filter itself.
+    pub(super) fn filter(&self) -> Option<Filter<'static, Row>> {
+        let name = self.name.as_deref().map(bare)?;
+        // To the homeserver these two stand for any characters.
+        let wild = name.contains(['%', '_']);
+        if !wild && self.public.is_none() && self.empty.is_none() {
+            return None;
+        }
+        let (name, wanted) = (name.to_owned(), self.clone());
+        let keeps = move |row: &Row| {
+            let fits = (!wild || row.is_called(&name))
+                && wanted.public.is_none_or(|public| row.public == public)
+                && wanted.empty.is_none_or(|empty| row.is_empty() == empty);
+            if fits { Kept::Yes } else { Kept::No }
+        };
+        Some(Box::new(keeps))
+    }
+}
+
+/// One room as `GET /_synapse/admin/v1/rooms` lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Row {
+    /// Its id, which in old databases need not be a valid one.
+    pub(super) room_id: String,
+    name: Option<Hostile>,
+    canonical_alias: Option<Hostile>,
+    joined_members: Option<u64>,
+    joined_local_members: Option<u64>,
+    version: Option<Hostile>,
+    creator: Option<Hostile>,
+    encryption: Option<Hostile>,
+    #[serde(default = "yes", deserialize_with = "flag")]
+    federatable: bool,
+    #[serde(default, deserialize_with = "flag")]
+    public: bool,
+    join_rules: Option<Hostile>,
+    guest_access: Option<Hostile>,
+    history_visibility: Option<Hostile>,
+    state_events: Option<u64>,
+    room_type: Option<Hostile>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Row {
+    fn is_empty(&self) -> bool {
+        self.joined_members == Some(0)
+    }
+
+    /// Whether the term stands in its name or alias, or is its id.
+    fn is_called(&self, term: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(&term.to_lowercase());
+        let alias = self.canonical_alias.as_ref().map(|alias| bare(alias.raw()));
+        self.name.as_ref().is_some_and(|name| has(name.raw()))
+            || alias.is_some_and(has)
+            || self.room_id == term
+    }
+
+    /// What sets it apart, in one line.
+    fn kind(&self) -> Line {
+        let words: Vec<&str> = [
+            (self.room_type.as_ref().is_some_and(|kind| kind.raw() == "m.space"), "space"),
+            (self.encryption.is_some(), "encrypted"),
+            (self.public, "in the directory"),
+            (!self.federatable, "only for this server"),
+        ]
+        .into_iter()
+        .filter_map(|(is, word)| is.then_some(word))
+        .collect();
+        words.join(", ").into()
+    }
+}
+
+/// How it is called.
+pub(super) const NAMED: Named = Named {
+    key: "rooms",
+    one: "room",
+    many: "rooms",
+    columns: &[
+        "room_id",
+        "name",
+        "canonical_alias",
+        "joined_members",
+        "joined_local_members",
+        "version",
+        "creator",
+        "encryption",
+        "federatable",
+        "public",
+        "join_rules",
+        "guest_access",
+        "history_visibility",
+        "state_events",
+        "room_type",
+    ],
+};
+
+/// Asks for one page of the homeserver's: `GET /_synapse/admin/v1/rooms`.
+pub(super) async fn fetch(
+    reader: &Reader,
+    mut query: Vec<(&'static str, String)>,
+    from: Option<&str>,
+    limit: u64,
+) -> Result<Page, Stop> {
+    #[derive(Deserialize)]
+    struct Listed {
+        rooms: Vec<Value>,
+        total_rooms: u64,
+        next_batch: Option<u64>,
+    }
+    query.push(("from", Pages::number(from)?.to_string()));
+    query.push(("limit", limit.to_string()));
+    let listed: Listed = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
+    let next = listed.next_batch.map(|next| next.to_string());
+    Ok(Page { rows: listed.rooms, total: Some(listed.total_rooms), next })
+}
+
+/// A room for people; what it is sorted by is shown too.
+pub(super) fn record(row: &Row, sort: Option<Sort>) -> Record {
+    let mut facts = Vec::new();
+    if let Some(alias) = row.canonical_alias.as_ref().filter(|alias| !alias.is_empty()) {
+        facts.push(("Alias", Line::new().hostile(alias)));
+    }
+    facts.push(("Members", members(row)));
+    facts.push(("Who may join", hostile(row.join_rules.as_ref())));
+    let kind = row.kind();
+    if !kind.is_empty() {
+        facts.push(("Kind", kind));
+    }
+    facts.extend(sort.and_then(|sort| sorted_by(row, sort)));
+    Record { title: title(row), facts }
+}
+
+/// The id of a room and its name.
+pub(super) fn title(row: &Row) -> Line {
+    let title = Line::new().code(&row.room_id);
+    match row.name.as_ref().filter(|name| !name.is_empty()) {
+        Some(name) => title.plain(" ").hostile(name),
+        None => title,
+    }
+}
+
+/// What a room is sorted by, where it is not shown anyway.
+fn sorted_by(row: &Row, sort: Sort) -> Option<Fact> {
+    Some(match sort {
+        Sort::Version => ("Version", hostile(row.version.as_ref())),
+        Sort::Creator => ("Created by", hostile(row.creator.as_ref())),
+        Sort::GuestAccess => ("Guests", hostile(row.guest_access.as_ref())),
+        Sort::HistoryVisibility => ("Who may read", hostile(row.history_visibility.as_ref())),
+        Sort::StateEvents => (
+            "State events",
+            row.state_events.map_or_else(|| "not known".into(), |count| count.to_string().into()),
+        ),
+        Sort::Name
+        | Sort::CanonicalAlias
+        | Sort::JoinedMembers
+        | Sort::JoinedLocalMembers
+        | Sort::Encryption
+        | Sort::Federatable
+        | Sort::Public
+        | Sort::JoinRules => return None,
+    })
+}
+
+fn members(row: &Row) -> Line {
+    match (row.joined_members, row.joined_local_members) {
+        (Some(0), _) => "nobody".into(),
+        (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
+        (Some(all), None) => all.to_string().into(),
+        (None, _) => "not known".into(),
+    }
+}
+
+fn hostile(text: Option<&Hostile>) -> Line {
+    text.map_or_else(|| "none".into(), |text| Line::new().hostile(text))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        commands::user::testing,
+        reply::{Block, Reply},
+    };
+
+    /// The lobby as a listing has it; the fields of `other` replace its own.
+    pub(in crate::commands::room) fn lobby(other: Value) -> Value {
+        let mut row = json!({
+            "room_id": "!lobby:example.org", "name": "The lobby",
+            "canonical_alias": "#lobby_1:example.org", "joined_members": 12,
+            "joined_local_members": 3, "version": "11", "creator": "@ann:example.org",
+            "encryption": null, "federatable": 1, "public": 1, "join_rules": "public",
+            "guest_access": null, "history_visibility": "shared", "state_events": 93,
+            "room_type": null,
+        });
+        if let (Some(row), Value::Object(other)) = (row.as_object_mut(), other) {
+            row.extend(other);
+        }
+        row
+    }
+
+    fn row(other: Value) -> Row {
+        serde_json::from_value(lobby(other)).unwrap()
+    }
+
+    fn wanted(name: Option<&str>, public: Option<bool>, empty: Option<bool>) -> Wanted {
+        Wanted { name: name.map(str::to_owned), public, empty }
+    }
+
+    fn asked(wanted: &Wanted, order: Order) -> String {
+        let query = wanted.query(order);
+        query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_search_is_never_sent_with_another_filter() {
+        let order = Order::default();
+        assert_eq!(asked(&Wanted::default(), order), "order_by=name dir=f");
+        assert_eq!(
+            asked(&wanted(None, Some(true), Some(false)), order),
+            "order_by=name dir=f public_rooms=true empty_rooms=false"
+        );
+        let order = Order { sort: Some(Sort::JoinedMembers), reverse: true };
+        assert_eq!(
+            asked(&wanted(Some("#lobby:example.org"), Some(true), Some(true)), order),
+            "order_by=joined_members dir=b search_term=lobby"
+        );
+    }
+
+    #[test]
+    fn beside_a_search_i_filter_myself() {
+        let kept = |wanted: &Wanted, other| wanted.filter().map(|keeps| keeps(&row(other)));
+        assert_eq!(kept(&wanted(Some("lobby"), None, None), json!({})), None);
+        assert_eq!(kept(&wanted(None, Some(true), Some(true)), json!({})), None);
+        let public = wanted(Some("lobby"), Some(true), None);
+        assert_eq!(kept(&public, json!({})), Some(Kept::Yes));
+        assert_eq!(kept(&public, json!({"public": 0})), Some(Kept::No));
+        let empty = wanted(Some("lobby"), None, Some(true));
+        assert_eq!(kept(&empty, json!({})), Some(Kept::No));
+        assert_eq!(kept(&empty, json!({"joined_members": 0})), Some(Kept::Yes));
+        assert_eq!(kept(&wanted(Some("lobby"), None, Some(false)), json!({})), Some(Kept::Yes));
+    }
+
+    #[test]
+    fn wildcards_of_the_database_are_ordinary_characters() {
+        let kept =
+            |term: &str, other| wanted(Some(term), None, None).filter().unwrap()(&row(other));
+        assert_eq!(kept("#LOBBY_1:example.org", json!({})), Kept::Yes);
+        assert_eq!(kept("y_1", json!({"canonical_alias": "#lobbyx1:example.org"})), Kept::No);
+        assert_eq!(kept("0%", json!({"name": "100% fun"})), Kept::Yes);
+        assert_eq!(kept("1%f", json!({"name": "100% fun"})), Kept::No);
+        assert_eq!(kept("!a_b", json!({"room_id": "!a_b", "name": null})), Kept::Yes);
+        // The server's part of an alias is not searched.
+        assert_eq!(kept("e_o", json!({"canonical_alias": "#a:e_o.example"})), Kept::No);
+        for nothing in ["", "  ", "#", "#:example.org"] {
+            assert!(term(nothing).is_err(), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn each_sort_is_sent_by_the_name_that_is_typed() {
+        use clap::ValueEnum as _;
+        for sort in Sort::value_variants() {
+            let typed = sort.to_possible_value().unwrap();
+            assert_eq!(typed.get_name(), sort.as_str());
+        }
+    }
+
+    #[test]
+    fn a_room_shows_what_sets_it_apart_and_what_it_is_sorted_by() {
+        let shown = |other, sort| {
+            let record = record(&row(other), sort);
+            testing::reply(&Reply::data("").with(Block::Records(vec![record])))
+        };
+        insta::assert_snapshot!(shown(json!({}), None), @r"
+        * `!lobby:example.org` “The lobby”
+          Alias: “#lobby_1:example.org” · Members: 12, 3 of them from here · Who may join: “public” · Kind: in the directory
+        ");
+        let odd = json!({
+            "name": null, "canonical_alias": null, "joined_members": 0, "encryption": "x",
+            "public": false, "federatable": 0, "room_type": "m.space", "join_rules": null,
+        });
+        insta::assert_snapshot!(shown(odd, Some(Sort::StateEvents)), @r"
+        * `!lobby:example.org`
+          Members: nobody · Who may join: none · Kind: space, encrypted, only for this server · State events: 93
+        ");
+    }
+}

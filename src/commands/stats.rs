@@ -1,0 +1,13 @@
+//! Statistics.
+
+use super::Group;
+
+mod media;
+mod rooms;
+
+/// The verbs about statistics.
+pub const GROUP: Group = Group {
+    name: "stats",
+    about: "See who and what takes up space",
+    verbs: &[media::SPEC, rooms::SPEC],
+};

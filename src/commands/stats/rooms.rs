@@ -1,0 +1,124 @@
+//! `stats rooms`: which rooms take up most of the database.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    change::Path,
+    commands::{
+        Spec,
+        listing::{Listing, Named, Page, Pages},
+    },
+    error::Stop,
+    reply::{Hostile, Line, Record, size},
+    synapse::{Error, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::query::<Rooms>("rooms", &["stats rooms"]);
+
+/// List the ten rooms that take up most of the database
+///
+/// The sizes are estimates, and only `PostgreSQL` makes them.
+#[derive(Debug, clap::Args)]
+struct Rooms {
+    #[command(flatten)]
+    pages: Pages,
+}
+
+/// How many names are looked up at once.
+const AT_ONCE: usize = 8;
+
+#[derive(Debug, Deserialize)]
+struct Room {
+    #[serde(rename = "room_id")]
+    id: String,
+    estimated_size: u64,
+    /// Not in the homeserver's list: looked up for what is shown.
+    name: Option<Hostile>,
+}
+
+#[async_trait]
+impl Listing for Rooms {
+    const NAMED: Named =
+        Named { key: "rooms", one: "room", many: "rooms", columns: &["room_id", "estimated_size"] };
+    type Row = Room;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Listed {
+            rooms: Vec<Value>,
+        }
+        let path = Path::admin(["v1", "statistics", "database", "rooms"]);
+        let listed: Result<Listed, Error> = reader.get(&path, &[]).await;
+        match listed {
+            Ok(listed) => Ok(Page::part(listed.rooms, Pages::number(from)?, limit)),
+            Err(error) => Err(explained(error)),
+        }
+    }
+
+    async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+        let named = rows.into_iter().map(|mut row| async move {
+            if let Some(id) = row["room_id"].as_str()
+                // The list is worth showing without names.
+                && let Ok(Some(room)) =
+                    reader.find::<Value>(&Path::admin(["v1", "rooms", id]), &[]).await
+            {
+                row["name"] = room["name"].clone();
+            }
+            row
+        });
+        stream::iter(named).buffered(AT_ONCE).collect().await
+    }
+
+    fn record(&self, room: &Room, _now: Timestamp) -> Record {
+        let mut title = Line::new().code(&room.id);
+        if let Some(name) = room.name.as_ref().filter(|name| !name.is_empty()) {
+            title = title.plain(" ").hostile(name);
+        }
+        Record { title, facts: vec![("About", size(room.estimated_size).into())] }
+    }
+}
+
+/// Says it kindly where the database is the small one.
+fn explained(error: Error) -> Stop {
+    let needs = error.message().is_some_and(|message| message.raw().contains("PostgreSQL"));
+    if error.status() != Some(400) || !needs {
+        return error.into();
+    }
+    Stop::refused(
+        "this homeserver keeps its data in SQLite, which cannot estimate how large a room is; only \
+         PostgreSQL can. Rooms by the number of their state events come near it",
+    )
+    .or(&["room", "list", "--sort", "state_events"])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        commands::user::testing,
+        reply::{Block, Reply},
+    };
+
+    #[test]
+    fn a_room_shows_its_size_and_its_name_where_that_is_known() {
+        let verb: Rooms = testing::parse(&["-l", "5"]).unwrap();
+        let rows = [
+            json!({"room_id": "!a:example.org", "estimated_size": 1536, "name": "Lobby"}),
+            json!({"room_id": "!b", "estimated_size": 0}),
+        ];
+        let records =
+            rows.iter().map(|row| verb.record(&Room::deserialize(row).unwrap(), testing::now()));
+        let text = testing::reply(&Reply::data("").with(Block::Records(records.collect())));
+        assert_eq!(text, "\n* `!a:example.org` “Lobby”\n  About: 1.5 KiB\n* `!b`\n  About: 0 B\n");
+    }
+}

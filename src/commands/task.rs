@@ -1,0 +1,9 @@
+//! The homeserver's long tasks.
+
+use super::Group;
+
+mod list;
+
+/// The verbs about tasks.
+pub const GROUP: Group =
+    Group { name: "task", about: "Follow the homeserver's long tasks", verbs: &[list::SPEC] };

@@ -1,0 +1,190 @@
+//! `task list`: what the homeserver does over time, and why it failed.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    change::Path,
+    commands::{
+        Spec,
+        arguments::Since,
+        listing::{Listing, Named, Page, Pages},
+    },
+    error::Stop,
+    reply::{Hostile, Line, Record},
+    synapse::{Reader, wire::optional_millis},
+};
+
+pub(super) const SPEC: Spec = Spec::query::<List>(
+    "list",
+    &[
+        "task list",
+        "task list --status failed",
+        "task list --action shutdown_and_purge_room --resource !OGEhHVWSdvArJzumhm:example.org",
+    ],
+);
+
+/// List the homeserver's tasks, newest first: deleted rooms, purged history, redactions
+///
+/// Here is why a room could not be deleted. What is through is kept for seven days.
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    pages: Pages,
+    /// Only tasks of this kind, such as `shutdown_and_purge_room`, `purge_history` or
+    /// `redact_all_events`. Can be given several times
+    #[arg(short, long, value_name = "NAME")]
+    action: Vec<String>,
+    /// Only tasks about exactly this: the id of a room, an account or a device
+    #[arg(short = 'i', long, value_name = "ID")]
+    resource: Option<String>,
+    /// Only tasks in this state. Can be given several times
+    #[arg(short, long, value_enum)]
+    status: Vec<Status>,
+    /// Only tasks from before this date, or older than this age (3d, 2 weeks)
+    #[arg(long, value_name = "DATE|AGE")]
+    until: Option<Since>,
+    /// Oldest first
+    #[arg(short, long)]
+    reverse: bool,
+}
+
+/// The state of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Status {
+    /// It waits
+    Scheduled,
+    /// It runs
+    Active,
+    /// It is through
+    Complete,
+    /// It failed
+    Failed,
+    /// It was cancelled
+    Cancelled,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Active => "active",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Task {
+    id: String,
+    action: Hostile,
+    status: Hostile,
+    #[serde(default, rename = "timestamp_ms", deserialize_with = "optional_millis")]
+    at: Option<Timestamp>,
+    resource_id: Option<Hostile>,
+    error: Option<Hostile>,
+}
+
+#[async_trait]
+impl Listing for List {
+    const NAMED: Named = Named {
+        key: "scheduled_tasks",
+        one: "task",
+        many: "tasks",
+        columns: &["id", "action", "status", "timestamp_ms", "resource_id", "result", "error"],
+    };
+    type Row = Task;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Listed {
+            scheduled_tasks: Vec<Value>,
+        }
+        let path = Path::admin(["v1", "scheduled_tasks"]);
+        let listed: Listed = reader.get(&path, &self.query(reader.now())).await?;
+        let mut tasks = listed.scheduled_tasks;
+        tasks.sort_by_key(|task| task["timestamp_ms"].as_i64());
+        if !self.reverse {
+            tasks.reverse();
+        }
+        Ok(Page::part(tasks, Pages::number(from)?, limit))
+    }
+
+    fn record(&self, task: &Task, now: Timestamp) -> Record {
+        record(task, now)
+    }
+}
+
+impl List {
+    fn query(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        let mut query = Vec::new();
+        query.extend(self.action.iter().map(|name| ("action_name", name.clone())));
+        query.extend(self.resource.clone().map(|id| ("resource_id", id)));
+        query.extend(self.status.iter().map(|status| ("status", status.as_str().to_owned())));
+        let until = self.until.as_ref().map(|until| until.before(now).as_millisecond().max(0));
+        query.extend(until.map(|until| ("max_timestamp", until.to_string())));
+        query
+    }
+}
+
+fn record(task: &Task, now: Timestamp) -> Record {
+    let status = Line::new().hostile(&task.status);
+    let mut facts = vec![("Status", status), ("Since", Line::new().time(task.at, now))];
+    if let Some(about) = &task.resource_id {
+        facts.push(("About", Line::new().hostile(about)));
+    }
+    if let Some(error) = &task.error {
+        facts.push(("Error", Line::new().hostile(error)));
+    }
+    Record { title: Line::new().code(&task.id).plain(" ").hostile(&task.action), facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        commands::user::testing::{self, now},
+        reply::{Block, Reply},
+    };
+
+    #[test]
+    fn options_mean_to_the_homeserver_what_they_say() {
+        let asked = |typed: &[&str]| {
+            let query = testing::parse::<List>(typed).unwrap().query(now());
+            query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(asked(&[]), "");
+        assert_eq!(
+            asked(&["-a", "purge_room", "-a", "x", "-i", "!a:b", "-s", "failed", "-s", "active"]),
+            "action_name=purge_room action_name=x resource_id=!a:b status=failed status=active"
+        );
+        assert_eq!(asked(&["--until", "2026-11-01"]), "max_timestamp=1793491200000");
+        for status in Status::value_variants() {
+            assert_eq!(status.to_possible_value().unwrap().get_name(), status.as_str());
+        }
+        assert!(testing::parse::<List>(&["-s", "done"]).is_err());
+    }
+
+    #[test]
+    fn a_failed_task_says_why() {
+        let task = json!({"id": "abc", "action": "shutdown_and_purge_room", "status": "failed",
+            "timestamp_ms": 1_795_183_200_000_i64, "resource_id": "!a:b", "result": null,
+            "error": "Users are still joined"});
+        let records = vec![record(&Task::deserialize(task).unwrap(), now())];
+        insta::assert_snapshot!(testing::reply(&Reply::data("").with(Block::Records(records))), @r"
+        * `abc` “shutdown_and_purge_room”
+          Status: “failed” · Since: 2026-11-20 14:00 UTC (3 min ago) · About: “!a:b” · Error: “Users are still joined”
+        ");
+    }
+}

@@ -1,0 +1,149 @@
+//! `user cross-signing-reset`: a client may replace an account's cross-signing keys for a while.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::account;
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::action::<Reset>("cross-signing-reset", &["user cross-signing-reset @ann:example.org"]);
+
+/// Let an account replace its cross-signing keys without its password, for ten minutes
+///
+/// For people who have lost their keys and cannot show a password, such as those who sign on
+/// elsewhere. Whoever holds one of its sessions can do it in that time, so speak with its owner
+/// first.
+#[derive(Debug, clap::Args)]
+struct Reset {
+    /// The accounts: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
+}
+
+#[async_trait]
+impl Action for Reset {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subjects(&self.users, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
+        seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        Question {
+            title: Line::new()
+                .plain("Let whoever holds a session of ")
+                .code(subject)
+                .plain(" replace its cross-signing keys without a password"),
+            goes: vec!["once they are replaced: that others have verified it".into()],
+            stays: vec!["its present keys, until a client replaces them".into()],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        if seen.is("deactivated") {
+            return Err(account::already(subject, "is deactivated, and has no keys to replace"));
+        }
+        let path = Path::admin([
+            "v1",
+            "users",
+            &subject.to_string(),
+            "_allow_cross_signing_replacement_without_uia",
+        ]);
+        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let step = Step::new(Method::Post, path, json!({})).idempotent();
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Seen,
+        answers: &[Answer],
+        _after: &Seen,
+    ) -> Outcome {
+        let moment = |value: Option<&Value>| {
+            value.and_then(Value::as_i64).and_then(|at| Timestamp::from_millisecond(at).ok())
+        };
+        let until = moment(answers.first().map(|a| &a.body["updatable_without_uia_before_ms"]));
+        let now = moment(before.noted.get("now")).unwrap_or_default();
+        Outcome {
+            word: if until.is_some() { Word::Done } else { Word::Unknown },
+            title: Line::new().code(subject).plain(if until.is_some() {
+                " may replace its cross-signing keys; tell its owner to do it now"
+            } else {
+                ": the homeserver answered with success, but does not say until when"
+            }),
+            facts: until.map(|at| ("Until", Line::new().time(Some(at), now))).into_iter().collect(),
+            remains: Vec::new(),
+            undo: Undo::None("it ends by itself in ten minutes".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{account, ann, now};
+
+    fn seen(other: Value) -> Seen {
+        let binds = account::facts_that_bind(true, Some(&account(other)));
+        let mut seen = Seen { binds, ..Seen::default() };
+        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen
+    }
+
+    #[test]
+    fn it_opens_an_account_and_so_it_asks() {
+        let verb: Reset = testing::parse(&["ann", "bob"]).unwrap();
+        assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, Power::Account));
+        let change = verb.change(&ann(), &seen(json!({}))).unwrap();
+        assert_eq!(
+            change.steps[0].path.parts().last().map(String::as_str),
+            Some("_allow_cross_signing_replacement_without_uia")
+        );
+        assert!(verb.change(&ann(), &seen(json!({"deactivated": true}))).is_err());
+        assert!(testing::parse::<Reset>(&[]).is_err());
+    }
+
+    #[test]
+    fn the_answer_says_until_when() {
+        let verb: Reset = testing::parse(&["ann"]).unwrap();
+        let told = |body| {
+            let seen = seen(json!({}));
+            testing::outcome(&verb.outcome(&ann(), &seen, &[Answer { status: 200, body }], &seen))
+        };
+        assert_eq!(
+            told(json!({"updatable_without_uia_before_ms": 1_795_183_980_000_i64})),
+            "Done · `@ann:example.org` may replace its cross-signing keys; tell its owner to do it \
+             now\nUntil: 2026-11-20 14:13 UTC (in 10 min)\n\
+             No undo: it ends by itself in ten minutes"
+        );
+        assert!(told(json!({})).starts_with("Unknown · "));
+    }
+}

@@ -1,0 +1,164 @@
+//! `user deactivate-regex`: the end of every account whose id fits a pattern.
+
+use async_trait::async_trait;
+
+use super::{
+    account, deactivate,
+    fits::{self, Pattern},
+};
+use crate::{
+    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    commands::{Action, Spec},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<DeactivateRegex>(
+    "deactivate-regex",
+    &[
+        "user deactivate-regex \"@ann:example.org\"",
+        "user deactivate-regex \"@ann:example.org\" --dry-run",
+        "user deactivate-regex \"@ann:example.org\" --gdpr-erase",
+    ],
+);
+
+/// Deactivate every account whose id fits a pattern, as `user deactivate` does with one
+///
+/// All that fit are collected before the first is deactivated, and I ask with the number of them.
+/// The pattern is a regular expression for the whole id, such as @spam-[0-9]+:example\.org, held
+/// against its beginning. Accounts that are deactivated already are left out.
+#[derive(Debug, clap::Args)]
+struct DeactivateRegex {
+    /// The pattern, in quotes: "@spam-.*:example\.org"
+    #[arg(value_name = "PATTERN")]
+    pattern: Pattern,
+    /// Also erase: names and pictures go, and messages are hidden from whoever joins later
+    #[arg(short = 'e', long = "gdpr-erase")]
+    erase: bool,
+    /// Only list the accounts, and do nothing to them
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Changes nothing: I collect in pages of a size of my own
+    #[arg(short = 'p', long, visible_alias = "paginate", value_name = "NUMBER", hide = true)]
+    batch_size: Option<u64>,
+}
+
+#[async_trait]
+impl Action for DeactivateRegex {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    fn amounts_to(&self) -> Vec<&'static str> {
+        vec!["user deactivate"]
+    }
+
+    // Nobody typed the ids.
+    fn phrase(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        let ids = fits::ids(&self.pattern, true, reader).await?;
+        Ok(ids.into_iter().map(Subject::User).collect())
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        // What it has is worth counting only where it is lost.
+        if self.dry_run {
+            return Ok(account::see(account::id(subject)?, reader).await?.0);
+        }
+        deactivate::see(subject, reader).await
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        deactivate::question(subject, seen, self.erase)
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        // The homeserver's list said that it is not, so somebody has been faster.
+        if seen.is("deactivated") {
+            return Err(account::already(subject, "is deactivated already"));
+        }
+        let change = deactivate::change(subject, seen, self.erase)?;
+        if self.dry_run {
+            return Err(Skip {
+                word: Word::NothingChanged,
+                why: Line::new().code(subject).plain(" fits, and would be deactivated"),
+                instead: Vec::new(),
+            });
+        }
+        Ok(change)
+    }
+
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _before: &Seen,
+        _answers: &[Answer],
+        after: &Seen,
+    ) -> Outcome {
+        deactivate::outcome(subject, after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::testing, *};
+    use crate::{change::Binds, commands::user::testing::ann};
+
+    fn verb(typed: &[&str]) -> DeactivateRegex {
+        testing::parse(typed).unwrap()
+    }
+
+    fn seen() -> Seen {
+        let binds = account::facts_that_bind(true, Some(&testing::account(json!({}))));
+        Seen { binds, ..Seen::default() }
+    }
+
+    #[test]
+    fn it_is_as_dear_as_each_and_wants_a_phrase() {
+        for typed in [&["@spam-.*"][..], &["@spam-.*", "-e"], &["@spam-.*", "-p", "5", "-n"]] {
+            let verb = verb(typed);
+            assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
+            assert!(verb.phrase());
+            assert_eq!(verb.amounts_to(), ["user deactivate"]);
+        }
+        for typed in [&[][..], &[""], &["@(x"]] {
+            assert!(testing::parse::<DeactivateRegex>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn each_is_deactivated_as_by_the_verb_for_one() {
+        let verb = verb(&["@ann:.*", "-e"]);
+        let change = verb.change(&ann(), &seen()).unwrap();
+        assert_eq!(change.steps[0].body, json!({"erase": true}));
+        assert_eq!(
+            change.wanted,
+            Binds::from([
+                ("deactivated".to_owned(), json!(true)),
+                ("erased".to_owned(), json!(true))
+            ])
+        );
+        let mut gone = seen();
+        gone.binds.insert("deactivated".to_owned(), json!(true));
+        assert!(verb.change(&ann(), &gone).is_err());
+    }
+
+    #[test]
+    fn a_dry_run_names_them_and_sends_nothing() {
+        let skip = verb(&["@ann:.*", "-e", "-n"]).change(&ann(), &seen()).unwrap_err();
+        assert_eq!(
+            testing::skip(&skip),
+            "Nothing changed · `@ann:example.org` fits, and would be deactivated"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! `user pushers`: where the notifications of an account go.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::account;
+use crate::{
+    change::{Path, Power},
+    commands::{
+        Spec,
+        arguments::UserRef,
+        listing::{Listing, Named, Page, Pages},
+    },
+    error::Stop,
+    reply::{Hostile, Line, Record},
+    synapse::{Private, Reader},
+};
+
+pub(super) const SPEC: Spec = Spec::query::<Pushers>(
+    "pushers",
+    &["user pushers @ann:example.org", "user pushers @ann:example.org --show-keys"],
+);
+
+/// List the apps that get notifications for an account
+///
+/// The keys with which they are reached, and where they are reached, are shown only with
+/// --show-keys, to roles that may see private things, and on record. Of a mail address that gets
+/// notifications the key is the address.
+#[derive(Debug, clap::Args)]
+struct Pushers {
+    /// The account: @ann:example.org, or ann for one of this server
+    user: UserRef,
+    /// Show the push keys and the addresses that the homeserver sends to
+    #[arg(long)]
+    show_keys: bool,
+    #[command(flatten)]
+    pages: Pages,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pusher {
+    app_id: Option<Hostile>,
+    app_display_name: Option<Hostile>,
+    device_display_name: Option<Hostile>,
+    kind: Option<Hostile>,
+    lang: Option<Hostile>,
+    pushkey: Option<Private>,
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Data {
+    url: Option<Private>,
+}
+
+/// Takes out what an app is reached by.
+fn without_keys(pusher: &mut Value) {
+    if let Some(fields) = pusher.as_object_mut() {
+        fields.remove("pushkey");
+        fields.remove("data");
+    }
+}
+
+#[async_trait]
+impl Listing for Pushers {
+    const NAMED: Named = Named {
+        key: "pushers",
+        one: "pusher",
+        many: "pushers",
+        columns: &[
+            "app_id",
+            "app_display_name",
+            "device_display_name",
+            "kind",
+            "lang",
+            "profile_tag",
+            "pushkey",
+        ],
+    };
+    type Row = Pusher;
+
+    fn power(&self) -> Power {
+        if self.show_keys { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    fn of(&self, reader: &Reader) -> Line {
+        account::titled(&self.user, reader)
+    }
+
+    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        #[derive(Deserialize)]
+        struct Listed {
+            pushers: Vec<Value>,
+        }
+        let user = reader.user_id(&self.user)?;
+        account::existing(&user, reader).await?;
+        let path = Path::admin(["v1", "users", user.as_str(), "pushers"]);
+        let mut pushers = reader.get::<Listed>(&path, &[]).await?.pushers;
+        if !self.show_keys {
+            pushers.iter_mut().for_each(without_keys);
+        }
+        Ok(Page::part(pushers, Pages::number(from)?, limit))
+    }
+
+    fn record(&self, pusher: &Pusher, _now: Timestamp) -> Record {
+        record(pusher)
+    }
+}
+
+fn record(pusher: &Pusher) -> Record {
+    let named = |name: &Option<Hostile>| name.clone().filter(|name| !name.is_empty());
+    let title = match named(&pusher.app_display_name).or_else(|| named(&pusher.app_id)) {
+        Some(name) => Line::new().hostile(&name),
+        None => "an app that gives no name".into(),
+    };
+    let mut facts = Vec::new();
+    for (label, text) in [
+        ("App", &pusher.app_id),
+        ("Device", &pusher.device_display_name),
+        ("Kind", &pusher.kind),
+        ("Language", &pusher.lang),
+    ] {
+        facts.extend(named(text).map(|text| (label, Line::new().hostile(&text))));
+    }
+    for (label, private) in [("Key", &pusher.pushkey), ("Sent to", &pusher.data.url)] {
+        facts.extend(private.as_ref().map(|text| (label, Line::new().hostile(text.show()))));
+    }
+    Record { title, facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::testing, *};
+    use crate::reply::{Block, Reply};
+
+    fn pusher() -> Value {
+        json!({"app_id": "org.app.ios", "app_display_name": "App", "device_display_name": "Phone",
+            "kind": "http", "lang": "en", "profile_tag": "", "pushkey": "s3cret",
+            "data": {"url": "https://push.example/_matrix/push/v1/notify"}})
+    }
+
+    fn text(pusher: &Value) -> String {
+        let record = record(&Pusher::deserialize(pusher).unwrap());
+        testing::reply(&Reply::default().with(Block::Records(vec![record])))
+    }
+
+    #[test]
+    fn keys_take_their_own_power_and_are_shown_only_then() {
+        let power = |typed: &[&str]| Listing::power(&testing::parse::<Pushers>(typed).unwrap());
+        assert_eq!(power(&["ann"]), Power::Look);
+        assert_eq!(power(&["ann", "--show-keys"]), Power::LookPrivate);
+        insta::assert_snapshot!(text(&pusher()), @r"
+        * “App”
+          App: “org.app.ios” · Device: “Phone” · Kind: “http” · Language: “en” · Key: “s3cret” · Sent to: “https://push.example/_matrix/push/v1/notify”
+        ");
+        let mut without = pusher();
+        without_keys(&mut without);
+        let shown = text(&without);
+        assert!(!shown.contains("s3cret") && !shown.contains("push.example"), "{shown}");
+    }
+}

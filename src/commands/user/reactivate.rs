@@ -1,0 +1,141 @@
+//! `user reactivate`: a deactivated account is open again.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::account::{self, words};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
+        Subject, Undo,
+    },
+    commands::{Action, Spec, arguments::UserRef},
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"]);
+
+/// Open deactivated accounts again
+///
+/// What an account lost when it was deactivated does not come back: sessions, keys, password,
+/// addresses, settings and rooms. It needs a new password before anybody can log in.
+#[derive(Debug, clap::Args)]
+struct Reactivate {
+    /// The accounts: @ann:example.org, or ann for one of this server
+    #[arg(required = true, num_args = 1.., value_name = "USER")]
+    users: Vec<UserRef>,
+}
+
+#[async_trait]
+impl Action for Reactivate {
+    fn class(&self, _many: usize) -> Class {
+        Class::Disruptive
+    }
+
+    fn power(&self) -> Power {
+        Power::Account
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        account::subjects(&self.users, reader)
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let (mut seen, account) = account::see(account::id(subject)?, reader).await?;
+        if let Some(account) = account {
+            seen.binds.insert("erased".to_owned(), json!(account.erased));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let hidden = "the hiding of its messages from people who join a room later";
+        Question {
+            title: Line::new().plain("Open ").code(subject).plain(" again"),
+            goes: seen.is("erased").then(|| hidden.into()).into_iter().collect(),
+            stays: vec!["lost: its sessions, keys, password, addresses, settings and rooms".into()],
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if let Some(skip) = account::absent(subject, seen) {
+            return Err(skip);
+        }
+        if !seen.is("deactivated") {
+            return Err(account::already(subject, "is not deactivated"));
+        }
+        let path = Path::admin(["v2", "users", &subject.to_string()]);
+        let step = Step::new(Method::Put, path, json!({ "deactivated": false })).idempotent();
+        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let id = &subject.to_string();
+        let mut remains =
+            vec![(Line::from("It has no password yet"), words(["user", "password", id]))];
+        if after.is("admin") {
+            remains.push((
+                "It is still a server admin".into(),
+                words(["user", "admin", "revoke", id]),
+            ));
+        }
+        Outcome {
+            word: Word::Done,
+            title: Line::new().code(subject).plain(" is open again"),
+            facts: Vec::new(),
+            remains,
+            undo: Undo::None("user deactivate closes it again".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{super::testing, *};
+    use crate::commands::user::testing::{account, ann};
+
+    fn seen(other: Value) -> Seen {
+        let account = account(other);
+        let mut binds = account::facts_that_bind(true, Some(&account));
+        binds.insert("erased".to_owned(), json!(account.erased));
+        Seen { binds, ..Seen::default() }
+    }
+
+    fn verb() -> Reactivate {
+        testing::parse(&["ann"]).unwrap()
+    }
+
+    #[test]
+    fn only_a_deactivated_account_is_opened() {
+        assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Account));
+        let change = verb().change(&ann(), &seen(json!({"deactivated": true}))).unwrap();
+        assert_eq!(change.steps[0].body, json!({"deactivated": false}));
+        assert_eq!(change.wanted, Binds::from([("deactivated".to_owned(), json!(false))]));
+        assert_eq!(
+            testing::skip(&verb().change(&ann(), &seen(json!({}))).unwrap_err()),
+            "Nothing changed · `@ann:example.org` is not deactivated\n\
+             Try !user details @ann:example.org"
+        );
+    }
+
+    #[test]
+    fn the_words_say_what_does_not_come_back_and_what_is_still_so() {
+        let erased = seen(json!({"deactivated": true, "erased": true}));
+        let asked = testing::question(&verb().question(&ann(), &erased));
+        assert!(asked.contains("This goes:\n- the hiding of its messages"), "{asked}");
+        let after = seen(json!({"admin": true}));
+        assert_eq!(
+            testing::outcome(&verb().outcome(&ann(), &erased, &[], &after)),
+            "Done · `@ann:example.org` is open again\n\
+             It has no password yet: !user password @ann:example.org\n\
+             It is still a server admin: !user admin revoke @ann:example.org\n\
+             No undo: user deactivate closes it again"
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! Server notices on a real homeserver.
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use world::{Account, Scene};
+
+use crate::{
+    SYNOD,
+    verbs::{says, with_yes},
+};
+
+/// What the homeserver has said to an account, oldest first.
+async fn notices(scene: &Scene, account: &Account) -> Result<Vec<Value>> {
+    let api = scene.synapse().api(&scene.synapse().log_in(account).await?.0);
+    let (_, sync) = api.get("/_matrix/client/v3/sync?timeout=0").await?;
+    let rooms = sync.pointer("/rooms/join").and_then(Value::as_object);
+    let mut said = Vec::new();
+    for room in rooms.into_iter().flat_map(|rooms| rooms.keys()) {
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=50");
+        let (_, messages) = api.get(&path).await?;
+        let chunk = messages["chunk"].as_array().context("messages")?;
+        let of_notices = |event: &&Value| {
+            event["type"] == "m.room.message"
+                && event["sender"].as_str().is_some_and(|sender| sender.starts_with("@notices:"))
+        };
+        said.extend(chunk.iter().filter(of_notices).map(|event| event["content"].clone()));
+    }
+    said.reverse();
+    Ok(said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_reaches_whom_it_is_for_once_and_as_it_was_written() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let moe = scene.moe().await?;
+    let command = format!("!notice send {} \"Down at 8 < 9\\nSorry\"", eve.user_id);
+    let question = scene.ask(moe, &command).await?;
+    says(&question, "Send a notice to", &[eve.user_id.as_str(), "Down at 8 < 9"]);
+    assert!(notices(&scene, &eve).await?.is_empty(), "a question says nothing");
+    let done = with_yes(&scene, &command).await?;
+    says(&done, "Done", &["has a notice from the homeserver", "No undo"]);
+    let plain = json!({"msgtype": "m.text", "body": "Down at 8 < 9\nSorry"});
+    assert_eq!(notices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&plain));
+
+    // Said again it is another one, and both get it though it is sent at the same moment.
+    let both = format!("!notice send {} \"**Up** again\" -m --also {}", eve.user_id, sam.user_id);
+    says(&scene.ask(moe, &both).await?, "Refused", &["admin"]);
+    says(&with_yes(&scene, &both).await?, "Done", &["2 subjects"]);
+    let html = json!({"msgtype": "m.text", "body": "**Up** again",
+        "format": "org.matrix.custom.html", "formatted_body": "<p><strong>Up</strong> again</p>"});
+    assert_eq!(notices(&scene, &eve).await?, [plain, html.clone()]);
+    assert_eq!(notices(&scene, &sam).await?, [html]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_finds_all_it_fits_and_nobody_who_cannot_read() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, gone) = (scene.subject("same-a").await?, scene.subject("same-b").await?);
+    let (locked, other) = (scene.subject("same-c").await?, scene.subject("other").await?);
+    let api = scene.synapse().admin();
+    let deactivate = format!("/_synapse/admin/v1/deactivate/{}", gone.user_id);
+    api.post(&deactivate, json!({})).await?;
+    let lock = format!("/_synapse/admin/v2/users/{}", locked.user_id);
+    api.put(&lock, json!({ "locked": true })).await?;
+
+    let (_, tag) = eve.user_id.localpart().split_once("-a-").context("a tag")?;
+    let command = format!("!notice send \"@same-.-{tag}:synod\\.test\" Hello --regex");
+    let question = scene.ann_asks(&command).await?;
+    says(&question, "Send a notice to", &[eve.user_id.as_str()]);
+    for left in [&gone, &locked, &other] {
+        assert!(!question.body.contains(left.user_id.as_str()), "{}", question.body);
+    }
+    says(&with_yes(&scene, &command).await?, "Done", &[eve.user_id.as_str()]);
+    assert_eq!(notices(&scene, &eve).await?, [json!({"msgtype": "m.text", "body": "Hello"})]);
+    assert!(notices(&scene, &other).await?.is_empty());
+
+    let none = scene.ann_asks("!notice send \"@nobody-at-all\" Hello -r").await?;
+    says(&none, "Refused", &["no account fits"]);
+    let wrong = scene.ann_asks("!notice send \"@(same\" Hello -r").await?;
+    says(&wrong, "Refused", &["not a regular expression"]);
+    let named = scene.ann_asks(&format!("!notice send {} Hello", gone.user_id)).await?;
+    says(&named, "Nothing changed", &["is deactivated"]);
+    let nobody = scene.ann_asks("!notice send @nobody-at-all:synod.test Hello").await?;
+    says(&nobody, "Refused", &["no such user"]);
+    Ok(())
+}
