@@ -25,6 +25,9 @@
 //! 6. The [`Reply`](reply::Reply) is drawn as plain text and HTML and sent through the
 //!    [`Outbox`](pipeline::Outbox).
 //!
+//! A change of many subjects is a job in [`jobs`]: one yes to a list, and then steps 3 to 5 for each
+//! that stands in it, whatever happens to the process in between.
+//!
 //! A change that was given an end is kept in [`sanctions`]; when that is due, its undo goes through
 //! steps 3 to 6 by itself, as if the one who imposed it had typed it.
 //!

@@ -152,7 +152,7 @@ pub trait Listing: Debug + Send + Sync {
     fn record(&self, row: &Self::Row, now: Timestamp) -> Record;
 
     /// The id of a row as a command takes it, where a reply to the listing can be about all of it.
-    fn id(&self, _row: &Self::Row) -> Option<String> {
+    fn id(&self, _row: &Self::Row, _reader: &Reader) -> Option<String> {
         None
     }
 
@@ -321,7 +321,7 @@ async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &
     if !rows.is_empty() {
         let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
         reply = reply.with(Block::Records(records));
-        reply.ids = read.iter().filter_map(|row| listing.id(row)).collect();
+        reply.ids = read.iter().filter_map(|row| listing.id(row, reader)).collect();
     }
     let unread = rows.len() - read.len();
     if unread > 0 {

@@ -458,4 +458,6 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;

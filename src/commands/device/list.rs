@@ -88,7 +88,7 @@ impl Listing for List {
         Ok(Page::part(devices, Pages::number(from)?, limit))
     }
 
-    fn id(&self, device: &Device) -> Option<String> {
+    fn id(&self, device: &Device, _: &Reader) -> Option<String> {
         Some(device.device_id.to_string())
     }
 

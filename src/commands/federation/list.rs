@@ -116,6 +116,10 @@ impl Listing for List {
         }))
     }
 
+    fn id(&self, row: &Destination, _: &Reader) -> Option<String> {
+        Some(row.name.clone())
+    }
+
     fn record(&self, row: &Destination, now: Timestamp) -> Record {
         Record { title: Line::new().code(&row.name), facts: row.facts(now) }
     }

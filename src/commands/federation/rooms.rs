@@ -105,6 +105,10 @@ impl Listing for Rooms {
         stream::iter(named).buffered(AT_ONCE).collect().await
     }
 
+    fn id(&self, room: &Shared, _: &Reader) -> Option<String> {
+        Some(room.room_id.clone())
+    }
+
     fn record(&self, room: &Shared, _now: Timestamp) -> Record {
         record(room)
     }

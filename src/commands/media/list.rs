@@ -157,6 +157,10 @@ impl Listing for OfRoom {
         stream::iter(lookups).buffered(AT_ONCE).collect().await
     }
 
+    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
+        Some(row.mxc.raw().to_owned())
+    }
+
     fn record(&self, row: &Row, now: Timestamp) -> Record {
         let facts = match &row.info {
             Some(info) => file::facts(info, now),

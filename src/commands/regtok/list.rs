@@ -57,6 +57,10 @@ impl Listing for List {
         Ok(Page::part(tokens, Pages::number(from)?, limit))
     }
 
+    fn id(&self, token: &Token, _: &Reader) -> Option<String> {
+        Some(token.name.clone())
+    }
+
     fn record(&self, token: &Token, now: Timestamp) -> Record {
         Record { title: Line::new().code(&token.name), facts: token.facts(now) }
     }

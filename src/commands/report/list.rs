@@ -176,6 +176,10 @@ impl Listing for Events {
         }))
     }
 
+    fn id(&self, report: &EventReport, _: &Reader) -> Option<String> {
+        Some(report.id.to_string())
+    }
+
     fn record(&self, report: &EventReport, now: Timestamp) -> Record {
         Record { title: Line::new().code(report.id), facts: report.facts(now) }
     }
@@ -222,6 +226,10 @@ impl Listing for Users {
                 && reporter.as_ref().is_none_or(|reporter| row.user_id == *reporter);
             if fits { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn id(&self, report: &UserReport, _: &Reader) -> Option<String> {
+        Some(report.id.to_string())
     }
 
     fn record(&self, report: &UserReport, now: Timestamp) -> Record {

@@ -80,6 +80,10 @@ impl Listing for List {
         self.wanted().filter()
     }
 
+    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
+        Some(row.room_id.clone())
+    }
+
     fn record(&self, row: &Row, _now: Timestamp) -> Record {
         page::record(row, self.order.sort)
     }

@@ -127,6 +127,10 @@ impl Listing for Members {
         }))
     }
 
+    fn id(&self, member: &Member, _: &Reader) -> Option<String> {
+        Some(member.user_id.clone())
+    }
+
     fn record(&self, member: &Member, _now: Timestamp) -> Record {
         record(member)
     }

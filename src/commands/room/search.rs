@@ -54,6 +54,10 @@ impl Listing for Search {
         self.wanted().filter()
     }
 
+    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
+        Some(row.room_id.clone())
+    }
+
     fn record(&self, row: &Row, _now: Timestamp) -> Record {
         page::record(row, self.order.sort)
     }

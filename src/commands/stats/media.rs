@@ -145,6 +145,10 @@ impl Listing for Media {
         }))
     }
 
+    fn id(&self, user: &User, _: &Reader) -> Option<String> {
+        Some(user.id.clone())
+    }
+
     fn record(&self, user: &User, _now: Timestamp) -> Record {
         record(user)
     }

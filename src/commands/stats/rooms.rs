@@ -77,6 +77,10 @@ impl Listing for Rooms {
         stream::iter(named).buffered(AT_ONCE).collect().await
     }
 
+    fn id(&self, room: &Room, _: &Reader) -> Option<String> {
+        Some(room.id.clone())
+    }
+
     fn record(&self, room: &Room, _now: Timestamp) -> Record {
         let mut title = Line::new().code(&room.id);
         if let Some(name) = room.name.as_ref().filter(|name| !name.is_empty()) {

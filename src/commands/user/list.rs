@@ -110,7 +110,7 @@ impl Listing for List {
         page::record(row, now)
     }
 
-    fn id(&self, row: &Row) -> Option<String> {
+    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
         Some(row.name.clone())
     }
 

@@ -133,6 +133,10 @@ impl Listing for Media {
         Ok(Page { rows: media, total: Some(total), next })
     }
 
+    fn id(&self, file: &File, reader: &Reader) -> Option<String> {
+        Some(format!("mxc://{}/{}", reader.server_name(), file.media_id))
+    }
+
     fn record(&self, file: &File, now: Timestamp) -> Record {
         record(file, now)
     }

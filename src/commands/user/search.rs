@@ -58,7 +58,7 @@ impl Listing for Search {
         page::record(row, now)
     }
 
-    fn id(&self, row: &Row) -> Option<String> {
+    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
         Some(row.name.clone())
     }
 
