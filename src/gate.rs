@@ -227,13 +227,7 @@ impl<'a> Gate<'a> {
                     .plain(format!(" is {whose}: nobody changes it through the bot")),
             ));
         }
-        if !operator.role.reaches(subject) {
-            return Err(Refusal(
-                Line::new()
-                    .plain(format!("your role {} does not reach ", operator.role.name))
-                    .code(subject),
-            ));
-        }
+        self.may_reach(operator, subject)?;
         let Some((what, stance)) = self.protected(target) else { return Ok(()) };
         if operator.role.rank < Rank::Admin && self.is_privileged(target) {
             return Err(Refusal(
@@ -249,6 +243,18 @@ impl<'a> Gate<'a> {
             ))));
         }
         Ok(())
+    }
+
+    /// Whether the role of `operator` reaches this subject, whatever is done to it.
+    pub fn may_reach(self, operator: &Operator, subject: &Subject) -> Result<(), Refusal> {
+        if operator.role.reaches(subject) {
+            return Ok(());
+        }
+        Err(Refusal(
+            Line::new()
+                .plain(format!("your role {} does not reach ", operator.role.name))
+                .code(subject),
+        ))
     }
 
     /// Whether it is an account whose owner could otherwise be taken out of the way by somebody
@@ -328,8 +334,13 @@ impl<'a> Gate<'a> {
     /// Whether `operator` may make this change, as far as it depends on them.
     fn may_make(self, operator: &Operator, weight: &Weight<'_>) -> Result<(), Refusal> {
         weight.verbs.iter().try_for_each(|verb| self.may_use(operator, weight.power, verb))?;
-        let touched = weight.targets.iter().filter(|_| !weight.harmless);
-        touched.into_iter().try_for_each(|target| self.may_touch(operator, target))
+        weight.targets.iter().try_for_each(|target| {
+            if weight.harmless {
+                self.may_reach(operator, &target.subject)
+            } else {
+                self.may_touch(operator, target)
+            }
+        })
     }
 
     /// Whether it has a reason where it needs one, and one as the config wants it.

@@ -384,6 +384,9 @@ impl Pipeline {
             Heard::Yes => Command::Yes(reply_to.clone()),
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(mut command) => {
+                if command.words.len() > list::MOST_WORDS {
+                    return Ok(What::Say(list::too_many_words(command.words.len())));
+                }
                 let referenced = self.takes_listing(&mut command, reply_to.as_ref());
                 let file = file.or(reply_to.as_ref());
                 if let Some(file) = file.filter(|_| list::may_stand_in_a_file(&command)) {

@@ -328,6 +328,12 @@ fn a_role_of_ones_own_holds_for_its_verbs_and_over_its_subjects() {
     assert_eq!(tried("user suspend", Power::Moderate, user("eve")), "run");
     let staff = tried("user suspend", Power::Moderate, user("staff-li"));
     assert!(staff.contains("does not reach"), "{staff}");
+    // Nor does it for what harms nobody, such as a notice.
+    let targets = [user("staff-li")];
+    let verbs = &["user suspend"];
+    let harmless = weigh(Class::Disruptive, Power::Moderate, &targets);
+    let staff = asked(&roster, &jo, &Weight { harmless: true, verbs, ..harmless }, None);
+    assert!(staff.contains("does not reach"), "{staff}");
     let room = tried("room block", Power::Moderate, user("eve"));
     assert!(room.contains("takes the role moderator, and you are spam-team"), "{room}");
     let power = tried("user password", Power::Account, user("eve"));

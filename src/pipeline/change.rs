@@ -46,6 +46,11 @@ pub(super) struct Looked {
 }
 
 impl Looked {
+    /// Whether one of several could not be meant as it was typed.
+    fn in_doubt(&self) -> bool {
+        self.skips.iter().any(|(_, skip)| skip.word == Word::Refused)
+    }
+
     /// The requests, of all of them in order.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.plans.iter().flat_map(|plan| plan.change.steps.clone()).collect()
@@ -155,7 +160,9 @@ impl Pipeline {
         action: &dyn Action,
         (looked, verbs): (&'a Looked, &'a [&'a str]),
     ) -> Result<Weight<'a>, Stop> {
-        let class = action.class(looked.plans.len());
+        // Where somebody among them is not there, or may not be touched, it is perhaps a slip.
+        let least = if looked.in_doubt() { Class::Disruptive } else { Class::Reversible };
+        let class = action.class(looked.plans.len()).max(least);
         let recent = if class == Class::Irreversible { self.recent(asked.operator)? } else { 0 };
         Ok(Weight {
             class,
@@ -303,9 +310,12 @@ impl Pipeline {
         reader: &Reader,
     ) -> Result<Found, Stop> {
         let target = target(subject, reader).await?;
-        if !action.harmless()
-            && let Err(refusal) = self.gate().may_touch(asked.operator, &target)
-        {
+        let may = if action.harmless() {
+            self.gate().may_reach(asked.operator, subject)
+        } else {
+            self.gate().may_touch(asked.operator, &target)
+        };
+        if let Err(refusal) = may {
             return Ok(Found::Refused(refusal.0));
         }
         let seen = action.see(subject, reader).await?;

@@ -16,6 +16,20 @@ use crate::{
     store,
 };
 
+/// The most words of one line that are read as a command.
+pub(super) const MOST_WORDS: usize = 2_000;
+
+/// The answer to a line of more words.
+pub(super) fn too_many_words(words: usize) -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        format!(
+            "that line has {words} words, and I read at most {MOST_WORDS}; put a long list into lines \
+             below the command, or into a file"
+        ),
+    )
+}
+
 /// How long a listing can be replied to. Who is in it may be another by then.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 

@@ -167,6 +167,13 @@ impl Pipeline {
                 return;
             }
         }
+        // It goes to disk with the end of the change: killed between the two, the next start would
+        // take what was told here for untold.
+        if let (Some(event), Some(room)) = (&record.event, &record.room)
+            && let Err(error) = self.journal.settle(event, room, self.clock.now())
+        {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
+        }
         let ticket = record.ticket.clone();
         let closed = Record {
             kind: Kind::Closed,

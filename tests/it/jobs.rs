@@ -171,6 +171,23 @@ async fn a_file_lists_those_whom_a_command_is_about() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slip_among_several_has_what_would_run_at_once_asked_first() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let all = accounts(&scene, 2).await?;
+    let (first, second) = (&all[0].user_id, &all[1].user_id);
+    let typed = format!("!user suspend {first} for-spamming {first}");
+    let question = scene.ann_asks(&typed).await?;
+    says(&question, "Suspend", &["Left out", "no such user: @for-spamming", "Go on?"]);
+    assert_eq!(count(&scene, &all, "suspended").await?, 0);
+    says(&scene.ann_asks("yes").await?, "Done", &[first.as_str()]);
+    let both = scene.ann_asks(&format!("!user lock {first} {second}")).await?;
+    says(&both, "2 subjects", &[first.as_str(), second.as_str(), "Go on?"]);
+    says(&scene.ann_asks("yes").await?, "Done · 2 subjects", &[first.as_str()]);
+    assert_eq!(count(&scene, &all, "locked").await?, 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
     let all = accounts(&scene, 40).await?;

@@ -175,7 +175,8 @@ impl Action for Send {
         let path = Path::admin(["v1", "send_server_notice", &transaction]);
         let body = json!({ "user_id": user, "content": self.text().content() });
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
-        Ok(Change { steps: vec![Step::new(Method::Put, path, body).idempotent()], wanted })
+        // Another look makes another transaction, so that sending it again would tell them twice.
+        Ok(Change { steps: vec![Step::new(Method::Put, path, body)], wanted })
     }
 
     fn outcome(
