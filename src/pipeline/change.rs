@@ -335,7 +335,7 @@ impl Pipeline {
 
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
     /// whoever asked would ask again.
-    async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
+    pub(super) async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
         if self.outbox.may_say(&asked.request.room).await {
             return Ok(());
         }

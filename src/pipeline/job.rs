@@ -53,6 +53,7 @@ impl Pipeline {
         if self.roster.read_only {
             return Ok(Some(rehearsed(asked.words, self.held())));
         }
+        self.ready_to_tell(asked).await?;
         let until = self.until(asked)?;
         let begun = self.clock.now();
         let mut job = Job {

@@ -144,12 +144,9 @@ impl<'a> Work<'a> {
                 return;
             }
             let mut item = item.lock().await;
-            let Some(ended) = self.change(&item, left_at).await else {
-                // The bot was frozen meanwhile, and nothing was sent.
-                item.stage = Stage::Waiting;
-                self.keep(left_at.place, &item);
-                continue;
-            };
+            // Where the bot may not act any more nothing was sent; it stays marked as begun, which
+            // only says that something may have been.
+            let Some(ended) = self.change(&item, left_at).await else { continue };
             self.counted().add(ended.word);
             item.stage = Stage::Over(ended);
             self.keep(left_at.place, &item);
@@ -176,13 +173,13 @@ impl<'a> Work<'a> {
             let mut item = item.lock().await;
             if item.stage == Stage::Waiting {
                 item.stage = Stage::Begun;
-                self.keep(next.place, &item);
+                if let Err(error) = self.pipeline.jobs.put(&self.job.id, next.place, &item) {
+                    return not_marked(&error);
+                }
             }
         }
-        let flushed = self.pipeline.jobs.flush().await;
-        if let Err(error) = &flushed {
-            error!(error = error as &dyn std::error::Error, "a job stops: the disk fails");
-            return false;
+        if let Err(error) = self.pipeline.jobs.flush().await {
+            return not_marked(&error);
         }
         *marked = end;
         true
@@ -211,6 +208,9 @@ impl<'a> Work<'a> {
     fn why_not(&self) -> Option<Line> {
         if let Some(why) = self.pipeline.held() {
             return Some(why);
+        }
+        if self.pipeline.roster.read_only {
+            return Some("I am read-only".into());
         }
         let operator = self.pipeline.roster.operator(&self.job.asker)?;
         let frozen = self.pipeline.not_served(&operator.person)?;
@@ -369,6 +369,12 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// What cannot be marked as begun is not begun.
+fn not_marked(error: &crate::store::Error) -> bool {
+    error!(error = error as &dyn std::error::Error, "a job stops: the store cannot be written");
+    false
 }
 
 /// What differs from what was seen when the question was put.
