@@ -227,7 +227,7 @@ impl<'a> Gate<'a> {
                     .plain(format!(" is {whose}: nobody changes it through the bot")),
             ));
         }
-        self.may_reach(operator, subject)?;
+        operator.role.must_reach(subject)?;
         let Some((what, stance)) = self.protected(target) else { return Ok(()) };
         if operator.role.rank < Rank::Admin && self.is_privileged(target) {
             return Err(Refusal(
@@ -243,18 +243,6 @@ impl<'a> Gate<'a> {
             ))));
         }
         Ok(())
-    }
-
-    /// Whether the role of `operator` reaches this subject, whatever is done to it.
-    pub fn may_reach(self, operator: &Operator, subject: &Subject) -> Result<(), Refusal> {
-        if operator.role.reaches(subject) {
-            return Ok(());
-        }
-        Err(Refusal(
-            Line::new()
-                .plain(format!("your role {} does not reach ", operator.role.name))
-                .code(subject),
-        ))
     }
 
     /// Whether it is an account whose owner could otherwise be taken out of the way by somebody
@@ -336,7 +324,7 @@ impl<'a> Gate<'a> {
         weight.verbs.iter().try_for_each(|verb| self.may_use(operator, weight.power, verb))?;
         weight.targets.iter().try_for_each(|target| {
             if weight.harmless {
-                self.may_reach(operator, &target.subject)
+                operator.role.must_reach(&target.subject)
             } else {
                 self.may_touch(operator, target)
             }

@@ -58,6 +58,11 @@ impl Notes {
         self.store.flush().await
     }
 
+    /// Whom the note with this number is about, if there is one.
+    pub fn about_whom(&self, number: u64) -> Result<Option<OwnedUserId>, store::Error> {
+        Ok(self.all()?.into_iter().find(|note| note.number == number).map(|note| note.about))
+    }
+
     /// Forgets the note with this number, if there is one, and returns it when that is on disk.
     pub async fn remove(&self, number: u64) -> Result<Option<Note>, store::Error> {
         let Some(note) = self.all()?.into_iter().find(|note| note.number == number) else {

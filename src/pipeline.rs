@@ -481,7 +481,7 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(asked, query.power()).await? {
             return Ok(refusal);
         }
-        look::look(asked, query, &self.reader, self).await
+        look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
     }
 
     /// One polite line to somebody who is not an operator, at most one an hour in a room.

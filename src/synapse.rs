@@ -50,6 +50,6 @@ mod writer;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
 pub use error::Error;
-pub use reader::Reader;
+pub use reader::{Reader, Scope};
 pub use slots::Slots;
 pub use writer::{SendError, Writer};

@@ -5,8 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use super::policy::names;
-use crate::change::{Power, Subject};
+use super::{Refusal, policy::names};
+use crate::{
+    change::{Power, Subject},
+    reply::Line,
+};
 
 /// How roles compare, where one must not undo what another has done: ordered from low to high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -116,8 +119,17 @@ impl Role {
         self.has(power) && (verbs.is_empty() || verbs.iter().any(|pattern| names(pattern, verb)))
     }
 
-    /// Whether it holds over this subject.
-    pub fn reaches(&self, subject: &Subject) -> bool {
+    /// Refuses what it does not hold over, whatever is done to it or asked about it.
+    pub fn must_reach(&self, subject: &Subject) -> Result<(), Refusal> {
+        if self.reaches(subject) {
+            return Ok(());
+        }
+        Err(Refusal(
+            Line::new().plain(format!("your role {} does not reach ", self.name)).code(subject),
+        ))
+    }
+
+    fn reaches(&self, subject: &Subject) -> bool {
         let id = subject.owner_id();
         let named = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(&id));
         (self.reach.on.is_empty() || named(&self.reach.on)) && !named(&self.reach.not_on)

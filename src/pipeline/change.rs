@@ -311,7 +311,7 @@ impl Pipeline {
     ) -> Result<Found, Stop> {
         let target = target(subject, reader).await?;
         let may = if action.harmless() {
-            self.gate().may_reach(asked.operator, subject)
+            asked.operator.role.must_reach(subject)
         } else {
             self.gate().may_touch(asked.operator, &target)
         };

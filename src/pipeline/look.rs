@@ -1,12 +1,23 @@
 //! Answering a command that only looks.
 
+use std::sync::Arc;
+
 use super::Asked;
 use crate::{
     commands::{Memory, Query},
     error::Stop,
+    gate::Operator,
     reply::{Block, Format, Line, Reply, Sheet, Written},
-    synapse::Reader,
+    synapse::{Reader, Scope},
 };
+
+/// The homeserver as this operator may look at it, whose role may not reach everything.
+pub(super) fn reader_for(operator: &Operator, reader: &Reader) -> Reader {
+    let role = Arc::clone(&operator.role);
+    reader.within(Scope::new(move |subject| {
+        role.must_reach(subject).map_err(|refusal| Stop::refused(refusal.0))
+    }))
+}
 
 /// Looks, and answers in words or as data.
 pub(super) async fn look(

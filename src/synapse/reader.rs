@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use backon::{ExponentialBuilder, Retryable as _};
 use jiff::Timestamp;
 use reqwest::Client;
-use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, ServerName, UserId};
+use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -22,7 +23,7 @@ use super::{
     http::{self, Limits},
 };
 use crate::{
-    change::Path,
+    change::{Path, Subject},
     clock::SharedClock,
     commands::arguments::{RoomRef, UserRef},
     error::Stop,
@@ -43,6 +44,26 @@ const ENOUGH: Duration = Duration::from_mins(1);
 pub struct Reader {
     shared: Arc<Shared>,
     memory: Option<Arc<Memory>>,
+    scope: Scope,
+}
+
+/// Which of the subjects that somebody names they may ask about: all, where nothing is said.
+#[derive(Clone, Default)]
+pub struct Scope(Option<Arc<Within>>);
+
+type Within = dyn Fn(&Subject) -> Result<(), Stop> + Send + Sync;
+
+impl Scope {
+    /// Those for which `within` gives no refusal.
+    pub fn new(within: impl Fn(&Subject) -> Result<(), Stop> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(within)))
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scope").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -71,10 +92,10 @@ impl Reader {
     /// A reader of the homeserver that `access` names. Asks nothing yet; fails where the token
     /// cannot be sent in a header or the system's certificates cannot be read.
     pub fn new(access: Access, clock: SharedClock) -> Result<Self, Error> {
-        Self::within(access, clock, Limits::READ)
+        Self::limited(access, clock, Limits::READ)
     }
 
-    pub(super) fn within(
+    pub(super) fn limited(
         access: Access,
         clock: SharedClock,
         limits: Limits,
@@ -82,20 +103,45 @@ impl Reader {
         let client = http::client(&access, limits)?;
         let Access { base, server_name, .. } = access;
         let shared = Shared { client, limits, base, server_name, clock };
-        Ok(Self { shared: Arc::new(shared), memory: None })
+        Ok(Self { shared: Arc::new(shared), memory: None, scope: Scope::default() })
     }
 
     /// A fresh look at the same homeserver: within it, and its clones, the same request is sent
     /// once, and whoever asks for it meanwhile or later gets the same answer.
     #[must_use]
     pub fn look(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), memory: Some(Arc::default()) }
+        Self { memory: Some(Arc::default()), ..self.clone() }
     }
 
     /// The same homeserver, remembering nothing: for what is long and asked for once.
     #[must_use]
     pub fn afresh(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), memory: None }
+        Self { memory: None, ..self.clone() }
+    }
+
+    /// The same homeserver, for somebody who may name only the subjects within `scope`.
+    #[must_use]
+    pub fn within(&self, scope: Scope) -> Self {
+        Self { scope, ..self.clone() }
+    }
+
+    /// Whether this subject, which a command names, is within the scope; the refusal where it is
+    /// not. Users and rooms that are typed need no word to that: see [`user_id`](Self::user_id) and
+    /// [`room_id`](Self::room_id).
+    pub fn may_name(&self, subject: &Subject) -> Result<(), Stop> {
+        self.scope.0.as_ref().map_or(Ok(()), |within| within(subject))
+    }
+
+    /// The same for those whom an answer is about, by the ids that stand in it.
+    pub fn may_tell_of<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<(), Stop> {
+        for id in ids {
+            if let Ok(user) = UserId::parse(id) {
+                self.may_name(&Subject::User(user))?;
+            } else if let Ok(room) = RoomId::parse(id) {
+                self.may_name(&Subject::Room(room))?;
+            }
+        }
+        Ok(())
     }
 
     /// The name behind the colon of the ids of the homeserver's own users.
@@ -113,30 +159,39 @@ impl Reader {
         user.server_name() == self.server_name()
     }
 
-    /// The whole id of `user`; a localpart is completed with the name of this homeserver.
+    /// The whole id of `user`; a localpart is completed with the name of this homeserver. Refused
+    /// where it is not within the scope.
     pub fn user_id(&self, user: &UserRef) -> Result<OwnedUserId, Stop> {
-        match user {
-            UserRef::Id(id) => Ok(id.clone()),
+        let id = match user {
+            UserRef::Id(id) => id.clone(),
             UserRef::Localpart(localpart) => {
                 let id = format!("@{localpart}:{}", self.server_name());
                 UserId::parse(&id).map_err(|_| {
                     Stop::refused(Line::new().code(id).plain(" cannot be the id of a user"))
-                })
+                })?
             }
-        }
+        };
+        self.may_name(&Subject::User(id.clone()))?;
+        Ok(id)
     }
 
     /// The id of `room`; an alias is resolved by `GET /_matrix/client/v3/directory/room/{alias}`.
-    /// An alias that nobody knows is refused, and so is one whose own server cannot be asked.
+    /// An alias that nobody knows is refused, and so is one whose own server cannot be asked, and
+    /// what is not within the scope.
     pub async fn room_id(&self, room: &RoomRef) -> Result<OwnedRoomId, Stop> {
+        let id = match room {
+            RoomRef::Id(id) => id.clone(),
+            RoomRef::Alias(alias) => self.resolved(alias).await?,
+        };
+        self.may_name(&Subject::Room(id.clone()))?;
+        Ok(id)
+    }
+
+    async fn resolved(&self, alias: &RoomAliasId) -> Result<OwnedRoomId, Stop> {
         #[derive(Deserialize)]
         struct Resolved {
             room_id: OwnedRoomId,
         }
-        let alias = match room {
-            RoomRef::Id(id) => return Ok(id.clone()),
-            RoomRef::Alias(alias) => alias,
-        };
         let path = Path::client(["v3", "directory", "room", alias.as_str()]);
         let elsewhere = alias.server_name() != self.server_name();
         match self.find::<Resolved>(&path, &[]).await {

@@ -41,11 +41,11 @@ fn access(base: &str) -> Access {
 /// A reader with Synod's own limits, except that it does not wait between repeats.
 fn reader(base: &str) -> Reader {
     let limits = Limits { pause: SHORT.pause, ..Limits::READ };
-    Reader::within(access(base), Arc::new(SystemClock), limits).unwrap()
+    Reader::limited(access(base), Arc::new(SystemClock), limits).unwrap()
 }
 
 fn short_reader(base: &str) -> Reader {
-    Reader::within(access(base), Arc::new(SystemClock), SHORT).unwrap()
+    Reader::limited(access(base), Arc::new(SystemClock), SHORT).unwrap()
 }
 
 fn writer(base: &str) -> Writer {

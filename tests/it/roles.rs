@@ -32,6 +32,14 @@ async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() ->
     says(&power, "Refused", &["the role admin", scene.ann().user_id().as_str()]);
     assert!(is(&scene, &eve, "suspended").await? && !is(&scene, &staff, "suspended").await?);
 
+    // It holds for looks too, also where the id is not typed in full.
+    says(&scene.ask(vic, &format!("!user details {}", eve.user_id)).await?, "", &["suspended"]);
+    let localpart = staff.user_id.localpart();
+    for look in ["details", "details -o json", "media", "ratelimit"] {
+        let staffed = scene.ask(vic, &format!("!user {look} {localpart}")).await?;
+        says(&staffed, "Refused", &["spam-team does not reach", staff.user_id.as_str()]);
+    }
+
     let help = scene.ask(vic, "!help").await?;
     says(&help, "", &["!user", "suspend"]);
     assert!(!help.body.contains("!room") && !help.body.contains("password"), "{}", help.body);

@@ -86,6 +86,8 @@ impl Details {
             let why = Line::new().plain("this homeserver has no event ").code(id);
             return Err(Stop::refused(why));
         };
+        let named = ["room_id", "sender", "state_key"];
+        reader.may_tell_of(named.iter().filter_map(|key| raw[*key].as_str()))?;
         let room = raw["room_id"].as_str().unwrap_or_default().to_owned();
         let reads = content::as_it_reads(&room, id.as_str(), reader).await?;
         if self.show_redacted {

@@ -38,6 +38,7 @@ impl Query for Details {
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
+        reader.may_name(&Subject::Destination(self.server.clone()))?;
         let (found, rooms) = tokio::join!(
             destination::raw(&self.server, reader),
             rooms::count(&self.server, reader)

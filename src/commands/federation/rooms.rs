@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::destination;
 use crate::{
-    change::Path,
+    change::{Path, Subject},
     commands::{
         Spec,
         listing::{Listing, Named, Page, Pages},
@@ -85,6 +85,7 @@ impl Listing for Rooms {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
+        reader.may_name(&Subject::Destination(self.server.clone()))?;
         let query = [
             ("from", Pages::number(from)?.to_string()),
             ("limit", limit.to_string()),

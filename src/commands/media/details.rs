@@ -43,6 +43,7 @@ async fn found<T: DeserializeOwned>(subject: &Subject, reader: &Reader) -> Resul
     struct Answered<T> {
         media_info: T,
     }
+    reader.may_name(subject)?;
     let (server, id) = file::id(subject)?;
     let path = Path::admin(["v1", "media", server.as_str(), id]);
     let answered: Option<Answered<T>> = reader.find(&path, &[]).await?;

@@ -78,6 +78,8 @@ impl Details {
             reports::of_event(self.number.0, reader).await?
         };
         let mut found = found.ok_or_else(|| Stop::refused(reports::unknown(&subject)))?;
+        let about = ["room_id", "sender", "target_user_id"];
+        reader.may_tell_of(about.iter().filter_map(|key| found[*key].as_str()))?;
         if found.get("event_json").is_none() {
             return Ok(found);
         }

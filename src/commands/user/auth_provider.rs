@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::account::words;
 use crate::{
-    change::{Path, Power},
+    change::{Path, Power, Subject},
     commands::{Memory, Query, Spec},
     error::Stop,
     reply::{Hostile, Line, Reply, Sheet},
@@ -42,7 +42,7 @@ impl AuthProvider {
         let path =
             Path::admin(["v1", "auth_providers", &self.provider, "users", &self.external_id]);
         let found: Option<Found> = reader.find(&path, &[]).await?;
-        found.map(|found| found.user_id).ok_or_else(|| {
+        let found = found.map(|found| found.user_id).ok_or_else(|| {
             let line = Line::new()
                 .plain("no account here signs on as ")
                 .hostile(&Hostile::new(&self.external_id))
@@ -54,7 +54,9 @@ impl AuthProvider {
                 ". The ids of providers with OpenID Connect begin with oidc-"
             };
             Stop::refused(line.plain(hint))
-        })
+        })?;
+        reader.may_name(&Subject::User(found.clone()))?;
+        Ok(found)
     }
 }
 

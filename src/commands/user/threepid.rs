@@ -10,7 +10,7 @@ use super::{
     details::{contacts, mask},
 };
 use crate::{
-    change::{Path, Power},
+    change::{Path, Power, Subject},
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
     reply::{Hostile, Line, Reply, Sheet},
@@ -92,6 +92,7 @@ impl ThreePid {
         for spelling in spellings(&self.medium, address) {
             let path = Path::admin(["v1", "threepid", &self.medium, "users", &spelling]);
             if let Some(found) = reader.find::<Found>(&path, &[]).await? {
+                reader.may_name(&Subject::User(found.user_id.clone()))?;
                 return Ok(found.user_id);
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
-    pipeline::{Asked, Lane, Pipeline, yes::unreadable},
+    pipeline::{Asked, Lane, Pipeline, look::reader_for, yes::unreadable},
     reply::{Block, Hostile, Line, Record, Reply, Word},
 };
 
@@ -55,8 +55,8 @@ impl Own for Notes {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match (self.first.as_str(), self.rest.as_slice()) {
-            ("list", []) => list(pipeline, None),
-            ("list", [user]) => list(pipeline, Some(user)),
+            ("list", []) => list(pipeline, asked, None),
+            ("list", [user]) => list(pipeline, asked, Some(user)),
             ("remove", [note]) => remove(pipeline, asked, number(note)?).await,
             ("list" | "remove", _) => {
                 Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
@@ -67,11 +67,11 @@ impl Own for Notes {
     }
 }
 
-fn user(pipeline: &Pipeline, text: &str) -> Result<ruma::OwnedUserId, Stop> {
+fn user(pipeline: &Pipeline, asked: &Asked<'_>, text: &str) -> Result<ruma::OwnedUserId, Stop> {
     let read = text.parse::<UserRef>().map_err(|why| {
         Stop::refused(Line::new().code(text).plain(format!(" will not do: {why}")))
     })?;
-    pipeline.reader.user_id(&read)
+    reader_for(asked.operator, &pipeline.reader).user_id(&read)
 }
 
 async fn keep(
@@ -80,7 +80,7 @@ async fn keep(
     about: &str,
     text: &str,
 ) -> Result<Reply, Stop> {
-    let about = user(pipeline, about)?;
+    let about = user(pipeline, asked, about)?;
     let length = text.chars().count();
     if length == 0 || length > LONGEST {
         return Err(Stop::refused(format!(
@@ -109,6 +109,10 @@ async fn keep(
 
 async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Reply, Stop> {
     pipeline.may_lead_to_a_change(asked).await?;
+    let about = pipeline.notes.about_whom(number).map_err(|e| unreadable(&e))?;
+    if let Some(about) = about {
+        reader_for(asked.operator, &pipeline.reader).may_name(&Subject::User(about))?;
+    }
     let Some(note) = pipeline.notes.remove(number).await.map_err(|e| unreadable(&e))? else {
         return Err(Stop::refused(
             Line::new().plain("there is no note ").code(format!("#{number}")),
@@ -127,9 +131,9 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
     Ok(Reply::outcome(Word::Done, title))
 }
 
-fn list(pipeline: &Pipeline, about: Option<&String>) -> Result<Reply, Stop> {
+fn list(pipeline: &Pipeline, asked: &Asked<'_>, about: Option<&String>) -> Result<Reply, Stop> {
     let notes = match about {
-        Some(about) => pipeline.notes.about(&user(pipeline, about)?, usize::MAX),
+        Some(about) => pipeline.notes.about(&user(pipeline, asked, about)?, usize::MAX),
         None => pipeline.notes.all(),
     }
     .map_err(|e| unreadable(&e))?;
