@@ -362,16 +362,36 @@ impl<'a> Gate<'a> {
         self.roster.policy.rules.iter().filter(|rule| rule.fits(facts)).collect()
     }
 
+    /// What the config demands of a command of the bot's own that changes nothing on the
+    /// homeserver: how many others, and whether a one-time password.
+    pub fn demands(self, verb: &str, power: Power, class: Class) -> (usize, bool) {
+        let weight = Weight {
+            class,
+            power,
+            phrase: false,
+            harmless: false,
+            targets: &[],
+            many: 1,
+            verbs: &[verb],
+            reason: None,
+            recent: 0,
+            due: false,
+        };
+        self.demanded(&weight)
+    }
+
+    fn demanded(self, weight: &Weight<'_>) -> (usize, bool) {
+        let rules = self.rules(weight).into_iter();
+        rules.fold((0, false), |(others, totp), rule| (others.max(rule.others), totp || rule.totp))
+    }
+
     /// What must be said first; `None` where nothing needs to be.
     pub fn terms(self, weight: &Weight<'_>) -> Option<Terms> {
         if weight.due && weight.class == Class::Reversible {
             // Whoever agreed to it has agreed to its end.
             return None;
         }
-        let (others, totp) = self
-            .rules(weight)
-            .into_iter()
-            .fold((0, false), |(others, totp), rule| (others.max(rule.others), totp || rule.totp));
+        let (others, totp) = self.demanded(weight);
         let protected = self.strictest(weight) == Some(Stance::SecondPerson);
         let too_many =
             weight.class == Class::Irreversible && weight.recent >= self.roster.policy.unreviewed;

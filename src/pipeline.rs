@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedEventId, RoomId};
+use ruma::{OwnedEventId, OwnedUserId, RoomId};
 use tokio::sync::{Mutex, Notify};
 use tracing::{debug, error, info, warn};
 
@@ -35,6 +35,7 @@ use crate::{
     totp::OneTimePasswords,
 };
 
+mod agree;
 mod approve;
 mod aside;
 mod authentic;
@@ -158,8 +159,10 @@ pub struct Pipeline {
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
     setup: Arc<dyn Setup>,
-    /// Who wants another configuration in force, until a second one says so too.
-    first_to_reload: Mutex<Option<reload::First>>,
+    /// Who wants another configuration in force, until the others have said so too.
+    to_reload: Mutex<Option<agree::Agreement<crate::config::Config>>>,
+    /// Who accepts which key for whom, likewise.
+    to_trust: Mutex<Option<agree::Agreement<(OwnedUserId, String)>>>,
 }
 
 /// Why the pipeline could not be put together.
@@ -295,7 +298,8 @@ impl Pipeline {
             outbox,
             keys,
             setup,
-            first_to_reload: Mutex::default(),
+            to_reload: Mutex::default(),
+            to_trust: Mutex::default(),
         })
     }
 

@@ -4,38 +4,34 @@
 //! there (`SIGHUP`) is put in force. From the room an operator can have less put in force; what
 //! gives anybody more takes the same word of a second one.
 
-use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedUserId;
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, Pipeline, Trust,
+    Asked, Pipeline,
+    agree::{Agreed, Wanted},
     setup::{Reread, Unfit},
 };
 use crate::{
     audit::{Kind, Record},
-    change::Power,
-    config::Effect,
+    change::{Class, Power},
+    config::{Config, Effect},
     error::Stop,
-    gate::Operator,
     reply::{Block, Hostile, Line, Reply, Word},
 };
 
 /// By which name roles know it.
 const VERB: &str = "config reload";
 
-/// The word of the first of two.
-#[derive(Debug)]
-pub(super) struct First {
-    by: Operator,
-    at: Timestamp,
-    reread: Reread,
-}
-
 impl Pipeline {
     /// Reads the configuration again because an operator says so; with `only_look`, to tell what
     /// would become of it.
-    pub(super) async fn reload(&self, asked: &Asked<'_>, only_look: bool) -> Result<Reply, Stop> {
+    pub(super) async fn reload(
+        &self,
+        asked: &Asked<'_>,
+        only_look: bool,
+        password: Option<&str>,
+    ) -> Result<Reply, Stop> {
         self.authenticate(asked.request).await?;
         let reread = match self.setup.reread().await {
             Ok(reread) => reread,
@@ -53,76 +49,40 @@ impl Pipeline {
             let what = "some of it takes a new start of me, so nothing of it is in force";
             return Ok(listed(Reply::outcome(Word::Refused, what), &reread));
         }
-        if !has(Effect::Wider) {
-            return self.put_in_force(asked, reread, None).await;
-        }
-        self.not_held()?;
-        if asked.request.trust == Trust::Clear {
-            return Err(Stop::refused(
-                "this gives somebody more than they had, which takes two operators in an \
-                 encrypted room; whoever has my machine starts me anew or sends me SIGHUP",
-            ));
-        }
-        match self.first_word(asked.operator, &reread).await {
-            Some(first) => self.put_in_force(asked, reread, Some(first)).await,
-            None => self.ask_for_a_second(asked, reread).await,
-        }
-    }
-
-    /// Who has said the same before, is somebody else, and may still say it.
-    async fn first_word(&self, second: &Operator, reread: &Reread) -> Option<OwnedUserId> {
-        let mut first = self.first_to_reload.lock().await;
-        let within = SignedDuration::try_from(self.rules.approve_within).unwrap_or_default();
-        let holds = |first: &First| {
-            let by = self.roster.operator(&first.by.user);
-            first.by.person != second.person
-                && by.is_some_and(|by| self.may_reload(by))
-                && self.clock.now().duration_since(first.at) <= within
-                && first.reread.config.differences(&reread.config).is_empty()
+        let wider = has(Effect::Wider);
+        let wanted = Wanted {
+            verb: VERB,
+            power: Power::Server,
+            // Whoever is given more can then do with it what cannot be undone.
+            class: if wider { Class::Irreversible } else { Class::Reversible },
+            others: usize::from(wider),
+            note: &noted(&reread),
+            password,
+            except: None,
         };
-        first.take_if(|first| holds(first)).map(|first| first.by.user)
-    }
-
-    fn may_reload(&self, one: &Operator) -> bool {
-        one.role.allows(Power::Server, VERB) && self.not_served(&one.person).is_none()
-    }
-
-    async fn ask_for_a_second(&self, asked: &Asked<'_>, reread: Reread) -> Result<Reply, Stop> {
-        let others: Vec<OwnedUserId> = self
-            .roster
-            .operators
-            .values()
-            .filter(|one| one.person != asked.operator.person && self.may_reload(one))
-            .map(|one| one.user.clone())
-            .collect();
-        if others.is_empty() {
-            let what = "this gives somebody more than they had, and nobody else may agree to it. \
-                        Whoever has my machine starts me anew or sends me SIGHUP";
-            return Ok(listed(Reply::outcome(Word::Refused, what), &reread));
+        let same = |one: &Config, other: &Config| one.differences(other).is_empty();
+        let what = (reread.config.clone(), same);
+        match self.agree(asked, &self.to_reload, what, wanted).await? {
+            Agreed::By(by) => self.put_in_force(by, asked, reread).await,
+            Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
+                .command("If it is right", vec!["config".into(), "reload".into()])
+                .ringing(of)),
+            Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &reread)),
         }
-        let record = Record { note: Some(noted(&reread)), ..Self::record(Kind::Asked, asked) };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
-        let what = "this gives somebody more than they had, so another operator must say the same";
-        let reply = listed(Reply::outcome(Word::NothingChanged, what), &reread)
-            .command("If it is right", vec!["config".into(), "reload".into()])
-            .ringing(others);
-        let (by, at) = (asked.operator.clone(), self.clock.now());
-        *self.first_to_reload.lock().await = Some(First { by, at, reread });
-        Ok(reply)
     }
 
     async fn put_in_force(
         &self,
+        by: Vec<OwnedUserId>,
         asked: &Asked<'_>,
         reread: Reread,
-        first: Option<OwnedUserId>,
     ) -> Result<Reply, Stop> {
-        let sender = asked.operator.user.clone();
+        let (first, others) = by.split_first().map_or((None, &[][..]), |(a, b)| (Some(a), b));
         let record = Record {
             note: Some(noted(&reread)),
-            approvals: first.iter().map(|_| sender.clone()).collect(),
-            yes: first.as_ref().map(|_| sender.clone()),
-            by: Some(first.unwrap_or(sender)),
+            approvals: others.to_vec(),
+            yes: others.last().cloned(),
+            by: first.cloned(),
             ..Self::record(Kind::Configured, asked)
         };
         self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
@@ -178,6 +138,27 @@ impl Pipeline {
         let slot = format!("reload-failed-{}", self.clock.now().as_millisecond());
         self.tell(&slot, &Reply::outcome(Word::Refused, line)).await;
     }
+}
+
+/// The answer to those who have said so while others have not.
+fn waits(wider: bool, left: usize) -> Reply {
+    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let who = match left {
+        1 => "another operator".to_owned(),
+        n => format!("{n} other operators"),
+    };
+    Reply::outcome(Word::NothingChanged, format!("this {why}, so {who} must say the same"))
+}
+
+fn too_few(wider: bool, others: usize) -> Reply {
+    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let who = match others {
+        1 => "nobody else may agree to it".to_owned(),
+        n => format!("fewer than {n} others may agree to it"),
+    };
+    let what =
+        format!("this {why}, and {who}. Whoever has my machine starts me anew or sends me SIGHUP");
+    Reply::outcome(Word::Refused, what)
 }
 
 const BEGIN: &str = "my config is read again, and I begin anew with it";

@@ -1,9 +1,15 @@
 //! Another configuration while the bot runs: whole or not at all, and nobody gives themselves more.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::json;
 use world::{Config, Scene};
 
-use crate::{SYNOD, basics::is, verbs::says};
+use crate::{
+    SYNOD,
+    basics::is,
+    second_person::{SEED, totp_now},
+    verbs::says,
+};
 
 /// Puts a configuration where the bot reads it.
 fn write(scene: &Scene, config: &Config) -> Result<()> {
@@ -112,5 +118,61 @@ async fn what_has_faults_or_cannot_be_begun_with_is_not_in_force() -> Result<()>
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let [moe, vic, _] = scene.accounts();
+    let rules = json!([
+        { "verbs": ["config reload"], "others": 2, "totp": true },
+        { "verbs": ["trust accept"], "others": 1 },
+    ]);
+    let seed = scene.dir().join("seed");
+    world::write_secret(&seed, SEED)?;
+    let admins = [scene.ann().user_id(), &moe.user_id, &vic.user_id];
+    let config =
+        admins.iter().fold(scene.config().set("questions.rules", rules), |config, user| {
+            config.operator_key(user, "role", "admin").operator_secret(user, "totp", &seed)
+        });
+    scene.start_bot(SYNOD, &config).await?;
+    let (moe, vic) = (scene.moe().await?, scene.vic().await?);
+
+    write(&scene, &config.clone().set("tables", true).set("questions.reactions", true))?;
+    let bare = scene.ann_asks("!config reload").await?;
+    says(&bare, "Refused", &["your one-time password at the end", "!config reload 123456"]);
+    let reload = |typed: &str| format!("!config reload {typed}");
+    let right = totp_now()?;
+    let first = scene.ann_asks(&reload(&right)).await?;
+    says(&first, "Nothing changed", &["2 other operators", "tables"]);
+    assert!(first.mentions.contains(moe.user_id()), "{:?}", first.mentions);
+    let second = scene.ask(moe, &reload(&right)).await?;
+    says(&second, "Nothing changed", &["another operator must say the same"]);
+    assert!(!second.mentions.contains(scene.ann().user_id()), "{:?}", second.mentions);
+    // Said once more it is no third voice, and neither is it the same password again.
+    says(&scene.ask(moe, &reload(&right)).await?, "Refused", &["has been used"]);
+    let verbose = scene.ann_asks("!config reload --plan").await?;
+    says(&verbose, "", &["tables"]);
+    says(&scene.ask(vic, &reload(&right)).await?, "Done", &["tables", "I begin anew"]);
+    let audit = scene.ann_asks("!audit list --limit 5").await?;
+    let (_, listed) = audit.body.split_once("config read again").expect("it is on record");
+    assert!(listed.contains(moe.user_id().as_str()), "{}", audit.body);
+    assert!(!audit.body.contains(&right), "{}", audit.body);
+
+    // A key that is accepted for vic takes two of the others by the same rules.
+    vic.reset_identity().await?;
+    let command = vic.say(scene.room(), "!me").await?;
+    says(&scene.answer(moe, &command).await?, "Refused", &["cross-signing key"]);
+    let key = vic.master_key().await?;
+    let tail = key.get(key.len() - 6..).context("a key has six characters")?;
+    let accept = format!("!trust accept {} {tail}", vic.user_id());
+    let first = scene.ann_asks(&accept).await?;
+    says(&first, "Nothing changed", &["1 more", &accept]);
+    assert!(!first.mentions.contains(vic.user_id()), "{:?}", first.mentions);
+    says(&scene.ann_asks(&accept).await?, "Nothing changed", &["1 more"]);
+    says(&scene.ask(vic, "!me").await?, "Refused", &["cross-signing key"]);
+    says(&scene.ask(moe, &accept).await?, "Done", &[&key]);
+    says(&scene.ask(vic, "!me").await?, "", &["Role: admin"]);
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The seed that the tests give to everybody, base32.
-const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub(crate) const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 /// A rule that demands so many others for what cannot be undone.
 fn others(number: u64) -> Value {
@@ -201,6 +201,12 @@ async fn who_is_alone_waits_in_sight_of_all_where_the_config_lets_them() -> Resu
     Ok(())
 }
 
+/// The one-time password of now by [`SEED`].
+pub(crate) fn totp_now() -> Result<String> {
+    let totp = TOTP::new(Algorithm::SHA1, 6, 1, 30, b"12345678901234567890".to_vec())?;
+    Ok(totp.generate(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_time_passwords_count_once_and_guessing_ends() -> Result<()> {
     let scene = Scene::plan().set().await?;
@@ -264,8 +270,7 @@ async fn an_approval_takes_the_one_time_password_of_whoever_gives_it() -> Result
     let (_, number) = asks_for_the_end(&scene, &eve).await?;
     says(&approves(&scene, moe, &number, &eve).await?, "Refused", &["one-time password"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
-    let totp = TOTP::new(Algorithm::SHA1, 6, 1, 30, b"12345678901234567890".to_vec())?;
-    let right = totp.generate(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let right = totp_now()?;
     let approved = scene.ask(moe, &format!("!approve {number} {phrase} {right}")).await?;
     says(&approved, "Done", &[eve.user_id.as_str()]);
     assert!(is(&scene, &eve, "deactivated").await?);

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Asked, Lane, Pipeline, agree::without},
     reply::Reply,
 };
 
@@ -28,6 +28,9 @@ enum What {
         /// Only tell what would be otherwise
         #[arg(long)]
         plan: bool,
+        /// Your one-time password, where the config wants one
+        #[arg(value_name = "PASSWORD")]
+        password: Option<String>,
     },
 }
 
@@ -45,7 +48,9 @@ impl Own for Config {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let What::Reload { plan } = self.what;
-        pipeline.reload(asked, plan).await.map(Some)
+        let What::Reload { plan, password } = &self.what;
+        let words = without(asked.words, password.as_ref());
+        let asked = Asked { words: &words, ..*asked };
+        pipeline.reload(&asked, *plan, password.as_deref()).await.map(Some)
     }
 }

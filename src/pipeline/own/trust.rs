@@ -6,10 +6,15 @@ use ruma::UserId;
 use super::{Own, OwnSpec};
 use crate::{
     audit::{Kind, Record},
+    change::{Class, Power},
     commands::arguments::UserRef,
     error::Stop,
     gate::Rank,
-    pipeline::{Asked, Lane, Pipeline, Trust as Origin, news::tail},
+    pipeline::{
+        Asked, Lane, Pipeline, Trust as Origin,
+        agree::{Agreed, Wanted, without},
+        news::tail,
+    },
     reply::{self, Block, Line, Reply, Word},
 };
 
@@ -30,6 +35,9 @@ enum What {
         user: UserRef,
         /// The last six characters of the new key, as they read it to you
         key: String,
+        /// Your one-time password, where the config wants one
+        #[arg(value_name = "PASSWORD")]
+        password: Option<String>,
     },
 }
 
@@ -45,9 +53,12 @@ impl Own for Trust {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.what {
             None | Some(What::List) => Ok(Some(list(pipeline))),
-            Some(What::Accept { user, key }) => {
+            Some(What::Accept { user, key, password }) => {
                 let user = pipeline.reader.user_id(user)?;
-                accept(pipeline, asked, &user, key).await.map(Some)
+                let typed = (key.as_str(), password.as_deref());
+                let words = without(asked.words, password.as_ref());
+                let asked = Asked { words: &words, ..*asked };
+                accept(pipeline, &asked, &user, typed).await.map(Some)
             }
         }
     }
@@ -71,7 +82,7 @@ async fn accept(
     pipeline: &Pipeline,
     asked: &Asked<'_>,
     user: &UserId,
-    key: &str,
+    (key, password): (&str, Option<&str>),
 ) -> Result<Reply, Stop> {
     if asked.operator.role.rank < Rank::Admin {
         let why = Line::from("only an admin accepts a key");
@@ -104,8 +115,38 @@ async fn accept(
                 .plain(" has now ends differently. Read it with them once more"),
         ));
     }
+    let note = format!("accepted the master key {current} of {user}");
+    let wanted = Wanted {
+        verb: "trust accept",
+        power: Power::Account,
+        class: Class::Disruptive,
+        others: 0,
+        note: &format!("agreed that I have {note}"),
+        password,
+        except: pipeline.roster.operator(user).map(|operator| operator.person.as_str()),
+    };
+    let what = ((user.to_owned(), current.clone()), PartialEq::eq);
+    let by = match pipeline.agree(asked, &pipeline.to_trust, what, wanted).await? {
+        Agreed::By(by) => by,
+        Agreed::Waits(left, of) => {
+            let what = format!("by my rules this takes {left} more who say the same");
+            return Ok(Reply::outcome(Word::NothingChanged, what)
+                .command(
+                    "If it is right",
+                    ["trust", "accept", user.as_str(), key].map(str::to_owned).to_vec(),
+                )
+                .ringing(of));
+        }
+        Agreed::TooFew(others) => {
+            return Err(Stop::refused(format!(
+                "by my rules this takes {others} others who may do it, and fewer may. Whoever keeps \
+                 my config can write the key into it"
+            )));
+        }
+    };
     let record = Record {
-        note: Some(format!("accepted the master key {current} of {user}")),
+        note: Some(note),
+        approvals: by.into_iter().filter(|one| *one != asked.operator.user).collect(),
         ..Pipeline::record(Kind::Noted, asked)
     };
     pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;

@@ -1,0 +1,138 @@
+//! What several operators say in the same words, because its nature or the config wants more than
+//! one: another configuration, and a key that is accepted for somebody.
+//!
+//! Unlike a question it has no code: whoever agrees says what they agree to, and it is compared.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedUserId;
+use tokio::sync::Mutex;
+
+use super::{Asked, Pipeline, Trust};
+use crate::{
+    audit::{Kind, Record},
+    change::{Class, Power},
+    error::Stop,
+    gate::Operator,
+    reply::Line,
+    totp::DIGITS,
+};
+
+/// Who has said the same until now.
+#[derive(Debug)]
+pub(super) struct Agreement<T> {
+    what: T,
+    voices: Vec<(Operator, Timestamp)>,
+}
+
+/// What takes several, and who may say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// By which name roles and rules know it.
+    pub(super) verb: &'static str,
+    pub(super) power: Power,
+    pub(super) class: Class,
+    /// How many besides the one who says it first, whatever the config says.
+    pub(super) others: usize,
+    /// What is agreed to, for the record.
+    pub(super) note: &'a str,
+    /// The one-time password that was typed with it.
+    pub(super) password: Option<&'a str>,
+    /// A person who has no say in it.
+    pub(super) except: Option<&'a str>,
+}
+
+/// What came of saying it.
+#[derive(Debug)]
+pub(super) enum Agreed {
+    /// All have said so: these, in the order in which they did.
+    By(Vec<OwnedUserId>),
+    /// So many more must say it, of these.
+    Waits(usize, Vec<OwnedUserId>),
+    /// It takes so many others, and fewer may.
+    TooFew(usize),
+}
+
+impl Pipeline {
+    /// Counts the word of the asker for `what`. Those who said the same before count as long as a
+    /// question to others waits, and as long as they may still say it.
+    pub(super) async fn agree<T: Send>(
+        &self,
+        asked: &Asked<'_>,
+        said: &Mutex<Option<Agreement<T>>>,
+        (what, same): (T, impl Fn(&T, &T) -> bool),
+        wanted: Wanted<'_>,
+    ) -> Result<Agreed, Stop> {
+        let (demanded, totp) = self.gate().demands(wanted.verb, wanted.power, wanted.class);
+        let others = wanted.others.max(demanded);
+        if others > 0 {
+            self.not_held()?;
+            if asked.request.trust == Trust::Clear {
+                return Err(Stop::refused(
+                    "this takes more than one operator, and that counts only in an encrypted room",
+                ));
+            }
+        }
+        let person = &asked.operator.person;
+        let may: Vec<&Operator> = self.roster.operators.values().collect();
+        let may = may.into_iter().filter(|one| one.person != *person && self.may_say(one, &wanted));
+        let may: Vec<&Operator> = may.collect();
+        let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
+        if persons.len() < others {
+            return Ok(Agreed::TooFew(others));
+        }
+        if totp {
+            self.shows_password(asked, wanted.password).await?;
+        }
+        let mut said = said.lock().await;
+        let mut voices = match said.take() {
+            Some(before) if same(&before.what, &what) => before.voices,
+            _ => Vec::new(),
+        };
+        let within = SignedDuration::try_from(self.rules.approve_within).unwrap_or_default();
+        let now = self.clock.now();
+        voices.retain(|(one, at)| {
+            may.iter().any(|may| may.user == one.user) && now.duration_since(*at) <= within
+        });
+        if voices.len() >= others {
+            let by = voices.into_iter().map(|(one, _)| one.user);
+            return Ok(Agreed::By(by.chain([asked.operator.user.clone()]).collect()));
+        }
+        let note = Some(wanted.note.to_owned());
+        let record = Record { note, ..Self::record(Kind::Asked, asked) };
+        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        let left = others - voices.len();
+        let heard = |one: &&&Operator| !voices.iter().any(|(by, _)| by.person == one.person);
+        let ring = may.iter().filter(heard).map(|one| one.user.clone()).collect();
+        voices.push((asked.operator.clone(), now));
+        *said = Some(Agreement { what, voices });
+        Ok(Agreed::Waits(left, ring))
+    }
+
+    fn may_say(&self, one: &Operator, wanted: &Wanted<'_>) -> bool {
+        one.role.allows(wanted.power, wanted.verb)
+            && wanted.except.is_none_or(|person| one.person != person)
+            && self.not_served(&one.person).is_none()
+    }
+
+    async fn shows_password(&self, asked: &Asked<'_>, typed: Option<&str>) -> Result<(), Stop> {
+        let Some(typed) = typed else {
+            let again = format!("!{} 123456", asked.words.join(" "));
+            return Err(Stop::refused(
+                Line::new()
+                    .plain(format!(
+                        "this takes your one-time password at the end, the {DIGITS} digits that \
+                         your app shows now: "
+                    ))
+                    .code(again),
+            ));
+        };
+        self.shown(asked, typed).await.map(|_| ())
+    }
+}
+
+/// The words of a command without the one-time password among them: it belongs on no record.
+pub(super) fn without(words: &[String], password: Option<&String>) -> Vec<String> {
+    words.iter().filter(|word| Some(*word) != password).cloned().collect()
+}
