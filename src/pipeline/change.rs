@@ -46,6 +46,13 @@ pub(super) struct Looked {
 }
 
 impl Looked {
+    /// What it costs to do it to all of them. Where somebody among them is not there, or may not
+    /// be touched, it is perhaps a slip, and costs a question at least.
+    fn class(&self, action: &dyn Action) -> Class {
+        let least = if self.in_doubt() { Class::Disruptive } else { Class::Reversible };
+        action.class(self.plans.len()).max(least)
+    }
+
     /// Whether one of several could not be meant as it was typed.
     fn in_doubt(&self) -> bool {
         self.skips.iter().any(|(_, skip)| skip.word == Word::Refused)
@@ -160,9 +167,7 @@ impl Pipeline {
         action: &dyn Action,
         (looked, verbs): (&'a Looked, &'a [&'a str]),
     ) -> Result<Weight<'a>, Stop> {
-        // Where somebody among them is not there, or may not be touched, it is perhaps a slip.
-        let least = if looked.in_doubt() { Class::Disruptive } else { Class::Reversible };
-        let class = action.class(looked.plans.len()).max(least);
+        let class = looked.class(action);
         let recent = if class == Class::Irreversible { self.recent(asked.operator)? } else { 0 };
         Ok(Weight {
             class,
@@ -368,12 +373,14 @@ impl Pipeline {
         yes: Option<(&Ticket, &Consent)>,
     ) -> Result<Reply, Stop> {
         let until = self.until(asked)?;
+        let class = looked.class(action);
         let opened = Record {
             until,
             yes: yes.map(|(_, consent)| consent.by().to_owned()),
             approvals: yes.map(|(_, consent)| consent.approvals().to_vec()).unwrap_or_default(),
             ticket: yes.map(|(ticket, _)| ticket.code.clone()),
-            class: Some(action.class(looked.plans.len())),
+            // What was agreed to, where that was dearer than what is left of it.
+            class: Some(yes.map_or(class, |(ticket, _)| class.max(ticket.class))),
             alone: asked.options.alone.clone().filter(|_| yes.is_some_and(|(_, c)| c.alone())),
             subjects: looked.plans.iter().map(|plan| plan.subject.clone()).collect(),
             requests: looked

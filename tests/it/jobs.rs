@@ -10,7 +10,7 @@ use crate::{
     SYNOD,
     basics::{code, is},
     crash::watched,
-    verbs::says,
+    verbs::{offered, says},
 };
 
 /// So many ordinary accounts.
@@ -179,7 +179,11 @@ async fn a_slip_among_several_has_what_would_run_at_once_asked_first() -> Result
     let question = scene.ann_asks(&typed).await?;
     says(&question, "Suspend", &["Left out", "no such user: @for-spamming", "Go on?"]);
     assert_eq!(count(&scene, &all, "suspended").await?, 0);
-    says(&scene.ann_asks("yes").await?, "Done", &[first.as_str()]);
+    let done = scene.ann_asks("yes").await?;
+    says(&done, "Done", &[first.as_str()]);
+    let number = offered(&done, "!undo ")?.trim_start_matches("!undo ").to_owned();
+    let record = scene.ann_asks(&format!("!audit show {number}")).await?;
+    says(&record, "", &["Class: cannot be put back as it was"]);
     let both = scene.ann_asks(&format!("!user lock {first} {second}")).await?;
     says(&both, "2 subjects", &[first.as_str(), second.as_str(), "Go on?"]);
     says(&scene.ann_asks("yes").await?, "Done · 2 subjects", &[first.as_str()]);

@@ -9,7 +9,7 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Asked, Pipeline, yes::unreadable},
+    pipeline::{Asked, Pipeline, report::class_in_words, yes::unreadable},
     reply::{self, Block, Hostile, Line, Reply, Word},
 };
 
@@ -262,6 +262,9 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     if !record.words.is_empty() {
         let command = crate::input::shown(&record.words);
         facts.push(("Command", Line::new().code(command)));
+    }
+    if let Some(class) = record.class {
+        facts.push(("Class", Line::from(class_in_words(class))));
     }
     if let Some(by) = &record.by {
         facts.push(("By", Line::new().code(by)));
