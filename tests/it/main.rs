@@ -41,6 +41,7 @@ mod secrets;
 mod statistics;
 mod store;
 mod strangers;
+mod takeover;
 mod trust;
 mod users;
 mod verbs;
