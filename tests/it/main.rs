@@ -13,6 +13,7 @@ mod config;
 mod crash;
 mod doctor;
 mod documents;
+mod double;
 mod events;
 mod federation;
 mod flood;
