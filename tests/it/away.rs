@@ -86,9 +86,9 @@ async fn a_bot_whose_device_is_logged_out_ends_and_says_why() -> Result<()> {
     let (status, answer) = api.delete(&format!("{devices}/{device}"), None).await?;
     assert_eq!(status, 200, "{answer}");
 
-    assert_eq!(bot.ended().await?.code(), Some(1), "{}", bot.log().tail(20));
     let why = bot.log().wait_for("somebody logged its device out", mark, PATIENCE).await?;
     assert!(why.contains("session.json"), "what to do: {why}");
+    assert_eq!(bot.ended().await?.code(), Some(1), "{}", bot.log().tail(20));
     let said = scene.ann().say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
     // It does not come back by itself: perhaps that was what somebody meant by it.
     assert!(bot.start_again().await.is_err(), "it began again");
