@@ -133,7 +133,8 @@ async fn served(stage: &Stage, said: &[(&str, &str)]) {
         send.send(Incoming::Request(stage.request(sender, text))).unwrap();
     }
     drop(send);
-    serve(stage.pipeline.clone(), incoming, CancellationToken::new()).await;
+    let served = serve(stage.pipeline.clone(), incoming, CancellationToken::new());
+    tokio::time::timeout(world::PATIENCE, served).await.expect("nobody waits for ever");
 }
 
 #[tokio::test(flavor = "multi_thread")]
