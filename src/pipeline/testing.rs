@@ -21,7 +21,7 @@ use super::{
     Task, Trust, Unfit, Unsent,
 };
 use crate::{
-    clock::FixedClock,
+    clock::{Clock, FixedClock, SharedClock},
     gate::{Operator, Policy, Protection, Rank, Roster, Stance},
     reply::{File, Layout, Reply},
     store::Store,
@@ -32,10 +32,24 @@ use crate::{
 /// The Megolm session in which everybody speaks; an event's number is its place in it.
 const SESSION: &str = "session";
 
+/// What the record asks for at each of its entries is as long, and no secret.
+const SALT: usize = 32;
+
+/// Where the bot's own code is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Where a secret is made, which is after a change was begun and before it is sent.
+    Secret,
+    /// Where an answer is sent, which is after the change has ended.
+    Answer,
+}
+
 /// A room in which nobody answers, and what was said in it.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     said: Mutex<Vec<(Instant, Reply)>>,
+    /// What goes wrong next.
+    fault: Mutex<Option<Fault>>,
     /// One is sent after the other, as in any room.
     lane: tokio::sync::Mutex<()>,
     /// How long it takes to send one.
@@ -58,6 +72,17 @@ impl Heard {
         self.said().get(place).map(|(at, _)| *at)
     }
 
+    /// Lets the code go wrong here, the next time that it comes there.
+    pub(super) fn go_wrong(&self, fault: Fault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
+    fn may_go_wrong(&self, here: Fault) {
+        let fault =
+            self.fault.lock().unwrap_or_else(PoisonError::into_inner).take_if(|f| *f == here);
+        assert!(fault.is_none(), "the test wants a fault here: {here:?}");
+    }
+
     /// From now on it takes so long to send an answer.
     pub(super) fn take_time(&self, time: Duration) {
         *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = time;
@@ -78,6 +103,7 @@ impl Outbox for Heard {
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
         async move {
+            self.may_go_wrong(Fault::Answer);
             let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
             if !takes.is_zero() {
                 let _turn = self.lane.lock().await;
@@ -215,6 +241,30 @@ impl Keys for Heard {
     }
 }
 
+/// The clock of a stage, and the secrets that may go wrong.
+#[derive(Debug)]
+struct Faulty {
+    clock: Arc<FixedClock>,
+    heard: Arc<Heard>,
+}
+
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn digits(&self, digits: usize) -> String {
+        self.clock.digits(digits)
+    }
+
+    fn secret(&self, length: usize) -> String {
+        if length < SALT {
+            self.heard.may_go_wrong(Fault::Secret);
+        }
+        self.clock.secret(length)
+    }
+}
+
 /// A pipeline with the admin ann and the moderator moe, at the beginning of time.
 pub(super) struct Stage {
     pub(super) pipeline: Arc<Pipeline>,
@@ -270,7 +320,9 @@ impl Stage {
         };
         let heard = Arc::new(Heard::default());
         let build = {
-            let (heard, clock) = (heard.clone(), clock.clone());
+            let heard = heard.clone();
+            let clock: SharedClock =
+                Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
             move || {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
                 let keys = heard.clone() as Arc<dyn Keys>;
@@ -300,7 +352,7 @@ impl Stage {
             room: owned_room_id!("!admin:synod.test"),
             sender: OwnedUserId::try_from(format!("@{sender}:synod.test")).unwrap(),
             event: EventId::parse(format!("${number}")).unwrap(),
-            sent: crate::clock::Clock::now(self.clock.as_ref()),
+            sent: Clock::now(self.clock.as_ref()),
             trust: Trust::Signed { session: SESSION.to_owned() },
             said: Said::Message {
                 body: text.to_owned(),

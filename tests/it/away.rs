@@ -1,10 +1,10 @@
-//! The homeserver goes away while an answer is on its way out.
+//! The homeserver goes away while an answer is on its way out, or puts the bot out.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::Method;
-use world::{Fault, Options, Proxy, Scene, Synapse};
+use world::{Fault, Options, PATIENCE, Proxy, Scene, Synapse};
 
 use crate::{SYNOD, basics::is};
 
@@ -70,5 +70,35 @@ async fn an_answer_that_nobody_took_is_in_the_log_and_its_change_on_record() -> 
     assert!(ann.answers_to(&command).is_empty(), "so late it is not said any more");
     assert_eq!(proxy.changes().len(), 1, "it is not repeated: {:?}", proxy.changes());
     assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_whose_device_is_logged_out_ends_and_says_why() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (api, eve) = (scene.synapse().admin(), scene.subject("eve").await?);
+    scene.ann_asks("!me").await?;
+    let devices = format!("/_synapse/admin/v2/users/{}/devices", scene.bot_id());
+    let known = api.get(&devices).await?.1;
+    assert_eq!(known["total"], 1, "{known}");
+    let device = known["devices"][0]["device_id"].as_str().unwrap_or_default();
+    let (bot, mark) = (scene.bot()?, scene.bot()?.log().mark());
+    let (status, answer) = api.delete(&format!("{devices}/{device}"), None).await?;
+    assert_eq!(status, 200, "{answer}");
+
+    let why = bot.log().wait_for("somebody logged its device out", mark, PATIENCE).await?;
+    assert!(why.contains("session.json"), "what to do: {why}");
+    assert_eq!(bot.ended().await?.code(), Some(1), "{}", bot.log().tail(20));
+    let said = scene.ann().say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
+    // It does not come back by itself: perhaps that was what somebody meant by it.
+    assert!(bot.start_again().await.is_err(), "it began again");
+    assert_eq!(api.get(&devices).await?.1["total"], 0, "it made itself another device");
+    assert!(scene.ann().answers_to(&said).is_empty());
+    assert!(!is(&scene, &eve, "suspended").await?);
+
+    // Whoever has the machine lets it, as it says.
+    std::fs::remove_file(scene.state().join("session.json"))?;
+    bot.start_again().await?;
+    scene.ann_asks("!me").await?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::json;
 use world::{Message, Scene};
 
 use crate::{
@@ -138,5 +139,56 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
     on_the_machine(&scene, &[scene.ann().user_id().as_str()])?;
     told(&scene, mark, "by synod unfreeze on the machine").await?;
     says(&scene.ann_asks("!me").await?, "", &["Role: admin", "I am frozen"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let [moe, vic, _] = scene.accounts();
+    let rules = json!([{ "class": "irreversible", "others": 2 }]);
+    let config = scene
+        .config()
+        .set("questions.rules", rules)
+        .operator_key(&moe.user_id, "role", "admin")
+        .operator_key(&vic.user_id, "role", "moderator");
+    scene.start_bot(SYNOD, &config).await?;
+    let (ann, moe, vic) = (scene.ann(), scene.moe().await?, scene.vic().await?);
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+
+    // One question that vic has approved, and one that vic has asked.
+    let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
+    let number = question.body.split_once("!approve ").context("no code")?.1;
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let approve = format!("!approve {number} {}", eve.user_id.localpart());
+    says(&scene.ask(vic, &approve).await?, "Nothing changed", &["1 of the 2"]);
+    let own = scene.ask(vic, &format!("!user deactivate {}", sam.user_id)).await?;
+
+    let frozen = scene.ask(moe, &format!("!freeze {}", vic.user_id())).await?;
+    says(&frozen, "Done", &[vic.user_id().as_str(), "ended: 2"]);
+    assert!(!frozen.body.contains("as a whole"), "two are left: {}", frozen.body);
+    assert!(frozen.mentions.contains(ann.user_id()), "{:?}", frozen.mentions);
+    for question in [&question, &own] {
+        let edit = ann.edit_of(&question.event_id, |_| true).await?;
+        assert!(edit.body.contains("Cancelled"), "{}", edit.body);
+    }
+    says(&scene.ask(moe, &approve).await?, "Nothing changed", &["over"]);
+    assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &sam, "deactivated").await?);
+
+    // Nothing that vic says lifts it, and the two others act as before.
+    let suspend = format!("!user suspend {}", eve.user_id);
+    let own = format!("!unfreeze {}", vic.user_id());
+    for command in [&own, "!unfreeze", "!undo 1", &suspend, &approve] {
+        says(&scene.ask(vic, command).await?, "Refused", &["you are frozen"]);
+    }
+    says(&scene.ann_asks(&suspend).await?, "Done", &[]);
+    assert!(is(&scene, &eve, "suspended").await?);
+
+    let mark = ann.mark();
+    on_the_machine(&scene, &[vic.user_id().as_str()])?;
+    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    let unsuspend = format!("!user unsuspend {}", eve.user_id);
+    says(&scene.ask(vic, &unsuspend).await?, "Done", &[]);
+    assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }

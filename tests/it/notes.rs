@@ -107,3 +107,27 @@ async fn the_dossier_counts_the_open_reports() -> Result<()> {
     says(&scene.ann_asks(&details).await?, "", &["Open reports: 1 of messages, 1 of the account"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_removes_the_note_of_another_is_on_record() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let (ann, moe, id) = (scene.ann(), scene.moe().await?, eve.user_id.as_str());
+    let noted = scene.ann_asks(&format!("!note {id} moe shouts at this one")).await?;
+    let removal = offered(&noted, "!note remove")?.to_owned();
+    let number = removal.rsplit(' ').next().unwrap_or_default();
+    says(&scene.ask(moe, &removal).await?, "Done", &["removed", id]);
+    says(&scene.ann_asks("!note list").await?, "There is no note", &[]);
+
+    // It says who, what and about whom; and that it was written, by whom and in which words, stands
+    // there still.
+    for (who, what) in [(moe, "a note was removed"), (ann, "a note was written")] {
+        let listed = format!("!audit list --on {id} --by {}", who.user_id());
+        let listed = scene.ann_asks(&listed).await?;
+        says(&listed, "The record", &[what, who.user_id().as_str()]);
+        assert_eq!(listed.body.matches("a note was").count(), 1, "{}", listed.body);
+    }
+    let written = scene.ann_asks(&format!("!audit show {number}")).await?;
+    says(&written, "", &["a note was written", id, ann.user_id().as_str(), "moe shouts"]);
+    Ok(())
+}

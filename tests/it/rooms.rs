@@ -191,3 +191,34 @@ async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_that_moved_after_the_question_is_asked_again() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let by_eve = api(&scene, &eve).await?;
+    let name = format!("lobby-{}", eve.user_id.localpart());
+    let wanted = |alias: &str| json!({"preset": "private_chat", "room_alias_name": alias});
+    let first = make(&by_eve, wanted(&name)).await?;
+    let other = make(&by_eve, json!({"preset": "private_chat"})).await?;
+    let alias = format!("#{name}:synod.test");
+    let command = format!("!room make-admin {alias} --user-id {}", sam.user_id);
+    let question = scene.ann_asks(&command).await?;
+    says(&question, "Make", &[&first]);
+
+    let path = format!("/_matrix/client/v3/directory/room/{}", alias.replace('#', "%23"));
+    assert_eq!(by_eve.delete(&path, None).await?.0, 200);
+    assert_eq!(by_eve.put(&path, json!({ "room_id": other })).await?.0, 200);
+    let again = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&again, "", &["Something changed", &other, "!confirm"]);
+    assert_ne!(code(&again)?, code(&question)?);
+    for room in [&first, &other] {
+        assert_eq!(level(&by_eve, room, &sam).await?, Value::Null, "{room} has a new admin");
+    }
+    // The new question is about the room that it names.
+    let done = scene.ann_asks(&format!("!confirm {}", code(&again)?)).await?;
+    says(&done, "Done", &[&other]);
+    assert_eq!(level(&by_eve, &first, &sam).await?, Value::Null);
+    assert_eq!(level(&by_eve, &other, &sam).await?, json!(100));
+    Ok(())
+}

@@ -5,7 +5,7 @@ use synod::{
     commands::{Ask, GROUPS, Spec},
     input::{self, Command, Heard},
 };
-use world::{Account, Person, Scene};
+use world::{Account, NewRoom, PATIENCE, Person, Scene};
 
 use crate::{
     SYNOD,
@@ -245,5 +245,31 @@ async fn nobody_turns_the_bot_against_itself() -> Result<()> {
     let done = scene.ann_asks(&format!("{confirm} {}", moe.user_id.localpart())).await?;
     assert!(done.body.starts_with("Done"), "{}", done.body);
     assert!(is(&scene, moe, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_invitation_leads_the_bot_nowhere() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (stranger, bot, eve) = (scene.stranger().await?, scene.bot_id(), scene.subject("eve"));
+    let (eve, log) = (eve.await?, scene.bot()?.log());
+    let suspend = format!("!user suspend {}", eve.user_id);
+    for encrypted in [true, false] {
+        let mark = log.mark();
+        let new = NewRoom { encrypted, invite: vec![bot.clone()], ..NewRoom::default() };
+        let room = stranger.create_room(&new).await?;
+        // Also a bot that looks at its invitations once more does not follow this one.
+        let ignored = log.wait_for(room.as_str(), mark, PATIENCE).await?;
+        assert!(ignored.contains("an invitation is ignored"), "{ignored}");
+        let said = stranger.say(&room, &suspend).await?;
+        scene.bot()?.terminate().await?;
+        scene.bot()?.start_again().await?;
+        scene.unanswered(&said).await?;
+        assert!(stranger.answers_to(&said).is_empty(), "it was answered there");
+        let members = format!("/_synapse/admin/v1/rooms/{room}/members");
+        let members = scene.synapse().admin().get(&members).await?.1;
+        assert_eq!(members["members"], serde_json::json!([stranger.user_id()]), "{members}");
+    }
+    assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }

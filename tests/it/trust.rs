@@ -237,3 +237,68 @@ async fn what_was_said_before_the_first_start_never_runs() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_room_in_clear_runs_nothing_where_encryption_is_required() -> Result<()> {
+    let plan = Scene::plan().in_clear();
+    let scene = plan.start_with(SYNOD, |config| config.set("encryption", "required")).await?;
+    let eve = scene.subject("eve").await?;
+    let told = |message: &Message| {
+        message.sender == *scene.bot_id() && message.body.contains("take commands only where it is")
+    };
+    scene.ann().wait_for("what is wrong with the room", told).await?;
+    let user = &eve.user_id;
+    for command in [
+        format!("!user details {user}"),
+        suspend(&eve),
+        format!("!user deactivate {user}"),
+        format!("!trust accept {} AAAAAA", scene.accounts()[0].user_id),
+        "!audit".to_owned(),
+        "!freeze".to_owned(),
+    ] {
+        let said = scene.ann().say(scene.room(), &command).await?;
+        refused(&scene, &said, "unencrypted").await?;
+    }
+    assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &eve, "deactivated").await?);
+
+    // Once it is encrypted it is an admin room like others, and what came before counts for nothing.
+    let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    let kind = "m.room.encryption";
+    let id = crate::hostile::set_state(scene.ann(), scene.room(), kind, encryption).await?;
+    scene.ann().wait_for("the encryption", |message| message.event_id == id).await?;
+    let me = scene.ann_asks("!me").await?;
+    assert!(me.body.contains("Role: admin") && !me.body.contains("frozen"), "{}", me.body);
+    assert!(!is(&scene, &eve, "suspended").await?);
+    let done = scene.ann_asks(&suspend(&eve)).await?;
+    assert!(done.body.starts_with("Done") && done.encrypted, "{}", done.body);
+    assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bot_says_is_read_by_no_device_that_its_owner_has_not_signed() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (ann, room, eve) = (scene.ann(), scene.room(), scene.subject("eve").await?);
+    let stranger = scene.stranger().await?;
+    // Added to the account of an operator, and of somebody else, by whoever runs their server.
+    let devices = [ann.login_unsigned_device().await?, stranger.login_unsigned_device().await?];
+    let details = format!("!user details {}", eve.user_id);
+    let command = ann.say(room, &details).await?;
+    let answer = scene.answer(ann, &command).await?;
+    assert!(answer.body.contains(eve.user_id.as_str()), "{}", answer.body);
+    // Keys come before what they open: by the time of a later message they would be there.
+    let last = ann.say(room, "that is all").await?;
+    for device in &devices {
+        let heard = device.wait_for("the later message", |message| message.event_id == last).await;
+        assert_eq!(heard?.body, "that is all", "ann's own client encrypts for any device");
+        let of_bot = |message: &Message| message.event_id == answer.event_id;
+        let got = device.wait_for("the bot's answer", of_bot).await?;
+        assert_eq!((got.kind.as_str(), got.body.as_str()), ("m.room.encrypted", ""), "{device:?}");
+        let read = device.heard().into_iter().any(|m| of_bot(&m) && !m.body.is_empty());
+        assert!(!read, "{device:?} reads what the bot says");
+    }
+    // A signed device of a member reads it, whoever they are: who is in the room is another matter.
+    let read = stranger.wait_for("the answer", |m| m.event_id == answer.event_id && m.is_message());
+    assert!(read.await?.body.contains(eve.user_id.as_str()));
+    Ok(())
+}

@@ -283,3 +283,45 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     says(&scene.ann_asks("!confirm").await?, "Nothing changed", &["no question of yours"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_changed_since_is_not_undone() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (moe, api) = (scene.moe().await?, scene.synapse().admin());
+    let (id, sams) = (&eve.user_id, &sam.user_id);
+    // By another operator, and past the bot.
+    let done = scene.ann_asks(&format!("!user suspend {id}")).await?;
+    let undo = offered(&done, "!undo")?.to_owned();
+    says(&scene.ask(moe, &format!("!user unsuspend {id}")).await?, "Done", &[]);
+    let done = scene.ann_asks(&format!("!user lock {sams}")).await?;
+    let unlock = offered(&done, "!undo")?.to_owned();
+    let path = format!("/_synapse/admin/v2/users/{sams}");
+    api.put(&path, json!({ "locked": false })).await?;
+    for person in [scene.ann(), moe] {
+        for undo in [&undo, &unlock] {
+            let refused = scene.ask(person, undo).await?;
+            says(&refused, "Refused", &["not as that change left it"]);
+        }
+    }
+    assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &sam, "locked").await?);
+
+    // Of several that one command has changed, what somebody has changed since is left alone.
+    let question = scene.ann_asks(&format!("!user suspend {id} {sams}")).await?;
+    let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    let undo = offered(&done, "!undo")?.to_owned();
+    says(&scene.ask(moe, &format!("!user unsuspend {sams}")).await?, "Done", &[]);
+    let mut answer = scene.ann_asks(&undo).await?;
+    if answer.body.contains("!confirm") {
+        answer = scene.ann_asks(&format!("!confirm {}", code(&answer)?)).await?;
+    }
+    says(&answer, "", &[sams.as_str()]);
+    assert!(!is(&scene, &sam, "suspended").await? && !is(&scene, &eve, "suspended").await?);
+
+    // A name may be changed by its owner at any time: it is put back, and what stood there is told.
+    let named = scene.ann_asks(&format!("!user modify {id} -n \"Eve Lee\"")).await?;
+    says(&scene.ask(moe, &format!("!user modify {id} -n Eva")).await?, "Done", &[]);
+    let undone = scene.ann_asks(offered(&named, "!undo")?).await?;
+    says(&undone, "Done", &["\u{201c}Eva\u{201d} → \u{201c}eve\u{201d}"]);
+    Ok(())
+}

@@ -43,10 +43,11 @@ impl Own for Doctor {
 fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> {
     let apart = pipeline.clock.now().duration_since(asked.request.sent);
     let clock = if apart.abs() > APART {
+        let order = if apart.is_negative() { "before" } else { "after" };
         Finding::warn(
             format!(
-                "your message reached me {} s after it was sent, by our clocks",
-                apart.as_secs()
+                "your message reached me {} s {order} it was sent, by our clocks",
+                apart.abs().as_secs()
             ),
             "Let both machines take their time from the network; or the homeserver is very slow",
         )
@@ -116,8 +117,11 @@ impl From<&Finding> for Line {
 
 #[cfg(test)]
 mod tests {
+    use ruma::room_id;
+    use world::Synapse;
+
     use super::*;
-    use crate::reply::Layout;
+    use crate::{pipeline::testing::Stage, reply::Layout};
 
     #[test]
     fn the_worst_comes_first_and_what_is_well_is_counted() {
@@ -136,5 +140,52 @@ mod tests {
         assert!(place("Close it") < place("Buy a larger one"));
         assert!(!text.contains("the clock is right"));
         assert!(body(told(findings(), true)).contains("the clock is right"));
+    }
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_clock_that_is_wrong_is_told_and_is_what_questions_and_commands_go_by() {
+        let synapse = Synapse::shared().await.unwrap();
+        let api = synapse.admin();
+        let stage = Stage::set(&synapse.url(), api.token());
+        let eve = synapse.register("clock-eve", "correct horse", false, "eve").await.unwrap();
+        let last = || stage.heard.all().last().cloned().unwrap_or_default();
+        let code = || {
+            let open = stage.pipeline.tickets.open_in(room_id!("!admin:synod.test")).unwrap();
+            open[0].code.clone()
+        };
+        for (seconds, told) in [
+            (29, None),
+            (31, Some("reached me 31 s after it was sent")),
+            (-29, None),
+            (-31, Some("reached me 31 s before it was sent")),
+        ] {
+            let mut look = stage.request("ann", "!doctor");
+            look.sent -= SignedDuration::from_secs(seconds);
+            stage.hand(look).await;
+            match told {
+                Some(told) => assert!(last().contains(told), "{seconds}: {}", last()),
+                None => assert!(last().contains("All is well"), "{seconds}: {}", last()),
+            }
+        }
+
+        // Set forward, it takes what has just been sent for old, and ends what has just been asked.
+        let ask = format!("!user deactivate {}", eve.user_id);
+        let said = stage.request("ann", &ask);
+        stage.clock.pass(301);
+        stage.hand(said).await;
+        assert!(last().contains("Expired"), "{}", last());
+        stage.say("ann", &ask).await;
+        let number = code();
+        stage.clock.pass(601);
+        stage.say("ann", &format!("!confirm {number}")).await;
+        assert!(last().contains("Expired"), "{}", last());
+        let account = async || api.account(&eve.user_id).await.unwrap();
+        assert_eq!(account().await["deactivated"], false);
+        // Set back, it lets a question live longer.
+        stage.say("ann", &ask).await;
+        let number = code();
+        stage.clock.pass(-3600);
+        stage.say("ann", &format!("!confirm {number}")).await;
+        assert!(last().contains("Done"), "{}", last());
+        assert_eq!(account().await["deactivated"], true);
     }
 }

@@ -1,13 +1,18 @@
 //! Ten thousand messages come in three times as fast as within a minute, and what an operator asks
-//! in between is answered as if there were none.
+//! in between is answered as if there were none. And a command that ends in a fault takes no other
+//! with it.
 
 use std::time::{Duration, Instant};
 
-use ruma::{OwnedEventId, owned_event_id};
+use ruma::{OwnedEventId, owned_event_id, room_id};
 use tokio::time::interval;
+use world::{Account, Synapse};
 
 use super::*;
-use crate::pipeline::{Doubt, Request, Said, Trust, testing::Stage};
+use crate::pipeline::{
+    Doubt, Request, Said, Trust,
+    testing::{Fault, Stage},
+};
 
 /// Nothing answers there.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -119,4 +124,62 @@ async fn ten_thousand_from_somebody_who_is_frozen_hold_up_no_other() {
     let flood = flood(&stage, |_| ("moe".to_owned(), session()));
     all_are_served(&stage, flood, ["ann", "ann"]).await;
     assert_eq!(stage.pipeline.audit.head().await.count, before);
+}
+
+/// Lets all of these come in at once, and waits until the bot is done with them.
+async fn served(stage: &Stage, said: &[(&str, &str)]) {
+    let (send, incoming) = mpsc::unbounded_channel();
+    for (sender, text) in said {
+        send.send(Incoming::Request(stage.request(sender, text))).unwrap();
+    }
+    drop(send);
+    let served = serve(stage.pipeline.clone(), incoming, CancellationToken::new());
+    tokio::time::timeout(world::PATIENCE, served).await.expect("nobody waits for ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_in_one_command_stops_no_other_and_its_change_is_told_at_the_next_start() {
+    let synapse = Synapse::shared().await.unwrap();
+    let api = synapse.admin();
+    let mut stage = Stage::set(&synapse.url(), api.token());
+    let account = async |name: &str| {
+        synapse.register(name, "correct horse battery", false, "somebody").await.unwrap()
+    };
+    let (eve, sam) = (account("fault-eve").await, account("fault-sam").await);
+    let is = async |account: &Account, flag: &str| {
+        api.account(&account.user_id).await.unwrap()[flag] == true
+    };
+    let (eves, sams) = (&eve.user_id, &sam.user_id);
+
+    // Between the beginning of a change and its end.
+    stage.say("ann", &format!("!user password {eves}")).await;
+    let open = stage.pipeline.tickets.open_in(room_id!("!admin:synod.test")).unwrap();
+    let confirm = format!("!confirm {}", open[0].code);
+    stage.heard.go_wrong(Fault::Secret);
+    let before = stage.heard.all().len();
+    let (suspend, lock) = (format!("!user suspend {sams}"), format!("!user lock {eves}"));
+    served(&stage, &[("ann", &confirm), ("moe", &suspend), ("ann", &lock)]).await;
+    let heard = stage.heard.all()[before..].to_vec();
+    assert_eq!(heard.len(), 2, "of the fault the room hears nothing yet: {heard:?}");
+    assert!(heard.iter().all(|said| said.contains("Done")), "{heard:?}");
+    // The same subject and the same operator, too, wait for nothing any more.
+    assert!(is(&eve, "locked").await && is(&sam, "suspended").await);
+    assert_eq!(stage.pipeline.audit.left_open().unwrap().len(), 1);
+
+    stage.start_again().await;
+    let told = stage.heard.all()[before + 2..].join("\n");
+    assert!(told.contains("Unknown") && told.contains("user password"), "{told}");
+    assert!(told.contains(eves.as_str()) && told.contains("locked"), "what is so now: {told}");
+    assert!(stage.pipeline.audit.left_open().unwrap().is_empty());
+
+    // After its end, when it was to be told.
+    stage.heard.go_wrong(Fault::Answer);
+    let before = stage.heard.all().len();
+    served(&stage, &[("ann", &format!("!user lock {sams}"))]).await;
+    assert!(is(&sam, "locked").await);
+    assert_eq!(stage.heard.all().len(), before);
+    stage.start_again().await;
+    let told = stage.heard.all()[before..].join("\n");
+    assert!(told.contains("Done") && told.contains("before I could say so"), "{told}");
+    assert!(stage.pipeline.audit.verify().unwrap().is_ok());
 }
