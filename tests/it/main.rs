@@ -20,6 +20,8 @@ mod flood;
 mod hostile;
 mod interrupted;
 mod jobs;
+mod jobs_agreed;
+mod jobs_midway;
 mod lively;
 mod me;
 mod media;
