@@ -14,30 +14,34 @@ use crate::{
 };
 
 /// So many ordinary accounts.
-async fn accounts(scene: &Scene, count: usize) -> Result<Vec<Account>> {
+pub(crate) async fn accounts(scene: &Scene, count: usize) -> Result<Vec<Account>> {
     let names: Vec<String> = (0..count).map(|n| format!("spam{n:02}")).collect();
     try_join_all(names.iter().map(|name| scene.subject(name))).await
 }
 
-fn lines(accounts: &[Account]) -> String {
+pub(crate) fn lines(accounts: &[Account]) -> String {
     let ids: Vec<&str> = accounts.iter().map(|account| account.user_id.as_str()).collect();
     format!("\n{}", ids.join("\n"))
 }
 
 /// How many of these have this flag, as the homeserver has it.
-async fn count(scene: &Scene, accounts: &[Account], flag: &str) -> Result<usize> {
+pub(crate) async fn count(scene: &Scene, accounts: &[Account], flag: &str) -> Result<usize> {
     let flags = try_join_all(accounts.iter().map(|account| is(scene, account, flag))).await?;
     Ok(flags.into_iter().filter(|is| *is).count())
 }
 
 /// Says the yes to a question about so many.
-async fn say_yes(scene: &Scene, question: &Message, many: usize) -> Result<OwnedEventId> {
+pub(crate) async fn say_yes(
+    scene: &Scene,
+    question: &Message,
+    many: usize,
+) -> Result<OwnedEventId> {
     let code = code(question).context(question.body.clone())?;
     scene.ann().say(scene.room(), &format!("!confirm {code} {many}")).await
 }
 
 /// The answer at the end of the job that this yes began: it calls whoever asked.
-async fn ended(scene: &Scene, yes: &OwnedEventId) -> Result<Message> {
+pub(crate) async fn ended(scene: &Scene, yes: &OwnedEventId) -> Result<Message> {
     let is_end = |message: &Message| {
         message.reply_to.as_ref() == Some(yes) && message.mentions.contains(scene.ann().user_id())
     };
@@ -45,7 +49,7 @@ async fn ended(scene: &Scene, yes: &OwnedEventId) -> Result<Message> {
 }
 
 /// The file of a job's outcomes, which comes before its answer.
-async fn outcomes(scene: &Scene, mark: usize) -> Result<String> {
+pub(crate) async fn outcomes(scene: &Scene, mark: usize) -> Result<String> {
     let is_file = |message: &Message| message.msgtype == "m.file";
     let file = scene.ann().wait_for_since(mark, "the file of outcomes", is_file).await?;
     Ok(String::from_utf8(scene.ann().download(&file).await?)?)

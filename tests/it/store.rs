@@ -55,14 +55,14 @@ fn pid(scene: &Scene) -> Result<Pid> {
 
 /// Lets the kernel take no more for the store, as on a full disk, but still for the smaller files
 /// that the bot needs to read and answer.
-fn no_more(scene: &Scene) -> Result<()> {
+pub(crate) fn no_more(scene: &Scene) -> Result<()> {
     let limit = Rlimit { current: Some(FULL), maximum: None };
     prlimit(Some(pid(scene)?), Resource::Fsize, limit)?;
     Ok(())
 }
 
 /// A scene whose store takes no more once that is said by [`no_more`].
-async fn nearly_full() -> Result<(Scene, Proxy)> {
+pub(crate) async fn nearly_full() -> Result<(Scene, Proxy)> {
     let (scene, proxy) = watched(|config| config).await?;
     // Having answered, the bot has noted how far it has read.
     scene.ann_asks("!me").await?;
@@ -73,7 +73,7 @@ async fn nearly_full() -> Result<(Scene, Proxy)> {
 }
 
 /// Starts the bot anew, with room on the disk. It has ended as it should, or could not flush.
-async fn restart(scene: &Scene) -> Result<()> {
+pub(crate) async fn restart(scene: &Scene) -> Result<()> {
     scene.bot()?.terminate().await?;
     scene.bot()?.start_again().await
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Own, OwnSpec,
+    Own, OwnSpec, Stands,
     undo::{Undo, number},
 };
 use crate::{
@@ -104,6 +104,14 @@ impl Own for Sanctions {
         match self.what {
             None | Some(What::List) => None,
             Some(What::Extend(_) | What::Lift { .. }) => Some(Power::Moderate),
+        }
+    }
+
+    /// To lift what was imposed on many is one change of all of them, as its undo is.
+    fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
+        match &self.what {
+            None | Some(What::List | What::Extend(_)) => None,
+            Some(What::Lift { number }) => Undo { number: number.clone() }.action(pipeline),
         }
     }
 

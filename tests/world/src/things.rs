@@ -55,13 +55,15 @@ impl Things {
         let deactivate = format!("/_synapse/admin/v1/deactivate/{}", gone.user_id);
         let (status, _) = synapse.admin().post(&deactivate, json!({})).await?;
         ensure!(status == 200, "not deactivated: {status}");
+        // What is done to a file is done to every other of the same content.
+        let picture = format!("a picture of {}", eve.user_id).into_bytes();
         Ok(Self {
             bob: synapse
                 .register(&format!("bob-{}", eve.user_id.localpart()), "a password", false, "bob")
                 .await?,
             api: person.api().clone(),
             report: reports["event_reports"][0]["id"].as_u64().context("a report")?,
-            media: person.upload(b"a picture".to_vec(), "image/png", "a.png").await?,
+            media: person.upload(picture, "image/png", "a.png").await?,
             device: person.device_id().to_string(),
             alias: format!("#{localpart}:{}", eve.user_id.server_name()),
             room: room.to_string(),
