@@ -26,6 +26,7 @@ mod notes;
 mod notice;
 mod order;
 mod output;
+mod parity;
 mod plan;
 mod record;
 mod regtok;
