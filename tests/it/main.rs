@@ -10,6 +10,7 @@ mod basics;
 mod brakes;
 mod check;
 mod config;
+mod coverage;
 mod crash;
 mod doctor;
 mod documents;
