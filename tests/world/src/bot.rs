@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     Log,
+    install::SYNAPSE,
     process::{Process, lock},
-    synapse,
 };
 
 /// The first start makes keys and a store, perhaps beside compilers.
@@ -39,7 +39,7 @@ impl Bot {
         let file = dir.join("synod.yaml");
         write_secret(&file, config)?;
         let bot = Self {
-            python: synapse::python().await?,
+            python: SYNAPSE.python().await?,
             binary: binary.as_ref().to_owned(),
             config: file,
             log: Log::new(),

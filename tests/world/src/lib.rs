@@ -5,7 +5,8 @@
 //! that most tests use together. A [`Person`] is an account with an encrypted client of its own
 //! that remembers everything it hears, so that a test awaits an event and never a span of time.
 //! [`Bot`] is the binary under test. [`Scene`] sets up the usual: an admin room with operators, a
-//! stranger and the bot. [`Proxy`] stands before the Admin API and shows, holds or loses answers.
+//! stranger and the bot. [`Proxy`] stands before the Admin API and shows, holds or loses answers. [`Synadm`] is another's
+//! tool for the same API, to compare with.
 //!
 //! Nothing here outlives the process that started it, not even when that is killed: see
 //! `guard.py`.
@@ -13,23 +14,29 @@
 mod api;
 mod bot;
 mod config;
+mod install;
 mod message;
+mod operations;
 mod person;
 mod process;
 mod proxy;
 mod scene;
+mod synadm;
 mod synapse;
 mod things;
 
 pub use api::{Api, http};
 pub use bot::{Bot, write_secret};
 pub use config::Config;
+pub use install::is_installed;
 pub use message::Message;
+pub use operations::operations;
 pub use person::{NewRoom, Person};
 pub use process::Log;
-pub use proxy::{Caught, Fault, Passed, Proxy};
+pub use proxy::{Answered, Caught, Fault, Passed, Proxy};
 pub use scene::{Plan, Scene};
-pub use synapse::{Account, Options, Synapse, is_installed};
+pub use synadm::{Said, Synadm};
+pub use synapse::{Account, Options, Synapse};
 pub use things::{Things, UNREACHABLE, fork};
 
 /// The server name of every homeserver in this world.

@@ -33,6 +33,15 @@ pub struct Passed {
     pub body: Value,
 }
 
+/// A request that the homeserver answered.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The request.
+    pub request: Passed,
+    /// The status of its answer.
+    pub status: u16,
+}
+
 /// What goes wrong with a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -74,6 +83,7 @@ struct Shared {
     target: String,
     http: Client,
     passed: Mutex<Vec<Passed>>,
+    answered: Mutex<Vec<Answered>>,
     traps: Mutex<Vec<Arc<Trap>>>,
     /// What every request is answered that would change something, where it is kept back.
     keeps: Mutex<Option<Value>>,
@@ -108,6 +118,7 @@ impl Proxy {
             target: target.to_owned(),
             http: api::http(),
             passed: Mutex::default(),
+            answered: Mutex::default(),
             traps: Mutex::default(),
             keeps: Mutex::default(),
         });
@@ -123,6 +134,12 @@ impl Proxy {
     /// All requests so far, in the order in which they came.
     pub fn requests(&self) -> Vec<Passed> {
         lock(&self.shared.passed).clone()
+    }
+
+    /// All requests that the homeserver has answered so far, in the order of the answers. One that
+    /// was lost or answered here is not among them.
+    pub fn answered(&self) -> Vec<Answered> {
+        lock(&self.shared.answered).clone()
     }
 
     /// The requests so far that were not mere looking: all but `GET`.
@@ -269,7 +286,8 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request> {
 
 async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
     let url = format!("{}{}", shared.target, request.passed.path);
-    let mut onward = shared.http.request(request.passed.method, url).body(request.body);
+    let method = request.passed.method.clone();
+    let mut onward = shared.http.request(method, url).body(request.body);
     for name in [AUTHORIZATION, CONTENT_TYPE] {
         if let Some(value) = request.headers.get(&name) {
             onward = onward.header(name, value);
@@ -277,7 +295,10 @@ async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
     }
     let answer = onward.send().await?;
     let (status, headers) = (answer.status(), answer.headers().clone());
-    Ok(Answer { status, headers, body: answer.bytes().await?.to_vec() })
+    let body = answer.bytes().await?.to_vec();
+    let answered = Answered { request: request.passed, status: status.as_u16() };
+    lock(&shared.answered).push(answered);
+    Ok(Answer { status, headers, body })
 }
 
 async fn write(stream: &mut BufReader<TcpStream>, answer: Answer) -> Result<()> {

@@ -210,6 +210,11 @@ impl Scene {
         &self.keeper
     }
 
+    /// The token that the bot has of it.
+    pub fn admin_token(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.dir.path().join("admin-token"))?)
+    }
+
     /// The homeserver.
     pub fn synapse(&self) -> &Synapse {
         &self.synapse

@@ -1,7 +1,5 @@
 //! A real homeserver on loopback.
 
-mod install;
-
 use std::{
     fs::{self, File},
     io::Read,
@@ -24,11 +22,9 @@ use tokio::{
 
 use crate::{
     Api, Log, SERVER_NAME, api,
+    install::SYNAPSE,
     process::{Process, lock},
 };
-
-pub use install::is_installed;
-pub(crate) use install::python;
 
 /// Starting may share the machine with compilers.
 const START: Duration = Duration::from_secs(90);
@@ -82,7 +78,7 @@ impl Synapse {
     /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
     /// answers. Installs Synapse first where it is missing.
     pub async fn start(options: Options) -> Result<Self> {
-        let python = python().await?;
+        let python = SYNAPSE.python().await?;
         let temporary = match options.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),

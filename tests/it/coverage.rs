@@ -1,0 +1,239 @@
+//! Which operations of the Admin API are reached, by which verb: each is really asked for here, with
+//! real things, and answered by a real homeserver.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use synod::commands::{Does, GROUPS};
+use world::{Answered, Options, Proxy, Scene, Synapse, Things, operations};
+
+use crate::{SYNOD, basics::code, rooms::api, secrets::direct_room};
+
+#[path = "coverage/operations.rs"]
+mod table;
+
+use table::{OPERATIONS, Reach};
+
+/// What these do to their subjects leaves nothing for the others to do.
+const LAST: [&str; 11] = [
+    "user redact",
+    "device delete",
+    "user password",
+    "user logout",
+    "user prune-devices",
+    "media delete",
+    "media delete-user",
+    "regtok delete",
+    "report dismiss",
+    "user deactivate",
+    "user modify",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operations_are_those_of_the_homeserver() -> Result<()> {
+    let mut here: Vec<(String, String)> =
+        OPERATIONS.iter().map(|(method, path, _)| (path.to_string(), method.to_string())).collect();
+    here.sort();
+    let mut there = operations().await?;
+    there.sort();
+    assert_eq!(here, there);
+    assert_eq!(here.len(), 102);
+    Ok(())
+}
+
+#[test]
+fn what_reaches_no_operation_yet_is_known() {
+    let verbs: BTreeSet<String> = GROUPS
+        .iter()
+        .flat_map(|group| group.verbs.iter().map(|verb| format!("{} {}", group.name, verb.name)))
+        .collect();
+    let mut missing = Vec::new();
+    for (method, path, reach) in OPERATIONS {
+        match reach {
+            Reach::Spoken(verb) => assert!(verbs.contains(*verb), "there is no {verb}"),
+            Reach::Elsewhere(verb, reason) => {
+                assert!(verbs.contains(*verb) && !reason.is_empty(), "{method} {path}");
+            }
+            Reach::Unspoken(reason) => assert!(!reason.is_empty(), "{method} {path}"),
+            Reach::Missing(verb) => missing.push(*verb),
+        }
+    }
+    // Whoever adds one of these writes `Spoken` in its place.
+    let known = [
+        "history purge",
+        "history purge-status",
+        "media quarantine --room-id",
+        "media quarantine --user-id",
+        "room delete",
+        "room delete-status",
+    ];
+    let missing: BTreeSet<&str> = missing.into_iter().collect();
+    assert_eq!(missing, known.into());
+    assert!(known.iter().all(|verb| !verbs.contains(*verb)), "one is not missing any more");
+}
+
+/// The requests of each verb, with the status of their answers.
+type Reached = BTreeMap<String, Vec<Answered>>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    let proxy = Proxy::start(&synapse.url()).await?;
+    let config = scene.config().set("homeserver.admin_url", proxy.url());
+    scene.start_bot(SYNOD, &config).await?;
+    // What is secret is told in another room, which is made when it is first wanted.
+    scene.ann_asks(&format!("!user login {}", scene.subject("any").await?.user_id)).await?;
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+
+    let mut reached = Reached::new();
+    for restrained in [false, true] {
+        let wanted = unreached(&reached);
+        let name = if restrained { "sam" } else { "eve" };
+        let stage = Stage::set(&scene, name).await?;
+        if restrained {
+            stage.things.restrain(&synapse.admin()).await?;
+        }
+        for (verb, examples) in in_order(&wanted) {
+            let mark = proxy.answered().len();
+            for example in examples {
+                stage.play(&scene, example).await?;
+            }
+            let answered = proxy.answered().split_off(mark);
+            reached.entry(verb).or_default().extend(answered);
+        }
+    }
+    let missing: Vec<String> = OPERATIONS
+        .iter()
+        .filter(|operation| !is_reached(operation, &reached))
+        .map(|(method, path, reach)| {
+            let answered = reached.values().flatten();
+            let fits = answered.filter(|answered| fits(method, path, answered));
+            let seen: BTreeSet<u16> = fits.map(|answered| answered.status).collect();
+            format!("{method} {path}: {reach:?}, answered with {seen:?}")
+        })
+        .collect();
+    assert!(missing.is_empty(), "not reached:\n{}", missing.join("\n"));
+    for (method, path, reach) in OPERATIONS {
+        if matches!(reach, Reach::Unspoken(_) | Reach::Missing(_)) {
+            let by = reached.iter().find(|(_, all)| all.iter().any(|one| fits(method, path, one)));
+            assert!(by.is_none(), "{method} {path} is spoken, by {:?}", by.map(|(verb, _)| verb));
+        }
+    }
+    Ok(())
+}
+
+/// The verbs that ought to reach what is not reached yet.
+fn unreached(reached: &Reached) -> BTreeSet<&'static str> {
+    let left = OPERATIONS.iter().filter(|operation| !is_reached(operation, reached));
+    left.filter_map(|(_, _, reach)| match reach {
+        Reach::Spoken(verb) => Some(*verb),
+        _ => None,
+    })
+    .collect()
+}
+
+fn is_reached((method, path, reach): &(&str, &str, Reach), reached: &Reached) -> bool {
+    let Reach::Spoken(verb) = reach else { return true };
+    let answered = reached.get(*verb).into_iter().flatten();
+    let mut good = answered.filter(|answered| (200..300).contains(&answered.status));
+    good.any(|answered| fits(method, path, answered))
+}
+
+/// Whether a request is one for an operation.
+fn fits(method: &str, template: &str, answered: &Answered) -> bool {
+    let asked = answered.request.path.split('?').next().unwrap_or_default();
+    let Some(asked) = asked.strip_prefix("/_synapse/admin/") else { return false };
+    let (asked, template) = (asked.split('/'), template.split('/'));
+    answered.request.method.as_str() == method
+        && asked.clone().count() == template.clone().count()
+        && asked.zip(template).all(|(part, wanted)| wanted.starts_with('{') || part == wanted)
+}
+
+/// The verbs among these and their examples: first what looks, last what leaves nothing.
+fn in_order(wanted: &BTreeSet<&str>) -> Vec<(String, &'static [&'static str])> {
+    let mut verbs = Vec::new();
+    for group in GROUPS {
+        for verb in group.verbs {
+            let name = format!("{} {}", group.name, verb.name);
+            if wanted.contains(name.as_str()) {
+                let place = LAST.iter().position(|last| *last == name);
+                let place = place.map_or(usize::from(verb.does != Does::Look), |at| at + 2);
+                verbs.push((place, name, verb.examples));
+            }
+        }
+    }
+    verbs.sort_by_key(|(place, ..)| *place);
+    verbs.into_iter().map(|(_, name, examples)| (name, examples)).collect()
+}
+
+/// Things for all examples, and what they do not have by themselves.
+struct Stage {
+    things: Things,
+    event: String,
+    task: String,
+    mail: String,
+}
+
+impl Stage {
+    async fn set(scene: &Scene, name: &str) -> Result<Self> {
+        let synapse = scene.synapse();
+        let things = Things::of(synapse, scene.subject(name).await?).await?;
+        let (admin, user) = (synapse.admin(), &things.eve.user_id);
+        let by = api(scene, &things.eve).await?;
+        let path = format!("/_synapse/admin/v2/users/{user}");
+        let mail = format!("{name}@mail.example");
+        let more = json!({
+            "threepids": [{ "medium": "email", "address": mail }],
+            "external_ids": [{ "auth_provider": "oidc-keycloak", "external_id": name }],
+        });
+        let (status, answer) = admin.put(&path, more).await?;
+        ensure!(status == 200, "not furnished: {answer}");
+        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/1", things.room);
+        let said = by.put(&path, json!({ "msgtype": "m.text", "body": "hello" })).await?.1;
+        // The reports of users are counted by themselves.
+        let report = format!("/_matrix/client/v3/users/{user}/report");
+        for _ in 0..things.report {
+            let (status, answer) = scene.ann().api().post(&report, json!({ "reason": "" })).await?;
+            ensure!(status == 200, "not reported: {answer}");
+        }
+        let redact = format!("/_synapse/admin/v1/user/{}/redact", things.bob.user_id);
+        let task = admin.post(&redact, json!({ "rooms": [] })).await?.1;
+        Ok(Self {
+            mail,
+            event: said["event_id"].as_str().context("an event")?.to_owned(),
+            task: task["redact_id"].as_str().context("a task")?.to_owned(),
+            things,
+        })
+    }
+
+    /// Says an example, and yes to the question that may follow.
+    async fn play(&self, scene: &Scene, example: &str) -> Result<()> {
+        let named = [
+            ("$TsTSUFw1dabB3QWGsB-y6hsl9-KDXe1HhaYy29rK9Go", self.event.as_str()),
+            ("WByXcIMNwxDiOqtO", self.task.as_str()),
+            ("ann@mail.example", self.mail.as_str()),
+            ("5f0c2a", self.mail.split('@').next().unwrap_or_default()),
+        ];
+        let example =
+            named.iter().fold(example.to_owned(), |text, (from, to)| text.replace(from, to));
+        let typed = self.things.typed(&example);
+        let answer = scene.ann_asks(&typed).await?;
+        let Ok(code) = code(&answer) else { return Ok(()) };
+        let localpart = self.things.eve.user_id.localpart();
+        let end = self.things.room.chars().rev().take(6).collect::<String>();
+        let end: String = end.chars().rev().collect();
+        let mut phrases = vec![String::new(), localpart.to_owned(), "1".to_owned(), end];
+        phrases.extend(["bob-", "gone-", "new-"].map(|kind| format!("{kind}{localpart}")));
+        phrases.push(world::SERVER_NAME.to_owned());
+        for phrase in phrases {
+            let said = scene.ann_asks(&format!("!confirm {code} {phrase}")).await?;
+            if !said.body.contains("phrase") {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

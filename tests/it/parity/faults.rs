@@ -1,0 +1,316 @@
+//! synadm's faults in what it changes, each shown on a real homeserver, and Synod without it.
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use serde_json::json;
+use world::{Account, Fault, Scene, Synadm};
+
+use super::{account_of, done};
+use crate::{
+    SYNOD,
+    basics::is,
+    crash::watched,
+    secrets::{direct_room, told},
+    verbs::{says, with_device, with_yes},
+};
+
+/// Every fault of synadm's that is known, and where Synod is shown without it.
+const FAULTS: [(u8, &str, Shown); 21] = [
+    (
+        1,
+        "the short form of unsuspend suspends",
+        Shown::By("f01_the_short_form_of_unsuspend_unsuspends"),
+    ),
+    (
+        2,
+        "modify --no-logout logs out",
+        Shown::By("f02_a_password_set_by_modify_logs_nobody_out_where_that_was_said"),
+    ),
+    (3, "deactivate-regex skips accounts", Shown::By("f03_a_pattern_skips_nobody")),
+    (4, "purge-empty --v1 turns --no-purge round", Shown::Missing("room purge-empty")),
+    (
+        5,
+        "prune-devices deletes with the id as typed",
+        Shown::By("f05_a_localpart_is_enough_to_prune_devices"),
+    ),
+    (
+        6,
+        "prune-devices -i ignores --min-days, and crashes",
+        Shown::By("f06_a_device_named_for_pruning_has_to_be_as_old_as_was_said"),
+    ),
+    (
+        7,
+        "prune-devices --min-days 0 deletes nothing",
+        Shown::By("f07_no_days_at_all_prune_every_device"),
+    ),
+    (
+        8,
+        "an id that is none is None",
+        Shown::By("f08_what_is_no_id_is_refused_and_never_means_everybody"),
+    ),
+    (
+        9,
+        "an unknown server name is None",
+        Shown::By("f09_a_localpart_belongs_to_the_homeserver_of_the_bot"),
+    ),
+    (
+        10,
+        "errors of the API crash its tables",
+        Shown::By("f10_an_error_of_the_api_is_told_in_words"),
+    ),
+    (
+        11,
+        "errors of the API end with code 0",
+        Shown::By("f11_what_was_not_done_is_not_told_as_done"),
+    ),
+    (
+        12,
+        "the address of a Unix socket is encoded anew each time",
+        Shown::Not("Synod speaks TCP alone"),
+    ),
+    (
+        13,
+        "lists fail where accounts are delegated",
+        Shown::Not("needs a homeserver whose accounts are delegated"),
+    ),
+    (14, "nought counts as nothing given", Shown::By("f14_nought_is_a_number")),
+    (15, "raw takes braces for a format", Shown::Missing("raw, matrix raw")),
+    (
+        16,
+        "its configuration is saved without what it needs",
+        Shown::By("f16_a_configuration_without_what_it_needs_is_refused"),
+    ),
+    (
+        17,
+        "what takes long is told as not done, or crashes",
+        Shown::By("f17_what_was_done_though_no_answer_came_is_not_told_as_not_done"),
+    ),
+    (
+        18,
+        "power-levels crashes without users, and leaves creators out",
+        Shown::By("f18_power_levels_have_creators_and_need_no_users"),
+    ),
+    (
+        19,
+        "media quarantine -s with a user wants a media id",
+        Shown::Missing("media quarantine --user-id and --room-id"),
+    ),
+    (
+        20,
+        "discovery gives the token to another server",
+        Shown::By("f20_the_token_goes_to_the_configured_address_alone"),
+    ),
+    (
+        21,
+        "a configuration without a format crashes",
+        Shown::By("f21_what_the_configuration_leaves_out_has_a_default"),
+    ),
+];
+
+enum Shown {
+    By(&'static str),
+    Missing(&'static str),
+    Not(&'static str),
+}
+
+#[test]
+fn every_known_fault_is_shown_or_has_a_reason() {
+    let tests = [include_str!("faults.rs"), include_str!("faults_of_data.rs")].concat();
+    for (n, (number, what, shown)) in (1..).zip(FAULTS) {
+        assert_eq!(number, n, "{what}");
+        match shown {
+            Shown::By(test) => {
+                assert!(tests.contains(&format!("async fn {test}(")), "{number}: no test {test}");
+            }
+            Shown::Missing(verbs) => {
+                let known = verbs.split(", ").filter(|verb| verb.split_once(' ').is_some());
+                for verb in known {
+                    let has = |name: &str, group: &str| verb == format!("{group} {name}");
+                    let there = synod::commands::GROUPS
+                        .iter()
+                        .any(|group| group.verbs.iter().any(|v| has(v.name, group.name)));
+                    assert!(!there, "{number}: {verb} is there now, so show it");
+                }
+            }
+            Shown::Not(reason) => assert!(!reason.is_empty()),
+        }
+    }
+}
+
+/// Both in a scene of their own.
+async fn both() -> Result<(Scene, Synadm)> {
+    let scene = Scene::start(SYNOD).await?;
+    let synadm = Synadm::of(&scene).await?;
+    Ok((scene, synadm))
+}
+
+async fn devices(scene: &Scene, account: &Account) -> Result<usize> {
+    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
+    let listed = scene.synapse().admin().get(&path).await?.1;
+    Ok(listed["devices"].as_array().context("devices")?.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_the_short_form_of_unsuspend_unsuspends() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, two) = (scene.subject("one").await?, scene.subject("two").await?);
+    for account in [&one, &two] {
+        says(&scene.ann_asks(&format!("!user suspend {}", account.user_id)).await?, "Done", &[]);
+    }
+    synadm.runs(&["user", "suspend", one.user_id.as_str(), "-U"]).await?;
+    assert!(is(&scene, &one, "suspended").await?, "synadm does what it says now");
+    let answer = scene.ann_asks(&format!("!user suspend {} -U", two.user_id)).await?;
+    assert!(!is(&scene, &two, "suspended").await?, "{}", answer.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f02_a_password_set_by_modify_logs_nobody_out_where_that_was_said() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, _) = account_of(&scene, "one").await?;
+    let (two, _) = account_of(&scene, "two").await?;
+    let words = ["user", "modify", one.user_id.as_str(), "-P", "correct horse", "--no-logout"];
+    synadm.runs(&words).await?;
+    assert_eq!(devices(&scene, &one).await?, 0, "synadm does what it says now");
+    // A password is not typed in a room: it is made, and told in another.
+    let typed = format!("!user modify {} -P \"correct horse\" --no-logout", two.user_id);
+    says(&scene.ann_asks(&typed).await?, "Refused", &["a secret is not typed in a room"]);
+    let command = format!("!user password {} --no-logout", two.user_id);
+    says(&scene.ann_asks(&command).await?, "Refused", &["only you may read"]);
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+    let mark = scene.ann().mark();
+    says(&with_yes(&scene, &command).await?, "Done", &[]);
+    assert_eq!(devices(&scene, &two).await?, 1);
+    let new = Account { password: told(&scene, &direct, mark).await?, ..two };
+    scene.synapse().log_in(&new).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f03_a_pattern_skips_nobody() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    // They are paged through by name, so that these six are on pages of their own.
+    let mut of = [Vec::new(), Vec::new()];
+    for (n, name) in ["aone", "atwo"].into_iter().enumerate() {
+        for letter in ["a", "b", "c", "d", "e", "f"] {
+            of[n].push(scene.subject(&format!("{name}-{letter}")).await?);
+        }
+    }
+    let pattern = |accounts: &[Account]| {
+        let first = accounts.first().map_or("", |account| account.user_id.as_str());
+        first.replacen("-a-", "-[a-f]-", 1)
+    };
+    let left = async |accounts: &[Account]| -> Result<usize> {
+        let mut left = 0;
+        for account in accounts {
+            left += usize::from(!is(&scene, account, "deactivated").await?);
+        }
+        Ok(left)
+    };
+    synadm.runs(&["user", "deactivate-regex", "-p", "4", &pattern(&of[0])]).await?;
+    assert_ne!(left(&of[0]).await?, 0, "synadm does what it says now");
+    let command = format!("!user deactivate-regex \"{}\"", pattern(&of[1]));
+    says(&done(&scene, &command, &["6"]).await?, "Done", &["6 subjects"]);
+    assert_eq!(left(&of[1]).await?, 0);
+    Ok(())
+}
+
+/// An account with a device that has just been seen and one that was never seen, `SPARE`.
+async fn with_two_devices(scene: &Scene, name: &str) -> Result<(Account, String)> {
+    let (account, seen) = with_device(scene, name).await?;
+    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
+    scene.synapse().admin().post(&path, json!({ "device_id": "SPARE" })).await?;
+    Ok((account, seen))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f05_a_localpart_is_enough_to_prune_devices() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, _) = with_two_devices(&scene, "one").await?;
+    let (two, _) = with_two_devices(&scene, "two").await?;
+    synadm.runs(&["user", "prune-devices", one.user_id.localpart(), "--ts"]).await?;
+    assert_eq!(devices(&scene, &one).await?, 2, "synadm does what it says now");
+    let command = format!("!user prune-devices {} --never-seen", two.user_id.localpart());
+    says(&with_yes(&scene, &command).await?, "Done", &[]);
+    assert_eq!(devices(&scene, &two).await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f06_a_device_named_for_pruning_has_to_be_as_old_as_was_said() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, one_seen) = with_two_devices(&scene, "one").await?;
+    let (two, two_seen) = with_two_devices(&scene, "two").await?;
+    let user = one.user_id.as_str();
+    synadm.runs(&["user", "prune-devices", user, "--ts", "-d", "90", "-i", &one_seen]).await?;
+    assert_eq!(devices(&scene, &one).await?, 1, "synadm does what it says now");
+    let crash = synadm.runs(&["user", "prune-devices", user, "-s", "0", "-i", "SPARE"]).await?;
+    assert!(crash.crashed_with("TypeError"), "synadm does what it says now: {crash:?}");
+
+    let command = format!("!user prune-devices {} -d 90 -i {two_seen}", two.user_id);
+    says(&scene.ann_asks(&command).await?, "Refused", &["no device to delete"]);
+    assert_eq!(devices(&scene, &two).await?, 2);
+    let spare = format!("!user prune-devices {} -i SPARE --never-seen", two.user_id);
+    says(&with_yes(&scene, &spare).await?, "Done", &[]);
+    assert_eq!(devices(&scene, &two).await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f07_no_days_at_all_prune_every_device() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, _) = with_device(&scene, "one").await?;
+    let (two, _) = with_device(&scene, "two").await?;
+    let limits = ["--min-days", "0", "--min-surviving", "0"];
+    let words = [["user", "prune-devices", one.user_id.as_str(), "--ts"], limits].concat();
+    synadm.runs(&words).await?;
+    assert_eq!(devices(&scene, &one).await?, 1, "synadm does what it says now");
+    let command = format!("!user prune-devices {} {}", two.user_id, limits.join(" "));
+    says(&with_yes(&scene, &command).await?, "Done", &[]);
+    assert_eq!(devices(&scene, &two).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f14_nought_is_a_number() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let (one, two) = (scene.subject("one").await?, scene.subject("two").await?);
+    let crash = synadm.runs(&["media", "purge", "-t", "0"]).await?;
+    assert!(crash.crashed_with("UnboundLocalError"), "synadm does what it says now: {crash:?}");
+    says(&scene.ann_asks("!media purge -t 0").await?, "Refused", &[]);
+
+    let login = synadm.runs(&["user", "login", one.user_id.as_str(), "--expire-days", "0"]).await?;
+    assert!(login.last()?["access_token"].is_string(), "a token for a day: {login:?}");
+    let ours = scene.ann_asks(&format!("!user login {} --expire-days 0", two.user_id)).await?;
+    says(&ours, "Refused", &["--expire-days"]);
+
+    let tokens = "/_synapse/admin/v1/registration_tokens";
+    let token = format!("nought-{}", one.user_id.localpart());
+    let until = json!({ "token": token, "expiry_time": 1_900_000_000_000_i64 });
+    scene.synapse().admin().post(&format!("{tokens}/new"), until).await?;
+    synadm.runs(&["regtok", "update", &token, "-t", "0"]).await?;
+    let kept = scene.synapse().admin().get(&format!("{tokens}/{token}")).await?.1;
+    assert_eq!(kept["expiry_time"], 1_900_000_000_000_i64, "synadm says nothing and does nothing");
+    let ours = scene.ann_asks(&format!("!regtok update {token} -t 0")).await?;
+    says(&ours, "Refused", &[]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f17_what_was_done_though_no_answer_came_is_not_told_as_not_done() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let synadm = Synadm::at(&scene, proxy.url(), json!({ "timeout": 1 })).await?;
+    let (one, two) = (scene.subject("one").await?, scene.subject("two").await?);
+    let held = proxy.next(Method::POST, "/v1/deactivate/", Fault::HoldAnswer);
+    let theirs = synadm.runs(&["user", "deactivate", one.user_id.as_str()]).await?;
+    held.release();
+    assert!(theirs.out.contains("User could not be deactivate"), "{theirs:?}");
+    assert!(is(&scene, &one, "deactivated").await?, "synadm knows it now");
+
+    let _lost = proxy.next(Method::POST, "/v1/deactivate/", Fault::LoseAnswer);
+    let ours = with_yes(&scene, &format!("!user deactivate {}", two.user_id)).await?;
+    says(&ours, "Unknown", &["State: deactivated"]);
+    assert!(is(&scene, &two, "deactivated").await?);
+    Ok(())
+}
