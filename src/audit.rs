@@ -54,6 +54,8 @@ pub enum Kind {
     Opened,
     /// A change was made, or not; see `of`.
     Closed,
+    /// What the homeserver went on with after a change is over; see `of`.
+    Ended,
     /// The end of a change that ends by itself was moved; see `of` and `until`.
     Moved,
     /// Every open question was ended.

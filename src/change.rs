@@ -161,6 +161,11 @@ impl Seen {
     pub fn is(&self, key: &str) -> bool {
         self.binds.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
+
+    /// The fact `key`, whether it binds or was only noted.
+    pub fn fact(&self, key: &str) -> Option<&Value> {
+        self.binds.get(key).or_else(|| self.noted.get(key))
+    }
 }
 
 /// How an HTTP request changes something.
@@ -244,7 +249,8 @@ impl Step {
 pub struct Change {
     /// The requests in order; the first that fails ends the change.
     pub steps: Vec<Step>,
-    /// The binding facts that should hold afterwards.
+    /// The facts that should hold afterwards, and that an undo must find again: those that bind, and
+    /// those that were noted under the same name.
     pub wanted: Binds,
 }
 
@@ -292,6 +298,15 @@ pub struct Outcome {
     pub remains: Vec<(Line, Vec<String>)>,
     /// How to take it back.
     pub undo: Undo,
+}
+
+/// How far work is that the homeserver goes on with after it has answered.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// It goes on, and this can be said of it.
+    Goes(Vec<(&'static str, Line)>),
+    /// It is over, and this came of it.
+    Over(Outcome),
 }
 
 /// The text of a question beyond the facts: what will go and what will stay.

@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use ruma::OwnedRoomId;
 
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject},
     error::Stop,
-    reply::{Reply, Sheet},
+    reply::{Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -25,6 +25,7 @@ pub mod background;
 pub mod device;
 pub mod event;
 pub mod federation;
+pub mod history;
 pub mod listing;
 pub mod media;
 pub mod notice;
@@ -130,6 +131,23 @@ pub trait Action: Debug + Send + Sync {
         answers: &[Answer],
         after: &Seen,
     ) -> Outcome;
+
+    /// The id by which the homeserver tells how far the work is that it goes on with after these
+    /// answers; `None` where it was through when it answered.
+    fn begins(&self, _subject: &Subject, _answers: &[Answer]) -> Option<String> {
+        None
+    }
+
+    /// How far that work is. Asked again and again, after restarts too, until it is over; then this
+    /// looks whether what was wanted is so.
+    async fn progress(
+        &self,
+        subject: &Subject,
+        _work: &str,
+        _reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        Err(Stop::refused(Line::new().code(subject).plain(": nothing goes on after this")))
+    }
 }
 
 /// What a typed command turned out to be.
@@ -316,6 +334,7 @@ pub const GROUPS: &[Group] = &[
     room::GROUP,
     event::GROUP,
     media::GROUP,
+    history::GROUP,
     report::GROUP,
     regtok::GROUP,
     notice::GROUP,

@@ -77,6 +77,8 @@ pub enum Stage {
     Begun,
     /// What cannot be sent twice without harm may have been sent for it.
     Sent,
+    /// Everything was sent, and the homeserver goes on with it, by this id; what is known so far.
+    Goes(String, Ended),
     /// It is over.
     Over(Ended),
 }

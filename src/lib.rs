@@ -72,3 +72,4 @@ pub mod sanctions;
 pub mod store;
 pub mod synapse;
 pub mod totp;
+pub mod watches;

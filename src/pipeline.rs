@@ -33,6 +33,7 @@ use crate::{
     store::{self, Shelf, Store},
     synapse::{Access, Reader, Slots, Writer},
     totp::OneTimePasswords,
+    watches::Watches,
 };
 
 mod agree;
@@ -68,6 +69,7 @@ mod start;
 mod testing;
 mod together;
 mod understand;
+mod watch;
 mod yes;
 
 pub use restore::{Recalled, Restored};
@@ -123,6 +125,9 @@ pub struct Pipeline {
     freezes: Freezes,
     notes: Notes,
     jobs: Jobs,
+    watches: Watches,
+    /// Rung where there is something to watch.
+    watch_begun: Notify,
     /// Rung where there is a job to begin, or to go on with.
     job_begun: Notify,
     passwords: OneTimePasswords,
@@ -274,6 +279,8 @@ impl Pipeline {
             notes: Notes::new(store)?,
             jobs: Jobs::new(store)?,
             job_begun: Notify::default(),
+            watches: Watches::new(store)?,
+            watch_begun: Notify::default(),
             passwords,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,

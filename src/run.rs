@@ -262,7 +262,9 @@ impl Bot {
         };
         info!("ready");
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
-        let jobs = pipeline.work(over.clone());
+        let jobs = async {
+            tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()));
+        };
         let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
         pipeline.flush().await?;
         ended?;

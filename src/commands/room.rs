@@ -6,11 +6,14 @@ mod at;
 mod block;
 mod block_status;
 mod context;
+mod delete;
+mod delete_status;
+mod deletion;
 mod details;
 mod extremities;
 mod hierarchy;
 mod join;
-mod known;
+pub(super) mod known;
 mod list;
 mod make_admin;
 mod members;
@@ -18,6 +21,7 @@ mod messages;
 mod page;
 mod power;
 mod power_levels;
+mod purge_empty;
 mod resolve;
 mod search;
 mod state;
@@ -45,5 +49,8 @@ pub const GROUP: Group = Group {
         join::SPEC,
         make_admin::SPEC,
         extremities::SPEC,
+        delete::SPEC,
+        delete_status::SPEC,
+        purge_empty::SPEC,
     ],
 };

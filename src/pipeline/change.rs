@@ -80,6 +80,8 @@ pub(super) struct Done {
     pub(super) outcome: Outcome,
     /// The state that it left, of what it was about.
     pub(super) left: Binds,
+    /// The work that the homeserver goes on with, by the id under which its verb asks for it.
+    pub(super) work: Option<String>,
 }
 
 impl Pipeline {
@@ -409,6 +411,7 @@ impl Pipeline {
         }
         let ends = self.set_ends(asked, (number, until), &done).await;
         self.close(asked, number, (until, &done)).await;
+        self.begin_watching(asked, number, &done).await;
         for subject in &gone {
             self.forget(subject, number).await;
         }
@@ -452,7 +455,8 @@ impl Pipeline {
             (Some(error), after) => broken_off(&plan, error, after.as_ref().ok(), answers.len()),
         };
         let left = after.map(|after| only(&after.binds, &plan.change.wanted)).unwrap_or_default();
-        Done { subject: plan.subject, outcome, left }
+        let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
+        Done { subject: plan.subject, outcome, left, work }
     }
 
     async fn close(

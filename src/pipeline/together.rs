@@ -7,7 +7,9 @@ use tokio::sync::OnceCell;
 
 use super::fact::Difference;
 use crate::{
-    change::{Answer, Binds, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    change::{
+        Answer, Binds, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject,
+    },
     commands::Action,
     error::Stop,
     reply::{Line, Word},
@@ -160,12 +162,28 @@ impl Action for Together {
             None => super::found::not_verified(subject, &Stop::refused(nobodys(subject))),
         }
     }
+
+    fn begins(&self, subject: &Subject, answers: &[Answer]) -> Option<String> {
+        self.part(subject)?.action.begins(subject, answers)
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        // After a restart nobody has looked at whose it is.
+        self.resolve(reader).await?;
+        let part = self.part(subject).ok_or_else(|| Stop::refused(nobodys(subject)))?;
+        part.action.progress(subject, work, reader).await
+    }
 }
 
 /// The first fact that a subject was left with and does not have any more.
 pub(super) fn differs(subject: &Subject, left: &Binds, seen: &Seen) -> Option<Difference> {
     left.iter().find_map(|(key, value)| {
-        let now = seen.binds.get(key).filter(|now| *now != value)?;
+        let now = seen.fact(key).filter(|now| *now != value)?;
         Some(Difference {
             subject: subject.clone(),
             key: key.clone(),

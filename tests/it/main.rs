@@ -48,6 +48,7 @@ mod secrets;
 mod statistics;
 mod store;
 mod strangers;
+mod takedowns;
 mod takeover;
 mod trust;
 mod users;

@@ -82,7 +82,10 @@ pub(super) struct Blocked {
 }
 
 /// The subjects of a verb about rooms, each once, in the order in which they were typed.
-pub(super) async fn subjects(rooms: &[RoomRef], reader: &Reader) -> Result<Vec<Subject>, Stop> {
+pub(in crate::commands) async fn subjects(
+    rooms: &[RoomRef],
+    reader: &Reader,
+) -> Result<Vec<Subject>, Stop> {
     let ids = stream::iter(rooms.to_vec())
         .map(|room| async move { reader.room_id(&room).await })
         .buffered(AT_ONCE);
@@ -97,7 +100,7 @@ pub(super) async fn subject(room: &RoomRef, reader: &Reader) -> Result<Vec<Subje
 }
 
 /// The room that a subject is. Every verb in this group makes its subjects by [`subject`].
-pub(super) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
+pub(in crate::commands) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
     match subject {
         Subject::Room(room) => Ok(room),
         _ => Err(Stop::refused(Line::new().code(subject).plain(" is not a room"))),
@@ -145,7 +148,7 @@ pub(super) async fn blocked(room: &RoomId, reader: &Reader) -> Result<Blocked, E
 }
 
 /// Looks at a room: what is shown of it, and whether the homeserver knows it.
-pub(super) async fn see(id: &RoomId, reader: &Reader) -> Result<Seen, Stop> {
+pub(in crate::commands) async fn see(id: &RoomId, reader: &Reader) -> Result<Seen, Stop> {
     let room = room(id, reader).await?;
     let mut seen = Seen::default();
     seen.binds.insert("exists".to_owned(), json!(room.is_some()));
@@ -157,7 +160,7 @@ pub(super) async fn see(id: &RoomId, reader: &Reader) -> Result<Seen, Stop> {
 }
 
 /// The refusal for a room that the homeserver does not know.
-pub(super) fn unknown(room: impl std::fmt::Display) -> Line {
+pub(in crate::commands) fn unknown(room: impl std::fmt::Display) -> Line {
     Line::new().plain("this homeserver does not know the room ").code(room)
 }
 

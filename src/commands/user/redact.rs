@@ -5,11 +5,14 @@ use ruma::{OwnedRoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::account::{self, how_many, words};
+use super::{
+    account::{self, how_many, words},
+    redact_status,
+};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -181,6 +184,19 @@ impl Action for Redact {
             remains,
             undo: Undo::None("what is redacted is empty for everybody".to_owned()),
         }
+    }
+
+    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+        Some(answers.first()?.body.get("redact_id")?.as_str()?.to_owned())
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        Ok(redact_status::progress(subject, &redact_status::find(work, reader).await?, work))
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::account::{how_many, words};
 use crate::{
-    change::{Path, Power},
+    change::{Outcome, Path, Power, Progress, Subject, Undo},
     commands::{Memory, Query, Spec},
     error::Stop,
-    reply::{Block, Hostile, Line, Reply, Sheet},
+    reply::{Block, Hostile, Line, Reply, Sheet, Word},
     synapse::Reader,
 };
 
@@ -32,7 +32,7 @@ struct RedactStatus {
 
 /// `GET /_synapse/admin/v1/user/redact_status/{redact_id}`
 #[derive(Debug, Deserialize)]
-struct Answered {
+pub(super) struct Answered {
     status: Hostile,
     #[serde(default)]
     failed_redactions: BTreeMap<String, Hostile>,
@@ -46,37 +46,71 @@ impl Query for RedactStatus {
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
-        self.find(reader).await.map(|answered| self.told(&answered))
+        find(&self.id, reader).await.map(|answered| self.told(&answered))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
-        let answered: Value = self.find(reader).await?;
+        let answered: Value = find(&self.id, reader).await?;
         Ok(sheet.object("redaction", &answered)?)
     }
 }
 
-impl RedactStatus {
-    async fn find<T: DeserializeOwned>(&self, reader: &Reader) -> Result<T, Stop> {
-        let path = Path::admin(["v1", "user", "redact_status", &self.id]);
-        match reader.find(&path, &[]).await {
-            Ok(Some(answered)) => Ok(answered),
-            Ok(None) => Err(Stop::refused(
-                Line::new()
-                    .plain("the homeserver knows of no redaction ")
-                    .code(&self.id)
-                    .plain(", or not any more: it forgets one a week after its end"),
-            )),
-            // What it says to the id of another kind of task.
-            Err(error) if error.status() == Some(500) => Err(Stop::refused(
-                Line::new()
-                    .plain("the homeserver fails at ")
-                    .code(&self.id)
-                    .plain("; it is probably the id of something else than a redaction"),
-            )),
-            Err(error) => Err(error.into()),
+/// The redaction with this id; a refusal where the homeserver knows none, or not any more.
+pub(super) async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
+    let path = Path::admin(["v1", "user", "redact_status", id]);
+    match reader.find(&path, &[]).await {
+        Ok(Some(answered)) => Ok(answered),
+        Ok(None) => Err(Stop::refused(
+            Line::new()
+                .plain("the homeserver knows of no redaction ")
+                .code(id)
+                .plain(", or not any more: it forgets one a week after its end"),
+        )),
+        // What it says to the id of another kind of task.
+        Err(error) if error.status() == Some(500) => Err(Stop::refused(
+            Line::new()
+                .plain("the homeserver fails at ")
+                .code(id)
+                .plain("; it is probably the id of something else than a redaction"),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How far the redaction of what somebody wrote is, for whoever asked for it.
+pub(super) fn progress(user: &Subject, answered: &Answered, id: &str) -> Progress {
+    let line = Line::new().code(user);
+    let failed = answered.failed_redactions.len() as u64;
+    let over = |word, title, facts| {
+        let look = words(["user", "redact-status", id]);
+        let remains = if failed > 0 { vec![("See which".into(), look)] } else { Vec::new() };
+        let undo = Undo::None("what is redacted is empty for everybody".to_owned());
+        Progress::Over(Outcome { word, title, facts, remains, undo })
+    };
+    match answered.status.raw() {
+        "complete" if failed == 0 => {
+            let mind = "redaction is not erasure: the homeserver keeps the content for a while, and \
+                        other servers may ignore it";
+            over(Word::Done, line.plain(": its messages are redacted"), vec![("Mind", mind.into())])
+        }
+        "complete" => {
+            let messages = how_many(Some(failed), "message", "messages");
+            let what = format!(": its messages are redacted, but for {messages}");
+            over(Word::DoneInPart, line.plain(what), Vec::new())
+        }
+        "failed" => {
+            let why = answered.error.clone().unwrap_or_else(|| Hostile::new(String::new()));
+            let line = line.plain(": its messages could not be redacted: ");
+            over(Word::DoneInPart, line.hostile(&why), Vec::new())
+        }
+        state => {
+            let state = if state == "scheduled" { "waits for others to end" } else { "at work" };
+            Progress::Goes(vec![("Task", Line::new().code(id)), ("State", state.into())])
         }
     }
+}
 
+impl RedactStatus {
     fn told(&self, answered: &Answered) -> Reply {
         let id = || Line::new().plain("Redaction ").code(&self.id);
         match answered.status.raw() {

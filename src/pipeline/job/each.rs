@@ -52,6 +52,7 @@ struct Left {
 enum Before {
     Begun,
     Sent,
+    Goes,
 }
 
 /// Everything that it takes to do a job.
@@ -108,6 +109,7 @@ impl<'a> Work<'a> {
                 Stage::Waiting => left.push(Left { place, before: None }),
                 Stage::Begun => left.push(Left { place, before: Some(Before::Begun) }),
                 Stage::Sent => left.push(Left { place, before: Some(Before::Sent) }),
+                Stage::Goes(..) => left.push(Left { place, before: Some(Before::Goes) }),
             }
         }
         {
@@ -137,21 +139,46 @@ impl<'a> Work<'a> {
             return;
         };
         loop {
+            if left_at.before == Some(Before::Goes) {
+                return self.finish(left_at.place, item, over).await;
+            }
             if !self.goes_on(over).await {
                 return;
             }
             if !self.mark((items, left), at).await {
                 return;
             }
-            let mut item = item.lock().await;
+            let mut locked = item.lock().await;
             // Where the bot may not act any more nothing was sent; it stays marked as begun, which
             // only says that something may have been.
-            let Some(ended) = self.change(&item, left_at).await else { continue };
+            let Some((ended, work)) = self.change(&locked, left_at).await else { continue };
+            if let Some(work) = work {
+                locked.stage = Stage::Goes(work, ended);
+                self.keep(left_at.place, &locked);
+                drop(locked);
+                return self.finish(left_at.place, item, over).await;
+            }
             self.counted().add(ended.word);
-            item.stage = Stage::Over(ended);
-            self.keep(left_at.place, &item);
+            locked.stage = Stage::Over(ended);
+            self.keep(left_at.place, &locked);
             return;
         }
+    }
+
+    /// Waits for the end of what the homeserver goes on with, unless the bot is stopped before it.
+    async fn finish(&self, place: usize, item: &Mutex<Item>, over: &CancellationToken) {
+        let mut item = item.lock().await;
+        let Stage::Goes(work, so_far) = &item.stage else { return };
+        let action = self.action.as_ref();
+        let outcome = tokio::select! {
+            () = over.cancelled() => return,
+            outcome = self.pipeline.to_its_end(action, &item.subject, work) => outcome,
+        };
+        let what = outcome.title.text();
+        let ended = Ended { word: outcome.word, what, undo: outcome.undo, ..so_far.clone() };
+        self.counted().add(ended.word);
+        item.stage = Stage::Over(ended);
+        self.keep(place, &item);
     }
 
     fn keep(&self, place: usize, item: &Item) {
@@ -218,19 +245,24 @@ impl<'a> Work<'a> {
     }
 
     /// Changes one subject; `None` where the bot may not act any more and nothing was sent.
-    async fn change(&self, item: &Item, left: &Left) -> Option<Ended> {
+    async fn change(&self, item: &Item, left: &Left) -> Option<(Ended, Option<String>)> {
         match self.try_to_change(item, left).await {
             Ok(ended) => ended,
-            Err(Stop::Refused { why, .. }) => Some(nothing(Word::Refused, &why)),
+            Err(Stop::Refused { why, .. }) => Some((nothing(Word::Refused, &why), None)),
             Err(stop) => {
                 let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
                 let why = format!("it cannot be looked at: {stop}");
-                Some(nothing(word, &why.into()))
+                Some((nothing(word, &why.into()), None))
             }
         }
     }
 
-    async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Option<Ended>, Stop> {
+    async fn try_to_change(
+        &self,
+        item: &Item,
+        left: &Left,
+    ) -> Result<Option<(Ended, Option<String>)>, Stop> {
+        let nothing = |word, why: &Line| (nothing(word, why), None);
         let (pipeline, action) = (self.pipeline, self.action.as_ref());
         let Some(operator) = pipeline.roster.operator(&self.job.asker) else {
             return Err(Stop::refused("whoever asked for it is no operator any more"));
@@ -251,7 +283,7 @@ impl<'a> Work<'a> {
             Found::Refused(why) => return Ok(Some(nothing(Word::Refused, &why))),
             // It was not so when the question was put, and an earlier run has begun it.
             Found::Skip(skip) if left.before.is_some() && skip.word == Word::NothingChanged => {
-                return Ok(Some(self.found_so(item, &reader).await?));
+                return Ok(Some((self.found_so(item, &reader).await?, None)));
             }
             Found::Skip(skip) => return Ok(Some(nothing(skip.word, &skip.why))),
         };
@@ -312,7 +344,12 @@ impl<'a> Work<'a> {
         jobs.flush().await.map_err(|error| unreadable(&error))
     }
 
-    async fn send(&self, asked: &Asked<'_>, plan: Plan, mut permit: crate::gate::Permit) -> Ended {
+    async fn send(
+        &self,
+        asked: &Asked<'_>,
+        plan: Plan,
+        mut permit: crate::gate::Permit,
+    ) -> (Ended, Option<String>) {
         let erases = plan.change.wanted.get("erased") == Some(&true.into());
         let requests = plan.change.steps.iter().map(line_of).collect();
         let (pipeline, number) = (self.pipeline, self.number);
@@ -330,7 +367,8 @@ impl<'a> Work<'a> {
         if !kept {
             what.push_str("; its end could not be kept, so it does not end by itself");
         }
-        Ended { word: done.outcome.word, what, requests, left: done.left, undo: done.outcome.undo }
+        let (left, undo) = (done.left, done.outcome.undo);
+        (Ended { word: done.outcome.word, what, requests, left, undo }, done.work)
     }
 
     /// What an earlier run has done, and did not live to see.

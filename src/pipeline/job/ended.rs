@@ -116,7 +116,7 @@ impl Pipeline {
 fn over_with(item: &Item) -> Option<&Ended> {
     match &item.stage {
         Stage::Over(ended) => Some(ended),
-        Stage::Waiting | Stage::Begun | Stage::Sent => None,
+        Stage::Waiting | Stage::Begun | Stage::Sent | Stage::Goes(..) => None,
     }
 }
 

@@ -246,6 +246,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Expired => "question expired",
         Kind::Opened => "change begun",
         Kind::Closed => "change ended",
+        Kind::Ended => "the homeserver is through with it",
         Kind::Moved => "end moved",
         Kind::Stopped => "everything open was ended",
         Kind::Frozen => "frozen",

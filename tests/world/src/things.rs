@@ -40,6 +40,11 @@ impl Things {
         let alias = Some(localpart.clone());
         let new = NewRoom { alias, public: true, ..NewRoom::default() };
         let room = person.create_room(&new).await?;
+        // One that nobody is in any more.
+        let left = person.create_room(&NewRoom::default()).await?;
+        let leave = format!("/_matrix/client/v3/rooms/{left}/leave");
+        let (status, _) = person.api().post(&leave, json!({})).await?;
+        ensure!(status == 200, "not left: {status}");
         let event = person.say(&room, "hello").await?;
         let path = format!("/_matrix/client/v3/rooms/{room}/report/{event}");
         let (status, _) = person.api().post(&path, json!({ "reason": "spam" })).await?;

@@ -1,0 +1,233 @@
+//! `history purge`: old messages of rooms are deleted from this server.
+
+use async_trait::async_trait;
+use clap::ArgGroup;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::purge_status::{self, Purged};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
+        Step, Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{RoomRef, Since},
+        event::content::EventRef,
+        room::known,
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Purge>(
+    "purge",
+    &[
+        "history purge #lobby:example.org --before-days 90",
+        "history purge !OGEhHVWSdvArJzumhm:example.org --before 2026-01-01 --delete-local",
+    ],
+);
+
+/// Delete the messages of a room that are older than something, from this server
+///
+/// Messages of this server's own people stay, unless you add --delete-local: no other server may
+/// have them. The room's state stays, and so does its last message. Other servers keep theirs. It
+/// takes its time; I watch it and say when it is through.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("when").required(true).args(
+    ["before_event_id", "before_days", "before", "before_ts"]
+)))]
+struct Purge {
+    /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
+    #[arg(required = true, num_args = 1.., value_name = "ROOM")]
+    rooms: Vec<RoomRef>,
+    /// What came before this event of the room
+    #[arg(short = 'i', long, value_name = "ID")]
+    before_event_id: Option<EventRef>,
+    /// What is older than this many days
+    #[arg(short = 'd', long, value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(0..=18_000))]
+    before_days: Option<u32>,
+    /// What is from before this date, or older than this age (30d, 2 months)
+    #[arg(short = 'b', long, value_name = "DATE|AGE")]
+    before: Option<Since>,
+    /// What is from before this moment, in milliseconds since 1970
+    #[arg(short = 't', long, value_name = "MS", value_parser = clap::value_parser!(i64).range(0..))]
+    before_ts: Option<i64>,
+    /// Delete what this server's own people have written too; perhaps nobody else has it
+    #[arg(long)]
+    delete_local: bool,
+}
+
+impl Purge {
+    /// The moment that is meant when asked at `now`; `None` where an event is.
+    fn at(&self, now: Timestamp) -> Option<i64> {
+        let days = |days: u32| {
+            let age = SignedDuration::from_hours(i64::from(days) * 24);
+            now.checked_sub(age).unwrap_or(Timestamp::MIN).as_millisecond()
+        };
+        let since = || self.before.as_ref().map(|since| since.before(now).as_millisecond());
+        self.before_ts.or_else(|| self.before_days.map(days)).or_else(since)
+    }
+
+    /// Looks whether the event that was typed is one of this room.
+    async fn look_for(&self, event: &EventRef, room: &str, reader: &Reader) -> Result<(), Stop> {
+        #[derive(Deserialize)]
+        struct Answered {
+            event: Value,
+        }
+        let id = &event.0;
+        let path = Path::admin(["v1", "fetch_event", id.as_str()]);
+        let found: Option<Answered> = reader.find(&path, &[]).await?;
+        match found.map(|found| found.event["room_id"] == room) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Stop::refused(
+                Line::new().code(id).plain(" is an event of another room than ").code(room),
+            )),
+            None => Err(Stop::refused(Line::new().plain("this homeserver has no event ").code(id))),
+        }
+    }
+}
+
+#[async_trait]
+impl Action for Purge {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    fn phrase(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        known::subjects(&self.rooms, reader).await
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let id = known::id(subject)?;
+        let mut seen = known::see(id, reader).await?;
+        if let Some(event) = &self.before_event_id {
+            if seen.is("exists") {
+                self.look_for(event, id.as_str(), reader).await?;
+            }
+            seen.shown.push(("Goes", Line::new().plain("what came before ").code(&event.0)));
+        } else if let Some(before) = self.at(reader.now()) {
+            let moment = Timestamp::from_millisecond(before).ok();
+            let line = Line::new().plain("what is from before ").time(moment, reader.now());
+            seen.shown.push(("Goes", line));
+            seen.noted.insert("before".to_owned(), json!(before));
+            seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let whose = if self.delete_local {
+            "messages of everybody, also of this server's own people, which perhaps nobody else has"
+        } else {
+            "messages of people of other servers"
+        };
+        let mut stays = vec![
+            "the state of the room, and its last message".into(),
+            "everything on other servers, and what clients have kept".into(),
+        ];
+        if !self.delete_local {
+            stays.push("what people of this server have written".into());
+        }
+        Question {
+            title: Line::new().plain("Delete old messages of ").code(subject),
+            goes: vec![whose.into(), "how many they are cannot be counted beforehand".into()],
+            stays,
+        }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let refused = |why: Line| Skip { word: Word::Refused, why, instead: Vec::new() };
+        if !seen.is("exists") {
+            return Err(refused(known::unknown(subject)));
+        }
+        let mut body = Map::new();
+        body.insert("delete_local_events".to_owned(), json!(self.delete_local));
+        match (&self.before_event_id, seen.noted.get("before").and_then(Value::as_i64)) {
+            (Some(event), _) => body.insert("purge_up_to_event_id".to_owned(), json!(event.0)),
+            (None, Some(before)) => {
+                let now = seen.noted.get("now").and_then(Value::as_i64).unwrap_or_default();
+                if before > now {
+                    return Err(refused(Line::from(
+                        "that moment is still to come; for everything but the last message, say \
+                         --before-days 0",
+                    )));
+                }
+                body.insert("purge_up_to_ts".to_owned(), json!(before))
+            }
+            (None, None) => return Err(refused("before when? Say --before-days 90".into())),
+        };
+        let path = Path::admin(["v1", "purge_history", &subject.to_string()]);
+        // Sent twice it is two tasks, of which the second finds nothing.
+        let step = Step::new(Method::Post, path, Value::Object(body)).idempotent();
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+
+    fn outcome(&self, subject: &Subject, before: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+        let mut outcome = ended(
+            Word::Done,
+            Line::new()
+                .code(subject)
+                .plain(": the homeserver has begun; I watch it, and say here when it is through"),
+        );
+        outcome.facts =
+            before.shown.iter().filter(|(label, _)| *label == "Goes").cloned().collect();
+        if let Some(id) = self.begins(subject, answers) {
+            outcome.facts.push(("Task", Line::new().code(&id)));
+            let words = ["history", "purge-status", &id].map(str::to_owned).to_vec();
+            outcome.remains.push(("See how far it is".into(), words));
+        }
+        outcome
+    }
+
+    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+        Some(answers.first()?.body.get("purge_id")?.as_str()?.to_owned())
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        let purged: Purged = match purge_status::found(work, reader).await {
+            Ok(purged) => purged,
+            Err(Stop::Refused { why, .. }) => return Ok(Progress::Over(ended(Word::Unknown, why))),
+            Err(stop) => return Err(stop),
+        };
+        let line = Line::new().code(subject);
+        Ok(match purged.status.raw() {
+            "complete" => {
+                let what = ": its old messages are deleted from this server";
+                Progress::Over(ended(Word::Done, line.plain(what)))
+            }
+            "failed" => {
+                let line = line.plain(": its old messages could not be deleted: ");
+                Progress::Over(ended(Word::DoneInPart, line.line(purge_status::why(&purged))))
+            }
+            _ => Progress::Goes(vec![
+                ("Task", Line::new().code(work)),
+                ("State", "at work, or waits for others to end".into()),
+            ]),
+        })
+    }
+}
+
+fn ended(word: Word, title: Line) -> Outcome {
+    let nearest =
+        "what was deleted comes back only as far as other servers still have it and send it";
+    let undo = Undo::None(nearest.to_owned());
+    Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+}

@@ -1,0 +1,106 @@
+//! `history purge-status`: how far a purge is.
+
+use async_trait::async_trait;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    change::{Path, Power},
+    commands::{Memory, Query, Spec},
+    error::Stop,
+    reply::{Hostile, Line, Reply, Sheet},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::query::<PurgeStatus>("purge-status", &["history purge-status QcYLVLbGvFKRUGXe"]);
+
+/// Show how far a purge is that `history purge` has begun, and why it failed
+///
+/// The homeserver forgets it a week after its end.
+#[derive(Debug, clap::Args)]
+struct PurgeStatus {
+    /// The id of the task, as the answer to `history purge` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// `GET /_synapse/admin/v1/purge_history_status/{purge_id}`
+#[derive(Debug, Deserialize)]
+pub(super) struct Purged {
+    pub(super) status: Hostile,
+    pub(super) error: Option<Hostile>,
+}
+
+/// The purge with this id; a refusal where the homeserver knows none, or not any more.
+pub(super) async fn found<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
+    let path = Path::admin(["v1", "purge_history_status", id]);
+    reader.find(&path, &[]).await?.ok_or_else(|| {
+        Stop::refused(
+            Line::new()
+                .plain("the homeserver knows of no purge ")
+                .code(id)
+                .plain(", or not any more: it forgets one a week after its end"),
+        )
+    })
+}
+
+#[async_trait]
+impl Query for PurgeStatus {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        Ok(told(&self.id, &found::<Purged>(&self.id, reader).await?))
+    }
+
+    async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        Ok(sheet.object("purge", &found::<Value>(&self.id, reader).await?)?)
+    }
+}
+
+fn told(id: &str, purged: &Purged) -> Reply {
+    let title = Line::new().plain("Purge ").code(id);
+    match purged.status.raw() {
+        "complete" => Reply::data(title.plain(" is complete")),
+        "failed" => Reply::data(title.plain(" has failed: ").line(why(purged))),
+        "active" => {
+            let again = ["history", "purge-status", id].map(str::to_owned).to_vec();
+            Reply::data(title.plain(" is at work, or waits for others to end"))
+                .command("Look again", again)
+        }
+        _ => Reply::data(title.plain(" is in a state I do not know: ").hostile(&purged.status)),
+    }
+}
+
+/// Why it failed, as the homeserver says it.
+pub(super) fn why(purged: &Purged) -> Line {
+    match &purged.error {
+        Some(error) => Line::new().hostile(error),
+        None => "the homeserver does not say why".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::commands::user::testing;
+
+    #[test]
+    fn each_state_is_told_with_the_reason_of_a_failure() {
+        let text = |answered: Value| {
+            testing::reply(&told("abc", &serde_json::from_value(answered).unwrap()))
+        };
+        assert_eq!(text(json!({ "status": "complete" })), "Purge `abc` is complete\n");
+        let failed = text(json!({ "status": "failed", "error": "no *such* room" }));
+        assert_eq!(failed, "Purge `abc` has failed: “no *such* room”\n");
+        let bare = text(json!({ "status": "failed" }));
+        assert!(bare.contains("does not say why"), "{bare}");
+        let active = text(json!({ "status": "active" }));
+        assert!(active.contains("Look again: !history purge-status abc"), "{active}");
+        assert!(text(json!({ "status": "odd" })).contains("“odd”"));
+    }
+}

@@ -1,0 +1,383 @@
+//! `room delete`: everybody here is put out of a room, and this server forgets it.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
+use ruma::RoomId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{deletion, known};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
+        Step, Subject, Undo,
+    },
+    commands::{
+        Action, Spec,
+        arguments::{RoomRef, UserRef},
+        user::account::how_many,
+    },
+    error::Stop,
+    reply::{Line, Word},
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec = Spec::action::<Delete>(
+    "delete",
+    &[
+        "room delete !OGEhHVWSdvArJzumhm:example.org",
+        "room delete #lobby:example.org --block --quarantine-media",
+    ],
+);
+
+/// Delete a room: everybody of this server is put out of it, and this server forgets it
+///
+/// It takes its time; I watch it and say when it is through. Other servers keep the room and
+/// everything in it. Files stay, unless they are put into quarantine with --quarantine-media.
+#[derive(Debug, clap::Args)]
+struct Delete {
+    /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
+    #[arg(required = true, num_args = 1.., value_name = "ROOM")]
+    rooms: Vec<RoomRef>,
+    #[command(flatten)]
+    how: How,
+    /// Invite those who are put out to a new room, made by this account of this server
+    #[arg(short = 'u', long, value_name = "USER")]
+    new_room_user_id: Option<UserRef>,
+    /// The name of that room
+    #[arg(short = 'n', long, value_name = "NAME", requires = "new_room_user_id")]
+    room_name: Option<String>,
+    /// What is said in that room
+    #[arg(short = 'm', long, value_name = "TEXT", requires = "new_room_user_id")]
+    message: Option<String>,
+}
+
+// How a room is deleted. No doc comment: it would become the verb's help.
+#[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
+pub(super) struct How {
+    /// Block it too, so that nobody here joins it again
+    #[arg(short, long)]
+    pub(super) block: bool,
+    /// Put its files into quarantine first, as far as this server knows them
+    #[arg(long)]
+    pub(super) quarantine_media: bool,
+    /// Only put everybody out, and keep the room
+    #[arg(long, conflicts_with = "force_purge")]
+    pub(super) no_purge: bool,
+    /// Forget the room even where somebody could not be put out of it
+    #[arg(long)]
+    pub(super) force_purge: bool,
+    /// Makes no difference: I always take the way that holds nothing up, and watch it
+    #[arg(long = "v1")]
+    pub(super) first_version: bool,
+}
+
+/// What is said in a new room where nothing else is wanted: it accuses nobody.
+const MESSAGE: &str = "The room that you were in has been closed on this server.";
+
+/// What a new room is called where nothing else is wanted.
+const NAME: &str = "Closed room";
+
+#[async_trait]
+impl Action for Delete {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    fn phrase(&self) -> bool {
+        true
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        known::subjects(&self.rooms, reader).await
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let mut seen = see(subject, reader).await?;
+        if let Some(user) = &self.new_room_user_id {
+            let user = reader.user_id(user)?;
+            let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
+            if !there {
+                let why = Line::new().code(&user).plain(" is no account of this server");
+                return Err(Stop::refused(why.plain(", so it cannot make the new room")));
+            }
+            seen.shown.push(("New room", Line::from("made by ").code(&user)));
+            seen.noted.insert("new_room_user_id".to_owned(), json!(user));
+        }
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let mut question = self.how.question(subject, seen);
+        if self.new_room_user_id.is_some() {
+            let text = self.message.as_deref().unwrap_or(MESSAGE);
+            question.goes.push(
+                Line::from("who is put out is told in a new room: ")
+                    .hostile(&crate::reply::Hostile::new(text)),
+            );
+        }
+        question
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        let with_room = seen.noted.get("new_room_user_id").cloned();
+        let text = |typed: &Option<String>, otherwise: &str| {
+            with_room.as_ref().map(|_| json!(typed.as_deref().unwrap_or(otherwise)))
+        };
+        let (name, message) = (text(&self.room_name, NAME), text(&self.message, MESSAGE));
+        self.how.change(subject, seen, [with_room, name, message])
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], after: &Seen) -> Outcome {
+        begun(subject, answers, after)
+    }
+
+    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+        task(answers)
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        self.how.progress(subject, work, reader).await
+    }
+}
+
+/// Looks at a room that may be deleted.
+pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    let id = known::id(subject)?;
+    let mut seen = known::see(id, reader).await?;
+    let blocked = known::blocked(id, reader).await?.block;
+    seen.shown.push(("Blocked", if blocked { "yes".into() } else { "no".into() }));
+    seen.binds.insert("blocked".to_owned(), json!(blocked));
+    if !seen.is("exists") {
+        return Ok(seen);
+    }
+    let tasks = deletion::of_room(id, reader).await?;
+    let running = tasks.iter().find(|task| matches!(task.status.raw(), "scheduled" | "active"));
+    if let Some(task) = running {
+        seen.noted.insert("running".to_owned(), json!(task.id));
+    }
+    seen.shown.push(("Files", files(id, reader).await));
+    Ok(seen)
+}
+
+/// How many files of a room are looked up, so that a question does not wait for thousands.
+const LOOKED_UP: usize = 100;
+
+/// How many of them at once.
+const AT_ONCE: usize = 8;
+
+/// How many files of a room are not in quarantine, as far as the homeserver can tell.
+async fn files(room: &RoomId, reader: &Reader) -> Line {
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(default)]
+        local: Vec<String>,
+        #[serde(default)]
+        remote: Vec<String>,
+    }
+    let path = Path::admin(["v1", "room", room.as_str(), "media"]);
+    let listed: Listed = match reader.get(&path, &[]).await {
+        Ok(listed) => listed,
+        Err(_) => return "cannot be counted now".into(),
+    };
+    let mut all: Vec<String> = listed.local.into_iter().chain(listed.remote).collect();
+    all.sort();
+    all.dedup();
+    let total = all.len();
+    let looks =
+        all.into_iter().take(LOOKED_UP).map(|mxc| async move { is_free(&mxc, reader).await });
+    let found: Vec<Option<bool>> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    let free = found.iter().filter(|free| **free == Some(true)).count() as u64;
+    let counted = match (total, total > LOOKED_UP) {
+        (0, _) => "none that this server can see".to_owned(),
+        (_, false) => {
+            let free = how_many(Some(free), "is not in quarantine", "are not in quarantine");
+            format!("{total}, of which {free}")
+        }
+        (_, true) => format!(
+            "{total}; of the first {LOOKED_UP} of them {free} are not in quarantine, the others are \
+             not counted"
+        ),
+    };
+    Line::from(format!("{counted}. What was sent encrypted cannot be counted"))
+}
+
+/// Whether the homeserver has this file and gives it out; `None` where that cannot be told.
+async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Answered {
+        media_info: Info,
+    }
+    #[derive(Deserialize)]
+    struct Info {
+        quarantined_by: Option<String>,
+    }
+    let (server, id) = mxc.strip_prefix("mxc://")?.split_once('/')?;
+    let found = reader.find::<Answered>(&Path::admin(["v1", "media", server, id]), &[]).await;
+    found.ok().flatten().map(|found| found.media_info.quarantined_by.is_none())
+}
+
+impl How {
+    /// The text of the question.
+    pub(super) fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        let verb = if self.no_purge { "Put everybody of this server out of " } else { "Delete " };
+        let mut question = Question {
+            title: Line::new().plain(verb).code(subject),
+            goes: vec!["everybody of this server who is in it is put out".into()],
+            stays: vec!["the room and everything in it on other servers".into()],
+        };
+        if self.no_purge {
+            question.stays.push("what this server has of it".into());
+        } else {
+            question.goes.push("what this server has of it: messages, state, aliases".into());
+        }
+        if self.quarantine_media {
+            question.goes.push("its files go into quarantine, with every copy of them".into());
+        } else {
+            question.stays.push(
+                Line::from("its files: with ")
+                    .code("--quarantine-media")
+                    .plain(" nobody gets them"),
+            );
+        }
+        let blocked = self.block || seen.is("blocked");
+        question.stays.push(if blocked {
+            Line::new().strong("BLOCKED").plain(" afterwards: nobody here joins it again")
+        } else {
+            Line::new()
+                .strong("NOT BLOCKED")
+                .plain(" afterwards: whoever is invited joins it again; with ")
+                .code("--block")
+                .plain(" nobody does")
+        });
+        question
+    }
+
+    /// The requests: `POST /_synapse/admin/v1/room/{room_id}/media/quarantine` where that is
+    /// wanted, and `DELETE /_synapse/admin/v2/rooms/{room_id}`. With whom makes a new room, its
+    /// name and its message.
+    pub(super) fn change(
+        &self,
+        subject: &Subject,
+        seen: &Seen,
+        [new_room_user_id, room_name, message]: [Option<Value>; 3],
+    ) -> Result<Change, Skip> {
+        if !seen.is("exists") {
+            // The homeserver would take it, and call it complete.
+            let why = known::unknown(subject).plain(", so there is nothing to delete");
+            let instead = vec![format!("room block {subject}")];
+            return Err(Skip { word: Word::Refused, why, instead });
+        }
+        if let Some(task) = seen.noted.get("running").and_then(Value::as_str) {
+            let mut skip = known::already(subject, " is being deleted already");
+            skip.instead = vec![format!("room delete-status -d {task}")];
+            return Err(skip);
+        }
+        let id = subject.to_string();
+        let mut steps = Vec::new();
+        if self.quarantine_media {
+            let path = Path::admin(["v1", "room", &id, "media", "quarantine"]);
+            steps.push(Step::new(Method::Post, path, json!({})).idempotent());
+        }
+        let body = deletion::body([
+            ("block", Some(json!(self.block))),
+            ("purge", Some(json!(!self.no_purge))),
+            ("force_purge", self.force_purge.then_some(json!(true))),
+            ("new_room_user_id", new_room_user_id),
+            ("room_name", room_name),
+            ("message", message),
+        ]);
+        let path = Path::admin(["v2", "rooms", &id]);
+        // Not twice: what was begun and goes on would be refused, and told as if it had failed.
+        steps.push(Step::new(Method::Delete, path, body));
+        Ok(Change { steps, wanted: Binds::new() })
+    }
+
+    /// How far the homeserver is, and at its end what is so.
+    pub(super) async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        let id = known::id(subject)?;
+        let Some(found) = deletion::by_id(work, reader).await? else {
+            return Ok(Progress::Over(ended(
+                Word::Unknown,
+                deletion::unknown(work).plain(". Look at the room"),
+            )));
+        };
+        if found.goes_on() {
+            return Ok(Progress::Goes(found.facts()));
+        }
+        let blocked = known::blocked(id, reader).await?.block;
+        let there = known::room(id, reader).await?;
+        let mut facts = found.facts();
+        facts.retain(|(label, _)| *label != "State");
+        facts.push(("Blocked", if blocked { "BLOCKED".into() } else { "NOT BLOCKED".into() }));
+        let line = Line::new().code(subject);
+        let mut outcome = if found.status.raw() == "complete" {
+            let gone = self.no_purge || there.is_none();
+            match (gone && found.failed() == 0, self.no_purge) {
+                (true, true) => ended(Word::Done, line.plain(": everybody of this server is out")),
+                (true, false) => ended(Word::Done, line.plain(" is deleted from this server")),
+                (false, _) if found.failed() > 0 => {
+                    let why = ": the homeserver is through, and could not put everybody out";
+                    ended(Word::DoneInPart, line.plain(why))
+                }
+                (false, _) => {
+                    let why = ": the homeserver says that it is through, and still has it";
+                    ended(Word::DoneInPart, line.plain(why))
+                }
+            }
+        } else {
+            let why = deletion::why(id, work, reader).await?;
+            let nothing = found.untouched();
+            ended(
+                if nothing { Word::Refused } else { Word::DoneInPart },
+                line.plain(": it could not be deleted: ").line(why),
+            )
+        };
+        outcome.facts = facts;
+        Ok(Progress::Over(outcome))
+    }
+}
+
+/// The id of the task that the homeserver has begun.
+pub(super) fn task(answers: &[Answer]) -> Option<String> {
+    let id = answers.last()?.body.get("delete_id")?.as_str()?;
+    Some(id.to_owned())
+}
+
+/// What is told as soon as the homeserver has begun.
+pub(super) fn begun(subject: &Subject, answers: &[Answer], after: &Seen) -> Outcome {
+    let title = Line::new()
+        .code(subject)
+        .plain(": the homeserver has begun; I watch it, and say here when it is through");
+    let mut outcome = ended(Word::Done, title);
+    if let Some(id) = task(answers) {
+        outcome.facts.push(("Task", Line::new().code(&id)));
+        let words = ["room", "delete-status", "-d", &id].map(str::to_owned).to_vec();
+        outcome.remains.push(("See how far it is".into(), words));
+    }
+    let members = after.shown.iter().filter(|(label, _)| *label == "Members");
+    outcome.facts.extend(members.cloned());
+    outcome
+}
+
+fn ended(word: Word, title: Line) -> Outcome {
+    let nearest = "what was deleted does not come back; where others still have the room, somebody \
+                   can be invited to it again";
+    let undo = Undo::None(nearest.to_owned());
+    Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+}

@@ -1,0 +1,143 @@
+//! How far the homeserver is with deleting a room, and why it failed.
+
+use ruma::RoomId;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    change::Path,
+    commands::user::account::how_many,
+    error::Stop,
+    reply::{Fact, Hostile, Line},
+    synapse::Reader,
+};
+
+/// What the homeserver calls the task that deletes a room.
+const ACTION: &str = "shutdown_and_purge_room";
+
+/// A deletion, as `GET /_synapse/admin/v2/rooms/delete_status/{delete_id}` shows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deletion {
+    pub(super) delete_id: String,
+    pub(super) status: Hostile,
+    #[serde(rename = "shutdown_room")]
+    done: Option<Done>,
+}
+
+/// What was done until now.
+#[derive(Debug, Default, Deserialize)]
+struct Done {
+    #[serde(default)]
+    kicked_users: Vec<Hostile>,
+    #[serde(default)]
+    failed_to_kick_users: Vec<Hostile>,
+    new_room_id: Option<Hostile>,
+}
+
+/// How many who could not be put out are named.
+const NAMED: usize = 10;
+
+impl Deletion {
+    /// Whether it goes on, or is still to begin.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.status.raw(), "scheduled" | "active")
+    }
+
+    /// How many could not be put out of the room.
+    pub(super) fn failed(&self) -> usize {
+        self.done.as_ref().map_or(0, |done| done.failed_to_kick_users.len())
+    }
+
+    /// Whether nobody was put out yet.
+    pub(super) fn untouched(&self) -> bool {
+        self.done.as_ref().is_none_or(|done| done.kicked_users.is_empty())
+    }
+
+    /// What can be said of it.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let state = match self.status.raw() {
+            "scheduled" => "waits for others to end".into(),
+            "active" => "at work".into(),
+            "complete" => "complete".into(),
+            "failed" => "failed".into(),
+            _ => Line::new().hostile(&self.status),
+        };
+        let mut facts = vec![("Task", Line::new().code(&self.delete_id)), ("State", state)];
+        let Some(done) = &self.done else { return facts };
+        let out = Some(done.kicked_users.len() as u64);
+        facts.push((
+            "Put out",
+            how_many(out, "member of this server", "members of this server").into(),
+        ));
+        if !done.failed_to_kick_users.is_empty() {
+            let first = done.failed_to_kick_users.iter().take(NAMED).enumerate();
+            let named = first.fold(
+                Line::from(format!("{}: ", done.failed_to_kick_users.len())),
+                |line, (n, user)| if n > 0 { line.plain(", ") } else { line }.code(user.raw()),
+            );
+            facts.push(("Could not be put out", named));
+        }
+        if let Some(room) = &done.new_room_id {
+            facts.push(("Instead of it", Line::new().code(room.raw())));
+        }
+        facts
+    }
+}
+
+/// The deletion with this id, `None` where the homeserver knows none, or not any more.
+pub(super) async fn by_id(id: &str, reader: &Reader) -> Result<Option<Deletion>, Stop> {
+    Ok(reader.find(&path_of(id), &[]).await?)
+}
+
+/// The same, as the homeserver says it.
+pub(super) async fn raw_by_id(id: &str, reader: &Reader) -> Result<Option<Value>, Stop> {
+    Ok(reader.find(&path_of(id), &[]).await?)
+}
+
+fn path_of(id: &str) -> Path {
+    Path::admin(["v2", "rooms", "delete_status", id])
+}
+
+/// A task of the homeserver, as `GET /_synapse/admin/v1/scheduled_tasks` shows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Task {
+    pub(super) id: String,
+    pub(super) status: Hostile,
+    error: Option<Hostile>,
+}
+
+/// The deletions of a room that the homeserver remembers, oldest first: a week after its end it
+/// forgets one. Unlike the status by room this has those that are still to begin.
+pub(super) async fn of_room(room: &RoomId, reader: &Reader) -> Result<Vec<Task>, Stop> {
+    #[derive(Deserialize)]
+    struct Listed {
+        scheduled_tasks: Vec<Task>,
+    }
+    let query = [("resource_id", room.to_string()), ("action_name", ACTION.to_owned())];
+    let listed: Listed = reader.get(&Path::admin(["v1", "scheduled_tasks"]), &query).await?;
+    Ok(listed.scheduled_tasks)
+}
+
+/// Why this deletion of a room failed, as the homeserver has noted it; nothing where it has not.
+pub(super) async fn why(room: &RoomId, id: &str, reader: &Reader) -> Result<Line, Stop> {
+    let tasks = of_room(room, reader).await?;
+    let error = tasks.into_iter().find(|task| task.id == id).and_then(|task| task.error);
+    Ok(match error {
+        Some(error) => Line::new().hostile(&error),
+        None => "the homeserver does not say why".into(),
+    })
+}
+
+/// The refusal for an id that names no deletion.
+pub(super) fn unknown(id: &str) -> Line {
+    Line::new()
+        .plain("the homeserver knows of no deletion ")
+        .code(id)
+        .plain(", or not any more: it forgets one a week after its end")
+}
+
+/// The body of a request without what is not to be in it.
+pub(super) fn body(fields: [(&str, Option<Value>); 6]) -> Value {
+    let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(given.collect::<Map<_, _>>())
+}

@@ -1,0 +1,127 @@
+//! `room purge-empty`: rooms that nobody of this server is in any more are deleted.
+
+use async_trait::async_trait;
+use ruma::OwnedRoomId;
+use serde::Deserialize;
+
+use super::{
+    delete::{self, How},
+    known,
+};
+use crate::{
+    change::{
+        Answer, Change, Class, Outcome, Path, Power, Progress, Question, Seen, Skip, Subject,
+    },
+    commands::{Action, Spec},
+    error::Stop,
+    synapse::Reader,
+};
+
+pub(super) const SPEC: Spec =
+    Spec::action::<PurgeEmpty>("purge-empty", &["room purge-empty", "room purge-empty --plan"]);
+
+/// Delete every room that nobody of this server is in any more
+///
+/// They are collected first and shown; the question is about just those. Where somebody joins one
+/// meanwhile it is left alone.
+#[derive(Debug, clap::Args)]
+struct PurgeEmpty {
+    #[command(flatten)]
+    how: How,
+    /// How many rooms the homeserver is asked for at a time while they are collected
+    #[arg(short = 'p', long = "batch-size", visible_alias = "paginate", value_name = "NUMBER",
+          default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=5000))]
+    batch_size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    rooms: Vec<Row>,
+    next_batch: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    room_id: OwnedRoomId,
+    #[serde(default)]
+    joined_local_members: Option<u64>,
+}
+
+#[async_trait]
+impl Action for PurgeEmpty {
+    fn class(&self, _many: usize) -> Class {
+        Class::Irreversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Server
+    }
+
+    fn phrase(&self) -> bool {
+        true
+    }
+
+    fn amounts_to(&self) -> Vec<&str> {
+        vec!["room delete"]
+    }
+
+    /// `GET /_synapse/admin/v1/rooms`, those with the fewest members of this server first.
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        let mut subjects = Vec::new();
+        let mut from = 0;
+        loop {
+            let query = [
+                ("order_by", "joined_local_members".to_owned()),
+                ("dir", "b".to_owned()),
+                ("from", from.to_string()),
+                ("limit", self.batch_size.to_string()),
+            ];
+            let listed: Listed = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
+            let all = listed.rooms.len();
+            let empty = listed.rooms.into_iter().filter(|row| row.joined_local_members == Some(0));
+            let before = subjects.len();
+            subjects.extend(empty.map(|row| Subject::Room(row.room_id)));
+            match listed.next_batch {
+                // Everything after a room that somebody is in has somebody in it.
+                Some(next) if next > from && subjects.len() - before == all => from = next,
+                _ => return Ok(subjects),
+            }
+        }
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let mut seen = delete::see(subject, reader).await?;
+        let room = known::room(known::id(subject)?, reader).await?;
+        let empty = room.is_some_and(|room| !room.has_members_here());
+        seen.binds.insert("empty".to_owned(), empty.into());
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+        self.how.question(subject, seen)
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        if seen.is("exists") && !seen.is("empty") {
+            return Err(known::already(subject, " is not empty: somebody of this server is in it"));
+        }
+        self.how.change(subject, seen, [None, None, None])
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], after: &Seen) -> Outcome {
+        delete::begun(subject, answers, after)
+    }
+
+    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+        delete::task(answers)
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        self.how.progress(subject, work, reader).await
+    }
+}
