@@ -454,7 +454,7 @@ impl Pipeline {
             (None, Err(stop)) => not_verified(&plan.subject, stop),
             (Some(error), after) => broken_off(&plan, error, after.as_ref().ok(), answers.len()),
         };
-        let left = after.map(|after| only(&after.binds, &plan.change.wanted)).unwrap_or_default();
+        let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
         let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
         Done { subject: plan.subject, outcome, left, work }
     }

@@ -45,13 +45,10 @@ pub(super) fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<Difference> {
     differences
 }
 
-/// Of these facts, those that the change was about.
-pub(super) fn only(facts: &Binds, wanted: &Binds) -> Binds {
-    facts
-        .iter()
-        .filter(|(key, _)| wanted.contains_key(*key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+/// Of what was seen, that which the change was about.
+pub(super) fn only(seen: &Seen, wanted: &Binds) -> Binds {
+    let of = |key: &String| Some((key.clone(), seen.fact(key)?.clone()));
+    wanted.keys().filter_map(of).collect()
 }
 
 /// The verb's own words, lowered where what it wanted is not what was found.
@@ -63,15 +60,15 @@ pub(super) fn verified(
 ) -> Outcome {
     let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
     let wanted = &plan.change.wanted;
-    let met = wanted.iter().filter(|(key, value)| after.binds.get(*key) == Some(value)).count();
+    let met = wanted.iter().filter(|(key, value)| after.fact(key) == Some(value)).count();
     if outcome.word == Word::Done && met < wanted.len() {
-        let untouched = wanted.keys().all(|key| after.binds.get(key) == plan.seen.binds.get(key));
+        let untouched = wanted.keys().all(|key| after.fact(key) == plan.seen.fact(key));
         outcome.word = if untouched { Word::NothingChanged } else { Word::DoneInPart };
         outcome.title = Line::new()
             .code(&plan.subject)
             .plain(": the homeserver answered with success, and yet not everything is so");
         for (key, value) in wanted {
-            let now = after.binds.get(key);
+            let now = after.fact(key);
             if now != Some(value) {
                 outcome.facts.push((
                     "Not so",

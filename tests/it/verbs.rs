@@ -318,10 +318,11 @@ async fn what_others_have_changed_since_is_not_undone() -> Result<()> {
     says(&answer, "", &[sams.as_str()]);
     assert!(!is(&scene, &sam, "suspended").await? && !is(&scene, &eve, "suspended").await?);
 
-    // A name may be changed by its owner at any time: it is put back, and what stood there is told.
+    // Nor is a name that somebody else has given since.
     let named = scene.ann_asks(&format!("!user modify {id} -n \"Eve Lee\"")).await?;
     says(&scene.ask(moe, &format!("!user modify {id} -n Eva")).await?, "Done", &[]);
     let undone = scene.ann_asks(offered(&named, "!undo")?).await?;
-    says(&undone, "Done", &["\u{201c}Eva\u{201d} → \u{201c}eve\u{201d}"]);
+    says(&undone, "Refused", &["not as that change left it", "Eva"]);
+    assert_eq!(api.account(&eve.user_id).await?["displayname"], "Eva");
     Ok(())
 }

@@ -373,15 +373,10 @@ impl Modify {
         Ok(())
     }
 
-    /// Of what is to be set, that which binds; the rest is compared by [`Field::is_so`].
+    /// What is to be so afterwards.
     fn wanted(&self) -> Binds {
-        let mut wanted = Binds::from([("exists".to_owned(), json!(true))]);
-        for field in self.fields() {
-            if let Field::Admin(is) | Field::Locked(is) | Field::Deactivated(is) = field {
-                wanted.insert(field.key().to_owned(), json!(is));
-            }
-        }
-        wanted
+        let set = self.fields().into_iter().map(|field| (field.key().to_owned(), field.value()));
+        [("exists".to_owned(), json!(true))].into_iter().chain(set).collect()
     }
 
     /// The way back, from what was there before.
