@@ -28,6 +28,9 @@
 //! A change of many subjects is a job in [`jobs`]: one yes to a list, and then steps 3 to 5 for each
 //! that stands in it, whatever happens to the process in between.
 //!
+//! What the homeserver goes on with after it has answered is kept in [`watches`]: it is asked how far
+//! it is, one message shows that, and whoever asked is rung when it is over.
+//!
 //! A change that was given an end is kept in [`sanctions`]; when that is due, its undo goes through
 //! steps 3 to 6 by itself, as if the one who imposed it had typed it.
 //!
