@@ -231,3 +231,79 @@ fn ended(word: Word, title: Line) -> Outcome {
     let undo = Undo::None(nearest.to_owned());
     Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::user::testing::{self, now};
+
+    fn lobby() -> Subject {
+        Subject::Room("!lobby:example.org".try_into().unwrap())
+    }
+
+    fn verb(typed: &[&str]) -> Purge {
+        testing::parse(&[&["!lobby:example.org"], typed].concat()).unwrap()
+    }
+
+    fn seen(verb: &Purge) -> Seen {
+        let mut seen = Seen::default();
+        seen.binds.insert("exists".to_owned(), json!(true));
+        if let Some(before) = verb.at(now()) {
+            seen.noted.insert("before".to_owned(), json!(before));
+        }
+        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen
+    }
+
+    fn body(typed: &[&str]) -> Value {
+        let verb = verb(typed);
+        let change = verb.change(&lobby(), &seen(&verb)).unwrap();
+        change.steps[0].body.clone()
+    }
+
+    #[test]
+    fn each_way_of_saying_when_ends_in_what_the_homeserver_takes() {
+        let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        for (typed, before) in [
+            (&["-d", "30"][..], ms("2026-10-21T14:03:00Z")),
+            (&["--before", "2026-11-01"], ms("2026-11-01T00:00:00Z")),
+            (&["-b", "30d"], ms("2026-10-21T14:03:00Z")),
+            // Nought is a moment like any other.
+            (&["-t", "0"], 0),
+        ] {
+            let wanted = json!({ "delete_local_events": false, "purge_up_to_ts": before });
+            assert_eq!(body(typed), wanted, "{typed:?}");
+        }
+        let event = body(&["-i", "$abc", "--delete-local"]);
+        let wanted = json!({ "delete_local_events": true, "purge_up_to_event_id": "$abc" });
+        assert_eq!(event, wanted);
+        for typed in [&[][..], &["-d", "3", "-t", "5"], &["-i", "abc"], &["-t", "-5"]] {
+            let typed = [&["!lobby:example.org"], typed].concat();
+            assert!(testing::parse::<Purge>(&typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_to_come_and_a_room_unknown_are_refused() {
+        let late = verb(&["--before", "2026-11-22"]);
+        let skip = late.change(&lobby(), &seen(&late)).unwrap_err();
+        assert_eq!(skip.word, Word::Refused);
+        assert!(skip.why.text().contains("--before-days 0"), "{}", skip.why.text());
+        let verb = verb(&["-d", "3"]);
+        let mut nowhere = seen(&verb);
+        nowhere.binds.insert("exists".to_owned(), json!(false));
+        let skip = verb.change(&lobby(), &nowhere).unwrap_err();
+        assert!(skip.why.text().contains("does not know the room"), "{}", skip.why.text());
+        assert_eq!((verb.class(1), verb.phrase()), (Class::Irreversible, true));
+    }
+
+    #[test]
+    fn whose_messages_go_is_said() {
+        let one = verb(&["-d", "3"]);
+        let asked = testing::question(&one.question(&lobby(), &seen(&one)));
+        assert!(asked.contains("what people of this server have written"), "{asked}");
+        let all = verb(&["-d", "3", "--delete-local"]);
+        let asked = testing::question(&all.question(&lobby(), &seen(&all)));
+        assert!(asked.contains("also of this server's own people"), "{asked}");
+    }
+}

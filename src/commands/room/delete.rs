@@ -381,3 +381,134 @@ fn ended(word: Word, title: Line) -> Outcome {
     let undo = Undo::None(nearest.to_owned());
     Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::known::testing::lobby, *};
+    use crate::commands::user::testing;
+
+    fn verb(typed: &[&str]) -> Delete {
+        testing::parse(typed).unwrap()
+    }
+
+    fn seen(exists: bool, blocked: bool) -> Seen {
+        let binds = [("exists", exists), ("blocked", blocked)];
+        let binds = binds.map(|(key, value)| (key.to_owned(), json!(value)));
+        Seen { binds: binds.into(), ..Seen::default() }
+    }
+
+    fn body(typed: &[&str], seen: &Seen) -> Value {
+        let change = verb(typed).change(&lobby(), seen).unwrap();
+        assert!(
+            change.steps.iter().all(|step| step.reveals.is_empty()) && change.wanted.is_empty()
+        );
+        change.steps.last().unwrap().body.clone()
+    }
+
+    #[test]
+    fn it_purges_unless_told_not_to_and_says_nothing_of_a_room_that_is_not_wanted() {
+        let there = seen(true, false);
+        for (typed, wanted) in [
+            (&["!lobby:example.org"][..], json!({ "block": false, "purge": true })),
+            (&["!lobby:example.org", "--v1", "-b"], json!({ "block": true, "purge": true })),
+            (&["#lobby:example.org", "--no-purge"], json!({ "block": false, "purge": false })),
+            (
+                &["!lobby:example.org", "--force-purge"],
+                json!({ "block": false, "purge": true, "force_purge": true }),
+            ),
+        ] {
+            assert_eq!(body(typed, &there), wanted, "{typed:?}");
+        }
+        for typed in [
+            &[][..],
+            &["lobby"],
+            &["!lobby:example.org", "--no-purge", "--force-purge"],
+            &["!lobby:example.org", "-m", "bye"],
+            &["!lobby:example.org", "-n", "Closed"],
+        ] {
+            assert!(testing::parse::<Delete>(typed).is_err(), "{typed:?}");
+        }
+        let verb = verb(&["!lobby:example.org"]);
+        assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
+        assert!(verb.phrase());
+    }
+
+    #[test]
+    fn a_new_room_has_a_neutral_message_unless_another_is_typed() {
+        let mut there = seen(true, false);
+        there.noted.insert("new_room_user_id".to_owned(), json!("@ann:example.org"));
+        let typed = ["!lobby:example.org", "-u", "ann"];
+        let neutral = body(&typed, &there);
+        assert_eq!(neutral["message"], MESSAGE);
+        assert_eq!(
+            (&neutral["room_name"], &neutral["new_room_user_id"]),
+            (&json!(NAME), &json!("@ann:example.org"))
+        );
+        let own = body(&[&typed[..], &["-m", "bye", "-n", "Gone"]].concat(), &there);
+        assert_eq!((&own["message"], &own["room_name"]), (&json!("bye"), &json!("Gone")));
+    }
+
+    #[test]
+    fn files_go_into_quarantine_before_the_room_goes() {
+        let typed = ["!lobby:example.org", "--quarantine-media"];
+        let change = verb(&typed).change(&lobby(), &seen(true, false)).unwrap();
+        let paths: Vec<_> = change.steps.iter().map(|step| step.path.parts().join("/")).collect();
+        assert_eq!(
+            paths,
+            [
+                "_synapse/admin/v1/room/!lobby:example.org/media/quarantine",
+                "_synapse/admin/v2/rooms/!lobby:example.org"
+            ]
+        );
+        assert_eq!(change.steps[1].method, Method::Delete);
+        assert!(!change.steps[1].idempotent, "begun twice it would be told as failed");
+    }
+
+    #[test]
+    fn what_is_not_there_or_goes_already_is_not_deleted() {
+        let verb = verb(&["!lobby:example.org"]);
+        let unknown = verb.change(&lobby(), &seen(false, false)).unwrap_err();
+        assert_eq!(unknown.word, Word::Refused);
+        assert_eq!(unknown.instead, ["room block !lobby:example.org"]);
+        let mut goes = seen(true, false);
+        goes.noted.insert("running".to_owned(), json!("OYlTuHpFZrIgClwz"));
+        let goes = verb.change(&lobby(), &goes).unwrap_err();
+        assert_eq!(goes.word, Word::NothingChanged);
+        assert_eq!(goes.instead, ["room delete-status -d OYlTuHpFZrIgClwz"]);
+    }
+
+    #[test]
+    fn the_question_says_whether_it_will_be_blocked_and_what_stays() {
+        let asked = |typed: &[&str], blocked| {
+            testing::question(&verb(typed).question(&lobby(), &seen(true, blocked)))
+        };
+        let bare = asked(&["!lobby:example.org"], false);
+        assert!(bare.contains("NOT BLOCKED") && bare.contains("--quarantine-media"), "{bare}");
+        assert!(bare.contains("on other servers"), "{bare}");
+        for (typed, blocked) in
+            [(&["!lobby:example.org", "-b"][..], false), (&["!lobby:example.org"], true)]
+        {
+            let text = asked(typed, blocked);
+            assert!(text.contains("BLOCKED") && !text.contains("NOT BLOCKED"), "{text}");
+        }
+        let put_out = asked(&["!lobby:example.org", "--no-purge"], false);
+        assert!(put_out.starts_with("Put everybody of this server out of"), "{put_out}");
+    }
+
+    #[test]
+    fn what_was_begun_is_watched_by_its_task() {
+        let answers = [Answer { status: 200, body: json!({ "delete_id": "OYlTuHpFZrIgClwz" }) }];
+        let verb = verb(&["!lobby:example.org"]);
+        assert_eq!(verb.begins(&lobby(), &answers).as_deref(), Some("OYlTuHpFZrIgClwz"));
+        assert_eq!(verb.begins(&lobby(), &[]), None);
+        let told = testing::outcome(&verb.outcome(
+            &lobby(),
+            &seen(true, false),
+            &answers,
+            &seen(true, false),
+        ));
+        assert!(told.contains("has begun; I watch it"), "{told}");
+        assert!(told.contains("!room delete-status -d OYlTuHpFZrIgClwz"), "{told}");
+        assert!(told.contains("No undo:"), "{told}");
+    }
+}

@@ -141,3 +141,39 @@ pub(super) fn body(fields: [(&str, Option<Value>); 6]) -> Value {
     let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Value::Object(given.collect::<Map<_, _>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::reply::Reply;
+
+    fn deletion(status: &str, done: &Value) -> Deletion {
+        let answered = json!({ "delete_id": "abc", "status": status, "shutdown_room": done });
+        serde_json::from_value(answered).unwrap()
+    }
+
+    #[test]
+    fn each_state_is_told_with_who_is_out_and_who_is_not() {
+        let text = |deletion: &Deletion| {
+            crate::commands::user::testing::reply(&Reply::data("").facts(deletion.facts()))
+        };
+        let waits = deletion("scheduled", &Value::Null);
+        assert!(waits.goes_on() && waits.untouched());
+        assert!(text(&waits).contains("waits for others"), "{}", text(&waits));
+        let done = json!({
+            "kicked_users": ["@ann:example.org"],
+            "failed_to_kick_users": ["@eve:example.org", "@*sly*:example.org"],
+            "local_aliases": [],
+            "new_room_id": "!new:example.org",
+        });
+        let partly = deletion("complete", &done);
+        assert!(!partly.goes_on() && !partly.untouched() && partly.failed() == 2);
+        let told = text(&partly);
+        assert!(told.contains("Put out: 1 member of this server"), "{told}");
+        assert!(told.contains("2: `@eve:example.org`, `@*sly*:example.org`"), "{told}");
+        assert!(told.contains("Instead of it: `!new:example.org`"), "{told}");
+        assert!(text(&deletion("*odd*", &Value::Null)).contains("“*odd*”"));
+    }
+}
