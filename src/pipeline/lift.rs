@@ -315,7 +315,8 @@ impl Pipeline {
     /// Says something in the room where the sanction was asked for, as an answer to that.
     async fn say_of(&self, sanction: &Sanction, what: &str, reply: &Reply) {
         let (room, event) = &sanction.asked;
-        let slot = format!("{what}-{}", sanction.number);
+        // One change may have been of many, and each of its ends is told.
+        let slot = format!("{what}-{}-{}", sanction.number, sanction.subject);
         if let Err(error) = self.say(room, Some(event), &slot, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
