@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use reqwest::Method;
-use ruma::RoomId;
+use ruma::{OwnedEventId, RoomId};
 use serde_json::{Value, json};
 use world::{Account, Fault, Message, NewRoom, Options, Person, Scene, Synapse, Things};
 
@@ -184,6 +184,8 @@ async fn old_messages_are_purged_before_a_moment_or_an_event_and_the_end_is_told
     let unknown = scene.ann_asks("!history purge !nowhere:synod.test -d 3").await?;
     says(&unknown, "Refused", &["does not know the room"]);
     says(&scene.ann_asks(&purge("")).await?, "Refused", &[]);
+    let young = scene.ann_asks(&purge("--before-days 90")).await?;
+    says(&young, "Nothing changed", &["nothing that is so old"]);
 
     let question = scene.ann_asks(&purge(&format!("-i {} --delete-local", events[3]))).await?;
     says(&question, "Delete old messages of", &["what came before", "its last message"]);
@@ -193,14 +195,25 @@ async fn old_messages_are_purged_before_a_moment_or_an_event_and_the_end_is_told
     assert!(over.mentions.contains(scene.ann().user_id()), "{:?}", over.mentions);
     assert_eq!(bodies(&scene, id).await?, ["word 5", "word 4", "word 3"]);
 
-    // Without --delete-local nothing that people of this server have written goes.
+    // Without --delete-local what people of this server have written is kept, and shown to nobody.
     let question = scene.ann_asks(&purge("--before-days 0")).await?;
-    says(&question, "Delete old messages of", &["what people of this server have written"]);
+    says(
+        &question,
+        "Delete old messages of",
+        &["what people of this server have written", "no client"],
+    );
+    let mark = scene.ann().mark();
     let begun = confirmed(&scene, &question, &phrase(id)).await?;
     let (_, task) = begun.body.split_once("!history purge-status ").context("a task")?;
     let task = task.lines().next().unwrap_or_default().trim_end_matches('`').to_owned();
+    let is_over = |message: &Message| message.body.contains("its old messages are deleted");
+    scene.ann().wait_for_since(mark, "the end", is_over).await?;
     let status = scene.ann_asks(&format!("!history purge-status {task}")).await?;
-    says(&status, "Purge", &[&task]);
-    assert_eq!(bodies(&scene, id).await?.len(), 3);
+    says(&status, "Purge", &[&task, "is complete"]);
+    assert_eq!(bodies(&scene, id).await?, ["word 5"]);
+    let kept = |event: &OwnedEventId| format!("/_synapse/admin/v1/fetch_event/{event}");
+    let api = scene.synapse().admin();
+    assert_eq!(api.get(&kept(&events[0])).await?.0, 404);
+    assert_eq!(api.get(&kept(&events[3])).await?.0, 200);
     Ok(())
 }

@@ -33,8 +33,8 @@ pub(super) const SPEC: Spec = Spec::action::<Purge>(
 
 /// Delete the messages of a room that are older than something, from this server
 ///
-/// Messages of this server's own people stay, unless you add --delete-local: no other server may
-/// have them. The room's state stays, and so does its last message. Other servers keep theirs. It
+/// Messages of this server's own people are kept, unless you add --delete-local: no other server
+/// may have them. But clients get none of them any more when they go back that far. The room's state stays, and so does its last message. Other servers keep theirs. It
 /// takes its time; I watch it and say when it is through.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("when").required(true).args(
@@ -124,6 +124,11 @@ impl Action for Purge {
             seen.shown.push(("Goes", line));
             seen.noted.insert("before".to_owned(), json!(before));
             seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+            // The homeserver refuses to look for what is not there, in words that say little.
+            let path = Path::admin(["v1", "rooms", id.as_str(), "timestamp_to_event"]);
+            let query = [("ts", before.to_string()), ("dir", "b".to_owned())];
+            let any: Option<Value> = reader.find(&path, &query).await?;
+            seen.noted.insert("any".to_owned(), json!(any.is_some()));
         }
         Ok(seen)
     }
@@ -139,7 +144,11 @@ impl Action for Purge {
             "everything on other servers, and what clients have kept".into(),
         ];
         if !self.delete_local {
-            stays.push("what people of this server have written".into());
+            stays.push(
+                "what people of this server have written; but no client gets it any more when it \
+                 goes back that far"
+                    .into(),
+            );
         }
         Question {
             title: Line::new().plain("Delete old messages of ").code(subject),
@@ -164,6 +173,11 @@ impl Action for Purge {
                         "that moment is still to come; for everything but the last message, say \
                          --before-days 0",
                     )));
+                }
+                if seen.noted.get("any") == Some(&json!(false)) {
+                    let why = Line::new().code(subject).plain(" has nothing that is so old");
+                    let instead = Vec::new();
+                    return Err(Skip { word: Word::NothingChanged, why, instead });
                 }
                 body.insert("purge_up_to_ts".to_owned(), json!(before))
             }
@@ -289,6 +303,12 @@ mod tests {
         let skip = late.change(&lobby(), &seen(&late)).unwrap_err();
         assert_eq!(skip.word, Word::Refused);
         assert!(skip.why.text().contains("--before-days 0"), "{}", skip.why.text());
+        let old = verb(&["-d", "300"]);
+        let mut none = seen(&old);
+        none.noted.insert("any".to_owned(), json!(false));
+        let skip = old.change(&lobby(), &none).unwrap_err();
+        assert_eq!(skip.word, Word::NothingChanged);
+        assert!(skip.why.text().contains("nothing that is so old"), "{}", skip.why.text());
         let verb = verb(&["-d", "3"]);
         let mut nowhere = seen(&verb);
         nowhere.binds.insert("exists".to_owned(), json!(false));
