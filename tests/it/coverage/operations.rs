@@ -15,6 +15,12 @@ pub(super) enum Reach {
 
 use Reach::{Elsewhere, Missing, Spoken, Unspoken};
 
+/// Why no example of a purge finds anything here.
+const OLD: &str = "a new room has nothing that is old; takedowns.rs purges up to an event";
+
+/// Why only one of the examples deletes anything here.
+const ONCE: &str = "a room is deleted once; takedowns.rs does it with its files";
+
 /// Each by its method and its path below `/_synapse/admin/`, in the order of the paths.
 pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("POST", "v1/account_validity/validity", Spoken("user validity")),
@@ -48,8 +54,8 @@ pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("GET", "v1/media/quarantine_changes", Spoken("media changes")),
     ("POST", "v1/media/unprotect/{media_id}", Spoken("media unprotect")),
     ("POST", "v1/media/unquarantine/{server_name}/{media_id}", Spoken("media unquarantine")),
-    ("POST", "v1/purge_history/{room_id}", Spoken("history purge")),
-    ("GET", "v1/purge_history_status/{purge_id}", Spoken("history purge")),
+    ("POST", "v1/purge_history/{room_id}", Elsewhere("history purge", OLD)),
+    ("GET", "v1/purge_history_status/{purge_id}", Elsewhere("history purge", OLD)),
     ("POST", "v1/purge_media_cache", Spoken("media purge")),
     (
         "POST",
@@ -73,7 +79,7 @@ pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("POST", "v1/registration_tokens/new", Spoken("regtok new")),
     ("POST", "v1/reset_password/{target_user_id}", Spoken("user password")),
     ("GET", "v1/room/{room_id}/media", Spoken("media list")),
-    ("POST", "v1/room/{room_id}/media/quarantine", Spoken("room delete")),
+    ("POST", "v1/room/{room_id}/media/quarantine", Elsewhere("room delete", ONCE)),
     ("GET", "v1/rooms", Spoken("room list")),
     (
         "DELETE",
@@ -154,5 +160,5 @@ pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("DELETE", "v2/users/{user_id}/devices/{device_id}", Spoken("device delete")),
     ("GET", "v2/users/{user_id}/devices/{device_id}", Unspoken("the list of devices says it too")),
     ("PUT", "v2/users/{user_id}/devices/{device_id}", Spoken("device rename")),
-    ("GET", "v3/users", Unspoken("v2 lists the same")),
+    ("GET", "v3/users", Spoken("user list")),
 ];

@@ -308,9 +308,9 @@ pub(super) const COMMANDS: &[Command] = &[
         words: "room block-status",
         held: &[look("room block-status !OGEhHVWSdvArJzumhm:example.org")],
     },
-    Command { words: "room delete", held: &[Missing("all of it")] },
-    Command { words: "room delete-status", held: &[Missing("all of it")] },
-    Command { words: "room purge-empty", held: &[Missing("all of it")] },
+    Command { words: "room delete", held: &[Told("a_deleted_room_is_gone_for_both")] },
+    Command { words: "room delete-status", held: &[Told("a_deleted_room_is_gone_for_both")] },
+    Command { words: "room purge-empty", held: &[Told("what_is_empty_goes_for_both")] },
     Command {
         words: "media list",
         held: &[
@@ -341,8 +341,8 @@ pub(super) const COMMANDS: &[Command] = &[
         held: &[change("media delete -i abcdefghijklmnopqrstuvwx", FILE)],
     },
     Command { words: "media purge", held: &[Told("what_is_of_other_servers_is_purged")] },
-    Command { words: "history purge", held: &[Missing("all of it")] },
-    Command { words: "history purge-status", held: &[Missing("all of it")] },
+    Command { words: "history purge", held: &[Told("a_purge_takes_as_much_as_synadms")] },
+    Command { words: "history purge-status", held: &[Told("a_purge_takes_as_much_as_synadms")] },
     Command {
         words: "regtok new",
         held: &[change(

@@ -3,13 +3,14 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::json;
-use world::{Account, Fault, Scene, Synadm};
+use world::{Account, Fault, Options, Scene, Synadm, Synapse};
 
 use super::{account_of, done};
 use crate::{
     SYNOD,
     basics::is,
     crash::watched,
+    rooms::{api, make},
     secrets::{direct_room, told},
     verbs::{says, with_device, with_yes},
 };
@@ -27,7 +28,11 @@ const FAULTS: [(u8, &str, Shown); 21] = [
         Shown::By("f02_a_password_set_by_modify_logs_nobody_out_where_that_was_said"),
     ),
     (3, "deactivate-regex skips accounts", Shown::By("f03_a_pattern_skips_nobody")),
-    (4, "purge-empty --v1 turns --no-purge round", Shown::Missing("room purge-empty")),
+    (
+        4,
+        "purge-empty --v1 turns --no-purge round",
+        Shown::By("f04_the_old_way_of_purge_empty_deletes_too"),
+    ),
     (
         5,
         "prune-devices deletes with the id as typed",
@@ -222,6 +227,23 @@ async fn with_two_devices(scene: &Scene, name: &str) -> Result<(Account, String)
     let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
     scene.synapse().admin().post(&path, json!({ "device_id": "SPARE" })).await?;
     Ok((account, seen))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f04_the_old_way_of_purge_empty_deletes_too() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    let synadm = Synadm::of(&scene).await?;
+    let by = api(&scene, &scene.subject("eve").await?).await?;
+    let room = make(&by, json!({})).await?;
+    by.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?;
+    let path = format!("/_synapse/admin/v1/rooms/{room}");
+    synadm.runs(&["room", "purge-empty", "--v1"]).await?;
+    assert_eq!(synapse.admin().get(&path).await?.0, 200, "synadm does what it says now");
+    let end: String = room.chars().skip(room.chars().count() - 6).collect();
+    says(&done(&scene, "!room purge-empty --v1", &[&end]).await?, "Done", &[&room]);
+    while synapse.admin().get(&path).await?.0 != 404 {}
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Account, Passed, Proxy, SERVER_NAME, Scene, Synadm};
+use world::{Account, Message, Options, Passed, Proxy, SERVER_NAME, Scene, Synadm, Synapse};
 
 use super::{account_of, data, done};
 use crate::{
@@ -248,5 +248,108 @@ async fn a_group_is_nothing_that_this_homeserver_could_delete() -> Result<()> {
     let theirs = synadm.runs(&["group", "delete", "+choir:synod.test"]).await?;
     assert_eq!(theirs.last()?["errcode"], "M_UNRECOGNIZED", "{theirs:?}");
     says(&scene.ann_asks("!group delete +choir:synod.test").await?, "Refused", &["group"]);
+    Ok(())
+}
+
+/// The last six characters of a room's id, which is what a yes to its end takes.
+fn end_of(room: &str) -> &str {
+    room.get(room.len().saturating_sub(6)..).unwrap_or_default()
+}
+
+/// Waits for what the bot says at the end of what it watches.
+async fn over(scene: &Scene, words: &str) -> Result<()> {
+    let said =
+        |message: &Message| message.sender == *scene.bot_id() && message.body.contains(words);
+    scene.ann().wait_for(words, said).await.map(|_| ())
+}
+
+/// What the homeserver answers for a room.
+async fn room_status(scene: &Scene, room: &str) -> Result<u16> {
+    Ok(scene.synapse().admin().get(&format!("/_synapse/admin/v1/rooms/{room}")).await?.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_room_is_gone_for_both() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let synadm = Synadm::of(&scene).await?;
+    let by = api(&scene, &scene.subject("eve").await?).await?;
+    let (one, two) = (make(&by, json!({})).await?, make(&by, json!({})).await?);
+    let theirs = synadm.runs(&["room", "delete", &one, "--block"]).await?.last()?;
+    let theirs = theirs["delete_id"].as_str().context("an id")?.to_owned();
+    let begun = done(&scene, &format!("!room delete {two} --block"), &[end_of(&two)]).await?;
+    says(&begun, "Done", &["has begun"]);
+    over(&scene, &format!("{two} is deleted from this server")).await?;
+    let mut seen = Value::Null;
+    while seen["status"] != "complete" {
+        seen = synadm.runs(&["room", "delete-status", "-d", &theirs]).await?.last()?;
+        assert_ne!(seen["status"], "failed", "{seen}");
+    }
+    let ours = data(&scene, &format!("!room delete-status -d {theirs} -o json")).await?;
+    assert_eq!(ours["results"], json!([seen]));
+    for room in [&one, &two] {
+        assert_eq!(room_status(&scene, room).await?, 404);
+        let path = format!("/_synapse/admin/v1/rooms/{room}/block");
+        assert_eq!(scene.synapse().admin().get(&path).await?.1["block"], true);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_empty_goes_for_both() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    let synadm = Synadm::of(&scene).await?;
+    let by = api(&scene, &scene.subject("eve").await?).await?;
+    let mut rooms = Vec::new();
+    for _ in 0..2 {
+        let room = make(&by, json!({})).await?;
+        by.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?;
+        // Each is the only empty one when it is its turn.
+        if rooms.is_empty() {
+            synadm.runs(&["room", "purge-empty"]).await?;
+        } else {
+            says(&done(&scene, "!room purge-empty", &[end_of(&room)]).await?, "Done", &[&room]);
+            over(&scene, &format!("{room} is deleted from this server")).await?;
+        }
+        while room_status(&scene, &room).await? != 404 {}
+        rooms.push(room);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_takes_as_much_as_synadms() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let synadm = Synadm::of(&scene).await?;
+    let by = api(&scene, &scene.subject("eve").await?).await?;
+    let mut twins = Vec::new();
+    for _ in 0..2 {
+        let room = make(&by, json!({})).await?;
+        let mut third = String::new();
+        for n in 0..4 {
+            let say = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{n}");
+            let said = by.put(&say, json!({ "msgtype": "m.text", "body": "spam" })).await?.1;
+            if n == 2 {
+                third = said["event_id"].as_str().context("an event")?.to_owned();
+            }
+        }
+        twins.push((room, third));
+    }
+    let [(one, before_one), (two, before_two)] = twins.as_slice() else { unreachable!("two") };
+    let words = ["history", "purge", one, "-i", before_one, "--delete-local"];
+    let theirs = synadm.runs(&words).await?.last()?;
+    let theirs = theirs["purge_id"].as_str().context("an id")?.to_owned();
+    let command = format!("!history purge {two} -i {before_two} --delete-local");
+    says(&done(&scene, &command, &[end_of(two)]).await?, "Done", &["has begun"]);
+    over(&scene, "its old messages are deleted").await?;
+    let mut seen = Value::Null;
+    while seen["status"] != "complete" {
+        seen = synadm.runs(&["history", "purge-status", &theirs]).await?.last()?;
+        assert_ne!(seen["status"], "failed", "{seen}");
+    }
+    assert_eq!(data(&scene, &format!("!history purge-status {theirs} -o json")).await?, seen);
+    for room in [one, two] {
+        assert_eq!(contents(&scene, room).await?.len(), 2, "{room}");
+    }
     Ok(())
 }
