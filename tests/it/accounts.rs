@@ -284,6 +284,20 @@ async fn a_redaction_empties_messages_and_can_be_followed() -> Result<()> {
     redacted(&scene, &all).await?;
     assert_eq!(left(&own, &two, &in_two).await?, [Value::Null]);
 
+    // Only what was sent within a window, and in another's name where that is wanted.
+    let (three, in_three) = talk(&own, &["before", "after"]).await?;
+    let event = format!("/_matrix/client/v3/rooms/{three}/event/{}", in_three[1]);
+    let sent = own.get(&event).await?.1["origin_server_ts"].clone();
+    let early = format!("!user redact {id} -r {three} --before {sent}");
+    let question = scene.ann_asks(&early).await?;
+    says(&question, "Redact", &["Sent before", "sent at another time"]);
+    let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&redacted(&scene, &done).await?, "Redaction", &["is complete"]);
+    assert_eq!(left(&own, &three, &in_three).await?, [Value::Null, json!("after")]);
+    let by_admin = with_yes(&scene, &format!("!user redact {id} -r {three} --use-admin")).await?;
+    says(&redacted(&scene, &by_admin).await?, "Redaction", &["could not be redacted"]);
+    assert_eq!(left(&own, &three, &in_three).await?, [Value::Null, json!("after")]);
+
     let elsewhere = format!("!user redact {id} --room !nowhere:synod.test");
     says(&scene.ann_asks(&elsewhere).await?, "Refused", &["!nowhere:synod.test"]);
     let unknown = scene.ann_asks("!user redact @nobody-at-all:synod.test").await?;

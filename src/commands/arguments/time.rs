@@ -8,8 +8,8 @@ const EXAMPLES: &str = "write a date such as 2026-11-01 or 2026-11-01T10:00Z";
 
 const LONE_M: &str = "m can be minutes or months; write min or mo";
 
-/// A moment typed as an ISO date, `2026-11-01`, `2026-11-01T10:00` or `2026-11-01T10:00+01:00`.
-/// Without a zone it is UTC, without a time it is midnight.
+/// A moment typed as an ISO date, `2026-11-01`, `2026-11-01T10:00` or `2026-11-01T10:00+01:00`, or
+/// as a Unix time in milliseconds. Without a zone a date is UTC, without a time it is midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub Timestamp);
 
@@ -17,6 +17,9 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(at) = unix_millis(text) {
+            return Ok(Self(at));
+        }
         if !has_date_shape(text) {
             return Err(format!("it is not a date that has only one reading; {EXAMPLES}"));
         }
@@ -27,6 +30,13 @@ impl FromStr for Moment {
             .map(Self)
             .map_err(|_| format!("there is no such date or time; {EXAMPLES}"))
     }
+}
+
+/// The moment of a Unix time in milliseconds: 12 to 14 digits, so that neither seconds nor a date
+/// without its hyphens is taken for one.
+fn unix_millis(text: &str) -> Option<Timestamp> {
+    let digits = (12..=14).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| Timestamp::from_millisecond(text.parse().ok()?).ok()).flatten()
 }
 
 /// Whether `text` begins with four digits, two digits, two digits, so that no reader of dates in
@@ -75,7 +85,8 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let from = if text.contains(['-', '/', '.']) || has_date_shape(text) {
+        let is_date = text.contains(['-', '/', '.']) || has_date_shape(text);
+        let from = if is_date || unix_millis(text).is_some() {
             let Moment(at) =
                 text.parse().map_err(|fault| format!("{fault}, or an age such as 3d"))?;
             From::Moment(at)
@@ -165,6 +176,8 @@ mod tests {
             ("2026-11-01 10:00", "2026-11-01T10:00:00Z"),
             ("2026-11-01T10:00:30", "2026-11-01T10:00:30Z"),
             ("2026-11-01T10:00+01:00", "2026-11-01T09:00:00Z"),
+            // A Unix time in milliseconds.
+            ("1793491200000", "2026-11-01T00:00:00Z"),
         ] {
             assert_eq!(since(text).as_deref(), Ok(moment), "{text}");
             let Moment(at) = text.parse().unwrap();

@@ -16,7 +16,7 @@ use crate::{
     },
     commands::{
         Action, Spec,
-        arguments::{RoomRef, UserRef},
+        arguments::{RoomRef, Since, UserRef},
     },
     error::Stop,
     reply::{Line, Word},
@@ -29,6 +29,7 @@ pub(super) const SPEC: Spec = Spec::action::<Redact>(
         "user redact @ann:example.org",
         "user redact @ann:example.org --room #lobby:example.org --reason Spam --limit 200",
         "user redact @bob:elsewhere.example",
+        "user redact @ann:example.org --after 2d --use-admin",
     ],
 );
 
@@ -56,6 +57,16 @@ struct Redact {
     /// when left out
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
+    /// Only what was sent before this date, or is older than this age (30d, 2 months)
+    #[arg(long, value_name = "DATE|AGE")]
+    before: Option<Since>,
+    /// Only what was sent after this date, or within this age
+    #[arg(long, value_name = "DATE|AGE")]
+    after: Option<Since>,
+    /// Let the account of my admin token redact, as for somebody of another server; it needs the
+    /// power for that in each room
+    #[arg(long)]
+    use_admin: bool,
 }
 
 #[async_trait]
@@ -86,6 +97,13 @@ impl Action for Redact {
             // Where an alias leads to may change meanwhile; the rooms somebody is in may not veto.
             seen.binds.insert("rooms".to_owned(), json!(rooms));
         }
+        for (key, label, typed) in
+            [("after", "Sent after", &self.after), ("before", "Sent before", &self.before)]
+        {
+            let Some(at) = typed.as_ref().map(|since| since.before(reader.now())) else { continue };
+            seen.noted.insert(key.to_owned(), json!(at.as_millisecond()));
+            seen.shown.push((label, Line::new().time(Some(at), reader.now())));
+        }
         Ok(seen)
     }
 
@@ -100,12 +118,13 @@ impl Action for Redact {
         if self.room.is_empty() {
             stays.push("what it wrote in rooms that it has left".into());
         }
-        if !seen.is("local") {
+        if !seen.is("local") || self.use_admin {
             stays.push(
-                "everything in rooms where the account of my admin token may not redact: this \
-                 is somebody of another server"
-                    .into(),
+                "everything in rooms where the account of my admin token may not redact".into(),
             );
+        }
+        if self.before.is_some() || self.after.is_some() {
+            stays.push("what was sent at another time".into());
         }
         Question {
             title: Line::new()
@@ -141,6 +160,13 @@ impl Action for Redact {
                 instead: vec![format!("user membership {subject}")],
             });
         }
+        let moment = |key: &str| seen.noted.get(key).and_then(Value::as_i64);
+        if let (Some(after), Some(before)) = (moment("after"), moment("before"))
+            && after >= before
+        {
+            let why = "nothing was sent both before and after these: --after takes the earlier one";
+            return Err(Skip { word: Word::Refused, why: why.into(), instead: Vec::new() });
+        }
         let mut body = Map::new();
         // None means all to the homeserver, which looks again when it begins.
         let named = if self.room.is_empty() { Vec::new() } else { rooms };
@@ -150,6 +176,17 @@ impl Action for Redact {
         }
         if let Some(limit) = self.limit {
             body.insert("limit".to_owned(), json!(limit));
+        }
+        // Both count for the homeserver with the moment itself, and 0 for it is no moment at all.
+        let until = moment("before").map(|before| before.saturating_sub(1));
+        let until = until.map(|until| if until == 0 { -1 } else { until });
+        for (key, at) in [("after_ts", moment("after")), ("before_ts", until)] {
+            if let Some(at) = at {
+                body.insert(key.to_owned(), json!(at));
+            }
+        }
+        if self.use_admin {
+            body.insert("use_admin".to_owned(), json!(true));
         }
         let path = Path::admin(["v1", "user", &subject.to_string(), "redact"]);
         let step = Step::new(Method::Post, path, Value::Object(body));
@@ -301,6 +338,18 @@ mod tests {
             ]),
             json!({"rooms": ["!a:example.org", "!b"], "limit": 200, "reason": "Spam and more"})
         );
+        let mut window = two.clone();
+        window.noted.insert("after".to_owned(), json!(1000));
+        window.noted.insert("before".to_owned(), json!(2000));
+        let typed = ["ann", "--after", "3d", "--before", "1d", "--use-admin"];
+        let change = verb(&typed).change(&ann(), &window).unwrap();
+        assert_eq!(
+            change.steps[0].body,
+            json!({"rooms": [], "after_ts": 1000, "before_ts": 1999, "use_admin": true})
+        );
+        window.noted.insert("after".to_owned(), json!(2000));
+        let skip = verb(&typed).change(&ann(), &window).unwrap_err();
+        assert!(testing::skip(&skip).contains("--after takes the earlier one"), "{skip:?}");
         assert!(testing::parse::<Redact>(&["ann", "-l", "0"]).is_err());
         assert!(testing::parse::<Redact>(&["ann", "-r", "lobby"]).is_err());
     }
@@ -319,7 +368,7 @@ mod tests {
         let remote = seen(false, &["!a:example.org"]);
         assert!(verb(&["ann"]).change(&ann(), &remote).is_ok());
         let question = testing::question(&verb(&["ann"]).question(&ann(), &remote));
-        assert!(question.contains("somebody of another server"), "{question}");
+        assert!(question.contains("my admin token may not redact"), "{question}");
         let unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
         let skip = verb(&["ann"]).change(&ann(), &unknown).unwrap_err();
         assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
