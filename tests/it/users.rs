@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use world::{Account, Person, Scene};
+use world::{Account, PATIENCE, Person, Scene};
 
 use crate::{
     SYNOD,
@@ -54,6 +54,8 @@ async fn an_account_is_made_with_a_password_that_only_the_asker_knows() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deactivated_account_is_opened_again() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
+    // Before its updates are through a new homeserver fails at opening an account.
+    scene.synapse().log().wait_for("No more background updates", 0, 4 * PATIENCE).await?;
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let command = format!("!user reactivate {}", eve.user_id);
     says(&scene.ann_asks(&command).await?, "Nothing changed", &["is not deactivated"]);
@@ -63,6 +65,13 @@ async fn a_deactivated_account_is_opened_again() -> Result<()> {
     let done = with_yes(&scene, &command).await?;
     says(&done, "Done", &["is open again", "!user password", "No undo"]);
     assert!(!is(&scene, &eve, "deactivated").await? && is(&scene, &sam, "deactivated").await?);
+    // Of these two only one is listed where only the deactivated are wanted.
+    let tag = sam.user_id.localpart().trim_start_matches("sam-");
+    let listed = scene.ann_asks(&format!("!user list --only-deactivated -n {tag}")).await?;
+    says(&listed, "", &[sam.user_id.as_str()]);
+    assert!(!listed.body.contains(eve.user_id.as_str()), "{}", listed.body);
+    let all = scene.ann_asks(&format!("!user list -d -n {tag}")).await?;
+    says(&all, "", &[sam.user_id.as_str(), eve.user_id.as_str()]);
     let both = with_yes(&scene, &format!("{command} {}", sam.user_id)).await?;
     says(&both, "Done", &[sam.user_id.as_str(), "is not deactivated"]);
     assert!(!is(&scene, &sam, "deactivated").await?);

@@ -23,6 +23,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "user list",
         "user list -n \"Ann Lee\" -d",
         "user list --since 3d",
+        "user list --only-deactivated",
         "user list --seen-since 2026-11-01 --no-guests --limit 20",
     ],
 );
@@ -45,6 +46,9 @@ pub(super) struct List {
     /// List deactivated accounts too
     #[arg(short, long)]
     pub(super) deactivated: bool,
+    /// List only deactivated accounts
+    #[arg(short = 'D', long, conflicts_with = "deactivated")]
+    only_deactivated: bool,
     /// List only server admins
     #[arg(short, long, conflicts_with = "non_admins")]
     admins: bool,
@@ -95,7 +99,9 @@ impl Listing for List {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let query = self.query(reader.server_name().as_str());
-        page::fetch(reader, &query, from, limit).await
+        // With true the older version lists all, and the newer one only those.
+        let version = if self.only_deactivated { "v3" } else { "v2" };
+        page::fetch(reader, (version, &query), from, limit).await
     }
 
     fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
@@ -115,7 +121,7 @@ impl Listing for List {
     }
 
     fn notes(&self, rows: &[Row]) -> Vec<Line> {
-        page::notes(rows, !self.deactivated)
+        page::notes(rows, !self.deactivated && !self.only_deactivated)
     }
 }
 
@@ -143,7 +149,7 @@ impl List {
         let mut query = vec![
             ("order_by", sort.as_str().to_owned()),
             ("dir", if backwards { "b" } else { "f" }.to_owned()),
-            ("deactivated", self.deactivated.to_string()),
+            ("deactivated", (self.deactivated || self.only_deactivated).to_string()),
             // Hidden by default, and an operator looks for just these.
             ("locked", "true".to_owned()),
         ];
@@ -183,6 +189,7 @@ impl List {
             guests: false,
             no_guests: false,
             deactivated: true,
+            only_deactivated: false,
             admins: false,
             non_admins: false,
             sort_by: None,
@@ -266,6 +273,7 @@ mod tests {
     fn options_mean_to_the_homeserver_what_they_say() {
         insta::assert_snapshot!(asked(&[]), @"order_by=name dir=f deactivated=false locked=true");
         insta::assert_snapshot!(asked(&["-d", "-g", "-a", "--sort-by", "displayname", "--reverse"]), @"order_by=displayname dir=b deactivated=true locked=true guests=true admins=true");
+        insta::assert_snapshot!(asked(&["-D"]), @"order_by=name dir=f deactivated=true locked=true");
         insta::assert_snapshot!(asked(&["-G", "-A", "-L", "--exclude-user-type", "bot", "--exclude-user-type", ""]), @"order_by=name dir=f deactivated=false locked=true guests=false admins=false not_user_type=bot not_user_type=");
         insta::assert_snapshot!(asked(&["-n", "@Carol:example.org", "--since", "3d"]), @"order_by=creation_ts dir=b deactivated=false locked=true name=Carol");
         insta::assert_snapshot!(asked(&["-i", "carol", "--seen-since", "2026-11-01", "--reverse"]), @"order_by=last_seen_ts dir=f deactivated=false locked=true user_id=carol");

@@ -109,14 +109,15 @@ pub(super) const NAMED: Named = Named {
     ],
 };
 
-/// Asks for one page of the homeserver's: `GET /_synapse/admin/v2/users`.
+/// Asks for one page of the homeserver's: `GET /_synapse/admin/v2/users`, or of `v3`, which can leave
+/// out accounts that are not deactivated.
 pub(super) async fn fetch(
     reader: &Reader,
-    query: &[(&'static str, String)],
+    (version, query): (&str, &[(&'static str, String)]),
     from: Option<&str>,
     limit: u64,
 ) -> Result<Page, Stop> {
-    let path = Path::admin(["v2", "users"]);
+    let path = Path::admin([version, "users"]);
     let mut query = query.to_vec();
     query.push(("from", Pages::number(from)?.to_string()));
     query.push(("limit", limit.to_string()));
