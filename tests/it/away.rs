@@ -98,7 +98,10 @@ async fn a_bot_whose_device_is_logged_out_ends_and_says_why() -> Result<()> {
 
     // Whoever has the machine lets it, as it says.
     std::fs::remove_file(scene.state().join("session.json"))?;
+    let mark = bot.log().mark();
     bot.start_again().await?;
+    // What came before its new device began to read it does not run.
+    bot.log().wait_for("reading begins at the end of the room", mark, PATIENCE).await?;
     scene.ann_asks("!me").await?;
     Ok(())
 }
