@@ -408,6 +408,10 @@ fn passwords(config: &Config, store: &Store) -> Result<OneTimePasswords, store::
 /// it may take to answer a change.
 const SETTLING: Duration = Duration::from_secs(5);
 
+/// How long the homeserver is left alone with its work before it is asked how far it is: most of it
+/// is over by then.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 fn rules(config: &Config) -> Rules {
     Rules {
         max_age: config.commands.max_age,
@@ -415,6 +419,7 @@ fn rules(config: &Config) -> Rules {
         approve_within: config.questions.approve_within,
         typed_secrets: config.commands.typed_secrets,
         settling: SETTLING,
+        ask_again: ASK_AGAIN,
         unfreeze_file: unfreeze_file(&config.state),
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

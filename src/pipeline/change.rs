@@ -410,8 +410,10 @@ impl Pipeline {
             done.push(one);
         }
         let ends = self.set_ends(asked, (number, until), &done).await;
+        // First, or a kill between the two would leave what is on record as done unwatched.
+        self.keep_watches(asked, number, &done).await;
         self.close(asked, number, (until, &done)).await;
-        self.begin_watching(asked, number, &done).await;
+        self.watch_begun.notify_one();
         for subject in &gone {
             self.forget(subject, number).await;
         }

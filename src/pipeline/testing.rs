@@ -311,6 +311,7 @@ impl Stage {
             typed_secrets: false,
             lift_rate_limit: false,
             settling: Duration::ZERO,
+            ask_again: Duration::ZERO,
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {

@@ -10,23 +10,66 @@ use tracing::{error, info, warn};
 
 use super::{Asked, Pipeline, change::Done};
 use crate::{
-    audit::{Kind, Record},
-    change::{Outcome, Progress, Subject},
+    audit::{self, Kind, Record},
+    change::{Outcome, Progress, Subject, Undo},
     commands::Action,
-    reply::{Block, Fact, Line, Reply},
+    error::Stop,
+    reply::{Block, Fact, Line, Reply, Word},
     watches::Watch,
 };
 
-/// How long it is waited before the homeserver is asked for the first time, and between that and
-/// the next; each pause is twice as long as the last.
-const FIRST: Duration = Duration::from_secs(1);
-
-/// The longest of these pauses.
+/// The longest pause between two questions.
 const LONGEST: Duration = Duration::from_secs(15);
 
+/// After so many questions in a row without an answer the room is told.
+const UNANSWERED: u32 = 5;
+
+/// How far something is.
+enum Far {
+    Goes(Vec<Fact>),
+    Over(Outcome),
+    /// The homeserver cannot be asked.
+    Silent,
+}
+
+/// One work of the homeserver that is asked for again and again.
+struct Asking<'a> {
+    pipeline: &'a Pipeline,
+    action: &'a dyn Action,
+    subject: &'a Subject,
+    work: &'a str,
+    /// How long it is waited before the next question.
+    pause: Duration,
+    /// How many questions in a row had no answer.
+    unanswered: u32,
+}
+
+impl Asking<'_> {
+    /// Waits, and asks; each pause is twice as long as the last.
+    async fn next(&mut self) -> Far {
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST);
+        let Self { action, subject, work, .. } = self;
+        match action.progress(subject, work, &self.pipeline.reader.look()).await {
+            Ok(Progress::Over(outcome)) => Far::Over(outcome),
+            Ok(Progress::Goes(facts)) => {
+                self.unanswered = 0;
+                Far::Goes(facts)
+            }
+            Err(Stop::Refused { why, .. }) => Far::Over(unknown(subject, why)),
+            Err(error) => {
+                warn!(work, error = &error as &dyn std::error::Error, "how far it is is not told");
+                self.unanswered = self.unanswered.saturating_add(1);
+                Far::Silent
+            }
+        }
+    }
+}
+
 impl Pipeline {
-    /// Keeps what goes on after a change, so that it is watched from now on.
-    pub(super) async fn begin_watching(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
+    /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is rung, or from
+    /// the next start on.
+    pub(super) async fn keep_watches(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
         for one in done {
             let Some(work) = &one.work else { continue };
             let watch = Watch {
@@ -43,7 +86,6 @@ impl Pipeline {
                 error!(number, error = &error as &dyn std::error::Error, "it is not watched");
             }
         }
-        self.watch_begun.notify_one();
     }
 
     /// Watches what there is and what comes, until `over`.
@@ -71,25 +113,25 @@ impl Pipeline {
         }
     }
 
-    async fn watch_one(&self, mut watch: Watch) {
+    /// Watches one to its end, tells that, and forgets it.
+    pub(super) async fn watch_one(&self, mut watch: Watch) {
         let Some((action, _)) = self.action(&watch.words) else {
-            warn!(number = watch.number, "another version of me began it, so it is not watched");
-            return;
+            let why = "another version of me began it, and I cannot ask how far it is".into();
+            return self.tell_the_end(&watch, unknown(&watch.subject, why)).await;
         };
         let (subject, work) = (watch.subject.clone(), watch.work.clone());
-        let outcome = {
-            let mut shown: Option<String> = None;
-            let watch = &mut watch;
-            let mut pauses = pauses();
-            loop {
-                tokio::time::sleep(pauses.next().unwrap_or(LONGEST)).await;
-                match self.ask_how_far(action.as_ref(), &subject, &work).await {
-                    Some(Progress::Over(outcome)) => break outcome,
-                    Some(Progress::Goes(facts)) => {
-                        self.show_how_far(watch, facts, &mut shown).await;
-                    }
-                    None => {}
+        let mut asking = self.asking(action.as_ref(), &subject, &work);
+        let mut shown: Option<String> = None;
+        let outcome = loop {
+            match asking.next().await {
+                Far::Over(outcome) => break outcome,
+                Far::Goes(facts) => self.show_how_far(&mut watch, facts, &mut shown).await,
+                Far::Silent if asking.unanswered >= UNANSWERED => {
+                    let state = "the homeserver does not answer how far it is; I go on asking";
+                    let facts = vec![("State", state.into())];
+                    self.show_how_far(&mut watch, facts, &mut shown).await;
                 }
+                Far::Silent => {}
             }
         };
         self.tell_the_end(&watch, outcome).await;
@@ -102,26 +144,22 @@ impl Pipeline {
         subject: &Subject,
         work: &str,
     ) -> Outcome {
-        let mut pauses = pauses();
+        let mut asking = self.asking(action, subject, work);
         loop {
-            tokio::time::sleep(pauses.next().unwrap_or(LONGEST)).await;
-            if let Some(Progress::Over(outcome)) = self.ask_how_far(action, subject, work).await {
+            if let Far::Over(outcome) = asking.next().await {
                 return outcome;
             }
         }
     }
 
-    async fn ask_how_far(
-        &self,
-        action: &dyn Action,
-        subject: &Subject,
-        work: &str,
-    ) -> Option<Progress> {
-        let asked = action.progress(subject, work, &self.reader.look()).await;
-        let unknown = |error: &_| {
-            warn!(work, error = error as &dyn std::error::Error, "how far it is cannot be asked");
-        };
-        asked.inspect_err(unknown).ok()
+    fn asking<'a>(
+        &'a self,
+        action: &'a dyn Action,
+        subject: &'a Subject,
+        work: &'a str,
+    ) -> Asking<'a> {
+        let pause = self.rules.ask_again;
+        Asking { pipeline: self, action, subject, work, pause, unanswered: 0 }
     }
 
     /// Says how far it is, or edits what was said; nothing where that would say the same.
@@ -165,16 +203,7 @@ impl Pipeline {
     async fn tell_the_end(&self, watch: &Watch, outcome: Outcome) {
         let number = watch.number;
         info!(number, word = outcome.word.as_str(), "what goes on after a change is over");
-        let record = Record {
-            of: Some(number),
-            words: watch.words.clone(),
-            subjects: vec![watch.subject.clone()],
-            word: Some(outcome.word),
-            note: Some(outcome.title.text()),
-            room: Some(watch.asked.0.clone()),
-            ..Record::new(Kind::Ended)
-        };
-        if let Err(error) = self.audit.note(record).await {
+        if let Err(error) = self.record_the_end(watch, &outcome).await {
             // It is told all the same: the change itself is on record.
             error!(number, error = &error as &dyn std::error::Error, "an end was not recorded");
         }
@@ -195,9 +224,36 @@ impl Pipeline {
             error!(number, error = &error as &dyn std::error::Error, "it will be told again");
         }
     }
+    /// Records how it ended, once: an earlier run may have been stopped before it was told.
+    async fn record_the_end(&self, watch: &Watch, outcome: &Outcome) -> Result<(), audit::Error> {
+        let is_end = |record: &Record| {
+            record.kind == Kind::Ended
+                && record.of == Some(watch.number)
+                && record.subjects.contains(&watch.subject)
+        };
+        if self.audit.since(watch.begun)?.iter().any(is_end) {
+            return Ok(());
+        }
+        let record = Record {
+            of: Some(watch.number),
+            words: watch.words.clone(),
+            subjects: vec![watch.subject.clone()],
+            word: Some(outcome.word),
+            note: Some(outcome.title.text()),
+            room: Some(watch.asked.0.clone()),
+            ..Record::new(Kind::Ended)
+        };
+        self.audit.note(record).await.map(|_| ())
+    }
 }
 
-/// The pauses between questions.
-fn pauses() -> impl Iterator<Item = Duration> {
-    std::iter::successors(Some(FIRST), |pause| Some((*pause * 2).min(LONGEST)))
+/// The end of what nobody can follow any further.
+fn unknown(subject: &Subject, why: Line) -> Outcome {
+    Outcome {
+        word: Word::Unknown,
+        title: Line::new().code(subject).plain(": ").line(why),
+        facts: Vec::new(),
+        remains: Vec::new(),
+        undo: Undo::None("nobody can say what came of it".to_owned()),
+    }
 }

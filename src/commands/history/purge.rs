@@ -206,11 +206,7 @@ impl Action for Purge {
         work: &str,
         reader: &Reader,
     ) -> Result<Progress, Stop> {
-        let purged: Purged = match purge_status::found(work, reader).await {
-            Ok(purged) => purged,
-            Err(Stop::Refused { why, .. }) => return Ok(Progress::Over(ended(Word::Unknown, why))),
-            Err(stop) => return Err(stop),
-        };
+        let purged: Purged = purge_status::found(work, reader).await?;
         let line = Line::new().code(subject);
         Ok(match purged.status.raw() {
             "complete" => {

@@ -233,7 +233,7 @@ impl Action for Redact {
         work: &str,
         reader: &Reader,
     ) -> Result<Progress, Stop> {
-        Ok(redact_status::progress(subject, &redact_status::find(work, reader).await?, work))
+        Ok(redact_status::progress(subject, &redact_status::begun(work, reader).await?, work))
     }
 }
 

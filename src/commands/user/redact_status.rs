@@ -55,26 +55,32 @@ impl Query for RedactStatus {
     }
 }
 
-/// The redaction with this id; a refusal where the homeserver knows none, or not any more.
-pub(super) async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
-    let path = Path::admin(["v1", "user", "redact_status", id]);
-    match reader.find(&path, &[]).await {
-        Ok(Some(answered)) => Ok(answered),
-        Ok(None) => Err(Stop::refused(
-            Line::new()
-                .plain("the homeserver knows of no redaction ")
-                .code(id)
-                .plain(", or not any more: it forgets one a week after its end"),
-        )),
-        // What it says to the id of another kind of task.
-        Err(error) if error.status() == Some(500) => Err(Stop::refused(
+/// The redaction with this id, which may be the id of anything; a refusal where it is of none.
+async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
+    match begun(id, reader).await {
+        // What the homeserver says to the id of another kind of task.
+        Err(Stop::Api(error)) if error.status() == Some(500) => Err(Stop::refused(
             Line::new()
                 .plain("the homeserver fails at ")
                 .code(id)
                 .plain("; it is probably the id of something else than a redaction"),
         )),
-        Err(error) => Err(error.into()),
+        found => found,
     }
+}
+
+/// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any
+/// more.
+pub(super) async fn begun<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
+    let path = Path::admin(["v1", "user", "redact_status", id]);
+    reader.find(&path, &[]).await?.ok_or_else(|| {
+        Stop::refused(
+            Line::new()
+                .plain("the homeserver knows of no redaction ")
+                .code(id)
+                .plain(", or not any more: it forgets one a week after its end"),
+        )
+    })
 }
 
 /// How far the redaction of what somebody wrote is, for whoever asked for it.
