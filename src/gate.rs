@@ -363,8 +363,15 @@ impl<'a> Gate<'a> {
     }
 
     /// What the config demands of a command of the bot's own that changes nothing on the
-    /// homeserver: how many others, and whether a one-time password.
-    pub fn demands(self, verb: &str, power: Power, class: Class) -> (usize, bool) {
+    /// homeserver: how many others, and whether a one-time password. Refused where it wants another
+    /// reason than the one given.
+    pub fn demands(
+        self,
+        verb: &str,
+        power: Power,
+        class: Class,
+        reason: Option<&str>,
+    ) -> Result<(usize, bool), Refusal> {
         let weight = Weight {
             class,
             power,
@@ -373,11 +380,12 @@ impl<'a> Gate<'a> {
             targets: &[],
             many: 1,
             verbs: &[verb],
-            reason: None,
+            reason,
             recent: 0,
             due: false,
         };
-        self.demanded(&weight)
+        self.reasoned(&weight)?;
+        Ok(self.demanded(&weight))
     }
 
     fn demanded(self, weight: &Weight<'_>) -> (usize, bool) {

@@ -99,13 +99,7 @@ impl Options {
                 .help("Show the requests that would be sent and what they rest on; send nothing"),
         ];
         if !has_reason {
-            options.push(
-                Arg::new("reason")
-                    .long("reason")
-                    .value_name("TEXT")
-                    .value_parser(reason)
-                    .help("Why, for the record"),
-            );
+            options.push(why());
         }
         options.push(
             Arg::new("alone")
@@ -116,6 +110,12 @@ impl Options {
         );
         // Global, so that verbs with words of their own after them take them in any place.
         command.args(options.into_iter().map(|option| option.help_heading(HEADING).global(true)))
+    }
+
+    /// Adds only the reason, to what the config may want one of although it is no change on the
+    /// homeserver.
+    pub(crate) fn add_reason(command: Command) -> Command {
+        command.arg(why().global(true))
     }
 
     /// Adds the options to a command that looks.
@@ -173,6 +173,11 @@ impl Options {
 
 fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Option<T> {
     matches.try_get_one::<T>(id).ok().flatten().cloned()
+}
+
+fn why() -> Arg {
+    let arg = Arg::new("reason").long("reason").value_name("TEXT");
+    arg.value_parser(reason).help("Why, for the record")
 }
 
 fn reason(text: &str) -> Result<String, String> {

@@ -64,7 +64,15 @@ impl Pipeline {
         (what, same): (T, impl Fn(&T, &T) -> bool),
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
-        let (demanded, totp) = self.gate().demands(wanted.verb, wanted.power, wanted.class);
+        let Wanted { verb, power, class, .. } = wanted;
+        let reason = asked.options.reason.as_deref();
+        let (demanded, totp) = match self.gate().demands(verb, power, class, reason) {
+            Ok(demanded) => demanded,
+            Err(refusal) => {
+                self.refused(asked, refusal.0.clone()).await;
+                return Err(Stop::refused(refusal.0));
+            }
+        };
         let others = wanted.others.max(demanded);
         if others > 0 {
             self.not_held()?;
@@ -118,7 +126,7 @@ impl Pipeline {
 
     async fn shows_password(&self, asked: &Asked<'_>, typed: Option<&str>) -> Result<(), Stop> {
         let Some(typed) = typed else {
-            let again = format!("!{} 123456", asked.words.join(" "));
+            let again = format!("{} 123456", crate::input::shown(asked.words));
             return Err(Stop::refused(
                 Line::new()
                     .plain(format!(

@@ -87,6 +87,8 @@ pub struct OwnSpec {
     pub examples: &'static [&'static str],
     /// Whether it changes something, so that it takes the options of every change.
     pub changes: bool,
+    /// Whether it takes a reason, since the config may want one of it.
+    reasoned: bool,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Box<dyn Own>, clap::Error>,
 }
@@ -101,6 +103,7 @@ impl OwnSpec {
             aliases: &[],
             examples,
             changes: false,
+            reasoned: false,
             augment: O::augment_args,
             parse: |matches| Ok(Box::new(O::from_arg_matches(matches)?)),
         }
@@ -112,11 +115,21 @@ impl OwnSpec {
         self
     }
 
+    /// The same verb, of which the config may want a reason although it is no such change.
+    const fn reasoned(mut self) -> Self {
+        self.reasoned = true;
+        self
+    }
+
     /// The clap command of this verb.
     pub fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
         let command = (self.augment)(command);
-        if self.changes { Options::add(command, false) } else { command }
+        match (self.changes, self.reasoned) {
+            (true, _) => Options::add(command, false),
+            (false, true) => Options::add_reason(command),
+            (false, false) => command,
+        }
     }
 
     /// Reads the verb's own matches.

@@ -65,7 +65,7 @@ impl Pipeline {
         match self.agree(asked, &self.to_reload, what, wanted).await? {
             Agreed::By(by) => self.put_in_force(by, asked, reread).await,
             Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
-                .command("If it is right", vec!["config".into(), "reload".into()])
+                .command("If it is right", asked.words.to_vec())
                 .ringing(of)),
             Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &reread)),
         }

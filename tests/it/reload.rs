@@ -126,8 +126,8 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     let scene = Scene::plan().set().await?;
     let [moe, vic, _] = scene.accounts();
     let rules = json!([
-        { "verbs": ["config reload"], "others": 2, "totp": true },
-        { "verbs": ["trust accept"], "others": 1 },
+        { "verbs": ["config reload"], "others": 2, "totp": true, "reason": true },
+        { "verbs": ["trust accept"], "others": 1, "reason": true },
     ]);
     let seed = scene.dir().join("seed");
     world::write_secret(&seed, SEED)?;
@@ -141,11 +141,15 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
 
     write(&scene, &config.clone().set("tables", true).set("questions.reactions", true))?;
     let bare = scene.ann_asks("!config reload").await?;
-    says(&bare, "Refused", &["your one-time password at the end", "!config reload 123456"]);
-    let reload = |typed: &str| format!("!config reload {typed}");
+    says(&bare, "Refused", &["this takes a reason", "--reason"]);
+    let reasoned = r#"!config reload --reason "wider tables""#;
+    let bare = scene.ann_asks(reasoned).await?;
+    let whole = format!("{reasoned} 123456");
+    says(&bare, "Refused", &["your one-time password at the end", &whole]);
+    let reload = |typed: &str| format!("{reasoned} {typed}");
     let right = totp_now()?;
     let first = scene.ann_asks(&reload(&right)).await?;
-    says(&first, "Nothing changed", &["2 other operators", "tables"]);
+    says(&first, "Nothing changed", &["2 other operators", "tables", reasoned]);
     assert!(first.mentions.contains(moe.user_id()), "{:?}", first.mentions);
     let second = scene.ask(moe, &reload(&right)).await?;
     says(&second, "Nothing changed", &["another operator must say the same"]);
@@ -157,6 +161,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     says(&scene.ask(vic, &reload(&right)).await?, "Done", &["tables", "I begin anew"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     let (_, listed) = audit.body.split_once("config read again").expect("it is on record");
+    assert!(listed.contains("wider tables"), "{}", audit.body);
     assert!(listed.contains(moe.user_id().as_str()), "{}", audit.body);
     assert!(!audit.body.contains(&right), "{}", audit.body);
 
@@ -167,6 +172,8 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     let key = vic.master_key().await?;
     let tail = key.get(key.len() - 6..).context("a key has six characters")?;
     let accept = format!("!trust accept {} {tail}", vic.user_id());
+    says(&scene.ann_asks(&accept).await?, "Refused", &["this takes a reason"]);
+    let accept = format!("{accept} --reason \"a new phone\"");
     let first = scene.ann_asks(&accept).await?;
     says(&first, "Nothing changed", &["1 more", &accept]);
     assert!(!first.mentions.contains(vic.user_id()), "{:?}", first.mentions);

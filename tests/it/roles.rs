@@ -1,6 +1,6 @@
 //! Roles of the config's own: powers, for some verbs, over some subjects.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use world::Scene;
 
@@ -43,5 +43,42 @@ async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() ->
     let help = scene.ask(vic, "!help").await?;
     says(&help, "", &["!user", "suspend"]);
     assert!(!help.body.contains("!room") && !help.body.contains("password"), "{}", help.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_role_does_not_reach_it_does_not_find_in_notes_and_record() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let [_, vic, _] = scene.accounts();
+    let role = json!([{
+        "name": "spam-team", "powers": ["look", "look-private", "moderate"], "not_on": ["@staff*"],
+    }]);
+    let config = scene.config().set("roles", role).operator_key(&vic.user_id, "role", "spam-team");
+    scene.start_bot(SYNOD, &config).await?;
+    let (eve, staff) = (scene.subject("eve").await?, scene.subject("staff").await?);
+    let (eve, staff) = (eve.user_id.as_str(), staff.user_id.as_str());
+    let vic = scene.vic().await?;
+    for (whom, what) in [(eve, "warned"), (staff, "on leave")] {
+        says(&scene.ann_asks(&format!("!note {whom} {what}")).await?, "Done", &[]);
+    }
+    says(&scene.ann_asks("!note list").await?, "", &["2 notes", eve, staff, "on leave"]);
+    let noted = scene.ask(vic, "!note list").await?;
+    says(&noted, "", &["One note", eve, "warned"]);
+    assert!(!noted.body.contains(staff), "{}", noted.body);
+
+    let suspended = scene.ann_asks(&format!("!user suspend {staff}")).await?;
+    says(&suspended, "Done", &[]);
+    let (_, number) = suspended.body.rsplit_once("!undo ").context("an undo line")?;
+    let number = number.split_whitespace().next().context("its number")?;
+    let unreached = "spam-team does not reach";
+    for look in [
+        format!("!audit show {number}"),
+        format!("!audit list --on {staff}"),
+        format!("!audit export --on {staff}"),
+    ] {
+        says(&scene.ask(vic, &look).await?, "Refused", &[unreached, staff]);
+        says(&scene.ann_asks(&look).await?, "", &[]);
+    }
+    says(&scene.ask(vic, &format!("!audit list --on {eve}")).await?, "", &["note was written"]);
     Ok(())
 }

@@ -9,8 +9,9 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Asked, Pipeline, report::class_in_words, yes::unreadable},
+    pipeline::{Asked, Pipeline, look::reader_for, report::class_in_words, yes::unreadable},
     reply::{self, Block, Hostile, Line, Reply, Word},
+    synapse::Reader,
 };
 
 mod export;
@@ -115,25 +116,27 @@ impl Own for Audit {
         matches!(self.what, Some(What::Export(_))).then_some(Power::LookPrivate)
     }
 
-    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let reader = reader_for(asked.operator, &pipeline.reader);
         Ok(Some(match &self.what {
             None => list(pipeline, 10, |_| true)?,
             Some(What::List(wanted)) => {
                 let limit = usize::from(wanted.limit);
-                list(pipeline, limit, wanted.chosen.filter(pipeline)?)?
+                list(pipeline, limit, wanted.chosen.filter(&reader)?)?
             }
-            Some(What::Show { number: text }) => show(pipeline, number(text)?)?,
+            Some(What::Show { number: text }) => show(pipeline, &reader, number(text)?)?,
             Some(What::Verify) => verify(pipeline)?,
-            Some(What::Export(chosen)) => export::export(pipeline, chosen).await?,
+            Some(What::Export(chosen)) => export::export(pipeline, &reader, chosen).await?,
         }))
     }
 }
 
 impl Chosen {
     /// Whether an entry is wanted.
-    fn filter(&self, pipeline: &Pipeline) -> Result<impl Fn(&Kept) -> bool, Stop> {
-        let now = pipeline.clock.now();
-        let by = self.by.as_ref().map(|user| pipeline.reader.user_id(user)).transpose()?;
+    fn filter(&self, reader: &Reader) -> Result<impl Fn(&Kept) -> bool, Stop> {
+        let now = reader.now();
+        let by = self.by.as_ref().map(|user| reader.user_id(user)).transpose()?;
+        reader.may_tell_of(self.on.as_deref())?;
         let since = self.since.as_ref().map(|since| since.before(now));
         let until = self.until.as_ref().map(|until| until.before(now));
         let verb: Option<Vec<String>> =
@@ -195,11 +198,13 @@ pub(in crate::pipeline) fn card(kept: &Kept, now: Timestamp) -> reply::Record {
     reply::Record { title: Line::new().code(format!("#{}", kept.entry.seq)), facts }
 }
 
-fn show(pipeline: &Pipeline, number: u64) -> Result<Reply, Stop> {
+fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop> {
     let kept: Kept = pipeline.audit.get(number).map_err(|e| unreadable(&e))?.ok_or_else(|| {
         Stop::refused(Line::new().plain("there is no record ").code(format!("#{number}")))
             .or(&["audit"])
     })?;
+    let subjects = kept.record.iter().flat_map(|record| &record.subjects);
+    subjects.into_iter().try_for_each(|subject| reader.may_name(subject))?;
     let now = pipeline.clock.now();
     let mut reply = Reply::data(
         Line::new().code(format!("#{number}")).plain(" ").plain(kind_in_words(kept.entry.kind)),

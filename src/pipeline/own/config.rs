@@ -35,7 +35,7 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Config>("config", &["config reload", "config reload --plan"]);
+    OwnSpec::new::<Config>("config", &["config reload", "config reload --plan"]).reasoned();
 
 #[async_trait]
 impl Own for Config {

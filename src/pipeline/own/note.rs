@@ -132,11 +132,15 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
 }
 
 fn list(pipeline: &Pipeline, asked: &Asked<'_>, about: Option<&String>) -> Result<Reply, Stop> {
-    let notes = match about {
+    let mut notes = match about {
         Some(about) => pipeline.notes.about(&user(pipeline, asked, about)?, usize::MAX),
         None => pipeline.notes.all(),
     }
     .map_err(|e| unreadable(&e))?;
+    // A note is what somebody thinks of somebody: where a role does not reach them, it is not shown
+    // among others either.
+    let reader = reader_for(asked.operator, &pipeline.reader);
+    notes.retain(|note| reader.may_name(&Subject::User(note.about.clone())).is_ok());
     let now = pipeline.clock.now();
     let records: Vec<Record> = notes
         .iter()

@@ -42,7 +42,7 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Trust>("trust", &["trust", "trust accept @ann:example.org k3xQ9A"]);
+    OwnSpec::new::<Trust>("trust", &["trust", "trust accept @ann:example.org k3xQ9A"]).reasoned();
 
 #[async_trait]
 impl Own for Trust {
@@ -131,10 +131,7 @@ async fn accept(
         Agreed::Waits(left, of) => {
             let what = format!("by my rules this takes {left} more who say the same");
             return Ok(Reply::outcome(Word::NothingChanged, what)
-                .command(
-                    "If it is right",
-                    ["trust", "accept", user.as_str(), key].map(str::to_owned).to_vec(),
-                )
+                .command("If it is right", asked.words.to_vec())
                 .ringing(of));
         }
         Agreed::TooFew(others) => {

@@ -6,6 +6,7 @@ use crate::{
     error::Stop,
     pipeline::{Pipeline, yes::unreadable},
     reply::{File, Line, Reply},
+    synapse::Reader,
 };
 
 /// What the file is, as far as there is a name for it.
@@ -22,9 +23,13 @@ impl Chosen {
 }
 
 /// Makes the file. The look at it, which is on record by now, stands in it too.
-pub(super) async fn export(pipeline: &Pipeline, chosen: &Chosen) -> Result<Reply, Stop> {
+pub(super) async fn export(
+    pipeline: &Pipeline,
+    reader: &Reader,
+    chosen: &Chosen,
+) -> Result<Reply, Stop> {
     let head = pipeline.audit.head().await;
-    let wanted = chosen.filter(pipeline)?;
+    let wanted = chosen.filter(reader)?;
     let lines = pipeline.audit.lines(head.count, wanted).map_err(|e| unreadable(&e))?;
     let today = pipeline.clock.now().strftime("%Y-%m-%d");
     let all = chosen.is_all();
