@@ -8,6 +8,7 @@ mod delete;
 mod delete_user;
 mod details;
 mod file;
+pub(in crate::commands) mod files_of;
 mod list;
 mod protect;
 mod purge;

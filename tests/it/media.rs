@@ -1,6 +1,6 @@
 //! Media on a real homeserver: quarantine by content, and the way out of it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use world::{Account, Api, Scene};
 
@@ -71,6 +71,66 @@ async fn a_quarantine_goes_by_the_content_and_so_does_its_undo() -> Result<()> {
     assert_eq!(quarantined_by(&scene, &other).await?, Value::Null);
     says(&scene.ann_asks(offered(&released, "!undo")?).await?, "Done", &["is in quarantine"]);
     assert_eq!(quarantined_by(&scene, &other).await?, json!(scene.keeper().user_id));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_an_account_or_a_room_is_quarantined_and_comes_back_but_what_was_so()
+-> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
+    let file = |name: &str| format!("{name} of {}", eve.user_id).into_bytes();
+    let mut files = Vec::new();
+    for name in ["one.png", "two.png", "kept.png", "before.png"] {
+        files.push(by_eve.upload(file(name), "image/png", name).await?);
+    }
+    let [one, two, kept, before] = files.as_slice() else { bail!("four files") };
+    let foreign = by_sam.upload(file("mine.png"), "image/png", "mine.png").await?;
+    says(&scene.ann_asks(&format!("!media protect {kept}")).await?, "Done", &[]);
+    says(&scene.ann_asks(&format!("!media quarantine {before}")).await?, "Done", &[]);
+    let ours = json!(scene.keeper().user_id);
+
+    // The protected one and the one that is there already are named, and left out.
+    let whole = format!("!media quarantine --user-id {}", eve.user_id);
+    let question = scene.ann_asks(&whole).await?;
+    says(&question, "", &["protected", kept, before, "already"]);
+    for free in [one, two] {
+        assert_eq!(quarantined_by(&scene, free).await?, Value::Null);
+    }
+    let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&done, "Done", &[one, two]);
+    for (file, by) in [(one, &ours), (two, &ours), (before, &ours), (kept, &Value::Null)] {
+        assert_eq!(quarantined_by(&scene, file).await?, *by, "{file}");
+    }
+    assert_eq!(quarantined_by(&scene, &foreign).await?, Value::Null);
+    let question = scene.ann_asks(offered(&done, "!undo")?).await?;
+    says(&scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?, "Done", &[]);
+    for (file, by) in [(one, &Value::Null), (two, &Value::Null), (before, &ours)] {
+        assert_eq!(quarantined_by(&scene, file).await?, *by, "{file}");
+    }
+
+    let made = by_eve.post("/_matrix/client/v3/createRoom", json!({})).await?.1;
+    let room = made["room_id"].as_str().context("a room")?;
+    for (n, url) in [one, &foreign].into_iter().enumerate() {
+        let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{n}");
+        let image = json!({ "msgtype": "m.image", "body": "a picture", "url": url });
+        assert_eq!(by_eve.put(&path, image).await?.0, 200);
+    }
+    let question = scene.ann_asks(&format!("!media quarantine -r {room}")).await?;
+    says(&question, "", &["files in encrypted messages"]);
+    says(&scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?, "Done", &[]);
+    for (file, by) in [(one, &ours), (&foreign, &ours), (two, &Value::Null)] {
+        assert_eq!(quarantined_by(&scene, file).await?, *by, "{file}");
+    }
+    for (command, why) in [
+        ("!media quarantine -u @nobody-at-all".to_owned(), "there is no account"),
+        ("!media quarantine -u @bob:elsewhere.example".to_owned(), "--room-id"),
+        (format!("!media quarantine -u {}", scene.stranger().await?.user_id()), "no file"),
+        ("!media quarantine -r !nowhere:synod.test".to_owned(), "does not know the room"),
+    ] {
+        says(&scene.ann_asks(&command).await?, "Refused", &[why]);
+    }
     Ok(())
 }
 

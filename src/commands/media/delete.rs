@@ -40,7 +40,7 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
 /// pictures of people and rooms. Other servers and clients keep what they have.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).args(
-    ["files", "media_id", "before_days", "before", "before_ts"]
+    ["files", "mxc_uri", "media_id", "before_days", "before", "before_ts"]
 )))]
 struct Delete {
     #[command(flatten)]
@@ -49,11 +49,11 @@ struct Delete {
     before: Before,
     /// With a moment: only files larger than this, such as 500KiB or 20MB; a bare number is KiB
     #[arg(long, visible_alias = "kib", value_name = "SIZE", value_parser = bytes,
-          conflicts_with_all = ["files", "media_id"])]
+          conflicts_with_all = ["files", "mxc_uri", "media_id"])]
     size: Option<u64>,
     /// With a moment: the pictures of people and rooms too
     #[arg(long = "delete-profiles", visible_alias = "all",
-          conflicts_with_all = ["files", "media_id"])]
+          conflicts_with_all = ["files", "mxc_uri", "media_id"])]
     profiles: bool,
 }
 

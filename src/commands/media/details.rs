@@ -31,7 +31,7 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 
 /// Show what is known of files: what they are, whose, and whether in quarantine
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "media_id"])))]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Details {
     #[command(flatten)]
     files: Several,

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use clap::ArgGroup;
 use jiff::Timestamp;
 use ruma::{OwnedServerName, OwnedUserId, ServerName};
 use serde::Deserialize;
@@ -20,42 +19,6 @@ use crate::{
 
 /// How many of an account's files are compared with one, newest first.
 const COMPARED: u64 = 1000;
-
-// One file, as synadm lets it be typed, and bare. No doc comment: it would become the verb's help.
-#[derive(Debug, clap::Args)]
-#[command(group(
-    ArgGroup::new("which").required(true).args(["file", "mxc_uri", "media_id"])
-))]
-pub(super) struct Typed {
-    /// The file: its address, `mxc://example.org/abcdef`
-    file: Option<Mxc>,
-    /// The same, as an option
-    #[arg(short = 'U', long, value_name = "MXC")]
-    mxc_uri: Option<Mxc>,
-    /// The file by its id alone
-    #[arg(short = 'i', long, value_name = "ID")]
-    media_id: Option<String>,
-    /// The server that it comes from; this one when left out
-    #[arg(short, long, value_name = "SERVER", requires = "media_id",
-          conflicts_with_all = ["file", "mxc_uri"])]
-    server_name: Option<OwnedServerName>,
-}
-
-impl Typed {
-    /// The subject of a verb about one file.
-    pub(super) fn subject(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        let here = || reader.server_name().to_owned();
-        let subject = match (self.file.as_ref().or(self.mxc_uri.as_ref()), &self.media_id) {
-            (Some(Mxc { server, id }), _) => Subject::Media(server.clone(), id.clone()),
-            (None, Some(id)) => {
-                let server = self.server_name.clone().unwrap_or_else(here);
-                Subject::Media(server, id.clone())
-            }
-            (None, None) => return Err(Stop::refused("which file? Give its mxc:// address")),
-        };
-        Ok(vec![subject])
-    }
-}
 
 /// `mxc://SERVER/ID`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +56,8 @@ pub(super) fn address(text: &Hostile) -> Line {
     }
 }
 
-/// The server and the id there of a file. Every verb in this group makes its subjects by
-/// [`Typed::subject`].
+/// The server and the id there of a file. Every verb in this group makes its subjects of
+/// files.
 pub(super) fn id(subject: &Subject) -> Result<(&ServerName, &str), Stop> {
     match subject {
         Subject::Media(server, id) => Ok((server, id)),
@@ -249,29 +212,19 @@ mod tests {
     use crate::commands::user::testing;
 
     #[test]
-    fn a_file_is_typed_by_address_or_by_id() {
-        for typed in [
-            &["mxc://example.org/AbC_-1"][..],
-            &["-U", "mxc://example.org:8448/abc"],
-            &["--mxc-uri", "mxc://example.org/abc"],
-            &["-i", "abc"],
-            &["--media-id", "abc", "-s", "elsewhere.example"],
-        ] {
-            assert!(testing::parse::<Typed>(typed).is_ok(), "{typed:?}");
+    fn an_address_is_read_whole_or_not_at_all() {
+        for mxc in ["mxc://example.org/AbC_-1", "mxc://example.org:8448/abc"] {
+            assert!(mxc.parse::<Mxc>().is_ok(), "{mxc}");
         }
-        for typed in [
-            &[][..],
-            &["abc"],
-            &["https://example.org/abc"],
-            &["mxc://example.org"],
-            &["mxc://example.org/"],
-            &["mxc://example.org/a/b"],
-            &["mxc://exa mple/abc"],
-            &["mxc://example.org/abc", "-i", "abc"],
-            &["mxc://example.org/abc", "-s", "elsewhere.example"],
-            &["-s", "elsewhere.example"],
+        for text in [
+            "abc",
+            "https://example.org/abc",
+            "mxc://example.org",
+            "mxc://example.org/",
+            "mxc://example.org/a/b",
+            "mxc://exa mple/abc",
         ] {
-            assert!(testing::parse::<Typed>(typed).is_err(), "{typed:?}");
+            assert!(text.parse::<Mxc>().is_err(), "{text}");
         }
     }
 

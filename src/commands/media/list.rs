@@ -1,7 +1,5 @@
 //! `media list`: the files of a room, or of an account.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use clap::ArgGroup;
 use futures_util::{StreamExt as _, stream};
@@ -9,7 +7,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::file::{self, File, Mxc};
+use super::{
+    file::{self, File, Mxc},
+    files_of::{self, OfRoom},
+};
 use crate::{
     change::Path,
     commands::{
@@ -62,14 +63,14 @@ impl From<List> for Ask {
         let List { room, room_id, user_id, pages, sort, reverse } = typed;
         match (room.or(room_id), user_id) {
             (None, Some(user)) => Self::Read(Box::new(Media { user, pages, sort, reverse })),
-            (room, _) => Self::Read(Box::new(OfRoom { room, pages })),
+            (room, _) => Self::Read(Box::new(InRoom { room, pages })),
         }
     }
 }
 
 /// Lists the files of a room.
 #[derive(Debug)]
-struct OfRoom {
+struct InRoom {
     /// One that was typed; there always is one.
     room: Option<RoomRef>,
     pages: Pages,
@@ -80,24 +81,6 @@ struct Row {
     mxc: Hostile,
     /// What was looked up of it besides.
     info: Option<File>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Listed {
-    #[serde(default)]
-    local: Vec<String>,
-    #[serde(default)]
-    remote: Vec<String>,
-}
-
-/// Each file once, those of this server first.
-fn rows(listed: Listed) -> Vec<Value> {
-    let mut known = BTreeSet::new();
-    let local = listed.local.into_iter().map(|mxc| ("local", mxc));
-    let all = local.chain(listed.remote.into_iter().map(|mxc| ("remote", mxc)));
-    all.filter(|(_, mxc)| known.insert(mxc.clone()))
-        .map(|(list, mxc)| json!({ "mxc": mxc, "list": list }))
-        .collect()
 }
 
 /// How many files are looked up at once.
@@ -120,7 +103,7 @@ async fn looked_up(mut row: Value, reader: &Reader) -> Value {
 }
 
 #[async_trait]
-impl Listing for OfRoom {
+impl Listing for InRoom {
     const NAMED: Named =
         Named { key: "media", one: "file", many: "files", columns: &["mxc", "list"] };
     type Row = Row;
@@ -140,16 +123,10 @@ impl Listing for OfRoom {
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let Some(room) = &self.room else { return Err(Stop::refused("which room?")) };
         let room = reader.room_id(room).await?;
-        // For a room that it does not know, the homeserver has an empty list.
-        let exists: Option<Value> =
-            reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await?;
-        if exists.is_none() {
-            let why = Line::new().plain("this homeserver does not know the room ").code(&room);
-            return Err(Stop::refused(why));
-        }
-        let path = Path::admin(["v1", "room", room.as_str(), "media"]);
-        let listed: Listed = reader.get(&path, &[]).await?;
-        Ok(Page::part(rows(listed), Pages::number(from)?, limit))
+        files_of::known(&room, reader).await?;
+        let all = OfRoom::get(&room, reader).await?.each_once();
+        let rows = all.into_iter().map(|(list, mxc)| json!({ "mxc": mxc, "list": list }));
+        Ok(Page::part(rows.collect(), Pages::number(from)?, limit))
     }
 
     async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
@@ -185,25 +162,13 @@ mod tests {
             let ask: Ask = testing::parse::<List>(typed).unwrap().into();
             format!("{ask:?}")
         };
-        assert!(ask(&["#lobby:example.org"]).contains("OfRoom"));
-        assert!(ask(&["-r", "!abc"]).contains("OfRoom"));
+        assert!(ask(&["#lobby:example.org"]).contains("InRoom"));
+        assert!(ask(&["-r", "!abc"]).contains("InRoom"));
         assert!(ask(&["-u", "ann", "-s", "media_length", "-R"]).contains("Media {"));
         for typed in
             [&[][..], &["!abc", "-u", "ann"], &["-r", "!abc", "-s", "media_length"], &["ann"]]
         {
             assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
         }
-    }
-
-    #[test]
-    fn a_file_that_was_sent_twice_is_one() {
-        let listed = json!({"local": ["mxc://a/1", "mxc://a/1"], "remote": ["mxc://b/2"]});
-        assert_eq!(
-            rows(serde_json::from_value(listed).unwrap()),
-            [
-                json!({"mxc": "mxc://a/1", "list": "local"}),
-                json!({"mxc": "mxc://b/2", "list": "remote"}),
-            ]
-        );
     }
 }

@@ -30,7 +30,7 @@ pub(super) const SPEC: Spec = Spec::of::<Protect>(
 /// For what many people use, such as stickers. A quarantine that there is stays. Deleting a file
 /// by its id or with its uploader's others is still possible. `media unprotect` takes it back.
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "media_id"])))]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Protect {
     #[command(flatten)]
     files: Several,

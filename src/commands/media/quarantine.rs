@@ -1,15 +1,19 @@
 //! `media quarantine`: nobody gets a file from this server any more.
 
 use async_trait::async_trait;
+use clap::ArgGroup;
 use serde_json::{Value, json};
 
-use super::file::{self, Typed};
+use super::{file, files_of, several::Several};
 use crate::{
     change::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Ask, Does, Spec},
+    commands::{
+        Action, Ask, Does, Spec,
+        arguments::{RoomRef, UserRef},
+    },
     error::Stop,
     reply::{Fact, Line, Word},
     synapse::Reader,
@@ -22,23 +26,76 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
         "media quarantine mxc://example.org/abcdefghijklmnopqrstuvwx",
         "media quarantine -i abcdefghijklmnopqrstuvwx",
         "media quarantine -i abcdefghijklmnopqrstuvwx -s elsewhere.example",
+        "media quarantine --user-id @ann:example.org",
+        "media quarantine --room-id #lobby:example.org",
     ],
 );
 
-/// Quarantine a file: nobody gets it from this server any more
+/// Quarantine files: nobody gets them from this server any more
 ///
-/// The homeserver goes by the content: every copy is quarantined with it, whoever uploaded it here
-/// or elsewhere, and what is uploaded with the same content later. Clients that have it keep it.
-/// `media unquarantine` takes it back, for all copies.
+/// Those that are named, or all that an account has uploaded, or all of a room. The homeserver goes
+/// by the content: every copy is quarantined with it, whoever uploaded it here or elsewhere, and
+/// what is uploaded with the same content later. Clients that have it keep it. `media unquarantine`
+/// takes it back, for all copies, and `undo` for all files that went together.
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(
+    ["files", "mxc_uri", "media_id", "room_id", "user_id"]
+)))]
 struct Quarantine {
     #[command(flatten)]
-    file: Typed,
+    files: Several,
+    /// Every file of this room instead, but for those in encrypted messages: nobody can see those
+    #[arg(short, long, value_name = "ROOM",
+          conflicts_with_all = ["files", "mxc_uri", "media_id", "server_name"])]
+    room_id: Option<RoomRef>,
+    /// Every file that this account has uploaded instead
+    #[arg(short, long, value_name = "USER",
+          conflicts_with_all = ["files", "mxc_uri", "media_id", "server_name", "room_id"])]
+    user_id: Option<UserRef>,
 }
 
 impl From<Quarantine> for Ask {
     fn from(typed: Quarantine) -> Self {
-        Self::Change(Box::new(Set { file: typed.file, quarantine: true }))
+        let which = match (typed.room_id, typed.user_id) {
+            (Some(room), _) => Which::OfRoom(room),
+            (None, Some(user)) => Which::OfAccount(user),
+            (None, None) => Which::These(typed.files),
+        };
+        Self::Change(Box::new(Set { which, quarantine: true }))
+    }
+}
+
+/// Which files. Those of a room or an account are collected and then taken one by one: the
+/// homeserver's own way to take them all (`POST /_synapse/admin/v1/room/{room_id}/media/quarantine`,
+/// `…/v1/user/{user_id}/media/quarantine`) says only how many it took, and has no way back.
+#[derive(Debug)]
+pub(super) enum Which {
+    /// Those that are named.
+    These(Several),
+    /// All of a room that are not in encrypted messages.
+    OfRoom(RoomRef),
+    /// All that an account has uploaded.
+    OfAccount(UserRef),
+}
+
+impl Which {
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        let (subjects, whose) = match self {
+            Self::These(files) => return Ok(files.subjects(reader)),
+            Self::OfRoom(room) => {
+                let room = reader.room_id(room).await?;
+                (files_of::of_room(&room, reader).await?, room.to_string())
+            }
+            Self::OfAccount(user) => {
+                let user = reader.user_id(user)?;
+                (files_of::of_account(&user, reader).await?, user.to_string())
+            }
+        };
+        if subjects.is_empty() {
+            let why = " has no file that this homeserver could see";
+            return Err(Stop::refused(Line::new().code(whose).plain(why)));
+        }
+        Ok(subjects)
     }
 }
 
@@ -46,9 +103,9 @@ impl From<Quarantine> for Ask {
 /// (`POST /_synapse/admin/v1/media/(un)quarantine/{server_name}/{media_id}`).
 #[derive(Debug)]
 pub(super) struct Set {
-    /// The file.
-    pub(super) file: Typed,
-    /// Whether it is put into quarantine.
+    /// The files.
+    pub(super) which: Which,
+    /// Whether they are put into quarantine.
     pub(super) quarantine: bool,
 }
 
@@ -63,7 +120,7 @@ impl Action for Set {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        self.file.subject(reader)
+        self.which.subjects(reader).await
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
@@ -76,7 +133,12 @@ impl Action for Set {
         } else {
             Line::new().plain("Take ").code(subject).plain(" out of quarantine")
         };
-        Question { title, ..Question::default() }
+        let mut stays = vec!["copies that clients have".into()];
+        if matches!(self.which, Which::OfRoom(_)) {
+            stays.push("files in encrypted messages: the homeserver cannot see those".into());
+        }
+        let stays = if self.quarantine { stays } else { Vec::new() };
+        Question { title, stays, ..Question::default() }
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
@@ -122,12 +184,19 @@ impl Action for Set {
         let about =
             before.shown.iter().filter(|(label, _)| matches!(*label, "Name" | "Uploaded by"));
         let back = ["media", back, &subject.to_string()].map(str::to_owned).to_vec();
+        let undo = if !self.quarantine && before.is("protected") {
+            let nearest = "it is protected from quarantine; end that with media unprotect, and \
+                           quarantine it again";
+            Undo::None(nearest.to_owned())
+        } else {
+            Undo::Command(back)
+        };
         Outcome {
             word: Word::Done,
             title: Line::new().code(subject).plain(said),
             facts: about.cloned().chain([self.copies(before)]).collect(),
             remains: Vec::new(),
-            undo: Undo::Command(back),
+            undo,
         }
     }
 }
@@ -164,7 +233,38 @@ mod tests {
 
     fn verb() -> Set {
         let typed = testing::parse::<Quarantine>(&["mxc://example.org/cat"]).unwrap();
-        Set { file: typed.file, quarantine: true }
+        Set { which: Which::These(typed.files), quarantine: true }
+    }
+
+    #[test]
+    fn it_is_of_files_of_a_room_or_of_an_account_and_of_one_of_these_only() {
+        for typed in [
+            &["mxc://example.org/cat", "-i", "dog"][..],
+            &["-U", "mxc://example.org/cat"],
+            &["-i", "cat", "-s", "elsewhere.example"],
+            &["-r", "#lobby:example.org"],
+            &["-u", "ann"],
+        ] {
+            assert!(testing::parse::<Quarantine>(typed).is_ok(), "{typed:?}");
+        }
+        for typed in [
+            &[][..],
+            &["-s", "elsewhere.example"],
+            &["-s", "elsewhere.example", "-u", "ann"],
+            &["-r", "!abc", "-u", "ann"],
+            &["cat", "-u", "ann"],
+            &["-U", "mxc://example.org/cat", "-r", "!abc"],
+        ] {
+            assert!(testing::parse::<Quarantine>(typed).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_room_it_says_what_nobody_can_see() {
+        let of_room = Set { which: Which::OfRoom("!abc".parse().unwrap()), quarantine: true };
+        let stays = of_room.question(&cat(), &Seen::default()).stays;
+        assert!(stays.iter().any(|line| line.text().contains("encrypted")), "{stays:?}");
+        assert_eq!(verb().question(&cat(), &Seen::default()).stays.len(), 1);
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub(super) struct Several {
     /// The files: their addresses, `mxc://example.org/abcdef`, or the ids of files of this server
     #[arg(value_name = "FILE")]
     files: Vec<FileRef>,
+    /// The same, as an option; can be given several times
+    #[arg(short = 'U', long, value_name = "MXC")]
+    mxc_uri: Vec<Mxc>,
     /// A file by its id alone; can be given several times
     #[arg(short = 'i', long, value_name = "ID", value_parser = id)]
     media_id: Vec<String>,
@@ -52,14 +55,15 @@ fn id(text: &str) -> Result<String, String> {
 impl Several {
     /// Whether none was typed.
     pub(super) fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.media_id.is_empty()
+        self.files.is_empty() && self.mxc_uri.is_empty() && self.media_id.is_empty()
     }
 
     /// The files; one that is typed twice is meant once.
     pub(super) fn subjects(&self, reader: &Reader) -> Vec<Subject> {
         let here = || reader.server_name().to_owned();
+        let by_address = |Mxc { server, id }: &Mxc| Subject::Media(server.clone(), id.clone());
         let typed = self.files.iter().map(|file| match file {
-            FileRef::Mxc(Mxc { server, id }) => Subject::Media(server.clone(), id.clone()),
+            FileRef::Mxc(mxc) => by_address(mxc),
             FileRef::Id(id) => Subject::Media(here(), id.clone()),
         });
         let by_id = self
@@ -67,7 +71,7 @@ impl Several {
             .iter()
             .map(|id| Subject::Media(self.server_name.clone().unwrap_or_else(here), id.clone()));
         let mut subjects: Vec<Subject> = Vec::new();
-        for subject in typed.chain(by_id) {
+        for subject in typed.chain(self.mxc_uri.iter().map(by_address)).chain(by_id) {
             if !subjects.contains(&subject) {
                 subjects.push(subject);
             }
@@ -90,8 +94,18 @@ mod tests {
         };
         assert_eq!(subjects(&["abc", "mxc://example.org/abc"]), "mxc://example.org/abc");
         assert_eq!(
-            subjects(&["mxc://a.example/x", "-i", "y", "-s", "b.example", "-i", "z"]),
-            "mxc://a.example/x mxc://b.example/y mxc://b.example/z"
+            subjects(&[
+                "mxc://a.example/x",
+                "-i",
+                "y",
+                "-s",
+                "b.example",
+                "-i",
+                "z",
+                "-U",
+                "mxc://c/w"
+            ]),
+            "mxc://a.example/x mxc://c/w mxc://b.example/y mxc://b.example/z"
         );
         assert!(testing::parse::<Several>(&[]).unwrap().is_empty());
         for typed in

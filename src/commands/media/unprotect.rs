@@ -16,7 +16,7 @@ pub(super) const SPEC: Spec = Spec::of::<Unprotect>(
 
 /// End the protection of files: they can be quarantined again
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "media_id"])))]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Unprotect {
     #[command(flatten)]
     files: Several,

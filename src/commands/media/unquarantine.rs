@@ -1,6 +1,11 @@
 //! `media unquarantine`: the end of a quarantine.
 
-use super::{file::Typed, quarantine::Set};
+use clap::ArgGroup;
+
+use super::{
+    quarantine::{Set, Which},
+    several::Several,
+};
 use crate::commands::{Ask, Does, Spec};
 
 pub(super) const SPEC: Spec = Spec::of::<Unquarantine>(
@@ -9,16 +14,19 @@ pub(super) const SPEC: Spec = Spec::of::<Unquarantine>(
     &["media unquarantine mxc://example.org/abcdefghijklmnopqrstuvwx"],
 );
 
-/// Take a file out of quarantine, and with it every copy that has the same content
+/// Take files out of quarantine, and with each every copy that has the same content
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(
+    ["files", "mxc_uri", "media_id"]
+)))]
 struct Unquarantine {
     #[command(flatten)]
-    file: Typed,
+    files: Several,
 }
 
 impl From<Unquarantine> for Ask {
     fn from(typed: Unquarantine) -> Self {
-        Self::Change(Box::new(Set { file: typed.file, quarantine: false }))
+        Self::Change(Box::new(Set { which: Which::These(typed.files), quarantine: false }))
     }
 }
 
@@ -35,15 +43,19 @@ mod tests {
     #[test]
     fn it_releases_what_is_quarantined_even_if_protected_since() {
         let typed = testing::parse::<Unquarantine>(&["mxc://example.org/cat"]).unwrap();
-        let verb = Set { file: typed.file, quarantine: false };
+        let verb = Set { which: Which::These(typed.files), quarantine: false };
         let by = json!({"quarantined_by": "@moe:example.org", "safe_from_quarantine": true});
         let change = verb.change(&cat(), &seen(by.clone(), None)).unwrap();
         assert!(change.steps[0].path.parts().contains(&"unquarantine".to_owned()));
         let skip = verb.change(&cat(), &seen(json!({}), None)).unwrap_err();
         assert!(testing::skip(&skip).contains("is not in quarantine"), "{skip:?}");
-        let before = seen(by, Some(1));
+        let before = seen(json!({"quarantined_by": "@moe:example.org"}), Some(1));
         let told = testing::outcome(&verb.outcome(&cat(), &before, &[], &before));
         assert!(told.contains("Released with it: 1 more by the same account"), "{told}");
         assert!(told.ends_with("Undo: !media quarantine mxc://example.org/cat"), "{told}");
+        // The homeserver would not quarantine it again.
+        let before = seen(by, None);
+        let told = testing::outcome(&verb.outcome(&cat(), &before, &[], &before));
+        assert!(told.contains("media unprotect") && !told.contains("!media quarantine"), "{told}");
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     commands::{
         Action, Spec,
         arguments::{RoomRef, UserRef},
+        media::files_of::OfRoom,
         user::account::how_many,
     },
     error::Stop,
@@ -178,21 +179,10 @@ const AT_ONCE: usize = 8;
 
 /// How many files of a room are not in quarantine, as far as the homeserver can tell.
 async fn files(room: &RoomId, reader: &Reader) -> Line {
-    #[derive(Deserialize)]
-    struct Listed {
-        #[serde(default)]
-        local: Vec<String>,
-        #[serde(default)]
-        remote: Vec<String>,
-    }
-    let path = Path::admin(["v1", "room", room.as_str(), "media"]);
-    let listed: Listed = match reader.get(&path, &[]).await {
-        Ok(listed) => listed,
-        Err(_) => return "cannot be counted now".into(),
+    let Ok(listed) = OfRoom::get(room, reader).await else {
+        return "cannot be counted now".into();
     };
-    let mut all: Vec<String> = listed.local.into_iter().chain(listed.remote).collect();
-    all.sort();
-    all.dedup();
+    let all: Vec<String> = listed.each_once().into_iter().map(|(_, mxc)| mxc).collect();
     let total = all.len();
     let looks =
         all.into_iter().take(LOOKED_UP).map(|mxc| async move { is_free(&mxc, reader).await });

@@ -9,11 +9,9 @@ pub(super) enum Reach {
     Elsewhere(&'static str, &'static str),
     /// Nothing, and this is why.
     Unspoken(&'static str),
-    /// Nothing yet: what is going to.
-    Missing(&'static str),
 }
 
-use Reach::{Elsewhere, Missing, Spoken, Unspoken};
+use Reach::{Elsewhere, Spoken, Unspoken};
 
 /// Why no example of a purge finds anything here.
 const OLD: &str = "a new room has nothing that is old; takedowns.rs purges up to an event";
@@ -115,7 +113,13 @@ pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("GET", "v1/statistics/users/media", Spoken("stats media")),
     ("PUT", "v1/suspend/{target_user_id}", Spoken("user suspend")),
     ("GET", "v1/threepid/{medium}/users/{address}", Spoken("user 3pid")),
-    ("POST", "v1/user/{user_id}/media/quarantine", Missing("media quarantine --user-id")),
+    (
+        "POST",
+        "v1/user/{user_id}/media/quarantine",
+        Unspoken(
+            "it does not say which it took, and has no way back; each file is taken by itself",
+        ),
+    ),
     ("POST", "v1/user/{user_id}/redact", Spoken("user redact")),
     ("GET", "v1/user/redact_status/{redact_id}", Spoken("user redact-status")),
     ("GET", "v1/user_reports", Spoken("report list")),

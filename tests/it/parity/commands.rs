@@ -324,8 +324,9 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         words: "media quarantine",
         held: &[
+            change("media quarantine -u @ann:example.org", FILE),
+            change("media unquarantine -U mxc://example.org/abcdefghijklmnopqrstuvwx", FILE),
             change("media quarantine -U mxc://example.org/abcdefghijklmnopqrstuvwx", FILE),
-            Missing("--room-id and --user-id, which quarantine all of a room or an account"),
         ],
     },
     Command {
