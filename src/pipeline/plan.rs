@@ -6,6 +6,7 @@ use super::{
     Asked,
     change::{Looked, Plan},
     fact::{fact, label},
+    question::not_this,
     report::{class_in_words, ends_in_words, line_of},
 };
 use crate::{
@@ -46,8 +47,7 @@ pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
         reply = one(reply, plan);
     }
     for (subject, skip) in &looked.skips {
-        reply = reply
-            .text(Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()));
+        reply = reply.text(not_this(subject, skip));
     }
     reply
 }

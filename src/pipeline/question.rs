@@ -217,8 +217,7 @@ fn question(
         }
     }
     for (subject, skip) in &looked.skips {
-        reply = reply
-            .text(Line::new().plain("Left out: ").code(subject).plain(": ").line(skip.why.clone()));
+        reply = reply.text(not_this(subject, skip));
     }
     reply.text(understood(ticket))
 }
@@ -275,6 +274,16 @@ fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
         if subjects.len() > NAMED { line.plain(" …") } else { line }
     });
     reply.with(Block::List(format!("Left out, {}:", skips.len()).into(), lines.collect()))
+}
+
+/// Why a subject is left out. Most reasons begin with its id.
+pub(super) fn not_this(subject: &Subject, skip: &Skip) -> Line {
+    let line = Line::new().plain("Left out: ");
+    if skip.why.text().contains(&subject.to_string()) {
+        line.line(skip.why.clone())
+    } else {
+        line.code(subject).plain(": ").line(skip.why.clone())
+    }
 }
 
 fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {

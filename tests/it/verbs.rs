@@ -222,7 +222,7 @@ async fn deactivating_tells_unknown_remote_and_deactivated_apart() -> Result<()>
     assert!(!remote.body.contains("no such user"), "{}", remote.body);
 
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
-    says(&question, "Deactivate", &["not erased", "1 device", "its messages", "its media"]);
+    says(&question, "Deactivate", &["not be erased", "1 device", "its messages", "its media"]);
     // Names and last seen may change all the while; they bind nothing.
     let path = format!("/_synapse/admin/v2/users/{}", eve.user_id);
     scene.synapse().admin().put(&path, json!({ "displayname": "Somebody else" })).await?;

@@ -117,8 +117,11 @@ pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question 
     } else {
         Line::new().plain("Deactivate ").code(subject)
     };
-    let title = title.plain(": it will be ");
-    let title = if erase { title.strong("ERASED") } else { title.strong("not erased") };
+    let title = if erase {
+        title.plain(": it will be ").strong("ERASED")
+    } else {
+        title.plain(": it will ").strong("not").plain(" be erased")
+    };
     Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
 }
 
@@ -280,7 +283,7 @@ mod tests {
     fn the_question_says_what_goes_and_what_stays() {
         let seen = seen(json!({"admin": 1}), 2, 1, 0);
         insta::assert_snapshot!(testing::question(&verb(&["ann"]).question(&ann(), &seen)), @r"
-        Deactivate `@ann:example.org`: it will be **not erased**
+        Deactivate `@ann:example.org`: it will **not** be erased
         This goes:
         - its sessions: 2 devices, with the keys to its encrypted messages
         - its password, mail addresses and telephone numbers

@@ -218,7 +218,7 @@ fn questions_say_what_goes() {
     insta::assert_snapshot!(asked(&["--activate"], &seen(json!({"deactivated": true}))), @"Change `@ann:example.org`; what it lost when it was deactivated does not come back");
     insta::assert_snapshot!(asked(&["--create"], &nobody()), @"Create `@ann:example.org`");
     insta::assert_snapshot!(asked(&["--deactivate", "-n", "New"], &seen(json!({}))), @r"
-    Deactivate `@ann:example.org`: it will be **not erased**, and changed as below
+    Deactivate `@ann:example.org`: it will **not** be erased, and changed as below
     This goes:
     - its sessions: devices, with the keys to its encrypted messages
     - its password, mail addresses and telephone numbers
