@@ -25,6 +25,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
     // What is made once, connections and sessions, is no part of it.
     scene.ann_asks("!user list").await?;
     println!("{ASK}, {} accounts, in an encrypted room", CROWD.count);
+    let mut all = (Duration::ZERO, Duration::ZERO);
     for turn in 1..=TURNS {
         let (bare, listed) = bare(&api, &first).await?;
         let (before, mark) = (bot.resident()?, scene.ann().mark());
@@ -34,6 +35,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
         answer(&scene, &asked).await?;
         let took = began.elapsed();
         let peak = bot.peak()?;
+        all = (all.0 + bare, all.1 + took);
         row(&format!("turn {turn}"), (bare, took), LIMIT);
         let growth = megabytes(peak.saturating_sub(before));
         let verdict = if growth < GROWTH { "within" } else { "ABOVE" };
@@ -48,6 +50,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
         let rows = String::from_utf8(scene.ann().download(&file).await?)?.lines().count() - 1;
         ensure!(rows == listed, "the file has {rows} accounts of {listed}");
     }
+    row("all turns", all, LIMIT);
     println!();
     bot.terminate().await.map(drop)
 }

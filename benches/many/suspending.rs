@@ -54,6 +54,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
         looks.each.len(),
         methods.collect::<Vec<_>>().join(", "),
     );
+    let mut all = (Duration::ZERO, Duration::ZERO);
     for turn in 1..=TURNS {
         let them = next(MANY);
         let bare = Times {
@@ -66,6 +67,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
         row(&format!("turn {turn}, to the question"), (bare.question, took.question), LIMIT);
         row(&format!("turn {turn}, from the yes on"), (bare.job, took.job), LIMIT);
         let both = |times: &Times| times.question + times.job;
+        all = (all.0 + both(&bare), all.1 + both(&took));
         row(&format!("turn {turn}, both"), (both(&bare), both(&took)), LIMIT);
         let peak = bot.peak()?;
         println!(
@@ -74,6 +76,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
             megabytes(peak)
         );
     }
+    row("all turns", all, LIMIT);
     Ok(())
 }
 
