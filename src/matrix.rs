@@ -39,6 +39,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod upload;
 mod whisper;
 
 pub use files::FileError;

@@ -23,7 +23,7 @@ mod split;
 mod tests;
 mod when;
 
-pub use file::File;
+pub use file::{File, Reading};
 pub use hostile::Hostile;
 pub use sheet::{Format, Sheet, Written};
 pub use when::{ago, size, utc};

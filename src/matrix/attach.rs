@@ -1,6 +1,6 @@
 //! Files: first what they hold is uploaded, encrypted where the room is, then a message names it.
 
-use std::{io::Read as _, time::Duration};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use matrix_sdk::{
@@ -15,7 +15,10 @@ use matrix_sdk::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::outbox::{Sender, Tried, one_try};
+use super::{
+    outbox::{Sender, Tried, one_try},
+    upload::upload,
+};
 use crate::{
     pipeline::{Attached, Unsent},
     reply::File,
@@ -27,7 +30,15 @@ const UPLOAD: Duration = Duration::from_mins(2);
 impl Sender {
     /// Uploads what the file holds, and returns the content of the message that names it.
     pub(super) async fn uploaded(&self, room: &Room, file: &File) -> Result<Value, Unsent> {
-        let attempt = || async { upload(room, file).await.map_err(Tried::Failed) }.boxed();
+        let attempt = || {
+            async {
+                let encrypted = room.latest_encryption_state().await;
+                let encrypted = encrypted.map_err(Tried::Failed)?.is_encrypted();
+                let uploaded = upload(&room.client(), file, encrypted, UPLOAD).await;
+                uploaded.map_err(Tried::Failed)
+            }
+            .boxed()
+        };
         let source = self.insist(Instant::now() + UPLOAD, attempt).await.map_err(told)?;
         content(file, &source).map_err(|error| Unsent::Refused(Box::new(error)))
     }
@@ -75,25 +86,6 @@ fn file_in(json: &str) -> Option<(OwnedUserId, FileMessageEventContent)> {
     }
     let sender = OwnedUserId::try_from(event["sender"].as_str()?).ok()?;
     Some((sender, serde_json::from_value(event["content"].clone()).ok()?))
-}
-
-async fn upload(room: &Room, file: &File) -> Result<MediaSource, matrix_sdk::Error> {
-    let client = room.client();
-    let config = one_try().timeout(UPLOAD);
-    if room.latest_encryption_state().await?.is_encrypted() {
-        let mut bytes = file.read();
-        let uploaded = client.upload_encrypted_file(&mut bytes).with_request_config(config).await?;
-        Ok(MediaSource::Encrypted(Box::new(uploaded)))
-    } else {
-        let uploaded = client.media().upload(&file.mime, read(file)?, Some(config)).await?;
-        Ok(MediaSource::Plain(uploaded.content_uri))
-    }
-}
-
-fn read(file: &File) -> Result<Vec<u8>, matrix_sdk::Error> {
-    let mut bytes = Vec::new();
-    file.read().read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The content of a message that is a file.

@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, Read},
     os::unix::fs::FileExt as _,
+    sync::Arc,
 };
 
 use mime::Mime;
@@ -20,16 +21,18 @@ pub struct File {
 }
 
 /// Where it is until it is sent.
+#[derive(Clone)]
 enum Body {
-    Memory(Vec<u8>),
-    /// A file without a name, gone when it is closed; and how many bytes it holds.
-    Disk(std::fs::File, u64),
+    Memory(Arc<Vec<u8>>),
+    /// A file without a name, gone when the last who reads it closes it; and how many bytes it
+    /// holds.
+    Disk(Arc<std::fs::File>, u64),
 }
 
 impl File {
     /// A file that holds this.
     pub fn new(name: impl Into<String>, mime: Mime, bytes: Vec<u8>) -> Self {
-        Self { name: name.into(), mime, body: Body::Memory(bytes) }
+        Self { name: name.into(), mime, body: Body::Memory(Arc::new(bytes)) }
     }
 
     /// A file that holds what is on disk already.
@@ -39,7 +42,7 @@ impl File {
         disk: std::fs::File,
     ) -> io::Result<Self> {
         let bytes = disk.metadata()?.len();
-        Ok(Self { name: name.into(), mime, body: Body::Disk(disk, bytes) })
+        Ok(Self { name: name.into(), mime, body: Body::Disk(Arc::new(disk), bytes) })
     }
 
     /// How many bytes it holds.
@@ -50,12 +53,9 @@ impl File {
         }
     }
 
-    /// What it holds, from its beginning.
-    pub fn read(&self) -> Box<dyn Read + Send + '_> {
-        match &self.body {
-            Body::Memory(bytes) => Box::new(bytes.as_slice()),
-            Body::Disk(file, _) => Box::new(FromStart { file, at: 0 }),
-        }
+    /// What it holds, from its beginning, whoever else reads it.
+    pub fn read(&self) -> Reading {
+        Reading { body: self.body.clone(), at: 0 }
     }
 
     /// How large it is, in words.
@@ -64,17 +64,29 @@ impl File {
     }
 }
 
-/// Reads a file from its beginning, whoever else reads it.
-struct FromStart<'a> {
-    file: &'a std::fs::File,
+/// Reads a [`File`], with a place of its own in it, and need not end before it.
+pub struct Reading {
+    body: Body,
     at: u64,
 }
 
-impl Read for FromStart<'_> {
+impl Read for Reading {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(into, self.at)?;
+        let read = match &self.body {
+            Body::Memory(bytes) => {
+                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+                bytes.get(at..).unwrap_or_default().read(into)?
+            }
+            Body::Disk(file, _) => file.read_at(into, self.at)?,
+        };
         self.at += read as u64;
         Ok(read)
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").field("at", &self.at).finish_non_exhaustive()
     }
 }
 

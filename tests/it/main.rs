@@ -23,6 +23,7 @@ mod hostile;
 mod interrupted;
 mod jobs;
 mod jobs_agreed;
+mod jobs_cut;
 mod jobs_midway;
 mod lively;
 mod me;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use world::Scene;
+use world::{Crowd, Message, Options, Scene, Synapse};
 
 use crate::{SYNOD, record::export, verbs::says};
 
@@ -61,5 +61,40 @@ async fn all_of_a_long_list_is_a_file() -> Result<()> {
     says(&page, eve.user_id.as_str(), &["101 devices, 1 to 100 shown", "--from 100"]);
     let rest = scene.ann_asks(&format!("!device list {} --from 100", eve.user_id)).await?;
     says(&rest, eve.user_id.as_str(), &["101 devices, 101 to 101 shown"]);
+    Ok(())
+}
+
+/// So many, and so long are their names, that a file of all of them is 20 megabytes.
+const CROWD: Crowd = Crowd { name: "many", count: 20_000, named: 1_000 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_takes_less_memory_than_it_is_long() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    synapse.add(CROWD).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    scene.ann_asks("!user list -o csv").await?;
+    let (bot, mark) = (scene.bot()?, scene.ann().mark());
+    let before = bot.resident()?;
+    bot.forget_peak()?;
+    let asked = scene.ann().say(scene.room(), "!user list -n many --all -o csv").await?;
+    let is_file = |message: &Message| message.msgtype == "m.file";
+    let mut heard = scene.ann().wait_for_since(mark, "the file", is_file).await;
+    for _ in 0..8 {
+        if heard.is_err() {
+            heard = scene.ann().wait_for_since(mark, "the file", is_file).await;
+        }
+    }
+    let (file, peak) = (heard?, bot.peak()?);
+    says(&scene.answer(scene.ann(), &asked).await?, "users.csv", &["MiB"]);
+    assert!(file.encrypted, "{file:?}");
+    let text = String::from_utf8(scene.ann().download(&file).await?)?;
+    let (grown, length) = (peak - before, text.len() as u64);
+    println!("{grown} bytes more for {length}");
+    assert!(grown < length, "the memory grew by {grown} bytes for {length}");
+    let ids = CROWD.ids()?;
+    assert_eq!(text.lines().count(), ids.len() + 1);
+    for (row, id) in text.lines().skip(1).zip(&ids) {
+        assert!(row.starts_with(&format!("{id},{}", id.localpart())), "{row}");
+    }
     Ok(())
 }

@@ -96,6 +96,17 @@ impl Bot {
         lock(&self.process).as_ref().context("the bot does not run")?.resident()
     }
 
+    /// The most memory of it that was resident since [`Bot::forget_peak`], or since its start, in
+    /// bytes (`VmHWM` of `/proc`).
+    pub fn peak(&self) -> Result<u64> {
+        lock(&self.process).as_ref().context("the bot does not run")?.peak()
+    }
+
+    /// Lets its peak begin at what is resident now.
+    pub fn forget_peak(&self) -> Result<()> {
+        lock(&self.process).as_ref().context("the bot does not run")?.forget_peak()
+    }
+
     /// All that it has written, over all its starts.
     pub fn log(&self) -> &Log {
         &self.log

@@ -14,6 +14,7 @@
 mod api;
 mod bot;
 mod config;
+mod crowd;
 mod install;
 mod message;
 mod operations;
@@ -28,6 +29,7 @@ mod things;
 pub use api::{Api, http};
 pub use bot::{Bot, write_secret};
 pub use config::Config;
+pub use crowd::Crowd;
 pub use install::is_installed;
 pub use message::Message;
 pub use operations::operations;

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -160,19 +160,36 @@ impl Process {
         writeln!(self.lifeline, "{signal}").context("the program has ended")
     }
 
-    /// How much memory of the program is resident now, in bytes. It is the guard's only child.
+    /// How much memory of the program is resident now, in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was resident since the last [`forget_peak`](Self::forget_peak), in bytes.
+    pub(crate) fn peak(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// Lets the peak begin at what is resident now.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        fs::write(self.folder()?.join("clear_refs"), "5").context("the peak of the memory")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
+        let status = fs::read_to_string(self.folder()?.join("status"))?;
+        let kilobytes: u64 = field(&status, name).context("no such memory")?.parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// The program's folder in `/proc`. It is the guard's only child.
+    fn folder(&self) -> Result<PathBuf> {
         let guard = lock(&self.guard).id().to_string();
         for entry in fs::read_dir("/proc")? {
+            let folder = entry?.path();
             // Processes come and go meanwhile.
-            let Ok(status) = fs::read_to_string(entry?.path().join("status")) else { continue };
-            let field = |name: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name));
-                line.map(|rest| rest.trim().trim_end_matches(" kB"))
-            };
-            if field("PPid:") == Some(&guard) {
-                let kilobytes: u64 = field("VmRSS:").context("no VmRSS")?.parse()?;
-                return Ok(kilobytes * 1024);
+            let Ok(status) = fs::read_to_string(folder.join("status")) else { continue };
+            if field(&status, "PPid:") == Some(&guard) {
+                return Ok(folder);
             }
         }
         bail!("the program has ended")
@@ -185,4 +202,10 @@ impl Process {
         self.log.closed().await;
         Ok(status)
     }
+}
+
+/// What stands behind a name in a `status` of `/proc`, without its unit.
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.map(|rest| rest.trim().trim_end_matches(" kB"))
 }
