@@ -29,6 +29,7 @@ pub mod history;
 pub mod listing;
 pub mod media;
 pub mod notice;
+pub mod operations;
 mod options;
 mod past;
 pub mod regtok;

@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use synod::commands::{Does, GROUPS};
+use synod::commands::{
+    Does, GROUPS,
+    operations::{OPERATIONS, Reach},
+};
 use world::{Answered, Message, Options, Proxy, Scene, Synapse, Things, operations};
 
 use crate::{SYNOD, basics::code, rooms::api, secrets::direct_room};
-
-#[path = "coverage/operations.rs"]
-mod table;
-
-use table::{OPERATIONS, Reach};
 
 /// What these do to their subjects leaves nothing for the others to do.
 const LAST: [&str; 13] = [

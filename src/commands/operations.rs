@@ -1,8 +1,10 @@
 //! The operations of the Admin API of the Synapse that the tests run, and what reaches each.
+//!
+//! A test holds the list against the homeserver itself, and another that each is really reached.
 
 /// What reaches an operation.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reach {
+pub enum Reach {
     /// One of the examples of this verb.
     Spoken(&'static str),
     /// This verb, with more than the homeserver of the tests has.
@@ -22,7 +24,7 @@ const OLD: &str = "a new room has nothing that is old; takedowns.rs purges up to
 const ONCE: &str = "a room is deleted once; takedowns.rs does it with its files";
 
 /// Each by its method and its path below `/_synapse/admin/`, in the order of the paths.
-pub(super) const OPERATIONS: &[(&str, &str, Reach)] = &[
+pub const OPERATIONS: &[(&str, &str, Reach)] = &[
     ("POST", "v1/account_validity/validity", Spoken("user validity")),
     ("GET", "v1/auth_providers/{provider}/users/{external_id}", Spoken("user auth-provider")),
     ("GET", "v1/background_updates/enabled", Unspoken("the status says it too")),
