@@ -167,7 +167,7 @@ async fn every_verb_is_killed_wherever_it_waits_and_runs_once_at_most() {
         let verbs = GROUPS.iter().flat_map(|group| group.verbs.iter().map(move |v| (group, v)));
         let changing = verbs.filter(|(_, verb)| verb.does != Does::Look);
         for (group, verb) in changing {
-            let name = format!("{} {}", group.name, verb.name);
+            let name = group.words(verb);
             for example in verb.examples {
                 if sent.contains_key(&name) {
                     break;
@@ -195,7 +195,7 @@ async fn every_verb_is_killed_wherever_it_waits_and_runs_once_at_most() {
     assert!(killed_everywhere(homeserver, &proxy, What::Approve(&unblock)).await > 0);
     let all = GROUPS.iter().flat_map(|group| {
         let changing = group.verbs.iter().filter(|verb| verb.does != Does::Look);
-        changing.map(|verb| format!("{} {}", group.name, verb.name))
+        changing.map(|verb| group.words(verb))
     });
     let missing: Vec<String> = all.filter(|name| !sent.contains_key(name)).collect();
     assert!(missing.is_empty(), "never killed: {missing:?}");

@@ -34,6 +34,7 @@ mod order;
 mod output;
 mod parity;
 mod plan;
+mod raw;
 mod record;
 mod regtok;
 mod reload;

@@ -103,7 +103,19 @@ pub(super) const COMMANDS: &[Command] = &[
         held: &[Instead("Synod reads a file, and `synod check` says what is wrong with it")],
     },
     Command { words: "version", held: &[looks("version", "server version")] },
-    Command { words: "raw", held: &[Missing("all of it")] },
+    Command {
+        words: "raw",
+        held: &[
+            look("raw v1/server_version"),
+            look("raw v2/users/@ann:example.org"),
+            look("raw v1/rooms?limit=3&order_by=name"),
+            change(
+                "raw v1/users/@ann:example.org/override_ratelimit --method post",
+                "/_synapse/admin/v1/users/@ann:example.org/override_ratelimit",
+            ),
+            Told("a_raw_request_does_what_synadms_does"),
+        ],
+    },
     Command {
         words: "user list",
         held: &[
@@ -377,7 +389,15 @@ pub(super) const COMMANDS: &[Command] = &[
         words: "matrix login",
         held: &[Instead("whoever talks to Synod has a client; `user login` makes a token")],
     },
-    Command { words: "matrix raw", held: &[Missing("all of it")] },
+    Command {
+        words: "matrix raw",
+        held: &[
+            look("matrix raw client/versions"),
+            look("matrix raw client/v3/directory/list/room/!OGEhHVWSdvArJzumhm:example.org"),
+            Told("a_raw_request_does_what_synadms_does"),
+            Instead("--token and --prompt: Synod has one token, which nobody types in a room"),
+        ],
+    },
     Command {
         words: "group delete",
         held: &[Instead("the homeserver has no groups since 1.62: see the test in `told.rs`")],

@@ -79,7 +79,7 @@ const FAULTS: [(u8, &str, Shown); 21] = [
         Shown::Not("needs a homeserver whose accounts are delegated"),
     ),
     (14, "nought counts as nothing given", Shown::By("f14_nought_is_a_number")),
-    (15, "raw takes braces for a format", Shown::Missing("raw, matrix raw")),
+    (15, "raw takes braces for a format", Shown::By("f15_braces_in_a_path_are_braces")),
     (
         16,
         "its configuration is saved without what it needs",
