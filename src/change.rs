@@ -180,6 +180,26 @@ pub enum Method {
     Delete,
 }
 
+impl Method {
+    /// Its name as it is sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Below what a path may lie. There is nothing else that is ever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// `/_synapse/admin`
+    Admin,
+    /// `/_matrix/client`
+    Client,
+}
+
 /// The parts of a request's path, each still as plain text; they are encoded when sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path(Vec<String>);
@@ -193,6 +213,15 @@ impl Path {
     /// A path below `/_matrix/client`.
     pub fn client<const N: usize>(parts: [&str; N]) -> Self {
         Self(["_matrix", "client"].into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// A path below `root`.
+    pub fn below(root: Root, parts: impl IntoIterator<Item = String>) -> Self {
+        let before = match root {
+            Root::Admin => ["_synapse", "admin"],
+            Root::Client => ["_matrix", "client"],
+        };
+        Self(before.into_iter().map(str::to_owned).chain(parts).collect())
     }
 
     /// The parts, in order, not encoded.

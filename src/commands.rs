@@ -10,15 +10,13 @@
 
 use std::fmt::Debug;
 
-use async_trait::async_trait;
-use ruma::OwnedRoomId;
-
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
 };
+use async_trait::async_trait;
 
 pub mod arguments;
 pub mod background;
@@ -27,10 +25,13 @@ pub mod event;
 pub mod federation;
 pub mod history;
 pub mod listing;
+pub mod matrix;
 pub mod media;
 pub mod notice;
+pub mod operations;
 mod options;
 mod past;
+pub mod raw;
 pub mod regtok;
 pub mod report;
 pub mod room;
@@ -46,6 +47,12 @@ pub use options::{Ends, Options};
 pub trait Query: Debug + Send + Sync {
     /// What right it takes, given its arguments.
     fn power(&self) -> Power;
+
+    /// Whether it shows what is private, so that it is on record and takes
+    /// [`Power::LookPrivate`] too.
+    fn private(&self) -> bool {
+        self.power() == Power::LookPrivate
+    }
 
     /// Looks and answers.
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop>;
@@ -113,9 +120,9 @@ pub trait Action: Debug + Send + Sync {
     /// The text of the question about one subject, beyond the facts.
     fn question(&self, subject: &Subject, seen: &Seen) -> Question;
 
-    /// The rooms in which it silences or destroys something, where they are not the subjects
-    /// themselves: nothing is done where the gate refuses one of them.
-    fn reaches(&self, _subject: &Subject, _seen: &Seen) -> Vec<OwnedRoomId> {
+    /// What it does something to besides, such as the rooms in which it silences or destroys
+    /// something: nothing is done where the gate refuses one of them.
+    fn reaches(&self, _subject: &Subject, _seen: &Seen) -> Vec<Subject> {
         Vec::new()
     }
 
@@ -232,7 +239,7 @@ pub enum Does {
 /// A verb as data.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
-    /// The word that is typed after the group.
+    /// The word that is typed after the group; none where the group alone is typed.
     pub name: &'static str,
     /// Other words for it.
     pub aliases: &'static [&'static str],
@@ -317,7 +324,8 @@ impl Spec {
     }
 }
 
-/// A group of verbs: the first word of a command.
+/// A group of verbs: the first word of a command. A verb without a name of its own, as its only
+/// one, is typed by that word alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Group {
     /// The word that is typed after the `!`.
@@ -326,6 +334,22 @@ pub struct Group {
     pub about: &'static str,
     /// Its verbs in the order of the help.
     pub verbs: &'static [Spec],
+}
+
+impl Group {
+    /// A verb of it as it is typed: `user list`.
+    pub fn words(&self, verb: &Spec) -> String {
+        if verb.name.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{} {}", self.name, verb.name)
+        }
+    }
+
+    /// The verb that is typed by the name of the group alone, where it has such a one.
+    pub fn alone(&self) -> Option<&'static Spec> {
+        self.verbs.first().filter(|verb| verb.name.is_empty())
+    }
 }
 
 /// Every group, in the order of the help.
@@ -344,4 +368,6 @@ pub const GROUPS: &[Group] = &[
     task::GROUP,
     stats::GROUP,
     server::GROUP,
+    raw::GROUP,
+    matrix::GROUP,
 ];

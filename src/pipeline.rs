@@ -271,8 +271,10 @@ impl Pipeline {
         passwords: OneTimePasswords,
         (outbox, keys, setup): (Arc<dyn Outbox>, Arc<dyn Keys>, Arc<dyn Setup>),
     ) -> Result<Self, BuildError> {
+        let own = [Some(&roster.bot), roster.admin_account.as_ref()];
+        let own = own.into_iter().flatten().cloned().collect();
         Ok(Self {
-            reader: Reader::new(access.clone(), clock.clone())?,
+            reader: Reader::new(access.clone(), clock.clone())?.of(own),
             writer: Writer::new(access)?,
             tickets: Tickets::new(store, clock.clone())?,
             audit: Audit::new(store, clock.clone())?,
@@ -409,11 +411,11 @@ impl Pipeline {
             |words, options| Asked { request, operator, words, options, undoes: None, due: false };
         let done = match &command {
             Command::Read(query, options, words) => {
-                info!(sender = %request.sender, event = %request.event, verb = verb(words), "look");
+                info!(sender = %request.sender, event = %request.event, verb = options.verb, "look");
                 self.look(&asked(words, options), query.as_ref()).await.map(Some)
             }
             Command::Change(action, options, words) => {
-                info!(sender = %request.sender, event = %request.event, verb = verb(words), "change");
+                info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
                 self.change(&asked(words, options), action.as_ref(), None).await
             }
             Command::Own(own, options, words) => match own.action(self) {
@@ -437,7 +439,7 @@ impl Pipeline {
     /// Answers a command of the bot's own that is no change.
     async fn own(&self, asked: &Asked<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
         if let Some(power) = own.power()
-            && let Some(refusal) = self.may_look(asked, power).await?
+            && let Some(refusal) = self.may_look(asked, power, power == Power::LookPrivate).await?
         {
             return Ok(Some(refusal));
         }
@@ -446,11 +448,18 @@ impl Pipeline {
 
     /// Whether a look is allowed: the refusal where it is not. One at private things is on record
     /// before it is answered.
-    async fn may_look(&self, asked: &Asked<'_>, power: Power) -> Result<Option<Reply>, Stop> {
-        if let Err(refusal) = self.gate().may_use(asked.operator, power, &asked.options.verb) {
+    async fn may_look(
+        &self,
+        asked: &Asked<'_>,
+        power: Power,
+        private: bool,
+    ) -> Result<Option<Reply>, Stop> {
+        let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
+        let may = |power| self.gate().may_use(asked.operator, power, &asked.options.verb);
+        if let Err(refusal) = takes.try_for_each(may) {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
-        if power == Power::LookPrivate {
+        if private {
             let record = Self::record(Kind::Looked, asked);
             self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
         }
@@ -491,7 +500,7 @@ impl Pipeline {
 
     /// Answers a command that only looks.
     async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
-        if let Some(refusal) = self.may_look(asked, query.power()).await? {
+        if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
             return Ok(refusal);
         }
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
@@ -549,10 +558,6 @@ impl Memory for Pipeline {
             sanctions: sanctions.iter().map(Sanctioned::from).collect(),
         }
     }
-}
-
-fn verb(words: &[String]) -> String {
-    words.iter().take(2).cloned().collect::<Vec<_>>().join(" ")
 }
 
 fn reply_duration(duration: SignedDuration) -> String {

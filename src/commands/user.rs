@@ -3,7 +3,7 @@
 use super::Group;
 
 pub(super) mod account;
-mod account_data;
+pub(super) mod account_data;
 mod admin;
 mod auth_provider;
 mod available;

@@ -227,7 +227,8 @@ impl Pipeline {
             return Err(Stop::refused(match removed {
                 Ok(()) => {
                     "a secret is not typed in a room: everybody in it could read it. I have removed \
-                     your message; consider the secret as known. Leave it out, and I make one"
+                     your message; consider the secret as known. `user password` makes one, and \
+                     tells it to you alone"
                 }
                 Err(_) => {
                     "a secret is not typed in a room: everybody in it can read it. I could not \
@@ -327,7 +328,7 @@ impl Pipeline {
         }
         let seen = action.see(subject, reader).await?;
         for reached in action.reaches(subject, &seen) {
-            let reached = Target::ordinary(Subject::Room(reached));
+            let reached = self::target(&reached, reader).await?;
             if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
                 return Ok(Found::Refused(refusal.0));
             }

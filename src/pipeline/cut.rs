@@ -241,7 +241,7 @@ async fn every_verb_is_killed_wherever_it_waits_and_runs_once_at_most() {
     let api = synapse.admin();
     let all = GROUPS.iter().flat_map(|group| {
         let changing = group.verbs.iter().filter(|verb| verb.does != Does::Look);
-        changing.map(|verb| (format!("{} {}", group.name, verb.name), verb))
+        changing.map(|verb| (group.words(verb), verb))
     });
     let mut left: Vec<(String, &Spec)> = all.collect();
     let mut ends = 0;

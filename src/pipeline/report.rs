@@ -4,17 +4,13 @@ use jiff::Timestamp;
 
 use super::change::Done;
 use crate::{
-    change::{Class, Method, Skip, Step, Subject, Undo},
+    change::{Class, Skip, Step, Subject, Undo},
     reply::{Block, Line, Reply, Word, utc},
 };
 
 /// A request in one line for the record.
 pub(super) fn line_of(step: &Step) -> String {
-    let method = match step.method {
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Delete => "DELETE",
-    };
+    let method = step.method.as_str();
     let query: Vec<String> =
         step.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let path = step.path.parts().join("/");

@@ -1,7 +1,6 @@
 //! Several changes as one: the same command for each of a list, or what takes a job back.
 
 use async_trait::async_trait;
-use ruma::OwnedRoomId;
 use std::collections::HashMap;
 use tokio::sync::OnceCell;
 
@@ -134,7 +133,7 @@ impl Action for Together {
         }
     }
 
-    fn reaches(&self, subject: &Subject, seen: &Seen) -> Vec<OwnedRoomId> {
+    fn reaches(&self, subject: &Subject, seen: &Seen) -> Vec<Subject> {
         self.part(subject).map(|part| part.action.reaches(subject, seen)).unwrap_or_default()
     }
 

@@ -43,6 +43,9 @@ static ROOT: LazyLock<clap::Command> = LazyLock::new(|| {
 });
 
 fn group_command(group: &Group) -> clap::Command {
+    if let Some(verb) = group.alone() {
+        return quiet(verb.command().name(group.name));
+    }
     quiet(clap::Command::new(group.name))
         .about(group.about)
         .subcommand_required(true)
@@ -82,10 +85,9 @@ pub fn is_first_word(word: &str) -> bool {
 /// What each verb may take, by the name under which help lists it: the verb and the power of each
 /// of its examples.
 static TAKES: LazyLock<HashMap<String, Vec<Takes>>> = LazyLock::new(|| {
-    let groups = GROUPS.iter().flat_map(|group| {
-        let name = |verb: &Spec| format!("{} {}", group.name, verb.name);
-        group.verbs.iter().map(move |verb| (name(verb), verb.examples))
-    });
+    let groups = GROUPS
+        .iter()
+        .flat_map(|group| group.verbs.iter().map(|verb| (group.words(verb), verb.examples)));
     let own = OWN.iter().map(|own| (own.name.to_owned(), own.examples));
     groups.chain(own).map(|(name, examples)| (name, takes(examples))).collect()
 });
@@ -184,8 +186,12 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
         return own.read(rest).map(|read| Understood::Own(read, options));
     }
     let group = GROUPS.iter().find(|group| group.name == first).ok_or_else(unknown)?;
-    let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
-    let verb = group.verbs.iter().find(|verb| verb.name == name).ok_or_else(unknown)?;
+    let (verb, rest) = if let Some(verb) = group.alone() {
+        (verb, rest)
+    } else {
+        let (name, rest) = rest.subcommand().ok_or_else(unknown)?;
+        (group.verbs.iter().find(|verb| verb.name == name).ok_or_else(unknown)?, rest)
+    };
     let (ask, options) = verb.ask(rest)?;
     if matches!(ask, Ask::Read(_)) && !options.is_empty() {
         return Ok(Understood::Reply(Reply::outcome(
@@ -194,7 +200,7 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
              is to be changed",
         )));
     }
-    Ok(Understood::Command(ask, options.of(&[group.name, verb.name], rest)))
+    Ok(Understood::Command(ask, options.of(&[group.words(verb).as_str()], rest)))
 }
 
 fn misunderstood(words: &[String], error: &clap::Error, role: Option<&Role>) -> Understood {
@@ -336,7 +342,7 @@ fn listed_as(words: &[String]) -> Option<String> {
         return Some(first.clone());
     }
     let group = GROUPS.iter().find(|group| group.name == first)?;
-    Some(format!("{} {}", group.name, verb(group, words.get(1)?)?.name))
+    Some(group.words(verb(group, words.get(1).map(String::as_str))?))
 }
 
 /// How far the words lead into the tree of commands.
@@ -354,18 +360,23 @@ fn place(words: &[String]) -> Place {
     let Some(group) = GROUPS.iter().find(|group| group.name == first) else {
         return Place::Nowhere;
     };
-    match words.get(1).and_then(|word| verb(group, word)) {
+    match verb(group, words.get(1).map(String::as_str)) {
         Some(verb) => Place::Verb(Box::new(named(group, verb))),
         None => Place::Group(group),
     }
 }
 
-fn verb(group: &Group, word: &str) -> Option<&'static Spec> {
+/// The verb of a group that its second word names, if it does.
+fn verb(group: &Group, word: Option<&str>) -> Option<&'static Spec> {
+    if let Some(verb) = group.alone() {
+        return Some(verb);
+    }
+    let word = word?;
     group.verbs.iter().find(|verb| verb.name == word || verb.aliases.contains(&word))
 }
 
 fn named(group: &Group, verb: &Spec) -> clap::Command {
-    verb.command().bin_name(format!("!{} {}", group.name, verb.name))
+    verb.command().bin_name(format!("!{}", group.words(verb)))
 }
 
 fn usage(command: clap::Command) -> String {
@@ -398,19 +409,18 @@ pub(super) fn help(words: &[String], role: Option<&Role>) -> Reply {
 
 /// The verbs of a group that somebody with this role may say.
 fn verbs_for<'a>(group: &'a Group, role: Option<&Role>) -> Vec<&'a Spec> {
-    let name = |verb: &Spec| format!("{} {}", group.name, verb.name);
-    group.verbs.iter().filter(|verb| is_for(role, &name(verb))).collect()
+    group.verbs.iter().filter(|verb| is_for(role, &group.words(verb))).collect()
 }
 
 fn help_all(role: Option<&Role>) -> Reply {
     let groups = GROUPS.iter().map(|group| (group, verbs_for(group, role)));
     let groups = groups.filter(|(_, verbs)| !verbs.is_empty()).map(|(group, verbs)| {
         let verbs: Vec<&str> = verbs.iter().map(|verb| verb.name).collect();
-        Line::new().code(format!("!{}", group.name)).plain(format!(
-            " — {}: {}",
-            group.about,
-            verbs.join(", ")
-        ))
+        let about = match group.alone() {
+            Some(_) => format!(" — {}", group.about),
+            None => format!(" — {}: {}", group.about, verbs.join(", ")),
+        };
+        Line::new().code(format!("!{}", group.name)).plain(about)
     });
     let own = OWN.iter().filter(|own| is_for(role, own.name)).map(|own| {
         let about = own.command().get_about().map(ToString::to_string).unwrap_or_default();
@@ -433,7 +443,7 @@ fn help_group(group: &Group, role: Option<&Role>) -> Reply {
     let first = verbs.first().map_or("", |verb| verb.name);
     let verbs = verbs.iter().map(|verb| {
         let about = verb.command().get_about().map(ToString::to_string).unwrap_or_default();
-        Line::new().code(format!("!{} {}", group.name, verb.name)).plain(format!(" — {about}"))
+        Line::new().code(format!("!{}", group.words(verb))).plain(format!(" — {about}"))
     });
     Reply::data(Line::new().code(format!("!{}", group.name)))
         .with(Block::List(group.about.into(), verbs.collect()))
@@ -448,7 +458,7 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
     let examples = GROUPS
         .iter()
         .find(|group| words.first().is_some_and(|word| word == group.name))
-        .and_then(|group| words.get(1).and_then(|word| verb(group, word)))
+        .and_then(|group| verb(group, words.get(1).map(String::as_str)))
         .map_or(&[][..], |verb| verb.examples);
     if examples.is_empty() {
         return reply;

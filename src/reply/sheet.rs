@@ -86,7 +86,7 @@ impl Sheet {
     }
 
     /// Writes one object that is no list. In CSV it is one row; in a column that is no plain value
-    /// stands JSON.
+    /// stands JSON, and what is no object is in one column.
     pub fn object(&mut self, name: &'static str, object: &Value) -> io::Result<()> {
         self.name = name;
         match self.format {
@@ -94,7 +94,8 @@ impl Sheet {
             Format::Minified => serde_json::to_writer(&mut self.out, object)?,
             Format::Yaml => self.out.write_all(yaml(object)?.as_bytes())?,
             Format::Csv | Format::Human => {
-                let fields = object.as_object().cloned().unwrap_or_default();
+                let alone = || Map::from_iter([(name.to_owned(), object.clone())]);
+                let fields = object.as_object().cloned().unwrap_or_else(alone);
                 self.record(fields.keys().map(String::as_str))?;
                 self.record(fields.values().map(cell))?;
             }

@@ -130,6 +130,11 @@ impl Error {
         matches!(self.status(), Some(404 | 405)) && self.errcode() == Some("M_UNRECOGNIZED")
     }
 
+    /// Whether it answered with success, and its body is not what was asked for, or no JSON at all.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.kind(), Kind::Unreadable)
+    }
+
     /// The sentence as a line of an answer.
     pub fn line(&self) -> Line {
         Line::new().plain(self.to_string())

@@ -1,7 +1,7 @@
 //! Looking at the homeserver.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -45,6 +45,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     memory: Option<Arc<Memory>>,
     scope: Scope,
+    own: Arc<BTreeSet<OwnedUserId>>,
 }
 
 /// Which of the subjects that somebody names they may ask about: all, where nothing is said.
@@ -103,7 +104,12 @@ impl Reader {
         let client = http::client(&access, limits)?;
         let Access { base, server_name, .. } = access;
         let shared = Shared { client, limits, base, server_name, clock };
-        Ok(Self { shared: Arc::new(shared), memory: None, scope: Scope::default() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            memory: None,
+            scope: Scope::default(),
+            own: Arc::default(),
+        })
     }
 
     /// A fresh look at the same homeserver: within it, and its clones, the same request is sent
@@ -123,6 +129,17 @@ impl Reader {
     #[must_use]
     pub fn within(&self, scope: Scope) -> Self {
         Self { scope, ..self.clone() }
+    }
+
+    /// The same homeserver, where these accounts are the bot's own and that of its admin token.
+    #[must_use]
+    pub fn of(&self, own: BTreeSet<OwnedUserId>) -> Self {
+        Self { own: Arc::new(own), ..self.clone() }
+    }
+
+    /// Whether `user` is the bot's own account or that of its admin token.
+    pub fn is_own(&self, user: &UserId) -> bool {
+        self.own.contains(user)
     }
 
     /// Whether this subject, which a command names, is within the scope; the refusal where it is

@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use synod::commands::{Does, GROUPS};
+use synod::commands::{
+    Does, GROUPS,
+    operations::{OPERATIONS, Operation, Reach},
+};
 use world::{Answered, Message, Options, Proxy, Scene, Synapse, Things, operations};
 
 use crate::{SYNOD, basics::code, rooms::api, secrets::direct_room};
-
-#[path = "coverage/operations.rs"]
-mod table;
-
-use table::{OPERATIONS, Reach};
 
 /// What these do to their subjects leaves nothing for the others to do.
 const LAST: [&str; 13] = [
@@ -35,7 +33,7 @@ const LAST: [&str; 13] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operations_are_those_of_the_homeserver() -> Result<()> {
     let mut here: Vec<(String, String)> =
-        OPERATIONS.iter().map(|(method, path, _)| (path.to_string(), method.to_string())).collect();
+        OPERATIONS.iter().map(|one| (one.path.to_owned(), one.method.to_owned())).collect();
     here.sort();
     let mut there = operations().await?;
     there.sort();
@@ -46,11 +44,9 @@ async fn the_operations_are_those_of_the_homeserver() -> Result<()> {
 
 #[test]
 fn each_is_reached_by_a_verb_or_left_out_for_a_reason() {
-    let verbs: BTreeSet<String> = GROUPS
-        .iter()
-        .flat_map(|group| group.verbs.iter().map(|verb| format!("{} {}", group.name, verb.name)))
-        .collect();
-    for (method, path, reach) in OPERATIONS {
+    let verbs: BTreeSet<String> =
+        GROUPS.iter().flat_map(|group| group.verbs.iter().map(|verb| group.words(verb))).collect();
+    for Operation { method, path, reach, .. } in OPERATIONS {
         match reach {
             Reach::Spoken(verb) => assert!(verbs.contains(*verb), "there is no {verb}"),
             Reach::Elsewhere(verb, reason) => {
@@ -96,7 +92,7 @@ async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
     let missing: Vec<String> = OPERATIONS
         .iter()
         .filter(|operation| !is_reached(operation, &reached))
-        .map(|(method, path, reach)| {
+        .map(|Operation { method, path, reach, .. }| {
             let answered = reached.values().flatten();
             let fits = answered.filter(|answered| fits(method, path, answered));
             let seen: BTreeSet<u16> = fits.map(|answered| answered.status).collect();
@@ -104,7 +100,7 @@ async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
         })
         .collect();
     assert!(missing.is_empty(), "not reached:\n{}", missing.join("\n"));
-    for (method, path, reach) in OPERATIONS {
+    for Operation { method, path, reach, .. } in OPERATIONS {
         if matches!(reach, Reach::Unspoken(_)) {
             let by = reached.iter().find(|(_, all)| all.iter().any(|one| fits(method, path, one)));
             assert!(by.is_none(), "{method} {path} is spoken, by {:?}", by.map(|(verb, _)| verb));
@@ -116,14 +112,15 @@ async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
 /// The verbs that ought to reach what is not reached yet.
 fn unreached(reached: &Reached) -> BTreeSet<&'static str> {
     let left = OPERATIONS.iter().filter(|operation| !is_reached(operation, reached));
-    left.filter_map(|(_, _, reach)| match reach {
-        Reach::Spoken(verb) => Some(*verb),
+    left.filter_map(|operation| match operation.reach {
+        Reach::Spoken(verb) => Some(verb),
         _ => None,
     })
     .collect()
 }
 
-fn is_reached((method, path, reach): &(&str, &str, Reach), reached: &Reached) -> bool {
+fn is_reached(operation: &Operation, reached: &Reached) -> bool {
+    let Operation { method, path, reach, .. } = operation;
     let Reach::Spoken(verb) = reach else { return true };
     let answered = reached.get(*verb).into_iter().flatten();
     let mut good = answered.filter(|answered| (200..300).contains(&answered.status));
@@ -145,7 +142,7 @@ fn in_order(wanted: &BTreeSet<&str>) -> Vec<(String, &'static [&'static str])> {
     let mut verbs = Vec::new();
     for group in GROUPS {
         for verb in group.verbs {
-            let name = format!("{} {}", group.name, verb.name);
+            let name = group.words(verb);
             if wanted.contains(name.as_str()) {
                 let place = LAST.iter().position(|last| *last == name);
                 let place = place.map_or(usize::from(verb.does != Does::Look), |at| at + 2);

@@ -35,6 +35,7 @@ mod order;
 mod output;
 mod parity;
 mod plan;
+mod raw;
 mod record;
 mod regtok;
 mod reload;

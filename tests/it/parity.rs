@@ -216,31 +216,12 @@ async fn all_of_synadms_commands_are_here_and_no_others() -> Result<()> {
                     let told = include_str!("parity/told.rs");
                     assert!(told.contains(&format!("async fn {test}(")), "there is no test {test}");
                 }
-                Held::Instead(why) | Held::Missing(why) => assert!(!why.is_empty()),
+                Held::Instead(why) => assert!(!why.is_empty()),
                 Held::Look { .. } | Held::Change { .. } => {}
             }
         }
     }
     Ok(())
-}
-
-#[test]
-fn what_synadm_has_and_synod_does_not_yet_is_known() {
-    let missing = |held: &&Held| matches!(held, Held::Missing(_));
-    let missing: Vec<&str> = COMMANDS
-        .iter()
-        .filter(|command| command.held.iter().any(|held| missing(&held)))
-        .map(|command| command.words)
-        .collect();
-    // Whoever adds one of these holds it against synadm's in the row of it.
-    let known = ["raw", "matrix raw"];
-    assert_eq!(missing, known);
-    for group in synod::commands::GROUPS {
-        for verb in group.verbs {
-            let words = format!("{} {}", group.name, verb.name);
-            assert!(!known.contains(&words.as_str()), "{words} is not missing any more");
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

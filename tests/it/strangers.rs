@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use synod::{
     change::Power,
-    commands::{Ask, GROUPS, Spec},
+    commands::{Ask, GROUPS, Group, Spec},
     gate::{Rank, Role},
     input::{self, Command, Heard},
 };
@@ -28,13 +28,14 @@ struct Example {
 }
 
 impl Example {
-    fn of(verb: &Spec, example: &str, things: &Things) -> Self {
+    fn of((group, verb): (&Group, &Spec), example: &str, things: &Things) -> Self {
         let heard = input::hear(&format!("!{example}"), None, &|_| true);
         let Heard::Command(Command { words, .. }) = heard else {
             panic!("{example} is not heard as a command")
         };
+        let named = group.words(verb).split(' ').count();
         let command = verb.command().no_binary_name(true);
-        let matches = command.try_get_matches_from(words.iter().skip(2)).unwrap();
+        let matches = command.try_get_matches_from(words.iter().skip(named)).unwrap();
         let (power, changes) = match verb.ask(&matches).unwrap().0 {
             Ask::Read(query) => (query.power(), false),
             Ask::Change(action) => (action.power(), true),
@@ -47,9 +48,10 @@ impl Example {
 /// those that are beyond it.
 fn examples(things: &Things, rank: Rank) -> (Vec<Example>, Vec<Example>) {
     let role = Role::from(rank);
-    let verbs = GROUPS.iter().flat_map(|group| group.verbs);
-    let all = verbs
-        .flat_map(|verb| verb.examples.iter().map(|example| Example::of(verb, example, things)));
+    let verbs = GROUPS.iter().flat_map(|group| group.verbs.iter().map(move |verb| (group, verb)));
+    let all = verbs.flat_map(|verb| {
+        verb.1.examples.iter().map(move |example| Example::of(verb, example, things))
+    });
     all.partition(|example| role.has(example.power))
 }
 

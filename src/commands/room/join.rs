@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use ruma::{OwnedRoomId, OwnedServerName, RoomId};
+use ruma::{OwnedServerName, RoomId};
 use serde_json::{Value, json};
 
 use super::{
@@ -94,8 +94,8 @@ impl Action for Join {
     }
 
     // Nobody is put into a room of the bot's own through it.
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<OwnedRoomId> {
-        RoomId::parse(room(seen)).into_iter().collect()
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+        RoomId::parse(room(seen)).into_iter().map(Subject::Room).collect()
     }
 
     fn question(&self, subject: &Subject, seen: &Seen) -> Question {
@@ -255,7 +255,8 @@ mod tests {
         assert_eq!(verb.subjects(&nowhere()).await.unwrap().len(), 2);
         assert!(parse::<Join>(&["!lobby:example.org"]).is_err());
         let reached = verb.reaches(&ann(), &seen(true, &[]));
-        assert_eq!(reached, ["!lobby:example.org"], "the gate hears of the room");
+        let lobby = Subject::Room("!lobby:example.org".try_into().unwrap());
+        assert_eq!(reached, [lobby], "the gate hears of the room");
     }
 
     #[test]

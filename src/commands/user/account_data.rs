@@ -48,7 +48,7 @@ struct AccountData {
 
 /// Kinds that hold an account's keys, by how they begin. They are encrypted, and yet no business
 /// of anybody's but their owner.
-const KEYS: [&str; 4] =
+pub(in crate::commands) const KEYS: [&str; 4] =
     ["m.secret_storage.", "m.cross_signing.", "m.megolm_backup.", "org.matrix.msc3814"];
 
 type Kinds = BTreeMap<String, Value>;

@@ -138,9 +138,9 @@ impl Action for Redact {
         }
     }
 
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<OwnedRoomId> {
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
         let rooms = rooms(seen).into_iter();
-        rooms.filter_map(|room| OwnedRoomId::try_from(room).ok()).collect()
+        rooms.filter_map(|room| OwnedRoomId::try_from(room).ok()).map(Subject::Room).collect()
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {

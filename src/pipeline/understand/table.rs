@@ -77,7 +77,7 @@ fn page() -> String {
         |command: &clap::Command| command.get_about().map(ToString::to_string).unwrap_or_default();
     for group in GROUPS {
         for verb in group.verbs {
-            let name = format!("{} {}", group.name, verb.name);
+            let name = group.words(verb);
             let _ = writeln!(page, "{}", row(&name, &about(&verb.command()), verb.examples, false));
         }
     }

@@ -46,7 +46,7 @@ fn every_verb_has_help_and_examples_that_are_its_own() {
     for group in GROUPS {
         assert!(!group.about.is_empty(), "{} says what it is about", group.name);
         for verb in group.verbs {
-            let name = format!("{} {}", group.name, verb.name);
+            let name = group.words(verb);
             let command = verb.command();
             assert!(command.get_about().is_some(), "{name} says what it does");
             assert!(!verb.examples.is_empty(), "{name} has an example");
@@ -58,13 +58,14 @@ fn every_verb_has_help_and_examples_that_are_its_own() {
     let mut either: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
     for (group, verb, example) in examples() {
         let heard = words(example);
-        assert_eq!(heard[..2], [group.name.to_owned(), verb.name.to_owned()], "{example}");
+        let named = group.words(verb);
+        assert_eq!(heard[..named.split(' ').count()].join(" "), named, "{example}");
         match understand(&heard) {
             Understood::Command(ask, _) => match verb.does {
                 Does::Look => assert!(matches!(ask, Ask::Read(_)), "{example} looks"),
                 Does::Change => assert!(matches!(ask, Ask::Change(_)), "{example} changes"),
                 Does::Either => {
-                    let name = format!("{} {}", group.name, verb.name);
+                    let name = group.words(verb);
                     either.entry(name).or_default().insert(matches!(ask, Ask::Change(_)));
                 }
             },
@@ -170,7 +171,7 @@ fn no_option_hides_a_higher_class_or_power() {
             for other in options.iter().filter(|other| *other != one) {
                 let Some(both) = weight(&[&plain[..], one, other].concat()) else { continue };
                 pairs += 1;
-                let name = format!("{} {} {one:?} {other:?}", group.name, verb.name);
+                let name = format!("{} {one:?} {other:?}", group.words(verb));
                 assert!(both.0 >= alone.0, "{name}: class {:?} hides {:?}", both.0, alone.0);
                 assert!(
                     Rank::with(both.1) >= Rank::with(alone.1),

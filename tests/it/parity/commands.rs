@@ -39,11 +39,9 @@ pub(super) enum Held {
     Told(&'static str),
     /// Synod has nothing of the kind, or something else in its place, and this is why.
     Instead(&'static str),
-    /// Synod does not have it yet: what of it.
-    Missing(&'static str),
 }
 
-use Held::{Instead, Missing, Told};
+use Held::{Instead, Told};
 
 /// Paths in the data, and why there is a difference.
 type Apart = &'static [(&'static str, &'static str)];
@@ -103,7 +101,19 @@ pub(super) const COMMANDS: &[Command] = &[
         held: &[Instead("Synod reads a file, and `synod check` says what is wrong with it")],
     },
     Command { words: "version", held: &[looks("version", "server version")] },
-    Command { words: "raw", held: &[Missing("all of it")] },
+    Command {
+        words: "raw",
+        held: &[
+            look("raw v1/server_version"),
+            look("raw v2/users/@ann:example.org"),
+            look("raw v1/rooms?limit=3&order_by=name"),
+            change(
+                "raw v1/users/@ann:example.org/override_ratelimit --method post",
+                "/_synapse/admin/v1/users/@ann:example.org/override_ratelimit",
+            ),
+            Told("a_raw_request_does_what_synadms_does"),
+        ],
+    },
     Command {
         words: "user list",
         held: &[
@@ -378,7 +388,15 @@ pub(super) const COMMANDS: &[Command] = &[
         words: "matrix login",
         held: &[Instead("whoever talks to Synod has a client; `user login` makes a token")],
     },
-    Command { words: "matrix raw", held: &[Missing("all of it")] },
+    Command {
+        words: "matrix raw",
+        held: &[
+            look("matrix raw client/versions"),
+            look("matrix raw client/v3/directory/list/room/!OGEhHVWSdvArJzumhm:example.org"),
+            Told("a_raw_request_does_what_synadms_does"),
+            Instead("--token and --prompt: Synod has one token, which nobody types in a room"),
+        ],
+    },
     Command {
         words: "group delete",
         held: &[Instead("the homeserver has no groups since 1.62: see the test in `told.rs`")],

@@ -79,7 +79,7 @@ const FAULTS: [(u8, &str, Shown); 21] = [
         Shown::Not("needs a homeserver whose accounts are delegated"),
     ),
     (14, "nought counts as nothing given", Shown::By("f14_nought_is_a_number")),
-    (15, "raw takes braces for a format", Shown::Missing("raw, matrix raw")),
+    (15, "raw takes braces for a format", Shown::By("f15_braces_in_a_path_are_braces")),
     (
         16,
         "its configuration is saved without what it needs",
@@ -98,7 +98,7 @@ const FAULTS: [(u8, &str, Shown); 21] = [
     (
         19,
         "media quarantine -s with a user wants a media id",
-        Shown::Missing("media quarantine --user-id and --room-id"),
+        Shown::By("f19_all_of_an_account_is_quarantined_and_a_server_beside_it_is_a_slip"),
     ),
     (
         20,
@@ -334,5 +334,29 @@ async fn f17_what_was_done_though_no_answer_came_is_not_told_as_not_done() -> Re
     let ours = with_yes(&scene, &format!("!user deactivate {}", two.user_id)).await?;
     says(&ours, "Unknown", &["State: deactivated"]);
     assert!(is(&scene, &two, "deactivated").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f19_all_of_an_account_is_quarantined_and_a_server_beside_it_is_a_slip() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let eve = scene.subject("eve").await?;
+    let picture = format!("a picture of {}", eve.user_id).into_bytes();
+    let file = api(&scene, &eve).await?.upload(picture, "image/png", "a.png").await?;
+    let path = format!("/_synapse/admin/v1/media/{}", file.trim_start_matches("mxc://"));
+    let is_free = async || -> Result<bool> {
+        let found = scene.synapse().admin().get(&path).await?.1;
+        Ok(found["media_info"]["quarantined_by"].is_null())
+    };
+    let id = eve.user_id.as_str();
+    let said = synadm.runs(&["media", "quarantine", "-s", "synod.test", "-u", id]).await?;
+    assert!(said.out.contains("Media ID missing"), "synadm does what it says now: {said:?}");
+    assert!(is_free().await?);
+    // An account has one server, so that naming one is a slip, and is said to be.
+    let slip = scene.ann_asks(&format!("!media quarantine -s synod.test -u {id}")).await?;
+    says(&slip, "Refused", &["--server-name", "--user-id"]);
+    assert!(is_free().await?);
+    says(&scene.ann_asks(&format!("!media quarantine -u {id}")).await?, "Done", &[&file]);
+    assert!(!is_free().await?);
     Ok(())
 }

@@ -195,3 +195,17 @@ async fn f21_what_the_configuration_leaves_out_has_a_default() -> Result<()> {
     assert!(version["server_version"].is_string(), "{version}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_braces_in_a_path_are_braces() -> Result<()> {
+    let (scene, synadm) = both().await?;
+    let room = make(&api(&scene, &scene.subject("eve").await?).await?, json!({})).await?;
+    let filter = "{\"types\":[\"m.room.create\"]}";
+    let path = format!("v1/rooms/{room}/messages?dir=f&filter={filter}");
+    let crash = synadm.runs(&["raw", &path]).await?;
+    assert!(crash.crashed_with("KeyError"), "synadm does what it says now: {crash:?}");
+    let ours = scene.ann_asks(&format!("!raw '{path}'")).await?;
+    says(&ours, "GET", &["m.room.create"]);
+    assert!(!ours.body.contains("m.room.member"), "{}", ours.body);
+    Ok(())
+}

@@ -353,3 +353,31 @@ async fn a_purge_takes_as_much_as_synadms() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_request_does_what_synadms_does() -> Result<()> {
+    let (scene, proxy, synadm) = both_watched().await?;
+    let by_eve = api(&scene, &scene.subject("eve").await?).await?;
+    for (verb, path, body) in [
+        ("raw", "v1/rooms/ROOM/block", "{\"block\": true}"),
+        ("matrix raw", "client/v3/directory/list/room/ROOM", "{\"visibility\": \"private\"}"),
+    ] {
+        let mut sent = Vec::new();
+        for ours in [false, true] {
+            let room = make(&by_eve, json!({ "preset": "public_chat" })).await?;
+            let endpoint = path.replace("ROOM", &room);
+            if ours {
+                let typed = format!("!{verb} {endpoint} -m put -d '{body}'");
+                let end: String = room.chars().skip(room.chars().count() - 6).collect();
+                says(&done(&scene, &typed, &[&end]).await?, "Done", &["answered 200"]);
+            } else {
+                let words = verb.split(' ').chain([endpoint.as_str(), "-m", "put", "-d", body]);
+                synadm.runs(&words.collect::<Vec<_>>()).await?;
+            }
+            let Passed { method, path, body, .. } = last_change(&proxy)?;
+            sent.push((method, path.replace("%21", "!").replace(&room, "ROOM"), body));
+        }
+        assert_eq!(sent[0], sent[1], "{verb}");
+    }
+    Ok(())
+}

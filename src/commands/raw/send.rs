@@ -1,0 +1,221 @@
+//! A raw request that changes something.
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::{
+    body::Typed,
+    mask::masked,
+    request::{Fault, Request},
+};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
+        Undo,
+    },
+    commands::{Action, Memory, Query, room::known, user::account},
+    error::Stop,
+    reply::{Line, Reply, Sheet, Word},
+    synapse::Reader,
+};
+
+/// How much of a body or an answer is shown, in characters.
+const SHOWN: usize = 2000;
+
+/// It sends a request as it was typed.
+#[derive(Debug)]
+pub(super) struct Send {
+    pub(super) request: Request,
+    pub(super) method: Method,
+    pub(super) secrets: Vec<Typed>,
+}
+
+fn copies(secrets: &[Typed]) -> Vec<(&'static str, SecretString)> {
+    secrets.iter().map(|(name, secret)| (*name, secret.expose_secret().into())).collect()
+}
+
+/// JSON on one line, cut where it is long.
+fn short(value: &Value) -> Line {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Line::new()
+            .code(text.get(..end).unwrap_or_default())
+            .plain(format!(" … ({} characters in all)", text.chars().count())),
+        None => Line::new().code(text),
+    }
+}
+
+#[async_trait]
+impl Action for Send {
+    fn class(&self, _many: usize) -> Class {
+        self.request.class()
+    }
+
+    fn power(&self) -> Power {
+        self.request.power()
+    }
+
+    fn amounts_to(&self) -> Vec<&str> {
+        self.request.known.map(|known| known.verbs().collect()).unwrap_or_default()
+    }
+
+    fn phrase(&self) -> bool {
+        self.request.phrase()
+    }
+
+    fn typed(&self) -> Vec<(&'static str, SecretString)> {
+        copies(&self.secrets)
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        Ok(vec![self.request.about.subject(reader).await?])
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        let mut seen = match (subject.user(), subject) {
+            (Some(user), _) => account::see(user, reader).await?.0,
+            (None, Subject::Room(room)) => known::see(room, reader).await?,
+            (None, _) => Seen::default(),
+        };
+        if subject.user().is_some() && !seen.is("exists") {
+            seen.shown.push(("Account", "this homeserver has none of that name".into()));
+        }
+        // What an alias leads to is as much part of it as what is named by its id.
+        let path = self.request.path.parts().iter();
+        let aliases =
+            path.filter(|part| part.starts_with('#')).filter_map(|part| part.parse().ok());
+        let mut rooms = Vec::new();
+        for alias in aliases {
+            // One that leads nowhere yet reaches nothing.
+            if let Ok(room) = reader.room_id(&alias).await {
+                rooms.push(room);
+            }
+        }
+        seen.noted.insert("rooms".to_owned(), json!(rooms));
+        Ok(seen)
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let title = Line::new().plain("Send ").code(self.request.line()).plain(", about ");
+        let goes = match self.request.known.and_then(|known| known.verbs().next()) {
+            Some(verb) => Line::new()
+                .plain(
+                    "whatever this request changes; I only pass it on. What looks first, and \
+                        can often take it back, is ",
+                )
+                .code(verb),
+            None => "whatever this request changes: I do not know what that is".into(),
+        };
+        Question {
+            title: title.code(subject).plain(", with ").line(short(&self.request.body)),
+            goes: vec![goes],
+            stays: Vec::new(),
+        }
+    }
+
+    fn reaches(&self, subject: &Subject, seen: &Seen) -> Vec<Subject> {
+        let rooms = seen.noted.get("rooms").and_then(Value::as_array).into_iter().flatten();
+        let rooms = rooms.filter_map(|room| room.as_str()?.try_into().ok()).map(Subject::Room);
+        let all = self.request.others.iter().cloned().chain(rooms);
+        all.filter(|other| other != subject).collect()
+    }
+
+    fn change(&self, _subject: &Subject, _seen: &Seen) -> Result<Change, Skip> {
+        let Request { path, query, body, .. } = &self.request;
+        let mut step = Step::new(self.method, path.clone(), body.clone());
+        step.query.clone_from(query);
+        Ok(Change { steps: vec![step], wanted: Binds::new() })
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+        let mut title = Line::new().code(subject).plain(": the request was sent");
+        let mut facts = vec![("Request", Line::new().code(self.request.line()))];
+        if let Some(Answer { status, body }) = answers.first() {
+            title = title.plain(format!(
+                ", and the homeserver answered {status}. That is all I know: what has changed I did \
+                 not look up"
+            ));
+            let said = match body {
+                Value::Null => "nothing that I can read".into(),
+                body => short(&masked(body.clone(), self.request.hides_tokens())),
+            };
+            facts.push(("It said", said));
+        }
+        let undo = match self.request.known.and_then(|known| known.verbs().next()) {
+            Some(verb) => format!("I have not looked at what was there before; see help {verb}"),
+            None => "I do not know what this has changed".to_owned(),
+        };
+        Outcome { word: Word::Done, title, facts, remains: Vec::new(), undo: Undo::None(undo) }
+    }
+}
+
+/// It sends nothing and says why. It is a change where a secret was typed, since then the message
+/// is to go.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) fault: Fault,
+    pub(super) secrets: Vec<Typed>,
+}
+
+impl Refused {
+    fn stop(&self) -> Stop {
+        let stop = Stop::refused(self.fault.why.clone());
+        match self.fault.instead {
+            Some(verb) => stop.or(&["help"].into_iter().chain(verb.split(' ')).collect::<Vec<_>>()),
+            None => stop,
+        }
+    }
+}
+
+#[async_trait]
+impl Query for Refused {
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    async fn answer(&self, _: &Reader, _: &dyn Memory) -> Result<Reply, Stop> {
+        Err(self.stop())
+    }
+
+    async fn data(&self, _: &Reader, _: &mut Sheet) -> Result<(), Stop> {
+        Err(self.stop())
+    }
+}
+
+#[async_trait]
+impl Action for Refused {
+    fn class(&self, _many: usize) -> Class {
+        Class::Reversible
+    }
+
+    fn power(&self) -> Power {
+        Power::Look
+    }
+
+    fn typed(&self) -> Vec<(&'static str, SecretString)> {
+        copies(&self.secrets)
+    }
+
+    async fn subjects(&self, _: &Reader) -> Result<Vec<Subject>, Stop> {
+        Err(self.stop())
+    }
+
+    async fn see(&self, _: &Subject, _: &Reader) -> Result<Seen, Stop> {
+        Err(self.stop())
+    }
+
+    fn question(&self, _: &Subject, _: &Seen) -> Question {
+        Question { title: self.fault.why.clone(), ..Question::default() }
+    }
+
+    fn change(&self, _: &Subject, _: &Seen) -> Result<Change, Skip> {
+        Err(Skip { word: Word::Refused, why: self.fault.why.clone(), instead: Vec::new() })
+    }
+
+    fn outcome(&self, _: &Subject, _: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+        let undo = Undo::None("nothing was done".to_owned());
+        let (word, title) = (Word::Refused, self.fault.why.clone());
+        Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+    }
+}
