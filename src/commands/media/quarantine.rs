@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
         "media quarantine -i abcdefghijklmnopqrstuvwx",
         "media quarantine -i abcdefghijklmnopqrstuvwx -s elsewhere.example",
     ],
-);
+)
+.since(1, 140);
 
 /// Quarantine a file: nobody gets it from this server any more
 ///

@@ -7,7 +7,8 @@ pub(super) const SPEC: Spec = Spec::of::<Unquarantine>(
     Does::Change,
     "unquarantine",
     &["media unquarantine mxc://example.org/abcdefghijklmnopqrstuvwx"],
-);
+)
+.since(1, 140);
 
 /// Take a file out of quarantine, and with it every copy that has the same content
 #[derive(Debug, clap::Args)]
