@@ -27,6 +27,7 @@ mod jobs_midway;
 mod lively;
 mod me;
 mod media;
+mod neighbours;
 mod notes;
 mod notice;
 mod open_matters;
