@@ -46,6 +46,7 @@ mod rooms_listed;
 mod sanctions;
 mod second_person;
 mod secrets;
+mod served;
 mod statistics;
 mod store;
 mod strangers;
