@@ -38,3 +38,25 @@ need_tools() {
         exit 1
     fi
 }
+
+# What the tests need and the demo does not: PostgreSQL, since what Synapse estimates of its rooms it
+# asks of no other database. Each test that wants one starts one of its own, in a folder under the
+# one for temporary files and on a socket there; root does so as the user "postgres" of the package.
+need_postgres() {
+    if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; then
+        return
+    fi
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing postgresql with apt"
+        # Without one for the whole machine, which Debian would make and start at once.
+        local none=/etc/postgresql-common/createcluster.d/none-by-itself.conf
+        mkdir -p "$(dirname "$none")"
+        echo 'create_main_cluster = false' >"$none"
+        { apt-get update -qq && apt-get install -qq -y postgresql; } >/dev/null || true
+        rm -f "$none"
+    fi
+    if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+        echo "missing: PostgreSQL (Debian: apt install postgresql)" >&2
+        exit 1
+    fi
+}

@@ -14,7 +14,7 @@ use crate::{
     change::{Answer, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject},
     error::Stop,
     reply::{Line, Reply, Sheet},
-    synapse::Reader,
+    synapse::{Reader, Version},
 };
 use async_trait::async_trait;
 
@@ -27,6 +27,7 @@ pub mod history;
 pub mod listing;
 pub mod matrix;
 pub mod media;
+mod needs;
 pub mod notice;
 pub mod operations;
 mod options;
@@ -40,6 +41,7 @@ pub mod stats;
 pub mod task;
 pub mod user;
 
+pub use needs::{Delegated, Needs, needs};
 pub use options::{Ends, Options};
 
 /// A command that only looks.
@@ -249,6 +251,8 @@ pub struct Spec {
     pub does: Does,
     /// Whether its undo can be given a due time.
     pub ends: bool,
+    /// What it takes of the homeserver that not every one has.
+    pub needs: Needs,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
 }
@@ -290,7 +294,9 @@ impl Spec {
         examples: &'static [&'static str],
         parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
     ) -> Self {
-        Self { name, aliases: &[], examples, does, ends: false, augment: A::augment_args, parse }
+        let needs = Needs { since: None, delegated: Delegated::Same };
+        let augment = A::augment_args;
+        Self { name, aliases: &[], examples, does, ends: false, needs, augment, parse }
     }
 
     /// The same verb, whose undo can be given a due time: it takes `--for` and `--until`.
@@ -304,6 +310,21 @@ impl Spec {
     #[must_use]
     pub const fn also(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// The same verb, which came with this version of Synapse. To be said of what came with 1.83
+    /// or later: hardly anybody runs what is older.
+    #[must_use]
+    pub const fn since(mut self, major: u32, minor: u32) -> Self {
+        self.needs.since = Some(Version::new(major, minor));
+        self
+    }
+
+    /// The same verb, which can do less where an authentication service keeps the accounts.
+    #[must_use]
+    pub const fn delegated(mut self, can: Delegated) -> Self {
+        self.needs.delegated = can;
         self
     }
 

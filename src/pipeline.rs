@@ -63,6 +63,7 @@ mod report;
 mod restore;
 mod room;
 mod said;
+mod served;
 mod setup;
 mod start;
 #[cfg(test)]
@@ -409,14 +410,17 @@ impl Pipeline {
         let none = Options::default();
         let asked =
             |words, options| Asked { request, operator, words, options, undoes: None, due: false };
+        let explained = |options, stop| Self::explained(&asked(&[], options), stop);
         let done = match &command {
             Command::Read(query, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "look");
-                self.look(&asked(words, options), query.as_ref()).await.map(Some)
+                let looked = self.look(&asked(words, options), query.as_ref()).await.map(Some);
+                looked.map_err(|stop| explained(options, stop))
             }
             Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
-                self.change(&asked(words, options), action.as_ref(), None).await
+                let done = self.change(&asked(words, options), action.as_ref(), None).await;
+                done.map_err(|stop| explained(options, stop))
             }
             Command::Own(own, options, words) => match own.action(self) {
                 Some(Stands { action, verb, undoes }) => {
@@ -503,6 +507,7 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
             return Ok(refusal);
         }
+        self.must_serve(&[&asked.options.verb]).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
     }
 

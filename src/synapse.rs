@@ -44,6 +44,7 @@ mod reader;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod which;
 pub mod wire;
 mod writer;
 
@@ -52,4 +53,5 @@ pub use account::{Account, Device, ExternalId, Private, ThreePid};
 pub use error::Error;
 pub use reader::{Reader, Scope};
 pub use slots::Slots;
+pub use which::Version;
 pub use writer::{SendError, Writer};

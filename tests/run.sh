@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 . deploy/needs.sh
 
 need_tools
+need_postgres
 # Errors in snapshots and transcripts must not depend on who runs the tests.
 unset RUST_BACKTRACE
 # Each test may have a bot and clients of its own beside the homeserver that all share, and that

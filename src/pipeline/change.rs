@@ -104,6 +104,7 @@ impl Pipeline {
         let (words, slots) = self.take_secrets(asked, action, yes.map(|(t, _)| t)).await?;
         let asked = &Asked { words: &words, ..*asked };
 
+        self.must_serve(&verbs).await?;
         if !asked.options.plan {
             self.not_held()?;
         }
@@ -157,7 +158,8 @@ impl Pipeline {
             Verdict::Run(permit) => {
                 self.ready_to_tell(asked).await?;
                 self.ready_to_whisper(asked, action).await?;
-                self.run(asked, action, looked, (permit, slots), yes).await.map(Some)
+                let told = self.run(asked, action, looked, (permit, slots), yes).await?;
+                Ok(Some(self.with_other_half(&verbs, told).await))
             }
         }
     }

@@ -35,6 +35,7 @@ mod trust;
 mod undo;
 
 pub(super) use audit::card;
+pub(super) use help::Help;
 pub(super) use undo::unchanged_since;
 
 /// A verb of the bot's own.

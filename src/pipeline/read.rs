@@ -3,7 +3,8 @@
 use ruma::OwnedEventId;
 
 use super::{
-    Command, Pipeline, Request, Said, What, is_first_word, list, understand, understand::Understood,
+    Command, Pipeline, Request, Said, What, is_first_word, list, own::Help, understand,
+    understand::Understood,
 };
 use crate::{
     commands::{Ask, Options},
@@ -65,7 +66,12 @@ impl Pipeline {
                         Command::Change(action, options, command.words)
                     }
                     Understood::Own(own, options) => Command::Own(own, options, command.words),
-                    Understood::Reply(reply) => return Ok(What::Say(reply)),
+                    Understood::Reply(reply) => match Help::by_option(&command.words) {
+                        Some(help) => {
+                            Command::Own(Box::new(help), Options::default(), command.words)
+                        }
+                        None => return Ok(What::Say(reply)),
+                    },
                 }
             }
         };

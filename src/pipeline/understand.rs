@@ -455,15 +455,17 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
     let mut command = quiet(command);
     let text = command.render_long_help().to_string();
     let reply = Reply::data(Line::new().code(name)).with(Block::Code(text.trim_end().to_owned()));
-    let examples = GROUPS
+    let verb = GROUPS
         .iter()
         .find(|group| words.first().is_some_and(|word| word == group.name))
-        .and_then(|group| verb(group, words.get(1).map(String::as_str)))
-        .map_or(&[][..], |verb| verb.examples);
-    if examples.is_empty() {
-        return reply;
-    }
-    let lines = examples.iter().map(|example| Line::new().code(format!("!{example}"))).collect();
+        .and_then(|group| verb(group, words.get(1).map(String::as_str)));
+    let Some(verb) = verb else { return reply };
+    let reply = match verb.needs.told() {
+        needs if needs.is_empty() => reply,
+        needs => reply.with(Block::List("It takes".into(), needs)),
+    };
+    let lines =
+        verb.examples.iter().map(|example| Line::new().code(format!("!{example}"))).collect();
     reply.with(Block::List("For example".into(), lines))
 }
 

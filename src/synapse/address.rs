@@ -59,6 +59,7 @@ const WORDS: &[&str] = &[
     "account_validity",
     "accountdata",
     "admin",
+    "auth_metadata",
     "auth_providers",
     "background_updates",
     "block",

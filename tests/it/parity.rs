@@ -16,6 +16,7 @@ use crate::{SYNOD, basics::code, rooms};
 mod commands;
 mod faults;
 mod faults_of_data;
+mod faults_of_servers;
 mod told;
 mod turned;
 

@@ -1,8 +1,8 @@
 //! What takes up space, and what the homeserver does over time.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use world::Scene;
+use world::{Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
@@ -52,5 +52,47 @@ async fn a_task_is_found_by_what_it_is_about() -> Result<()> {
     let data = scene.ann_asks(&format!("!task list -i {room} -o json")).await?;
     assert_eq!(serde_json::from_str::<Value>(&data.body)?["scheduled_tasks"][0]["id"], id);
     says(&scene.ann_asks("!task list --status done").await?, "Refused", &["complete"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_are_as_large_as_the_homeserver_estimates_on_postgresql() -> Result<()> {
+    let synapse = Synapse::start(Options { postgres: true, ..Options::default() }).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (by, other) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
+    let (large, small) = (
+        make(&by, json!({ "preset": "public_chat", "name": "Large" })).await?,
+        make(&other, json!({})).await?,
+    );
+    let join = format!("/_matrix/client/v3/join/{large}");
+    assert_eq!(other.post(&join, json!({})).await?.0, 200, "there is nobody to be notified");
+    for n in 0..40 {
+        let path = format!("/_matrix/client/v3/rooms/{large}/send/m.room.message/{n}");
+        let (status, answer) = by.put(&path, json!({ "msgtype": "m.text", "body": "x" })).await?;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let postgres = synapse.postgres().context("it has one")?;
+    let path = "/_synapse/admin/v1/statistics/database/rooms";
+    // The database estimates by what it knew when it last looked.
+    postgres.query("ANALYZE").await?;
+    assert_eq!(synapse.admin().get(path).await?.0, 500, "Synapse fails where all is new");
+    let rooms = scene.ann_asks("!stats rooms").await?;
+    says(&rooms, "Refused", &["fails at it", "!room list --sort state_events"]);
+
+    // What homeservers have of the time before 2022, which Synapse rests on.
+    let old = "UPDATE event_edges SET room_id = events.room_id FROM events \
+               WHERE events.event_id = event_edges.event_id";
+    postgres.query(old).await?;
+    postgres.query("ANALYZE").await?;
+    let (status, theirs) = synapse.admin().get(path).await?;
+    assert_eq!(status, 200, "{theirs}");
+    let data = scene.ann_asks("!stats rooms -o json").await?;
+    let data: Value = serde_json::from_str(&data.body)?;
+    assert_eq!(data["rooms"], theirs["rooms"]);
+    assert_eq!(data["rooms"][0]["room_id"], large, "{data}");
+    let told = scene.ann_asks("!stats rooms").await?;
+    says(&told, "", &[&large, "“Large”", "About: "]);
+    assert!(told.body.find(&large) < told.body.find(&small), "{}", told.body);
     Ok(())
 }

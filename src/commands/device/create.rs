@@ -26,7 +26,8 @@ pub(super) const SPEC: Spec = Spec::action::<Create>(
         "device create @ann:example.org BRIDGEDEV",
         "device create @ann:example.org BRIDGEDEV --display-name \"The bridge\"",
     ],
-);
+)
+.since(1, 85);
 
 /// Make a device of an account, for a program that brings its own
 ///

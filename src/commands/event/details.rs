@@ -21,7 +21,8 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
         "event details $TsTSUFw1dabB3QWGsB-y6hsl9-KDXe1HhaYy29rK9Go --show-content",
     ],
 )
-.also(&["show"]);
+.also(&["show"])
+.since(1, 140);
 
 /// Show one event: who sent it, when and in which room
 ///

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec =
-    Spec::query::<Changes>("changes", &["media changes", "media changes --limit 20"]);
+    Spec::query::<Changes>("changes", &["media changes", "media changes --limit 20"]).since(1, 152);
 
 /// List what went into quarantine and out of it, oldest first
 ///

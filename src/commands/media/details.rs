@@ -27,7 +27,8 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
         "media details -i abcdefghijklmnopqrstuvwx -s elsewhere.example",
     ],
 )
-.also(&["show"]);
+.also(&["show"])
+.since(1, 140);
 
 /// Show what is known of files: what they are, whose, and whether in quarantine
 #[derive(Debug, clap::Args)]

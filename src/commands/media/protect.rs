@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::of::<Protect>(
         "media protect mxc://example.org/abcdefghijklmnopqrstuvwx",
         "media protect abcdefghijklmnopqrstuvwx",
     ],
-);
+)
+.since(1, 140);
 
 /// Protect files of this server from quarantine
 ///

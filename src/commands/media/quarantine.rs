@@ -29,7 +29,8 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
         "media quarantine --user-id @ann:example.org",
         "media quarantine --room-id #lobby:example.org",
     ],
-);
+)
+.since(1, 140);
 
 /// Quarantine files: nobody gets them from this server any more
 ///

@@ -12,7 +12,8 @@ pub(super) const SPEC: Spec = Spec::of::<Unprotect>(
         "media unprotect mxc://example.org/abcdefghijklmnopqrstuvwx",
         "media unprotect abcdefghijklmnopqrstuvwx",
     ],
-);
+)
+.since(1, 140);
 
 /// End the protection of files: they can be quarantined again
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,8 @@ pub(super) const SPEC: Spec = Spec::of::<Unquarantine>(
     Does::Change,
     "unquarantine",
     &["media unquarantine mxc://example.org/abcdefghijklmnopqrstuvwx"],
-);
+)
+.since(1, 140);
 
 /// Take files out of quarantine, and with each every copy that has the same content
 #[derive(Debug, clap::Args)]

@@ -9,13 +9,14 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
         Undo,
     },
-    commands::{Action, Spec},
+    commands::{Action, Delegated, Spec},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
 };
 
-pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete welcome-friends"]);
+pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete welcome-friends"])
+    .delegated(Delegated::Nothing);
 
 /// Delete registration tokens: nobody can register with them any more
 ///

@@ -7,7 +7,7 @@ use super::token::{self, Token, named};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Query, Spec,
+        Delegated, Memory, Query, Spec,
         past::{self, PAST},
     },
     error::Stop,
@@ -16,7 +16,9 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec =
-    Spec::query::<Details>("details", &["regtok details welcome-friends"]).also(&["show"]);
+    Spec::query::<Details>("details", &["regtok details welcome-friends"])
+        .also(&["show"])
+        .delegated(Delegated::Nothing);
 
 /// Show a registration token: how often it was used, and until when it is good
 #[derive(Debug, clap::Args)]

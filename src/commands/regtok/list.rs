@@ -7,7 +7,7 @@ use super::token::{self, Token};
 use crate::{
     change::Power,
     commands::{
-        Spec,
+        Delegated, Spec,
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
@@ -15,7 +15,8 @@ use crate::{
     synapse::Reader,
 };
 
-pub(super) const SPEC: Spec = Spec::query::<List>("list", &["regtok list", "regtok list --valid"]);
+pub(super) const SPEC: Spec = Spec::query::<List>("list", &["regtok list", "regtok list --valid"])
+    .delegated(Delegated::Nothing);
 
 /// List the registration tokens
 #[derive(Debug, clap::Args)]

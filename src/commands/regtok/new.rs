@@ -9,7 +9,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Spec, user::account::words},
+    commands::{Action, Delegated, Spec, user::account::words},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -22,7 +22,8 @@ pub(super) const SPEC: Spec = Spec::action::<New>(
         "regtok new --uses-allowed 1 --expire-at 2030-01-01",
         "regtok new --token for-the-choir --uses-allowed 20",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Make a registration token: whoever has it can make an account where the homeserver asks for one
 ///

@@ -10,7 +10,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
         Undo,
     },
-    commands::{Action, Spec},
+    commands::{Action, Delegated, Spec},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
         "regtok update welcome-friends --uses-allowed 0",
         "regtok update welcome-friends --uses-allowed -1 --expire-at 2030-01-01",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Change how often a registration token can be used, and until when
 ///

@@ -21,7 +21,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<Hierarchy>(
     "hierarchy",
     &["room hierarchy #lobby:example.org", "room hierarchy #lobby:example.org --max-depth 1"],
-);
+)
+.since(1, 142);
 
 /// List the rooms of a space, the space first
 ///

@@ -24,7 +24,8 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "task list --status failed",
         "task list --action shutdown_and_purge_room --resource !OGEhHVWSdvArJzumhm:example.org",
     ],
-);
+)
+.since(1, 130);
 
 /// List the homeserver's tasks, newest first: deleted rooms, purged history, redactions
 ///

@@ -9,7 +9,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
+    commands::{Action, Ask, Delegated, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
     reply::{Line, Reply, Sheet, Word},
     synapse::{Account, Reader},
@@ -24,7 +24,8 @@ pub(super) const SPEC: Spec = Spec::of::<Admin>(
         "user admin grant @ann:example.org",
         "user admin revoke @ann:example.org",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Show whether an account is a server admin, or make it one, or an ordinary one again
 ///

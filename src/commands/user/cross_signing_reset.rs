@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec =
-    Spec::action::<Reset>("cross-signing-reset", &["user cross-signing-reset @ann:example.org"]);
+    Spec::action::<Reset>("cross-signing-reset", &["user cross-signing-reset @ann:example.org"])
+        .since(1, 97);
 
 /// Let an account replace its cross-signing keys without its password, for ten minutes
 ///

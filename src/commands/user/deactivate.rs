@@ -9,7 +9,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef},
+    commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -18,7 +18,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
     "deactivate",
     &["user deactivate @ann:example.org", "user deactivate @ann:example.org --gdpr-erase"],
-);
+)
+.delegated(Delegated::Half);
 
 /// Deactivate an account: it is logged out everywhere, leaves its rooms, and cannot log in again
 ///

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
-    commands::{Action, Spec},
+    commands::{Action, Delegated, Spec},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -21,7 +21,8 @@ pub(super) const SPEC: Spec = Spec::action::<DeactivateRegex>(
         "user deactivate-regex \"@ann:example.org\" --dry-run",
         "user deactivate-regex \"@ann:example.org\" --gdpr-erase",
     ],
-);
+)
+.delegated(Delegated::Half);
 
 /// Deactivate every account whose id fits a pattern, as `user deactivate` does with one
 ///

@@ -27,7 +27,8 @@ pub(super) const SPEC: Spec = Spec::of::<Experimental>(
         "user experimental @ann:example.org --enable msc3881",
         "user experimental @ann:example.org --disable msc3881",
     ],
-);
+)
+.since(1, 83);
 
 /// Show which experimental features are switched on for accounts, or switch them
 #[derive(Debug, clap::Args)]

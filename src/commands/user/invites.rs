@@ -14,7 +14,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<Invites>(
     "invites",
     &["user invites @ann:example.org", "user invites @ann:example.org --since 3d"],
-);
+)
+.since(1, 122);
 
 /// Count the invitations that an account has sent: many of late are a sign of spam
 #[derive(Debug, clap::Args)]

@@ -17,7 +17,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<Joins>(
     "joins",
     &["user joins @ann:example.org", "user joins @ann:example.org --since 3d"],
-);
+)
+.since(1, 122);
 
 /// Count the rooms that an account has joined, whether it is still in them or not
 #[derive(Debug, clap::Args)]

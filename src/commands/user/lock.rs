@@ -8,11 +8,14 @@ use super::{
 };
 use crate::{
     change::{Method, Path, Step},
-    commands::{Ask, Does, Spec, arguments::UserRef},
+    commands::{Ask, Delegated, Does, Spec, arguments::UserRef},
 };
 
 pub(super) const SPEC: Spec =
-    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"]).ending();
+    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"])
+        .ending()
+        .since(1, 93)
+        .delegated(Delegated::Nothing);
 
 /// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
 pub(super) static LOCKED: Flag = Flag {

@@ -14,7 +14,7 @@ use crate::{
         Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, Delegated, Spec,
         arguments::{Moment, UserRef},
     },
     error::Stop,
@@ -29,7 +29,8 @@ pub(super) const SPEC: Spec = Spec::action::<Login>(
         "user login @ann:example.org --expire 2026-12-01T10:00Z",
         "user login @ann:example.org --expire-never",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Make an access token that acts as an account, and tell it to you alone, in a direct room
 ///

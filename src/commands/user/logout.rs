@@ -9,13 +9,14 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef},
+    commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
     reply::{Fact, Line, Word},
     synapse::{Device, Reader},
 };
 
-pub(super) const SPEC: Spec = Spec::action::<Logout>("logout", &["user logout @ann:example.org"]);
+pub(super) const SPEC: Spec =
+    Spec::action::<Logout>("logout", &["user logout @ann:example.org"]).delegated(Delegated::Half);
 
 /// How many devices are named.
 const NAMED: usize = 5;

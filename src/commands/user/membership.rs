@@ -20,7 +20,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<Membership>(
     "membership",
     &["user membership @ann:example.org", "user membership @bob:elsewhere.example --ids"],
-);
+)
+.since(1, 145);
 
 /// List the rooms that an account is in, is invited to, is banned from or has left
 ///

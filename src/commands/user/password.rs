@@ -11,7 +11,7 @@ use crate::{
         Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, Delegated, Spec,
         arguments::{UserRef, secret},
     },
     error::Stop,
@@ -22,7 +22,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::action::<Password>(
     "password",
     &["user password @ann:example.org", "user password @ann:example.org --no-logout"],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// The slot that holds the password.
 pub(super) const SLOT: &str = "password";

@@ -9,14 +9,15 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef},
+    commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
 };
 
 pub(super) const SPEC: Spec =
-    Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"]);
+    Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"])
+        .delegated(Delegated::Nothing);
 
 /// Open deactivated accounts again
 ///

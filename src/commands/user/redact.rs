@@ -31,7 +31,8 @@ pub(super) const SPEC: Spec = Spec::action::<Redact>(
         "user redact @bob:elsewhere.example",
         "user redact @ann:example.org --after 2d --use-admin",
     ],
-);
+)
+.since(1, 116);
 
 /// What the homeserver takes in each room where no limit is given.
 const LIMIT: u32 = 1000;

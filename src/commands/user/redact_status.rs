@@ -16,7 +16,8 @@ use crate::{
 };
 
 pub(super) const SPEC: Spec =
-    Spec::query::<RedactStatus>("redact-status", &["user redact-status WByXcIMNwxDiOqtO"]);
+    Spec::query::<RedactStatus>("redact-status", &["user redact-status WByXcIMNwxDiOqtO"])
+        .since(1, 116);
 
 /// How many messages that could not be redacted are named.
 const NAMED: usize = 10;

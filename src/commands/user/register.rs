@@ -15,7 +15,7 @@ use crate::{
         Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, Delegated, Spec,
         arguments::{UserRef, secret},
     },
     error::Stop,
@@ -30,7 +30,8 @@ pub(super) const SPEC: Spec = Spec::action::<Register>(
         "user register @new:example.org --display-name \"Somebody New\"",
         "user register @new:example.org --admin",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Make a new account with a password, which I make and tell you alone, in a direct room
 ///

@@ -20,7 +20,8 @@ pub(super) const SPEC: Spec = Spec::of::<Suspend>(
         "user suspend @ann:example.org --unsuspend",
     ],
 )
-.ending();
+.ending()
+.since(1, 110);
 
 /// An account that may read and nothing else (`PUT /_synapse/admin/v1/suspend/{user_id}`).
 pub(super) static SUSPENDED: Flag = Flag {

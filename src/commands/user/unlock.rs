@@ -1,10 +1,12 @@
 //! `user unlock`: the end of a lock.
 
 use super::{flag::Set, lock::LOCKED};
-use crate::commands::{Ask, Does, Spec, arguments::UserRef};
+use crate::commands::{Ask, Delegated, Does, Spec, arguments::UserRef};
 
 pub(super) const SPEC: Spec =
-    Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"]);
+    Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"])
+        .since(1, 93)
+        .delegated(Delegated::Nothing);
 
 /// Unlock an account: its devices go on where they were
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,8 @@ use super::{flag::Set, suspend::SUSPENDED};
 use crate::commands::{Ask, Does, Spec, arguments::UserRef};
 
 pub(super) const SPEC: Spec =
-    Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"]);
+    Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"])
+        .since(1, 110);
 
 /// Take the suspension of an account back: it can do everything again
 #[derive(Debug, clap::Args)]

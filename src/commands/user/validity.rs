@@ -12,7 +12,7 @@ use crate::{
         Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, Delegated, Spec,
         arguments::{Moment, UserRef},
     },
     error::Stop,
@@ -26,7 +26,8 @@ pub(super) const SPEC: Spec = Spec::action::<Validity>(
         "user validity @ann:example.org --expire-at 2030-01-01",
         "user validity @ann:example.org --expire-at 2030-01-01 --no-renewal-emails",
     ],
-);
+)
+.delegated(Delegated::Nothing);
 
 /// Set until when accounts are good, on a homeserver whose accounts expire
 ///

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Own, OwnSpec};
 use crate::{
+    commands::needs,
     error::Stop,
     pipeline::{Asked, Pipeline, understand},
     reply::Reply,
@@ -16,12 +17,22 @@ pub(crate) struct Help {
     words: Vec<String>,
 }
 
+impl Help {
+    /// The help that these words ask for by an option, where it depends on the homeserver.
+    pub(in crate::pipeline) fn by_option(words: &[String]) -> Option<Self> {
+        let asks = words.iter().any(|word| matches!(word.as_str(), "--help" | "-h"));
+        let verb = words.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(" ");
+        (asks && !needs(&verb).is_empty()).then(|| Self { words: words.to_vec() })
+    }
+}
+
 pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Help>("help", &["help", "help user", "help user deactivate"]);
 
 #[async_trait]
 impl Own for Help {
-    async fn run(&self, _: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        Ok(Some(understand::help(&self.words, Some(&asked.operator.role))))
+    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let help = understand::help(&self.words, Some(&asked.operator.role));
+        Ok(Some(pipeline.help_here(&self.words, help).await))
     }
 }

@@ -2,6 +2,7 @@
 //! a checkout.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsStr,
     fs::{self, File},
@@ -17,8 +18,6 @@ use crate::{Log, process::Process};
 pub(crate) struct Package {
     /// Its folder inside the build folder.
     folder: &'static str,
-    /// What its environment has when it is complete.
-    sign: &'static str,
     /// It first, and then of what it rests on that which changes how it behaves.
     requirements: &'static [&'static str],
 }
@@ -26,14 +25,12 @@ pub(crate) struct Package {
 /// The homeserver.
 pub(crate) const SYNAPSE: Package = Package {
     folder: "synapse",
-    sign: "matrix_synapse-1.163.2.dist-info",
-    requirements: &["matrix-synapse==1.163.2"],
+    requirements: &["matrix-synapse==1.163.2", "psycopg2-binary==2.9.13"],
 };
 
 /// The command line tool whose commands Synod's are measured against.
 pub(crate) const SYNADM: Package = Package {
     folder: "synadm",
-    sign: "synadm-0.49.2.dist-info",
     requirements: &[
         "synadm==0.49.2",
         "click==8.5.1",
@@ -73,10 +70,16 @@ impl Package {
     /// An environment gets its name when all is in it, so its being there with the right version
     /// means complete. Its interpreter is a link, and may lead nowhere after an upgrade.
     fn complete(&self, venv: &Path) -> bool {
-        let has_package =
-            |lib: fs::DirEntry| lib.path().join("site-packages").join(self.sign).is_dir();
-        let libs = fs::read_dir(venv.join("lib"));
-        libs.is_ok_and(|libs| libs.flatten().any(has_package)) && venv.join("bin/python").exists()
+        let names = |folder: PathBuf| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().to_lowercase())
+        };
+        let has_all = |lib: String| {
+            let packages = names(venv.join("lib").join(lib).join("site-packages"));
+            let packages: BTreeSet<String> = packages.collect();
+            self.requirements.iter().all(|requirement| packages.contains(&sign(requirement)))
+        };
+        names(venv.join("lib")).any(has_all) && venv.join("bin/python").exists()
     }
 
     /// Whoever calls this holds the lock, so folders that are there are leftovers.
@@ -100,6 +103,12 @@ impl Package {
         };
         target.join(self.folder)
     }
+}
+
+/// The folder that an environment has, in small letters, where this requirement is installed in it.
+fn sign(requirement: &str) -> String {
+    let name = requirement.to_lowercase().replace('-', "_").replace("==", "-");
+    format!("{name}.dist-info")
 }
 
 /// Makes an environment in `venv` and installs what is required into it.

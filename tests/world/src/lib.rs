@@ -19,6 +19,7 @@ mod install;
 mod message;
 mod operations;
 mod person;
+mod postgres;
 mod process;
 mod proxy;
 mod scene;
@@ -34,14 +35,15 @@ pub use install::is_installed;
 pub use message::Message;
 pub use operations::operations;
 pub use person::{NewRoom, Person};
+pub use postgres::Postgres;
 pub use process::Log;
 pub use proxy::{Answered, Caught, Fault, Passed, Proxy};
 pub use scene::{Plan, Scene};
 pub use synadm::{Said, Synadm};
-pub use synapse::{Account, Options, Synapse};
+pub use synapse::{Account, Neighbour, Options, Synapse};
 pub use things::{Things, UNREACHABLE, fork};
 
-/// The server name of every homeserver in this world.
+/// The server name of every homeserver in this world, but of [neighbours](Synapse::neighbours).
 pub const SERVER_NAME: &str = "synod.test";
 
 /// How long anything is waited for before it counts as not coming.

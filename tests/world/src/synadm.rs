@@ -42,6 +42,9 @@ impl Synadm {
     pub async fn at(scene: &Scene, url: &str, mut differs: Value) -> Result<Self> {
         differs["base_url"] = url.into();
         differs["token"] = scene.admin_token()?.into();
+        if differs.get("homeserver").is_none() {
+            differs["homeserver"] = scene.synapse().server_name().into();
+        }
         Self::with(differs).await
     }
 

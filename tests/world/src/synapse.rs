@@ -1,7 +1,7 @@
 //! A real homeserver on loopback.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use reqwest::Method;
-use ruma::{OwnedUserId, UserId, serde::Base64};
+use ruma::{OwnedUserId, UserId};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -21,10 +21,17 @@ use tokio::{
 };
 
 use crate::{
-    Api, Log, SERVER_NAME, api,
+    Api, Log, api,
     install::SYNAPSE,
+    postgres::Postgres,
     process::{Process, lock},
 };
+
+mod config;
+mod delegation;
+mod neighbours;
+
+pub use neighbours::Neighbour;
 
 /// Starting may share the machine with compilers.
 const START: Duration = Duration::from_secs(90);
@@ -36,6 +43,12 @@ pub struct Options {
     pub default_rate_limits: bool,
     /// Where its data lives; without one in a new folder that goes when the homeserver goes.
     pub dir: Option<PathBuf>,
+    /// On `PostgreSQL` in place of `SQLite`.
+    pub postgres: bool,
+    /// On a socket named `socket` in its folder too.
+    pub socket: bool,
+    /// As one that other servers can reach: see [`Synapse::neighbours`].
+    pub neighbour: Option<Neighbour>,
     /// Further settings, as YAML at the end of its configuration.
     pub extra: String,
 }
@@ -56,8 +69,15 @@ pub struct Synapse(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // Before the folder, so that it is gone before its data goes.
+    // Before the folder and the database, so that it is gone before its data goes.
     process: Mutex<Option<Process>>,
+    /// Its database, where that is a program of its own.
+    postgres: Option<Postgres>,
+    /// What keeps its accounts, where it is not the homeserver itself.
+    accounts: Mutex<Option<Process>>,
+    server_name: String,
+    /// Holds what it shows other servers, where it can be reached by any.
+    _neighbour: Option<Neighbour>,
     dir: PathBuf,
     temporary: Option<TempDir>,
     python: PathBuf,
@@ -90,9 +110,15 @@ impl Synapse {
         };
         let port = free_port()?;
         let secret = random_hex(16)?;
-        write_config(&dir, port, &secret, &options)?;
+        let postgres = if options.postgres { Some(Postgres::start().await?) } else { None };
+        let database = postgres.as_ref().map(Postgres::database);
+        config::write(&dir, port, (&secret, database.as_deref()), &options)?;
         let inner = Inner {
             process: Mutex::default(),
+            postgres,
+            accounts: Mutex::default(),
+            server_name: config::server_name(&options),
+            _neighbour: options.neighbour,
             admin_token: String::new(),
             log: Log::new(),
             dir,
@@ -108,6 +134,16 @@ impl Synapse {
     /// The address of its client-server and Admin API, without a slash at its end.
     pub fn url(&self) -> String {
         self.0.url()
+    }
+
+    /// The name behind the colon of its ids.
+    pub fn server_name(&self) -> &str {
+        &self.0.server_name
+    }
+
+    /// Its database, where it was started on one that is a program of its own.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        self.0.postgres.as_ref()
     }
 
     /// What it has logged: warnings and errors.
@@ -163,7 +199,7 @@ impl Synapse {
         admin: bool,
         display_name: &str,
     ) -> Result<Account> {
-        let user_id = UserId::parse(format!("@{localpart}:{SERVER_NAME}"))?;
+        let user_id = UserId::parse(format!("@{localpart}:{}", self.0.server_name))?;
         let path = format!("/_synapse/admin/v2/users/{user_id}");
         let body = json!({ "password": password, "admin": admin, "displayname": display_name });
         let (status, answer) = self.admin().put(&path, body).await?;
@@ -176,7 +212,7 @@ impl Synapse {
         let body =
             json!({ "type": "m.login.application_service", "username": format!("_bridge_{name}") });
         let path = "/_matrix/client/v3/register";
-        let (status, answer) = self.api(AS_TOKEN).post(path, body).await?;
+        let (status, answer) = self.api(config::AS_TOKEN).post(path, body).await?;
         ensure!(status == 200, "registering {name} for the bridge: {status} {answer}");
         Ok(api::text(&answer, "user_id")?.try_into()?)
     }
@@ -243,91 +279,6 @@ impl Inner {
         let answer: Value = api.done(Method::POST, path, Some(body)).await?;
         api::text(&answer, "access_token")
     }
-}
-
-/// The token of the application service.
-const AS_TOKEN: &str = "the-bridge-s-own";
-
-/// An application service that has accounts and does nothing.
-const BRIDGE: &str = r#"id: bridge
-url: null
-as_token: TOKEN
-hs_token: TOKEN-s-homeserver
-sender_localpart: bridge
-rate_limited: false
-namespaces:
-  users: [{ exclusive: true, regex: "@_bridge_.*" }]
-  aliases: []
-  rooms: []
-"#;
-
-fn write_config(dir: &Path, port: u16, secret: &str, options: &Options) -> Result<()> {
-    fs::create_dir_all(dir.join("media"))?;
-    let key: Base64 = Base64::new(random_bytes::<32>()?.to_vec());
-    fs::write(dir.join("signing.key"), format!("ed25519 a_world {key}\n"))?;
-    let bridge = dir.join("bridge.yaml");
-    fs::write(&bridge, BRIDGE.replace("TOKEN", AS_TOKEN))?;
-    let bridge = bridge.display();
-    let mut config = format!(
-        "server_name: {SERVER_NAME}
-app_service_config_files: ['{bridge}']
-pid_file: {dir}/homeserver.pid
-signing_key_path: {dir}/signing.key
-media_store_path: {dir}/media
-database: {{name: sqlite3, args: {{database: {dir}/homeserver.db}}}}
-listeners:
-  - port: {port}
-    bind_addresses: [127.0.0.1]
-    type: http
-    tls: false
-    resources: [{{names: [client, media]}}]
-registration_shared_secret: {secret}
-macaroon_secret_key: {secret}
-form_secret: {secret}
-report_stats: false
-trusted_key_servers: []
-suppress_key_server_warning: true
-federation_domain_whitelist: ['127.0.0.1:1']
-federation_ip_range_blacklist: []
-federation: {{client_timeout: 2s, max_short_retries: 0, max_long_retries: 0}}
-bcrypt_rounds: 4
-presence: {{enabled: false}}
-server_notices:
-  system_mxid_localpart: notices
-  system_mxid_display_name: Server
-  room_name: Notices
-  auto_join: true
-",
-        dir = dir.display(),
-    );
-    if !options.default_rate_limits {
-        config.push_str(&unlimited());
-    }
-    config.push_str(&options.extra);
-    fs::write(dir.join("homeserver.yaml"), config).with_context(|| dir.display().to_string())
-}
-
-fn unlimited() -> String {
-    let none = "{per_second: 10000, burst_count: 10000}";
-    let flat = [
-        "rc_message",
-        "rc_registration",
-        "rc_admin_redaction",
-        "rc_room_creation",
-        "rc_3pid_validation",
-        "rc_reports",
-    ];
-    let nested = [
-        ("rc_login", ["address", "account", "failed_attempts"].as_slice()),
-        ("rc_joins", &["local", "remote"]),
-        ("rc_invites", &["per_room", "per_user", "per_issuer"]),
-    ];
-    let flat = flat.map(|name| format!("{name}: {none}"));
-    let nested = nested.map(|(name, parts)| {
-        let parts: Vec<String> = parts.iter().map(|part| format!("{part}: {none}")).collect();
-        format!("{name}: {{{}}}", parts.join(", "))
-    });
-    [flat.as_slice(), &nested, &[String::new()]].concat().join("\n")
 }
 
 /// A free port below those that the kernel hands out for outgoing connections, so that it is

@@ -1,0 +1,106 @@
+//! Whether this homeserver serves what a verb takes, and why not.
+
+use std::time::Duration;
+
+use super::{Asked, Pipeline};
+use crate::{
+    commands::{Delegated, Needs, needs},
+    error::Stop,
+    reply::{Line, Reply},
+    synapse::{Error, Reader, Version},
+};
+
+/// How long help waits to hear which homeserver this is.
+const HELP_WAITS: Duration = Duration::from_millis(500);
+
+/// What this homeserver is, as far as a verb takes something of it.
+struct Known {
+    version: Option<Version>,
+    is_delegated: bool,
+}
+
+impl Known {
+    /// Asks for what these needs are about, and for nothing else.
+    async fn of(needs: &Needs, reader: &Reader) -> Result<Self, Error> {
+        let version = async {
+            match needs.since {
+                Some(_) => reader.version().await,
+                None => Ok(None),
+            }
+        };
+        let is_delegated = async {
+            match needs.delegated {
+                Delegated::Same => Ok(false),
+                Delegated::Half | Delegated::Nothing => reader.is_delegated().await,
+            }
+        };
+        let (version, is_delegated) = tokio::try_join!(version, is_delegated)?;
+        Ok(Self { version, is_delegated })
+    }
+}
+
+impl Pipeline {
+    /// Refuses what this homeserver cannot serve. Asks it nothing where every homeserver can.
+    pub(super) async fn must_serve(&self, verbs: &[&str]) -> Result<(), Stop> {
+        let reader = self.reader.look();
+        for verb in verbs {
+            let needs = needs(verb);
+            let known = Known::of(&needs, &reader).await?;
+            if let Some(why) = needs.unmet(verb, known.version, known.is_delegated) {
+                return Err(Stop::refused(why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to the answer of a change what remains to be done where the accounts are kept.
+    pub(super) async fn with_other_half(&self, verbs: &[&str], reply: Reply) -> Reply {
+        let halved = verbs.iter().any(|verb| needs(verb).delegated == Delegated::Half);
+        // The change is over: what cannot be asked any more takes nothing from its answer.
+        if !halved || !self.reader.is_delegated().await.unwrap_or_default() {
+            return reply;
+        }
+        reply.note(
+            "The accounts of this homeserver are delegated: the authentication service goes on \
+             letting people in until the same is done there",
+        )
+    }
+
+    /// Says why a route is not there, where a command ended because of that.
+    pub(super) fn explained(asked: &Asked<'_>, stop: Stop) -> Stop {
+        let Stop::Api(error) = &stop else { return stop };
+        if !error.is_unknown_route() {
+            return stop;
+        }
+        let verb = format!("!{}", asked.options.verb);
+        Stop::refused(
+            Line::new()
+                .plain("this homeserver does not serve ")
+                .code(verb)
+                .plain(
+                    " at the address that I ask: another worker does, or it is too old for it. \
+                     Whoever runs me looks whether ",
+                )
+                .code("homeserver.admin_url")
+                .plain(" leads to its main process"),
+        )
+        .or(&["server", "version"])
+    }
+
+    /// The help of a verb, with whether this homeserver serves it.
+    pub(super) async fn help_here(&self, words: &[String], reply: Reply) -> Reply {
+        let verb = words.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let needs = needs(&verb);
+        let reader = self.reader.look();
+        // Help is worth having without that, and at once.
+        let asked = tokio::time::timeout(HELP_WAITS, Known::of(&needs, &reader)).await;
+        let Ok(Ok(known)) = asked else { return reply };
+        match needs.unmet(&verb, known.version, known.is_delegated) {
+            Some(why) => reply.note(Line::new().strong("Not here: ").line(why)),
+            None if known.is_delegated => reply.note(
+                Line::new().strong("Here: ").plain("the accounts of this homeserver are delegated"),
+            ),
+            None => reply,
+        }
+    }
+}
