@@ -9,12 +9,18 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Memory that sled may use for its page cache, bytes. Its own default is a gibibyte.
 const CACHE_BYTES: u64 = 4 << 20;
+
+/// How often, and how long apart, it is tried to open a store that something else still holds: what
+/// was closed in this process lets go of it a moment later.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The version that new records are written in.
 const VERSION: u8 = 1;
@@ -37,6 +43,15 @@ pub enum Error {
     /// The folder of the store cannot be used.
     #[error("the folder of the store cannot be used")]
     Folder(#[from] std::io::Error),
+}
+
+impl Error {
+    /// Whether something else has the store open.
+    fn is_held(&self) -> bool {
+        // sled has no kind for that, only these words.
+        matches!(self, Self::Sled(sled::Error::Io(error))
+            if error.to_string().starts_with("could not acquire lock"))
+    }
 }
 
 /// The store of one bot.
@@ -65,11 +80,12 @@ pub struct Opened {
 impl Store {
     /// Opens the store in the folder `dir`, making it where there is none.
     ///
-    /// One that will not open is moved aside, beside `dir`, and an empty one takes its place.
-    /// Blocks the thread.
+    /// One that will not open is moved aside, beside `dir`, and an empty one takes its place. One
+    /// that something else holds is waited for, and never moved. Blocks the thread.
     pub fn open(dir: &Path, now: jiff::Timestamp) -> Result<Opened, Error> {
         match Self::try_open(dir) {
             Ok(store) => Ok(store.opened(None)),
+            Err(first) if first.is_held() => Err(first),
             Err(first) => {
                 tracing::error!(error = &first as &dyn std::error::Error, "store will not open");
                 // A kill in the middle of a snapshot leaves an unfinished file behind that alone
@@ -97,8 +113,14 @@ impl Store {
             .cache_capacity(CACHE_BYTES)
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(Some(500));
-        let db = guard(|| config.open())?;
-        Ok(Self { db })
+        let mut tries = 0;
+        loop {
+            match guard(|| config.open()) {
+                Err(held) if held.is_held() && tries < TRIES => std::thread::sleep(PAUSE),
+                opened => return Ok(Self { db: opened? }),
+            }
+            tries += 1;
+        }
     }
 
     fn drop_unfinished_snapshots(dir: &Path) -> Result<bool, Error> {
@@ -306,6 +328,24 @@ mod tests {
         assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
         assert_eq!(shelf.last_where(9, |number| *number < 5).unwrap(), [3]);
         assert_eq!(shelf.last_under("a", 9).unwrap(), [("a".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn a_store_that_something_else_holds_is_waited_for_and_never_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let opened = open(&path);
+        let held = opened.store.shelf::<u32>("numbers").unwrap();
+        assert!(held.put_new("a", &1).unwrap());
+        let at_the_same_time = Store::open(&path, jiff::Timestamp::UNIX_EPOCH);
+        assert!(at_the_same_time.is_err_and(|error| error.is_held()));
+        let entries = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(entries, 1, "nothing was moved");
+        let second = std::thread::spawn(move || open(&path));
+        drop((opened, held));
+        let opened = second.join().unwrap();
+        assert!(!opened.new && opened.moved_aside.is_none());
+        assert_eq!(opened.store.shelf::<u32>("numbers").unwrap().get("a").unwrap(), Some(1));
     }
 
     #[test]
