@@ -28,7 +28,7 @@ async fn a_server_that_cannot_be_reached_is_shown_and_tried_again() -> Result<()
         anyhow::Ok(synapse.admin().get(&path).await?.1["retry_last_ts"].as_u64() > Some(0))
     };
     // It is written down a moment after the fact.
-    while !failing().await? {}
+    world::until("it is failing", failing).await?;
     for list in ["list", "list --failing", "list -d 0.0.1", "list --sort failure_ts -r"] {
         let listed = scene.ann_asks(&format!("!federation {list}")).await?;
         says(&listed, "1 server", &[UNREACHABLE, "Reached: no", "Next try: "]);

@@ -109,12 +109,8 @@ async fn a_deletion_is_watched_on_after_a_kill_and_a_failed_one_says_why() -> Re
     });
     let begun = api.delete(&format!("/_synapse/admin/v2/rooms/{id}"), Some(impossible)).await?.1;
     let task = begun["delete_id"].as_str().context("it has begun")?;
-    loop {
-        let path = format!("/_synapse/admin/v2/rooms/delete_status/{task}");
-        if api.get(&path).await?.1["status"] == "failed" {
-            break;
-        }
-    }
+    let path = format!("/_synapse/admin/v2/rooms/delete_status/{task}");
+    world::until("it fails", async || Ok(api.get(&path).await?.1["status"] == "failed")).await?;
     let status = scene.ann_asks(&format!("!room delete-status -d {task}")).await?;
     says(&status, "Deletion of", &[id, "failed", "Why: ", "too large"]);
     Ok(())

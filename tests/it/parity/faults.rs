@@ -194,7 +194,7 @@ async fn f04_the_old_way_of_purge_empty_deletes_too() -> Result<()> {
     assert_eq!(synapse.admin().get(&path).await?.0, 200, "synadm does what it says now");
     let end: String = room.chars().skip(room.chars().count() - 6).collect();
     says(&done(&scene, "!room purge-empty --v1", &[&end]).await?, "Done", &[&room]);
-    while synapse.admin().get(&path).await?.0 != 404 {}
+    world::until("it is gone", async || Ok(synapse.admin().get(&path).await?.0 == 404)).await?;
     Ok(())
 }
 

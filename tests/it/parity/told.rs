@@ -165,11 +165,13 @@ async fn a_redaction_takes_as_much_as_synadms() -> Result<()> {
     says(&done, "Done", &[]);
     let status = offered(&done, "!user redact-status")?.to_owned();
     let mut both = [Value::Null, Value::Null];
-    while both.iter().any(|seen| seen["status"] != "complete") {
+    world::until("both are redacted", async || {
         let seen = synadm.runs(&["user", "redact-status", &theirs]).await?.last()?;
         both = [seen, data(&scene, &format!("{status} -o json")).await?];
         assert!(!both.iter().any(|seen| seen["status"] == "failed"), "{both:?}");
-    }
+        Ok(both.iter().all(|seen| seen["status"] == "complete"))
+    })
+    .await?;
     assert_eq!(both[0], both[1]);
     let theirs_seen_by_ours = format!("!user redact-status {theirs} -o json");
     assert_eq!(data(&scene, &theirs_seen_by_ours).await?, both[0]);
@@ -280,10 +282,12 @@ async fn a_deleted_room_is_gone_for_both() -> Result<()> {
     says(&begun, "Done", &["has begun"]);
     over(&scene, &format!("{two} is deleted from this server")).await?;
     let mut seen = Value::Null;
-    while seen["status"] != "complete" {
+    world::until("it is deleted", async || {
         seen = synadm.runs(&["room", "delete-status", "-d", &theirs]).await?.last()?;
         assert_ne!(seen["status"], "failed", "{seen}");
-    }
+        Ok(seen["status"] == "complete")
+    })
+    .await?;
     let ours = data(&scene, &format!("!room delete-status -d {theirs} -o json")).await?;
     assert_eq!(ours["results"], json!([seen]));
     for room in [&one, &two] {
@@ -311,7 +315,8 @@ async fn what_is_empty_goes_for_both() -> Result<()> {
             says(&done(&scene, "!room purge-empty", &[end_of(&room)]).await?, "Done", &[&room]);
             over(&scene, &format!("{room} is deleted from this server")).await?;
         }
-        while room_status(&scene, &room).await? != 404 {}
+        let is_gone = async || Ok(room_status(&scene, &room).await? == 404);
+        world::until("it is gone", is_gone).await?;
         rooms.push(room);
     }
     Ok(())
@@ -343,10 +348,12 @@ async fn a_purge_takes_as_much_as_synadms() -> Result<()> {
     says(&done(&scene, &command, &[end_of(two)]).await?, "Done", &["has begun"]);
     over(&scene, "its old messages are deleted").await?;
     let mut seen = Value::Null;
-    while seen["status"] != "complete" {
+    world::until("it is purged", async || {
         seen = synadm.runs(&["history", "purge-status", &theirs]).await?.last()?;
         assert_ne!(seen["status"], "failed", "{seen}");
-    }
+        Ok(seen["status"] == "complete")
+    })
+    .await?;
     assert_eq!(data(&scene, &format!("!history purge-status {theirs} -o json")).await?, seen);
     for room in [one, two] {
         assert_eq!(contents(&scene, room).await?.len(), 2, "{room}");

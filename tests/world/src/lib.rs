@@ -48,3 +48,16 @@ pub const SERVER_NAME: &str = "synod.test";
 
 /// How long anything is waited for before it counts as not coming.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Looks again and again until it `is_so`, for at most [`PATIENCE`].
+pub async fn until(
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let looking = async {
+        while !is_so().await? {}
+        Ok(())
+    };
+    let within = tokio::time::timeout(PATIENCE, looking).await;
+    within.unwrap_or_else(|_| anyhow::bail!("{what}: not within {PATIENCE:?}"))
+}
