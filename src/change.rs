@@ -336,6 +336,9 @@ pub enum Progress {
     Goes(Vec<(&'static str, Line)>),
     /// It is over, and this came of it.
     Over(Outcome),
+    /// It is over, and what was told when it began is so: nothing more is worth a word, unless it
+    /// was told meanwhile that it goes on.
+    AsToldBefore,
 }
 
 /// The text of a question beyond the facts: what will go and what will stay.

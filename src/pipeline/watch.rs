@@ -28,6 +28,8 @@ const UNANSWERED: u32 = 5;
 enum Far {
     Goes(Vec<Fact>),
     Over(Outcome),
+    /// It is over as was to be expected.
+    AsToldBefore,
     /// The homeserver cannot be asked.
     Silent,
 }
@@ -52,6 +54,7 @@ impl Asking<'_> {
         let Self { action, subject, work, .. } = self;
         match action.progress(subject, work, &self.pipeline.reader.look()).await {
             Ok(Progress::Over(outcome)) => Far::Over(outcome),
+            Ok(Progress::AsToldBefore) => Far::AsToldBefore,
             Ok(Progress::Goes(facts)) => {
                 self.unanswered = 0;
                 Far::Goes(facts)
@@ -125,6 +128,8 @@ impl Pipeline {
         let outcome = loop {
             match asking.next().await {
                 Far::Over(outcome) => break outcome,
+                Far::AsToldBefore if watch.message.is_none() => return self.let_go(&watch).await,
+                Far::AsToldBefore => break through(&subject),
                 Far::Goes(facts) => self.show_how_far(&mut watch, facts, &mut shown).await,
                 Far::Silent if asking.unanswered >= UNANSWERED => {
                     let state = "the homeserver does not answer how far it is; I go on asking";
@@ -137,18 +142,28 @@ impl Pipeline {
         self.tell_the_end(&watch, outcome).await;
     }
 
-    /// Waits for the end of what goes on after one subject of a job was changed.
+    /// Waits for the end of what goes on after one subject of a job was changed; `None` where that
+    /// is what was to be expected.
     pub(super) async fn to_its_end(
         &self,
         action: &dyn Action,
         subject: &Subject,
         work: &str,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let mut asking = self.asking(action, subject, work);
         loop {
-            if let Far::Over(outcome) = asking.next().await {
-                return outcome;
+            match asking.next().await {
+                Far::Over(outcome) => return Some(outcome),
+                Far::AsToldBefore => return None,
+                Far::Goes(_) | Far::Silent => {}
             }
+        }
+    }
+
+    async fn let_go(&self, watch: &Watch) {
+        if let Err(error) = self.watches.forget(watch).await {
+            let number = watch.number;
+            error!(number, error = &error as &dyn std::error::Error, "it is watched again");
         }
     }
 
@@ -220,9 +235,7 @@ impl Pipeline {
             error!(number, error = &error as &dyn std::error::Error, "an end was not told");
             return;
         }
-        if let Err(error) = self.watches.forget(watch).await {
-            error!(number, error = &error as &dyn std::error::Error, "it will be told again");
-        }
+        self.let_go(watch).await;
     }
     /// Records how it ended, once: an earlier run may have been stopped before it was told.
     async fn record_the_end(&self, watch: &Watch, outcome: &Outcome) -> Result<(), audit::Error> {
@@ -244,6 +257,17 @@ impl Pipeline {
             ..Record::new(Kind::Ended)
         };
         self.audit.note(record).await.map(|_| ())
+    }
+}
+
+/// The end of what has ended as it was said to.
+fn through(subject: &Subject) -> Outcome {
+    Outcome {
+        word: Word::Done,
+        title: Line::new().code(subject).plain(": the homeserver is through with it"),
+        facts: Vec::new(),
+        remains: Vec::new(),
+        undo: Undo::None("the change itself says how it is taken back".to_owned()),
     }
 }
 

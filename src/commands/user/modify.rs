@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod field;
+mod rooms;
 
 use field::Field;
 
@@ -299,9 +300,28 @@ impl Action for Modify {
         }
         outcome
     }
+
+    /// There is one such work for each account at most, so that its id is enough.
+    fn begins(&self, subject: &Subject, _answers: &[Answer]) -> Option<String> {
+        self.is_seen_in_rooms().then(|| subject.to_string())
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        _work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        rooms::progress(subject, reader).await
+    }
 }
 
 impl Modify {
+    /// Whether the rooms of the account have something to be told.
+    fn is_seen_in_rooms(&self) -> bool {
+        (self.display_name.is_some() || self.avatar_url.is_some()) && !self.create
+    }
+
     /// Whether what ties the account to a person elsewhere is replaced.
     fn replaces_contacts(&self) -> bool {
         !self.threepid.is_empty() || self.clear_threepids || !self.external_id.is_empty()

@@ -9,7 +9,7 @@ use tracing::error;
 
 use super::{Counts, gone, progress};
 use crate::{
-    change::{Binds, Class, Seen, Subject, Undo},
+    change::{Binds, Class, Outcome, Seen, Subject, Undo},
     commands::{Action, Options},
     confirm::Consent,
     error::Stop,
@@ -156,6 +156,10 @@ impl<'a> Work<'a> {
                 locked.stage = Stage::Goes(work, ended);
                 self.keep(left_at.place, &locked);
                 drop(locked);
+                // Long work is worth a write to the disk: after a kill nobody else knows its id.
+                if let Err(error) = self.pipeline.jobs.flush().await {
+                    error!(error = &error as &dyn std::error::Error, "not on disk yet");
+                }
                 return self.finish(left_at.place, item, over).await;
             }
             self.counted().add(ended.word);
@@ -174,8 +178,13 @@ impl<'a> Work<'a> {
             () = over.cancelled() => return,
             outcome = self.pipeline.to_its_end(action, &item.subject, work) => outcome,
         };
-        let what = outcome.title.text();
-        let ended = Ended { word: outcome.word, what, undo: outcome.undo, ..so_far.clone() };
+        // How it is taken back does not change with its end.
+        let ended = match outcome {
+            Some(Outcome { word, title, .. }) => {
+                Ended { word, what: title.text(), ..so_far.clone() }
+            }
+            None => so_far.clone(),
+        };
         self.counted().add(ended.word);
         item.stage = Stage::Over(ended);
         self.keep(place, &item);
