@@ -167,6 +167,16 @@ pub(super) fn with_list(mut command: Command) -> Result<Command, Box<Reply>> {
     Ok(command)
 }
 
+/// The answer to lines below a command that is about none of them.
+pub(super) fn in_one_line(words: &[String]) -> Reply {
+    let verb = words.first().map_or("", String::as_str);
+    let line = Line::new().code(format!("!{verb}")).plain(
+        " takes no lines below it, so nothing was done. Send it again in one line; what follows it \
+         is a message of its own",
+    );
+    Reply::outcome(Word::Refused, line)
+}
+
 /// Whether those whom a command is about could stand in a file: it names nobody itself.
 pub(super) fn may_stand_in_a_file(command: &Command) -> bool {
     command.body.is_empty() && understand::names_nobody(&command.words)
@@ -289,5 +299,17 @@ mod tests {
             let reply = with_list(command(&["user", "suspend"], &["@a:x.test", line])).unwrap_err();
             assert_eq!(reply.word, Some(Word::Refused), "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn lines_below_a_verb_of_the_bots_own_are_refused_except_where_somebody_brakes() {
+        let stage = super::super::testing::Stage::set("http://127.0.0.1:1", "token");
+        stage.say("ann", "!audit list\n\n@eve:synod.test").await;
+        stage.say("ann", "!audit list\n \n").await;
+        stage.say("ann", "!stop\nnow, please").await;
+        let [refused, listed, stopped] = &stage.heard.all()[..] else { panic!("three answers") };
+        assert!(refused.contains("`!audit` takes no lines below it"), "{refused}");
+        assert!(!listed.contains("Refused"), "{listed}");
+        assert!(!stopped.contains("Refused"), "{stopped}");
     }
 }

@@ -3,7 +3,7 @@
 use ruma::OwnedEventId;
 
 use super::{
-    Command, Pipeline, Request, Said, What, is_first_word, list, own::Help, understand,
+    Command, Lane, Pipeline, Request, Said, What, is_first_word, list, own::Help, understand,
     understand::Understood,
 };
 use crate::{
@@ -53,6 +53,7 @@ impl Pipeline {
                         Command::InFile(command.words, file),
                     ));
                 }
+                let lines = command.body.iter().any(|line| !line.trim().is_empty());
                 let command = match list::with_list(command) {
                     Ok(command) => command,
                     Err(reply) => return Ok(What::Say(*reply)),
@@ -64,6 +65,10 @@ impl Pipeline {
                     Understood::Command(Ask::Change(action), options) => {
                         let options = Options { referenced, ..options };
                         Command::Change(action, options, command.words)
+                    }
+                    // Whoever brakes is heard, whatever else they wrote.
+                    Understood::Own(own, _) if lines && own.lane() != Lane::Overtaking => {
+                        return Ok(What::Say(list::in_one_line(&command.words)));
                     }
                     Understood::Own(own, options) => Command::Own(own, options, command.words),
                     Understood::Reply(reply) => match Help::by_option(&command.words) {

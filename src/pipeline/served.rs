@@ -69,7 +69,9 @@ impl Pipeline {
     /// Says why a route is not there, where a command ended because of that.
     pub(super) fn explained(asked: &Asked<'_>, stop: Stop) -> Stop {
         let Stop::Api(error) = &stop else { return stop };
-        if !error.is_unknown_route() {
+        // Whoever types a path may have made a slip in it.
+        let typed = matches!(asked.options.verb.as_str(), "raw" | "matrix raw");
+        if typed || !error.is_unknown_route() {
             return stop;
         }
         let verb = format!("!{}", asked.options.verb);

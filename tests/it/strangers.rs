@@ -246,13 +246,15 @@ async fn a_moderator_changes_only_what_takes_their_powers() -> Result<()> {
 }
 
 /// What has nothing to do with either set of things: nothing is so that it could change.
-const IDLE: [&str; 7] = [
+const IDLE: [&str; 8] = [
     "--dry-run",
     "prune-devices",
     "--disable",
     "@bob:elsewhere.example",
     "-s elsewhere.example",
     "media unprotect",
+    // What was sent there is encrypted.
+    "media quarantine --room-id",
     "--users",
 ];
 
