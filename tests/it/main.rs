@@ -54,6 +54,7 @@ mod store;
 mod strangers;
 mod takedowns;
 mod takeover;
+mod traps;
 mod trust;
 mod users;
 mod verbs;

@@ -1,34 +1,16 @@
 //! Another server that can really be reached: its accounts, its rooms, its files, and its absence.
 
-use std::{
-    future::Future,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
-use world::{Account, Api, PATIENCE, Scene, Synapse};
+use world::{Account, Api, Scene, Synapse};
 
 use crate::{
     SYNOD,
     rooms::{api, make},
     verbs::{says, with_yes},
 };
-
-/// Asks until the answer is yes; an error when it stays no.
-pub(crate) async fn until<F: Future<Output = Result<bool>>>(
-    what: &str,
-    mut ask: impl FnMut() -> F,
-) -> Result<()> {
-    let yes = async {
-        while !ask().await? {
-            sleep(std::time::Duration::from_millis(50)).await;
-        }
-        Ok(())
-    };
-    timeout(PATIENCE, yes).await.with_context(|| format!("never: {what}"))?
-}
 
 /// Bob, who lives on the other server, and eve, who lives on the bot's.
 struct Both {
@@ -89,7 +71,7 @@ async fn another_server_is_reached_lost_and_found_again() -> Result<()> {
     let room = both.shared().await?;
     both.eve_says(&room, "first").await?;
     let sent = async || Ok(both.destination().await?["last_successful_stream_ordering"].is_u64());
-    until("something was sent there", sent).await?;
+    world::until("something was sent there", sent).await?;
     says(&scene.ann_asks("!federation list").await?, "1 server", &[name, "Reached: yes"]);
     let details = scene.ann_asks(&format!("!federation details {}", both.bob.user_id)).await?;
     says(&details, name, &["Reached: yes", "Rooms shared: 1", "!federation rooms"]);
@@ -101,7 +83,7 @@ async fn another_server_is_reached_lost_and_found_again() -> Result<()> {
     both.there.stop().await?;
     both.eve_says(&room, "second").await?;
     let failing = async || Ok(both.destination().await?["retry_last_ts"].as_u64() > Some(0));
-    until("the other server counts as failing", failing).await?;
+    world::until("the other server counts as failing", failing).await?;
     let details = scene.ann_asks(&format!("!federation details {name}")).await?;
     says(&details, name, &["Reached: no", "Failing since: 20", "Rooms shared: 1", &reset]);
     let list = scene.ann_asks("!federation list --failing").await?;
@@ -110,7 +92,7 @@ async fn another_server_is_reached_lost_and_found_again() -> Result<()> {
     both.there.start_again().await?;
     says(&with_yes(scene, &reset).await?, "Done", &["is tried again now"]);
     assert_eq!(both.destination().await?["retry_last_ts"], 0);
-    until("bob hears it", || both.bob_hears(&room, "second")).await?;
+    world::until("bob hears it", || both.bob_hears(&room, "second")).await?;
     let details = scene.ann_asks(&format!("!federation details {name} -o json")).await?;
     let details: Value = serde_json::from_str(&details.body)?;
     assert_eq!(details, both.destination().await?);
@@ -144,7 +126,7 @@ async fn who_and_what_is_of_another_server_is_shown_and_left_to_it() -> Result<(
     says(&joined, "Done", &[eve, &den]);
     let path = format!("/_matrix/client/v3/rooms/{den}/joined_members");
     let there = async || Ok(both.by_bob.get(&path).await?.1["joined"][eve].is_object());
-    until("bob's server has her in his room", there).await?;
+    world::until("bob's server has her in his room", there).await?;
     says(&scene.ann_asks(&format!("!room details {alias}")).await?, "", &["Den"]);
 
     // When she leaves, nobody of this server is in it, and it can go.
