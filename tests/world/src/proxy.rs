@@ -87,6 +87,24 @@ struct Shared {
     traps: Mutex<Vec<Arc<Trap>>>,
     /// What every request is answered that would change something, where it is kept back.
     keeps: Mutex<Option<Value>>,
+    /// How many connections are being served.
+    served: watch::Sender<usize>,
+}
+
+/// A connection that is being served, for as long as this lives.
+struct Served(Arc<Shared>);
+
+impl Served {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        shared.served.send_modify(|served| *served += 1);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.served.send_modify(|served| *served -= 1);
+    }
 }
 
 /// A request as it is read and passed on.
@@ -121,6 +139,7 @@ impl Proxy {
             answered: Mutex::default(),
             traps: Mutex::default(),
             keeps: Mutex::default(),
+            served: watch::Sender::new(0),
         });
         let running = tokio::spawn(accept(listener, shared.clone()));
         Ok(Self { url, shared, running })
@@ -153,6 +172,20 @@ impl Proxy {
     /// with this body.
     pub fn keep_changes(&self, answer: Value) {
         *lock(&self.shared.keeps) = Some(answer);
+    }
+
+    /// Waits until the homeserver has answered all that was sent here, by whoever does not run any
+    /// more, too. An error after [`crate::PATIENCE`].
+    pub async fn settled(&self) -> Result<()> {
+        // Connections are taken in the order in which they came: once this one, which asks for
+        // nothing, has come to its end, all before it are counted.
+        let mut last = TcpStream::connect(self.url.trim_start_matches("http://")).await?;
+        last.shutdown().await?;
+        last.read_to_end(&mut Vec::new()).await?;
+        let mut served = self.shared.served.subscribe();
+        let wait = served.wait_for(|served| *served == 0);
+        tokio::time::timeout(crate::PATIENCE, wait).await.context("requests go on")??;
+        Ok(())
     }
 
     /// Lets `fault` befall the next request with this method whose path contains `path`.
@@ -200,10 +233,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // Connections end with the proxy.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let shared = shared.clone();
+        let (shared, served) = (shared.clone(), Served::begin(&shared));
         connections.spawn(async move {
+            let _served = served;
             // A caller who goes away is none of the proxy's business.
-            let _served = serve(stream, &shared).await;
+            let _gone = serve(stream, &shared).await;
         });
     }
 }
