@@ -3,6 +3,7 @@
 use super::Group;
 
 mod list;
+pub mod scheduled;
 
 /// The verbs about tasks.
 pub const GROUP: Group =

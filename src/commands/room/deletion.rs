@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     change::Path,
-    commands::user::account::how_many,
+    commands::{
+        task::scheduled::{Task, tasks},
+        user::account::how_many,
+    },
     error::Stop,
     reply::{Fact, Hostile, Line},
     synapse::Reader,
@@ -98,24 +101,11 @@ fn path_of(id: &str) -> Path {
     Path::admin(["v2", "rooms", "delete_status", id])
 }
 
-/// A task of the homeserver, as `GET /_synapse/admin/v1/scheduled_tasks` shows it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Task {
-    pub(super) id: String,
-    pub(super) status: Hostile,
-    error: Option<Hostile>,
-}
-
 /// The deletions of a room that the homeserver remembers, oldest first: a week after its end it
 /// forgets one. Unlike the status by room this has those that are still to begin.
 pub(super) async fn of_room(room: &RoomId, reader: &Reader) -> Result<Vec<Task>, Stop> {
-    #[derive(Deserialize)]
-    struct Listed {
-        scheduled_tasks: Vec<Task>,
-    }
     let query = [("resource_id", room.to_string()), ("action_name", ACTION.to_owned())];
-    let listed: Listed = reader.get(&Path::admin(["v1", "scheduled_tasks"]), &query).await?;
-    Ok(listed.scheduled_tasks)
+    Ok(tasks(&query, reader).await?)
 }
 
 /// Why this deletion of a room failed, as the homeserver has noted it; nothing where it has not.

@@ -2,19 +2,18 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::scheduled::{Task, tasks};
 use crate::{
-    change::Path,
     commands::{
         Spec,
         arguments::Since,
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record},
-    synapse::{Reader, wire::optional_millis},
+    reply::{Line, Record},
+    synapse::Reader,
 };
 
 pub(super) const SPEC: Spec = Spec::query::<List>(
@@ -79,17 +78,6 @@ impl Status {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Task {
-    id: String,
-    action: Hostile,
-    status: Hostile,
-    #[serde(default, rename = "timestamp_ms", deserialize_with = "optional_millis")]
-    at: Option<Timestamp>,
-    resource_id: Option<Hostile>,
-    error: Option<Hostile>,
-}
-
 #[async_trait]
 impl Listing for List {
     const NAMED: Named = Named {
@@ -105,13 +93,7 @@ impl Listing for List {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        #[derive(Deserialize)]
-        struct Listed {
-            scheduled_tasks: Vec<Value>,
-        }
-        let path = Path::admin(["v1", "scheduled_tasks"]);
-        let listed: Listed = reader.get(&path, &self.query(reader.now())).await?;
-        let mut tasks = listed.scheduled_tasks;
+        let mut tasks: Vec<Value> = tasks(&self.query(reader.now()), reader).await?;
         tasks.sort_by_key(|task| task["timestamp_ms"].as_i64());
         if !self.reverse {
             tasks.reverse();
@@ -151,6 +133,7 @@ fn record(task: &Task, now: Timestamp) -> Record {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum as _;
+    use serde::Deserialize as _;
     use serde_json::json;
 
     use super::*;

@@ -1,37 +1,23 @@
 //! The new name or picture of an account, on its way into the rooms that it is in: the homeserver
 //! brings it there one by one after it has answered.
 
-use serde::Deserialize;
-
 use crate::{
-    change::{Outcome, Path, Progress, Subject, Undo},
-    commands::user::account::words,
+    change::{Outcome, Progress, Subject, Undo},
+    commands::{
+        task::scheduled::{Task, tasks},
+        user::account::words,
+    },
     error::Stop,
     reply::{Hostile, Line, Word},
-    synapse::{Error, Reader},
+    synapse::Reader,
 };
-
-/// A task of the homeserver, `GET /_synapse/admin/v1/scheduled_tasks`.
-#[derive(Debug, Deserialize)]
-struct Task {
-    status: Hostile,
-    #[serde(default)]
-    timestamp_ms: i64,
-    error: Option<Hostile>,
-}
 
 /// How far the homeserver is with the rooms of `subject`.
 pub(super) async fn progress(subject: &Subject, reader: &Reader) -> Result<Progress, Stop> {
-    #[derive(Deserialize)]
-    struct Listed {
-        scheduled_tasks: Vec<Task>,
-    }
-    let path = Path::admin(["v1", "scheduled_tasks"]);
     let query =
         [("action_name", "update_join_states".to_owned()), ("resource_id", subject.to_string())];
-    let listed: Result<Listed, Error> = reader.get(&path, &query).await;
-    match listed {
-        Ok(listed) => Ok(of(subject, listed.scheduled_tasks)),
+    match tasks(&query, reader).await {
+        Ok(tasks) => Ok(of(subject, tasks)),
         // Before Synapse 1.130 it answered when it was through.
         Err(error) if error.is_unknown_route() => Ok(Progress::AsToldBefore),
         Err(error) => Err(error.into()),
@@ -41,7 +27,7 @@ pub(super) async fn progress(subject: &Subject, reader: &Reader) -> Result<Progr
 /// What the last of these tasks says. A later change cancels the one before, and is watched itself;
 /// somebody in no room has none.
 fn of(subject: &Subject, tasks: Vec<Task>) -> Progress {
-    let Some(last) = tasks.into_iter().max_by_key(|task| task.timestamp_ms) else {
+    let Some(last) = tasks.into_iter().max_by_key(|task| task.at) else {
         return Progress::AsToldBefore;
     };
     match last.status.raw() {
@@ -81,7 +67,10 @@ mod tests {
 
     #[test]
     fn the_last_task_counts_and_only_what_nobody_expects_is_told() {
-        let task = |status: &str, at: i64| json!({ "status": status, "timestamp_ms": at });
+        let task = |status: &str, at: i64| {
+            json!({ "id": "t", "action": "update_join_states", "status": status,
+                "timestamp_ms": at })
+        };
         assert!(matches!(progress(json!([])), Progress::AsToldBefore));
         for status in ["complete", "cancelled"] {
             let tasks = json!([task("failed", 1), task(status, 2)]);
@@ -91,7 +80,9 @@ mod tests {
             let tasks = json!([task(status, 2), task("cancelled", 1)]);
             assert!(matches!(progress(tasks), Progress::Goes(_)), "{status}");
         }
-        let failed = json!([{ "status": "failed", "timestamp_ms": 3, "error": "no *disk*" }]);
+        let mut failed = task("failed", 3);
+        failed["error"] = json!("no *disk*");
+        let failed = json!([failed]);
         let Progress::Over(told) = progress(failed) else { panic!("it is over") };
         let told = outcome(&told);
         assert!(told.starts_with("Done in part · `@ann:example.org`"), "{told}");
