@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Account, Api, NewRoom, Person, Scene};
+use world::{Account, Api, NewRoom, Person, Scene, until};
 
 use crate::{
     SYNOD,
@@ -55,6 +55,10 @@ const TRAPS: &[(&str, &[(&str, &str)])] = &[
     (
         "why a deletion has failed stands only among the tasks",
         &[("takedowns.rs", "a_deletion_is_watched_on_after_a_kill_and_a_failed_one_says_why")],
+    ),
+    (
+        "any task is told as a redaction, or makes a 500",
+        &[("traps.rs", "what_is_no_redaction_is_not_told_as_one")],
     ),
     (
         "ordinary input makes a 500",
@@ -313,5 +317,48 @@ async fn names_hold_what_means_something_in_a_path() -> Result<()> {
         eve.create_room(&NewRoom { alias: Some(alias.clone()), ..NewRoom::default() }).await?;
     let resolved = scene.ann_asks(&format!("!room resolve \"#{alias}:synod.test\"")).await?;
     says(&resolved, "", &[room.as_str()]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_redaction_is_not_told_as_one() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, _) = with_device(&scene, "eve").await?;
+    let by_eve = api(&scene, &eve).await?;
+    let admin = scene.synapse().admin();
+    let begin = async |method: Method, path: &str, key: &str, body: Value| -> Result<String> {
+        let path = format!("/_synapse/admin/{path}");
+        let (status, answer) = match method {
+            Method::DELETE => admin.delete(&path, Some(body)).await?,
+            _ => admin.post(&path, body).await?,
+        };
+        let id = answer[key].as_str().with_context(|| format!("{path}: {status} {answer}"))?;
+        until("the task is complete", async || {
+            let listed = admin.get("/_synapse/admin/v1/scheduled_tasks").await?.1;
+            let all = listed["scheduled_tasks"].as_array().cloned().unwrap_or_default();
+            Ok(all.iter().any(|task| task["id"] == id && task["status"] == "complete"))
+        })
+        .await?;
+        Ok(id.to_owned())
+    };
+    let (gone, purged) = (make(&by_eve, json!({})).await?, make(&by_eve, json!({})).await?);
+    let deletion = format!("v2/rooms/{gone}");
+    let deletion = begin(Method::DELETE, &deletion, "delete_id", json!({})).await?;
+    let purge = format!("v1/purge_history/{purged}");
+    let until_now = json!({ "purge_up_to_ts": 4_000_000_000_000_i64, "delete_local_events": true });
+    let purge = begin(Method::POST, &purge, "purge_id", until_now).await?;
+    let redaction = format!("v1/user/{}/redact", eve.user_id);
+    let none = json!({ "rooms": [] });
+    let redaction = begin(Method::POST, &redaction, "redact_id", none).await?;
+
+    for (id, trap) in [(&deletion, 200), (&purge, 500)] {
+        let path = format!("/_synapse/admin/v1/user/redact_status/{id}");
+        assert_eq!(admin.get(&path).await?.0, trap, "it is no trap any more");
+        for output in ["", " -o json"] {
+            let answer = scene.ann_asks(&format!("!user redact-status {id}{output}")).await?;
+            says(&answer, "Refused", &["something else than a redaction", "!task list"]);
+        }
+    }
+    says(&scene.ann_asks(&format!("!user redact-status {redaction}")).await?, "Redaction", &[]);
     Ok(())
 }

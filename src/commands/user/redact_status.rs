@@ -9,7 +9,10 @@ use serde_json::Value;
 use super::account::{how_many, words};
 use crate::{
     change::{Outcome, Path, Power, Progress, Subject, Undo},
-    commands::{Memory, Query, Spec},
+    commands::{
+        Memory, Query, Spec,
+        task::scheduled::{Task, tasks},
+    },
     error::Stop,
     reply::{Block, Hostile, Line, Reply, Sheet, Word},
     synapse::Reader,
@@ -56,18 +59,33 @@ impl Query for RedactStatus {
     }
 }
 
-/// The redaction with this id, which may be the id of anything; a refusal where it is of none.
+/// What the homeserver calls the task that redacts.
+const ACTION: &str = "redact_all_events";
+
+/// The redaction with this id, which may be the id of anything; a refusal where it is of none. The
+/// homeserver tells of any task as if it were a redaction, or fails at it: which kind it is, only
+/// the list of its tasks says.
 async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
-    match begun(id, reader).await {
-        // What the homeserver says to the id of another kind of task.
-        Err(Stop::Api(error)) if error.status() == Some(500) => Err(Stop::refused(
-            Line::new()
-                .plain("the homeserver fails at ")
-                .code(id)
-                .plain("; it is probably the id of something else than a redaction"),
-        )),
-        found => found,
+    let found = match begun(id, reader).await {
+        Err(Stop::Api(error)) if error.status() == Some(500) => Err(error),
+        found => Ok(found?),
+    };
+    match tasks::<Task>(&[("action_name", ACTION.to_owned())], reader).await {
+        Ok(all) => match all.into_iter().find(|task| task.id == id) {
+            Some(task) => reader.may_tell_of(task.resource_id.iter().map(Hostile::raw))?,
+            None => return Err(another(id)),
+        },
+        // Before Synapse 1.130 nothing tells them apart, but for that failure.
+        Err(error) if error.is_unknown_route() => return found.map_err(|_| another(id)),
+        Err(error) => return Err(error.into()),
     }
+    Ok(found?)
+}
+
+/// The refusal for the id of another kind of task.
+fn another(id: &str) -> Stop {
+    Stop::refused(Line::new().code(id).plain(" is the id of something else than a redaction"))
+        .or(&["task", "list"])
 }
 
 /// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any
