@@ -41,7 +41,7 @@ pub mod stats;
 pub mod task;
 pub mod user;
 
-pub use needs::{Delegated, Needs, needs};
+pub use needs::{Delegated, Needs, needs, takes_path};
 pub use options::{Ends, Options};
 
 /// A command that only looks.
@@ -253,6 +253,8 @@ pub struct Spec {
     pub ends: bool,
     /// What it takes of the homeserver that not every one has.
     pub needs: Needs,
+    /// Whether the path that it asks for is typed with it.
+    pub takes_path: bool,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
 }
@@ -296,7 +298,8 @@ impl Spec {
     ) -> Self {
         let needs = Needs { since: None, delegated: Delegated::Same };
         let augment = A::augment_args;
-        Self { name, aliases: &[], examples, does, ends: false, needs, augment, parse }
+        let (aliases, ends, takes_path) = (&[], false, false);
+        Self { name, aliases, examples, does, ends, needs, takes_path, augment, parse }
     }
 
     /// The same verb, whose undo can be given a due time: it takes `--for` and `--until`.
@@ -310,6 +313,13 @@ impl Spec {
     #[must_use]
     pub const fn also(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// The same verb, to which the path is typed that it asks for.
+    #[must_use]
+    pub const fn with_path(mut self) -> Self {
+        self.takes_path = true;
         self
     }
 

@@ -67,12 +67,20 @@ impl Needs {
 
 /// What the verb of these words takes; more words may follow.
 pub fn needs(words: &str) -> Needs {
+    spec(words).map(|spec| spec.needs).unwrap_or_default()
+}
+
+/// Whether the path that the verb of these words asks for is typed with it; more words may follow.
+pub fn takes_path(words: &str) -> bool {
+    spec(words).is_some_and(|spec| spec.takes_path)
+}
+
+fn spec(words: &str) -> Option<&'static Spec> {
     let mut words = words.split(' ');
     let (group, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let group = GROUPS.iter().find(|known| known.name == group);
     let is_it = |spec: &&Spec| spec.name == verb || spec.aliases.contains(&verb);
-    let spec = group.and_then(|group| group.verbs.iter().find(is_it));
-    spec.map(|spec| spec.needs).unwrap_or_default()
+    group.and_then(|group| group.verbs.iter().find(is_it))
 }
 
 #[cfg(test)]

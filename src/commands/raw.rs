@@ -38,7 +38,8 @@ pub const GROUP: Group = Group {
             "raw v1/rooms/!OGEhHVWSdvArJzumhm:example.org/block -m put -d '{\"block\": true}'",
             "raw v1/users/@ann:example.org/override_ratelimit -m delete",
         ],
-    )],
+    )
+    .with_path()],
 };
 
 /// Send a request to the Admin API by its path, for what has no command of its own

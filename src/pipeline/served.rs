@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Asked, Pipeline};
 use crate::{
-    commands::{Delegated, Needs, needs},
+    commands::{Delegated, Needs, needs, takes_path},
     error::Stop,
     reply::{Line, Reply},
     synapse::{Error, Reader, Version},
@@ -70,8 +70,7 @@ impl Pipeline {
     pub(super) fn explained(asked: &Asked<'_>, stop: Stop) -> Stop {
         let Stop::Api(error) = &stop else { return stop };
         // Whoever types a path may have made a slip in it.
-        let typed = matches!(asked.options.verb.as_str(), "raw" | "matrix raw");
-        if typed || !error.is_unknown_route() {
+        if takes_path(&asked.options.verb) || !error.is_unknown_route() {
             return stop;
         }
         let verb = format!("!{}", asked.options.verb);

@@ -21,7 +21,8 @@ pub(super) const SPEC: Spec = Spec::of::<Raw>(
         "matrix raw client/v3/directory/list/room/!OGEhHVWSdvArJzumhm:example.org -m put -d \
          '{\"visibility\": \"private\"}'",
     ],
-);
+)
+.with_path();
 
 /// Send a request to the API of clients by its path, as the account of my admin token
 ///
