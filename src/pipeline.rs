@@ -51,6 +51,7 @@ mod lift;
 mod list;
 mod locks;
 mod look;
+mod looking;
 mod news;
 pub mod own;
 mod plan;

@@ -8,7 +8,7 @@ use reqwest::Method;
 use ruma::{OwnedEventId, OwnedUserId};
 use world::{Api, Message, Passed, Proxy, Scene, Synapse};
 
-use crate::{CROWD, PATIENT, SYNOD, TURNS, answer, megabytes, row, straight};
+use crate::{CROWD, PATIENT, SYNOD, TURNS, megabytes, row, straight};
 
 /// How many are suspended by one command.
 const MANY: usize = 1_000;
@@ -164,7 +164,16 @@ async fn question(scene: &Scene, them: &[OwnedUserId]) -> Result<Message> {
     let lines: Vec<&str> = them.iter().map(|user| user.as_str()).collect();
     let typed = format!("!user suspend\n{}", lines.join("\n"));
     let event = scene.ann().say(scene.room(), &typed).await?;
-    answer(scene, &event).await
+    // A word comes before it that says what takes so long.
+    let is_question = |message: &Message| {
+        message.reply_to.as_ref() == Some(&event) && message.body.contains("!confirm")
+    };
+    for _ in 0..PATIENT {
+        if let Ok(question) = scene.ann().wait_for("the question", is_question).await {
+            return Ok(question);
+        }
+    }
+    bail!("there is no question")
 }
 
 async fn say_yes(scene: &Scene, question: &Message, many: usize) -> Result<OwnedEventId> {

@@ -7,6 +7,7 @@ use tracing::{error, warn};
 use super::{
     Asked, Pipeline,
     found::{broken_off, drift, not_verified, only, verified},
+    looking::Looking,
     plan,
     report::{line_of, overall, rehearsed, report},
     yes::unreadable,
@@ -275,21 +276,24 @@ impl Pipeline {
         subjects: Vec<Subject>,
         reader: &Reader,
     ) -> Result<Result<Looked, Reply>, Stop> {
-        if subjects.len() > MOST {
+        let many = subjects.len();
+        if many > MOST {
             return Err(Stop::refused(format!(
-                "that is about {}, and I take at most {MOST} at a time; send it in parts",
-                subjects.len()
+                "that is about {many}, and I take at most {MOST} at a time; send it in parts, or \
+                 make what it is about narrower"
             )));
         }
-        let alone = subjects.len() == 1;
+        let alone = many == 1;
         let looks = subjects.into_iter().map(|subject| async move {
             let found = self.look_at_one(asked, action, &subject, reader).await;
             (subject, found)
         });
+        let mut looking = Looking::at(self, asked, many).await;
         let mut found = stream::iter(looks).buffered(LOOKS_AT_ONCE);
         let mut looked = Looked { targets: Vec::new(), plans: Vec::new(), skips: Vec::new() };
         let mut refused = Vec::new();
         while let Some((subject, found)) = found.next().await {
+            looking.one_more().await;
             match found? {
                 Found::Plan(target, plan) => {
                     looked.targets.push(target);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rand::Rng as _;
 use reqwest::Method;
-use ruma::{EventId, OwnedUserId, UserId};
+use ruma::{OwnedUserId, UserId};
 use serde_json::json;
 use world::{Answered, Crowd, Fault, Message, Options, Proxy, Scene, Synapse};
 
@@ -62,10 +62,7 @@ async fn a_thousand_are_suspended_once_whenever_the_bot_is_killed() -> Result<()
     scene.start_bot(SYNOD, &config).await?;
 
     let ids: Vec<&str> = all.iter().map(|user| user.as_str()).collect();
-    let asked = format!("!user suspend\n{}", ids.join("\n"));
-    let asked = scene.ann().say(scene.room(), &asked).await?;
-    let question = patiently(|| answer(&scene, &asked)).await?;
-    says(&question, "1000 subjects", &[]);
+    let question = question(&scene, &format!("!user suspend\n{}", ids.join("\n"))).await?;
     let (at, mark) = (rand::rng().random_range(0..all.len()), scene.ann().mark());
     println!("the bot is killed while it has number {at} in hand");
     let cut = proxy.next(Method::PUT, all[at].localpart(), Fault::HoldAnswer);
@@ -108,6 +105,30 @@ async fn a_thousand_are_suspended_once_whenever_the_bot_is_killed() -> Result<()
     Ok(())
 }
 
-async fn answer(scene: &Scene, event: &EventId) -> Result<Message> {
-    scene.answer(scene.ann(), event).await
+/// The question to a command about the thousand, after the word that says what takes so long.
+async fn question(scene: &Scene, command: &str) -> Result<Message> {
+    let (ann, asked) = (scene.ann(), scene.ann().say(scene.room(), command).await?);
+    let word = patiently(|| scene.answer(ann, &asked)).await?;
+    says(&word, "First I look at all 1000", &["nothing is done meanwhile"]);
+    let is_question = |message: &Message| {
+        message.reply_to.as_ref() == Some(&asked) && message.body.contains("!confirm")
+    };
+    let question = patiently(|| ann.wait_for("the question", is_question)).await?;
+    says(&question, "1000 subjects", &[]);
+    let over = |edit: &Message| edit.body.contains("I have looked at all 1000");
+    ann.edit_of(&word.event_id, over).await?;
+    Ok(question)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_is_about_as_many_as_fit() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    synapse.add(CROWD).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    scene.start_bot(SYNOD, &scene.config()).await?;
+    let asked = question(&scene, "!user deactivate-regex @spam").await?;
+    says(&asked, "", &["!confirm"]);
+    let code = crate::basics::code(&asked)?;
+    says(&scene.ann_asks(&format!("!cancel {code}")).await?, "", &[]);
+    Ok(())
 }
