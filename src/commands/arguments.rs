@@ -54,6 +54,8 @@ pub enum RoomRef {
     Id(OwnedRoomId),
     /// `#lobby:example.org`
     Alias(OwnedRoomAliasId),
+    /// `#lobby`, an alias of this server
+    Local(String),
 }
 
 impl FromStr for RoomRef {
@@ -65,6 +67,7 @@ impl FromStr for RoomRef {
                 "it is not a room id; one looks like !abcdef:example.org, or !abcdef in newer rooms"
                     .to_owned()
             }),
+            Some('#') if text.len() > 1 && !text.contains(':') => Ok(Self::Local(text.to_owned())),
             Some('#') => RoomAliasId::parse(text).map(Self::Alias).map_err(|_| {
                 "it is not a room alias; one looks like #lobby:example.org".to_owned()
             }),

@@ -199,6 +199,16 @@ impl Reader {
         let id = match room {
             RoomRef::Id(id) => id.clone(),
             RoomRef::Alias(alias) => self.resolved(alias).await?,
+            RoomRef::Local(alias) => {
+                let whole = format!("{alias}:{}", self.server_name());
+                let alias = RoomAliasId::parse(&whole).map_err(|_| {
+                    Stop::refused(Line::new().code(alias).plain(
+                        " is not a room alias; one looks like #lobby:example.org, or #lobby for \
+                         one of this server",
+                    ))
+                })?;
+                self.resolved(&alias).await?
+            }
         };
         self.may_name(&Subject::Room(id.clone()))?;
         Ok(id)

@@ -315,8 +315,10 @@ async fn names_hold_what_means_something_in_a_path() -> Result<()> {
     let eve = Person::login(scene.synapse(), eve.user_id.localpart(), &eve.password).await?;
     let room =
         eve.create_room(&NewRoom { alias: Some(alias.clone()), ..NewRoom::default() }).await?;
-    let resolved = scene.ann_asks(&format!("!room resolve \"#{alias}:synod.test\"")).await?;
-    says(&resolved, "", &[room.as_str()]);
+    for typed in [format!("#{alias}:synod.test"), format!("#{alias}")] {
+        let resolved = scene.ann_asks(&format!("!room resolve \"{typed}\"")).await?;
+        says(&resolved, "", &[room.as_str(), &typed]);
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use crate::{
         Ask, Does, Spec,
         arguments::{RoomRef, UserRef},
         listing::{Listing, Named, Page, Pages},
+        room::known::titled,
         user::media::{Media, Sort},
     },
     error::Stop,
@@ -113,11 +114,7 @@ impl Listing for InRoom {
     }
 
     fn of(&self, _reader: &Reader) -> Line {
-        match &self.room {
-            Some(RoomRef::Id(id)) => Line::new().code(id).plain(": "),
-            Some(RoomRef::Alias(alias)) => Line::new().code(alias).plain(": "),
-            None => Line::new(),
-        }
+        self.room.as_ref().map(|room| titled(room).plain(": ")).unwrap_or_default()
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {

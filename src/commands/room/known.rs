@@ -113,10 +113,11 @@ pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>,
 }
 
 /// The room of a listing, as it was typed.
-pub(super) fn titled(room: &RoomRef) -> Line {
+pub(in crate::commands) fn titled(room: &RoomRef) -> Line {
     match room {
         RoomRef::Id(id) => Line::new().code(id),
         RoomRef::Alias(alias) => Line::new().code(alias),
+        RoomRef::Local(alias) => Line::new().code(alias),
     }
 }
 

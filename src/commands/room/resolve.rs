@@ -40,8 +40,9 @@ impl Query for Resolve {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let id = reader.room_id(&self.room).await?;
-        if let (RoomRef::Alias(alias), false) = (&self.room, self.reverse) {
-            let reply = Reply::data(Line::new().code(alias).plain(" is ").code(&id));
+        let typed_id = matches!(self.room, RoomRef::Id(_));
+        if !typed_id && !self.reverse {
+            let reply = Reply::data(known::titled(&self.room).plain(" is ").code(&id));
             let words = ["room", "details", id.as_str()].map(str::to_owned).to_vec();
             return Ok(reply.command("Look at it", words));
         }

@@ -330,6 +330,7 @@ async fn an_alias_is_resolved_and_an_unknown_one_refused() {
     let reader = reader(&server.uri());
     let room = |text: &str| text.parse::<RoomRef>().unwrap();
     assert_eq!(reader.room_id(&room("#lobby:example.org")).await.unwrap(), room_id!("!abc"));
+    assert_eq!(reader.room_id(&room("#lobby")).await.unwrap(), room_id!("!abc"));
     assert_eq!(reader.room_id(&room("!typed")).await.unwrap(), room_id!("!typed"));
     let refused = reader.room_id(&room("#lobbby:example.org")).await.unwrap_err();
     assert!(matches!(refused, Stop::Refused { .. }), "{refused:?}");
