@@ -11,7 +11,8 @@ use crate::change::{Class, Power};
 pub enum Reach {
     /// One of the examples of this verb.
     Spoken(&'static str),
-    /// This verb, with more than the homeserver of the tests has.
+    /// This verb, with more than the homeserver of the tests has: the reason, with the file of the
+    /// test that has it.
     Elsewhere(&'static str, &'static str),
     /// Nothing, and this is why.
     Unspoken(&'static str),
@@ -129,6 +130,7 @@ const EVERY_FIELD: &[&str] = &[
 ];
 
 /// Why no example of a purge finds anything here.
+const ON_POSTGRESQL: &str = "SQLite has no answer; statistics.rs asks on PostgreSQL";
 const OLD: &str = "a new room has nothing that is old; takedowns.rs purges up to an event";
 
 /// Why only one of the examples deletes anything here.
@@ -281,7 +283,7 @@ pub const OPERATIONS: &[Operation] = &[
     put("v1/send_server_notice/{txn_id}", Disruptive, Moderate, Spoken("notice send"))
         .about("user_id"),
     look("v1/server_version", Look, Spoken("server version")),
-    look("v1/statistics/database/rooms", Look, Elsewhere("stats rooms", "it takes PostgreSQL")),
+    look("v1/statistics/database/rooms", Look, Elsewhere("stats rooms", ON_POSTGRESQL)),
     look("v1/statistics/users/media", Look, Spoken("stats media")),
     put("v1/suspend/{target_user_id}", Reversible, Moderate, Spoken("user suspend"))
         .also(&["user unsuspend"]),

@@ -50,7 +50,14 @@ fn each_is_reached_by_a_verb_or_left_out_for_a_reason() {
         match reach {
             Reach::Spoken(verb) => assert!(verbs.contains(*verb), "there is no {verb}"),
             Reach::Elsewhere(verb, reason) => {
-                assert!(verbs.contains(*verb) && !reason.is_empty(), "{method} {path}");
+                assert!(verbs.contains(*verb), "{method} {path}");
+                let file = reason
+                    .split_whitespace()
+                    .find(|word| word.rsplit_once('.').is_some_and(|(_, end)| end == "rs"));
+                let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+                let text = file.map(|file| std::fs::read_to_string(format!("{dir}/{file}")));
+                let asks = text.is_some_and(|text| text.is_ok_and(|text| text.contains(*verb)));
+                assert!(asks, "{method} {path}: no test of {verb} in {file:?}");
             }
             Reach::Unspoken(reason) => assert!(!reason.is_empty(), "{method} {path}"),
         }
