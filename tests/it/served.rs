@@ -11,6 +11,7 @@ use crate::{
     SYNOD,
     basics::is,
     crash::watched,
+    jobs::{accounts, ended, lines, say_yes},
     verbs::{says, with_yes},
 };
 
@@ -98,6 +99,7 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     says(&help, "", &["a homeserver that keeps its accounts itself"]);
     assert!(!help.body.contains("Not here"), "{}", help.body);
 
+    let many = accounts(&scene, 11).await?;
     synapse.delegate().await?;
     let mut known: Vec<_> =
         GONE.map(|(method, path, _)| (path.to_owned(), method.to_owned())).into();
@@ -116,10 +118,12 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
             }
         }
     }
-    for option in ["--lock", "--unlock", "--admin"] {
+    for option in ["--lock", "--unlock", "--admin", "--activate"] {
         let refused = scene.ann_asks(&format!("!user modify {eve} {option}")).await?;
         says(&refused, "Refused", &["delegated"]);
     }
+    let made = scene.ann_asks("!user modify @brand-new --create").await?;
+    says(&made, "Refused", &["delegated", "!user register"]);
     assert_eq!(synapse.admin().account(eve).await?, before);
     let help = scene.ann_asks("!help user password").await?;
     says(&help, "", &["Not here: ", "delegated"]);
@@ -134,5 +138,8 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     let gone = with_yes(&scene, &format!("!user deactivate {}", things.bob.user_id)).await?;
     says(&gone, "Done", &["goes on letting people in until the same is done there"]);
     assert!(is(&scene, &things.bob, "deactivated").await?);
+    let question = scene.ann_asks(&format!("!user deactivate{}", lines(&many))).await?;
+    let told = ended(&scene, &say_yes(&scene, &question, many.len()).await?).await?;
+    says(&told, "Done · 11 of 11", &["goes on letting people in until the same is done there"]);
     Ok(())
 }

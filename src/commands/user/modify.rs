@@ -134,6 +134,8 @@ impl Action for Modify {
         [
             (self.admin || self.no_admin, "user admin"),
             (self.deactivate, "user deactivate"),
+            (self.activate, "user reactivate"),
+            (self.create, "user register"),
             (self.lock, "user lock"),
             (self.unlock, "user unlock"),
             (self.password.is_some(), "user password"),

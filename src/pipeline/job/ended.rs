@@ -54,6 +54,14 @@ impl Pipeline {
         if let Some(why) = why_not {
             reply = reply.text(Line::from("The rest was not begun: ").line(why));
         }
+        let reply = match self.action(&job.words).filter(|_| counts.done() > 0) {
+            Some((action, options)) => {
+                let verb = options.verb.as_str();
+                let verbs: Vec<&str> = std::iter::once(verb).chain(action.amounts_to()).collect();
+                self.with_other_half(&verbs, reply).await
+            }
+            None => reply,
+        };
         let reply = match file(&items, number) {
             Ok(file) => reply.attaching(file),
             Err(error) => {
