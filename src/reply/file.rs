@@ -36,7 +36,7 @@ impl File {
     }
 
     /// A file that holds what is on disk already.
-    pub(super) fn on_disk(
+    pub(crate) fn on_disk(
         name: impl Into<String>,
         mime: Mime,
         disk: std::fs::File,
