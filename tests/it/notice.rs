@@ -86,3 +86,26 @@ async fn a_pattern_finds_all_it_fits_and_nobody_who_cannot_read() -> Result<()> 
     says(&nobody, "Refused", &["no such user"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_another_type_is_sent_as_it_was_written() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let command = |content: &str| {
+        format!("!notice send {} '{content}' --type m.room.topic --state-key \"\"", eve.user_id)
+    };
+    let wrong = scene.ann_asks(&command("News")).await?;
+    says(&wrong, "Refused", &["the text is the content of the event", "JSON object"]);
+    let question = scene.ann_asks(&command(r#"{"topic": "News"}"#)).await?;
+    says(&question, "Send a notice to", &["m.room.topic", "(state)"]);
+    says(&with_yes(&scene, &command(r#"{"topic": "News"}"#)).await?, "Done", &["has a notice"]);
+    assert!(notices(&scene, &eve).await?.is_empty(), "it is no message");
+
+    let api = scene.synapse().api(&scene.synapse().log_in(&eve).await?.0);
+    let (_, sync) = api.get("/_matrix/client/v3/sync?timeout=0").await?;
+    let joined = sync.pointer("/rooms/join").and_then(Value::as_object).context("no room")?;
+    let room = joined.keys().next().context("no room")?;
+    let topic = format!("/_matrix/client/v3/rooms/{room}/state/m.room.topic");
+    assert_eq!(api.get(&topic).await?.1["topic"], "News");
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::OwnedUserId;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::text::Text;
 use crate::{
@@ -31,6 +31,7 @@ pub(super) const SPEC: Spec = Spec::action::<Send>(
         "notice send @ann:example.org \"**Down** on Sunday from 8 to 9\" --markdown",
         "notice send @ann:example.org \"Down on Sunday\" \"<b>Down</b> on Sunday\"",
         "notice send \"@ann:example.org\" \"We are down on Sunday\" --regex",
+        "notice send @ann:example.org '{\"topic\": \"News\"}' --type m.room.topic --state-key \"\"",
     ],
 );
 
@@ -54,6 +55,12 @@ struct Send {
     /// The text is Markdown, from which I make the HTML
     #[arg(short, long, conflicts_with = "formatted")]
     markdown: bool,
+    /// Send an event of this type in place of a message; its content, in JSON, is then the text
+    #[arg(long = "type", value_name = "TYPE", conflicts_with_all = ["formatted", "markdown"])]
+    event_type: Option<String>,
+    /// Make it state under this key, which may be empty: --state-key ""
+    #[arg(long, value_name = "KEY", requires = "event_type")]
+    state_key: Option<String>,
     /// Somebody else who gets it too; can be given several times
     #[arg(short, long, value_name = "USER", conflicts_with = "regex")]
     also: Vec<UserRef>,
@@ -74,25 +81,46 @@ struct Send {
     silent: bool,
 }
 
-/// Reads a text, in which `\n` begins a new line.
+/// Reads a text that is not empty.
 fn said(text: &str) -> Result<String, String> {
-    let text = text.replace("\\n", "\n");
-    if text.trim().is_empty() {
+    if text.replace("\\n", "\n").trim().is_empty() {
         return Err("it is empty; say something, in quotes".to_owned());
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
 /// How much of a text the question shows, in characters.
 const SHOWN: usize = 1000;
 
 impl Send {
+    /// What it says, in which `\n` begins a new line.
     fn text(&self) -> Text {
-        if self.markdown {
-            Text::markdown(&self.plain)
+        let lines = |text: &str| text.replace("\\n", "\n");
+        if self.event_type.is_some() {
+            Text::typed(&self.plain, None)
+        } else if self.markdown {
+            Text::markdown(&lines(&self.plain))
         } else {
-            Text::typed(&self.plain, self.formatted.as_deref())
+            Text::typed(&lines(&self.plain), self.formatted.as_deref().map(lines).as_deref())
         }
+    }
+
+    /// What stands in the request besides whom it is for.
+    fn event(&self) -> Result<Map<String, Value>, Line> {
+        let content = match &self.event_type {
+            None => self.text().content(),
+            Some(_) => serde_json::from_str(&self.plain).map(Value::Object).map_err(|_| {
+                Line::new()
+                    .plain(
+                        "with --type the text is the content of the event, a JSON object such as ",
+                    )
+                    .code(r#"'{"topic": "News"}'"#)
+            })?,
+        };
+        let mut event = Map::from_iter([("content".to_owned(), content)]);
+        event.extend(self.event_type.iter().map(|of| ("type".to_owned(), json!(of))));
+        event.extend(self.state_key.iter().map(|key| ("state_key".to_owned(), json!(key))));
+        Ok(event)
     }
 
     async fn users(&self, reader: &Reader) -> Result<Vec<OwnedUserId>, Stop> {
@@ -127,6 +155,7 @@ impl Action for Send {
                 "there are no files to read from in a room; give the texts themselves, in quotes",
             ));
         }
+        self.event().map_err(Stop::refused)?;
         let mut subjects: Vec<Subject> = Vec::new();
         for user in self.users(reader).await? {
             let subject = Subject::User(user);
@@ -140,6 +169,9 @@ impl Action for Send {
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
         seen.shown.retain(|(label, _)| matches!(*label, "Name" | "Id"));
+        let as_state = self.state_key.as_ref().map(|_| " (state)").unwrap_or_default();
+        let of_type = |of: &String| ("Type", Line::new().code(of).plain(as_state));
+        seen.shown.extend(self.event_type.as_ref().map(of_type));
         let text = self.text();
         let shown = |text: &str| Line::new().hostile(&Hostile::new(Text::preview(text, SHOWN)));
         seen.shown.push(("Text", shown(&text.plain)));
@@ -173,7 +205,10 @@ impl Action for Send {
         // for everybody, and another the next time.
         let transaction = format!("synod-{}-{user}", noted_now(seen).as_millisecond());
         let path = Path::admin(["v1", "send_server_notice", &transaction]);
-        let body = json!({ "user_id": user, "content": self.text().content() });
+        let mut body =
+            self.event().map_err(|why| Skip { word: Word::Refused, why, instead: Vec::new() })?;
+        body.insert("user_id".to_owned(), json!(user));
+        let body = Value::Object(body);
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
         // Another look makes another transaction, so that sending it again would tell them twice.
         Ok(Change { steps: vec![Step::new(Method::Put, path, body)], wanted })
@@ -272,6 +307,29 @@ mod tests {
         let bob = Subject::User("@bob:example.org".try_into().unwrap());
         let other = verb.change(&bob, &seen(json!({}))).unwrap();
         assert_ne!(other.steps[0].path, change.steps[0].path);
+    }
+
+    #[test]
+    fn an_event_of_another_type_has_the_content_that_was_typed() {
+        let topic = r#"{"topic": "a\nb"}"#;
+        let typed = ["ann", topic, "--type", "m.room.topic", "--state-key", ""];
+        let change = verb(&typed).change(&ann(), &seen(json!({}))).unwrap();
+        assert_eq!(
+            change.steps[0].body,
+            json!({"user_id": "@ann:example.org", "type": "m.room.topic", "state_key": "",
+                "content": {"topic": "a\nb"}})
+        );
+        for wrong in ["News", "[1]", "{"] {
+            let refused = verb(&["ann", wrong, "--type", "m.x"]).change(&ann(), &seen(json!({})));
+            assert!(testing::skip(&refused.unwrap_err()).contains("JSON object"), "{wrong}");
+        }
+        for typed in [
+            &["ann", "{}", "--state-key", ""][..],
+            &["ann", "{}", "--type", "m.x", "-m"],
+            &["ann", "{}", "<b></b>", "--type", "m.x"],
+        ] {
+            assert!(testing::parse::<Send>(typed).is_err(), "{typed:?}");
+        }
     }
 
     #[test]
