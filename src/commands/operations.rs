@@ -129,8 +129,10 @@ const EVERY_FIELD: &[&str] = &[
     "user admin",
 ];
 
-/// Why no example of a purge finds anything here.
+/// Why rooms have no sizes here.
 const ON_POSTGRESQL: &str = "SQLite has no answer; statistics.rs asks on PostgreSQL";
+
+/// Why no example of a purge finds anything here.
 const OLD: &str = "a new room has nothing that is old; takedowns.rs purges up to an event";
 
 /// Why only one of the examples deletes anything here.
