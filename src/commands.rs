@@ -41,7 +41,7 @@ pub mod stats;
 pub mod task;
 pub mod user;
 
-pub use needs::{Delegated, Needs, needs, takes_path};
+pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
 
 /// A command that only looks.
@@ -296,7 +296,7 @@ impl Spec {
         examples: &'static [&'static str],
         parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
     ) -> Self {
-        let needs = Needs { since: None, delegated: Delegated::Same };
+        let needs = Needs { since: None, delegated: Delegated::Same, later: &[] };
         let augment = A::augment_args;
         let (aliases, ends, takes_path) = (&[], false, false);
         Self { name, aliases, examples, does, ends, needs, takes_path, augment, parse }
@@ -331,6 +331,14 @@ impl Spec {
         self
     }
 
+    /// The same verb, these options of which came with a later version than it did. To be said of
+    /// what came with 1.83 or later.
+    #[must_use]
+    pub const fn later(mut self, options: &'static [Later]) -> Self {
+        self.needs.later = options;
+        self
+    }
+
     /// The same verb, which can do less where an authentication service keeps the accounts.
     #[must_use]
     pub const fn delegated(mut self, can: Delegated) -> Self {
@@ -351,7 +359,11 @@ impl Spec {
 
     /// Reads the verb's own matches, and what was typed besides.
     pub fn ask(&self, matches: &clap::ArgMatches) -> Result<(Ask, Options), clap::Error> {
-        Ok(((self.parse)(matches)?, Options::read(matches)))
+        let typed = |option: &Later| {
+            matches.value_source(option.argument) == Some(clap::parser::ValueSource::CommandLine)
+        };
+        let later = self.needs.later.iter().copied().filter(typed).collect();
+        Ok(((self.parse)(matches)?, Options { later, ..Options::read(matches) }))
     }
 }
 

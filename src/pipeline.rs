@@ -508,7 +508,7 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
             return Ok(refusal);
         }
-        self.must_serve(&[&asked.options.verb]).await?;
+        self.must_serve(&[&asked.options.verb], asked.options).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
     }
 

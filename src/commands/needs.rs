@@ -10,6 +10,47 @@ pub struct Needs {
     pub since: Option<Version>,
     /// What becomes of it where an authentication service keeps the accounts.
     pub delegated: Delegated,
+    /// Options that came later than it did. An older homeserver ignores what they ask for: it would
+    /// redact everything where only what is older was meant.
+    pub later: &'static [Later],
+}
+
+/// An option that a verb has had only since some version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Later {
+    /// The name of its argument: `use_admin`.
+    pub argument: &'static str,
+    /// The first version that does what it says.
+    pub since: Version,
+}
+
+impl Later {
+    /// The option of this argument.
+    pub const fn new(argument: &'static str, major: u32, minor: u32) -> Self {
+        Self { argument, since: Version::new(major, minor) }
+    }
+
+    /// As it is typed: `--use-admin`.
+    pub fn typed(&self) -> String {
+        format!("--{}", self.argument.replace('_', "-"))
+    }
+
+    /// Why a homeserver of this version would ignore it, typed with `verb`. A version that is not
+    /// known is new enough.
+    pub fn unmet(&self, verb: &str, version: Option<Version>) -> Option<Line> {
+        let version = version.filter(|version| *version < self.since)?;
+        Some(
+            Line::new()
+                .plain("this homeserver is too old for ")
+                .code(self.typed())
+                .plain(" of ")
+                .code(format!("!{verb}"))
+                .plain(format!(
+                    ", and would do it without: it is Synapse {version}, and that came with {}",
+                    self.since
+                )),
+        )
+    }
 }
 
 /// What a verb can do where an authentication service keeps the accounts.
@@ -42,7 +83,11 @@ impl Needs {
                 "a homeserver that keeps its accounts itself, without an authentication service",
             ),
         };
-        since.into_iter().chain(delegated.map(Line::from)).collect()
+        let later = self.later.iter().map(|option| {
+            let since = format!(": Synapse {} or newer", option.since);
+            Line::new().plain("for ").code(option.typed()).plain(since)
+        });
+        since.into_iter().chain(delegated.map(Line::from)).chain(later).collect()
     }
 
     /// Why a homeserver cannot serve it, `verb`, of this version and with or without such a
@@ -114,6 +159,35 @@ mod tests {
         }
         for verb in ["user suspend", "user deactivate", "user list", "room delete", "help"] {
             assert!(needs(verb).unmet(verb, NEW, true).is_none(), "{verb}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_would_be_ignored_is_told_with_the_version() {
+        let later = needs("user redact").later;
+        let before = later.iter().find(|option| option.argument == "before").unwrap();
+        let told = before.unmet("user redact", Some(Version::new(1, 150)));
+        assert_eq!(
+            told.map(|line| line.text()).as_deref(),
+            Some(
+                "this homeserver is too old for --before of !user redact, and would do it \
+                 without: it is Synapse 1.150, and that came with 1.157"
+            )
+        );
+        assert!(before.unmet("user redact", NEW).is_none());
+        assert!(before.unmet("user redact", None).is_none());
+    }
+
+    #[test]
+    fn options_that_came_later_are_options_of_their_verb() {
+        for spec in GROUPS.iter().flat_map(|group| group.verbs) {
+            let command = spec.command();
+            for option in spec.needs.later {
+                let argument = command.get_arguments().find(|arg| *arg.get_id() == option.argument);
+                let long = argument.and_then(clap::Arg::get_long).map(|long| format!("--{long}"));
+                assert_eq!(long, Some(option.typed()), "{}", spec.name);
+                assert!(spec.needs.since.is_none_or(|since| since < option.since));
+            }
         }
     }
 

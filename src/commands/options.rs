@@ -6,7 +6,10 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
 
-use super::arguments::{Lasting, Moment};
+use super::{
+    Later,
+    arguments::{Lasting, Moment},
+};
 use crate::reply::Format;
 
 const HEADING: &str = "Options of every change";
@@ -36,6 +39,8 @@ pub struct Options {
     pub output: Option<Format>,
     /// The verb by its own name, with the words below it: `sanction extend`.
     pub verb: String,
+    /// Those of the verb's own options that were typed and not every homeserver knows.
+    pub later: Vec<Later>,
 }
 
 /// When something is to end by itself.
@@ -141,6 +146,7 @@ impl Options {
             referenced: false,
             output: one::<Format>(matches, "output"),
             verb: String::new(),
+            later: Vec::new(),
         }
     }
 

@@ -105,7 +105,7 @@ impl Pipeline {
         let (words, slots) = self.take_secrets(asked, action, yes.map(|(t, _)| t)).await?;
         let asked = &Asked { words: &words, ..*asked };
 
-        self.must_serve(&verbs).await?;
+        self.must_serve(&verbs, asked.options).await?;
         if !asked.options.plan {
             self.not_held()?;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Asked, Pipeline};
 use crate::{
-    commands::{Delegated, Needs, needs, takes_path},
+    commands::{Delegated, Later, Needs, Options, needs, takes_path},
     error::Stop,
     reply::{Line, Reply},
     synapse::{Error, Reader, Version},
@@ -20,13 +20,13 @@ struct Known {
 }
 
 impl Known {
-    /// Asks for what these needs are about, and for nothing else.
-    async fn of(needs: &Needs, reader: &Reader) -> Result<Self, Error> {
+    /// Asks for what these needs and options are about, and for nothing else.
+    async fn of(needs: &Needs, later: &[Later], reader: &Reader) -> Result<Self, Error> {
         let version = async {
-            match needs.since {
-                Some(_) => reader.version().await,
-                None => Ok(None),
+            if needs.since.is_some() || !later.is_empty() {
+                return reader.version().await;
             }
+            Ok(None)
         };
         let is_delegated = async {
             match needs.delegated {
@@ -40,13 +40,17 @@ impl Known {
 }
 
 impl Pipeline {
-    /// Refuses what this homeserver cannot serve. Asks it nothing where every homeserver can.
-    pub(super) async fn must_serve(&self, verbs: &[&str]) -> Result<(), Stop> {
+    /// Refuses what this homeserver cannot serve of these verbs, as they were typed. Asks it nothing
+    /// where every homeserver can.
+    pub(super) async fn must_serve(&self, verbs: &[&str], typed: &Options) -> Result<(), Stop> {
         let reader = self.reader.look();
         for verb in verbs {
-            let needs = needs(verb);
-            let known = Known::of(&needs, &reader).await?;
-            if let Some(why) = needs.unmet(verb, known.version, known.is_delegated) {
+            let (needs, later) = (needs(verb), &typed.later);
+            let known = Known::of(&needs, later, &reader).await?;
+            let unmet = needs.unmet(verb, known.version, known.is_delegated).or_else(|| {
+                later.iter().find_map(|option| option.unmet(&typed.verb, known.version))
+            });
+            if let Some(why) = unmet {
                 return Err(Stop::refused(why));
             }
         }
@@ -94,14 +98,22 @@ impl Pipeline {
         let needs = needs(&verb);
         let reader = self.reader.look();
         // Help is worth having without that, and at once.
-        let asked = tokio::time::timeout(HELP_WAITS, Known::of(&needs, &reader)).await;
+        let asked = tokio::time::timeout(HELP_WAITS, Known::of(&needs, needs.later, &reader)).await;
         let Ok(Ok(known)) = asked else { return reply };
         match needs.unmet(&verb, known.version, known.is_delegated) {
-            Some(why) => reply.note(Line::new().strong("Not here: ").line(why)),
+            Some(why) => reply.note(not_here(why)),
             None if known.is_delegated => reply.note(
                 Line::new().strong("Here: ").plain("the accounts of this homeserver are delegated"),
             ),
-            None => reply,
+            None => needs
+                .later
+                .iter()
+                .filter_map(|option| option.unmet(&verb, known.version))
+                .fold(reply, |reply, why| reply.note(not_here(why))),
         }
     }
+}
+
+fn not_here(why: Line) -> Line {
+    Line::new().strong("Not here: ").line(why)
 }

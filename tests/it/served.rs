@@ -19,10 +19,11 @@ use crate::{
 async fn a_homeserver_that_is_too_old_is_told_when_tried_and_in_help() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
     let eve = scene.subject("eve").await?;
-    let old = || {
-        let version = json!({ "server_version": "1.99.0 (b=old)" });
+    let is = |version: &str| {
+        let version = json!({ "server_version": format!("{version} (b=old)") });
         proxy.next(Method::GET, "/v1/server_version", Fault::Answer(200, version))
     };
+    let old = || is("1.99.0");
     for (command, since) in [("user redact", "1.116"), ("user invites", "1.122")] {
         let _old = old();
         let refused = scene.ann_asks(&format!("!{command} {}", eve.user_id)).await?;
@@ -36,6 +37,19 @@ async fn a_homeserver_that_is_too_old_is_told_when_tried_and_in_help() -> Result
         let help = scene.ann_asks(&format!("!help {command}")).await?.body;
         assert!(help.contains(&takes) && !help.contains("Not here"), "{help}");
     }
+    // It would redact everything, having no idea of what is older.
+    let _old = is("1.150.0");
+    let refused = scene.ann_asks(&format!("!user redact {} --before 30d", eve.user_id)).await?;
+    says(&refused, "Refused", &["too old", "--before", "Synapse 1.150", "1.157"]);
+    let _old = is("1.150.0");
+    let help = scene.ann_asks("!help user redact").await?;
+    says(&help, "", &["Not here: ", "--before", "--after", "Synapse 1.150"]);
+    let _old = is("1.99.0");
+    let refused = scene.ann_asks("!room list --public").await?;
+    says(&refused, "Refused", &["too old", "--public", "1.110"]);
+    let _old = is("1.150.0");
+    let without = scene.ann_asks(&format!("!user redact {}", eve.user_id)).await?;
+    says(&without, "Nothing changed", &["is in no room here"]);
     assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());
     Ok(())
 }

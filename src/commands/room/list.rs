@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::page::{self, Order, Row, Wanted};
 use crate::{
     commands::{
-        Spec,
+        Later, Spec,
         listing::{Filter, Listing, Named, Page, Pages},
     },
     error::Stop,
@@ -22,7 +22,13 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "room list --sort joined_members --limit 20",
         "room list --empty",
     ],
-);
+)
+.later(&[
+    Later::new("empty", 1, 110),
+    Later::new("not_empty", 1, 110),
+    Later::new("public", 1, 110),
+    Later::new("not_public", 1, 110),
+]);
 
 /// List the rooms that this server knows, by name
 ///

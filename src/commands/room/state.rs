@@ -8,7 +8,7 @@ use super::known;
 use crate::{
     change::Power,
     commands::{
-        Spec,
+        Later, Spec,
         arguments::RoomRef,
         event::content::{self, Event},
         listing::{Listing, Named, Page, Pages},
@@ -24,7 +24,8 @@ pub(super) const SPEC: Spec = Spec::query::<State>(
         "room state #lobby:example.org",
         "room state #lobby:example.org --type m.room.join_rules --show-content",
     ],
-);
+)
+.later(&[Later::new("type", 1, 123)]);
 
 /// List what is set in a room, by type
 ///
@@ -36,7 +37,7 @@ struct State {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
     /// Only events of this type, such as `m.room.power_levels`
-    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    #[arg(id = "type", short = 't', long, value_name = "TYPE")]
     kind: Option<String>,
     /// Show what each event says
     #[arg(long)]

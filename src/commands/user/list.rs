@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::page::{self, Row, Sort};
 use crate::{
     commands::{
-        Spec,
+        Later, Spec,
         arguments::Since,
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
@@ -26,7 +26,13 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "user list --only-deactivated",
         "user list --seen-since 2026-11-01 --no-guests --limit 20",
     ],
-);
+)
+.later(&[
+    Later::new("exclude_user_type", 1, 88),
+    Later::new("admins", 1, 91),
+    Later::new("non_admins", 1, 91),
+    Later::new("only_deactivated", 1, 103),
+]);
 
 /// List accounts, by name
 ///

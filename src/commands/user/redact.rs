@@ -15,7 +15,7 @@ use crate::{
         Step, Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, Later, Spec,
         arguments::{RoomRef, Since, UserRef},
     },
     error::Stop,
@@ -32,7 +32,12 @@ pub(super) const SPEC: Spec = Spec::action::<Redact>(
         "user redact @ann:example.org --after 2d --use-admin",
     ],
 )
-.since(1, 116);
+.since(1, 116)
+.later(&[
+    Later::new("use_admin", 1, 135),
+    Later::new("before", 1, 157),
+    Later::new("after", 1, 157),
+]);
 
 /// What the homeserver takes in each room where no limit is given.
 const LIMIT: u32 = 1000;
