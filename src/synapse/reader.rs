@@ -223,9 +223,11 @@ impl Reader {
         let elsewhere = alias.server_name() != self.server_name();
         match self.find::<Resolved>(&path, &[]).await {
             Ok(Some(resolved)) => Ok(resolved.room_id),
-            Ok(None) => Err(Stop::refused(
-                Line::new().plain("there is no room with the alias ").code(alias),
-            )),
+            Ok(None) => {
+                let why = Line::new().plain("there is no room with the alias ").code(alias);
+                let stop = Stop::refused(why);
+                Err(if elsewhere { stop } else { stop.or(&["room", "search", alias.alias()]) })
+            }
             Err(error) if elsewhere && matches!(error.status(), Some(502 | 504)) => {
                 Err(Stop::refused(
                     Line::new()

@@ -114,6 +114,7 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     let show = format!("!job show {number}");
     says(&scene.ask(vic, &show).await?, "", &["it goes on", "not begun 30", "SHA-256"]);
     says(&scene.ann_asks("!job show 9999").await?, "Refused", &["no job that I know of"]);
+    says(&scene.ann_asks("!job show it").await?, "Refused", &["a job has a number", "!job list"]);
 
     let stop = format!("!job stop {number}");
     for other in [vic, moe] {

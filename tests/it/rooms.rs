@@ -59,7 +59,11 @@ async fn a_room_is_shown_by_id_alias_link_and_pill() -> Result<()> {
     let unknown = scene.ann_asks("!room details !nowhere:synod.test").await?;
     says(&unknown, "Refused", &["does not know the room"]);
     let no_alias = scene.ann_asks("!room details #nowhere:synod.test").await?;
-    says(&no_alias, "Refused", &["no room with the alias", "#nowhere:synod.test"]);
+    says(
+        &no_alias,
+        "Refused",
+        &["no room with the alias", "#nowhere:synod.test", "!room search nowhere"],
+    );
     says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is wanted"]);
     Ok(())
 }

@@ -135,6 +135,10 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     says(&scene.ann_asks(&format!("!sanction lift {number}")).await?, "Done", &["not suspended"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    for verb in ["lift lena", "extend lena --for 1d"] {
+        let refused = scene.ann_asks(&format!("!sanction {verb}")).await?;
+        says(&refused, "Refused", &["has a number, such as 17", "!sanction list"]);
+    }
     let over = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
     says(&over, "Refused", &["has ended"]);
     Ok(())

@@ -124,7 +124,9 @@ impl Own for Audit {
                 let limit = usize::from(wanted.limit);
                 list(pipeline, limit, wanted.chosen.filter(&reader)?)?
             }
-            Some(What::Show { number: text }) => show(pipeline, &reader, number(text)?)?,
+            Some(What::Show { number: text }) => {
+                show(pipeline, &reader, number(text, "a record", &["audit"])?)?
+            }
             Some(What::Verify) => verify(pipeline)?,
             Some(What::Export(chosen)) => export::export(pipeline, &reader, chosen).await?,
         }))

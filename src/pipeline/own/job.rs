@@ -99,7 +99,7 @@ fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
 
 /// The job with the number that was typed; a refusal where there is none.
 fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
-    let number = number(typed)?;
+    let number = number(typed, "a job", &["job", "list"])?;
     let job = pipeline.jobs.numbered(number).map_err(|e| unreadable(&e))?;
     job.ok_or_else(|| {
         Stop::refused(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))

@@ -57,7 +57,9 @@ impl Own for Notes {
         match (self.first.as_str(), self.rest.as_slice()) {
             ("list", []) => list(pipeline, asked, None),
             ("list", [user]) => list(pipeline, asked, Some(user)),
-            ("remove", [note]) => remove(pipeline, asked, number(note)?).await,
+            ("remove", [note]) => {
+                remove(pipeline, asked, number(note, "a note", &["note", "list"])?).await
+            }
             ("list" | "remove", _) => {
                 Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
             }

@@ -120,7 +120,7 @@ impl Own for Sanctions {
             None | Some(What::List) => list(pipeline).map(Some),
             Some(What::Extend(extend)) => extend.run(pipeline, asked).await.map(Some),
             Some(What::Lift { number }) => {
-                Undo { number: number.clone() }.run(pipeline, asked).await
+                Undo { number: ending(number)?.to_string() }.run(pipeline, asked).await
             }
         }
     }
@@ -149,9 +149,14 @@ fn shown(sanction: &Sanction, now: Timestamp) -> Record {
     Record { title: Line::new().code(format!("#{}", sanction.number)), facts }
 }
 
+/// The number of a change that ends by itself, as it was typed.
+fn ending(text: &str) -> Result<u64, Stop> {
+    number(text, "a change that ends by itself", &["sanction", "list"])
+}
+
 impl Extend {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
-        let number = number(&self.number)?;
+        let number = ending(&self.number)?;
         let subjects: Vec<Subject> =
             open(pipeline, number)?.into_iter().map(|sanction| sanction.subject).collect();
         let _held = pipeline.locks.hold(&subjects).await;

@@ -26,6 +26,12 @@ pub(crate) struct Undo {
 pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Undo>("undo", &["undo 17", "undo 17 --plan"]).changing();
 
+impl Undo {
+    fn number(&self) -> Result<u64, Stop> {
+        number(&self.number, "a change", &["audit"])
+    }
+}
+
 #[async_trait]
 impl Own for Undo {
     fn lane(&self) -> Lane {
@@ -34,7 +40,7 @@ impl Own for Undo {
 
     /// What has changed many is taken back as one change of all those that it really changed.
     fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
-        let number = number(&self.number).ok()?;
+        let number = self.number().ok()?;
         if pipeline.audit.undone_by(number).ok()?.is_some() {
             return None;
         }
@@ -55,7 +61,7 @@ impl Own for Undo {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let number = number(&self.number)?;
+        let number = self.number()?;
         let closing = closing(pipeline, number)?;
         if let Some(by) = pipeline.audit.undone_by(number).map_err(|e| unreadable(&e))? {
             return Ok(Some(Reply::outcome(
@@ -100,11 +106,11 @@ impl Own for Undo {
     }
 }
 
-/// Reads `17` or `#17`.
-pub(super) fn number(text: &str) -> Result<u64, Stop> {
-    text.trim_start_matches('#')
-        .parse()
-        .map_err(|_| Stop::refused("a change has a number, such as 17").or(&["audit"]))
+/// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
+/// that shows those there are.
+pub(super) fn number(text: &str, what: &str, listed: &[&str]) -> Result<u64, Stop> {
+    let refused = |_| Stop::refused(format!("{what} has a number, such as 17")).or(listed);
+    text.trim_start_matches('#').parse().map_err(refused)
 }
 
 /// How the change with this number ended.
