@@ -18,10 +18,25 @@ use crate::reply::{Line, Word};
 pub enum Class {
     /// Nothing is lost: its undo puts everything back. Runs at once.
     Reversible,
-    /// Something cannot be put back as it was, but nothing that people made is gone. One yes.
+    /// Something cannot be put back as it was, but nothing that people made is gone; or it is done
+    /// to several, or to fewer than were named, though each could be undone. One yes.
     Disruptive,
     /// Something that people made or had is gone. A code, sometimes with a phrase.
     Irreversible,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Reversible, Self::Disruptive, Self::Irreversible];
+
+    /// Its name as the config writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reversible => "reversible",
+            Self::Disruptive => "disruptive",
+            Self::Irreversible => "irreversible",
+        }
+    }
 }
 
 /// What right a command takes. Ordered as they are listed, not by strength.

@@ -12,12 +12,6 @@ use super::{
 };
 use crate::change::{Class, Power};
 
-const CLASSES: &[(&str, Class)] = &[
-    ("reversible", Class::Reversible),
-    ("disruptive", Class::Disruptive),
-    ("irreversible", Class::Irreversible),
-];
-
 const POWERS: &[(&str, Power)] =
     &[("moderate", Power::Moderate), ("account", Power::Account), ("server", Power::Server)];
 
@@ -58,7 +52,8 @@ pub(super) fn demands(section: &Section<'_>) -> Result<Policy, Reported> {
 fn rule(section: &Section<'_>) -> Result<Rule, Reported> {
     let verbs =
         optional_list(&section.field("verbs", "\"user deactivate\""), |item| item.required(verbs));
-    let class = choice(&section.field("class", "irreversible"), CLASSES);
+    let classes = Class::ALL.map(|class| (class.as_str(), class));
+    let class = choice(&section.field("class", "irreversible"), &classes);
     let power = choice(&section.field("power", "account"), POWERS);
     let count = |field: &Field<'_>, least| {
         field.optional(|field, text| value::count(field, text, least..=MOST))

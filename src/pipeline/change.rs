@@ -9,7 +9,7 @@ use super::{
     found::{broken_off, drift, not_verified, only, verified},
     looking::Looking,
     plan,
-    report::{line_of, overall, rehearsed, report},
+    report::{cost_in_words, line_of, overall, rehearsed, report},
     yes::unreadable,
 };
 use crate::{
@@ -142,7 +142,7 @@ impl Pipeline {
             Verdict::Refuse(refusal) => Ok(Some(self.refused(asked, refusal.0).await)),
             _ if asked.options.plan => {
                 let terms = self.gate().terms(&weight);
-                let next = plan::Next { terms, class: weight.class, until };
+                let next = plan::Next { terms, cost: cost_in_words(weight.class, action), until };
                 Ok(Some(plan::shown(asked, &looked, &next)))
             }
             Verdict::Rehearse => Ok(Some(rehearsed(asked.words, self.held()))),

@@ -7,10 +7,10 @@ use super::{
     change::{Looked, Plan},
     fact::{fact, label},
     question::not_this,
-    report::{class_in_words, ends_in_words, line_of},
+    report::{ends_in_words, line_of},
 };
 use crate::{
-    change::{Binds, Class},
+    change::Binds,
     gate::{Demand, Terms},
     reply::{Block, Line, Reply},
 };
@@ -19,8 +19,8 @@ use crate::{
 pub(super) struct Next {
     /// What would have to be said first, where anything would.
     pub(super) terms: Option<Terms>,
-    /// The class of the whole change.
-    pub(super) class: Class,
+    /// Whether it could be taken back, in words.
+    pub(super) cost: &'static str,
     /// When it would be taken back by itself.
     pub(super) until: Option<Timestamp>,
 }
@@ -35,13 +35,10 @@ pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
             .plain(" would do. Nothing was sent"),
     )
     .facts(
-        [
-            ("It", Line::from(class_in_words(next.class))),
-            ("Yes", yes_in_words(next.terms.as_ref())),
-        ]
-        .into_iter()
-        .chain(ends)
-        .collect(),
+        [("It", Line::from(next.cost)), ("Yes", yes_in_words(next.terms.as_ref()))]
+            .into_iter()
+            .chain(ends)
+            .collect(),
     );
     for plan in &looked.plans {
         reply = one(reply, plan);

@@ -7,7 +7,7 @@ use super::{
     approve::Needs,
     change::Looked,
     fact::Difference,
-    report::class_in_words,
+    report::cost_in_words,
     yes::{those, unreadable},
 };
 use crate::{
@@ -201,7 +201,7 @@ fn question(
     }
     if looked.plans.len() > AT_A_GLANCE {
         reply = many(reply, action, looked);
-        return reply.text(understood(ticket));
+        return reply.text(understood(ticket, action));
     }
     for plan in looked.plans.iter().take(DESCRIBED) {
         let question = action.question(&plan.subject, &plan.seen);
@@ -219,14 +219,14 @@ fn question(
     for (subject, skip) in &looked.skips {
         reply = reply.text(not_this(subject, skip));
     }
-    reply.text(understood(ticket))
+    reply.text(understood(ticket, action))
 }
 
-fn understood(ticket: &Ticket) -> Line {
+fn understood(ticket: &Ticket, action: &dyn Action) -> Line {
     Line::new()
         .plain("As I understood it: ")
         .code(crate::input::shown(&ticket.words))
-        .plain(format!(" — {}", class_in_words(ticket.class)))
+        .plain(format!(" — {}", cost_in_words(ticket.class, action)))
 }
 
 /// What is said of more than one sees at a glance: what is done to the first, which come first and

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::change::Done;
 use crate::{
     change::{Class, Skip, Step, Subject, Undo},
+    commands::Action,
     reply::{Block, Line, Reply, Word, utc},
 };
 
@@ -135,8 +136,10 @@ pub(super) fn ends_in_words(until: Timestamp) -> Line {
     Line::from(format!("by itself, {}", utc(until)))
 }
 
-/// The class in words.
-pub(super) fn class_in_words(class: Class) -> &'static str {
+/// Whether a change of this class could be taken back, in words. What is asked only because it is
+/// about several, or because somebody who was named is left out, still could.
+pub(super) fn cost_in_words(class: Class, action: &dyn Action) -> &'static str {
+    let class = if class == Class::Disruptive { action.class(1) } else { class };
     match class {
         Class::Reversible => "can be undone",
         Class::Disruptive => "cannot be put back as it was",

@@ -79,7 +79,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
             "1, which no such user: @nobody",
             "the bot's own account",
             "account of another server",
-            "cannot be put back as it was",
+            "can be undone",
             "with how many there are",
         ],
     );
@@ -187,7 +187,7 @@ async fn a_slip_among_several_has_what_would_run_at_once_asked_first() -> Result
     says(&done, "Done", &[first.as_str()]);
     let number = offered(&done, "!undo ")?.trim_start_matches("!undo ").to_owned();
     let record = scene.ann_asks(&format!("!audit show {number}")).await?;
-    says(&record, "", &["Class: cannot be put back as it was"]);
+    says(&record, "", &["Class: disruptive"]);
     let both = scene.ann_asks(&format!("!user lock {first} {second}")).await?;
     says(&both, "2 subjects", &[first.as_str(), second.as_str(), "Go on?"]);
     says(&scene.ann_asks("yes").await?, "Done · 2 subjects", &[first.as_str()]);

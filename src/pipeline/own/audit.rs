@@ -9,7 +9,7 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Asked, Pipeline, look::reader_for, report::class_in_words, yes::unreadable},
+    pipeline::{Asked, Pipeline, look::reader_for, yes::unreadable},
     reply::{self, Block, Hostile, Line, Reply, Word},
     synapse::Reader,
 };
@@ -272,7 +272,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
         facts.push(("Command", Line::new().code(command)));
     }
     if let Some(class) = record.class {
-        facts.push(("Class", Line::from(class_in_words(class))));
+        facts.push(("Class", Line::from(class.as_str())));
     }
     if let Some(by) = &record.by {
         facts.push(("By", Line::new().code(by)));

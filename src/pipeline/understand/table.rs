@@ -22,7 +22,7 @@ themselves: `UPDATE_DOCS=1 cargo test --lib all_commands` writes it anew.
 |---|---|
 | read | nothing is changed |
 | reversible | its undo puts everything back |
-| disruptive | something cannot be put back as it was |
+| disruptive | something cannot be put back as it was; what is reversible is asked like it about several |
 | irreversible | something that people made or had is gone |
 
 | command | what it does | class | power | role by default |
@@ -51,7 +51,7 @@ fn row(name: &str, about: &str, examples: &[&str], own: bool) -> String {
     let class = |class: &Option<Class>| match class {
         None if own => "the bot's own".to_owned(),
         None => "read".to_owned(),
-        Some(class) => format!("{class:?}").to_lowercase(),
+        Some(class) => class.as_str().to_owned(),
     };
     let power = |power: &Option<Power>| power.map_or("none", Power::as_str).to_owned();
     let role = |power: &Option<Power>| {
