@@ -47,6 +47,7 @@ mod cut;
 mod fact;
 mod found;
 mod job;
+mod last_word;
 mod lift;
 mod list;
 mod locks;
@@ -85,6 +86,7 @@ pub use understand::{is_first_word, verbs};
 
 use aside::Aside;
 pub use aside::Refusal;
+use last_word::LastWord;
 use locks::Locks;
 use own::{Own, Stands};
 use understand::Understood;
@@ -165,6 +167,7 @@ pub struct Pipeline {
     secrets: Mutex<HashMap<String, Slots>>,
     locks: Locks,
     aside: Aside,
+    last_word: LastWord,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
     setup: Arc<dyn Setup>,
@@ -209,10 +212,19 @@ enum Command {
     Own(Box<dyn Own>, Options, Vec<String>),
     /// A change of those that stand in the file that this event may be.
     InFile(Vec<String>, OwnedEventId),
-    /// A reaction or a bare `yes` to this event, or to whatever is open.
-    Yes(Option<OwnedEventId>),
-    /// The same, no.
+    /// A reaction or a bare `yes`.
+    Yes(YesTo),
+    /// A reaction or a bare `no` to this event, or to whatever is open.
     No(Option<OwnedEventId>),
+}
+
+/// What a reaction or a bare `yes` is to.
+#[derive(Debug)]
+enum YesTo {
+    /// This event.
+    Event(OwnedEventId),
+    /// The question that was the last word when it was said, if one of these codes has it.
+    LastWord(Vec<String>),
 }
 
 /// Who asks what, where.
@@ -305,6 +317,7 @@ impl Pipeline {
             secrets: Mutex::default(),
             locks: Locks::default(),
             aside: Aside::default(),
+            last_word: LastWord::default(),
             roster,
             rules,
             clock,
@@ -435,7 +448,7 @@ impl Pipeline {
             Command::InFile(words, file) => {
                 self.change_in_file(request, operator, (words, file)).await
             }
-            Command::Yes(target) => self.light_yes(&asked(&[], &none), target.as_ref()).await,
+            Command::Yes(to) => self.light_yes(&asked(&[], &none), to).await,
             Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
         };
         done.unwrap_or_else(|stop| Some(self.stopped(&stop)))

@@ -51,6 +51,8 @@ impl Pipeline {
         }
         let reply = question(&ticket, action, looked, again);
         let reply = self.who_is_asked(reply, asked, &ticket, (looked, because));
+        // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
+        self.last_word.asked(&ticket.room, &ticket.code);
         let Some(event) = self.answer(asked.request, &format!("ask-{}", ticket.code), &reply).await
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.

@@ -3,8 +3,8 @@
 use ruma::OwnedEventId;
 
 use super::{
-    Command, Lane, Pipeline, Request, Said, What, is_first_word, list, own::Help, understand,
-    understand::Understood,
+    Command, Lane, Pipeline, Request, Said, What, YesTo, is_first_word, list, own::Help,
+    understand, understand::Understood,
 };
 use crate::{
     commands::{Ask, Options},
@@ -23,9 +23,15 @@ impl Pipeline {
             }
             Said::Edit { body } => return Self::read_edit(operator, body),
             Said::Reaction { target, key } => return Self::read_reaction(operator, target, key),
-            Said::Undecryptable => return Ok(What::Say(undecryptable())),
+            Said::Undecryptable => {
+                self.last_word.said(&request.room);
+                return Ok(What::Say(undecryptable()));
+            }
         };
         let heard = input::hear(body, formatted.as_deref(), &is_first_word);
+        if !matches!(heard, Heard::Yes | Heard::No) {
+            self.last_word.said(&request.room);
+        }
         let Some(operator) = operator else {
             return match heard {
                 Heard::Command(_) | Heard::Misread(_) => Ok(What::Stranger),
@@ -38,7 +44,10 @@ impl Pipeline {
             Heard::Misread(misread) => {
                 return Ok(What::Say(Reply::outcome(Word::Refused, misread.to_string())));
             }
-            Heard::Yes => Command::Yes(reply_to.clone()),
+            Heard::Yes => Command::Yes(match reply_to {
+                Some(event) => YesTo::Event(event.clone()),
+                None => YesTo::LastWord(self.last_word.questions(&request.room)),
+            }),
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(mut command) => {
                 if command.words.len() > list::MOST_WORDS {
@@ -101,7 +110,7 @@ impl Pipeline {
         let operator = operator.ok_or("a reaction of a stranger")?.clone();
         match key {
             "✅" | "✔" | "☑" | "👍" => {
-                Ok(What::Command(operator, Command::Yes(Some(target.clone()))))
+                Ok(What::Command(operator, Command::Yes(YesTo::Event(target.clone()))))
             }
             "❌" | "✖" | "👎" => {
                 Ok(What::Command(operator, Command::No(Some(target.clone()))))

@@ -4,7 +4,7 @@ use ruma::OwnedEventId;
 use tracing::{debug, info, warn};
 
 use super::{
-    Asked, Pipeline, Trust,
+    Asked, Pipeline, Trust, YesTo,
     approve::{approved_in_part, split},
     question::how_it_ended,
 };
@@ -19,17 +19,18 @@ use crate::{
 impl Pipeline {
     /// A reaction or a bare yes. It counts for one thing only: the asker's own question, where no
     /// other of theirs is open. A relation travels in clear and can be moved to another question,
-    /// so with two open it does not say which is meant.
+    /// so with two open it does not say which is meant; and a yes that is no reply may be to
+    /// whatever anybody has said since the question.
     pub(super) async fn light_yes(
         &self,
         asked: &Asked<'_>,
-        target: Option<&OwnedEventId>,
+        to: &YesTo,
     ) -> Result<Option<Reply>, Stop> {
         // A yes to nothing uses up its ciphertext too: sent again under a question that is put
         // later, it would pass for the answer to that.
         self.remember_place(asked.request).await;
         let mine = self.own_open(asked)?;
-        if let Some(target) = target
+        if let YesTo::Event(target) = to
             && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))
         {
             return self.yes_to_other(asked, target);
@@ -46,7 +47,12 @@ impl Pipeline {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
         }
         if !self.question_stands(ticket).await {
-            return Ok(Some(removed(ticket)));
+            return Ok(Some(unclear(ticket, REMOVED)));
+        }
+        if let YesTo::LastWord(codes) = to
+            && !codes.contains(&ticket.code)
+        {
+            return Ok(Some(unclear(ticket, NOT_LAST)));
         }
         self.say_yes(asked, &ticket.code.clone(), &Yes::Light).await
     }
@@ -388,14 +394,21 @@ pub(super) fn those(ticket: &Ticket) -> Line {
     })
 }
 
-/// The answer to a light yes where the question cannot be seen.
-fn removed(ticket: &Ticket) -> Reply {
+/// Why a light yes may be to something else: the question cannot be seen.
+const REMOVED: &str = " was removed from the room, or the homeserver does not show it to me";
+
+/// Why a light yes may be to something else: the question is not what was said last.
+const NOT_LAST: &str = " is not what was said here last";
+
+/// The answer to a light yes that may be to something else, and `why`.
+fn unclear(ticket: &Ticket, why: &str) -> Reply {
     Reply::outcome(
         Word::Refused,
         Line::new()
             .plain("question ")
             .code(&ticket.code)
-            .plain(" was removed from the room, or the homeserver does not show it to me, so a bare yes does not say what is meant. If it is ")
+            .plain(why)
+            .plain(", so a bare yes does not say what is meant. If it is ")
             .code(crate::input::shown(&ticket.words))
             .plain(", send ")
             .code(format!("!confirm {}", ticket.code)),

@@ -257,6 +257,35 @@ async fn a_question_that_was_removed_takes_its_code_and_nothing_less() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bare_yes_is_to_what_was_said_last_and_to_nothing_else() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let (ann, vic, room) = (scene.ann(), scene.vic().await?, scene.room());
+    let (eve, stranger) = (scene.subject("eve").await?, scene.stranger().await?);
+    let (question, number) = light_question(&scene, &eve).await?;
+    let unclear = |told: &Message| {
+        says(told, "Refused", &["not what was said here last", &format!("!confirm {number}")]);
+    };
+
+    for other in [vic, stranger] {
+        other.say(room, "is that the one from yesterday?").await?;
+        let yes = ann.say(room, "yes").await?;
+        unclear(&scene.answer(ann, &yes).await?);
+    }
+    // What it offers is a command to be sent, not to be said yes to.
+    let mistyped = scene.ann_asks(&format!("!user suspnd {}", eve.user_id)).await?;
+    says(&mistyped, "Refused", &["Did you mean", "!user suspend"]);
+    let yes = ann.say(room, "yes").await?;
+    unclear(&scene.answer(ann, &yes).await?);
+    assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());
+    assert!(!is(&scene, &eve, "admin").await?);
+
+    let reply = ann.reply(room, &question.event_id, "yes").await?;
+    says(&scene.answer(ann, &reply).await?, "Done", &[eve.user_id.as_str()]);
+    assert!(is(&scene, &eve, "admin").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_code_of_anothers_question_is_good_for_nothing() -> Result<()> {
     let scene = Scene::plan().set().await?;
     let [moe, ..] = scene.accounts();
