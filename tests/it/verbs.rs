@@ -276,7 +276,10 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     assert!(edit.body.contains("Cancelled"), "{}", edit.body);
     says(&scene.ann_asks(&format!("!confirm {one}")).await?, "Nothing changed", &["over"]);
     says(&scene.ann_asks("!confirm 000000").await?, "Refused", &["no such question"]);
-    says(&scene.ann_asks("yes").await?, "Done", &[sam.user_id.as_str()]);
+    let yes = scene.ann_asks("yes").await?;
+    says(&yes, "Refused", &["not what was said here last", &format!("!confirm {two}")]);
+    let done = scene.ann_asks(&format!("!confirm {two}")).await?;
+    says(&done, "Done", &[sam.user_id.as_str()]);
     assert!(!is(&scene, &eve, "admin").await? && is(&scene, &sam, "admin").await?);
     says(&scene.ann_asks("!audit").await?, "", &["change ended", "question cancelled"]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
