@@ -17,6 +17,8 @@ pub(crate) struct Approve {
     code: String,
     /// The phrase that the question asks for, and after it your one-time password where it asks
     /// for that
+    // The end of a room's id can begin like an option.
+    #[arg(allow_hyphen_values = true)]
     phrase: Vec<String>,
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Confirm {
     /// The code of the question; without it I say which are open
     code: Option<String>,
     /// The phrase, where the question asks for one
+    // The end of a room's id can begin like an option.
+    #[arg(allow_hyphen_values = true)]
     phrase: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ pub(crate) struct Deny {
     /// The code of the question
     code: String,
     /// Why, for the record
+    #[arg(allow_hyphen_values = true)]
     why: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Notes {
     #[arg(value_name = "USER")]
     first: String,
     /// What is to be known; quotation marks are not needed
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 

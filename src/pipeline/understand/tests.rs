@@ -318,6 +318,23 @@ fn every_example_of_every_verb_says_what_it_takes() {
 }
 
 #[test]
+fn what_is_typed_freely_may_begin_like_an_option() {
+    for typed in [
+        "confirm 4821 -uPKjv",
+        "confirm 4821 -hPKjv",
+        "confirm 4821 --PKjv 123456",
+        "approve 4821 -fPKjv 123456",
+        "deny 4821 - ask them first",
+        "note @ann:example.org --- see the ticket",
+    ] {
+        let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+        assert!(matches!(understand(&words), Understood::Own(..)), "{typed}");
+        let help = [words[0].clone(), "--help".to_owned()];
+        assert!(matches!(understand(&help), Understood::Reply(_)), "{typed}");
+    }
+}
+
+#[test]
 fn what_a_verb_amounts_to_is_a_verb() {
     let there = verbs();
     let mut named = 0;
