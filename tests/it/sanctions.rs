@@ -67,6 +67,36 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lifting_ends_what_has_an_end_and_nothing_else() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let number = |answer: &Message| -> Result<String> {
+        crate::open_matters::digits(&answer.body, "!undo ")
+    };
+    let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
+    let freed = scene.ann_asks(&format!("!user unsuspend {}", eve.user_id)).await?;
+    says(&freed, "Done", &[]);
+    let lift = format!("!sanction lift {}", number(&freed)?);
+    let refused = scene.ann_asks(&lift).await?;
+    says(&refused, "Refused", &["is no change that ends by itself", "!sanction list"]);
+    assert!(!is(&scene, &eve, "suspended").await?, "lifting has suspended somebody");
+    let over = scene.ann_asks(&format!("!sanction lift {}", number(&suspended)?)).await?;
+    says(&over, "Refused", &["has ended, by"]);
+
+    // A suspension without an end is not lifted either: its undo takes it back.
+    let forever = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    let refused = scene.ann_asks(&format!("!sanction lift {}", number(&forever)?)).await?;
+    says(&refused, "Refused", &["is no change that ends by itself"]);
+    assert!(is(&scene, &eve, "suspended").await?);
+    scene.ann_asks(offered(&forever, "!undo")?).await?;
+    let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
+    let lifted = scene.ann_asks(&format!("!sanction lift {}", number(&suspended)?)).await?;
+    says(&lifted, "Done", &[]);
+    assert!(!is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_became_due_while_the_bot_was_down_is_lifted_at_the_next_start() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;

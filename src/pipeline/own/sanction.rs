@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Own, OwnSpec, Stands,
-    undo::{Undo, number},
+    undo::{number, take_back},
 };
 use crate::{
     audit::{Kind, Record as Noted},
@@ -14,7 +14,12 @@ use crate::{
     error::Stop,
     gate::{Verdict, Weight},
     pipeline::{
-        Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed, yes::unreadable,
+        Asked, Lane, Pipeline,
+        change::target,
+        lift::too_low,
+        report::rehearsed,
+        together::{Part, Together},
+        yes::unreadable,
     },
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
@@ -33,7 +38,7 @@ enum What {
     List,
     /// Move the end of one
     Extend(Extend),
-    /// End one now, as `undo` does
+    /// End one now, as its end would
     Lift {
         /// The number of the change that imposed it
         number: String,
@@ -107,23 +112,40 @@ impl Own for Sanctions {
         }
     }
 
-    /// To lift what was imposed on many is one change of all of them, as its undo is.
+    /// To lift what was imposed on many is one change of all those on whom it still holds.
     fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
-        match &self.what {
-            None | Some(What::List | What::Extend(_)) => None,
-            Some(What::Lift { number }) => Undo { number: number.clone() }.action(pipeline),
+        let Some(What::Lift { number }) = &self.what else { return None };
+        let number = ending(number).ok()?;
+        let sanctions = open(pipeline, number).ok()?;
+        if sanctions.len() < 2 {
+            return None;
         }
+        let parts = sanctions.into_iter().map(|Sanction { subject, left, undo, .. }| {
+            let (action, options) = pipeline.action(&undo)?;
+            Some(Part { action, verb: options.verb, found: Some((subject, left)) })
+        });
+        let together = Together::new(parts.collect::<Option<_>>()?)?;
+        let verb = Some(together.verb().to_owned());
+        Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.what {
             None | Some(What::List) => list(pipeline).map(Some),
             Some(What::Extend(extend)) => extend.run(pipeline, asked).await.map(Some),
-            Some(What::Lift { number }) => {
-                Undo { number: ending(number)?.to_string() }.run(pipeline, asked).await
-            }
+            Some(What::Lift { number }) => lift(pipeline, asked, ending(number)?).await,
         }
     }
+}
+
+/// Ends one now: does what its end would do, and nothing where nothing would end.
+async fn lift(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Option<Reply>, Stop> {
+    let sanctions = open(pipeline, number)?;
+    let [sanction] = sanctions.as_slice() else {
+        return Err(Stop::refused("it cannot be lifted as one; take it back one by one"));
+    };
+    let left = [(sanction.subject.clone(), sanction.left.clone())];
+    take_back(pipeline, asked, number, (&sanction.undo, &left)).await
 }
 
 fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {

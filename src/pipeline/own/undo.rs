@@ -90,20 +90,31 @@ impl Own for Undo {
                 ));
             }
         };
-        let Some((action, typed)) = pipeline.action(&words) else {
-            return Err(Stop::refused(
-                Line::new()
-                    .code(format!("#{number}"))
-                    .plain(" was made by another version of me, which wrote its undo differently"),
-            ));
-        };
-        unchanged_since(pipeline, action.as_ref(), &closing.left).await?;
-        // A question carries them along, for they stand in its words.
-        let words = [words, asked.options.words()].concat();
-        let options = Options { verb: typed.verb, ..asked.options.clone() };
-        let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
-        pipeline.change(&asked, action.as_ref(), None).await
+        take_back(pipeline, asked, number, (&words, &closing.left)).await
     }
+}
+
+/// Makes the change that takes back the one with this number, by these words, where what it `left`
+/// is still so.
+pub(super) async fn take_back(
+    pipeline: &Pipeline,
+    asked: &Asked<'_>,
+    number: u64,
+    (words, left): (&[String], &[(Subject, Binds)]),
+) -> Result<Option<Reply>, Stop> {
+    let Some((action, typed)) = pipeline.action(words) else {
+        return Err(Stop::refused(
+            Line::new()
+                .code(format!("#{number}"))
+                .plain(" was made by another version of me, which wrote its undo differently"),
+        ));
+    };
+    unchanged_since(pipeline, action.as_ref(), left).await?;
+    // A question carries them along, for they stand in its words.
+    let words = [words, &asked.options.words()].concat();
+    let options = Options { verb: typed.verb, ..asked.options.clone() };
+    let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
+    pipeline.change(&asked, action.as_ref(), None).await
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
