@@ -121,6 +121,9 @@ pub struct Record {
     pub word: Option<Word>,
     /// The state that was left, by subject: what an undo must find.
     pub left: Vec<(Subject, Binds)>,
+    /// How many of its subjects were changed, or may have been, where a change has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<usize>,
     /// How to take it back, one for each subject.
     pub undo: Vec<Undo>,
     /// Anything besides, in words.
@@ -162,6 +165,7 @@ pub struct Entry {
     /// Its number, from 1.
     pub seq: u64,
     /// When.
+            changed: None,
     pub at: Timestamp,
     /// What kind of record it stands for.
     pub kind: Kind,

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
@@ -31,7 +32,8 @@ pub use permit::Permit;
 pub use policy::{Policy, Protection, Rule, Stance};
 pub use role::{Rank, Reach, Role};
 
-/// For how long an irreversible command counts towards what one person may do unreviewed.
+/// For how long an irreversible change counts towards what one person may do unreviewed.
+/// [`Because`] says it in words.
 pub const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// So many subjects are seen at a glance and done at once, in one answer. More of them are a job,
@@ -116,7 +118,8 @@ pub struct Weight<'a> {
     pub verbs: &'a [&'a str],
     /// Why, in the asker's words.
     pub reason: Option<&'a str>,
-    /// How many irreversible commands the asker has given of late, see [`RECENT`].
+    /// How many irreversible changes the asker has made within [`RECENT`], or has in hand, besides
+    /// this one.
     pub recent: usize,
     /// Whether it takes back what was agreed to with its end, because its time is over.
     pub due: bool,
@@ -144,7 +147,38 @@ pub struct Terms {
     /// Whether each who says yes must show a one-time password with it.
     pub totp: bool,
     /// Why it takes others, where it does.
-    pub because: &'static str,
+    pub because: Because,
+}
+
+/// Why a change takes others than its asker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// The config wants it so for changes like this.
+    Rule,
+    /// One of its subjects is protected.
+    Protected,
+    /// With it one person would have made more irreversible changes within [`RECENT`] than the
+    /// config allows unreviewed.
+    Many {
+        /// How many the config allows.
+        allowed: usize,
+        /// How many it would be.
+        with_this: usize,
+    },
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule => f.write_str("my config wants it so"),
+            Self::Protected => f.write_str("it is protected"),
+            Self::Many { allowed, with_this } => write!(
+                f,
+                "more than {allowed} irreversible changes in ten minutes need a second person (with \
+                 this it would be {with_this})"
+            ),
+        }
+    }
 }
 
 /// Why not, in words for the room.
@@ -303,9 +337,7 @@ impl<'a> Gate<'a> {
         if let Err(refusal) = allowed {
             return Verdict::Refuse(refusal);
         }
-        if let Some(terms) = self.terms(weight)
-            && !consent.is_some_and(|consent| self.is_enough(operator, weight, &terms, consent))
-        {
+        if let Some(terms) = self.missing(operator, weight, consent) {
             return Verdict::Ask(terms);
         }
         if self.held {
@@ -317,6 +349,19 @@ impl<'a> Gate<'a> {
                 "the requests of this command cannot be written down, so they are not sent",
             ))),
         }
+    }
+
+    /// What must be said before `operator` makes this change and is not said by `consent`; `None`
+    /// where nothing more needs to be.
+    pub fn missing(
+        self,
+        operator: &Operator,
+        weight: &Weight<'_>,
+        consent: Option<&Consent>,
+    ) -> Option<Terms> {
+        let terms = self.terms(weight)?;
+        let is_enough = |consent| self.is_enough(operator, weight, &terms, consent);
+        (!consent.is_some_and(is_enough)).then_some(terms)
     }
 
     /// Whether `operator` may make this change, as far as it depends on them.
@@ -401,21 +446,29 @@ impl<'a> Gate<'a> {
         }
         let (others, totp) = self.demanded(weight);
         let protected = self.strictest(weight) == Some(Stance::SecondPerson);
-        let too_many =
-            weight.class == Class::Irreversible && weight.recent >= self.roster.policy.unreviewed;
-        let others = others.max(usize::from(protected || too_many));
+        let too_many = self.too_many(weight);
+        let others = others.max(usize::from(protected || too_many.is_some()));
         let demand = match self.demand(weight) {
             _ if others > 0 => Demand::Phrase(phrase(weight)),
             None if totp => Demand::Code,
             Some(demand) if totp => demand.max(Demand::Code),
             demand => demand?,
         };
-        let because = match (protected, too_many) {
-            (true, _) => "it is protected",
-            (_, true) => "you have done much of late that cannot be undone",
-            _ => "my config wants it so",
+        let because = match too_many {
+            _ if protected => Because::Protected,
+            Some(many) => many,
+            None => Because::Rule,
         };
         Some(Terms { demand, others, totp, because })
+    }
+
+    /// Whether this would be more than one person may do unreviewed: what they have done of late,
+    /// and each subject that it would change itself.
+    fn too_many(self, weight: &Weight<'_>) -> Option<Because> {
+        let allowed = self.roster.policy.unreviewed;
+        let with_this = weight.recent.saturating_add(weight.many.max(1));
+        (weight.class == Class::Irreversible && with_this > allowed)
+            .then_some(Because::Many { allowed, with_this })
     }
 
     /// How the asker's own yes must be said, by what the change weighs; `None` where it needs

@@ -72,6 +72,7 @@ mod start;
 mod testing;
 mod together;
 mod understand;
+mod unreviewed;
 mod watch;
 mod yes;
 
@@ -90,6 +91,7 @@ use last_word::LastWord;
 use locks::Locks;
 use own::{Own, Stands};
 use understand::Understood;
+use unreviewed::Counted;
 
 /// How often a stranger is answered in one room.
 const STRANGER_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -166,6 +168,8 @@ pub struct Pipeline {
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Slots>>,
     locks: Locks,
+    /// Held by person while it is weighed how much somebody may destroy unreviewed.
+    counted: Counted,
     aside: Aside,
     last_word: LastWord,
     outbox: Arc<dyn Outbox>,
@@ -316,6 +320,7 @@ impl Pipeline {
             store: store.clone(),
             secrets: Mutex::default(),
             locks: Locks::default(),
+            counted: Counted::default(),
             aside: Aside::default(),
             last_word: LastWord::default(),
             roster,

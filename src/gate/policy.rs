@@ -18,8 +18,8 @@ pub struct Policy {
     pub protection: Protection,
     /// How long the others have to deny what somebody does without them; absent where nobody may.
     pub alone: Option<Duration>,
-    /// How many irreversible commands one person may give within [`RECENT`](super::RECENT); the
-    /// next one needs another person.
+    /// How many irreversible changes, counted by subject, one person may make within
+    /// [`RECENT`](super::RECENT); what would make more of them needs another person.
     pub unreviewed: usize,
     /// What every reason must look like.
     pub reason: Option<Regex>,

@@ -269,6 +269,32 @@ fn much_that_cannot_be_undone_takes_a_second_person_and_what_can_never_does() {
 }
 
 #[test]
+fn what_is_about_to_be_done_counts_with_what_was_done() {
+    let roster = roster();
+    let ann = operator("ann", Rank::Admin);
+    let of = |recent, many| {
+        let weight = weigh(Class::Irreversible, Power::Moderate, &[]);
+        Gate::new(&roster).terms(&Weight { recent, many, ..weight }).unwrap()
+    };
+    assert_eq!(of(0, 20).others, 0);
+    let many = of(0, 21);
+    assert_eq!((many.others, many.because), (1, Because::Many { allowed: 20, with_this: 21 }));
+    assert_eq!(of(10, 10).others, 0);
+    assert_eq!(of(10, 11).others, 1);
+    assert_eq!(of(usize::MAX, 5000).others, 1);
+    let said = of(15, 10).because.to_string();
+    assert!(said.starts_with("more than 20 irreversible changes in ten minutes need"), "{said}");
+    assert!(said.contains("it would be 25"), "{said}");
+    // A yes of the asker's own is not enough for it any more, whatever it was enough for.
+    let weight = Weight { many: 21, ..weigh(Class::Irreversible, Power::Moderate, &[]) };
+    let own = Consent::for_test(Demand::Phrase("21".to_owned()), &[]);
+    assert!(Gate::new(&roster).missing(&ann, &weight, Some(&own)).is_some());
+    let few = Weight { many: 20, ..weight };
+    let own = Consent::for_test(Demand::Phrase("20".to_owned()), &[]);
+    assert!(Gate::new(&roster).missing(&ann, &few, Some(&own)).is_none());
+}
+
+#[test]
 fn a_reason_is_given_where_it_is_wanted_and_as_it_is_wanted() {
     let mut roster = roster();
     let rule =

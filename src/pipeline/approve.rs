@@ -12,7 +12,7 @@ use crate::{
     audit::{Kind, Record},
     confirm::{End, Second, Ticket},
     error::Stop,
-    gate::{Demand, Operator, Rank, Terms, Weight},
+    gate::{Because, Demand, Operator, Rank, Terms, Weight},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{DIGITS, Shown, Wrong},
 };
@@ -25,7 +25,7 @@ pub(super) struct Needs {
     pub(super) totp: bool,
     pub(super) expires: Timestamp,
     /// Why it needs others, where it does.
-    pub(super) because: &'static str,
+    pub(super) because: Because,
 }
 
 impl Pipeline {
@@ -50,10 +50,10 @@ impl Pipeline {
             return Ok(own);
         }
         if asked.request.trust == Trust::Clear {
-            return Err(Stop::refused(
-                "this takes the word of another operator, and that counts only in an encrypted \
-                 room: in clear anybody on your server's side could have written it",
-            ));
+            return Err(Stop::refused(format!(
+                "this takes the word of another operator, since {because}, and that counts only in \
+                 an encrypted room: in clear anybody on your server's side could have written it"
+            )));
         }
         if asked.options.alone.is_some() {
             let Some(wait) = self.roster.policy.alone else {
@@ -81,7 +81,7 @@ impl Pipeline {
         Ok(Needs { second, expires: after(now, self.rules.approve_within), ..own })
     }
 
-    fn too_few(&self, others: usize, may: usize, because: &str) -> Line {
+    fn too_few(&self, others: usize, may: usize, because: Because) -> Line {
         let wanted = match others {
             1 => "another operator who may do it".to_owned(),
             n => format!("{n} other operators who may do it"),

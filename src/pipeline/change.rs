@@ -10,7 +10,7 @@ use super::{
     looking::Looking,
     plan,
     report::{cost_in_words, line_of, overall, rehearsed, report},
-    yes::unreadable,
+    unreviewed::has_changed,
 };
 use crate::{
     audit::{Kind, Record},
@@ -18,7 +18,7 @@ use crate::{
     commands::Action,
     confirm::{Consent, End, Ticket},
     error::Stop,
-    gate::{AT_A_GLANCE, Operator, Permit, RECENT, Target, Verdict, Weight},
+    gate::{AT_A_GLANCE, Permit, Target, Verdict, Weight},
     reply::{Line, Reply, Word},
     synapse::{Reader, Slots},
 };
@@ -112,7 +112,11 @@ impl Pipeline {
         if let Some((ticket, consent)) = yes
             && ticket.about.len() > AT_A_GLANCE
         {
-            return self.begin_job(asked, (ticket, consent)).await;
+            let class = action.class(ticket.about.len());
+            let _counted = self.counted.hold(asked.operator, class).await;
+            if self.suffices(asked, action, (ticket, consent), &verbs)? {
+                return self.begin_job(asked, (ticket, consent)).await;
+            }
         }
         let reader = self.reader.look();
         let subjects = action.subjects(&reader).await?;
@@ -128,6 +132,7 @@ impl Pipeline {
             return Ok(Some(self.already_so(asked, &looked.skips)));
         }
         let drift = yes.map(|(ticket, _)| drift(ticket, &looked.plans)).unwrap_or_default();
+        let _counted = self.counted.hold(asked.operator, looked.class(action)).await;
         // Somebody may have been frozen while this waited.
         if let Some(reply) = self.not_served(&asked.operator.person) {
             return Ok(Some(reply));
@@ -156,6 +161,12 @@ impl Pipeline {
                 self.ask(asked, action, &looked, (needs, class), slots, again).await?;
                 Ok(None)
             }
+            // It was not enough a moment ago, and is now.
+            Verdict::Run(_)
+                if let Some(yes) = yes.filter(|(ticket, _)| ticket.about.len() > AT_A_GLANCE) =>
+            {
+                self.begin_job(asked, yes).await
+            }
             Verdict::Run(permit) => {
                 self.ready_to_tell(asked).await?;
                 self.ready_to_whisper(asked, action).await?;
@@ -173,7 +184,7 @@ impl Pipeline {
         (looked, verbs): (&'a Looked, &'a [&'a str]),
     ) -> Result<Weight<'a>, Stop> {
         let class = looked.class(action);
-        let recent = if class == Class::Irreversible { self.recent(asked.operator)? } else { 0 };
+        let recent = self.recent(asked.operator, class)?;
         Ok(Weight {
             class,
             power: action.power(),
@@ -187,22 +198,6 @@ impl Pipeline {
             recent,
             due: asked.due,
         })
-    }
-
-    /// How many subjects this person has changed irreversibly of late; what was reviewed counts once.
-    fn recent(&self, operator: &Operator) -> Result<usize, Stop> {
-        let recent = self.audit.since(self.clock.now() - RECENT).map_err(|e| unreadable(&e))?;
-        let theirs = |record: &Record| {
-            let by = record.by.as_ref().and_then(|by| self.roster.operator(by));
-            record.kind == Kind::Opened
-                && record.class == Some(Class::Irreversible)
-                && by.is_some_and(|by| by.person == operator.person)
-        };
-        // What another person has agreed to, however much it is, was looked at.
-        let counts = |record: &Record| {
-            if record.approvals.is_empty() { record.subjects.len().max(1) } else { 1 }
-        };
-        Ok(recent.iter().filter(|record| theirs(record)).map(counts).sum())
     }
 
     /// Takes typed secrets out of the words into memory, and the message out of the room.
@@ -478,6 +473,7 @@ impl Pipeline {
             subjects: done.iter().map(|one| one.subject.clone()).collect(),
             word: Some(overall(done)),
             until,
+            changed: Some(done.iter().filter(|one| has_changed(one.outcome.word)).count()),
             left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
             ..Self::record(Kind::Closed, asked)

@@ -16,7 +16,7 @@ use crate::{
     commands::Action,
     confirm::{Draft, End, State, Ticket},
     error::Stop,
-    gate::{AT_A_GLANCE, Demand},
+    gate::{AT_A_GLANCE, Because, Demand},
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,
 };
@@ -115,7 +115,7 @@ impl Pipeline {
         reply: Reply,
         asked: &Asked<'_>,
         ticket: &Ticket,
-        (looked, because): (&Looked, &str),
+        (looked, because): (&Looked, Because),
     ) -> Reply {
         let mut reply = reply;
         let mut facts = Vec::new();

@@ -16,7 +16,7 @@ use crate::{
 async fn a_job_counts_for_each_of_its_subjects_and_once_where_another_has_agreed() -> Result<()> {
     let rule = json!([{ "subjects": 12, "others": 1 }]);
     let limited =
-        |config: world::Config| config.set("questions.rules", rule).set("questions.unreviewed", 11);
+        |config: world::Config| config.set("questions.rules", rule).set("questions.unreviewed", 12);
     let scene = Scene::plan().start_with(SYNOD, limited).await?;
     let (moe, all) = (scene.moe().await?, accounts(&scene, 25).await?);
     let deactivate = |from: usize, to: usize| format!("!user deactivate{}", lines(&all[from..to]));
@@ -40,7 +40,7 @@ async fn a_job_counts_for_each_of_its_subjects_and_once_where_another_has_agreed
     says(&ended(&scene, &yes).await?, "Done · 11 of 11", &[]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 23);
     let question = scene.ann_asks(&deactivate(23, 24)).await?;
-    says(&question, "", &["!approve", "you have done much of late"]);
+    says(&question, "", &["!approve", "with this it would be 13"]);
     assert!(!is(&scene, &all[23], "deactivated").await?);
     // What can be taken back does not count.
     let done = scene.ann_asks(&format!("!user suspend {}", all[24].user_id)).await?;

@@ -56,6 +56,7 @@ mod takedowns;
 mod takeover;
 mod traps;
 mod trust;
+mod unreviewed;
 mod users;
 mod verbs;
 mod weather;

@@ -306,7 +306,7 @@ async fn who_does_much_that_cannot_be_undone_is_joined_by_another() -> Result<()
     }
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (question, number) = asks_for_the_end(&scene, &eve).await?;
-    says(&question, "", &["much of late that cannot be undone"]);
+    says(&question, "", &["more than 2 irreversible changes in ten minutes need a second person"]);
     // What can be undone never counts, and somebody else's hands are not tied.
     says(&scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?, "Done", &[]);
     let other = scene.ask(moe, &format!("!user deactivate {}", sam.user_id)).await?;
@@ -360,7 +360,7 @@ async fn in_a_room_in_clear_nobody_approves() -> Result<()> {
     let eve = scene.subject("eve").await?;
     scene.moe().await?;
     let refused = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
-    says(&refused, "Refused", &["only in an encrypted room"]);
+    says(&refused, "Refused", &["since my config wants it so", "only in an encrypted room"]);
     let approval = scene.ask(scene.moe().await?, "!approve 4821 eve").await?;
     says(&approval, "Refused", &["only in an encrypted room"]);
     assert!(!is(&scene, &eve, "deactivated").await?);

@@ -11,7 +11,7 @@ use crate::{
     change::Undo,
     confirm::End,
     jobs::{Ended, Item, Job, Stage, State},
-    pipeline::{Pipeline, Request},
+    pipeline::{Pipeline, Request, unreviewed::has_changed},
     reply::{Block, Format, Line, Reply, Sheet, Word},
     store,
 };
@@ -103,6 +103,7 @@ impl Pipeline {
             undo: done.map(|(_, ended)| ended.undo.clone()).collect(),
             until: job.until,
             word: Some(word),
+            changed: Some(ended.clone().filter(|(_, one)| has_changed(one.word)).count()),
             note: Some(format!("a job of {}", job.total)),
             ..Record::new(Kind::Closed)
         };
