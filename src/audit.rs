@@ -72,6 +72,8 @@ pub enum Kind {
     Strange,
     /// The bot itself noted something: a key pinned or accepted, a start after a crash.
     Noted,
+    /// What stands in an earlier entry, without somebody who was erased since; see `redacts`.
+    Redacted,
 }
 
 /// What happened.
@@ -119,15 +121,26 @@ pub struct Record {
     pub until: Option<Timestamp>,
     /// How it ended.
     pub word: Option<Word>,
-    /// The state that was left, by subject: what an undo must find.
-    pub left: Vec<(Subject, Binds)>,
     /// How many of its subjects were changed, or may have been, where a change has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<usize>,
+    /// The state that was left, by subject: what an undo must find.
+    pub left: Vec<(Subject, Binds)>,
     /// How to take it back, one for each subject.
     pub undo: Vec<Undo>,
     /// Anything besides, in words.
     pub note: Option<String>,
+    /// How many of its subjects were erased since, and do not stand in it any more.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub erased: usize,
+    /// The number of the entry whose record this is, without those who were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacts: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_none_of_them(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Record {
@@ -152,9 +165,12 @@ impl Record {
             requests: Vec::new(),
             until: None,
             word: None,
+            changed: None,
             left: Vec::new(),
             undo: Vec::new(),
             note: None,
+            erased: 0,
+            redacts: None,
         }
     }
 }
@@ -165,7 +181,6 @@ pub struct Entry {
     /// Its number, from 1.
     pub seq: u64,
     /// When.
-            changed: None,
     pub at: Timestamp,
     /// What kind of record it stands for.
     pub kind: Kind,
@@ -213,6 +228,10 @@ pub struct Audit {
     undone: Shelf<u64>,
     /// Changes by what they are about, see [`about`].
     about: Shelf<u64>,
+    /// Entries by whom they name, so that somebody's erasure finds them.
+    mentions: Shelf<u64>,
+    /// The entry that holds the record of another, without somebody who was erased, by that other.
+    redacted: Shelf<u64>,
     /// Up to which number details have gone, under `upto`.
     forgotten: Shelf<u64>,
     /// The file beside the store, where there is one.
@@ -231,19 +250,23 @@ impl Audit {
             Some((_, last)) => (last.entry.seq, last.entry.hash),
             None => (0, zeros()),
         };
-        Ok(Self {
+        let audit = Self {
             entries,
             open: store.shelf("audit-open")?,
             opened: store.shelf("audit-opened-by")?,
             closed: store.shelf("audit-closed-by")?,
             undone: store.shelf("audit-undone-by")?,
             about: store.shelf("audit-about")?,
+            mentions: store.shelf("audit-mentions")?,
+            redacted: store.shelf("audit-redacted")?,
             forgotten: store.shelf("audit-forgotten")?,
             mirror: Arc::default(),
             store: store.clone(),
             clock,
             head: Arc::new(Mutex::new(head)),
-        })
+        };
+        audit.note_older_mentions()?;
+        Ok(audit)
     }
 
     /// Appends `record` and returns its number once it is on disk.
@@ -309,7 +332,7 @@ impl Audit {
         let mut entry = Entry {
             seq: head.0 + 1,
             at: self.clock.now(),
-            kind: record.kind,
+            kind: if record.redacts.is_some() { Kind::Redacted } else { record.kind },
             digest: digest_of(&salt, &serde_json::to_string(&record)?),
             before: head.1.clone(),
             hash: String::new(),
@@ -317,6 +340,7 @@ impl Audit {
         let kind = serde_json::to_string(&entry.kind)?;
         let at = entry.at.to_string();
         entry.hash = hash(entry.seq, &at, &kind, &entry.digest, &entry.before);
+        self.note_mentions(entry.seq, &record)?;
         let kept = Kept { entry: entry.clone(), salt: Some(salt), record: Some(record) };
         self.entries.put(&key(entry.seq), &kept)?;
         *head = (entry.seq, entry.hash);
@@ -329,9 +353,25 @@ impl Audit {
         self.opened.get(event.as_str())
     }
 
-    /// The entry with this number.
+    /// The entry with this number. Where somebody was taken out of its record, what is left of it
+    /// stands in its place.
     pub fn get(&self, seq: u64) -> Result<Option<Kept>, store::Error> {
+        self.entries.get(&key(seq))?.map(|kept| self.with_what_is_left(kept)).transpose()
+    }
+
+    /// The entry with this number as it stands in the chain.
+    fn link(&self, seq: u64) -> Result<Option<Kept>, store::Error> {
         self.entries.get(&key(seq))
+    }
+
+    fn with_what_is_left(&self, kept: Kept) -> Result<Kept, store::Error> {
+        if kept.record.is_some() {
+            return Ok(kept);
+        }
+        let Some(by) = self.redacted.get(&key(kept.entry.seq))? else { return Ok(kept) };
+        let left = self.link(by)?.and_then(|left| left.record);
+        let record = left.map(|record| Record { redacts: None, ..record });
+        Ok(Kept { record, ..kept })
     }
 
     /// How the change `of` ended, if it did.
@@ -367,19 +407,38 @@ impl Audit {
         Ok(self.entries.last(count)?.into_iter().map(|(_, kept)| kept).collect())
     }
 
-    /// The last `count` entries that are `wanted`, newest first.
+    /// The last `count` entries that are `wanted`, newest first. What is left of an earlier entry
+    /// is that entry, and none of its own.
     pub fn last_where(
         &self,
         count: usize,
-        wanted: impl FnMut(&Kept) -> bool,
+        mut wanted: impl FnMut(&Kept) -> bool,
     ) -> Result<Vec<Kept>, store::Error> {
-        self.entries.last_where(count, wanted)
+        let mut unread = None;
+        let found = self.entries.last_where(count, |kept| {
+            if kept.entry.kind == Kind::Redacted {
+                return false;
+            }
+            match self.with_what_is_left(kept.clone()) {
+                Ok(kept) => wanted(&kept),
+                Err(error) => {
+                    unread = Some(error);
+                    false
+                }
+            }
+        })?;
+        match unread {
+            None => found.into_iter().map(|kept| self.with_what_is_left(kept)).collect(),
+            Some(error) => Err(error),
+        }
     }
 
     /// The records since `begin` that have not gone, newest first.
     pub fn since(&self, begin: Timestamp) -> Result<Vec<Record>, store::Error> {
         let kept = self.entries.last_while(|kept| kept.entry.at >= begin)?;
-        Ok(kept.into_iter().filter_map(|kept| kept.record).collect())
+        let own = kept.into_iter().filter(|kept| kept.entry.kind != Kind::Redacted);
+        let left = own.map(|kept| Ok(self.with_what_is_left(kept)?.record));
+        left.filter_map(Result::transpose).collect()
     }
 
     /// Whether the change `of` has ended.
@@ -402,7 +461,7 @@ impl Audit {
     pub fn verify(&self) -> Result<Result<Head, Broken>, store::Error> {
         let mut chain = Chain::new();
         for seq in 1.. {
-            let Some(kept) = self.get(seq)? else { break };
+            let Some(kept) = self.link(seq)? else { break };
             if let Err(broken) = chain.push(&serde_json::to_string(&kept)?) {
                 return Ok(Err(broken));
             }
@@ -421,9 +480,9 @@ impl Audit {
         Head { count: head.0, hash: head.1.clone() }
     }
 
-    /// The entries from number `begin` on, oldest first, at most `limit`.
+    /// The entries from number `begin` on as they stand in the chain, oldest first, at most `limit`.
     pub fn from(&self, begin: u64, limit: usize) -> Result<Vec<Kept>, store::Error> {
-        let entries = (begin..).map(|seq| self.get(seq)).map(Result::transpose);
+        let entries = (begin..).map(|seq| self.link(seq)).map(Result::transpose);
         entries.map_while(|kept| kept).take(limit).collect()
     }
 
@@ -431,7 +490,7 @@ impl Audit {
     /// cannot be written is logged and written with the next.
     pub async fn mirror(&self, path: &Path) -> std::io::Result<()> {
         let head = self.head.lock().await;
-        let kept = |seq| self.get(seq).ok().flatten();
+        let kept = |seq| self.link(seq).ok().flatten();
         *self.mirror.lock().await = Some(Mirror::open(path, kept, self.clock.now())?);
         drop(head);
         self.catch_up().await;
@@ -441,7 +500,7 @@ impl Audit {
     async fn catch_up(&self) {
         let mut mirror = self.mirror.lock().await;
         let Some(mirror) = mirror.as_mut() else { return };
-        while let Ok(Some(kept)) = self.get(mirror.upto() + 1) {
+        while let Ok(Some(kept)) = self.link(mirror.upto() + 1) {
             if let Err(error) = mirror.append(&kept) {
                 let file = mirror.path().display();
                 error!(%file, error = &error as &dyn std::error::Error, "the file of the record cannot be written");

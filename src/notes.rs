@@ -39,10 +39,15 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Forgets every note about `user`, and returns when that is on disk.
-    pub async fn forget(&self, user: &UserId) -> Result<(), store::Error> {
-        for note in self.about(user, usize::MAX)? {
-            self.shelf.remove(&key(&note.about, &format!("{:016x}", note.number)))?;
+    /// Forgets every note about these users, and returns when that is on disk.
+    pub async fn forget<'a>(
+        &self,
+        users: impl Iterator<Item = &'a OwnedUserId>,
+    ) -> Result<(), store::Error> {
+        for user in users {
+            for note in self.about(user, usize::MAX)? {
+                self.shelf.remove(&key(&note.about, &format!("{:016x}", note.number)))?;
+            }
         }
         self.store.flush().await
     }

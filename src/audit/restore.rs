@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Audit, Chain, Head, Kept, Kind, about, key};
+use super::{Audit, Chain, Head, Kept, Kind, Record, about, key};
 use crate::{reply::Word, store};
 
 /// Entries of a record, each as one line of JSON, from wherever they were found.
@@ -70,6 +70,10 @@ impl Audit {
 
     fn index(&self, link: &Kept) -> Result<(), store::Error> {
         let (seq, Some(record)) = (link.entry.seq, &link.record) else { return Ok(()) };
+        self.note_mentions(seq, record)?;
+        if let Some(of) = record.redacts {
+            return self.index_what_is_left(of, seq, record);
+        }
         match (link.entry.kind, record.of) {
             (Kind::Opened, _) => {
                 for subject in &record.subjects {
@@ -89,5 +93,19 @@ impl Audit {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whoever was erased stays erased, though a file still has the earlier entry with them.
+    fn index_what_is_left(&self, of: u64, by: u64, left: &Record) -> Result<(), store::Error> {
+        let before = self.redacted.get(&key(of))?.unwrap_or(of);
+        if let Some(kept) = self.link(before)? {
+            for subject in kept.record.iter().flat_map(|record| &record.subjects) {
+                if !left.subjects.contains(subject) {
+                    self.about.remove(&about(subject, &key(of)))?;
+                }
+            }
+            self.forget(&kept)?;
+        }
+        self.redacted.put(&key(of), &by)
     }
 }

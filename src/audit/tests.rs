@@ -143,21 +143,131 @@ async fn the_file_has_every_entry_over_restarts_torn_lines_and_another_store() {
     assert!(names.into_iter().any(|n| n.to_string_lossy().contains("record.jsonl.before-")));
 }
 
+fn of(name: &str) -> Subject {
+    Subject::User(ruma::UserId::parse(format!("@{name}:x.test")).unwrap())
+}
+
 #[tokio::test]
 async fn details_go_after_their_time_and_with_an_erasure_and_the_chain_holds() {
     let (audit, _dir) = audit();
-    let of = |name: &str| Subject::User(ruma::UserId::parse(format!("@{name}:x.test")).unwrap());
-    let note = |name: &str| Record { subjects: vec![of(name)], ..suspend("$n") };
+    let note = |name: &str| Record { subjects: vec![of(name)], words: vec![], ..suspend("$n") };
     for name in ["eve", "sam", "eve"] {
         audit.note(Record { kind: Kind::Refused, ..note(name) }).await.unwrap();
     }
-    let shown = |seq| audit.get(seq).unwrap().unwrap().record.is_some();
-    assert_eq!(audit.forget_about(&of("eve"), 3).await.unwrap(), 1, "and not what came later");
-    assert_eq!([shown(1), shown(2), shown(3)], [false, true, true]);
+    let about = |seq| audit.get(seq).unwrap().unwrap().record.map(|record| record.subjects);
+    assert_eq!(audit.forget_about(&[of("eve")], 3).await.unwrap(), 1, "and not what came later");
+    assert_eq!(
+        [about(1), about(2), about(3)].map(Option::unwrap),
+        [vec![], vec![of("sam")], vec![of("eve")]]
+    );
     let open = audit.open(suspend("$open")).await.unwrap();
     let later = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
     assert_eq!(audit.forget_before(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
-    assert_eq!(audit.forget_before(later).await.unwrap(), 2);
-    assert!(!shown(2) && !shown(3) && shown(open), "what has not ended stays");
+    audit.forget_before(later).await.unwrap();
+    assert_eq!([about(1), about(2), about(3)], [None, None, None], "also what was left of it");
+    assert_eq!(about(open), Some(vec![eve()]), "what has not ended stays");
     assert!(audit.verify().unwrap().is_ok());
+}
+
+/// A change of eve, sam and joe that moe has approved, as the record has its begin and its end.
+async fn change_of_three(audit: &Audit) -> u64 {
+    let all = ["eve", "sam", "joe"].map(of);
+    let words =
+        ["user", "suspend", "--reason", "rude to @eve:x.test", "eve", "@sam:x.test", "@joe:x.test"];
+    let both = Record {
+        words: words.map(str::to_owned).to_vec(),
+        reason: Some("rude to @eve:x.test".to_owned()),
+        subjects: all.to_vec(),
+        left: all.clone().map(|one| (one, Binds::new())).to_vec(),
+        approvals: vec![owned_user_id!("@moe:x.test")],
+        ..suspend("$three")
+    };
+    let number = audit.open(both.clone()).await.unwrap();
+    let undo =
+        |one: Subject| Undo::Command(vec!["user".into(), "unsuspend".into(), one.to_string()]);
+    let ended = Record {
+        undo: all.map(undo).to_vec(),
+        requests: vec!["PUT /_synapse/admin/v1/suspend/%40eve%3Ax%2Etest".to_owned()],
+        word: Some(Word::Done),
+        kind: Kind::Closed,
+        ..both
+    };
+    audit.close(number, ended).await.unwrap();
+    number
+}
+
+#[tokio::test]
+async fn with_an_erasure_goes_that_subject_and_nothing_of_the_others() {
+    let (audit, _dir) = audit();
+    let number = change_of_three(&audit).await;
+    assert_eq!(audit.forget_about(&[of("eve")], 3).await.unwrap(), 2);
+    let all = |audit: &Audit| {
+        let kept: Vec<Kept> = audit.entries(9).map(Result::unwrap).collect();
+        verify(&kept, None).unwrap();
+        serde_json::to_string(&kept).unwrap()
+    };
+    for name in ["@eve", "40eve", "\"eve\""] {
+        assert!(!all(&audit).contains(name), "{}", all(&audit));
+    }
+
+    let ended = audit.closing(number).unwrap().unwrap().record.unwrap();
+    assert_eq!(ended.subjects, [of("sam"), of("joe")]);
+    assert_eq!(ended.left.len(), 2);
+    let undo =
+        |name| Undo::Command(vec!["user".into(), "unsuspend".into(), format!("@{name}:x.test")]);
+    assert_eq!(ended.undo, [undo("sam"), undo("joe")], "each beside its subject");
+    assert_eq!(ended.approvals, [owned_user_id!("@moe:x.test")]);
+    assert_eq!(ended.reason.as_deref(), Some("rude to (erased)"));
+    assert_eq!((ended.word, ended.erased), (Some(Word::Done), 1));
+    assert!(audit.past(&of("eve"), 9).unwrap().is_empty());
+    assert_eq!(audit.past(&of("sam"), 9).unwrap().len(), 1);
+    let listed = audit.last_where(9, |_| true).unwrap();
+    assert_eq!(listed.iter().map(|kept| kept.entry.seq).collect::<Vec<_>>(), [2, 1]);
+
+    audit.forget_about(&["sam", "joe"].map(of), 9).await.unwrap();
+    assert!(!all(&audit).contains("@sam") && !all(&audit).contains("@joe"), "{}", all(&audit));
+    let ended = audit.closing(number).unwrap().unwrap().record.unwrap();
+    assert_eq!(
+        (ended.erased, ended.words.as_slice()),
+        (3, &["user".to_owned(), "suspend".to_owned()][..])
+    );
+    assert_eq!(ended.by, Some(owned_user_id!("@ann:x.test")), "who did it stays");
+    assert!(audit.verify().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn an_erasure_reads_only_what_names_its_subject() {
+    let (audit, _dir) = audit();
+    let number = change_of_three(&audit).await;
+    let zoe = Record { subjects: vec![of("zoe")], words: vec![], ..suspend("$zoe") };
+    audit.note(zoe).await.unwrap();
+    // Whoever reads this one fails.
+    let entries: Shelf<String> = audit.store.shelf("audit").unwrap();
+    entries.put(&key(3), &"unreadable".to_owned()).unwrap();
+    assert!(audit.get(3).is_err());
+    assert_eq!(audit.forget_about(&[of("eve")], 9).await.unwrap(), 2);
+    assert_eq!(audit.get(number).unwrap().unwrap().record.unwrap().erased, 1);
+}
+
+#[tokio::test]
+async fn whoever_was_erased_is_not_back_where_the_record_is_restored_from_its_file() {
+    let (audit, dir) = audit();
+    let file = dir.path().join("record.jsonl");
+    audit.mirror(&file).await.unwrap();
+    let number = change_of_three(&audit).await;
+    audit.forget_about(&[of("eve")], 9).await.unwrap();
+    audit.forget_about(&[of("sam")], 9).await.unwrap();
+
+    let (other, _dir) = self::audit();
+    let mut links = Links::default();
+    std::fs::read_to_string(&file).unwrap().lines().for_each(|line| links.add(line));
+    assert_eq!(other.restore(&links).await.unwrap(), audit.head().await);
+    let ended = other.closing(number).unwrap().unwrap().record.unwrap();
+    assert_eq!((ended.subjects, ended.erased), (vec![of("joe")], 2));
+    assert!(other.past(&of("eve"), 9).unwrap().is_empty());
+    assert_eq!(other.past(&of("joe"), 9).unwrap().len(), 1);
+    let kept: Vec<Kept> = other.entries(9).map(Result::unwrap).collect();
+    let text = serde_json::to_string(&kept).unwrap();
+    assert!(!text.contains("@eve") && !text.contains("@sam"), "{text}");
+    assert!(other.verify().unwrap().is_ok());
 }

@@ -416,9 +416,7 @@ impl Pipeline {
         self.keep_watches(asked, number, &done).await;
         self.close(asked, number, (until, &done)).await;
         self.watch_begun.notify_one();
-        for subject in &gone {
-            self.forget(subject, number).await;
-        }
+        self.forget(&gone, number).await;
         if let Some((ticket, consent)) = yes {
             self.end_ticket(&ticket.code, End::Run(Some(number)), Some(consent)).await;
         }

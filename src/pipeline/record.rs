@@ -217,13 +217,13 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Lets go what was kept of somebody who has been erased by the change `number`.
-    pub(super) async fn forget(&self, subject: &Subject, number: u64) {
-        let gone = self.audit.forget_about(subject, number).await;
-        let notes = match subject.user() {
-            Some(user) => self.notes.forget(user).await,
-            None => Ok(()),
-        };
+    /// Lets go what was kept of those who have been erased by the change `number`.
+    pub(super) async fn forget(&self, subjects: &[Subject], number: u64) {
+        if subjects.is_empty() {
+            return;
+        }
+        let gone = self.audit.forget_about(subjects, number).await;
+        let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
         match gone {
             Ok(gone) => info!(number, gone, "details went with an erasure"),
             Err(error) => {

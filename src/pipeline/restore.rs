@@ -53,7 +53,8 @@ impl Pipeline {
         }
         self.travelled.put(UPTO, &found.rooms.last().min(entries))?;
         let mut past = Past::default();
-        for kept in self.audit.from(1, usize::MAX)? {
+        for number in 1..=entries {
+            let Some(kept) = self.audit.get(number)? else { continue };
             past.read(kept, |user| self.roster.operator(user).map(|one| one.role.rank));
         }
         let (sanctions, freezes) = (past.open(), past.freezes.len());

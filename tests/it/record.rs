@@ -15,7 +15,7 @@ use crate::{
     SYNOD,
     basics::{code, is},
     hostile::{set_state, state},
-    verbs::says,
+    verbs::{offered, says},
 };
 
 /// What `synod audit verify` says of a file.
@@ -130,6 +130,35 @@ async fn with_an_erasure_goes_what_was_kept_of_the_person() -> Result<()> {
     assert!(!left.body.contains("insults"), "{}", left.body);
     says(&scene.ann_asks(&list(sam.user_id.as_str())).await?, "", &["insults"]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_leaves_what_was_done_to_others_in_the_same_command() -> Result<()> {
+    let (scene, _) = with_file().await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let both = format!("!user suspend --reason insults {} {}", eve.user_id, sam.user_id);
+    let question = scene.ann_asks(&both).await?;
+    let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&done, "Done", &["2 subjects"]);
+    let erase = format!("!user deactivate {} --gdpr-erase", eve.user_id);
+    let question = scene.ann_asks(&erase).await?;
+    let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
+    says(&scene.ann_asks(&yes).await?, "Done", &[]);
+
+    let list = |of: &str| format!("!audit list --limit 50 --on {of}");
+    let of_sam = scene.ann_asks(&list(sam.user_id.as_str())).await?;
+    says(&of_sam, "", &["user suspend", "insults", scene.ann().user_id().as_str()]);
+    assert!(!of_sam.body.contains(eve.user_id.as_str()), "{}", of_sam.body);
+    let of_eve = scene.ann_asks(&list(eve.user_id.as_str())).await?;
+    assert!(!of_eve.body.contains("insults"), "{}", of_eve.body);
+    says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+
+    // The undo of the others is still there, and is theirs alone.
+    let undone = scene.ann_asks(offered(&done, "!undo")?).await?;
+    says(&undone, "Done", &[sam.user_id.as_str()]);
+    assert!(!undone.body.contains(eve.user_id.as_str()), "{}", undone.body);
+    assert!(!is(&scene, &sam, "suspended").await?);
     Ok(())
 }
 

@@ -359,16 +359,12 @@ impl<'a> Work<'a> {
         plan: Plan,
         mut permit: crate::gate::Permit,
     ) -> (Ended, Option<String>) {
-        let erases = plan.change.wanted.get("erased") == Some(&true.into());
         let requests = plan.change.steps.iter().map(line_of).collect();
         let (pipeline, number) = (self.pipeline, self.number);
         let mut slots = Slots::new();
         let done = pipeline.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
         let ends = (number, self.job.until);
         let kept = pipeline.set_ends(asked, ends, std::slice::from_ref(&done)).await;
-        if erases && done.outcome.word == Word::Done {
-            pipeline.forget(&done.subject, number).await;
-        }
         let mut what = done.outcome.title.text();
         for (label, line) in done.outcome.facts.iter().filter(|(label, _)| *label == "Not so") {
             what = format!("{what}; {label}: {}", line.text());

@@ -8,7 +8,7 @@ use tracing::error;
 use super::{Counts, each::pasted, progress::title};
 use crate::{
     audit::{Kind, Record},
-    change::Undo,
+    change::{Subject, Undo},
     confirm::End,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{Pipeline, Request, unreviewed::has_changed},
@@ -43,6 +43,8 @@ impl Pipeline {
         let mut counts = Counts::of(items.len());
         let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
         ended.clone().for_each(|(_, ended)| counts.add(ended.word));
+        // All at once, since what is kept may name many of them together.
+        self.forget(&erased(&items), number).await;
         if self.audit.closing(number)?.is_none() {
             self.close_job(job, number, ended.clone(), counts.word()).await;
         }
@@ -127,6 +129,14 @@ fn over_with(item: &Item) -> Option<&Ended> {
         Stage::Over(ended) => Some(ended),
         Stage::Waiting | Stage::Begun | Stage::Sent | Stage::Goes(..) => None,
     }
+}
+
+/// Those whose accounts were erased.
+fn erased(items: &[Item]) -> Vec<Subject> {
+    let is_erased =
+        |ended: &Ended| ended.word == Word::Done && ended.left.get("erased") == Some(&true.into());
+    let gone = items.iter().filter(|item| over_with(item).is_some_and(is_erased));
+    gone.map(|item| item.subject.clone()).collect()
 }
 
 fn is_done(ended: &Ended) -> bool {

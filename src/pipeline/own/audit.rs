@@ -262,6 +262,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Looked => "looked at private things",
         Kind::Strange => "commands of somebody who is no operator",
         Kind::Noted => "noted",
+        Kind::Redacted => "somebody who was erased taken out of a record",
     }
 }
 
@@ -295,10 +296,15 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     for subject in &record.subjects {
         facts.push(("Subject", Line::new().code(subject)));
     }
+    if record.erased > 0 {
+        facts.push(("Erased since", Line::from(format!("{} of its subjects", record.erased))));
+    }
     for request in &record.requests {
         facts.push(("Request", Line::new().code(request)));
     }
-    for (label, number) in [("Ends", record.of), ("Takes back", record.undoes)] {
+    for (label, number) in
+        [("Ends", record.of), ("Takes back", record.undoes), ("In place of", record.redacts)]
+    {
         if let Some(number) = number {
             facts.push((label, Line::new().code(format!("#{number}"))));
         }
