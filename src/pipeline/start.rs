@@ -1,7 +1,7 @@
 //! What is done at every start and every second besides: what a crash cut off is reported, and
 //! questions that nobody answered end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
@@ -256,6 +256,26 @@ impl Pipeline {
             reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
         }
         let slot = format!("lost-store-{}", self.clock.now().as_second());
+        self.tell(&slot, &reply).await;
+    }
+
+    /// Tells the rooms that the store would not open and was made again from its log, and that the
+    /// damaged one lies in `aside`.
+    pub async fn report_rebuilt_store(&self, aside: &Path) {
+        error!(aside = %aside.display(), "the store was made again from its log");
+        let reply = Reply::data(
+            "My store would not open. I have moved it aside and have it again from its own log",
+        )
+        .text(
+            Line::new()
+                .plain(
+                    "What I wrote last may be missing. Check the record against a head that was \
+                     told or noted: ",
+                )
+                .code("!audit verify"),
+        )
+        .note(Line::new().plain("The old one lies in ").code(aside.display()));
+        let slot = format!("rebuilt-store-{}", self.clock.now().as_second());
         self.tell(&slot, &reply).await;
     }
 
