@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
@@ -14,6 +15,9 @@ use crate::{
     reply::{Line, Reply, Word, utc},
     store,
 };
+
+/// How long it can be asked for a sanction that is over. The record has it after that too.
+const OVER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// A store that is lost.
 #[derive(Debug)]
@@ -279,8 +283,12 @@ impl Pipeline {
         self.tell(&slot, &reply).await;
     }
 
-    /// Forgets messages that are too old to matter.
+    /// Forgets messages, and sanctions that are over, that are too old to matter.
     pub fn tidy(&self) {
+        let limit = self.clock.now() - OVER;
+        if let Err(error) = self.sanctions.forget_before(limit) {
+            error!(error = &error as &dyn std::error::Error, "old sanctions cannot be forgotten");
+        }
         if let Err(error) = self.journal.prune(self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be tidied");
         }
