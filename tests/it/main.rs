@@ -10,6 +10,7 @@ mod basics;
 mod brakes;
 mod check;
 mod config;
+mod core_dumps;
 mod coverage;
 mod crash;
 mod disks;
