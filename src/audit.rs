@@ -490,7 +490,7 @@ impl Audit {
     /// cannot be written is logged and written with the next.
     pub async fn mirror(&self, path: &Path) -> std::io::Result<()> {
         let head = self.head.lock().await;
-        let kept = |seq| self.link(seq).ok().flatten();
+        let kept = |seq| self.link(seq).map_err(std::io::Error::other);
         *self.mirror.lock().await = Some(Mirror::open(path, kept, self.clock.now())?);
         drop(head);
         self.catch_up().await;

@@ -96,6 +96,12 @@ impl Journal {
         Ok(())
     }
 
+    /// How many messages are remembered.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> Result<usize, store::Error> {
+        Ok(self.shelf.all()?.len())
+    }
+
     fn in_hand(&self) -> std::sync::MutexGuard<'_, HashSet<OwnedEventId>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }

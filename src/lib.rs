@@ -56,6 +56,7 @@
 pub mod audit;
 pub mod change;
 pub mod check;
+pub mod ciphertexts;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -13,7 +13,10 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use ruma::OwnedUserId;
-use rustix::fs::Mode;
+use rustix::{
+    fs::Mode,
+    process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
+};
 use synod::{
     audit::{Head, NotWhole, verify_lines},
     check::{self, Finding, Mark},
@@ -102,7 +105,11 @@ impl Configured {
 
 fn main() -> ExitCode {
     // Whatever the bot writes, a library's files too, is for its own account only.
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    umask(Mode::RWXG | Mode::RWXO);
+    if let Err(error) = keep_memory_private() {
+        let _ = writeln!(io::stderr(), "synod: core dumps cannot be switched off: {error}");
+        return ExitCode::from(FOUND);
+    }
     // clap ends the process by itself, with 2, where the arguments are wrong.
     let command = match Arguments::parse().command {
         Command::Configured(command) => command,
@@ -123,6 +130,14 @@ fn main() -> ExitCode {
             ExitCode::from(FOUND)
         }
     }
+}
+
+/// Lets no core dump be made, whatever limit the process was started with, for it would hold the
+/// admin token; and lets nobody else of the same user look into the memory.
+fn keep_memory_private() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // The limit does not hold where the kernel hands core dumps to a program; this does.
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Checks a file of the record, and says what it found.

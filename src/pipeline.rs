@@ -19,6 +19,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{Audit, Kind},
     change::{Power, Subject},
+    ciphertexts::Ciphertexts,
     clock::SharedClock,
     commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
@@ -160,8 +161,8 @@ pub struct Pipeline {
     told_head: Shelf<i64>,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
-    /// Which event a place in a Megolm session belongs to.
-    ratchet: Shelf<OwnedEventId>,
+    /// Which ciphertexts have been used.
+    ciphertexts: Ciphertexts,
     /// Whether the bot has asked to lift its rate limit.
     asked_to_lift: Shelf<bool>,
     store: Store,
@@ -315,7 +316,7 @@ impl Pipeline {
             write_again: Mutex::new(Timestamp::UNIX_EPOCH),
             told_head: store.shelf("record-head-told")?,
             hour: AtomicI64::new(i64::MIN),
-            ratchet: store.shelf("ratchet")?,
+            ciphertexts: Ciphertexts::new(store)?,
             asked_to_lift: store.shelf("asked-to-lift")?,
             store: store.clone(),
             secrets: Mutex::default(),

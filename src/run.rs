@@ -47,7 +47,11 @@ pub enum RunError {
         state: PathBuf,
     },
     /// The folder of the state cannot be used.
-    #[error("the state folder {} cannot be used: {source}", state.display())]
+    #[error(
+        "the state folder {} cannot be used: {source}; {}",
+        state.display(),
+        store::advice::on(source)
+    )]
     State {
         /// The folder.
         state: PathBuf,
@@ -99,9 +103,9 @@ pub struct Control {
 pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), RunError> {
     let _lock = lock(&config.state)?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let Opened { store, moved_aside, new } = open_store(&config, &clock).await?;
-    let mut lasting = Lasting { file, clock, store, new, moved_aside, connection: None };
-    let mut opening = None;
+    let Opened { store, moved_aside, rebuilt, new } = open_store(&config, &clock).await?;
+    let mut opening = moved_aside.clone().filter(|_| rebuilt).map(Opening::RebuiltStore);
+    let mut lasting = Lasting { file, clock, store, new, rebuilt, moved_aside, connection: None };
     let (mut config, mut before) = (config, None);
     loop {
         let begun = tokio::select! {
@@ -141,6 +145,8 @@ struct Lasting<'a> {
     store: Store,
     /// Whether the store is new.
     new: bool,
+    /// Whether it was made again from what was left of a damaged one.
+    rebuilt: bool,
     /// Where a store lies that would not open.
     moved_aside: Option<PathBuf>,
     connection: Option<matrix::Connection>,
@@ -150,6 +156,8 @@ struct Lasting<'a> {
 enum Opening {
     /// What was lost with the store.
     LostStore(Lost),
+    /// Where the damaged store lies from whose log this one was made.
+    RebuiltStore(PathBuf),
     /// The configuration that was read again could not be begun with, for this reason.
     NotInForce(String),
 }
@@ -159,12 +167,16 @@ struct Bot {
     matrix: matrix::Matrix,
     pipeline: Arc<Pipeline>,
     setup: Arc<File>,
+    /// The folder of the store.
+    store: PathBuf,
 }
 
 /// Puts the bot together, and where the store is new what is left of the one before.
 async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lost>), RunError> {
     let Lasting { store, clock, connection, .. } = lasting;
-    let settings = settings(config, lasting.new);
+    // What was written last may be missing from a store that was made again, so that what was used
+    // up or read by then must not be readable any more either.
+    let settings = settings(config, lasting.new || lasting.rebuilt);
     let recalled = if lasting.new && connection.is_none() {
         Some((recall(config)?, matrix::recall(&settings).await))
     } else {
@@ -201,7 +213,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
         let mirrored = pipeline.mirror_record(file).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
-    Ok((Bot { matrix, pipeline, setup }, lost))
+    Ok((Bot { matrix, pipeline, setup, store: store_folder(config) }, lost))
 }
 
 /// What stands in the file of the record.
@@ -227,7 +239,7 @@ impl Bot {
         opening: Option<Opening>,
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
-        let Self { matrix, pipeline, setup } = self;
+        let Self { matrix, pipeline, setup, store } = self;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
         pipeline.tidy();
@@ -235,7 +247,14 @@ impl Bot {
         let unhandled = pipeline.unhandled();
         let begin = async {
             match opening {
-                Some(Opening::LostStore(lost)) => pipeline.report_lost_store(&lost).await,
+                Some(Opening::LostStore(lost)) => {
+                    pipeline.report_lost_store(&lost).await;
+                    told(&store);
+                }
+                Some(Opening::RebuiltStore(aside)) => {
+                    pipeline.report_rebuilt_store(&aside).await;
+                    told(&store);
+                }
                 Some(Opening::NotInForce(why)) => pipeline.report_not_in_force(&why).await,
                 None => {}
             }
@@ -270,6 +289,17 @@ impl Bot {
         ended?;
         Ok(if control.stop.is_cancelled() { None } else { setup.take() })
     }
+}
+
+/// Notes that the rooms know what became of the store before.
+fn told(store: &Path) {
+    if let Err(error) = Store::told(store) {
+        error!(error = &error as &dyn std::error::Error, "what was told is told again");
+    }
+}
+
+fn store_folder(config: &Config) -> PathBuf {
+    config.state.join("store")
 }
 
 /// Makes the state folder where there is none, and keeps other instances out of it for as long as
@@ -309,7 +339,7 @@ pub fn unfreeze(config: &Config, operator: Option<&UserId>) -> std::io::Result<(
 }
 
 async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunError> {
-    let (path, now) = (config.state.join("store"), clock.now());
+    let (path, now) = (store_folder(config), clock.now());
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, now)).await;
     match opened {
         Ok(opened) => Ok(opened?),

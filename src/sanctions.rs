@@ -147,10 +147,23 @@ impl Sanctions {
 
     /// Those that are still to be lifted, the next one first.
     pub fn open(&self) -> Result<Vec<Sanction>, store::Error> {
-        let all = self.shelf.all()?.into_iter().map(|(_, sanction)| sanction);
-        let mut open: Vec<Sanction> = all.filter(|sanction| sanction.state.is_open()).collect();
+        let mut open = Vec::new();
+        for (_, key) in self.on.all()? {
+            open.extend(self.shelf.get(&key)?);
+        }
+        open.retain(|sanction: &Sanction| sanction.state.is_open());
         open.sort_by_key(|sanction| (sanction.until, sanction.number));
         Ok(open)
+    }
+
+    /// Forgets those that have ended and were to end before `limit`: the record has them.
+    pub fn forget_before(&self, limit: Timestamp) -> Result<(), store::Error> {
+        for (key, sanction) in self.shelf.all()? {
+            if matches!(sanction.state, State::Ended(_)) && sanction.until < limit {
+                self.shelf.remove(&key)?;
+            }
+        }
+        Ok(())
     }
 
     /// Those on `subject` that are still to be lifted, the next one first.

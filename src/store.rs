@@ -1,4 +1,4 @@
-//! What must survive: the only file that names sled.
+//! What must survive: the only module that names sled.
 //!
 //! Records are JSON in an envelope with a version, in named [`Shelf`]s. A write is durable once
 //! [`Store::flush`] has returned; whoever is about to change something flushes first.
@@ -8,19 +8,20 @@ use std::{
     fmt,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-    time::Duration,
+    path::PathBuf,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Memory that sled may use for its page cache, bytes. Its own default is a gibibyte.
-const CACHE_BYTES: u64 = 4 << 20;
+use disk::Disk;
 
-/// How often, and how long apart, it is tried to open a store that something else still holds: what
-/// was closed in this process lets go of it a moment later.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) mod advice;
+mod disk;
+mod open;
+mod repair;
+
+pub use open::Opened;
 
 /// The version that new records are written in.
 const VERSION: u8 = 1;
@@ -40,9 +41,28 @@ pub enum Error {
     /// A record was written by a later version of Synod.
     #[error("a record in the store was written by a later version of Synod (record version {0})")]
     Later(u8),
-    /// The folder of the store cannot be used.
-    #[error("the folder of the store cannot be used")]
-    Folder(#[from] std::io::Error),
+    /// The folder of the store cannot be used. Nothing in it is given up.
+    #[error("{}: {source}; {}", folder.display(), advice::on(source))]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store was written by another version of sled.
+    #[error(
+        "{} was written by another version of Synod ({what}); start that one again",
+        folder.display()
+    )]
+    OtherVersion {
+        /// The folder.
+        folder: PathBuf,
+        /// What sled says of it.
+        what: String,
+    },
+    /// What was written did not get on disk.
+    #[error("what was written to the store is not surely on disk; restart the bot")]
+    NotOnDisk(#[source] Arc<std::io::Error>),
 }
 
 impl Error {
@@ -58,6 +78,7 @@ impl Error {
 #[derive(Clone)]
 pub struct Store {
     db: sled::Db,
+    disk: Arc<Disk>,
 }
 
 impl fmt::Debug for Store {
@@ -66,85 +87,18 @@ impl fmt::Debug for Store {
     }
 }
 
-/// What opening the store came to.
-#[derive(Debug)]
-pub struct Opened {
-    /// The store.
-    pub store: Store,
-    /// Where a store that would not open was moved to, so that the room can be told.
-    pub moved_aside: Option<PathBuf>,
-    /// Whether nothing is in it that an earlier run left.
-    pub new: bool,
-}
-
 impl Store {
-    /// Opens the store in the folder `dir`, making it where there is none.
-    ///
-    /// One that will not open is moved aside, beside `dir`, and an empty one takes its place. One
-    /// that something else holds is waited for, and never moved. Blocks the thread.
-    pub fn open(dir: &Path, now: jiff::Timestamp) -> Result<Opened, Error> {
-        match Self::try_open(dir) {
-            Ok(store) => Ok(store.opened(None)),
-            Err(first) if first.is_held() => Err(first),
-            Err(first) => {
-                tracing::error!(error = &first as &dyn std::error::Error, "store will not open");
-                // A kill in the middle of a snapshot leaves an unfinished file behind that alone
-                // can keep sled from opening.
-                if Self::drop_unfinished_snapshots(dir)?
-                    && let Ok(store) = Self::try_open(dir)
-                {
-                    return Ok(store.opened(None));
-                }
-                let aside = dir.with_extension(format!("broken-{}", now.as_second()));
-                std::fs::rename(dir, &aside)?;
-                Ok(Self::try_open(dir)?.opened(Some(aside)))
-            }
-        }
-    }
-
-    fn opened(self, moved_aside: Option<PathBuf>) -> Opened {
-        let new = !self.db.was_recovered();
-        Opened { store: self, moved_aside, new }
-    }
-
-    fn try_open(dir: &Path) -> Result<Self, Error> {
-        let config = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(Some(500));
-        let mut tries = 0;
-        loop {
-            match guard(|| config.open()) {
-                Err(held) if held.is_held() && tries < TRIES => std::thread::sleep(PAUSE),
-                opened => return Ok(Self { db: opened? }),
-            }
-            tries += 1;
-        }
-    }
-
-    fn drop_unfinished_snapshots(dir: &Path) -> Result<bool, Error> {
-        let mut any = false;
-        for entry in std::fs::read_dir(dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "generating") {
-                std::fs::remove_file(path)?;
-                any = true;
-            }
-        }
-        Ok(any)
-    }
-
     /// The shelf called `name`. Its records are of one type.
     pub fn shelf<T>(&self, name: &'static str) -> Result<Shelf<T>, Error> {
         let tree = guard(|| self.db.open_tree(name))?;
         Ok(Shelf { tree, record: PhantomData })
     }
 
-    /// Returns when everything written so far is on disk.
+    /// Returns when everything written so far is on disk, and a power cut cannot take it away.
+    ///
+    /// Those that wait at the same time wait for the same.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.db.flush_async().await?;
-        Ok(())
+        self.disk.flush().await
     }
 }
 
@@ -299,74 +253,4 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(dir: &Path) -> Opened {
-        Store::open(dir, jiff::Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    #[tokio::test]
-    async fn records_survive() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store");
-        {
-            let opened = open(&path);
-            assert!(opened.new);
-            let shelf = opened.store.shelf::<u32>("numbers").unwrap();
-            assert!(shelf.put_new("a", &1).unwrap());
-            assert!(!shelf.put_new("a", &2).unwrap());
-            assert!(shelf.swap("a", &1, &3).unwrap());
-            assert!(!shelf.swap("a", &1, &4).unwrap());
-            shelf.put("b", &5).unwrap();
-            opened.store.flush().await.unwrap();
-        }
-        let opened = open(&path);
-        assert!(!opened.new);
-        let shelf = opened.store.shelf::<u32>("numbers").unwrap();
-        assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
-        assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
-        assert_eq!(shelf.last_where(9, |number| *number < 5).unwrap(), [3]);
-        assert_eq!(shelf.last_under("a", 9).unwrap(), [("a".to_owned(), 3)]);
-    }
-
-    #[test]
-    fn a_store_that_something_else_holds_is_waited_for_and_never_moved() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store");
-        let opened = open(&path);
-        let held = opened.store.shelf::<u32>("numbers").unwrap();
-        assert!(held.put_new("a", &1).unwrap());
-        let at_the_same_time = Store::open(&path, jiff::Timestamp::UNIX_EPOCH);
-        assert!(at_the_same_time.is_err_and(|error| error.is_held()));
-        let entries = std::fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(entries, 1, "nothing was moved");
-        let second = std::thread::spawn(move || open(&path));
-        drop((opened, held));
-        let opened = second.join().unwrap();
-        assert!(!opened.new && opened.moved_aside.is_none());
-        assert_eq!(opened.store.shelf::<u32>("numbers").unwrap().get("a").unwrap(), Some(1));
-    }
-
-    #[test]
-    fn a_store_that_will_not_open_is_moved_aside_and_said_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store");
-        std::fs::create_dir(&path).unwrap();
-        std::fs::write(path.join("conf"), b"\xff\xffnot a configuration of sled").unwrap();
-        let opened = open(&path);
-        let aside = opened.moved_aside.expect("it says where the old one went");
-        assert!(aside.join("conf").exists());
-        assert!(opened.store.shelf::<u32>("numbers").unwrap().put_new("a", &1).unwrap());
-    }
-
-    #[test]
-    fn a_record_of_a_later_version_is_refused_and_not_guessed_at() {
-        let dir = tempfile::tempdir().unwrap();
-        let opened = open(&dir.path().join("store"));
-        let tree = opened.store.db.open_tree("numbers").unwrap();
-        tree.insert("a", r#"{"v":2,"d":1}"#).unwrap();
-        let shelf = opened.store.shelf::<u32>("numbers").unwrap();
-        assert!(matches!(shelf.get("a"), Err(Error::Later(2))));
-    }
-}
+mod tests;

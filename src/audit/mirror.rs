@@ -24,14 +24,14 @@ impl Mirror {
     /// store: it is set aside under another name, and a new one begun.
     pub(super) fn open(
         path: &Path,
-        kept: impl Fn(u64) -> Option<Kept>,
+        kept: impl Fn(u64) -> io::Result<Option<Kept>>,
         now: jiff::Timestamp,
     ) -> io::Result<Self> {
         let mut file = open(path)?;
         let last = last_line(&mut file)?;
         let upto = match last.as_deref().map(serde_json::from_str::<Kept>) {
             None => 0,
-            Some(Ok(last)) if kept(last.entry.seq).is_some_and(|k| k.entry == last.entry) => {
+            Some(Ok(last)) if kept(last.entry.seq)?.is_some_and(|k| k.entry == last.entry) => {
                 last.entry.seq
             }
             Some(_) => {

@@ -59,6 +59,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     }
 }
 
+/// Whether there is such a file. That nobody can tell is an error: what is taken for lost is
+/// given up.
+pub(super) fn is_there(path: &Path) -> Result<bool, FileError> {
+    path.try_exists().map_err(at(path, "look for it"))
+}
+
 /// The secret in the file, without the white space around it; nothing where there is no such file.
 pub(super) fn read_secret(path: &Path) -> Result<Option<SecretString>, FileError> {
     let Some(bytes) = read(path)? else { return Ok(None) };

@@ -41,7 +41,7 @@ pub(super) async fn establish(
 
 /// Makes cross-signing keys for an account that has none.
 async fn create(client: &Client, settings: &Settings) -> Result<(), ConnectError> {
-    if settings.recovery_key_file.exists() {
+    if files::is_there(&settings.recovery_key_file)? {
         // It belongs to keys that are gone, or to another account: not ours to throw away.
         return Err(ConnectError::RecoveryKeyInTheWay { path: settings.recovery_key_file.clone() });
     }
@@ -106,10 +106,10 @@ async fn keep_recovery_key(client: &Client, settings: &Settings) -> Result<(), C
     let path = &settings.recovery_key_file;
     let begun = settings.state.join("recovery.begun");
     let storage = client.encryption().secret_storage();
-    if path.exists() {
+    if files::is_there(path)? {
         return Ok(files::remove(&begun)?);
     }
-    if storage.is_enabled().await? && !begun.exists() {
+    if storage.is_enabled().await? && !files::is_there(&begun)? {
         tracing::warn!(
             path = %path.display(),
             "the recovery key is not in its file; without it a lost store cannot be recovered"

@@ -54,10 +54,9 @@ impl Files {
 
     /// The session that an earlier run kept, unless a part of it is lost.
     fn kept(&self) -> Result<Option<MatrixSession>, ConnectError> {
-        let crypto = self.store.join("matrix-sdk-crypto.sqlite3");
-        let session = files::read(&self.session)?;
-        let (Some(session), true, true) = (session, crypto.exists(), self.store_key.exists())
-        else {
+        let crypto = files::is_there(&self.store.join("matrix-sdk-crypto.sqlite3"))?;
+        let key = files::is_there(&self.store_key)?;
+        let (Some(session), true, true) = (files::read(&self.session)?, crypto, key) else {
             return Ok(None);
         };
         Ok(serde_json::from_slice(&session).ok())

@@ -41,16 +41,12 @@ impl Pipeline {
     }
 
     fn first_use(&self, request: &Request, session: &str, index: u32) -> Result<(), Stop> {
-        let place = format!("{session}:{index:08x}");
-        let unreadable = |error: &crate::store::Error| {
-            tracing::error!(error = error as &dyn std::error::Error, "the store cannot be used");
+        let used = self.ciphertexts.first_use(session, index, &request.event, self.clock.now());
+        let first = used.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be used");
             Stop::refused("my store cannot be read or written, so nothing was done")
-        };
-        if self.ratchet.put_new(&place, &request.event).map_err(|e| unreadable(&e))? {
-            return Ok(());
-        }
-        let first = self.ratchet.get(&place).map_err(|e| unreadable(&e))?;
-        if first.as_ref() == Some(&request.event) {
+        })?;
+        if first {
             return Ok(());
         }
         warn!(sender = %request.sender, event = %request.event, "an old ciphertext was sent again");
@@ -114,4 +110,25 @@ fn doubt_in_words(doubt: Doubt) -> Line {
             "this was encrypted in somebody else's session, so it is not your word. Send it again"
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{clock::Clock as _, pipeline::testing::Stage};
+
+    #[tokio::test]
+    async fn an_old_message_that_comes_again_as_it_was_is_not_run_when_the_journal_forgot_it() {
+        let stage = Stage::set("http://127.0.0.1:9", "token");
+        let mut request = stage.request("ann", "!freeze @moe:synod.test");
+        assert!(stage.hand(request.clone()).await);
+        assert!(stage.pipeline.authenticate(&request).await.is_ok(), "the bot is about it");
+        stage.clock.pass(8 * 24 * 60 * 60);
+        stage.pipeline.keep_hours().await;
+        // The homeserver claims that it was sent just now.
+        request.sent = stage.clock.now();
+        assert!(stage.pipeline.authenticate(&request).await.is_err());
+        assert!(stage.hand(request).await, "the journal has forgotten it");
+        let said = stage.heard.all().pop().unwrap_or_default();
+        assert!(said.contains("an old message sent again"), "{said}");
+    }
 }

@@ -166,6 +166,7 @@ impl Pipeline {
                 error!(error = &error as &dyn std::error::Error, "old details did not go");
             }
         }
+        self.tidy();
         if let Err(error) = self.forget_listings() {
             error!(error = &error as &dyn std::error::Error, "the store cannot be used");
         }

@@ -1,8 +1,9 @@
 //! What is done at every start and every second besides: what a crash cut off is reported, and
 //! questions that nobody answered end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
@@ -14,6 +15,9 @@ use crate::{
     reply::{Line, Reply, Word, utc},
     store,
 };
+
+/// How long it can be asked for a sanction that is over. The record has it after that too.
+const OVER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// A store that is lost.
 #[derive(Debug)]
@@ -259,8 +263,32 @@ impl Pipeline {
         self.tell(&slot, &reply).await;
     }
 
-    /// Forgets messages that are too old to matter.
+    /// Tells the rooms that the store would not open and was made again from its log, and that the
+    /// damaged one lies in `aside`.
+    pub async fn report_rebuilt_store(&self, aside: &Path) {
+        error!(aside = %aside.display(), "the store was made again from its log");
+        let reply = Reply::data(
+            "My store would not open. I have moved it aside and have it again from its own log",
+        )
+        .text(
+            Line::new()
+                .plain(
+                    "What I wrote last may be missing. Check the record against a head that was \
+                     told or noted: ",
+                )
+                .code("!audit verify"),
+        )
+        .note(Line::new().plain("The old one lies in ").code(aside.display()));
+        let slot = format!("rebuilt-store-{}", self.clock.now().as_second());
+        self.tell(&slot, &reply).await;
+    }
+
+    /// Forgets messages, and sanctions that are over, that are too old to matter.
     pub fn tidy(&self) {
+        let limit = self.clock.now() - OVER;
+        if let Err(error) = self.sanctions.forget_before(limit) {
+            error!(error = &error as &dyn std::error::Error, "old sanctions cannot be forgotten");
+        }
         if let Err(error) = self.journal.prune(self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be tidied");
         }

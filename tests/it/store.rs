@@ -41,7 +41,7 @@ async fn fill(scene: &Scene) -> Result<()> {
 }
 
 /// The process of the scene's bot.
-fn pid(scene: &Scene) -> Result<Pid> {
+pub(crate) fn pid(scene: &Scene) -> Result<Pid> {
     let words = [SYNOD, "run", "--config", &scene.bot()?.config_file().display().to_string(), ""];
     let words = words.join("\0");
     let runs = |pid: &i32| {
@@ -183,7 +183,13 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     let confirm = format!("!confirm {}", code(&question)?);
     scene.bot()?.kill().await?;
-    fs::write(scene.state().join("store").join("conf"), b"\xff\xff no store has this")?;
+    // Its snapshot and its log, so that nothing can be made of it again.
+    for entry in fs::read_dir(scene.state().join("store"))? {
+        let file = entry?.path();
+        if file.is_file() {
+            fs::write(file, b"\xff\xff no store has this, whatever it says")?;
+        }
+    }
     let missed = [&confirm, &format!("!user suspend {}", eve.user_id)];
     let missed = [ann.say(room, missed[0]).await?, ann.say(room, missed[1]).await?];
 

@@ -1,5 +1,11 @@
 use super::*;
-use crate::{audit::verify_lines, pipeline::testing::Stage};
+use crate::{
+    audit::verify_lines,
+    change::Subject,
+    clock::Clock as _,
+    pipeline::testing::Stage,
+    sanctions::{Sanction, State},
+};
 
 /// Nothing answers there.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -91,4 +97,43 @@ fn what_is_too_long_for_a_message_travels_without_its_details() {
     let kept = Kept { entry, salt: Some("salt".to_owned()), record: Some(long) };
     let line = line(&kept).unwrap();
     assert!(line.len() < CARRIED && line.contains("\"record\":null"), "{line}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_to_matter_goes_while_the_bot_runs() {
+    let stage = Stage::set(NOWHERE, "token");
+    let request = stage.request("ann", "!help");
+    assert!(stage.hand(request.clone()).await);
+    for _ in 0..200 {
+        stage.say("ann", "!help").await;
+    }
+    let sanction = |number, state| Sanction {
+        number,
+        subject: Subject::User(ruma::owned_user_id!("@eve:synod.test")),
+        words: vec!["user".to_owned(), "suspend".to_owned()],
+        undo: vec!["user".to_owned(), "unsuspend".to_owned()],
+        left: [("suspended".to_owned(), true.into())].into(),
+        by: request.sender.clone(),
+        role: crate::gate::Rank::Admin,
+        asked: (request.room.clone(), request.event.clone()),
+        until: stage.clock.now(),
+        again: None,
+        tries: 0,
+        state,
+    };
+    for number in 1..=200 {
+        stage.pipeline.sanctions.keep(&sanction(number, State::Ended(number))).await.unwrap();
+    }
+    stage.pipeline.sanctions.keep(&sanction(300, State::Stuck)).await.unwrap();
+
+    stage.clock.pass(8 * 24 * HOUR);
+    stage.pipeline.keep_hours().await;
+    assert_eq!(stage.pipeline.journal.count().unwrap(), 0);
+    assert_eq!(stage.pipeline.sanctions.of(7).unwrap().len(), 1, "it can be asked for");
+    stage.clock.pass(90 * 24 * HOUR);
+    stage.pipeline.keep_hours().await;
+    for number in 1..=200 {
+        assert!(stage.pipeline.sanctions.of(number).unwrap().is_empty(), "{number}");
+    }
+    assert_eq!(stage.pipeline.sanctions.of(300).unwrap().len(), 1, "it is left to somebody");
 }
