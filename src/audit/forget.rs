@@ -130,12 +130,13 @@ impl Audit {
         if self.forgotten.get(NOTED)?.is_some() {
             return Ok(());
         }
-        for (_, kept) in self.entries.all()? {
-            if let Some(record) = &kept.record {
-                self.note_mentions(kept.entry.seq, record)?;
+        let last = self.entries.last(1)?.pop().map_or(0, |(_, kept)| kept.entry.seq);
+        for seq in 1..=last {
+            if let Some(record) = self.link(seq)?.and_then(|kept| kept.record) {
+                self.note_mentions(seq, &record)?;
             }
         }
-        self.forgotten.put(NOTED, &0)
+        self.forgotten.put(NOTED, &last)
     }
 }
 

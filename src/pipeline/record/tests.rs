@@ -83,6 +83,29 @@ async fn what_is_personal_goes_after_its_time() {
     assert_eq!(stage.pipeline.audit.verify().unwrap().unwrap().count, 1);
 }
 
+#[tokio::test]
+async fn somebody_brakes_while_much_is_forgotten() {
+    let stage = Stage::set(NOWHERE, "token");
+    let eve = Subject::User(ruma::owned_user_id!("@eve:synod.test"));
+    let about_eve = || Record { subjects: vec![eve.clone()], ..Record::new(Kind::Looked) };
+    let notes = (0..2000).map(|_| stage.pipeline.audit.note(about_eve()));
+    futures_util::future::join_all(notes).await;
+
+    let through = std::sync::atomic::AtomicBool::new(false);
+    let forget = async {
+        stage.pipeline.forget(std::slice::from_ref(&eve), u64::MAX).await;
+        through.store(true, Ordering::Relaxed);
+    };
+    let brake = async {
+        stage.say("ann", "!freeze").await;
+        assert!(!through.load(Ordering::Relaxed), "the brake had to wait for all of it");
+    };
+    futures_util::future::join(forget, brake).await;
+    assert!(stage.pipeline.held().is_some());
+    let left = records(&stage, Kind::Looked);
+    assert!(left.iter().all(|record| record.subjects.is_empty()), "{left:?}");
+}
+
 #[test]
 fn what_is_too_long_for_a_message_travels_without_its_details() {
     let entry = crate::audit::Entry {
