@@ -37,6 +37,8 @@ use crate::{
 };
 
 mod agree;
+#[cfg(test)]
+mod amounts;
 mod approve;
 mod aside;
 mod authentic;
