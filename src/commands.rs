@@ -18,6 +18,7 @@ use crate::{
 };
 use async_trait::async_trait;
 
+pub mod acting;
 pub mod arguments;
 pub mod background;
 pub mod device;

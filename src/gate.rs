@@ -89,12 +89,20 @@ pub struct Target {
     pub server_admin: bool,
     /// Whether it is, or belongs to, an account of an application service.
     pub bridged: bool,
+    /// What something is done to besides by changing it, such as who is made to act.
+    pub reached: Vec<Target>,
 }
 
 impl Target {
     /// A subject of which the homeserver says nothing that protects it.
     pub fn ordinary(subject: Subject) -> Self {
-        Self { subject, server_admin: false, bridged: false }
+        Self { subject, server_admin: false, bridged: false, reached: Vec::new() }
+    }
+
+    /// It, and the accounts that are reached with it: what protects them protects them from this.
+    fn accounts(&self) -> impl Iterator<Item = &Self> {
+        let reached = self.reached.iter().filter(|one| one.subject.user().is_some());
+        std::iter::once(self).chain(reached)
     }
 }
 
@@ -279,6 +287,23 @@ impl<'a> Gate<'a> {
         Ok(())
     }
 
+    /// Whether `operator` may do what can be `harmless` to this target, and what it does besides.
+    /// Whoever stands above them gets nothing of the kind from them either: it is said in the
+    /// homeserver's name, and they would believe it.
+    pub fn may_do(
+        self,
+        operator: &Operator,
+        target: &Target,
+        harmless: bool,
+    ) -> Result<(), Refusal> {
+        target.reached.iter().try_for_each(|reached| self.may_touch(operator, reached))?;
+        let keeper = self.flatly_refused(&target.subject).is_some();
+        if !harmless || operator.role.rank < Rank::Admin && (keeper || self.is_privileged(target)) {
+            return self.may_touch(operator, target);
+        }
+        operator.role.must_reach(&target.subject)
+    }
+
     /// Whether it is an account whose owner could otherwise be taken out of the way by somebody
     /// below them.
     fn is_privileged(self, target: &Target) -> bool {
@@ -322,6 +347,7 @@ impl<'a> Gate<'a> {
     /// The strictest of the ways in which a subject of this change is protected from it.
     fn strictest(self, weight: &Weight<'_>) -> Option<Stance> {
         let targets = weight.targets.iter().filter(|_| !weight.harmless);
+        let targets = targets.flat_map(Target::accounts);
         targets.filter_map(|target| self.protected(target)).map(|(_, stance)| stance).max()
     }
 
@@ -367,13 +393,7 @@ impl<'a> Gate<'a> {
     /// Whether `operator` may make this change, as far as it depends on them.
     fn may_make(self, operator: &Operator, weight: &Weight<'_>) -> Result<(), Refusal> {
         weight.verbs.iter().try_for_each(|verb| self.may_use(operator, weight.power, verb))?;
-        weight.targets.iter().try_for_each(|target| {
-            if weight.harmless {
-                operator.role.must_reach(&target.subject)
-            } else {
-                self.may_touch(operator, target)
-            }
-        })
+        weight.targets.iter().try_for_each(|target| self.may_do(operator, target, weight.harmless))
     }
 
     /// Whether it has a reason where it needs one, and one as the config wants it.

@@ -38,6 +38,8 @@ use crate::{
 };
 
 mod agree;
+#[cfg(test)]
+mod amounts;
 mod approve;
 mod aside;
 mod authentic;

@@ -4,7 +4,13 @@
 //! with everything that a body could hold. A test holds the list against the homeserver itself,
 //! others that each is really reached and that none weighs less than its verb.
 
+use serde_json::Value;
+
 use crate::change::{Class, Power};
+
+mod work;
+
+pub use work::{Values, When, Work, exactly, extended, nearest, verbs};
 
 /// What reaches an operation.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +27,7 @@ pub enum Reach {
 use Class::{Disruptive, Irreversible, Reversible};
 use Power::{Account, Look, LookPrivate, Moderate, Server};
 use Reach::{Elsewhere, Spoken, Unspoken};
+use When::{Beyond, Found, Has, Is, Missing, Untold};
 
 /// An operation: what is asked for by one method at the paths of one form.
 #[derive(Debug)]
@@ -32,12 +39,19 @@ pub struct Operation {
     pub path: &'static str,
     /// What reaches it.
     pub reach: Reach,
-    /// The right that it takes, to see all of its answer or with any body.
+    /// The right that it takes, to see all of its answer or with any body, but for what is
+    /// [`dearer`](Self::dearer).
     pub power: Power,
+    /// What takes another right: a key of its body, and that right.
+    pub dearer: &'static [(&'static str, Power)],
     /// What it costs with any body; `None` where it only looks.
     pub class: Option<Class>,
+    /// What must hold of a request for it to do the work of the verb that reaches it.
+    pub own: &'static [When],
     /// Verbs besides the one that reaches it whose work it does too.
     pub also: &'static [&'static str],
+    /// Verbs whose work some requests for it do too.
+    pub too: &'static [Work],
     /// Whether it asks for a phrase by its nature, with the body that makes it worst.
     pub phrase: bool,
     /// What its body must name, since that is whom or what it is done to, or in.
@@ -55,6 +69,8 @@ pub enum Names {
     Subject(&'static str),
     /// Accounts or rooms besides, under this key.
     Others(&'static str),
+    /// Perhaps an account that is made to act, under this key.
+    Actor(&'static str),
 }
 
 impl Operation {
@@ -64,12 +80,39 @@ impl Operation {
         class: Option<Class>,
         reach: Reach,
     ) -> Self {
-        let (also, names) = (&[] as &[&str], Names::Nothing);
-        Self { method, path, reach, power, class, also, phrase: false, names, withheld: None }
+        Self {
+            method,
+            path,
+            reach,
+            power,
+            dearer: &[],
+            class,
+            own: &[],
+            also: &[],
+            too: &[],
+            phrase: false,
+            names: Names::Nothing,
+            withheld: None,
+        }
+    }
+
+    /// It takes another right where its body has something under one of these keys.
+    const fn dearer(self, dearer: &'static [(&'static str, Power)]) -> Self {
+        Self { dearer, ..self }
+    }
+
+    /// It does the work of the verb that reaches it only where this holds.
+    const fn own_when(self, own: &'static [When]) -> Self {
+        Self { own, ..self }
+    }
+
+    /// It does the work of these verbs too, where what stands with them holds.
+    const fn too(self, too: &'static [Work]) -> Self {
+        Self { too, ..self }
     }
 
     /// It does the work of these verbs too.
-    const fn also(self, also: &'static [&'static str]) -> Self {
+    pub(super) const fn also(self, also: &'static [&'static str]) -> Self {
         Self { also, ..self }
     }
 
@@ -82,6 +125,11 @@ impl Operation {
         Self { names: Names::Subject(key), ..self }
     }
 
+    /// The account under this key of its body is made to act, where there is one.
+    const fn acting_as(self, key: &'static str) -> Self {
+        Self { names: Names::Actor(key), ..self }
+    }
+
     /// What stands under this key of its body, besides its subject, must be there.
     const fn naming(self, key: &'static str) -> Self {
         Self { names: Names::Others(key), ..self }
@@ -92,13 +140,31 @@ impl Operation {
         Self { withheld: Some(verb), ..self }
     }
 
-    /// The verbs whose work it does.
-    pub fn verbs(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let reached = match self.reach {
+    /// The verb that reaches it.
+    fn spoken(&self) -> Option<&'static str> {
+        match self.reach {
             Spoken(verb) | Elsewhere(verb, _) => Some(verb),
             Unspoken(_) => None,
-        };
-        reached.into_iter().chain(self.also.iter().copied())
+        }
+    }
+
+    /// The verbs whose work it does, with any body.
+    pub fn verbs(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let too = self.too.iter().map(|(verb, _)| *verb);
+        let all = self.spoken().into_iter().chain(self.also.iter().copied()).chain(too);
+        let mut found = Vec::new();
+        for verb in all {
+            if !found.contains(&verb) {
+                found.push(verb);
+            }
+        }
+        found.into_iter()
+    }
+
+    /// The right that it takes with this body.
+    pub fn power_with(&self, body: &Value) -> Power {
+        let dearer = self.dearer.iter().rev().find(|(key, _)| work::has(body, key));
+        dearer.map_or(self.power, |(_, power)| *power)
     }
 }
 
@@ -118,16 +184,35 @@ const fn delete(path: &'static str, class: Class, power: Power, reach: Reach) ->
     Operation::new(("DELETE", path), power, Some(class), reach)
 }
 
-/// What the fields of an account can be made to do.
-const EVERY_FIELD: &[&str] = &[
-    "user register",
-    "user deactivate",
-    "user reactivate",
-    "user lock",
-    "user unlock",
-    "user password",
-    "user admin",
+/// The fields of an account that have verbs of their own.
+const OWN_FIELDS: &[&str] =
+    &["password", "logout_devices", "admin", "deactivated", "erase", "locked"];
+
+/// What the fields of an account can be made to do. What an account is made with changes nothing.
+const EVERY_FIELD: &[Work] = &[
+    ("user register", &[Missing("exists")]),
+    ("user deactivate", &[Is("deactivated", true)]),
+    ("user reactivate", &[Is("deactivated", false), Found("exists")]),
+    ("user lock", &[Is("locked", true)]),
+    ("user unlock", &[Is("locked", false), Found("exists")]),
+    ("user password", &[Has("password"), Found("exists")]),
+    ("user admin", &[Has("admin"), Found("exists")]),
+    ("user admin", &[Is("admin", true)]),
 ];
+
+/// What the deletion of a room does besides. In the new room somebody speaks, and everybody is put
+/// into it.
+const WITH_A_ROOM: &[Work] = &[
+    ("room block", &[Is("block", true)]),
+    ("room join", &[Has("new_room_user_id")]),
+    ("notice send", &[Has("new_room_user_id")]),
+];
+
+/// Where somebody else is made to act, it takes what it takes to act as an account.
+const AS_SOMEBODY: &[(&str, Power)] = &[("new_room_user_id", Account)];
+
+/// What is no message can change the room of the notices, in the name of their account.
+const AS_THE_SERVER: &[(&str, Power)] = &[("type", Server), ("state_key", Server)];
 
 /// Why rooms have no sizes here.
 const ON_POSTGRESQL: &str = "SQLite has no answer; statistics.rs asks on PostgreSQL";
@@ -149,7 +234,8 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     look("v1/background_updates/enabled", Look, Unspoken("the status says it too")),
     post("v1/background_updates/enabled", Reversible, Server, Spoken("background pause"))
-        .also(&["background resume"]),
+        .own_when(&[Is("enabled", false)])
+        .too(&[("background resume", &[Is("enabled", true)])]),
     post("v1/background_updates/start_job", Disruptive, Server, Spoken("background run")),
     look("v1/background_updates/status", Look, Spoken("background status")),
     post("v1/deactivate/{target_user_id}", Irreversible, Moderate, Spoken("user deactivate"))
@@ -198,6 +284,14 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     post("v1/purge_history/{room_id}", Irreversible, Moderate, Elsewhere("history purge", OLD))
         .phrase(),
+    post(
+        "v1/purge_history/{room_id}/{event_id}",
+        Irreversible,
+        Moderate,
+        Unspoken("the event can stand in the body as well"),
+    )
+    .also(&["history purge"])
+    .phrase(),
     look("v1/purge_history_status/{purge_id}", Look, Elsewhere("history purge", OLD)),
     post("v1/purge_media_cache", Disruptive, Server, Spoken("media purge")),
     post(
@@ -233,6 +327,7 @@ pub const OPERATIONS: &[Operation] = &[
         Moderate,
         Elsewhere("room delete", ONCE),
     )
+    .own_when(&[Untold])
     .also(&["media quarantine"]),
     look("v1/rooms", Look, Spoken("room list")),
     delete(
@@ -242,11 +337,15 @@ pub const OPERATIONS: &[Operation] = &[
         Unspoken("it answers when all is over, and nobody can see how far it is; v2 does the same"),
     )
     .also(&["room delete"])
+    .too(WITH_A_ROOM)
+    .dearer(AS_SOMEBODY)
+    .acting_as("new_room_user_id")
     .phrase(),
     look("v1/rooms/{room_id}", Look, Spoken("room details")),
     look("v1/rooms/{room_id}/block", Look, Spoken("room block-status")),
     put("v1/rooms/{room_id}/block", Reversible, Moderate, Spoken("room block"))
-        .also(&["room unblock"]),
+        .own_when(&[Is("block", true)])
+        .too(&[("room unblock", &[Is("block", false)])]),
     look("v1/rooms/{room_id}/context/{event_id}", LookPrivate, Spoken("room context")),
     look("v1/rooms/{room_id}/hierarchy", Look, Spoken("room hierarchy")),
     look("v1/rooms/{room_id}/members", Look, Spoken("room members")),
@@ -281,14 +380,17 @@ pub const OPERATIONS: &[Operation] = &[
         Unspoken("with a transaction it can be sent again without harm"),
     )
     .about("user_id")
+    .dearer(AS_THE_SERVER)
     .also(&["notice send"]),
     put("v1/send_server_notice/{txn_id}", Disruptive, Moderate, Spoken("notice send"))
-        .about("user_id"),
+        .about("user_id")
+        .dearer(AS_THE_SERVER),
     look("v1/server_version", Look, Spoken("server version")),
     look("v1/statistics/database/rooms", Look, Elsewhere("stats rooms", ON_POSTGRESQL)),
     look("v1/statistics/users/media", Look, Spoken("stats media")),
     put("v1/suspend/{target_user_id}", Reversible, Moderate, Spoken("user suspend"))
-        .also(&["user unsuspend"]),
+        .own_when(&[Is("suspend", true)])
+        .too(&[("user unsuspend", &[Is("suspend", false)])]),
     look("v1/threepid/{medium}/users/{address}", LookPrivate, Spoken("user 3pid")),
     post(
         "v1/user/{user_id}/media/quarantine",
@@ -330,7 +432,11 @@ pub const OPERATIONS: &[Operation] = &[
     delete("v1/users/{user_id}/shadow_ban", Reversible, Moderate, Spoken("user shadow-ban")),
     post("v1/users/{user_id}/shadow_ban", Reversible, Moderate, Spoken("user shadow-ban")),
     look("v1/whois/{user_id}", LookPrivate, Spoken("user whois")),
-    delete("v2/rooms/{room_id}", Irreversible, Moderate, Spoken("room delete")).phrase(),
+    delete("v2/rooms/{room_id}", Irreversible, Moderate, Spoken("room delete"))
+        .too(WITH_A_ROOM)
+        .dearer(AS_SOMEBODY)
+        .acting_as("new_room_user_id")
+        .phrase(),
     look(
         "v2/rooms/{room_id}/delete_status",
         Look,
@@ -339,9 +445,12 @@ pub const OPERATIONS: &[Operation] = &[
     look("v2/rooms/delete_status/{delete_id}", Look, Spoken("room delete")),
     look("v2/users", Look, Spoken("user list")),
     look("v2/users/{user_id}", LookPrivate, Spoken("user details")),
-    put("v2/users/{user_id}", Irreversible, Account, Spoken("user modify")).also(EVERY_FIELD),
+    put("v2/users/{user_id}", Irreversible, Account, Spoken("user modify"))
+        .own_when(&[Found("exists"), Beyond(OWN_FIELDS)])
+        .too(EVERY_FIELD),
     post("v2/users/{user_id}/delete_devices", Disruptive, Moderate, Spoken("user logout"))
-        .also(&["device delete", "user prune-devices"]),
+        .also(&["device delete"])
+        .too(&[("user prune-devices", &[Untold])]),
     look("v2/users/{user_id}/devices", LookPrivate, Spoken("device list")),
     post("v2/users/{user_id}/devices", Disruptive, Moderate, Spoken("device create")),
     delete("v2/users/{user_id}/devices/{device_id}", Disruptive, Moderate, Spoken("device delete"))
@@ -351,6 +460,8 @@ pub const OPERATIONS: &[Operation] = &[
         LookPrivate,
         Unspoken("the list of devices says it too"),
     ),
-    put("v2/users/{user_id}/devices/{device_id}", Reversible, Moderate, Spoken("device rename")),
+    put("v2/users/{user_id}/devices/{device_id}", Reversible, Moderate, Spoken("device rename"))
+        .own_when(&[Found("device")])
+        .too(&[("device create", &[Missing("device")])]),
     look("v3/users", Look, Spoken("user list")),
 ];

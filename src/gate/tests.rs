@@ -372,3 +372,49 @@ fn a_role_of_ones_own_holds_for_its_verbs_and_over_its_subjects() {
     let refused = asked(&roster, &moe, &weight, None);
     assert!(refused.contains("takes the role moderator or spam-team"), "{refused}");
 }
+
+#[test]
+fn who_is_reached_is_protected_as_a_subject_is() {
+    let mut roster = roster();
+    roster.policy.protection = Protection {
+        subjects: vec![(WildMatch::new("@staff-*"), Stance::Refused)],
+        ..Protection::default()
+    };
+    let (ann, moe) = (operator("ann", Rank::Admin), operator("moe", Rank::Moderator));
+    let through = |who: &Operator, reached: Target| {
+        let room = Subject::Room(owned_room_id!("!lobby:x.test"));
+        let targets = [Target { reached: vec![reached], ..Target::ordinary(room) }];
+        let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
+        asked(&roster, who, &weight, None)
+    };
+    assert_eq!(through(&ann, user("eve")), "0 others, totp false");
+    assert_eq!(through(&ann, user("vic")), "1 others, totp false", "an operator");
+    let boss = || Target { server_admin: true, ..user("boss") };
+    assert_eq!(through(&ann, boss()), "1 others, totp false");
+    assert!(through(&moe, boss()).contains("only an admin may act on it"));
+    assert!(through(&ann, user("staff-jo")).contains("nobody changes that"));
+    for own in ["synod", "root"] {
+        assert!(through(&ann, user(own)).contains("nobody changes it through the bot"), "{own}");
+    }
+}
+
+#[test]
+fn whoever_stands_above_gets_nothing_harmless_from_below_either() {
+    let roster = roster();
+    let to = |who: Rank, target: Target| {
+        let targets = [target];
+        let weight = weigh(Class::Disruptive, Power::Moderate, &targets);
+        let weight = Weight { harmless: true, ..weight };
+        asked(&roster, &operator("who", who), &weight, None)
+    };
+    let question = "0 others, totp false";
+    assert_eq!(to(Rank::Moderator, user("eve")), question);
+    for above in [user("ann"), user("vic"), Target { server_admin: true, ..user("boss") }] {
+        assert_eq!(to(Rank::Admin, above.clone()), question);
+        assert!(to(Rank::Moderator, above).contains("only an admin may act on it"));
+    }
+    for own in ["synod", "root"] {
+        assert_eq!(to(Rank::Admin, user(own)), question, "it silences nobody");
+        assert!(to(Rank::Moderator, user(own)).contains("nobody changes it"), "{own}");
+    }
+}

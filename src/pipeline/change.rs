@@ -15,7 +15,7 @@ use super::{
 use crate::{
     audit::{Kind, Record},
     change::{Binds, Change, Class, Outcome, Seen, Skip, Step, Subject},
-    commands::Action,
+    commands::{Action, operations},
     confirm::{Consent, End, Ticket},
     error::Stop,
     gate::{AT_A_GLANCE, Permit, Target, Verdict, Weight},
@@ -37,6 +37,13 @@ pub(super) struct Plan {
     pub(super) subject: Subject,
     pub(super) seen: Seen,
     pub(super) change: Change,
+}
+
+impl Plan {
+    /// The verbs whose work its requests do.
+    fn verbs(&self) -> impl Iterator<Item = &'static str> {
+        self.change.steps.iter().flat_map(|step| operations::verbs(step, &self.seen))
+    }
 }
 
 /// Everything that was looked up before anything is decided.
@@ -94,9 +101,9 @@ impl Pipeline {
         action: &dyn Action,
         yes: Option<(&Ticket, &Consent)>,
     ) -> Result<Option<Reply>, Stop> {
-        let verbs = verbs(asked, action);
+        let declared = verbs(asked, action, &[]);
         let may = |verb: &&str| self.gate().may_use(asked.operator, action.power(), verb);
-        if let Err(refusal) = verbs.iter().try_for_each(may) {
+        if let Err(refusal) = declared.iter().try_for_each(may) {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
         if yes.is_none() {
@@ -105,7 +112,7 @@ impl Pipeline {
         let (words, slots) = self.take_secrets(asked, action, yes.map(|(t, _)| t)).await?;
         let asked = &Asked { words: &words, ..*asked };
 
-        self.must_serve(&verbs, asked.options).await?;
+        self.must_serve(&declared, asked.options).await?;
         if !asked.options.plan {
             self.not_held()?;
         }
@@ -114,7 +121,7 @@ impl Pipeline {
         {
             let class = action.class(ticket.about.len());
             let _counted = self.counted.hold(asked.operator, class).await;
-            if self.suffices(asked, action, (ticket, consent), &verbs)? {
+            if self.suffices(asked, action, (ticket, consent), &declared)? {
                 return self.begin_job(asked, (ticket, consent)).await;
             }
         }
@@ -137,6 +144,7 @@ impl Pipeline {
         if let Some(reply) = self.not_served(&asked.operator.person) {
             return Ok(Some(reply));
         }
+        let verbs = verbs(asked, action, &looked.plans);
         let weight = self.weigh(asked, action, (&looked, &verbs))?;
         let steps = looked.steps();
         let consent = yes.map(|(_, consent)| consent).filter(|_| drift.is_empty());
@@ -171,7 +179,7 @@ impl Pipeline {
                 self.ready_to_tell(asked).await?;
                 self.ready_to_whisper(asked, action).await?;
                 let told = self.run(asked, action, looked, (permit, slots), yes).await?;
-                Ok(Some(self.with_other_half(&verbs, told).await))
+                Ok(Some(self.with_other_half(&declared, told).await))
             }
         }
     }
@@ -318,21 +326,18 @@ impl Pipeline {
         subject: &Subject,
         reader: &Reader,
     ) -> Result<Found, Stop> {
-        let target = target(subject, reader).await?;
-        let may = if action.harmless() {
-            asked.operator.role.must_reach(subject)
-        } else {
-            self.gate().may_touch(asked.operator, &target)
-        };
-        if let Err(refusal) = may {
+        let mut target = target(subject, reader).await?;
+        let may = |target: &Target, harmless| self.gate().may_do(asked.operator, target, harmless);
+        if let Err(refusal) = may(&target, action.harmless()) {
             return Ok(Found::Refused(refusal.0));
         }
         let seen = action.see(subject, reader).await?;
         for reached in action.reaches(subject, &seen) {
             let reached = self::target(&reached, reader).await?;
-            if let Err(refusal) = self.gate().may_touch(asked.operator, &reached) {
+            if let Err(refusal) = may(&reached, false) {
                 return Ok(Found::Refused(refusal.0));
             }
+            target.reached.push(reached);
         }
         Ok(match action.change(subject, &seen) {
             Ok(change) => {
@@ -519,9 +524,22 @@ impl Pipeline {
     }
 }
 
-/// The verb, and every other that it amounts to.
-pub(super) fn verbs<'a>(asked: &'a Asked<'_>, action: &'a dyn Action) -> Vec<&'a str> {
-    [asked.options.verb.as_str()].into_iter().chain(action.amounts_to()).collect()
+/// The verb, every other that it says it amounts to, and every other whose work the requests of
+/// these plans do.
+pub(super) fn verbs<'a>(
+    asked: &'a Asked<'_>,
+    action: &'a dyn Action,
+    plans: &[Plan],
+) -> Vec<&'a str> {
+    let mut verbs = vec![asked.options.verb.as_str()];
+    let done: Vec<&'a str> =
+        plans.iter().flat_map(|plan| plan.verbs().map(|verb| verb as _)).collect();
+    for verb in action.amounts_to().into_iter().chain(done) {
+        if !verbs.contains(&verb) {
+            verbs.push(verb);
+        }
+    }
+    verbs
 }
 
 /// What the gate wants to know of a subject.

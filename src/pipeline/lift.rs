@@ -254,7 +254,7 @@ impl Pipeline {
             Ok(looked) => looked,
             Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
         };
-        let verbs = verbs(&asked, action);
+        let verbs = verbs(&asked, action, &looked.plans);
         let weight = self.weigh(&asked, action, (&looked, &verbs))?;
         let decided = self.gate().decide(operator, &weight, &looked.steps(), None);
         Ok(match decided {

@@ -470,6 +470,8 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 }
 
 #[cfg(test)]
+mod acting;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ async fn the_operations_are_those_of_the_homeserver() -> Result<()> {
     let mut there = operations().await?;
     there.sort();
     assert_eq!(here, there);
-    assert_eq!(here.len(), 102);
+    assert_eq!(here.len(), 103);
     Ok(())
 }
 

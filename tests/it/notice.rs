@@ -109,3 +109,33 @@ async fn an_event_of_another_type_is_sent_as_it_was_written() -> Result<()> {
     assert_eq!(api.get(&topic).await?.1["topic"], "News");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_speaks_in_the_servers_name_to_those_above_them() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, boss) = (scene.subject("eve").await?, scene.subject("boss").await?);
+    let admin = scene.synapse().admin();
+    let path = format!("/_synapse/admin/v1/users/{}/admin", boss.user_id);
+    assert_eq!(admin.put(&path, json!({ "admin": true })).await?.0, 200);
+    let moe = scene.moe().await?;
+    let phish = "\"Your password expires: https://evil.example\"";
+    let above = [&boss.user_id, scene.ann().user_id(), &scene.keeper().user_id, scene.bot_id()];
+    for user in above {
+        let command = format!("!notice send {user} {phish}");
+        says(&scene.ask(moe, &command).await?, "Refused", &[user.as_str()]);
+        let body = format!("{{\"user_id\": \"{user}\", \"content\": {{}}}}");
+        let path = format!("!raw v1/send_server_notice -m post -d '{body}'");
+        says(&scene.ask(moe, &path).await?, "Refused", &[user.as_str()]);
+    }
+    let state =
+        format!("!notice send {} '{{}}' --type m.room.power_levels --state-key \"\"", eve.user_id);
+    says(&scene.ask(moe, &state).await?, "Refused", &["the role admin"]);
+    let body =
+        format!("{{\"user_id\": \"{}\", \"content\": {{}}, \"type\": \"m.x\"}}", eve.user_id);
+    let raw = format!("!raw v1/send_server_notice -m post -d '{body}'");
+    says(&scene.ask(moe, &raw).await?, "Refused", &["the role admin"]);
+    assert!(notices(&scene, &boss).await?.is_empty() && notices(&scene, &eve).await?.is_empty());
+    let ann = with_yes(&scene, &format!("!notice send {} Hello", boss.user_id)).await?;
+    says(&ann, "Done", &["has a notice"]);
+    Ok(())
+}

@@ -4,7 +4,12 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use world::Scene;
 
-use crate::{SYNOD, basics::is, verbs::says};
+use crate::{
+    SYNOD,
+    basics::is,
+    rooms::{api, make},
+    verbs::says,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() -> Result<()> {
@@ -80,5 +85,41 @@ async fn what_a_role_does_not_reach_it_does_not_find_in_notes_and_record() -> Re
         says(&scene.ann_asks(&look).await?, "", &[]);
     }
     says(&scene.ask(vic, &format!("!audit list --on {eve}")).await?, "", &["note was written"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_does_what_its_verbs_send_and_nothing_more() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let [_, vic, _] = scene.accounts();
+    let verbs = ["user unsuspend", "room delete", "user logout", "sanction *"];
+    let role = json!([{ "name": "helper", "powers": ["look", "moderate"], "verbs": verbs }]);
+    let config = scene.config().set("roles", role).operator_key(&vic.user_id, "role", "helper");
+    scene.start_bot(SYNOD, &config).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let by_eve = api(&scene, &eve).await?;
+    let room = make(&by_eve, json!({})).await?;
+    let vic = scene.vic().await?;
+    let imposed = scene.ann_asks(&format!("!user suspend {} --for 3h", eve.user_id)).await?;
+    let number = imposed.body.split_once("!undo ").context("no undo")?.1;
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    for command in [
+        format!("!room delete {room} --block"),
+        format!("!room delete {room} --quarantine-media"),
+        format!("!room delete {room} -u {}", sam.user_id),
+        format!("!user logout {}", sam.user_id),
+        // To have it longer is to suspend.
+        format!("!sanction extend {number} --for 3d"),
+    ] {
+        says(&scene.ask(vic, &command).await?, "Refused", &["you are helper"]);
+    }
+    let delete = scene.ask(vic, &format!("!room delete {room}")).await?;
+    assert!(delete.body.contains("!confirm"), "{}", delete.body);
+    // The same operation with the other value is another verb.
+    let done = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
+    says(&done, "Done", &[]);
+    let done = scene.ask(vic, &format!("!user unsuspend {}", sam.user_id)).await?;
+    says(&done, "Done", &[]);
+    assert!(!is(&scene, &sam, "suspended").await? && is(&scene, &eve, "suspended").await?);
     Ok(())
 }

@@ -10,6 +10,7 @@ use world::{Account, Config, Message, Person, Scene};
 use crate::{
     SYNOD,
     basics::is,
+    rooms::{api, make},
     verbs::{offered, says},
 };
 
@@ -378,5 +379,31 @@ async fn a_rule_by_verb_holds_for_whatever_amounts_to_that_verb() -> Result<()> 
     let question = scene.ann_asks(&format!("!user modify {id} --deactivate")).await?;
     says(&question, "", &["!approve", "my config wants it so"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_by_verb_holds_for_what_a_verb_sends_and_for_the_same_with_another_option()
+-> Result<()> {
+    let verbs = ["room block", "media quarantine", "device delete", "user unsuspend"];
+    let rules = json!([{ "verbs": verbs, "others": 1 }]);
+    let scene = start(rules, |config| config).await?;
+    let eve = scene.subject("eve").await?;
+    scene.moe().await?;
+    let (id, by_eve) = (&eve.user_id, api(&scene, &eve).await?);
+    let room = make(&by_eve, json!({})).await?;
+    says(&scene.ann_asks(&format!("!user suspend {id}")).await?, "Done", &[]);
+    for command in [
+        format!("!room delete {room} --block"),
+        format!("!room delete {room} --quarantine-media"),
+        format!("!user logout {id}"),
+        format!("!user suspend {id} --unsuspend"),
+        format!("!raw v1/suspend/{id} -m put -d '{{\"suspend\": false}}'"),
+    ] {
+        says(&scene.ann_asks(&command).await?, "", &["!approve", "my config wants it so"]);
+    }
+    let alone = scene.ann_asks(&format!("!room delete {room}")).await?;
+    assert!(!alone.body.contains("!approve"), "no rule is about that: {}", alone.body);
+    assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }

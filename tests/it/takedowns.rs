@@ -2,11 +2,17 @@
 
 use anyhow::{Context as _, Result};
 use reqwest::Method;
-use ruma::{OwnedEventId, RoomId};
+use ruma::{OwnedEventId, RoomId, UserId};
 use serde_json::{Value, json};
-use world::{Account, Fault, Message, NewRoom, Options, Person, Scene, Synapse, Things};
+use world::{Account, Config, Fault, Message, NewRoom, Options, Person, Scene, Synapse, Things};
 
-use crate::{SYNOD, basics::code, crash::watched, rooms::api as of, verbs::says};
+use crate::{
+    SYNOD,
+    basics::code,
+    crash::watched,
+    rooms::{api as of, make},
+    verbs::says,
+};
 
 /// The last six characters of a room's id.
 fn phrase(room: &str) -> String {
@@ -209,5 +215,58 @@ async fn old_messages_are_purged_before_a_moment_or_an_event_and_the_end_is_told
     let api = scene.synapse().admin();
     assert_eq!(api.get(&kept(&events[0])).await?.0, 404);
     assert_eq!(api.get(&kept(&events[3])).await?.0, 200);
+    Ok(())
+}
+
+/// The rooms that an account is in.
+async fn rooms_of(scene: &Scene, user: &UserId) -> Result<Value> {
+    let path = format!("/_synapse/admin/v1/users/{user}/joined_rooms");
+    Ok(scene.synapse().admin().get(&path).await?.1["joined_rooms"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_makes_another_speak_in_the_place_of_a_room() -> Result<()> {
+    let protected = |config: Config| config.set("protected.server_admins", "second_person");
+    let scene = Scene::plan().start_with(SYNOD, protected).await?;
+    let (eve, boss) = (scene.subject("eve").await?, scene.subject("boss").await?);
+    let admin = scene.synapse().admin();
+    let path = format!("/_synapse/admin/v1/users/{}/admin", boss.user_id);
+    assert_eq!(admin.put(&path, json!({ "admin": true })).await?.0, 200);
+    let room = make(&of(&scene, &eve).await?, json!({})).await?;
+    let moe = scene.moe().await?;
+    let said = "-n Prizes -m \"Send me your keys\"";
+    let raw = |version: &str, user: &UserId| {
+        let body = format!("{{\"new_room_user_id\": \"{user}\", \"message\": \"x\"}}");
+        format!("!raw {version}/rooms/{room} -m delete -d '{body}'")
+    };
+    // A moderator makes nobody speak.
+    for command in [
+        format!("!room delete {room} -u {} {said}", eve.user_id),
+        raw("v2", &eve.user_id),
+        raw("v1", &eve.user_id),
+    ] {
+        says(&scene.ask(moe, &command).await?, "Refused", &["the role admin"]);
+    }
+    // Nobody at all makes those of the bot speak, and who is protected is so here too.
+    for own in [scene.bot_id(), &scene.keeper().user_id] {
+        for command in [
+            format!("!room delete {room} -u {own} {said}"),
+            format!("!room make-admin {room} -u {own}"),
+            raw("v2", own),
+            raw("v1", own),
+        ] {
+            says(&scene.ann_asks(&command).await?, "Refused", &[own.as_str(), "nobody changes it"]);
+        }
+    }
+    for command in [
+        format!("!room delete {room} -u {} {said}", boss.user_id),
+        format!("!room make-admin {room} -u {}", boss.user_id),
+        raw("v2", &boss.user_id),
+    ] {
+        let answer = scene.ann_asks(&command).await?;
+        assert!(answer.body.contains("it is protected"), "{command}: {}", answer.body);
+    }
+    assert_eq!(rooms_of(&scene, &eve.user_id).await?, json!([room]));
+    assert_eq!(rooms_of(&scene, &boss.user_id).await?, json!([]));
     Ok(())
 }

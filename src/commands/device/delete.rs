@@ -47,6 +47,10 @@ impl Action for Delete {
         Power::Moderate
     }
 
+    fn amounts_to(&self) -> Vec<&str> {
+        vec!["user logout"]
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let user = reader.user_id(&self.user)?;
         // Typed twice is meant once.

@@ -141,8 +141,10 @@ impl Action for Send {
         Class::Disruptive
     }
 
+    // What is no message can change the room, such as who has power in it.
     fn power(&self) -> Power {
-        if self.regex || !self.also.is_empty() { Power::Server } else { Power::Moderate }
+        let more = self.regex || !self.also.is_empty() || self.event_type.is_some();
+        if more { Power::Server } else { Power::Moderate }
     }
 
     fn harmless(&self) -> bool {
@@ -267,6 +269,7 @@ mod tests {
             (&["ann", "Hello", "<i>Hello</i>"], Power::Moderate),
             (&["ann", "Hello", "--also", "bob"], Power::Server),
             (&["@a.*", "Hello", "-r"], Power::Server),
+            (&["ann", "{}", "--type", "m.x"], Power::Server),
         ] {
             let verb = verb(typed);
             assert_eq!((verb.class(1), verb.power()), (Class::Disruptive, power), "{typed:?}");

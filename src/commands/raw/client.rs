@@ -44,12 +44,18 @@ pub(super) const CHANGES: &[Operation] = &[
     change("createRoom"),
     change("directory/list/room/{room_id}"),
     change("directory/room/{room_alias}"),
-    change("profile/{user_id}/{field}"),
-    change("rooms/{room_id}/{what}"),
-    change("rooms/{room_id}/{what}/{which}"),
-    change("rooms/{room_id}/{what}/{which}/{of_it}"),
+    change("profile/{user_id}/{field}").also(&["user modify"]),
+    change("rooms/{room_id}/{what}").also(IN_A_ROOM),
+    change("rooms/{room_id}/{what}/{which}").also(IN_A_ROOM),
+    change("rooms/{room_id}/{what}/{which}/{of_it}").also(IN_A_ROOM),
 ];
 
+/// What can be done in a room that there are verbs for.
+const IN_A_ROOM: &[&str] = &["room join", "room make-admin", "user redact"];
+
+/// In place of a method: by whatever one.
+pub(super) const ANY: &str = "*";
+
 const fn change(path: &'static str) -> Operation {
-    Operation::new(("*", path), Power::Server, Some(Class::Irreversible), CLIENTS).phrase()
+    Operation::new((ANY, path), Power::Server, Some(Class::Irreversible), CLIENTS).phrase()
 }

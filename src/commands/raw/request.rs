@@ -12,7 +12,7 @@ use crate::{
     change::{Class, Method, Path, Power, Root, Subject},
     commands::{
         arguments::RoomRef,
-        operations::{Names, OPERATIONS, Operation},
+        operations::{Names, OPERATIONS, Operation, Values, exactly, extended, nearest},
     },
     error::Stop,
     reply::{Hostile, Line},
@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub(super) body: Value,
     /// What it is known as; nothing where no operation has this method and path.
     pub(super) known: Option<&'static Operation>,
+    /// What a homeserver may take it for, since its path extends theirs, where it is not known.
+    pub(super) like: Vec<&'static Operation>,
     /// Whom or what it is about.
     pub(super) about: About,
     /// Who and which rooms are named in it besides.
@@ -75,9 +77,6 @@ impl About {
     }
 }
 
-/// The values that stand in a path for the names in braces, by these names.
-type Values = Vec<(&'static str, String)>;
-
 impl Request {
     /// Reads a request; `body` is `Null` for a `GET`.
     pub(super) fn read(
@@ -91,15 +90,17 @@ impl Request {
             Root::Admin => admin(method, &parts)?,
             Root::Client => Some(of_clients(method, &parts, &query)?),
         };
-        if let Some((operation, _)) = &found
-            && let Some(verb) = operation.withheld
-        {
+        let known = found.as_ref().map(|(operation, _)| *operation);
+        let like = if known.is_none() { extended(method, &parts) } else { Vec::new() };
+        if let Some(verb) = known.iter().chain(&like).find_map(|operation| operation.withheld) {
             return Err(Fault {
                 why: "its answer holds a secret, and this room is not the place for it".into(),
                 instead: Some(verb),
             });
         }
-        let known = found.as_ref().map(|(operation, _)| *operation);
+        for operation in &like {
+            needs(operation, &body)?;
+        }
         let mut others = ids(parts.iter().map(String::as_str));
         let mut besides: Vec<&str> = query.iter().map(|(_, value)| value.as_str()).collect();
         texts(&body, &mut besides);
@@ -110,12 +111,12 @@ impl Request {
         };
         others.retain(|other| About::Is(other.clone()) != about);
         let path = Path::below(root, parts);
-        Ok(Self { method, path, query, body, known, about, others })
+        Ok(Self { method, path, query, body, known, like, about, others })
     }
 
     /// The right that it takes.
     pub(super) fn power(&self) -> Power {
-        self.known.map_or(Power::Server, |known| known.power)
+        self.known.map_or(Power::Server, |known| known.power_with(&self.body))
     }
 
     /// What it costs. There is no undo for what nobody has looked at before, so that nothing of it
@@ -123,6 +124,16 @@ impl Request {
     pub(super) fn class(&self) -> Class {
         let known = self.known.map(|known| known.class.unwrap_or(Class::Disruptive));
         known.map_or(Class::Irreversible, |class| class.max(Class::Disruptive))
+    }
+
+    /// The verbs whose work it does, or may do.
+    pub(super) fn verbs(&self) -> Vec<&'static str> {
+        self.known.iter().chain(&self.like).flat_map(|operation| operation.verbs()).collect()
+    }
+
+    /// The verb that does the same and looks first, where there is one.
+    pub(super) fn instead(&self) -> Option<&'static str> {
+        self.known.filter(|known| known.method != client::ANY)?.verbs().next()
     }
 
     /// Whether it asks for a phrase by its nature.
@@ -163,9 +174,7 @@ fn admin(
     method: Option<Method>,
     parts: &[String],
 ) -> Result<Option<(&'static Operation, Values)>, Line> {
-    let method = method.map_or("GET", Method::as_str);
-    let of_method = OPERATIONS.iter().filter(|operation| operation.method == method);
-    if let Some(found) = nearest(of_method, parts) {
+    if let Some(found) = exactly(method, parts) {
         return Ok(Some(found));
     }
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
@@ -207,28 +216,17 @@ fn of_clients(
     })
 }
 
-/// Of the operations with such a path, that of which most words are the same.
-fn nearest(
-    operations: impl Iterator<Item = &'static Operation>,
-    parts: &[String],
-) -> Option<(&'static Operation, Values)> {
-    let fitting = operations.filter_map(|one| fits(one.path, parts).map(|values| (one, values)));
-    fitting.min_by_key(|(_, values)| values.len())
-}
-
-fn fits(template: &'static str, parts: &[String]) -> Option<Values> {
-    if template.split('/').count() != parts.len() {
-        return None;
-    }
-    let mut values = Values::new();
-    for (word, part) in template.split('/').zip(parts) {
-        match word.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => values.push((name, part.clone())),
-            None if word == part => {}
-            None => return None,
+/// Finds in a body what this operation needs there; its subject, where that is what it needs.
+fn needs(operation: &Operation, body: &Value) -> Result<Option<OwnedUserId>, Line> {
+    match operation.names {
+        Names::Subject(key) => return user_in(body, key).map(Some),
+        Names::Others(key) => named_in(body, key)?,
+        Names::Actor(key) if body.get(key).is_some_and(|named| !named.is_null()) => {
+            user_in(body, key)?;
         }
+        Names::Actor(_) | Names::Nothing => {}
     }
-    Some(values)
+    Ok(None)
 }
 
 /// Whom or what a known operation is about.
@@ -244,10 +242,8 @@ fn about(operation: &Operation, values: &Values, body: &Value) -> Result<About, 
     // An alias that is made leads nowhere yet.
     let led_to = value(&["room_alias"]).and_then(|_| body.get("room_id")?.as_str());
     let room_here = led_to.map(room).transpose()?.or(room_here);
-    match operation.names {
-        Names::Subject(key) => return Ok(About::Is(Subject::User(user_in(body, key)?))),
-        Names::Others(key) => named_in(body, key)?,
-        Names::Nothing => {}
+    if let Some(user) = needs(operation, body)? {
+        return Ok(About::Is(Subject::User(user)));
     }
     if let Some(user) = user_here {
         let device = value(&["device_id"]).map(Into::into);

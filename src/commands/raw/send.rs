@@ -57,7 +57,7 @@ impl Action for Send {
     }
 
     fn amounts_to(&self) -> Vec<&str> {
-        self.request.known.map(|known| known.verbs().collect()).unwrap_or_default()
+        self.request.verbs()
     }
 
     fn phrase(&self) -> bool {
@@ -98,7 +98,7 @@ impl Action for Send {
 
     fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
         let title = Line::new().plain("Send ").code(self.request.line()).plain(", about ");
-        let goes = match self.request.known.and_then(|known| known.verbs().next()) {
+        let goes = match self.request.instead() {
             Some(verb) => Line::new()
                 .plain(
                     "whatever this request changes; I only pass it on. What looks first, and \
@@ -142,7 +142,7 @@ impl Action for Send {
             };
             facts.push(("It said", said));
         }
-        let undo = match self.request.known.and_then(|known| known.verbs().next()) {
+        let undo = match self.request.instead() {
             Some(verb) => format!("I have not looked at what was there before; see help {verb}"),
             None => "I do not know what this has changed".to_owned(),
         };

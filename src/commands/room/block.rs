@@ -68,6 +68,10 @@ impl Action for Set {
         Power::Moderate
     }
 
+    fn amounts_to(&self) -> Vec<&str> {
+        vec![if self.block { "room block" } else { "room unblock" }]
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         known::subjects(&self.rooms, reader).await
     }

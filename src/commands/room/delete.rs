@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
-use ruma::RoomId;
+use ruma::{RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,13 +28,16 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
     &[
         "room delete !OGEhHVWSdvArJzumhm:example.org",
         "room delete #lobby:example.org --block --quarantine-media",
+        "room delete #lobby:example.org --new-room-user-id @bob:example.org --message Moved",
     ],
 );
 
 /// Delete a room: everybody of this server is put out of it, and this server forgets it
 ///
 /// It takes its time; I watch it and say when it is through. Other servers keep the room and
-/// everything in it. Files stay, unless they are put into quarantine with --quarantine-media.
+/// everything in it. Files stay, unless they are put into quarantine with --quarantine-media. With
+/// --new-room-user-id it takes a higher role: an account is made to speak, and people are put into
+/// a room.
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
@@ -42,7 +45,8 @@ struct Delete {
     rooms: Vec<RoomRef>,
     #[command(flatten)]
     how: How,
-    /// Invite those who are put out to a new room, made by this account of this server
+    /// Put those who are put out into a new room, made by this account of this server, and let it
+    /// speak there
     #[arg(short = 'u', long, value_name = "USER")]
     new_room_user_id: Option<UserRef>,
     /// The name of that room
@@ -74,6 +78,9 @@ pub(super) struct How {
     pub(super) first_version: bool,
 }
 
+/// Under this it is noted who makes the new room.
+const MAKER: &str = "new_room_user_id";
+
 /// What is said in a new room where nothing else is wanted: it accuses nobody.
 const MESSAGE: &str = "The room that you were in has been closed on this server.";
 
@@ -86,12 +93,24 @@ impl Action for Delete {
         Class::Irreversible
     }
 
+    // Whoever is made to make the room and to speak in it has not asked for it.
     fn power(&self) -> Power {
-        Power::Moderate
+        if self.new_room_user_id.is_some() { Power::Account } else { Power::Moderate }
+    }
+
+    fn amounts_to(&self) -> Vec<&str> {
+        let new_room = ["room join", "notice send"];
+        let new_room = new_room.into_iter().filter(|_| self.new_room_user_id.is_some());
+        self.how.amounts_to().into_iter().chain(new_room).collect()
     }
 
     fn phrase(&self) -> bool {
         true
+    }
+
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+        let maker = seen.noted.get(MAKER).and_then(Value::as_str);
+        maker.and_then(|id| UserId::parse(id).ok()).into_iter().map(Subject::User).collect()
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -108,7 +127,7 @@ impl Action for Delete {
                 return Err(Stop::refused(why.plain(", so it cannot make the new room")));
             }
             seen.shown.push(("New room", Line::from("made by ").code(&user)));
-            seen.noted.insert("new_room_user_id".to_owned(), json!(user));
+            seen.noted.insert(MAKER.to_owned(), json!(user));
         }
         Ok(seen)
     }
@@ -118,15 +137,17 @@ impl Action for Delete {
         if self.new_room_user_id.is_some() {
             let text = self.message.as_deref().unwrap_or(MESSAGE);
             question.goes.push(
-                Line::from("who is put out is told in a new room: ")
-                    .hostile(&crate::reply::Hostile::new(text)),
+                Line::from(
+                    "who is put out is put into a new room, and told there in its maker's name: ",
+                )
+                .hostile(&crate::reply::Hostile::new(text)),
             );
         }
         question
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let with_room = seen.noted.get("new_room_user_id").cloned();
+        let with_room = seen.noted.get(MAKER).cloned();
         let text = |typed: &Option<String>, otherwise: &str| {
             with_room.as_ref().map(|_| json!(typed.as_deref().unwrap_or(otherwise)))
         };
@@ -218,6 +239,14 @@ async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
 }
 
 impl How {
+    /// The verbs that it amounts to besides.
+    pub(super) fn amounts_to(&self) -> Vec<&'static str> {
+        [(self.block, "room block"), (self.quarantine_media, "media quarantine")]
+            .into_iter()
+            .filter_map(|(asked, verb)| asked.then_some(verb))
+            .collect()
+    }
+
     /// The text of the question.
     pub(super) fn question(&self, subject: &Subject, seen: &Seen) -> Question {
         let verb = if self.no_purge { "Put everybody of this server out of " } else { "Delete " };
@@ -434,6 +463,10 @@ mod tests {
             (&neutral["room_name"], &neutral["new_room_user_id"]),
             (&json!(NAME), &json!("@ann:example.org"))
         );
+        let maker = verb(&typed);
+        assert_eq!(maker.power(), Power::Account, "somebody else is made to speak");
+        assert_eq!(maker.amounts_to(), ["room join", "notice send"]);
+        assert_eq!(maker.reaches(&lobby(), &there), [testing::ann()], "the gate hears of them");
         let own = body(&[&typed[..], &["-m", "bye", "-n", "Gone"]].concat(), &there);
         assert_eq!((&own["message"], &own["room_name"]), (&json!("bye"), &json!("Gone")));
     }

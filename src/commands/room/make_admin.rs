@@ -77,6 +77,12 @@ impl Action for MakeAdmin {
         Ok(seen)
     }
 
+    // Left out it is the account of the admin token, as the help says; named it is anybody's.
+    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+        let named = self.user_id.is_some().then(|| UserId::parse(user(seen)).ok()).flatten();
+        named.into_iter().map(Subject::User).collect()
+    }
+
     fn question(&self, subject: &Subject, seen: &Seen) -> Question {
         Question {
             title: Line::new().plain("Make ").code(user(seen)).plain(" an admin of ").code(subject),
@@ -228,6 +234,14 @@ mod tests {
             ["_synapse", "admin", "v1", "rooms", "!lobby:example.org", "make_room_admin"]
         );
         assert_eq!(change.wanted, Binds::from([("room admin".to_owned(), json!(true))]));
+    }
+
+    #[test]
+    fn the_gate_hears_of_who_is_named_and_not_of_who_is_left_out() {
+        let reached = verb().reaches(&lobby(), &seen(NONE, None));
+        assert_eq!(reached, [testing::ann()]);
+        let alone: MakeAdmin = testing::parse(&["!lobby:example.org"]).unwrap();
+        assert!(alone.reaches(&lobby(), &seen(NONE, None)).is_empty());
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Action for PurgeEmpty {
     }
 
     fn amounts_to(&self) -> Vec<&str> {
-        vec!["room delete"]
+        ["room delete"].into_iter().chain(self.how.amounts_to()).collect()
     }
 
     /// `GET /_synapse/admin/v1/rooms`, those with the fewest members of this server first.

@@ -34,6 +34,8 @@ pub(super) struct Flag {
 /// What is said of one direction.
 #[derive(Debug)]
 pub(super) struct Wording {
+    /// The verb for it, whichever verb was typed.
+    pub(super) verb: &'static str,
     /// What is asked, before the id.
     pub(super) asked: &'static str,
     /// What is so where there is nothing to do, behind the id.
@@ -78,6 +80,10 @@ impl Action for Set {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn amounts_to(&self) -> Vec<&str> {
+        vec![self.wording().verb]
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

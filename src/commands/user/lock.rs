@@ -25,6 +25,7 @@ pub(super) static LOCKED: Flag = Flag {
         Step::new(Method::Put, Path::admin(["v2", "users", user]), json!({ "locked": on }))
     },
     set: Wording {
+        verb: "user lock",
         asked: "Lock ",
         already: "is locked already",
         said: " is locked",
@@ -32,6 +33,7 @@ pub(super) static LOCKED: Flag = Flag {
         back: |user| words(["user", "unlock", user]),
     },
     end: Wording {
+        verb: "user unlock",
         asked: "Unlock ",
         already: "is not locked",
         said: " is not locked any more",

@@ -42,6 +42,10 @@ impl Action for Logout {
         Power::Moderate
     }
 
+    fn amounts_to(&self) -> Vec<&str> {
+        vec!["device delete"]
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         account::subjects(&self.users, reader)
     }

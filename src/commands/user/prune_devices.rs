@@ -130,7 +130,7 @@ impl Action for PruneDevices {
     }
 
     fn amounts_to(&self) -> Vec<&'static str> {
-        vec!["device delete"]
+        vec!["device delete", "user logout"]
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -285,7 +285,7 @@ mod tests {
     fn it_asks_and_where_it_only_lists_it_sends_nothing() {
         let delete = verb(&[]);
         assert_eq!((delete.class(1), delete.power()), (Class::Disruptive, Power::Moderate));
-        assert_eq!(delete.amounts_to(), ["device delete"]);
+        assert_eq!(delete.amounts_to(), ["device delete", "user logout"]);
         assert!(delete.change(&phone(), &seen()).is_ok());
         assert_eq!(
             testing::skip(&verb(&["-l"]).change(&phone(), &seen()).unwrap_err()),

@@ -32,6 +32,7 @@ static SHADOW_BANNED: Flag = Flag {
         }
     },
     set: Wording {
+        verb: "user shadow-ban",
         asked: "Shadow-ban ",
         already: "is shadow-banned already",
         said: " is shadow-banned",
@@ -39,6 +40,7 @@ static SHADOW_BANNED: Flag = Flag {
         back: |user| words(["user", "shadow-ban", user, "--unban"]),
     },
     end: Wording {
+        verb: "user shadow-ban",
         asked: "End the shadow-ban of ",
         already: "is not shadow-banned",
         said: " is not shadow-banned any more",

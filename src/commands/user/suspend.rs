@@ -31,6 +31,7 @@ pub(super) static SUSPENDED: Flag = Flag {
         Step::new(Method::Put, Path::admin(["v1", "suspend", user]), json!({ "suspend": on }))
     },
     set: Wording {
+        verb: "user suspend",
         asked: "Suspend ",
         already: "is suspended already",
         said: " is suspended",
@@ -38,6 +39,7 @@ pub(super) static SUSPENDED: Flag = Flag {
         back: |user| words(["user", "unsuspend", user]),
     },
     end: Wording {
+        verb: "user unsuspend",
         asked: "End the suspension of ",
         already: "is not suspended",
         said: " is not suspended any more",

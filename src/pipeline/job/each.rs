@@ -303,7 +303,7 @@ impl<'a> Work<'a> {
             let why = Line::from("it is not as it was when you were asked: ").line(why);
             return Ok(Some(nothing(Word::NothingChanged, &why)));
         }
-        let verbs = verbs(&asked, action);
+        let verbs = verbs(&asked, action, std::slice::from_ref(&plan));
         let targets = [target];
         let weight = Weight {
             class: self.class(),

@@ -198,7 +198,7 @@ impl Extend {
         }
         pipeline.may_lead_to_a_change(asked).await?;
         for sanction in &sanctions {
-            if let Some(reply) = not_allowed(pipeline, asked, sanction).await? {
+            if let Some(reply) = not_allowed(pipeline, asked, (sanction, until)).await? {
                 return Ok(reply);
             }
         }
@@ -243,22 +243,31 @@ impl Extend {
     }
 }
 
-/// Why the end of this is not moved by this operator; `None` where it may be. It is weighed as a
-/// change that can be undone, of the same subject.
+/// Why the end of this is not moved to then by this operator; `None` where it may be. It is weighed
+/// as a change that can be undone, of the same subject, by the verb that it stands for.
 async fn not_allowed(
     pipeline: &Pipeline,
     asked: &Asked<'_>,
-    sanction: &Sanction,
+    (sanction, until): (&Sanction, Timestamp),
 ) -> Result<Option<Reply>, Stop> {
     let target = target(&sanction.subject, &pipeline.reader.look()).await?;
+    // To have it longer is what imposed it, to have it shorter what takes it back.
+    let words = if until < sanction.until { &sanction.undo } else { &sanction.words };
+    let stands = pipeline.action(words);
+    let power = stands.as_ref().map_or(Power::Moderate, |(action, _)| action.power());
+    let mut verbs = vec![asked.options.verb.as_str()];
+    if let Some((action, options)) = &stands {
+        verbs.push(&options.verb);
+        verbs.extend(action.amounts_to());
+    }
     let weight = Weight {
         class: Class::Reversible,
-        power: Power::Moderate,
+        power,
         phrase: false,
         harmless: false,
         targets: &[target],
         many: 1,
-        verbs: &[&asked.options.verb],
+        verbs: &verbs,
         reason: asked.options.reason.as_deref(),
         recent: 0,
         due: false,

@@ -8,7 +8,8 @@ use tokio::task::spawn_blocking;
 use crate::install::SYNAPSE;
 
 /// Every operation of the Admin API of the Synapse that is installed, as the path below
-/// `/_synapse/admin/`, with names in braces for what stands in it, and the method.
+/// `/_synapse/admin/`, with names in braces for what stands in it, and the method. Where a part may
+/// be left out, it is one with it and one without.
 pub async fn operations() -> Result<Vec<(String, String)>> {
     let mut command = Command::new(SYNAPSE.python().await?);
     // Alone, so that nothing of this folder is taken for a part of it.
@@ -31,14 +32,22 @@ from synapse.rest import admin
 PREFIX = '^/_synapse/admin/'
 found = set()
 
+def expanded(path):
+    found_part = re.search(r'\(([^()]*)\)\?', path)
+    if not found_part:
+        left = re.search(r'[][()|?*+^$\\]', path)
+        assert not left, f'{path} says more than I understand'
+        return [path]
+    before, after = path[:found_part.start()], path[found_part.end():]
+    return expanded(before + after) + expanded(before + found_part[1] + after)
+
 class Server:
     def register_paths(self, method, path_patterns, callback, servlet_classname):
         for pattern in path_patterns:
             if pattern.pattern.startswith(PREFIX):
                 path = re.sub(r'\(\?P<(\w+)>[^)]*\)', r'{\1}', pattern.pattern)
-                # What may be left out is.
-                path = re.sub(r'\(.*\)\?', '', path)
-                found.add(f'{method} {path.removeprefix(PREFIX).removesuffix(chr(36))}')
+                for path in expanded(path.removeprefix(PREFIX).removesuffix(chr(36))):
+                    found.add(f'{method} {path}')
 
 homeserver = MagicMock()
 homeserver.config.worker.worker_app = None

@@ -41,7 +41,7 @@ fn path_of(operation: &Operation) -> String {
 
 fn body_of(operation: &Operation) -> Value {
     match operation.names {
-        Names::Nothing => json!({}),
+        Names::Nothing | Names::Actor(_) => json!({}),
         Names::Subject(key) => json!({ key: "@ann:example.org" }),
         Names::Others("rooms") => json!({ "rooms": ["!lobby:example.org"] }),
         Names::Others(key) => json!({ key: "@bob:example.org" }),
@@ -204,6 +204,77 @@ fn who_is_named_besides_is_heard_of() {
         ("v1/user/@ann:example.org/redact", json!({})),
     ] {
         assert!(sent(Method::Post, endpoint, body).is_err(), "{endpoint}");
+    }
+}
+
+#[test]
+fn what_extends_a_known_path_weighs_as_the_worst_and_amounts_to_it_too() {
+    let redact = "v1/user/@ann:example.org/redact";
+    let rooms = json!({"rooms": ["!lobby:example.org"]});
+    for path in [format!("{redact}ed"), format!("{redact}/now"), format!("{redact}%20")] {
+        let request = sent(Method::Post, &path, rooms.clone()).unwrap();
+        assert_eq!((request.class(), request.power()), (Class::Irreversible, Power::Server));
+        assert!(request.phrase() && request.known.is_none(), "{path}");
+        assert_eq!(request.verbs(), ["user redact"], "{path}");
+        assert_eq!(request.about, About::Is(ann()), "{path}");
+        // Without it the homeserver would take all rooms, those of the bot among them.
+        assert!(sent(Method::Post, &path, json!({"rooms": []})).is_err(), "{path}");
+    }
+    for (method, path, verb) in [
+        (Method::Put, "v1/experimental_features/@ann:example.org/x", "user experimental"),
+        (
+            Method::Post,
+            "v1/users/@ann:example.org/_allow_cross_signing_replacement_without_uia/",
+            "user cross-signing-reset",
+        ),
+        (Method::Put, "v1/suspend/@ann:example.org/x", "user unsuspend"),
+    ] {
+        let path = path.strip_suffix('/').map_or(path.to_owned(), |path| format!("{path}_x"));
+        let request = sent(method, &path, json!({})).unwrap();
+        assert!(request.verbs().contains(&verb), "{path}: {:?}", request.verbs());
+    }
+    let login = "v1/users/@ann:example.org/login2";
+    assert!(sent(Method::Post, login, json!({})).unwrap_err().contains("a secret"));
+    let data = looked("v1/users/@ann:example.org/accountdata2").unwrap();
+    assert_eq!(data.power(), Power::Server, "what nobody knows");
+}
+
+#[test]
+fn an_event_in_the_path_of_a_purge_is_known() {
+    let path = "v1/purge_history/!lobby:example.org/$abc";
+    let purge = sent(Method::Post, path, json!({})).unwrap();
+    assert_eq!((purge.class(), purge.power()), (Class::Irreversible, Power::Moderate));
+    assert!(purge.phrase() && purge.verbs() == ["history purge"], "{purge:?}");
+    assert_eq!(purge.about, About::Room("!lobby:example.org".parse().unwrap()));
+}
+
+#[test]
+fn whoever_makes_somebody_act_by_a_path_takes_what_the_verb_takes() {
+    for path in ["v2/rooms/!lobby:example.org", "v1/rooms/!lobby:example.org"] {
+        let delete = |body| sent(Method::Delete, path, body).unwrap();
+        assert_eq!(delete(json!({"block": true})).power(), Power::Moderate, "{path}");
+        let acting = delete(json!({"new_room_user_id": "@bob:example.org"}));
+        assert_eq!(acting.power(), Power::Account, "{path}");
+        assert!(acting.verbs().contains(&"room join"), "{path}");
+        for odd in [json!("bob"), json!(["@bob:example.org"]), json!("")] {
+            let body = json!({ "new_room_user_id": odd });
+            assert!(sent(Method::Delete, path, body).is_err(), "nobody knows who that is");
+        }
+    }
+    let notice = |body| sent(Method::Post, "v1/send_server_notice", body).unwrap();
+    let to = "@ann:example.org";
+    assert_eq!(notice(json!({"user_id": to, "content": {}})).power(), Power::Moderate);
+    assert_eq!(notice(json!({"user_id": to, "type": "m.room.x"})).power(), Power::Server);
+    assert_eq!(notice(json!({"user_id": to, "state_key": ""})).power(), Power::Server);
+}
+
+#[test]
+fn no_other_method_is_understood() {
+    let group = GROUPS.iter().find(|group| group.name == "raw").unwrap();
+    for method in ["head", "options", "patch", "trace", "connect", "GETS", "post "] {
+        let command = group.alone().unwrap().command().no_binary_name(true);
+        let typed = ["v1/rooms", "-m", method];
+        assert!(command.try_get_matches_from(typed).is_err(), "{method}");
     }
 }
 

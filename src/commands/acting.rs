@@ -1,0 +1,336 @@
+//! Who is made to act or to speak by a verb, and by which of its options.
+//!
+//! The homeserver lets whoever runs it act as anybody. So each verb that changes something stands
+//! here, and each of its options: a test finds those that are missing, and makes a page of them.
+
+/// What makes somebody act or speak.
+#[derive(Debug)]
+pub struct Acting {
+    /// The verb.
+    pub verb: &'static str,
+    /// Its option, in its long form; nothing where it is the verb itself.
+    pub option: &'static str,
+    /// Who acts.
+    pub who: &'static str,
+    /// What they are made to do.
+    pub does: &'static str,
+    /// Of whom the gate hears besides who or what the command is about.
+    pub reaches: &'static str,
+    /// A command that does it: what it takes and amounts to is read from it.
+    pub example: &'static str,
+}
+
+/// Who acts, what they do, and of whom the gate hears besides.
+type Acts = [&'static str; 3];
+
+const fn acting(
+    (verb, option): (&'static str, &'static str),
+    [who, does, reaches]: Acts,
+    example: &'static str,
+) -> Acting {
+    Acting { verb, option, who, does, reaches, example }
+}
+
+const NOBODY: &str = "nobody";
+const ITSELF: &str = "the account itself";
+const KEEPER: &str = "the account of the admin token";
+const NOTICES: &str = "the account of the server's notices";
+const HOLDER: &str = "whoever is told the secret, as the account";
+
+/// All that makes somebody act or speak.
+pub const ACTING: &[Acting] = &[
+    acting(
+        ("user modify", "display-name"),
+        [ITSELF, "shows it in its rooms", NOBODY],
+        "user modify @ann:example.org -n Ann",
+    ),
+    acting(
+        ("user modify", "avatar-url"),
+        [ITSELF, "shows it in its rooms", NOBODY],
+        "user modify @ann:example.org -v mxc://example.org/abc",
+    ),
+    acting(
+        ("user modify", "password"),
+        [HOLDER, "logs in and does anything", NOBODY],
+        "user modify @ann:example.org -P secret",
+    ),
+    acting(
+        ("user modify", "threepid"),
+        ["whoever has the address", "sets a new password by mail", NOBODY],
+        "user modify @ann:example.org -t email ann@mail.example",
+    ),
+    acting(
+        ("user modify", "external-id"),
+        ["whoever is that at the provider", "logs in and does anything", NOBODY],
+        "user modify @ann:example.org --external-id oidc-x 5f0c2a",
+    ),
+    acting(
+        ("user modify", "create"),
+        ["a new account", "comes to be", NOBODY],
+        "user modify @new:example.org --create",
+    ),
+    acting(
+        ("user modify", "admin"),
+        [ITSELF, "does anything with the homeserver", NOBODY],
+        "user modify @ann:example.org --admin",
+    ),
+    acting(
+        ("user modify", "activate"),
+        [ITSELF, "can be logged in to again", NOBODY],
+        "user modify @gone:example.org --activate",
+    ),
+    acting(
+        ("user modify", "deactivate"),
+        [ITSELF, "leaves its rooms and declines invitations", NOBODY],
+        "user modify @ann:example.org --deactivate",
+    ),
+    acting(
+        ("user deactivate", ""),
+        [ITSELF, "leaves its rooms and declines invitations", NOBODY],
+        "user deactivate @ann:example.org",
+    ),
+    acting(
+        ("user deactivate-regex", ""),
+        ["each account that fits", "leaves its rooms and declines invitations", NOBODY],
+        "user deactivate-regex @spam.*",
+    ),
+    acting(
+        ("user reactivate", ""),
+        [ITSELF, "can be logged in to again", NOBODY],
+        "user reactivate @gone:example.org",
+    ),
+    acting(
+        ("user password", ""),
+        [HOLDER, "logs in and does anything", NOBODY],
+        "user password @ann:example.org",
+    ),
+    acting(
+        ("user login", ""),
+        [HOLDER, "does anything, unseen by its owner", NOBODY],
+        "user login @ann:example.org",
+    ),
+    acting(
+        ("user register", ""),
+        [HOLDER, "logs in and does anything", NOBODY],
+        "user register @new:example.org",
+    ),
+    acting(
+        ("user register", "admin"),
+        [HOLDER, "does anything with the homeserver", NOBODY],
+        "user register @new:example.org --admin",
+    ),
+    acting(
+        ("user admin", ""),
+        [ITSELF, "does anything with the homeserver", NOBODY],
+        "user admin grant @ann:example.org",
+    ),
+    acting(
+        ("user cross-signing-reset", ""),
+        ["whoever is logged in as the account", "replaces its keys without its password", NOBODY],
+        "user cross-signing-reset @ann:example.org",
+    ),
+    acting(
+        ("user redact", ""),
+        [ITSELF, "redacts what it wrote", "the rooms"],
+        "user redact @ann:example.org",
+    ),
+    acting(
+        ("user redact", "use-admin"),
+        [KEEPER, "redacts what somebody wrote", "the rooms"],
+        "user redact @ann:example.org --use-admin",
+    ),
+    acting(
+        ("room join", ""),
+        [
+            "the accounts; where the room is not open, the account of the admin token before them",
+            "join the room; invites them",
+            "the room",
+        ],
+        "room join #lobby:example.org @ann:example.org",
+    ),
+    acting(
+        ("room make-admin", ""),
+        [
+            "the strongest account of this server in the room",
+            "gives the account of the admin token its power, and invites it",
+            NOBODY,
+        ],
+        "room make-admin #lobby:example.org",
+    ),
+    acting(
+        ("room make-admin", "user-id"),
+        [
+            "the strongest account of this server in the room",
+            "gives that account its power, and invites it",
+            "that account",
+        ],
+        "room make-admin #lobby:example.org --user-id @ann:example.org",
+    ),
+    acting(
+        ("room delete", ""),
+        ["everybody of this server in the room", "leaves it", NOBODY],
+        "room delete #lobby:example.org",
+    ),
+    acting(
+        ("room delete", "new-room-user-id"),
+        [
+            "that account; everybody of this server in the room",
+            "makes a room and speaks in it; joins it",
+            "that account",
+        ],
+        "room delete #lobby:example.org -u @ann:example.org",
+    ),
+    acting(
+        ("room delete", "room-name"),
+        ["the account that makes the new room", "names it so", "that account"],
+        "room delete #lobby:example.org -u @ann:example.org -n Moved",
+    ),
+    acting(
+        ("room delete", "message"),
+        ["the account that makes the new room", "says it there", "that account"],
+        "room delete #lobby:example.org -u @ann:example.org -m Moved",
+    ),
+    acting(
+        ("notice send", ""),
+        [
+            NOTICES,
+            "says it to one person; to operators and server admins for an admin only",
+            NOBODY,
+        ],
+        "notice send @ann:example.org Hello",
+    ),
+    acting(
+        ("notice send", "also"),
+        [NOTICES, "says it to several", NOBODY],
+        "notice send @ann:example.org Hello --also @bob:example.org",
+    ),
+    acting(
+        ("notice send", "regex"),
+        [NOTICES, "says it to many", NOBODY],
+        "notice send @a.* Hello --regex",
+    ),
+    acting(
+        ("notice send", "type"),
+        [NOTICES, "sends any event into its room with somebody", NOBODY],
+        "notice send @ann:example.org {} --type m.x",
+    ),
+    acting(
+        ("notice send", "state-key"),
+        [NOTICES, "changes its room with somebody", NOBODY],
+        "notice send @ann:example.org {} --type m.room.topic --state-key \"\"",
+    ),
+    acting(
+        ("regtok new", ""),
+        ["whoever knows the token", "makes an account", NOBODY],
+        "regtok new",
+    ),
+    acting(
+        ("regtok update", "uses-allowed"),
+        ["whoever knows the token", "makes an account", NOBODY],
+        "regtok update welcome-friends --uses-allowed 3",
+    ),
+    acting(
+        ("regtok update", "expire-at"),
+        ["whoever knows the token", "makes an account", NOBODY],
+        "regtok update welcome-friends --expire-at 2026-12-01",
+    ),
+    acting(
+        ("regtok update", "expiry-ts"),
+        ["whoever knows the token", "makes an account", NOBODY],
+        "regtok update welcome-friends --expiry-ts 1796083200000",
+    ),
+    acting(
+        ("raw", ""),
+        ["as with the command that does the same", "anything", "who and which rooms are named"],
+        "raw v9/nothing -m post",
+    ),
+    acting(
+        ("matrix raw", ""),
+        [KEEPER, "anything in rooms, in their directory, in profiles", "who is named"],
+        "matrix raw client/v3/createRoom -m post",
+    ),
+];
+
+/// The other verbs that change something, and the options with which nobody acts or speaks who does
+/// not without them.
+pub const QUIET: &[(&str, &[&str])] = &[
+    ("user register", &["display-name", "password", "user-type"]),
+    (
+        "user modify",
+        &[
+            "",
+            "clear-threepids",
+            "lock",
+            "no-admin",
+            "no-logout",
+            "password-prompt",
+            "unlock",
+            "user-type",
+        ],
+    ),
+    ("user deactivate", &["gdpr-erase"]),
+    ("user deactivate-regex", &["batch-size", "dry-run", "gdpr-erase"]),
+    ("user password", &["no-logout", "password"]),
+    ("user login", &["expire", "expire-days", "expire-never", "expire-ts"]),
+    ("user logout", &[""]),
+    (
+        "user prune-devices",
+        &["", "device-id", "list-only", "min-days", "min-surviving", "never-seen"],
+    ),
+    ("user suspend", &["", "unsuspend"]),
+    ("user unsuspend", &[""]),
+    ("user lock", &[""]),
+    ("user unlock", &[""]),
+    ("user shadow-ban", &["", "unban"]),
+    ("user validity", &["", "expire-at", "expiry-ts", "no-renewal-emails"]),
+    ("user ratelimit", &["", "burst-count", "messages-per-second"]),
+    ("user experimental", &["", "disable", "enable"]),
+    ("user redact", &["after", "before", "limit", "room"]),
+    ("device create", &["", "display-name"]),
+    ("device rename", &[""]),
+    ("device delete", &[""]),
+    ("room block", &["", "block", "unblock"]),
+    ("room unblock", &[""]),
+    ("room join", &["server-name"]),
+    ("room extremities", &["", "delete"]),
+    ("room delete", &["block", "force-purge", "no-purge", "quarantine-media", "v1"]),
+    (
+        "room purge-empty",
+        &["", "batch-size", "block", "force-purge", "no-purge", "quarantine-media", "v1"],
+    ),
+    ("media quarantine", &["", "media-id", "mxc-uri", "room-id", "server-name", "user-id"]),
+    ("media unquarantine", &["", "media-id", "mxc-uri", "server-name"]),
+    ("media protect", &["", "media-id", "mxc-uri", "server-name"]),
+    ("media unprotect", &["", "media-id", "mxc-uri", "server-name"]),
+    (
+        "media delete",
+        &[
+            "",
+            "before",
+            "before-days",
+            "before-ts",
+            "delete-profiles",
+            "media-id",
+            "mxc-uri",
+            "server-name",
+            "size",
+        ],
+    ),
+    ("media delete-user", &[""]),
+    ("media purge", &["", "before", "before-days", "before-ts"]),
+    (
+        "history purge",
+        &["", "before", "before-days", "before-event-id", "before-ts", "delete-local"],
+    ),
+    ("report dismiss", &["", "users"]),
+    ("regtok new", &["expire-at", "expiry-ts", "length", "token", "uses-allowed"]),
+    ("regtok update", &[""]),
+    ("regtok delete", &[""]),
+    ("notice send", &["batch-size", "from-file", "markdown", "preview-length", "silent"]),
+    ("federation reset", &[""]),
+    ("background pause", &[""]),
+    ("background resume", &[""]),
+    ("background run", &["", "before", "old-key"]),
+    ("raw", &["data", "data-file", "method"]),
+    ("matrix raw", &["data", "data-file", "method", "prompt", "token"]),
+];
