@@ -77,8 +77,8 @@ mod yes;
 
 pub use restore::{Recalled, Restored};
 pub use room::{
-    Attached, Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said,
-    Trust, Unsent,
+    Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
+    Outbox, Request, Said, Sealed, Trust, Unsent,
 };
 pub use setup::{Reread, Setup, Unfit};
 pub use start::Lost;

@@ -2,7 +2,9 @@
 
 use tracing::warn;
 
-use super::{Doubt, Pipeline, Request, Said, Trust};
+use ruma::{EventId, OwnedEventId, events::room::MediaSource};
+
+use super::{Attached, Doubt, Pipeline, Request, Said, Trust};
 use crate::{
     error::Stop,
     reply::{Line, Reply, Word},
@@ -24,8 +26,15 @@ impl Pipeline {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
             return Err(Stop::refused(doubt_in_words(doubt)));
         }
-        match self.outbox.ratchet(&request.room, &request.event).await {
-            Ok(Some((session, index))) => self.first_use(request, &session, index),
+        let shown = self.outbox.ratchet(&request.room, &request.event, Some(&request.said)).await;
+        match shown {
+            Ok(Some((shown, index))) if shown == *session => {
+                self.first_use(&request.event, session, index)
+            }
+            Ok(Some(_)) => Err(Stop::refused(
+                "the homeserver shows another message in the place of this one, so I do not trust \
+                 it. Send it again",
+            )),
             Ok(None) => Err(Stop::refused(
                 "the homeserver shows this message in clear although it reached me encrypted, so I \
                  do not trust it. Send it again",
@@ -40,20 +49,58 @@ impl Pipeline {
         }
     }
 
-    fn first_use(&self, request: &Request, session: &str, index: u32) -> Result<(), Stop> {
+    /// Whether a file is really by whoever it came in the name of: what a command takes from it is
+    /// as much their word as the command. A file is judged as a message is, and before anything of
+    /// it is downloaded.
+    pub(super) async fn believe_file(
+        &self,
+        request: &Request,
+        (event, file): (&OwnedEventId, &Attached),
+    ) -> Result<(), Stop> {
+        let doubted = |why: Line| Stop::refused(Line::from("I do not take that file: ").line(why));
+        let Some(sealed) = &file.sealed else {
+            return match request.trust {
+                Trust::Clear => Ok(()),
+                _ => Err(doubted(doubt_in_words(Doubt::Plaintext))),
+            };
+        };
+        if !matches!(file.source, MediaSource::Encrypted(_)) {
+            return Err(doubted(Line::from(
+                "what it holds is not encrypted, so whoever keeps the homeserver could have put \
+                 something else in its place. Send it again from a client that encrypts in this room",
+            )));
+        }
+        if file.sender == self.roster.bot {
+            if !sealed.own {
+                return Err(doubted(Line::from(
+                    "it came in my name, and not from the device that I am. Ask me for it again",
+                )));
+            }
+        } else {
+            let session = &sealed.session;
+            let trust = self.keys.still_signed(&request.room, &file.sender, session).await;
+            if let Trust::Doubtful(doubt) = trust {
+                warn!(sender = %file.sender, %event, ?doubt, "a file is not believed");
+                return Err(doubted(doubt_in_words(doubt)));
+            }
+        }
+        self.first_use(event, &sealed.session, sealed.index)
+    }
+
+    fn first_use(&self, event: &EventId, session: &str, index: u32) -> Result<(), Stop> {
         let place = format!("{session}:{index:08x}");
         let unreadable = |error: &crate::store::Error| {
             tracing::error!(error = error as &dyn std::error::Error, "the store cannot be used");
             Stop::refused("my store cannot be read or written, so nothing was done")
         };
-        if self.ratchet.put_new(&place, &request.event).map_err(|e| unreadable(&e))? {
+        if self.ratchet.put_new(&place, &event.to_owned()).map_err(|e| unreadable(&e))? {
             return Ok(());
         }
         let first = self.ratchet.get(&place).map_err(|e| unreadable(&e))?;
-        if first.as_ref() == Some(&request.event) {
+        if first.as_deref() == Some(event) {
             return Ok(());
         }
-        warn!(sender = %request.sender, event = %request.event, "an old ciphertext was sent again");
+        warn!(%event, "an old ciphertext was sent again");
         Err(Stop::refused(
             "this is an old message sent again under a new id, which no client does. Nothing was \
              done; somebody may be replaying what was said before",
@@ -70,8 +117,9 @@ impl Pipeline {
         // As many as somebody sends, in an operator's name: the homeserver is not asked for all of
         // them at once.
         let _look = self.aside.looks.acquire().await;
-        if let Ok(Some((session, index))) = self.outbox.ratchet(&request.room, &request.event).await
-            && let Err(error) = self.first_use(request, &session, index)
+        if let Ok(Some((session, index))) =
+            self.outbox.ratchet(&request.room, &request.event, None).await
+            && let Err(error) = self.first_use(&request.event, &session, index)
         {
             warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");
         }

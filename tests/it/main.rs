@@ -25,6 +25,7 @@ mod jobs;
 mod jobs_agreed;
 mod jobs_cut;
 mod jobs_midway;
+mod lists_believed;
 mod lively;
 mod me;
 mod media;
