@@ -57,6 +57,7 @@ mod takedowns;
 mod takeover;
 mod traps;
 mod trust;
+mod typed;
 mod users;
 mod verbs;
 mod weather;

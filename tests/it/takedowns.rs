@@ -8,8 +8,9 @@ use world::{Account, Fault, Message, NewRoom, Options, Person, Scene, Synapse, T
 
 use crate::{SYNOD, basics::code, crash::watched, rooms::api as of, verbs::says};
 
-/// The last six characters of a room's id.
+/// The last six characters of what is a room id's own.
 fn phrase(room: &str) -> String {
+    let room = room.split_once(':').map_or(room, |(own, _)| own);
     let end: Vec<char> = room.chars().rev().take(6).collect();
     end.into_iter().rev().collect()
 }
