@@ -96,6 +96,7 @@ impl Pipeline {
             second: needs.second,
             alone: needs.alone,
             totp: needs.totp,
+            referenced: asked.options.referenced,
             expires: needs.expires,
         };
         let ticket = self.tickets.put(new).await.map_err(|error| unreadable(&error))?;

@@ -1,9 +1,10 @@
 //! What is typed beside the place where it belongs: secrets, phrases, options.
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 use world::{NewRoom, Scene};
 
-use crate::{SYNOD, basics::code, verbs::says};
+use crate::{SYNOD, basics::code, jobs::accounts, verbs::says};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_phrase_of_a_room_is_its_own_and_not_the_end_of_the_servers_name() -> Result<()> {
@@ -33,5 +34,32 @@ async fn the_phrase_of_a_room_is_its_own_and_not_the_end_of_the_servers_name() -
         let done = scene.ann_asks(&format!("!confirm {code} {end}")).await?;
         says(&done, "Done", &["has begun", room.as_str()]);
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_put_again_knows_that_its_list_came_from_a_reply() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let all = accounts(&scene, 1).await?;
+    let eve = &all[0];
+    let list = scene.ann_asks(&format!("!user search {}", eve.user_id)).await?;
+    let rename = "!user modify --display-name Renamed";
+    let asked = scene.ann().reply(scene.room(), &list.event_id, rename).await?;
+    let question = scene.answer(scene.ann(), &asked).await?;
+    says(&question, "", &["Renamed", "with the localpart"]);
+    // Something that binds is another now.
+    let path = format!("/_synapse/admin/v2/users/{}", eve.user_id);
+    scene.synapse().admin().put(&path, json!({ "locked": true })).await?;
+    let named = async || -> Result<bool> {
+        let (_, account) = scene.synapse().admin().get(&path).await?;
+        Ok(account["displayname"] == "Renamed")
+    };
+    let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
+    let again = scene.ann_asks(&yes).await?;
+    says(&again, "", &["Something changed", "with the localpart"]);
+    assert!(!named().await?, "nobody has said yes to what it is now");
+    let yes = format!("!confirm {} {}", code(&again)?, eve.user_id.localpart());
+    says(&scene.ann_asks(&yes).await?, "Done", &[eve.user_id.as_str()]);
+    assert!(named().await?);
     Ok(())
 }
