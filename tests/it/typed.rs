@@ -63,3 +63,27 @@ async fn a_question_that_is_put_again_knows_that_its_list_came_from_a_reply() ->
     assert!(named().await?);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_gets_back_a_name_that_looks_like_an_option() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    let (_, device) = scene.synapse().log_in(&eve).await?;
+    let path = format!("/_synapse/admin/v2/users/{}/devices/{device}", eve.user_id);
+    let name = async || -> Result<String> {
+        let (_, device) = scene.synapse().admin().get(&path).await?;
+        Ok(device["display_name"].as_str().unwrap_or_default().to_owned())
+    };
+    for odd in ["-x", "--reason", "--", "!user", "a \"b\" 'c'", ""] {
+        scene.synapse().admin().put(&path, json!({ "display_name": odd })).await?;
+        let rename = format!("!device rename {} {device} Work", eve.user_id);
+        let done = scene.ann_asks(&rename).await?;
+        says(&done, "Done", &["has another name", "!undo "]);
+        let (_, undo) = done.body.split_once("!undo ").context("no undo")?;
+        let number: String = undo.chars().take_while(char::is_ascii_digit).collect();
+        let undone = scene.ann_asks(&format!("!undo {number} --reason=-slip")).await?;
+        says(&undone, "Done", &["has another name"]);
+        assert_eq!(name().await?, odd);
+    }
+    Ok(())
+}

@@ -99,11 +99,18 @@ impl Own for Undo {
         };
         unchanged_since(pipeline, action.as_ref(), &closing.left).await?;
         // A question carries them along, for they stand in its words.
-        let words = [words, asked.options.words()].concat();
+        let words = with_options(words, asked.options.words());
         let options = Options { verb: typed.verb, ..asked.options.clone() };
         let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
         pipeline.change(&asked, action.as_ref(), None).await
     }
+}
+
+/// The words with these options, before what can be no option.
+fn with_options(mut words: Vec<String>, options: Vec<String>) -> Vec<String> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(end..end, options);
+    words
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
