@@ -89,7 +89,7 @@ pub use aside::Refusal;
 use last_word::LastWord;
 use locks::Locks;
 use own::{Own, Stands};
-use understand::Understood;
+use understand::{Understood, misplaced};
 
 /// How often a stranger is answered in one room.
 const STRANGER_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -203,6 +203,9 @@ enum What {
     Command(Operator, Command),
     /// Nothing to do but to say this.
     Say(Reply),
+    /// Not run, and perhaps with a secret in it: to be taken out of the room, and answered without
+    /// a word of it.
+    Suspect(misplaced::Meant),
 }
 
 #[derive(Debug)]
@@ -216,6 +219,13 @@ enum Command {
     Yes(YesTo),
     /// A reaction or a bare `no` to this event, or to whatever is open.
     No(Option<OwnedEventId>),
+}
+
+impl Command {
+    /// Whether a secret was typed, in the place of one.
+    fn holds_secret(&self) -> bool {
+        matches!(self, Self::Change(action, ..) if !action.typed().is_empty())
+    }
 }
 
 /// What a reaction or a bare `yes` is to.
@@ -269,7 +279,10 @@ impl Task {
             }
             What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
-            What::Command(_, Command::Read(..)) | What::Stranger | What::Say(_) => Lane::Beside,
+            What::Command(_, Command::Read(..))
+            | What::Stranger
+            | What::Say(_)
+            | What::Suspect(_) => Lane::Beside,
         }
     }
 }
@@ -395,7 +408,18 @@ impl Pipeline {
         let reply = match what {
             What::Stranger => self.stranger(&request),
             What::Say(reply) => Some(reply),
-            What::Command(operator, command) => self.command(&request, &operator, command).await,
+            What::Suspect(meant) => {
+                Some(misplaced::told(meant, self.remove_in_turn(&request).await))
+            }
+            What::Command(operator, command) => {
+                let typed = command.holds_secret();
+                let reply = self.command(&request, &operator, command).await;
+                // Whatever became of it: it was refused, or is too old, or not believed.
+                if typed {
+                    self.remove_in_turn(&request).await;
+                }
+                reply
+            }
         };
         let refusal = match reply {
             Some(reply) => self.answer_now(request, reply).await,
@@ -433,7 +457,9 @@ impl Pipeline {
             }
             Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
-                let done = self.change(&asked(words, options), action.as_ref(), None).await;
+                // Also where the gate refuses it, its words are on record.
+                let words = change::mask(words, &action.typed());
+                let done = self.change(&asked(&words, options), action.as_ref(), None).await;
                 done.map_err(|stop| explained(options, stop))
             }
             Command::Own(own, options, words) => match own.action(self) {

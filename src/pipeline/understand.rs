@@ -469,6 +469,7 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
     reply.with(Block::List("For example".into(), lines))
 }
 
+pub(super) mod misplaced;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

@@ -1,10 +1,89 @@
 //! What is typed beside the place where it belongs: secrets, phrases, options.
 
 use anyhow::{Context as _, Result};
+use ruma::EventId;
 use serde_json::json;
-use world::{NewRoom, Scene};
+use world::{Account, NewRoom, Scene};
 
-use crate::{SYNOD, basics::code, jobs::accounts, verbs::says};
+use crate::{SYNOD, basics::code, jobs::accounts, record::export, secrets::leaks, verbs::says};
+
+/// Whether the homeserver still shows what this event said.
+async fn is_removed(scene: &Scene, event: &EventId) -> Result<bool> {
+    let stored = scene.ann().stored_event(scene.room(), event).await?;
+    Ok(stored["content"].as_object().is_some_and(serde_json::Map::is_empty))
+}
+
+/// One password in each, in a place where the bot does not look for one.
+fn spellings(eve: &Account) -> Vec<String> {
+    let user = &eve.user_id;
+    [
+        "!user modify {} -p Canary-0",
+        "!user password {} Canary-1",
+        "!user register foo Canary-2",
+        "!user password {} --pasword Canary-3",
+        "!user password {} -P=Canary-4",
+        "!user password {}\nCanary-5",
+        "!user passwrd {} Canary-6",
+        "!usr password {} Canary-7",
+        "!password {} Canary-8",
+        "!user password {} \"Canary-9",
+        "!user password\neve\nCanary-10",
+        "!user pw {} Canary-11",
+        "!user password {} Canary-12 --help",
+        "!help user passwrd {} Canary-13",
+        "!raw PUT /_synapse/admin/v2/users/{} {password: Canary-14}",
+        "!raw POST /_synapse/admin/v1/reset_password/{} --body {\"new_password\":\"Canary-15\"}",
+        "good morning\n!user password {} -p Canary-16",
+    ]
+    .map(|text| text.replace("{}", user.as_str()))
+    .to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Result<()> {
+    let scene = Scene::plan().start_with(SYNOD, |config| config.set("log", "trace")).await?;
+    let (eve, ann) = (scene.subject("eve").await?, scene.ann());
+    let mut answers = String::new();
+    for text in spellings(&eve) {
+        let said = ann.say(scene.room(), &text).await?;
+        let answer = scene.answer(ann, &said).await.with_context(|| text.clone())?;
+        says(&answer, "Refused", &["removed your message", "as known"]);
+        assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
+        answers.push_str(&answer.raw.to_string());
+    }
+    // Who may not set a password has typed one all the same.
+    let vic = scene.vic().await?;
+    let text = format!("!user password {} -p Canary-vic", eve.user_id);
+    let said = vic.say(scene.room(), &text).await?;
+    answers.push_str(&scene.answer(vic, &said).await?.raw.to_string());
+    assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
+    let harmless = ann.say(scene.room(), "good morning").await?;
+    let text = format!("!user password {} -p Canary-edit", eve.user_id);
+    let edit = ann.edit(scene.room(), &harmless, &text).await?;
+    answers.push_str(&scene.answer(ann, &edit).await?.raw.to_string());
+    assert!(is_removed(&scene, &edit).await?, "{text} stays in the room");
+
+    // A slip in what takes no secret is answered as ever, and stays.
+    let slip = ann.say(scene.room(), "!user suspnd eve spam").await?;
+    says(&scene.answer(ann, &slip).await?, "Refused", &["suspnd", "!user suspend eve spam"]);
+    let slip_of_option = format!("!user password {} --no-logot", eve.user_id);
+    let option = ann.say(scene.room(), &slip_of_option).await?;
+    says(&scene.answer(ann, &option).await?, "Refused", &["--no-logot"]);
+    assert!(!is_removed(&scene, &slip).await? && !is_removed(&scene, &option).await?);
+
+    let (_, _, exported) = export(&scene, "!audit export").await?;
+    let bot = scene.bot()?;
+    bot.terminate().await?;
+    let canary = "Canary-".to_owned();
+    for (place, text) in [("answers", &answers), ("record", &exported), ("log", &bot.log().text())]
+    {
+        let line = text.lines().find(|line| line.contains(&canary));
+        assert!(line.is_none(), "in the {place}: {line:?}");
+    }
+    let leaked = leaks(&scene.state(), &[("password", canary)])?;
+    assert!(leaked.is_empty(), "{leaked:?}");
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_phrase_of_a_room_is_its_own_and_not_the_end_of_the_servers_name() -> Result<()> {
