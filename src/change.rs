@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -123,13 +123,17 @@ impl Subject {
     }
 
     /// What an operator types to show that they mean this subject and no other: the localpart of
-    /// an account, the last six characters of a room id, the id of whatever else it is.
+    /// an account, the end of what is a room id's own, the id of whatever else it is. Where an id
+    /// has no such part it is the whole id, so that there is always something to type.
     pub fn phrase(&self) -> String {
         match self {
+            Self::User(user) if user.localpart().is_empty() => user.to_string(),
             Self::User(user) => user.localpart().to_owned(),
             Self::Room(room) => {
-                let id: Vec<char> = room.as_str().chars().collect();
-                id[id.len().saturating_sub(6)..].iter().collect()
+                let own = opaque(room);
+                let before = own.chars().count().saturating_sub(PHRASE);
+                let end: String = own.chars().skip(before).collect();
+                if end.is_empty() { room.to_string() } else { end }
             }
             Self::Media(_, id) => id.clone(),
             Self::Device(_, device) => device.to_string(),
@@ -138,6 +142,40 @@ impl Subject {
             Self::EventReport(id) | Self::UserReport(id) => id.to_string(),
         }
     }
+
+    /// What the phrase is, in words, so that somebody who sees the subject knows what to type.
+    pub fn phrase_in_words(&self) -> &'static str {
+        match self {
+            Self::User(user) if user.localpart().is_empty() => "the whole id of the account",
+            Self::User(_) => "the localpart of the account (what stands between @ and :)",
+            Self::Room(room) => match (opaque(room).chars().count(), room.as_str().contains(':')) {
+                (0, _) => "the whole id of the room",
+                (..PHRASE, true) => "what stands between ! and : in the room id",
+                (..PHRASE, false) => "what stands behind the ! of the room id",
+                (_, true) => "the last six characters of the room id before its colon",
+                (_, false) => "the last six characters of the room id",
+            },
+            Self::Media(..) => "the id of the file",
+            Self::Device(..) => "the id of the device",
+            Self::Token(_) => "the token itself",
+            Self::Destination(_) => "the name of that server",
+            Self::EventReport(_) | Self::UserReport(_) => "the number of the report",
+            Self::Homeserver(_) => {
+                "the name of this server (what stands behind the colon of its users)"
+            }
+        }
+    }
+}
+
+/// How many characters of a room id are its phrase.
+const PHRASE: usize = 6;
+
+/// What of a room id is this room's own: in the room versions before 12 the name of a server follows
+/// it, which is the same for many.
+fn opaque(room: &RoomId) -> &str {
+    let id = room.as_str();
+    let id = id.strip_prefix('!').unwrap_or(id);
+    id.split_once(':').map_or(id, |(own, _)| own)
 }
 
 impl fmt::Display for Subject {
@@ -365,4 +403,35 @@ pub struct Question {
     pub goes: Vec<Line>,
     /// What will stay although one might think otherwise.
     pub stays: Vec<Line>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phrase(room: &str) -> (String, &'static str) {
+        let subject = Subject::Room(room.try_into().unwrap());
+        (subject.phrase(), subject.phrase_in_words())
+    }
+
+    #[test]
+    fn the_phrase_of_a_room_is_its_own_whatever_the_server() {
+        let before_colon = "the last six characters of the room id before its colon";
+        assert_eq!(phrase("!OGEhHVWSdvArJzumhm:x.test"), ("Jzumhm".to_owned(), before_colon));
+        assert_eq!(phrase("!abcdefgh:x.test:8448"), ("cdefgh".to_owned(), before_colon));
+        let (phrase_of_12, words) = phrase("!61vRMKke0G9kNnXKuGCEDtjbMmKnDT4cZAjOdezz5-A");
+        assert_eq!(
+            (phrase_of_12.as_str(), words),
+            ("ezz5-A", "the last six characters of the room id")
+        );
+        let short = "what stands between ! and : in the room id";
+        assert_eq!(phrase("!ab:x.test"), ("ab".to_owned(), short));
+        assert_eq!(phrase("!-b:x.test"), ("-b".to_owned(), short));
+        assert_eq!(phrase("!äöüßéñç:x.test"), ("öüßéñç".to_owned(), before_colon));
+    }
+
+    #[test]
+    fn two_rooms_of_one_server_have_each_its_own() {
+        assert_ne!(phrase("!abcdefgh:x.test").0, phrase("!hgfedcba:x.test").0);
+    }
 }

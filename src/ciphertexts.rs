@@ -34,16 +34,28 @@ struct Used {
     recent: Vec<(u32, OwnedEventId, Timestamp)>,
 }
 
+/// The file that an event holds, which several commands may be about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OfFile {
+    event: OwnedEventId,
+    first: Timestamp,
+}
+
 /// The ciphertexts that have been used.
 #[derive(Debug, Clone)]
 pub struct Ciphertexts {
     sessions: Shelf<Used>,
+    /// Files that commands were about, by their places.
+    files: Shelf<OfFile>,
 }
 
 impl Ciphertexts {
     /// Those in `store`.
     pub fn new(store: &Store) -> Result<Self, store::Error> {
-        let ciphertexts = Self { sessions: store.shelf("ratchet-sessions")? };
+        let ciphertexts = Self {
+            sessions: store.shelf("ratchet-sessions")?,
+            files: store.shelf("ratchet-files")?,
+        };
         ciphertexts.take_over(&store.shelf("ratchet")?)?;
         Ok(ciphertexts)
     }
@@ -95,6 +107,37 @@ impl Ciphertexts {
                 return Ok(true);
             }
         }
+    }
+
+    /// The same for the file that `event` holds, to which any number of commands may reply while it
+    /// is [remembered](Self::forget_files_before): false if another event was at this place before.
+    pub fn first_use_by_file(
+        &self,
+        session: &str,
+        index: u32,
+        event: &OwnedEventId,
+        now: Timestamp,
+    ) -> Result<bool, store::Error> {
+        let place = format!("{session}:{index:08x}");
+        if let Some(file) = self.files.get(&place)? {
+            return Ok(file.event == *event);
+        }
+        if !self.first_use(session, index, event, now)? {
+            return Ok(false);
+        }
+        self.files.put_new(&place, &OfFile { event: event.clone(), first: now })?;
+        Ok(true)
+    }
+
+    /// Forgets which files commands were about that were first used before `limit`. Their places
+    /// stay used, so that nothing is taken from them any more.
+    pub fn forget_files_before(&self, limit: Timestamp) -> Result<(), store::Error> {
+        for (place, file) in self.files.all()? {
+            if file.first < limit {
+                self.files.remove(&place)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -205,6 +248,26 @@ mod tests {
         assert!(used.first_use("one", 1, &event(1), NOW + SAME).unwrap());
         let late = NOW + SAME + SignedDuration::from_secs(1);
         assert!(!used.first_use("one", 1, &event(1), late).unwrap());
+    }
+
+    #[test]
+    fn a_file_is_replied_to_again_and_again_and_its_copy_never() {
+        let (_dir, store) = open();
+        let used = Ciphertexts::new(&store).unwrap();
+        let (file, copy) = (event(1), event(2));
+        let first = |event: &OwnedEventId, days: i64| {
+            let now = NOW + SignedDuration::from_hours(24 * days);
+            used.first_use_by_file("one", 7, event, now).unwrap()
+        };
+        assert!(first(&file, 0) && first(&file, 3));
+        assert!(!first(&copy, 0) && !first(&copy, 3));
+        assert!(!used.first_use("one", 7, &copy, NOW).unwrap(), "nor as a message");
+        used.forget_files_before(NOW + SignedDuration::from_hours(24 * 90)).unwrap();
+        assert!(!first(&file, 91) && !first(&copy, 91), "its place stays used");
+        // What was a command first is no file a week later.
+        assert!(used.first_use("one", 8, &file, NOW).unwrap());
+        let late = NOW + SignedDuration::from_hours(24 * 7);
+        assert!(!used.first_use_by_file("one", 8, &file, late).unwrap());
     }
 
     #[test]

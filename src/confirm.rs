@@ -62,6 +62,9 @@ pub struct Ticket {
     /// Whether whoever says yes shows a one-time password with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub totp: bool,
+    /// Whether those whom it is about were not typed, but stood in what its command replied to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub referenced: bool,
     /// When it was put.
     pub put: Timestamp,
     /// When it expires.
@@ -187,6 +190,8 @@ pub struct Draft {
     pub alone: Option<Timestamp>,
     /// Whether whoever says yes shows a one-time password with it.
     pub totp: bool,
+    /// Whether those whom it is about were not typed, but stood in what its command replied to.
+    pub referenced: bool,
     /// When it expires.
     pub expires: Timestamp,
 }
@@ -228,6 +233,7 @@ impl Tickets {
                 second: draft.second.clone(),
                 alone: draft.alone,
                 totp: draft.totp,
+                referenced: draft.referenced,
                 put,
                 expires: draft.expires,
                 state: State::Open,

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod attach;
+mod download;
 mod failure;
 mod files;
 mod history;

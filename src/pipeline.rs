@@ -81,8 +81,8 @@ mod yes;
 
 pub use restore::{Recalled, Restored};
 pub use room::{
-    Attached, Bookmark, Doubt, Incoming, Keys, News, NoWhisper, NotAccepted, Outbox, Request, Said,
-    Trust, Unsent,
+    Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
+    Outbox, Request, Said, Sealed, Trust, Unsent,
 };
 pub use setup::{Reread, Setup, Unfit};
 pub use start::Lost;
@@ -93,7 +93,7 @@ pub use aside::Refusal;
 use last_word::LastWord;
 use locks::Locks;
 use own::{Own, Stands};
-use understand::Understood;
+use understand::{Understood, misplaced};
 use unreviewed::Counted;
 
 /// How often a stranger is answered in one room.
@@ -210,6 +210,9 @@ enum What {
     Command(Operator, Command),
     /// Nothing to do but to say this.
     Say(Reply),
+    /// Not run, and perhaps with a secret in it: to be taken out of the room, and answered without
+    /// a word of it.
+    Suspect(misplaced::Meant),
 }
 
 #[derive(Debug)]
@@ -223,6 +226,13 @@ enum Command {
     Yes(YesTo),
     /// A reaction or a bare `no` to this event, or to whatever is open.
     No(Option<OwnedEventId>),
+}
+
+impl Command {
+    /// Whether a secret was typed, in the place of one.
+    fn holds_secret(&self) -> bool {
+        matches!(self, Self::Change(action, ..) if !action.typed().is_empty())
+    }
 }
 
 /// What a reaction or a bare `yes` is to.
@@ -276,7 +286,10 @@ impl Task {
             }
             What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
-            What::Command(_, Command::Read(..)) | What::Stranger | What::Say(_) => Lane::Beside,
+            What::Command(_, Command::Read(..))
+            | What::Stranger
+            | What::Say(_)
+            | What::Suspect(_) => Lane::Beside,
         }
     }
 }
@@ -403,7 +416,18 @@ impl Pipeline {
         let reply = match what {
             What::Stranger => self.stranger(&request),
             What::Say(reply) => Some(reply),
-            What::Command(operator, command) => self.command(&request, &operator, command).await,
+            What::Suspect(meant) => {
+                Some(misplaced::told(meant, self.remove_in_turn(&request).await))
+            }
+            What::Command(operator, command) => {
+                let typed = command.holds_secret();
+                let reply = self.command(&request, &operator, command).await;
+                // Whatever became of it: it was refused, or is too old, or not believed.
+                if typed {
+                    self.remove_in_turn(&request).await;
+                }
+                reply
+            }
         };
         let refusal = match reply {
             Some(reply) => self.answer_now(request, reply).await,
@@ -441,7 +465,9 @@ impl Pipeline {
             }
             Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
-                let done = self.change(&asked(words, options), action.as_ref(), None).await;
+                // Also where the gate refuses it, its words are on record.
+                let words = change::mask(words, &action.typed());
+                let done = self.change(&asked(&words, options), action.as_ref(), None).await;
                 done.map_err(|stop| explained(options, stop))
             }
             Command::Own(own, options, words) => match own.action(self) {

@@ -76,6 +76,31 @@ impl FromStr for RoomRef {
     }
 }
 
+/// A command in words that are read as just these arguments, whatever they are: `places` have no name,
+/// and one that begins with a hyphen is no option.
+pub(in crate::commands) fn spoken(
+    verb: &[&str],
+    places: &[&str],
+    options: Vec<String>,
+) -> Vec<String> {
+    let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    if places.iter().any(|place| place.starts_with('-')) {
+        [owned(verb), options, owned(&["--"]), owned(places)].concat()
+    } else {
+        [owned(verb), owned(places), options].concat()
+    }
+}
+
+/// An option and its value in words that are read as just these, also where the value begins with a
+/// hyphen.
+pub(crate) fn valued(option: &str, value: &str) -> Vec<String> {
+    if value.starts_with('-') {
+        vec![format!("{option}={value}")]
+    } else {
+        vec![option.to_owned(), value.to_owned()]
+    }
+}
+
 /// Reads a secret that was typed; from here on it does not show in debug output.
 pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
     // What was typed is not quoted in the fault.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     Later,
-    arguments::{Lasting, Moment},
+    arguments::{Lasting, Moment, valued},
 };
 use crate::reply::Format;
 
@@ -172,8 +172,8 @@ impl Options {
     /// stands for.
     pub fn words(&self) -> Vec<String> {
         let typed = [("--reason", &self.reason), ("--alone", &self.alone)];
-        let typed = typed.into_iter().filter_map(|(name, text)| Some([name, text.as_ref()?]));
-        typed.flatten().map(str::to_owned).collect()
+        let typed = typed.into_iter().filter_map(|(name, text)| Some(valued(name, text.as_ref()?)));
+        typed.flatten().collect()
     }
 }
 
@@ -213,6 +213,10 @@ mod tests {
         assert_eq!(options.reason.as_deref(), Some("spam, ticket 7"));
         assert_eq!(options.words(), ["--reason", "spam, ticket 7"]);
         assert!(read(&[]).unwrap().words().is_empty());
+        let hyphen = read(&["--reason=-x", "--alone=--y"]).unwrap().words();
+        let hyphen: Vec<&str> = hyphen.iter().map(String::as_str).collect();
+        assert_eq!(read(&hyphen).unwrap().reason.as_deref(), Some("-x"));
+        assert_eq!(read(&hyphen).unwrap().alone.as_deref(), Some("--y"));
         let long = "x".repeat(LONGEST_REASON + 1);
         assert!(read(&["--reason", " "]).is_err() && read(&["--reason", &long]).is_err());
     }

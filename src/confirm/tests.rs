@@ -22,6 +22,7 @@ fn draft(demand: Demand) -> Draft {
         second: None,
         alone: None,
         totp: false,
+        referenced: false,
         expires: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(10),
     }
 }
@@ -232,6 +233,7 @@ fn the_form_in_which_a_ticket_is_kept_does_not_change_by_accident() {
         second: None,
         alone: None,
         totp: false,
+        referenced: false,
         put: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
         state: State::Ended { how: End::Run(Some(7)), by: None, at: Timestamp::UNIX_EPOCH },

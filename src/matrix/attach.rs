@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use matrix_sdk::{
     Room,
+    deserialized_responses::{AlgorithmInfo, EncryptionInfo},
     media::MediaError,
     ruma::{
         EventId, OwnedUserId,
@@ -16,11 +17,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    outbox::{Sender, Tried, one_try},
+    download::download,
+    outbox::{Sender, Tried, is_whole, opened, ratchet_of},
     upload::upload,
 };
 use crate::{
-    pipeline::{Attached, Unsent},
+    pipeline::{Attached, Attachment, Held, Sealed, Unsent},
     reply::File,
 };
 
@@ -44,48 +46,86 @@ impl Sender {
     }
 }
 
-/// The largest file that is read, bytes: a list of 10,000 ids is smaller.
-const LARGEST: u64 = 1024 * 1024;
-
 impl Sender {
-    /// The file that an event is, downloaded and decrypted.
-    pub(super) async fn file_of(
-        &self,
-        room: &Room,
-        event: &EventId,
-    ) -> Result<Option<Attached>, Unsent> {
-        let attempt = || {
-            let asked = room.event(event, Some(one_try()));
-            async { asked.await.map_err(Tried::Failed) }.boxed()
+    /// What an event is that may be a file, looked at and decrypted. Nothing is downloaded.
+    pub(super) async fn file_of(&self, room: &Room, event: &EventId) -> Result<Attachment, Unsent> {
+        let json = match self.look_at(room.room_id(), event).await {
+            Err(error) if is_unknown(&error) => return Ok(Attachment::Elsewhere),
+            shown => shown?,
         };
-        let found = self.insist(Instant::now() + UPLOAD, attempt).await?;
-        let Some((sender, file)) = file_in(found.raw().json().get()) else { return Ok(None) };
-        let name = file.filename().to_owned();
-        // Whoever says no size is an operator too, and what the homeserver takes is the limit.
-        let size = file.info.as_ref().and_then(|info| info.size).map(u64::from);
-        if size.is_some_and(|size| size > LARGEST) {
-            return Ok(Some(Attached { sender, name, bytes: None }));
+        let refused = |error| Unsent::Refused(Box::new(error));
+        let shown: Value = serde_json::from_str(&json).map_err(refused)?;
+        let here = |key: &str, id: &str| shown[key].as_str().is_none_or(|shown| shown == id);
+        if !here("room_id", room.room_id().as_str()) || !here("event_id", event.as_str()) {
+            return Ok(Attachment::Elsewhere);
         }
+        if !is_whole(&json) {
+            return Ok(Attachment::Removed);
+        }
+        if !shown["unsigned"]["m.relations"]["m.replace"].is_null() {
+            return Ok(Attachment::Edited);
+        }
+        let Some((session, index)) = ratchet_of(&json)? else { return Ok(file_in(&shown, None)) };
+        let Some(event) = opened(room, &json).await else { return Ok(Attachment::Undecryptable) };
+        let own = match event.encryption_info() {
+            Some(info) => is_own(room, info).await,
+            None => return Ok(Attachment::Undecryptable),
+        };
+        let event: Value = serde_json::from_str(event.raw().json().get()).map_err(refused)?;
+        Ok(file_in(&event, Some(Sealed { session, index, own })))
+    }
+
+    /// What a file holds, as far as `most` bytes.
+    pub(super) async fn held_by(&self, file: &Attached, most: u64) -> Result<Held, Unsent> {
         let attempt = || {
-            let client = room.client();
-            let file = file.clone();
-            async move { client.media().get_file(&file, false).await.map_err(Tried::Failed) }
+            let client = self.shared.client.clone();
+            let source = file.source.clone();
+            async move { download(&client, &source, most, UPLOAD).await.map_err(Tried::from) }
                 .boxed()
         };
-        let bytes = self.insist(Instant::now() + UPLOAD, attempt).await?;
-        let bytes = bytes.filter(|bytes| bytes.len() as u64 <= LARGEST);
-        Ok(Some(Attached { sender, name, bytes }))
+        self.insist(Instant::now() + UPLOAD, attempt).await
     }
 }
 
-/// Who sent this event, and the file that it is, if it is one.
-fn file_in(json: &str) -> Option<(OwnedUserId, FileMessageEventContent)> {
-    let event: Value = serde_json::from_str(json).ok()?;
-    if event["type"] != "m.room.message" || event["content"]["msgtype"] != "m.file" {
-        return None;
+/// Whether the homeserver says that there is no such event in the room, or none that the bot may
+/// see.
+fn is_unknown(error: &Unsent) -> bool {
+    let Unsent::Refused(error) = error else { return false };
+    let kind = error.downcast_ref().and_then(matrix_sdk::Error::client_api_error_kind);
+    matches!(kind, Some(ErrorKind::NotFound | ErrorKind::Forbidden { .. }))
+}
+
+/// Whether it was encrypted in a session that this very device began.
+async fn is_own(room: &Room, info: &EncryptionInfo) -> bool {
+    let AlgorithmInfo::MegolmV1AesSha2 { curve25519_key, .. } = &info.algorithm_info else {
+        return false;
+    };
+    let own = room.client().encryption().curve25519_key().await.map(|key| key.to_base64());
+    info.sender == room.own_user_id()
+        && info.forwarder.is_none()
+        && own.as_ref() == Some(curve25519_key)
+}
+
+/// The file that an event in clear, or decrypted, names.
+fn file_in(event: &Value, sealed: Option<Sealed>) -> Attachment {
+    let content = &event["content"];
+    let is_file = event["type"] == "m.room.message" && content["msgtype"] == "m.file";
+    if !is_file || !event["state_key"].is_null() {
+        return Attachment::None;
     }
-    let sender = OwnedUserId::try_from(event["sender"].as_str()?).ok()?;
-    Some((sender, serde_json::from_value(event["content"].clone()).ok()?))
+    if content["m.relates_to"]["rel_type"] == "m.replace" {
+        return Attachment::Edit;
+    }
+    let sender = event["sender"].as_str().and_then(|sender| OwnedUserId::try_from(sender).ok());
+    let file = serde_json::from_value::<FileMessageEventContent>(content.clone());
+    let (Some(sender), Ok(file)) = (sender, file) else { return Attachment::None };
+    Attachment::File(Box::new(Attached {
+        sender,
+        name: file.filename().to_owned(),
+        size: file.info.as_ref().and_then(|info| info.size).map(u64::from),
+        sealed,
+        source: file.source,
+    }))
 }
 
 /// The content of a message that is a file.

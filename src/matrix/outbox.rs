@@ -11,6 +11,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
     Room, RoomState,
     config::RequestConfig,
+    deserialized_responses::TimelineEvent,
     encryption::vodozemac::megolm::MegolmMessage,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
@@ -19,8 +20,11 @@ use matrix_sdk::{
 };
 use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
 use ruma::{
-    EventEncryptionAlgorithm::MegolmV1AesSha2, EventId, OwnedEventId, OwnedRoomId,
-    OwnedTransactionId, OwnedUserId, RoomId, TransactionId, UserId, events::MessageLikeEventType,
+    EventEncryptionAlgorithm::MegolmV1AesSha2,
+    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
+    UserId,
+    events::{MessageLikeEventType, room::encrypted::OriginalSyncRoomEncryptedEvent},
+    serde::Raw,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -30,12 +34,13 @@ use tokio::time::Instant;
 use super::{
     Shared,
     failure::{Backoff, Failure},
+    intake,
     lane::Lane,
     whisper::Whisper,
 };
 use crate::{
     config::Encryption,
-    pipeline::{Attached, News, NoWhisper, Outbox, Unsent},
+    pipeline::{Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent},
     reply::{Drawn, File, Reply, Ring},
 };
 
@@ -137,7 +142,7 @@ impl Sender {
     }
 
     /// An event as the homeserver has it.
-    async fn look_at(&self, room: &RoomId, event: &EventId) -> Result<String, Unsent> {
+    pub(super) async fn look_at(&self, room: &RoomId, event: &EventId) -> Result<String, Unsent> {
         let attempt = || {
             let request = get_room_event::v3::Request::new(room.to_owned(), event.to_owned());
             let asking = self.shared.client.send(request).with_request_config(one_try());
@@ -231,6 +236,12 @@ pub(super) enum Tried {
     /// What was in the way is out of it.
     Again,
     Failed(matrix_sdk::Error),
+}
+
+impl From<matrix_sdk::Error> for Tried {
+    fn from(error: matrix_sdk::Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl From<matrix_sdk::HttpError> for Tried {
@@ -368,11 +379,7 @@ impl Sender {
         })
     }
 
-    async fn attached(
-        &self,
-        room: &RoomId,
-        event: &OwnedEventId,
-    ) -> Result<Option<Attached>, Unsent> {
+    async fn attached(&self, room: &RoomId, event: &OwnedEventId) -> Result<Attachment, Unsent> {
         self.file_of(&self.room(room)?, event).await
     }
 
@@ -380,8 +387,17 @@ impl Sender {
         &self,
         room: &RoomId,
         event: &OwnedEventId,
+        said: Option<&Said>,
     ) -> Result<Option<(String, u32)>, Unsent> {
-        ratchet_of(&self.look_at(room, event).await?)
+        let shown = self.look_at(room, event).await?;
+        let place = ratchet_of(&shown)?;
+        // Another ciphertext shown in its place would have another place, which nobody has used.
+        if let (Some(_), Some(said)) = (&place, said)
+            && !says(&self.room(room)?, &shown, said).await
+        {
+            return Err(Unsent::Refused("another message is shown than the one that came".into()));
+        }
+        Ok(place)
     }
 }
 
@@ -464,16 +480,25 @@ impl Outbox for Sender {
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
-    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>> {
+    ) -> BoxFuture<'a, Result<Attachment, Unsent>> {
         self.attached(room, event).boxed()
+    }
+
+    fn download<'a>(
+        &'a self,
+        file: &'a Attached,
+        most: u64,
+    ) -> BoxFuture<'a, Result<Held, Unsent>> {
+        self.held_by(file, most).boxed()
     }
 
     fn ratchet<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
+        said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
-        self.ratchet(room, event).boxed()
+        self.ratchet(room, event, said).boxed()
     }
 }
 
@@ -563,14 +588,37 @@ fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Whether an event as the homeserver has it was not redacted.
-fn is_whole(json: &str) -> bool {
+pub(super) fn is_whole(json: &str) -> bool {
     let Ok(event) = serde_json::from_str::<Value>(json) else { return false };
     let content = event["content"].as_object().is_some_and(|content| !content.is_empty());
     content && event["unsigned"]["redacted_because"].is_null()
 }
 
+/// Whether an encrypted event as the homeserver has it says this.
+async fn says(room: &Room, json: &str, said: &Said) -> bool {
+    let Some(opened) = opened(room, json).await else { return false };
+    let heard = intake::read(opened.raw().json().get(), room.own_user_id());
+    heard.is_ok_and(|heard| match (&heard.said, said) {
+        // What it replies to stands in the clear part, and is no part of what was encrypted.
+        (
+            Said::Message { body, formatted, captions, .. },
+            Said::Message { body: b, formatted: f, captions: c, .. },
+        ) => (body, formatted, captions) == (b, f, c),
+        (shown, said) => shown == said,
+    })
+}
+
+/// An encrypted event as the homeserver has it, decrypted; `None` where that cannot be.
+pub(super) async fn opened(room: &Room, json: &str) -> Option<TimelineEvent> {
+    let event: Raw<OriginalSyncRoomEncryptedEvent> = Raw::from_json_string(json.to_owned()).ok()?;
+    let opened = room.decrypt_event(&event, None).await.inspect_err(|error| {
+        tracing::warn!(%error, "an event cannot be decrypted again");
+    });
+    opened.ok().filter(|opened| !opened.kind.is_utd())
+}
+
 /// The session and the message index of an event as the homeserver has it.
-fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
+pub(super) fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
     let event: Value =
         serde_json::from_str(json).map_err(|error| Unsent::Refused(Box::new(error)))?;
     if event["type"] != "m.room.encrypted" {

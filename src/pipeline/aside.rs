@@ -64,6 +64,18 @@ impl Pipeline {
         self.answer(&request, "answer", &reply).await;
     }
 
+    /// Takes a message with a secret out of the room; whether it is out. Of those that need not be
+    /// its sender's one after the other, and no more than may wait: whoever floods the room in an
+    /// operator's name must not have the bot remove as much as they send.
+    pub(super) async fn remove_in_turn(&self, request: &Request) -> bool {
+        if is_proved(request) && self.is_served(&request.sender) {
+            return self.remove_secret(request).await.is_ok();
+        }
+        let Ok(_place) = self.aside.waiting.try_acquire() else { return false };
+        let _turn = self.aside.turn.lock().await;
+        self.remove_secret(request).await.is_ok()
+    }
+
     fn is_served(&self, sender: &UserId) -> bool {
         let operator = self.roster.operator(sender);
         operator.is_some_and(|operator| self.not_served(&operator.person).is_none())

@@ -1,8 +1,9 @@
 //! Whether a message that would change something is its sender's own word, now, for the first time.
 
+use ruma::{OwnedEventId, events::room::MediaSource};
 use tracing::warn;
 
-use super::{Doubt, Pipeline, Request, Said, Trust};
+use super::{Attached, Doubt, Pipeline, Request, Said, Trust, yes::unreadable};
 use crate::{
     error::Stop,
     reply::{Line, Reply, Word},
@@ -24,8 +25,15 @@ impl Pipeline {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
             return Err(Stop::refused(doubt_in_words(doubt)));
         }
-        match self.outbox.ratchet(&request.room, &request.event).await {
-            Ok(Some((session, index))) => self.first_use(request, &session, index),
+        let shown = self.outbox.ratchet(&request.room, &request.event, Some(&request.said)).await;
+        match shown {
+            Ok(Some((shown, index))) if shown == *session => {
+                self.first_use(&request.event, session, index)
+            }
+            Ok(Some(_)) => Err(Stop::refused(
+                "the homeserver shows another message in the place of this one, so I do not trust \
+                 it. Send it again",
+            )),
             Ok(None) => Err(Stop::refused(
                 "the homeserver shows this message in clear although it reached me encrypted, so I \
                  do not trust it. Send it again",
@@ -40,19 +48,70 @@ impl Pipeline {
         }
     }
 
-    fn first_use(&self, request: &Request, session: &str, index: u32) -> Result<(), Stop> {
-        let used = self.ciphertexts.first_use(session, index, &request.event, self.clock.now());
-        let first = used.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be used");
-            Stop::refused("my store cannot be read or written, so nothing was done")
-        })?;
-        if first {
+    /// Whether a file is really by whoever it came in the name of: what a command takes from it is
+    /// as much their word as the command. A file is judged as a message is, and before anything of
+    /// it is downloaded.
+    pub(super) async fn believe_file(
+        &self,
+        request: &Request,
+        (event, file): (&OwnedEventId, &Attached),
+    ) -> Result<(), Stop> {
+        let doubted = |why: Line| Stop::refused(Line::from("I do not take that file: ").line(why));
+        let Some(sealed) = &file.sealed else {
+            return match request.trust {
+                Trust::Clear => Ok(()),
+                _ => Err(doubted(doubt_in_words(Doubt::Plaintext))),
+            };
+        };
+        if !matches!(file.source, MediaSource::Encrypted(_)) {
+            return Err(doubted(Line::from(
+                "what it holds is not encrypted, so whoever keeps the homeserver could have put \
+                 something else in its place. Send it again from a client that encrypts in this room",
+            )));
+        }
+        if file.sender == self.roster.bot {
+            if !sealed.own {
+                return Err(doubted(Line::from(
+                    "it came in my name, and not from the device that I am. Ask me for it again",
+                )));
+            }
+        } else {
+            let session = &sealed.session;
+            let trust = self.keys.still_signed(&request.room, &file.sender, session).await;
+            if let Trust::Doubtful(doubt) = trust {
+                warn!(sender = %file.sender, %event, ?doubt, "a file is not believed");
+                return Err(doubted(doubt_in_words(doubt)));
+            }
+        }
+        self.first_use_of_file(event, &sealed.session, sealed.index)
+    }
+
+    fn first_use(&self, event: &OwnedEventId, session: &str, index: u32) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use(session, index, event, self.clock.now());
+        if used.map_err(|error| unreadable(&error))? {
             return Ok(());
         }
-        warn!(sender = %request.sender, event = %request.event, "an old ciphertext was sent again");
+        warn!(%event, "an old ciphertext was sent again");
         Err(Stop::refused(
             "this is an old message sent again under a new id, which no client does. Nothing was \
              done; somebody may be replaying what was said before",
+        ))
+    }
+
+    fn first_use_of_file(
+        &self,
+        event: &OwnedEventId,
+        session: &str,
+        index: u32,
+    ) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use_by_file(session, index, event, self.clock.now());
+        if used.map_err(|error| unreadable(&error))? {
+            return Ok(());
+        }
+        warn!(%event, "an old file was sent again");
+        Err(Stop::refused(
+            "I do not take that file: it is an old one sent again under a new id, or was used long \
+             ago. Send it anew",
         ))
     }
 
@@ -66,8 +125,9 @@ impl Pipeline {
         // As many as somebody sends, in an operator's name: the homeserver is not asked for all of
         // them at once.
         let _look = self.aside.looks.acquire().await;
-        if let Ok(Some((session, index))) = self.outbox.ratchet(&request.room, &request.event).await
-            && let Err(error) = self.first_use(request, &session, index)
+        if let Ok(Some((session, index))) =
+            self.outbox.ratchet(&request.room, &request.event, None).await
+            && let Err(error) = self.first_use(&request.event, &session, index)
         {
             warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tracing::{error, warn};
 
 use super::{
-    Asked, Pipeline,
+    Asked, Pipeline, Request, Unsent,
     found::{broken_off, drift, not_verified, only, verified},
     looking::Looking,
     plan,
@@ -224,11 +224,7 @@ impl Pipeline {
             return Ok((asked.words.to_vec(), Slots::new()));
         }
         let request = asked.request;
-        let why = "It held a secret";
-        let removed = self.outbox.redact(&request.room, &request.event, why).await;
-        if let Err(error) = &removed {
-            error!(error = error as &dyn std::error::Error, "a typed secret stays in the room");
-        }
+        let removed = self.remove_secret(request).await;
         if !self.rules.typed_secrets {
             return Err(Stop::refused(match removed {
                 Ok(()) => {
@@ -248,6 +244,15 @@ impl Pipeline {
             slots.put(name, secret);
         }
         Ok((words, slots))
+    }
+
+    /// Takes a message with a secret out of the room.
+    pub(super) async fn remove_secret(&self, request: &Request) -> Result<(), Unsent> {
+        let why = "It held a secret";
+        let removed = self.outbox.redact(&request.room, &request.event, why).await;
+        removed.inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "a typed secret stays in the room");
+        })
     }
 
     /// Keeps the end of what ends by itself, and ends what this put an end to. False where an end
@@ -556,7 +561,10 @@ pub(super) async fn target(subject: &Subject, reader: &Reader) -> Result<Target,
 }
 
 /// The words with every typed secret replaced, wherever it stands in them.
-fn mask(words: &[String], typed: &[(&'static str, secrecy::SecretString)]) -> Vec<String> {
+pub(super) fn mask(
+    words: &[String],
+    typed: &[(&'static str, secrecy::SecretString)],
+) -> Vec<String> {
     use secrecy::ExposeSecret as _;
     words
         .iter()

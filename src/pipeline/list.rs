@@ -6,7 +6,9 @@ use ruma::OwnedEventId;
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
-use super::{Asked, Attached, Pipeline, Request, understand, understand::Understood};
+use super::{
+    Asked, Attached, Attachment, Held, Pipeline, Request, understand, understand::Understood,
+};
 use crate::{
     commands::{Ask, GROUPS, Options},
     error::Stop,
@@ -32,6 +34,9 @@ pub(super) fn too_many_words(words: usize) -> Reply {
 
 /// How long a listing can be replied to. Who is in it may be another by then.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// The largest file that is read, bytes: a list of 10,000 ids is smaller.
+const LARGEST: u64 = 1024 * 1024;
 
 /// What a listing of the bot's own lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,40 +103,61 @@ impl Pipeline {
         }
     }
 
-    /// What stands in the file that an event is.
+    /// What stands in the file that an event is, if it counts.
     async fn listed_in(
         &self,
         request: &Request,
         operator: &Operator,
         event: &OwnedEventId,
     ) -> Result<Vec<String>, Stop> {
-        let attached = self.outbox.attached(&request.room, event).await.map_err(|error| {
+        let unfetched = |error| {
             warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
             Stop::refused(format!("I could not get what you reply to: {error}"))
-        })?;
-        let Some(Attached { sender, name, bytes }) = attached else {
-            return Err(Stop::refused(
-                "it names nobody, and what you reply to is neither a listing of mine from the last \
-                 day nor a file; type whom you mean, or put them in lines below the command",
-            ));
         };
-        let theirs = self.roster.operator(&sender).is_some_and(|one| one.person == operator.person);
-        if !theirs && sender != self.roster.bot {
+        let file = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
+            Attachment::File(file) => *file,
+            other => return Err(Stop::refused(no_file(&other))),
+        };
+        let sender = &file.sender;
+        let theirs = self.roster.operator(sender).is_some_and(|one| one.person == operator.person);
+        if !theirs && *sender != self.roster.bot {
             return Err(Stop::refused(Line::new().plain("that file is ").code(sender).plain(
                 "'s: I take a list from a file of your own or of mine. Look through it, and send \
                      it yourself",
             )));
         }
-        let name = Line::new().code(name);
-        let Some(bytes) = bytes else {
-            return Err(Stop::refused(name.plain(" is larger than 1 MiB; send it in parts")));
-        };
+        self.believe_file(request, (event, &file)).await?;
+        let bytes = self.read_file(&file).await?;
+        let name = Line::new().code(file.name);
         let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());
         let listed = listed.and_then(|text| from_file(&text));
         listed.map_err(|why| {
             let line = name.plain(format!(" {why}. Wanted is one id in each line, or a CSV file"));
             Stop::refused(line.plain(" with the ids in a column such as name, user_id or room_id"))
         })
+    }
+
+    /// What a file holds that was found to count.
+    async fn read_file(&self, file: &Attached) -> Result<Vec<u8>, Stop> {
+        let name = Line::new().code(&file.name);
+        let held = if file.size.is_some_and(|size| size > LARGEST) {
+            Held::TooMuch
+        } else {
+            self.outbox.download(file, LARGEST).await.map_err(|error| {
+                warn!(error = &error as &dyn std::error::Error, "a file cannot be downloaded");
+                Stop::refused(format!("I could not get what you reply to: {error}"))
+            })?
+        };
+        match held {
+            Held::Bytes(bytes) => Ok(bytes),
+            Held::TooMuch => {
+                Err(Stop::refused(name.plain(" is larger than 1 MiB; send it in parts")))
+            }
+            Held::Altered => Err(Stop::refused(name.plain(
+                " is not what was sent: the homeserver has something else in its place. Send it \
+                 again",
+            ))),
+        }
     }
 
     /// Forgets listings that are too old to be replied to.
@@ -143,6 +169,34 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+}
+
+/// Why there is no list in what was replied to.
+fn no_file(what: &Attachment) -> &'static str {
+    match what {
+        Attachment::None | Attachment::File(_) => {
+            "it names nobody, and what you reply to is neither a listing of mine from the last day \
+             nor a file; type whom you mean, or put them in lines below the command"
+        }
+        Attachment::Elsewhere => {
+            "it names nobody, and what you reply to is not in this room, as far as the homeserver \
+             shows it to me; send the list here"
+        }
+        Attachment::Removed => {
+            "it names nobody, and what you reply to was removed; send the list again"
+        }
+        Attachment::Edit => {
+            "it names nobody, and what you reply to is an edit, which I take no list from; send the \
+             list as a file of its own"
+        }
+        Attachment::Edited => {
+            "it names nobody, and what you reply to was edited since it was sent, so that you see \
+             something else than I do; send the list again"
+        }
+        Attachment::Undecryptable => {
+            "it names nobody, and I cannot decrypt what you reply to; send the list again"
+        }
     }
 }
 

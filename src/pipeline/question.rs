@@ -96,6 +96,7 @@ impl Pipeline {
             second: needs.second,
             alone: needs.alone,
             totp: needs.totp,
+            referenced: asked.options.referenced,
             expires: needs.expires,
         };
         let ticket = self.tickets.put(new).await.map_err(|error| unreadable(&error))?;
@@ -314,20 +315,7 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
         Demand::Code => cancel(Line::new().plain(go_on).code(format!("!{yes} {code}"))),
         Demand::Phrase(_) => {
             let what = match looked.plans.as_slice() {
-                [one] => match &one.subject {
-                    Subject::User(_) => {
-                        "the localpart of the account (what stands between @ and :)"
-                    }
-                    Subject::Room(_) => "the last six characters of the room id",
-                    Subject::Media(..) => "the id of the file",
-                    Subject::Device(..) => "the id of the device",
-                    Subject::Token(_) => "the token itself",
-                    Subject::Destination(_) => "the name of that server",
-                    Subject::EventReport(_) | Subject::UserReport(_) => "the number of the report",
-                    Subject::Homeserver(_) => {
-                        "the name of this server (what stands behind the colon of its users)"
-                    }
-                },
+                [one] => one.subject.phrase_in_words(),
                 _ => "how many there are",
             };
             cancel(

@@ -4,7 +4,10 @@ use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{
+    OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId,
+    events::room::MediaSource,
+};
 
 use crate::{
     reply::{File, Reply},
@@ -243,15 +246,60 @@ pub enum Doubt {
     MismatchedSender,
 }
 
-/// A file that somebody has sent in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an event is that may be a file, before anything of the file was downloaded.
+#[derive(Debug)]
+pub enum Attachment {
+    /// It is something else.
+    None,
+    /// The homeserver shows no such event in the room.
+    Elsewhere,
+    /// It was redacted.
+    Removed,
+    /// It is the edit of another.
+    Edit,
+    /// It was edited since: what clients show is not what it says.
+    Edited,
+    /// It cannot be decrypted.
+    Undecryptable,
+    /// It is a file.
+    File(Box<Attached>),
+}
+
+/// A file that an event names in its sender's name. Whether it is theirs has not been judged.
+#[derive(Debug, Clone)]
 pub struct Attached {
-    /// Who sent it.
+    /// In whose name it came.
     pub sender: OwnedUserId,
     /// What it is called.
     pub name: String,
-    /// What it holds; `None` where that is more than a list is read from.
-    pub bytes: Option<Vec<u8>>,
+    /// How large the message says that it is, bytes.
+    pub size: Option<u64>,
+    /// How the message was encrypted, if it was.
+    pub sealed: Option<Sealed>,
+    /// Where the file lies, and how it is encrypted there.
+    pub source: MediaSource,
+}
+
+/// How the message was encrypted that names a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The Megolm session.
+    pub session: String,
+    /// The message's place in it.
+    pub index: u32,
+    /// Whether the bot's own device began that session.
+    pub own: bool,
+}
+
+/// What was found where a file lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// All of it, decrypted.
+    Bytes(Vec<u8>),
+    /// More than was asked for. What came before the limit is thrown away.
+    TooMuch,
+    /// Something else than the message says.
+    Altered,
 }
 
 /// The way out to the room. Its futures are boxed by hand, as those of [`Keys`].
@@ -330,19 +378,26 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         secret: &'a secrecy::SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>>;
 
-    /// The file that an event is, `None` where it is none.
+    /// The file that an event names, if it names one. Nothing of it is downloaded.
     fn attached<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
-    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>>;
+    ) -> BoxFuture<'a, Result<Attachment, Unsent>>;
+
+    /// What a file holds: downloaded as far as `most` bytes, and decrypted. To be called only for
+    /// one that is known to be its sender's.
+    fn download<'a>(&'a self, file: &'a Attached, most: u64)
+    -> BoxFuture<'a, Result<Held, Unsent>>;
 
     /// The Megolm message index and session of an event in the room as the homeserver has it, by
-    /// which a replay is known; `None` where the event is not encrypted.
+    /// which a replay is known; `None` where the event is not encrypted. An error where what the
+    /// homeserver shows does not say what was `said`.
     fn ratchet<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
+        said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>>;
 }
 

@@ -17,8 +17,8 @@ use ruma::{
 };
 
 use super::{
-    Attached, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread, Rules, Said, Setup,
-    Task, Trust, Unfit, Unsent,
+    Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread,
+    Rules, Said, Setup, Task, Trust, Unfit, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -184,14 +184,19 @@ impl Outbox for Heard {
         &'a self,
         _: &'a RoomId,
         _: &'a OwnedEventId,
-    ) -> BoxFuture<'a, Result<Option<Attached>, Unsent>> {
-        future::ready(Ok(None)).boxed()
+    ) -> BoxFuture<'a, Result<Attachment, Unsent>> {
+        future::ready(Ok(Attachment::None)).boxed()
+    }
+
+    fn download<'a>(&'a self, _: &'a Attached, _: u64) -> BoxFuture<'a, Result<Held, Unsent>> {
+        future::ready(Ok(Held::Altered)).boxed()
     }
 
     fn ratchet<'a>(
         &'a self,
         _: &'a RoomId,
         event: &'a OwnedEventId,
+        _: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
         async move {
             Ok(event

@@ -471,6 +471,7 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 
 #[cfg(test)]
 mod acting;
+pub(super) mod misplaced;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     question::how_it_ended,
 };
 use crate::{
+    commands::Options,
     confirm::{Answer, Consent, End, No, State, Taken, Ticket, Yes},
     error::Stop,
     gate::{Demand, Rank},
@@ -216,6 +217,8 @@ impl Pipeline {
         if ticket.second.is_some() {
             self.note_approval(asked, ticket).await?;
         }
+        // The words do not say where those whom they name came from.
+        let options = Options { referenced: ticket.referenced, ..options };
         let (words, undoes, operator) = (&ticket.words, ticket.undoes, self.asker(ticket)?);
         let asked = Asked { words, options: &options, undoes, operator, ..*asked };
         let answered = self.change(&asked, action.as_ref(), Some((ticket, consent))).await?;

@@ -88,7 +88,7 @@ async fn a_login_acts_as_the_account_and_ends() -> Result<()> {
 }
 
 /// Every file below `folder` that holds one of the secrets, with its name.
-fn leaks(folder: &Path, secrets: &[(&str, String)]) -> Result<Vec<String>> {
+pub(crate) fn leaks(folder: &Path, secrets: &[(&str, String)]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -14,8 +14,9 @@ use crate::{
     verbs::says,
 };
 
-/// The last six characters of a room's id.
+/// The last six characters of what is a room id's own.
 fn phrase(room: &str) -> String {
+    let room = room.split_once(':').map_or(room, |(own, _)| own);
     let end: Vec<char> = room.chars().rev().take(6).collect();
     end.into_iter().rev().collect()
 }

@@ -10,7 +10,10 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef, user::account::words},
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, spoken},
+    },
     error::Stop,
     reply::{Hostile, Line, Word},
     synapse::Reader,
@@ -108,7 +111,9 @@ impl Action for Rename {
         };
         let back = match subject {
             Subject::Device(user, device) => {
-                words(["device", "rename", user.as_str(), device.as_str(), named(before)])
+                // The device's owner has chosen both its id and its name.
+                let places = [user.as_str(), device.as_str(), named(before)];
+                spoken(&["device", "rename"], &places, Vec::new())
             }
             _ => Vec::new(),
         };
@@ -175,5 +180,20 @@ mod tests {
              Undo: !device rename @ann:example.org PHONE \"\""
         );
         assert!(told("Work", Some("Other")).starts_with("Nothing changed · "));
+    }
+
+    #[test]
+    fn whatever_its_name_was_the_undo_gives_it_that_and_no_other() {
+        for odd in ["-x", "--plan", "--", "", "a \"b\" 'c'", "a\nb", "!user", &"-".repeat(100)] {
+            for id in ["PHONE", "-x", "--plan"] {
+                let subject = Subject::Device("@ann:example.org".try_into().unwrap(), id.into());
+                let seen = seen(true, Some(odd));
+                let outcome = verb("Work").outcome(&subject, &seen, &[], &seen);
+                let Undo::Command(words) = outcome.undo else { panic!("no undo") };
+                let typed: Vec<&str> = words.iter().skip(2).map(String::as_str).collect();
+                let back: Rename = testing::parse(&typed).unwrap();
+                assert_eq!((back.name.as_str(), back.device.as_str()), (odd, id), "{words:?}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
         Undo,
     },
-    commands::{Action, Delegated, Spec},
+    commands::{Action, Delegated, Spec, arguments::valued},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -81,7 +81,8 @@ impl Action for Delete {
 /// A token with the same name, for as many as could still have registered with it.
 fn undo(subject: &Subject, before: &Seen) -> Undo {
     let number = |value: Option<&Value>| value.and_then(Value::as_i64);
-    let mut words = ["regtok", "new", "--token", &subject.to_string()].map(str::to_owned).to_vec();
+    let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
+    words.extend(valued("--token", &subject.to_string()));
     if let Some(allowed) = number(before.binds.get("uses_allowed")) {
         let left = (allowed - number(before.noted.get("completed")).unwrap_or_default()).max(0);
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);

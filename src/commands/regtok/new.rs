@@ -9,7 +9,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{Action, Delegated, Spec, user::account::words},
+    commands::{Action, Delegated, Spec, arguments::spoken, user::account::words},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -161,11 +161,15 @@ impl Action for New {
             word: Word::Done,
             title: Line::new().code(token).plain(" can be used to register now"),
             facts: token::terms(self.uses(), self.expiry(), now),
-            remains: vec![("To delete it", words(["regtok", "delete", token]))]
-                .into_iter()
-                .map(|(what_for, words)| (what_for.into(), words))
-                .collect(),
-            undo: Undo::Command(words(["regtok", "update", token, "--uses-allowed", "0"])),
+            remains: vec![(
+                "To delete it".into(),
+                spoken(&["regtok", "delete"], &[token], Vec::new()),
+            )],
+            undo: Undo::Command(spoken(
+                &["regtok", "update"],
+                &[token],
+                words(["--uses-allowed", "0"]),
+            )),
         }
     }
 }

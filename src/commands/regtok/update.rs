@@ -10,7 +10,7 @@ use crate::{
         Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
         Undo,
     },
-    commands::{Action, Delegated, Spec},
+    commands::{Action, Delegated, Spec, arguments::spoken},
     error::Stop,
     reply::{Line, Word},
     synapse::Reader,
@@ -61,11 +61,11 @@ impl Update {
 
     /// The way back to what was seen before.
     fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
-        let mut words = vec!["regtok".to_owned(), "update".to_owned(), subject.to_string()];
+        let mut options = Vec::new();
         let was = |key: &str| before.binds.get(key).and_then(Value::as_i64);
         if self.uses_allowed.is_some() {
             let uses = was("uses_allowed").unwrap_or(-1);
-            words.extend(["--uses-allowed".to_owned(), uses.to_string()]);
+            options.extend(["--uses-allowed".to_owned(), uses.to_string()]);
         }
         if self.expiry.until() != Until::Unchanged {
             let at = was("expiry_time").unwrap_or(-1);
@@ -76,9 +76,9 @@ impl Update {
                         .to_owned(),
                 );
             }
-            words.extend(["--expiry-ts".to_owned(), at.to_string()]);
+            options.extend(["--expiry-ts".to_owned(), at.to_string()]);
         }
-        Undo::Command(words)
+        Undo::Command(spoken(&["regtok", "update"], &[&subject.to_string()], options))
     }
 }
 
@@ -186,6 +186,23 @@ mod tests {
             "Refused · there is no token `welcome`\nTry !regtok list"
         );
         assert!(skip(&["welcome", "-e", "2020-01-01"], &seen(None, None)).contains("in the past"));
+    }
+
+    #[test]
+    fn a_token_that_looks_like_an_option_is_named_by_the_undo_all_the_same() {
+        let before = seen(Some(9), None);
+        for odd in ["-u", "--plan", "--", "-"] {
+            let subject = Subject::Token(odd.to_owned());
+            let Undo::Command(words) = verb(&["welcome", "-u", "5"]).undo(&subject, &before) else {
+                panic!("no undo for {odd}");
+            };
+            let typed: Vec<&str> = words.iter().skip(2).map(String::as_str).collect();
+            let back: Update = testing::parse(&typed).unwrap();
+            assert_eq!(
+                (back.uses_allowed, back.undo(&subject, &before)),
+                (Some(9), Undo::Command(words))
+            );
+        }
     }
 
     #[test]

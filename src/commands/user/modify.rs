@@ -64,7 +64,8 @@ struct Modify {
     display_name: Option<String>,
     /// Set a mail address (email) or telephone number (msisdn); replaces all there are. Can be
     /// given several times; '' '' removes all
-    #[arg(short, long, num_args = 2, value_names = ["MEDIUM", "ADDRESS"])]
+    #[arg(short, long, num_args = 2, value_names = ["MEDIUM", "ADDRESS"],
+          allow_hyphen_values = true)]
     threepid: Vec<String>,
     /// Remove all mail addresses and telephone numbers
     #[arg(long, conflicts_with = "threepid")]
@@ -101,7 +102,7 @@ struct Modify {
     create: bool,
     /// Set an account of a sign-on provider that logs in to this one; replaces all there are. Can
     /// be given several times; '' '' removes all
-    #[arg(long, num_args = 2, value_names = ["PROVIDER", "ID"])]
+    #[arg(long, num_args = 2, value_names = ["PROVIDER", "ID"], allow_hyphen_values = true)]
     external_id: Vec<String>,
 }
 
@@ -414,6 +415,11 @@ impl Modify {
         if self.password.is_some() {
             return Undo::None(
                 "nobody here knows the old password; user password sets another".to_owned(),
+            );
+        }
+        if !self.fields().iter().all(|field| field.can_be_typed(before)) {
+            return Undo::None(
+                "what was there before looks like an option, and cannot be typed here".to_owned(),
             );
         }
         self.back(id, before)

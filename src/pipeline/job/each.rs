@@ -80,10 +80,12 @@ impl<'a> Work<'a> {
         request: &'a Request,
     ) -> Result<Self, Line> {
         let ticket = pipeline.tickets.get(&job.code).ok().flatten();
-        let consent = ticket.and_then(|ticket| ticket.consent());
-        let consent = consent.ok_or_else(|| gone("its question is lost"))?;
+        let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
+        let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
         let (action, options) =
             pipeline.action(&job.words).ok_or_else(|| gone("another version of me began it"))?;
+        // The words do not say where those whom they name came from.
+        let options = Options { referenced: ticket.referenced, ..options };
         let counts = Counts::of(job.total);
         Ok(Self {
             pipeline,

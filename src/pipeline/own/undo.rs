@@ -111,10 +111,17 @@ pub(super) async fn take_back(
     };
     unchanged_since(pipeline, action.as_ref(), left).await?;
     // A question carries them along, for they stand in its words.
-    let words = [words, &asked.options.words()].concat();
+    let words = with_options(words.to_vec(), asked.options.words());
     let options = Options { verb: typed.verb, ..asked.options.clone() };
     let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
     pipeline.change(&asked, action.as_ref(), None).await
+}
+
+/// The words with these options, before what can be no option.
+fn with_options(mut words: Vec<String>, options: Vec<String>) -> Vec<String> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(end..end, options);
+    words
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command

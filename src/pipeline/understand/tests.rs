@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::prelude::*;
+use ruma::owned_user_id;
+use serde_json::json;
+
 use super::*;
 use crate::{
-    change::{Class, Power, Seen, Subject},
+    change::{Class, Power, Seen, Subject, Undo},
     commands::{Action, Does},
     gate::Rank,
 };
@@ -347,4 +351,121 @@ fn what_a_verb_amounts_to_is_a_verb() {
         }
     }
     assert!(named > 1, "user modify amounts to several");
+}
+
+/// What somebody else may have chosen as a name.
+fn odd() -> impl Strategy<Value = String> {
+    let listed = [
+        "",
+        "-x",
+        "-",
+        "--",
+        "--reason",
+        "--reason=x",
+        "-n",
+        "!user",
+        "@a:b",
+        "# x",
+        "a\nb",
+        "a\u{200b}b",
+        "\u{202e}x",
+        "\"",
+        "'",
+        "`",
+        "a \"b\" 'c' `d`",
+        "\\",
+        "=",
+        "x=y",
+        "–for",
+        "“x”",
+    ];
+    let listed = listed.map(str::to_owned).to_vec();
+    prop_oneof![proptest::sample::select(listed), any::<String>(), "-[ -~]{0,12}", "[ -~]{0,90}"]
+}
+
+/// Where in what was seen a value stands that somebody else has chosen.
+const CHOSEN: [&str; 6] = ["name", "displayname", "avatar_url", "user_type", "topic", "alias"];
+
+/// An account, room, file, device and token of which everything is as odd as it can be.
+fn subjects_called(odd: &str) -> Vec<Subject> {
+    let device = Subject::Device(owned_user_id!("@eve:x.test"), odd.into());
+    let fixed = [
+        Subject::User(owned_user_id!("@eve:x.test")),
+        Subject::Room("!-b:x.test".try_into().unwrap()),
+        Subject::Media("x.test".try_into().unwrap(), "-abc".into()),
+    ];
+    let token = Subject::Token(
+        odd.chars().filter(|c| c.is_ascii_alphanumeric() || "._~-".contains(*c)).collect(),
+    );
+    let token = Some(token).filter(|token| !token.to_string().is_empty());
+    let device = Some(device).filter(|_| !odd.is_empty());
+    fixed.into_iter().chain(device).chain(token).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever the subjects of a change are called, the words of its undo are a change again, and
+    /// the same one when somebody copies them from the room.
+    #[test]
+    fn the_words_of_an_undo_are_understood_whatever_others_have_chosen(odd in odd()) {
+        let pairs = |kind: &str, value: &str| json!([{ kind: odd, value: odd }]);
+        let mut seen = Seen {
+            binds: [("exists", true), ("device", true), ("local", true)]
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.into()))
+                .collect(),
+            ..Seen::default()
+        };
+        for key in CHOSEN {
+            seen.noted.insert(key.to_owned(), json!(odd));
+        }
+        seen.noted.insert("threepids".to_owned(), pairs("medium", "address"));
+        seen.noted.insert("external_ids".to_owned(), pairs("auth_provider", "external_id"));
+        let mut found = 0;
+        for (_, _, example) in examples() {
+            // What it takes back is what is another than before.
+            if example.starts_with("user experimental") {
+                continue;
+            }
+            let Understood::Command(Ask::Change(action), _) = understand(&words(example)) else {
+                continue;
+            };
+            let kind = match words(example)[0].as_str() {
+                "user" => 0,
+                "room" => 1,
+                "media" => 2,
+                "device" => 3,
+                "regtok" => 4,
+                _ => continue,
+            };
+            let all = subjects_called(&odd);
+            let is_kind = |subject: &&Subject| match subject {
+                Subject::User(_) => kind == 0,
+                Subject::Room(_) => kind == 1,
+                Subject::Media(..) => kind == 2,
+                Subject::Device(..) => kind == 3,
+                Subject::Token(_) => kind == 4,
+                _ => false,
+            };
+            let Some(subject) = all.iter().find(is_kind) else { continue };
+            let outcome = action.outcome(subject, &seen, &[], &seen);
+            let Undo::Command(undo) = outcome.undo else { continue };
+            found += 1;
+            prop_assert!(
+                matches!(understand(&undo), Understood::Command(Ask::Change(_), _)),
+                "{example}: {undo:?}"
+            );
+            let plain: Vec<String> = undo
+                .iter()
+                .map(|word| word.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+                .collect();
+            let Heard::Command(copied) = hear(&crate::input::quote(&undo), None, &is_first_word)
+            else {
+                return Err(TestCaseError::fail(format!("{example}: {undo:?} cannot be copied")));
+            };
+            prop_assert_eq!(copied.words, plain);
+        }
+        prop_assert!(found > 12, "only {found} undos");
+    }
 }

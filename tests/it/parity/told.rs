@@ -253,8 +253,9 @@ async fn a_group_is_nothing_that_this_homeserver_could_delete() -> Result<()> {
     Ok(())
 }
 
-/// The last six characters of a room's id, which is what a yes to its end takes.
+/// The last six characters of what is a room id's own, which is what a yes to its end takes.
 fn end_of(room: &str) -> &str {
+    let room = room.split_once(':').map_or(room, |(own, _)| own);
     room.get(room.len().saturating_sub(6)..).unwrap_or_default()
 }
 

@@ -41,13 +41,19 @@ pub(super) fn pairs(typed: &[String]) -> Result<Vec<(String, String)>, &'static 
     if pairs.len() == 1 && pairs.iter().all(empty) {
         return Ok(Vec::new());
     }
-    if pairs.iter().any(|(kind, value)| kind.is_empty() || value.is_empty()) {
+    if pairs.iter().any(|(kind, value)| [kind, value].into_iter().any(|one| is_none(one))) {
         return Err(" needs both values, and '' '' stands alone");
     }
     // In one order, so that they can be compared with what the homeserver has.
     pairs.sort();
     pairs.dedup();
     Ok(pairs)
+}
+
+/// Whether a word is none of two values: it is empty, or an option that followed too soon.
+fn is_none(word: &str) -> bool {
+    let short = word.starts_with('-') && word.chars().count() < 3;
+    word.is_empty() || short || word.starts_with("--")
 }
 
 /// Notes the fields as they are, and binds what only an admin can alter.
@@ -143,7 +149,7 @@ impl Field {
     }
 
     /// The same field with the value that was seen; `None` where there was no account.
-    fn seen(&self, seen: &Seen) -> Option<Self> {
+    pub(super) fn seen(&self, seen: &Seen) -> Option<Self> {
         if !seen.is("exists") {
             return None;
         }
@@ -218,6 +224,16 @@ impl Field {
                         .hostile(&if private { masked(&value) } else { value })
                 })
             }
+        }
+    }
+
+    /// Whether what was seen before can be put back by words.
+    pub(super) fn can_be_typed(&self, before: &Seen) -> bool {
+        match self.seen(before).filter(|old| old != self) {
+            Some(Self::ThreePids(pairs) | Self::ExternalIds(pairs)) => {
+                pairs.iter().all(|(kind, value)| !is_none(kind) && !is_none(value))
+            }
+            _ => true,
         }
     }
 

@@ -1,3 +1,5 @@
+use proptest::strategy::Strategy;
+
 use super::*;
 use crate::commands::user::testing::{self, account, ann, now, spoken};
 
@@ -339,4 +341,40 @@ fn addresses_come_in_pairs() {
     assert!(pairs(&["email", ""]).is_err());
     assert!(pairs(&["", "a@b"]).is_err());
     assert!(pairs(&["", "", "email", "a@b"]).is_err());
+}
+
+/// A text that somebody else may have chosen.
+fn odd() -> impl Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![any::<String>(), "-{0,2}[ -~]{0,12}", Just("--admin".to_owned())]
+}
+
+proptest::proptest! {
+    /// Whatever was there before, the words of the undo put back just that, or there is no undo.
+    #[test]
+    fn an_undo_puts_back_what_was_there_whatever_it_is(
+        name in odd(), kind in odd().prop_filter("none", |kind| !matches!(kind.as_str(), "" | "regular")), first in odd(), second in odd(),
+    ) {
+        let before = seen(json!({
+            "displayname": name,
+            "avatar_url": "mxc://example.org/-x",
+            "user_type": kind,
+            "threepids": [{ "medium": first, "address": second }],
+            "external_ids": [{ "auth_provider": second, "external_id": first }],
+        }));
+        for typed in [
+            &["--display-name", "Other"][..],
+            &["--user-type", "other"],
+            &["--clear-threepids"],
+            &["--external-id", "one", "other"],
+        ] {
+            let verb = verb(typed);
+            let Undo::Command(words) = verb.undo(&ann(), &before) else { continue };
+            let words: Vec<&str> = words.iter().skip(2).map(String::as_str).collect();
+            let back = testing::parse::<Modify>(&words).map(|back| back.fields());
+            let wanted: Vec<Field> =
+                verb.fields().iter().filter_map(|field| field.seen(&before)).collect();
+            proptest::prop_assert_eq!(back, Ok(wanted), "{:?}", words);
+        }
+    }
 }
