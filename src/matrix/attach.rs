@@ -92,7 +92,7 @@ impl Sender {
 fn is_unknown(error: &Unsent) -> bool {
     let Unsent::Refused(error) = error else { return false };
     let kind = error.downcast_ref().and_then(matrix_sdk::Error::client_api_error_kind);
-    matches!(kind, Some(ErrorKind::NotFound | ErrorKind::Forbidden { .. }))
+    matches!(kind, Some(ErrorKind::NotFound | ErrorKind::Forbidden))
 }
 
 /// Whether it was encrypted in a session that this very device began.

@@ -18,7 +18,8 @@ fn in_clear(name: &str, url: &str) -> Value {
 
 /// The list of all of them, a line each.
 fn list(all: &[Account]) -> String {
-    all.iter().map(|one| format!("{}\n", one.user_id)).collect()
+    let ids: Vec<&str> = all.iter().map(|one| one.user_id.as_str()).collect();
+    ids.join("\n")
 }
 
 /// Lets ann reply to `file` with a change of all that it lists, and answers what the bot says.
