@@ -274,7 +274,7 @@ fn what_is_about_to_be_done_counts_with_what_was_done() {
     let ann = operator("ann", Rank::Admin);
     let of = |recent, many| {
         let weight = weigh(Class::Irreversible, Power::Moderate, &[]);
-        Gate::new(&roster).terms(&Weight { recent, many, ..weight }).unwrap()
+        Gate::new(&roster).terms(&Weight { many, recent, ..weight }).unwrap()
     };
     assert_eq!(of(0, 20).others, 0);
     let many = of(0, 21);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use world::{Synapse, Things};
+use world::{Options, Synapse, Things};
 
 use super::{change::Plan, testing::Stage};
 use crate::{
@@ -105,7 +105,7 @@ async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<Strin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_says_what_it_amounts_to_and_a_path_says_no_less() {
-    let synapse = Synapse::shared().await.unwrap();
+    let synapse = Synapse::start(Options::default()).await.unwrap();
     let eve = synapse.register("amounts-eve", "correct horse", false, "eve").await.unwrap();
     let things = Things::of(&synapse, eve).await.unwrap();
     let api = synapse.admin();
