@@ -125,7 +125,8 @@ async fn a_pattern_is_about_as_many_as_fit() -> Result<()> {
     let synapse = Synapse::start(Options::default()).await?;
     synapse.add(CROWD).await?;
     let scene = Scene::plan().on(&synapse).set().await?;
-    scene.start_bot(SYNOD, &scene.config()).await?;
+    // So many take another person, where the config says nothing.
+    scene.start_bot(SYNOD, &scene.config().set("questions.unreviewed", CROWD.count)).await?;
     let asked = question(&scene, "!user deactivate-regex @spam").await?;
     says(&asked, "", &["!confirm"]);
     let code = crate::basics::code(&asked)?;

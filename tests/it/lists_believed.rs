@@ -107,7 +107,7 @@ async fn a_list_of_another_room_sent_again_edited_or_removed_is_not_taken() -> R
         &all,
         &[
             (&elsewhere, "not in this room"),
-            (&again, "old message"),
+            (&again, "an old one sent again"),
             (&edit, "an edit"),
             (&removed, "was removed"),
         ],
