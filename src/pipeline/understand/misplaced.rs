@@ -11,9 +11,10 @@ use clap::{Arg, Command, error::ContextKind};
 use ruma::UserId;
 use secrecy::SecretString;
 
-use super::{ROOT, SKIPPERS, named, usage, whole_context};
+use super::{ROOT, SKIPPERS, is_first_word, named, usage, whole_context};
 use crate::{
     commands::{GROUPS, Group, Spec},
+    input::{Heard, hear},
     pipeline::own::OWN,
     reply::{Block, Line, Reply, Word},
 };
@@ -76,7 +77,10 @@ pub(in crate::pipeline) fn told(meant: Meant, removed: bool) -> Reply {
         "I could not remove your message: remove it yourself, and consider the password as known"
     });
     let example = meant.verb.examples.first().copied().unwrap_or_default();
-    let words = example.split(' ').map(str::to_owned).collect();
+    let words = match hear(&format!("!{example}"), None, &is_first_word) {
+        Heard::Command(command) => command.words,
+        Heard::Nothing(_) | Heard::Misread(_) | Heard::Yes | Heard::No => Vec::new(),
+    };
     Reply::outcome(Word::Refused, line)
         .command("The right way, such as", words)
         .with(Block::Code(usage(named(meant.group, meant.verb))))
@@ -386,6 +390,10 @@ mod tests {
         let said = reply.markdown(&crate::reply::Layout::default());
         assert!(!said.contains("hunter2") && !said.contains("eve "), "{said}");
         assert!(said.contains("!user password @ann:example.org"), "{said}");
+        let modify = ["user", "modify", "eve", "-p", "hunter2", "--bogus"].map(str::to_owned);
+        let said = told(meant(&modify, &[]).unwrap(), true);
+        let said = said.markdown(&crate::reply::Layout::default());
+        assert!(said.contains("!user modify @ann:example.org -n \"Ann Lee\""), "{said}");
         let kept = told(meant(&words, &[]).unwrap(), false);
         let said = kept.markdown(&crate::reply::Layout::default());
         assert!(said.contains("remove it yourself"), "{said}");
