@@ -36,6 +36,7 @@ mod pending;
 mod recall;
 mod rooms;
 mod session;
+mod shown;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedEventId, OwnedUserId, RoomId};
+use ruma::{OwnedEventId, OwnedUserId};
 use tokio::sync::{Mutex, Notify};
 use tracing::{debug, error, info, warn};
 
@@ -71,6 +71,7 @@ mod said;
 mod served;
 mod setup;
 mod start;
+mod strangers;
 #[cfg(test)]
 mod testing;
 mod together;
@@ -95,9 +96,6 @@ use locks::Locks;
 use own::{Own, Stands};
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
-
-/// How often a stranger is answered in one room.
-const STRANGER_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
@@ -557,36 +555,6 @@ impl Pipeline {
         }
         self.must_serve(&[&asked.options.verb], asked.options).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
-    }
-
-    /// One polite line to somebody who is not an operator, at most one an hour in a room.
-    fn stranger(&self, request: &Request) -> Option<Reply> {
-        self.count_stranger(request);
-        info!(sender = %request.sender, event = %request.event, "a stranger was not served");
-        if self.was_told(&request.room) {
-            return None;
-        }
-        let now = self.clock.now();
-        let told = self.strangers.get(request.room.as_str()).ok().flatten();
-        // Several may come at once, and one of them is answered. Should it not be written, silence
-        // is the safe side.
-        let room = request.room.as_str();
-        let written = match told {
-            Some(told) => self.strangers.swap(room, &told, &now),
-            None => self.strangers.put_new(room, &now),
-        };
-        written.ok().filter(|first| *first)?;
-        Some(Reply::outcome(
-            Word::Refused,
-            "I take commands only from the operators of this homeserver, and you are not one of \
-             them",
-        ))
-    }
-
-    /// Whether a stranger was answered in this room within the last hour.
-    fn was_told(&self, room: &RoomId) -> bool {
-        let told = self.strangers.get(room.as_str()).ok().flatten();
-        told.is_some_and(|told| self.clock.now().duration_since(told) < STRANGER_EVERY)
     }
 
     /// Waits until everything written is on disk.

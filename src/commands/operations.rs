@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::change::{Class, Power};
 
-mod work;
+mod matching;
 
-pub use work::{Values, When, Work, exactly, extended, nearest, verbs};
+pub use matching::{Values, When, Work, exactly, extended, nearest, verbs};
 
 /// What reaches an operation.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +163,7 @@ impl Operation {
 
     /// The right that it takes with this body.
     pub fn power_with(&self, body: &Value) -> Power {
-        let dearer = self.dearer.iter().rev().find(|(key, _)| work::has(body, key));
+        let dearer = self.dearer.iter().rev().find(|(key, _)| matching::has(body, key));
         dearer.map_or(self.power, |(_, power)| *power)
     }
 }

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 
 use super::{
     download::download,
-    outbox::{Sender, Tried, is_whole, opened, ratchet_of},
+    outbox::{Sender, Tried},
+    shown::{is_whole, opened, ratchet_of},
     upload::upload,
 };
 use crate::{

@@ -11,8 +11,6 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
     Room, RoomState,
     config::RequestConfig,
-    deserialized_responses::TimelineEvent,
-    encryption::vodozemac::megolm::MegolmMessage,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
         error::ErrorKind,
@@ -20,11 +18,8 @@ use matrix_sdk::{
 };
 use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
 use ruma::{
-    EventEncryptionAlgorithm::MegolmV1AesSha2,
-    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
-    UserId,
-    events::{MessageLikeEventType, room::encrypted::OriginalSyncRoomEncryptedEvent},
-    serde::Raw,
+    EventEncryptionAlgorithm::MegolmV1AesSha2, EventId, OwnedEventId, OwnedRoomId,
+    OwnedTransactionId, OwnedUserId, RoomId, TransactionId, UserId, events::MessageLikeEventType,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -34,8 +29,8 @@ use tokio::time::Instant;
 use super::{
     Shared,
     failure::{Backoff, Failure},
-    intake,
     lane::Lane,
+    shown::{is_whole, ratchet_of, says},
     whisper::Whisper,
 };
 use crate::{
@@ -585,54 +580,6 @@ fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
         .downcast_ref::<matrix_sdk::Error>()
         .and_then(matrix_sdk::Error::client_api_error_kind)
         .is_some_and(|kind| *kind == ErrorKind::DuplicateAnnotation)
-}
-
-/// Whether an event as the homeserver has it was not redacted.
-pub(super) fn is_whole(json: &str) -> bool {
-    let Ok(event) = serde_json::from_str::<Value>(json) else { return false };
-    let content = event["content"].as_object().is_some_and(|content| !content.is_empty());
-    content && event["unsigned"]["redacted_because"].is_null()
-}
-
-/// Whether an encrypted event as the homeserver has it says this.
-async fn says(room: &Room, json: &str, said: &Said) -> bool {
-    let Some(opened) = opened(room, json).await else { return false };
-    let heard = intake::read(opened.raw().json().get(), room.own_user_id());
-    heard.is_ok_and(|heard| match (&heard.said, said) {
-        // What it replies to stands in the clear part, and is no part of what was encrypted.
-        (
-            Said::Message { body, formatted, captions, .. },
-            Said::Message { body: b, formatted: f, captions: c, .. },
-        ) => (body, formatted, captions) == (b, f, c),
-        (shown, said) => shown == said,
-    })
-}
-
-/// An encrypted event as the homeserver has it, decrypted; `None` where that cannot be.
-pub(super) async fn opened(room: &Room, json: &str) -> Option<TimelineEvent> {
-    let event: Raw<OriginalSyncRoomEncryptedEvent> = Raw::from_json_string(json.to_owned()).ok()?;
-    let opened = room.decrypt_event(&event, None).await.inspect_err(|error| {
-        tracing::warn!(%error, "an event cannot be decrypted again");
-    });
-    opened.ok().filter(|opened| !opened.kind.is_utd())
-}
-
-/// The session and the message index of an event as the homeserver has it.
-pub(super) fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
-    let event: Value =
-        serde_json::from_str(json).map_err(|error| Unsent::Refused(Box::new(error)))?;
-    if event["type"] != "m.room.encrypted" {
-        return Ok(None);
-    }
-    let content = &event["content"];
-    let (Some(session), Some(ciphertext)) =
-        (content["session_id"].as_str(), content["ciphertext"].as_str())
-    else {
-        return Err(Unsent::Refused("an encrypted event without session or ciphertext".into()));
-    };
-    let message =
-        MegolmMessage::from_base64(ciphertext).map_err(|error| Unsent::Refused(Box::new(error)))?;
-    Ok(Some((session.to_owned(), message.message_index())))
 }
 
 #[cfg(test)]

@@ -4,18 +4,19 @@
 use std::sync::{PoisonError, atomic::Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedEventId, OwnedUserId, RoomId};
+use ruma::{OwnedEventId, RoomId};
 use tracing::{error, info};
 
-use super::{Pipeline, Request, Unsent, own::card};
+use super::{Pipeline, Unsent, own::card};
 use crate::{
-    audit::{Kept, Kind, Record},
+    audit::Kept,
     change::Subject,
     reply::{Block, Line, Reply},
     store,
 };
 
-const HOUR: i64 = 3600;
+/// Seconds.
+pub(super) const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 /// How long after a failure the room of the record is written to again.
@@ -128,26 +129,6 @@ impl Pipeline {
         }
     }
 
-    /// Counts what somebody has sent who is no operator.
-    pub(super) fn count_stranger(&self, request: &Request) {
-        let hour = self.clock.now().as_second().div_euclid(HOUR);
-        let key = format!("{hour:012}\n{}", request.sender);
-        let count = |key: &str| -> Result<(), store::Error> {
-            loop {
-                let kept = match self.strange_hours.get(key)? {
-                    None => self.strange_hours.put_new(key, &1)?,
-                    Some(count) => self.strange_hours.swap(key, &count, &(count + 1))?,
-                };
-                if kept {
-                    return Ok(());
-                }
-            }
-        };
-        if let Err(error) = count(&key) {
-            error!(error = &error as &dyn std::error::Error, "the store cannot be written");
-        }
-    }
-
     /// Does what is due once an hour and once a day. To be called often.
     pub async fn keep_hours(&self) {
         let now = self.clock.now();
@@ -173,28 +154,6 @@ impl Pipeline {
         if let Err(error) = self.tell_head(now).await {
             error!(error = &error as &dyn std::error::Error, "the store cannot be used");
         }
-    }
-
-    async fn record_strangers(&self, hour: i64) -> Result<(), store::Error> {
-        for (key, count) in self.strange_hours.all()? {
-            let Some((then, sender)) = key.split_once('\n') else { continue };
-            let Ok(then) = then.parse::<i64>() else { continue };
-            if then >= hour {
-                continue;
-            }
-            let begin = Timestamp::from_second(then * HOUR).unwrap_or_default();
-            let record = Record {
-                by: OwnedUserId::try_from(sender).ok(),
-                note: Some(format!("{count} within the hour from {}", crate::reply::utc(begin))),
-                ..Record::new(Kind::Strange)
-            };
-            if let Err(error) = self.audit.note(record).await {
-                error!(error = &error as &dyn std::error::Error, "strangers were not recorded");
-                return Ok(());
-            }
-            self.strange_hours.remove(&key)?;
-        }
-        Ok(())
     }
 
     /// Tells the rooms once a day where the record stands, so that its end cannot be cut off

@@ -38,24 +38,3 @@ fn what_needs_a_person_rings_for_them_and_its_edit_does_not_ring_again() {
     assert_eq!(edit["m.new_content"]["body"], "Done");
     assert_eq!(edit["m.relates_to"], json!({ "rel_type": "m.replace", "event_id": "$a" }));
 }
-
-#[test]
-fn what_was_redacted_does_not_stand_any_more() {
-    assert!(is_whole(r#"{"type":"m.room.encrypted","content":{"ciphertext":"c"}}"#));
-    for gone in [
-        r#"{"type":"m.room.encrypted","content":{},"unsigned":{"redacted_because":{}}}"#,
-        r#"{"type":"m.room.message","content":{}}"#,
-        r#"{"type":"m.room.message","content":{"body":"a"},"unsigned":{"redacted_because":{}}}"#,
-        "nothing that can be read",
-    ] {
-        assert!(!is_whole(gone), "{gone}");
-    }
-}
-
-#[test]
-fn an_event_in_clear_has_no_ratchet_and_a_broken_one_is_an_error() {
-    assert_eq!(ratchet_of(r#"{"type":"m.room.message","content":{}}"#).unwrap(), None);
-    assert!(ratchet_of(r#"{"type":"m.room.encrypted","content":{}}"#).is_err());
-    let broken = r#"{"type":"m.room.encrypted","content":{"session_id":"s","ciphertext":"?"}}"#;
-    assert!(ratchet_of(broken).is_err());
-}

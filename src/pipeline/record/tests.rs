@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    audit::verify_lines,
+    audit::{Kind, Record, verify_lines},
     change::Subject,
     clock::Clock as _,
     pipeline::testing::Stage,
