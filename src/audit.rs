@@ -3,7 +3,7 @@
 //! An entry of the chain holds when and what kind, and a salted digest of the record itself. The
 //! record, which names people, lies beside it and can go while the chain still verifies.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
@@ -414,23 +414,13 @@ impl Audit {
         count: usize,
         mut wanted: impl FnMut(&Kept) -> bool,
     ) -> Result<Vec<Kept>, store::Error> {
-        let mut unread = None;
-        let found = self.entries.last_where(count, |kept| {
+        self.entries.last_where(count, |kept| {
             if kept.entry.kind == Kind::Redacted {
-                return false;
+                return Ok(None);
             }
-            match self.with_what_is_left(kept.clone()) {
-                Ok(kept) => wanted(&kept),
-                Err(error) => {
-                    unread = Some(error);
-                    false
-                }
-            }
-        })?;
-        match unread {
-            None => found.into_iter().map(|kept| self.with_what_is_left(kept)).collect(),
-            Some(error) => Err(error),
-        }
+            let kept = self.with_what_is_left(kept)?;
+            Ok(wanted(&kept).then_some(kept))
+        })
     }
 
     /// The records since `begin` that have not gone, newest first.
@@ -515,7 +505,7 @@ fn key(seq: u64) -> String {
     format!("{seq:016x}")
 }
 
-/// The key of a change in the index of what changes are about: no id has a line break in it.
-fn about(subject: &Subject, key: &str) -> String {
+/// The key of an entry in an index by what entries are about: no id has a line break in it.
+fn about(subject: impl fmt::Display, key: &str) -> String {
     format!("{subject}\n{key}")
 }

@@ -25,6 +25,15 @@ const RECENT: usize = 64;
 /// client leaves that many places out.
 const RANGES: usize = 2_000;
 
+/// Where a ciphertext stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The Megolm session.
+    pub session: &'a str,
+    /// The message index in it.
+    pub index: u32,
+}
+
 /// The places of one session.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Used {
@@ -82,15 +91,15 @@ impl Ciphertexts {
         Ok(())
     }
 
-    /// Notes that `event` uses the place `index` of `session`; false if it was used before, by
-    /// another event, or by this one long ago.
+    /// Notes that `event` uses a place; false if that was used before, by another event, or by this
+    /// one long ago.
     pub fn first_use(
         &self,
-        session: &str,
-        index: u32,
+        place: Place<'_>,
         event: &OwnedEventId,
         now: Timestamp,
     ) -> Result<bool, store::Error> {
+        let Place { session, index } = place;
         loop {
             let before = self.sessions.get(session)?;
             let mut used = before.clone().unwrap_or_default();
@@ -113,19 +122,18 @@ impl Ciphertexts {
     /// is [remembered](Self::forget_files_before): false if another event was at this place before.
     pub fn first_use_by_file(
         &self,
-        session: &str,
-        index: u32,
+        place: Place<'_>,
         event: &OwnedEventId,
         now: Timestamp,
     ) -> Result<bool, store::Error> {
-        let place = format!("{session}:{index:08x}");
-        if let Some(file) = self.files.get(&place)? {
+        let key = format!("{}:{:08x}", place.session, place.index);
+        if let Some(file) = self.files.get(&key)? {
             return Ok(file.event == *event);
         }
-        if !self.first_use(session, index, event, now)? {
+        if !self.first_use(place, event, now)? {
             return Ok(false);
         }
-        self.files.put_new(&place, &OfFile { event: event.clone(), first: now })?;
+        self.files.put_new(&key, &OfFile { event: event.clone(), first: now })?;
         Ok(true)
     }
 
@@ -202,6 +210,10 @@ mod tests {
         (dir, store)
     }
 
+    fn at(session: &str, index: u32) -> Place<'_> {
+        Place { session, index }
+    }
+
     fn event(number: u32) -> OwnedEventId {
         EventId::parse(format!("${number}")).unwrap()
     }
@@ -212,12 +224,12 @@ mod tests {
         let used = Ciphertexts::new(&store).unwrap();
         // In an order like that of messages that overtake each other.
         for index in (0..5_000_u32).map(|index| index ^ 1) {
-            assert!(used.first_use("one", index, &event(index), NOW).unwrap());
+            assert!(used.first_use(at("one", index), &event(index), NOW).unwrap());
         }
         for index in (0..5_000).step_by(7) {
-            assert!(!used.first_use("one", index, &owned_event_id!("$copy"), NOW).unwrap());
+            assert!(!used.first_use(at("one", index), &owned_event_id!("$copy"), NOW).unwrap());
         }
-        assert!(used.first_use("other", 3, &event(3), NOW).unwrap(), "another session");
+        assert!(used.first_use(at("other", 3), &event(3), NOW).unwrap(), "another session");
         let kept = used.sessions.all().unwrap();
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[0].1.ranges, [(0, 4_999)]);
@@ -229,25 +241,25 @@ mod tests {
         let (_dir, store) = open();
         let used = Ciphertexts::new(&store).unwrap();
         for index in (0..3 * 2_100).step_by(3) {
-            assert!(used.first_use("one", index, &event(index), NOW).unwrap());
+            assert!(used.first_use(at("one", index), &event(index), NOW).unwrap());
         }
         let kept = used.sessions.all().unwrap();
         assert_eq!(kept[0].1.ranges.len(), RANGES);
         for index in (0..3 * 2_100).step_by(3) {
-            assert!(!used.first_use("one", index, &owned_event_id!("$copy"), NOW).unwrap());
+            assert!(!used.first_use(at("one", index), &owned_event_id!("$copy"), NOW).unwrap());
         }
-        assert!(used.first_use("one", u32::MAX, &event(1), NOW).unwrap());
-        assert!(!used.first_use("one", u32::MAX, &event(2), NOW).unwrap());
+        assert!(used.first_use(at("one", u32::MAX), &event(1), NOW).unwrap());
+        assert!(!used.first_use(at("one", u32::MAX), &event(2), NOW).unwrap());
     }
 
     #[test]
     fn an_event_comes_to_its_own_place_again_for_a_short_time_only() {
         let (_dir, store) = open();
         let used = Ciphertexts::new(&store).unwrap();
-        assert!(used.first_use("one", 1, &event(1), NOW).unwrap());
-        assert!(used.first_use("one", 1, &event(1), NOW + SAME).unwrap());
+        assert!(used.first_use(at("one", 1), &event(1), NOW).unwrap());
+        assert!(used.first_use(at("one", 1), &event(1), NOW + SAME).unwrap());
         let late = NOW + SAME + SignedDuration::from_secs(1);
-        assert!(!used.first_use("one", 1, &event(1), late).unwrap());
+        assert!(!used.first_use(at("one", 1), &event(1), late).unwrap());
     }
 
     #[test]
@@ -257,17 +269,17 @@ mod tests {
         let (file, copy) = (event(1), event(2));
         let first = |event: &OwnedEventId, days: i64| {
             let now = NOW + SignedDuration::from_hours(24 * days);
-            used.first_use_by_file("one", 7, event, now).unwrap()
+            used.first_use_by_file(at("one", 7), event, now).unwrap()
         };
         assert!(first(&file, 0) && first(&file, 3));
         assert!(!first(&copy, 0) && !first(&copy, 3));
-        assert!(!used.first_use("one", 7, &copy, NOW).unwrap(), "nor as a message");
+        assert!(!used.first_use(at("one", 7), &copy, NOW).unwrap(), "nor as a message");
         used.forget_files_before(NOW + SignedDuration::from_hours(24 * 90)).unwrap();
         assert!(!first(&file, 91) && !first(&copy, 91), "its place stays used");
         // What was a command first is no file a week later.
-        assert!(used.first_use("one", 8, &file, NOW).unwrap());
+        assert!(used.first_use(at("one", 8), &file, NOW).unwrap());
         let late = NOW + SignedDuration::from_hours(24 * 7);
-        assert!(!used.first_use_by_file("one", 8, &file, late).unwrap());
+        assert!(!used.first_use_by_file(at("one", 8), &file, late).unwrap());
     }
 
     #[test]
@@ -284,11 +296,11 @@ mod tests {
             assert_eq!(used.sessions.all().unwrap().len(), 2);
             let copy = owned_event_id!("$copy");
             for index in 0..300 {
-                assert!(!used.first_use("one", index, &copy, NOW).unwrap());
-                assert!(!used.first_use("other", index * 2, &copy, NOW).unwrap());
+                assert!(!used.first_use(at("one", index), &copy, NOW).unwrap());
+                assert!(!used.first_use(at("other", index * 2), &copy, NOW).unwrap());
             }
         }
         let used = Ciphertexts::new(&store).unwrap();
-        assert!(used.first_use("other", 1, &owned_event_id!("$new"), NOW).unwrap());
+        assert!(used.first_use(at("other", 1), &owned_event_id!("$new"), NOW).unwrap());
     }
 }

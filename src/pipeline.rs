@@ -78,6 +78,7 @@ mod together;
 mod understand;
 mod unreviewed;
 mod watch;
+mod weigh;
 mod yes;
 
 pub use restore::{Recalled, Restored};

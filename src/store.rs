@@ -184,21 +184,18 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         Ok(found)
     }
 
-    /// The last `count` of the records that are `wanted`, last key first. Reads no further back
-    /// than it takes to find them.
+    /// The last `count` of those that `wanted` makes of the records, last key first; of a record that
+    /// is not wanted it makes nothing. Reads no further back than it takes to find them.
     pub fn last_where(
         &self,
         count: usize,
-        mut wanted: impl FnMut(&T) -> bool,
+        mut wanted: impl FnMut(T) -> Result<Option<T>, Error>,
     ) -> Result<Vec<T>, Error> {
         let mut found = Vec::new();
         let mut entries = self.tree.iter().rev();
         while found.len() < count {
             let Some((_, bytes)) = guard(|| entries.next().transpose())? else { break };
-            let record = unpack(&bytes)?;
-            if wanted(&record) {
-                found.push(record);
-            }
+            found.extend(wanted(unpack(&bytes)?)?);
         }
         Ok(found)
     }

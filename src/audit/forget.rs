@@ -57,7 +57,7 @@ impl Audit {
         let gone: BTreeSet<String> = subjects.iter().map(Subject::owner_id).collect();
         let mut entries = BTreeSet::new();
         for owner in &gone {
-            let of = self.mentions.last_under(&mention(owner, ""), usize::MAX)?;
+            let of = self.mentions.last_under(&about(owner, ""), usize::MAX)?;
             entries.extend(of.into_iter().map(|(_, seq)| seq));
         }
         let mut redacted = 0;
@@ -102,7 +102,7 @@ impl Audit {
         let seq = kept.entry.seq;
         if let Some(record) = &kept.record {
             for owner in mentioned(record) {
-                self.mentions.remove(&mention(&owner, &key(seq)))?;
+                self.mentions.remove(&about(&owner, &key(seq)))?;
             }
             let bare = Kept { entry: kept.entry.clone(), salt: None, record: None };
             self.entries.put(&key(seq), &bare)?;
@@ -119,7 +119,7 @@ impl Audit {
     /// Notes whom a record names, so that they are found when they are erased.
     pub(super) fn note_mentions(&self, seq: u64, record: &Record) -> Result<(), store::Error> {
         for owner in mentioned(record) {
-            self.mentions.put(&mention(&owner, &key(seq)), &seq)?;
+            self.mentions.put(&about(&owner, &key(seq)), &seq)?;
         }
         Ok(())
     }
@@ -147,11 +147,6 @@ fn mentioned(record: &Record) -> BTreeSet<String> {
     record.subjects.iter().map(Subject::owner_id).chain(named.cloned()).collect()
 }
 
-/// The key of a number in the index of whom records name: no id has a line break in it.
-fn mention(owner: &str, key: &str) -> String {
-    format!("{owner}\n{key}")
-}
-
 fn is_one(subject: &Subject, gone: &BTreeSet<String>) -> bool {
     gone.contains(&subject.owner_id())
 }
@@ -163,7 +158,7 @@ fn without(mut record: Record, gone: &BTreeSet<String>) -> Record {
     record.undo = undo_of_the_rest(&record, &stays, gone);
     record.subjects.retain(|subject| !is_one(subject, gone));
     record.left.retain(|(subject, _)| !is_one(subject, gone));
-    record.requests.retain(|request| !names.iter().any(|name| name.is_in(request)));
+    record.requests.retain(|request| !names.iter().any(|name| request.contains(&name.id)));
     record.erased += stays.iter().filter(|stays| !**stays).count();
     if record.subjects.is_empty() {
         // All that was said was said of them.
@@ -198,29 +193,18 @@ fn undo_of_the_rest(record: &Record, stays: &[bool], gone: &BTreeSet<String>) ->
 /// How somebody is named in a record.
 struct Name {
     id: String,
-    /// The id as it stands in a path where it is encoded.
-    encoded: String,
     localpart: Option<String>,
 }
 
 impl Name {
     fn of(id: &str) -> Self {
         let user = ruma::UserId::parse(id).ok();
-        Self {
-            encoded: percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC)
-                .to_string(),
-            localpart: user.map(|user| user.localpart().to_owned()),
-            id: id.to_owned(),
-        }
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        text.contains(&self.id) || text.contains(&self.encoded)
+        Self { localpart: user.map(|user| user.localpart().to_owned()), id: id.to_owned() }
     }
 
     /// Whether a word of a command is this one, whole or in short.
     fn is_meant_by(&self, word: &str) -> bool {
         let short = word.strip_prefix('@').unwrap_or(word);
-        self.is_in(word) || self.localpart.as_deref() == Some(short)
+        word.contains(&self.id) || self.localpart.as_deref() == Some(short)
     }
 }

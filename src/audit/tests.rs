@@ -187,7 +187,7 @@ async fn change_of_three(audit: &Audit) -> u64 {
         |one: Subject| Undo::Command(vec!["user".into(), "unsuspend".into(), one.to_string()]);
     let ended = Record {
         undo: all.map(undo).to_vec(),
-        requests: vec!["PUT /_synapse/admin/v1/suspend/%40eve%3Ax%2Etest".to_owned()],
+        requests: vec!["PUT /_synapse/admin/v1/suspend/@eve:x.test {}".to_owned()],
         word: Some(Word::Done),
         kind: Kind::Closed,
         ..both
@@ -206,7 +206,7 @@ async fn with_an_erasure_goes_that_subject_and_nothing_of_the_others() {
         verify(&kept, None).unwrap();
         serde_json::to_string(&kept).unwrap()
     };
-    for name in ["@eve", "40eve", "\"eve\""] {
+    for name in ["@eve", "\"eve\""] {
         assert!(!all(&audit).contains(name), "{}", all(&audit));
     }
 

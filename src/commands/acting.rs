@@ -15,23 +15,38 @@ pub struct Acting {
     /// What they are made to do.
     pub does: &'static str,
     /// Of whom the gate hears besides who or what the command is about.
-    pub reaches: &'static str,
+    pub reaches: Reaches,
     /// A command that does it: what it takes and amounts to is read from it.
     pub example: &'static str,
 }
 
-/// Who acts, what they do, and of whom the gate hears besides.
-type Acts = [&'static str; 3];
+/// Of whom the gate hears besides who or what a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaches {
+    /// Of nobody.
+    Nobody,
+    /// Of the rooms in which it is done.
+    Rooms,
+    /// Of the account that the option names.
+    Account,
+    /// Of each account and room that is named in the request.
+    Named,
+}
+
+use Reaches::{Account, Named, Nobody, Rooms};
+
+/// Who acts, and what they do.
+type Acts = [&'static str; 2];
 
 const fn acting(
     (verb, option): (&'static str, &'static str),
-    [who, does, reaches]: Acts,
+    [who, does]: Acts,
+    reaches: Reaches,
     example: &'static str,
 ) -> Acting {
     Acting { verb, option, who, does, reaches, example }
 }
 
-const NOBODY: &str = "nobody";
 const ITSELF: &str = "the account itself";
 const KEEPER: &str = "the account of the admin token";
 const NOTICES: &str = "the account of the server's notices";
@@ -41,102 +56,122 @@ const HOLDER: &str = "whoever is told the secret, as the account";
 pub const ACTING: &[Acting] = &[
     acting(
         ("user modify", "display-name"),
-        [ITSELF, "shows it in its rooms", NOBODY],
+        [ITSELF, "shows it in its rooms"],
+        Nobody,
         "user modify @ann:example.org -n Ann",
     ),
     acting(
         ("user modify", "avatar-url"),
-        [ITSELF, "shows it in its rooms", NOBODY],
+        [ITSELF, "shows it in its rooms"],
+        Nobody,
         "user modify @ann:example.org -v mxc://example.org/abc",
     ),
     acting(
         ("user modify", "password"),
-        [HOLDER, "logs in and does anything", NOBODY],
+        [HOLDER, "logs in and does anything"],
+        Nobody,
         "user modify @ann:example.org -P secret",
     ),
     acting(
         ("user modify", "threepid"),
-        ["whoever has the address", "sets a new password by mail", NOBODY],
+        ["whoever has the address", "sets a new password by mail"],
+        Nobody,
         "user modify @ann:example.org -t email ann@mail.example",
     ),
     acting(
         ("user modify", "external-id"),
-        ["whoever is that at the provider", "logs in and does anything", NOBODY],
+        ["whoever is that at the provider", "logs in and does anything"],
+        Nobody,
         "user modify @ann:example.org --external-id oidc-x 5f0c2a",
     ),
     acting(
         ("user modify", "create"),
-        ["a new account", "comes to be", NOBODY],
+        ["a new account", "comes to be"],
+        Nobody,
         "user modify @new:example.org --create",
     ),
     acting(
         ("user modify", "admin"),
-        [ITSELF, "does anything with the homeserver", NOBODY],
+        [ITSELF, "does anything with the homeserver"],
+        Nobody,
         "user modify @ann:example.org --admin",
     ),
     acting(
         ("user modify", "activate"),
-        [ITSELF, "can be logged in to again", NOBODY],
+        [ITSELF, "can be logged in to again"],
+        Nobody,
         "user modify @gone:example.org --activate",
     ),
     acting(
         ("user modify", "deactivate"),
-        [ITSELF, "leaves its rooms and declines invitations", NOBODY],
+        [ITSELF, "leaves its rooms and declines invitations"],
+        Nobody,
         "user modify @ann:example.org --deactivate",
     ),
     acting(
         ("user deactivate", ""),
-        [ITSELF, "leaves its rooms and declines invitations", NOBODY],
+        [ITSELF, "leaves its rooms and declines invitations"],
+        Nobody,
         "user deactivate @ann:example.org",
     ),
     acting(
         ("user deactivate-regex", ""),
-        ["each account that fits", "leaves its rooms and declines invitations", NOBODY],
-        "user deactivate-regex @spam.*",
+        ["each account that fits", "leaves its rooms and declines invitations"],
+        Nobody,
+        "user deactivate-regex @ann:example.org",
     ),
     acting(
         ("user reactivate", ""),
-        [ITSELF, "can be logged in to again", NOBODY],
+        [ITSELF, "can be logged in to again"],
+        Nobody,
         "user reactivate @gone:example.org",
     ),
     acting(
         ("user password", ""),
-        [HOLDER, "logs in and does anything", NOBODY],
+        [HOLDER, "logs in and does anything"],
+        Nobody,
         "user password @ann:example.org",
     ),
     acting(
         ("user login", ""),
-        [HOLDER, "does anything, unseen by its owner", NOBODY],
+        [HOLDER, "does anything, unseen by its owner"],
+        Nobody,
         "user login @ann:example.org",
     ),
     acting(
         ("user register", ""),
-        [HOLDER, "logs in and does anything", NOBODY],
+        [HOLDER, "logs in and does anything"],
+        Nobody,
         "user register @new:example.org",
     ),
     acting(
         ("user register", "admin"),
-        [HOLDER, "does anything with the homeserver", NOBODY],
+        [HOLDER, "does anything with the homeserver"],
+        Nobody,
         "user register @new:example.org --admin",
     ),
     acting(
         ("user admin", ""),
-        [ITSELF, "does anything with the homeserver", NOBODY],
+        [ITSELF, "does anything with the homeserver"],
+        Nobody,
         "user admin grant @ann:example.org",
     ),
     acting(
         ("user cross-signing-reset", ""),
-        ["whoever is logged in as the account", "replaces its keys without its password", NOBODY],
+        ["whoever is logged in as the account", "replaces its keys without its password"],
+        Nobody,
         "user cross-signing-reset @ann:example.org",
     ),
     acting(
         ("user redact", ""),
-        [ITSELF, "redacts what it wrote", "the rooms"],
+        [ITSELF, "redacts what it wrote"],
+        Rooms,
         "user redact @ann:example.org",
     ),
     acting(
         ("user redact", "use-admin"),
-        [KEEPER, "redacts what somebody wrote", "the rooms"],
+        [KEEPER, "redacts what somebody wrote"],
+        Rooms,
         "user redact @ann:example.org --use-admin",
     ),
     acting(
@@ -144,17 +179,17 @@ pub const ACTING: &[Acting] = &[
         [
             "the accounts; where the room is not open, the account of the admin token before them",
             "join the room; invites them",
-            "the room",
         ],
-        "room join #lobby:example.org @ann:example.org",
+        Rooms,
+        "room join #lobby:example.org @bob:example.org",
     ),
     acting(
         ("room make-admin", ""),
         [
             "the strongest account of this server in the room",
             "gives the account of the admin token its power, and invites it",
-            NOBODY,
         ],
+        Nobody,
         "room make-admin #lobby:example.org",
     ),
     acting(
@@ -162,13 +197,14 @@ pub const ACTING: &[Acting] = &[
         [
             "the strongest account of this server in the room",
             "gives that account its power, and invites it",
-            "that account",
         ],
-        "room make-admin #lobby:example.org --user-id @ann:example.org",
+        Account,
+        "room make-admin #lobby:example.org --user-id @bob:example.org",
     ),
     acting(
         ("room delete", ""),
-        ["everybody of this server in the room", "leaves it", NOBODY],
+        ["everybody of this server in the room", "leaves it"],
+        Nobody,
         "room delete #lobby:example.org",
     ),
     acting(
@@ -176,77 +212,86 @@ pub const ACTING: &[Acting] = &[
         [
             "that account; everybody of this server in the room",
             "makes a room and speaks in it; joins it",
-            "that account",
         ],
+        Account,
         "room delete #lobby:example.org -u @ann:example.org",
     ),
     acting(
         ("room delete", "room-name"),
-        ["the account that makes the new room", "names it so", "that account"],
+        ["the account that makes the new room", "names it so"],
+        Account,
         "room delete #lobby:example.org -u @ann:example.org -n Moved",
     ),
     acting(
         ("room delete", "message"),
-        ["the account that makes the new room", "says it there", "that account"],
+        ["the account that makes the new room", "says it there"],
+        Account,
         "room delete #lobby:example.org -u @ann:example.org -m Moved",
     ),
     acting(
         ("notice send", ""),
-        [
-            NOTICES,
-            "says it to one person; to operators and server admins for an admin only",
-            NOBODY,
-        ],
+        [NOTICES, "says it to one person; to operators and server admins for an admin only"],
+        Nobody,
         "notice send @ann:example.org Hello",
     ),
     acting(
         ("notice send", "also"),
-        [NOTICES, "says it to several", NOBODY],
+        [NOTICES, "says it to several"],
+        Nobody,
         "notice send @ann:example.org Hello --also @bob:example.org",
     ),
     acting(
         ("notice send", "regex"),
-        [NOTICES, "says it to many", NOBODY],
+        [NOTICES, "says it to many"],
+        Nobody,
         "notice send @a.* Hello --regex",
     ),
     acting(
         ("notice send", "type"),
-        [NOTICES, "sends any event into its room with somebody", NOBODY],
+        [NOTICES, "sends any event into its room with somebody"],
+        Nobody,
         "notice send @ann:example.org {} --type m.x",
     ),
     acting(
         ("notice send", "state-key"),
-        [NOTICES, "changes its room with somebody", NOBODY],
+        [NOTICES, "changes its room with somebody"],
+        Nobody,
         "notice send @ann:example.org {} --type m.room.topic --state-key \"\"",
     ),
     acting(
         ("regtok new", ""),
-        ["whoever knows the token", "makes an account", NOBODY],
+        ["whoever knows the token", "makes an account"],
+        Nobody,
         "regtok new",
     ),
     acting(
         ("regtok update", "uses-allowed"),
-        ["whoever knows the token", "makes an account", NOBODY],
+        ["whoever knows the token", "makes an account"],
+        Nobody,
         "regtok update welcome-friends --uses-allowed 3",
     ),
     acting(
         ("regtok update", "expire-at"),
-        ["whoever knows the token", "makes an account", NOBODY],
+        ["whoever knows the token", "makes an account"],
+        Nobody,
         "regtok update welcome-friends --expire-at 2026-12-01",
     ),
     acting(
         ("regtok update", "expiry-ts"),
-        ["whoever knows the token", "makes an account", NOBODY],
+        ["whoever knows the token", "makes an account"],
+        Nobody,
         "regtok update welcome-friends --expiry-ts 1796083200000",
     ),
     acting(
         ("raw", ""),
-        ["as with the command that does the same", "anything", "who and which rooms are named"],
+        ["as with the command that does the same", "anything"],
+        Named,
         "raw v9/nothing -m post",
     ),
     acting(
         ("matrix raw", ""),
-        [KEEPER, "anything in rooms, in their directory, in profiles", "who is named"],
+        [KEEPER, "anything in rooms, in their directory, in profiles"],
+        Named,
         "matrix raw client/v3/createRoom -m post",
     ),
 ];

@@ -1,5 +1,6 @@
 //! What every verb says it amounts to, held against what it would send, and what it sends against
-//! what `raw` would say of the same request.
+//! what `raw` would say of the same request; and what the page of who acts says of whom the gate
+//! hears, against whom it hears of.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,12 @@ use world::{Options, Synapse, Things};
 
 use super::{change::Plan, testing::Stage};
 use crate::{
-    change::Step,
-    commands::{Action, Does, GROUPS, operations},
+    change::{Step, Subject},
+    commands::{
+        Action, Does, GROUPS,
+        acting::{ACTING, Acting, Reaches},
+        operations,
+    },
     gate::{Policy, Rank},
     input::{Heard, hear},
     pipeline::is_first_word,
@@ -103,6 +108,21 @@ async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<Strin
     Some(faults.into_iter().map(|fault| format!("{example} {fault}")).collect())
 }
 
+/// Of whom the gate hears where this is really done; `None` where there is nothing to do.
+async fn reached(stage: &Stage, acting: &Acting, things: &Things) -> Option<Vec<Reaches>> {
+    let (action, _) = stage.pipeline.action(&words(&things.typed(acting.example)))?;
+    let plans = plans(stage, action.as_ref()).await;
+    let heard = plans.iter().map(|plan| action.reaches(&plan.subject, &plan.seen));
+    let kinds = heard.map(|all| match all.as_slice() {
+        [] => Reaches::Nobody,
+        all if all.iter().all(|one| matches!(one, Subject::Room(_))) => Reaches::Rooms,
+        [Subject::User(_)] => Reaches::Account,
+        other => panic!("{}: the page has no word for {other:?}", acting.example),
+    });
+    let kinds: Vec<Reaches> = kinds.collect();
+    (!kinds.is_empty()).then_some(kinds)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_says_what_it_amounts_to_and_a_path_says_no_less() {
     let synapse = Synapse::start(Options::default()).await.unwrap();
@@ -115,6 +135,7 @@ async fn every_verb_says_what_it_amounts_to_and_a_path_says_no_less() {
     };
     let mut left: BTreeSet<String> = all().map(|(name, _)| name).collect();
     let mut faults = BTreeSet::new();
+    let mut unheard: BTreeSet<&str> = ACTING.iter().map(|acting| acting.example).collect();
     for restrained in [false, true] {
         if restrained {
             things.restrain(&api).await.unwrap();
@@ -128,8 +149,20 @@ async fn every_verb_says_what_it_amounts_to_and_a_path_says_no_less() {
                 }
             }
         }
+        for acting in ACTING {
+            if let Some(kinds) = reached(&stage, acting, &things).await {
+                unheard.remove(acting.example);
+                if acting.reaches != Reaches::Named
+                    && kinds.iter().any(|kind| *kind != acting.reaches)
+                {
+                    let said = acting.reaches;
+                    faults.insert(format!("{} reaches {kinds:?}, not {said:?}", acting.example));
+                }
+            }
+        }
     }
     assert!(faults.is_empty(), "{}", faults.into_iter().collect::<Vec<_>>().join("\n"));
     let unheld: Vec<String> = left.into_iter().collect();
     assert!(unheld.is_empty(), "nothing was held against these: {unheld:?}");
+    assert!(unheard.is_empty(), "nobody saw whom these reach: {unheard:?}");
 }

@@ -5,6 +5,7 @@ use tracing::warn;
 
 use super::{Attached, Doubt, Pipeline, Request, Said, Trust, yes::unreadable};
 use crate::{
+    ciphertexts::Place,
     error::Stop,
     reply::{Line, Reply, Word},
 };
@@ -28,7 +29,7 @@ impl Pipeline {
         let shown = self.outbox.ratchet(&request.room, &request.event, Some(&request.said)).await;
         match shown {
             Ok(Some((shown, index))) if shown == *session => {
-                self.first_use(&request.event, session, index)
+                self.first_use(&request.event, Place { session, index })
             }
             Ok(Some(_)) => Err(Stop::refused(
                 "the homeserver shows another message in the place of this one, so I do not trust \
@@ -83,11 +84,11 @@ impl Pipeline {
                 return Err(doubted(doubt_in_words(doubt)));
             }
         }
-        self.first_use_of_file(event, &sealed.session, sealed.index)
+        self.first_use_of_file(event, Place { session: &sealed.session, index: sealed.index })
     }
 
-    fn first_use(&self, event: &OwnedEventId, session: &str, index: u32) -> Result<(), Stop> {
-        let used = self.ciphertexts.first_use(session, index, event, self.clock.now());
+    fn first_use(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use(place, event, self.clock.now());
         if used.map_err(|error| unreadable(&error))? {
             return Ok(());
         }
@@ -98,13 +99,8 @@ impl Pipeline {
         ))
     }
 
-    fn first_use_of_file(
-        &self,
-        event: &OwnedEventId,
-        session: &str,
-        index: u32,
-    ) -> Result<(), Stop> {
-        let used = self.ciphertexts.first_use_by_file(session, index, event, self.clock.now());
+    fn first_use_of_file(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use_by_file(place, event, self.clock.now());
         if used.map_err(|error| unreadable(&error))? {
             return Ok(());
         }
@@ -127,7 +123,7 @@ impl Pipeline {
         let _look = self.aside.looks.acquire().await;
         if let Ok(Some((session, index))) =
             self.outbox.ratchet(&request.room, &request.event, None).await
-            && let Err(error) = self.first_use(&request.event, &session, index)
+            && let Err(error) = self.first_use(&request.event, Place { session: &session, index })
         {
             warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");
         }

@@ -18,7 +18,7 @@ use crate::{
     commands::{Action, operations},
     confirm::{Consent, End, Ticket},
     error::Stop,
-    gate::{AT_A_GLANCE, Permit, Target, Verdict, Weight},
+    gate::{AT_A_GLANCE, Permit, Target, Verdict},
     reply::{Line, Reply, Word},
     synapse::{Reader, Slots},
 };
@@ -56,7 +56,7 @@ pub(super) struct Looked {
 impl Looked {
     /// What it costs to do it to all of them. Where somebody among them is not there, or may not
     /// be touched, it is perhaps a slip, and costs a question at least.
-    fn class(&self, action: &dyn Action) -> Class {
+    pub(super) fn class(&self, action: &dyn Action) -> Class {
         let least = if self.in_doubt() { Class::Disruptive } else { Class::Reversible };
         action.class(self.plans.len()).max(least)
     }
@@ -182,30 +182,6 @@ impl Pipeline {
                 Ok(Some(self.with_other_half(&declared, told).await))
             }
         }
-    }
-
-    /// What doing it to all that was looked at weighs.
-    pub(super) fn weigh<'a>(
-        &self,
-        asked: &Asked<'a>,
-        action: &dyn Action,
-        (looked, verbs): (&'a Looked, &'a [&'a str]),
-    ) -> Result<Weight<'a>, Stop> {
-        let class = looked.class(action);
-        let recent = self.recent(asked.operator, class)?;
-        Ok(Weight {
-            class,
-            power: action.power(),
-            // What it replies to, whoever keeps the homeserver could have moved.
-            phrase: action.phrase() || asked.options.referenced,
-            harmless: action.harmless(),
-            targets: &looked.targets,
-            many: looked.targets.len(),
-            verbs,
-            reason: asked.options.reason.as_deref(),
-            recent,
-            due: asked.due,
-        })
     }
 
     /// Takes typed secrets out of the words into memory, and the message out of the room.

@@ -7,14 +7,12 @@
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Asked, Pipeline, locks::Locks, yes::unreadable};
+use super::{Pipeline, locks::Locks, yes::unreadable};
 use crate::{
     audit::{Kind, Record},
     change::Class,
-    commands::Action,
-    confirm::{Consent, Ticket},
     error::Stop,
-    gate::{Operator, RECENT, Weight},
+    gate::{Operator, RECENT},
     reply::Word,
     store,
 };
@@ -63,32 +61,6 @@ impl Pipeline {
             }
         }
         Ok(count)
-    }
-
-    /// Whether the yes that was said is enough for all of a list, as far as that does not hang on
-    /// its subjects, each of which is weighed again in its turn.
-    pub(super) fn suffices(
-        &self,
-        asked: &Asked<'_>,
-        action: &dyn Action,
-        (ticket, consent): (&Ticket, &Consent),
-        verbs: &[&str],
-    ) -> Result<bool, Stop> {
-        let many = ticket.about.len();
-        let class = action.class(many);
-        let weight = Weight {
-            class,
-            power: action.power(),
-            phrase: action.phrase() || asked.options.referenced,
-            harmless: action.harmless(),
-            targets: &[],
-            many,
-            verbs,
-            reason: asked.options.reason.as_deref(),
-            recent: self.recent(asked.operator, class)?,
-            due: asked.due,
-        };
-        Ok(self.gate().missing(asked.operator, &weight, Some(consent)).is_none())
     }
 }
 

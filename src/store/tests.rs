@@ -26,7 +26,10 @@ async fn records_survive() {
     let shelf = opened.store.shelf::<u32>("numbers").unwrap();
     assert_eq!(shelf.all().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 5)]);
     assert_eq!(shelf.last(1).unwrap(), [("b".to_owned(), 5)]);
-    assert_eq!(shelf.last_where(9, |number| *number < 5).unwrap(), [3]);
+    assert_eq!(
+        shelf.last_where(9, |number| Ok(Some(number).filter(|number| *number < 5))).unwrap(),
+        [3]
+    );
     assert_eq!(shelf.last_under("a", 9).unwrap(), [("a".to_owned(), 3)]);
 }
 

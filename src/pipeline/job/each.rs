@@ -9,17 +9,18 @@ use tracing::error;
 
 use super::{Counts, gone, progress};
 use crate::{
-    change::{Binds, Class, Outcome, Seen, Subject, Undo},
+    change::{Binds, Outcome, Seen, Subject, Undo},
     commands::{Action, Options},
     confirm::Consent,
     error::Stop,
-    gate::{Verdict, Weight},
+    gate::Verdict,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
         Asked, Pipeline, Request,
         change::{Found, Looked, Plan, verbs},
         fact::Difference,
         report::line_of,
+        weigh::{Extent, weight},
         yes::unreadable,
     },
     reply::{Line, Word},
@@ -307,19 +308,16 @@ impl<'a> Work<'a> {
         }
         let verbs = verbs(&asked, action, std::slice::from_ref(&plan));
         let targets = [target];
-        let weight = Weight {
-            class: self.class(),
-            power: action.power(),
-            phrase: action.phrase() || self.options.referenced,
-            harmless: action.harmless(),
+        let extent = Extent {
+            class: action.class(self.job.total),
             targets: &targets,
             many: self.job.total,
             verbs: &verbs,
-            reason: self.options.reason.as_deref(),
-            // What it adds to was weighed when the question was put.
+            // What all of it adds to was weighed at the question and at the yes, and since then all
+            // of it counts for whatever else its asker does.
             recent: 0,
-            due: false,
         };
+        let weight = weight(&asked, action, extent);
         let mut looked = Looked { targets: Vec::new(), plans: vec![plan], skips: Vec::new() };
         if let Some(why) = pipeline.ends_early(&asked, &looked)? {
             return Ok(Some(nothing(Word::Refused, &why)));
@@ -338,10 +336,6 @@ impl<'a> Work<'a> {
                 Ok(Some(self.send(&asked, plan, permit).await))
             }
         }
-    }
-
-    fn class(&self) -> Class {
-        self.action.class(self.job.total)
     }
 
     /// Notes on disk that something is about to be sent that must not be sent twice.

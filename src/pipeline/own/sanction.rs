@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     Own, OwnSpec, Stands,
-    undo::{number, take_back},
+    undo::{all_taken_back, number, take_back},
 };
 use crate::{
     audit::{Kind, Record as Noted},
@@ -14,12 +14,7 @@ use crate::{
     error::Stop,
     gate::{Verdict, Weight},
     pipeline::{
-        Asked, Lane, Pipeline,
-        change::target,
-        lift::too_low,
-        report::rehearsed,
-        together::{Part, Together},
-        yes::unreadable,
+        Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed, yes::unreadable,
     },
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
@@ -120,13 +115,8 @@ impl Own for Sanctions {
         if sanctions.len() < 2 {
             return None;
         }
-        let parts = sanctions.into_iter().map(|Sanction { subject, left, undo, .. }| {
-            let (action, options) = pipeline.action(&undo)?;
-            Some(Part { action, verb: options.verb, found: Some((subject, left)) })
-        });
-        let together = Together::new(parts.collect::<Option<_>>()?)?;
-        let verb = Some(together.verb().to_owned());
-        Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
+        let ways = sanctions.into_iter().map(|one| (one.subject, one.left, one.undo));
+        all_taken_back(pipeline, number, ways)
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {

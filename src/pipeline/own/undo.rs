@@ -48,16 +48,12 @@ impl Own for Undo {
         if closing.undo.len() < 2 {
             return None;
         }
-        let mut parts = Vec::new();
-        for ((subject, left), way) in closing.left.iter().zip(&closing.undo) {
-            let Way::Command(words) = way else { continue };
-            let (action, options) = pipeline.action(words)?;
-            let found = Some((subject.clone(), left.clone()));
-            parts.push(Part { action, verb: options.verb, found });
-        }
-        let together = Together::new(parts)?;
-        let verb = Some(together.verb().to_owned());
-        Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
+        let ways = closing.left.into_iter().zip(closing.undo);
+        let ways = ways.filter_map(|((subject, left), way)| match way {
+            Way::Command(words) => Some((subject, left, words)),
+            Way::None(_) => None,
+        });
+        all_taken_back(pipeline, number, ways)
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
@@ -92,6 +88,22 @@ impl Own for Undo {
         };
         take_back(pipeline, asked, number, (&words, &closing.left)).await
     }
+}
+
+/// The change that takes back the one with this number from each of these, by these words, where
+/// what it left is still so. `None` where some of the words are none of this version's.
+pub(super) fn all_taken_back(
+    pipeline: &Pipeline,
+    number: u64,
+    ways: impl Iterator<Item = (Subject, Binds, Vec<String>)>,
+) -> Option<Stands> {
+    let parts = ways.map(|(subject, left, words)| {
+        let (action, options) = pipeline.action(&words)?;
+        Some(Part { action, verb: options.verb, found: Some((subject, left)) })
+    });
+    let together = Together::new(parts.collect::<Option<_>>()?)?;
+    let verb = Some(together.verb().to_owned());
+    Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
 }
 
 /// Makes the change that takes back the one with this number, by these words, where what it `left`

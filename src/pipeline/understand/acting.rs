@@ -11,7 +11,7 @@ use crate::{
     change::{Class, Power},
     commands::{
         Ask, Does, GROUPS, Options, Spec,
-        acting::{ACTING, Acting, QUIET},
+        acting::{ACTING, Acting, QUIET, Reaches},
     },
     gate::Rank,
     input::{Heard, hear},
@@ -56,6 +56,12 @@ fn row(acting: &Acting) -> String {
     let (power, class, amounts) = weight(example);
     let name = if option.is_empty() { format!("!{verb}") } else { format!("!{verb} --{option}") };
     let role = Rank::with(power).as_str();
+    let reaches = match reaches {
+        Reaches::Nobody => "nobody",
+        Reaches::Rooms => "the rooms",
+        Reaches::Account => "that account",
+        Reaches::Named => "who and which rooms are named",
+    };
     let amounts = if amounts.is_empty() { "itself".to_owned() } else { amounts.join(", ") };
     let (power, class) = (power.as_str(), class.as_str());
     format!("| `{name}` | {who} | {does} | {power} | {role} | {class} | {reaches} | {amounts} |")
