@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Of what a change is weighed.
+#[derive(Clone, Copy)]
 pub(super) struct Extent<'a> {
     /// Its class, counted over all its subjects.
     pub(super) class: Class,
