@@ -171,8 +171,10 @@ async fn client(
     http: reqwest::Client,
     strategy: CollectStrategy,
 ) -> Result<Client, ConnectError> {
-    let store =
-        SqliteStoreConfig::new(&files.store).key(Some(&files.key()?)).pool_max_size(STORE_POOL);
+    let store = SqliteStoreConfig::new(&files.store)
+        .key(Some(&files.key()?))
+        .pool_max_size(STORE_POOL)
+        .cache_size(STORE_CACHE);
     Client::builder()
         .homeserver_url(&settings.homeserver)
         .http_client(http)
@@ -205,6 +207,10 @@ async fn client(
 
 /// Connections to the SDK's database. The bot does little at once, and each costs memory.
 const STORE_POOL: usize = 4;
+
+/// What each of these connections may keep of its file in memory, in bytes. Nothing is read so
+/// often that more would make an answer quicker.
+const STORE_CACHE: u32 = 500_000;
 
 async fn restore(
     settings: &Settings,
