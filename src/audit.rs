@@ -15,8 +15,9 @@ use crate::{
     change::{Binds, Class, Subject, Undo},
     clock::SharedClock,
     commands::Past,
+    error::Stop,
     freeze::What,
-    reply::Word,
+    reply::{Line, Word},
     store::{self, Shelf, Store},
 };
 
@@ -212,6 +213,19 @@ pub enum Error {
     /// The same event has opened a change before.
     #[error("this message has already led to change number {0}")]
     AlreadyOpened(u64),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => Self::Record(error),
+            Error::AlreadyOpened(number) => Self::refused(
+                Line::new()
+                    .plain("this message has led to a change before; see ")
+                    .code(format!("!audit show {number}")),
+            ),
+        }
+    }
 }
 
 /// The record of one bot.

@@ -20,6 +20,12 @@ pub enum Stop {
     /// The homeserver did not answer as it should.
     #[error(transparent)]
     Api(#[from] crate::synapse::Error),
+    /// The bot's own store cannot be used.
+    #[error("my store cannot be read or written, so nothing was done")]
+    Store(#[from] crate::store::Error),
+    /// What is about to be done cannot be recorded first.
+    #[error("I cannot write the record, so nothing was done")]
+    Record(#[source] crate::store::Error),
     /// What was found could not be written down.
     #[error("I cannot write a temporary file, so there is no answer")]
     Disk(#[from] std::io::Error),
@@ -50,8 +56,38 @@ impl Stop {
                 }
                 reply
             }
-            Self::Api(_) | Self::Disk(_) => Reply::outcome(Word::Refused, self.to_string())
-                .note(Line::new().plain("In the log under ").code(incident)),
+            Self::Record(_) => Reply::outcome(
+                Word::Refused,
+                Line::from(self.to_string()).plain(". In the log under ").code(incident),
+            ),
+            Self::Api(_) | Self::Store(_) | Self::Disk(_) => {
+                Reply::outcome(Word::Refused, self.to_string())
+                    .note(Line::new().plain("In the log under ").code(incident))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{audit, reply::Layout, store};
+
+    #[test]
+    fn what_the_log_explains_is_told_with_the_number_under_which_it_does() {
+        let full = || store::Error::Broken("no space left".to_owned());
+        let told = |stop: &Stop| stop.reply("482193").markdown(&Layout::default());
+        for (stop, said) in [
+            (Stop::Store(full()), "my store cannot be read or written"),
+            (Stop::from(audit::Error::Store(full())), "I cannot write the record"),
+            (Stop::Disk(std::io::Error::other("no space left")), "I cannot write a temporary file"),
+        ] {
+            let told = told(&stop);
+            assert!(told.contains(said) && told.contains("482193"), "{told}");
+            assert!(!told.contains("no space"), "the cause is for the log: {told}");
+        }
+        let known = told(&audit::Error::AlreadyOpened(17).into());
+        assert!(known.contains("!audit show 17"), "{known}");
+        assert!(!known.contains("482193"), "there is nothing in the log: {known}");
     }
 }

@@ -57,6 +57,7 @@ mod locks;
 mod look;
 mod looking;
 mod news;
+mod origin;
 pub mod own;
 mod plan;
 mod question;
@@ -94,6 +95,7 @@ use aside::Aside;
 pub use aside::Refusal;
 use last_word::LastWord;
 use locks::Locks;
+pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::{Own, Stands};
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
@@ -246,9 +248,9 @@ enum YesTo {
 /// Who asks what, where.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// The message.
-    pub request: &'a Request,
-    /// Who sent it.
+    /// Where it comes from.
+    pub origin: Origin<'a>,
+    /// Who sent it, or in whose name it is done.
     pub operator: &'a Operator,
     /// The words as understood.
     pub words: &'a [String],
@@ -256,8 +258,6 @@ pub struct Asked<'a> {
     pub options: &'a Options,
     /// The number of the change that this would take back.
     pub undoes: Option<u64>,
-    /// Whether nobody typed it: a change is taken back because its time is over.
-    pub due: bool,
 }
 
 /// What comes before or after what else.
@@ -453,8 +453,8 @@ impl Pipeline {
             return Some(reply);
         }
         let none = Options::default();
-        let asked =
-            |words, options| Asked { request, operator, words, options, undoes: None, due: false };
+        let origin = Origin::Message(request);
+        let asked = |words, options| Asked { origin, operator, words, options, undoes: None };
         let explained = |options, stop| Self::explained(&asked(&[], options), stop);
         let done = match &command {
             Command::Read(query, options, words) => {
@@ -512,7 +512,7 @@ impl Pipeline {
         }
         if private {
             let record = Self::record(Kind::Looked, asked);
-            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+            self.audit.note(record).await?;
         }
         Ok(None)
     }

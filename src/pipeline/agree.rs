@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedUserId;
 use tokio::sync::Mutex;
 
-use super::{Asked, Pipeline, Trust};
+use super::{Asked, Pipeline};
 use crate::{
     audit::{Kind, Record},
     change::{Class, Power},
@@ -76,7 +76,7 @@ impl Pipeline {
         let others = wanted.others.max(demanded);
         if others > 0 {
             self.not_held()?;
-            if asked.request.trust == Trust::Clear {
+            if asked.origin.is_in_clear() {
                 return Err(Stop::refused(
                     "this takes more than one operator, and that counts only in an encrypted room",
                 ));
@@ -109,7 +109,7 @@ impl Pipeline {
         }
         let note = Some(wanted.note.to_owned());
         let record = Record { note, ..Self::record(Kind::Asked, asked) };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         let left = others - voices.len();
         let heard = |one: &&&Operator| !voices.iter().any(|(by, _)| by.person == one.person);
         let ring = may.iter().filter(heard).map(|one| one.user.clone()).collect();

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedUserId;
 use tracing::{error, warn};
 
-use super::{Asked, Pipeline, Trust, yes::unreadable};
+use super::{Asked, Pipeline};
 use crate::{
     audit::{Kind, Record},
     confirm::{End, Second, Ticket},
@@ -49,7 +49,7 @@ impl Pipeline {
         if others == 0 {
             return Ok(own);
         }
-        if asked.request.trust == Trust::Clear {
+        if asked.origin.is_in_clear() {
             return Err(Stop::refused(format!(
                 "this takes the word of another operator, since {because}, and that counts only in \
                  an encrypted room: in clear anybody on your server's side could have written it"
@@ -111,7 +111,7 @@ impl Pipeline {
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
             ..Self::record(Kind::Approved, asked)
         };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         Ok(())
     }
 
@@ -165,11 +165,11 @@ impl Pipeline {
     /// The proof that `typed` is this operator's one-time password.
     pub(super) async fn shown(&self, asked: &Asked<'_>, typed: &str) -> Result<Shown, Stop> {
         let checked = self.passwords.check(asked.operator, typed, self.clock.now()).await;
-        let wrong = match checked.map_err(|e| unreadable(&e))? {
+        let wrong = match checked? {
             Ok(shown) => return Ok(shown),
             Err(wrong) => wrong,
         };
-        warn!(sender = %asked.request.sender, ?wrong, "a one-time password did not count");
+        warn!(sender = %asked.operator.user, ?wrong, "a one-time password did not count");
         if let Wrong::Stopped(until) = wrong {
             self.tell_of_guessing(asked, until).await;
         }
@@ -191,7 +191,7 @@ impl Pipeline {
     /// Why somebody who has guessed is not served; `None` where they are.
     pub(super) fn not_served_for_guessing(&self, person: &str) -> Result<Option<String>, Stop> {
         let until = self.passwords.stopped(person, self.clock.now());
-        Ok(until.map_err(|e| unreadable(&e))?.map(stopped))
+        Ok(until?.map(stopped))
     }
 
     /// Five wrong ones in a row are somebody guessing.

@@ -9,7 +9,7 @@ use ruma::UserId;
 use tokio::sync::{Mutex, Semaphore};
 use tracing::warn;
 
-use super::{Pipeline, Request, Said, Trust};
+use super::{Origin, Pipeline, Request, Said, Trust};
 use crate::reply::{Reply, Word};
 
 /// How many refusals may wait for their turn.
@@ -46,7 +46,7 @@ impl Pipeline {
     pub(super) async fn answer_now(&self, request: Request, reply: Reply) -> Option<Refusal> {
         let acted = matches!(reply.word, Some(Word::Done | Word::DoneInPart | Word::Unknown));
         if acted || (is_proved(&request) && self.is_served(&request.sender)) {
-            self.answer(&request, "answer", &reply).await;
+            self.answer(Origin::Message(&request), "answer", &reply).await;
             return None;
         }
         Some(Refusal { request, reply })
@@ -61,7 +61,7 @@ impl Pipeline {
             return;
         };
         let _turn = self.aside.turn.lock().await;
-        self.answer(&request, "answer", &reply).await;
+        self.answer(Origin::Message(&request), "answer", &reply).await;
     }
 
     /// Takes a message with a secret out of the room; whether it is out. Of those that need not be

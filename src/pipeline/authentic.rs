@@ -3,7 +3,7 @@
 use ruma::{OwnedEventId, events::room::MediaSource};
 use tracing::warn;
 
-use super::{Attached, Doubt, Pipeline, Request, Said, Trust, yes::unreadable};
+use super::{Attached, Doubt, Origin, Pipeline, Request, Said, Trust};
 use crate::{
     ciphertexts::Place,
     error::Stop,
@@ -16,7 +16,10 @@ impl Pipeline {
     ///
     /// What came in clear is as good as the room that it came in. A reaction is always in clear,
     /// and is never more than its sender's own lightest yes.
-    pub(super) async fn authenticate(&self, request: &Request) -> Result<(), Stop> {
+    ///
+    /// What is scheduled was judged when the message came from which it follows.
+    pub(super) async fn authenticate(&self, origin: Origin<'_>) -> Result<(), Stop> {
+        let Some(request) = origin.message() else { return Ok(()) };
         let Trust::Signed { session } = &request.trust else { return Ok(()) };
         if matches!(request.said, Said::Reaction { .. }) {
             return Ok(());
@@ -89,7 +92,7 @@ impl Pipeline {
 
     fn first_use(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
         let used = self.ciphertexts.first_use(place, event, self.clock.now());
-        if used.map_err(|error| unreadable(&error))? {
+        if used? {
             return Ok(());
         }
         warn!(%event, "an old ciphertext was sent again");
@@ -101,7 +104,7 @@ impl Pipeline {
 
     fn first_use_of_file(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
         let used = self.ciphertexts.first_use_by_file(place, event, self.clock.now());
-        if used.map_err(|error| unreadable(&error))? {
+        if used? {
             return Ok(());
         }
         warn!(%event, "an old file was sent again");
@@ -170,6 +173,7 @@ fn doubt_in_words(doubt: Doubt) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use super::Origin;
     use crate::{clock::Clock as _, pipeline::testing::Stage};
 
     #[tokio::test]
@@ -177,12 +181,15 @@ mod tests {
         let stage = Stage::set("http://127.0.0.1:9", "token");
         let mut request = stage.request("ann", "!freeze @moe:synod.test");
         assert!(stage.hand(request.clone()).await);
-        assert!(stage.pipeline.authenticate(&request).await.is_ok(), "the bot is about it");
+        assert!(
+            stage.pipeline.authenticate(Origin::Message(&request)).await.is_ok(),
+            "the bot is about it"
+        );
         stage.clock.pass(8 * 24 * 60 * 60);
         stage.pipeline.keep_hours().await;
         // The homeserver claims that it was sent just now.
         request.sent = stage.clock.now();
-        assert!(stage.pipeline.authenticate(&request).await.is_err());
+        assert!(stage.pipeline.authenticate(Origin::Message(&request)).await.is_err());
         assert!(stage.hand(request).await, "the journal has forgotten it");
         let said = stage.heard.all().pop().unwrap_or_default();
         assert!(said.contains("an old message sent again"), "{said}");

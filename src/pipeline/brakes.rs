@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{Asked, Pipeline, yes::unreadable};
+use super::{Asked, Pipeline};
 use crate::{
     audit::{Kind, Record},
     change::Power,
@@ -45,7 +45,7 @@ impl Pipeline {
     /// frozen, and it is its sender's own word.
     pub(super) async fn may_lead_to_a_change(&self, asked: &Asked<'_>) -> Result<(), Stop> {
         self.not_held()?;
-        self.authenticate(asked.request).await
+        self.authenticate(asked.origin).await
     }
 
     /// Why this operator is not served; `None` where they are.
@@ -81,8 +81,8 @@ impl Pipeline {
             )
             .or(&["freeze"]));
         }
-        self.authenticate(asked.request).await?;
-        if let Some(freeze) = self.freezes.of(&what).map_err(|e| unreadable(&e))? {
+        self.authenticate(asked.origin).await?;
+        if let Some(freeze) = self.freezes.of(&what)? {
             // Whoever brakes again does not agree with somebody who wants to let go.
             self.take_back_lifts(|_| true).await?;
             let line = Line::new()
@@ -105,7 +105,7 @@ impl Pipeline {
         if void > 0 {
             reply = reply.text(format!("Open questions that ended: {void}"));
         }
-        let waiting = self.jobs.open().map_err(|e| unreadable(&e))?;
+        let waiting = self.jobs.open()?;
         let theirs = |user: &OwnedUserId| match &what {
             What::Bot => true,
             What::Person(person) => self.roster.operator(user).is_some_and(|o| o.person == *person),
@@ -134,25 +134,25 @@ impl Pipeline {
             lifted_by: None,
         };
         // First the brake and then the record: a brake that cannot be recorded holds.
-        self.freezes.keep(&freeze).await.map_err(|e| unreadable(&e))?;
+        self.freezes.keep(&freeze).await?;
         if let What::Person(person) = what {
             self.take_back_lifts(|first| first == person).await?;
         }
         let note = Some(format!("{} frozen", in_words(what)));
         let freeze = Some(what.clone());
         let record = Record { freeze, note, ..Self::record(Kind::Frozen, asked) };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         Ok(())
     }
 
     /// Forgets the word of the first of two to lift the freeze of the bot, if it is `theirs`.
     async fn take_back_lifts(&self, theirs: impl Fn(&str) -> bool) -> Result<(), Stop> {
-        let Some(freeze) = self.freezes.of(&What::Bot).map_err(|e| unreadable(&e))? else {
+        let Some(freeze) = self.freezes.of(&What::Bot)? else {
             return Ok(());
         };
         if freeze.lifted_by.as_deref().is_some_and(theirs) {
             let freeze = Freeze { lifted_by: None, ..freeze };
-            self.freezes.keep(&freeze).await.map_err(|e| unreadable(&e))?;
+            self.freezes.keep(&freeze).await?;
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Pipeline {
 
     /// The persons whose rights are whole and who may act.
     fn unfrozen(&self) -> Result<BTreeSet<&str>, Stop> {
-        let frozen = self.freezes.all().map_err(|e| unreadable(&e))?;
+        let frozen = self.freezes.all()?;
         let is_frozen = |person: &str| {
             frozen.iter().any(|f| matches!(&f.what, What::Person(other) if other == person))
         };
@@ -177,8 +177,8 @@ impl Pipeline {
 
     /// Lifts a freeze: of a person at once, of the bot when a second person says so.
     pub(super) async fn unfreeze(&self, asked: &Asked<'_>, what: &What) -> Result<Reply, Stop> {
-        self.authenticate(asked.request).await?;
-        let Some(freeze) = self.freezes.of(what).map_err(|e| unreadable(&e))? else {
+        self.authenticate(asked.origin).await?;
+        let Some(freeze) = self.freezes.of(what)? else {
             let so = format!("{} not frozen", in_words(what));
             return Ok(Reply::outcome(Word::NothingChanged, so));
         };
@@ -190,8 +190,8 @@ impl Pipeline {
         let note = Some(format!("{} not frozen any more", in_words(what)));
         let freeze = Some(what.clone());
         let record = Record { freeze, note, ..Self::record(Kind::Unfrozen, asked) };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
-        self.freezes.lift(what).await.map_err(|e| unreadable(&e))?;
+        self.audit.note(record).await?;
+        self.freezes.lift(what).await?;
         info!(by = %asked.operator.user, ?what, "not frozen any more");
         Ok(Reply::outcome(Word::Done, format!("{} not frozen any more", in_words(what))))
     }
@@ -203,9 +203,9 @@ impl Pipeline {
             note: Some("the first of two to lift it".to_owned()),
             ..Self::record(Kind::Unfrozen, asked)
         };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         let freeze = Freeze { lifted_by: Some(person.clone()), ..freeze };
-        self.freezes.keep(&freeze).await.map_err(|e| unreadable(&e))?;
+        self.freezes.keep(&freeze).await?;
         let unfrozen = self.unfrozen()?;
         let others: Vec<OwnedUserId> = self
             .roster
@@ -280,7 +280,7 @@ impl Pipeline {
     ) -> Result<usize, Stop> {
         let mut ended = 0;
         for room in &self.roster.rooms {
-            let open = self.tickets.open_in(room).map_err(|e| unreadable(&e))?;
+            let open = self.tickets.open_in(room)?;
             for ticket in open.into_iter().filter(&meant) {
                 let ended_now =
                     self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
@@ -300,7 +300,7 @@ impl Pipeline {
     ) -> Result<bool, Stop> {
         let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
         let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
-        let Some(cancelled) = cancelled.map_err(|e| unreadable(&e))? else { return Ok(false) };
+        let Some(cancelled) = cancelled? else { return Ok(false) };
         self.secrets.lock().await.remove(code);
         self.show_end(code).await;
         let record = Record {
@@ -310,7 +310,7 @@ impl Pipeline {
             reason: why.map(ToOwned::to_owned),
             ..Self::record(kind, asked)
         };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         Ok(true)
     }
 }

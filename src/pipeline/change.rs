@@ -107,7 +107,7 @@ impl Pipeline {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
         if yes.is_none() {
-            self.authenticate(asked.request).await?;
+            self.authenticate(asked.origin).await?;
         }
         let (words, slots) = self.take_secrets(asked, action, yes.map(|(t, _)| t)).await?;
         let asked = &Asked { words: &words, ..*asked };
@@ -199,7 +199,10 @@ impl Pipeline {
         if typed.is_empty() {
             return Ok((asked.words.to_vec(), Slots::new()));
         }
-        let request = asked.request;
+        // What is scheduled holds no secret: none is kept with a list, nor with an undo.
+        let Some(request) = asked.origin.message() else {
+            return Err(Stop::refused("a secret is not kept, so this cannot be done later"));
+        };
         let removed = self.remove_secret(request).await;
         if !self.rules.typed_secrets {
             return Err(Stop::refused(match removed {
@@ -294,7 +297,7 @@ impl Pipeline {
         }
         if !refused.is_empty() {
             let record = Record { subjects: refused, ..Self::record(Kind::Refused, asked) };
-            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+            self.audit.note(record).await?;
         }
         Ok(Ok(looked))
     }
@@ -331,10 +334,10 @@ impl Pipeline {
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
     /// whoever asked would ask again.
     pub(super) async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
-        if self.outbox.may_say(&asked.request.room).await {
+        if self.outbox.may_say(asked.origin.room()).await {
             return Ok(());
         }
-        warn!(event = %asked.request.event, "nothing is changed where I may not write");
+        warn!(event = %asked.origin.event(), "nothing is changed where I may not write");
         Err(Stop::refused("I may not write in this room, so nothing was done"))
     }
 
@@ -381,7 +384,7 @@ impl Pipeline {
             left: looked.plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
             ..Self::record(Kind::Opened, asked)
         };
-        let number = self.audit.open(opened).await.map_err(|error| self.unrecorded(&error))?;
+        let number = self.audit.open(opened).await?;
         for &name in action.makes() {
             if slots.get(name).is_none() {
                 slots.put(name, self.clock.secret(PASSWORD_LENGTH).into());

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Asked, Pipeline, Request, Said, Trust, report::rehearsed, yes::unreadable};
+use super::{Asked, Origin, Pipeline, Scheduled, ScheduledKind, report::rehearsed};
 use crate::{
     audit::{Kind, Record},
     change::Subject,
@@ -61,7 +61,7 @@ impl Pipeline {
             code: ticket.code.clone(),
             number: None,
             asker: ticket.asker.clone(),
-            asked: (asked.request.room.clone(), asked.request.event.clone()),
+            asked: (asked.room(), asked.event()),
             words: ticket.words.clone(),
             total: ticket.about.len(),
             list: list_of(ticket.about.iter().map(|(subject, _)| subject)),
@@ -76,7 +76,7 @@ impl Pipeline {
             stage: Stage::Waiting,
         };
         let items: Vec<Item> = ticket.about.iter().map(item).collect();
-        self.jobs.begin(&job, &items).await.map_err(|error| unreadable(&error))?;
+        self.jobs.begin(&job, &items).await?;
         let opened = Record {
             until,
             yes: Some(consent.by().to_owned()),
@@ -93,15 +93,15 @@ impl Pipeline {
             Ok(number) => job.number = Some(number),
             Err(error) => {
                 self.forget_job(&job);
-                return Err(self.unrecorded(&error));
+                return Err(error.into());
             }
         }
-        self.jobs.keep(&job).await.map_err(|error| unreadable(&error))?;
+        self.jobs.keep(&job).await?;
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
         let slot = format!("job-{}", job.id);
-        job.message = self.answer(asked.request, &slot, &reply).await;
-        self.jobs.keep(&job).await.map_err(|error| unreadable(&error))?;
+        job.message = self.answer(asked.origin, &slot, &reply).await;
+        self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.job_begun.notify_one();
         Ok(None)
@@ -139,8 +139,8 @@ impl Pipeline {
     /// Goes on with a job, to its end or until `over`.
     async fn do_job(&self, job: Job, resumed: bool, over: &CancellationToken) {
         let Some((job, number)) = self.numbered(job).await else { return };
-        let request = of(&job, self.clock.now());
-        let (work, why_not) = match Work::new(self, &job, number, &request) {
+        let origin = job_origin(&job);
+        let (work, why_not) = match Work::new(self, &job, number) {
             Ok(work) => (Some(work), None),
             Err(why) => (None, Some(why)),
         };
@@ -158,7 +158,7 @@ impl Pipeline {
                 () = work.show_progress() => {}
             }
         }
-        if let Err(error) = self.end_job(&job, number, (&request, why_not), over).await {
+        if let Err(error) = self.end_job(&job, number, (origin, why_not), over).await {
             error!(number, error = &error as &dyn std::error::Error, "a job cannot be ended");
         }
     }
@@ -208,7 +208,7 @@ impl Pipeline {
         asked: &Asked<'_>,
         meant: impl Fn(&Job) -> bool,
     ) -> Result<usize, Stop> {
-        let open = self.jobs.open().map_err(|e| unreadable(&e))?;
+        let open = self.jobs.open()?;
         let mut stopped = 0;
         for job in open.into_iter().filter(|job| job.state == State::Running && meant(job)) {
             let record = Record {
@@ -219,8 +219,8 @@ impl Pipeline {
             };
             let state = State::Stopping(asked.operator.user.clone());
             // First the brake and then the record.
-            self.jobs.keep(&Job { state, ..job }).await.map_err(|e| unreadable(&e))?;
-            self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+            self.jobs.keep(&Job { state, ..job }).await?;
+            self.audit.note(record).await?;
             stopped += 1;
         }
         Ok(stopped)
@@ -244,21 +244,10 @@ fn list_of<'a>(subjects: impl Iterator<Item = &'a Subject>) -> String {
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
-/// The message whose answer the job is.
-fn of(job: &Job, now: jiff::Timestamp) -> Request {
-    Request {
-        room: job.asked.0.clone(),
-        sender: job.asker.clone(),
-        event: job.asked.1.clone(),
-        sent: now,
-        trust: Trust::Clear,
-        said: Said::Message {
-            body: String::new(),
-            formatted: None,
-            reply_to: None,
-            captions: false,
-        },
-    }
+/// The work that goes on from the message that asked for the job.
+fn job_origin(job: &Job) -> Origin<'_> {
+    let (room, event) = &job.asked;
+    Origin::Scheduled(Scheduled { kind: ScheduledKind::Job, room, event })
 }
 
 /// Why a job does not go on.

@@ -4,11 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, Pipeline, Request, Said, Trust,
+    Asked, Origin, Pipeline, Scheduled, ScheduledKind,
     change::{Done, Looked, verbs},
     own::unchanged_since,
     report::skipped,
-    yes::unreadable,
 };
 use crate::{
     audit::{Kind, Record},
@@ -61,7 +60,7 @@ impl Pipeline {
         looked: &Looked,
     ) -> Result<Option<Line>, Stop> {
         for plan in &looked.plans {
-            let running = self.sanctions.on(&plan.subject).map_err(|e| unreadable(&e))?;
+            let running = self.sanctions.on(&plan.subject)?;
             let above = running.into_iter().find(|sanction| {
                 sanction.role > asked.operator.role.rank
                     && sanction.is_ended_by(&plan.change.wanted)
@@ -137,7 +136,7 @@ impl Pipeline {
             left: done.left.clone(),
             by: asked.operator.user.clone(),
             role: asked.operator.role.rank,
-            asked: (asked.request.room.clone(), asked.request.event.clone()),
+            asked: (asked.room(), asked.event()),
             until,
             again: None,
             tries: 0,
@@ -226,26 +225,13 @@ impl Pipeline {
         };
         let action: &dyn Action = action.as_ref();
         let options = Options { reason: Some("its time was over".to_owned()), ..typed };
-        let request = Request {
-            room: sanction.asked.0.clone(),
-            sender: sanction.by.clone(),
-            event: sanction.asked.1.clone(),
-            sent: self.clock.now(),
-            trust: Trust::Clear,
-            said: Said::Message {
-                body: String::new(),
-                formatted: None,
-                reply_to: None,
-                captions: false,
-            },
-        };
+        let (room, event) = &sanction.asked;
         let asked = Asked {
-            request: &request,
+            origin: Origin::Scheduled(Scheduled { kind: ScheduledKind::SanctionEnd, room, event }),
             operator,
             words: &sanction.undo,
             options: &options,
             undoes: Some(sanction.number),
-            due: true,
         };
         let subjects = vec![sanction.subject.clone()];
         let left = [(sanction.subject.clone(), sanction.left.clone())];

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
 use super::{
-    Asked, Attached, Attachment, Held, Pipeline, Request, understand, understand::Understood,
+    Asked, Attached, Attachment, Held, Origin, Pipeline, Request, understand,
+    understand::Understood,
 };
 use crate::{
     commands::{Ask, GROUPS, Options},
@@ -93,7 +94,8 @@ impl Pipeline {
             Understood::Command(Ask::Change(action), options) => {
                 let options = Options { referenced: true, ..options };
                 let (words, options) = (words.as_slice(), &options);
-                let asked = Asked { request, operator, words, options, undoes: None, due: false };
+                let origin = Origin::Message(request);
+                let asked = Asked { origin, operator, words, options, undoes: None };
                 self.change(&asked, action.as_ref(), None).await
             }
             Understood::Reply(reply) => Ok(Some(reply)),

@@ -30,8 +30,8 @@ impl<'a> Looking<'a> {
     pub(super) async fn at(pipeline: &'a Pipeline, asked: &'a Asked<'a>, total: usize) -> Self {
         let mut looking =
             Self { pipeline, asked, total, so_far: 0, edits: 0, shown: None, at: Instant::now() };
-        if total > WITHOUT_A_WORD && !asked.due {
-            looking.shown = pipeline.answer(asked.request, "looking", &looking.word()).await;
+        if total > WITHOUT_A_WORD && !asked.origin.is_sanction_end() {
+            looking.shown = pipeline.answer(asked.origin, "looking", &looking.word()).await;
         }
         looking
     }
@@ -49,7 +49,7 @@ impl<'a> Looking<'a> {
         self.at = Instant::now();
         self.edits += 1;
         let slot = format!("looking-{}", self.edits);
-        let room = &self.asked.request.room;
+        let room = self.asked.origin.room();
         let edited = self.pipeline.outbox.edit(room, event, &slot, &self.word()).await;
         if let Err(error) = edited {
             // It only says how far this is.

@@ -3,12 +3,8 @@
 use tracing::error;
 
 use super::{
-    Asked, Pipeline,
-    approve::Needs,
-    change::Looked,
-    fact::Difference,
-    report::cost_in_words,
-    yes::{those, unreadable},
+    Asked, Pipeline, approve::Needs, change::Looked, fact::Difference, report::cost_in_words,
+    yes::those,
 };
 use crate::{
     audit::{Kind, Record},
@@ -40,8 +36,7 @@ impl Pipeline {
     ) -> Result<(), Stop> {
         let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
-        let kept =
-            self.tickets.asked_by(&asked.request.event).map_err(|error| unreadable(&error))?;
+        let kept = self.tickets.asked_by(asked.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
             None => self.put(asked, action, looked, (needs, class), &slots).await?,
@@ -53,16 +48,13 @@ impl Pipeline {
         let reply = self.who_is_asked(reply, asked, &ticket, (looked, because));
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.asked(&ticket.room, &ticket.code);
-        let Some(event) = self.answer(asked.request, &format!("ask-{}", ticket.code), &reply).await
+        let Some(event) = self.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
             return Ok(());
         };
-        self.tickets
-            .asked(&ticket.code, event.clone())
-            .await
-            .map_err(|error| unreadable(&error))?;
+        self.tickets.asked(&ticket.code, event.clone()).await?;
         if ticket.demand == Demand::Yes && ticket.second.is_none() {
             for key in ["✅", "❌"] {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
@@ -85,8 +77,8 @@ impl Pipeline {
         let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone()));
         let new = Draft {
             asker: asked.operator.user.clone(),
-            room: asked.request.room.clone(),
-            asked_by: asked.request.event.clone(),
+            room: asked.room(),
+            asked_by: asked.event(),
             words: asked.words.to_vec(),
             about: about.collect(),
             class,
@@ -99,14 +91,14 @@ impl Pipeline {
             referenced: asked.options.referenced,
             expires: needs.expires,
         };
-        let ticket = self.tickets.put(new).await.map_err(|error| unreadable(&error))?;
+        let ticket = self.tickets.put(new).await?;
         let record = Record {
             ticket: Some(ticket.code.clone()),
             alone: asked.options.alone.clone().filter(|_| ticket.alone.is_some()),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
             ..Self::record(Kind::Asked, asked)
         };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         Ok(ticket)
     }
 

@@ -32,7 +32,7 @@ impl Pipeline {
         only_look: bool,
         password: Option<&str>,
     ) -> Result<Reply, Stop> {
-        self.authenticate(asked.request).await?;
+        self.authenticate(asked.origin).await?;
         let reread = match self.setup.reread().await {
             Ok(reread) => reread,
             Err(unfit) => return Ok(unfit_reply(&unfit)),
@@ -85,7 +85,7 @@ impl Pipeline {
             by: first.cloned(),
             ..Self::record(Kind::Configured, asked)
         };
-        self.audit.note(record).await.map_err(|error| self.unrecorded(&error))?;
+        self.audit.note(record).await?;
         info!(by = %asked.operator.user, "the config is read again");
         let reply = listed(Reply::outcome(Word::Done, BEGIN), &reread);
         self.setup.begin_again(reread);

@@ -3,9 +3,9 @@
 use ruma::{OwnedEventId, OwnedRoomId};
 use tracing::{error, warn};
 
-use super::{Asked, Pipeline, Request, Unsent};
+use super::{Asked, Origin, Pipeline, Unsent};
 use crate::{
-    audit::{self, Kind, Record},
+    audit::{Kind, Record},
     error::Stop,
     reply::{File, Line, Reply, Word},
 };
@@ -23,9 +23,9 @@ impl Pipeline {
     pub(super) fn record(kind: Kind, asked: &Asked<'_>) -> Record {
         Record {
             by: Some(asked.operator.user.clone()),
-            room: Some(asked.request.room.clone()),
+            room: Some(asked.room()),
             // What nobody typed has no event: the one that asked has led to its own change.
-            event: (!asked.due).then(|| asked.request.event.clone()),
+            event: (!asked.origin.is_sanction_end()).then(|| asked.event()),
             words: asked.words.to_vec(),
             undoes: asked.undoes,
             reason: asked.options.reason.clone(),
@@ -33,29 +33,17 @@ impl Pipeline {
         }
     }
 
-    /// What to say when the record cannot be written: then nothing was done.
-    pub(super) fn unrecorded(&self, error: &audit::Error) -> Stop {
-        if let audit::Error::AlreadyOpened(number) = error {
-            return Stop::refused(
-                Line::new()
-                    .plain("this message has led to a change before; see ")
-                    .code(format!("!audit show {number}")),
-            );
-        }
-        let incident = self.clock.digits(6);
-        error!(%incident, error = error as &dyn std::error::Error, "the record cannot be written");
-        Stop::refused(
-            Line::new()
-                .plain("I cannot write the record, so nothing was done. In the log under ")
-                .code(incident),
-        )
-    }
-
     /// Says why a command ended early, and logs the causes under the same number.
     pub(super) fn stopped(&self, stop: &Stop) -> Reply {
         let incident = self.clock.digits(6);
-        if !matches!(stop, Stop::Refused { .. }) {
-            warn!(%incident, error = stop as &dyn std::error::Error, "a command ended early");
+        let cause = stop as &dyn std::error::Error;
+        match stop {
+            Stop::Refused { .. } => {}
+            Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
+            Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
+            Stop::Api(_) | Stop::Disk(_) => {
+                warn!(%incident, error = cause, "a command ended early");
+            }
         }
         stop.reply(&incident)
     }
@@ -64,20 +52,20 @@ impl Pipeline {
     /// What cannot be sent is logged; there is nowhere else to say it.
     pub(super) async fn answer(
         &self,
-        request: &Request,
+        to: Origin<'_>,
         slot: &str,
         reply: &Reply,
     ) -> Option<OwnedEventId> {
-        let instead = self.without_file(request, slot, reply).await;
+        let instead = self.without_file(to, slot, reply).await;
         let reply = instead.as_ref().unwrap_or(reply);
-        match self.say(&request.room, Some(&request.event), slot, reply).await {
+        match self.say(to.room(), Some(to.event()), slot, reply).await {
             Ok(event) => {
                 self.remember_listing(&event, reply);
                 Some(event)
             }
             Err(error) => {
                 error!(
-                    event = %request.event,
+                    event = %to.event(),
                     error = &error as &dyn std::error::Error,
                     "an answer was not sent"
                 );
@@ -88,12 +76,12 @@ impl Pipeline {
 
     /// Sends the file of an answer, if it has one. What to say in place of the answer where that
     /// did not work.
-    async fn without_file(&self, request: &Request, slot: &str, reply: &Reply) -> Option<Reply> {
+    async fn without_file(&self, to: Origin<'_>, slot: &str, reply: &Reply) -> Option<Reply> {
         let file = reply.file.as_ref()?;
-        let about = Some(&request.event);
-        let error = self.outbox.attach(&request.room, about, slot, file).await.err()?;
+        let about = Some(to.event());
+        let error = self.outbox.attach(to.room(), about, slot, file).await.err()?;
         warn!(
-            event = %request.event,
+            event = %to.event(),
             ?file,
             error = &error as &dyn std::error::Error,
             "a file was not sent"

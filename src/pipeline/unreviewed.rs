@@ -7,7 +7,7 @@
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Pipeline, locks::Locks, yes::unreadable};
+use super::{Pipeline, locks::Locks};
 use crate::{
     audit::{Kind, Record},
     change::Class,
@@ -39,7 +39,7 @@ impl Pipeline {
         if class != Class::Irreversible {
             return Ok(0);
         }
-        self.counted_for(operator).map_err(|error| unreadable(&error))
+        Ok(self.counted_for(operator)?)
     }
 
     fn counted_for(&self, operator: &Operator) -> Result<usize, store::Error> {

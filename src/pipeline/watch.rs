@@ -81,7 +81,7 @@ impl Pipeline {
                 work: work.clone(),
                 words: asked.words.to_vec(),
                 asker: asked.operator.user.clone(),
-                asked: (asked.request.room.clone(), asked.request.event.clone()),
+                asked: (asked.room(), asked.event()),
                 begun: self.clock.now(),
                 message: None,
             };

@@ -38,7 +38,7 @@ pub(super) fn weight<'a>(asked: &Asked<'a>, action: &dyn Action, extent: Extent<
         verbs,
         reason: asked.options.reason.as_deref(),
         recent,
-        due: asked.due,
+        due: asked.origin.is_sanction_end(),
     }
 }
 

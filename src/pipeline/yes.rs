@@ -4,7 +4,7 @@ use ruma::OwnedEventId;
 use tracing::{debug, info, warn};
 
 use super::{
-    Asked, Pipeline, Trust, YesTo,
+    Asked, Pipeline, YesTo,
     approve::{approved_in_part, split},
     question::how_it_ended,
 };
@@ -14,7 +14,6 @@ use crate::{
     error::Stop,
     gate::{Demand, Rank},
     reply::{Line, Reply, Word, utc},
-    store,
 };
 
 impl Pipeline {
@@ -29,7 +28,9 @@ impl Pipeline {
     ) -> Result<Option<Reply>, Stop> {
         // A yes to nothing uses up its ciphertext too: sent again under a question that is put
         // later, it would pass for the answer to that.
-        self.remember_place(asked.request).await;
+        if let Some(request) = asked.origin.message() {
+            self.remember_place(request).await;
+        }
         let mine = self.own_open(asked)?;
         if let YesTo::Event(target) = to
             && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))
@@ -38,7 +39,7 @@ impl Pipeline {
         }
         let ticket = match mine.as_slice() {
             [] => {
-                debug!(event = %asked.request.event, reason = "a yes to nothing", "ignored");
+                debug!(event = %asked.origin.event(), reason = "a yes to nothing", "ignored");
                 return Ok(None);
             }
             [one] => one,
@@ -77,8 +78,8 @@ impl Pipeline {
         asked: &Asked<'_>,
         target: &OwnedEventId,
     ) -> Result<Option<Reply>, Stop> {
-        let Some(ticket) = self.tickets.of_event(target).map_err(|e| unreadable(&e))? else {
-            debug!(event = %asked.request.event, reason = "a yes to no question", "ignored");
+        let Some(ticket) = self.tickets.of_event(target)? else {
+            debug!(event = %asked.origin.event(), reason = "a yes to no question", "ignored");
             return Ok(None);
         };
         let no = if ticket.state == State::Open && ticket.second.is_some() {
@@ -92,7 +93,7 @@ impl Pipeline {
         } else {
             No::NotYours(ticket.asker)
         };
-        info!(event = %asked.request.event, reason = "a yes that does not count", "ignored");
+        info!(event = %asked.origin.event(), reason = "a yes that does not count", "ignored");
         Ok(Some(no_in_words(&no)))
     }
 
@@ -106,8 +107,7 @@ impl Pipeline {
         let meant = match target {
             Some(target) => self
                 .tickets
-                .of_event(target)
-                .map_err(|e| unreadable(&e))?
+                .of_event(target)?
                 .filter(|ticket| ticket.state == State::Open)
                 .filter(|ticket| {
                     ticket.asker == asked.operator.user || Self::may_deny(ticket, asked.operator)
@@ -117,7 +117,7 @@ impl Pipeline {
             None => return Ok(Some(which(&mine, "cancel"))),
         };
         let Some(ticket) = meant else {
-            debug!(event = %asked.request.event, reason = "a no to nothing", "ignored");
+            debug!(event = %asked.origin.event(), reason = "a no to nothing", "ignored");
             return Ok(None);
         };
         self.cancel(asked, &ticket.code, None).await.map(Some)
@@ -130,8 +130,7 @@ impl Pipeline {
         code: &str,
         yes: &Yes,
     ) -> Result<Result<Taken, No>, Stop> {
-        let request = asked.request;
-        let ticket = self.tickets.get(code).map_err(|e| unreadable(&e))?;
+        let ticket = self.tickets.get(code)?;
         let totp = ticket.is_some_and(|ticket| ticket.totp);
         let (yes, typed) = match yes {
             Yes::Light => (Yes::Light, None),
@@ -147,17 +146,17 @@ impl Pipeline {
         let answer = Answer {
             yes: &yes,
             by: asked.operator,
-            room: &request.room,
-            event: &request.event,
+            room: asked.origin.room(),
+            event: asked.origin.event(),
             secret_here: self.secrets.lock().await.contains_key(code),
             totp: None,
         };
-        let taken = self.tickets.take(code, &answer).await.map_err(|e| unreadable(&e))?;
+        let taken = self.tickets.take(code, &answer).await?;
         // Everything else is right by then, so that a slip does not use up a password.
         let (Err(No::NeedsTotp(_)), Some(typed)) = (&taken, typed) else { return Ok(taken) };
         let shown = self.shown(asked, &typed).await?;
         let answer = Answer { totp: Some(&shown), ..answer };
-        self.tickets.take(code, &answer).await.map_err(|e| unreadable(&e))
+        Ok(self.tickets.take(code, &answer).await?)
     }
 
     /// A yes to the question with this code.
@@ -167,8 +166,8 @@ impl Pipeline {
         code: &str,
         yes: &Yes,
     ) -> Result<Option<Reply>, Stop> {
-        self.authenticate(asked.request).await?;
-        if matches!(yes, Yes::Approve(_)) && asked.request.trust == Trust::Clear {
+        self.authenticate(asked.origin).await?;
+        if matches!(yes, Yes::Approve(_)) && asked.origin.is_in_clear() {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
         }
         let (ticket, consent) = match self.take(asked, code, yes).await? {
@@ -236,10 +235,10 @@ impl Pipeline {
         code: &str,
         why: Option<&str>,
     ) -> Result<Reply, Stop> {
-        let Some(ticket) = self.tickets.get(code).map_err(|e| unreadable(&e))? else {
+        let Some(ticket) = self.tickets.get(code)? else {
             return Ok(no_in_words(&No::Unknown));
         };
-        if ticket.room != asked.request.room {
+        if ticket.room != *asked.origin.room() {
             return Ok(no_in_words(&No::Elsewhere));
         }
         if Self::may_deny(&ticket, asked.operator) {
@@ -266,14 +265,9 @@ impl Pipeline {
 
     /// The open questions of this operator in this room.
     fn own_open(&self, asked: &Asked<'_>) -> Result<Vec<Ticket>, Stop> {
-        let open = self.tickets.open_in(&asked.request.room).map_err(|e| unreadable(&e))?;
+        let open = self.tickets.open_in(asked.origin.room())?;
         Ok(open.into_iter().filter(|ticket| ticket.asker == asked.operator.user).collect())
     }
-}
-
-pub(super) fn unreadable(error: &store::Error) -> Stop {
-    tracing::error!(error = error as &dyn std::error::Error, "the store cannot be used");
-    Stop::refused("my store cannot be read or written, so nothing was done")
 }
 
 /// The answer where no question of the asker is open.

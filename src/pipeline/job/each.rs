@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Counts, gone, progress};
+use super::{Counts, gone, job_origin, progress};
 use crate::{
     change::{Binds, Outcome, Seen, Subject, Undo},
     commands::{Action, Options},
@@ -16,12 +16,11 @@ use crate::{
     gate::Verdict,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
-        Asked, Pipeline, Request,
+        Asked, Pipeline,
         change::{Found, Looked, Plan, verbs},
         fact::Difference,
         report::line_of,
         weigh::{Extent, weight},
-        yes::unreadable,
     },
     reply::{Line, Word},
     synapse::Slots,
@@ -61,7 +60,6 @@ pub(super) struct Work<'a> {
     pipeline: &'a Pipeline,
     job: &'a Job,
     number: u64,
-    request: &'a Request,
     action: Box<dyn Action>,
     options: Options,
     consent: Consent,
@@ -74,12 +72,7 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// The work that is left of a job, or why there is none.
-    pub(super) fn new(
-        pipeline: &'a Pipeline,
-        job: &'a Job,
-        number: u64,
-        request: &'a Request,
-    ) -> Result<Self, Line> {
+    pub(super) fn new(pipeline: &'a Pipeline, job: &'a Job, number: u64) -> Result<Self, Line> {
         let ticket = pipeline.tickets.get(&job.code).ok().flatten();
         let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
         let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
@@ -92,7 +85,6 @@ impl<'a> Work<'a> {
             pipeline,
             job,
             number,
-            request,
             action,
             options,
             consent,
@@ -263,7 +255,11 @@ impl<'a> Work<'a> {
             Err(Stop::Refused { why, .. }) => Some((nothing(Word::Refused, &why), None)),
             Err(stop) => {
                 let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
-                let why = format!("it cannot be looked at: {stop}");
+                error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
+                let why = match stop {
+                    Stop::Api(_) => format!("it cannot be looked at: {stop}"),
+                    other => other.to_string(),
+                };
                 Some((nothing(word, &why.into()), None))
             }
         }
@@ -280,12 +276,11 @@ impl<'a> Work<'a> {
             return Err(Stop::refused("whoever asked for it is no operator any more"));
         };
         let asked = Asked {
-            request: self.request,
+            origin: job_origin(self.job),
             operator,
             words: &self.job.words,
             options: &self.options,
             undoes: None,
-            due: false,
         };
         let _held = pipeline.locks.hold(std::slice::from_ref(&item.subject)).await;
         let reader = pipeline.reader.look();
@@ -345,8 +340,8 @@ impl<'a> Work<'a> {
         }
         let sent = Item { stage: Stage::Sent, ..item.clone() };
         let jobs = &self.pipeline.jobs;
-        jobs.put(&self.job.id, left.place, &sent).map_err(|error| unreadable(&error))?;
-        jobs.flush().await.map_err(|error| unreadable(&error))
+        jobs.put(&self.job.id, left.place, &sent)?;
+        Ok(jobs.flush().await?)
     }
 
     async fn send(

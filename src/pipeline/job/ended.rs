@@ -11,7 +11,7 @@ use crate::{
     change::{Subject, Undo},
     confirm::End,
     jobs::{Ended, Item, Job, Stage, State},
-    pipeline::{Pipeline, Request, unreviewed::has_changed},
+    pipeline::{Origin, Pipeline, unreviewed::has_changed},
     reply::{Block, Format, Line, Reply, Sheet, Word},
     store,
 };
@@ -27,7 +27,7 @@ impl Pipeline {
         &self,
         job: &Job,
         number: u64,
-        (request, why_not): (&Request, Option<Line>),
+        (origin, why_not): (Origin<'_>, Option<Line>),
         over: &CancellationToken,
     ) -> Result<(), store::Error> {
         let items = self.jobs.items(&job.id)?;
@@ -72,7 +72,7 @@ impl Pipeline {
             }
         };
         let reply = reply.ringing(vec![job.asker.clone()]);
-        if self.answer(request, &format!("job-end-{}", job.id), &reply).await.is_none() {
+        if self.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
             // It is told at the next start.
             return Ok(());
         }

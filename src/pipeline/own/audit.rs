@@ -9,7 +9,7 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Asked, Pipeline, look::reader_for, yes::unreadable},
+    pipeline::{Asked, Pipeline, look::reader_for},
     reply::{self, Block, Hostile, Line, Reply, Word},
     synapse::Reader,
 };
@@ -175,7 +175,7 @@ fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Re
             && pipeline.audit.is_closed(kept.entry.seq).unwrap_or_default()
     };
     let kept = pipeline.audit.last_where(limit, |kept| !begun(kept) && wanted(kept));
-    let kept = kept.map_err(|e| unreadable(&e))?;
+    let kept = kept?;
     if kept.is_empty() {
         return Ok(Reply::data("The record holds nothing like that"));
     }
@@ -201,7 +201,7 @@ pub(in crate::pipeline) fn card(kept: &Kept, now: Timestamp) -> reply::Record {
 }
 
 fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop> {
-    let kept: Kept = pipeline.audit.get(number).map_err(|e| unreadable(&e))?.ok_or_else(|| {
+    let kept: Kept = pipeline.audit.get(number)?.ok_or_else(|| {
         Stop::refused(Line::new().plain("there is no record ").code(format!("#{number}")))
             .or(&["audit"])
     })?;
@@ -218,7 +218,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
     }
     facts.push(("Hash", Line::new().code(&kept.entry.hash)));
     reply = reply.facts(facts);
-    let closing = pipeline.audit.closing(number).map_err(|e| unreadable(&e))?;
+    let closing = pipeline.audit.closing(number)?;
     if let Some(kept) = closing
         && let Some(record) = &kept.record
     {
@@ -233,7 +233,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
 }
 
 fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
-    Ok(match pipeline.audit.verify().map_err(|e| unreadable(&e))? {
+    Ok(match pipeline.audit.verify()? {
         Ok(head) => Reply::data(format!("The record is whole: {} entries", head.count))
             .facts(vec![("Last hash", Line::new().code(head.hash))])
             .note(

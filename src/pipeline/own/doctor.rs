@@ -8,7 +8,7 @@ use crate::{
     change::Power,
     check::{Finding, Mark},
     error::Stop,
-    pipeline::{Asked, Pipeline, yes::unreadable},
+    pipeline::{Asked, Pipeline},
     reply::{Block, Hostile, Line, Reply},
 };
 
@@ -41,7 +41,8 @@ impl Own for Doctor {
 
 /// What only the bot itself can tell.
 fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> {
-    let apart = pipeline.clock.now().duration_since(asked.request.sent);
+    let now = pipeline.clock.now();
+    let apart = now.duration_since(asked.origin.message().map_or(now, |request| request.sent));
     let clock = if apart.abs() > APART {
         let order = if apart.is_negative() { "before" } else { "after" };
         Finding::warn(
@@ -54,14 +55,14 @@ fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> 
     } else {
         Finding::ok("my clock and the homeserver's agree")
     };
-    let record = match pipeline.audit.verify().map_err(|e| unreadable(&e))? {
+    let record = match pipeline.audit.verify()? {
         Ok(head) => Finding::ok(format!("the record is whole: {} entries", head.count)),
         Err(broken) => Finding::bad(
             broken.to_string(),
             "Somebody has changed the store: look at the file of the record and at the machine",
         ),
     };
-    let open = pipeline.audit.left_open().map_err(|e| unreadable(&e))?.len();
+    let open = pipeline.audit.left_open()?.len();
     let mut findings = vec![clock, record];
     if open > 0 {
         findings.push(Finding::warn(

@@ -10,7 +10,6 @@ use crate::{
     pipeline::{
         Asked, Lane, Pipeline,
         job::{Counts, in_one_line},
-        yes::unreadable,
     },
     reply::{Block, Line, Record, Reply, Word},
 };
@@ -63,7 +62,7 @@ impl Own for Jobs {
 }
 
 fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
-    let jobs = pipeline.jobs.all().map_err(|e| unreadable(&e))?;
+    let jobs = pipeline.jobs.all()?;
     let at_work = jobs.iter().filter(|job| !matches!(job.state, State::Over(_))).count();
     let title = match (jobs.is_empty(), at_work) {
         (true, _) => return Ok(Reply::data("There are no jobs")),
@@ -89,7 +88,7 @@ fn record(pipeline: &Pipeline, job: &Job) -> Result<Record, Stop> {
 
 fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
     let mut counts = Counts::of(job.total);
-    for item in pipeline.jobs.items(&job.id).map_err(|e| unreadable(&e))? {
+    for item in pipeline.jobs.items(&job.id)? {
         if let Stage::Over(ended) = &item.stage {
             counts.add(ended.word);
         }
@@ -100,7 +99,7 @@ fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
 /// The job with the number that was typed; a refusal where there is none.
 fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
     let number = number(typed, "a job", &["job", "list"])?;
-    let job = pipeline.jobs.numbered(number).map_err(|e| unreadable(&e))?;
+    let job = pipeline.jobs.numbered(number)?;
     job.ok_or_else(|| {
         Stop::refused(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))
             .or(&["job", "list"])

@@ -57,10 +57,10 @@ fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
         Some(key) => Line::new().code(key),
         None => Line::from("none yet"),
     };
-    let came = match &asked.request.trust {
-        Trust::Signed { .. } => "encrypted, from a device that your key has signed",
-        Trust::Clear => "in clear, as the config allows here",
-        Trust::Doubtful(_) => "in a way that I do not believe",
+    let came = match asked.origin.message().map(|request| &request.trust) {
+        Some(Trust::Signed { .. }) => "encrypted, from a device that your key has signed",
+        Some(Trust::Clear) => "in clear, as the config allows here",
+        Some(Trust::Doubtful(_)) | None => "in a way that I do not believe",
     };
     let mut facts = vec![
         ("Role", Line::from(operator.role.name.clone())),

@@ -9,7 +9,7 @@ use crate::{
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
-    pipeline::{Asked, Lane, Pipeline, look::reader_for, yes::unreadable},
+    pipeline::{Asked, Lane, Pipeline, look::reader_for},
     reply::{Block, Hostile, Line, Record, Reply, Word},
 };
 
@@ -95,7 +95,7 @@ async fn keep(
         note: Some("a note was written".to_owned()),
         ..Pipeline::record(Kind::Noted, asked)
     };
-    let number = pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    let number = pipeline.audit.note(record).await?;
     let note = Note {
         number,
         about,
@@ -103,7 +103,7 @@ async fn keep(
         at: pipeline.clock.now(),
         text: Hostile::new(text),
     };
-    pipeline.notes.keep(&note).await.map_err(|e| unreadable(&e))?;
+    pipeline.notes.keep(&note).await?;
     let title = Line::new().plain("noted about ").code(&note.about).plain(": ").hostile(&note.text);
     let back = ["note", "remove", &number.to_string()].map(str::to_owned);
     Ok(Reply::outcome(Word::Done, title).command("Undo", back.to_vec()))
@@ -111,11 +111,11 @@ async fn keep(
 
 async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Reply, Stop> {
     pipeline.may_lead_to_a_change(asked).await?;
-    let about = pipeline.notes.about_whom(number).map_err(|e| unreadable(&e))?;
+    let about = pipeline.notes.about_whom(number)?;
     if let Some(about) = about {
         reader_for(asked.operator, &pipeline.reader).may_name(&Subject::User(about))?;
     }
-    let Some(note) = pipeline.notes.remove(number).await.map_err(|e| unreadable(&e))? else {
+    let Some(note) = pipeline.notes.remove(number).await? else {
         return Err(Stop::refused(
             Line::new().plain("there is no note ").code(format!("#{number}")),
         )
@@ -127,7 +127,7 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
         note: Some("a note was removed".to_owned()),
         ..Pipeline::record(Kind::Noted, asked)
     };
-    pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    pipeline.audit.note(record).await?;
     let title =
         Line::new().plain("removed about ").code(&note.about).plain(": ").hostile(&note.text);
     Ok(Reply::outcome(Word::Done, title))
@@ -137,8 +137,7 @@ fn list(pipeline: &Pipeline, asked: &Asked<'_>, about: Option<&String>) -> Resul
     let mut notes = match about {
         Some(about) => pipeline.notes.about(&user(pipeline, asked, about)?, usize::MAX),
         None => pipeline.notes.all(),
-    }
-    .map_err(|e| unreadable(&e))?;
+    }?;
     // A note is what somebody thinks of somebody: where a role does not reach them, it is not shown
     // among others either.
     let reader = reader_for(asked.operator, &pipeline.reader);

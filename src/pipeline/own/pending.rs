@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     confirm::Ticket,
     error::Stop,
-    pipeline::{Asked, Pipeline, yes::unreadable},
+    pipeline::{Asked, Pipeline},
     reply::{Block, Line, Record, Reply},
 };
 
@@ -19,7 +19,7 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]
 #[async_trait]
 impl Own for Pending {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let open = pipeline.tickets.open_in(&asked.request.room).map_err(|e| unreadable(&e))?;
+        let open = pipeline.tickets.open_in(asked.origin.room())?;
         let now = pipeline.clock.now();
         let records: Vec<Record> = open
             .iter()

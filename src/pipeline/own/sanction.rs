@@ -13,9 +13,7 @@ use crate::{
     commands::Ends,
     error::Stop,
     gate::{Verdict, Weight},
-    pipeline::{
-        Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed, yes::unreadable,
-    },
+    pipeline::{Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed},
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
 };
@@ -139,7 +137,7 @@ async fn lift(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Opt
 }
 
 fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
-    let open = pipeline.sanctions.open().map_err(|e| unreadable(&e))?;
+    let open = pipeline.sanctions.open()?;
     let now = pipeline.clock.now();
     let records: Vec<Record> = open.iter().map(|sanction| shown(sanction, now)).collect();
     Ok(match records.len() {
@@ -201,11 +199,11 @@ impl Extend {
             until: Some(until),
             ..Pipeline::record(Kind::Moved, asked)
         };
-        pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+        pipeline.audit.note(record).await?;
         for sanction in &sanctions {
             let state = State::Running;
             let moved = Sanction { until, again: None, tries: 0, state, ..sanction.clone() };
-            pipeline.sanctions.keep(&moved).await.map_err(|e| unreadable(&e))?;
+            pipeline.sanctions.keep(&moved).await?;
         }
         let title = match sanctions.as_slice() {
             [one] => Line::new().code(&one.subject).plain(": the end"),
@@ -292,7 +290,7 @@ fn open(pipeline: &Pipeline, number: u64) -> Result<Vec<Sanction>, Stop> {
         Stop::refused(Line::new().code(format!("#{number}")).plain(why.to_owned()))
             .or(&["sanction", "list"])
     };
-    let mut kept = pipeline.sanctions.of(number).map_err(|e| unreadable(&e))?;
+    let mut kept = pipeline.sanctions.of(number)?;
     let Some(first) = kept.first().cloned() else {
         return Err(none(" is no change that ends by itself"));
     };

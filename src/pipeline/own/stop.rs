@@ -29,7 +29,7 @@ impl Own for Stop {
             note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),
             ..Pipeline::record(Kind::Stopped, asked)
         };
-        pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+        pipeline.audit.note(record).await?;
         Ok(Some(
             match (ended, stopped) {
                 (0, 0) => Reply::outcome(

@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     gate::Rank,
     pipeline::{
-        Asked, Lane, Pipeline, Trust as Origin,
+        Asked, Lane, Pipeline,
         agree::{Agreed, Wanted, without},
         news::tail,
     },
@@ -98,7 +98,7 @@ async fn accept(
         );
         return Ok(pipeline.refused(asked, why).await);
     }
-    if asked.request.trust == Origin::Clear {
+    if asked.origin.is_in_clear() {
         return Err(Stop::refused("a key is accepted only in an encrypted room"));
     }
     pipeline.may_lead_to_a_change(asked).await?;
@@ -146,7 +146,7 @@ async fn accept(
         approvals: by.into_iter().filter(|one| *one != asked.operator.user).collect(),
         ..Pipeline::record(Kind::Noted, asked)
     };
-    pipeline.audit.note(record).await.map_err(|error| pipeline.unrecorded(&error))?;
+    pipeline.audit.note(record).await?;
     pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
     Ok(Reply::outcome(
         Word::Done,

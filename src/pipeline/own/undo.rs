@@ -11,7 +11,6 @@ use crate::{
     pipeline::{
         Asked, Lane, Pipeline,
         together::{Part, Together, differs},
-        yes::unreadable,
     },
     reply::{Line, Reply, Word},
 };
@@ -59,7 +58,7 @@ impl Own for Undo {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let number = self.number()?;
         let closing = closing(pipeline, number)?;
-        if let Some(by) = pipeline.audit.undone_by(number).map_err(|e| unreadable(&e))? {
+        if let Some(by) = pipeline.audit.undone_by(number)? {
             return Ok(Some(Reply::outcome(
                 Word::NothingChanged,
                 Line::new()
@@ -149,11 +148,11 @@ fn closing(pipeline: &Pipeline, number: u64) -> Result<Record, Stop> {
         Stop::refused(Line::new().plain("there is no change ").code(format!("#{number}")))
             .or(&["audit"])
     };
-    let kept: Kept = pipeline.audit.get(number).map_err(|e| unreadable(&e))?.ok_or_else(unknown)?;
+    let kept: Kept = pipeline.audit.get(number)?.ok_or_else(unknown)?;
     if kept.entry.kind != Kind::Opened {
         return Err(unknown());
     }
-    let closing = pipeline.audit.closing(number).map_err(|e| unreadable(&e))?;
+    let closing = pipeline.audit.closing(number)?;
     closing.and_then(|kept| kept.record).ok_or_else(|| {
         Stop::refused(
             Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),

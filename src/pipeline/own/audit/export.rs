@@ -6,7 +6,7 @@ use super::Chosen;
 use crate::{
     audit::{Head, Kept, verify_lines},
     error::Stop,
-    pipeline::{Pipeline, yes::unreadable},
+    pipeline::Pipeline,
     reply::{File, Line, Reply},
     synapse::Reader,
 };
@@ -51,7 +51,7 @@ fn written(
     let mut lines = BufWriter::new(tempfile::tempfile()?);
     let mut count = 0;
     for kept in pipeline.audit.entries(upto) {
-        let kept = kept.map_err(|e| unreadable(&e))?;
+        let kept = kept?;
         if wanted(&kept) {
             serde_json::to_writer(&mut lines, &kept).map_err(io::Error::from)?;
             lines.write_all(b"\n")?;

@@ -1,0 +1,84 @@
+//! Where a command comes from: a message that was sent, or work that goes on in somebody's name.
+
+use ruma::{OwnedEventId, OwnedRoomId};
+
+use super::{Asked, Request, Trust};
+
+/// Where a command comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// A message, with what makes it its sender's own word.
+    Message(&'a Request),
+    /// Nobody has sent anything now. It follows from an earlier message, whose origin was judged
+    /// when it came, and it is done in the name of whoever sent that.
+    Scheduled(Scheduled<'a>),
+}
+
+/// Work that follows from an earlier message.
+#[derive(Debug, Clone, Copy)]
+pub struct Scheduled<'a> {
+    /// What kind of work.
+    pub kind: ScheduledKind,
+    /// The admin room of that message.
+    pub room: &'a OwnedRoomId,
+    /// That message.
+    pub event: &'a OwnedEventId,
+}
+
+/// A kind of work that follows from an earlier message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduledKind {
+    /// A subject of a job, under the yes that was said to all of it.
+    Job,
+    /// A change is taken back because its time is over. No yes is said to it.
+    SanctionEnd,
+}
+
+impl<'a> Origin<'a> {
+    /// The admin room in which it is answered.
+    pub fn room(self) -> &'a OwnedRoomId {
+        match self {
+            Self::Message(request) => &request.room,
+            Self::Scheduled(work) => work.room,
+        }
+    }
+
+    /// The message to which its answer replies.
+    pub fn event(self) -> &'a OwnedEventId {
+        match self {
+            Self::Message(request) => &request.event,
+            Self::Scheduled(work) => work.event,
+        }
+    }
+
+    /// The message, where there is one now.
+    pub fn message(self) -> Option<&'a Request> {
+        match self {
+            Self::Message(request) => Some(request),
+            Self::Scheduled(_) => None,
+        }
+    }
+
+    /// Whether it runs because a sanction is over.
+    pub fn is_sanction_end(self) -> bool {
+        matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionEnd, .. }))
+    }
+
+    /// Whether anything shows that its sender has encrypted it. Work that was scheduled shows
+    /// nothing, and counts as little as a message in clear.
+    pub fn is_in_clear(self) -> bool {
+        self.message().is_none_or(|request| request.trust == Trust::Clear)
+    }
+}
+
+impl Asked<'_> {
+    /// The admin room in which it is answered.
+    pub(super) fn room(&self) -> OwnedRoomId {
+        self.origin.room().clone()
+    }
+
+    /// The message to which its answer replies.
+    pub(super) fn event(&self) -> OwnedEventId {
+        self.origin.event().clone()
+    }
+}
