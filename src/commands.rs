@@ -142,6 +142,11 @@ pub trait Action: Debug + Send + Sync {
         after: &Seen,
     ) -> Outcome;
 
+    /// Whether this erases the account, so that what the bot keeps of it goes too.
+    fn erases(&self, _subject: &Subject) -> bool {
+        false
+    }
+
     /// The id by which the homeserver tells how far the work is that it goes on with after these
     /// answers; `None` where it was through when it answered.
     fn begins(&self, _subject: &Subject, _answers: &[Answer]) -> Option<String> {

@@ -196,14 +196,29 @@ pub struct Refusal(pub Line);
 /// What the gate decided.
 #[derive(Debug)]
 pub enum Verdict {
-    /// These requests may be sent, once.
-    Run(Permit),
+    /// It may be done now.
+    Allow(Allowed),
     /// A yes is needed first.
     Ask(Terms),
     /// Allowed, and said yes to where that is needed; but the bot is read-only or frozen.
     Rehearse,
     /// Not allowed.
     Refuse(Refusal),
+}
+
+/// That a change may be made. Nothing but the gate says so, and it lets nothing through by itself.
+#[derive(Debug)]
+pub struct Allowed(());
+
+impl Allowed {
+    /// The right to send each of these requests once, which are all that the change takes.
+    pub fn permit(self, steps: &[Step]) -> Result<Permit, Refusal> {
+        Permit::over(steps).ok_or_else(|| {
+            Refusal(Line::from(
+                "the requests of this command cannot be written down, so they are not sent",
+            ))
+        })
+    }
 }
 
 /// The gate.
@@ -356,7 +371,6 @@ impl<'a> Gate<'a> {
         self,
         operator: &Operator,
         weight: &Weight<'_>,
-        steps: &[Step],
         consent: Option<&Consent>,
     ) -> Verdict {
         let allowed = self.may_make(operator, weight).and_then(|()| self.reasoned(weight));
@@ -369,12 +383,7 @@ impl<'a> Gate<'a> {
         if self.held {
             return Verdict::Rehearse;
         }
-        match Permit::over(steps) {
-            Some(permit) => Verdict::Run(permit),
-            None => Verdict::Refuse(Refusal(Line::from(
-                "the requests of this command cannot be written down, so they are not sent",
-            ))),
-        }
+        Verdict::Allow(Allowed(()))
     }
 
     /// What must be said before `operator` makes this change and is not said by `consent`; `None`

@@ -96,6 +96,9 @@ pub struct Ended {
     pub left: Binds,
     /// How to take it back.
     pub undo: Undo,
+    /// Whether it was somebody's erasure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 /// Every job.

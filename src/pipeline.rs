@@ -68,6 +68,7 @@ mod reload;
 mod report;
 mod restore;
 mod room;
+mod router;
 mod said;
 mod served;
 mod setup;
@@ -79,7 +80,6 @@ mod together;
 mod understand;
 mod unreviewed;
 mod watch;
-mod weigh;
 mod yes;
 
 pub use restore::{Recalled, Restored};
@@ -466,7 +466,7 @@ impl Pipeline {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
                 // Also where the gate refuses it, its words are on record.
                 let words = change::mask(words, &action.typed());
-                let done = self.change(&asked(&words, options), action.as_ref(), None).await;
+                let done = self.make(&asked(&words, options), action.as_ref(), None).await;
                 done.map_err(|stop| explained(options, stop))
             }
             Command::Own(own, options, words) => match own.action(self) {
@@ -474,7 +474,7 @@ impl Pipeline {
                     let verb = verb.unwrap_or_else(|| options.verb.clone());
                     let options = Options { verb, ..options.clone() };
                     let asked = Asked { undoes, ..asked(words, &options) };
-                    self.change(&asked, action.as_ref(), None).await
+                    self.make(&asked, action.as_ref(), None).await
                 }
                 None => self.own(&asked(words, options), own.as_ref()).await,
             },

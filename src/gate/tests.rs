@@ -58,11 +58,10 @@ fn a_permit_lets_each_of_its_steps_through_once_and_no_other() {
     let targets = [user("eve")];
     let weight = weigh(Class::Reversible, Power::Moderate, &targets);
     let ann = operator("ann", Rank::Admin);
-    let Verdict::Run(mut permit) =
-        Gate::new(&roster).decide(&ann, &weight, &[step("a"), step("b")], None)
-    else {
+    let Verdict::Allow(allowed) = Gate::new(&roster).decide(&ann, &weight, None) else {
         panic!("a reversible change of one ordinary account runs at once");
     };
+    let mut permit = allowed.permit(&[step("a"), step("b")]).unwrap();
     assert!(!permit.take(&step("c")));
     assert!(permit.take(&step("b")));
     assert!(!permit.take(&step("b")));
@@ -110,7 +109,7 @@ fn nobody_acts_beyond_their_role_nor_on_what_keeps_the_bot_alive() {
     let refused = |who: &Operator, power, target: Target| {
         let targets = [target];
         let weight = weigh(Class::Reversible, power, &targets);
-        matches!(gate.decide(who, &weight, &[step("x")], None), Verdict::Refuse(_))
+        matches!(gate.decide(who, &weight, None), Verdict::Refuse(_))
     };
     let (ann, moe, vic) = (
         operator("ann", Rank::Admin),
@@ -137,11 +136,11 @@ fn read_only_asks_and_then_does_nothing() {
     let ann = operator("ann", Rank::Admin);
     let targets = [user("eve")];
     let light = weigh(Class::Reversible, Power::Moderate, &targets);
-    assert!(matches!(gate.decide(&ann, &light, &[step("x")], None), Verdict::Rehearse));
+    assert!(matches!(gate.decide(&ann, &light, None), Verdict::Rehearse));
     let heavy = weigh(Class::Irreversible, Power::Moderate, &targets);
-    assert!(matches!(gate.decide(&ann, &heavy, &[step("x")], None), Verdict::Ask(_)));
+    assert!(matches!(gate.decide(&ann, &heavy, None), Verdict::Ask(_)));
     let consent = Consent::for_test(Demand::Code, &[]);
-    assert!(matches!(gate.decide(&ann, &heavy, &[step("x")], Some(&consent)), Verdict::Rehearse));
+    assert!(matches!(gate.decide(&ann, &heavy, Some(&consent)), Verdict::Rehearse));
 }
 
 #[test]
@@ -153,7 +152,7 @@ fn a_lighter_yes_does_not_do_for_a_heavier_demand() {
     let weight = weigh(Class::Irreversible, Power::Moderate, &targets);
     let light = Consent::for_test(Demand::Yes, &[]);
     assert!(matches!(
-        gate.decide(&ann, &weight, &[step("x")], Some(&light)),
+        gate.decide(&ann, &weight, Some(&light)),
         Verdict::Ask(Terms { demand: Demand::Code, others: 0, totp: false, .. })
     ));
 }
@@ -165,8 +164,8 @@ fn asked(
     weight: &Weight<'_>,
     consent: Option<&Consent>,
 ) -> String {
-    match Gate::new(roster).decide(who, weight, &[step("x")], consent) {
-        Verdict::Run(_) => "run".to_owned(),
+    match Gate::new(roster).decide(who, weight, consent) {
+        Verdict::Allow(_) => "run".to_owned(),
         Verdict::Rehearse => "rehearse".to_owned(),
         Verdict::Refuse(Refusal(why)) => format!("{why:?}"),
         Verdict::Ask(terms) => format!("{} others, totp {}", terms.others, terms.totp),

@@ -12,7 +12,7 @@ use crate::{
     audit::{Kind, Record},
     confirm::{End, Second, Ticket},
     error::Stop,
-    gate::{Because, Demand, Operator, Rank, Terms, Weight},
+    gate::{Because, Demand, Operator, Rank, Terms},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{DIGITS, Shown, Wrong},
 };
@@ -29,12 +29,13 @@ pub(super) struct Needs {
 }
 
 impl Pipeline {
-    /// What a question about this must ask for; refused where nobody could answer it.
+    /// What a question must ask for, which these could approve besides its asker; refused where
+    /// nobody could answer it.
     pub(super) fn needs(
         &self,
         asked: &Asked<'_>,
-        weight: &Weight<'_>,
         terms: Terms,
+        approvers: Vec<&Operator>,
     ) -> Result<Needs, Stop> {
         let now = self.clock.now();
         let Terms { demand, others, totp, because } = terms;
@@ -68,8 +69,7 @@ impl Pipeline {
             let expires = after(from, self.rules.expire_after);
             return Ok(Needs { alone: Some(from), expires, ..own });
         }
-        let gate = self.gate();
-        let may = gate.may_approve(asked.operator, weight).into_iter();
+        let may = approvers.into_iter();
         let may: Vec<&Operator> =
             may.filter(|one| self.not_served(&one.person).is_none()).collect();
         let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();

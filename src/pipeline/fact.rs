@@ -1,9 +1,11 @@
 //! A fact about a subject, and how it differs, as people say it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::{
-    change::Subject,
+    change::{Binds, Seen, Subject},
     reply::{Hostile, Line},
 };
 
@@ -25,6 +27,34 @@ impl Difference {
             .plain(" and is ")
             .line(fact(self.is.as_ref()))
     }
+}
+
+/// Every binding fact that is not as it was, or was not there.
+pub(super) fn changed(subject: &Subject, before: &Binds, now: &Binds) -> Vec<Difference> {
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let differences = keys.into_iter().filter_map(|key| {
+        let (was, is) = (before.get(key), now.get(key));
+        (was != is).then(|| Difference {
+            subject: subject.clone(),
+            key: key.clone(),
+            was: was.cloned(),
+            is: is.cloned(),
+        })
+    });
+    differences.collect()
+}
+
+/// The first fact that a change has left and that is not so any more.
+pub(super) fn not_as_left(subject: &Subject, left: &Binds, seen: &Seen) -> Option<Difference> {
+    left.iter().find_map(|(key, value)| {
+        let now = seen.fact(key).filter(|now| *now != value)?;
+        Some(Difference {
+            subject: subject.clone(),
+            key: key.clone(),
+            was: Some(value.clone()),
+            is: Some(now.clone()),
+        })
+    })
 }
 
 /// The name of a fact, in words.

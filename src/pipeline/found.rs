@@ -1,54 +1,36 @@
 //! What was found, held against what was seen or wanted before.
 
-use std::collections::BTreeSet;
-
 use tracing::warn;
 
 use super::{
     change::Plan,
-    fact::{Difference, fact, label},
+    fact::{fact, label},
 };
 use crate::{
     change::{Answer, Binds, Outcome, Seen, Subject, Undo},
     commands::Action,
-    confirm::Ticket,
     error::Stop,
     reply::{Line, Word},
     synapse::SendError,
 };
 
-/// The binding facts that are not what the question rested on.
-pub(super) fn drift(ticket: &Ticket, plans: &[Plan]) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    for plan in plans {
-        let Some((_, before)) = ticket.about.iter().find(|(subject, _)| *subject == plan.subject)
-        else {
-            differences.push(Difference {
-                subject: plan.subject.clone(),
-                key: "part_of_the_question".to_owned(),
-                was: Some(false.into()),
-                is: Some(true.into()),
-            });
-            continue;
-        };
-        let keys: BTreeSet<&String> = before.keys().chain(plan.seen.binds.keys()).collect();
-        differences.extend(keys.into_iter().filter_map(|key| {
-            let (was, is) = (before.get(key), plan.seen.binds.get(key));
-            (was != is).then(|| Difference {
-                subject: plan.subject.clone(),
-                key: key.clone(),
-                was: was.cloned(),
-                is: is.cloned(),
-            })
-        }));
-    }
-    differences
-}
-
 /// Of what was seen, that which the change was about.
 pub(super) fn only(seen: &Seen, wanted: &Binds) -> Binds {
     let of = |key: &String| Some((key.clone(), seen.fact(key)?.clone()));
     wanted.keys().filter_map(of).collect()
+}
+
+/// What was done, as it was found afterwards.
+pub(super) struct Verified {
+    pub(super) outcome: Outcome,
+    /// What should be so and is not, which `outcome` says too.
+    pub(super) unmet: Vec<Line>,
+}
+
+impl From<Outcome> for Verified {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, unmet: Vec::new() }
+    }
 }
 
 /// The verb's own words, lowered where what it wanted is not what was found.
@@ -57,7 +39,8 @@ pub(super) fn verified(
     plan: &Plan,
     answers: &[Answer],
     after: &Seen,
-) -> Outcome {
+) -> Verified {
+    let mut unmet = Vec::new();
     let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
     let wanted = &plan.change.wanted;
     let met = wanted.iter().filter(|(key, value)| after.fact(key) == Some(value)).count();
@@ -70,18 +53,18 @@ pub(super) fn verified(
         for (key, value) in wanted {
             let now = after.fact(key);
             if now != Some(value) {
-                outcome.facts.push((
-                    "Not so",
+                unmet.push(
                     Line::new()
                         .plain(format!("{} should be ", label(key)))
                         .line(fact(Some(value)))
                         .plain(" and is ")
                         .line(fact(now)),
-                ));
+                );
             }
         }
+        outcome.facts.extend(unmet.iter().map(|line| ("Not so", line.clone())));
     }
-    outcome
+    Verified { outcome, unmet }
 }
 
 pub(super) fn not_verified(subject: &Subject, stop: &Stop) -> Outcome {

@@ -11,14 +11,14 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Asked, Origin, Pipeline, Scheduled, ScheduledKind, report::rehearsed};
+use super::{Asked, Origin, Pipeline, Scheduled, ScheduledKind, change::Confirmed};
 use crate::{
     audit::{Kind, Record},
     change::Subject,
-    confirm::{Consent, End, Ticket},
+    confirm::End,
     error::Stop,
     jobs::{Item, Job, Stage, State},
-    reply::{Line, Reply},
+    reply::Line,
     store,
 };
 
@@ -48,11 +48,8 @@ impl Pipeline {
     pub(super) async fn begin_job(
         &self,
         asked: &Asked<'_>,
-        (ticket, consent): (&Ticket, &Consent),
-    ) -> Result<Option<Reply>, Stop> {
-        if self.roster.read_only {
-            return Ok(Some(rehearsed(asked.words, self.held())));
-        }
+        Confirmed { ticket, consent }: Confirmed<'_>,
+    ) -> Result<(), Stop> {
         self.ready_to_tell(asked).await?;
         let until = self.until(asked)?;
         let begun = self.clock.now();
@@ -104,7 +101,7 @@ impl Pipeline {
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.job_begun.notify_one();
-        Ok(None)
+        Ok(())
     }
 
     /// Does the jobs that there are and those that come, until `over`; then what is in hand is

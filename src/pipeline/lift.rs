@@ -5,16 +5,16 @@ use tracing::{error, info, warn};
 
 use super::{
     Asked, Origin, Pipeline, Scheduled, ScheduledKind,
-    change::{Done, Looked, verbs},
-    own::unchanged_since,
-    report::skipped,
+    change::{Attempt, Done, Expected, Extent, Looked, Prepared},
+    report::{not_as_left, skipped},
+    router::told,
 };
 use crate::{
     audit::{Kind, Record},
     change::{Binds, Skip, Subject, Undo},
-    commands::{Action, Memory as _, Options, Past, Remembered},
+    commands::{Memory as _, Options, Past, Remembered},
     error::Stop,
-    gate::{Role, Verdict},
+    gate::Role,
     reply::{Line, Reply, Word, utc},
     sanctions::{Sanction, State},
     synapse::Slots,
@@ -59,6 +59,9 @@ impl Pipeline {
         asked: &Asked<'_>,
         looked: &Looked,
     ) -> Result<Option<Line>, Stop> {
+        if asked.origin.is_sanction_end() {
+            return Ok(None);
+        }
         for plan in &looked.plans {
             let running = self.sanctions.on(&plan.subject)?;
             let above = running.into_iter().find(|sanction| {
@@ -223,7 +226,6 @@ impl Pipeline {
         let Some((action, typed)) = self.action(&sanction.undo) else {
             return Ok(Lifted::Never("another version of me wrote down how".into()));
         };
-        let action: &dyn Action = action.as_ref();
         let options = Options { reason: Some("its time was over".to_owned()), ..typed };
         let (room, event) = &sanction.asked;
         let asked = Asked {
@@ -233,23 +235,27 @@ impl Pipeline {
             options: &options,
             undoes: Some(sanction.number),
         };
-        let subjects = vec![sanction.subject.clone()];
         let left = [(sanction.subject.clone(), sanction.left.clone())];
-        unchanged_since(self, action, &left).await?;
-        let looked = match self.look_at(&asked, action, subjects, &self.reader.look()).await? {
-            Ok(looked) => looked,
-            Err(_refused) => return Ok(Lifted::Never("the gate refuses it".into())),
+        let attempt = Attempt {
+            asked: &asked,
+            action: action.as_ref(),
+            expected: Expected::Left(&left),
+            yes: None,
+            extent: Extent::Whole,
         };
-        let verbs = verbs(&asked, action, &looked.plans);
-        let weight = self.weigh(&asked, action, (&looked, &verbs))?;
-        let decided = self.gate().decide(operator, &weight, &looked.steps(), None);
-        Ok(match decided {
-            Verdict::Run(permit) => {
-                Lifted::Tried(self.run(&asked, action, looked, (permit, Slots::new()), None).await?)
+        let subjects = vec![sanction.subject.clone()];
+        Ok(match self.prepare(&attempt, subjects, &self.reader.look()).await? {
+            Prepared::Ready(ready) => {
+                Lifted::Tried(told(&self.run(&attempt, *ready, Slots::new()).await?))
             }
-            Verdict::Rehearse => Lifted::NotNow,
-            Verdict::Ask(_) => Lifted::Never("it takes a yes now".into()),
-            Verdict::Refuse(refusal) => Lifted::Never(refusal.0),
+            Prepared::Rehearsed | Prepared::NotServed(_) | Prepared::Planned(_) => Lifted::NotNow,
+            Prepared::Asks(_) => Lifted::Never("it takes a yes now".into()),
+            Prepared::Refused(why) => Lifted::Never(why),
+            Prepared::Differs(difference) => return Err(not_as_left(&difference)),
+            Prepared::NothingToDo(skips) => {
+                let why = skips.into_iter().next().map(|(_, skip)| skip.why);
+                Lifted::Never(why.unwrap_or_else(|| "there is nothing to do".into()))
+            }
         })
     }
 

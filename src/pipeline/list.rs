@@ -96,7 +96,7 @@ impl Pipeline {
                 let (words, options) = (words.as_slice(), &options);
                 let origin = Origin::Message(request);
                 let asked = Asked { origin, operator, words, options, undoes: None };
-                self.change(&asked, action.as_ref(), None).await
+                self.make(&asked, action.as_ref(), None).await
             }
             Understood::Reply(reply) => Ok(Some(reply)),
             Understood::Command(Ask::Read(_), _) | Understood::Own(..) => {

@@ -36,7 +36,6 @@ mod undo;
 
 pub(super) use audit::card;
 pub(super) use help::Help;
-pub(super) use undo::unchanged_since;
 
 /// A verb of the bot's own.
 #[async_trait]

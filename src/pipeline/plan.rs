@@ -1,10 +1,8 @@
 //! `--plan`: what a change would send and what that rests on, without sending anything.
 
-use jiff::Timestamp;
-
 use super::{
     Asked,
-    change::{Looked, Plan},
+    change::{Plan, Planned},
     fact::{fact, label},
     question::not_this,
     report::{ends_in_words, line_of},
@@ -15,19 +13,11 @@ use crate::{
     reply::{Block, Line, Reply},
 };
 
-/// What would come after the command without `--plan`.
-pub(super) struct Next {
-    /// What would have to be said first, where anything would.
-    pub(super) terms: Option<Terms>,
-    /// Whether it could be taken back, in words.
-    pub(super) cost: &'static str,
-    /// When it would be taken back by itself.
-    pub(super) until: Option<Timestamp>,
-}
-
-/// The requests of a change in their order, and the facts that they rest on.
-pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
-    let ends = next.until.map(|until| ("Ends", ends_in_words(until)));
+/// The requests of a change in their order, and the facts that they rest on; `cost` says in words
+/// whether it could be taken back.
+pub(super) fn shown(asked: &Asked<'_>, planned: &Planned, cost: &'static str) -> Reply {
+    let looked = &planned.looked;
+    let ends = planned.until.map(|until| ("Ends", ends_in_words(until)));
     let mut reply = Reply::data(
         Line::new()
             .plain("What ")
@@ -35,7 +25,7 @@ pub(super) fn shown(asked: &Asked<'_>, looked: &Looked, next: &Next) -> Reply {
             .plain(" would do. Nothing was sent"),
     )
     .facts(
-        [("It", Line::from(next.cost)), ("Yes", yes_in_words(next.terms.as_ref()))]
+        [("It", Line::from(cost)), ("Yes", yes_in_words(planned.terms.as_ref()))]
             .into_iter()
             .chain(ends)
             .collect(),

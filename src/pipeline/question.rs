@@ -3,14 +3,18 @@
 use tracing::error;
 
 use super::{
-    Asked, Pipeline, approve::Needs, change::Looked, fact::Difference, report::cost_in_words,
+    Asked, Pipeline,
+    approve::Needs,
+    change::{Looked, ToAsk},
+    fact::Difference,
+    report::cost_in_words,
     yes::those,
 };
 use crate::{
     audit::{Kind, Record},
     change::{Class, Skip, Subject},
     commands::Action,
-    confirm::{Draft, End, State, Ticket},
+    confirm::{Consent, Draft, End, State, Ticket},
     error::Stop,
     gate::{AT_A_GLANCE, Because, Demand},
     reply::{Block, Hostile, Line, Reply, utc},
@@ -24,28 +28,29 @@ const DESCRIBED: usize = 5;
 const NAMED: usize = 3;
 
 impl Pipeline {
-    /// Puts the question about a change: on record, in the store, and then in the room.
+    /// Puts the question about a change: on record, in the store, and then in the room. `again` where
+    /// another was answered with a yes that is not enough any more.
     pub(super) async fn ask(
         &self,
         asked: &Asked<'_>,
         action: &dyn Action,
-        looked: &Looked,
-        (needs, class): (Needs, Class),
-        slots: Slots,
-        again: Option<&[Difference]>,
+        to_ask: ToAsk,
+        again: bool,
     ) -> Result<(), Stop> {
+        let ToAsk { looked, class, needs, differences, slots, guards: _held } = to_ask;
         let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept = self.tickets.asked_by(asked.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
-            None => self.put(asked, action, looked, (needs, class), &slots).await?,
+            None => self.put(asked, action, &looked, (needs, class), &slots).await?,
         };
         if !slots.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), slots);
         }
-        let reply = question(&ticket, action, looked, again);
-        let reply = self.who_is_asked(reply, asked, &ticket, (looked, because));
+        let again = again.then_some(differences.as_slice());
+        let reply = question(&ticket, action, &looked, again);
+        let reply = self.who_is_asked(reply, asked, &ticket, (&looked, because));
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.asked(&ticket.room, &ticket.code);
         let Some(event) = self.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
@@ -149,6 +154,11 @@ impl Pipeline {
             note.push_str(". I am read-only: a yes will be answered, and nothing will be done");
         }
         reply.note(note)
+    }
+
+    /// Ends a question that was answered with a yes, and shows how.
+    pub(super) async fn end_ticket(&self, code: &str, how: End, consent: Option<&Consent>) {
+        self.close_ticket(code, how, consent.map(Consent::by)).await;
     }
 
     /// Ends a ticket and edits its question to show how.

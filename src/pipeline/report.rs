@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::change::Done;
+use super::{change::Done, fact::Difference};
 use crate::{
     change::{Class, Skip, Step, Subject, Undo},
     commands::Action,
+    error::Stop,
     reply::{Block, Line, Reply, Word, utc},
 };
 
@@ -116,6 +117,16 @@ pub(super) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
         }
     }
     reply
+}
+
+/// Why an undo does not take something back.
+pub(super) fn not_as_left(difference: &Difference) -> Stop {
+    Stop::refused(
+        Line::new()
+            .plain("it is not as that change left it: ")
+            .line(difference.line())
+            .plain(". Look at it, and say what you want it to be"),
+    )
 }
 
 pub(super) fn rehearsed(words: &[String], held: Option<Line>) -> Reply {

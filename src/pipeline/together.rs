@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use tokio::sync::OnceCell;
 
-use super::fact::Difference;
+use super::fact::not_as_left;
 use crate::{
     change::{
         Answer, Binds, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject,
@@ -141,7 +141,7 @@ impl Action for Together {
         let refused = |why| Skip { word: Word::Refused, why, instead: Vec::new() };
         let part = self.part(subject).ok_or_else(|| refused(nobodys(subject)))?;
         if let Some((_, left)) = &part.found
-            && let Some(difference) = differs(subject, left, seen)
+            && let Some(difference) = not_as_left(subject, left, seen)
         {
             let why = Line::from("it is not as that change left it: ").line(difference.line());
             return Err(refused(why));
@@ -162,6 +162,10 @@ impl Action for Together {
         }
     }
 
+    fn erases(&self, subject: &Subject) -> bool {
+        self.part(subject).is_some_and(|part| part.action.erases(subject))
+    }
+
     fn begins(&self, subject: &Subject, answers: &[Answer]) -> Option<String> {
         self.part(subject)?.action.begins(subject, answers)
     }
@@ -177,17 +181,4 @@ impl Action for Together {
         let part = self.part(subject).ok_or_else(|| Stop::refused(nobodys(subject)))?;
         part.action.progress(subject, work, reader).await
     }
-}
-
-/// The first fact that a subject was left with and does not have any more.
-pub(super) fn differs(subject: &Subject, left: &Binds, seen: &Seen) -> Option<Difference> {
-    left.iter().find_map(|(key, value)| {
-        let now = seen.fact(key).filter(|now| *now != value)?;
-        Some(Difference {
-            subject: subject.clone(),
-            key: key.clone(),
-            was: Some(value.clone()),
-            is: Some(now.clone()),
-        })
-    })
 }

@@ -6,15 +6,23 @@ use tracing::{debug, info, warn};
 use super::{
     Asked, Pipeline, YesTo,
     approve::{approved_in_part, split},
+    change::Confirmed,
     question::how_it_ended,
 };
 use crate::{
-    commands::Options,
-    confirm::{Answer, Consent, End, No, State, Taken, Ticket, Yes},
+    commands::{Action, Options},
+    confirm::{Answer, End, No, State, Taken, Ticket, Yes},
     error::Stop,
-    gate::{Demand, Rank},
+    gate::{Demand, Operator, Rank},
     reply::{Line, Reply, Word, utc},
 };
+
+/// The change of a question that was answered.
+struct Resumed<'a> {
+    action: Box<dyn Action>,
+    options: Options,
+    operator: &'a Operator,
+}
 
 impl Pipeline {
     /// A reaction or a bare yes. It counts for one thing only: the asker's own question, where no
@@ -183,31 +191,27 @@ impl Pipeline {
                 return Ok(Some(no_in_words(&no)));
             }
         };
-        let answered = self.go_on(asked, &ticket, &consent).await;
-        // Whatever did not end it on its way has refused it.
-        if let Ok(Some(Ticket { state: State::Taken { .. }, .. })) = self.tickets.get(code)
-            && !self.is_job(code)
-        {
-            let how = match &answered {
-                Ok(Some(reply))
-                    if (self.roster.read_only || self.held().is_some())
-                        && reply.word == Some(Word::NothingChanged) =>
-                {
-                    End::Rehearsed
-                }
-                _ => End::Refused,
-            };
-            self.end_ticket(code, how, Some(&consent)).await;
-        }
-        answered
+        let resumed = match self.resume(asked, &ticket).await {
+            Ok(resumed) => resumed,
+            Err(stop) => {
+                self.end_ticket(code, End::Refused, Some(&consent)).await;
+                return Err(stop);
+            }
+        };
+        let Resumed { action, options, operator } = resumed;
+        let (words, options, undoes) = (&ticket.words, &options, ticket.undoes);
+        let asked = Asked { operator, words, options, undoes, ..*asked };
+        let yes = Confirmed { ticket: &ticket, consent: &consent };
+        let answered = self.make(&asked, action.as_ref(), Some(yes)).await?;
+        Ok(match ticket.second {
+            // Whoever asked has waited, and did not say the last word.
+            Some(_) => answered.map(|reply| reply.ringing(vec![ticket.asker.clone()])),
+            None => answered,
+        })
     }
 
-    async fn go_on(
-        &self,
-        asked: &Asked<'_>,
-        ticket: &Ticket,
-        consent: &Consent,
-    ) -> Result<Option<Reply>, Stop> {
+    /// The change that a question was about, as it is understood now, and who asked for it.
+    async fn resume(&self, asked: &Asked<'_>, ticket: &Ticket) -> Result<Resumed<'_>, Stop> {
         let Some((action, options)) = self.action(&ticket.words) else {
             return Err(Stop::refused(
                 "the command of this question is not one any more; send it again",
@@ -218,14 +222,7 @@ impl Pipeline {
         }
         // The words do not say where those whom they name came from.
         let options = Options { referenced: ticket.referenced, ..options };
-        let (words, undoes, operator) = (&ticket.words, ticket.undoes, self.asker(ticket)?);
-        let asked = Asked { words, options: &options, undoes, operator, ..*asked };
-        let answered = self.change(&asked, action.as_ref(), Some((ticket, consent))).await?;
-        Ok(match ticket.second {
-            // Whoever asked has waited, and did not say the last word.
-            Some(_) => answered.map(|reply| reply.ringing(vec![ticket.asker.clone()])),
-            None => answered,
-        })
+        Ok(Resumed { action, options, operator: self.asker(ticket)? })
     }
 
     /// Ends the question with this code: its asker may, and any admin, and who may deny it.

@@ -66,6 +66,10 @@ impl Action for Deactivate {
         change(subject, seen, self.erase)
     }
 
+    fn erases(&self, _subject: &Subject) -> bool {
+        self.erase
+    }
+
     fn outcome(
         &self,
         subject: &Subject,

@@ -97,6 +97,10 @@ impl Action for DeactivateRegex {
         Ok(change)
     }
 
+    fn erases(&self, _subject: &Subject) -> bool {
+        self.erase
+    }
+
     fn outcome(
         &self,
         subject: &Subject,

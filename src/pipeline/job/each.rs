@@ -1,6 +1,6 @@
 //! One subject of a job after the other, several at a time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Mutex;
@@ -11,16 +11,13 @@ use super::{Counts, gone, job_origin, progress};
 use crate::{
     change::{Binds, Outcome, Seen, Subject, Undo},
     commands::{Action, Options},
-    confirm::Consent,
+    confirm::{Consent, Ticket},
     error::Stop,
-    gate::Verdict,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
         Asked, Pipeline,
-        change::{Found, Looked, Plan, verbs},
-        fact::Difference,
+        change::{Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready},
         report::line_of,
-        weigh::{Extent, weight},
     },
     reply::{Line, Word},
     synapse::Slots,
@@ -55,6 +52,16 @@ enum Before {
     Goes,
 }
 
+/// What became of a subject in its turn.
+enum Turn {
+    /// The bot may not act any more, and nothing was sent.
+    NotNow,
+    /// It is over.
+    Over(Ended),
+    /// The homeserver goes on with it under this id; until its end this is so.
+    Goes(String, Ended),
+}
+
 /// Everything that it takes to do a job.
 pub(super) struct Work<'a> {
     pipeline: &'a Pipeline,
@@ -62,6 +69,7 @@ pub(super) struct Work<'a> {
     number: u64,
     action: Box<dyn Action>,
     options: Options,
+    ticket: Ticket,
     consent: Consent,
     counts: std::sync::Mutex<Counts>,
     /// Up to which place subjects are marked as begun.
@@ -87,6 +95,7 @@ impl<'a> Work<'a> {
             number,
             action,
             options,
+            ticket,
             consent,
             counts: std::sync::Mutex::new(counts),
             marked: Mutex::default(),
@@ -144,23 +153,26 @@ impl<'a> Work<'a> {
                 return;
             }
             let mut locked = item.lock().await;
-            // Where the bot may not act any more nothing was sent; it stays marked as begun, which
-            // only says that something may have been.
-            let Some((ended, work)) = self.change(&locked, left_at).await else { continue };
-            if let Some(work) = work {
-                locked.stage = Stage::Goes(work, ended);
-                self.keep(left_at.place, &locked);
-                drop(locked);
-                // Long work is worth a write to the disk: after a kill nobody else knows its id.
-                if let Err(error) = self.pipeline.jobs.flush().await {
-                    error!(error = &error as &dyn std::error::Error, "not on disk yet");
+            match self.change(&locked, left_at).await {
+                // It stays marked as begun, which only says that something may have been sent.
+                Turn::NotNow => {}
+                Turn::Goes(work, ended) => {
+                    locked.stage = Stage::Goes(work, ended);
+                    self.keep(left_at.place, &locked);
+                    drop(locked);
+                    // Long work is worth a write to the disk: after a kill nobody else knows its id.
+                    if let Err(error) = self.pipeline.jobs.flush().await {
+                        error!(error = &error as &dyn std::error::Error, "not on disk yet");
+                    }
+                    return self.finish(left_at.place, item, over).await;
                 }
-                return self.finish(left_at.place, item, over).await;
+                Turn::Over(ended) => {
+                    self.counted().add(ended.word);
+                    locked.stage = Stage::Over(ended);
+                    self.keep(left_at.place, &locked);
+                    return;
+                }
             }
-            self.counted().add(ended.word);
-            locked.stage = Stage::Over(ended);
-            self.keep(left_at.place, &locked);
-            return;
         }
     }
 
@@ -248,11 +260,11 @@ impl<'a> Work<'a> {
         Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 
-    /// Changes one subject; `None` where the bot may not act any more and nothing was sent.
-    async fn change(&self, item: &Item, left: &Left) -> Option<(Ended, Option<String>)> {
+    /// Changes one subject.
+    async fn change(&self, item: &Item, left: &Left) -> Turn {
         match self.try_to_change(item, left).await {
-            Ok(ended) => ended,
-            Err(Stop::Refused { why, .. }) => Some((nothing(Word::Refused, &why), None)),
+            Ok(turn) => turn,
+            Err(Stop::Refused { why, .. }) => nothing(Word::Refused, &why),
             Err(stop) => {
                 let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
@@ -260,76 +272,54 @@ impl<'a> Work<'a> {
                     Stop::Api(_) => format!("it cannot be looked at: {stop}"),
                     other => other.to_string(),
                 };
-                Some((nothing(word, &why.into()), None))
+                nothing(word, &why.into())
             }
         }
     }
 
-    async fn try_to_change(
-        &self,
-        item: &Item,
-        left: &Left,
-    ) -> Result<Option<(Ended, Option<String>)>, Stop> {
-        let nothing = |word, why: &Line| (nothing(word, why), None);
+    async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Turn, Stop> {
         let (pipeline, action) = (self.pipeline, self.action.as_ref());
         let Some(operator) = pipeline.roster.operator(&self.job.asker) else {
             return Err(Stop::refused("whoever asked for it is no operator any more"));
         };
-        let asked = Asked {
+        let asked = &Asked {
             origin: job_origin(self.job),
             operator,
             words: &self.job.words,
             options: &self.options,
             undoes: None,
         };
+        let listed = [(item.subject.clone(), item.binds.clone())];
+        let attempt = Attempt {
+            asked,
+            action,
+            expected: Expected::Listed(&listed),
+            yes: Some(Confirmed { ticket: &self.ticket, consent: &self.consent }),
+            extent: Extent::OneOf(self.job.total),
+        };
         let _held = pipeline.locks.hold(std::slice::from_ref(&item.subject)).await;
         let reader = pipeline.reader.look();
-        let found = pipeline.look_at_one(&asked, action, &item.subject, &reader).await?;
-        let (target, plan) = match found {
-            Found::Plan(target, plan) => (target, *plan),
-            Found::Refused(why) => return Ok(Some(nothing(Word::Refused, &why))),
-            // It was not so when the question was put, and an earlier run has begun it.
-            Found::Skip(skip) if left.before.is_some() && skip.word == Word::NothingChanged => {
-                return Ok(Some((self.found_so(item, &reader).await?, None)));
+        let prepared = pipeline.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
+        match prepared {
+            Prepared::NothingToDo(skips) => match skips.into_iter().next() {
+                // It was not so when the question was put, and an earlier run has begun it.
+                Some((_, skip)) if left.before.is_some() && skip.word == Word::NothingChanged => {
+                    Ok(Turn::Over(self.found_so(item, &reader).await?))
+                }
+                Some((_, skip)) => Ok(nothing(skip.word, &skip.why)),
+                None => Ok(Turn::NotNow),
+            },
+            _ if left.before == Some(Before::Sent) => Ok(nothing(Word::Unknown, &not_known())),
+            Prepared::Refused(why) => Ok(nothing(Word::Refused, &why)),
+            Prepared::Differs(difference) => {
+                let why = Line::from("it is not as it was when you were asked: ");
+                Ok(nothing(Word::NothingChanged, &why.line(difference.line())))
             }
-            Found::Skip(skip) => return Ok(Some(nothing(skip.word, &skip.why))),
-        };
-        if left.before == Some(Before::Sent) {
-            return Ok(Some(nothing(Word::Unknown, &not_known())));
-        }
-        if let Some(why) = differs(item, &plan) {
-            let why = Line::from("it is not as it was when you were asked: ").line(why);
-            return Ok(Some(nothing(Word::NothingChanged, &why)));
-        }
-        let verbs = verbs(&asked, action, std::slice::from_ref(&plan));
-        let targets = [target];
-        let extent = Extent {
-            class: action.class(self.job.total),
-            targets: &targets,
-            many: self.job.total,
-            verbs: &verbs,
-            // What all of it adds to was weighed at the question and at the yes, and since then all
-            // of it counts for whatever else its asker does.
-            recent: 0,
-        };
-        let weight = weight(&asked, action, extent);
-        let mut looked = Looked { targets: Vec::new(), plans: vec![plan], skips: Vec::new() };
-        if let Some(why) = pipeline.ends_early(&asked, &looked)? {
-            return Ok(Some(nothing(Word::Refused, &why)));
-        }
-        let steps = looked.steps();
-        let Some(plan) = looked.plans.pop() else { return Ok(None) };
-        match pipeline.gate().decide(operator, &weight, &steps, Some(&self.consent)) {
-            Verdict::Refuse(refusal) => Ok(Some(nothing(Word::Refused, &refusal.0))),
-            Verdict::Ask(_) => {
-                let why = Line::from("it takes more of a yes than was said");
-                Ok(Some(nothing(Word::Refused, &why)))
+            Prepared::Asks(_) => {
+                Ok(nothing(Word::Refused, &"it takes more of a yes than was said".into()))
             }
-            Verdict::Rehearse => Ok(None),
-            Verdict::Run(permit) => {
-                self.mark_as_sent(item, left, &plan).await?;
-                Ok(Some(self.send(&asked, plan, permit).await))
-            }
+            Prepared::NotServed(_) | Prepared::Planned(_) | Prepared::Rehearsed => Ok(Turn::NotNow),
+            Prepared::Ready(ready) => self.send(asked, item, left, *ready).await,
         }
     }
 
@@ -347,24 +337,34 @@ impl<'a> Work<'a> {
     async fn send(
         &self,
         asked: &Asked<'_>,
-        plan: Plan,
-        mut permit: crate::gate::Permit,
-    ) -> (Ended, Option<String>) {
-        let requests = plan.change.steps.iter().map(line_of).collect();
+        item: &Item,
+        left: &Left,
+        ready: Ready,
+    ) -> Result<Turn, Stop> {
+        let Ready { mut looked, allowed, .. } = ready;
+        let steps = looked.steps();
+        let Some(plan) = looked.plans.pop() else { return Ok(Turn::NotNow) };
+        self.mark_as_sent(item, left, &plan).await?;
+        let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
         let (pipeline, number) = (self.pipeline, self.number);
         let mut slots = Slots::new();
         let done = pipeline.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
-        let ends = (number, self.job.until);
-        let kept = pipeline.set_ends(asked, ends, std::slice::from_ref(&done)).await;
+        let one = std::slice::from_ref(&done);
+        let ends = pipeline.set_ends(asked, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
-        for (label, line) in done.outcome.facts.iter().filter(|(label, _)| *label == "Not so") {
-            what = format!("{what}; {label}: {}", line.text());
+        for line in &done.unmet {
+            what = format!("{what}; Not so: {}", line.text());
         }
-        if !kept {
+        if ends == Ends::NotKept {
             what.push_str("; its end could not be kept, so it does not end by itself");
         }
-        let (left, undo) = (done.left, done.outcome.undo);
-        (Ended { word: done.outcome.word, what, requests, left, undo }, done.work)
+        let requests = steps.iter().map(line_of).collect();
+        let Done { outcome, left, erased, work, .. } = done;
+        let ended = Ended { word: outcome.word, what, requests, left, undo: outcome.undo, erased };
+        Ok(match work {
+            Some(work) => Turn::Goes(work, ended),
+            None => Turn::Over(ended),
+        })
     }
 
     /// What an earlier run has done, and did not live to see.
@@ -383,7 +383,8 @@ impl<'a> Work<'a> {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         let what = format!("{} (found so after a restart)", outcome.title.text());
-        Ok(Ended { word: Word::Done, what, requests: Vec::new(), left, undo: outcome.undo })
+        let (word, erased) = (Word::Done, action.erases(&item.subject));
+        Ok(Ended { word, what, requests: Vec::new(), left, undo: outcome.undo, erased })
     }
 
     /// Edits the message that shows how far it is, again and again.
@@ -411,28 +412,16 @@ fn not_marked(error: &crate::store::Error) -> bool {
     false
 }
 
-/// What differs from what was seen when the question was put.
-fn differs(item: &Item, plan: &Plan) -> Option<Line> {
-    let keys: BTreeSet<&String> = item.binds.keys().chain(plan.seen.binds.keys()).collect();
-    let differs = keys.into_iter().find(|key| item.binds.get(*key) != plan.seen.binds.get(*key))?;
-    let difference = Difference {
-        subject: item.subject.clone(),
-        key: differs.clone(),
-        was: item.binds.get(differs).cloned(),
-        is: plan.seen.binds.get(differs).cloned(),
-    };
-    Some(difference.line())
-}
-
 /// The end of a subject to which nothing was sent, or nobody knows what.
-fn nothing(word: Word, why: &Line) -> Ended {
-    Ended {
+fn nothing(word: Word, why: &Line) -> Turn {
+    Turn::Over(Ended {
         word,
         what: why.text(),
         requests: Vec::new(),
         left: Binds::new(),
         undo: Undo::None("nothing was changed".to_owned()),
-    }
+        erased: false,
+    })
 }
 
 fn not_known() -> Line {

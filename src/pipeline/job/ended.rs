@@ -133,9 +133,7 @@ fn over_with(item: &Item) -> Option<&Ended> {
 
 /// Those whose accounts were erased.
 fn erased(items: &[Item]) -> Vec<Subject> {
-    let is_erased =
-        |ended: &Ended| ended.word == Word::Done && ended.left.get("erased") == Some(&true.into());
-    let gone = items.iter().filter(|item| over_with(item).is_some_and(is_erased));
+    let gone = items.iter().filter(|item| over_with(item).is_some_and(|ended| ended.erased));
     gone.map(|item| item.subject.clone()).collect()
 }
 

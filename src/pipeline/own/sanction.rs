@@ -260,8 +260,8 @@ async fn not_allowed(
         recent: 0,
         due: false,
     };
-    Ok(match pipeline.gate().decide(asked.operator, &weight, &[], None) {
-        Verdict::Run(_) => None,
+    Ok(match pipeline.gate().decide(asked.operator, &weight, None) {
+        Verdict::Allow(_) => None,
         Verdict::Refuse(refusal) => Some(pipeline.refused(asked, refusal.0).await),
         Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.held())),
         Verdict::Ask(_) => {

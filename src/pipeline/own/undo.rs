@@ -6,11 +6,11 @@ use super::{Own, OwnSpec, Stands};
 use crate::{
     audit::{Kept, Kind, Record},
     change::{Binds, Subject, Undo as Way},
-    commands::{Action, Options},
+    commands::Options,
     error::Stop,
     pipeline::{
         Asked, Lane, Pipeline,
-        together::{Part, Together, differs},
+        together::{Part, Together},
     },
     reply::{Line, Reply, Word},
 };
@@ -120,12 +120,11 @@ pub(super) async fn take_back(
                 .plain(" was made by another version of me, which wrote its undo differently"),
         ));
     };
-    unchanged_since(pipeline, action.as_ref(), left).await?;
     // A question carries them along, for they stand in its words.
     let words = with_options(words.to_vec(), asked.options.words());
     let options = Options { verb: typed.verb, ..asked.options.clone() };
     let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
-    pipeline.change(&asked, action.as_ref(), None).await
+    pipeline.make_undo(&asked, action.as_ref(), left).await
 }
 
 /// The words with these options, before what can be no option.
@@ -158,26 +157,4 @@ fn closing(pipeline: &Pipeline, number: u64) -> Result<Record, Stop> {
             Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),
         )
     })
-}
-
-/// Whether the homeserver still shows what the change left. Taking back what somebody else has
-/// done since would not be an undo.
-pub(in crate::pipeline) async fn unchanged_since(
-    pipeline: &Pipeline,
-    action: &dyn Action,
-    left: &[(Subject, Binds)],
-) -> Result<(), Stop> {
-    let reader = pipeline.reader.look();
-    for (subject, left) in left {
-        let seen = action.see(subject, &reader).await?;
-        if let Some(difference) = differs(subject, left, &seen) {
-            return Err(Stop::refused(
-                Line::new()
-                    .plain("it is not as that change left it: ")
-                    .line(difference.line())
-                    .plain(". Look at it, and say what you want it to be"),
-            ));
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,165 @@
+//! Sending a change that may be sent: on record first, looked at again afterwards, and on record.
+
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use super::{
+    prepare::{Attempt, Ready},
+    values::{Done, Ends, Looked, Plan, Ran},
+};
+use crate::{
+    audit::{Kind, Record},
+    commands::Action,
+    error::Stop,
+    gate::Permit,
+    pipeline::{
+        Asked, Pipeline,
+        found::{Verified, broken_off, not_verified, only, verified},
+        report::{line_of, overall},
+        unreviewed::has_changed,
+    },
+    reply::Word,
+    synapse::Slots,
+};
+
+/// Length of a password that the bot makes, characters; about 115 bits.
+const PASSWORD_LENGTH: usize = 20;
+
+impl Pipeline {
+    /// Nothing is changed of which the room could not be told: the room is where others see it, and
+    /// whoever asked would ask again.
+    pub(in crate::pipeline) async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
+        if self.outbox.may_say(asked.origin.room()).await {
+            return Ok(());
+        }
+        warn!(event = %asked.origin.event(), "nothing is changed where I may not write");
+        Err(Stop::refused("I may not write in this room, so nothing was done"))
+    }
+
+    /// Records a change, sends it, looks again, and records what is so.
+    pub(in crate::pipeline) async fn run(
+        &self,
+        attempt: &Attempt<'_>,
+        ready: Ready,
+        mut slots: Slots,
+    ) -> Result<Ran, Stop> {
+        let &Attempt { asked, action, .. } = attempt;
+        let Ready { looked, allowed, guards: _held } = ready;
+        let until = self.until(asked)?;
+        let mut permit =
+            allowed.permit(&looked.steps()).map_err(|refusal| Stop::refused(refusal.0))?;
+        let number = self.audit.open(Self::opened(attempt, &looked, until)).await?;
+        for &name in action.makes() {
+            if slots.get(name).is_none() {
+                slots.put(name, self.clock.secret(PASSWORD_LENGTH).into());
+            }
+        }
+        let mut done = Vec::new();
+        for plan in looked.plans {
+            done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
+        }
+        let ends = self.set_ends(asked, number, until, &done).await;
+        // First, or a kill between the two would leave what is on record as done unwatched.
+        self.keep_watches(asked, number, &done).await;
+        self.close(asked, number, until, &done).await;
+        self.watch_begun.notify_one();
+        let erased = done.iter().filter(|one| one.erased).map(|one| one.subject.clone());
+        let gone: Vec<_> = erased.collect();
+        self.forget(&gone, number).await;
+        Ok(Ran { number, done, skips: looked.skips, ends, slots })
+    }
+
+    /// The record of a change that is about to be sent.
+    fn opened(attempt: &Attempt<'_>, looked: &Looked, until: Option<Timestamp>) -> Record {
+        let &Attempt { asked, action, yes, .. } = attempt;
+        let class = looked.class(action);
+        let plans = &looked.plans;
+        Record {
+            until,
+            yes: yes.map(|yes| yes.consent.by().to_owned()),
+            approvals: yes.map(|yes| yes.consent.approvals().to_vec()).unwrap_or_default(),
+            ticket: yes.map(|yes| yes.ticket.code.clone()),
+            // What was agreed to, where that was dearer than what is left of it.
+            class: Some(yes.map_or(class, |yes| class.max(yes.ticket.class))),
+            alone: asked.options.alone.clone().filter(|_| yes.is_some_and(|y| y.consent.alone())),
+            subjects: plans.iter().map(|plan| plan.subject.clone()).collect(),
+            requests: plans.iter().flat_map(|p| p.change.steps.iter().map(line_of)).collect(),
+            left: plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
+            ..Self::record(Kind::Opened, asked)
+        }
+    }
+
+    /// Sends the steps of one subject and looks what became of it.
+    pub(in crate::pipeline) async fn carry_out(
+        &self,
+        action: &dyn Action,
+        plan: Plan,
+        permit: &mut Permit,
+        slots: &mut Slots,
+    ) -> Done {
+        let mut answers = Vec::new();
+        let mut failed = None;
+        for step in &plan.change.steps {
+            match self.writer.send(permit, step, slots).await {
+                Ok(answer) => answers.push(answer),
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "a step failed");
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let after = action.see(&plan.subject, &self.reader.look()).await;
+        let Verified { outcome, unmet } = match (&failed, &after) {
+            (None, Ok(after)) => verified(action, &plan, &answers, after),
+            (None, Err(stop)) => not_verified(&plan.subject, stop).into(),
+            (Some(error), after) => {
+                broken_off(&plan, error, after.as_ref().ok(), answers.len()).into()
+            }
+        };
+        let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
+        let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
+        let erased = action.erases(&plan.subject) && outcome.word == Word::Done;
+        Done { subject: plan.subject, outcome, unmet, left, erased, work }
+    }
+
+    async fn close(&self, asked: &Asked<'_>, number: u64, until: Option<Timestamp>, done: &[Done]) {
+        let closed = Record {
+            subjects: done.iter().map(|one| one.subject.clone()).collect(),
+            word: Some(overall(done)),
+            until,
+            changed: Some(done.iter().filter(|one| has_changed(one.outcome.word)).count()),
+            left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
+            undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
+            ..Self::record(Kind::Closed, asked)
+        };
+        if let Err(error) = self.audit.close(number, closed).await {
+            // The change stays open in the record, and is reported at the next start.
+            error!(number, error = &error as &dyn std::error::Error, "an outcome was not recorded");
+        }
+    }
+
+    /// Keeps the end of what ends by itself, and ends the sanctions that this put an end to.
+    pub(in crate::pipeline) async fn set_ends(
+        &self,
+        asked: &Asked<'_>,
+        number: u64,
+        until: Option<Timestamp>,
+        done: &[Done],
+    ) -> Ends {
+        let mut kept = true;
+        for one in done {
+            self.end_sanctions(number, &one.subject, &one.left).await;
+            if one.outcome.word == Word::Done
+                && let Some(until) = until
+            {
+                kept &= self.impose(asked, (number, until), one).await;
+            }
+        }
+        match until {
+            _ if !kept => Ends::NotKept,
+            Some(until) => Ends::At(until),
+            None => Ends::Never,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! From what became of a change to what follows from it: an answer, a question, a job, and the end
+//! of the question that it answers.
+
+use super::{
+    Asked, Pipeline,
+    change::{Attempt, Became, Confirmed, Ends, Expected, Extent, Ran, verbs},
+    plan,
+    report::{cost_in_words, not_as_left, rehearsed, report},
+};
+use crate::{
+    change::{Binds, Subject},
+    commands::Action,
+    confirm::End,
+    error::Stop,
+    reply::{Reply, Word},
+};
+
+/// What became of a change, with its words as they may be shown.
+struct Tried {
+    words: Vec<String>,
+    became: Became,
+}
+
+impl Pipeline {
+    /// Makes a change that was typed, or to which this yes was said, and answers.
+    pub(super) async fn make(
+        &self,
+        asked: &Asked<'_>,
+        action: &dyn Action,
+        yes: Option<Confirmed<'_>>,
+    ) -> Result<Option<Reply>, Stop> {
+        let expected = yes.map_or(Expected::Anything, |yes| Expected::Shown(&yes.ticket.about));
+        let tried = self.try_to_make(asked, action, expected, yes).await;
+        self.follow(asked, action, yes, tried).await
+    }
+
+    /// Makes the change that takes another back, where what that one left is still so.
+    pub(super) async fn make_undo(
+        &self,
+        asked: &Asked<'_>,
+        action: &dyn Action,
+        left: &[(Subject, Binds)],
+    ) -> Result<Option<Reply>, Stop> {
+        let tried = self.try_to_make(asked, action, Expected::Left(left), None).await;
+        self.follow(asked, action, None, tried).await
+    }
+
+    async fn try_to_make(
+        &self,
+        asked: &Asked<'_>,
+        action: &dyn Action,
+        expected: Expected<'_>,
+        yes: Option<Confirmed<'_>>,
+    ) -> Result<Tried, Stop> {
+        let declared = verbs(asked, action, &[]);
+        let may = |verb: &&str| self.gate().may_use(asked.operator, action.power(), verb);
+        if let Err(refusal) = declared.iter().try_for_each(may) {
+            let became = Became::Refused(refusal.0);
+            return Ok(Tried { words: asked.words.to_vec(), became });
+        }
+        if yes.is_none() {
+            self.authenticate(asked.origin).await?;
+        }
+        let (words, slots) = self.take_secrets(asked, action, yes).await?;
+        let asked = &Asked { words: &words, ..*asked };
+        let attempt = Attempt { asked, action, expected, yes, extent: Extent::Whole };
+        let became = self.change(&attempt, slots).await?;
+        Ok(Tried { words, became })
+    }
+
+    /// Ends the question that was answered, and does what follows from what became of the change.
+    async fn follow(
+        &self,
+        asked: &Asked<'_>,
+        action: &dyn Action,
+        yes: Option<Confirmed<'_>>,
+        tried: Result<Tried, Stop>,
+    ) -> Result<Option<Reply>, Stop> {
+        if let Some(yes) = yes
+            && let Some(end) = end_of(tried.as_ref().map(|tried| &tried.became))
+        {
+            self.end_ticket(&yes.ticket.code, end, Some(yes.consent)).await;
+        }
+        let Tried { words, became } = tried?;
+        let asked = &Asked { words: &words, ..*asked };
+        match became {
+            Became::Refused(why) => Ok(Some(self.refused(asked, why).await)),
+            Became::NotServed(reply) => Ok(Some(reply)),
+            Became::NothingToDo(skips) => Ok(Some(self.already_so(asked, &skips))),
+            Became::Differs(difference) => Err(not_as_left(&difference)),
+            Became::Planned(planned) => {
+                let cost = cost_in_words(planned.class, action);
+                Ok(Some(plan::shown(asked, &planned, cost)))
+            }
+            Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.held()))),
+            Became::ToAsk(question) => {
+                self.ask(asked, action, *question, yes.is_some()).await?;
+                Ok(None)
+            }
+            Became::Job(_guards) => {
+                let Some(yes) = yes else { return Ok(None) };
+                let begun = self.begin_job(asked, yes).await;
+                if begun.is_err() && !self.is_job(&yes.ticket.code) {
+                    self.end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent)).await;
+                }
+                begun.map(|()| None)
+            }
+            Became::Ran(ran) => Ok(Some(self.tell_what_ran(asked, action, *ran).await)),
+        }
+    }
+
+    /// The answer about a change that was made, with what it made told in private.
+    async fn tell_what_ran(&self, asked: &Asked<'_>, action: &dyn Action, ran: Ran) -> Reply {
+        let reply = told(&ran);
+        let Ran { number, done, slots, .. } = ran;
+        let reply = if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
+            self.whisper(asked, number, slots, reply).await
+        } else {
+            reply
+        };
+        self.with_other_half(&verbs(asked, action, &[]), reply).await
+    }
+}
+
+/// How the question ends whose yes led to this; `None` where a job goes on from it, which ends it.
+fn end_of(became: Result<&Became, &Stop>) -> Option<End> {
+    match became {
+        Ok(Became::Ran(ran)) => Some(End::Run(Some(ran.number))),
+        Ok(Became::Rehearsed) => Some(End::Rehearsed),
+        Ok(Became::ToAsk(_)) => Some(End::PutAgain),
+        Ok(Became::Job(_)) => None,
+        Ok(
+            Became::Refused(_)
+            | Became::NotServed(_)
+            | Became::NothingToDo(_)
+            | Became::Differs(_)
+            | Became::Planned(_),
+        )
+        | Err(_) => Some(End::Refused),
+    }
+}
+
+/// What was done, in words.
+pub(super) fn told(ran: &Ran) -> Reply {
+    let until = match ran.ends {
+        Ends::At(until) => Some(until),
+        Ends::Never | Ends::NotKept => None,
+    };
+    let reply = report(ran.number, until, &ran.done, &ran.skips);
+    match ran.ends {
+        Ends::NotKept => reply.text("Its end could not be kept, so it does not end by itself"),
+        Ends::At(_) | Ends::Never => reply,
+    }
+}
