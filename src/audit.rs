@@ -215,6 +215,25 @@ pub enum Error {
     AlreadyOpened(u64),
 }
 
+/// Whether the record is as it was written.
+#[derive(Debug)]
+pub enum Verified {
+    /// It is, and ends here.
+    Whole(Head),
+    /// It is not, from here on.
+    Broken(Broken),
+}
+
+impl Verified {
+    /// Where it ends, if it is whole.
+    pub fn whole(self) -> Option<Head> {
+        match self {
+            Self::Whole(head) => Some(head),
+            Self::Broken(_) => None,
+        }
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         match error {
@@ -462,20 +481,21 @@ impl Audit {
     }
 
     /// Walks the whole chain, and answers where it ends.
-    pub fn verify(&self) -> Result<Result<Head, Broken>, store::Error> {
+    pub fn verify(&self) -> Result<Verified, store::Error> {
         let mut chain = Chain::new();
         for seq in 1.. {
             let Some(kept) = self.link(seq)? else { break };
             if let Err(broken) = chain.push(&serde_json::to_string(&kept)?) {
-                return Ok(Err(broken));
+                return Ok(Verified::Broken(broken));
             }
         }
         // What a hole hides is still the last.
         let last = self.last(1)?.pop().map_or(0, |kept| kept.entry.seq);
         if last != chain.head().count {
-            return Ok(Err(Broken { seq: chain.head().count + 1, what: "it is missing" }));
+            let seq = chain.head().count + 1;
+            return Ok(Verified::Broken(Broken { seq, what: "it is missing" }));
         }
-        Ok(Ok(chain.head().clone()))
+        Ok(Verified::Whole(chain.head().clone()))
     }
 
     /// How many entries there are, and the hash of the last.

@@ -296,16 +296,12 @@ impl Tickets {
 
     /// Counts a yes to the ticket with this code, if it does count, and takes the ticket where it
     /// was the last that was needed. Of two that would be the last, one takes it.
-    pub async fn take(
-        &self,
-        code: &str,
-        answer: &Answer<'_>,
-    ) -> Result<Result<Taken, No>, store::Error> {
+    pub async fn take(&self, code: &str, answer: &Answer<'_>) -> Result<Taken, store::Error> {
         let at = self.clock.now();
         loop {
-            let Some(ticket) = self.shelf.get(code)? else { return Ok(Err(No::Unknown)) };
+            let Some(ticket) = self.shelf.get(code)? else { return Ok(Taken::Not(No::Unknown)) };
             if let Err(no) = judge(&ticket, answer, at) {
-                return Ok(Err(no));
+                return Ok(Taken::Not(no));
             }
             let mut said = ticket.clone();
             let mut missing = 0;
@@ -321,12 +317,12 @@ impl Tickets {
             // Where somebody was quicker, what the ticket is now is judged anew.
             if self.shelf.swap(code, &ticket, &said)? {
                 self.store.flush().await?;
-                return Ok(Ok(if missing == 0 {
+                return Ok(if missing == 0 {
                     let consent = Consent::to(&said, answer);
                     Taken::Whole(said, consent)
                 } else {
                     Taken::Part(said)
-                }));
+                });
             }
         }
     }

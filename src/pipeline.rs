@@ -245,6 +245,23 @@ enum YesTo {
     LastWord(Vec<String>),
 }
 
+/// What keeps a command from being run at all.
+enum Hindrance {
+    /// Nothing.
+    None,
+    /// Something of which its sender is told.
+    Tell(Reply),
+    /// Something that is passed over in silence.
+    Silent,
+}
+
+impl Hindrance {
+    /// One that is told, unless it is to be `silent`.
+    fn unless(silent: bool, told: impl FnOnce() -> Reply) -> Self {
+        if silent { Self::Silent } else { Self::Tell(told()) }
+    }
+}
+
 /// Who asks what, where.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -444,9 +461,14 @@ impl Pipeline {
         operator: &Operator,
         command: Command,
     ) -> Option<Reply> {
-        if let Some(reply) = self.not_now(request, &command) {
+        let hindrance = self.not_now(request, &command);
+        if !matches!(hindrance, Hindrance::None) {
             self.remember_place(request).await;
-            return reply;
+        }
+        match hindrance {
+            Hindrance::None => {}
+            Hindrance::Tell(reply) => return Some(reply),
+            Hindrance::Silent => return None,
         }
         if let Some(reply) = self.not_served(&operator.person) {
             warn!(sender = %request.sender, event = %request.event, "frozen, and not served");
@@ -518,23 +540,21 @@ impl Pipeline {
     }
 
     /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
-    /// Outer `None`: nothing. Inner `None`: it is passed over in silence.
-    #[expect(clippy::option_option, reason = "nothing in the way, a word to say, or silence")]
-    fn not_now(&self, request: &Request, command: &Command) -> Option<Option<Reply>> {
+    fn not_now(&self, request: &Request, command: &Command) -> Hindrance {
         let bare = matches!(command, Command::Yes(_) | Command::No(_));
         let reaction = matches!(request.said, Said::Reaction { .. });
         if let Trust::Doubtful(doubt) = request.trust
             && !reaction
         {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed");
-            return Some((!bare).then(|| authentic::doubted(doubt)));
+            return Hindrance::unless(bare, || authentic::doubted(doubt));
         }
         let age = self.clock.now().duration_since(request.sent);
         let limit =
             SignedDuration::try_from(self.rules.max_age).unwrap_or(SignedDuration::from_mins(5));
         if age > limit {
             info!(event = %request.event, seconds = age.as_secs(), "too old to be run");
-            return Some((!bare).then(|| {
+            return Hindrance::unless(bare, || {
                 Reply::outcome(
                     Word::Expired,
                     format!(
@@ -544,9 +564,9 @@ impl Pipeline {
                         reply_duration(limit)
                     ),
                 )
-            }));
+            });
         }
-        None
+        Hindrance::None
     }
 
     /// Answers a command that only looks.

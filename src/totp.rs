@@ -44,6 +44,15 @@ impl Shown {
     }
 }
 
+/// What became of a one-time password that was typed.
+#[derive(Debug)]
+pub enum Checked {
+    /// It counts, and is used up.
+    Right(Shown),
+    /// It does not count.
+    Wrong(Wrong),
+}
+
 /// Why a one-time password does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
@@ -125,8 +134,10 @@ impl OneTimePasswords {
         operator: &Operator,
         typed: &str,
         now: Timestamp,
-    ) -> Result<Result<Shown, Wrong>, store::Error> {
-        let Some(totp) = self.seeds.get(&operator.user) else { return Ok(Err(Wrong::NoSeed)) };
+    ) -> Result<Checked, store::Error> {
+        let Some(totp) = self.seeds.get(&operator.user) else {
+            return Ok(Checked::Wrong(Wrong::NoSeed));
+        };
         let step = u64::try_from(now.as_second()).unwrap_or_default() / STEP;
         let of = |step: u64| totp.generate(step.saturating_mul(STEP));
         let steps = [step.saturating_sub(1), step, step.saturating_add(1)];
@@ -140,7 +151,10 @@ impl OneTimePasswords {
             };
             if kept {
                 self.store.flush().await?;
-                return Ok(answer.map(|()| Shown(operator.user.clone())));
+                return Ok(match answer {
+                    Ok(()) => Checked::Right(Shown(operator.user.clone())),
+                    Err(wrong) => Checked::Wrong(wrong),
+                });
             }
         }
     }
@@ -188,7 +202,13 @@ mod tests {
         for (typed, second) in tries {
             let now = Timestamp::from_second(*second).unwrap();
             let answer = passwords.check(&ann, typed, now).await.unwrap();
-            answers.push(answer.map(|shown| assert_eq!(shown.by(), ann.user)));
+            answers.push(match answer {
+                Checked::Right(shown) => {
+                    assert_eq!(shown.by(), ann.user);
+                    Ok(())
+                }
+                Checked::Wrong(wrong) => Err(wrong),
+            });
         }
         answers
     }

@@ -82,13 +82,15 @@ pub struct Answer<'a> {
     pub totp: Option<&'a Shown>,
 }
 
-/// Whether a yes was the last that was needed.
+/// What became of a yes.
 #[derive(Debug)]
 pub enum Taken {
-    /// It was: the ticket is taken, and nobody else can take it.
+    /// It was the last that was needed: the ticket is taken, and nobody else can take it.
     Whole(Ticket, Consent),
-    /// It was not: it counts, and the ticket waits for others.
+    /// It counts, and the ticket waits for others.
     Part(Ticket),
+    /// It does not count.
+    Not(No),
 }
 
 /// The proof that somebody said yes to a ticket in a way that it demands. Only

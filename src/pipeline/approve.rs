@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Because, Demand, Operator, Rank, Terms},
     reply::{Hostile, Line, Reply, Word, utc},
-    totp::{DIGITS, Shown, Wrong},
+    totp::{Checked, DIGITS, Shown, Wrong},
 };
 
 /// What a question needs, of whom, and until when.
@@ -166,8 +166,8 @@ impl Pipeline {
     pub(super) async fn shown(&self, asked: &Asked<'_>, typed: &str) -> Result<Shown, Stop> {
         let checked = self.passwords.check(asked.operator, typed, self.clock.now()).await;
         let wrong = match checked? {
-            Ok(shown) => return Ok(shown),
-            Err(wrong) => wrong,
+            Checked::Right(shown) => return Ok(shown),
+            Checked::Wrong(wrong) => wrong,
         };
         warn!(sender = %asked.operator.user, ?wrong, "a one-time password did not count");
         if let Wrong::Stopped(until) = wrong {

@@ -18,7 +18,9 @@ pub(super) use decide::{Extent, verbs};
 pub(super) use observe::target;
 pub(super) use prepare::{Attempt, Expected, Prepared, Ready};
 pub(super) use secrets::mask;
-pub(super) use values::{Became, Confirmed, Done, Ends, Guards, Looked, Plan, Planned, Ran, ToAsk};
+pub(super) use values::{
+    Became, Confirmed, Done, Earlier, Ends, Guards, Looked, Plan, Planned, Ran, ToAsk,
+};
 
 impl Pipeline {
     /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
@@ -55,8 +57,13 @@ impl Pipeline {
                 let needs = self.needs(asked, asks.terms, asks.approvers)?;
                 let mut guards = asks.guards;
                 guards.0.append(&mut held);
-                let (looked, class, differences) = (asks.looked, asks.class, asks.differences);
-                let question = ToAsk { looked, class, needs, differences, slots, guards };
+                let earlier = match yes {
+                    None => Earlier::None,
+                    Some(_) if asks.differences.is_empty() => Earlier::NotEnough,
+                    Some(_) => Earlier::Differs(asks.differences),
+                };
+                let (looked, class) = (asks.looked, asks.class);
+                let question = ToAsk { looked, class, needs, earlier, slots, guards };
                 Became::ToAsk(Box::new(question))
             }
             // It was not enough a moment ago, and is now.

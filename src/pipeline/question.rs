@@ -5,8 +5,7 @@ use tracing::error;
 use super::{
     Asked, Pipeline,
     approve::Needs,
-    change::{Looked, ToAsk},
-    fact::Difference,
+    change::{Earlier, Looked, ToAsk},
     report::cost_in_words,
     yes::those,
 };
@@ -28,16 +27,14 @@ const DESCRIBED: usize = 5;
 const NAMED: usize = 3;
 
 impl Pipeline {
-    /// Puts the question about a change: on record, in the store, and then in the room. `again` where
-    /// another was answered with a yes that is not enough any more.
+    /// Puts the question about a change: on record, in the store, and then in the room.
     pub(super) async fn ask(
         &self,
         asked: &Asked<'_>,
         action: &dyn Action,
         to_ask: ToAsk,
-        again: bool,
     ) -> Result<(), Stop> {
-        let ToAsk { looked, class, needs, differences, slots, guards: _held } = to_ask;
+        let ToAsk { looked, class, needs, earlier, slots, guards: _held } = to_ask;
         let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept = self.tickets.asked_by(asked.origin.event())?;
@@ -48,8 +45,7 @@ impl Pipeline {
         if !slots.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), slots);
         }
-        let again = again.then_some(differences.as_slice());
-        let reply = question(&ticket, action, &looked, again);
+        let reply = question(&ticket, action, &looked, &earlier);
         let reply = self.who_is_asked(reply, asked, &ticket, (&looked, because));
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.asked(&ticket.room, &ticket.code);
@@ -184,24 +180,19 @@ impl Pipeline {
 }
 
 /// What a question is about.
-fn question(
-    ticket: &Ticket,
-    action: &dyn Action,
-    looked: &Looked,
-    again: Option<&[Difference]>,
-) -> Reply {
+fn question(ticket: &Ticket, action: &dyn Action, looked: &Looked, earlier: &Earlier) -> Reply {
     let mut reply = match looked.plans.as_slice() {
         [one] => Reply::data(action.question(&one.subject, &one.seen).title),
         several => Reply::data(format!("{} subjects", several.len())),
     };
-    match again {
-        None => {}
-        Some([]) => {
+    match earlier {
+        Earlier::None => {}
+        Earlier::NotEnough => {
             reply = reply.text("What was said so far is not enough any more, so I ask again");
         }
-        Some(drift) => {
+        Earlier::Differs(differences) => {
             reply = reply.text("Something changed since I asked, so I ask again:");
-            reply = drift.iter().fold(reply, |reply, one| reply.text(one.line()));
+            reply = differences.iter().fold(reply, |reply, one| reply.text(one.line()));
         }
     }
     if looked.plans.len() > AT_A_GLANCE {

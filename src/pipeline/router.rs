@@ -94,7 +94,7 @@ impl Pipeline {
             }
             Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.held()))),
             Became::ToAsk(question) => {
-                self.ask(asked, action, *question, yes.is_some()).await?;
+                self.ask(asked, action, *question).await?;
                 Ok(None)
             }
             Became::Job(_guards) => {

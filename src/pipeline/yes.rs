@@ -132,12 +132,7 @@ impl Pipeline {
     }
 
     /// Counts a yes to the question with this code, with the one-time password that it takes.
-    async fn take(
-        &self,
-        asked: &Asked<'_>,
-        code: &str,
-        yes: &Yes,
-    ) -> Result<Result<Taken, No>, Stop> {
+    async fn take(&self, asked: &Asked<'_>, code: &str, yes: &Yes) -> Result<Taken, Stop> {
         let ticket = self.tickets.get(code)?;
         let totp = ticket.is_some_and(|ticket| ticket.totp);
         let (yes, typed) = match yes {
@@ -161,7 +156,7 @@ impl Pipeline {
         };
         let taken = self.tickets.take(code, &answer).await?;
         // Everything else is right by then, so that a slip does not use up a password.
-        let (Err(No::NeedsTotp(_)), Some(typed)) = (&taken, typed) else { return Ok(taken) };
+        let (Taken::Not(No::NeedsTotp(_)), Some(typed)) = (&taken, typed) else { return Ok(taken) };
         let shown = self.shown(asked, &typed).await?;
         let answer = Answer { totp: Some(&shown), ..answer };
         Ok(self.tickets.take(code, &answer).await?)
@@ -179,12 +174,12 @@ impl Pipeline {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
         }
         let (ticket, consent) = match self.take(asked, code, yes).await? {
-            Ok(Taken::Whole(ticket, consent)) => (ticket, consent),
-            Ok(Taken::Part(ticket)) => {
+            Taken::Whole(ticket, consent) => (ticket, consent),
+            Taken::Part(ticket) => {
                 self.note_approval(asked, &ticket).await?;
                 return Ok(Some(approved_in_part(&ticket)));
             }
-            Err(no) => {
+            Taken::Not(no) => {
                 if matches!(no, No::Late(_) | No::SecretGone(_)) {
                     self.close_ticket(code, End::Expired, None).await;
                 }

@@ -124,12 +124,21 @@ pub(in crate::pipeline) struct ToAsk {
     pub(in crate::pipeline) looked: Looked,
     pub(in crate::pipeline) class: Class,
     pub(in crate::pipeline) needs: Needs,
-    /// What differs from what an earlier question rested on.
-    pub(in crate::pipeline) differences: Vec<Difference>,
+    pub(in crate::pipeline) earlier: Earlier,
     /// Secrets that were typed.
     pub(in crate::pipeline) slots: Slots,
     /// Until it is put nobody else changes what it is about.
     pub(in crate::pipeline) guards: Guards,
+}
+
+/// The question that was put about the same change before.
+pub(in crate::pipeline) enum Earlier {
+    /// There was none.
+    None,
+    /// It was answered, and what was said is not enough any more.
+    NotEnough,
+    /// It was answered, and this had changed since.
+    Differs(Vec<Difference>),
 }
 
 /// What was done.

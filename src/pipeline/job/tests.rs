@@ -107,7 +107,7 @@ async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
             assert_eq!(sent.get(user), before.get(user), "{user} was over after {waits} waits");
         }
         let audit = &stage.pipeline.audit;
-        assert!(audit.verify().unwrap().is_ok() && audit.left_open().unwrap().is_empty());
+        assert!(audit.verify().unwrap().whole().is_some() && audit.left_open().unwrap().is_empty());
         let number = job.number.unwrap();
         let closed = audit.closing(number).unwrap().unwrap().record.unwrap();
         assert_eq!((closed.word, closed.undo.len()), (Some(Word::Done), MANY), "{closed:?}");

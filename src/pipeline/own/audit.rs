@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Own, OwnSpec, undo::number};
 use crate::{
-    audit::{Kept, Kind, Record},
+    audit::{Kept, Kind, Record, Verified},
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
@@ -234,12 +234,13 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
 
 fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
     Ok(match pipeline.audit.verify()? {
-        Ok(head) => Reply::data(format!("The record is whole: {} entries", head.count))
-            .facts(vec![("Last hash", Line::new().code(head.hash))])
-            .note(
-                "Keep the hash elsewhere: only with it can somebody see that the end was cut off",
-            ),
-        Err(broken) => Reply::outcome(Word::Unknown, broken.to_string()),
+        Verified::Whole(head) => Reply::data(format!(
+            "The record is whole: {} entries",
+            head.count
+        ))
+        .facts(vec![("Last hash", Line::new().code(head.hash))])
+        .note("Keep the hash elsewhere: only with it can somebody see that the end was cut off"),
+        Verified::Broken(broken) => Reply::outcome(Word::Unknown, broken.to_string()),
     })
 }
 

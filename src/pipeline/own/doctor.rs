@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::{Own, OwnSpec};
 use crate::{
+    audit::Verified,
     change::Power,
     check::{Finding, Mark},
     error::Stop,
@@ -56,8 +57,10 @@ fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> 
         Finding::ok("my clock and the homeserver's agree")
     };
     let record = match pipeline.audit.verify()? {
-        Ok(head) => Finding::ok(format!("the record is whole: {} entries", head.count)),
-        Err(broken) => Finding::bad(
+        Verified::Whole(head) => {
+            Finding::ok(format!("the record is whole: {} entries", head.count))
+        }
+        Verified::Broken(broken) => Finding::bad(
             broken.to_string(),
             "Somebody has changed the store: look at the file of the record and at the machine",
         ),

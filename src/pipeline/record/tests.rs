@@ -80,7 +80,7 @@ async fn what_is_personal_goes_after_its_time() {
     stage.clock.pass(2 * DAY);
     stage.pipeline.keep_hours().await;
     assert_eq!(records(&stage, Kind::Refused).len(), 0);
-    assert_eq!(stage.pipeline.audit.verify().unwrap().unwrap().count, 1);
+    assert_eq!(stage.pipeline.audit.verify().unwrap().whole().unwrap().count, 1);
 }
 
 #[tokio::test]
