@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use world::{Account, Api, Scene};
+use world::{Account, Api, Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
@@ -253,10 +253,11 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() -> Result<(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_old_and_large_goes_and_what_is_protected_stays() -> Result<()> {
-    let scene = Scene::start(SYNOD).await?;
+    // It is about every large file there is, so nobody else may have one.
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
     let by_eve = api(&scene, &eve).await?;
-    // Nobody else here has files as large as these.
     let large = by_eve.upload(vec![1; 3_200_000], "video/mp4", "large.mp4").await?;
     let kept = by_eve.upload(vec![2; 3_200_000], "video/mp4", "kept.mp4").await?;
     let small = by_eve.upload(picture(&scene), "image/png", "small.png").await?;
