@@ -88,6 +88,12 @@ impl Trustee {
                 self.tell_if_changed(sender).await;
                 trust
             }
+            // Whoever was asked about just now may have changed their key since, and the room is
+            // told of that whatever came before it.
+            trust @ Trust::Doubtful(Doubt::ChangedKey) => {
+                self.tell_if_changed(sender).await;
+                trust
+            }
             trust => trust,
         }
     }
