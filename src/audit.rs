@@ -14,9 +14,9 @@ use tracing::error;
 use crate::{
     change::{Binds, Class, Subject, Undo},
     clock::SharedClock,
-    commands::Past,
     error::Stop,
     freeze::What,
+    memory::Past,
     reply::{Line, Word},
     store::{self, Shelf, Store},
 };

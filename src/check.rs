@@ -5,11 +5,12 @@
 //! end, also when the check is interrupted. Nothing here shares code with the Matrix side of the
 //! bot: what is told is what the homeserver shows to anybody who asks with those tokens.
 
-use std::fmt;
-
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    finding::{Finding, Mark},
+};
 
 mod account;
 mod disk;
@@ -20,50 +21,6 @@ mod room;
 
 use account::Bot;
 use http::Api;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mark {
-    /// As it should be.
-    Ok,
-    /// The bot works, but not as well or as safely as it could.
-    Warn,
-    /// The bot does not work like this, or is not safe.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub mark: Mark,
-    /// What is so, without a full stop.
-    pub what: String,
-    /// What to do about it, without a full stop.
-    pub to_do: Option<String>,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = match self.mark {
-            Mark::Ok => "ok  ",
-            Mark::Warn => "warn",
-            Mark::Bad => "BAD ",
-        };
-        write!(f, "{mark}  {}.", one_line(&self.what))?;
-        self.to_do.iter().try_for_each(|to_do| write!(f, " {}.", one_line(to_do)))
-    }
-}
-
-/// Some of the words come from the homeserver: without line breaks, signs that steer a terminal,
-/// or signs that turn the direction of writing.
-fn one_line(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if steers(character) { ' ' } else { character }).collect()
-}
 
 /// The findings so far; each is told as it comes.
 struct Report<'a> {
@@ -79,20 +36,6 @@ impl Report<'_> {
 
     fn all(&mut self, findings: impl IntoIterator<Item = Finding>) {
         findings.into_iter().for_each(|finding| self.add(finding));
-    }
-}
-
-impl Finding {
-    pub(crate) fn ok(what: impl Into<String>) -> Self {
-        Self { mark: Mark::Ok, what: what.into(), to_do: None }
-    }
-
-    pub(crate) fn warn(what: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { mark: Mark::Warn, what: what.into(), to_do: Some(to_do.into()) }
-    }
-
-    pub(crate) fn bad(what: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { mark: Mark::Bad, what: what.into(), to_do: Some(to_do.into()) }
     }
 }
 

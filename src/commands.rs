@@ -42,6 +42,7 @@ pub mod stats;
 pub mod task;
 pub mod user;
 
+pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
 
@@ -173,64 +174,6 @@ pub enum Ask {
     Read(Box<dyn Query>),
     /// It changes something.
     Change(Box<dyn Action>),
-}
-
-/// What a verb may know of the past. Nothing here can be changed through it.
-pub trait Memory: Send + Sync {
-    /// What is remembered of `subject`, with at most `limit` changes of the past and notes.
-    fn of(&self, subject: &Subject, limit: usize) -> Remembered;
-}
-
-/// What is remembered of a subject.
-#[derive(Debug, Clone, Default)]
-pub struct Remembered {
-    /// What was done to it through the bot, newest first.
-    pub past: Vec<Past>,
-    /// What of that ends by itself, and has not ended.
-    pub sanctions: Vec<Sanctioned>,
-    /// What operators have noted about it, newest first.
-    pub notes: Vec<Noted>,
-}
-
-/// What an operator has noted.
-#[derive(Debug, Clone)]
-pub struct Noted {
-    /// Number of the note.
-    pub id: u64,
-    /// When it was written.
-    pub at: jiff::Timestamp,
-    /// Who wrote it.
-    pub by: ruma::OwnedUserId,
-    /// What it says.
-    pub text: crate::reply::Hostile,
-}
-
-/// A change that ends by itself.
-#[derive(Debug, Clone)]
-pub struct Sanctioned {
-    /// Number of the change.
-    pub id: u64,
-    /// When it ends.
-    pub until: jiff::Timestamp,
-    /// Who imposed it.
-    pub by: ruma::OwnedUserId,
-    /// The command as understood, as it would be typed.
-    pub command: String,
-}
-
-/// One change of the past.
-#[derive(Debug, Clone)]
-pub struct Past {
-    /// Number of the record.
-    pub id: u64,
-    /// When it was done.
-    pub at: jiff::Timestamp,
-    /// Who asked for it.
-    pub by: ruma::OwnedUserId,
-    /// The command as understood, as it would be typed.
-    pub command: String,
-    /// How it ended.
-    pub word: Option<crate::reply::Word>,
 }
 
 /// What a verb does, as far as that is known before its arguments are.

@@ -15,6 +15,8 @@ use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 use secrecy::SecretString;
 use url::Url;
 
+use files::Surroundings;
+
 mod difference;
 mod fault;
 mod files;
@@ -27,7 +29,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use crate::gate::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
+pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
 
@@ -182,21 +184,25 @@ type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 impl Config {
     /// Reads and checks the YAML file at `path`, the secrets that it names, and the permissions of
     /// what lies on disk already. Connects to nothing and writes nothing. Relative paths in the
-    /// file count from the folder that it lies in.
+    /// file count from the folder that it lies in. A pattern of verbs must fit one of `verbs`.
     ///
     /// # Errors
     /// All faults of the file together, each with its place and what to write instead.
-    pub fn load(path: &Path) -> Result<Self, Faults> {
-        Self::load_with(path, &|name| std::env::var_os(name))
+    pub fn load(path: &Path, verbs: &[String]) -> Result<Self, Faults> {
+        Self::load_with(path, verbs, &|name| std::env::var_os(name))
     }
 
-    fn load_with(path: &Path, environment: Environment<'_>) -> Result<Self, Faults> {
+    fn load_with(
+        path: &Path,
+        verbs: &[String],
+        environment: Environment<'_>,
+    ) -> Result<Self, Faults> {
         let text = files::config(path)
             .map_err(|fault| Faults { file: path.to_owned(), list: vec![fault] })?;
         // Absolute, so that the paths in the config mean the same wherever they are used.
         let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let base = file.parent().unwrap_or(Path::new(""));
-        read::config(&text, base, environment)
+        read::config(&text, Surroundings { base, environment, verbs })
             .config
             .map_err(|list| Faults { file: path.to_owned(), list })
     }

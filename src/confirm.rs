@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     change::{Binds, Class, Subject},
     clock::SharedClock,
-    gate::Demand,
     store::{self, Shelf, Store},
 };
 
@@ -27,6 +26,18 @@ const CODE_DIGITS: usize = 4;
 /// How long an ended ticket is remembered, so that a second yes can be told what became of the
 /// first and a code does not soon mean something else.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How yes must be said. Ordered from lightest to heaviest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// In any way: a reaction, a bare yes, a code.
+    Yes,
+    /// By the code of the question.
+    Code,
+    /// By the code and this phrase, which the question asks for and does not show.
+    Phrase(String),
+}
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,8 @@
 
 use crate::reply::{Line, Reply, Word};
 
+pub mod api;
+
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
@@ -19,7 +21,7 @@ pub enum Stop {
     },
     /// The homeserver did not answer as it should.
     #[error(transparent)]
-    Api(#[from] crate::synapse::Error),
+    Api(#[from] api::Error),
     /// The bot's own store cannot be used.
     #[error("my store cannot be read or written, so nothing was done")]
     Store(#[from] crate::store::Error),

@@ -4,33 +4,22 @@
 //! what the homeserver says of its subjects, and on the yes that was said, and they are made
 //! anew when the yes arrives: an operator who was removed meanwhile has nothing to say.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt};
 
 use jiff::SignedDuration;
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     change::{Class, Power, Step, Subject},
-    confirm::Consent,
+    confirm::{Consent, Demand},
+    operators::{Facts, Operator, Rank, Refusal, Roster, Rule, Stance},
     reply::Line,
 };
 
 mod permit;
-mod policy;
-mod role;
 #[cfg(test)]
 mod tests;
 
-use policy::Facts;
-
 pub use permit::Permit;
-pub use policy::{Policy, Protection, Rule, Stance};
-pub use role::{Rank, Reach, Role};
 
 /// For how long an irreversible change counts towards what one person may do unreviewed.
 /// [`Because`] says it in words.
@@ -39,46 +28,6 @@ pub const RECENT: SignedDuration = SignedDuration::from_mins(10);
 /// So many subjects are seen at a glance and done at once, in one answer. More of them are a job,
 /// and a yes to them carries their number.
 pub const AT_A_GLANCE: usize = 10;
-
-/// A person on the allowlist, by one of their accounts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Operator {
-    /// The account.
-    pub user: OwnedUserId,
-    /// Their role.
-    pub role: Arc<Role>,
-    /// Who they are: several accounts can be one person. The account itself where the config
-    /// names nobody.
-    pub person: String,
-}
-
-/// Everybody and everything that the gate knows by name.
-#[derive(Debug, Clone)]
-pub struct Roster {
-    /// The bot's own account.
-    pub bot: OwnedUserId,
-    /// The account of the admin token, once known.
-    pub admin_account: Option<OwnedUserId>,
-    /// The admin rooms.
-    pub rooms: BTreeSet<OwnedRoomId>,
-    /// The room of the record, where there is one besides.
-    pub record_room: Option<OwnedRoomId>,
-    /// The operators.
-    pub operators: BTreeMap<OwnedUserId, Operator>,
-    /// The roles of the config's own.
-    pub roles: Vec<Arc<Role>>,
-    /// Whether nothing may be changed at all.
-    pub read_only: bool,
-    /// What the config demands besides.
-    pub policy: Policy,
-}
-
-impl Roster {
-    /// The operator with this account.
-    pub fn operator(&self, user: &UserId) -> Option<&Operator> {
-        self.operators.get(user)
-    }
-}
 
 /// One subject of a change and what the homeserver says of it that decides about protection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,18 +82,6 @@ pub struct Weight<'a> {
     pub due: bool,
 }
 
-/// How yes must be said. Ordered from lightest to heaviest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Demand {
-    /// In any way: a reaction, a bare yes, a code.
-    Yes,
-    /// By the code of the question.
-    Code,
-    /// By the code and this phrase, which the question asks for and does not show.
-    Phrase(String),
-}
-
 /// Everything that must be said before a change is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
@@ -188,10 +125,6 @@ impl fmt::Display for Because {
         }
     }
 }
-
-/// Why not, in words for the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal(pub Line);
 
 /// What the gate decided.
 #[derive(Debug)]

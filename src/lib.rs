@@ -44,7 +44,7 @@
 //! stands, and what follows from it goes on.
 //!
 //! Dependencies point one way: [`matrix`] → [`pipeline`] → [`input`], [`gate`], [`confirm`],
-//! [`audit`], [`commands`] → [`synapse`], [`reply`]. Only [`matrix`] names matrix-sdk, only
+//! [`audit`], [`commands`] → [`synapse`], [`reply`]; a test holds every folder to it. Only [`matrix`] names matrix-sdk, only
 //! [`store`] names sled, and nothing in [`commands`] can send anything but a `GET`.
 //!
 //! # Adding a verb
@@ -62,14 +62,20 @@ pub mod commands;
 pub mod config;
 pub mod confirm;
 pub mod error;
+pub mod finding;
+#[cfg(test)]
+mod floors;
 pub mod freeze;
 pub mod gate;
 pub mod input;
 pub mod jobs;
 pub mod journal;
 pub mod matrix;
+pub mod memory;
 pub mod notes;
+pub mod operators;
 pub mod pipeline;
+pub mod refs;
 pub mod reply;
 pub mod run;
 pub mod sanctions;

@@ -19,8 +19,10 @@ use rustix::{
 };
 use synod::{
     audit::{Head, NotWhole, verify_lines},
-    check::{self, Finding, Mark},
+    check,
     config::Config,
+    finding::{Finding, Mark},
+    pipeline,
     run::Control,
 };
 use tokio::{
@@ -115,7 +117,7 @@ fn main() -> ExitCode {
         Command::Configured(command) => command,
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
     };
-    let config = match Config::load(command.config()) {
+    let config = match Config::load(command.config(), &pipeline::verbs()) {
         Ok(config) => config,
         Err(faults) => {
             // Where stderr is gone there is nobody to tell; the exit code still says it.

@@ -5,7 +5,7 @@ use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    commands::Noted,
+    memory::Noted,
     reply::Hostile,
     store::{self, Shelf, Store},
 };

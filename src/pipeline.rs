@@ -25,10 +25,11 @@ use crate::{
     confirm::Tickets,
     error::Stop,
     freeze::Freezes,
-    gate::{Gate, Operator, Roster},
+    gate::Gate,
     jobs::Jobs,
     journal::Journal,
     notes::Notes,
+    operators::{Operator, Roster},
     reply::{Reply, Word},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -96,7 +97,7 @@ pub use aside::Refusal;
 use last_word::LastWord;
 use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
-use own::{Own, Stands};
+use own::{AsChange, Own};
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
 
@@ -183,6 +184,17 @@ pub struct Pipeline {
     to_reload: Mutex<Option<agree::Agreement<crate::config::Config>>>,
     /// Who accepts which key for whom, likewise.
     to_trust: Mutex<Option<agree::Agreement<(OwnedUserId, String)>>>,
+}
+
+/// What the pipeline uses of the world around it besides the homeserver's Admin API.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// The rooms, to say something in.
+    pub outbox: Arc<dyn Outbox>,
+    /// The keys of those who write there.
+    pub keys: Arc<dyn Keys>,
+    /// The configuration.
+    pub setup: Arc<dyn Setup>,
 }
 
 /// Why the pipeline could not be put together.
@@ -319,8 +331,9 @@ impl Pipeline {
         store: &Store,
         clock: SharedClock,
         passwords: OneTimePasswords,
-        (outbox, keys, setup): (Arc<dyn Outbox>, Arc<dyn Keys>, Arc<dyn Setup>),
+        ports: Ports,
     ) -> Result<Self, BuildError> {
+        let Ports { outbox, keys, setup } = ports;
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
         Ok(Self {
@@ -375,12 +388,11 @@ impl Pipeline {
     fn action(&self, words: &[String]) -> Option<(Box<dyn Action>, Options)> {
         match understand::understand(words) {
             Understood::Command(Ask::Change(action), options) => Some((action, options)),
-            Understood::Own(own, options) => match own.action(self)? {
-                Stands { action, verb: Some(verb), .. } => {
-                    Some((action, Options { verb, ..options }))
-                }
-                Stands { action, verb: None, .. } => Some((action, options)),
-            },
+            Understood::Own(own, options) => {
+                let AsChange { action, verb, .. } = own.as_change(self).ok()??;
+                let verb = verb.unwrap_or(options.verb);
+                Some((action, Options { verb, ..options }))
+            }
             Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
     }
@@ -491,17 +503,11 @@ impl Pipeline {
                 let done = self.make(&asked(&words, options), action.as_ref(), None).await;
                 done.map_err(|stop| explained(options, stop))
             }
-            Command::Own(own, options, words) => match own.action(self) {
-                Some(Stands { action, verb, undoes }) => {
-                    let verb = verb.unwrap_or_else(|| options.verb.clone());
-                    let options = Options { verb, ..options.clone() };
-                    let asked = Asked { undoes, ..asked(words, &options) };
-                    self.make(&asked, action.as_ref(), None).await
-                }
-                None => self.own(&asked(words, options), own.as_ref()).await,
-            },
+            Command::Own(own, options, words) => {
+                self.own(&asked(words, options), own.as_ref()).await
+            }
             Command::InFile(words, file) => {
-                self.change_in_file(request, operator, (words, file)).await
+                self.change_in_file(request, operator, words, file).await
             }
             Command::Yes(to) => self.light_yes(&asked(&[], &none), to).await,
             Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
@@ -509,14 +515,17 @@ impl Pipeline {
         done.unwrap_or_else(|stop| Some(self.stopped(&stop)))
     }
 
-    /// Answers a command of the bot's own that is no change.
+    /// Answers a command of the bot's own.
     async fn own(&self, asked: &Asked<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
         if let Some(power) = own.power()
             && let Some(refusal) = self.may_look(asked, power, power == Power::LookPrivate).await?
         {
             return Ok(Some(refusal));
         }
-        own.run(self, asked).await
+        match own.as_change(self)? {
+            Some(change) => self.make_own(asked, change).await,
+            None => own.run(self, asked).await,
+        }
     }
 
     /// Whether a look is allowed: the refusal where it is not. One at private things is on record

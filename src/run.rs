@@ -18,9 +18,9 @@ use crate::{
     change,
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
-    gate::{Operator, Roster},
     matrix::{self, ConnectError, Fatal},
-    pipeline::{BuildError, Lost, Pipeline, Recalled, Rules, queue},
+    operators::{Operator, Roster},
+    pipeline::{BuildError, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
@@ -196,7 +196,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
         store,
         clock.clone(),
         passwords(config, store)?,
-        (matrix.outbox(), matrix.keys(), setup.clone()),
+        Ports { outbox: matrix.outbox(), keys: matrix.keys(), setup: setup.clone() },
     )?);
     let lost = match recalled {
         Some((file, rooms)) => {

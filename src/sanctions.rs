@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     change::{Binds, Subject},
-    commands::Sanctioned,
-    gate::Rank,
+    memory::Sanctioned,
+    operators::Rank,
     store::{self, Shelf, Store},
 };
 

@@ -38,7 +38,6 @@
 mod access;
 mod account;
 mod address;
-mod error;
 mod http;
 mod reader;
 mod slots;
@@ -48,9 +47,9 @@ mod which;
 pub mod wire;
 mod writer;
 
+pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
-pub use error::Error;
 pub use reader::{Reader, Scope};
 pub use slots::Slots;
 pub use which::Version;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use totp_rs::{Algorithm, TOTP};
 
 use crate::{
-    gate::Operator,
+    operators::Operator,
     store::{self, Shelf, Store},
 };
 
@@ -186,7 +186,7 @@ mod tests {
     use ruma::owned_user_id;
 
     use super::*;
-    use crate::gate::Rank;
+    use crate::operators::Rank;
 
     /// The seed of RFC 6238, appendix B, in base32.
     const SEED: &str = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";

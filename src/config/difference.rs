@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
 use crate::{
-    gate::{Policy, Protection, Stance},
+    operators::{Policy, Protection, Stance},
     reply::Line,
 };
 

@@ -24,11 +24,15 @@ const SECRET_LIMIT: u64 = 1 << 16;
 const GROUP: u32 = 0o070;
 const OTHERS: u32 = 0o007;
 
-/// Where relative paths count from, and where variables come from.
+/// What a config is read beside.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
+    /// Where relative paths count from.
     pub(super) base: &'a Path,
+    /// Where variables come from.
     pub(super) environment: Environment<'a>,
+    /// Every verb that a pattern may be meant for.
+    pub(super) verbs: &'a [String],
 }
 
 /// The text of the configuration.

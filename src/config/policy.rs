@@ -27,7 +27,7 @@ const ALONE_AFTER: Duration = Duration::from_mins(5);
 const MOST: usize = 10_000;
 
 /// The part of `questions` that says what is demanded.
-pub(super) fn demands(section: &Section<'_>) -> Result<Policy, Reported> {
+pub(super) fn demands(section: &Section<'_>, known: &[String]) -> Result<Policy, Reported> {
     let reactions = section.field("reactions", "true").flag(true);
     let alone = section.field("alone", "false").flag(false);
     let alone_after = section.field("alone_after", "5min").optional(value::duration);
@@ -36,7 +36,7 @@ pub(super) fn demands(section: &Section<'_>) -> Result<Policy, Reported> {
         .optional(|field, text| value::count(field, text, 1..=MOST));
     let reason = section.field("reason", "'^TICKET-[0-9]+'").optional(pattern_of_a_reason);
     let rules = optional_list(&section.field("rules", "others: 1"), |item| {
-        super::read::within(item.section(), rule)
+        super::read::within(item.section(), |section| rule(section, known))
     });
     let other = Policy::default();
     Ok(Policy {
@@ -49,9 +49,10 @@ pub(super) fn demands(section: &Section<'_>) -> Result<Policy, Reported> {
     })
 }
 
-fn rule(section: &Section<'_>) -> Result<Rule, Reported> {
-    let verbs =
-        optional_list(&section.field("verbs", "\"user deactivate\""), |item| item.required(verbs));
+fn rule(section: &Section<'_>, known: &[String]) -> Result<Rule, Reported> {
+    let verbs = optional_list(&section.field("verbs", "\"user deactivate\""), |item| {
+        item.required(|field, text| verbs(field, text, known))
+    });
     let classes = Class::ALL.map(|class| (class.as_str(), class));
     let class = choice(&section.field("class", "irreversible"), &classes);
     let power = choice(&section.field("power", "account"), POWERS);
@@ -84,7 +85,7 @@ fn rule(section: &Section<'_>) -> Result<Rule, Reported> {
 }
 
 /// A role of the config's own.
-pub(super) fn role(section: &Section<'_>) -> Result<Arc<Role>, Reported> {
+pub(super) fn role(section: &Section<'_>, known: &[String]) -> Result<Arc<Role>, Reported> {
     let name = section.field("name", "spam-team").required(value::name);
     let powers: Result<Vec<Power>, Reported> =
         section.field("powers", "moderate").list().and_then(|items| {
@@ -92,12 +93,13 @@ pub(super) fn role(section: &Section<'_>) -> Result<Arc<Role>, Reported> {
             let powers: Vec<_> = items.iter().map(|item| item.choice(&all, None)).collect();
             powers.into_iter().collect()
         });
-    let patterns = |key, example, read: fn(&Field<'_>, &str) -> Result<WildMatch, Reported>| {
-        optional_list(&section.field(key, example), |item| item.required(read))
-    };
-    let only_verbs = patterns("verbs", "\"user suspend\"", verbs);
-    let on = patterns("on", "\"@*:example.org\"", id);
-    let not_on = patterns("not_on", "\"@staff-*\"", id);
+    let patterns =
+        |key, example| optional_list(&section.field(key, example), |item| item.required(id));
+    let only_verbs = optional_list(&section.field("verbs", "\"user suspend\""), |item| {
+        item.required(|field, text| verbs(field, text, known))
+    });
+    let on = patterns("on", "\"@*:example.org\"");
+    let not_on = patterns("not_on", "\"@staff-*\"");
     let reach = Reach { verbs: only_verbs?, on: on?, not_on: not_on? };
     Ok(Arc::new(Role::own(name?, powers?.into_iter().collect(), reach)))
 }
@@ -146,9 +148,9 @@ fn choice<T: Copy>(
 }
 
 /// A pattern of verbs, which must fit one that there is: a slip here would leave a hole.
-fn verbs(field: &Field<'_>, text: &str) -> Result<WildMatch, Reported> {
+fn verbs(field: &Field<'_>, text: &str, known: &[String]) -> Result<WildMatch, Reported> {
     let pattern = WildMatch::new(text);
-    if crate::pipeline::verbs().iter().any(|verb| pattern.matches(verb)) {
+    if known.iter().any(|verb| pattern.matches(verb)) {
         return Ok(pattern);
     }
     Err(field.wrong(

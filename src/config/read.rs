@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Bot, Commands, Config, Encryption, Environment, Homeserver, Login, Operator, Policy, Questions,
-    Rank, RateLimit, RecordKeeping, Role, TrustSource,
+    Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank,
+    RateLimit, RecordKeeping, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -37,10 +37,9 @@ pub(super) struct Reading {
     pub(super) asked: BTreeSet<String>,
 }
 
-/// Reads the text of a file that lies in the folder `base`.
-pub(super) fn config(text: &str, base: &Path, environment: Environment<'_>) -> Reading {
+/// Reads the text of a file.
+pub(super) fn config(text: &str, around: Surroundings<'_>) -> Reading {
     let book = Book::default();
-    let around = Surroundings { base, environment };
     let config = document(&book, text, around);
     let (faults, asked) = book.close();
     let config = match config {
@@ -87,12 +86,12 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     );
     let own = bot.as_ref().ok().map(|bot: &Bot| &*bot.user_id);
     let verified = trust.is_ok_and(|trust| trust == TrustSource::Verified);
-    let roles = roles(&root.field("roles", "name: spam-team"));
+    let roles = roles(&root.field("roles", "name: spam-team"), around.verbs);
     let field = root.field("operators", "user_id: \"@ann:example.org\"");
     let known = roles.as_deref().unwrap_or_default();
     let operators = operators(&field, own, verified, (around, known));
-    let asked =
-        within(root.field("questions", "expire_after: 10min").optional_section(), questions);
+    let asked = root.field("questions", "expire_after: 10min").optional_section();
+    let asked = within(asked, |section| questions(section, around.verbs));
     let protection = root.field("protected", "operators: second_person").optional_section();
     let lone = operators.as_ref().is_ok_and(|operators| is_lone(operators));
     let protection = within(protection, |section| policy::protection(section, lone));
@@ -280,8 +279,9 @@ fn role(name: &str, own: &[Arc<Role>]) -> Option<Arc<Role>> {
     built_in.or_else(|| own.iter().find(|role| role.name == name).cloned())
 }
 
-fn roles(field: &Field<'_>) -> Result<Vec<Arc<Role>>, Reported> {
-    let roles = policy::optional_list(field, |item| within(item.section(), policy::role))?;
+fn roles(field: &Field<'_>, verbs: &[String]) -> Result<Vec<Arc<Role>>, Reported> {
+    let read = |section: &Section<'_>| policy::role(section, verbs);
+    let roles = policy::optional_list(field, |item| within(item.section(), read))?;
     for (place, one) in roles.iter().enumerate() {
         if role(&one.name, &roles[..place]).is_some() {
             return Err(field.wrong(
@@ -338,10 +338,10 @@ fn operator_key(
     Ok(Some(key))
 }
 
-fn questions(section: &Section<'_>) -> Result<(Questions, Policy), Reported> {
+fn questions(section: &Section<'_>, verbs: &[String]) -> Result<(Questions, Policy), Reported> {
     let expire_after = section.field("expire_after", "10min").optional(value::duration);
     let approve_within = section.field("approve_within", "24h").optional(value::duration);
-    let demands = policy::demands(section);
+    let demands = policy::demands(section, verbs);
     let questions = Questions {
         expire_after: expire_after?.unwrap_or(EXPIRE_AFTER),
         approve_within: approve_within?.unwrap_or(APPROVE_WITHIN),

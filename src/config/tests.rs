@@ -6,7 +6,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{files::Surroundings, *};
 
 /// Stands wherever a secret does, in the right places and in the wrong ones.
 const CANARY: &str = "syt_Canary_7x9Q";
@@ -41,10 +41,12 @@ impl Folder {
 
     fn load(&self, yaml: &str) -> Result<Config, Faults> {
         self.file("synod.yaml", yaml, 0o644);
-        Config::load_with(&self.0.path().join("synod.yaml"), &|name| match name {
-            "TOKEN" => Some(CANARY.into()),
-            "EMPTY" => Some("".into()),
-            _ => None,
+        Config::load_with(&self.0.path().join("synod.yaml"), &crate::pipeline::verbs(), &|name| {
+            match name {
+                "TOKEN" => Some(CANARY.into()),
+                "EMPTY" => Some("".into()),
+                _ => None,
+            }
         })
     }
 
@@ -216,7 +218,7 @@ fn a_credential_of_systemd_may_show_the_mask_of_its_access_list() {
     folder.file("synod.yaml", &SOUND.replace("file: secret", "file: group"), 0o644);
     let path = folder.0.path().join("synod.yaml");
     let load = |directory: &Path| {
-        Config::load_with(&path, &|name| match name {
+        Config::load_with(&path, &crate::pipeline::verbs(), &|name| match name {
             "TOKEN" => Some(CANARY.into()),
             "CREDENTIALS_DIRECTORY" => Some(directory.into()),
             _ => None,
@@ -458,7 +460,7 @@ fn what_is_no_configuration_at_all() {
     }
     let deep = "[".repeat(5000);
     assert!(folder.faults(&format!("rooms: {deep}"))[0].contains("this is not YAML"));
-    let missing = Config::load(&folder.0.path().join("nowhere")).unwrap_err().to_string();
+    let missing = Config::load(&folder.0.path().join("nowhere"), &[]).unwrap_err().to_string();
     assert!(missing.contains("it does not exist. Name the configuration"), "{missing}");
 }
 
@@ -494,7 +496,9 @@ fn the_example_shows_every_key() {
     assert!(EXAMPLE.contains("`{ file: /path }`") && EXAMPLE.contains("`{ env: NAME }`"));
     let of_a_secret =
         |key: &str| key.rsplit('.').next().is_some_and(|last| ["file", "env"].contains(&last));
-    for known in read::config(&example(&folder), folder.0.path(), &|_| None).asked {
+    let verbs = crate::pipeline::verbs();
+    let around = Surroundings { base: folder.0.path(), environment: &|_| None, verbs: &verbs };
+    for known in read::config(&example(&folder), around).asked {
         assert!(
             of_a_secret(&known) || shown.contains(&known),
             "config.example.yaml does not show {known}"

@@ -4,10 +4,7 @@ use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
 
 use super::{State, Ticket};
-use crate::{
-    gate::{Demand, Operator},
-    totp::Shown,
-};
+use crate::{confirm::Demand, operators::Operator, totp::Shown};
 
 /// How somebody tried to say yes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use ruma::{owned_event_id, owned_room_id, owned_user_id, room_id, user_id};
 use super::*;
 use crate::{
     clock::FixedClock,
-    gate::{Operator, Rank},
+    operators::{Operator, Rank},
 };
 
 fn draft(demand: Demand) -> Draft {

@@ -2,12 +2,24 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::http::Refusal;
 use crate::reply::{Hostile, Line};
+
+/// What the homeserver said when it did not say yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// `errcode`, if it has the form of one.
+    pub(crate) errcode: Option<String>,
+    /// `error`.
+    pub(crate) message: Option<Hostile>,
+    /// When to ask again.
+    pub(crate) retry_after: Option<Duration>,
+}
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A path part that cannot be sent.
     Part,
     /// The HTTP client could not be made, or the request not be put together.
@@ -28,7 +40,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind in one word, for the log.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Part => "part",
             Self::Client => "client",
@@ -56,23 +68,23 @@ struct Inner {
 }
 
 impl Error {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self(Arc::new(Inner { kind, source: None }))
     }
 
-    pub(super) fn because(
+    pub(crate) fn because(
         kind: Kind,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self(Arc::new(Inner { kind, source: Some(source.into()) }))
     }
 
-    pub(super) fn kind(&self) -> &Kind {
+    pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind
     }
 
     /// The same error without the homeserver's own words if `secret` finds a secret in them.
-    pub(super) fn unless(self, secret: impl FnOnce(&str) -> bool) -> Self {
+    pub(crate) fn unless(self, secret: impl FnOnce(&str) -> bool) -> Self {
         match self.kind() {
             Kind::Status(refusal)
                 if refusal.message.as_ref().is_some_and(|text| secret(text.raw())) =>

@@ -1,9 +1,12 @@
-use ruma::{owned_room_id, owned_user_id};
+use std::sync::Arc;
+
+use ruma::{UserId, owned_room_id, owned_user_id};
 use serde_json::json;
 use wildmatch::WildMatch;
 
 use super::*;
 use crate::change::{Method, Path};
+use crate::operators::{Policy, Protection, Reach, Role};
 
 fn operator(name: &str, rank: Rank) -> Operator {
     let user = UserId::parse(format!("@{name}:x.test")).unwrap();

@@ -19,7 +19,7 @@ pub struct Policy {
     /// How long the others have to deny what somebody does without them; absent where nobody may.
     pub alone: Option<Duration>,
     /// How many irreversible changes, counted by subject, one person may make within
-    /// [`RECENT`](super::RECENT); what would make more of them needs another person.
+    /// [`RECENT`](crate::gate::RECENT); what would make more of them needs another person.
     pub unreviewed: usize,
     /// What every reason must look like.
     pub reason: Option<Regex>,
@@ -62,17 +62,17 @@ pub struct Rule {
 
 /// What a rule is held against.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The verb by its own name, with the words below it, and every other that it amounts to.
-    pub(super) verbs: &'a [&'a str],
-    pub(super) class: Class,
-    pub(super) power: Power,
-    pub(super) subjects: usize,
-    pub(super) protected: bool,
+    pub(crate) verbs: &'a [&'a str],
+    pub(crate) class: Class,
+    pub(crate) power: Power,
+    pub(crate) subjects: usize,
+    pub(crate) protected: bool,
 }
 
 impl Rule {
-    pub(super) fn fits(&self, facts: Facts<'_>) -> bool {
+    pub(crate) fn fits(&self, facts: Facts<'_>) -> bool {
         let named = |pattern| facts.verbs.iter().any(|verb| names(pattern, verb));
         (self.verbs.is_empty() || self.verbs.iter().any(named))
             && self.class.is_none_or(|class| facts.class >= class)
@@ -83,7 +83,7 @@ impl Rule {
 }
 
 /// Whether a pattern names this verb. `user admin` names what stands below it too.
-pub(super) fn names(pattern: &WildMatch, verb: &str) -> bool {
+pub(crate) fn names(pattern: &WildMatch, verb: &str) -> bool {
     let mut ends = verb.match_indices(' ').map(|(at, _)| at).chain([verb.len()]);
     ends.any(|end| verb.get(..end).is_some_and(|verb| pattern.matches(verb)))
 }
@@ -126,7 +126,7 @@ impl Protection {
     }
 
     /// The strictest of what the config says of this subject by its id.
-    pub(super) fn named(&self, subject: &Subject) -> Option<Stance> {
+    pub(crate) fn named(&self, subject: &Subject) -> Option<Stance> {
         let id = subject.owner_id();
         let named = self.subjects.iter().filter(|(pattern, _)| pattern.matches(&id));
         named.map(|(_, stance)| *stance).max()

@@ -14,7 +14,7 @@ use crate::{
     audit::{Kind, Record},
     change::{Class, Power},
     error::Stop,
-    gate::Operator,
+    operators::Operator,
     reply::Line,
     totp::DIGITS,
 };
@@ -61,7 +61,8 @@ impl Pipeline {
         &self,
         asked: &Asked<'_>,
         said: &Mutex<Option<Agreement<T>>>,
-        (what, same): (T, impl Fn(&T, &T) -> bool),
+        what: T,
+        same: impl Fn(&T, &T) -> bool,
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
         let Wanted { verb, power, class, .. } = wanted;

@@ -14,8 +14,8 @@ use crate::{
         acting::{ACTING, Acting, Reaches},
         operations,
     },
-    gate::{Policy, Rank},
     input::{Heard, hear},
+    operators::{Policy, Rank},
     pipeline::is_first_word,
 };
 

@@ -10,9 +10,11 @@ use tracing::{error, warn};
 use super::{Asked, Pipeline};
 use crate::{
     audit::{Kind, Record},
+    confirm::Demand,
     confirm::{End, Second, Ticket},
     error::Stop,
-    gate::{Because, Demand, Operator, Rank, Terms},
+    gate::{Because, Terms},
+    operators::{Operator, Rank},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };

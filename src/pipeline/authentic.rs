@@ -58,7 +58,8 @@ impl Pipeline {
     pub(super) async fn believe_file(
         &self,
         request: &Request,
-        (event, file): (&OwnedEventId, &Attached),
+        event: &OwnedEventId,
+        file: &Attached,
     ) -> Result<(), Stop> {
         let doubted = |why: Line| Stop::refused(Line::from("I do not take that file: ").line(why));
         let Some(sealed) = &file.sealed else {

@@ -18,8 +18,9 @@ use super::{Request, testing::Stage};
 use crate::{
     audit::Kind,
     commands::{Does, GROUPS, Spec},
+    confirm::Demand,
     confirm::{State, Ticket},
-    gate::{Demand, Policy, Protection, Rule, Stance},
+    operators::{Policy, Protection, Rule, Stance},
     reply::Word,
 };
 

@@ -155,7 +155,7 @@ impl Pipeline {
                 () = work.show_progress() => {}
             }
         }
-        if let Err(error) = self.end_job(&job, number, (origin, why_not), over).await {
+        if let Err(error) = self.end_job(&job, number, origin, why_not, over).await {
             error!(number, error = &error as &dyn std::error::Error, "a job cannot be ended");
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     change::{Binds, Skip, Subject, Undo},
     commands::{Memory as _, Options, Past, Remembered},
     error::Stop,
-    gate::Role,
+    operators::Role,
     reply::{Line, Reply, Word, utc},
     sanctions::{Sanction, State},
     synapse::Slots,
@@ -127,7 +127,8 @@ impl Pipeline {
     pub(super) async fn impose(
         &self,
         asked: &Asked<'_>,
-        (number, until): (u64, Timestamp),
+        number: u64,
+        until: Timestamp,
         done: &Done,
     ) -> bool {
         let Undo::Command(undo) = &done.outcome.undo else { return false };

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     commands::{Ask, GROUPS, Options},
     error::Stop,
-    gate::Operator,
     input::Command,
+    operators::Operator,
     reply::{Line, Reply, Word},
     store,
 };
@@ -86,7 +86,8 @@ impl Pipeline {
         &self,
         request: &Request,
         operator: &Operator,
-        (words, file): (&[String], &OwnedEventId),
+        words: &[String],
+        file: &OwnedEventId,
     ) -> Result<Option<Reply>, Stop> {
         let mut words = words.to_vec();
         append(&mut words, self.listed_in(request, operator, file).await?);
@@ -128,7 +129,7 @@ impl Pipeline {
                      it yourself",
             )));
         }
-        self.believe_file(request, (event, &file)).await?;
+        self.believe_file(request, event, &file).await?;
         let bytes = self.read_file(&file).await?;
         let name = Line::new().code(file.name);
         let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());

@@ -6,7 +6,7 @@ use super::Asked;
 use crate::{
     commands::{Memory, Query},
     error::Stop,
-    gate::Operator,
+    operators::Operator,
     reply::{Block, Format, Line, Reply, Sheet, Written},
     synapse::{Reader, Scope},
 };

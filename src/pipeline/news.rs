@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::{News, Pipeline};
 use crate::{
     audit::{Kind, Record},
-    gate::Rank,
+    operators::Rank,
     reply::{Line, Reply, Word},
 };
 

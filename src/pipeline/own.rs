@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{Asked, Lane, Pipeline};
 use crate::{
-    change::Power,
+    change::{Binds, Power, Subject},
     commands::{Action, Options},
     error::Stop,
     reply::Reply,
@@ -50,29 +50,33 @@ pub trait Own: Debug + Send + Sync {
         None
     }
 
-    /// The change that this stands for, where it is one after all.
-    fn action(&self, _pipeline: &Pipeline) -> Option<Stands> {
-        None
+    /// The change that this is, where it is one after all; a refusal where it should be one.
+    fn as_change(&self, _pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+        Ok(None)
     }
 
     /// Does it and answers; `None` where everything has been said on the way.
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop>;
 }
 
-/// A change that a verb of the bot's own stands for.
+/// The change that a verb of the bot's own is.
 #[derive(Debug)]
-pub struct Stands {
+pub struct AsChange {
     /// What it does.
     pub action: Box<dyn Action>,
+    /// The words of the command that does it, where that is another.
+    pub words: Option<Vec<String>>,
     /// The verb by which the config knows it, where that is another.
     pub verb: Option<String>,
     /// The number of the change that it takes back.
     pub undoes: Option<u64>,
+    /// What that change left, where this does it only as long as it is so.
+    pub left: Vec<(Subject, Binds)>,
 }
 
-impl From<Box<dyn Action>> for Stands {
+impl From<Box<dyn Action>> for AsChange {
     fn from(action: Box<dyn Action>) -> Self {
-        Self { action, verb: None, undoes: None }
+        Self { action, words: None, verb: None, undoes: None, left: Vec::new() }
     }
 }
 

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     change::Binds,
-    gate::{Demand, Terms},
+    confirm::Demand,
+    gate::Terms,
     reply::{Block, Line, Reply},
 };
 

@@ -13,9 +13,10 @@ use crate::{
     audit::{Kind, Record},
     change::{Class, Skip, Subject},
     commands::Action,
+    confirm::Demand,
     confirm::{Consent, Draft, End, State, Ticket},
     error::Stop,
-    gate::{AT_A_GLANCE, Because, Demand},
+    gate::{AT_A_GLANCE, Because},
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,
 };
@@ -46,7 +47,7 @@ impl Pipeline {
             self.secrets.lock().await.insert(ticket.code.clone(), slots);
         }
         let reply = question(&ticket, action, &looked, &earlier);
-        let reply = self.who_is_asked(reply, asked, &ticket, (&looked, because));
+        let reply = self.who_is_asked(reply, asked, &ticket, &looked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.asked(&ticket.room, &ticket.code);
         let Some(event) = self.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
@@ -109,7 +110,8 @@ impl Pipeline {
         reply: Reply,
         asked: &Asked<'_>,
         ticket: &Ticket,
-        (looked, because): (&Looked, Because),
+        looked: &Looked,
+        because: Because,
     ) -> Reply {
         let mut reply = reply;
         let mut facts = Vec::new();

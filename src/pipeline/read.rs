@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     commands::{Ask, Options},
-    gate::Operator,
     input::{self, Heard},
+    operators::Operator,
     reply::{Reply, Word},
 };
 
@@ -51,7 +51,7 @@ impl Pipeline {
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(command) => {
                 let (words, lines) = (command.words.clone(), command.body.clone());
-                let read = self.read_command(operator, command, (reply_to.as_ref(), file));
+                let read = self.read_command(operator, command, reply_to.as_ref(), file);
                 // What is not run may hold what nobody must repeat.
                 let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
                 if !runs && let Some(meant) = misplaced::meant(&words, &lines) {
@@ -72,7 +72,8 @@ impl Pipeline {
         &self,
         operator: &Operator,
         mut command: input::Command,
-        (reply_to, file): (Option<&OwnedEventId>, Option<&OwnedEventId>),
+        reply_to: Option<&OwnedEventId>,
+        file: Option<&OwnedEventId>,
     ) -> Result<Command, Box<Reply>> {
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));

@@ -61,8 +61,8 @@ impl Pipeline {
             except: None,
         };
         let same = |one: &Config, other: &Config| one.differences(other).is_empty();
-        let what = (reread.config.clone(), same);
-        match self.agree(asked, &self.to_reload, what, wanted).await? {
+        let what = reread.config.clone();
+        match self.agree(asked, &self.to_reload, what, same, wanted).await? {
             Agreed::By(by) => self.put_in_force(by, asked, reread).await,
             Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
                 .command("If it is right", asked.words.to_vec())

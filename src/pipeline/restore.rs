@@ -9,7 +9,7 @@ use crate::{
     audit::{Kept, Kind, Links, Record},
     change::{Binds, Subject, Undo},
     freeze::{Freeze, What},
-    gate::Rank,
+    operators::Rank,
     reply::{Line, Word},
     sanctions::{Sanction, State},
     store,

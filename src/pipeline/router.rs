@@ -4,12 +4,12 @@
 use super::{
     Asked, Pipeline,
     change::{Attempt, Became, Confirmed, Ends, Expected, Extent, Ran, verbs},
+    own::AsChange,
     plan,
     report::{cost_in_words, not_as_left, rehearsed, report},
 };
 use crate::{
-    change::{Binds, Subject},
-    commands::Action,
+    commands::{Action, Options},
     confirm::End,
     error::Stop,
     reply::{Reply, Word},
@@ -34,15 +34,24 @@ impl Pipeline {
         self.follow(asked, action, yes, tried).await
     }
 
-    /// Makes the change that takes another back, where what that one left is still so.
-    pub(super) async fn make_undo(
+    /// Makes the change that a verb of the bot's own is.
+    pub(super) async fn make_own(
         &self,
         asked: &Asked<'_>,
-        action: &dyn Action,
-        left: &[(Subject, Binds)],
+        change: AsChange,
     ) -> Result<Option<Reply>, Stop> {
-        let tried = self.try_to_make(asked, action, Expected::Left(left), None).await;
-        self.follow(asked, action, None, tried).await
+        let AsChange { action, words, verb, undoes, left } = change;
+        let verb = verb.unwrap_or_else(|| asked.options.verb.clone());
+        let options = Options { verb, ..asked.options.clone() };
+        let words = match words {
+            // A question carries the options along, for they stand in its words.
+            Some(words) => with_options(words, asked.options.words()),
+            None => asked.words.to_vec(),
+        };
+        let asked = &Asked { words: &words, options: &options, undoes, ..*asked };
+        let expected = Expected::Left(&left);
+        let tried = self.try_to_make(asked, action.as_ref(), expected, None).await;
+        self.follow(asked, action.as_ref(), None, tried).await
     }
 
     async fn try_to_make(
@@ -120,6 +129,13 @@ impl Pipeline {
         };
         self.with_other_half(&verbs(asked, action, &[]), reply).await
     }
+}
+
+/// The words with these options, before what can be no option.
+fn with_options(mut words: Vec<String>, options: Vec<String>) -> Vec<String> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(end..end, options);
+    words
 }
 
 /// How the question ends whose yes led to this; `None` where a job goes on from it, which ends it.

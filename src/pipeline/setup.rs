@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    check::Finding,
     config::{Config, Difference, Faults},
+    finding::Finding,
 };
 
 /// The configuration that is in force, and the file that it was read from.

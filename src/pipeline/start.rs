@@ -96,7 +96,7 @@ impl Pipeline {
                 Begun::Nothing => self.report_nothing_done(&event, &room).await,
                 Begun::Change => {}
                 Begun::Ended(number, closing) => {
-                    self.report_ended(&event, &room, (number, &closing)).await;
+                    self.report_ended(&event, &room, number, &closing).await;
                 }
             }
             if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
@@ -110,7 +110,8 @@ impl Pipeline {
         &self,
         event: &OwnedEventId,
         room: &RoomId,
-        (number, closing): (u64, &Record),
+        number: u64,
+        closing: &Record,
     ) {
         warn!(%event, number, "a change ended, and perhaps nobody was told");
         if let Ok(Some(ticket)) = self.tickets.taken_by(event) {

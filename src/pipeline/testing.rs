@@ -17,12 +17,12 @@ use ruma::{
 };
 
 use super::{
-    Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Request, Reread,
-    Rules, Said, Setup, Task, Trust, Unfit, Unsent,
+    Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request,
+    Reread, Rules, Said, Setup, Task, Trust, Unfit, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
-    gate::{Operator, Policy, Protection, Rank, Roster, Stance},
+    operators::{Operator, Policy, Protection, Rank, Roster, Stance},
     reply::{File, Layout, Reply},
     store::Store,
     synapse::Access,
@@ -212,7 +212,7 @@ impl Outbox for Heard {
 
 #[async_trait]
 impl Setup for Heard {
-    async fn look(&self) -> Vec<crate::check::Finding> {
+    async fn look(&self) -> Vec<crate::finding::Finding> {
         Vec::new()
     }
 
@@ -331,12 +331,11 @@ impl Stage {
                 Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
             move || {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
-                let keys = heard.clone() as Arc<dyn Keys>;
-                let rooms =
-                    (heard.clone() as Arc<dyn Outbox>, keys, heard.clone() as Arc<dyn Setup>);
+                let (outbox, keys, setup) = (heard.clone(), heard.clone(), heard.clone());
+                let ports = Ports { outbox, keys, setup };
                 let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
                 let clock = clock.clone();
-                Pipeline::new(roster, rules, access, &store, clock, passwords, rooms).unwrap()
+                Pipeline::new(roster, rules, access, &store, clock, passwords, ports).unwrap()
             }
         };
         let (pipeline, build) = (Arc::new(build()), Box::new(build));

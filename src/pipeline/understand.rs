@@ -11,8 +11,8 @@ use super::{
 use crate::{
     change::Power,
     commands::{Ask, GROUPS, Group, Options, Spec},
-    gate::Role,
     input::{Heard, hear},
+    operators::Role,
     reply::{Block, Line, Reply, Word},
 };
 

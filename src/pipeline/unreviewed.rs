@@ -12,7 +12,8 @@ use crate::{
     audit::{Kind, Record},
     change::Class,
     error::Stop,
-    gate::{Operator, RECENT},
+    gate::RECENT,
+    operators::Operator,
     reply::Word,
     store,
 };

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     commands::{Action, Options},
+    confirm::Demand,
     confirm::{Answer, End, No, State, Taken, Ticket, Yes},
     error::Stop,
-    gate::{Demand, Operator, Rank},
+    operators::{Operator, Rank},
     reply::{Line, Reply, Word, utc},
 };
 

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::{
-    check::{self, Finding, Mark},
+    check,
     config::{Config, Effect},
-    pipeline::{Reread, Setup, Unfit},
+    finding::{Finding, Mark},
+    pipeline::{self, Reread, Setup, Unfit},
 };
 
 /// The file, and what was last read from it.
@@ -49,7 +50,7 @@ impl Setup for File {
     }
 
     async fn reread(&self) -> Result<Reread, Unfit> {
-        let config = Config::load(&self.path).map_err(Unfit::Faults)?;
+        let config = Config::load(&self.path, &pipeline::verbs()).map_err(Unfit::Faults)?;
         let differences = self.config.differences(&config);
         let is_checked = |one: &crate::config::Difference| one.effect != Effect::AtStart;
         if !differences.is_empty() && differences.iter().all(is_checked) {

@@ -11,11 +11,11 @@ use reqwest::{
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::{
-    access::Access,
-    error::{Error, Kind},
+use super::access::Access;
+use crate::{
+    error::api::{Error, Kind, Refusal},
+    reply::Hostile,
 };
-use crate::reply::Hostile;
 
 /// How long and how large an exchange may be.
 #[derive(Debug, Clone, Copy)]
@@ -62,19 +62,6 @@ pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
         .pool_max_idle_per_host(limits.idle)
         .build()
         .map_err(|error| Error::because(Kind::Client, error.without_url()))
-}
-
-/// What the homeserver said when it did not say yes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// The HTTP status.
-    pub(super) status: u16,
-    /// `errcode`, if it has the form of one.
-    pub(super) errcode: Option<String>,
-    /// `error`.
-    pub(super) message: Option<Hostile>,
-    /// When to ask again.
-    pub(super) retry_after: Option<Duration>,
 }
 
 /// An answer of success.

@@ -19,14 +19,16 @@ use super::{
     access::Access,
     account::{Account, Device},
     address::{address, template},
-    error::{Error, Kind},
     http::{self, Limits},
 };
 use crate::{
     change::{Path, Subject},
     clock::SharedClock,
-    commands::arguments::{RoomRef, UserRef},
-    error::Stop,
+    error::{
+        Stop,
+        api::{Error, Kind},
+    },
+    refs::{RoomRef, UserRef},
     reply::Line,
 };
 

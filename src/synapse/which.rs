@@ -5,11 +5,11 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    error::{Error, Kind},
-    reader::Reader,
+use super::reader::Reader;
+use crate::{
+    change::Path,
+    error::api::{Error, Kind},
 };
-use crate::change::Path;
 
 /// A version of Synapse, as far as functions come with it: what follows the second number mends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

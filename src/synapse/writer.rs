@@ -9,12 +9,12 @@ use url::Url;
 use super::{
     access::Access,
     address::{address, template},
-    error::{Error, Kind},
     http::{self, Limits, Success},
     slots::Slots,
 };
 use crate::{
     change::{Answer, Method, Step},
+    error::api::{Error, Kind},
     gate::Permit,
 };
 

@@ -5,8 +5,8 @@ use serde_json::json;
 use synod::{
     change::Power,
     commands::{Ask, GROUPS, Group, Spec},
-    gate::{Rank, Role},
     input::{self, Command, Heard},
+    operators::{Rank, Role},
 };
 use world::{Message, NewRoom, PATIENCE, Person, Scene, Things};
 

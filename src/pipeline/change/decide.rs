@@ -6,7 +6,8 @@ use crate::{
     commands::Action,
     confirm::Consent,
     error::Stop,
-    gate::{Allowed, Operator, Target, Terms, Verdict, Weight},
+    gate::{Allowed, Target, Terms, Verdict, Weight},
+    operators::Operator,
     pipeline::{Asked, Pipeline},
     reply::Line,
 };

@@ -153,7 +153,7 @@ impl Pipeline {
             if one.outcome.word == Word::Done
                 && let Some(until) = until
             {
-                kept &= self.impose(asked, (number, until), one).await;
+                kept &= self.impose(asked, number, until, one).await;
             }
         }
         match until {

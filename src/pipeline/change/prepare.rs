@@ -9,7 +9,8 @@ use crate::{
     change::{Binds, Class, Skip, Subject},
     commands::Action,
     error::Stop,
-    gate::{Allowed, Operator, Terms},
+    gate::{Allowed, Terms},
+    operators::Operator,
     pipeline::{
         Asked, Pipeline,
         fact::{Difference, changed, not_as_left},

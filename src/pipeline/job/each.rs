@@ -44,6 +44,12 @@ struct Left {
     before: Option<Before>,
 }
 
+/// All subjects of a job, and those of them that are left to do.
+struct List {
+    items: Vec<Mutex<Item>>,
+    left: Vec<Left>,
+}
+
 /// How far an earlier run had come with a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
@@ -120,9 +126,9 @@ impl<'a> Work<'a> {
             let mut counts = self.counted();
             counts.before = counts.over();
         }
-        let (items, left) = (&items, &left);
-        stream::iter(0..left.len())
-            .for_each_concurrent(AT_ONCE, |at| self.one((items, left), at, over))
+        let list = &List { items, left };
+        stream::iter(0..list.left.len())
+            .for_each_concurrent(AT_ONCE, |at| self.one(list, at, over))
             .await;
     }
 
@@ -131,14 +137,9 @@ impl<'a> Work<'a> {
     }
 
     /// Takes one subject from where it is to its end, unless the job stops before it.
-    async fn one(
-        &self,
-        (items, left): (&[Mutex<Item>], &[Left]),
-        at: usize,
-        over: &CancellationToken,
-    ) {
+    async fn one(&self, list: &List, at: usize, over: &CancellationToken) {
         let Some((left_at, item)) =
-            left.get(at).and_then(|left| Some((left, items.get(left.place)?)))
+            list.left.get(at).and_then(|left| Some((left, list.items.get(left.place)?)))
         else {
             return;
         };
@@ -149,7 +150,7 @@ impl<'a> Work<'a> {
             if !self.goes_on(over).await {
                 return;
             }
-            if !self.mark((items, left), at).await {
+            if !self.mark(list, at).await {
                 return;
             }
             let mut locked = item.lock().await;
@@ -205,14 +206,14 @@ impl<'a> Work<'a> {
 
     /// Marks what is left from this place on as begun, on disk, if it is not. False where that does
     /// not work: then nothing is sent.
-    async fn mark(&self, (items, left): (&[Mutex<Item>], &[Left]), at: usize) -> bool {
+    async fn mark(&self, list: &List, at: usize) -> bool {
         let mut marked = self.marked.lock().await;
         if *marked > at {
             return true;
         }
-        let end = left.len().min(at + MARKED_AT_ONCE);
-        for next in left.get(at..end).unwrap_or_default() {
-            let Some(item) = items.get(next.place) else { continue };
+        let end = list.left.len().min(at + MARKED_AT_ONCE);
+        for next in list.left.get(at..end).unwrap_or_default() {
+            let Some(item) = list.items.get(next.place) else { continue };
             let mut item = item.lock().await;
             if item.stage == Stage::Waiting {
                 item.stage = Stage::Begun;

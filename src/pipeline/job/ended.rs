@@ -27,7 +27,8 @@ impl Pipeline {
         &self,
         job: &Job,
         number: u64,
-        (origin, why_not): (Origin<'_>, Option<Line>),
+        origin: Origin<'_>,
+        why_not: Option<Line>,
         over: &CancellationToken,
     ) -> Result<(), store::Error> {
         let items = self.jobs.items(&job.id)?;

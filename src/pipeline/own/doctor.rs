@@ -7,8 +7,8 @@ use super::{Own, OwnSpec};
 use crate::{
     audit::Verified,
     change::Power,
-    check::{Finding, Mark},
     error::Stop,
+    finding::{Finding, Mark},
     pipeline::{Asked, Pipeline},
     reply::{Block, Hostile, Line, Reply},
 };

@@ -8,7 +8,7 @@ use crate::{
     commands::arguments::UserRef,
     error::Stop,
     freeze::What,
-    gate::Operator,
+    operators::Operator,
     pipeline::{Asked, Lane, Pipeline},
     reply::{Line, Reply},
 };

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     error::Stop,
-    gate::Rank,
     jobs::{Job, Stage, State},
+    operators::Rank,
     pipeline::{
         Asked, Lane, Pipeline,
         job::{Counts, in_one_line},

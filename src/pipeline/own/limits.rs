@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Own, OwnSpec, Stands};
+use super::{AsChange, Own, OwnSpec};
 use crate::{
     change::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
@@ -42,15 +42,15 @@ impl Own for Limits {
         Lane::InTurn
     }
 
-    fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
-        let lift = match self.what? {
-            What::Show => return None,
-            What::Lift => true,
-            What::Restore => false,
+    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+        let lift = match self.what {
+            None | Some(What::Show) => return Ok(None),
+            Some(What::Lift) => true,
+            Some(What::Restore) => false,
         };
         let bot = pipeline.roster.bot.clone();
         let action: Box<dyn Action> = Box::new(SetOverride { bot, lift });
-        Some(action.into())
+        Ok(Some(action.into()))
     }
 
     async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {

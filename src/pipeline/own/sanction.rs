@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Own, OwnSpec, Stands,
-    undo::{all_taken_back, number, take_back},
+    AsChange, Own, OwnSpec,
+    undo::{all_taken_back, number, taken_back},
 };
 use crate::{
     audit::{Kind, Record as Noted},
@@ -105,35 +105,29 @@ impl Own for Sanctions {
         }
     }
 
-    /// To lift what was imposed on many is one change of all those on whom it still holds.
-    fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
-        let Some(What::Lift { number }) = &self.what else { return None };
-        let number = ending(number).ok()?;
-        let sanctions = open(pipeline, number).ok()?;
-        if sanctions.len() < 2 {
-            return None;
+    /// To lift does what the end would do, on all on whom it still holds, and nothing where nothing
+    /// would end.
+    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+        let Some(What::Lift { number }) = &self.what else { return Ok(None) };
+        let number = ending(number)?;
+        let sanctions = open(pipeline, number)?;
+        if let [sanction] = sanctions.as_slice() {
+            let left = vec![(sanction.subject.clone(), sanction.left.clone())];
+            return taken_back(pipeline, number, &sanction.undo, left).map(Some);
         }
         let ways = sanctions.into_iter().map(|one| (one.subject, one.left, one.undo));
-        all_taken_back(pipeline, number, ways)
+        let all = all_taken_back(pipeline, number, ways);
+        all.map(Some)
+            .ok_or_else(|| Stop::refused("it cannot be lifted as one; take it back one by one"))
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.what {
-            None | Some(What::List) => list(pipeline).map(Some),
             Some(What::Extend(extend)) => extend.run(pipeline, asked).await.map(Some),
-            Some(What::Lift { number }) => lift(pipeline, asked, ending(number)?).await,
+            // To lift is a change, and not run as anything else.
+            None | Some(What::List | What::Lift { .. }) => list(pipeline).map(Some),
         }
     }
-}
-
-/// Ends one now: does what its end would do, and nothing where nothing would end.
-async fn lift(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Option<Reply>, Stop> {
-    let sanctions = open(pipeline, number)?;
-    let [sanction] = sanctions.as_slice() else {
-        return Err(Stop::refused("it cannot be lifted as one; take it back one by one"));
-    };
-    let left = [(sanction.subject.clone(), sanction.left.clone())];
-    take_back(pipeline, asked, number, (&sanction.undo, &left)).await
 }
 
 fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
@@ -186,7 +180,7 @@ impl Extend {
         }
         pipeline.may_lead_to_a_change(asked).await?;
         for sanction in &sanctions {
-            if let Some(reply) = not_allowed(pipeline, asked, (sanction, until)).await? {
+            if let Some(reply) = not_allowed(pipeline, asked, sanction, until).await? {
                 return Ok(reply);
             }
         }
@@ -232,11 +226,12 @@ impl Extend {
 }
 
 /// Why the end of this is not moved to then by this operator; `None` where it may be. It is weighed
-/// as a change that can be undone, of the same subject, by the verb that it stands for.
+/// as a change that can be undone, of the same subject, by the verb that does it.
 async fn not_allowed(
     pipeline: &Pipeline,
     asked: &Asked<'_>,
-    (sanction, until): (&Sanction, Timestamp),
+    sanction: &Sanction,
+    until: Timestamp,
 ) -> Result<Option<Reply>, Stop> {
     let target = target(&sanction.subject, &pipeline.reader.look()).await?;
     // To have it longer is what imposed it, to have it shorter what takes it back.

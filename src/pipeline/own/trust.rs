@@ -9,7 +9,7 @@ use crate::{
     change::{Class, Power},
     commands::arguments::UserRef,
     error::Stop,
-    gate::Rank,
+    operators::Rank,
     pipeline::{
         Asked, Lane, Pipeline,
         agree::{Agreed, Wanted, without},
@@ -55,10 +55,9 @@ impl Own for Trust {
             None | Some(What::List) => Ok(Some(list(pipeline))),
             Some(What::Accept { user, key, password }) => {
                 let user = pipeline.reader.user_id(user)?;
-                let typed = (key.as_str(), password.as_deref());
                 let words = without(asked.words, password.as_ref());
                 let asked = Asked { words: &words, ..*asked };
-                accept(pipeline, &asked, &user, typed).await.map(Some)
+                accept(pipeline, &asked, &user, key, password.as_deref()).await.map(Some)
             }
         }
     }
@@ -82,7 +81,8 @@ async fn accept(
     pipeline: &Pipeline,
     asked: &Asked<'_>,
     user: &UserId,
-    (key, password): (&str, Option<&str>),
+    key: &str,
+    password: Option<&str>,
 ) -> Result<Reply, Stop> {
     if asked.operator.role.rank < Rank::Admin {
         let why = Line::from("only an admin accepts a key");
@@ -125,8 +125,9 @@ async fn accept(
         password,
         except: pipeline.roster.operator(user).map(|operator| operator.person.as_str()),
     };
-    let what = ((user.to_owned(), current.clone()), PartialEq::eq);
-    let by = match pipeline.agree(asked, &pipeline.to_trust, what, wanted).await? {
+    let what = (user.to_owned(), current.clone());
+    let agreed = pipeline.agree(asked, &pipeline.to_trust, what, PartialEq::eq, wanted).await?;
+    let by = match agreed {
         Agreed::By(by) => by,
         Agreed::Waits(left, of) => {
             let what = format!("by my rules this takes {left} more who say the same");

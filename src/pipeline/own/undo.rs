@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{Own, OwnSpec, Stands};
+use super::{AsChange, Own, OwnSpec};
 use crate::{
     audit::{Kept, Kind, Record},
     change::{Binds, Subject, Undo as Way},
-    commands::Options,
+    commands::Action,
     error::Stop,
     pipeline::{
         Asked, Lane, Pipeline,
@@ -38,54 +38,40 @@ impl Own for Undo {
     }
 
     /// What has changed many is taken back as one change of all those that it really changed.
-    fn action(&self, pipeline: &Pipeline) -> Option<Stands> {
-        let number = self.number().ok()?;
-        if pipeline.audit.undone_by(number).ok()?.is_some() {
-            return None;
-        }
-        let closing = closing(pipeline, number).ok()?;
-        if closing.undo.len() < 2 {
-            return None;
-        }
-        let ways = closing.left.into_iter().zip(closing.undo);
-        let ways = ways.filter_map(|((subject, left), way)| match way {
-            Way::Command(words) => Some((subject, left, words)),
-            Way::None(_) => None,
-        });
-        all_taken_back(pipeline, number, ways)
-    }
-
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
         let number = self.number()?;
         let closing = closing(pipeline, number)?;
-        if let Some(by) = pipeline.audit.undone_by(number)? {
-            return Ok(Some(Reply::outcome(
-                Word::NothingChanged,
-                Line::new()
-                    .code(format!("#{number}"))
-                    .plain(" has been taken back already, by ")
-                    .code(format!("#{by}")),
-            )));
+        if pipeline.audit.undone_by(number)?.is_some() {
+            return Ok(None);
         }
-        let words = match closing.undo.as_slice() {
-            [Way::Command(words)] => words.clone(),
+        let refused = |why: Line| Stop::refused(Line::new().code(format!("#{number}")).line(why));
+        let nothing = || refused(Line::from(" changed nothing to take back"));
+        match closing.undo.as_slice() {
+            [Way::Command(words)] => taken_back(pipeline, number, words, closing.left).map(Some),
             [Way::None(nearest), rest @ ..]
                 if !rest.iter().any(|way| matches!(way, Way::Command(_))) =>
             {
-                return Err(Stop::refused(
-                    Line::new()
-                        .code(format!("#{number}"))
-                        .plain(" cannot be taken back: ")
-                        .plain(nearest.clone()),
-                ));
+                Err(refused(Line::from(" cannot be taken back: ").plain(nearest.clone())))
             }
             _ => {
-                return Err(Stop::refused(
-                    Line::new().code(format!("#{number}")).plain(" changed nothing to take back"),
-                ));
+                let ways = closing.left.into_iter().zip(closing.undo);
+                let ways = ways.filter_map(|((subject, left), way)| match way {
+                    Way::Command(words) => Some((subject, left, words)),
+                    Way::None(_) => None,
+                });
+                all_taken_back(pipeline, number, ways).ok_or_else(nothing).map(Some)
             }
+        }
+    }
+
+    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+        let number = self.number()?;
+        let line = Line::new().code(format!("#{number}")).plain(" has been taken back already");
+        let line = match pipeline.audit.undone_by(number)? {
+            Some(by) => line.plain(", by ").code(format!("#{by}")),
+            None => line,
         };
-        take_back(pipeline, asked, number, (&words, &closing.left)).await
+        Ok(Some(Reply::outcome(Word::NothingChanged, line)))
     }
 }
 
@@ -95,24 +81,25 @@ pub(super) fn all_taken_back(
     pipeline: &Pipeline,
     number: u64,
     ways: impl Iterator<Item = (Subject, Binds, Vec<String>)>,
-) -> Option<Stands> {
+) -> Option<AsChange> {
     let parts = ways.map(|(subject, left, words)| {
         let (action, options) = pipeline.action(&words)?;
         Some(Part { action, verb: options.verb, found: Some((subject, left)) })
     });
     let together = Together::new(parts.collect::<Option<_>>()?)?;
     let verb = Some(together.verb().to_owned());
-    Some(Stands { action: Box::new(together), verb, undoes: Some(number) })
+    let action: Box<dyn Action> = Box::new(together);
+    Some(AsChange { verb, undoes: Some(number), ..action.into() })
 }
 
-/// Makes the change that takes back the one with this number, by these words, where what it `left`
-/// is still so.
-pub(super) async fn take_back(
+/// The change that takes back the one with this number, by these words, where what it `left` is
+/// still so.
+pub(super) fn taken_back(
     pipeline: &Pipeline,
-    asked: &Asked<'_>,
     number: u64,
-    (words, left): (&[String], &[(Subject, Binds)]),
-) -> Result<Option<Reply>, Stop> {
+    words: &[String],
+    left: Vec<(Subject, Binds)>,
+) -> Result<AsChange, Stop> {
     let Some((action, typed)) = pipeline.action(words) else {
         return Err(Stop::refused(
             Line::new()
@@ -120,18 +107,8 @@ pub(super) async fn take_back(
                 .plain(" was made by another version of me, which wrote its undo differently"),
         ));
     };
-    // A question carries them along, for they stand in its words.
-    let words = with_options(words.to_vec(), asked.options.words());
-    let options = Options { verb: typed.verb, ..asked.options.clone() };
-    let asked = Asked { words: &words, options: &options, undoes: Some(number), ..*asked };
-    pipeline.make_undo(&asked, action.as_ref(), left).await
-}
-
-/// The words with these options, before what can be no option.
-fn with_options(mut words: Vec<String>, options: Vec<String>) -> Vec<String> {
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    words.splice(end..end, options);
-    words
+    let (words, verb) = (Some(words.to_vec()), Some(typed.verb));
+    Ok(AsChange { action, words, verb, undoes: Some(number), left })
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command

@@ -137,7 +137,7 @@ async fn what_is_too_old_to_matter_goes_while_the_bot_runs() {
         undo: vec!["user".to_owned(), "unsuspend".to_owned()],
         left: [("suspended".to_owned(), true.into())].into(),
         by: request.sender.clone(),
-        role: crate::gate::Rank::Admin,
+        role: crate::operators::Rank::Admin,
         asked: (request.room.clone(), request.event.clone()),
         until: stage.clock.now(),
         again: None,

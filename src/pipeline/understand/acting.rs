@@ -13,8 +13,8 @@ use crate::{
         Ask, Does, GROUPS, Options, Spec,
         acting::{ACTING, Acting, QUIET, Reaches},
     },
-    gate::Rank,
     input::{Heard, hear},
+    operators::Rank,
     pipeline::understand::Understood,
 };
 

@@ -6,8 +6,8 @@ use super::{ROOT, is_first_word, understand};
 use crate::{
     change::{Class, Power},
     commands::{Ask, GROUPS},
-    gate::Rank,
     input::{Heard, hear},
+    operators::Rank,
     pipeline::{own::OWN, understand::Understood},
 };
 

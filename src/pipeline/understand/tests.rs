@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     change::{Class, Power, Seen, Subject, Undo},
     commands::{Action, Does},
-    gate::Rank,
+    operators::Rank,
 };
 
 fn words(line: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     commands::{Ask, GROUPS, operations::Reach, user::testing},
-    gate::Rank,
+    operators::Rank,
 };
 
 fn sent(method: Method, endpoint: &str, body: Value) -> Result<Request, String> {

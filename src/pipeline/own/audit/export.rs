@@ -35,7 +35,7 @@ pub(super) async fn export(
     let today = pipeline.clock.now().strftime("%Y-%m-%d");
     let all = chosen.is_all();
     let name = format!("record-{}{today}.jsonl", if all { "" } else { "part-" });
-    let (file, count) = written(pipeline, head.count, (name, wanted))?;
+    let (file, count) = written(pipeline, head.count, name, wanted)?;
     let reply = if all { whole(&file, count, &head) } else { part(count, &head) };
     Ok(reply.attaching(file))
 }
@@ -45,7 +45,8 @@ pub(super) async fn export(
 fn written(
     pipeline: &Pipeline,
     upto: u64,
-    (name, wanted): (String, impl Fn(&Kept) -> bool),
+    name: String,
+    wanted: impl Fn(&Kept) -> bool,
 ) -> Result<(File, usize), Stop> {
     // It grows for years, so that it goes by way of the disk.
     let mut lines = BufWriter::new(tempfile::tempfile()?);
