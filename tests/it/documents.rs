@@ -41,3 +41,26 @@ fn every_excerpt_of_the_contributors_page_stands_in_its_file() -> Result<()> {
     assert!(excerpts > 5, "only {excerpts} excerpts");
     Ok(())
 }
+
+#[test]
+fn every_file_that_a_page_for_developers_names_is_there() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_file = |name: &str| {
+        let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
+        name.contains('/') && !name.contains('<') && matches!(ending, Some("rs" | "sh" | "md"))
+    };
+    let mut named = 0;
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] {
+        let text = read(page)?;
+        let quoted = text.split('`').skip(1).step_by(2).filter(|piece| is_file(piece));
+        let linked = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let linked = linked.map(|(to, _)| to).filter(|to| !to.contains("://"));
+        for name in quoted.chain(linked) {
+            let there = [root.join(name), root.join("src").join(name)].iter().any(|p| p.exists());
+            assert!(there, "{page} names {name}, which is not there");
+            named += 1;
+        }
+    }
+    assert!(named > 10, "only {named} files are named");
+    Ok(())
+}
