@@ -172,7 +172,7 @@ async fn memory(synapse: &Synapse) -> Result<()> {
     ];
     for command in commands.iter().cycle().take(COMMANDS) {
         let answer = scene.ann_asks(command).await?;
-        ensure!(!answer.body.starts_with("Refused"), "{command}: {}", answer.body);
+        ensure!(!answer.body.starts_with("Refused · "), "{command}: {}", answer.body);
     }
     let after = resident()?;
     println!("resident memory, encrypted room: {:.1} MB at the start,", megabytes(at_start));

@@ -42,7 +42,7 @@ async fn refuse(town: &Town, synapse: &Synapse, talk: &mut Talk<'_>) -> Result<(
     talk.title("Somebody in the room who is no operator tries it too");
     let lena = &town.neighbour.user_id;
     let answer = talk.say(&town.stranger, &format!("!user suspend {lena}")).await?.body;
-    talk.check("the stranger is refused", answer.starts_with("Refused"));
+    talk.check("the stranger is refused", answer.starts_with("Refused · "));
     let account = synapse.admin().account(lena).await?;
     talk.check("the homeserver has not changed", account["suspended"] == json!(false));
     Ok(())
@@ -56,12 +56,12 @@ async fn suspend(town: &Town, synapse: &Synapse, talk: &mut Talk<'_>) -> Result<
         anyhow::Ok(account["suspended"] == json!(true))
     };
     let done = talk.say(&town.moses, &format!("!user suspend {lena}")).await?.body;
-    talk.check("it says that it is done", done.starts_with("Done"));
+    talk.check("it says that it is done", done.starts_with("Done · "));
     talk.check("the homeserver says so too", suspended().await?);
 
     let undo = command(&done, "!undo ").context("the answer has no line that undoes it")?;
     let undone = talk.say(&town.moses, &undo).await?.body;
-    talk.check("it says that it is undone", undone.starts_with("Done"));
+    talk.check("it says that it is undone", undone.starts_with("Done · "));
     talk.check("the homeserver says so too", !suspended().await?);
     Ok(())
 }
@@ -80,7 +80,7 @@ async fn deactivate(town: &Town, synapse: &Synapse, talk: &mut Talk<'_>) -> Resu
     // Erasing takes more than a code: that the asker types the name once more.
     let yes = format!("{yes} {}", spammer.localpart());
     let done = talk.say(&town.ann, &yes).await?.body;
-    talk.check("it says that it is done", done.starts_with("Done"));
+    talk.check("it says that it is done", done.starts_with("Done · "));
     let edit = town.ann.edit_of(&question.event_id, |_| true).await;
     talk.check("the question shows how it ended", edit.is_ok());
     Ok(())

@@ -368,7 +368,7 @@ async fn the_bot_and_whoever_stands_above_are_left_alone() -> Result<()> {
     let before = (api.account(&vic.user_id).await?, limit(&scene, vic).await?);
     for command in all(vic.user_id.as_str()) {
         let answer = scene.ask(moe, &command).await?;
-        assert!(answer.body.starts_with("Refused"), "{command}: {}", answer.body);
+        assert!(answer.body.starts_with("Refused · "), "{command}: {}", answer.body);
     }
     assert_eq!((api.account(&vic.user_id).await?, limit(&scene, vic).await?), before);
     Ok(())

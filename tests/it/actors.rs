@@ -103,12 +103,12 @@ async fn an_admins_session_in_other_hands_changes_nothing_that_takes_two() -> Re
     let mut said = answers(scene, scene.ann(), &free).await?;
     // What takes something back has nothing to do where nothing is.
     let idle = restrained.iter().zip(&said);
-    let idle = idle.filter(|(_, (_, answer))| answer.starts_with("Nothing changed"));
+    let idle = idle.filter(|(_, (_, answer))| answer.starts_with("Nothing changed · "));
     let idle: Vec<&String> = idle.map(|(restrained, _)| restrained).collect();
     said.extend(answers(scene, scene.ann(), &idle).await?);
     let mut codes = Vec::new();
     for (command, answer) in &said {
-        assert!(!answer.starts_with("Done"), "{command}: {answer}");
+        assert!(!answer.starts_with("Done · "), "{command}: {answer}");
         codes.extend(code(answer, "!approve"));
     }
     let first = codes.first().context("nothing was asked")?;
@@ -118,7 +118,7 @@ async fn an_admins_session_in_other_hands_changes_nothing_that_takes_two() -> Re
     yeses.extend(codes.iter().map(|code| format!("!approve {code} {phrase}")));
     for who in [scene.ann(), &too] {
         for (yes, answer) in answers(scene, who, &yeses).await? {
-            assert!(answer.starts_with("Refused"), "{yes}: {answer}");
+            assert!(answer.starts_with("Refused · "), "{yes}: {answer}");
         }
         let tick = who.react(scene.room(), &question.event_id, "✅").await?;
         says(&scene.answer(who, &tick).await?, "Refused", &[]);

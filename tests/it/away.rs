@@ -39,7 +39,7 @@ async fn an_answer_waits_for_a_homeserver_that_is_soon_back() -> Result<()> {
     assert!(answer.body.contains("Synapse: “1."), "{}", answer.body);
 
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     assert_eq!(ann.answers_to(&command).len(), 1, "it was said twice");
     let unsent = scene.bot()?.log().lines_with("an answer was not sent");

@@ -28,17 +28,17 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     assert!(details.encrypted);
 
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
 
     let (_, number) = done.body.split_once("!undo ").context("the answer carries the undo line")?;
     let number: String = number.chars().take_while(char::is_ascii_digit).collect();
     let undone = scene.ann_asks(&format!("!undo {number}")).await?;
-    assert!(undone.body.starts_with("Done"), "{}", undone.body);
+    assert!(undone.body.starts_with("Done · "), "{}", undone.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(false));
 
     let again = scene.ann_asks(&format!("!undo {number}")).await?;
-    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
     Ok(())
 }
 
@@ -57,17 +57,17 @@ async fn a_deactivation_asks_and_runs_once() -> Result<()> {
     );
     let code = code(&question)?;
     let bare = scene.ann_asks(&format!("!confirm {code}")).await?;
-    assert!(bare.body.starts_with("Refused"), "erasing takes a phrase: {}", bare.body);
+    assert!(bare.body.starts_with("Refused · "), "erasing takes a phrase: {}", bare.body);
     assert_eq!(api.account(&eve.user_id).await?["deactivated"], json!(false));
 
     let localpart = eve.user_id.localpart();
     let done = scene.ann_asks(&format!("!confirm {code} {localpart}")).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let account = api.account(&eve.user_id).await?;
     assert_eq!((&account["deactivated"], &account["erased"]), (&json!(true), &json!(true)));
 
     let again = scene.ann_asks(&format!("!confirm {code} {localpart}")).await?;
-    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
     assert!(again.body.contains(scene.ann().user_id().as_str()), "by whom: {}", again.body);
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn a_stranger_gets_one_line_and_nothing_happens() -> Result<()> {
     let eve = scene.subject("eve").await?;
     let stranger = scene.stranger().await?;
     let refused = scene.ask(stranger, &format!("!user suspend {}", eve.user_id)).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     let silence = stranger.say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
     scene.unanswered(&silence).await?;
     let account = scene.synapse().admin().account(&eve.user_id).await?;

@@ -214,7 +214,7 @@ async fn all_is_well_beside_a_running_bot_which_does_not_notice() -> Result<()> 
     // It sends and reads on, with the session that the check has looked at.
     let eve = scene.subject("eve").await?;
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
 
     scene.bot()?.terminate().await?;
     let before = files(&scene.state())?;

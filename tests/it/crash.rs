@@ -41,13 +41,13 @@ async fn a_question_survives_a_kill_and_its_yes_runs_once() -> Result<()> {
     let yes = scene.ann().say(scene.room(), &format!("!confirm {code}")).await?;
     scene.bot()?.start_again().await?;
     let done = scene.answer(scene.ann(), &yes).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "deactivated").await?);
 
     scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
     let again = scene.ann_asks(&format!("!confirm {code}")).await?;
-    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
     assert_eq!(scene.ann().answers_to(&yes).len(), 1, "the yes was answered twice");
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
     Ok(())
@@ -66,7 +66,7 @@ async fn a_kill_between_request_and_record_is_told_and_not_repeated() -> Result<
 
     scene.bot()?.start_again().await?;
     let told = scene.answer(scene.ann(), &yes).await?;
-    assert!(told.body.starts_with("Unknown"), "{}", told.body);
+    assert!(told.body.starts_with("Unknown · "), "{}", told.body);
     assert!(told.body.contains("user deactivate"), "what was it about: {}", told.body);
     assert!(told.body.contains("State: deactivated"), "what is so now: {}", told.body);
     assert!(told.mentions.contains(scene.ann().user_id()), "it needs a person: {:?}", told.raw);
@@ -74,7 +74,7 @@ async fn a_kill_between_request_and_record_is_told_and_not_repeated() -> Result<
     assert!(edit.body.contains("yes"), "the question shows how it ended: {}", edit.body);
 
     let again = scene.ann_asks(&format!("!confirm {code}")).await?;
-    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
     // At the next start it is no news any more.
     scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
@@ -95,13 +95,13 @@ async fn a_lost_request_is_told_as_unknown_and_not_repeated() -> Result<()> {
         let before = proxy.changes().len();
         let _lost = proxy.next(Method::POST, DEACTIVATE, fault);
         let told = scene.ann_asks(&format!("!confirm {code}")).await?;
-        assert!(told.body.starts_with("Unknown"), "{}", told.body);
+        assert!(told.body.starts_with("Unknown · "), "{}", told.body);
         assert!(told.body.contains(eve.user_id.as_str()), "{}", told.body);
         let deactivated = told.body.contains("State: deactivated");
         assert_eq!(deactivated, arrives, "what is so now: {}", told.body);
         assert_eq!(is(&scene, &eve, "deactivated").await?, arrives);
         let again = scene.ann_asks(&format!("!confirm {code}")).await?;
-        assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+        assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
         assert_eq!(proxy.changes().len(), before + 1, "{:?}", proxy.changes());
     }
     Ok(())
@@ -126,7 +126,7 @@ async fn sigterm_finishes_the_change_in_hand() -> Result<()> {
     let_go?;
     assert_eq!(ended?.code(), Some(0), "{}", bot.log().tail(20));
     let done = scene.answer(scene.ann(), &yes).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "deactivated").await?);
 
     bot.start_again().await?;
@@ -160,7 +160,7 @@ async fn a_question_that_nobody_answers_expires_and_shows_it() -> Result<()> {
     assert!(edit.body.contains("Expired"), "{}", edit.body);
 
     let late = scene.ann_asks(&format!("!confirm {code}")).await?;
-    assert!(late.body.starts_with("Expired"), "{}", late.body);
+    assert!(late.body.starts_with("Expired · "), "{}", late.body);
     assert!(late.body.contains("!user deactivate"), "the command to copy: {}", late.body);
     assert!(!is(&scene, &eve, "deactivated").await?);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());

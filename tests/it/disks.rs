@@ -87,10 +87,10 @@ async fn something_to_lose(scene: &Scene) -> Result<()> {
     let [eve, sam] = ["eve", "sam"].map(|name| scene.subject(name));
     let (eve, sam) = (eve.await?, sam.await?);
     let done = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(scene, &sam, "suspended").await?);
     let noted = scene.ann_asks(&format!("!note {} has been warned", eve.user_id)).await?;
-    assert!(noted.body.starts_with("Done"), "{}", noted.body);
+    assert!(noted.body.starts_with("Done · "), "{}", noted.body);
     scene.bot()?.terminate().await?;
     Ok(())
 }

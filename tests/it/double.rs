@@ -50,7 +50,7 @@ async fn the_record_of_the_real_bot_knows_nothing_of_what_a_false_one_says() -> 
     ] {
         scene.ann_asks("!me").await?;
         let answers = ann.answers_to(&said);
-        assert!(answers.iter().all(|answer| answer.body.starts_with("Refused")), "{answers:?}");
+        assert!(answers.iter().all(|answer| answer.body.starts_with("Refused · ")), "{answers:?}");
     }
     assert_eq!(proxy.changes().len(), changes, "{:?}", proxy.changes());
     assert!(!is(&scene, &sam, "suspended").await? && is(&scene, &eve, "suspended").await?);

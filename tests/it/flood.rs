@@ -180,7 +180,7 @@ async fn a_flood_in_an_operators_name_is_refused_in_part_and_holds_up_no_other()
     says(&scene.answer(moe, &said).await?, "Done", &[sam.user_id.as_str()]);
     let heard = moe.heard_since(mark);
     let before = heard.iter().take_while(|one| one.reply_to.as_ref() != Some(&said));
-    let refused = before.filter(|one| one.body.starts_with("Refused")).count();
+    let refused = before.filter(|one| one.body.starts_with("Refused · ")).count();
     assert!(refused < FLOOD / 4, "he was answered after {refused} refusals");
 
     // Her own words count as before.

@@ -172,7 +172,7 @@ async fn events_as_large_as_they_may_be_are_answered_shortly_or_not_at_all() -> 
         let answer = scene.answer(ann, event).await.context(what)?;
         let length = answer.body.len();
         assert!(length < 2_000, "{what}: an answer of {length} bytes");
-        assert!(answer.body.starts_with("Refused"), "{what}: {}", answer.body);
+        assert!(answer.body.starts_with("Refused · "), "{what}: {}", answer.body);
     }
     assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());
     assert!(!is(&scene, &sam, "suspended").await? && !is(&scene, &eve, "admin").await?);

@@ -25,7 +25,7 @@ async fn cut_off(
     // A refusal is recorded before it is said, and with it everything from before is on disk.
     let vic = scene.vic().await?;
     let refused = scene.ask(vic, &format!("!user suspend {}", about.user_id)).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     scene.bot()?.kill().await?;
     held.release();
     Ok(event)
@@ -35,7 +35,7 @@ async fn cut_off(
 async fn told_once(scene: &Scene, event: &OwnedEventId) -> Result<Message> {
     scene.bot()?.start_again().await?;
     let told = scene.answer(scene.ann(), event).await?;
-    assert!(told.body.starts_with("Refused"), "{}", told.body);
+    assert!(told.body.starts_with("Refused · "), "{}", told.body);
     assert!(told.body.contains("nothing was done"), "{}", told.body);
     assert!(told.body.contains("Send it again"), "what to do: {}", told.body);
     scene.ann_asks("!me").await?;
@@ -56,7 +56,7 @@ async fn a_command_that_a_kill_cut_off_is_told_and_not_run_by_itself() -> Result
     assert!(!is(&scene, &eve, "suspended").await?);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     let done = scene.ann_asks(&suspend).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -83,12 +83,12 @@ async fn a_yes_that_a_kill_cut_off_is_told_and_ends_its_question() -> Result<()>
     let edit = ann.edit_of(&question.event_id, |_| true).await?;
     assert!(edit.body.contains("could not be done any more"), "{}", edit.body);
     let again = scene.ann_asks(&confirm).await?;
-    assert!(again.body.starts_with("Nothing changed"), "{}", again.body);
+    assert!(again.body.starts_with("Nothing changed · "), "{}", again.body);
     assert!(!is(&scene, &eve, "deactivated").await?);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
 
     let done = with_yes(&scene, &deactivate).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "deactivated").await?);
     Ok(())
 }

@@ -130,6 +130,7 @@ async fn a_pattern_is_about_as_many_as_fit() -> Result<()> {
     let asked = question(&scene, "!user deactivate-regex @spam").await?;
     says(&asked, "", &["!confirm"]);
     let code = crate::basics::code(&asked)?;
-    says(&scene.ann_asks(&format!("!cancel {code}")).await?, "", &[]);
+    let cancelled = scene.ann_asks(&format!("!cancel {code}")).await?;
+    says(&cancelled, "Nothing changed", &["is cancelled"]);
     Ok(())
 }

@@ -80,7 +80,7 @@ async fn what_the_subject_does_meanwhile_does_not_void_the_yes() -> Result<()> {
     let confirm = format!("!confirm {code}");
     let (done, rounds) = tokio::join!(scene.ann_asks(&confirm), eve.stir_on(&scene));
     let done = done?;
-    assert!(done.body.starts_with("Done"), "after {rounds} rounds: {}", done.body);
+    assert!(done.body.starts_with("Done · "), "after {rounds} rounds: {}", done.body);
     assert!(is(&scene, &eve.account, "deactivated").await?);
     Ok(())
 }
@@ -99,7 +99,7 @@ async fn what_the_subject_does_in_the_last_moment_does_not_void_a_reaction() -> 
     eve.stir(&scene, 0).await?;
     held.release();
     let done = scene.answer(scene.ann(), &yes).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve.account, "admin").await?);
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
     Ok(())

@@ -133,7 +133,7 @@ async fn who_and_what_is_of_another_server_is_shown_and_left_to_it() -> Result<(
     let leave = format!("/_matrix/client/v3/rooms/{den}/leave");
     both.by_eve.post(&leave, json!({})).await?;
     let admin = with_yes(scene, &format!("!room make-admin {den} -u {eve}")).await;
-    assert!(admin.is_err() || !admin?.body.starts_with("Done"));
+    assert!(admin.is_err() || !admin?.body.starts_with("Done · "));
     let empty = scene.ann_asks("!room purge-empty --plan").await?;
     assert!(empty.body.contains(&den) && !empty.body.contains(&room), "{}", empty.body);
     Ok(())

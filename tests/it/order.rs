@@ -27,7 +27,7 @@ fn sent(account: &Account, suspend: bool) -> (String, serde_json::Value) {
 }
 
 fn is_done(answer: &Message) -> bool {
-    answer.body.starts_with("Done")
+    answer.body.starts_with("Done · ")
 }
 
 /// Returns when the bot has read everything said before this: it has answered somebody for whom
@@ -118,7 +118,7 @@ async fn a_cancel_overtakes_what_is_in_hand() -> Result<()> {
     held.release();
     assert!(is_done(&scene.answer(ann, &first).await?));
     let late = scene.answer(ann, &yes).await?;
-    assert!(late.body.starts_with("Nothing changed"), "{}", late.body);
+    assert!(late.body.starts_with("Nothing changed · "), "{}", late.body);
     assert_eq!(changes(&proxy), [sent(&sam, true)]);
     assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &kim, "admin").await?);
     Ok(())

@@ -138,13 +138,13 @@ async fn done(scene: &Scene, ask: &str, phrases: &[&str]) -> Result<Message> {
     let answer = scene.ann_asks(ask).await?;
     let Ok(code) = code(&answer) else { return Ok(answer) };
     let bare = scene.ann_asks(&format!("!confirm {code}")).await?;
-    if !bare.body.starts_with("Refused") {
+    if !bare.body.starts_with("Refused · ") {
         return Ok(bare);
     }
     let mut answer = bare;
     for phrase in phrases {
         answer = scene.ann_asks(&format!("!confirm {code} {phrase}")).await?;
-        if answer.body.starts_with("Done") {
+        if answer.body.starts_with("Done · ") {
             break;
         }
     }

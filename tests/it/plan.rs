@@ -61,7 +61,7 @@ async fn what_is_planned_is_what_is_sent_and_the_reason_is_on_record() -> Result
     assert!(!is(&scene, &eve, "suspended").await?);
 
     let done = scene.ann_asks(&suspend).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let sent = proxy.changes();
     let [sent] = sent.as_slice() else { panic!("one request: {sent:?}") };
     assert!(

@@ -85,7 +85,7 @@ async fn what_was_sent_before_the_power_was_cut_is_on_record_and_not_sent_again(
     cut(&scene, &taken).await?;
 
     let told = scene.answer(ann, &command).await?;
-    assert!(told.body.starts_with("Unknown"), "{}", told.body);
+    assert!(told.body.starts_with("Unknown · "), "{}", told.body);
     assert!(told.body.contains("user suspend"), "{}", told.body);
     let record = on_record(&scene).await?;
     assert!(record.contains("user suspend"), "{record}");
@@ -102,7 +102,7 @@ async fn what_was_answered_before_the_power_was_cut_is_on_record_with_its_end() 
     let command = ann.say(scene.room(), &format!("!user suspend {}", eve.user_id)).await?;
     let done = scene.answer(ann, &command).await?;
     let taken = left.take()?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     cut(&scene, &taken).await?;
 
     let record = on_record(&scene).await?;

@@ -100,7 +100,7 @@ async fn nothing_of_the_bots_own_is_reached_however_its_path_is_written() -> Res
     let mark = proxy.requests().len();
     for typed in &refused {
         let answer = scene.ann_asks(&format!("!raw {typed}")).await?;
-        assert!(answer.body.starts_with("Refused"), "{typed}: {}", answer.body);
+        assert!(answer.body.starts_with("Refused · "), "{typed}: {}", answer.body);
     }
     for path in [
         "sync",

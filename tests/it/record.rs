@@ -210,7 +210,7 @@ async fn the_whole_record_comes_as_an_encrypted_file_that_proves_itself() -> Res
     assert!(text.contains(eve.user_id.as_str()) && !text.contains(sam.user_id.as_str()), "{text}");
 
     let refused = scene.ask(scene.vic().await?, "!audit export").await?;
-    assert!(refused.body.starts_with("Refused"), "a viewer: {}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "a viewer: {}", refused.body);
     Ok(())
 }
 

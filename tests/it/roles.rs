@@ -82,7 +82,8 @@ async fn what_a_role_does_not_reach_it_does_not_find_in_notes_and_record() -> Re
         format!("!audit export --on {staff}"),
     ] {
         says(&scene.ask(vic, &look).await?, "Refused", &[unreached, staff]);
-        says(&scene.ann_asks(&look).await?, "", &[]);
+        let seen = scene.ann_asks(&look).await?;
+        assert!(!seen.body.starts_with("Refused"), "{look}: {}", seen.body);
     }
     says(&scene.ask(vic, &format!("!audit list --on {eve}")).await?, "", &["note was written"]);
     Ok(())

@@ -55,7 +55,7 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
         says(&imposed, "Done", &["Ends: by itself, "]);
         assert_ne!(state(&scene, &eve, room).await?, before, "{command}");
         let lifted = told(&scene, &imposed, "took it back by myself").await?;
-        assert!(lifted.body.starts_with("Done"), "{}", lifted.body);
+        assert!(lifted.body.starts_with("Done · "), "{}", lifted.body);
         assert!(lifted.mentions.is_empty(), "it needs nobody");
         assert_eq!(state(&scene, &eve, room).await?, before, "{command}");
         let undo = scene.ann_asks(offered(&imposed, "!undo")?).await?;
@@ -190,7 +190,7 @@ async fn nobody_below_ends_it_early() -> Result<()> {
         format!("!user modify {id} --unsuspend"),
     ] {
         let answer = scene.ask(moe, &early).await?;
-        assert!(answer.body.starts_with("Refused"), "{early}: {}", answer.body);
+        assert!(answer.body.starts_with("Refused · "), "{early}: {}", answer.body);
         assert!(is(&scene, &eve, "suspended").await?, "{early}");
     }
     let later = scene.ask(moe, &format!("!sanction extend {number} --for 1d")).await?;

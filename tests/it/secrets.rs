@@ -46,14 +46,14 @@ async fn a_password_is_told_in_the_direct_room_and_nowhere_else() -> Result<()> 
     let eve = scene.subject("eve").await?;
     let ask = format!("!user password {}", eve.user_id);
     let refused = scene.ann_asks(&ask).await?;
-    assert!(refused.body.starts_with("Refused"), "no place to tell it: {}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "no place to tell it: {}", refused.body);
     assert!(logs_in(&scene, &eve, &eve.password).await, "nothing was changed");
 
     let direct = direct_room(scene.ann()).await?;
     scene.ann().sees_joined(&direct, scene.bot_id()).await?;
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &ask).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let password = told(&scene, &direct, mark).await?;
     assert!(password.len() >= 16, "{password}");
     assert!(logs_in(&scene, &eve, &password).await);
@@ -63,7 +63,7 @@ async fn a_password_is_told_in_the_direct_room_and_nowhere_else() -> Result<()> 
     // With a third person in it the room is not private any more.
     scene.ann().leave(&direct).await?;
     let refused = scene.ann_asks(&ask).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     assert!(logs_in(&scene, &eve, &password).await, "nothing was changed");
     Ok(())
 }
@@ -74,12 +74,12 @@ async fn a_login_acts_as_the_account_and_ends() -> Result<()> {
     let eve = scene.subject("eve").await?;
     let ask = format!("!user login {}", eve.user_id);
     let refused = scene.ann_asks(&ask).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     let direct = direct_room(scene.ann()).await?;
     scene.ann().sees_joined(&direct, scene.bot_id()).await?;
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &ask).await?;
-    assert!(done.body.starts_with("Done") && done.body.contains("Expires"), "{}", done.body);
+    assert!(done.body.starts_with("Done · ") && done.body.contains("Expires"), "{}", done.body);
     let token = told(&scene, &direct, mark).await?;
     let (_, whoami) = scene.synapse().api(&token).get("/_matrix/client/v3/account/whoami").await?;
     assert_eq!(whoami["user_id"], json!(eve.user_id));
@@ -130,7 +130,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let command = format!("!user modify {} -P {typed}", eve.user_id);
     let event = scene.ann().say(scene.room(), &command).await?;
     let refused = scene.answer(scene.ann(), &event).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     assert!(!refused.raw.to_string().contains(typed), "{}", refused.raw);
     let redaction = |message: &Message| message.redacts.as_ref() == Some(&event);
     scene.ann().wait_for("the redaction", redaction).await?;
@@ -140,7 +140,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let _failed = proxy.next(Method::POST, "/reset_password/", fault);
     let question = scene.ann_asks(&format!("!user password {}", eve.user_id)).await?;
     let told = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
-    assert!(told.body.starts_with("Unknown"), "{}", told.body);
+    assert!(told.body.starts_with("Unknown · "), "{}", told.body);
     let sent = proxy.changes();
     let sent = sent.last().context("a request was sent")?;
     let lost = sent.body["new_password"].as_str().context("it held a password")?.to_owned();
@@ -207,11 +207,11 @@ async fn a_question_that_holds_a_secret_dies_with_the_process() -> Result<()> {
     scene.bot()?.start_again().await?;
     let confirm = format!("!confirm {}", code(&question)?);
     let gone = scene.ann_asks(&confirm).await?;
-    assert!(gone.body.starts_with("Expired"), "{}", gone.body);
+    assert!(gone.body.starts_with("Expired · "), "{}", gone.body);
     assert!(!logs_in(&scene, &eve, typed).await);
 
     let done = with_yes(&scene, &command).await?;
-    assert!(done.body.starts_with("Done") && !done.body.contains(typed), "{}", done.body);
+    assert!(done.body.starts_with("Done · ") && !done.body.contains(typed), "{}", done.body);
     assert!(logs_in(&scene, &eve, typed).await);
     Ok(())
 }

@@ -92,7 +92,7 @@ async fn unrecorded(
     no_more(scene)?;
     held.release();
     let refused = scene.answer(scene.ann(), &event).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     let why = "I cannot write the record, so nothing was done";
     assert!(refused.body.contains(why), "{}", refused.body);
     let cause = scene.bot()?.log().lines_with("the record cannot be written");
@@ -109,7 +109,7 @@ async fn without_a_record_nothing_is_changed_and_the_answer_says_so() -> Result<
     let first = unrecorded((&scene, &proxy), &sam, &suspend).await?;
     for command in [suspend.as_str(), "!me"] {
         let refused = scene.ann_asks(command).await?;
-        assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+        assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
         assert!(refused.body.contains("my store cannot be read or written"), "{}", refused.body);
         assert!(refused.body.contains("restarted"), "what to do: {}", refused.body);
     }
@@ -122,7 +122,7 @@ async fn without_a_record_nothing_is_changed_and_the_answer_says_so() -> Result<
     assert!(!is(&scene, &sam, "suspended").await?);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     let done = scene.ann_asks(&suspend).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &sam, "suspended").await?);
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn a_yes_that_cannot_be_recorded_does_nothing() -> Result<()> {
     assert!(!is(&scene, &eve, "deactivated").await?);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     let done = with_yes(&scene, &deactivate).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "deactivated").await?);
     Ok(())
 }
@@ -157,13 +157,13 @@ async fn an_outcome_that_cannot_be_recorded_is_told_again_at_the_next_start() ->
     no_more(&scene)?;
     held.release();
     let done = scene.answer(ann, &command).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let log = scene.bot()?.log();
     log.wait_for("an outcome was not recorded", 0, PATIENCE).await?;
 
     restart(&scene).await?;
     let again = |message: &Message| {
-        message.reply_to.as_ref() == Some(&command) && message.body.starts_with("Unknown")
+        message.reply_to.as_ref() == Some(&command) && message.body.starts_with("Unknown · ")
     };
     let told = ann.wait_for("the report of the open change", again).await?;
     assert!(told.body.contains("suspended"), "what is so now: {}", told.body);
@@ -179,7 +179,7 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     let [eve, sam] = ["eve", "sam"].map(|name| scene.subject(name));
     let (eve, sam) = (eve.await?, sam.await?);
     let suspend = ann.say(room, &format!("!user suspend {}", sam.user_id)).await?;
-    assert!(scene.answer(ann, &suspend).await?.body.starts_with("Done"));
+    assert!(scene.answer(ann, &suspend).await?.body.starts_with("Done · "));
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     let confirm = format!("!confirm {}", code(&question)?);
     scene.bot()?.kill().await?;
@@ -204,7 +204,7 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     assert!(PathBuf::from(aside).join("db").exists(), "it is kept: {aside}");
 
     let unknown = scene.ann_asks(&confirm).await?;
-    assert!(unknown.body.starts_with("Refused"), "{}", unknown.body);
+    assert!(unknown.body.starts_with("Refused · "), "{}", unknown.body);
     assert!(unknown.body.contains("no such question"), "{}", unknown.body);
     for missed in &missed {
         assert!(ann.answers_to(missed).is_empty(), "what was said before is not looked at");
@@ -212,7 +212,7 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
     assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &eve, "suspended").await?);
     let done = scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
 
     // Which ciphertexts were used up is forgotten too, so the bot cannot read the old ones.
     let replayed = ann.replay(room, &suspend).await?;
@@ -227,7 +227,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
     let scene = Scene::start(SYNOD).await?;
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let done = scene.ann_asks(&format!("!user suspend {} --for 20s", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let done = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
     let undo = offered(&done, "!undo")?;
     scene.ask(scene.moe().await?, "!freeze").await?;
@@ -249,7 +249,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
         scene.ask(person, "!unfreeze").await?;
     }
     let undone = scene.ann_asks(undo).await?;
-    assert!(undone.body.starts_with("Done"), "{}", undone.body);
+    assert!(undone.body.starts_with("Done · "), "{}", undone.body);
     let lifted = |message: &Message| message.body.contains("I took it back by myself");
     scene.ann().wait_for_since(mark, "the end of the sanction", lifted).await?;
     assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &sam, "suspended").await?);

@@ -58,7 +58,7 @@ fn examples(things: &Things, rank: Rank) -> (Vec<Example>, Vec<Example>) {
 /// Lets `person` say each command, and every one is refused.
 async fn all_refused<T: AsRef<str>>(scene: &Scene, person: &Person, said: &[T]) -> Result<()> {
     for (command, answer) in answers(scene, person, said).await? {
-        assert!(answer.starts_with("Refused"), "{command}: {answer}");
+        assert!(answer.starts_with("Refused · "), "{command}: {answer}");
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ async fn a_stranger_tries_everything_and_nothing_changes() -> Result<()> {
             && heard.reply_to.as_ref().is_some_and(|to| said.contains(to))
     });
     assert_eq!(answers.len(), 1, "one polite line: {answers:?}");
-    assert!(answers[0].body.starts_with("Refused"), "{}", answers[0].body);
+    assert!(answers[0].body.starts_with("Refused · "), "{}", answers[0].body);
 
     watched.nothing_changed("a stranger").await?;
     open.are_still_anns(scene).await
@@ -114,7 +114,7 @@ async fn a_stranger_gets_no_second_line_from_a_bot_that_was_started_again() -> R
     let (stranger, eve) = (scene.stranger().await?, scene.subject("eve").await?);
     let suspend = format!("!user suspend {}", eve.user_id);
     let refused = scene.ask(stranger, &suspend).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     scene.bot()?.terminate().await?;
     let meanwhile = stranger.say(scene.room(), &suspend).await?;
     scene.bot()?.start_again().await?;
@@ -145,7 +145,7 @@ async fn a_viewer_changes_nothing_and_sees_nothing_private() -> Result<()> {
     let id = watched.free.eve.user_id.as_str();
     let looks: Vec<String> = looks.into_iter().map(|look| look.typed).collect();
     for (look, answer) in answers(scene, vic, &looks).await? {
-        if look.contains(id) && !answer.starts_with("Refused") {
+        if look.contains(id) && !answer.starts_with("Refused · ") {
             assert!(answer.contains(id), "{look}: {answer}");
         }
     }
@@ -211,12 +211,12 @@ async fn a_moderator_changes_only_what_takes_their_powers() -> Result<()> {
         let mut sent = watched.proxy.changes().len();
         let mut answer = scene.ask(moe, command).await?;
         // What takes something back has nothing to do where nothing is.
-        if answer.body.starts_with("Nothing changed") {
+        if answer.body.starts_with("Nothing changed · ") {
             assert_eq!(watched.proxy.changes().len(), sent, "{command} sent something");
             command = &restrained.typed;
             answer = scene.ask(moe, command).await?;
         }
-        if answer.body.starts_with("Done") {
+        if answer.body.starts_with("Done · ") {
             done += 1;
             let undone = scene.ask(moe, offered(&answer, "!undo")?).await?;
             says(&undone, "Done", &[]);
@@ -304,7 +304,7 @@ async fn a_moderator_acts_on_nobody_who_is_protected() -> Result<()> {
         assert_eq!(api.account(id).await?, before);
     }
     let done = scene.ask(moe, &format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -336,9 +336,9 @@ async fn nobody_turns_the_bot_against_itself() -> Result<()> {
     let question = scene.ann_asks(&format!("!user suspend {}", moe.user_id)).await?;
     let confirm = format!("!confirm {}", code(&question)?);
     let short = scene.ann_asks(&confirm).await?;
-    assert!(short.body.starts_with("Refused"), "{}", short.body);
+    assert!(short.body.starts_with("Refused · "), "{}", short.body);
     let done = scene.ann_asks(&format!("{confirm} {}", moe.user_id.localpart())).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, moe, "suspended").await?);
     Ok(())
 }

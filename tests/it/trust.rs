@@ -19,7 +19,7 @@ fn suspend(eve: &Account) -> String {
 /// The bot's answer to `event`: a refusal that says `why`.
 async fn refused(scene: &Scene, event: &EventId, why: &str) -> Result<Message> {
     let answer = scene.answer(scene.ann(), event).await?;
-    assert!(answer.body.starts_with("Refused"), "{}", answer.body);
+    assert!(answer.body.starts_with("Refused · "), "{}", answer.body);
     assert!(answer.body.contains(why), "{why:?} is not in {}", answer.body);
     Ok(answer)
 }
@@ -50,7 +50,7 @@ async fn a_device_that_nobody_signed_is_refused() -> Result<()> {
     assert!(!is(&scene, &eve, "suspended").await?);
 
     let done = scene.ann_asks(&suspend(&eve)).await?;
-    assert!(done.body.starts_with("Done"), "her own device goes on: {}", done.body);
+    assert!(done.body.starts_with("Done · "), "her own device goes on: {}", done.body);
     Ok(())
 }
 
@@ -68,7 +68,7 @@ async fn a_changed_key_is_refused_told_and_accepted_by_another_admin() -> Result
     ann.reset_identity().await?;
     let command = ann.say(scene.room(), &suspend(&eve)).await?;
     let answer = scene.answer(moe, &command).await?;
-    assert!(answer.body.starts_with("Refused"), "{}", answer.body);
+    assert!(answer.body.starts_with("Refused · "), "{}", answer.body);
     assert!(answer.body.contains("cross-signing key"), "{}", answer.body);
     assert!(!is(&scene, &eve, "suspended").await?);
     let key = ann.master_key().await?;
@@ -82,18 +82,18 @@ async fn a_changed_key_is_refused_told_and_accepted_by_another_admin() -> Result
 
     // The other admin is served meanwhile.
     let done = scene.ask(moe, &suspend(&sam)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &sam, "suspended").await?);
 
     let tail = key.get(key.len() - 6..).context("a key has six characters")?;
     let accept = format!("!trust accept {} {tail}", ann.user_id());
     assert!(told.body.contains(&accept), "the command to copy: {}", told.body);
     let wrong = scene.ask(moe, &format!("!trust accept {} AAAAAA", ann.user_id())).await?;
-    assert!(wrong.body.starts_with("Refused"), "{}", wrong.body);
+    assert!(wrong.body.starts_with("Refused · "), "{}", wrong.body);
     let accepted = scene.ask(moe, &accept).await?;
-    assert!(accepted.body.starts_with("Done"), "{}", accepted.body);
+    assert!(accepted.body.starts_with("Done · "), "{}", accepted.body);
     let done = scene.ann_asks(&suspend(&eve)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -105,7 +105,7 @@ async fn a_replayed_ciphertext_does_nothing() -> Result<()> {
     let eve = scene.subject("eve").await?;
     let original = ann.say(scene.room(), &suspend(&eve)).await?;
     let done = scene.answer(ann, &original).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     let path = format!("/_synapse/admin/v1/suspend/{}", eve.user_id);
     scene.synapse().admin().put(&path, json!({ "suspend": false })).await?;
 
@@ -137,12 +137,12 @@ async fn a_yes_moved_to_another_question_does_nothing() -> Result<()> {
     scene.ann_asks(&format!("!cancel {}", code(&first)?)).await?;
     let yes = ann.reply(room, &first.event_id, "yes").await?;
     let over = scene.answer(ann, &yes).await?;
-    assert!(over.body.starts_with("Nothing changed"), "{}", over.body);
+    assert!(over.body.starts_with("Nothing changed · "), "{}", over.body);
 
     let second = scene.ann_asks(&format!("!user modify {} --admin", sam.user_id)).await?;
     let reaction = ann.react(room, &first.event_id, "✅").await?;
     let over = scene.answer(ann, &reaction).await?;
-    assert!(over.body.starts_with("Nothing changed"), "{}", over.body);
+    assert!(over.body.starts_with("Nothing changed · "), "{}", over.body);
     let relation = json!({ "m.in_reply_to": { "event_id": second.event_id } });
     for old in [&idle, &yes] {
         let moved =
@@ -154,7 +154,7 @@ async fn a_yes_moved_to_another_question_does_nothing() -> Result<()> {
     // The question stands, and her own yes to it counts.
     let yes = ann.reply(room, &second.event_id, "yes").await?;
     let done = scene.answer(ann, &yes).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &sam, "admin").await? && !is(&scene, &eve, "admin").await?);
     Ok(())
 }
@@ -194,7 +194,7 @@ async fn what_was_said_while_the_bot_was_down_runs_once() -> Result<()> {
     let command = scene.ann().say(scene.room(), &suspend(&eve)).await?;
     scene.bot()?.start_again().await?;
     let done = scene.answer(scene.ann(), &command).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
 
     let path = format!("/_synapse/admin/v1/suspend/{}", eve.user_id);
@@ -220,7 +220,7 @@ async fn a_command_that_comes_too_late_is_answered_as_too_old() -> Result<()> {
     scene.bot()?.configure(&config)?;
     scene.bot()?.start_again().await?;
     let old = scene.answer(scene.ann(), &command).await?;
-    assert!(old.body.starts_with("Expired"), "{}", old.body);
+    assert!(old.body.starts_with("Expired · "), "{}", old.body);
     assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -270,7 +270,7 @@ async fn an_admin_room_in_clear_runs_nothing_where_encryption_is_required() -> R
     assert!(me.body.contains("Role: admin") && !me.body.contains("frozen"), "{}", me.body);
     assert!(!is(&scene, &eve, "suspended").await?);
     let done = scene.ann_asks(&suspend(&eve)).await?;
-    assert!(done.body.starts_with("Done") && done.encrypted, "{}", done.body);
+    assert!(done.body.starts_with("Done · ") && done.encrypted, "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }

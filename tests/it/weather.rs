@@ -24,7 +24,7 @@ async fn the_bot_outlives_a_restart_of_the_homeserver() -> Result<()> {
     log.wait_for("the sync fails", mark, PATIENCE).await?;
     synapse.start_again().await?;
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done"), "{}", done.body);
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -63,14 +63,14 @@ async fn under_default_rate_limits_all_is_answered_and_the_limit_is_lifted() -> 
     assert!(answered.count() < 15, "the news waited behind the answers");
 
     let lifted = scene.ann_asks("!limits lift").await?;
-    assert!(lifted.body.starts_with("Done"), "{}", lifted.body);
+    assert!(lifted.body.starts_with("Done · "), "{}", lifted.body);
     assert_eq!(api.get(&bot).await?.1, none);
     for command in &commands {
         scene.answer(ann, command).await?;
         assert_eq!(ann.answers_to(command).len(), 1, "{command} was answered twice");
     }
     let restored = scene.ann_asks("!limits restore").await?;
-    assert!(restored.body.starts_with("Done"), "{}", restored.body);
+    assert!(restored.body.starts_with("Done · "), "{}", restored.body);
     assert_eq!(api.get(&bot).await?.1, json!({}));
     Ok(())
 }
@@ -131,12 +131,12 @@ async fn read_only_asks_and_plans_and_does_nothing() -> Result<()> {
     let (scene, proxy) = watched(|config| config.read_only(true)).await?;
     let eve = scene.subject("eve").await?;
     let at_once = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(at_once.body.starts_with("Nothing changed"), "{}", at_once.body);
+    assert!(at_once.body.starts_with("Nothing changed · "), "{}", at_once.body);
     assert!(at_once.body.contains("read-only"), "{}", at_once.body);
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     assert!(question.body.contains("read-only"), "{}", question.body);
     let yes = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
-    assert!(yes.body.starts_with("Nothing changed"), "{}", yes.body);
+    assert!(yes.body.starts_with("Nothing changed · "), "{}", yes.body);
     let edit = scene.ann().edit_of(&question.event_id, |_| true).await?;
     assert!(edit.body.contains("nothing was done"), "{}", edit.body);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
@@ -154,21 +154,21 @@ async fn a_failing_admin_api_is_told_as_what_it_is() -> Result<()> {
     let broken = Fault::Answer(500, error("M_UNKNOWN"));
     let _broken = proxy.next(Method::POST, "/deactivate/", broken);
     let told = with_yes(&scene, &deactivate).await?;
-    assert!(told.body.starts_with("Unknown"), "{}", told.body);
+    assert!(told.body.starts_with("Unknown · "), "{}", told.body);
     assert!(told.body.contains("State: active"), "what is so now: {}", told.body);
     assert_eq!(proxy.changes().len(), 1, "a change is not repeated");
 
     let forbidden = Fault::Answer(403, error("M_FORBIDDEN"));
     let _forbidden = proxy.next(Method::POST, "/deactivate/", forbidden);
     let told = with_yes(&scene, &deactivate).await?;
-    assert!(told.body.starts_with("Refused"), "{}", told.body);
+    assert!(told.body.starts_with("Refused · "), "{}", told.body);
     assert_eq!(proxy.changes().len(), 2);
 
     let mut slow = error("M_LIMIT_EXCEEDED");
     slow["retry_after_ms"] = json!(100);
     let _slow = proxy.next(Method::POST, "/deactivate/", Fault::Answer(429, slow));
     let done = with_yes(&scene, &deactivate).await?;
-    assert!(done.body.starts_with("Done"), "told when to come again: {}", done.body);
+    assert!(done.body.starts_with("Done · "), "told when to come again: {}", done.body);
     assert_eq!(proxy.changes().len(), 4);
     assert!(is(&scene, &eve, "deactivated").await?);
 
@@ -193,11 +193,11 @@ async fn a_room_in_clear_is_served_where_the_config_says_so() -> Result<()> {
     };
     scene.ann().wait_for("the warning", warned).await?;
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
-    assert!(done.body.starts_with("Done") && !done.encrypted, "{}", done.body);
+    assert!(done.body.starts_with("Done · ") && !done.encrypted, "{}", done.body);
     assert!(is(&scene, &eve, "suspended").await?);
     let accept = format!("!trust accept {} AAAAAA", scene.accounts()[0].user_id);
     let refused = scene.ann_asks(&accept).await?;
-    assert!(refused.body.starts_with("Refused"), "{}", refused.body);
+    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
     assert!(refused.body.contains("encrypted"), "{}", refused.body);
     Ok(())
 }
