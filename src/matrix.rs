@@ -2,9 +2,8 @@
 //!
 //! [`connect`] logs in or goes on with the session of an earlier run and sees to it that the bot's
 //! device is signed. [`Matrix::run`] reads what is said in the admin rooms and hands it on, in
-//! order, with what makes it its sender's own word. The way out is an
-//! [`Outbox`](crate::pipeline::Outbox), and whose keys count is told by
-//! [`Keys`](crate::pipeline::Keys).
+//! order, with what makes it its sender's own word. The way out is an [`Outbox`], and whose keys count
+//! is told by [`Keys`].
 
 use std::{error::Error as StdError, path::PathBuf, sync::Arc, time::Duration};
 

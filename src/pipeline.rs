@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedUserId};
 use tokio::sync::{Mutex, Notify};
 use tracing::{debug, error, info, warn};
@@ -98,6 +98,8 @@ use last_word::LastWord;
 use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::{AsChange, Own};
+use record::Feed;
+use strangers::Strangers;
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
 
@@ -149,20 +151,8 @@ pub struct Pipeline {
     journal: Journal,
     /// What the bot's own listings list, by their event.
     listings: Shelf<list::Listed>,
-    /// When a stranger was last answered, by room.
-    strangers: Shelf<Timestamp>,
-    /// What strangers have sent, by hour and sender.
-    strange_hours: Shelf<u64>,
-    /// Up to which number a message of this run has the record, as soon as there was one.
-    carrying: std::sync::Mutex<Option<u64>>,
-    /// Up to which number the record has travelled.
-    travelled: Shelf<u64>,
-    /// Up to which number the room of the record has it, by room.
-    written: Shelf<u64>,
-    /// When the room of the record is tried again, ms since the epoch. Held while it is written to.
-    write_again: Mutex<Timestamp>,
-    /// On which day its head was last told.
-    told_head: Shelf<i64>,
+    strangers: Strangers,
+    feed: Feed,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
     /// Which ciphertexts have been used.
@@ -336,11 +326,12 @@ impl Pipeline {
         let Ports { outbox, keys, setup } = ports;
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
+        let audit = Audit::new(store, clock.clone())?;
         Ok(Self {
             reader: Reader::new(access.clone(), clock.clone())?.of(own),
             writer: Writer::new(access)?,
             tickets: Tickets::new(store, clock.clone())?,
-            audit: Audit::new(store, clock.clone())?,
+            audit: audit.clone(),
             sanctions: Sanctions::new(store)?,
             freezes: Freezes::new(store)?,
             notes: Notes::new(store)?,
@@ -352,13 +343,14 @@ impl Pipeline {
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             listings: store.shelf("listings")?,
-            strangers: store.shelf("strangers")?,
-            strange_hours: store.shelf("strange-hours")?,
-            carrying: std::sync::Mutex::default(),
-            travelled: store.shelf("record-travelled")?,
-            written: store.shelf("record-written")?,
-            write_again: Mutex::new(Timestamp::UNIX_EPOCH),
-            told_head: store.shelf("record-head-told")?,
+            strangers: Strangers::new(store, clock.clone())?,
+            feed: Feed::new(
+                store,
+                audit,
+                clock.clone(),
+                outbox.clone(),
+                roster.record_room.clone(),
+            )?,
             hour: AtomicI64::new(i64::MIN),
             ciphertexts: Ciphertexts::new(store)?,
             asked_to_lift: store.shelf("asked-to-lift")?,
@@ -412,8 +404,8 @@ impl Pipeline {
             }
         };
         // What nobody will be told of leaves nothing but a count, or a flood would fill the store.
-        if matches!(what, What::Stranger) && self.was_told(&request.room) {
-            self.count_stranger(&request);
+        if matches!(what, What::Stranger) && self.strangers.was_told(&request.room) {
+            self.strangers.count(&request);
             debug!(event = %request.event, reason = "a stranger, and told so of late", "ignored");
             return None;
         }
@@ -442,7 +434,7 @@ impl Pipeline {
         let Task { request, what } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let reply = match what {
-            What::Stranger => self.stranger(&request),
+            What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply),
             What::Suspect(meant) => {
                 Some(misplaced::told(meant, self.remove_in_turn(&request).await))

@@ -40,7 +40,7 @@ pub struct Operation {
     /// What reaches it.
     pub reach: Reach,
     /// The right that it takes, to see all of its answer or with any body, but for what is
-    /// [`dearer`](Self::dearer).
+    /// `dearer`.
     pub power: Power,
     /// What takes another right: a key of its body, and that right.
     pub dearer: &'static [(&'static str, Power)],

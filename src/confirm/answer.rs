@@ -91,8 +91,8 @@ pub enum Taken {
 }
 
 /// The proof that somebody said yes to a ticket in a way that it demands. Only
-/// [`Tickets::take`] makes one, and
-/// [`Ticket::consent`] from a ticket that it has taken.
+/// [`Tickets::take`](super::Tickets::take) makes one, and [`Ticket::consent`] from a ticket that it
+/// has taken.
 #[derive(Debug)]
 pub struct Consent {
     demand: Demand,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Pipeline, record::UPTO};
+use super::Pipeline;
 use crate::{
     audit::{Kept, Kind, Links, Record},
     change::{Binds, Subject, Undo},
@@ -51,7 +51,7 @@ impl Pipeline {
         if entries == 0 {
             return Ok(None);
         }
-        self.travelled.put(UPTO, &found.rooms.last().min(entries))?;
+        self.feed.has_travelled(found.rooms.last().min(entries))?;
         let mut past = Past::default();
         for number in 1..=entries {
             let Some(kept) = self.audit.get(number)? else { continue };

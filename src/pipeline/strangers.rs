@@ -4,32 +4,48 @@ use jiff::{SignedDuration, Timestamp};
 use ruma::{OwnedUserId, RoomId};
 use tracing::{error, info};
 
-use super::{Pipeline, Request, record::HOUR};
+use super::{Request, record::HOUR};
 use crate::{
-    audit::{Kind, Record},
+    audit::{Audit, Kind, Record},
+    clock::SharedClock,
     reply::{Reply, Word},
-    store,
+    store::{self, Shelf, Store},
 };
 
 /// How often a stranger is answered in one room.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-impl Pipeline {
+/// What is known of strangers.
+#[derive(Debug)]
+pub(super) struct Strangers {
+    clock: SharedClock,
+    /// When one was last answered, by room.
+    told: Shelf<Timestamp>,
+    /// How much they have sent, by hour and sender.
+    sent: Shelf<u64>,
+}
+
+impl Strangers {
+    /// What `store` knows of them.
+    pub(super) fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        Ok(Self { clock, told: store.shelf("strangers")?, sent: store.shelf("strange-hours")? })
+    }
+
     /// One polite line to somebody who is not an operator, at most one an hour in a room.
-    pub(super) fn stranger(&self, request: &Request) -> Option<Reply> {
-        self.count_stranger(request);
+    pub(super) fn answer(&self, request: &Request) -> Option<Reply> {
+        self.count(request);
         info!(sender = %request.sender, event = %request.event, "a stranger was not served");
         if self.was_told(&request.room) {
             return None;
         }
         let now = self.clock.now();
-        let told = self.strangers.get(request.room.as_str()).ok().flatten();
+        let told = self.told.get(request.room.as_str()).ok().flatten();
         // Several may come at once, and one of them is answered. Should it not be written, silence
         // is the safe side.
         let room = request.room.as_str();
         let written = match told {
-            Some(told) => self.strangers.swap(room, &told, &now),
-            None => self.strangers.put_new(room, &now),
+            Some(told) => self.told.swap(room, &told, &now),
+            None => self.told.put_new(room, &now),
         };
         written.ok().filter(|first| *first)?;
         Some(Reply::outcome(
@@ -41,19 +57,19 @@ impl Pipeline {
 
     /// Whether a stranger was answered in this room within the last hour.
     pub(super) fn was_told(&self, room: &RoomId) -> bool {
-        let told = self.strangers.get(room.as_str()).ok().flatten();
+        let told = self.told.get(room.as_str()).ok().flatten();
         told.is_some_and(|told| self.clock.now().duration_since(told) < EVERY)
     }
 
     /// Counts what somebody has sent who is no operator.
-    pub(super) fn count_stranger(&self, request: &Request) {
+    pub(super) fn count(&self, request: &Request) {
         let hour = self.clock.now().as_second().div_euclid(HOUR);
         let key = format!("{hour:012}\n{}", request.sender);
         let count = |key: &str| -> Result<(), store::Error> {
             loop {
-                let kept = match self.strange_hours.get(key)? {
-                    None => self.strange_hours.put_new(key, &1)?,
-                    Some(count) => self.strange_hours.swap(key, &count, &(count + 1))?,
+                let kept = match self.sent.get(key)? {
+                    None => self.sent.put_new(key, &1)?,
+                    Some(count) => self.sent.swap(key, &count, &(count + 1))?,
                 };
                 if kept {
                     return Ok(());
@@ -66,8 +82,8 @@ impl Pipeline {
     }
 
     /// Puts on record what strangers have sent in the hours before this one, by sender and hour.
-    pub(super) async fn record_strangers(&self, hour: i64) -> Result<(), store::Error> {
-        for (key, count) in self.strange_hours.all()? {
+    pub(super) async fn record(&self, hour: i64, audit: &Audit) -> Result<(), store::Error> {
+        for (key, count) in self.sent.all()? {
             let Some((then, sender)) = key.split_once('\n') else { continue };
             let Ok(then) = then.parse::<i64>() else { continue };
             if then >= hour {
@@ -79,11 +95,11 @@ impl Pipeline {
                 note: Some(format!("{count} within the hour from {}", crate::reply::utc(begin))),
                 ..Record::new(Kind::Strange)
             };
-            if let Err(error) = self.audit.note(record).await {
+            if let Err(error) = audit.note(record).await {
                 error!(error = &error as &dyn std::error::Error, "strangers were not recorded");
                 return Ok(());
             }
-            self.strange_hours.remove(&key)?;
+            self.sent.remove(&key)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ pub struct Opened {
     /// The store.
     pub store: Store,
     /// Where a store that would not open was moved to, so that the room can be told. Said at each
-    /// opening until [`Opened::told`].
+    /// opening until [`Store::told`].
     pub moved_aside: Option<PathBuf>,
     /// Whether what was in the one that was moved aside is in this one again. What was written
     /// last may be missing.

@@ -1,6 +1,11 @@
-use super::*;
+use jiff::Timestamp;
+
+use super::{
+    feed::{CARRIED, DAY, line},
+    *,
+};
 use crate::{
-    audit::{Kind, Record, verify_lines},
+    audit::{Kept, Kind, Record, verify_lines},
     change::Subject,
     clock::Clock as _,
     pipeline::testing::Stage,
