@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
 use ruma::{OwnedEventId, OwnedUserId};
 use tokio::sync::{Mutex, Notify};
 use tracing::{debug, error, info, warn};
@@ -50,6 +49,7 @@ mod change;
 mod cut;
 mod fact;
 mod found;
+mod hindrance;
 mod job;
 mod last_word;
 mod lift;
@@ -94,6 +94,7 @@ pub use understand::{is_first_word, verbs};
 
 use aside::Aside;
 pub use aside::Refusal;
+use hindrance::Hindrance;
 use last_word::LastWord;
 use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
@@ -245,23 +246,6 @@ enum YesTo {
     Event(OwnedEventId),
     /// The question that was the last word when it was said, if one of these codes has it.
     LastWord(Vec<String>),
-}
-
-/// What keeps a command from being run at all.
-enum Hindrance {
-    /// Nothing.
-    None,
-    /// Something of which its sender is told.
-    Tell(Reply),
-    /// Something that is passed over in silence.
-    Silent,
-}
-
-impl Hindrance {
-    /// One that is told, unless it is to be `silent`.
-    fn unless(silent: bool, told: impl FnOnce() -> Reply) -> Self {
-        if silent { Self::Silent } else { Self::Tell(told()) }
-    }
 }
 
 /// Who asks what, where.
@@ -540,36 +524,6 @@ impl Pipeline {
         Ok(None)
     }
 
-    /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
-    fn not_now(&self, request: &Request, command: &Command) -> Hindrance {
-        let bare = matches!(command, Command::Yes(_) | Command::No(_));
-        let reaction = matches!(request.said, Said::Reaction { .. });
-        if let Trust::Doubtful(doubt) = request.trust
-            && !reaction
-        {
-            warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed");
-            return Hindrance::unless(bare, || authentic::doubted(doubt));
-        }
-        let age = self.clock.now().duration_since(request.sent);
-        let limit =
-            SignedDuration::try_from(self.rules.max_age).unwrap_or(SignedDuration::from_mins(5));
-        if age > limit {
-            info!(event = %request.event, seconds = age.as_secs(), "too old to be run");
-            return Hindrance::unless(bare, || {
-                Reply::outcome(
-                    Word::Expired,
-                    format!(
-                        "this reached me {} after it was sent, and I run nothing older than {}. \
-                         Send it again if it is still meant",
-                        reply_duration(age),
-                        reply_duration(limit)
-                    ),
-                )
-            });
-        }
-        Hindrance::None
-    }
-
     /// Answers a command that only looks.
     async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
         if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
@@ -601,8 +555,4 @@ impl Memory for Pipeline {
             sanctions: sanctions.iter().map(Sanctioned::from).collect(),
         }
     }
-}
-
-fn reply_duration(duration: SignedDuration) -> String {
-    format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
 }
