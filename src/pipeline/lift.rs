@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 use super::{
     Asked, Origin, Pipeline, Scheduled, ScheduledKind,
     change::{Attempt, Done, Expected, Extent, Looked, Prepared},
-    report::{not_as_left, skipped},
+    report::{not_as_left, overall, skipped},
     router::told,
 };
 use crate::{
@@ -33,8 +33,10 @@ const RECENT: usize = 20;
 
 /// What came of trying to lift a sanction.
 enum Lifted {
-    /// It is lifted, or was tried; the answer says what is so.
-    Tried(Reply),
+    /// It is lifted; the answer says what is so.
+    Done(Reply),
+    /// It was tried, and did not work.
+    Failed(Reply),
     /// The bot may not act now.
     NotNow,
     /// It cannot be lifted by itself.
@@ -196,13 +198,13 @@ impl Pipeline {
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
-            Err(stop) => Lifted::Tried(self.stopped(&stop)),
+            Err(stop) => Lifted::Failed(self.stopped(&stop)),
         };
         match lifted {
-            Lifted::Tried(reply) if reply.word == Some(Word::Done) => {
+            Lifted::Done(reply) => {
                 self.say_of(&sanction, "lifted", &told_lifted(&sanction, reply)).await;
             }
-            Lifted::Tried(reply) => self.try_again(sanction, reply).await,
+            Lifted::Failed(reply) => self.try_again(sanction, reply).await,
             Lifted::NotNow if sanction.state == State::Waiting => {}
             Lifted::NotNow => {
                 let reply = Reply::data(
@@ -247,7 +249,11 @@ impl Pipeline {
         let subjects = vec![sanction.subject.clone()];
         Ok(match self.prepare(&attempt, subjects, &self.reader.look()).await? {
             Prepared::Ready(ready) => {
-                Lifted::Tried(told(&self.run(&attempt, *ready, Slots::new()).await?))
+                let ran = self.run(&attempt, *ready, Slots::new()).await?;
+                match overall(&ran.done) {
+                    Word::Done => Lifted::Done(told(&ran)),
+                    _ => Lifted::Failed(told(&ran)),
+                }
             }
             Prepared::Rehearsed | Prepared::NotServed(_) | Prepared::Planned(_) => Lifted::NotNow,
             Prepared::Asks(_) => Lifted::Never("it takes a yes now".into()),
