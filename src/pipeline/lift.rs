@@ -316,7 +316,7 @@ impl Pipeline {
         let (room, event) = &sanction.asked;
         // One change may have been of many, and each of its ends is told.
         let slot = format!("{what}-{}-{}", sanction.number, sanction.subject);
-        if let Err(error) = self.say(room, Some(event), &slot, reply).await {
+        if let Err(error) = self.feed.say(room, Some(event), &slot, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }

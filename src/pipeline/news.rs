@@ -76,7 +76,7 @@ impl Pipeline {
         };
         // The start is part of the slot, so that it is told at every start and once.
         let slot = format!("clear-{}", self.clock.now().as_second());
-        if let Err(error) = self.say(room, None, &slot, &reply).await {
+        if let Err(error) = self.feed.say(room, None, &slot, &reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }

@@ -4,11 +4,10 @@
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
-use ruma::{OwnedEventId, RoomId};
 use tracing::{error, info};
 
-use super::{Pipeline, Unsent};
-use crate::{change::Subject, reply::Reply};
+use super::Pipeline;
+use crate::change::Subject;
 
 mod feed;
 
@@ -18,17 +17,6 @@ pub(super) use feed::Feed;
 pub(super) const HOUR: i64 = 3600;
 
 impl Pipeline {
-    /// Says something in a room; what of the record has not yet travelled goes with it, unseen.
-    pub(super) async fn say(
-        &self,
-        room: &RoomId,
-        about: Option<&OwnedEventId>,
-        slot: &str,
-        reply: &Reply,
-    ) -> Result<OwnedEventId, Unsent> {
-        self.feed.say(room, about, slot, reply).await
-    }
-
     /// Writes what is new in the record to the room that is for it, where there is one.
     pub async fn write_record_room(&self) {
         self.feed.write_room().await;

@@ -58,7 +58,7 @@ impl Pipeline {
     ) -> Option<OwnedEventId> {
         let instead = self.without_file(to, slot, reply).await;
         let reply = instead.as_ref().unwrap_or(reply);
-        match self.say(to.room(), Some(to.event()), slot, reply).await {
+        match self.feed.say(to.room(), Some(to.event()), slot, reply).await {
             Ok(event) => {
                 self.remember_listing(&event, reply);
                 Some(event)
@@ -94,7 +94,7 @@ impl Pipeline {
         let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
         let mut told = false;
         for room in rooms {
-            match self.say(&room, None, slot, reply).await {
+            match self.feed.say(&room, None, slot, reply).await {
                 Ok(_) => told = true,
                 Err(error) => {
                     error!(%room, error = &error as &dyn std::error::Error, "the room was not told");

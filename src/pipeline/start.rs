@@ -126,7 +126,7 @@ impl Pipeline {
                 .plain(format!(". I was stopped before I could say so{lost}")),
         )
         .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
-        if let Err(error) = self.say(room, Some(event), "answer", &reply).await {
+        if let Err(error) = self.feed.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
@@ -152,7 +152,7 @@ impl Pipeline {
              still meant",
         );
         // The slot of an ordinary answer: if that was sent, this is not sent besides.
-        if let Err(error) = self.say(room, Some(event), "answer", &reply).await {
+        if let Err(error) = self.feed.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
@@ -165,7 +165,7 @@ impl Pipeline {
         };
         for room in rooms {
             let slot = format!("cut-{number}");
-            let said = self.say(&room, record.event.as_ref(), &slot, &reply).await;
+            let said = self.feed.say(&room, record.event.as_ref(), &slot, &reply).await;
             if let Err(error) = said {
                 // It stays open in the record, and is reported at the next start.
                 error!(number, error = &error as &dyn std::error::Error, "not reported");

@@ -25,6 +25,9 @@ const WRITE_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// Most bytes of the record that one message carries.
 pub(super) const CARRIED: usize = 5_000;
 
+/// Most entries of the record that one message carries.
+const AT_ONCE: usize = 32;
+
 /// Under which key the number of the last entry that has travelled is kept.
 const UPTO: &str = "upto";
 
@@ -105,18 +108,24 @@ impl Feed {
             Some(from) => from,
             None => self.travelled.get(UPTO)?.unwrap_or_default(),
         };
-        let (mut upto, mut lines, mut bytes) = (from, Vec::new(), 0);
-        for kept in self.audit.from(from + 1, 32)? {
+        let next = self.next(from)?;
+        let upto = next.last().map_or(from, |(_, kept)| kept.entry.seq);
+        *carrying = Some(upto);
+        Ok((next.into_iter().map(|(line, _)| line).collect(), from, upto))
+    }
+
+    /// The entries after this number that one message carries, each with its line.
+    fn next(&self, after: u64) -> Result<Vec<(String, Kept)>, store::Error> {
+        let (mut next, mut bytes) = (Vec::new(), 0);
+        for kept in self.audit.from(after + 1, AT_ONCE)? {
             let line = line(&kept)?;
             bytes += line.len();
             if bytes > CARRIED {
                 break;
             }
-            lines.push(line);
-            upto = kept.entry.seq;
+            next.push((line, kept));
         }
-        *carrying = Some(upto);
-        Ok((lines, from, upto))
+        Ok(next)
     }
 
     /// Writes what is new in the record to the room that is for it, where there is one: in words,
@@ -150,20 +159,11 @@ impl Feed {
             return Ok(());
         };
         loop {
-            let (mut carried, mut cards, mut bytes) = (Vec::new(), Vec::new(), 0);
-            for kept in self.audit.from(upto + 1, 32)? {
-                let line = line(&kept)?;
-                bytes += line.len();
-                if bytes > CARRIED {
-                    break;
-                }
-                carried.push(line);
-                cards.push(card(&kept, now));
-                upto = kept.entry.seq;
-            }
-            if cards.is_empty() {
-                return Ok(());
-            }
+            let next = self.next(upto)?;
+            let Some((_, last)) = next.last() else { return Ok(()) };
+            upto = last.entry.seq;
+            let (carried, cards) =
+                next.into_iter().map(|(line, kept)| (line, card(&kept, now))).unzip();
             let reply = Reply::data("On record").with(Block::Records(cards));
             self.outbox.say(room, None, "record", &Reply { carried, ..reply }).await?;
             self.written.put(room.as_str(), &upto)?;
