@@ -107,7 +107,8 @@ impl Pipeline {
                 Ok(None)
             }
             Became::Job(_guards) => {
-                let Some(yes) = yes else { return Ok(None) };
+                // There is no job without a yes; should there be one, nothing is done in silence.
+                let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
                 let begun = self.begin_job(asked, yes).await;
                 if begun.is_err() && !self.is_job(&yes.ticket.code) {
                     self.end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent)).await;

@@ -45,7 +45,7 @@ impl Pipeline {
         let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
         ended.clone().for_each(|(_, ended)| counts.add(ended.word));
         // All at once, since what is kept may name many of them together.
-        self.forget(&erased(&items), number).await;
+        self.forget(&self.erased(job, &items), number).await;
         if self.audit.closing(number)?.is_none() {
             self.close_job(job, number, ended.clone(), counts.word()).await;
         }
@@ -80,6 +80,18 @@ impl Pipeline {
         self.show_ended(job, &counts).await;
         self.jobs.keep(&Job { state: State::Over(self.clock.now()), ..job.clone() }).await?;
         self.forget_old_jobs()
+    }
+
+    /// Those whose accounts were erased. What an earlier version has done does not say so itself.
+    fn erased(&self, job: &Job, items: &[Item]) -> Vec<Subject> {
+        let action = self.action(&job.words).map(|(action, _)| action);
+        let is_erased = |item: &&Item| {
+            over_with(item).is_some_and(|ended| {
+                let erases = || action.as_ref().is_some_and(|one| one.erases(&item.subject));
+                ended.erased || (ended.word == Word::Done && erases())
+            })
+        };
+        items.iter().filter(is_erased).map(|item| item.subject.clone()).collect()
     }
 
     async fn close_job<'a>(
@@ -130,12 +142,6 @@ fn over_with(item: &Item) -> Option<&Ended> {
         Stage::Over(ended) => Some(ended),
         Stage::Waiting | Stage::Begun | Stage::Sent | Stage::Goes(..) => None,
     }
-}
-
-/// Those whose accounts were erased.
-fn erased(items: &[Item]) -> Vec<Subject> {
-    let gone = items.iter().filter(|item| over_with(item).is_some_and(|ended| ended.erased));
-    gone.map(|item| item.subject.clone()).collect()
 }
 
 fn is_done(ended: &Ended) -> bool {
