@@ -32,6 +32,7 @@ mod intake;
 mod lane;
 mod outbox;
 mod pending;
+mod power;
 mod recall;
 mod rooms;
 mod session;

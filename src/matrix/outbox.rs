@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
-    Room, RoomState,
+    Room,
     config::RequestConfig,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
@@ -18,8 +18,8 @@ use matrix_sdk::{
 };
 use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
 use ruma::{
-    EventEncryptionAlgorithm::MegolmV1AesSha2, EventId, OwnedEventId, OwnedRoomId,
-    OwnedTransactionId, OwnedUserId, RoomId, TransactionId, UserId, events::MessageLikeEventType,
+    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
+    UserId,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ use super::{
     Shared,
     failure::{Backoff, Failure},
     lane::Lane,
+    power,
     shown::{is_whole, ratchet_of, says},
     whisper::Whisper,
 };
@@ -332,24 +333,6 @@ impl Sender {
         Ok(is_whole(&self.look_at(room, event).await?))
     }
 
-    async fn may_say(&self, room: &RoomId) -> bool {
-        let Ok(room) = self.room(room) else { return false };
-        if room.state() != RoomState::Joined {
-            return false;
-        }
-        let kind = match room.encryption_settings() {
-            Some(settings) if settings.algorithm == Some(MegolmV1AesSha2) => {
-                MessageLikeEventType::RoomEncrypted
-            }
-            // Somebody with power over the room's state has made it one that nobody can write in.
-            Some(_) => return false,
-            None => MessageLikeEventType::RoomMessage,
-        };
-        // Where nobody knows who may what, sending will show it.
-        let levels = room.power_levels().await;
-        levels.map_or(true, |levels| levels.user_can_send_message(room.own_user_id(), kind))
-    }
-
     async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper> {
         self.whisper.room_for(to).await.map(drop)
     }
@@ -454,7 +437,11 @@ impl Outbox for Sender {
     }
 
     fn may_say<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool> {
-        self.may_say(room).boxed()
+        async { matches!(self.room(room), Ok(room) if power::may_say(&room).await) }.boxed()
+    }
+
+    fn may_say_now<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool> {
+        async { matches!(self.room(room), Ok(room) if power::may_say_now(&room).await) }.boxed()
     }
 
     fn can_whisper<'a>(&'a self, to: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {

@@ -360,8 +360,12 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         event: &'a OwnedEventId,
     ) -> BoxFuture<'a, Result<bool, Unsent>>;
 
-    /// Whether the bot may write in the room, as far as it knows.
+    /// Whether the bot may write in the room, as far as sync has told.
     fn may_say<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool>;
+
+    /// Whether the bot may write in the room, as the homeserver has it now; what sync has told
+    /// where that cannot be asked.
+    fn may_say_now<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, bool>;
 
     /// Whether a secret can be told to `to` and nobody else, now: an encrypted direct room that
     /// exactly the bot and `to` have joined and nobody else is invited to, and a device of theirs
