@@ -18,7 +18,6 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{Audit, Kind},
     change::{Power, Subject},
-    ciphertexts::Ciphertexts,
     clock::SharedClock,
     commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
@@ -94,12 +93,14 @@ pub use understand::{is_first_word, verbs};
 
 use aside::Aside;
 pub use aside::Refusal;
+use authentic::Authenticity;
 use hindrance::Hindrance;
 use last_word::LastWord;
 use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::{AsChange, Own};
 use record::Feed;
+use said::stopped;
 use strangers::Strangers;
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
@@ -130,10 +131,11 @@ pub struct Rules {
 /// Everything that it takes to deal with a message.
 #[derive(Debug)]
 pub struct Pipeline {
-    roster: Roster,
-    rules: Rules,
+    roster: Arc<Roster>,
+    rules: Arc<Rules>,
     clock: SharedClock,
     reader: Reader,
+    authenticity: Arc<Authenticity>,
     writer: Writer,
     tickets: Tickets,
     audit: Audit,
@@ -156,8 +158,6 @@ pub struct Pipeline {
     feed: Feed,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
-    /// Which ciphertexts have been used.
-    ciphertexts: Ciphertexts,
     /// Whether the bot has asked to lift its rate limit.
     asked_to_lift: Shelf<bool>,
     store: Store,
@@ -311,7 +311,11 @@ impl Pipeline {
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
         let audit = Audit::new(store, clock.clone())?;
+        let (roster, rules) = (Arc::new(roster), Arc::new(rules));
+        let authenticity =
+            Authenticity::new(store, roster.clone(), clock.clone(), outbox.clone(), keys.clone())?;
         Ok(Self {
+            authenticity: Arc::new(authenticity),
             reader: Reader::new(access.clone(), clock.clone())?.of(own),
             writer: Writer::new(access)?,
             tickets: Tickets::new(store, clock.clone())?,
@@ -336,7 +340,6 @@ impl Pipeline {
                 roster.record_room.clone(),
             )?,
             hour: AtomicI64::new(i64::MIN),
-            ciphertexts: Ciphertexts::new(store)?,
             asked_to_lift: store.shelf("asked-to-lift")?,
             store: store.clone(),
             secrets: Mutex::default(),
@@ -451,7 +454,7 @@ impl Pipeline {
     ) -> Option<Reply> {
         let hindrance = self.not_now(request, &command);
         if !matches!(hindrance, Hindrance::None) {
-            self.remember_place(request).await;
+            self.authenticity.remember_place(request).await;
         }
         match hindrance {
             Hindrance::None => {}
@@ -488,7 +491,7 @@ impl Pipeline {
             Command::Yes(to) => self.light_yes(&asked(&[], &none), to).await,
             Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
         };
-        done.unwrap_or_else(|stop| Some(self.stopped(&stop)))
+        done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
     }
 
     /// Answers a command of the bot's own.
@@ -518,7 +521,7 @@ impl Pipeline {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }
         if private {
-            let record = Self::record(Kind::Looked, asked);
+            let record = asked.record(Kind::Looked);
             self.audit.note(record).await?;
         }
         Ok(None)

@@ -109,7 +109,7 @@ impl Pipeline {
             return Ok(Agreed::By(by.chain([asked.operator.user.clone()]).collect()));
         }
         let note = Some(wanted.note.to_owned());
-        let record = Record { note, ..Self::record(Kind::Asked, asked) };
+        let record = Record { note, ..asked.record(Kind::Asked) };
         self.audit.note(record).await?;
         let left = others - voices.len();
         let heard = |one: &&&Operator| !voices.iter().any(|(by, _)| by.person == one.person);

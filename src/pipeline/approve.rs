@@ -111,7 +111,7 @@ impl Pipeline {
             ticket: Some(ticket.code.clone()),
             words: ticket.words.clone(),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..Self::record(Kind::Approved, asked)
+            ..asked.record(Kind::Approved)
         };
         self.audit.note(record).await?;
         Ok(())
@@ -200,7 +200,7 @@ impl Pipeline {
     async fn tell_of_guessing(&self, asked: &Asked<'_>, until: Timestamp) {
         let record = Record {
             note: Some(format!("too many wrong one-time passwords: not served until {until}")),
-            ..Self::record(Kind::Noted, asked)
+            ..asked.record(Kind::Noted)
         };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");

@@ -15,21 +15,16 @@ use crate::reply::{Reply, Word};
 /// How many refusals may wait for their turn.
 const WAITING: usize = 100;
 
-/// How many messages that are not believed are looked at, at once.
-const LOOKS: usize = 4;
-
 /// The way out beside the others.
 #[derive(Debug)]
 pub(super) struct Aside {
     waiting: Semaphore,
     turn: Mutex<()>,
-    pub(super) looks: Semaphore,
 }
 
 impl Default for Aside {
     fn default() -> Self {
-        let (waiting, looks) = (Semaphore::new(WAITING), Semaphore::new(LOOKS));
-        Self { waiting, turn: Mutex::default(), looks }
+        Self { waiting: Semaphore::new(WAITING), turn: Mutex::default() }
     }
 }
 

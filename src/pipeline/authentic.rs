@@ -1,16 +1,56 @@
 //! Whether a message that would change something is its sender's own word, now, for the first time.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use ruma::{OwnedEventId, events::room::MediaSource};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
-use super::{Attached, Doubt, Origin, Pipeline, Request, Said, Trust};
+use super::{Attached, Doubt, Keys, Origin, Outbox, Request, Said, Trust};
 use crate::{
-    ciphertexts::Place,
+    ciphertexts::{Ciphertexts, Place},
+    clock::SharedClock,
     error::Stop,
+    operators::Roster,
     reply::{Line, Reply, Word},
+    store::{self, Store},
 };
 
-impl Pipeline {
+/// How many messages that are not believed are looked at, at once.
+const LOOKS: usize = 4;
+
+/// What shows whose word a message is, and whether it is used for the first time.
+#[derive(Debug)]
+pub(super) struct Authenticity {
+    roster: Arc<Roster>,
+    clock: SharedClock,
+    outbox: Arc<dyn Outbox>,
+    keys: Arc<dyn Keys>,
+    /// Which ciphertexts have been used.
+    ciphertexts: Ciphertexts,
+    /// Messages that are not believed are looked at a few at once.
+    looks: Semaphore,
+}
+
+impl Authenticity {
+    /// What `store` knows of used ciphertexts, and the keys of those who write.
+    pub(super) fn new(
+        store: &Store,
+        roster: Arc<Roster>,
+        clock: SharedClock,
+        outbox: Arc<dyn Outbox>,
+        keys: Arc<dyn Keys>,
+    ) -> Result<Self, store::Error> {
+        let (ciphertexts, looks) = (Ciphertexts::new(store)?, Semaphore::new(LOOKS));
+        Ok(Self { roster, clock, outbox, keys, ciphertexts, looks })
+    }
+
+    /// Forgets the places of files that were used before `limit`.
+    pub(super) fn forget_files_before(&self, limit: Timestamp) -> Result<(), store::Error> {
+        self.ciphertexts.forget_files_before(limit)
+    }
+
     /// Asks the homeserver once more for the sender's devices and keys, and looks for the place of
     /// the ciphertext in its Megolm session: the same place under another event id is a replay.
     ///
@@ -124,7 +164,7 @@ impl Pipeline {
         }
         // As many as somebody sends, in an operator's name: the homeserver is not asked for all of
         // them at once.
-        let _look = self.aside.looks.acquire().await;
+        let _look = self.looks.acquire().await;
         if let Ok(Some((session, index))) =
             self.outbox.ratchet(&request.room, &request.event, None).await
             && let Err(error) = self.first_use(&request.event, Place { session: &session, index })
@@ -183,14 +223,14 @@ mod tests {
         let mut request = stage.request("ann", "!freeze @moe:synod.test");
         assert!(stage.hand(request.clone()).await);
         assert!(
-            stage.pipeline.authenticate(Origin::Message(&request)).await.is_ok(),
+            stage.pipeline.authenticity.authenticate(Origin::Message(&request)).await.is_ok(),
             "the bot is about it"
         );
         stage.clock.pass(8 * 24 * 60 * 60);
         stage.pipeline.keep_hours().await;
         // The homeserver claims that it was sent just now.
         request.sent = stage.clock.now();
-        assert!(stage.pipeline.authenticate(Origin::Message(&request)).await.is_err());
+        assert!(stage.pipeline.authenticity.authenticate(Origin::Message(&request)).await.is_err());
         assert!(stage.hand(request).await, "the journal has forgotten it");
         let said = stage.heard.all().pop().unwrap_or_default();
         assert!(said.contains("an old message sent again"), "{said}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{Asked, Pipeline};
+use super::{Asked, Pipeline, said::stopped};
 use crate::{
     audit::{Kind, Record},
     change::Power,
@@ -45,7 +45,7 @@ impl Pipeline {
     /// frozen, and it is its sender's own word.
     pub(super) async fn may_lead_to_a_change(&self, asked: &Asked<'_>) -> Result<(), Stop> {
         self.not_held()?;
-        self.authenticate(asked.origin).await
+        self.authenticity.authenticate(asked.origin).await
     }
 
     /// Why this operator is not served; `None` where they are.
@@ -53,7 +53,7 @@ impl Pipeline {
         let why = match self.freezes.of(&What::Person(person.to_owned())) {
             Ok(None) => match self.not_served_for_guessing(person) {
                 Ok(why) => Line::from(why?),
-                Err(stop) => return Some(self.stopped(&stop)),
+                Err(stop) => return Some(stopped(&self.clock, &stop)),
             },
             Ok(Some(freeze)) => Line::new()
                 .plain("you are frozen since ")
@@ -81,7 +81,7 @@ impl Pipeline {
             )
             .or(&["freeze"]));
         }
-        self.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(asked.origin).await?;
         if let Some(freeze) = self.freezes.of(&what)? {
             // Whoever brakes again does not agree with somebody who wants to let go.
             self.take_back_lifts(|_| true).await?;
@@ -140,7 +140,7 @@ impl Pipeline {
         }
         let note = Some(format!("{} frozen", in_words(what)));
         let freeze = Some(what.clone());
-        let record = Record { freeze, note, ..Self::record(Kind::Frozen, asked) };
+        let record = Record { freeze, note, ..asked.record(Kind::Frozen) };
         self.audit.note(record).await?;
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Pipeline {
 
     /// Lifts a freeze: of a person at once, of the bot when a second person says so.
     pub(super) async fn unfreeze(&self, asked: &Asked<'_>, what: &What) -> Result<Reply, Stop> {
-        self.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(asked.origin).await?;
         let Some(freeze) = self.freezes.of(what)? else {
             let so = format!("{} not frozen", in_words(what));
             return Ok(Reply::outcome(Word::NothingChanged, so));
@@ -189,7 +189,7 @@ impl Pipeline {
         }
         let note = Some(format!("{} not frozen any more", in_words(what)));
         let freeze = Some(what.clone());
-        let record = Record { freeze, note, ..Self::record(Kind::Unfrozen, asked) };
+        let record = Record { freeze, note, ..asked.record(Kind::Unfrozen) };
         self.audit.note(record).await?;
         self.freezes.lift(what).await?;
         info!(by = %asked.operator.user, ?what, "not frozen any more");
@@ -201,7 +201,7 @@ impl Pipeline {
         let person = asked.operator.person.clone();
         let record = Record {
             note: Some("the first of two to lift it".to_owned()),
-            ..Self::record(Kind::Unfrozen, asked)
+            ..asked.record(Kind::Unfrozen)
         };
         self.audit.note(record).await?;
         let freeze = Freeze { lifted_by: Some(person.clone()), ..freeze };
@@ -308,7 +308,7 @@ impl Pipeline {
             words: cancelled.words.clone(),
             subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
             reason: why.map(ToOwned::to_owned),
-            ..Self::record(kind, asked)
+            ..asked.record(kind)
         };
         self.audit.note(record).await?;
         Ok(true)

@@ -84,7 +84,7 @@ impl Pipeline {
             subjects: items.iter().map(|item| item.subject.clone()).collect(),
             left: ticket.about.clone(),
             note: Some(format!("a job; SHA-256 of its list: {}", job.list)),
-            ..Self::record(Kind::Opened, asked)
+            ..asked.record(Kind::Opened)
         };
         match self.audit.open(opened).await {
             Ok(number) => job.number = Some(number),
@@ -212,7 +212,7 @@ impl Pipeline {
                 of: job.number,
                 words: job.words.clone(),
                 note: Some("a job was stopped".to_owned()),
-                ..Self::record(Kind::Stopped, asked)
+                ..asked.record(Kind::Stopped)
             };
             let state = State::Stopping(asked.operator.user.clone());
             // First the brake and then the record.

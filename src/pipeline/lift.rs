@@ -8,6 +8,7 @@ use super::{
     change::{Attempt, Done, Expected, Extent, Looked, Prepared},
     report::{not_as_left, overall, skipped},
     router::told,
+    said::stopped,
 };
 use crate::{
     audit::{Kind, Record},
@@ -198,7 +199,7 @@ impl Pipeline {
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
-            Err(stop) => Lifted::Failed(self.stopped(&stop)),
+            Err(stop) => Lifted::Failed(stopped(&self.clock, &stop)),
         };
         match lifted {
             Lifted::Done(reply) => {

@@ -129,7 +129,7 @@ impl Pipeline {
                      it yourself",
             )));
         }
-        self.believe_file(request, event, &file).await?;
+        self.authenticity.believe_file(request, event, &file).await?;
         let bytes = self.read_file(&file).await?;
         let name = Line::new().code(file.name);
         let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());

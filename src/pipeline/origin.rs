@@ -3,6 +3,7 @@
 use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::{Asked, Request, Trust};
+use crate::audit::{Kind, Record};
 
 /// Where a command comes from.
 #[derive(Debug, Clone, Copy)]
@@ -80,5 +81,19 @@ impl Asked<'_> {
     /// The message to which its answer replies.
     pub(super) fn event(&self) -> OwnedEventId {
         self.origin.event().clone()
+    }
+
+    /// A record of this kind about what is asked.
+    pub(super) fn record(&self, kind: Kind) -> Record {
+        Record {
+            by: Some(self.operator.user.clone()),
+            room: Some(self.room()),
+            // What nobody typed has no event: the one that asked has led to its own change.
+            event: (!self.origin.is_sanction_end()).then(|| self.event()),
+            words: self.words.to_vec(),
+            undoes: self.undoes,
+            reason: self.options.reason.clone(),
+            ..Record::new(kind)
+        }
     }
 }

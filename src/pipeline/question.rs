@@ -98,7 +98,7 @@ impl Pipeline {
             ticket: Some(ticket.code.clone()),
             alone: asked.options.alone.clone().filter(|_| ticket.alone.is_some()),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..Self::record(Kind::Asked, asked)
+            ..asked.record(Kind::Asked)
         };
         self.audit.note(record).await?;
         Ok(ticket)

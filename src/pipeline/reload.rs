@@ -32,7 +32,7 @@ impl Pipeline {
         only_look: bool,
         password: Option<&str>,
     ) -> Result<Reply, Stop> {
-        self.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(asked.origin).await?;
         let reread = match self.setup.reread().await {
             Ok(reread) => reread,
             Err(unfit) => return Ok(unfit_reply(&unfit)),
@@ -83,7 +83,7 @@ impl Pipeline {
             approvals: others.to_vec(),
             yes: others.last().cloned(),
             by: first.cloned(),
-            ..Self::record(Kind::Configured, asked)
+            ..asked.record(Kind::Configured)
         };
         self.audit.note(record).await?;
         info!(by = %asked.operator.user, "the config is read again");

@@ -68,7 +68,7 @@ impl Pipeline {
             return Ok(Tried { words: asked.words.to_vec(), became });
         }
         if yes.is_none() {
-            self.authenticate(asked.origin).await?;
+            self.authenticity.authenticate(asked.origin).await?;
         }
         let (words, slots) = self.take_secrets(asked, action, yes).await?;
         let asked = &Asked { words: &words, ..*asked };

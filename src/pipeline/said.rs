@@ -5,7 +5,8 @@ use tracing::{error, warn};
 
 use super::{Asked, Origin, Pipeline, Unsent};
 use crate::{
-    audit::{Kind, Record},
+    audit::Kind,
+    clock::SharedClock,
     error::Stop,
     reply::{File, Line, Reply, Word},
 };
@@ -13,39 +14,11 @@ use crate::{
 impl Pipeline {
     /// A refusal by the gate, on record.
     pub(super) async fn refused(&self, asked: &Asked<'_>, why: Line) -> Reply {
-        let record = Self::record(Kind::Refused, asked);
+        let record = asked.record(Kind::Refused);
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
         }
         Reply::outcome(Word::Refused, why)
-    }
-
-    pub(super) fn record(kind: Kind, asked: &Asked<'_>) -> Record {
-        Record {
-            by: Some(asked.operator.user.clone()),
-            room: Some(asked.room()),
-            // What nobody typed has no event: the one that asked has led to its own change.
-            event: (!asked.origin.is_sanction_end()).then(|| asked.event()),
-            words: asked.words.to_vec(),
-            undoes: asked.undoes,
-            reason: asked.options.reason.clone(),
-            ..Record::new(kind)
-        }
-    }
-
-    /// Says why a command ended early, and logs the causes under the same number.
-    pub(super) fn stopped(&self, stop: &Stop) -> Reply {
-        let incident = self.clock.digits(6);
-        let cause = stop as &dyn std::error::Error;
-        match stop {
-            Stop::Refused { .. } => {}
-            Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
-            Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
-            Stop::Api(_) | Stop::Disk(_) => {
-                warn!(%incident, error = cause, "a command ended early");
-            }
-        }
-        stop.reply(&incident)
     }
 
     /// Answers to a message, with its file first, so that the answer speaks of one that is there.
@@ -103,6 +76,21 @@ impl Pipeline {
         }
         told
     }
+}
+
+/// Says why a command ended early, and logs the causes under the same number.
+pub(super) fn stopped(clock: &SharedClock, stop: &Stop) -> Reply {
+    let incident = clock.digits(6);
+    let cause = stop as &dyn std::error::Error;
+    match stop {
+        Stop::Refused { .. } => {}
+        Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
+        Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
+        Stop::Api(_) | Stop::Disk(_) => {
+            warn!(%incident, error = cause, "a command ended early");
+        }
+    }
+    stop.reply(&incident)
 }
 
 /// Why there is no file, in one sentence.

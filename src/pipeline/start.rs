@@ -287,7 +287,7 @@ impl Pipeline {
     /// Forgets messages, and sanctions that are over, that are too old to matter.
     pub fn tidy(&self) {
         let limit = self.clock.now() - OVER;
-        if let Err(error) = self.ciphertexts.forget_files_before(limit) {
+        if let Err(error) = self.authenticity.forget_files_before(limit) {
             error!(error = &error as &dyn std::error::Error, "old files cannot be forgotten");
         }
         if let Err(error) = self.sanctions.forget_before(limit) {

@@ -38,7 +38,7 @@ impl Pipeline {
         // A yes to nothing uses up its ciphertext too: sent again under a question that is put
         // later, it would pass for the answer to that.
         if let Some(request) = asked.origin.message() {
-            self.remember_place(request).await;
+            self.authenticity.remember_place(request).await;
         }
         let mine = self.own_open(asked)?;
         if let YesTo::Event(target) = to
@@ -170,7 +170,7 @@ impl Pipeline {
         code: &str,
         yes: &Yes,
     ) -> Result<Option<Reply>, Stop> {
-        self.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(asked.origin).await?;
         if matches!(yes, Yes::Approve(_)) && asked.origin.is_in_clear() {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
         }

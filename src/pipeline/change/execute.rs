@@ -85,7 +85,7 @@ impl Pipeline {
             subjects: plans.iter().map(|plan| plan.subject.clone()).collect(),
             requests: plans.iter().flat_map(|p| p.change.steps.iter().map(line_of)).collect(),
             left: plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
-            ..Self::record(Kind::Opened, asked)
+            ..asked.record(Kind::Opened)
         }
     }
 
@@ -131,7 +131,7 @@ impl Pipeline {
             changed: Some(done.iter().filter(|one| has_changed(one.outcome.word)).count()),
             left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
-            ..Self::record(Kind::Closed, asked)
+            ..asked.record(Kind::Closed)
         };
         if let Err(error) = self.audit.close(number, closed).await {
             // The change stays open in the record, and is reported at the next start.

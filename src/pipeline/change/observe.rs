@@ -63,7 +63,7 @@ impl Pipeline {
             }
         }
         if !refused.is_empty() {
-            let record = Record { subjects: refused, ..Self::record(Kind::Refused, asked) };
+            let record = Record { subjects: refused, ..asked.record(Kind::Refused) };
             self.audit.note(record).await?;
         }
         Ok(looked)

@@ -93,7 +93,7 @@ async fn keep(
     let record = Kept {
         subjects: vec![Subject::User(about.clone())],
         note: Some("a note was written".to_owned()),
-        ..Pipeline::record(Kind::Noted, asked)
+        ..asked.record(Kind::Noted)
     };
     let number = pipeline.audit.note(record).await?;
     let note = Note {
@@ -125,7 +125,7 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
         subjects: vec![Subject::User(note.about.clone())],
         of: Some(number),
         note: Some("a note was removed".to_owned()),
-        ..Pipeline::record(Kind::Noted, asked)
+        ..asked.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
     let title =

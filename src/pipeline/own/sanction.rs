@@ -187,12 +187,8 @@ impl Extend {
         if asked.options.plan {
             return Ok(told(Reply::data("Nothing was sent; it would be so"), first, until));
         }
-        let record = Noted {
-            of: Some(number),
-            subjects,
-            until: Some(until),
-            ..Pipeline::record(Kind::Moved, asked)
-        };
+        let record =
+            Noted { of: Some(number), subjects, until: Some(until), ..asked.record(Kind::Moved) };
         pipeline.audit.note(record).await?;
         for sanction in &sanctions {
             let state = State::Running;

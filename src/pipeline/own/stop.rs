@@ -27,7 +27,7 @@ impl Own for Stop {
         let ended = pipeline.end_questions(asked, |_| true).await?;
         let record = Record {
             note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),
-            ..Pipeline::record(Kind::Stopped, asked)
+            ..asked.record(Kind::Stopped)
         };
         pipeline.audit.note(record).await?;
         Ok(Some(

@@ -145,7 +145,7 @@ async fn accept(
     let record = Record {
         note: Some(note),
         approvals: by.into_iter().filter(|one| *one != asked.operator.user).collect(),
-        ..Pipeline::record(Kind::Noted, asked)
+        ..asked.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
     pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
