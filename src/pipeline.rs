@@ -22,8 +22,6 @@ use crate::{
     commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
     confirm::Tickets,
     error::Stop,
-    freeze::Freezes,
-    gate::Gate,
     jobs::Jobs,
     journal::Journal,
     notes::Notes,
@@ -48,6 +46,7 @@ mod change;
 mod cut;
 mod fact;
 mod found;
+mod freeze;
 mod hindrance;
 mod job;
 mod last_word;
@@ -94,6 +93,7 @@ pub use understand::{is_first_word, verbs};
 use aside::Aside;
 pub use aside::Refusal;
 use authentic::Authenticity;
+use brakes::Brakes;
 use hindrance::Hindrance;
 use last_word::LastWord;
 use locks::Locks;
@@ -140,7 +140,7 @@ pub struct Pipeline {
     tickets: Tickets,
     audit: Audit,
     sanctions: Sanctions,
-    freezes: Freezes,
+    brakes: Arc<Brakes>,
     notes: Notes,
     jobs: Jobs,
     watches: Watches,
@@ -148,7 +148,7 @@ pub struct Pipeline {
     watch_begun: Notify,
     /// Rung where there is a job to begin, or to go on with.
     job_begun: Notify,
-    passwords: OneTimePasswords,
+    passwords: Arc<OneTimePasswords>,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
@@ -314,14 +314,17 @@ impl Pipeline {
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
         let authenticity =
             Authenticity::new(store, roster.clone(), clock.clone(), outbox.clone(), keys.clone())?;
+        let passwords = Arc::new(passwords);
+        let brakes =
+            Brakes::new(store, roster.clone(), clock.clone(), audit.clone(), passwords.clone())?;
         Ok(Self {
+            brakes: Arc::new(brakes),
             authenticity: Arc::new(authenticity),
             reader: Reader::new(access.clone(), clock.clone())?.of(own),
             writer: Writer::new(access)?,
             tickets: Tickets::new(store, clock.clone())?,
             audit: audit.clone(),
             sanctions: Sanctions::new(store)?,
-            freezes: Freezes::new(store)?,
             notes: Notes::new(store)?,
             jobs: Jobs::new(store)?,
             job_begun: Notify::default(),
@@ -374,10 +377,6 @@ impl Pipeline {
             }
             Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
-    }
-
-    fn gate(&self) -> Gate<'_> {
-        Gate::new(&self.roster).held(self.held().is_some())
     }
 
     /// Decides what a message is, without asking anybody; `None` where it is nothing for the bot
@@ -461,7 +460,7 @@ impl Pipeline {
             Hindrance::Tell(reply) => return Some(reply),
             Hindrance::Silent => return None,
         }
-        if let Some(reply) = self.not_served(&operator.person) {
+        if let Some(reply) = self.brakes.not_served(&operator.person) {
             warn!(sender = %request.sender, event = %request.event, "frozen, and not served");
             return Some(reply);
         }
@@ -516,7 +515,7 @@ impl Pipeline {
         private: bool,
     ) -> Result<Option<Reply>, Stop> {
         let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
-        let may = |power| self.gate().may_use(asked.operator, power, &asked.options.verb);
+        let may = |power| self.brakes.gate().may_use(asked.operator, power, &asked.options.verb);
         if let Err(refusal) = takes.try_for_each(may) {
             return Ok(Some(self.refused(asked, refusal.0).await));
         }

@@ -67,7 +67,7 @@ impl Pipeline {
     ) -> Result<Agreed, Stop> {
         let Wanted { verb, power, class, .. } = wanted;
         let reason = asked.options.reason.as_deref();
-        let (demanded, totp) = match self.gate().demands(verb, power, class, reason) {
+        let (demanded, totp) = match self.brakes.gate().demands(verb, power, class, reason) {
             Ok(demanded) => demanded,
             Err(refusal) => {
                 self.refused(asked, refusal.0.clone()).await;
@@ -76,7 +76,7 @@ impl Pipeline {
         };
         let others = wanted.others.max(demanded);
         if others > 0 {
-            self.not_held()?;
+            self.brakes.not_held()?;
             if asked.origin.is_in_clear() {
                 return Err(Stop::refused(
                     "this takes more than one operator, and that counts only in an encrypted room",
@@ -122,7 +122,7 @@ impl Pipeline {
     fn may_say(&self, one: &Operator, wanted: &Wanted<'_>) -> bool {
         one.role.allows(wanted.power, wanted.verb)
             && wanted.except.is_none_or(|person| one.person != person)
-            && self.not_served(&one.person).is_none()
+            && self.brakes.not_served(&one.person).is_none()
     }
 
     async fn shows_password(&self, asked: &Asked<'_>, typed: Option<&str>) -> Result<(), Stop> {

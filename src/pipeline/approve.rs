@@ -73,7 +73,7 @@ impl Pipeline {
         }
         let may = approvers.into_iter();
         let may: Vec<&Operator> =
-            may.filter(|one| self.not_served(&one.person).is_none()).collect();
+            may.filter(|one| self.brakes.not_served(&one.person).is_none()).collect();
         let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
         if persons.len() < others {
             return Err(Stop::refused(self.too_few(others, persons.len(), because)));
@@ -126,7 +126,7 @@ impl Pipeline {
                     .plain(", who asked for it, is no operator any more, so nothing was done"),
             )
         })?;
-        match self.not_served(&asker.person) {
+        match self.brakes.not_served(&asker.person) {
             None => Ok(asker),
             Some(_) => Err(Stop::refused(
                 Line::new()
@@ -186,14 +186,8 @@ impl Pipeline {
             Wrong::Used => Line::from(
                 "that one-time password has been used; wait for the next, at most half a minute",
             ),
-            Wrong::Stopped(until) => Line::from(stopped(until)),
+            Wrong::Stopped(until) => Line::from(stopped_until(until)),
         }))
-    }
-
-    /// Why somebody who has guessed is not served; `None` where they are.
-    pub(super) fn not_served_for_guessing(&self, person: &str) -> Result<Option<String>, Stop> {
-        let until = self.passwords.stopped(person, self.clock.now());
-        Ok(until?.map(stopped))
     }
 
     /// Five wrong ones in a row are somebody guessing.
@@ -216,7 +210,7 @@ impl Pipeline {
     }
 }
 
-fn stopped(until: Timestamp) -> String {
+pub(super) fn stopped_until(until: Timestamp) -> String {
     format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
 }
 

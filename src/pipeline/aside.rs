@@ -73,7 +73,7 @@ impl Pipeline {
 
     fn is_served(&self, sender: &UserId) -> bool {
         let operator = self.roster.operator(sender);
-        operator.is_some_and(|operator| self.not_served(&operator.person).is_none())
+        operator.is_some_and(|operator| self.brakes.not_served(&operator.person).is_none())
     }
 }
 

@@ -1,21 +1,61 @@
 //! Freezing and unfreezing, and what a freeze keeps from being done.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{Asked, Pipeline, said::stopped};
+use super::{Asked, approve::stopped_until, said::stopped};
 use crate::{
-    audit::{Kind, Record},
+    audit::{Audit, Kind, Record},
     change::Power,
-    confirm::{End, Ticket},
+    clock::SharedClock,
     error::Stop,
-    freeze::{Freeze, What},
+    freeze::{Freeze, Freezes, What},
+    gate::Gate,
+    operators::Roster,
     reply::{Line, Reply, Word, utc},
+    store::{self, Store},
+    totp::OneTimePasswords,
 };
 
-impl Pipeline {
+/// What is frozen, and who has shown too many wrong one-time passwords.
+#[derive(Debug)]
+pub(super) struct Brakes {
+    roster: Arc<Roster>,
+    clock: SharedClock,
+    audit: Audit,
+    freezes: Freezes,
+    passwords: Arc<OneTimePasswords>,
+}
+
+impl Brakes {
+    /// The freezes that `store` knows of.
+    pub(super) fn new(
+        store: &Store,
+        roster: Arc<Roster>,
+        clock: SharedClock,
+        audit: Audit,
+        passwords: Arc<OneTimePasswords>,
+    ) -> Result<Self, store::Error> {
+        Ok(Self { roster, clock, audit, freezes: Freezes::new(store)?, passwords })
+    }
+
+    /// The gate as it stands now.
+    pub(super) fn gate(&self) -> Gate<'_> {
+        Gate::new(&self.roster).held(self.held().is_some())
+    }
+
+    /// Keeps a freeze that an earlier record tells of.
+    pub(super) async fn restore(&self, freeze: &Freeze) -> Result<(), store::Error> {
+        self.freezes.keep(freeze).await
+    }
+
+    /// The freeze of this, where there is one.
+    pub(super) fn of(&self, what: &What) -> Result<Option<Freeze>, store::Error> {
+        self.freezes.of(what)
+    }
+
     /// Why nothing may be changed now, by whomever; `None` where it may.
     pub(super) fn held(&self) -> Option<Line> {
         match self.freezes.of(&What::Bot) {
@@ -41,17 +81,10 @@ impl Pipeline {
         self.held().map_or(Ok(()), |why| Err(Stop::refused(why)))
     }
 
-    /// Whether this message may lead to a change at all, whatever it asks for: the bot is not
-    /// frozen, and it is its sender's own word.
-    pub(super) async fn may_lead_to_a_change(&self, asked: &Asked<'_>) -> Result<(), Stop> {
-        self.not_held()?;
-        self.authenticity.authenticate(asked.origin).await
-    }
-
     /// Why this operator is not served; `None` where they are.
     pub(super) fn not_served(&self, person: &str) -> Option<Reply> {
         let why = match self.freezes.of(&What::Person(person.to_owned())) {
-            Ok(None) => match self.not_served_for_guessing(person) {
+            Ok(None) => match self.stopped_for_guessing(person) {
                 Ok(why) => Line::from(why?),
                 Err(stop) => return Some(stopped(&self.clock, &stop)),
             },
@@ -71,61 +104,14 @@ impl Pipeline {
         Some(Reply::outcome(Word::Refused, why))
     }
 
-    /// Freezes the bot or a person.
-    pub(super) async fn freeze(&self, asked: &Asked<'_>, what: What) -> Result<Reply, Stop> {
-        if let What::Person(person) = &what
-            && *person == asked.operator.person
-        {
-            return Err(Stop::refused(
-                "that is yourself; to keep me from changing anything there is",
-            )
-            .or(&["freeze"]));
-        }
-        self.authenticity.authenticate(asked.origin).await?;
-        if let Some(freeze) = self.freezes.of(&what)? {
-            // Whoever brakes again does not agree with somebody who wants to let go.
-            self.take_back_lifts(|_| true).await?;
-            let line = Line::new()
-                .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
-                .code(&freeze.by);
-            return Ok(Reply::outcome(Word::NothingChanged, line));
-        }
-        self.put_freeze(asked, &what).await?;
-        let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
-        let void = match &what {
-            What::Bot => self.end_questions(asked, |_| true).await?,
-            What::Person(person) => {
-                let theirs = |ticket: &Ticket| {
-                    self.roster.operator(&ticket.asker).is_some_and(|o| o.person == *person)
-                        || ticket.approvals().any(|approval| approval.person == *person)
-                };
-                self.end_questions(asked, theirs).await?
-            }
-        };
-        if void > 0 {
-            reply = reply.text(format!("Open questions that ended: {void}"));
-        }
-        let waiting = self.jobs.open()?;
-        let theirs = |user: &OwnedUserId| match &what {
-            What::Bot => true,
-            What::Person(person) => self.roster.operator(user).is_some_and(|o| o.person == *person),
-        };
-        let waiting = waiting.iter().filter(|job| theirs(&job.asker)).count();
-        if waiting > 0 {
-            reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
-        }
-        if self.leaves_one(&what)? {
-            self.put_freeze(asked, &What::Bot).await?;
-            reply = reply.text(
-                "Only one person is left who is not frozen, so I am frozen as a whole: it takes \
-                 the machine that I run on to lift that, by synod unfreeze",
-            );
-        }
-        let others = self.roster.operators.keys().filter(|user| **user != asked.operator.user);
-        Ok(reply.ringing(others.cloned().collect()))
+    /// Why somebody who has guessed is not served; `None` where they are.
+    fn stopped_for_guessing(&self, person: &str) -> Result<Option<String>, Stop> {
+        let until = self.passwords.stopped(person, self.clock.now());
+        Ok(until?.map(stopped_until))
     }
 
-    async fn put_freeze(&self, asked: &Asked<'_>, what: &What) -> Result<(), Stop> {
+    /// Freezes this, on record.
+    pub(super) async fn put_freeze(&self, asked: &Asked<'_>, what: &What) -> Result<(), Stop> {
         warn!(by = %asked.operator.user, ?what, "frozen");
         let freeze = Freeze {
             what: what.clone(),
@@ -146,7 +132,7 @@ impl Pipeline {
     }
 
     /// Forgets the word of the first of two to lift the freeze of the bot, if it is `theirs`.
-    async fn take_back_lifts(&self, theirs: impl Fn(&str) -> bool) -> Result<(), Stop> {
+    pub(super) async fn take_back_lifts(&self, theirs: impl Fn(&str) -> bool) -> Result<(), Stop> {
         let Some(freeze) = self.freezes.of(&What::Bot)? else {
             return Ok(());
         };
@@ -159,7 +145,7 @@ impl Pipeline {
 
     /// Whether this has taken the rights of the last but one who may act: whoever freezes all
     /// others must not be left as the only one.
-    fn leaves_one(&self, what: &What) -> Result<bool, Stop> {
+    pub(super) fn leaves_one(&self, what: &What) -> Result<bool, Stop> {
         let What::Person(person) = what else { return Ok(false) };
         let mut theirs = self.roster.operators.values().filter(|o| o.person == *person);
         Ok(theirs.any(|o| o.role.has(Power::Moderate)) && self.unfrozen()?.len() < 2)
@@ -177,7 +163,6 @@ impl Pipeline {
 
     /// Lifts a freeze: of a person at once, of the bot when a second person says so.
     pub(super) async fn unfreeze(&self, asked: &Asked<'_>, what: &What) -> Result<Reply, Stop> {
-        self.authenticity.authenticate(asked.origin).await?;
         let Some(freeze) = self.freezes.of(what)? else {
             let so = format!("{} not frozen", in_words(what));
             return Ok(Reply::outcome(Word::NothingChanged, so));
@@ -227,96 +212,45 @@ impl Pipeline {
         })
     }
 
-    /// Lifts what somebody on the machine has asked to be lifted.
-    pub async fn unfreeze_from_shell(&self) {
-        let file = &self.rules.unfreeze_file;
-        let Ok(text) = std::fs::read_to_string(file) else { return };
+    /// Lifts what the request of somebody on the machine names, on record; what to tell of it, where
+    /// there was anything to lift.
+    pub(super) async fn lift_from_shell(&self, text: &str) -> Option<String> {
         let what = match text.trim() {
             "" => Some(What::Bot),
             user => UserId::parse(user).ok().and_then(|user| {
                 self.roster.operator(&user).map(|operator| What::Person(operator.person.clone()))
             }),
         };
-        if let Some(what) = what {
-            self.lift_from_shell(&what).await;
-        } else {
+        let Some(what) = what else {
             warn!("synod unfreeze named somebody who is no operator");
-        }
-        if let Err(error) = std::fs::remove_file(file) {
-            error!(error = &error as &dyn std::error::Error, "the request to unfreeze stays");
-        }
-    }
-
-    async fn lift_from_shell(&self, what: &What) {
-        match self.freezes.of(what) {
+            return None;
+        };
+        match self.freezes.of(&what) {
             Ok(Some(_)) => {}
-            Ok(None) => return,
+            Ok(None) => return None,
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "freezes cannot be read");
-                return;
+                return None;
             }
         }
         let note =
-            format!("{} not frozen any more, by synod unfreeze on the machine", in_words(what));
+            format!("{} not frozen any more, by synod unfreeze on the machine", in_words(&what));
         let (told, freeze) = (Some(note.clone()), Some(what.clone()));
         let record = Record { note: told, freeze, ..Record::new(Kind::Unfrozen) };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded, so not lifted");
-            return;
+            return None;
         }
-        if let Err(error) = self.freezes.lift(what).await {
+        if let Err(error) = self.freezes.lift(&what).await {
             error!(error = &error as &dyn std::error::Error, "not lifted");
-            return;
+            return None;
         }
-        let slot = format!("unfrozen-{}", self.clock.now().as_millisecond());
-        self.tell(&slot, &Reply::data(note)).await;
-    }
-
-    /// Ends the open questions that are `meant`, on record; how many there were.
-    pub(super) async fn end_questions(
-        &self,
-        asked: &Asked<'_>,
-        meant: impl Fn(&Ticket) -> bool,
-    ) -> Result<usize, Stop> {
-        let mut ended = 0;
-        for room in &self.roster.rooms {
-            let open = self.tickets.open_in(room)?;
-            for ticket in open.into_iter().filter(&meant) {
-                let ended_now =
-                    self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
-                ended += usize::from(ended_now);
-            }
-        }
-        Ok(ended)
-    }
-
-    /// Ends one question before its time, on record; false where somebody was quicker.
-    pub(super) async fn end_question(
-        &self,
-        asked: &Asked<'_>,
-        code: &str,
-        how: End,
-        why: Option<&str>,
-    ) -> Result<bool, Stop> {
-        let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
-        let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
-        let Some(cancelled) = cancelled? else { return Ok(false) };
-        self.secrets.lock().await.remove(code);
-        self.show_end(code).await;
-        let record = Record {
-            ticket: Some(code.to_owned()),
-            words: cancelled.words.clone(),
-            subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            reason: why.map(ToOwned::to_owned),
-            ..asked.record(kind)
-        };
-        self.audit.note(record).await?;
-        Ok(true)
+        Some(note)
     }
 }
 
 /// What is frozen or not, up to the verb.
-fn in_words(what: &What) -> String {
+pub(super) fn in_words(what: &What) -> String {
     match what {
         What::Bot => "I am".to_owned(),
         What::Person(person) => format!("{person} is"),

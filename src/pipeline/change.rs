@@ -28,7 +28,7 @@ impl Pipeline {
         let &Attempt { asked, action, yes, .. } = attempt;
         self.must_serve(&verbs(asked, action, &[]), asked.options).await?;
         if !asked.options.plan {
-            self.not_held()?;
+            self.brakes.not_held()?;
         }
         if let Some(yes) = yes.filter(|yes| is_of_many(yes.ticket)) {
             let many = yes.ticket.about.len();

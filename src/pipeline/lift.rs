@@ -220,7 +220,7 @@ impl Pipeline {
 
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
-        if self.held().is_some() {
+        if self.brakes.held().is_some() {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.roster.operator(&sanction.by) else {
@@ -269,7 +269,7 @@ impl Pipeline {
 
     /// Why the bot does not act now.
     fn why_not(&self) -> Line {
-        self.held().unwrap_or_else(|| "I am read-only".into())
+        self.brakes.held().unwrap_or_else(|| "I am read-only".into())
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {

@@ -62,7 +62,7 @@ impl Pipeline {
             self.sanctions.keep(sanction).await?;
         }
         for freeze in past.freezes.values() {
-            self.freezes.keep(freeze).await?;
+            self.brakes.restore(freeze).await?;
         }
         tracing::info!(entries, sanctions, freezes, place, "an earlier record is restored");
         Ok(Some(Restored { entries, sanctions, freezes, place }))

@@ -62,7 +62,7 @@ impl Pipeline {
         yes: Option<Confirmed<'_>>,
     ) -> Result<Tried, Stop> {
         let declared = verbs(asked, action, &[]);
-        let may = |verb: &&str| self.gate().may_use(asked.operator, action.power(), verb);
+        let may = |verb: &&str| self.brakes.gate().may_use(asked.operator, action.power(), verb);
         if let Err(refusal) = declared.iter().try_for_each(may) {
             let became = Became::Refused(refusal.0);
             return Ok(Tried { words: asked.words.to_vec(), became });
@@ -101,7 +101,7 @@ impl Pipeline {
                 let cost = cost_in_words(planned.class, action);
                 Ok(Some(plan::shown(asked, &planned, cost)))
             }
-            Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.held()))),
+            Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.brakes.held()))),
             Became::ToAsk(question) => {
                 self.ask(asked, action, *question).await?;
                 Ok(None)

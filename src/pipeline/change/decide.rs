@@ -94,11 +94,11 @@ impl Pipeline {
         }
         let weighed = self.weighed(asked, action, looked, extent)?;
         let weight = weighed.weight(asked, action);
-        Ok(match self.gate().decide(asked.operator, &weight, consent) {
+        Ok(match self.brakes.gate().decide(asked.operator, &weight, consent) {
             Verdict::Allow(allowed) => Decision::Allow(allowed),
             Verdict::Rehearse => Decision::Rehearse,
             Verdict::Ask(terms) => {
-                Decision::Ask(terms, self.gate().may_approve(asked.operator, &weight))
+                Decision::Ask(terms, self.brakes.gate().may_approve(asked.operator, &weight))
             }
             Verdict::Refuse(refusal) => Decision::Refuse(refusal.0),
         })
@@ -112,7 +112,7 @@ impl Pipeline {
         looked: &Looked,
     ) -> Result<Option<Terms>, Stop> {
         let weighed = self.weighed(asked, action, looked, Extent::Whole)?;
-        Ok(self.gate().terms(&weighed.weight(asked, action)))
+        Ok(self.brakes.gate().terms(&weighed.weight(asked, action)))
     }
 
     /// Whether the yes that was said is enough for all of a list of so many, as far as that does not
@@ -129,7 +129,7 @@ impl Pipeline {
         let verbs = verbs(asked, action, &[]);
         let weighed = Weighed { class, targets: &[], many, recent, verbs };
         let weight = weighed.weight(asked, action);
-        Ok(self.gate().missing(asked.operator, &weight, Some(consent)).is_none())
+        Ok(self.brakes.gate().missing(asked.operator, &weight, Some(consent)).is_none())
     }
 }
 

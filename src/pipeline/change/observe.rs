@@ -78,7 +78,8 @@ impl Pipeline {
         reader: &Reader,
     ) -> Result<Found, Stop> {
         let mut found = target(subject, reader).await?;
-        let may = |target: &Target, harmless| self.gate().may_do(asked.operator, target, harmless);
+        let may =
+            |target: &Target, harmless| self.brakes.gate().may_do(asked.operator, target, harmless);
         if let Err(refusal) = may(&found, action.harmless()) {
             return Ok(Found::Refused(refusal.0));
         }

@@ -118,7 +118,7 @@ impl Pipeline {
             // Somebody may have been frozen while this waited. The end of what they imposed is not
             // theirs to prevent.
             if asked.origin.message().is_some()
-                && let Some(reply) = self.not_served(&asked.operator.person)
+                && let Some(reply) = self.brakes.not_served(&asked.operator.person)
             {
                 return Ok(Prepared::NotServed(reply));
             }

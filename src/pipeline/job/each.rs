@@ -250,14 +250,14 @@ impl<'a> Work<'a> {
     }
 
     fn why_not(&self) -> Option<Line> {
-        if let Some(why) = self.pipeline.held() {
+        if let Some(why) = self.pipeline.brakes.held() {
             return Some(why);
         }
         if self.pipeline.roster.read_only {
             return Some("I am read-only".into());
         }
         let operator = self.pipeline.roster.operator(&self.job.asker)?;
-        let frozen = self.pipeline.not_served(&operator.person)?;
+        let frozen = self.pipeline.brakes.not_served(&operator.person)?;
         Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 

@@ -73,7 +73,7 @@ fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> 
             "Where nobody waits for an answer, start me anew: I say what I find of them",
         ));
     }
-    if pipeline.held().is_some() {
+    if pipeline.brakes.held().is_some() {
         findings
             .push(Finding::warn("I am frozen, and change nothing", "Two operators send !unfreeze"));
     }

@@ -65,7 +65,8 @@ impl Own for Unfreeze {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
-        pipeline.unfreeze(asked, &what).await.map(Some)
+        pipeline.authenticity.authenticate(asked.origin).await?;
+        pipeline.brakes.unfreeze(asked, &what).await.map(Some)
     }
 }
 

@@ -71,7 +71,7 @@ fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
     if operator.person != operator.user.as_str() {
         facts.insert(1, ("Person", Line::from(operator.person.clone())));
     }
-    if let Some(why) = pipeline.held() {
+    if let Some(why) = pipeline.brakes.held() {
         facts.push(("Now", why));
     }
     if pipeline.roster.read_only {

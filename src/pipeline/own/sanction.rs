@@ -251,10 +251,10 @@ async fn not_allowed(
         recent: 0,
         due: false,
     };
-    Ok(match pipeline.gate().decide(asked.operator, &weight, None) {
+    Ok(match pipeline.brakes.gate().decide(asked.operator, &weight, None) {
         Verdict::Allow(_) => None,
         Verdict::Refuse(refusal) => Some(pipeline.refused(asked, refusal.0).await),
-        Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.held())),
+        Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.brakes.held())),
         Verdict::Ask(_) => {
             let number = sanction.number.to_string();
             return Err(Stop::refused(
