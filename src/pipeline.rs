@@ -5,7 +5,6 @@
 //! everything else run beside them.
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
@@ -20,7 +19,6 @@ use crate::{
     change::{Power, Subject},
     clock::SharedClock,
     commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
-    confirm::Tickets,
     error::Stop,
     jobs::Jobs,
     journal::Journal,
@@ -29,7 +27,7 @@ use crate::{
     reply::{Reply, Word},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
-    synapse::{Access, Reader, Slots, Writer},
+    synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
 };
@@ -37,7 +35,6 @@ use crate::{
 mod agree;
 #[cfg(test)]
 mod amounts;
-mod approve;
 mod aside;
 mod authentic;
 mod brakes;
@@ -49,7 +46,6 @@ mod found;
 mod freeze;
 mod hindrance;
 mod job;
-mod last_word;
 mod lift;
 mod list;
 mod locks;
@@ -59,7 +55,7 @@ mod news;
 mod origin;
 pub mod own;
 mod plan;
-mod question;
+mod questions;
 pub mod queue;
 mod read;
 mod record;
@@ -68,7 +64,6 @@ mod report;
 mod restore;
 mod room;
 mod router;
-mod said;
 mod served;
 mod setup;
 mod start;
@@ -78,6 +73,7 @@ mod testing;
 mod together;
 mod understand;
 mod unreviewed;
+mod voice;
 mod watch;
 mod yes;
 
@@ -95,15 +91,16 @@ pub use aside::Refusal;
 use authentic::Authenticity;
 use brakes::Brakes;
 use hindrance::Hindrance;
-use last_word::LastWord;
+use list::Listings;
 use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::{AsChange, Own};
+use questions::Questions;
 use record::Feed;
-use said::stopped;
 use strangers::Strangers;
 use understand::{Understood, misplaced};
 use unreviewed::Counted;
+use voice::{Voice, stopped};
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
@@ -137,7 +134,8 @@ pub struct Pipeline {
     reader: Reader,
     authenticity: Arc<Authenticity>,
     writer: Writer,
-    tickets: Tickets,
+    voice: Arc<Voice>,
+    questions: Questions,
     audit: Audit,
     sanctions: Sanctions,
     brakes: Arc<Brakes>,
@@ -148,26 +146,21 @@ pub struct Pipeline {
     watch_begun: Notify,
     /// Rung where there is a job to begin, or to go on with.
     job_begun: Notify,
-    passwords: Arc<OneTimePasswords>,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
     journal: Journal,
-    /// What the bot's own listings list, by their event.
-    listings: Shelf<list::Listed>,
+    listings: Arc<Listings>,
     strangers: Strangers,
-    feed: Feed,
+    feed: Arc<Feed>,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
     /// Whether the bot has asked to lift its rate limit.
     asked_to_lift: Shelf<bool>,
     store: Store,
-    /// Secrets of open questions, by code. They die with the process.
-    secrets: Mutex<HashMap<String, Slots>>,
     locks: Locks,
     /// Held by person while it is weighed how much somebody may destroy unreviewed.
     counted: Counted,
     aside: Aside,
-    last_word: LastWord,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
     setup: Arc<dyn Setup>,
@@ -317,12 +310,40 @@ impl Pipeline {
         let passwords = Arc::new(passwords);
         let brakes =
             Brakes::new(store, roster.clone(), clock.clone(), audit.clone(), passwords.clone())?;
+        let brakes = Arc::new(brakes);
+        let listings = Arc::new(Listings::new(store, clock.clone())?);
+        let record_room = roster.record_room.clone();
+        let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), record_room)?;
+        let feed = Arc::new(feed);
+        let voice = Arc::new(Voice::new(
+            roster.clone(),
+            audit.clone(),
+            feed.clone(),
+            outbox.clone(),
+            listings.clone(),
+        ));
+        let questions = Questions::new(
+            store,
+            questions::Below {
+                roster: roster.clone(),
+                rules: rules.clone(),
+                clock: clock.clone(),
+                audit: audit.clone(),
+                brakes: brakes.clone(),
+                voice: voice.clone(),
+                outbox: outbox.clone(),
+                passwords,
+            },
+        )?;
         Ok(Self {
-            brakes: Arc::new(brakes),
+            brakes,
+            voice,
+            questions,
+            listings,
+            feed,
             authenticity: Arc::new(authenticity),
             reader: Reader::new(access.clone(), clock.clone())?.of(own),
             writer: Writer::new(access)?,
-            tickets: Tickets::new(store, clock.clone())?,
             audit: audit.clone(),
             sanctions: Sanctions::new(store)?,
             notes: Notes::new(store)?,
@@ -330,26 +351,15 @@ impl Pipeline {
             job_begun: Notify::default(),
             watches: Watches::new(store)?,
             watch_begun: Notify::default(),
-            passwords,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
-            listings: store.shelf("listings")?,
             strangers: Strangers::new(store, clock.clone())?,
-            feed: Feed::new(
-                store,
-                audit,
-                clock.clone(),
-                outbox.clone(),
-                roster.record_room.clone(),
-            )?,
             hour: AtomicI64::new(i64::MIN),
             asked_to_lift: store.shelf("asked-to-lift")?,
             store: store.clone(),
-            secrets: Mutex::default(),
             locks: Locks::default(),
             counted: Counted::default(),
             aside: Aside::default(),
-            last_word: LastWord::default(),
             roster,
             rules,
             clock,
@@ -488,7 +498,9 @@ impl Pipeline {
                 self.change_in_file(request, operator, words, file).await
             }
             Command::Yes(to) => self.light_yes(&asked(&[], &none), to).await,
-            Command::No(target) => self.light_no(&asked(&[], &none), target.as_ref()).await,
+            Command::No(target) => {
+                self.questions.light_no(&asked(&[], &none), target.as_ref()).await
+            }
         };
         done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
     }
@@ -517,7 +529,7 @@ impl Pipeline {
         let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
         let may = |power| self.brakes.gate().may_use(asked.operator, power, &asked.options.verb);
         if let Err(refusal) = takes.try_for_each(may) {
-            return Ok(Some(self.refused(asked, refusal.0).await));
+            return Ok(Some(self.voice.refused(asked, refusal.0).await));
         }
         if private {
             let record = asked.record(Kind::Looked);
@@ -533,6 +545,11 @@ impl Pipeline {
         }
         self.must_serve(&[&asked.options.verb], asked.options).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
+    }
+
+    /// Ends the questions whose time has passed, and shows that.
+    pub async fn expire_questions(&self) {
+        self.questions.expire().await;
     }
 
     /// Waits until everything written is on disk.

@@ -70,7 +70,7 @@ impl Pipeline {
         let (demanded, totp) = match self.brakes.gate().demands(verb, power, class, reason) {
             Ok(demanded) => demanded,
             Err(refusal) => {
-                self.refused(asked, refusal.0.clone()).await;
+                self.voice.refused(asked, refusal.0.clone()).await;
                 return Err(Stop::refused(refusal.0));
             }
         };
@@ -137,7 +137,7 @@ impl Pipeline {
                     .code(again),
             ));
         };
-        self.shown(asked, typed).await.map(|_| ())
+        self.questions.shown(asked, typed).await.map(|_| ())
     }
 }
 

@@ -41,7 +41,7 @@ impl Pipeline {
     pub(super) async fn answer_now(&self, request: Request, reply: Reply) -> Option<Refusal> {
         let acted = matches!(reply.word, Some(Word::Done | Word::DoneInPart | Word::Unknown));
         if acted || (is_proved(&request) && self.is_served(&request.sender)) {
-            self.answer(Origin::Message(&request), "answer", &reply).await;
+            self.voice.answer(Origin::Message(&request), "answer", &reply).await;
             return None;
         }
         Some(Refusal { request, reply })
@@ -56,7 +56,7 @@ impl Pipeline {
             return;
         };
         let _turn = self.aside.turn.lock().await;
-        self.answer(Origin::Message(&request), "answer", &reply).await;
+        self.voice.answer(Origin::Message(&request), "answer", &reply).await;
     }
 
     /// Takes a message with a secret out of the room; whether it is out. Of those that need not be
@@ -64,11 +64,11 @@ impl Pipeline {
     /// operator's name must not have the bot remove as much as they send.
     pub(super) async fn remove_in_turn(&self, request: &Request) -> bool {
         if is_proved(request) && self.is_served(&request.sender) {
-            return self.remove_secret(request).await.is_ok();
+            return self.voice.remove_secret(request).await.is_ok();
         }
         let Ok(_place) = self.aside.waiting.try_acquire() else { return false };
         let _turn = self.aside.turn.lock().await;
-        self.remove_secret(request).await.is_ok()
+        self.voice.remove_secret(request).await.is_ok()
     }
 
     fn is_served(&self, sender: &UserId) -> bool {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{Asked, approve::stopped_until, said::stopped};
+use super::{Asked, questions::stopped_until, voice::stopped};
 use crate::{
     audit::{Audit, Kind, Record},
     change::Power,

@@ -53,8 +53,8 @@ impl Pipeline {
             }
             Prepared::Rehearsed => Became::Rehearsed,
             Prepared::Asks(asks) => {
-                self.ready_to_whisper(asked, action).await?;
-                let needs = self.needs(asked, asks.terms, asks.approvers)?;
+                self.voice.ready_to_whisper(asked, action).await?;
+                let needs = self.questions.needs(asked, asks.terms, asks.approvers)?;
                 let mut guards = asks.guards;
                 guards.0.append(&mut held);
                 let earlier = match yes {
@@ -71,8 +71,8 @@ impl Pipeline {
                 self.as_job(ready.guards)
             }
             Prepared::Ready(ready) => {
-                self.ready_to_tell(asked).await?;
-                self.ready_to_whisper(asked, action).await?;
+                self.voice.ready_to_tell(asked).await?;
+                self.voice.ready_to_whisper(asked, action).await?;
                 Became::Ran(Box::new(self.run(attempt, *ready, slots).await?))
             }
         })

@@ -51,7 +51,7 @@ fn cut<F: Future>(waits: usize, inner: F) -> Cut<F> {
 }
 
 fn open_question(stage: &Stage) -> Option<Ticket> {
-    let open = stage.pipeline.tickets.open_in(ruma::room_id!("!admin:synod.test")).unwrap();
+    let open = stage.pipeline.questions.open_in(ruma::room_id!("!admin:synod.test")).unwrap();
     open.into_iter().find(|ticket| ticket.state == State::Open)
 }
 

@@ -5,9 +5,7 @@ use tracing::error;
 
 use super::{Asked, Pipeline, brakes::in_words};
 use crate::{
-    audit::Kind,
-    audit::Record,
-    confirm::{End, Ticket},
+    confirm::Ticket,
     error::Stop,
     freeze::What,
     reply::{Line, Reply, Word},
@@ -43,13 +41,13 @@ impl Pipeline {
         self.brakes.put_freeze(asked, &what).await?;
         let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
         let void = match &what {
-            What::Bot => self.end_questions(asked, |_| true).await?,
+            What::Bot => self.questions.end_questions(asked, |_| true).await?,
             What::Person(person) => {
                 let theirs = |ticket: &Ticket| {
                     self.roster.operator(&ticket.asker).is_some_and(|o| o.person == *person)
                         || ticket.approvals().any(|approval| approval.person == *person)
                 };
-                self.end_questions(asked, theirs).await?
+                self.questions.end_questions(asked, theirs).await?
             }
         };
         if void > 0 {
@@ -81,52 +79,10 @@ impl Pipeline {
         let Ok(text) = std::fs::read_to_string(file) else { return };
         if let Some(note) = self.brakes.lift_from_shell(&text).await {
             let slot = format!("unfrozen-{}", self.clock.now().as_millisecond());
-            self.tell(&slot, &Reply::data(note)).await;
+            self.voice.tell(&slot, &Reply::data(note)).await;
         }
         if let Err(error) = std::fs::remove_file(file) {
             error!(error = &error as &dyn std::error::Error, "the request to unfreeze stays");
         }
-    }
-
-    /// Ends the open questions that are `meant`, on record; how many there were.
-    pub(super) async fn end_questions(
-        &self,
-        asked: &Asked<'_>,
-        meant: impl Fn(&Ticket) -> bool,
-    ) -> Result<usize, Stop> {
-        let mut ended = 0;
-        for room in &self.roster.rooms {
-            let open = self.tickets.open_in(room)?;
-            for ticket in open.into_iter().filter(&meant) {
-                let ended_now =
-                    self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
-                ended += usize::from(ended_now);
-            }
-        }
-        Ok(ended)
-    }
-
-    /// Ends one question before its time, on record; false where somebody was quicker.
-    pub(super) async fn end_question(
-        &self,
-        asked: &Asked<'_>,
-        code: &str,
-        how: End,
-        why: Option<&str>,
-    ) -> Result<bool, Stop> {
-        let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
-        let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
-        let Some(cancelled) = cancelled? else { return Ok(false) };
-        self.secrets.lock().await.remove(code);
-        self.show_end(code).await;
-        let record = Record {
-            ticket: Some(code.to_owned()),
-            words: cancelled.words.clone(),
-            subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            reason: why.map(ToOwned::to_owned),
-            ..asked.record(kind)
-        };
-        self.audit.note(record).await?;
-        Ok(true)
     }
 }

@@ -50,7 +50,7 @@ impl Pipeline {
         asked: &Asked<'_>,
         Confirmed { ticket, consent }: Confirmed<'_>,
     ) -> Result<(), Stop> {
-        self.ready_to_tell(asked).await?;
+        self.voice.ready_to_tell(asked).await?;
         let until = self.until(asked)?;
         let begun = self.clock.now();
         let mut job = Job {
@@ -97,7 +97,7 @@ impl Pipeline {
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
         let slot = format!("job-{}", job.id);
-        job.message = self.answer(asked.origin, &slot, &reply).await;
+        job.message = self.voice.answer(asked.origin, &slot, &reply).await;
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.job_begun.notify_one();
@@ -176,7 +176,7 @@ impl Pipeline {
             }
             Ok(None) => {
                 self.forget_job(&job);
-                self.close_ticket(&job.code, End::Refused, None).await;
+                self.questions.close_ticket(&job.code, End::Refused, None).await;
                 None
             }
             Err(error) => {

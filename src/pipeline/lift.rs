@@ -8,7 +8,7 @@ use super::{
     change::{Attempt, Done, Expected, Extent, Looked, Prepared},
     report::{not_as_left, overall, skipped},
     router::told,
-    said::stopped,
+    voice::stopped,
 };
 use crate::{
     audit::{Kind, Record},
@@ -317,7 +317,7 @@ impl Pipeline {
         let (room, event) = &sanction.asked;
         // One change may have been of many, and each of its ends is told.
         let slot = format!("{what}-{}-{}", sanction.number, sanction.subject);
-        if let Err(error) = self.feed.say(room, Some(event), &slot, reply).await {
+        if let Err(error) = self.voice.say(room, Some(event), &slot, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }

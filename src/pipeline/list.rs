@@ -11,12 +11,13 @@ use super::{
     understand::Understood,
 };
 use crate::{
+    clock::SharedClock,
     commands::{Ask, GROUPS, Options},
     error::Stop,
     input::Command,
     operators::Operator,
     reply::{Line, Reply, Word},
-    store,
+    store::{self, Shelf, Store},
 };
 
 /// The most words of one line that are read as a command.
@@ -41,19 +42,31 @@ const LARGEST: u64 = 1024 * 1024;
 
 /// What a listing of the bot's own lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Listed {
+struct Listed {
     at: Timestamp,
     ids: Vec<String>,
 }
 
-impl Pipeline {
+/// What the bot's own listings list, by their event.
+#[derive(Debug)]
+pub(super) struct Listings {
+    clock: SharedClock,
+    shelf: Shelf<Listed>,
+}
+
+impl Listings {
+    /// The listings that `store` knows of.
+    pub(super) fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        Ok(Self { clock, shelf: store.shelf("listings")? })
+    }
+
     /// Remembers what a listing lists, for replies to it.
-    pub(super) fn remember_listing(&self, event: &OwnedEventId, reply: &Reply) {
+    pub(super) fn remember(&self, event: &OwnedEventId, reply: &Reply) {
         if reply.ids.is_empty() {
             return;
         }
         let listed = Listed { at: self.clock.now(), ids: reply.ids.clone() };
-        if let Err(error) = self.listings.put(event.as_str(), &listed) {
+        if let Err(error) = self.shelf.put(event.as_str(), &listed) {
             error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
         }
     }
@@ -61,16 +74,12 @@ impl Pipeline {
     /// Puts what a listing lists behind a command that replies to it and names nobody itself. True
     /// where it did: whoever keeps the homeserver can move a reply, so that what it is about must be
     /// asked.
-    pub(super) fn takes_listing(
-        &self,
-        command: &mut Command,
-        reply_to: Option<&OwnedEventId>,
-    ) -> bool {
+    pub(super) fn takes(&self, command: &mut Command, reply_to: Option<&OwnedEventId>) -> bool {
         let Some(event) = reply_to else { return false };
         if !command.body.is_empty() || !understand::names_nobody(&command.words) {
             return false;
         }
-        let listed = self.listings.get(event.as_str()).inspect_err(|error| {
+        let listed = self.shelf.get(event.as_str()).inspect_err(|error| {
             error!(error = error as &dyn std::error::Error, "listings cannot be read");
         });
         let Ok(Some(listed)) = listed else { return false };
@@ -81,6 +90,19 @@ impl Pipeline {
         true
     }
 
+    /// Forgets listings that are too old to be replied to.
+    pub(super) fn forget_old(&self) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        for (event, listed) in self.shelf.all()? {
+            if now.duration_since(listed.at) > REMEMBERED {
+                self.shelf.remove(&event)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pipeline {
     /// A change of those that stand in a file: the message's own, or one that it replies to.
     pub(super) async fn change_in_file(
         &self,
@@ -161,17 +183,6 @@ impl Pipeline {
                  again",
             ))),
         }
-    }
-
-    /// Forgets listings that are too old to be replied to.
-    pub(super) fn forget_listings(&self) -> Result<(), store::Error> {
-        let now = self.clock.now();
-        for (event, listed) in self.listings.all()? {
-            if now.duration_since(listed.at) > REMEMBERED {
-                self.listings.remove(&event)?;
-            }
-        }
-        Ok(())
     }
 }
 

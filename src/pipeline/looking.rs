@@ -31,7 +31,7 @@ impl<'a> Looking<'a> {
         let mut looking =
             Self { pipeline, asked, total, so_far: 0, edits: 0, shown: None, at: Instant::now() };
         if total > WITHOUT_A_WORD && !asked.origin.is_sanction_end() {
-            looking.shown = pipeline.answer(asked.origin, "looking", &looking.word()).await;
+            looking.shown = pipeline.voice.answer(asked.origin, "looking", &looking.word()).await;
         }
         looking
     }

@@ -23,12 +23,12 @@ impl Pipeline {
             News::KeyPinned { user, key } => {
                 self.noted(&format!("pinned the master key {key} of {user} at first use")).await;
                 let slot = format!("pinned-{}", tail(&key));
-                self.tell(&slot, &key_pinned(&user, &key)).await;
+                self.voice.tell(&slot, &key_pinned(&user, &key)).await;
             }
             News::KeyChanged { user, pinned, now } => {
                 self.noted(&format!("{user} has the master key {now} instead of {pinned}")).await;
                 let reply = key_changed(&user, &now).ringing(self.others(&user));
-                self.tell(&format!("changed-{}", tail(&now)), &reply).await;
+                self.voice.tell(&format!("changed-{}", tail(&now)), &reply).await;
             }
             News::AliasMoved { alias, pinned, now } => {
                 let reply = Reply::outcome(
@@ -42,7 +42,7 @@ impl Pipeline {
                         .plain(" and serve only that. If the move is meant, put the new id into the config"),
                 );
                 let slot = format!("moved-{now}");
-                self.tell(&slot, &reply.ringing(self.admins())).await;
+                self.voice.tell(&slot, &reply.ringing(self.admins())).await;
             }
             News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
             News::Joined { room } => info!(%room, "joined an admin room"),
@@ -57,7 +57,7 @@ impl Pipeline {
                      say nor let me read what you say",
                 )
                 .note("The log of the start says how to put that right");
-                self.tell("unsigned", &reply.ringing(self.admins())).await;
+                self.voice.tell("unsigned", &reply.ringing(self.admins())).await;
             }
         }
     }
@@ -76,7 +76,7 @@ impl Pipeline {
         };
         // The start is part of the slot, so that it is told at every start and once.
         let slot = format!("clear-{}", self.clock.now().as_second());
-        if let Err(error) = self.feed.say(room, None, &slot, &reply).await {
+        if let Err(error) = self.voice.say(room, None, &slot, &reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }
@@ -93,7 +93,7 @@ impl Pipeline {
                      again, and invite me there",
             ),
         );
-        self.tell(&format!("upgraded-{now}"), &reply.ringing(self.admins())).await;
+        self.voice.tell(&format!("upgraded-{now}"), &reply.ringing(self.admins())).await;
     }
 
     /// The homeserver slows the bot down: say so, and where the config wants it, ask to lift that.
@@ -103,7 +103,7 @@ impl Pipeline {
         if self.asked_to_lift.get(key).ok().flatten().is_some() {
             return;
         }
-        if self.tell("limited", &limited(self.rules.lift_rate_limit, self.admins())).await
+        if self.voice.tell("limited", &limited(self.rules.lift_rate_limit, self.admins())).await
             && let Err(error) = self.asked_to_lift.put(key, &true)
         {
             error!(error = &error as &dyn std::error::Error, "the store cannot be written");

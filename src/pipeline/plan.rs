@@ -4,7 +4,7 @@ use super::{
     Asked,
     change::{Plan, Planned},
     fact::{fact, label},
-    question::not_this,
+    questions::not_this,
     report::{ends_in_words, line_of},
 };
 use crate::{

@@ -26,13 +26,13 @@ impl Pipeline {
             Said::Edit { body } => return Self::read_edit(operator, body),
             Said::Reaction { target, key } => return Self::read_reaction(operator, target, key),
             Said::Undecryptable => {
-                self.last_word.said(&request.room);
+                self.questions.something_said(&request.room);
                 return Ok(What::Say(undecryptable()));
             }
         };
         let heard = input::hear(body, formatted.as_deref(), &is_first_word);
         if !matches!(heard, Heard::Yes | Heard::No) {
-            self.last_word.said(&request.room);
+            self.questions.something_said(&request.room);
         }
         let Some(operator) = operator else {
             return match heard {
@@ -46,7 +46,7 @@ impl Pipeline {
             Heard::Misread(misread) => return Ok(misread_text(body, &misread)),
             Heard::Yes => Command::Yes(match reply_to {
                 Some(event) => YesTo::Event(event.clone()),
-                None => YesTo::LastWord(self.last_word.questions(&request.room)),
+                None => YesTo::LastWord(self.questions.last_asked(&request.room)),
             }),
             Heard::No => Command::No(reply_to.clone()),
             Heard::Command(command) => {
@@ -78,7 +78,7 @@ impl Pipeline {
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        let referenced = self.takes_listing(&mut command, reply_to);
+        let referenced = self.listings.takes(&mut command, reply_to);
         let file = file.or(reply_to);
         if let Some(file) = file.filter(|_| list::may_stand_in_a_file(&command)) {
             return Ok(Command::InFile(command.words, file.clone()));

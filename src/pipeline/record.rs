@@ -41,12 +41,12 @@ impl Pipeline {
             }
         }
         self.tidy();
-        if let Err(error) = self.forget_listings() {
+        if let Err(error) = self.listings.forget_old() {
             error!(error = &error as &dyn std::error::Error, "the store cannot be used");
         }
         match self.feed.head_of_the_day(now).await {
             Ok(Some(head)) => {
-                self.tell(&head.slot, &head.reply).await;
+                self.voice.tell(&head.slot, &head.reply).await;
             }
             Ok(None) => {}
             Err(error) => {

@@ -99,14 +99,14 @@ impl Pipeline {
             Ok(reread) => reread,
             Err(unfit) => {
                 warn!(?unfit, "the config was not put in force");
-                self.tell(&slot, &unfit_reply(&unfit)).await;
+                self.voice.tell(&slot, &unfit_reply(&unfit)).await;
                 return;
             }
         };
         if reread.differences.iter().any(|one| one.effect == Effect::AtStart) {
             let what = "my config was to be read again, and some of it takes a new start of me, \
                         so nothing of it is in force";
-            self.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &reread)).await;
+            self.voice.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &reread)).await;
             return;
         }
         if reread.differences.is_empty() {
@@ -121,7 +121,7 @@ impl Pipeline {
         }
         info!("the config is read again");
         let told = listed(Reply::data(format!("From the machine: {BEGIN}")), &reread);
-        self.tell(&slot, &told).await;
+        self.voice.tell(&slot, &told).await;
         self.setup.begin_again(reread);
     }
 
@@ -136,7 +136,7 @@ impl Pipeline {
             .plain("with what my config says now I could not begin, so what it said before is in force again: ")
             .hostile(&Hostile::new(why.to_owned()));
         let slot = format!("reload-failed-{}", self.clock.now().as_millisecond());
-        self.tell(&slot, &Reply::outcome(Word::Refused, line)).await;
+        self.voice.tell(&slot, &Reply::outcome(Word::Refused, line)).await;
     }
 }
 

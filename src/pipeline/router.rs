@@ -88,12 +88,12 @@ impl Pipeline {
         if let Some(yes) = yes
             && let Some(end) = end_of(tried.as_ref().map(|tried| &tried.became))
         {
-            self.end_ticket(&yes.ticket.code, end, Some(yes.consent)).await;
+            self.questions.end_ticket(&yes.ticket.code, end, Some(yes.consent)).await;
         }
         let Tried { words, became } = tried?;
         let asked = &Asked { words: &words, ..*asked };
         match became {
-            Became::Refused(why) => Ok(Some(self.refused(asked, why).await)),
+            Became::Refused(why) => Ok(Some(self.voice.refused(asked, why).await)),
             Became::NotServed(reply) => Ok(Some(reply)),
             Became::NothingToDo(skips) => Ok(Some(self.already_so(asked, &skips))),
             Became::Differs(difference) => Err(not_as_left(&difference)),
@@ -103,7 +103,7 @@ impl Pipeline {
             }
             Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.brakes.held()))),
             Became::ToAsk(question) => {
-                self.ask(asked, action, *question).await?;
+                self.questions.ask(asked, action, *question).await?;
                 Ok(None)
             }
             Became::Job(_guards) => {
@@ -111,7 +111,9 @@ impl Pipeline {
                 let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
                 let begun = self.begin_job(asked, yes).await;
                 if begun.is_err() && !self.is_job(&yes.ticket.code) {
-                    self.end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent)).await;
+                    self.questions
+                        .end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent))
+                        .await;
                 }
                 begun.map(|()| None)
             }
@@ -124,7 +126,7 @@ impl Pipeline {
         let reply = told(&ran);
         let Ran { number, done, slots, .. } = ran;
         let reply = if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
-            self.whisper(asked, number, slots, reply).await
+            self.voice.whisper(asked, number, slots, reply).await
         } else {
             reply
         };

@@ -114,8 +114,8 @@ impl Pipeline {
         closing: &Record,
     ) {
         warn!(%event, number, "a change ended, and perhaps nobody was told");
-        if let Ok(Some(ticket)) = self.tickets.taken_by(event) {
-            self.close_ticket(&ticket.code, End::Run(Some(number)), None).await;
+        if let Ok(Some(ticket)) = self.questions.taken_by(event) {
+            self.questions.close_ticket(&ticket.code, End::Run(Some(number)), None).await;
         }
         let whispered = self.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
@@ -126,7 +126,7 @@ impl Pipeline {
                 .plain(format!(". I was stopped before I could say so{lost}")),
         )
         .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
-        if let Err(error) = self.feed.say(room, Some(event), "answer", &reply).await {
+        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
@@ -135,7 +135,7 @@ impl Pipeline {
         warn!(%event, "a message was cut off before anything was done");
         // A question that was put because of it stands, and needs no other word.
         if self
-            .tickets
+            .questions
             .asked_by(event)
             .ok()
             .flatten()
@@ -143,8 +143,8 @@ impl Pipeline {
         {
             return;
         }
-        if let Ok(Some(ticket)) = self.tickets.taken_by(event) {
-            self.close_ticket(&ticket.code, End::Refused, None).await;
+        if let Ok(Some(ticket)) = self.questions.taken_by(event) {
+            self.questions.close_ticket(&ticket.code, End::Refused, None).await;
         }
         let reply = Reply::outcome(
             Word::Refused,
@@ -152,7 +152,7 @@ impl Pipeline {
              still meant",
         );
         // The slot of an ordinary answer: if that was sent, this is not sent besides.
-        if let Err(error) = self.feed.say(room, Some(event), "answer", &reply).await {
+        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
     }
@@ -165,7 +165,7 @@ impl Pipeline {
         };
         for room in rooms {
             let slot = format!("cut-{number}");
-            let said = self.feed.say(&room, record.event.as_ref(), &slot, &reply).await;
+            let said = self.voice.say(&room, record.event.as_ref(), &slot, &reply).await;
             if let Err(error) = said {
                 // It stays open in the record, and is reported at the next start.
                 error!(number, error = &error as &dyn std::error::Error, "not reported");
@@ -192,7 +192,7 @@ impl Pipeline {
             error!(number, error = &error as &dyn std::error::Error, "not recorded");
         }
         if let Some(code) = ticket {
-            self.close_ticket(&code, End::Run(Some(number)), None).await;
+            self.questions.close_ticket(&code, End::Run(Some(number)), None).await;
         }
     }
 
@@ -210,32 +210,6 @@ impl Pipeline {
             present.push((subject.to_string(), seen.ok()));
         }
         present
-    }
-
-    /// Ends the questions whose time has passed, and shows that.
-    pub async fn expire_questions(&self) {
-        let expired = match self.tickets.expire().await {
-            Ok(expired) => expired,
-            Err(error) => {
-                error!(error = &error as &dyn std::error::Error, "questions cannot be ended");
-                return;
-            }
-        };
-        for ticket in expired {
-            self.secrets.lock().await.remove(&ticket.code);
-            self.show_end(&ticket.code).await;
-            let record = Record {
-                by: Some(ticket.asker),
-                room: Some(ticket.room),
-                words: ticket.words,
-                ticket: Some(ticket.code),
-                subjects: ticket.about.into_iter().map(|(subject, _)| subject).collect(),
-                ..Record::new(Kind::Expired)
-            };
-            if let Err(error) = self.audit.note(record).await {
-                error!(error = &error as &dyn std::error::Error, "an expiry was not recorded");
-            }
-        }
     }
 
     /// Tells the rooms that an earlier store is lost, and what of it is back.
@@ -261,7 +235,7 @@ impl Pipeline {
             reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
         }
         let slot = format!("lost-store-{}", self.clock.now().as_second());
-        self.tell(&slot, &reply).await;
+        self.voice.tell(&slot, &reply).await;
     }
 
     /// Tells the rooms that the store would not open and was made again from its log, and that the
@@ -281,7 +255,7 @@ impl Pipeline {
         )
         .note(Line::new().plain("The old one lies in ").code(aside.display()));
         let slot = format!("rebuilt-store-{}", self.clock.now().as_second());
-        self.tell(&slot, &reply).await;
+        self.voice.tell(&slot, &reply).await;
     }
 
     /// Forgets messages, and sanctions that are over, that are too old to matter.

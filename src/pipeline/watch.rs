@@ -200,7 +200,7 @@ impl Pipeline {
                     error!(error = &error as &dyn std::error::Error, "progress is not shown");
                 }
             }
-            None => match self.feed.say(room, Some(event), &slot, &reply).await {
+            None => match self.voice.say(room, Some(event), &slot, &reply).await {
                 Ok(message) => {
                     watch.message = Some(message);
                     if let Err(error) = self.watches.keep(watch).await {
@@ -231,7 +231,7 @@ impl Pipeline {
             reply.note(Line::new().plain("That was ").code(format!("#{number}"))).ringing(ring);
         let (room, event) = &watch.asked;
         let slot = format!("watched-{}", watch.key());
-        if let Err(error) = self.feed.say(room, Some(event), &slot, &reply).await {
+        if let Err(error) = self.voice.say(room, Some(event), &slot, &reply).await {
             error!(number, error = &error as &dyn std::error::Error, "an end was not told");
             return;
         }

@@ -26,16 +26,6 @@ use crate::{
 const PASSWORD_LENGTH: usize = 20;
 
 impl Pipeline {
-    /// Nothing is changed of which the room could not be told: the room is where others see it, and
-    /// whoever asked would ask again.
-    pub(in crate::pipeline) async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
-        if self.outbox.may_say_now(asked.origin.room()).await {
-            return Ok(());
-        }
-        warn!(event = %asked.origin.event(), "nothing is changed where I may not write");
-        Err(Stop::refused("I may not write in this room, so nothing was done"))
-    }
-
     /// Records a change, sends it, looks again, and records what is so.
     pub(in crate::pipeline) async fn run(
         &self,

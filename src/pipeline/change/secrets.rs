@@ -1,13 +1,10 @@
 //! Secrets of a change: those that were typed, and those that it makes.
 
-use tracing::error;
-
 use super::values::Confirmed;
 use crate::{
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Pipeline, Request, Unsent},
-    reply::{Line, Reply, Word},
+    pipeline::{Asked, Pipeline},
     synapse::Slots,
 };
 
@@ -20,8 +17,8 @@ impl Pipeline {
         yes: Option<Confirmed<'_>>,
     ) -> Result<(Vec<String>, Slots), Stop> {
         if let Some(Confirmed { ticket, .. }) = yes {
-            let kept = self.secrets.lock().await.remove(&ticket.code);
-            return Ok((asked.words.to_vec(), kept.unwrap_or_default()));
+            let kept = self.questions.take_secrets(&ticket.code).await;
+            return Ok((asked.words.to_vec(), kept));
         }
         let typed = action.typed();
         if typed.is_empty() {
@@ -31,7 +28,7 @@ impl Pipeline {
         let Some(request) = asked.origin.message() else {
             return Err(Stop::refused("a secret is not kept, so this cannot be done later"));
         };
-        let removed = self.remove_secret(request).await;
+        let removed = self.voice.remove_secret(request).await;
         if !self.rules.typed_secrets {
             return Err(Stop::refused(match removed {
                 Ok(()) => {
@@ -51,69 +48,6 @@ impl Pipeline {
             slots.put(name, secret);
         }
         Ok((words, slots))
-    }
-
-    /// Takes a message with a secret out of the room.
-    pub(in crate::pipeline) async fn remove_secret(&self, request: &Request) -> Result<(), Unsent> {
-        let why = "It held a secret";
-        let removed = self.outbox.redact(&request.room, &request.event, why).await;
-        removed.inspect_err(|error| {
-            error!(error = error as &dyn std::error::Error, "a typed secret stays in the room");
-        })
-    }
-
-    /// Refuses a change that ends with a secret for its asker where they could not be told.
-    pub(super) async fn ready_to_whisper(
-        &self,
-        asked: &Asked<'_>,
-        action: &dyn Action,
-    ) -> Result<(), Stop> {
-        if !action.whispers() {
-            return Ok(());
-        }
-        self.outbox.can_whisper(&asked.operator.user).await.map_err(|why| {
-            Stop::refused(
-                Line::new()
-                    .plain("this ends with a secret that only you may read, and that cannot be: ")
-                    .plain(why.to_string())
-                    .plain(". Nothing was done; put that right and send the command again"),
-            )
-            .or(&["me", "dm"])
-        })
-    }
-
-    /// Tells the asker in private what the change with this number has made, and says in its receipt
-    /// that it did.
-    pub(in crate::pipeline) async fn whisper(
-        &self,
-        asked: &Asked<'_>,
-        number: u64,
-        mut slots: Slots,
-        receipt: Reply,
-    ) -> Reply {
-        let Some((_, secret)) = slots.only() else { return receipt };
-        let words = Reply::data(
-            Line::new()
-                .plain("For change ")
-                .code(format!("#{number}"))
-                .plain(", ")
-                .code(crate::input::shown(asked.words)),
-        );
-        let slot = format!("secret-{number}");
-        match self.outbox.whisper(&asked.operator.user, &slot, &words, &secret).await {
-            Ok(_) => receipt.note("The secret is in our direct room; it is nowhere else."),
-            Err(why) => {
-                error!(number, error = &why as &dyn std::error::Error, "a secret was not told");
-                let mut reply = receipt;
-                reply.word = Some(Word::DoneInPart);
-                reply.text(
-                    Line::new()
-                        .plain("The secret could not be told to you, and is lost: ")
-                        .plain(why.to_string())
-                        .plain(". Put that right, and send the command again for a new one"),
-                )
-            }
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     commands::{Action, operations},
     confirm::{Consent, Ticket},
     gate::{Target, Terms},
-    pipeline::{approve::Needs, fact::Difference},
+    pipeline::{fact::Difference, questions::Needs},
     reply::{Line, Reply, Word},
     synapse::Slots,
 };

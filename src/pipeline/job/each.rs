@@ -87,7 +87,7 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     /// The work that is left of a job, or why there is none.
     pub(super) fn new(pipeline: &'a Pipeline, job: &'a Job, number: u64) -> Result<Self, Line> {
-        let ticket = pipeline.tickets.get(&job.code).ok().flatten();
+        let ticket = pipeline.questions.get(&job.code).ok().flatten();
         let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
         let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
         let (action, options) =

@@ -49,7 +49,7 @@ impl Pipeline {
         if self.audit.closing(number)?.is_none() {
             self.close_job(job, number, ended.clone(), counts.word()).await;
         }
-        self.end_ticket(&job.code, End::Run(Some(number)), None).await;
+        self.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
         let mut reply = told(job, number, &items, &counts);
         if let State::Stopping(by) = &state {
             reply = reply.text(Line::new().plain("It was stopped by ").code(by));
@@ -73,7 +73,7 @@ impl Pipeline {
             }
         };
         let reply = reply.ringing(vec![job.asker.clone()]);
-        if self.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
+        if self.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
             // It is told at the next start.
             return Ok(());
         }

@@ -47,7 +47,7 @@ async fn begun(base: &str) -> Stage {
     let stage = Stage::set(base, "token");
     let users: Vec<String> = (0..MANY).map(|n| format!("@spam{n:02}:synod.test")).collect();
     stage.say("ann", &format!("!user suspend {}", users.join(" "))).await;
-    let open = stage.pipeline.tickets.open_in(ruma::room_id!("!admin:synod.test")).unwrap();
+    let open = stage.pipeline.questions.open_in(ruma::room_id!("!admin:synod.test")).unwrap();
     let ticket = open.into_iter().find(|ticket| ticket.state == Question::Open).unwrap();
     stage.say("ann", &format!("!confirm {} {MANY}", ticket.code)).await;
     stage

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec};
 use crate::{
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, yes::nothing_open},
+    pipeline::{Asked, Lane, Pipeline, questions::nothing_open},
     reply::Reply,
 };
 
@@ -26,8 +26,10 @@ impl Own for Cancel {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.code {
-            Some(code) => pipeline.cancel(asked, code, None).await.map(Some),
-            None => Ok(pipeline.light_no(asked, None).await?.or_else(|| Some(nothing_open()))),
+            Some(code) => pipeline.questions.cancel(asked, code, None).await.map(Some),
+            None => {
+                Ok(pipeline.questions.light_no(asked, None).await?.or_else(|| Some(nothing_open())))
+            }
         }
     }
 }

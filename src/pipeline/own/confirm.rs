@@ -33,7 +33,7 @@ impl Own for Confirm {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         match &self.code {
             Some(code) => pipeline.say_yes(asked, code, &Yes::Code(self.phrase.clone())).await,
-            None => pipeline.which_to_confirm(asked).map(Some),
+            None => pipeline.questions.which_to_confirm(asked).map(Some),
         }
     }
 }

@@ -30,6 +30,10 @@ impl Own for Deny {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let why = self.why.join(" ");
-        pipeline.cancel(asked, &self.code, (!why.is_empty()).then_some(&why)).await.map(Some)
+        pipeline
+            .questions
+            .cancel(asked, &self.code, (!why.is_empty()).then_some(&why))
+            .await
+            .map(Some)
     }
 }

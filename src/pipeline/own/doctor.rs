@@ -153,7 +153,7 @@ mod tests {
         let eve = synapse.register("clock-eve", "correct horse", false, "eve").await.unwrap();
         let last = || stage.heard.all().last().cloned().unwrap_or_default();
         let code = || {
-            let open = stage.pipeline.tickets.open_in(room_id!("!admin:synod.test")).unwrap();
+            let open = stage.pipeline.questions.open_in(room_id!("!admin:synod.test")).unwrap();
             open[0].code.clone()
         };
         for (seconds, told) in [

@@ -134,7 +134,7 @@ async fn stop(pipeline: &Pipeline, asked: &Asked<'_>, number: &str) -> Result<Re
         let why = Line::new().plain("it is ").code(&job.asker).plain(
             "'s, and only they or an admin stop it; whoever you are, all of them are stopped by ",
         );
-        return Ok(pipeline.refused(asked, why.code("!stop")).await);
+        return Ok(pipeline.voice.refused(asked, why.code("!stop")).await);
     }
     match pipeline.stop_jobs(asked, |one| one.id == job.id).await? {
         0 => Ok(Reply::outcome(Word::NothingChanged, "it is over, or is being stopped already")),

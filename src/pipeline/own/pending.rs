@@ -19,7 +19,7 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]
 #[async_trait]
 impl Own for Pending {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let open = pipeline.tickets.open_in(asked.origin.room())?;
+        let open = pipeline.questions.open_in(asked.origin.room())?;
         let now = pipeline.clock.now();
         let records: Vec<Record> = open
             .iter()

@@ -173,7 +173,7 @@ impl Extend {
         let operator = asked.operator;
         if until < first.until && operator.role.rank < first.role {
             let why = too_low(first, &operator.role);
-            return Ok(pipeline.refused(asked, why).await);
+            return Ok(pipeline.voice.refused(asked, why).await);
         }
         if until == first.until {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
@@ -253,7 +253,7 @@ async fn not_allowed(
     };
     Ok(match pipeline.brakes.gate().decide(asked.operator, &weight, None) {
         Verdict::Allow(_) => None,
-        Verdict::Refuse(refusal) => Some(pipeline.refused(asked, refusal.0).await),
+        Verdict::Refuse(refusal) => Some(pipeline.voice.refused(asked, refusal.0).await),
         Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.brakes.held())),
         Verdict::Ask(_) => {
             let number = sanction.number.to_string();

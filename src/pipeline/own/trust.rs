@@ -86,7 +86,7 @@ async fn accept(
 ) -> Result<Reply, Stop> {
     if asked.operator.role.rank < Rank::Admin {
         let why = Line::from("only an admin accepts a key");
-        return Ok(pipeline.refused(asked, why).await);
+        return Ok(pipeline.voice.refused(asked, why).await);
     }
     let same_person = pipeline
         .roster
@@ -96,7 +96,7 @@ async fn accept(
         let why = Line::from(
             "nobody accepts their own key: ask another admin, or put it into the config",
         );
-        return Ok(pipeline.refused(asked, why).await);
+        return Ok(pipeline.voice.refused(asked, why).await);
     }
     if asked.origin.is_in_clear() {
         return Err(Stop::refused("a key is accepted only in an encrypted room"));

@@ -153,7 +153,7 @@ async fn a_fault_in_one_command_stops_no_other_and_its_change_is_told_at_the_nex
 
     // Between the beginning of a change and its end.
     stage.say("ann", &format!("!user password {eves}")).await;
-    let open = stage.pipeline.tickets.open_in(room_id!("!admin:synod.test")).unwrap();
+    let open = stage.pipeline.questions.open_in(room_id!("!admin:synod.test")).unwrap();
     let confirm = format!("!confirm {}", open[0].code);
     stage.heard.go_wrong(Fault::Secret);
     let before = stage.heard.all().len();

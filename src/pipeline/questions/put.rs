@@ -2,21 +2,19 @@
 
 use tracing::error;
 
-use super::{
-    Asked, Pipeline,
-    approve::Needs,
-    change::{Earlier, Looked, ToAsk},
-    report::cost_in_words,
-    yes::those,
-};
+use super::{Questions, answer::those, approve::Needs};
 use crate::{
     audit::{Kind, Record},
     change::{Class, Skip, Subject},
     commands::Action,
-    confirm::Demand,
-    confirm::{Consent, Draft, End, State, Ticket},
+    confirm::{Consent, Demand, Draft, End, State, Ticket},
     error::Stop,
     gate::{AT_A_GLANCE, Because},
+    pipeline::{
+        Asked,
+        change::{Earlier, Looked, ToAsk},
+        report::cost_in_words,
+    },
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,
 };
@@ -27,9 +25,9 @@ const DESCRIBED: usize = 5;
 /// How many of those that are left out are named for each reason.
 const NAMED: usize = 3;
 
-impl Pipeline {
+impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
-    pub(super) async fn ask(
+    pub(in crate::pipeline) async fn ask(
         &self,
         asked: &Asked<'_>,
         action: &dyn Action,
@@ -50,7 +48,8 @@ impl Pipeline {
         let reply = self.who_is_asked(reply, asked, &ticket, &looked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.asked(&ticket.room, &ticket.code);
-        let Some(event) = self.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
+        let Some(event) =
+            self.voice.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
@@ -155,12 +154,22 @@ impl Pipeline {
     }
 
     /// Ends a question that was answered with a yes, and shows how.
-    pub(super) async fn end_ticket(&self, code: &str, how: End, consent: Option<&Consent>) {
+    pub(in crate::pipeline) async fn end_ticket(
+        &self,
+        code: &str,
+        how: End,
+        consent: Option<&Consent>,
+    ) {
         self.close_ticket(code, how, consent.map(Consent::by)).await;
     }
 
     /// Ends a ticket and edits its question to show how.
-    pub(super) async fn close_ticket(&self, code: &str, how: End, by: Option<&ruma::UserId>) {
+    pub(in crate::pipeline) async fn close_ticket(
+        &self,
+        code: &str,
+        how: End,
+        by: Option<&ruma::UserId>,
+    ) {
         if let Err(error) = self.tickets.end(code, how, by).await {
             error!(code, error = &error as &dyn std::error::Error, "a question cannot be ended");
         }
@@ -169,7 +178,7 @@ impl Pipeline {
     }
 
     /// Edits a question that has ended to show how.
-    pub(super) async fn show_end(&self, code: &str) {
+    pub(in crate::pipeline) async fn show_end(&self, code: &str) {
         let Ok(Some(ticket)) = self.tickets.get(code) else { return };
         let Some(question) = &ticket.question else { return };
         let reply = ended(&ticket);
@@ -275,7 +284,7 @@ fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
 }
 
 /// Why a subject is left out. Most reasons begin with its id.
-pub(super) fn not_this(subject: &Subject, skip: &Skip) -> Line {
+pub(in crate::pipeline) fn not_this(subject: &Subject, skip: &Skip) -> Line {
     let line = Line::new().plain("Left out: ");
     if skip.why.text().contains(&subject.to_string()) {
         line.line(skip.why.clone())
@@ -324,7 +333,7 @@ fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
 }
 
 /// What a question that is over looks like.
-pub(super) fn ended(ticket: &Ticket) -> Reply {
+pub(in crate::pipeline) fn ended(ticket: &Ticket) -> Reply {
     Reply::data(
         Line::new()
             .plain("Question ")
@@ -338,7 +347,7 @@ pub(super) fn ended(ticket: &Ticket) -> Reply {
 }
 
 /// How a ticket ended, in one line; where it stands if it has not.
-pub(super) fn how_it_ended(ticket: &Ticket) -> Line {
+pub(in crate::pipeline) fn how_it_ended(ticket: &Ticket) -> Line {
     match &ticket.state {
         State::Open => Line::from("It is open."),
         State::Taken { by, at, .. } => {

@@ -7,33 +7,33 @@ use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedUserId;
 use tracing::{error, warn};
 
-use super::{Asked, Pipeline};
+use super::Questions;
 use crate::{
     audit::{Kind, Record},
-    confirm::Demand,
-    confirm::{End, Second, Ticket},
+    confirm::{Demand, End, Second, Ticket},
     error::Stop,
     gate::{Because, Terms},
     operators::{Operator, Rank},
+    pipeline::Asked,
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };
 
 /// What a question needs, of whom, and until when.
-pub(super) struct Needs {
-    pub(super) demand: Demand,
-    pub(super) second: Option<Second>,
-    pub(super) alone: Option<Timestamp>,
-    pub(super) totp: bool,
-    pub(super) expires: Timestamp,
+pub(in crate::pipeline) struct Needs {
+    pub(in crate::pipeline) demand: Demand,
+    pub(in crate::pipeline) second: Option<Second>,
+    pub(in crate::pipeline) alone: Option<Timestamp>,
+    pub(in crate::pipeline) totp: bool,
+    pub(in crate::pipeline) expires: Timestamp,
     /// Why it needs others, where it does.
-    pub(super) because: Because,
+    pub(in crate::pipeline) because: Because,
 }
 
-impl Pipeline {
+impl Questions {
     /// What a question must ask for, which these could approve besides its asker; refused where
     /// nobody could answer it.
-    pub(super) fn needs(
+    pub(in crate::pipeline) fn needs(
         &self,
         asked: &Asked<'_>,
         terms: Terms,
@@ -102,7 +102,7 @@ impl Pipeline {
     }
 
     /// Records that somebody has approved what another asked for.
-    pub(super) async fn note_approval(
+    pub(in crate::pipeline) async fn note_approval(
         &self,
         asked: &Asked<'_>,
         ticket: &Ticket,
@@ -118,7 +118,7 @@ impl Pipeline {
     }
 
     /// Who asked for this, where they may still be served.
-    pub(super) fn asker(&self, ticket: &Ticket) -> Result<&Operator, Stop> {
+    pub(in crate::pipeline) fn asker(&self, ticket: &Ticket) -> Result<&Operator, Stop> {
         let asker = self.roster.operator(&ticket.asker).ok_or_else(|| {
             Stop::refused(
                 Line::new()
@@ -138,7 +138,7 @@ impl Pipeline {
 
     /// Whether this operator may deny that question: those who may approve it, and where its asker
     /// is alone everybody else.
-    pub(super) fn may_deny(ticket: &Ticket, operator: &Operator) -> bool {
+    pub(in crate::pipeline) fn may_deny(ticket: &Ticket, operator: &Operator) -> bool {
         match &ticket.second {
             Some(second) => second.may.contains(&operator.user),
             None => ticket.alone.is_some() && ticket.asker != operator.user,
@@ -146,7 +146,7 @@ impl Pipeline {
     }
 
     /// Denies a question that somebody else asked.
-    pub(super) async fn deny(
+    pub(in crate::pipeline) async fn deny(
         &self,
         asked: &Asked<'_>,
         ticket: &Ticket,
@@ -165,7 +165,11 @@ impl Pipeline {
     }
 
     /// The proof that `typed` is this operator's one-time password.
-    pub(super) async fn shown(&self, asked: &Asked<'_>, typed: &str) -> Result<Shown, Stop> {
+    pub(in crate::pipeline) async fn shown(
+        &self,
+        asked: &Asked<'_>,
+        typed: &str,
+    ) -> Result<Shown, Stop> {
         let checked = self.passwords.check(asked.operator, typed, self.clock.now()).await;
         let wrong = match checked? {
             Checked::Right(shown) => return Ok(shown),
@@ -206,11 +210,13 @@ impl Pipeline {
         let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         let admins = admins.map(|one| one.user.clone()).filter(|user| *user != asked.operator.user);
         let slot = format!("guessed-{}", until.as_second());
-        self.tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>())).await;
+        self.voice
+            .tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>()))
+            .await;
     }
 }
 
-pub(super) fn stopped_until(until: Timestamp) -> String {
+pub(in crate::pipeline) fn stopped_until(until: Timestamp) -> String {
     format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
 }
 
@@ -221,7 +227,7 @@ fn after(begin: Timestamp, span: Duration) -> Timestamp {
 
 /// What was typed after a code, with the one-time password at its end taken off where the question
 /// takes one.
-pub(super) fn split(typed: &[String], totp: bool) -> (Vec<String>, Option<String>) {
+pub(in crate::pipeline) fn split(typed: &[String], totp: bool) -> (Vec<String>, Option<String>) {
     let is_one = |word: &String| word.len() == DIGITS && word.bytes().all(|b| b.is_ascii_digit());
     match typed.split_last() {
         Some((last, rest)) if totp && is_one(last) => (rest.to_vec(), Some(last.clone())),
@@ -230,7 +236,7 @@ pub(super) fn split(typed: &[String], totp: bool) -> (Vec<String>, Option<String
 }
 
 /// The answer to an approval that others must join.
-pub(super) fn approved_in_part(ticket: &Ticket) -> Reply {
+pub(in crate::pipeline) fn approved_in_part(ticket: &Ticket) -> Reply {
     let said = ticket.approvals().count();
     let (others, asker) = (ticket.second.as_ref().map_or(0, |s| s.others), ticket.asker.clone());
     let line = Line::new()

@@ -1,0 +1,183 @@
+//! Questions: putting them, what is said to them, and how they end.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ruma::{OwnedEventId, RoomId};
+use tokio::sync::Mutex;
+use tracing::error;
+
+use super::{Asked, Outbox, Rules, brakes::Brakes, voice::Voice};
+use crate::{
+    audit::{Audit, Kind, Record},
+    clock::SharedClock,
+    confirm::{End, Ticket, Tickets},
+    error::Stop,
+    operators::Roster,
+    store::{self, Store},
+    synapse::Slots,
+    totp::OneTimePasswords,
+};
+
+mod answer;
+mod approve;
+mod last_word;
+mod put;
+
+pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
+pub(super) use approve::{Needs, approved_in_part, stopped_until};
+use last_word::LastWord;
+pub(super) use put::not_this;
+
+/// The questions that were put, and what is needed to answer them.
+#[derive(Debug)]
+pub(super) struct Questions {
+    roster: Arc<Roster>,
+    rules: Arc<Rules>,
+    clock: SharedClock,
+    audit: Audit,
+    brakes: Arc<Brakes>,
+    voice: Arc<Voice>,
+    outbox: Arc<dyn Outbox>,
+    passwords: Arc<OneTimePasswords>,
+    tickets: Tickets,
+    /// Secrets of open questions, by code. They die with the process.
+    secrets: Mutex<HashMap<String, Slots>>,
+    last_word: LastWord,
+}
+
+/// The parts on which questions rest.
+pub(super) struct Below {
+    pub(super) roster: Arc<Roster>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) clock: SharedClock,
+    pub(super) audit: Audit,
+    pub(super) brakes: Arc<Brakes>,
+    pub(super) voice: Arc<Voice>,
+    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) passwords: Arc<OneTimePasswords>,
+}
+
+impl Questions {
+    /// The questions that `store` knows of.
+    pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
+        let Below { roster, rules, clock, audit, brakes, voice, outbox, passwords } = below;
+        let tickets = Tickets::new(store, clock.clone())?;
+        let (secrets, last_word) = (Mutex::default(), LastWord::default());
+        Ok(Self {
+            roster,
+            rules,
+            clock,
+            audit,
+            brakes,
+            voice,
+            outbox,
+            passwords,
+            tickets,
+            secrets,
+            last_word,
+        })
+    }
+
+    /// The question with this code.
+    pub(super) fn get(&self, code: &str) -> Result<Option<Ticket>, store::Error> {
+        self.tickets.get(code)
+    }
+
+    /// The questions that are open in this room.
+    pub(super) fn open_in(&self, room: &RoomId) -> Result<Vec<Ticket>, store::Error> {
+        self.tickets.open_in(room)
+    }
+
+    /// The question that was put because of this message.
+    pub(super) fn asked_by(&self, event: &OwnedEventId) -> Result<Option<Ticket>, store::Error> {
+        self.tickets.asked_by(event)
+    }
+
+    /// The question to which this message said yes.
+    pub(super) fn taken_by(&self, event: &OwnedEventId) -> Result<Option<Ticket>, store::Error> {
+        self.tickets.taken_by(event)
+    }
+
+    /// Takes the secrets that were typed with the question with this code.
+    pub(super) async fn take_secrets(&self, code: &str) -> Slots {
+        self.secrets.lock().await.remove(code).unwrap_or_default()
+    }
+
+    /// Somebody says something that answers no question.
+    pub(super) fn something_said(&self, room: &RoomId) {
+        self.last_word.said(room);
+    }
+
+    /// The codes of the questions to which a bare yes may be just now.
+    pub(super) fn last_asked(&self, room: &RoomId) -> Vec<String> {
+        self.last_word.questions(room)
+    }
+
+    /// Ends the open questions that are `meant`, on record; how many there were.
+    pub(in crate::pipeline) async fn end_questions(
+        &self,
+        asked: &Asked<'_>,
+        meant: impl Fn(&Ticket) -> bool,
+    ) -> Result<usize, Stop> {
+        let mut ended = 0;
+        for room in &self.roster.rooms {
+            let open = self.tickets.open_in(room)?;
+            for ticket in open.into_iter().filter(&meant) {
+                let ended_now =
+                    self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
+                ended += usize::from(ended_now);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends one question before its time, on record; false where somebody was quicker.
+    pub(in crate::pipeline) async fn end_question(
+        &self,
+        asked: &Asked<'_>,
+        code: &str,
+        how: End,
+        why: Option<&str>,
+    ) -> Result<bool, Stop> {
+        let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
+        let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
+        let Some(cancelled) = cancelled? else { return Ok(false) };
+        self.secrets.lock().await.remove(code);
+        self.show_end(code).await;
+        let record = Record {
+            ticket: Some(code.to_owned()),
+            words: cancelled.words.clone(),
+            subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
+            reason: why.map(ToOwned::to_owned),
+            ..asked.record(kind)
+        };
+        self.audit.note(record).await?;
+        Ok(true)
+    }
+
+    /// Ends the questions whose time has passed, and shows that.
+    pub(in crate::pipeline) async fn expire(&self) {
+        let expired = match self.tickets.expire().await {
+            Ok(expired) => expired,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "questions cannot be ended");
+                return;
+            }
+        };
+        for ticket in expired {
+            self.secrets.lock().await.remove(&ticket.code);
+            self.show_end(&ticket.code).await;
+            let record = Record {
+                by: Some(ticket.asker),
+                room: Some(ticket.room),
+                words: ticket.words,
+                ticket: Some(ticket.code),
+                subjects: ticket.about.into_iter().map(|(subject, _)| subject).collect(),
+                ..Record::new(Kind::Expired)
+            };
+            if let Err(error) = self.audit.note(record).await {
+                error!(error = &error as &dyn std::error::Error, "an expiry was not recorded");
+            }
+        }
+    }
+}
