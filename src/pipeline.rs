@@ -48,9 +48,7 @@ mod hindrance;
 mod job;
 mod lift;
 mod list;
-mod locks;
 mod look;
-mod looking;
 mod news;
 mod origin;
 pub mod own;
@@ -72,7 +70,6 @@ mod strangers;
 mod testing;
 mod together;
 mod understand;
-mod unreviewed;
 mod voice;
 mod watch;
 mod yes;
@@ -90,16 +87,15 @@ use aside::Aside;
 pub use aside::Refusal;
 use authentic::Authenticity;
 use brakes::Brakes;
+use change::Executor;
 use hindrance::Hindrance;
 use list::Listings;
-use locks::Locks;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::{AsChange, Own};
 use questions::Questions;
 use record::Feed;
 use strangers::Strangers;
 use understand::{Understood, misplaced};
-use unreviewed::Counted;
 use voice::{Voice, stopped};
 
 /// What the config says about commands and questions.
@@ -133,17 +129,17 @@ pub struct Pipeline {
     clock: SharedClock,
     reader: Reader,
     authenticity: Arc<Authenticity>,
-    writer: Writer,
+    executor: Executor,
     voice: Arc<Voice>,
     questions: Questions,
     audit: Audit,
-    sanctions: Sanctions,
+    sanctions: Arc<Sanctions>,
     brakes: Arc<Brakes>,
-    notes: Notes,
+    notes: Arc<Notes>,
     jobs: Jobs,
-    watches: Watches,
-    /// Rung where there is something to watch.
-    watch_begun: Notify,
+    watches: Arc<Watches>,
+    /// Notified when something is added to what is watched.
+    watch_begun: Arc<Notify>,
     /// Rung where there is a job to begin, or to go on with.
     job_begun: Notify,
     /// Held while sanctions are lifted.
@@ -157,9 +153,6 @@ pub struct Pipeline {
     /// Whether the bot has asked to lift its rate limit.
     asked_to_lift: Shelf<bool>,
     store: Store,
-    locks: Locks,
-    /// Held by person while it is weighed how much somebody may destroy unreviewed.
-    counted: Counted,
     aside: Aside,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
@@ -335,6 +328,24 @@ impl Pipeline {
                 passwords,
             },
         )?;
+        let reader = Reader::new(access.clone(), clock.clone())?.of(own);
+        let sanctions = Arc::new(Sanctions::new(store)?);
+        let notes = Arc::new(Notes::new(store)?);
+        let (watches, watch_begun) = (Arc::new(Watches::new(store)?), Arc::new(Notify::default()));
+        let executor = Executor::new(change::Below {
+            roster: roster.clone(),
+            clock: clock.clone(),
+            reader: reader.clone(),
+            writer: Writer::new(access)?,
+            audit: audit.clone(),
+            brakes: brakes.clone(),
+            voice: voice.clone(),
+            outbox: outbox.clone(),
+            sanctions: sanctions.clone(),
+            notes: notes.clone(),
+            watches: watches.clone(),
+            watch_begun: watch_begun.clone(),
+        });
         Ok(Self {
             brakes,
             voice,
@@ -342,23 +353,21 @@ impl Pipeline {
             listings,
             feed,
             authenticity: Arc::new(authenticity),
-            reader: Reader::new(access.clone(), clock.clone())?.of(own),
-            writer: Writer::new(access)?,
+            reader,
+            executor,
             audit: audit.clone(),
-            sanctions: Sanctions::new(store)?,
-            notes: Notes::new(store)?,
+            sanctions,
+            notes,
             jobs: Jobs::new(store)?,
             job_begun: Notify::default(),
-            watches: Watches::new(store)?,
-            watch_begun: Notify::default(),
+            watches,
+            watch_begun,
             lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: Strangers::new(store, clock.clone())?,
             hour: AtomicI64::new(i64::MIN),
             asked_to_lift: store.shelf("asked-to-lift")?,
             store: store.clone(),
-            locks: Locks::default(),
-            counted: Counted::default(),
             aside: Aside::default(),
             roster,
             rules,

@@ -4,23 +4,114 @@
 //! Nothing in here puts a question, begins a job or ends a question: what became of a change is a
 //! value, and the router does what follows from it.
 
-use super::Pipeline;
-use crate::{confirm::Ticket, error::Stop, gate::AT_A_GLANCE, synapse::Slots};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+
+use super::{Outbox, Pipeline, brakes::Brakes, voice::Voice};
+use crate::{
+    audit::Audit,
+    change::Subject,
+    clock::SharedClock,
+    confirm::Ticket,
+    error::Stop,
+    gate::AT_A_GLANCE,
+    notes::Notes,
+    operators::Roster,
+    sanctions::Sanctions,
+    synapse::{Reader, Slots, Writer},
+    watches::Watches,
+};
+use locks::Locks;
+use unreviewed::Counted;
 
 mod decide;
+mod ends;
 mod execute;
+mod locks;
+mod looking;
 mod observe;
 mod prepare;
 mod secrets;
+mod unreviewed;
 mod values;
 
 pub(super) use decide::{Extent, verbs};
+pub(super) use ends::too_low;
 pub(super) use observe::target;
 pub(super) use prepare::{Attempt, Expected, Prepared, Ready};
 pub(super) use secrets::mask;
+pub(super) use unreviewed::has_changed;
 pub(super) use values::{
     Became, Confirmed, Done, Earlier, Ends, Guards, Looked, Plan, Planned, Ran, ToAsk,
 };
+
+/// Makes changes that may be made: it looks, weighs, sends, looks again, and records.
+#[derive(Debug)]
+pub(super) struct Executor {
+    roster: Arc<Roster>,
+    clock: SharedClock,
+    reader: Reader,
+    writer: Writer,
+    audit: Audit,
+    brakes: Arc<Brakes>,
+    voice: Arc<Voice>,
+    outbox: Arc<dyn Outbox>,
+    sanctions: Arc<Sanctions>,
+    notes: Arc<Notes>,
+    watches: Arc<Watches>,
+    watch_begun: Arc<Notify>,
+    locks: Locks,
+    /// Held by person while it is weighed how much somebody may destroy unreviewed.
+    counted: Counted,
+}
+
+/// The parts on which the executor rests.
+pub(super) struct Below {
+    pub(super) roster: Arc<Roster>,
+    pub(super) clock: SharedClock,
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+    pub(super) audit: Audit,
+    pub(super) brakes: Arc<Brakes>,
+    pub(super) voice: Arc<Voice>,
+    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) sanctions: Arc<Sanctions>,
+    pub(super) notes: Arc<Notes>,
+    pub(super) watches: Arc<Watches>,
+    /// Notified when something is added to what is watched.
+    pub(super) watch_begun: Arc<Notify>,
+}
+
+impl Executor {
+    /// One that has nothing in hand.
+    pub(super) fn new(below: Below) -> Self {
+        let Below { roster, clock, reader, writer, audit, brakes, voice, outbox, .. } = below;
+        let Below { sanctions, notes, watches, watch_begun, .. } = below;
+        let (locks, counted) = (Locks::default(), Counted::default());
+        Self {
+            roster,
+            clock,
+            reader,
+            writer,
+            audit,
+            brakes,
+            voice,
+            outbox,
+            sanctions,
+            notes,
+            watches,
+            watch_begun,
+            locks,
+            counted,
+        }
+    }
+
+    /// Returns when nobody else changes any of these subjects.
+    pub(super) async fn hold(&self, subjects: &[Subject]) -> Vec<OwnedMutexGuard<()>> {
+        self.locks.hold(subjects).await
+    }
+}
 
 impl Pipeline {
     /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
@@ -32,23 +123,24 @@ impl Pipeline {
         }
         if let Some(yes) = yes.filter(|yes| is_of_many(yes.ticket)) {
             let many = yes.ticket.about.len();
-            let guards = Guards(self.counted.hold(asked.operator, action.class(many)).await);
-            if self.suffices(asked, action, many, yes.consent)? {
+            let guards =
+                Guards(self.executor.counted.hold(asked.operator, action.class(many)).await);
+            if self.executor.suffices(asked, action, many, yes.consent)? {
                 return Ok(self.as_job(guards));
             }
         }
         let subjects = action.subjects(&self.reader.look()).await?;
-        let mut held = self.locks.hold(&subjects).await;
+        let mut held = self.executor.locks.hold(&subjects).await;
         // What was read while waiting for others to finish is not what is so now.
         let reader = self.reader.look();
-        Ok(match self.prepare(attempt, subjects, &reader).await? {
+        Ok(match self.executor.prepare(attempt, subjects, &reader).await? {
             Prepared::Refused(why) => Became::Refused(why),
             Prepared::NotServed(reply) => Became::NotServed(reply),
             Prepared::NothingToDo(skips) => Became::NothingToDo(skips),
             Prepared::Differs(difference) => Became::Differs(difference),
             Prepared::Planned(looked) => {
-                let terms = self.terms(asked, action, &looked)?;
-                let (class, until) = (looked.class(action), self.until(asked)?);
+                let terms = self.executor.terms(asked, action, &looked)?;
+                let (class, until) = (looked.class(action), self.executor.until(asked)?);
                 Became::Planned(Box::new(Planned { looked, terms, class, until }))
             }
             Prepared::Rehearsed => Became::Rehearsed,
@@ -73,7 +165,7 @@ impl Pipeline {
             Prepared::Ready(ready) => {
                 self.voice.ready_to_tell(asked).await?;
                 self.voice.ready_to_whisper(asked, action).await?;
-                Became::Ran(Box::new(self.run(attempt, *ready, slots).await?))
+                Became::Ran(Box::new(self.executor.run(attempt, *ready, slots).await?))
             }
         })
     }

@@ -51,7 +51,7 @@ impl Pipeline {
         Confirmed { ticket, consent }: Confirmed<'_>,
     ) -> Result<(), Stop> {
         self.voice.ready_to_tell(asked).await?;
-        let until = self.until(asked)?;
+        let until = self.executor.until(asked)?;
         let begun = self.clock.now();
         let mut job = Job {
             id: format!("{:014}-{}", begun.as_millisecond(), ticket.code),

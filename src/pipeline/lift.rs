@@ -1,21 +1,20 @@
 //! Sanctions: imposing them, ending them early, and lifting them when they are due.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tracing::{error, info, warn};
 
 use super::{
     Asked, Origin, Pipeline, Scheduled, ScheduledKind,
-    change::{Attempt, Done, Expected, Extent, Looked, Prepared},
+    change::{Attempt, Expected, Extent, Prepared},
     report::{not_as_left, overall, skipped},
     router::told,
     voice::stopped,
 };
 use crate::{
     audit::{Kind, Record},
-    change::{Binds, Skip, Subject, Undo},
+    change::{Binds, Skip, Subject},
     commands::{Memory as _, Options, Past, Remembered},
     error::Stop,
-    operators::Role,
     reply::{Line, Reply, Word, utc},
     sanctions::{Sanction, State},
     synapse::Slots,
@@ -45,39 +44,6 @@ enum Lifted {
 }
 
 impl Pipeline {
-    /// When a change that is about to be made ends by itself, if it does.
-    pub(super) fn until(&self, asked: &Asked<'_>) -> Result<Option<Timestamp>, Stop> {
-        let Some(ends) = &asked.options.ends else { return Ok(None) };
-        ends.of(self.clock.now()).map(Some).ok_or_else(|| {
-            Stop::refused(
-                "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
-                 that is still to come",
-            )
-        })
-    }
-
-    /// Whether somebody of a higher role has imposed what this would end early.
-    pub(super) fn ends_early(
-        &self,
-        asked: &Asked<'_>,
-        looked: &Looked,
-    ) -> Result<Option<Line>, Stop> {
-        if asked.origin.is_sanction_end() {
-            return Ok(None);
-        }
-        for plan in &looked.plans {
-            let running = self.sanctions.on(&plan.subject)?;
-            let above = running.into_iter().find(|sanction| {
-                sanction.role > asked.operator.role.rank
-                    && sanction.is_ended_by(&plan.change.wanted)
-            });
-            if let Some(sanction) = above {
-                return Ok(Some(too_low(&sanction, &asked.operator.role)));
-            }
-        }
-        Ok(None)
-    }
-
     /// The answer where there is nothing to do, with who made it so where that was through the
     /// bot: whoever types `--for` and reads that it is so already must not think that it ends.
     pub(super) fn already_so(&self, asked: &Asked<'_>, skips: &[(Subject, Skip)]) -> Reply {
@@ -125,47 +91,6 @@ impl Pipeline {
         (!otherwise).then_some(made_so)
     }
 
-    /// Keeps the sanction that a change has imposed. Called before the change is closed in the
-    /// record, so that one that is closed has its end. False where it cannot be kept.
-    pub(super) async fn impose(
-        &self,
-        asked: &Asked<'_>,
-        number: u64,
-        until: Timestamp,
-        done: &Done,
-    ) -> bool {
-        let Undo::Command(undo) = &done.outcome.undo else { return false };
-        let sanction = Sanction {
-            number,
-            subject: done.subject.clone(),
-            words: asked.words.to_vec(),
-            undo: undo.clone(),
-            left: done.left.clone(),
-            by: asked.operator.user.clone(),
-            role: asked.operator.role.rank,
-            asked: (asked.room(), asked.event()),
-            until,
-            again: None,
-            tries: 0,
-            state: State::Running,
-        };
-        self.keep(sanction).await
-    }
-
-    /// Ends the sanctions that the change `number` has put an end to.
-    pub(super) async fn end_sanctions(&self, number: u64, subject: &Subject, left: &Binds) {
-        let running = match self.sanctions.on(subject) {
-            Ok(running) => running,
-            Err(error) => {
-                error!(error = &error as &dyn std::error::Error, "sanctions cannot be read");
-                return;
-            }
-        };
-        for sanction in running.into_iter().filter(|sanction| sanction.is_ended_by(left)) {
-            self.keep(Sanction { state: State::Ended(number), ..sanction }).await;
-        }
-    }
-
     /// Lifts every sanction that is due. One call at a time does it.
     pub async fn lift_due(&self) {
         let Ok(_alone) = self.lifting.try_lock() else { return };
@@ -178,7 +103,7 @@ impl Pipeline {
             }
         };
         for sanction in open.into_iter().filter(|sanction| sanction.due() <= now) {
-            let _held = self.locks.hold(std::slice::from_ref(&sanction.subject)).await;
+            let _held = self.executor.hold(std::slice::from_ref(&sanction.subject)).await;
             // Somebody may have ended or moved it meanwhile.
             match self.sanctions.again(&sanction) {
                 Ok(Some(sanction)) if sanction.state.is_open() && sanction.due() <= now => {
@@ -212,7 +137,7 @@ impl Pipeline {
                     about(&sanction).plain(" is over, and waits: ").line(self.why_not()),
                 );
                 self.say_of(&sanction, "waits", &reply).await;
-                self.keep(Sanction { state: State::Waiting, ..sanction }).await;
+                self.executor.keep_sanction(Sanction { state: State::Waiting, ..sanction }).await;
             }
             Lifted::Never(why) => self.give_up(sanction, why).await,
         }
@@ -248,9 +173,9 @@ impl Pipeline {
             extent: Extent::Whole,
         };
         let subjects = vec![sanction.subject.clone()];
-        Ok(match self.prepare(&attempt, subjects, &self.reader.look()).await? {
+        Ok(match self.executor.prepare(&attempt, subjects, &self.reader.look()).await? {
             Prepared::Ready(ready) => {
-                let ran = self.run(&attempt, *ready, Slots::new()).await?;
+                let ran = self.executor.run(&attempt, *ready, Slots::new()).await?;
                 match overall(&ran.done) {
                     Word::Done => Lifted::Done(told(&ran)),
                     _ => Lifted::Failed(told(&ran)),
@@ -285,7 +210,7 @@ impl Pipeline {
             self.say_of(&sanction, "failed", &reply).await;
         }
         let tries = sanction.tries.saturating_add(1);
-        self.keep(Sanction { again: Some(again), tries, ..sanction }).await;
+        self.executor.keep_sanction(Sanction { again: Some(again), tries, ..sanction }).await;
     }
 
     /// Leaves a sanction to the operators, and tells the one who imposed it.
@@ -309,7 +234,7 @@ impl Pipeline {
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");
         }
-        self.keep(Sanction { state: State::Stuck, ..sanction }).await;
+        self.executor.keep_sanction(Sanction { state: State::Stuck, ..sanction }).await;
     }
 
     /// Says something in the room where the sanction was asked for, as an answer to that.
@@ -320,15 +245,6 @@ impl Pipeline {
         if let Err(error) = self.voice.say(room, Some(event), &slot, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
-    }
-
-    /// False where it cannot be kept.
-    async fn keep(&self, sanction: Sanction) -> bool {
-        let kept = self.sanctions.keep(&sanction).await;
-        if let Err(error) = &kept {
-            error!(error = error as &dyn std::error::Error, "a sanction cannot be kept");
-        }
-        kept.is_ok()
     }
 }
 
@@ -348,19 +264,6 @@ fn about(sanction: &Sanction) -> Line {
 
 fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
     reply.note(about(sanction).plain(" is over: I took it back by myself"))
-}
-
-/// Why somebody may not end a sanction early.
-pub(super) fn too_low(sanction: &Sanction, role: &Role) -> Line {
-    Line::new()
-        .code(&sanction.subject)
-        .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
-        .code(&sanction.by)
-        .plain(format!(
-            " as {}: nobody below that role ends it before its time, and you are {}",
-            sanction.role.as_str(),
-            role.name
-        ))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use tracing::{error, info};
 
 use super::Pipeline;
-use crate::change::Subject;
 
 mod feed;
 
@@ -52,24 +51,6 @@ impl Pipeline {
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "the store cannot be used");
             }
-        }
-    }
-
-    /// Lets go what was kept of those who have been erased by the change `number`.
-    pub(super) async fn forget(&self, subjects: &[Subject], number: u64) {
-        if subjects.is_empty() {
-            return;
-        }
-        let gone = self.audit.forget_about(subjects, number).await;
-        let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
-        match gone {
-            Ok(gone) => info!(number, gone, "details went with an erasure"),
-            Err(error) => {
-                error!(number, error = &error as &dyn std::error::Error, "details did not go");
-            }
-        }
-        if let Err(error) = notes {
-            error!(number, error = &error as &dyn std::error::Error, "notes did not go");
         }
     }
 }

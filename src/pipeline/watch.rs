@@ -8,7 +8,7 @@ use ruma::OwnedUserId;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Asked, Pipeline, change::Done};
+use super::Pipeline;
 use crate::{
     audit::{self, Kind, Record},
     change::{Outcome, Progress, Subject, Undo},
@@ -70,27 +70,6 @@ impl Asking<'_> {
 }
 
 impl Pipeline {
-    /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is rung, or from
-    /// the next start on.
-    pub(super) async fn keep_watches(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
-        for one in done {
-            let Some(work) = &one.work else { continue };
-            let watch = Watch {
-                number,
-                subject: one.subject.clone(),
-                work: work.clone(),
-                words: asked.words.to_vec(),
-                asker: asked.operator.user.clone(),
-                asked: (asked.room(), asked.event()),
-                begun: self.clock.now(),
-                message: None,
-            };
-            if let Err(error) = self.watches.keep(&watch).await {
-                error!(number, error = &error as &dyn std::error::Error, "it is not watched");
-            }
-        }
-    }
-
     /// Watches what there is and what comes, until `over`.
     pub async fn watch(&self, over: CancellationToken) {
         let mut known = HashSet::new();

@@ -1,5 +1,6 @@
 //! What a change weighs, and whether it may be made now.
 
+use super::Executor;
 use super::values::{Looked, Plan};
 use crate::{
     change::Class,
@@ -8,7 +9,7 @@ use crate::{
     error::Stop,
     gate::{Allowed, Target, Terms, Verdict, Weight},
     operators::Operator,
-    pipeline::{Asked, Pipeline},
+    pipeline::Asked,
     reply::Line,
 };
 
@@ -61,7 +62,7 @@ impl Weighed<'_> {
     }
 }
 
-impl Pipeline {
+impl Executor {
     fn weighed<'a>(
         &self,
         asked: &'a Asked<'_>,

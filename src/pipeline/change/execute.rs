@@ -1,31 +1,33 @@
 //! Sending a change that may be sent: on record first, looked at again afterwards, and on record.
 
 use jiff::Timestamp;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
+use super::{Executor, unreviewed::has_changed};
 use super::{
     prepare::{Attempt, Ready},
     values::{Done, Ends, Looked, Plan, Ran},
 };
 use crate::{
     audit::{Kind, Record},
+    change::Subject,
     commands::Action,
     error::Stop,
     gate::Permit,
     pipeline::{
-        Asked, Pipeline,
+        Asked,
         found::{Verified, broken_off, not_verified, only, verified},
         report::{line_of, overall},
-        unreviewed::has_changed,
     },
     reply::Word,
     synapse::Slots,
+    watches::Watch,
 };
 
 /// Length of a password that the bot makes, characters; about 115 bits.
 const PASSWORD_LENGTH: usize = 20;
 
-impl Pipeline {
+impl Executor {
     /// Records a change, sends it, looks again, and records what is so.
     pub(in crate::pipeline) async fn run(
         &self,
@@ -76,6 +78,45 @@ impl Pipeline {
             requests: plans.iter().flat_map(|p| p.change.steps.iter().map(line_of)).collect(),
             left: plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
             ..asked.record(Kind::Opened)
+        }
+    }
+
+    /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is rung, or from
+    /// the next start on.
+    async fn keep_watches(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
+        for one in done {
+            let Some(work) = &one.work else { continue };
+            let watch = Watch {
+                number,
+                subject: one.subject.clone(),
+                work: work.clone(),
+                words: asked.words.to_vec(),
+                asker: asked.operator.user.clone(),
+                asked: (asked.room(), asked.event()),
+                begun: self.clock.now(),
+                message: None,
+            };
+            if let Err(error) = self.watches.keep(&watch).await {
+                error!(number, error = &error as &dyn std::error::Error, "it is not watched");
+            }
+        }
+    }
+
+    /// Lets go what was kept of those who have been erased by the change `number`.
+    pub(in crate::pipeline) async fn forget(&self, subjects: &[Subject], number: u64) {
+        if subjects.is_empty() {
+            return;
+        }
+        let gone = self.audit.forget_about(subjects, number).await;
+        let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
+        match gone {
+            Ok(gone) => info!(number, gone, "details went with an erasure"),
+            Err(error) => {
+                error!(number, error = &error as &dyn std::error::Error, "details did not go");
+            }
+        }
+        if let Err(error) = notes {
+            error!(number, error = &error as &dyn std::error::Error, "notes did not go");
         }
     }
 

@@ -3,13 +3,14 @@
 use futures_util::{StreamExt as _, stream};
 
 use super::values::{Found, Looked, Plan};
+use super::{Executor, looking::Looking};
 use crate::{
     audit::{Kind, Record},
     change::{Skip, Subject},
     commands::Action,
     error::Stop,
     gate::Target,
-    pipeline::{Asked, Pipeline, looking::Looking},
+    pipeline::Asked,
     reply::Word,
     synapse::Reader,
 };
@@ -20,7 +21,7 @@ const MOST: usize = 10_000;
 /// How many subjects are looked at at once.
 const LOOKS_AT_ONCE: usize = 8;
 
-impl Pipeline {
+impl Executor {
     /// Looks at every subject, several at a time. Of several that which the gate forbids is left out,
     /// and on record.
     pub(in crate::pipeline) async fn look_at(

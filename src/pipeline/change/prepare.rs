@@ -1,6 +1,7 @@
 //! One change on its way to the moment before it is sent: looked at, held against what it rests on,
 //! weighed and decided. Commands, subjects of jobs, ends of sanctions and undos all go this way.
 
+use super::Executor;
 use super::{
     decide::{Decision, Extent},
     values::{Confirmed, Guards, Looked},
@@ -12,7 +13,7 @@ use crate::{
     gate::{Allowed, Terms},
     operators::Operator,
     pipeline::{
-        Asked, Pipeline,
+        Asked,
         fact::{Difference, changed, not_as_left},
     },
     reply::{Line, Reply},
@@ -83,7 +84,7 @@ pub(in crate::pipeline) struct Ready {
     pub(in crate::pipeline) guards: Guards,
 }
 
-impl Pipeline {
+impl Executor {
     /// Takes a change of these subjects, which nobody else changes meanwhile, to the moment before it
     /// is sent.
     pub(in crate::pipeline) async fn prepare(

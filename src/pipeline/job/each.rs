@@ -298,9 +298,10 @@ impl<'a> Work<'a> {
             yes: Some(Confirmed { ticket: &self.ticket, consent: &self.consent }),
             extent: Extent::OneOf(self.job.total),
         };
-        let _held = pipeline.locks.hold(std::slice::from_ref(&item.subject)).await;
+        let _held = pipeline.executor.hold(std::slice::from_ref(&item.subject)).await;
         let reader = pipeline.reader.look();
-        let prepared = pipeline.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
+        let prepared =
+            pipeline.executor.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
         match prepared {
             Prepared::NothingToDo(skips) => match skips.into_iter().next() {
                 // It was not so when the question was put, and an earlier run has begun it.
@@ -349,9 +350,10 @@ impl<'a> Work<'a> {
         let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
         let (pipeline, number) = (self.pipeline, self.number);
         let mut slots = Slots::new();
-        let done = pipeline.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
+        let done =
+            pipeline.executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
         let one = std::slice::from_ref(&done);
-        let ends = pipeline.set_ends(asked, number, self.job.until, one).await;
+        let ends = pipeline.executor.set_ends(asked, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
         for line in &done.unmet {
             what = format!("{what}; Not so: {}", line.text());

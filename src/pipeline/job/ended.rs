@@ -11,7 +11,7 @@ use crate::{
     change::{Subject, Undo},
     confirm::End,
     jobs::{Ended, Item, Job, Stage, State},
-    pipeline::{Origin, Pipeline, unreviewed::has_changed},
+    pipeline::{Origin, Pipeline, change::has_changed},
     reply::{Block, Format, Line, Reply, Sheet, Word},
     store,
 };
@@ -45,7 +45,7 @@ impl Pipeline {
         let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
         ended.clone().for_each(|(_, ended)| counts.add(ended.word));
         // All at once, since what is kept may name many of them together.
-        self.forget(&self.erased(job, &items), number).await;
+        self.executor.forget(&self.erased(job, &items), number).await;
         if self.audit.closing(number)?.is_none() {
             self.close_job(job, number, ended.clone(), counts.word()).await;
         }

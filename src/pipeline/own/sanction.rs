@@ -13,7 +13,11 @@ use crate::{
     commands::Ends,
     error::Stop,
     gate::{Verdict, Weight},
-    pipeline::{Asked, Lane, Pipeline, change::target, lift::too_low, report::rehearsed},
+    pipeline::{
+        Asked, Lane, Pipeline,
+        change::{target, too_low},
+        report::rehearsed,
+    },
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, State},
 };
@@ -163,7 +167,7 @@ impl Extend {
         let number = ending(&self.number)?;
         let subjects: Vec<Subject> =
             open(pipeline, number)?.into_iter().map(|sanction| sanction.subject).collect();
-        let _held = pipeline.locks.hold(&subjects).await;
+        let _held = pipeline.executor.hold(&subjects).await;
         let sanctions = open(pipeline, number)?;
         let (Some(first), now) = (sanctions.first(), pipeline.clock.now()) else {
             return Err(Stop::refused("nothing of it ends by itself any more"));

@@ -98,7 +98,7 @@ async fn somebody_brakes_while_much_is_forgotten() {
 
     let through = std::sync::atomic::AtomicBool::new(false);
     let forget = async {
-        stage.pipeline.forget(std::slice::from_ref(&eve), u64::MAX).await;
+        stage.pipeline.executor.forget(std::slice::from_ref(&eve), u64::MAX).await;
         through.store(true, Ordering::Relaxed);
     };
     let brake = async {

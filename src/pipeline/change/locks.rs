@@ -8,7 +8,7 @@ use crate::change::Subject;
 
 /// A lock for each subject that is being changed, or for each of something else.
 #[derive(Debug)]
-pub(super) struct Locks<K = Subject>(std::sync::Mutex<HashMap<K, Arc<Mutex<()>>>>);
+pub(in crate::pipeline) struct Locks<K = Subject>(std::sync::Mutex<HashMap<K, Arc<Mutex<()>>>>);
 
 impl<K> Default for Locks<K> {
     fn default() -> Self {
@@ -19,7 +19,7 @@ impl<K> Default for Locks<K> {
 impl<K: Clone + Hash + Ord> Locks<K> {
     /// Returns when nobody else changes any of these subjects. Locks are taken in the order of
     /// the subjects, so that two who want the same ones cannot wait for each other.
-    pub(super) async fn hold(&self, subjects: &[K]) -> Vec<OwnedMutexGuard<()>> {
+    pub(in crate::pipeline) async fn hold(&self, subjects: &[K]) -> Vec<OwnedMutexGuard<()>> {
         let mut sorted: Vec<&K> = subjects.iter().collect();
         sorted.sort();
         sorted.dedup();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use ruma::OwnedEventId;
 use tracing::warn;
 
-use super::{Asked, Pipeline};
-use crate::reply::Reply;
+use super::Executor;
+use crate::{pipeline::Asked, reply::Reply};
 
 /// How many are looked at without a word.
 const WITHOUT_A_WORD: usize = 100;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// The message that shows how many were looked at.
 pub(super) struct Looking<'a> {
-    pipeline: &'a Pipeline,
+    executor: &'a Executor,
     asked: &'a Asked<'a>,
     total: usize,
     so_far: usize,
@@ -27,11 +27,11 @@ pub(super) struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     /// Says that so many are to be looked at, where that takes long and somebody waits for it.
-    pub(super) async fn at(pipeline: &'a Pipeline, asked: &'a Asked<'a>, total: usize) -> Self {
+    pub(super) async fn at(executor: &'a Executor, asked: &'a Asked<'a>, total: usize) -> Self {
         let mut looking =
-            Self { pipeline, asked, total, so_far: 0, edits: 0, shown: None, at: Instant::now() };
+            Self { executor, asked, total, so_far: 0, edits: 0, shown: None, at: Instant::now() };
         if total > WITHOUT_A_WORD && !asked.origin.is_sanction_end() {
-            looking.shown = pipeline.voice.answer(asked.origin, "looking", &looking.word()).await;
+            looking.shown = executor.voice.answer(asked.origin, "looking", &looking.word()).await;
         }
         looking
     }
@@ -50,7 +50,7 @@ impl<'a> Looking<'a> {
         self.edits += 1;
         let slot = format!("looking-{}", self.edits);
         let room = self.asked.origin.room();
-        let edited = self.pipeline.outbox.edit(room, event, &slot, &self.word()).await;
+        let edited = self.executor.outbox.edit(room, event, &slot, &self.word()).await;
         if let Err(error) = edited {
             // It only says how far this is.
             warn!(error = &error as &dyn std::error::Error, "a word in between was not sent");

@@ -7,7 +7,7 @@
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Pipeline, locks::Locks};
+use super::{Executor, locks::Locks};
 use crate::{
     audit::{Kind, Record},
     change::Class,
@@ -20,12 +20,16 @@ use crate::{
 
 /// A lock for each person who is about to do something that cannot be undone.
 #[derive(Debug, Default)]
-pub(super) struct Counted(Locks<String>);
+pub(in crate::pipeline) struct Counted(Locks<String>);
 
 impl Counted {
     /// Returns when nothing else is being weighed for the same person. What can be undone waits
     /// for nobody.
-    pub(super) async fn hold(&self, operator: &Operator, class: Class) -> Vec<OwnedMutexGuard<()>> {
+    pub(in crate::pipeline) async fn hold(
+        &self,
+        operator: &Operator,
+        class: Class,
+    ) -> Vec<OwnedMutexGuard<()>> {
         match class {
             Class::Irreversible => self.0.hold(std::slice::from_ref(&operator.person)).await,
             Class::Reversible | Class::Disruptive => Vec::new(),
@@ -33,10 +37,14 @@ impl Counted {
     }
 }
 
-impl Pipeline {
+impl Executor {
     /// How many subjects this person has changed irreversibly within [`RECENT`], or is changing
     /// now; nothing where what is weighed can be undone.
-    pub(super) fn recent(&self, operator: &Operator, class: Class) -> Result<usize, Stop> {
+    pub(in crate::pipeline) fn recent(
+        &self,
+        operator: &Operator,
+        class: Class,
+    ) -> Result<usize, Stop> {
         if class != Class::Irreversible {
             return Ok(0);
         }
@@ -81,7 +89,7 @@ fn changed(closed: &Record) -> usize {
 }
 
 /// Whether what ended so has changed its subject, or may have.
-pub(super) fn has_changed(word: Word) -> bool {
+pub(in crate::pipeline) fn has_changed(word: Word) -> bool {
     match word {
         Word::Done | Word::DoneInPart | Word::Unknown => true,
         Word::NothingChanged | Word::Refused | Word::Expired => false,

@@ -1,0 +1,117 @@
+//! Changes that end by themselves: when, who may end one early, and that it is kept.
+
+use jiff::Timestamp;
+use tracing::error;
+
+use super::{Done, Executor, Looked};
+use crate::{
+    change::{Binds, Subject, Undo},
+    error::Stop,
+    operators::Role,
+    pipeline::Asked,
+    reply::{Line, utc},
+    sanctions::{Sanction, State},
+};
+
+impl Executor {
+    /// When a change that is about to be made ends by itself, if it does.
+    pub(in crate::pipeline) fn until(&self, asked: &Asked<'_>) -> Result<Option<Timestamp>, Stop> {
+        let Some(ends) = &asked.options.ends else { return Ok(None) };
+        ends.of(self.clock.now()).map(Some).ok_or_else(|| {
+            Stop::refused(
+                "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
+                 that is still to come",
+            )
+        })
+    }
+
+    /// Whether somebody of a higher role has imposed what this would end early.
+    pub(in crate::pipeline) fn ends_early(
+        &self,
+        asked: &Asked<'_>,
+        looked: &Looked,
+    ) -> Result<Option<Line>, Stop> {
+        if asked.origin.is_sanction_end() {
+            return Ok(None);
+        }
+        for plan in &looked.plans {
+            let running = self.sanctions.on(&plan.subject)?;
+            let above = running.into_iter().find(|sanction| {
+                sanction.role > asked.operator.role.rank
+                    && sanction.is_ended_by(&plan.change.wanted)
+            });
+            if let Some(sanction) = above {
+                return Ok(Some(too_low(&sanction, &asked.operator.role)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the sanction that a change has imposed. Called before the change is closed in the
+    /// record, so that one that is closed has its end. False where it cannot be kept.
+    pub(in crate::pipeline) async fn impose(
+        &self,
+        asked: &Asked<'_>,
+        number: u64,
+        until: Timestamp,
+        done: &Done,
+    ) -> bool {
+        let Undo::Command(undo) = &done.outcome.undo else { return false };
+        let sanction = Sanction {
+            number,
+            subject: done.subject.clone(),
+            words: asked.words.to_vec(),
+            undo: undo.clone(),
+            left: done.left.clone(),
+            by: asked.operator.user.clone(),
+            role: asked.operator.role.rank,
+            asked: (asked.room(), asked.event()),
+            until,
+            again: None,
+            tries: 0,
+            state: State::Running,
+        };
+        self.keep_sanction(sanction).await
+    }
+
+    /// Ends the sanctions that the change `number` has put an end to.
+    pub(in crate::pipeline) async fn end_sanctions(
+        &self,
+        number: u64,
+        subject: &Subject,
+        left: &Binds,
+    ) {
+        let running = match self.sanctions.on(subject) {
+            Ok(running) => running,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "sanctions cannot be read");
+                return;
+            }
+        };
+        for sanction in running.into_iter().filter(|sanction| sanction.is_ended_by(left)) {
+            self.keep_sanction(Sanction { state: State::Ended(number), ..sanction }).await;
+        }
+    }
+
+    /// Keeps a sanction; false where it cannot be kept.
+    pub(in crate::pipeline) async fn keep_sanction(&self, sanction: Sanction) -> bool {
+        let kept = self.sanctions.keep(&sanction).await;
+        if let Err(error) = &kept {
+            error!(error = error as &dyn std::error::Error, "a sanction cannot be kept");
+        }
+        kept.is_ok()
+    }
+}
+
+/// Why somebody may not end a sanction early.
+pub(in crate::pipeline) fn too_low(sanction: &Sanction, role: &Role) -> Line {
+    Line::new()
+        .code(&sanction.subject)
+        .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
+        .code(&sanction.by)
+        .plain(format!(
+            " as {}: nobody below that role ends it before its time, and you are {}",
+            sanction.role.as_str(),
+            role.name
+        ))
+}
