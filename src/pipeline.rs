@@ -18,7 +18,7 @@ use crate::{
     audit::{Audit, Kind},
     change::{Power, Subject},
     clock::SharedClock,
-    commands::{Action, Ask, Memory, Noted, Options, Query, Remembered, Sanctioned},
+    commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     jobs::Jobs,
     journal::Journal,
@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod agree;
+mod already;
 #[cfg(test)]
 mod amounts;
 mod aside;
@@ -87,15 +88,16 @@ use aside::Aside;
 pub use aside::Refusal;
 use authentic::Authenticity;
 use brakes::Brakes;
-use change::Executor;
+pub use change::Executor;
 use hindrance::Hindrance;
+use lift::SanctionEnds;
 use list::Listings;
 pub use origin::{Origin, Scheduled, ScheduledKind};
-use own::{AsChange, Own};
+use own::Own;
 use questions::Questions;
 use record::Feed;
 use strangers::Strangers;
-use understand::{Understood, misplaced};
+use understand::misplaced;
 use voice::{Voice, stopped};
 
 /// What the config says about commands and questions.
@@ -129,7 +131,8 @@ pub struct Pipeline {
     clock: SharedClock,
     reader: Reader,
     authenticity: Arc<Authenticity>,
-    executor: Executor,
+    executor: Arc<Executor>,
+    sanction_ends: SanctionEnds,
     voice: Arc<Voice>,
     questions: Questions,
     audit: Audit,
@@ -142,8 +145,6 @@ pub struct Pipeline {
     watch_begun: Arc<Notify>,
     /// Rung where there is a job to begin, or to go on with.
     job_begun: Notify,
-    /// Held while sanctions are lifted.
-    lifting: Mutex<()>,
     journal: Journal,
     listings: Arc<Listings>,
     strangers: Strangers,
@@ -332,7 +333,7 @@ impl Pipeline {
         let sanctions = Arc::new(Sanctions::new(store)?);
         let notes = Arc::new(Notes::new(store)?);
         let (watches, watch_begun) = (Arc::new(Watches::new(store)?), Arc::new(Notify::default()));
-        let executor = Executor::new(change::Below {
+        let executor = Arc::new(Executor::new(change::Below {
             roster: roster.clone(),
             clock: clock.clone(),
             reader: reader.clone(),
@@ -345,8 +346,19 @@ impl Pipeline {
             notes: notes.clone(),
             watches: watches.clone(),
             watch_begun: watch_begun.clone(),
+        }));
+        let sanction_ends = SanctionEnds::new(lift::Below {
+            roster: roster.clone(),
+            clock: clock.clone(),
+            reader: reader.clone(),
+            audit: audit.clone(),
+            brakes: brakes.clone(),
+            voice: voice.clone(),
+            executor: executor.clone(),
+            sanctions: sanctions.clone(),
         });
         Ok(Self {
+            sanction_ends,
             brakes,
             voice,
             questions,
@@ -362,7 +374,6 @@ impl Pipeline {
             job_begun: Notify::default(),
             watches,
             watch_begun,
-            lifting: Mutex::default(),
             journal: Journal::new(store)?,
             strangers: Strangers::new(store, clock.clone())?,
             hour: AtomicI64::new(i64::MIN),
@@ -383,19 +394,6 @@ impl Pipeline {
     /// Appends the record to this file too, from now on.
     pub async fn mirror_record(&self, file: &Path) -> std::io::Result<()> {
         self.audit.mirror(file).await
-    }
-
-    /// The change that these words stand for, if they do, with what was typed besides.
-    fn action(&self, words: &[String]) -> Option<(Box<dyn Action>, Options)> {
-        match understand::understand(words) {
-            Understood::Command(Ask::Change(action), options) => Some((action, options)),
-            Understood::Own(own, options) => {
-                let AsChange { action, verb, .. } = own.as_change(self).ok()??;
-                let verb = verb.unwrap_or(options.verb);
-                Some((action, Options { verb, ..options }))
-            }
-            Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
-        }
     }
 
     /// Decides what a message is, without asking anybody; `None` where it is nothing for the bot
@@ -521,7 +519,7 @@ impl Pipeline {
         {
             return Ok(Some(refusal));
         }
-        match own.as_change(self)? {
+        match own.as_change(&self.executor)? {
             Some(change) => self.make_own(asked, change).await,
             None => own.run(self, asked).await,
         }
@@ -554,6 +552,11 @@ impl Pipeline {
         }
         self.must_serve(&[&asked.options.verb], asked.options).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
+    }
+
+    /// Lifts every sanction that is due. One call at a time does it.
+    pub async fn lift_due(&self) {
+        self.sanction_ends.lift_due().await;
     }
 
     /// Ends the questions whose time has passed, and shows that.

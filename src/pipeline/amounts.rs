@@ -48,7 +48,7 @@ fn by_path(stage: &Stage, step: &Step) -> Option<Box<dyn Action>> {
     let body = step.body.to_string().replace(r#"{"$secret":"password"}"#, r#""hunter2""#);
     let method = step.method.as_str().to_lowercase();
     let words = ["raw", &path, "-m", &method, "-d", &body].map(str::to_owned);
-    stage.pipeline.action(&words).map(|(action, _)| action)
+    stage.pipeline.executor.action(&words).map(|(action, _)| action)
 }
 
 /// How the same request weighs by its path, where it weighs less than by its verb.
@@ -71,7 +71,7 @@ fn lighter(raw: &dyn Action, action: &dyn Action, done: &[&str]) -> Vec<String> 
 /// Holds an example against what it would send: what is wrong with it, or `None` where it sends
 /// nothing.
 async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<String>> {
-    let (action, options) = stage.pipeline.action(&words(&things.typed(example)))?;
+    let (action, options) = stage.pipeline.executor.action(&words(&things.typed(example)))?;
     let plans = plans(stage, action.as_ref()).await;
     if plans.is_empty() {
         return None;
@@ -110,7 +110,7 @@ async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<Strin
 
 /// Of whom the gate hears where this is really done; `None` where there is nothing to do.
 async fn reached(stage: &Stage, acting: &Acting, things: &Things) -> Option<Vec<Reaches>> {
-    let (action, _) = stage.pipeline.action(&words(&things.typed(acting.example)))?;
+    let (action, _) = stage.pipeline.executor.action(&words(&things.typed(acting.example)))?;
     let plans = plans(stage, action.as_ref()).await;
     let heard = plans.iter().map(|plan| action.reaches(&plan.subject, &plan.seen));
     let kinds = heard.map(|all| match all.as_slice() {

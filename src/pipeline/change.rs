@@ -6,13 +6,21 @@
 
 use std::sync::Arc;
 
+use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{Outbox, Pipeline, brakes::Brakes, voice::Voice};
+use super::{
+    Outbox, Pipeline,
+    brakes::Brakes,
+    own::AsChange,
+    understand::{self, Understood},
+    voice::Voice,
+};
 use crate::{
     audit::Audit,
     change::Subject,
     clock::SharedClock,
+    commands::{Action, Ask, Options},
     confirm::Ticket,
     error::Stop,
     gate::AT_A_GLANCE,
@@ -48,7 +56,7 @@ pub(super) use values::{
 
 /// Makes changes that may be made: it looks, weighs, sends, looks again, and records.
 #[derive(Debug)]
-pub(super) struct Executor {
+pub struct Executor {
     roster: Arc<Roster>,
     clock: SharedClock,
     reader: Reader,
@@ -104,6 +112,34 @@ impl Executor {
             watch_begun,
             locks,
             counted,
+        }
+    }
+
+    /// The record.
+    pub(super) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// What ends by itself.
+    pub(super) fn sanctions(&self) -> &Sanctions {
+        &self.sanctions
+    }
+
+    /// The bot's own account.
+    pub(super) fn bot(&self) -> &OwnedUserId {
+        &self.roster.bot
+    }
+
+    /// The change that these words stand for, if they do, with what was typed besides.
+    pub(super) fn action(&self, words: &[String]) -> Option<(Box<dyn Action>, Options)> {
+        match understand::understand(words) {
+            Understood::Command(Ask::Change(action), options) => Some((action, options)),
+            Understood::Own(own, options) => {
+                let AsChange { action, verb, .. } = own.as_change(self).ok()??;
+                let verb = verb.unwrap_or(options.verb);
+                Some((action, Options { verb, ..options }))
+            }
+            Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{Asked, Lane, Pipeline};
+use super::{Asked, Lane, Pipeline, change::Executor};
 use crate::{
     change::{Binds, Power, Subject},
     commands::{Action, Options},
@@ -51,7 +51,7 @@ pub trait Own: Debug + Send + Sync {
     }
 
     /// The change that this is, where it is one after all; a refusal where it should be one.
-    fn as_change(&self, _pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+    fn as_change(&self, _executor: &Executor) -> Result<Option<AsChange>, Stop> {
         Ok(None)
     }
 

@@ -117,7 +117,8 @@ impl Pipeline {
         if let Ok(Some(ticket)) = self.questions.taken_by(event) {
             self.questions.close_ticket(&ticket.code, End::Run(Some(number)), None).await;
         }
-        let whispered = self.action(&closing.words).is_some_and(|(action, _)| action.whispers());
+        let whispered =
+            self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
         let reply = Reply::outcome(
             closing.word.unwrap_or(Word::Unknown),
@@ -197,7 +198,7 @@ impl Pipeline {
     }
 
     async fn present_state(&self, record: &Record) -> Vec<(String, Option<Seen>)> {
-        let Some((action, _)) = self.action(&record.words) else {
+        let Some((action, _)) = self.executor.action(&record.words) else {
             return Vec::new();
         };
         let reader = self.reader.look();

@@ -97,7 +97,7 @@ impl Pipeline {
 
     /// Watches one to its end, tells that, and forgets it.
     pub(super) async fn watch_one(&self, mut watch: Watch) {
-        let Some((action, _)) = self.action(&watch.words) else {
+        let Some((action, _)) = self.executor.action(&watch.words) else {
             let why = "another version of me began it, and I cannot ask how far it is".into();
             return self.tell_the_end(&watch, unknown(&watch.subject, why)).await;
         };

@@ -110,7 +110,7 @@ impl Pipeline {
 
     /// The change that a question was about, as it is understood now, and who asked for it.
     async fn resume(&self, asked: &Asked<'_>, ticket: &Ticket) -> Result<Resumed<'_>, Stop> {
-        let Some((action, options)) = self.action(&ticket.words) else {
+        let Some((action, options)) = self.executor.action(&ticket.words) else {
             return Err(Stop::refused(
                 "the command of this question is not one any more; send it again",
             ));

@@ -90,8 +90,10 @@ impl<'a> Work<'a> {
         let ticket = pipeline.questions.get(&job.code).ok().flatten();
         let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
         let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
-        let (action, options) =
-            pipeline.action(&job.words).ok_or_else(|| gone("another version of me began it"))?;
+        let (action, options) = pipeline
+            .executor
+            .action(&job.words)
+            .ok_or_else(|| gone("another version of me began it"))?;
         // The words do not say where those whom they name came from.
         let options = Options { referenced: ticket.referenced, ..options };
         let counts = Counts::of(job.total);

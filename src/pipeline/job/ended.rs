@@ -57,7 +57,7 @@ impl Pipeline {
         if let Some(why) = why_not {
             reply = reply.text(Line::from("The rest was not begun: ").line(why));
         }
-        let reply = match self.action(&job.words).filter(|_| counts.done() > 0) {
+        let reply = match self.executor.action(&job.words).filter(|_| counts.done() > 0) {
             Some((action, options)) => {
                 let verb = options.verb.as_str();
                 let verbs: Vec<&str> = std::iter::once(verb).chain(action.amounts_to()).collect();
@@ -84,7 +84,7 @@ impl Pipeline {
 
     /// Those whose accounts were erased. What an earlier version has done does not say so itself.
     fn erased(&self, job: &Job, items: &[Item]) -> Vec<Subject> {
-        let action = self.action(&job.words).map(|(action, _)| action);
+        let action = self.executor.action(&job.words).map(|(action, _)| action);
         let is_erased = |item: &&Item| {
             over_with(item).is_some_and(|ended| {
                 let erases = || action.as_ref().is_some_and(|one| one.erases(&item.subject));

@@ -11,7 +11,7 @@ use crate::{
     },
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Asked, Lane, Pipeline, change::Executor},
     reply::{Line, Reply, Word},
     synapse::Reader,
 };
@@ -42,13 +42,13 @@ impl Own for Limits {
         Lane::InTurn
     }
 
-    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+    fn as_change(&self, executor: &Executor) -> Result<Option<AsChange>, Stop> {
         let lift = match self.what {
             None | Some(What::Show) => return Ok(None),
             Some(What::Lift) => true,
             Some(What::Restore) => false,
         };
-        let bot = pipeline.roster.bot.clone();
+        let bot = executor.bot().clone();
         let action: Box<dyn Action> = Box::new(SetOverride { bot, lift });
         Ok(Some(action.into()))
     }

@@ -15,11 +15,11 @@ use crate::{
     gate::{Verdict, Weight},
     pipeline::{
         Asked, Lane, Pipeline,
-        change::{target, too_low},
+        change::{Executor, target, too_low},
         report::rehearsed,
     },
     reply::{Block, Line, Record, Reply, Word},
-    sanctions::{Sanction, State},
+    sanctions::{Sanction, Sanctions as Kept, State},
 };
 
 /// List what ends by itself, or change when it does
@@ -111,16 +111,16 @@ impl Own for Sanctions {
 
     /// To lift does what the end would do, on all on whom it still holds, and nothing where nothing
     /// would end.
-    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+    fn as_change(&self, executor: &Executor) -> Result<Option<AsChange>, Stop> {
         let Some(What::Lift { number }) = &self.what else { return Ok(None) };
         let number = ending(number)?;
-        let sanctions = open(pipeline, number)?;
+        let sanctions = open(executor.sanctions(), number)?;
         if let [sanction] = sanctions.as_slice() {
             let left = vec![(sanction.subject.clone(), sanction.left.clone())];
-            return taken_back(pipeline, number, &sanction.undo, left).map(Some);
+            return taken_back(executor, number, &sanction.undo, left).map(Some);
         }
         let ways = sanctions.into_iter().map(|one| (one.subject, one.left, one.undo));
-        let all = all_taken_back(pipeline, number, ways);
+        let all = all_taken_back(executor, number, ways);
         all.map(Some)
             .ok_or_else(|| Stop::refused("it cannot be lifted as one; take it back one by one"))
     }
@@ -165,10 +165,12 @@ fn ending(text: &str) -> Result<u64, Stop> {
 impl Extend {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
         let number = ending(&self.number)?;
-        let subjects: Vec<Subject> =
-            open(pipeline, number)?.into_iter().map(|sanction| sanction.subject).collect();
+        let subjects: Vec<Subject> = open(&pipeline.sanctions, number)?
+            .into_iter()
+            .map(|sanction| sanction.subject)
+            .collect();
         let _held = pipeline.executor.hold(&subjects).await;
-        let sanctions = open(pipeline, number)?;
+        let sanctions = open(&pipeline.sanctions, number)?;
         let (Some(first), now) = (sanctions.first(), pipeline.clock.now()) else {
             return Err(Stop::refused("nothing of it ends by itself any more"));
         };
@@ -236,7 +238,7 @@ async fn not_allowed(
     let target = target(&sanction.subject, &pipeline.reader.look()).await?;
     // To have it longer is what imposed it, to have it shorter what takes it back.
     let words = if until < sanction.until { &sanction.undo } else { &sanction.words };
-    let stands = pipeline.action(words);
+    let stands = pipeline.executor.action(words);
     let power = stands.as_ref().map_or(Power::Moderate, |(action, _)| action.power());
     let mut verbs = vec![asked.options.verb.as_str()];
     if let Some((action, options)) = &stands {
@@ -280,12 +282,12 @@ fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
 
 /// The sanctions of the change with this number that are still to be lifted; a refusal where there
 /// is none.
-fn open(pipeline: &Pipeline, number: u64) -> Result<Vec<Sanction>, Stop> {
+fn open(sanctions: &Kept, number: u64) -> Result<Vec<Sanction>, Stop> {
     let none = |why: &str| {
         Stop::refused(Line::new().code(format!("#{number}")).plain(why.to_owned()))
             .or(&["sanction", "list"])
     };
-    let mut kept = pipeline.sanctions.of(number)?;
+    let mut kept = sanctions.of(number)?;
     let Some(first) = kept.first().cloned() else {
         return Err(none(" is no change that ends by itself"));
     };

@@ -10,6 +10,7 @@ use crate::{
     error::Stop,
     pipeline::{
         Asked, Lane, Pipeline,
+        change::Executor,
         together::{Part, Together},
     },
     reply::{Line, Reply, Word},
@@ -38,16 +39,16 @@ impl Own for Undo {
     }
 
     /// What has changed many is taken back as one change of all those that it really changed.
-    fn as_change(&self, pipeline: &Pipeline) -> Result<Option<AsChange>, Stop> {
+    fn as_change(&self, executor: &Executor) -> Result<Option<AsChange>, Stop> {
         let number = self.number()?;
-        let closing = closing(pipeline, number)?;
-        if pipeline.audit.undone_by(number)?.is_some() {
+        let closing = closing(executor, number)?;
+        if executor.audit().undone_by(number)?.is_some() {
             return Ok(None);
         }
         let refused = |why: Line| Stop::refused(Line::new().code(format!("#{number}")).line(why));
         let nothing = || refused(Line::from(" changed nothing to take back"));
         match closing.undo.as_slice() {
-            [Way::Command(words)] => taken_back(pipeline, number, words, closing.left).map(Some),
+            [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
             [Way::None(nearest), rest @ ..]
                 if !rest.iter().any(|way| matches!(way, Way::Command(_))) =>
             {
@@ -59,7 +60,7 @@ impl Own for Undo {
                     Way::Command(words) => Some((subject, left, words)),
                     Way::None(_) => None,
                 });
-                all_taken_back(pipeline, number, ways).ok_or_else(nothing).map(Some)
+                all_taken_back(executor, number, ways).ok_or_else(nothing).map(Some)
             }
         }
     }
@@ -78,12 +79,12 @@ impl Own for Undo {
 /// The change that takes back the one with this number from each of these, by these words, where
 /// what it left is still so. `None` where some of the words are none of this version's.
 pub(super) fn all_taken_back(
-    pipeline: &Pipeline,
+    executor: &Executor,
     number: u64,
     ways: impl Iterator<Item = (Subject, Binds, Vec<String>)>,
 ) -> Option<AsChange> {
     let parts = ways.map(|(subject, left, words)| {
-        let (action, options) = pipeline.action(&words)?;
+        let (action, options) = executor.action(&words)?;
         Some(Part { action, verb: options.verb, found: Some((subject, left)) })
     });
     let together = Together::new(parts.collect::<Option<_>>()?)?;
@@ -95,12 +96,12 @@ pub(super) fn all_taken_back(
 /// The change that takes back the one with this number, by these words, where what it `left` is
 /// still so.
 pub(super) fn taken_back(
-    pipeline: &Pipeline,
+    executor: &Executor,
     number: u64,
     words: &[String],
     left: Vec<(Subject, Binds)>,
 ) -> Result<AsChange, Stop> {
-    let Some((action, typed)) = pipeline.action(words) else {
+    let Some((action, typed)) = executor.action(words) else {
         return Err(Stop::refused(
             Line::new()
                 .code(format!("#{number}"))
@@ -119,16 +120,16 @@ pub(super) fn number(text: &str, what: &str, listed: &[&str]) -> Result<u64, Sto
 }
 
 /// How the change with this number ended.
-fn closing(pipeline: &Pipeline, number: u64) -> Result<Record, Stop> {
+fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     let unknown = || {
         Stop::refused(Line::new().plain("there is no change ").code(format!("#{number}")))
             .or(&["audit"])
     };
-    let kept: Kept = pipeline.audit.get(number)?.ok_or_else(unknown)?;
+    let kept: Kept = executor.audit().get(number)?.ok_or_else(unknown)?;
     if kept.entry.kind != Kind::Opened {
         return Err(unknown());
     }
-    let closing = pipeline.audit.closing(number)?;
+    let closing = executor.audit().closing(number)?;
     closing.and_then(|kept| kept.record).ok_or_else(|| {
         Stop::refused(
             Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),
