@@ -96,9 +96,10 @@ pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::Own;
 use questions::Questions;
 use record::Feed;
+use report::stopped;
 use strangers::Strangers;
 use understand::misplaced;
-use voice::{Voice, stopped};
+use voice::Voice;
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]

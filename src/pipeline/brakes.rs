@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use jiff::Timestamp;
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{Asked, questions::stopped_until, voice::stopped};
+use super::{Asked, report::stopped};
 use crate::{
     audit::{Audit, Kind, Record},
     change::Power,
@@ -247,6 +248,11 @@ impl Brakes {
         }
         Some(note)
     }
+}
+
+/// Why somebody who has guessed is not served, and until when.
+pub(super) fn stopped_until(until: Timestamp) -> String {
+    format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
 }
 
 /// What is frozen or not, up to the verb.

@@ -1,4 +1,4 @@
-//! What a freeze ends besides: questions that are open, and jobs that wait until it is lifted.
+//! Freezing from the room and from the machine: with a freeze, open questions end and jobs wait.
 
 use ruma::OwnedUserId;
 use tracing::error;

@@ -10,9 +10,9 @@ use super::{
     Asked, Origin, Scheduled, ScheduledKind,
     brakes::Brakes,
     change::{Attempt, Executor, Expected, Extent, Prepared},
-    report::{not_as_left, overall},
+    report::{not_as_left, overall, stopped},
     router::told,
-    voice::{Voice, stopped},
+    voice::Voice,
 };
 use crate::{
     audit::{Audit, Kind, Record},

@@ -24,7 +24,7 @@ mod last_word;
 mod put;
 
 pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
-pub(super) use approve::{Needs, approved_in_part, stopped_until};
+pub(super) use approve::{Needs, approved_in_part};
 use last_word::LastWord;
 pub(super) use put::not_this;
 

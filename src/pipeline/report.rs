@@ -1,10 +1,12 @@
-//! What was done, in the words of the answer.
+//! What was done, or why it ended early, in the words of the answer.
 
 use jiff::Timestamp;
+use tracing::{error, warn};
 
 use super::{change::Done, fact::Difference};
 use crate::{
     change::{Class, Skip, Step, Subject, Undo},
+    clock::SharedClock,
     commands::Action,
     error::Stop,
     reply::{Block, Line, Reply, Word, utc},
@@ -156,4 +158,19 @@ pub(super) fn cost_in_words(class: Class, action: &dyn Action) -> &'static str {
         Class::Disruptive => "cannot be put back as it was",
         Class::Irreversible => "cannot be undone",
     }
+}
+
+/// Says why a command ended early, and logs the causes under the same number.
+pub(super) fn stopped(clock: &SharedClock, stop: &Stop) -> Reply {
+    let incident = clock.digits(6);
+    let cause = stop as &dyn std::error::Error;
+    match stop {
+        Stop::Refused { .. } => {}
+        Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
+        Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
+        Stop::Api(_) | Stop::Disk(_) => {
+            warn!(%incident, error = cause, "a command ended early");
+        }
+    }
+    stop.reply(&incident)
 }

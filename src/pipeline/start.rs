@@ -1,5 +1,4 @@
-//! What is done at every start and every second besides: what a crash cut off is reported, and
-//! questions that nobody answered end.
+//! What is done at every start: what a crash cut off is reported, and what is too old to matter goes.
 
 use std::path::{Path, PathBuf};
 

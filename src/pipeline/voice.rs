@@ -1,4 +1,4 @@
-//! What every command has in common when it is answered: refusals, records, faults, the room.
+//! The way out: answers and refusals, what all rooms are told, and secrets that one person is told.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use tracing::{error, warn};
 use super::{Asked, Origin, Outbox, Request, Unsent, list::Listings, record::Feed};
 use crate::{
     audit::{Audit, Kind},
-    clock::SharedClock,
     commands::Action,
     error::Stop,
     operators::Roster,
@@ -186,21 +185,6 @@ impl Voice {
             }
         }
     }
-}
-
-/// Says why a command ended early, and logs the causes under the same number.
-pub(super) fn stopped(clock: &SharedClock, stop: &Stop) -> Reply {
-    let incident = clock.digits(6);
-    let cause = stop as &dyn std::error::Error;
-    match stop {
-        Stop::Refused { .. } => {}
-        Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
-        Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
-        Stop::Api(_) | Stop::Disk(_) => {
-            warn!(%incident, error = cause, "a command ended early");
-        }
-    }
-    stop.reply(&incident)
 }
 
 /// Why there is no file, in one sentence.

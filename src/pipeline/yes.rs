@@ -1,4 +1,4 @@
-//! The yes and the no, in all the ways in which they are said.
+//! What a yes leads to: the change of its question, made again with the yes in hand.
 
 use tracing::debug;
 

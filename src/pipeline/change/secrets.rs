@@ -1,4 +1,4 @@
-//! Secrets of a change: those that were typed, and those that it makes.
+//! Secrets that were typed with a change: out of its words and the room, into memory.
 
 use super::values::Confirmed;
 use crate::{

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Because, Terms},
     operators::{Operator, Rank},
-    pipeline::Asked,
+    pipeline::{Asked, brakes::stopped_until},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };
@@ -214,10 +214,6 @@ impl Questions {
             .tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>()))
             .await;
     }
-}
-
-pub(in crate::pipeline) fn stopped_until(until: Timestamp) -> String {
-    format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
 }
 
 fn after(begin: Timestamp, span: Duration) -> Timestamp {
