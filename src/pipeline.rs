@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use ruma::{OwnedEventId, OwnedUserId};
-use tokio::sync::{Mutex, Notify};
+use ruma::OwnedEventId;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -20,15 +20,13 @@ use crate::{
     clock::SharedClock,
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
-    jobs::Jobs,
     journal::Journal,
     notes::Notes,
     operators::{Operator, Roster},
     reply::{Reply, Word},
     sanctions::Sanctions,
-    store::{self, Shelf, Store},
+    store::{self, Store},
     synapse::Reader,
-    watches::Watches,
 };
 
 mod agree;
@@ -84,22 +82,28 @@ pub use setup::{Reread, Setup, Unfit};
 pub use start::Lost;
 pub use understand::{is_first_word, verbs};
 
+use agree::Agreements;
 use aside::Aside;
 pub use aside::Refusal;
 use authentic::Authenticity;
 use brakes::Brakes;
 pub use change::Executor;
 use hindrance::Hindrance;
+use job::JobRunner;
 use lift::SanctionEnds;
 use list::Listings;
+use news::Announcements;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::Own;
 use questions::Questions;
 use record::Feed;
+use reload::Reloader;
 use report::stopped;
+use served::Served;
 use strangers::Strangers;
 use understand::misplaced;
 use voice::Voice;
+use watch::Watcher;
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
@@ -135,34 +139,27 @@ pub struct Pipeline {
     executor: Arc<Executor>,
     sanction_ends: SanctionEnds,
     voice: Arc<Voice>,
-    questions: Questions,
+    questions: Arc<Questions>,
     audit: Audit,
     sanctions: Arc<Sanctions>,
     brakes: Arc<Brakes>,
     notes: Arc<Notes>,
-    jobs: Jobs,
-    watches: Arc<Watches>,
-    /// Notified when something is added to what is watched.
-    watch_begun: Arc<Notify>,
-    /// Rung where there is a job to begin, or to go on with.
-    job_begun: Notify,
+    jobs: JobRunner,
+    watcher: Arc<Watcher>,
+    served: Served,
     journal: Journal,
     listings: Arc<Listings>,
     strangers: Strangers,
     feed: Arc<Feed>,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
-    /// Whether the bot has asked to lift its rate limit.
-    asked_to_lift: Shelf<bool>,
     store: Store,
     aside: Aside,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
-    setup: Arc<dyn Setup>,
-    /// Who wants another configuration in force, until the others have said so too.
-    to_reload: Mutex<Option<agree::Agreement<crate::config::Config>>>,
-    /// Who accepts which key for whom, likewise.
-    to_trust: Mutex<Option<agree::Agreement<(OwnedUserId, String)>>>,
+    agreements: Arc<Agreements>,
+    reloader: Reloader,
+    announcements: Announcements,
 }
 
 /// What the pipeline uses of the world around it besides the homeserver's Admin API.
@@ -334,20 +331,20 @@ impl Pipeline {
             What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply),
             What::Suspect(meant) => {
-                Some(misplaced::told(meant, self.remove_in_turn(&request).await))
+                Some(misplaced::told(meant, self.aside.remove_in_turn(&request).await))
             }
             What::Command(operator, command) => {
                 let typed = command.holds_secret();
                 let reply = self.command(&request, &operator, command).await;
                 // Whatever became of it: it was refused, or is too old, or not believed.
                 if typed {
-                    self.remove_in_turn(&request).await;
+                    self.aside.remove_in_turn(&request).await;
                 }
                 reply
             }
         };
         let refusal = match reply {
-            Some(reply) => self.answer_now(request, reply).await,
+            Some(reply) => self.aside.answer_now(request, reply).await,
             None => None,
         };
         if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
@@ -378,7 +375,7 @@ impl Pipeline {
         let none = Options::default();
         let origin = Origin::Message(request);
         let asked = |words, options| Asked { origin, operator, words, options, undoes: None };
-        let explained = |options, stop| Self::explained(&asked(&[], options), stop);
+        let explained = |options, stop| Served::explained(&asked(&[], options), stop);
         let done = match &command {
             Command::Read(query, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "look");
@@ -444,13 +441,41 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
             return Ok(refusal);
         }
-        self.must_serve(&[&asked.options.verb], asked.options).await?;
+        self.served.must_serve(&[&asked.options.verb], asked.options).await?;
         look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
     }
 
     /// Lifts every sanction that is due. One call at a time does it.
     pub async fn lift_due(&self) {
         self.sanction_ends.lift_due().await;
+    }
+
+    /// Does the jobs that there are and those that come, until `over`; then what is in hand is
+    /// finished, and the rest waits for the next start.
+    pub async fn work(&self, over: CancellationToken) {
+        self.jobs.work(over).await;
+    }
+
+    /// Watches the long work of the homeserver that there is and that comes, until `over`.
+    pub async fn watch(&self, over: CancellationToken) {
+        self.watcher.watch(over).await;
+    }
+
+    /// Says what is to be said beside the others. To be called when nobody waits for the message
+    /// any more.
+    pub async fn answer_aside(&self, refusal: Refusal) {
+        self.aside.answer_aside(refusal).await;
+    }
+
+    /// Reads the configuration again because somebody on the machine says so.
+    pub async fn reload_from_machine(&self) {
+        self.reloader.reload_from_machine().await;
+    }
+
+    /// Says that what was to be put in force could not be begun with, and that the one before is
+    /// in force again.
+    pub async fn report_not_in_force(&self, why: &str) {
+        self.reloader.report_not_in_force(why).await;
     }
 
     /// Ends the questions whose time has passed, and shows that.

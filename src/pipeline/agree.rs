@@ -3,25 +3,27 @@
 //!
 //! Unlike a question it has no code: whoever agrees says what they agree to, and it is compared.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedUserId;
 use tokio::sync::Mutex;
 
-use super::{Asked, Pipeline};
+use super::{Asked, Brakes, Questions, Rules, Voice};
 use crate::{
-    audit::{Kind, Record},
+    audit::{Audit, Kind, Record},
     change::{Class, Power},
+    clock::SharedClock,
+    config::Config,
     error::Stop,
-    operators::Operator,
+    operators::{Operator, Roster},
     reply::Line,
     totp::DIGITS,
 };
 
 /// Who has said the same until now.
 #[derive(Debug)]
-pub(super) struct Agreement<T> {
+struct Agreement<T> {
     what: T,
     voices: Vec<(Operator, Timestamp)>,
 }
@@ -54,10 +56,57 @@ pub(super) enum Agreed {
     TooFew(usize),
 }
 
-impl Pipeline {
+/// What several operators have to say, and who has said it until now.
+#[derive(Debug)]
+pub(super) struct Agreements {
+    /// Who wants another configuration in force.
+    reload: Mutex<Option<Agreement<Config>>>,
+    /// Who accepts which key for whom.
+    key: Mutex<Option<Agreement<(OwnedUserId, String)>>>,
+    below: Below,
+}
+
+/// What [`Agreements`] is made on.
+#[derive(Debug)]
+pub(super) struct Below {
+    pub(super) roster: Arc<Roster>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) clock: SharedClock,
+    pub(super) audit: Audit,
+    pub(super) brakes: Arc<Brakes>,
+    pub(super) voice: Arc<Voice>,
+    pub(super) questions: Arc<Questions>,
+}
+
+impl Agreements {
+    pub(super) fn new(below: Below) -> Self {
+        Self { reload: Mutex::default(), key: Mutex::default(), below }
+    }
+
+    /// Counts the word of the asker for putting this configuration in force.
+    pub(super) async fn on_reload(
+        &self,
+        asked: &Asked<'_>,
+        config: Config,
+        wanted: Wanted<'_>,
+    ) -> Result<Agreed, Stop> {
+        let same = |one: &Config, other: &Config| one.differences(other).is_empty();
+        self.agree(asked, &self.reload, config, same, wanted).await
+    }
+
+    /// Counts the word of the asker for knowing this user by this key.
+    pub(super) async fn on_key(
+        &self,
+        asked: &Asked<'_>,
+        key: (OwnedUserId, String),
+        wanted: Wanted<'_>,
+    ) -> Result<Agreed, Stop> {
+        self.agree(asked, &self.key, key, PartialEq::eq, wanted).await
+    }
+
     /// Counts the word of the asker for `what`. Those who said the same before count as long as a
     /// question to others waits, and as long as they may still say it.
-    pub(super) async fn agree<T: Send>(
+    async fn agree<T: Send>(
         &self,
         asked: &Asked<'_>,
         said: &Mutex<Option<Agreement<T>>>,
@@ -67,16 +116,16 @@ impl Pipeline {
     ) -> Result<Agreed, Stop> {
         let Wanted { verb, power, class, .. } = wanted;
         let reason = asked.options.reason.as_deref();
-        let (demanded, totp) = match self.brakes.gate().demands(verb, power, class, reason) {
+        let (demanded, totp) = match self.below.brakes.gate().demands(verb, power, class, reason) {
             Ok(demanded) => demanded,
             Err(refusal) => {
-                self.voice.refused(asked, refusal.0.clone()).await;
+                self.below.voice.refused(asked, refusal.0.clone()).await;
                 return Err(Stop::refused(refusal.0));
             }
         };
         let others = wanted.others.max(demanded);
         if others > 0 {
-            self.brakes.not_held()?;
+            self.below.brakes.not_held()?;
             if asked.origin.is_in_clear() {
                 return Err(Stop::refused(
                     "this takes more than one operator, and that counts only in an encrypted room",
@@ -84,7 +133,7 @@ impl Pipeline {
             }
         }
         let person = &asked.operator.person;
-        let may: Vec<&Operator> = self.roster.operators.values().collect();
+        let may: Vec<&Operator> = self.below.roster.operators.values().collect();
         let may = may.into_iter().filter(|one| one.person != *person && self.may_say(one, &wanted));
         let may: Vec<&Operator> = may.collect();
         let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
@@ -99,8 +148,8 @@ impl Pipeline {
             Some(before) if same(&before.what, &what) => before.voices,
             _ => Vec::new(),
         };
-        let within = SignedDuration::try_from(self.rules.approve_within).unwrap_or_default();
-        let now = self.clock.now();
+        let within = SignedDuration::try_from(self.below.rules.approve_within).unwrap_or_default();
+        let now = self.below.clock.now();
         voices.retain(|(one, at)| {
             may.iter().any(|may| may.user == one.user) && now.duration_since(*at) <= within
         });
@@ -110,7 +159,7 @@ impl Pipeline {
         }
         let note = Some(wanted.note.to_owned());
         let record = Record { note, ..asked.record(Kind::Asked) };
-        self.audit.note(record).await?;
+        self.below.audit.note(record).await?;
         let left = others - voices.len();
         let heard = |one: &&&Operator| !voices.iter().any(|(by, _)| by.person == one.person);
         let ring = may.iter().filter(heard).map(|one| one.user.clone()).collect();
@@ -122,7 +171,7 @@ impl Pipeline {
     fn may_say(&self, one: &Operator, wanted: &Wanted<'_>) -> bool {
         one.role.allows(wanted.power, wanted.verb)
             && wanted.except.is_none_or(|person| one.person != person)
-            && self.brakes.not_served(&one.person).is_none()
+            && self.below.brakes.not_served(&one.person).is_none()
     }
 
     async fn shows_password(&self, asked: &Asked<'_>, typed: Option<&str>) -> Result<(), Stop> {
@@ -137,7 +186,7 @@ impl Pipeline {
                     .code(again),
             ));
         };
-        self.questions.shown(asked, typed).await.map(|_| ())
+        self.below.questions.shown(asked, typed).await.map(|_| ())
     }
 }
 

@@ -5,12 +5,17 @@
 //! other, beside the others: never more than one of them is in the way. When many wait, further ones
 //! are left out, and only the log has them. The same for somebody who is frozen.
 
+use std::sync::Arc;
+
 use ruma::UserId;
 use tokio::sync::{Mutex, Semaphore};
 use tracing::warn;
 
-use super::{Origin, Pipeline, Request, Said, Trust};
-use crate::reply::{Reply, Word};
+use super::{Brakes, Origin, Request, Said, Trust, Voice};
+use crate::{
+    operators::Roster,
+    reply::{Reply, Word},
+};
 
 /// How many refusals may wait for their turn.
 const WAITING: usize = 100;
@@ -20,12 +25,9 @@ const WAITING: usize = 100;
 pub(super) struct Aside {
     waiting: Semaphore,
     turn: Mutex<()>,
-}
-
-impl Default for Aside {
-    fn default() -> Self {
-        Self { waiting: Semaphore::new(WAITING), turn: Mutex::default() }
-    }
+    roster: Arc<Roster>,
+    brakes: Arc<Brakes>,
+    voice: Arc<Voice>,
 }
 
 /// An answer that waits for its turn beside the others.
@@ -35,7 +37,12 @@ pub struct Refusal {
     reply: Reply,
 }
 
-impl Pipeline {
+impl Aside {
+    pub(super) fn new(roster: Arc<Roster>, brakes: Arc<Brakes>, voice: Arc<Voice>) -> Self {
+        let (waiting, turn) = (Semaphore::new(WAITING), Mutex::default());
+        Self { waiting, turn, roster, brakes, voice }
+    }
+
     /// Answers to a message at once, where its sender is served and it is theirs or was acted upon;
     /// else answers what is to be said beside the others.
     pub(super) async fn answer_now(&self, request: Request, reply: Reply) -> Option<Refusal> {
@@ -49,13 +56,13 @@ impl Pipeline {
 
     /// Says what is to be said beside the others. To be called when nobody waits for the message
     /// any more.
-    pub async fn answer_aside(&self, refusal: Refusal) {
+    pub(super) async fn answer_aside(&self, refusal: Refusal) {
         let Refusal { request, reply } = refusal;
-        let Ok(_place) = self.aside.waiting.try_acquire() else {
+        let Ok(_place) = self.waiting.try_acquire() else {
             warn!(sender = %request.sender, event = %request.event, "refused, and not told so");
             return;
         };
-        let _turn = self.aside.turn.lock().await;
+        let _turn = self.turn.lock().await;
         self.voice.answer(Origin::Message(&request), "answer", &reply).await;
     }
 
@@ -66,8 +73,8 @@ impl Pipeline {
         if is_proved(request) && self.is_served(&request.sender) {
             return self.voice.remove_secret(request).await.is_ok();
         }
-        let Ok(_place) = self.aside.waiting.try_acquire() else { return false };
-        let _turn = self.aside.turn.lock().await;
+        let Ok(_place) = self.waiting.try_acquire() else { return false };
+        let _turn = self.turn.lock().await;
         self.voice.remove_secret(request).await.is_ok()
     }
 

@@ -2,21 +2,25 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::{
-    Authenticity, Brakes, BuildError, Executor, Feed, Listings, Pipeline, Ports, Questions, Rules,
-    SanctionEnds, Strangers, Voice, aside::Aside, change, lift, questions,
+    Announcements, Authenticity, Brakes, BuildError, Executor, Feed, Listings, Outbox, Pipeline,
+    Ports, Questions, Reloader, Rules, SanctionEnds, Served, Strangers, Voice, Watcher,
+    agree::{self, Agreements},
+    aside::Aside,
+    change,
+    job::{self, JobRunner},
+    lift, questions, watch,
 };
 use crate::{
     audit::Audit,
     clock::SharedClock,
-    jobs::Jobs,
     journal::Journal,
     notes::Notes,
     operators::Roster,
     sanctions::Sanctions,
-    store::Store,
+    store::{self, Store},
     synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
@@ -36,10 +40,109 @@ impl Pipeline {
         let Ports { outbox, keys, setup } = ports;
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
+        let reader = Reader::new(access.clone(), clock.clone())?.of(own);
         let audit = Audit::new(store, clock.clone())?;
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
         let authenticity =
             Authenticity::new(store, roster.clone(), clock.clone(), outbox.clone(), keys.clone())?;
+        let base = Base { roster, rules, clock, reader, audit, outbox };
+        let spoken = base.spoken(store, passwords)?;
+        let kept = Kept::new(store)?;
+        let executor = Arc::new(base.executor(&spoken, &kept, Writer::new(access)?));
+        let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
+        let agreements = Arc::new(base.agreements(&spoken));
+        let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
+        let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
+        Ok(Self {
+            sanction_ends: base.sanction_ends(&spoken, &kept, executor.clone()),
+            jobs: base.jobs(store, &spoken, executor.clone(), watcher.clone())?,
+            served: Served::new(reader.clone()),
+            journal: Journal::new(store)?,
+            strangers: Strangers::new(store, clock.clone())?,
+            hour: AtomicI64::new(i64::MIN),
+            store: store.clone(),
+            aside: Aside::new(roster.clone(), spoken.brakes.clone(), voice.clone()),
+            reloader: Reloader {
+                setup,
+                clock: clock.clone(),
+                audit: audit.clone(),
+                authenticity: authenticity.clone(),
+                voice: voice.clone(),
+                agreements: agreements.clone(),
+            },
+            announcements: Announcements {
+                roster: roster.clone(),
+                rules: rules.clone(),
+                clock: clock.clone(),
+                audit: audit.clone(),
+                voice: voice.clone(),
+                asked_to_lift: store.shelf("asked-to-lift")?,
+            },
+            brakes: spoken.brakes,
+            voice,
+            questions: spoken.questions,
+            listings: spoken.listings,
+            feed: spoken.feed,
+            sanctions: kept.sanctions,
+            notes: kept.notes,
+            authenticity,
+            executor,
+            watcher,
+            agreements,
+            roster,
+            rules,
+            clock,
+            reader,
+            audit,
+            outbox,
+            keys,
+        })
+    }
+}
+
+/// What nearly every part uses.
+#[derive(Clone)]
+struct Base {
+    roster: Arc<Roster>,
+    rules: Arc<Rules>,
+    clock: SharedClock,
+    reader: Reader,
+    audit: Audit,
+    outbox: Arc<dyn Outbox>,
+}
+
+/// The parts with which the bot speaks and asks.
+struct Spoken {
+    brakes: Arc<Brakes>,
+    listings: Arc<Listings>,
+    feed: Arc<Feed>,
+    voice: Arc<Voice>,
+    questions: Arc<Questions>,
+}
+
+/// What a change leaves behind.
+struct Kept {
+    sanctions: Arc<Sanctions>,
+    notes: Arc<Notes>,
+    watches: Arc<Watches>,
+    /// Notified when something is added to what is watched.
+    watch_begun: Arc<Notify>,
+}
+
+impl Kept {
+    fn new(store: &Store) -> Result<Self, store::Error> {
+        Ok(Self {
+            sanctions: Arc::new(Sanctions::new(store)?),
+            notes: Arc::new(Notes::new(store)?),
+            watches: Arc::new(Watches::new(store)?),
+            watch_begun: Arc::default(),
+        })
+    }
+}
+
+impl Base {
+    fn spoken(&self, store: &Store, passwords: OneTimePasswords) -> Result<Spoken, store::Error> {
+        let Self { roster, rules, clock, audit, outbox, .. } = self.clone();
         let passwords = Arc::new(passwords);
         let brakes =
             Brakes::new(store, roster.clone(), clock.clone(), audit.clone(), passwords.clone())?;
@@ -55,78 +158,103 @@ impl Pipeline {
             outbox.clone(),
             listings.clone(),
         ));
-        let questions = Questions::new(
-            store,
-            questions::Below {
-                roster: roster.clone(),
-                rules: rules.clone(),
-                clock: clock.clone(),
-                audit: audit.clone(),
-                brakes: brakes.clone(),
-                voice: voice.clone(),
-                outbox: outbox.clone(),
-                passwords,
-            },
-        )?;
-        let reader = Reader::new(access.clone(), clock.clone())?.of(own);
-        let sanctions = Arc::new(Sanctions::new(store)?);
-        let notes = Arc::new(Notes::new(store)?);
-        let (watches, watch_begun) = (Arc::new(Watches::new(store)?), Arc::new(Notify::default()));
-        let executor = Arc::new(Executor::new(change::Below {
-            roster: roster.clone(),
-            clock: clock.clone(),
-            reader: reader.clone(),
-            writer: Writer::new(access)?,
-            audit: audit.clone(),
-            brakes: brakes.clone(),
-            voice: voice.clone(),
-            outbox: outbox.clone(),
-            sanctions: sanctions.clone(),
-            notes: notes.clone(),
-            watches: watches.clone(),
-            watch_begun: watch_begun.clone(),
-        }));
-        let sanction_ends = SanctionEnds::new(lift::Below {
-            roster: roster.clone(),
-            clock: clock.clone(),
-            reader: reader.clone(),
-            audit: audit.clone(),
-            brakes: brakes.clone(),
-            voice: voice.clone(),
-            executor: executor.clone(),
-            sanctions: sanctions.clone(),
-        });
-        Ok(Self {
-            sanction_ends,
-            brakes,
-            voice,
-            questions,
-            listings,
-            feed,
-            authenticity: Arc::new(authenticity),
-            reader,
-            executor,
-            audit: audit.clone(),
-            sanctions,
-            notes,
-            jobs: Jobs::new(store)?,
-            job_begun: Notify::default(),
-            watches,
-            watch_begun,
-            journal: Journal::new(store)?,
-            strangers: Strangers::new(store, clock.clone())?,
-            hour: AtomicI64::new(i64::MIN),
-            asked_to_lift: store.shelf("asked-to-lift")?,
-            store: store.clone(),
-            aside: Aside::default(),
+        let (to_brake, to_speak) = (brakes.clone(), voice.clone());
+        let below = questions::Below {
             roster,
             rules,
             clock,
+            audit,
+            brakes: to_brake,
+            voice: to_speak,
             outbox,
-            keys,
-            setup,
-            to_reload: Mutex::default(),
-            to_trust: Mutex::default(),
+            passwords,
+        };
+        let questions = Arc::new(Questions::new(store, below)?);
+        Ok(Spoken { brakes, listings, feed, voice, questions })
+    }
+
+    fn executor(&self, spoken: &Spoken, kept: &Kept, writer: Writer) -> Executor {
+        let Self { roster, clock, reader, audit, outbox, .. } = self.clone();
+        Executor::new(change::Below {
+            roster,
+            clock,
+            reader,
+            writer,
+            audit,
+            brakes: spoken.brakes.clone(),
+            voice: spoken.voice.clone(),
+            outbox,
+            sanctions: kept.sanctions.clone(),
+            notes: kept.notes.clone(),
+            watches: kept.watches.clone(),
+            watch_begun: kept.watch_begun.clone(),
         })
+    }
+
+    fn watcher(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> Watcher {
+        let Self { rules, clock, reader, audit, outbox, .. } = self.clone();
+        Watcher::new(watch::Below {
+            watches: kept.watches.clone(),
+            begun: kept.watch_begun.clone(),
+            ask_again: rules.ask_again,
+            clock,
+            reader,
+            audit,
+            voice: spoken.voice.clone(),
+            executor,
+            outbox,
+        })
+    }
+
+    fn sanction_ends(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> SanctionEnds {
+        let Self { roster, clock, reader, audit, .. } = self.clone();
+        SanctionEnds::new(lift::Below {
+            roster,
+            clock,
+            reader,
+            audit,
+            brakes: spoken.brakes.clone(),
+            voice: spoken.voice.clone(),
+            executor,
+            sanctions: kept.sanctions.clone(),
+        })
+    }
+
+    fn agreements(&self, spoken: &Spoken) -> Agreements {
+        let Self { roster, rules, clock, audit, .. } = self.clone();
+        Agreements::new(agree::Below {
+            roster,
+            rules,
+            clock,
+            audit,
+            brakes: spoken.brakes.clone(),
+            voice: spoken.voice.clone(),
+            questions: spoken.questions.clone(),
+        })
+    }
+
+    fn jobs(
+        &self,
+        store: &Store,
+        spoken: &Spoken,
+        executor: Arc<Executor>,
+        watcher: Arc<Watcher>,
+    ) -> Result<JobRunner, store::Error> {
+        let Self { roster, rules, clock, reader, audit, outbox } = self.clone();
+        let below = job::Below {
+            roster,
+            rules,
+            clock,
+            served: Served::new(reader.clone()),
+            reader,
+            audit,
+            brakes: spoken.brakes.clone(),
+            voice: spoken.voice.clone(),
+            questions: spoken.questions.clone(),
+            executor,
+            watcher,
+            outbox,
+        };
+        JobRunner::new(store, below)
     }
 }

@@ -153,7 +153,7 @@ impl Pipeline {
     /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
     pub(super) async fn change(&self, attempt: &Attempt<'_>, slots: Slots) -> Result<Became, Stop> {
         let &Attempt { asked, action, yes, .. } = attempt;
-        self.must_serve(&verbs(asked, action, &[]), asked.options).await?;
+        self.served.must_serve(&verbs(asked, action, &[]), asked.options).await?;
         if !asked.options.plan {
             self.brakes.not_held()?;
         }

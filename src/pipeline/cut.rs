@@ -121,8 +121,8 @@ impl<'a> Homeserver<'a> {
 
 /// Watches everything that goes on to its end, as the bot does beside what it is asked for.
 async fn watch(stage: &Stage) {
-    for watch in stage.pipeline.watches.all().unwrap() {
-        stage.pipeline.watch_one(watch).await;
+    for watch in stage.pipeline.watcher.watches().all().unwrap() {
+        stage.pipeline.watcher.watch_one(watch).await;
     }
 }
 
@@ -174,7 +174,7 @@ async fn killed(homeserver: &Homeserver<'_>, what: What<'_>, waits: usize) -> Ki
     let closed = of(Kind::Closed).filter_map(|kept| kept.record.as_ref());
     let closed = closed.filter(|closed| closed.word != Some(Word::Unknown)).count() == 1;
     let heard = stage.heard.all()[heard_before..].join("\n");
-    assert!(stage.pipeline.watches.all().unwrap().is_empty(), "{what}: still watched");
+    assert!(stage.pipeline.watcher.watches().all().unwrap().is_empty(), "{what}: still watched");
     assert!(heard.matches("That was `#").count() >= ended, "{what}: no end was told: {heard}");
     if sent.is_empty() {
         let claimed = heard.contains("**Done**") || heard.contains("Unknown");

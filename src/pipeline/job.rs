@@ -4,22 +4,29 @@
 //! the question was put, weighed by the gate under that yes, changed, looked at again, and told in
 //! the outcome. Nothing is added to the list, and nothing that has changed meanwhile is touched.
 
-use std::{collections::HashSet, panic::AssertUnwindSafe};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Asked, Origin, Pipeline, Scheduled, ScheduledKind, change::Confirmed};
+use super::{
+    Asked, Brakes, Executor, Origin, Outbox, Questions, Rules, Scheduled, ScheduledKind, Voice,
+    change::Confirmed, served::Served, watch::Watcher,
+};
 use crate::{
-    audit::{Kind, Record},
+    audit::{Audit, Kind, Record},
     change::Subject,
+    clock::SharedClock,
     confirm::End,
     error::Stop,
-    jobs::{Item, Job, Stage, State},
+    jobs::{Item, Job, Jobs, Stage, State},
+    operators::Roster,
     reply::Line,
-    store,
+    store::{self, Store},
+    synapse::Reader,
 };
 
 mod each;
@@ -34,7 +41,58 @@ pub(super) use progress::{Counts, in_one_line};
 /// How many jobs that are over are remembered.
 const REMEMBERED: usize = 50;
 
-impl Pipeline {
+/// What does jobs: the list of them that is kept, and the parts that it takes to change, ask and
+/// tell.
+#[derive(Debug)]
+pub(super) struct JobRunner {
+    jobs: Jobs,
+    /// Notified when there is a job to begin.
+    begun: Notify,
+    below: Below,
+}
+
+/// What [`JobRunner`] is made on.
+#[derive(Debug)]
+pub(super) struct Below {
+    pub(super) roster: Arc<Roster>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) clock: SharedClock,
+    pub(super) reader: Reader,
+    pub(super) audit: Audit,
+    pub(super) brakes: Arc<Brakes>,
+    pub(super) voice: Arc<Voice>,
+    pub(super) questions: Arc<Questions>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) watcher: Arc<Watcher>,
+    pub(super) served: Served,
+    pub(super) outbox: Arc<dyn Outbox>,
+}
+
+impl JobRunner {
+    pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
+        Ok(Self { jobs: Jobs::new(store)?, begun: Notify::default(), below })
+    }
+
+    /// Every job that is remembered, the oldest first.
+    pub(super) fn all(&self) -> Result<Vec<Job>, store::Error> {
+        self.jobs.all()
+    }
+
+    /// The jobs that are not over.
+    pub(super) fn open(&self) -> Result<Vec<Job>, store::Error> {
+        self.jobs.open()
+    }
+
+    /// The job that is on record under this number.
+    pub(super) fn numbered(&self, number: u64) -> Result<Option<Job>, store::Error> {
+        self.jobs.numbered(number)
+    }
+
+    /// The subjects of a job, in the order of its list.
+    pub(super) fn items(&self, job: &Job) -> Result<Vec<Item>, store::Error> {
+        self.jobs.items(&job.id)
+    }
+
     /// Whether the question with this code was answered with a yes that a job goes on from.
     pub(super) fn is_job(&self, code: &str) -> bool {
         let open = self.jobs.open().inspect_err(|error| {
@@ -45,14 +103,14 @@ impl Pipeline {
 
     /// Begins the job to which this yes was said. Its answer is the message that shows how far it
     /// is.
-    pub(super) async fn begin_job(
+    pub(super) async fn begin(
         &self,
         asked: &Asked<'_>,
         Confirmed { ticket, consent }: Confirmed<'_>,
     ) -> Result<(), Stop> {
-        self.voice.ready_to_tell(asked).await?;
-        let until = self.executor.until(asked)?;
-        let begun = self.clock.now();
+        self.below.voice.ready_to_tell(asked).await?;
+        let until = self.below.executor.until(asked)?;
+        let begun = self.below.clock.now();
         let mut job = Job {
             id: format!("{:014}-{}", begun.as_millisecond(), ticket.code),
             code: ticket.code.clone(),
@@ -86,7 +144,7 @@ impl Pipeline {
             note: Some(format!("a job; SHA-256 of its list: {}", job.list)),
             ..asked.record(Kind::Opened)
         };
-        match self.audit.open(opened).await {
+        match self.below.audit.open(opened).await {
             Ok(number) => job.number = Some(number),
             Err(error) => {
                 self.forget_job(&job);
@@ -97,16 +155,16 @@ impl Pipeline {
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
         let slot = format!("job-{}", job.id);
-        job.message = self.voice.answer(asked.origin, &slot, &reply).await;
+        job.message = self.below.voice.answer(asked.origin, &slot, &reply).await;
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
-        self.job_begun.notify_one();
+        self.begun.notify_one();
         Ok(())
     }
 
     /// Does the jobs that there are and those that come, until `over`; then what is in hand is
     /// finished, and the rest waits for the next start.
-    pub async fn work(&self, over: CancellationToken) {
+    pub(super) async fn work(&self, over: CancellationToken) {
         let mut known = HashSet::new();
         let mut in_hand = FuturesUnordered::new();
         let mut resumed = true;
@@ -124,7 +182,7 @@ impl Pipeline {
             resumed = false;
             tokio::select! {
                 () = over.cancelled() => break,
-                () = self.job_begun.notified() => {}
+                () = self.begun.notified() => {}
                 Some(done) = in_hand.next() => told_of_panic(&done),
             }
         }
@@ -135,7 +193,7 @@ impl Pipeline {
 
     /// Goes on with a job, to its end or until `over`.
     async fn do_job(&self, job: Job, resumed: bool, over: &CancellationToken) {
-        let Some((job, number)) = self.numbered(job).await else { return };
+        let Some((job, number)) = self.with_number(job).await else { return };
         let origin = job_origin(&job);
         let (work, why_not) = match Work::new(self, &job, number) {
             Ok(work) => (Some(work), None),
@@ -147,7 +205,7 @@ impl Pipeline {
             {
                 tokio::select! {
                     () = over.cancelled() => return,
-                    () = tokio::time::sleep(self.rules.settling) => {}
+                    () = tokio::time::sleep(self.below.rules.settling) => {}
                 }
             }
             tokio::select! {
@@ -155,18 +213,18 @@ impl Pipeline {
                 () = work.show_progress() => {}
             }
         }
-        if let Err(error) = self.end_job(&job, number, origin, why_not, over).await {
+        if let Err(error) = self.end(&job, number, origin, why_not, over).await {
             error!(number, error = &error as &dyn std::error::Error, "a job cannot be ended");
         }
     }
 
     /// The job with the number of its change. One that was begun by an earlier run and never
     /// recorded has done nothing; its message is reported as such.
-    async fn numbered(&self, job: Job) -> Option<(Job, u64)> {
+    async fn with_number(&self, job: Job) -> Option<(Job, u64)> {
         if let Some(number) = job.number {
             return Some((job, number));
         }
-        match self.audit.opened_by(&job.asked.1) {
+        match self.below.audit.opened_by(&job.asked.1) {
             Ok(Some(number)) => {
                 let job = Job { number: Some(number), ..job };
                 if let Err(error) = self.jobs.keep(&job).await {
@@ -176,7 +234,7 @@ impl Pipeline {
             }
             Ok(None) => {
                 self.forget_job(&job);
-                self.questions.close_ticket(&job.code, End::Refused, None).await;
+                self.below.questions.close_ticket(&job.code, End::Refused, None).await;
                 None
             }
             Err(error) => {
@@ -200,7 +258,7 @@ impl Pipeline {
     }
 
     /// Stops the jobs that are `meant`; how many. What is in hand is finished.
-    pub(super) async fn stop_jobs(
+    pub(super) async fn stop(
         &self,
         asked: &Asked<'_>,
         meant: impl Fn(&Job) -> bool,
@@ -217,7 +275,7 @@ impl Pipeline {
             let state = State::Stopping(asked.operator.user.clone());
             // First the brake and then the record.
             self.jobs.keep(&Job { state, ..job }).await?;
-            self.audit.note(record).await?;
+            self.below.audit.note(record).await?;
             stopped += 1;
         }
         Ok(stopped)

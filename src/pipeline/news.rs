@@ -1,23 +1,37 @@
 //! What the room is told although nobody asked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ruma::{OwnedUserId, UserId};
 use tracing::{error, info, warn};
 
-use super::{News, Pipeline};
+use super::{News, Rules, Voice};
 use crate::{
-    audit::{Kind, Record},
-    operators::Rank,
+    audit::{Audit, Kind, Record},
+    clock::SharedClock,
+    operators::{Rank, Roster},
     reply::{Line, Reply, Word},
+    store::Shelf,
 };
 
 /// How many characters at the end of a key are typed to accept it.
 pub(super) const KEY_TAIL: usize = 6;
 
-impl Pipeline {
+/// What happens to the bot and around it, told to the room.
+#[derive(Debug)]
+pub(super) struct Announcements {
+    pub(super) roster: Arc<Roster>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) clock: SharedClock,
+    pub(super) audit: Audit,
+    pub(super) voice: Arc<Voice>,
+    /// Whether the bot has asked to lift its rate limit.
+    pub(super) asked_to_lift: Shelf<bool>,
+}
+
+impl Announcements {
     /// Tells the room.
-    pub(super) async fn news(&self, news: News) {
+    pub(super) async fn tell(&self, news: News) {
         info!(?news, "news");
         match news {
             News::KeyPinned { user, key } => {

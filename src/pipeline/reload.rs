@@ -4,26 +4,46 @@
 //! there (`SIGHUP`) is put in force. From the room an operator can have less put in force; what
 //! gives anybody more takes the same word of a second one.
 
+use std::sync::Arc;
+
 use ruma::OwnedUserId;
 use tracing::{error, info, warn};
 
 use super::{
-    Asked, Pipeline,
-    agree::{Agreed, Wanted},
+    Asked, Authenticity, Setup, Voice,
+    agree::{Agreed, Agreements, Wanted},
     setup::{Reread, Unfit},
 };
 use crate::{
-    audit::{Kind, Record},
+    audit::{Audit, Kind, Record},
     change::{Class, Power},
-    config::{Config, Effect},
+    clock::SharedClock,
+    config::Effect,
     error::Stop,
+    finding::Finding,
     reply::{Block, Hostile, Line, Reply, Word},
 };
 
 /// By which name roles know it.
 const VERB: &str = "config reload";
 
-impl Pipeline {
+/// The configuration in force, and the way to another.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    pub(super) setup: Arc<dyn Setup>,
+    pub(super) clock: SharedClock,
+    pub(super) audit: Audit,
+    pub(super) authenticity: Arc<Authenticity>,
+    pub(super) voice: Arc<Voice>,
+    pub(super) agreements: Arc<Agreements>,
+}
+
+impl Reloader {
+    /// Looks at everything that the configuration names.
+    pub(super) async fn look(&self) -> Vec<Finding> {
+        self.setup.look().await
+    }
+
     /// Reads the configuration again because an operator says so; with `only_look`, to tell what
     /// would become of it.
     pub(super) async fn reload(
@@ -60,9 +80,7 @@ impl Pipeline {
             password,
             except: None,
         };
-        let same = |one: &Config, other: &Config| one.differences(other).is_empty();
-        let what = reread.config.clone();
-        match self.agree(asked, &self.to_reload, what, same, wanted).await? {
+        match self.agreements.on_reload(asked, reread.config.clone(), wanted).await? {
             Agreed::By(by) => self.put_in_force(by, asked, reread).await,
             Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
                 .command("If it is right", asked.words.to_vec())
@@ -93,7 +111,7 @@ impl Pipeline {
     }
 
     /// Reads the configuration again because somebody on the machine says so.
-    pub async fn reload_from_machine(&self) {
+    pub(super) async fn reload_from_machine(&self) {
         let slot = format!("reload-{}", self.clock.now().as_millisecond());
         let reread = match self.setup.reread().await {
             Ok(reread) => reread,
@@ -127,7 +145,7 @@ impl Pipeline {
 
     /// Says that what was to be put in force could not be begun with, and that the one before is
     /// in force again.
-    pub async fn report_not_in_force(&self, why: &str) {
+    pub(super) async fn report_not_in_force(&self, why: &str) {
         let note = Some("the config that was read again could not be begun with".to_owned());
         if let Err(error) = self.audit.note(Record { note, ..Record::new(Kind::Noted) }).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");

@@ -109,8 +109,8 @@ impl Pipeline {
             Became::Job(_guards) => {
                 // There is no job without a yes; should there be one, nothing is done in silence.
                 let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
-                let begun = self.begin_job(asked, yes).await;
-                if begun.is_err() && !self.is_job(&yes.ticket.code) {
+                let begun = self.jobs.begin(asked, yes).await;
+                if begun.is_err() && !self.jobs.is_job(&yes.ticket.code) {
                     self.questions
                         .end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent))
                         .await;
@@ -130,7 +130,7 @@ impl Pipeline {
         } else {
             reply
         };
-        self.with_other_half(&verbs(asked, action, &[]), reply).await
+        self.served.with_other_half(&verbs(asked, action, &[]), reply).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Pipeline};
+use super::Asked;
 use crate::{
     commands::{Delegated, Later, Needs, Options, needs, takes_path},
     error::Stop,
@@ -39,7 +39,17 @@ impl Known {
     }
 }
 
-impl Pipeline {
+/// Whether this homeserver serves a verb.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    reader: Reader,
+}
+
+impl Served {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
     /// Refuses what this homeserver cannot serve of these verbs, as they were typed. Asks it nothing
     /// where every homeserver can.
     pub(super) async fn must_serve(&self, verbs: &[&str], typed: &Options) -> Result<(), Stop> {

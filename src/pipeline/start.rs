@@ -59,7 +59,7 @@ impl Pipeline {
         };
         for (number, record) in left {
             // It goes on by itself, and tells what it finds.
-            if record.ticket.as_deref().is_some_and(|code| self.is_job(code)) {
+            if record.ticket.as_deref().is_some_and(|code| self.jobs.is_job(code)) {
                 continue;
             }
             warn!(number, "a change was cut off");

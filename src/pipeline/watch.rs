@@ -1,21 +1,24 @@
 //! Long work of the homeserver, watched to its true end: it is asked how far it is, one message
 //! shows that, and whoever asked for the change is rung when it is over.
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use ruma::OwnedUserId;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Pipeline;
+use super::{Executor, Outbox, Voice};
 use crate::{
-    audit::{self, Kind, Record},
+    audit::{self, Audit, Kind, Record},
     change::{Outcome, Progress, Subject, Undo},
+    clock::SharedClock,
     commands::Action,
     error::Stop,
     reply::{Block, Fact, Line, Reply, Word},
-    watches::Watch,
+    synapse::Reader,
+    watches::{Watch, Watches},
 };
 
 /// The longest pause between two questions.
@@ -36,7 +39,7 @@ enum Far {
 
 /// One work of the homeserver that is asked for again and again.
 struct Asking<'a> {
-    pipeline: &'a Pipeline,
+    reader: &'a Reader,
     action: &'a dyn Action,
     subject: &'a Subject,
     work: &'a str,
@@ -51,8 +54,8 @@ impl Asking<'_> {
     async fn next(&mut self) -> Far {
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST);
-        let Self { action, subject, work, .. } = self;
-        match action.progress(subject, work, &self.pipeline.reader.look()).await {
+        let Self { reader, action, subject, work, .. } = self;
+        match action.progress(subject, work, &reader.look()).await {
             Ok(Progress::Over(outcome)) => Far::Over(outcome),
             Ok(Progress::AsToldBefore) => Far::AsToldBefore,
             Ok(Progress::Goes(facts)) => {
@@ -69,9 +72,44 @@ impl Asking<'_> {
     }
 }
 
-impl Pipeline {
+/// Long work of the homeserver, and the asking how far it is.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    watches: Arc<Watches>,
+    /// Notified when something is added to what is watched.
+    begun: Arc<Notify>,
+    /// How long it is waited before the homeserver is first asked how far its work is.
+    ask_again: Duration,
+    clock: SharedClock,
+    reader: Reader,
+    audit: Audit,
+    voice: Arc<Voice>,
+    executor: Arc<Executor>,
+    outbox: Arc<dyn Outbox>,
+}
+
+/// What [`Watcher`] is made on.
+pub(super) struct Below {
+    pub(super) watches: Arc<Watches>,
+    pub(super) begun: Arc<Notify>,
+    pub(super) ask_again: Duration,
+    pub(super) clock: SharedClock,
+    pub(super) reader: Reader,
+    pub(super) audit: Audit,
+    pub(super) voice: Arc<Voice>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) outbox: Arc<dyn Outbox>,
+}
+
+impl Watcher {
+    pub(super) fn new(below: Below) -> Self {
+        let Below { watches, begun, ask_again, clock, .. } = below;
+        let Below { reader, audit, voice, executor, outbox, .. } = below;
+        Self { watches, begun, ask_again, clock, reader, audit, voice, executor, outbox }
+    }
+
     /// Watches what there is and what comes, until `over`.
-    pub async fn watch(&self, over: CancellationToken) {
+    pub(super) async fn watch(&self, over: CancellationToken) {
         let mut known = HashSet::new();
         let mut in_hand = FuturesUnordered::new();
         loop {
@@ -85,7 +123,7 @@ impl Pipeline {
             }
             tokio::select! {
                 () = over.cancelled() => break,
-                () = self.watch_begun.notified() => {}
+                () = self.begun.notified() => {}
                 Some(ended) = in_hand.next() => {
                     if ended.is_err() {
                         error!("a fault of the bot's own; it is watched again at the next start");
@@ -93,6 +131,12 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    /// What is watched.
+    #[cfg(test)]
+    pub(super) fn watches(&self) -> &Watches {
+        &self.watches
     }
 
     /// Watches one to its end, tells that, and forgets it.
@@ -152,8 +196,8 @@ impl Pipeline {
         subject: &'a Subject,
         work: &'a str,
     ) -> Asking<'a> {
-        let pause = self.rules.ask_again;
-        Asking { pipeline: self, action, subject, work, pause, unanswered: 0 }
+        let (reader, pause) = (&self.reader, self.ask_again);
+        Asking { reader, action, subject, work, pause, unanswered: 0 }
     }
 
     /// Says how far it is, or edits what was said; nothing where that would say the same.
@@ -216,6 +260,7 @@ impl Pipeline {
         }
         self.let_go(watch).await;
     }
+
     /// Records how it ended, once: an earlier run may have been stopped before it was told.
     async fn record_the_end(&self, watch: &Watch, outcome: &Outcome) -> Result<(), audit::Error> {
         let is_end = |record: &Record| {

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Counts, gone, job_origin, progress};
+use super::{Counts, JobRunner, gone, job_origin, progress};
 use crate::{
     change::{Binds, Outcome, Seen, Subject, Undo},
     commands::{Action, Options},
@@ -15,7 +15,7 @@ use crate::{
     error::Stop,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
-        Asked, Pipeline,
+        Asked,
         change::{Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready},
         report::line_of,
     },
@@ -70,7 +70,7 @@ enum Turn {
 
 /// Everything that it takes to do a job.
 pub(super) struct Work<'a> {
-    pipeline: &'a Pipeline,
+    runner: &'a JobRunner,
     job: &'a Job,
     number: u64,
     action: Box<dyn Action>,
@@ -86,11 +86,12 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// The work that is left of a job, or why there is none.
-    pub(super) fn new(pipeline: &'a Pipeline, job: &'a Job, number: u64) -> Result<Self, Line> {
-        let ticket = pipeline.questions.get(&job.code).ok().flatten();
+    pub(super) fn new(runner: &'a JobRunner, job: &'a Job, number: u64) -> Result<Self, Line> {
+        let ticket = runner.below.questions.get(&job.code).ok().flatten();
         let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
         let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
-        let (action, options) = pipeline
+        let (action, options) = runner
+            .below
             .executor
             .action(&job.words)
             .ok_or_else(|| gone("another version of me began it"))?;
@@ -98,7 +99,7 @@ impl<'a> Work<'a> {
         let options = Options { referenced: ticket.referenced, ..options };
         let counts = Counts::of(job.total);
         Ok(Self {
-            pipeline,
+            runner,
             job,
             number,
             action,
@@ -164,7 +165,7 @@ impl<'a> Work<'a> {
                     self.keep(left_at.place, &locked);
                     drop(locked);
                     // Long work is worth a write to the disk: after a kill nobody else knows its id.
-                    if let Err(error) = self.pipeline.jobs.flush().await {
+                    if let Err(error) = self.runner.jobs.flush().await {
                         error!(error = &error as &dyn std::error::Error, "not on disk yet");
                     }
                     return self.finish(left_at.place, item, over).await;
@@ -186,7 +187,7 @@ impl<'a> Work<'a> {
         let action = self.action.as_ref();
         let outcome = tokio::select! {
             () = over.cancelled() => return,
-            outcome = self.pipeline.to_its_end(action, &item.subject, work) => outcome,
+            outcome = self.runner.below.watcher.to_its_end(action, &item.subject, work) => outcome,
         };
         // How it is taken back does not change with its end.
         let ended = match outcome {
@@ -201,7 +202,7 @@ impl<'a> Work<'a> {
     }
 
     fn keep(&self, place: usize, item: &Item) {
-        if let Err(error) = self.pipeline.jobs.put(&self.job.id, place, item) {
+        if let Err(error) = self.runner.jobs.put(&self.job.id, place, item) {
             error!(error = &error as &dyn std::error::Error, "how far a job is cannot be kept");
         }
     }
@@ -219,12 +220,12 @@ impl<'a> Work<'a> {
             let mut item = item.lock().await;
             if item.stage == Stage::Waiting {
                 item.stage = Stage::Begun;
-                if let Err(error) = self.pipeline.jobs.put(&self.job.id, next.place, &item) {
+                if let Err(error) = self.runner.jobs.put(&self.job.id, next.place, &item) {
                     return not_marked(&error);
                 }
             }
         }
-        if let Err(error) = self.pipeline.jobs.flush().await {
+        if let Err(error) = self.runner.jobs.flush().await {
             return not_marked(&error);
         }
         *marked = end;
@@ -234,7 +235,7 @@ impl<'a> Work<'a> {
     /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen.
     async fn goes_on(&self, over: &CancellationToken) -> bool {
         loop {
-            let state = self.pipeline.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
+            let state = self.runner.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
             if over.is_cancelled() || state != Some(State::Running) {
                 return false;
             }
@@ -252,14 +253,14 @@ impl<'a> Work<'a> {
     }
 
     fn why_not(&self) -> Option<Line> {
-        if let Some(why) = self.pipeline.brakes.held() {
+        if let Some(why) = self.runner.below.brakes.held() {
             return Some(why);
         }
-        if self.pipeline.roster.read_only {
+        if self.runner.below.roster.read_only {
             return Some("I am read-only".into());
         }
-        let operator = self.pipeline.roster.operator(&self.job.asker)?;
-        let frozen = self.pipeline.brakes.not_served(&operator.person)?;
+        let operator = self.runner.below.roster.operator(&self.job.asker)?;
+        let frozen = self.runner.below.brakes.not_served(&operator.person)?;
         Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 
@@ -281,8 +282,8 @@ impl<'a> Work<'a> {
     }
 
     async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Turn, Stop> {
-        let (pipeline, action) = (self.pipeline, self.action.as_ref());
-        let Some(operator) = pipeline.roster.operator(&self.job.asker) else {
+        let (below, action) = (&self.runner.below, self.action.as_ref());
+        let Some(operator) = below.roster.operator(&self.job.asker) else {
             return Err(Stop::refused("whoever asked for it is no operator any more"));
         };
         let asked = &Asked {
@@ -300,10 +301,10 @@ impl<'a> Work<'a> {
             yes: Some(Confirmed { ticket: &self.ticket, consent: &self.consent }),
             extent: Extent::OneOf(self.job.total),
         };
-        let _held = pipeline.executor.hold(std::slice::from_ref(&item.subject)).await;
-        let reader = pipeline.reader.look();
+        let _held = below.executor.hold(std::slice::from_ref(&item.subject)).await;
+        let reader = below.reader.look();
         let prepared =
-            pipeline.executor.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
+            below.executor.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
         match prepared {
             Prepared::NothingToDo(skips) => match skips.into_iter().next() {
                 // It was not so when the question was put, and an earlier run has begun it.
@@ -333,7 +334,7 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let sent = Item { stage: Stage::Sent, ..item.clone() };
-        let jobs = &self.pipeline.jobs;
+        let jobs = &self.runner.jobs;
         jobs.put(&self.job.id, left.place, &sent)?;
         Ok(jobs.flush().await?)
     }
@@ -350,12 +351,11 @@ impl<'a> Work<'a> {
         let Some(plan) = looked.plans.pop() else { return Ok(Turn::NotNow) };
         self.mark_as_sent(item, left, &plan).await?;
         let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
-        let (pipeline, number) = (self.pipeline, self.number);
+        let (executor, number) = (&self.runner.below.executor, self.number);
         let mut slots = Slots::new();
-        let done =
-            pipeline.executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
+        let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
         let one = std::slice::from_ref(&done);
-        let ends = pipeline.executor.set_ends(asked, number, self.job.until, one).await;
+        let ends = executor.set_ends(asked, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
         for line in &done.unmet {
             what = format!("{what}; Not so: {}", line.text());
@@ -402,9 +402,9 @@ impl<'a> Work<'a> {
             let waits =
                 self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             let reply = progress::shown(self.job, &counts, Some(begun.elapsed()), waits);
-            let slot = self.pipeline.clock.now().as_millisecond().to_string();
+            let slot = self.runner.below.clock.now().as_millisecond().to_string();
             let room = &self.job.asked.0;
-            if let Err(error) = self.pipeline.outbox.edit(room, message, &slot, &reply).await {
+            if let Err(error) = self.runner.below.outbox.edit(room, message, &slot, &reply).await {
                 error!(error = &error as &dyn std::error::Error, "progress is not shown");
             }
         }

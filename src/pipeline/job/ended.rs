@@ -5,13 +5,13 @@ use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::{Counts, each::pasted, progress::title};
+use super::{Counts, JobRunner, each::pasted, progress::title};
 use crate::{
     audit::{Kind, Record},
     change::{Subject, Undo},
     confirm::End,
     jobs::{Ended, Item, Job, Stage, State},
-    pipeline::{Origin, Pipeline, change::has_changed},
+    pipeline::{Origin, change::has_changed},
     reply::{Block, Format, Line, Reply, Sheet, Word},
     store,
 };
@@ -20,10 +20,10 @@ use crate::{
 /// all of them.
 const PASTED: usize = 100;
 
-impl Pipeline {
+impl JobRunner {
     /// Ends a job, unless it only pauses since the bot is being stopped. `why_not` says why the
     /// rest cannot be done.
-    pub(super) async fn end_job(
+    pub(super) async fn end(
         &self,
         job: &Job,
         number: u64,
@@ -45,11 +45,11 @@ impl Pipeline {
         let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
         ended.clone().for_each(|(_, ended)| counts.add(ended.word));
         // All at once, since what is kept may name many of them together.
-        self.executor.forget(&self.erased(job, &items), number).await;
-        if self.audit.closing(number)?.is_none() {
+        self.below.executor.forget(&self.erased(job, &items), number).await;
+        if self.below.audit.closing(number)?.is_none() {
             self.close_job(job, number, ended.clone(), counts.word()).await;
         }
-        self.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
+        self.below.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
         let mut reply = told(job, number, &items, &counts);
         if let State::Stopping(by) = &state {
             reply = reply.text(Line::new().plain("It was stopped by ").code(by));
@@ -57,11 +57,11 @@ impl Pipeline {
         if let Some(why) = why_not {
             reply = reply.text(Line::from("The rest was not begun: ").line(why));
         }
-        let reply = match self.executor.action(&job.words).filter(|_| counts.done() > 0) {
+        let reply = match self.below.executor.action(&job.words).filter(|_| counts.done() > 0) {
             Some((action, options)) => {
                 let verb = options.verb.as_str();
                 let verbs: Vec<&str> = std::iter::once(verb).chain(action.amounts_to()).collect();
-                self.with_other_half(&verbs, reply).await
+                self.below.served.with_other_half(&verbs, reply).await
             }
             None => reply,
         };
@@ -73,18 +73,18 @@ impl Pipeline {
             }
         };
         let reply = reply.ringing(vec![job.asker.clone()]);
-        if self.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
+        if self.below.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
             // It is told at the next start.
             return Ok(());
         }
         self.show_ended(job, &counts).await;
-        self.jobs.keep(&Job { state: State::Over(self.clock.now()), ..job.clone() }).await?;
+        self.jobs.keep(&Job { state: State::Over(self.below.clock.now()), ..job.clone() }).await?;
         self.forget_old_jobs()
     }
 
     /// Those whose accounts were erased. What an earlier version has done does not say so itself.
     fn erased(&self, job: &Job, items: &[Item]) -> Vec<Subject> {
-        let action = self.executor.action(&job.words).map(|(action, _)| action);
+        let action = self.below.executor.action(&job.words).map(|(action, _)| action);
         let is_erased = |item: &&Item| {
             over_with(item).is_some_and(|ended| {
                 let erases = || action.as_ref().is_some_and(|one| one.erases(&item.subject));
@@ -108,7 +108,13 @@ impl Pipeline {
             room: Some(job.asked.0.clone()),
             event: Some(job.asked.1.clone()),
             words: job.words.clone(),
-            undoes: self.audit.get(number).ok().flatten().and_then(|kept| kept.record?.undoes),
+            undoes: self
+                .below
+                .audit
+                .get(number)
+                .ok()
+                .flatten()
+                .and_then(|kept| kept.record?.undoes),
             subjects: done.clone().map(|(item, _)| item.subject.clone()).collect(),
             requests: done.clone().flat_map(|(_, ended)| ended.requests.clone()).collect(),
             left: done
@@ -122,7 +128,7 @@ impl Pipeline {
             note: Some(format!("a job of {}", job.total)),
             ..Record::new(Kind::Closed)
         };
-        if let Err(error) = self.audit.close(number, closed).await {
+        if let Err(error) = self.below.audit.close(number, closed).await {
             error!(number, error = &error as &dyn std::error::Error, "not recorded");
         }
     }
@@ -131,7 +137,7 @@ impl Pipeline {
         let Some(message) = &job.message else { return };
         let reply = Reply::data(title(job)).text(format!("Over: {}", counts.in_words()));
         let slot = format!("over-{}", job.id);
-        if let Err(error) = self.outbox.edit(&job.asked.0, message, &slot, &reply).await {
+        if let Err(error) = self.below.outbox.edit(&job.asked.0, message, &slot, &reply).await {
             error!(error = &error as &dyn std::error::Error, "an end is not shown");
         }
     }

@@ -69,7 +69,7 @@ async fn cut(waits: usize, inner: impl Future) -> bool {
 async fn finish(stage: &Stage) {
     let over = CancellationToken::new();
     let done = async {
-        while !stage.pipeline.jobs.open().unwrap().is_empty() {
+        while !stage.pipeline.jobs.jobs.open().unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         over.cancel();
@@ -89,8 +89,8 @@ async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
         let mut stage = begun(&server.uri()).await;
         let over = CancellationToken::new();
         cut(waits, stage.pipeline.work(over)).await;
-        let job = stage.pipeline.jobs.all().unwrap().remove(0);
-        let items = stage.pipeline.jobs.items(&job.id).unwrap();
+        let job = stage.pipeline.jobs.jobs.all().unwrap().remove(0);
+        let items = stage.pipeline.jobs.jobs.items(&job.id).unwrap();
         let finished: Vec<String> = items
             .iter()
             .filter(|item| matches!(item.stage, crate::jobs::Stage::Over(_)))
@@ -125,10 +125,10 @@ async fn what_was_sent_and_must_not_be_sent_twice_is_told_as_unknown() {
     let accounts = Accounts::default();
     Mock::given(any()).respond_with(accounts.clone()).mount(&server).await;
     let mut stage = begun(&server.uri()).await;
-    let job = stage.pipeline.jobs.all().unwrap().remove(0);
-    let mut item = stage.pipeline.jobs.items(&job.id).unwrap().remove(4);
+    let job = stage.pipeline.jobs.jobs.all().unwrap().remove(0);
+    let mut item = stage.pipeline.jobs.jobs.items(&job.id).unwrap().remove(4);
     item.stage = crate::jobs::Stage::Sent;
-    stage.pipeline.jobs.put(&job.id, 4, &item).unwrap();
+    stage.pipeline.jobs.jobs.put(&job.id, 4, &item).unwrap();
     stage.start_again().await;
     finish(&stage).await;
     let unknown = item.subject.to_string();

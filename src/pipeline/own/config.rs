@@ -51,6 +51,6 @@ impl Own for Config {
         let What::Reload { plan, password } = &self.what;
         let words = without(asked.words, password.as_ref());
         let asked = Asked { words: &words, ..*asked };
-        pipeline.reload(&asked, *plan, password.as_deref()).await.map(Some)
+        pipeline.reloader.reload(&asked, *plan, password.as_deref()).await.map(Some)
     }
 }

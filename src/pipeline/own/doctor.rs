@@ -35,7 +35,7 @@ impl Own for Doctor {
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let mut findings = inside(pipeline, asked)?;
-        findings.extend(pipeline.setup.look().await);
+        findings.extend(pipeline.reloader.look().await);
         Ok(Some(told(findings, self.all)))
     }
 }

@@ -33,6 +33,6 @@ pub(super) const SPEC: OwnSpec =
 impl Own for Help {
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
         let help = understand::help(&self.words, Some(&asked.operator.role));
-        Ok(Some(pipeline.help_here(&self.words, help).await))
+        Ok(Some(pipeline.served.help_here(&self.words, help).await))
     }
 }

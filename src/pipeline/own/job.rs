@@ -88,7 +88,7 @@ fn record(pipeline: &Pipeline, job: &Job) -> Result<Record, Stop> {
 
 fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
     let mut counts = Counts::of(job.total);
-    for item in pipeline.jobs.items(&job.id)? {
+    for item in pipeline.jobs.items(job)? {
         if let Stage::Over(ended) = &item.stage {
             counts.add(ended.word);
         }
@@ -136,7 +136,7 @@ async fn stop(pipeline: &Pipeline, asked: &Asked<'_>, number: &str) -> Result<Re
         );
         return Ok(pipeline.voice.refused(asked, why.code("!stop")).await);
     }
-    match pipeline.stop_jobs(asked, |one| one.id == job.id).await? {
+    match pipeline.jobs.stop(asked, |one| one.id == job.id).await? {
         0 => Ok(Reply::outcome(Word::NothingChanged, "it is over, or is being stopped already")),
         _ => Ok(Reply::outcome(
             Word::Done,

@@ -23,7 +23,7 @@ impl Own for Stop {
     }
 
     async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Refused> {
-        let stopped = pipeline.stop_jobs(asked, |_| true).await?;
+        let stopped = pipeline.jobs.stop(asked, |_| true).await?;
         let ended = pipeline.questions.end_questions(asked, |_| true).await?;
         let record = Record {
             note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),

@@ -126,7 +126,7 @@ async fn accept(
         except: pipeline.roster.operator(user).map(|operator| operator.person.as_str()),
     };
     let what = (user.to_owned(), current.clone());
-    let agreed = pipeline.agree(asked, &pipeline.to_trust, what, PartialEq::eq, wanted).await?;
+    let agreed = pipeline.agreements.on_key(asked, what, wanted).await?;
     let by = match agreed {
         Agreed::By(by) => by,
         Agreed::Waits(left, of) => {
