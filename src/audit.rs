@@ -73,6 +73,9 @@ pub enum Kind {
     Strange,
     /// The bot itself noted something: a key pinned or accepted, a start after a crash.
     Noted,
+    /// A change whose time was over was not taken back, and is left to the operators; see
+    /// `undoes`.
+    GivenUp,
     /// What stands in an earlier entry, without somebody who was erased since; see `redacts`.
     Redacted,
 }
@@ -429,6 +432,7 @@ impl Audit {
                 at: entry.at,
                 by,
                 command: crate::input::shown(&record.words),
+                words: record.words,
                 word: closing.and_then(|record| record.word),
             });
         }

@@ -47,6 +47,8 @@ pub struct Sanctioned {
     pub until: Timestamp,
     /// Who imposed it.
     pub by: OwnedUserId,
+    /// The words of the command, as understood.
+    pub words: Vec<String>,
     /// The command as understood, as it would be typed.
     pub command: String,
 }
@@ -60,6 +62,8 @@ pub struct Past {
     pub at: Timestamp,
     /// Who asked for it.
     pub by: OwnedUserId,
+    /// The words of the command, as understood.
+    pub words: Vec<String>,
     /// The command as understood, as it would be typed.
     pub command: String,
     /// How it ended.

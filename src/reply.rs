@@ -93,6 +93,17 @@ impl Line {
         Self::default()
     }
 
+    /// Whether one of its pieces is this id, code or command.
+    pub(crate) fn names(&self, code: &str) -> bool {
+        self.0.iter().any(|span| matches!(span, Span::Code(text) if text == code))
+    }
+
+    /// The same line without the pieces that are this id, code or command.
+    pub(crate) fn without(&self, code: &str) -> Self {
+        let is_it = |span: &&Span| !matches!(span, Span::Code(text) if text == code);
+        Self(self.0.iter().filter(is_it).cloned().collect())
+    }
+
     /// Appends words of our own.
     #[must_use]
     pub fn plain(mut self, text: impl Into<String>) -> Self {

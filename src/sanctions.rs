@@ -63,6 +63,7 @@ impl From<&Sanction> for Sanctioned {
             until: sanction.until,
             by: sanction.by.clone(),
             command: crate::input::shown(&sanction.words),
+            words: sanction.words.clone(),
         }
     }
 }

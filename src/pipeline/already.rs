@@ -1,6 +1,6 @@
 //! The answer where there is nothing to do: who made it so, and whether it ends.
 
-use super::{Asked, Pipeline, report::skipped};
+use super::{Asked, Pipeline, report::skipped, understand::listed_as};
 use crate::{
     change::{Binds, Skip, Subject},
     commands::{Memory as _, Past, Remembered},
@@ -17,13 +17,13 @@ impl Pipeline {
         let reply = skipped(skips);
         let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
-        let verb = crate::input::quote(asked.words.get(..2).unwrap_or_default()) + " ";
+        let verb = listed_as(asked.words);
         let ends = asked.options.ends.is_some();
-        if let Some(sanction) = sanctions.iter().find(|s| s.command.starts_with(&verb)) {
+        if let Some(sanction) = sanctions.iter().find(|s| listed_as(&s.words) == verb) {
             let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
             return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));
         }
-        match self.made_so(&past, &verb) {
+        match self.made_so(&past, verb.as_deref()) {
             Some(past) => {
                 let line = by(Line::new(), past.id, &past.command, &past.by);
                 reply.text(if ends { line.plain(", and does not end by itself") } else { line })
@@ -35,7 +35,7 @@ impl Pipeline {
 
     /// The change of the past, newest first, that made something so by this verb, unless a later
     /// one through the bot has made it otherwise.
-    fn made_so<'a>(&self, past: &'a [Past], verb: &str) -> Option<&'a Past> {
+    fn made_so<'a>(&self, past: &'a [Past], verb: Option<&str>) -> Option<&'a Past> {
         let mut done = past.iter().filter(|past| past.word == Some(Word::Done));
         let left = |past: &Past| {
             let closing = self.audit.closing(past.id).ok().flatten()?.record?;
@@ -43,7 +43,7 @@ impl Pipeline {
         };
         let mut later = Binds::new();
         let made_so = done.find(|past| {
-            let is_it = past.command.starts_with(verb);
+            let is_it = listed_as(&past.words).as_deref() == verb;
             if !is_it {
                 // What a newer change has left stands, whatever an older one left.
                 for (key, value) in left(past).unwrap_or_default() {

@@ -218,7 +218,7 @@ impl SanctionEnds {
             subjects: vec![sanction.subject.clone()],
             undoes: Some(sanction.number),
             note: Some("its time was over, and it was not lifted".to_owned()),
-            ..Record::new(Kind::Noted)
+            ..Record::new(Kind::GivenUp)
         };
         if let Err(error) = self.below.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");

@@ -100,7 +100,8 @@ impl Past {
         match kept.entry.kind {
             Kind::Closed => self.closed(&record, rank),
             Kind::Moved => self.moved(&record),
-            Kind::Noted => self.given_up(&record),
+            // Earlier versions wrote a note, and no other note of theirs has `undoes`.
+            Kind::GivenUp | Kind::Noted => self.given_up(&record),
             Kind::Frozen => self.frozen(record, at),
             Kind::Unfrozen => {
                 record.freeze.map(|what| self.freezes.remove(&what));
@@ -167,7 +168,7 @@ impl Past {
         of.filter(|sanction| subjects.is_empty() || subjects.contains(&sanction.subject))
     }
 
-    /// The only note about a change that would take another back is that its time was over.
+    /// A change whose time was over was left to the operators.
     fn given_up(&mut self, record: &Record) {
         let Some(number) = record.undoes else { return };
         self.of(number, &record.subjects).for_each(|sanction| sanction.state = State::Stuck);

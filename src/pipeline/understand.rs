@@ -336,7 +336,7 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
 }
 
 /// The name under which help lists the verb of these words.
-fn listed_as(words: &[String]) -> Option<String> {
+pub(super) fn listed_as(words: &[String]) -> Option<String> {
     let first = words.first()?;
     if OWN.iter().any(|own| own.name == first) {
         return Some(first.clone());

@@ -126,6 +126,7 @@ mod tests {
             id: 12,
             at: "2026-11-20T11:00:00Z".parse().unwrap(),
             by: "@moe:example.org".try_into().unwrap(),
+            words: ["room", "block", "!lobby:example.org"].map(str::to_owned).to_vec(),
             command: "!room block !lobby:example.org".to_owned(),
             word: Some(Word::Done),
         }];

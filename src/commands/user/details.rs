@@ -189,13 +189,20 @@ mod tests {
             id: 12,
             at: "2026-11-20T11:00:00Z".parse().unwrap(),
             by: by.clone(),
+            words: Vec::new(),
             command: command.clone(),
             word: Some(Word::Done),
         };
         let until = "2026-11-23T11:00:00Z".parse().unwrap();
         let remembered = Remembered {
             past: vec![past],
-            sanctions: vec![Sanctioned { id: 12, until, by: by.clone(), command }],
+            sanctions: vec![Sanctioned {
+                id: 12,
+                until,
+                by: by.clone(),
+                words: Vec::new(),
+                command,
+            }],
             notes: vec![Noted {
                 id: 9,
                 at: "2026-11-20T10:00:00Z".parse().unwrap(),

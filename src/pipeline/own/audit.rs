@@ -262,7 +262,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Configured => "config read again",
         Kind::Looked => "looked at private things",
         Kind::Strange => "commands of somebody who is no operator",
-        Kind::Noted => "noted",
+        Kind::Noted | Kind::GivenUp => "noted",
         Kind::Redacted => "somebody who was erased taken out of a record",
     }
 }

@@ -260,7 +260,7 @@ fn many(reply: Reply, action: &dyn Action, looked: &Looked) -> Reply {
 fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
     // What is said of one names it; without its name it is the same for all of a kind.
     let why = |subject: &Subject, skip: &Skip| {
-        skip.why.text().replace(&subject.to_string(), "").trim().trim_end_matches(':').to_owned()
+        skip.why.without(&subject.to_string()).text().trim().trim_end_matches(':').to_owned()
     };
     let mut reasons: Vec<(String, Vec<&Subject>)> = Vec::new();
     for (subject, skip) in skips {
@@ -286,7 +286,7 @@ fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
 /// Why a subject is left out. Most reasons begin with its id.
 pub(in crate::pipeline) fn not_this(subject: &Subject, skip: &Skip) -> Line {
     let line = Line::new().plain("Left out: ");
-    if skip.why.text().contains(&subject.to_string()) {
+    if skip.why.names(&subject.to_string()) {
         line.line(skip.why.clone())
     } else {
         line.code(subject).plain(": ").line(skip.why.clone())
