@@ -1,8 +1,8 @@
 //! The whole story of one message, from the moment that intake has handed it over.
 //!
-//! [`Pipeline::receive`] decides without asking anybody what a message is; [`Pipeline::handle`]
-//! does it and answers. In between the [`queue`] keeps each operator's changes in order and lets
-//! everything else run beside them.
+//! [`Pipeline::receive`] decides without asking anybody whether a message is for the bot,
+//! [`Pipeline::parse`] what it is; [`Pipeline::handle`] does it and answers. In between the [`queue`]
+//! keeps each operator's changes in order and lets everything else run beside them.
 
 use std::{
     path::{Path, PathBuf},
@@ -96,6 +96,7 @@ use news::Announcements;
 pub use origin::{Origin, Scheduled, ScheduledKind};
 use own::Own;
 use questions::Questions;
+use read::Heard;
 use record::Feed;
 use reload::Reloader;
 use report::stopped;
@@ -182,6 +183,13 @@ pub enum BuildError {
     /// The Admin API client cannot be made.
     #[error("the client of the Admin API cannot be made: {0}")]
     Api(#[from] crate::synapse::Error),
+}
+
+/// A message of which it is known that it is for the bot, and whose words are not parsed yet.
+#[derive(Debug)]
+pub struct Message {
+    request: Request,
+    heard: Heard,
 }
 
 /// A message and what it is.
@@ -287,24 +295,25 @@ impl Pipeline {
         self.audit.mirror(file).await
     }
 
-    /// Decides what a message is, without asking anybody; `None` where it is nothing for the bot
-    /// or has been dealt with.
-    pub fn receive(&self, request: Request) -> Option<Task> {
-        let what = match self.read(&request) {
-            Ok(what) => what,
+    /// Decides whether a message is for the bot, without asking anybody and before its words are
+    /// parsed; `None` where it is not or has been dealt with. To be called in the order in which
+    /// messages came.
+    pub fn receive(&self, request: Request) -> Option<Message> {
+        let heard = match self.hear(&request) {
+            Ok(heard) => heard,
             Err(reason) => {
                 debug!(event = %request.event, %reason, "ignored");
                 return None;
             }
         };
         // What nobody will be told of leaves nothing but a count, or a flood would fill the store.
-        if matches!(what, What::Stranger) && self.strangers.was_told(&request.room) {
+        if matches!(heard, Heard::What(What::Stranger)) && self.strangers.was_told(&request.room) {
             self.strangers.count(&request);
             debug!(event = %request.event, reason = "a stranger, and told so of late", "ignored");
             return None;
         }
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
-            Ok(true) => Some(Task { request, what }),
+            Ok(true) => Some(Message { request, heard }),
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
                 None
@@ -312,12 +321,12 @@ impl Pipeline {
             Err(error) => {
                 // Without the journal nothing is safe to run; the answer says so.
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
-                let what = What::Say(Reply::outcome(
+                let heard = Heard::What(What::Say(Reply::outcome(
                     Word::Refused,
                     "my store cannot be read or written, so I do nothing until it can and I have \
                      been restarted",
-                ));
-                Some(Task { request, what })
+                )));
+                Some(Message { request, heard })
             }
         }
     }

@@ -71,14 +71,11 @@ impl Listings {
         }
     }
 
-    /// Puts what a listing lists behind a command that replies to it and names nobody itself. True
-    /// where it did: whoever keeps the homeserver can move a reply, so that what it is about must be
-    /// asked.
-    pub(super) fn takes(&self, command: &mut Command, reply_to: Option<&OwnedEventId>) -> bool {
+    /// Puts what a listing lists behind the words of a command that replies to it and names nobody
+    /// itself. True where it did: whoever keeps the homeserver can move a reply, so that what it is
+    /// about must be asked.
+    pub(super) fn takes(&self, words: &mut Vec<String>, reply_to: Option<&OwnedEventId>) -> bool {
         let Some(event) = reply_to else { return false };
-        if !command.body.is_empty() || !understand::names_nobody(&command.words) {
-            return false;
-        }
         let listed = self.shelf.get(event.as_str()).inspect_err(|error| {
             error!(error = error as &dyn std::error::Error, "listings cannot be read");
         });
@@ -86,7 +83,7 @@ impl Listings {
         if self.clock.now().duration_since(listed.at) > REMEMBERED {
             return false;
         }
-        append(&mut command.words, listed.ids);
+        append(words, listed.ids);
         true
     }
 
@@ -113,7 +110,7 @@ impl Pipeline {
     ) -> Result<Option<Reply>, Stop> {
         let mut words = words.to_vec();
         append(&mut words, self.listed_in(request, operator, file).await?);
-        match understand::understand_for(&words, &operator.role) {
+        match understand::understand_for(&words, understand::parse(&words), &operator.role) {
             Understood::Command(Ask::Change(action), options) => {
                 let options = Options { referenced: true, ..options };
                 let (words, options) = (words.as_slice(), &options);
@@ -243,11 +240,6 @@ pub(super) fn in_one_line(words: &[String]) -> Reply {
          is a message of its own",
     );
     Reply::outcome(Word::Refused, line)
-}
-
-/// Whether those whom a command is about could stand in a file: it names nobody itself.
-pub(super) fn may_stand_in_a_file(command: &Command) -> bool {
-    command.body.is_empty() && understand::names_nobody(&command.words)
 }
 
 /// The columns in which a CSV file has its ids, the likeliest first.

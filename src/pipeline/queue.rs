@@ -4,16 +4,22 @@
 //! one after the other in the order in which they were sent, what only looks after those that came
 //! before it, a cancel at once. Nobody waits for a look, and nobody waits for another operator
 //! except over the same subject.
+//!
+//! What a message is shows only when its words are parsed, which its task does. So each task hands
+//! to the next of the same sender what that has to wait for, once it knows.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
 use ruma::OwnedUserId;
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::MissedTickBehavior,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
-use super::{Incoming, Lane, Pipeline, Task};
+use super::{Incoming, Lane, Message, Pipeline};
 
 #[cfg(test)]
 mod tests;
@@ -47,9 +53,56 @@ pub async fn serve(
 
 struct Queue {
     pipeline: Arc<Pipeline>,
-    /// For each operator, cancelled when their last change so far is over.
-    turns: HashMap<OwnedUserId, CancellationToken>,
+    /// For each sender, what their next message has to wait for.
+    turns: HashMap<OwnedUserId, Turn>,
     tasks: TaskTracker,
+}
+
+/// What the next message of a sender has to wait for.
+enum Turn {
+    /// Their last message is not parsed yet, and tells it then.
+    Parsing(oneshot::Receiver<Option<CancellationToken>>),
+    /// Their last change, which cancels this when it is over.
+    After(CancellationToken),
+}
+
+impl Turn {
+    /// The last change before this, once it is known; `None` where there is none.
+    async fn last_change(self) -> Option<CancellationToken> {
+        match self {
+            Self::Parsing(told) => told.await.ok().flatten(),
+            Self::After(over) => Some(over),
+        }
+    }
+
+    /// The same, if anything is left to wait for.
+    fn still(self) -> Option<Self> {
+        let over = match self {
+            Self::Parsing(mut told) => match told.try_recv() {
+                Ok(over) => over?,
+                Err(oneshot::error::TryRecvError::Empty) => return Some(Self::Parsing(told)),
+                Err(oneshot::error::TryRecvError::Closed) => return None,
+            },
+            Self::After(over) => over,
+        };
+        (!over.is_cancelled()).then_some(Self::After(over))
+    }
+}
+
+/// Tells the next message of a sender what it has to wait for, also where this one ends in a fault:
+/// then it is what this one had to wait for itself.
+struct Handover {
+    next: Option<oneshot::Sender<Option<CancellationToken>>>,
+    over: Option<CancellationToken>,
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        if let Some(next) = self.next.take() {
+            // Nobody is there to be told where no further message came.
+            let _ = next.send(self.over.take());
+        }
+    }
 }
 
 impl Queue {
@@ -57,8 +110,8 @@ impl Queue {
         match incoming {
             Incoming::Request(request) => {
                 let sender = request.sender.clone();
-                if let Some(task) = self.pipeline.receive(request) {
-                    self.start(sender, task);
+                if let Some(message) = self.pipeline.receive(request) {
+                    self.start(sender, message);
                 }
             }
             Incoming::News(news) => {
@@ -74,17 +127,25 @@ impl Queue {
         }
     }
 
-    fn start(&mut self, sender: OwnedUserId, task: Task) {
-        let before = self.turns.get(&sender).cloned();
-        let lane = task.lane();
-        // Dropped when the task is over, however it ends: nobody may wait for ever.
-        let over = (lane == Lane::InTurn).then(|| {
-            let over = CancellationToken::new();
-            self.turns.insert(sender, over.clone());
-            over.drop_guard()
-        });
+    fn start(&mut self, sender: OwnedUserId, message: Message) {
+        let (next, told) = oneshot::channel();
+        let turn = self.turns.insert(sender, Turn::Parsing(told));
         let pipeline = self.pipeline.clone();
         self.spawn(async move {
+            let before = match turn {
+                Some(turn) => turn.last_change().await,
+                None => None,
+            };
+            let mut handover = Handover { next: Some(next), over: before.clone() };
+            let task = pipeline.parse(message);
+            let lane = task.lane();
+            // Dropped when the task is over, however it ends: nobody may wait for ever.
+            let over = (lane == Lane::InTurn).then(|| {
+                let over = CancellationToken::new();
+                handover.over = Some(over.clone());
+                over.drop_guard()
+            });
+            drop(handover);
             if let (Some(before), Lane::Beside | Lane::InTurn) = (before, lane) {
                 before.cancelled().await;
             }
@@ -97,7 +158,8 @@ impl Queue {
     }
 
     fn tick(&mut self) {
-        self.turns.retain(|_, over| !over.is_cancelled());
+        let turns = std::mem::take(&mut self.turns).into_iter();
+        self.turns = turns.filter_map(|(who, turn)| Some((who, turn.still()?))).collect();
         let pipeline = self.pipeline.clone();
         self.spawn(async move {
             pipeline.expire_questions().await;

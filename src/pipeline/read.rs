@@ -1,91 +1,142 @@
 //! What a message is, decided without asking anybody.
+//!
+//! [`Pipeline::hear`] runs on the loop that reads the queue, in the order in which messages come.
+//! The words of a command are parsed after that, by [`Pipeline::parse`], beside other messages.
 
 use ruma::OwnedEventId;
 
 use super::{
-    Command, Lane, Pipeline, Request, Said, What, YesTo, is_first_word, list,
+    Command, Lane, Message, Pipeline, Request, Said, Task, What, YesTo, is_first_word, list,
     own::Help,
     understand,
     understand::{Understood, misplaced},
 };
 use crate::{
     commands::{Ask, Options},
-    input::{self, Heard},
+    input,
     operators::Operator,
     reply::{Reply, Word},
 };
 
+/// What was heard of a message before its words are parsed.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// What it is, wholly.
+    What(What),
+    /// A command of an operator.
+    Words(Words),
+}
+
+/// The words of a command, and what it was sent with.
+#[derive(Debug)]
+pub(super) struct Words {
+    operator: Operator,
+    command: input::Command,
+    /// The message that it replies to.
+    reply_to: Option<OwnedEventId>,
+    /// The message itself, where it is the caption of a file.
+    file: Option<OwnedEventId>,
+}
+
 impl Pipeline {
-    pub(super) fn read(&self, request: &Request) -> Result<What, String> {
+    /// What is heard of a message; why it is nothing for the bot, where it is.
+    pub(super) fn hear(&self, request: &Request) -> Result<Heard, String> {
         let operator = self.roster.operator(&request.sender);
         let (body, formatted, reply_to, file) = match &request.said {
             Said::Message { body, formatted, reply_to, captions } => {
                 let file = captions.then_some(&request.event);
                 (body, formatted, reply_to, file)
             }
-            Said::Edit { body } => return Self::read_edit(operator, body),
-            Said::Reaction { target, key } => return Self::read_reaction(operator, target, key),
+            Said::Edit { body } => return Self::read_edit(operator, body).map(Heard::What),
+            Said::Reaction { target, key } => {
+                return Self::read_reaction(operator, target, key).map(Heard::What);
+            }
             Said::Undecryptable => {
                 self.questions.something_said(&request.room);
-                return Ok(What::Say(undecryptable()));
+                return Ok(Heard::What(What::Say(undecryptable())));
             }
         };
         let heard = input::hear(body, formatted.as_deref(), &is_first_word);
-        if !matches!(heard, Heard::Yes | Heard::No) {
+        if !matches!(heard, input::Heard::Yes | input::Heard::No) {
             self.questions.something_said(&request.room);
         }
         let Some(operator) = operator else {
             return match heard {
-                Heard::Command(_) | Heard::Misread(_) => Ok(What::Stranger),
-                Heard::Nothing(reason) => Err(reason.to_string()),
-                Heard::Yes | Heard::No => Err("a bare answer of a stranger".to_owned()),
+                input::Heard::Command(_) | input::Heard::Misread(_) => {
+                    Ok(Heard::What(What::Stranger))
+                }
+                input::Heard::Nothing(reason) => Err(reason.to_string()),
+                input::Heard::Yes | input::Heard::No => {
+                    Err("a bare answer of a stranger".to_owned())
+                }
             };
         };
         let command = match heard {
-            Heard::Nothing(reason) => return Err(reason.to_string()),
-            Heard::Misread(misread) => return Ok(misread_text(body, &misread)),
-            Heard::Yes => Command::Yes(match reply_to {
+            input::Heard::Nothing(reason) => return Err(reason.to_string()),
+            input::Heard::Misread(misread) => {
+                return Ok(Heard::What(misread_text(body, &misread)));
+            }
+            input::Heard::Yes => Command::Yes(match reply_to {
                 Some(event) => YesTo::Event(event.clone()),
                 None => YesTo::LastWord(self.questions.last_asked(&request.room)),
             }),
-            Heard::No => Command::No(reply_to.clone()),
-            Heard::Command(command) => {
-                let (words, lines) = (command.words.clone(), command.body.clone());
-                let read = self.read_command(operator, command, reply_to.as_ref(), file);
-                // What is not run may hold what nobody must repeat.
-                let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
-                if !runs && let Some(meant) = misplaced::meant(&words, &lines) {
-                    return Ok(What::Suspect(meant));
-                }
-                match read {
-                    Ok(command) => command,
-                    Err(reply) => return Ok(What::Say(*reply)),
-                }
+            input::Heard::No => Command::No(reply_to.clone()),
+            input::Heard::Command(command) => {
+                return Ok(Heard::Words(Words {
+                    operator: operator.clone(),
+                    command,
+                    reply_to: reply_to.clone(),
+                    file: file.cloned(),
+                }));
             }
         };
-        Ok(What::Command(operator.clone(), command))
+        Ok(Heard::What(What::Command(operator.clone(), command)))
+    }
+
+    /// Parses what was heard of a message.
+    pub fn parse(&self, message: Message) -> Task {
+        let Message { request, heard } = message;
+        let words = match heard {
+            Heard::What(what) => return Task { request, what },
+            Heard::Words(words) => words,
+        };
+        let operator = words.operator.clone();
+        let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
+        let read = self.read_command(words);
+        // What is not run may hold what nobody must repeat.
+        let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
+        let suspect = if runs { None } else { misplaced::meant(&typed, &lines) };
+        let what = match (suspect, read) {
+            (Some(meant), _) => What::Suspect(meant),
+            (None, Ok(command)) => What::Command(operator, command),
+            (None, Err(reply)) => What::Say(*reply),
+        };
+        Task { request, what }
     }
 
     /// What these words are, with what they reply to, or the file that they came with. An answer
     /// instead where they are nothing that is run.
-    fn read_command(
-        &self,
-        operator: &Operator,
-        mut command: input::Command,
-        reply_to: Option<&OwnedEventId>,
-        file: Option<&OwnedEventId>,
-    ) -> Result<Command, Box<Reply>> {
+    fn read_command(&self, words: Words) -> Result<Command, Box<Reply>> {
+        let Words { operator, mut command, reply_to, file } = words;
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        let referenced = self.listings.takes(&mut command, reply_to);
-        let file = file.or(reply_to);
-        if let Some(file) = file.filter(|_| list::may_stand_in_a_file(&command)) {
-            return Ok(Command::InFile(command.words, file.clone()));
-        }
         let lines = command.body.iter().any(|line| !line.trim().is_empty());
-        let input::Command { words, .. } = list::with_list(command)?;
-        match understand::understand_for(&words, &operator.role) {
+        if !command.body.is_empty() {
+            command = list::with_list(command)?;
+        }
+        let mut parsed = understand::parse(&command.words);
+        let mut referenced = false;
+        if command.body.is_empty() && understand::names_nobody(&parsed) {
+            referenced = self.listings.takes(&mut command.words, reply_to.as_ref());
+            match file.or(reply_to) {
+                _ if referenced => parsed = understand::parse(&command.words),
+                Some(file) => return Ok(Command::InFile(command.words, file)),
+                None => {}
+            }
+        }
+        let words = command.words;
+        match understand::understand_for(&words, parsed, &operator.role) {
             Understood::Command(Ask::Read(query), options) => {
                 Ok(Command::Read(query, options, words))
             }
@@ -112,7 +163,7 @@ impl Pipeline {
 
     fn read_edit(operator: Option<&Operator>, body: &str) -> Result<What, String> {
         match (operator, input::hear(body, None, &is_first_word)) {
-            (Some(_), Heard::Command(_) | Heard::Misread(_)) => {
+            (Some(_), input::Heard::Command(_) | input::Heard::Misread(_)) => {
                 Ok(match misplaced::meant_in_text(body) {
                     Some(meant) => What::Suspect(meant),
                     None => What::Say(Reply::outcome(

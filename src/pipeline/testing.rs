@@ -18,7 +18,7 @@ use ruma::{
 
 use super::{
     Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request,
-    Reread, Rules, Said, Setup, Task, Trust, Unfit, Unsent,
+    Reread, Rules, Said, Setup, Trust, Unfit, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -374,9 +374,9 @@ impl Stage {
 
     /// Hands it to the bot, and waits until the bot is done with it; whether it had to do with it.
     pub(super) async fn hand(&self, request: Request) -> bool {
-        let task: Option<Task> = self.pipeline.receive(request);
-        match task {
-            Some(task) => {
+        match self.pipeline.receive(request) {
+            Some(message) => {
+                let task = self.pipeline.parse(message);
                 if let Some(refusal) = self.pipeline.handle(task).await {
                     self.pipeline.answer_aside(refusal).await;
                 }

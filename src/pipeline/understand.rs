@@ -1,6 +1,9 @@
 //! Words to a command, by clap without a binary name, and clap's complaints to kind sentences.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -41,6 +44,18 @@ static ROOT: LazyLock<clap::Command> = LazyLock::new(|| {
     }
     root
 });
+
+/// The tree with which words are parsed. Parsing fills in what clap works out of it, so it takes a
+/// tree of its own, which is filled once and not copied for each line.
+static PARSER: LazyLock<Mutex<clap::Command>> = LazyLock::new(|| Mutex::new(ROOT.clone()));
+
+/// What clap makes of a line of words.
+pub(super) type Parsed = Result<clap::ArgMatches, clap::Error>;
+
+/// Parses a line of words.
+pub(super) fn parse(words: &[String]) -> Parsed {
+    PARSER.lock().unwrap_or_else(PoisonError::into_inner).try_get_matches_from_mut(words)
+}
 
 fn group_command(group: &Group) -> clap::Command {
     if let Some(verb) = group.alone() {
@@ -105,7 +120,7 @@ fn takes(examples: &[&str]) -> Vec<Takes> {
             return None;
         };
         let words = command.words;
-        let matches = ROOT.clone().try_get_matches_from(&words).ok()?;
+        let matches = parse(&words).ok()?;
         Some(match matched(&matches).ok()? {
             Understood::Command(Ask::Read(query), options) => {
                 Takes { verb: options.verb, power: Some(query.power()) }
@@ -129,17 +144,17 @@ fn is_for(role: Option<&Role>, name: &str) -> bool {
 
 /// Reads a line of words.
 pub(super) fn understand(words: &[String]) -> Understood {
-    read(words, None)
+    read(words, parse(words), None)
 }
 
-/// Reads a line of words by somebody with this role; what it answers shows nothing that they may
+/// Reads a line of words that was parsed, by somebody with this role; what it answers shows nothing that they may
 /// not do.
-pub(super) fn understand_for(words: &[String], role: &Role) -> Understood {
-    read(words, Some(role))
+pub(super) fn understand_for(words: &[String], parsed: Parsed, role: &Role) -> Understood {
+    read(words, parsed, Some(role))
 }
 
-fn read(words: &[String], role: Option<&Role>) -> Understood {
-    match ROOT.clone().try_get_matches_from(words) {
+fn read(words: &[String], parsed: Parsed, role: Option<&Role>) -> Understood {
+    match parsed {
         Ok(matches) => matched(&matches).unwrap_or_else(|error| misunderstood(words, &error, role)),
         Err(error) => match one_by_one(words) {
             Some(understood) => understood,
@@ -148,10 +163,9 @@ fn read(words: &[String], role: Option<&Role>) -> Understood {
     }
 }
 
-/// Whether these words are a command but for whom it is about.
-pub(super) fn names_nobody(words: &[String]) -> bool {
-    let missing = ROOT.clone().try_get_matches_from(words).err();
-    missing.is_some_and(|error| error.kind() == ErrorKind::MissingRequiredArgument)
+/// Whether the words are a command but for whom it is about.
+pub(super) fn names_nobody(parsed: &Parsed) -> bool {
+    matches!(parsed, Err(error) if error.kind() == ErrorKind::MissingRequiredArgument)
 }
 
 /// A change that takes one subject, said of a list: the same for each. `None` where it is no such
@@ -167,7 +181,7 @@ fn one_by_one(words: &[String]) -> Option<Understood> {
     for subject in list {
         let mut words = head.to_vec();
         words.push(subject.clone());
-        let matches = ROOT.clone().try_get_matches_from(&words).ok()?;
+        let matches = parse(&words).ok()?;
         let Ok(Understood::Command(Ask::Change(action), options)) = matched(&matches) else {
             return None;
         };
@@ -400,7 +414,7 @@ pub(super) fn help(words: &[String], role: Option<&Role>) -> Reply {
         Place::Group(group) if words.len() < 2 => help_group(group, role),
         _ if words.is_empty() => help_all(role),
         // Whatever it is, it leads nowhere: say so as for a command that does not exist.
-        _ => match read(&words, role) {
+        _ => match read(&words, parse(&words), role) {
             Understood::Reply(reply) => reply,
             Understood::Command(..) | Understood::Own(..) => help_all(role),
         },

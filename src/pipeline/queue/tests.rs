@@ -183,3 +183,17 @@ async fn a_fault_in_one_command_stops_no_other_and_its_change_is_told_at_the_nex
     assert!(told.contains("Done") && told.contains("before I could say so"), "{told}");
     assert!(stage.pipeline.audit.verify().unwrap().whole().is_some());
 }
+
+#[tokio::test]
+async fn a_fault_while_a_message_is_parsed_loses_nobodys_place() {
+    let change = CancellationToken::new();
+    let (next, told) = oneshot::channel();
+    let next = Some(next);
+    drop(Handover { next, over: Some(change.clone()) });
+    // What came before it is still waited for, and no longer than it takes.
+    let turn = Turn::Parsing(told).still().expect("the change before it is not over");
+    let before = turn.last_change().await.expect("it is the change before");
+    assert!(!before.is_cancelled());
+    change.cancel();
+    assert!(before.is_cancelled() && Turn::After(before).still().is_none());
+}

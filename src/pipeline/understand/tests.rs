@@ -302,8 +302,9 @@ fn help_and_suggestions_show_only_what_the_role_may_do() {
     let one = text(&help(&words("user suspend"), Some(&viewer)));
     assert!(one.contains("Your role does not let you send this"), "{one}");
     for (rank, offered) in [(Rank::Viewer, false), (Rank::Moderator, true)] {
-        let Understood::Reply(reply) = understand_for(&words("user sspend @x"), &rank.into())
-        else {
+        let typed = words("user sspend @x");
+        let parsed = parse(&typed);
+        let Understood::Reply(reply) = understand_for(&typed, parsed, &rank.into()) else {
             panic!("there is no such verb");
         };
         assert_eq!(text(&reply).contains("!user suspend @x"), offered, "{reply:?}");
