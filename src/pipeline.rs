@@ -29,82 +29,54 @@ use crate::{
     synapse::Reader,
 };
 
-mod agree;
-mod already;
-#[cfg(test)]
-mod amounts;
-mod aside;
-mod authentic;
-mod brakes;
+mod admin;
+mod background;
 mod build;
 mod change;
-#[cfg(test)]
-mod cut;
-mod fact;
-mod found;
-mod freeze;
-mod hindrance;
-mod job;
-mod lift;
-mod list;
+mod inbound;
 mod look;
-mod news;
 mod origin;
 pub mod own;
-mod plan;
+mod ports;
 mod questions;
-pub mod queue;
-mod read;
 mod record;
-mod reload;
-mod report;
-mod restore;
-mod room;
 mod router;
 mod served;
-mod setup;
-mod start;
-mod strangers;
 #[cfg(test)]
 mod testing;
-mod together;
-mod understand;
 mod voice;
-mod watch;
-mod yes;
 
-pub use restore::{Recalled, Restored};
-pub use room::{
-    Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
-    Outbox, Request, Said, Sealed, Trust, Unsent,
+pub use background::{
+    restore::{Recalled, Restored},
+    start::Lost,
 };
-pub use setup::{Reread, Setup, Unfit};
-pub use start::Lost;
-pub use understand::{is_first_word, verbs};
-
-use agree::Agreements;
-use aside::Aside;
-pub use aside::Refusal;
-use authentic::Authenticity;
-use brakes::Brakes;
 pub use change::Executor;
-use hindrance::Hindrance;
-use job::JobRunner;
-use lift::SanctionEnds;
-use list::Listings;
-use news::Announcements;
+pub use inbound::{
+    queue,
+    understand::{is_first_word, verbs},
+};
 pub use origin::{Origin, Scheduled, ScheduledKind};
+pub use ports::{
+    room::{
+        Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
+        Outbox, Request, Said, Sealed, Trust, Unsent,
+    },
+    setup::{Reread, Setup, Unfit},
+};
+pub use voice::aside::Refusal;
+
+use admin::{agree::Agreements, brakes::Brakes, reload::Reloader};
+use background::{job::JobRunner, lift::SanctionEnds, watch::Watcher};
+use change::report::stopped;
+use inbound::{
+    authentic::Authenticity, hindrance::Hindrance, list::Listings, read::Heard,
+    strangers::Strangers, understand::misplaced,
+};
 use own::Own;
 use questions::Questions;
-use read::Heard;
 use record::Feed;
-use reload::Reloader;
-use report::stopped;
 use served::Served;
-use strangers::Strangers;
-use understand::misplaced;
-use voice::Voice;
-use watch::Watcher;
+use voice::{Voice, aside::Aside, news::Announcements};
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]

@@ -6,12 +6,8 @@ use tokio::sync::Notify;
 
 use super::{
     Announcements, Authenticity, Brakes, BuildError, Executor, Feed, Listings, Outbox, Pipeline,
-    Ports, Questions, Reloader, Rules, SanctionEnds, Served, Strangers, Voice, Watcher,
-    agree::{self, Agreements},
-    aside::Aside,
-    change,
-    job::{self, JobRunner},
-    lift, questions, watch,
+    Ports, Questions, Reloader, Rules, SanctionEnds, Served, Strangers, Voice, Watcher, change,
+    questions,
 };
 use crate::{
     audit::Audit,
@@ -19,6 +15,14 @@ use crate::{
     journal::Journal,
     notes::Notes,
     operators::Roster,
+    pipeline::{
+        admin::agree::{self, Agreements},
+        background::{
+            job::{self, JobRunner},
+            lift, watch,
+        },
+        voice::aside::Aside,
+    },
     sanctions::Sanctions,
     store::{self, Store},
     synapse::{Access, Reader, Writer},

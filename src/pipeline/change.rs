@@ -9,13 +9,7 @@ use std::sync::Arc;
 use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{
-    Outbox, Pipeline,
-    brakes::Brakes,
-    own::AsChange,
-    understand::{self, Understood},
-    voice::Voice,
-};
+use super::{Outbox, Pipeline, own::AsChange, voice::Voice};
 use crate::{
     audit::Audit,
     change::Subject,
@@ -26,6 +20,10 @@ use crate::{
     gate::AT_A_GLANCE,
     notes::Notes,
     operators::Roster,
+    pipeline::{
+        admin::brakes::Brakes,
+        inbound::understand::{self, Understood},
+    },
     sanctions::Sanctions,
     synapse::{Reader, Slots, Writer},
     watches::Watches,
@@ -33,14 +31,20 @@ use crate::{
 use locks::Locks;
 use unreviewed::Counted;
 
+pub(super) mod already;
 mod decide;
 mod ends;
 mod execute;
+pub(super) mod fact;
+pub(super) mod found;
 mod locks;
 mod looking;
 mod observe;
+pub(super) mod plan;
 mod prepare;
+pub(super) mod report;
 mod secrets;
+pub(super) mod together;
 mod unreviewed;
 mod values;
 

@@ -6,13 +6,14 @@ use ruma::{OwnedEventId, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
-use super::{Asked, Outbox, Rules, brakes::Brakes, voice::Voice};
+use super::{Asked, Outbox, Rules, voice::Voice};
 use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
     confirm::{End, Ticket, Tickets},
     error::Stop,
     operators::Roster,
+    pipeline::admin::brakes::Brakes,
     store::{self, Store},
     synapse::Slots,
     totp::OneTimePasswords,
@@ -22,6 +23,7 @@ mod answer;
 mod approve;
 mod last_word;
 mod put;
+mod yes;
 
 pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
 pub(super) use approve::{Needs, approved_in_part};

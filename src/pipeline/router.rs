@@ -5,13 +5,15 @@ use super::{
     Asked, Pipeline,
     change::{Attempt, Became, Confirmed, Ends, Expected, Extent, Ran, verbs},
     own::AsChange,
-    plan,
-    report::{cost_in_words, not_as_left, rehearsed, report},
 };
 use crate::{
     commands::{Action, Options},
     confirm::End,
     error::Stop,
+    pipeline::change::{
+        plan,
+        report::{cost_in_words, not_as_left, rehearsed, report},
+    },
     reply::{Reply, Word},
 };
 

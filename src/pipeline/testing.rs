@@ -29,6 +29,9 @@ use crate::{
     totp::OneTimePasswords,
 };
 
+mod amounts;
+mod cut;
+
 /// The Megolm session in which everybody speaks; an event's number is its place in it.
 const SESSION: &str = "session";
 

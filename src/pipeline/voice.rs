@@ -5,15 +5,19 @@ use std::sync::Arc;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
-use super::{Asked, Origin, Outbox, Request, Unsent, list::Listings, record::Feed};
+use super::{Asked, Origin, Outbox, Request, Unsent, record::Feed};
 use crate::{
     audit::{Audit, Kind},
     commands::Action,
     error::Stop,
     operators::Roster,
+    pipeline::inbound::list::Listings,
     reply::{File, Line, Reply, Word},
     synapse::Slots,
 };
+
+pub(super) mod aside;
+pub(super) mod news;
 
 /// The way out: answers, refusals, secrets, and what the rooms are told.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! As much as the homeserver takes is said in the room, and operators are served meanwhile. What
-//! ten thousand a minute are to the bot is in `src/pipeline/queue/tests.rs`.
+//! ten thousand a minute are to the bot is in `src/pipeline/inbound/queue/tests.rs`.
 
 use std::{
     future::Future,

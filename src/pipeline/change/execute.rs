@@ -16,8 +16,10 @@ use crate::{
     gate::Permit,
     pipeline::{
         Asked,
-        found::{Verified, broken_off, not_verified, only, verified},
-        report::{line_of, overall},
+        change::{
+            found::{Verified, broken_off, not_verified, only, verified},
+            report::{line_of, overall},
+        },
     },
     reply::Word,
     synapse::Slots,

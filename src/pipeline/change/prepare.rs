@@ -14,7 +14,7 @@ use crate::{
     operators::Operator,
     pipeline::{
         Asked,
-        fact::{Difference, changed, not_as_left},
+        change::fact::{Difference, changed, not_as_left},
     },
     reply::{Line, Reply},
     synapse::Reader,

@@ -8,7 +8,7 @@ use crate::{
     commands::{Action, operations},
     confirm::{Consent, Ticket},
     gate::{Target, Terms},
-    pipeline::{fact::Difference, questions::Needs},
+    pipeline::{change::fact::Difference, questions::Needs},
     reply::{Line, Reply, Word},
     synapse::Slots,
 };

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, agree::without},
+    pipeline::{Asked, Lane, Pipeline, admin::agree::without},
     reply::Reply,
 };
 

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     commands::needs,
     error::Stop,
-    pipeline::{Asked, Pipeline, understand},
+    pipeline::{Asked, Pipeline, inbound::understand},
     reply::Reply,
 };
 

@@ -9,7 +9,7 @@ use crate::{
     operators::Rank,
     pipeline::{
         Asked, Lane, Pipeline,
-        job::{Counts, in_one_line},
+        background::job::{Counts, in_one_line},
     },
     reply::{Block, Line, Record, Reply, Word},
 };

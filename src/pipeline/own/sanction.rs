@@ -15,8 +15,7 @@ use crate::{
     gate::{Verdict, Weight},
     pipeline::{
         Asked, Lane, Pipeline,
-        change::{Executor, target, too_low},
-        report::rehearsed,
+        change::{Executor, report::rehearsed, target, too_low},
     },
     reply::{Block, Line, Record, Reply, Word},
     sanctions::{Sanction, Sanctions as Kept, State},

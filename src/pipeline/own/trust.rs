@@ -12,8 +12,8 @@ use crate::{
     operators::Rank,
     pipeline::{
         Asked, Lane, Pipeline,
-        agree::{Agreed, Wanted, without},
-        news::tail,
+        admin::agree::{Agreed, Wanted, without},
+        voice::news::tail,
     },
     reply::{self, Block, Line, Reply, Word},
 };

@@ -10,8 +10,10 @@ use crate::{
     error::Stop,
     pipeline::{
         Asked, Lane, Pipeline,
-        change::Executor,
-        together::{Part, Together},
+        change::{
+            Executor,
+            together::{Part, Together},
+        },
     },
     reply::{Line, Reply, Word},
 };

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Because, Terms},
     operators::{Operator, Rank},
-    pipeline::{Asked, brakes::stopped_until},
+    pipeline::{Asked, admin::brakes::stopped_until},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };

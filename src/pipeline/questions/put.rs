@@ -12,8 +12,7 @@ use crate::{
     gate::{AT_A_GLANCE, Because},
     pipeline::{
         Asked,
-        change::{Earlier, Looked, ToAsk},
-        report::cost_in_words,
+        change::{Earlier, Looked, ToAsk, report::cost_in_words},
     },
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Slots,

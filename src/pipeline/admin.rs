@@ -1,0 +1,7 @@
+//! What operators decide about the bot itself: freezes, another configuration, and what several
+//! have to say.
+
+pub(super) mod agree;
+pub(super) mod brakes;
+pub(super) mod freeze;
+pub(super) mod reload;

@@ -1,0 +1,95 @@
+//! Freezing from the room and from the machine: with a freeze, open questions end and jobs wait.
+
+use ruma::OwnedUserId;
+use tracing::error;
+
+use crate::{
+    confirm::Ticket,
+    error::Stop,
+    freeze::What,
+    pipeline::{Asked, Pipeline, admin::brakes::in_words},
+    reply::{Line, Reply, Word},
+};
+
+impl Pipeline {
+    /// Whether this message may lead to a change at all, whatever it asks for: the bot is not
+    /// frozen, and it is its sender's own word.
+    pub(in crate::pipeline) async fn may_lead_to_a_change(
+        &self,
+        asked: &Asked<'_>,
+    ) -> Result<(), Stop> {
+        self.brakes.not_held()?;
+        self.authenticity.authenticate(asked.origin).await
+    }
+
+    /// Freezes the bot or a person.
+    pub(in crate::pipeline) async fn freeze(
+        &self,
+        asked: &Asked<'_>,
+        what: What,
+    ) -> Result<Reply, Stop> {
+        if let What::Person(person) = &what
+            && *person == asked.operator.person
+        {
+            return Err(Stop::refused(
+                "that is yourself; to keep me from changing anything there is",
+            )
+            .or(&["freeze"]));
+        }
+        self.authenticity.authenticate(asked.origin).await?;
+        if let Some(freeze) = self.brakes.of(&what)? {
+            // Whoever brakes again does not agree with somebody who wants to let go.
+            self.brakes.take_back_lifts(|_| true).await?;
+            let line = Line::new()
+                .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
+                .code(&freeze.by);
+            return Ok(Reply::outcome(Word::NothingChanged, line));
+        }
+        self.brakes.put_freeze(asked, &what).await?;
+        let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
+        let void = match &what {
+            What::Bot => self.questions.end_questions(asked, |_| true).await?,
+            What::Person(person) => {
+                let theirs = |ticket: &Ticket| {
+                    self.roster.operator(&ticket.asker).is_some_and(|o| o.person == *person)
+                        || ticket.approvals().any(|approval| approval.person == *person)
+                };
+                self.questions.end_questions(asked, theirs).await?
+            }
+        };
+        if void > 0 {
+            reply = reply.text(format!("Open questions that ended: {void}"));
+        }
+        let waiting = self.jobs.open()?;
+        let theirs = |user: &OwnedUserId| match &what {
+            What::Bot => true,
+            What::Person(person) => self.roster.operator(user).is_some_and(|o| o.person == *person),
+        };
+        let waiting = waiting.iter().filter(|job| theirs(&job.asker)).count();
+        if waiting > 0 {
+            reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
+        }
+        if self.brakes.leaves_one(&what)? {
+            self.brakes.put_freeze(asked, &What::Bot).await?;
+            reply = reply.text(
+                "Only one person is left who is not frozen, so I am frozen as a whole: it takes \
+                 the machine that I run on to lift that, by synod unfreeze",
+            );
+        }
+        let others = self.roster.operators.keys().filter(|user| **user != asked.operator.user);
+        Ok(reply.ringing(others.cloned().collect()))
+    }
+
+    /// Lifts what somebody on the machine has asked to be lifted.
+    pub async fn unfreeze_from_shell(&self) {
+        let file = &self.rules.unfreeze_file;
+        let Ok(text) = std::fs::read_to_string(file) else { return };
+        if let Some(note) = self.brakes.lift_from_shell(&text).await {
+            let slot = format!("unfrozen-{}", self.clock.now().as_millisecond());
+            self.voice.tell(&slot, &Reply::data(note)).await;
+        }
+        if let Err(error) = std::fs::remove_file(file) {
+            error!(error = &error as &dyn std::error::Error, "the request to unfreeze stays");
+        }
+    }
+}

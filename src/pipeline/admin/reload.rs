@@ -1,0 +1,221 @@
+//! Another configuration, while the bot runs: checked whole, put in force whole, and on record.
+//!
+//! Whoever has the machine may write any configuration and start the bot anew, so what comes from
+//! there (`SIGHUP`) is put in force. From the room an operator can have less put in force; what
+//! gives anybody more takes the same word of a second one.
+
+use std::sync::Arc;
+
+use ruma::OwnedUserId;
+use tracing::{error, info, warn};
+
+use crate::{
+    audit::{Audit, Kind, Record},
+    change::{Class, Power},
+    clock::SharedClock,
+    config::Effect,
+    error::Stop,
+    finding::Finding,
+    pipeline::{
+        Asked, Authenticity, Setup, Voice,
+        admin::agree::{Agreed, Agreements, Wanted},
+        ports::setup::{Reread, Unfit},
+    },
+    reply::{Block, Hostile, Line, Reply, Word},
+};
+
+/// By which name roles know it.
+const VERB: &str = "config reload";
+
+/// The configuration in force, and the way to another.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Reloader {
+    pub(in crate::pipeline) setup: Arc<dyn Setup>,
+    pub(in crate::pipeline) clock: SharedClock,
+    pub(in crate::pipeline) audit: Audit,
+    pub(in crate::pipeline) authenticity: Arc<Authenticity>,
+    pub(in crate::pipeline) voice: Arc<Voice>,
+    pub(in crate::pipeline) agreements: Arc<Agreements>,
+}
+
+impl Reloader {
+    /// Looks at everything that the configuration names.
+    pub(in crate::pipeline) async fn look(&self) -> Vec<Finding> {
+        self.setup.look().await
+    }
+
+    /// Reads the configuration again because an operator says so; with `only_look`, to tell what
+    /// would become of it.
+    pub(in crate::pipeline) async fn reload(
+        &self,
+        asked: &Asked<'_>,
+        only_look: bool,
+        password: Option<&str>,
+    ) -> Result<Reply, Stop> {
+        self.authenticity.authenticate(asked.origin).await?;
+        let reread = match self.setup.reread().await {
+            Ok(reread) => reread,
+            Err(unfit) => return Ok(unfit_reply(&unfit)),
+        };
+        let has = |effect| reread.differences.iter().any(|one| one.effect == effect);
+        if reread.differences.is_empty() {
+            let so = "my config says what it said";
+            return Ok(Reply::outcome(Word::NothingChanged, so));
+        }
+        if only_look {
+            return Ok(listed(Reply::data("What my config says now, and did not before"), &reread));
+        }
+        if has(Effect::AtStart) {
+            let what = "some of it takes a new start of me, so nothing of it is in force";
+            return Ok(listed(Reply::outcome(Word::Refused, what), &reread));
+        }
+        let wider = has(Effect::Wider);
+        let wanted = Wanted {
+            verb: VERB,
+            power: Power::Server,
+            // Whoever is given more can then do with it what cannot be undone.
+            class: if wider { Class::Irreversible } else { Class::Reversible },
+            others: usize::from(wider),
+            note: &noted(&reread),
+            password,
+            except: None,
+        };
+        match self.agreements.on_reload(asked, reread.config.clone(), wanted).await? {
+            Agreed::By(by) => self.put_in_force(by, asked, reread).await,
+            Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
+                .command("If it is right", asked.words.to_vec())
+                .ringing(of)),
+            Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &reread)),
+        }
+    }
+
+    async fn put_in_force(
+        &self,
+        by: Vec<OwnedUserId>,
+        asked: &Asked<'_>,
+        reread: Reread,
+    ) -> Result<Reply, Stop> {
+        let (first, others) = by.split_first().map_or((None, &[][..]), |(a, b)| (Some(a), b));
+        let record = Record {
+            note: Some(noted(&reread)),
+            approvals: others.to_vec(),
+            yes: others.last().cloned(),
+            by: first.cloned(),
+            ..asked.record(Kind::Configured)
+        };
+        self.audit.note(record).await?;
+        info!(by = %asked.operator.user, "the config is read again");
+        let reply = listed(Reply::outcome(Word::Done, BEGIN), &reread);
+        self.setup.begin_again(reread);
+        Ok(reply)
+    }
+
+    /// Reads the configuration again because somebody on the machine says so.
+    pub(in crate::pipeline) async fn reload_from_machine(&self) {
+        let slot = format!("reload-{}", self.clock.now().as_millisecond());
+        let reread = match self.setup.reread().await {
+            Ok(reread) => reread,
+            Err(unfit) => {
+                warn!(?unfit, "the config was not put in force");
+                self.voice.tell(&slot, &unfit_reply(&unfit)).await;
+                return;
+            }
+        };
+        if reread.differences.iter().any(|one| one.effect == Effect::AtStart) {
+            let what = "my config was to be read again, and some of it takes a new start of me, \
+                        so nothing of it is in force";
+            self.voice.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &reread)).await;
+            return;
+        }
+        if reread.differences.is_empty() {
+            info!("the config says what it said");
+            return;
+        }
+        let note = Some(format!("from the machine: {}", noted(&reread)));
+        let record = Record { note, ..Record::new(Kind::Configured) };
+        if let Err(error) = self.audit.note(record).await {
+            error!(error = &error as &dyn std::error::Error, "unrecorded, so not put in force");
+            return;
+        }
+        info!("the config is read again");
+        let told = listed(Reply::data(format!("From the machine: {BEGIN}")), &reread);
+        self.voice.tell(&slot, &told).await;
+        self.setup.begin_again(reread);
+    }
+
+    /// Says that what was to be put in force could not be begun with, and that the one before is
+    /// in force again.
+    pub(in crate::pipeline) async fn report_not_in_force(&self, why: &str) {
+        let note = Some("the config that was read again could not be begun with".to_owned());
+        if let Err(error) = self.audit.note(Record { note, ..Record::new(Kind::Noted) }).await {
+            error!(error = &error as &dyn std::error::Error, "not recorded");
+        }
+        let line = Line::new()
+            .plain("with what my config says now I could not begin, so what it said before is in force again: ")
+            .hostile(&Hostile::new(why.to_owned()));
+        let slot = format!("reload-failed-{}", self.clock.now().as_millisecond());
+        self.voice.tell(&slot, &Reply::outcome(Word::Refused, line)).await;
+    }
+}
+
+/// The answer to those who have said so while others have not.
+fn waits(wider: bool, left: usize) -> Reply {
+    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let who = match left {
+        1 => "another operator".to_owned(),
+        n => format!("{n} other operators"),
+    };
+    Reply::outcome(Word::NothingChanged, format!("this {why}, so {who} must say the same"))
+}
+
+fn too_few(wider: bool, others: usize) -> Reply {
+    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let who = match others {
+        1 => "nobody else may agree to it".to_owned(),
+        n => format!("fewer than {n} others may agree to it"),
+    };
+    let what =
+        format!("this {why}, and {who}. Whoever has my machine starts me anew or sends me SIGHUP");
+    Reply::outcome(Word::Refused, what)
+}
+
+const BEGIN: &str = "my config is read again, and I begin anew with it";
+
+fn noted(reread: &Reread) -> String {
+    let all: Vec<String> = reread.differences.iter().map(ToString::to_string).collect();
+    all.join("; ")
+}
+
+/// What is otherwise, each in the list of what it means.
+fn listed(reply: Reply, reread: &Reread) -> Reply {
+    [
+        ("Gives somebody more, or may", Effect::Wider),
+        ("Gives nobody more", Effect::Narrower),
+        ("Takes a new start", Effect::AtStart),
+    ]
+    .into_iter()
+    .map(|(heading, effect)| {
+        let these = reread.differences.iter().filter(|one| one.effect == effect);
+        (heading, these.map(Line::from).collect::<Vec<Line>>())
+    })
+    .filter(|(_, lines)| !lines.is_empty())
+    .fold(reply, |reply, (heading, lines)| reply.with(Block::List(heading.into(), lines)))
+}
+
+fn unfit_reply(unfit: &Unfit) -> Reply {
+    let (count, lines): (usize, Vec<Line>) = match unfit {
+        // A fault never repeats a value.
+        Unfit::Faults(faults) => {
+            (faults.list.len(), faults.list.iter().map(|one| one.to_string().into()).collect())
+        }
+        Unfit::Findings(findings) => (findings.len(), findings.iter().map(Line::from).collect()),
+    };
+    let things = if count == 1 { "thing is" } else { "things are" };
+    Reply::outcome(
+        Word::Refused,
+        format!(
+            "{count} {things} wrong with what my config says now, so nothing of it is in force"
+        ),
+    )
+    .with(Block::List("What is wrong".into(), lines))
+}

@@ -1,0 +1,8 @@
+//! What goes on without a message: jobs, the homeserver's long work, ends of sanctions, and what is
+//! done at a start.
+
+pub(super) mod job;
+pub(super) mod lift;
+pub(super) mod restore;
+pub(super) mod start;
+pub(super) mod watch;

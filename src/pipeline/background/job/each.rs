@@ -1,0 +1,443 @@
+//! One subject of a job after the other, several at a time.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    change::{Binds, Outcome, Seen, Subject, Undo},
+    commands::{Action, Options},
+    confirm::{Consent, Ticket},
+    error::Stop,
+    jobs::{Ended, Item, Job, Stage, State},
+    pipeline::{
+        Asked,
+        background::job::{Counts, JobRunner, gone, job_origin, progress},
+        change::{
+            Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
+            report::line_of,
+        },
+    },
+    reply::{Line, Word},
+    synapse::Slots,
+};
+
+/// How many subjects are in hand at once.
+const AT_ONCE: usize = 8;
+
+/// How many subjects are marked as begun by one write to the disk, where what is sent for them can
+/// be sent twice without harm.
+const MARKED_AT_ONCE: usize = 32;
+
+/// How often it is looked whether the bot may act again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often the message is edited that shows how far it is.
+const SHOWN: Duration = Duration::from_secs(3);
+
+/// A subject that is left to do.
+struct Left {
+    /// Where it stands in the list.
+    place: usize,
+    /// How far an earlier run had come with it, if it had begun.
+    before: Option<Before>,
+}
+
+/// All subjects of a job, and those of them that are left to do.
+struct List {
+    items: Vec<Mutex<Item>>,
+    left: Vec<Left>,
+}
+
+/// How far an earlier run had come with a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Begun,
+    Sent,
+    Goes,
+}
+
+/// What became of a subject in its turn.
+enum Turn {
+    /// The bot may not act any more, and nothing was sent.
+    NotNow,
+    /// It is over.
+    Over(Ended),
+    /// The homeserver goes on with it under this id; until its end this is so.
+    Goes(String, Ended),
+}
+
+/// Everything that it takes to do a job.
+pub(super) struct Work<'a> {
+    runner: &'a JobRunner,
+    job: &'a Job,
+    number: u64,
+    action: Box<dyn Action>,
+    options: Options,
+    ticket: Ticket,
+    consent: Consent,
+    counts: std::sync::Mutex<Counts>,
+    /// Up to which place subjects are marked as begun.
+    marked: Mutex<usize>,
+    /// Why it waits, if it does.
+    waits: std::sync::Mutex<Option<Line>>,
+}
+
+impl<'a> Work<'a> {
+    /// The work that is left of a job, or why there is none.
+    pub(super) fn new(runner: &'a JobRunner, job: &'a Job, number: u64) -> Result<Self, Line> {
+        let ticket = runner.below.questions.get(&job.code).ok().flatten();
+        let ticket = ticket.ok_or_else(|| gone("its question is lost"))?;
+        let consent = ticket.consent().ok_or_else(|| gone("its question is lost"))?;
+        let (action, options) = runner
+            .below
+            .executor
+            .action(&job.words)
+            .ok_or_else(|| gone("another version of me began it"))?;
+        // The words do not say where those whom they name came from.
+        let options = Options { referenced: ticket.referenced, ..options };
+        let counts = Counts::of(job.total);
+        Ok(Self {
+            runner,
+            job,
+            number,
+            action,
+            options,
+            ticket,
+            consent,
+            counts: std::sync::Mutex::new(counts),
+            marked: Mutex::default(),
+            waits: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Does what is left, until it is done, stopped, or the bot is.
+    pub(super) async fn all(&self, items: Vec<Item>, over: &CancellationToken) {
+        let items: Vec<Mutex<Item>> = items.into_iter().map(Mutex::new).collect();
+        let mut left = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            match &item.lock().await.stage {
+                Stage::Over(ended) => self.counted().add(ended.word),
+                Stage::Waiting => left.push(Left { place, before: None }),
+                Stage::Begun => left.push(Left { place, before: Some(Before::Begun) }),
+                Stage::Sent => left.push(Left { place, before: Some(Before::Sent) }),
+                Stage::Goes(..) => left.push(Left { place, before: Some(Before::Goes) }),
+            }
+        }
+        {
+            let mut counts = self.counted();
+            counts.before = counts.over();
+        }
+        let list = &List { items, left };
+        stream::iter(0..list.left.len())
+            .for_each_concurrent(AT_ONCE, |at| self.one(list, at, over))
+            .await;
+    }
+
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Takes one subject from where it is to its end, unless the job stops before it.
+    async fn one(&self, list: &List, at: usize, over: &CancellationToken) {
+        let Some((left_at, item)) =
+            list.left.get(at).and_then(|left| Some((left, list.items.get(left.place)?)))
+        else {
+            return;
+        };
+        loop {
+            if left_at.before == Some(Before::Goes) {
+                return self.finish(left_at.place, item, over).await;
+            }
+            if !self.goes_on(over).await {
+                return;
+            }
+            if !self.mark(list, at).await {
+                return;
+            }
+            let mut locked = item.lock().await;
+            match self.change(&locked, left_at).await {
+                // It stays marked as begun, which only says that something may have been sent.
+                Turn::NotNow => {}
+                Turn::Goes(work, ended) => {
+                    locked.stage = Stage::Goes(work, ended);
+                    self.keep(left_at.place, &locked);
+                    drop(locked);
+                    // Long work is worth a write to the disk: after a kill nobody else knows its id.
+                    if let Err(error) = self.runner.jobs.flush().await {
+                        error!(error = &error as &dyn std::error::Error, "not on disk yet");
+                    }
+                    return self.finish(left_at.place, item, over).await;
+                }
+                Turn::Over(ended) => {
+                    self.counted().add(ended.word);
+                    locked.stage = Stage::Over(ended);
+                    self.keep(left_at.place, &locked);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for the end of what the homeserver goes on with, unless the bot is stopped before it.
+    async fn finish(&self, place: usize, item: &Mutex<Item>, over: &CancellationToken) {
+        let mut item = item.lock().await;
+        let Stage::Goes(work, so_far) = &item.stage else { return };
+        let action = self.action.as_ref();
+        let outcome = tokio::select! {
+            () = over.cancelled() => return,
+            outcome = self.runner.below.watcher.to_its_end(action, &item.subject, work) => outcome,
+        };
+        // How it is taken back does not change with its end.
+        let ended = match outcome {
+            Some(Outcome { word, title, .. }) => {
+                Ended { word, what: title.text(), ..so_far.clone() }
+            }
+            None => so_far.clone(),
+        };
+        self.counted().add(ended.word);
+        item.stage = Stage::Over(ended);
+        self.keep(place, &item);
+    }
+
+    fn keep(&self, place: usize, item: &Item) {
+        if let Err(error) = self.runner.jobs.put(&self.job.id, place, item) {
+            error!(error = &error as &dyn std::error::Error, "how far a job is cannot be kept");
+        }
+    }
+
+    /// Marks what is left from this place on as begun, on disk, if it is not. False where that does
+    /// not work: then nothing is sent.
+    async fn mark(&self, list: &List, at: usize) -> bool {
+        let mut marked = self.marked.lock().await;
+        if *marked > at {
+            return true;
+        }
+        let end = list.left.len().min(at + MARKED_AT_ONCE);
+        for next in list.left.get(at..end).unwrap_or_default() {
+            let Some(item) = list.items.get(next.place) else { continue };
+            let mut item = item.lock().await;
+            if item.stage == Stage::Waiting {
+                item.stage = Stage::Begun;
+                if let Err(error) = self.runner.jobs.put(&self.job.id, next.place, &item) {
+                    return not_marked(&error);
+                }
+            }
+        }
+        if let Err(error) = self.runner.jobs.flush().await {
+            return not_marked(&error);
+        }
+        *marked = end;
+        true
+    }
+
+    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen.
+    async fn goes_on(&self, over: &CancellationToken) -> bool {
+        loop {
+            let state = self.runner.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
+            if over.is_cancelled() || state != Some(State::Running) {
+                return false;
+            }
+            let why = self.why_not();
+            let waits = why.is_some();
+            *self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
+            if !waits {
+                return true;
+            }
+            tokio::select! {
+                () = over.cancelled() => return false,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    fn why_not(&self) -> Option<Line> {
+        if let Some(why) = self.runner.below.brakes.held() {
+            return Some(why);
+        }
+        if self.runner.below.roster.read_only {
+            return Some("I am read-only".into());
+        }
+        let operator = self.runner.below.roster.operator(&self.job.asker)?;
+        let frozen = self.runner.below.brakes.not_served(&operator.person)?;
+        Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
+    }
+
+    /// Changes one subject.
+    async fn change(&self, item: &Item, left: &Left) -> Turn {
+        match self.try_to_change(item, left).await {
+            Ok(turn) => turn,
+            Err(Stop::Refused { why, .. }) => nothing(Word::Refused, &why),
+            Err(stop) => {
+                let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
+                error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
+                let why = match stop {
+                    Stop::Api(_) => format!("it cannot be looked at: {stop}"),
+                    other => other.to_string(),
+                };
+                nothing(word, &why.into())
+            }
+        }
+    }
+
+    async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Turn, Stop> {
+        let (below, action) = (&self.runner.below, self.action.as_ref());
+        let Some(operator) = below.roster.operator(&self.job.asker) else {
+            return Err(Stop::refused("whoever asked for it is no operator any more"));
+        };
+        let asked = &Asked {
+            origin: job_origin(self.job),
+            operator,
+            words: &self.job.words,
+            options: &self.options,
+            undoes: None,
+        };
+        let listed = [(item.subject.clone(), item.binds.clone())];
+        let attempt = Attempt {
+            asked,
+            action,
+            expected: Expected::Listed(&listed),
+            yes: Some(Confirmed { ticket: &self.ticket, consent: &self.consent }),
+            extent: Extent::OneOf(self.job.total),
+        };
+        let _held = below.executor.hold(std::slice::from_ref(&item.subject)).await;
+        let reader = below.reader.look();
+        let prepared =
+            below.executor.prepare(&attempt, vec![item.subject.clone()], &reader).await?;
+        match prepared {
+            Prepared::NothingToDo(skips) => match skips.into_iter().next() {
+                // It was not so when the question was put, and an earlier run has begun it.
+                Some((_, skip)) if left.before.is_some() && skip.word == Word::NothingChanged => {
+                    Ok(Turn::Over(self.found_so(item, &reader).await?))
+                }
+                Some((_, skip)) => Ok(nothing(skip.word, &skip.why)),
+                None => Ok(Turn::NotNow),
+            },
+            _ if left.before == Some(Before::Sent) => Ok(nothing(Word::Unknown, &not_known())),
+            Prepared::Refused(why) => Ok(nothing(Word::Refused, &why)),
+            Prepared::Differs(difference) => {
+                let why = Line::from("it is not as it was when you were asked: ");
+                Ok(nothing(Word::NothingChanged, &why.line(difference.line())))
+            }
+            Prepared::Asks(_) => {
+                Ok(nothing(Word::Refused, &"it takes more of a yes than was said".into()))
+            }
+            Prepared::NotServed(_) | Prepared::Planned(_) | Prepared::Rehearsed => Ok(Turn::NotNow),
+            Prepared::Ready(ready) => self.send(asked, item, left, *ready).await,
+        }
+    }
+
+    /// Notes on disk that something is about to be sent that must not be sent twice.
+    async fn mark_as_sent(&self, item: &Item, left: &Left, plan: &Plan) -> Result<(), Stop> {
+        if plan.change.steps.iter().all(|step| step.idempotent) {
+            return Ok(());
+        }
+        let sent = Item { stage: Stage::Sent, ..item.clone() };
+        let jobs = &self.runner.jobs;
+        jobs.put(&self.job.id, left.place, &sent)?;
+        Ok(jobs.flush().await?)
+    }
+
+    async fn send(
+        &self,
+        asked: &Asked<'_>,
+        item: &Item,
+        left: &Left,
+        ready: Ready,
+    ) -> Result<Turn, Stop> {
+        let Ready { mut looked, allowed, .. } = ready;
+        let steps = looked.steps();
+        let Some(plan) = looked.plans.pop() else { return Ok(Turn::NotNow) };
+        self.mark_as_sent(item, left, &plan).await?;
+        let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
+        let (executor, number) = (&self.runner.below.executor, self.number);
+        let mut slots = Slots::new();
+        let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
+        let one = std::slice::from_ref(&done);
+        let ends = executor.set_ends(asked, number, self.job.until, one).await;
+        let mut what = done.outcome.title.text();
+        for line in &done.unmet {
+            what = format!("{what}; Not so: {}", line.text());
+        }
+        if ends == Ends::NotKept {
+            what.push_str("; its end could not be kept, so it does not end by itself");
+        }
+        let requests = steps.iter().map(line_of).collect();
+        let Done { outcome, left, erased, work, .. } = done;
+        let ended = Ended { word: outcome.word, what, requests, left, undo: outcome.undo, erased };
+        Ok(match work {
+            Some(work) => Turn::Goes(work, ended),
+            None => Turn::Over(ended),
+        })
+    }
+
+    /// What an earlier run has done, and did not live to see.
+    async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Ended, Stop> {
+        let action = self.action.as_ref();
+        let before = Seen { binds: item.binds.clone(), ..Seen::default() };
+        let after = action.see(&item.subject, reader).await?;
+        let outcome = action.outcome(&item.subject, &before, &[], &after);
+        let changed = |(key, value): &(&String, &serde_json::Value)| {
+            item.binds.get(*key).is_some_and(|before| before != *value)
+        };
+        let left: Binds = after
+            .binds
+            .iter()
+            .filter(changed)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let what = format!("{} (found so after a restart)", outcome.title.text());
+        let (word, erased) = (Word::Done, action.erases(&item.subject));
+        Ok(Ended { word, what, requests: Vec::new(), left, undo: outcome.undo, erased })
+    }
+
+    /// Edits the message that shows how far it is, again and again.
+    pub(super) async fn show_progress(&self) {
+        let begun = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(SHOWN).await;
+            let Some(message) = &self.job.message else { continue };
+            let counts = self.counted().clone();
+            let waits =
+                self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            let reply = progress::shown(self.job, &counts, Some(begun.elapsed()), waits);
+            let slot = self.runner.below.clock.now().as_millisecond().to_string();
+            let room = &self.job.asked.0;
+            if let Err(error) = self.runner.below.outbox.edit(room, message, &slot, &reply).await {
+                error!(error = &error as &dyn std::error::Error, "progress is not shown");
+            }
+        }
+    }
+}
+
+/// What cannot be marked as begun is not begun.
+fn not_marked(error: &crate::store::Error) -> bool {
+    error!(error = error as &dyn std::error::Error, "a job stops: the store cannot be written");
+    false
+}
+
+/// The end of a subject to which nothing was sent, or nobody knows what.
+fn nothing(word: Word, why: &Line) -> Turn {
+    Turn::Over(Ended {
+        word,
+        what: why.text(),
+        requests: Vec::new(),
+        left: Binds::new(),
+        undo: Undo::None("nothing was changed".to_owned()),
+        erased: false,
+    })
+}
+
+fn not_known() -> Line {
+    Line::from(
+        "I was stopped while this was in hand, and it cannot be sent twice without harm; look at it",
+    )
+}
+
+/// The subjects, as somebody would paste them.
+pub(super) fn pasted<'a>(subjects: impl Iterator<Item = &'a Subject>) -> String {
+    subjects.map(Subject::typed).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,220 @@
+//! The end of a job: on record, in the room, and as a file.
+
+use jiff::Timestamp;
+use serde_json::{Map, json};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    audit::{Kind, Record},
+    change::{Subject, Undo},
+    confirm::End,
+    jobs::{Ended, Item, Job, Stage, State},
+    pipeline::{
+        Origin,
+        background::job::{Counts, JobRunner, each::pasted, progress::title},
+        change::has_changed,
+    },
+    reply::{Block, Format, Line, Reply, Sheet, Word},
+    store,
+};
+
+/// How many of those that were not done are listed in the answer, to be pasted back; the file has
+/// all of them.
+const PASTED: usize = 100;
+
+impl JobRunner {
+    /// Ends a job, unless it only pauses since the bot is being stopped. `why_not` says why the
+    /// rest cannot be done.
+    pub(super) async fn end(
+        &self,
+        job: &Job,
+        number: u64,
+        origin: Origin<'_>,
+        why_not: Option<Line>,
+        over: &CancellationToken,
+    ) -> Result<(), store::Error> {
+        let items = self.jobs.items(&job.id)?;
+        let state = self.jobs.get(&job.id)?.map_or(State::Running, |job| job.state);
+        let left = items.iter().any(|item| !matches!(item.stage, Stage::Over(_)));
+        if left && state == State::Running && why_not.is_none() {
+            if !over.is_cancelled() {
+                error!(number, "a job does not go on; it does at the next start");
+            }
+            self.jobs.flush().await?;
+            return Ok(());
+        }
+        let mut counts = Counts::of(items.len());
+        let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
+        ended.clone().for_each(|(_, ended)| counts.add(ended.word));
+        // All at once, since what is kept may name many of them together.
+        self.below.executor.forget(&self.erased(job, &items), number).await;
+        if self.below.audit.closing(number)?.is_none() {
+            self.close_job(job, number, ended.clone(), counts.word()).await;
+        }
+        self.below.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
+        let mut reply = told(job, number, &items, &counts);
+        if let State::Stopping(by) = &state {
+            reply = reply.text(Line::new().plain("It was stopped by ").code(by));
+        }
+        if let Some(why) = why_not {
+            reply = reply.text(Line::from("The rest was not begun: ").line(why));
+        }
+        let reply = match self.below.executor.action(&job.words).filter(|_| counts.done() > 0) {
+            Some((action, options)) => {
+                let verb = options.verb.as_str();
+                let verbs: Vec<&str> = std::iter::once(verb).chain(action.amounts_to()).collect();
+                self.below.served.with_other_half(&verbs, reply).await
+            }
+            None => reply,
+        };
+        let reply = match file(&items, number) {
+            Ok(file) => reply.attaching(file),
+            Err(error) => {
+                error!(number, error = &error as &dyn std::error::Error, "there is no file");
+                reply
+            }
+        };
+        let reply = reply.ringing(vec![job.asker.clone()]);
+        if self.below.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
+            // It is told at the next start.
+            return Ok(());
+        }
+        self.show_ended(job, &counts).await;
+        self.jobs.keep(&Job { state: State::Over(self.below.clock.now()), ..job.clone() }).await?;
+        self.forget_old_jobs()
+    }
+
+    /// Those whose accounts were erased. What an earlier version has done does not say so itself.
+    fn erased(&self, job: &Job, items: &[Item]) -> Vec<Subject> {
+        let action = self.below.executor.action(&job.words).map(|(action, _)| action);
+        let is_erased = |item: &&Item| {
+            over_with(item).is_some_and(|ended| {
+                let erases = || action.as_ref().is_some_and(|one| one.erases(&item.subject));
+                ended.erased || (ended.word == Word::Done && erases())
+            })
+        };
+        items.iter().filter(is_erased).map(|item| item.subject.clone()).collect()
+    }
+
+    async fn close_job<'a>(
+        &self,
+        job: &Job,
+        number: u64,
+        ended: impl Iterator<Item = (&'a Item, &'a Ended)> + Clone,
+        word: Word,
+    ) {
+        // What was not done is nothing that an undo could take back.
+        let done = ended.clone().filter(|(_, ended)| !ended.requests.is_empty() || is_done(ended));
+        let closed = Record {
+            by: Some(job.asker.clone()),
+            room: Some(job.asked.0.clone()),
+            event: Some(job.asked.1.clone()),
+            words: job.words.clone(),
+            undoes: self
+                .below
+                .audit
+                .get(number)
+                .ok()
+                .flatten()
+                .and_then(|kept| kept.record?.undoes),
+            subjects: done.clone().map(|(item, _)| item.subject.clone()).collect(),
+            requests: done.clone().flat_map(|(_, ended)| ended.requests.clone()).collect(),
+            left: done
+                .clone()
+                .map(|(item, one)| (item.subject.clone(), one.left.clone()))
+                .collect(),
+            undo: done.map(|(_, ended)| ended.undo.clone()).collect(),
+            until: job.until,
+            word: Some(word),
+            changed: Some(ended.clone().filter(|(_, one)| has_changed(one.word)).count()),
+            note: Some(format!("a job of {}", job.total)),
+            ..Record::new(Kind::Closed)
+        };
+        if let Err(error) = self.below.audit.close(number, closed).await {
+            error!(number, error = &error as &dyn std::error::Error, "not recorded");
+        }
+    }
+
+    async fn show_ended(&self, job: &Job, counts: &Counts) {
+        let Some(message) = &job.message else { return };
+        let reply = Reply::data(title(job)).text(format!("Over: {}", counts.in_words()));
+        let slot = format!("over-{}", job.id);
+        if let Err(error) = self.below.outbox.edit(&job.asked.0, message, &slot, &reply).await {
+            error!(error = &error as &dyn std::error::Error, "an end is not shown");
+        }
+    }
+}
+
+fn over_with(item: &Item) -> Option<&Ended> {
+    match &item.stage {
+        Stage::Over(ended) => Some(ended),
+        Stage::Waiting | Stage::Begun | Stage::Sent | Stage::Goes(..) => None,
+    }
+}
+
+fn is_done(ended: &Ended) -> bool {
+    matches!(ended.word, Word::Done | Word::DoneInPart)
+}
+
+/// The answer at the end.
+fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
+    let title = Line::new()
+        .plain(format!("{} of {}: ", counts.done(), items.len()))
+        .code(crate::input::shown(&job.words));
+    let mut reply = Reply::outcome(counts.word(), title).text(counts.in_words());
+    if let Some(until) = job.until {
+        reply = reply.facts(vec![("Ends", ends(until))]);
+    }
+    let ended = items.iter().filter_map(over_with).filter(|ended| is_done(ended));
+    if ended.clone().any(|ended| matches!(ended.undo, Undo::Command(_))) {
+        reply = reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
+    } else if let Some(Ended { undo: Undo::None(nearest), .. }) = ended.clone().next() {
+        reply = reply.note(Line::from("No undo: ").plain(nearest.clone()));
+    }
+    let failed: Vec<&Item> = items.iter().filter(|item| has_failed(item)).collect();
+    if !failed.is_empty() {
+        let listed = failed.iter().take(PASTED).map(|item| &item.subject);
+        let head = match failed.len() {
+            n if n > PASTED => format!("Not done, the first {PASTED} of {n}; the file has all:"),
+            n => {
+                format!("Not done, {n}; to try again, send the command with these lines below it:")
+            }
+        };
+        reply = reply.text(head).with(Block::Code(pasted(listed)));
+    }
+    reply.note(Line::new().plain("On record as ").code(format!("#{number}")))
+}
+
+fn ends(until: Timestamp) -> Line {
+    crate::pipeline::change::report::ends_in_words(until)
+}
+
+/// Whether it was meant to be done and is not; what was so already is no failure.
+fn has_failed(item: &Item) -> bool {
+    over_with(item).is_none_or(|ended| !matches!(ended.word, Word::Done | Word::NothingChanged))
+}
+
+/// What became of each, as CSV.
+fn file(items: &[Item], number: u64) -> std::io::Result<crate::reply::File> {
+    let mut sheet = Sheet::new(Format::Csv);
+    sheet.begin("outcome", &["subject", "outcome", "what", "undo"])?;
+    for item in items {
+        let (word, what, undo) = match over_with(item) {
+            Some(ended) => {
+                let undo = match &ended.undo {
+                    Undo::Command(words) if is_done(ended) => crate::input::quote(words),
+                    Undo::Command(_) | Undo::None(_) => String::new(),
+                };
+                (ended.word.as_str(), ended.what.as_str(), undo)
+            }
+            None => ("Not begun", "", String::new()),
+        };
+        let subject = item.subject.typed();
+        sheet.row(&json!({ "subject": subject, "outcome": word, "what": what, "undo": undo }))?;
+    }
+    sheet.end(&Map::new())?;
+    let mut file = sheet.file()?;
+    file.name = format!("job-{number}.csv");
+    Ok(file)
+}

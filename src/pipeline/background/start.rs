@@ -1,0 +1,305 @@
+//! What is done at every start: what a crash cut off is reported, and what is too old to matter goes.
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use ruma::{OwnedEventId, OwnedRoomId, RoomId};
+use tracing::{error, warn};
+
+use crate::{
+    audit::{Kind, Record},
+    change::Seen,
+    confirm::End,
+    pipeline::{Pipeline, Restored},
+    reply::{Line, Reply, Word, utc},
+    store,
+};
+
+/// How long it can be asked for a sanction that is over. The record has it after that too.
+const OVER: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A store that is lost.
+#[derive(Debug)]
+pub struct Lost {
+    /// Where it lies, where it is still there.
+    pub moved_to: Option<PathBuf>,
+    /// What was restored without it.
+    pub restored: Option<Restored>,
+}
+
+/// A message that an earlier run began to handle and did not end.
+#[derive(Debug)]
+pub struct Unhandled {
+    event: OwnedEventId,
+    room: OwnedRoomId,
+    begun: Begun,
+}
+
+/// What an earlier run had begun because of a message.
+#[derive(Debug)]
+enum Begun {
+    /// Nothing that is on record.
+    Nothing,
+    /// A change that has not ended.
+    Change,
+    /// A change that has, with its number and how it ended.
+    Ended(u64, Box<Record>),
+}
+
+impl Pipeline {
+    /// Reports every change that was begun and of which nobody knows how it ended, with what the
+    /// homeserver shows now. Nothing is repeated.
+    pub async fn report_cut_off(&self) {
+        let left = match self.audit.left_open() {
+            Ok(left) => left,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "the record cannot be read");
+                return;
+            }
+        };
+        for (number, record) in left {
+            // It goes on by itself, and tells what it finds.
+            if record.ticket.as_deref().is_some_and(|code| self.jobs.is_job(code)) {
+                continue;
+            }
+            warn!(number, "a change was cut off");
+            let present = self.present_state(&record).await;
+            self.report_one(number, record, &present).await;
+        }
+    }
+
+    /// The messages that an earlier run began to handle and did not end. To be asked before the
+    /// first message of this run.
+    pub fn unhandled(&self) -> Vec<Unhandled> {
+        let unread = |error: store::Error| {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be read");
+        };
+        let cut_off = self.journal.cut_off().map_err(unread).unwrap_or_default();
+        let begun = |event: &OwnedEventId| -> Result<Begun, store::Error> {
+            let Some(number) = self.audit.opened_by(event)? else { return Ok(Begun::Nothing) };
+            let closing = self.audit.closing(number)?.and_then(|kept| kept.record);
+            Ok(closing.map_or(Begun::Change, |closing| Begun::Ended(number, Box::new(closing))))
+        };
+        let known = |(event, room)| {
+            let begun = begun(&event).map_err(unread).ok()?;
+            Some(Unhandled { event, room, begun })
+        };
+        cut_off.into_iter().filter_map(known).collect()
+    }
+
+    /// Says of each such message what came of it, except of a change that was begun and has not
+    /// ended, which is reported by itself.
+    pub async fn report_unhandled(&self, unhandled: Vec<Unhandled>) {
+        for Unhandled { event, room, begun } in unhandled {
+            match begun {
+                Begun::Nothing => self.report_nothing_done(&event, &room).await,
+                Begun::Change => {}
+                Begun::Ended(number, closing) => {
+                    self.report_ended(&event, &room, number, &closing).await;
+                }
+            }
+            if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
+                error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
+            }
+        }
+    }
+
+    /// Tells the outcome of a change that ended right before the bot was stopped.
+    async fn report_ended(
+        &self,
+        event: &OwnedEventId,
+        room: &RoomId,
+        number: u64,
+        closing: &Record,
+    ) {
+        warn!(%event, number, "a change ended, and perhaps nobody was told");
+        if let Ok(Some(ticket)) = self.questions.taken_by(event) {
+            self.questions.close_ticket(&ticket.code, End::Run(Some(number)), None).await;
+        }
+        let whispered =
+            self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
+        let lost = if whispered { ", and the secret that it made is lost" } else { "" };
+        let reply = Reply::outcome(
+            closing.word.unwrap_or(Word::Unknown),
+            Line::new()
+                .code(crate::input::shown(&closing.words))
+                .plain(format!(". I was stopped before I could say so{lost}")),
+        )
+        .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
+        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
+            error!(error = &error as &dyn std::error::Error, "not reported");
+        }
+    }
+
+    async fn report_nothing_done(&self, event: &OwnedEventId, room: &RoomId) {
+        warn!(%event, "a message was cut off before anything was done");
+        // A question that was put because of it stands, and needs no other word.
+        if self
+            .questions
+            .asked_by(event)
+            .ok()
+            .flatten()
+            .is_some_and(|ticket| ticket.question.is_some())
+        {
+            return;
+        }
+        if let Ok(Some(ticket)) = self.questions.taken_by(event) {
+            self.questions.close_ticket(&ticket.code, End::Refused, None).await;
+        }
+        let reply = Reply::outcome(
+            Word::Refused,
+            "I was stopped before I came to this, so nothing was done. Send it again if it is \
+             still meant",
+        );
+        // The slot of an ordinary answer: if that was sent, this is not sent besides.
+        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
+            error!(error = &error as &dyn std::error::Error, "not reported");
+        }
+    }
+
+    async fn report_one(&self, number: u64, record: Record, present: &[(String, Option<Seen>)]) {
+        let reply = cut_off(number, &record, present);
+        let rooms = match &record.room {
+            Some(room) if self.roster.rooms.contains(room) => vec![room.clone()],
+            _ => self.roster.rooms.iter().cloned().collect(),
+        };
+        for room in rooms {
+            let slot = format!("cut-{number}");
+            let said = self.voice.say(&room, record.event.as_ref(), &slot, &reply).await;
+            if let Err(error) = said {
+                // It stays open in the record, and is reported at the next start.
+                error!(number, error = &error as &dyn std::error::Error, "not reported");
+                return;
+            }
+        }
+        // It goes to disk with the end of the change: killed between the two, the next start would
+        // take what was told here for untold.
+        if let (Some(event), Some(room)) = (&record.event, &record.room)
+            && let Err(error) = self.journal.settle(event, room, self.clock.now())
+        {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
+        }
+        let ticket = record.ticket.clone();
+        let closed = Record {
+            kind: Kind::Closed,
+            word: Some(Word::Unknown),
+            note: Some("cut off in the middle; reported at the next start".to_owned()),
+            requests: Vec::new(),
+            left: Vec::new(),
+            ..record
+        };
+        if let Err(error) = self.audit.close(number, closed).await {
+            error!(number, error = &error as &dyn std::error::Error, "not recorded");
+        }
+        if let Some(code) = ticket {
+            self.questions.close_ticket(&code, End::Run(Some(number)), None).await;
+        }
+    }
+
+    async fn present_state(&self, record: &Record) -> Vec<(String, Option<Seen>)> {
+        let Some((action, _)) = self.executor.action(&record.words) else {
+            return Vec::new();
+        };
+        let reader = self.reader.look();
+        let mut present = Vec::new();
+        for subject in &record.subjects {
+            let seen = action.see(subject, &reader).await;
+            if let Err(error) = &seen {
+                warn!(error = error as &dyn std::error::Error, "the present state is not known");
+            }
+            present.push((subject.to_string(), seen.ok()));
+        }
+        present
+    }
+
+    /// Tells the rooms that an earlier store is lost, and what of it is back.
+    pub async fn report_lost_store(&self, lost: &Lost) {
+        let Lost { moved_to, restored } = lost;
+        let (title, log) = match moved_to {
+            Some(_) => {
+                ("My store would not open. I have moved it aside and begun a new one", "moved")
+            }
+            None => ("My store was gone, and I have begun a new one", "gone"),
+        };
+        error!(?moved_to, "the store is lost: {log}");
+        let mut reply = Reply::data(title).text(match restored {
+            Some(restored) => restored.into(),
+            None => Line::from(
+                "The record, when sanctions end, and who or what was frozen I do not know any more",
+            ),
+        });
+        reply = reply.text(
+            "Open questions and notes I do not know any more, nor the keys by which I knew you",
+        );
+        if let Some(path) = moved_to {
+            reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
+        }
+        let slot = format!("lost-store-{}", self.clock.now().as_second());
+        self.voice.tell(&slot, &reply).await;
+    }
+
+    /// Tells the rooms that the store would not open and was made again from its log, and that the
+    /// damaged one lies in `aside`.
+    pub async fn report_rebuilt_store(&self, aside: &Path) {
+        error!(aside = %aside.display(), "the store was made again from its log");
+        let reply = Reply::data(
+            "My store would not open. I have moved it aside and have it again from its own log",
+        )
+        .text(
+            Line::new()
+                .plain(
+                    "What I wrote last may be missing. Check the record against a head that was \
+                     told or noted: ",
+                )
+                .code("!audit verify"),
+        )
+        .note(Line::new().plain("The old one lies in ").code(aside.display()));
+        let slot = format!("rebuilt-store-{}", self.clock.now().as_second());
+        self.voice.tell(&slot, &reply).await;
+    }
+
+    /// Forgets messages, and sanctions that are over, that are too old to matter.
+    pub fn tidy(&self) {
+        let limit = self.clock.now() - OVER;
+        if let Err(error) = self.authenticity.forget_files_before(limit) {
+            error!(error = &error as &dyn std::error::Error, "old files cannot be forgotten");
+        }
+        if let Err(error) = self.sanctions.forget_before(limit) {
+            error!(error = &error as &dyn std::error::Error, "old sanctions cannot be forgotten");
+        }
+        if let Err(error) = self.journal.prune(self.clock.now()) {
+            error!(error = &error as &dyn std::error::Error, "the journal cannot be tidied");
+        }
+    }
+}
+
+fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> Reply {
+    let mut reply = Reply::outcome(
+        Word::Unknown,
+        Line::new()
+            .code(crate::input::shown(&record.words))
+            .plain(" was cut off in the middle, and I do not repeat it by myself"),
+    );
+    for (subject, seen) in present {
+        reply = match seen {
+            Some(seen) => reply
+                .text(Line::new().plain("What is so now of ").code(subject).plain(":"))
+                .facts(seen.shown.clone()),
+            None => reply.text(
+                Line::new().plain("The homeserver does not say what is so now of ").code(subject),
+            ),
+        };
+    }
+    if let Some(until) = record.until {
+        reply = reply.text(format!(
+            "It was to end by itself, {}. That is not set now: take it back yourself, or send the \
+             command again",
+            utc(until)
+        ));
+    }
+    reply = reply.note(Line::new().plain("On record as ").code(format!("#{number}")));
+    match &record.by {
+        Some(by) => reply.ringing(vec![by.clone()]),
+        None => reply,
+    }
+}

@@ -1,0 +1,69 @@
+//! The answer where there is nothing to do: who made it so, and whether it ends.
+
+use crate::{
+    change::{Binds, Skip, Subject},
+    commands::{Memory as _, Past, Remembered},
+    pipeline::{Asked, Pipeline, change::report::skipped, inbound::understand::listed_as},
+    reply::{Line, Reply, Word, utc},
+};
+
+/// How many changes of a subject are looked through for the one that made it so.
+const RECENT: usize = 20;
+
+impl Pipeline {
+    /// The answer where there is nothing to do, with who made it so where that was through the
+    /// bot: whoever types `--for` and reads that it is so already must not think that it ends.
+    pub(in crate::pipeline) fn already_so(
+        &self,
+        asked: &Asked<'_>,
+        skips: &[(Subject, Skip)],
+    ) -> Reply {
+        let reply = skipped(skips);
+        let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
+        let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
+        let verb = listed_as(asked.words);
+        let ends = asked.options.ends.is_some();
+        if let Some(sanction) = sanctions.iter().find(|s| listed_as(&s.words) == verb) {
+            let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
+            return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));
+        }
+        match self.made_so(&past, verb.as_deref()) {
+            Some(past) => {
+                let line = by(Line::new(), past.id, &past.command, &past.by);
+                reply.text(if ends { line.plain(", and does not end by itself") } else { line })
+            }
+            None if ends => reply.text("It was not made so through me, and does not end by itself"),
+            None => reply,
+        }
+    }
+
+    /// The change of the past, newest first, that made something so by this verb, unless a later
+    /// one through the bot has made it otherwise.
+    fn made_so<'a>(&self, past: &'a [Past], verb: Option<&str>) -> Option<&'a Past> {
+        let mut done = past.iter().filter(|past| past.word == Some(Word::Done));
+        let left = |past: &Past| {
+            let closing = self.audit.closing(past.id).ok().flatten()?.record?;
+            closing.left.into_iter().next().map(|(_, left)| left)
+        };
+        let mut later = Binds::new();
+        let made_so = done.find(|past| {
+            let is_it = listed_as(&past.words).as_deref() == verb;
+            if !is_it {
+                // What a newer change has left stands, whatever an older one left.
+                for (key, value) in left(past).unwrap_or_default() {
+                    later.entry(key).or_insert(value);
+                }
+            }
+            is_it
+        })?;
+        let otherwise = left(made_so)?
+            .iter()
+            .any(|(key, value)| later.get(key).is_some_and(|later| later != value));
+        (!otherwise).then_some(made_so)
+    }
+}
+
+/// A change that was made: its command, by whom, and its number.
+fn by(line: Line, number: u64, command: &str, by: &ruma::UserId) -> Line {
+    line.code(command).plain(" by ").code(by).plain(format!(", #{number}"))
+}

@@ -1,0 +1,111 @@
+//! What was found, held against what was seen or wanted before.
+
+use tracing::warn;
+
+use crate::{
+    change::{Answer, Binds, Outcome, Seen, Subject, Undo},
+    commands::Action,
+    error::Stop,
+    pipeline::change::{
+        Plan,
+        fact::{fact, label},
+    },
+    reply::{Line, Word},
+    synapse::SendError,
+};
+
+/// Of what was seen, that which the change was about.
+pub(in crate::pipeline) fn only(seen: &Seen, wanted: &Binds) -> Binds {
+    let of = |key: &String| Some((key.clone(), seen.fact(key)?.clone()));
+    wanted.keys().filter_map(of).collect()
+}
+
+/// What was done, as it was found afterwards.
+pub(in crate::pipeline) struct Verified {
+    pub(in crate::pipeline) outcome: Outcome,
+    /// What should be so and is not, which `outcome` says too.
+    pub(in crate::pipeline) unmet: Vec<Line>,
+}
+
+impl From<Outcome> for Verified {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, unmet: Vec::new() }
+    }
+}
+
+/// The verb's own words, lowered where what it wanted is not what was found.
+pub(in crate::pipeline) fn verified(
+    action: &dyn Action,
+    plan: &Plan,
+    answers: &[Answer],
+    after: &Seen,
+) -> Verified {
+    let mut unmet = Vec::new();
+    let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
+    let wanted = &plan.change.wanted;
+    let met = wanted.iter().filter(|(key, value)| after.fact(key) == Some(value)).count();
+    if outcome.word == Word::Done && met < wanted.len() {
+        let untouched = wanted.keys().all(|key| after.fact(key) == plan.seen.fact(key));
+        outcome.word = if untouched { Word::NothingChanged } else { Word::DoneInPart };
+        outcome.title = Line::new()
+            .code(&plan.subject)
+            .plain(": the homeserver answered with success, and yet not everything is so");
+        for (key, value) in wanted {
+            let now = after.fact(key);
+            if now != Some(value) {
+                unmet.push(
+                    Line::new()
+                        .plain(format!("{} should be ", label(key)))
+                        .line(fact(Some(value)))
+                        .plain(" and is ")
+                        .line(fact(now)),
+                );
+            }
+        }
+        outcome.facts.extend(unmet.iter().map(|line| ("Not so", line.clone())));
+    }
+    Verified { outcome, unmet }
+}
+
+pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outcome {
+    warn!(error = stop as &dyn std::error::Error, "what was done cannot be looked at");
+    Outcome {
+        word: Word::Unknown,
+        title: Line::new().code(subject).plain(
+            ": the homeserver answered with success, but cannot be asked now what is so. Look \
+             again before you repeat anything",
+        ),
+        facts: Vec::new(),
+        remains: Vec::new(),
+        undo: Undo::None("look at it first".to_owned()),
+    }
+}
+
+/// A step failed: what is known, with the state that the homeserver shows now.
+pub(in crate::pipeline) fn broken_off(
+    plan: &Plan,
+    error: &SendError,
+    after: Option<&Seen>,
+    answered: usize,
+) -> Outcome {
+    let changed = after.is_some_and(|after| after.binds != plan.seen.binds);
+    let word = match error {
+        SendError::Unknown(_) => Word::Unknown,
+        _ if answered > 0 || changed => Word::DoneInPart,
+        _ => Word::Refused,
+    };
+    let title = match word {
+        Word::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
+        _ => Line::new().code(&plan.subject).plain(": "),
+    };
+    Outcome {
+        word,
+        title: title.plain(error.to_string()),
+        facts: match (word, after) {
+            (Word::Refused, _) | (_, None) => Vec::new(),
+            (_, Some(after)) => after.shown.clone(),
+        },
+        remains: Vec::new(),
+        undo: Undo::None("look at what is so before you repeat anything".to_owned()),
+    }
+}

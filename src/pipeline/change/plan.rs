@@ -1,0 +1,84 @@
+//! `--plan`: what a change would send and what that rests on, without sending anything.
+
+use crate::{
+    change::Binds,
+    confirm::Demand,
+    gate::Terms,
+    pipeline::{
+        Asked,
+        change::{
+            Plan, Planned,
+            fact::{fact, label},
+            report::{ends_in_words, line_of},
+        },
+        questions::not_this,
+    },
+    reply::{Block, Line, Reply},
+};
+
+/// The requests of a change in their order, and the facts that they rest on; `cost` says in words
+/// whether it could be taken back.
+pub(in crate::pipeline) fn shown(
+    asked: &Asked<'_>,
+    planned: &Planned,
+    cost: &'static str,
+) -> Reply {
+    let looked = &planned.looked;
+    let ends = planned.until.map(|until| ("Ends", ends_in_words(until)));
+    let mut reply = Reply::data(
+        Line::new()
+            .plain("What ")
+            .code(crate::input::shown(&without_plan(asked.words)))
+            .plain(" would do. Nothing was sent"),
+    )
+    .facts(
+        [("It", Line::from(cost)), ("Yes", yes_in_words(planned.terms.as_ref()))]
+            .into_iter()
+            .chain(ends)
+            .collect(),
+    );
+    for plan in &looked.plans {
+        reply = one(reply, plan);
+    }
+    for (subject, skip) in &looked.skips {
+        reply = reply.text(not_this(subject, skip));
+    }
+    reply
+}
+
+fn one(reply: Reply, plan: &Plan) -> Reply {
+    let requests: Vec<String> = plan.change.steps.iter().map(line_of).collect();
+    let reply = reply.text(Line::new().code(&plan.subject)).with(Block::Code(requests.join("\n")));
+    let lists = [("It rests on:", &plan.seen.binds), ("It should lead to:", &plan.change.wanted)];
+    lists
+        .into_iter()
+        .filter(|(_, binds)| !binds.is_empty())
+        .fold(reply, |reply, (title, binds)| reply.with(Block::List(title.into(), facts(binds))))
+}
+
+fn facts(binds: &Binds) -> Vec<Line> {
+    binds
+        .iter()
+        .map(|(key, value)| Line::new().plain(format!("{}: ", label(key))).line(fact(Some(value))))
+        .collect()
+}
+
+fn yes_in_words(terms: Option<&Terms>) -> Line {
+    let Some(terms) = terms else { return Line::from("it would run at once") };
+    let how = match terms.demand {
+        Demand::Yes => "any yes",
+        Demand::Code => "a code",
+        Demand::Phrase(_) => "a code and a phrase",
+    };
+    let of = match terms.others {
+        0 => String::new(),
+        1 => " by another operator".to_owned(),
+        n => format!(" by {n} other operators"),
+    };
+    let totp = if terms.totp { ", and a one-time password" } else { "" };
+    Line::from(format!("it would ask, for {how}{of}{totp}"))
+}
+
+fn without_plan(words: &[String]) -> Vec<String> {
+    words.iter().filter(|word| *word != "--plan").cloned().collect()
+}

@@ -1,0 +1,10 @@
+//! From a message to a task: what is heard, whose word it is, what its words mean, and when its
+//! turn comes.
+
+pub(super) mod authentic;
+pub(super) mod hindrance;
+pub(super) mod list;
+pub mod queue;
+pub(super) mod read;
+pub(super) mod strangers;
+pub(super) mod understand;

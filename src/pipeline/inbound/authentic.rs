@@ -1,0 +1,241 @@
+//! Whether a message that would change something is its sender's own word, now, for the first time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ruma::{OwnedEventId, events::room::MediaSource};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::{
+    ciphertexts::{Ciphertexts, Place},
+    clock::SharedClock,
+    error::Stop,
+    operators::Roster,
+    pipeline::{Attached, Doubt, Keys, Origin, Outbox, Request, Said, Trust},
+    reply::{Line, Reply, Word},
+    store::{self, Store},
+};
+
+/// How many messages that are not believed are looked at, at once.
+const LOOKS: usize = 4;
+
+/// What shows whose word a message is, and whether it is used for the first time.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Authenticity {
+    roster: Arc<Roster>,
+    clock: SharedClock,
+    outbox: Arc<dyn Outbox>,
+    keys: Arc<dyn Keys>,
+    /// Which ciphertexts have been used.
+    ciphertexts: Ciphertexts,
+    /// Messages that are not believed are looked at a few at once.
+    looks: Semaphore,
+}
+
+impl Authenticity {
+    /// What `store` knows of used ciphertexts, and the keys of those who write.
+    pub(in crate::pipeline) fn new(
+        store: &Store,
+        roster: Arc<Roster>,
+        clock: SharedClock,
+        outbox: Arc<dyn Outbox>,
+        keys: Arc<dyn Keys>,
+    ) -> Result<Self, store::Error> {
+        let (ciphertexts, looks) = (Ciphertexts::new(store)?, Semaphore::new(LOOKS));
+        Ok(Self { roster, clock, outbox, keys, ciphertexts, looks })
+    }
+
+    /// Forgets the places of files that were used before `limit`.
+    pub(in crate::pipeline) fn forget_files_before(
+        &self,
+        limit: Timestamp,
+    ) -> Result<(), store::Error> {
+        self.ciphertexts.forget_files_before(limit)
+    }
+
+    /// Asks the homeserver once more for the sender's devices and keys, and looks for the place of
+    /// the ciphertext in its Megolm session: the same place under another event id is a replay.
+    ///
+    /// What came in clear is as good as the room that it came in. A reaction is always in clear,
+    /// and is never more than its sender's own lightest yes.
+    ///
+    /// What is scheduled was judged when the message came from which it follows.
+    pub(in crate::pipeline) async fn authenticate(&self, origin: Origin<'_>) -> Result<(), Stop> {
+        let Some(request) = origin.message() else { return Ok(()) };
+        let Trust::Signed { session } = &request.trust else { return Ok(()) };
+        if matches!(request.said, Said::Reaction { .. }) {
+            return Ok(());
+        }
+        let again = self.keys.still_signed(&request.room, &request.sender, session).await;
+        if let Trust::Doubtful(doubt) = again {
+            warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
+            return Err(Stop::refused(doubt_in_words(doubt)));
+        }
+        let shown = self.outbox.ratchet(&request.room, &request.event, Some(&request.said)).await;
+        match shown {
+            Ok(Some((shown, index))) if shown == *session => {
+                self.first_use(&request.event, Place { session, index })
+            }
+            Ok(Some(_)) => Err(Stop::refused(
+                "the homeserver shows another message in the place of this one, so I do not trust \
+                 it. Send it again",
+            )),
+            Ok(None) => Err(Stop::refused(
+                "the homeserver shows this message in clear although it reached me encrypted, so I \
+                 do not trust it. Send it again",
+            )),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "the message cannot be looked at");
+                Err(Stop::refused(
+                    "the homeserver does not show me this message again, so I cannot rule out that \
+                     it is an old one sent anew. Nothing was done; send it again",
+                ))
+            }
+        }
+    }
+
+    /// Whether a file is really by whoever it came in the name of: what a command takes from it is
+    /// as much their word as the command. A file is judged as a message is, and before anything of
+    /// it is downloaded.
+    pub(in crate::pipeline) async fn believe_file(
+        &self,
+        request: &Request,
+        event: &OwnedEventId,
+        file: &Attached,
+    ) -> Result<(), Stop> {
+        let doubted = |why: Line| Stop::refused(Line::from("I do not take that file: ").line(why));
+        let Some(sealed) = &file.sealed else {
+            return match request.trust {
+                Trust::Clear => Ok(()),
+                _ => Err(doubted(doubt_in_words(Doubt::Plaintext))),
+            };
+        };
+        if !matches!(file.source, MediaSource::Encrypted(_)) {
+            return Err(doubted(Line::from(
+                "what it holds is not encrypted, so whoever keeps the homeserver could have put \
+                 something else in its place. Send it again from a client that encrypts in this room",
+            )));
+        }
+        if file.sender == self.roster.bot {
+            if !sealed.own {
+                return Err(doubted(Line::from(
+                    "it came in my name, and not from the device that I am. Ask me for it again",
+                )));
+            }
+        } else {
+            let session = &sealed.session;
+            let trust = self.keys.still_signed(&request.room, &file.sender, session).await;
+            if let Trust::Doubtful(doubt) = trust {
+                warn!(sender = %file.sender, %event, ?doubt, "a file is not believed");
+                return Err(doubted(doubt_in_words(doubt)));
+            }
+        }
+        self.first_use_of_file(event, Place { session: &sealed.session, index: sealed.index })
+    }
+
+    fn first_use(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use(place, event, self.clock.now());
+        if used? {
+            return Ok(());
+        }
+        warn!(%event, "an old ciphertext was sent again");
+        Err(Stop::refused(
+            "this is an old message sent again under a new id, which no client does. Nothing was \
+             done; somebody may be replaying what was said before",
+        ))
+    }
+
+    fn first_use_of_file(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
+        let used = self.ciphertexts.first_use_by_file(place, event, self.clock.now());
+        if used? {
+            return Ok(());
+        }
+        warn!(%event, "an old file was sent again");
+        Err(Stop::refused(
+            "I do not take that file: it is an old one sent again under a new id, or was used long \
+             ago. Send it anew",
+        ))
+    }
+
+    /// Remembers the place of a ciphertext that will not be run, so that a copy of it is not run
+    /// either. Best effort: what cannot be remembered is still too old or not believed.
+    pub(in crate::pipeline) async fn remember_place(&self, request: &Request) {
+        let in_clear = matches!(request.trust, Trust::Clear | Trust::Doubtful(Doubt::Plaintext));
+        if in_clear || matches!(request.said, Said::Reaction { .. }) {
+            return;
+        }
+        // As many as somebody sends, in an operator's name: the homeserver is not asked for all of
+        // them at once.
+        let _look = self.looks.acquire().await;
+        if let Ok(Some((session, index))) =
+            self.outbox.ratchet(&request.room, &request.event, None).await
+            && let Err(error) = self.first_use(&request.event, Place { session: &session, index })
+        {
+            warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");
+        }
+    }
+}
+
+/// What an operator is told whose message is not believed.
+pub(in crate::pipeline) fn doubted(doubt: Doubt) -> Reply {
+    Reply::outcome(Word::Refused, doubt_in_words(doubt))
+}
+
+fn doubt_in_words(doubt: Doubt) -> Line {
+    Line::from(match doubt {
+        Doubt::Plaintext => {
+            "this came unencrypted, and in clear anybody on your server's side could have written \
+             it. Send it again from a client that encrypts in this room"
+        }
+        Doubt::UnsignedDevice => {
+            "this came from a device that you have not verified. Verify it from another of your \
+             devices, or with your recovery key, and send it again"
+        }
+        Doubt::UnknownDevice => {
+            "this came from a device that your account does not have, or does not have any more. \
+             Send it again from one that it has"
+        }
+        Doubt::NoIdentity => {
+            "your account has no cross-signing keys, so nobody can tell your devices from \
+             somebody else's. Set up encryption in your client's security settings (it may be \
+             called secure backup or recovery), and send it again"
+        }
+        Doubt::ChangedKey => {
+            "your cross-signing key is not the one that I know. If you have reset it yourself, \
+             another admin accepts the new one, or it is put into the config"
+        }
+        Doubt::NotPinned => {
+            "your cross-signing key does not stand in the config, and for your account only that \
+             counts. Whoever keeps the config adds it as master_key of your entry"
+        }
+        Doubt::MismatchedSender => {
+            "this was encrypted in somebody else's session, so it is not your word. Send it again"
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::inbound::authentic::Origin;
+    use crate::{clock::Clock as _, pipeline::testing::Stage};
+
+    #[tokio::test]
+    async fn an_old_message_that_comes_again_as_it_was_is_not_run_when_the_journal_forgot_it() {
+        let stage = Stage::set("http://127.0.0.1:9", "token");
+        let mut request = stage.request("ann", "!freeze @moe:synod.test");
+        assert!(stage.hand(request.clone()).await);
+        assert!(
+            stage.pipeline.authenticity.authenticate(Origin::Message(&request)).await.is_ok(),
+            "the bot is about it"
+        );
+        stage.clock.pass(8 * 24 * 60 * 60);
+        stage.pipeline.keep_hours().await;
+        // The homeserver claims that it was sent just now.
+        request.sent = stage.clock.now();
+        assert!(stage.pipeline.authenticity.authenticate(Origin::Message(&request)).await.is_err());
+        assert!(stage.hand(request).await, "the journal has forgotten it");
+        let said = stage.heard.all().pop().unwrap_or_default();
+        assert!(said.contains("an old message sent again"), "{said}");
+    }
+}

@@ -1,0 +1,382 @@
+//! Subjects that are not typed in the line of a command but listed: in the lines or the block below
+//! it, in a listing of the bot's own to which it replies, or in a file.
+
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedEventId;
+use serde::{Deserialize, Serialize};
+use tracing::{error, warn};
+
+use crate::{
+    clock::SharedClock,
+    commands::{Ask, GROUPS, Options},
+    error::Stop,
+    input::Command,
+    operators::Operator,
+    pipeline::{
+        Asked, Attached, Attachment, Held, Origin, Pipeline, Request,
+        inbound::understand::{self, Understood},
+    },
+    reply::{Line, Reply, Word},
+    store::{self, Shelf, Store},
+};
+
+/// The most words of one line that are read as a command.
+pub(in crate::pipeline) const MOST_WORDS: usize = 2_000;
+
+/// The answer to a line of more words.
+pub(in crate::pipeline) fn too_many_words(words: usize) -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        format!(
+            "that line has {words} words, and I read at most {MOST_WORDS}; put a long list into lines \
+             below the command, or into a file"
+        ),
+    )
+}
+
+/// How long a listing can be replied to. Who is in it may be another by then.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// The largest file that is read, bytes: a list of 10,000 ids is smaller.
+const LARGEST: u64 = 1024 * 1024;
+
+/// What a listing of the bot's own lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Listed {
+    at: Timestamp,
+    ids: Vec<String>,
+}
+
+/// What the bot's own listings list, by their event.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Listings {
+    clock: SharedClock,
+    shelf: Shelf<Listed>,
+}
+
+impl Listings {
+    /// The listings that `store` knows of.
+    pub(in crate::pipeline) fn new(
+        store: &Store,
+        clock: SharedClock,
+    ) -> Result<Self, store::Error> {
+        Ok(Self { clock, shelf: store.shelf("listings")? })
+    }
+
+    /// Remembers what a listing lists, for replies to it.
+    pub(in crate::pipeline) fn remember(&self, event: &OwnedEventId, reply: &Reply) {
+        if reply.ids.is_empty() {
+            return;
+        }
+        let listed = Listed { at: self.clock.now(), ids: reply.ids.clone() };
+        if let Err(error) = self.shelf.put(event.as_str(), &listed) {
+            error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
+        }
+    }
+
+    /// Puts what a listing lists behind the words of a command that replies to it and names nobody
+    /// itself. True where it did: whoever keeps the homeserver can move a reply, so that what it is
+    /// about must be asked.
+    pub(in crate::pipeline) fn takes(
+        &self,
+        words: &mut Vec<String>,
+        reply_to: Option<&OwnedEventId>,
+    ) -> bool {
+        let Some(event) = reply_to else { return false };
+        let listed = self.shelf.get(event.as_str()).inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "listings cannot be read");
+        });
+        let Ok(Some(listed)) = listed else { return false };
+        if self.clock.now().duration_since(listed.at) > REMEMBERED {
+            return false;
+        }
+        append(words, listed.ids);
+        true
+    }
+
+    /// Forgets listings that are too old to be replied to.
+    pub(in crate::pipeline) fn forget_old(&self) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        for (event, listed) in self.shelf.all()? {
+            if now.duration_since(listed.at) > REMEMBERED {
+                self.shelf.remove(&event)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pipeline {
+    /// A change of those that stand in a file: the message's own, or one that it replies to.
+    pub(in crate::pipeline) async fn change_in_file(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        words: &[String],
+        file: &OwnedEventId,
+    ) -> Result<Option<Reply>, Stop> {
+        let mut words = words.to_vec();
+        append(&mut words, self.listed_in(request, operator, file).await?);
+        match understand::understand_for(&words, understand::parse(&words), &operator.role) {
+            Understood::Command(Ask::Change(action), options) => {
+                let options = Options { referenced: true, ..options };
+                let (words, options) = (words.as_slice(), &options);
+                let origin = Origin::Message(request);
+                let asked = Asked { origin, operator, words, options, undoes: None };
+                self.make(&asked, action.as_ref(), None).await
+            }
+            Understood::Reply(reply) => Ok(Some(reply)),
+            Understood::Command(Ask::Read(_), _) | Understood::Own(..) => {
+                Err(Stop::refused("only a change takes a list; a look takes one at a time"))
+            }
+        }
+    }
+
+    /// What stands in the file that an event is, if it counts.
+    async fn listed_in(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        event: &OwnedEventId,
+    ) -> Result<Vec<String>, Stop> {
+        let unfetched = |error| {
+            warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
+            Stop::refused(format!("I could not get what you reply to: {error}"))
+        };
+        let file = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
+            Attachment::File(file) => *file,
+            other => return Err(Stop::refused(no_file(&other))),
+        };
+        let sender = &file.sender;
+        let theirs = self.roster.operator(sender).is_some_and(|one| one.person == operator.person);
+        if !theirs && *sender != self.roster.bot {
+            return Err(Stop::refused(Line::new().plain("that file is ").code(sender).plain(
+                "'s: I take a list from a file of your own or of mine. Look through it, and send \
+                     it yourself",
+            )));
+        }
+        self.authenticity.believe_file(request, event, &file).await?;
+        let bytes = self.read_file(&file).await?;
+        let name = Line::new().code(file.name);
+        let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());
+        let listed = listed.and_then(|text| from_file(&text));
+        listed.map_err(|why| {
+            let line = name.plain(format!(" {why}. Wanted is one id in each line, or a CSV file"));
+            Stop::refused(line.plain(" with the ids in a column such as name, user_id or room_id"))
+        })
+    }
+
+    /// What a file holds that was found to count.
+    async fn read_file(&self, file: &Attached) -> Result<Vec<u8>, Stop> {
+        let name = Line::new().code(&file.name);
+        let held = if file.size.is_some_and(|size| size > LARGEST) {
+            Held::TooMuch
+        } else {
+            self.outbox.download(file, LARGEST).await.map_err(|error| {
+                warn!(error = &error as &dyn std::error::Error, "a file cannot be downloaded");
+                Stop::refused(format!("I could not get what you reply to: {error}"))
+            })?
+        };
+        match held {
+            Held::Bytes(bytes) => Ok(bytes),
+            Held::TooMuch => {
+                Err(Stop::refused(name.plain(" is larger than 1 MiB; send it in parts")))
+            }
+            Held::Altered => Err(Stop::refused(name.plain(
+                " is not what was sent: the homeserver has something else in its place. Send it \
+                 again",
+            ))),
+        }
+    }
+}
+
+/// Why there is no list in what was replied to.
+fn no_file(what: &Attachment) -> &'static str {
+    match what {
+        Attachment::None | Attachment::File(_) => {
+            "it names nobody, and what you reply to is neither a listing of mine from the last day \
+             nor a file; type whom you mean, or put them in lines below the command"
+        }
+        Attachment::Elsewhere => {
+            "it names nobody, and what you reply to is not in this room, as far as the homeserver \
+             shows it to me; send the list here"
+        }
+        Attachment::Removed => {
+            "it names nobody, and what you reply to was removed; send the list again"
+        }
+        Attachment::Edit => {
+            "it names nobody, and what you reply to is an edit, which I take no list from; send the \
+             list as a file of its own"
+        }
+        Attachment::Edited => {
+            "it names nobody, and what you reply to was edited since it was sent, so that you see \
+             something else than I do; send the list again"
+        }
+        Attachment::Undecryptable => {
+            "it names nobody, and I cannot decrypt what you reply to; send the list again"
+        }
+    }
+}
+
+/// What may stand around an id in a list that was copied from somewhere.
+const AROUND: &[char] = &['`', ',', ';', '"', '\'', '“', '”', '<', '>', '(', ')', '•', '*'];
+
+/// The command with those that stand in the lines below it as its last words. An answer instead
+/// where a line is no subject: nothing of it runs.
+pub(in crate::pipeline) fn with_list(mut command: Command) -> Result<Command, Box<Reply>> {
+    let group = command.words.first().is_some_and(|word| GROUPS.iter().any(|g| g.name == word));
+    if !group || command.body.is_empty() {
+        return Ok(command);
+    }
+    let mut listed = Vec::new();
+    for line in command.body.iter().filter(|line| !line.trim().is_empty()) {
+        match subject_in(line) {
+            Some(subject) => listed.push(subject),
+            None => return Err(Box::new(unlisted(line))),
+        }
+    }
+    append(&mut command.words, listed);
+    Ok(command)
+}
+
+/// The answer to lines below a command that is about none of them.
+pub(in crate::pipeline) fn in_one_line(words: &[String]) -> Reply {
+    let verb = words.first().map_or("", String::as_str);
+    let line = Line::new().code(format!("!{verb}")).plain(
+        " takes no lines below it, so nothing was done. Send it again in one line; what follows it \
+         is a message of its own",
+    );
+    Reply::outcome(Word::Refused, line)
+}
+
+/// The columns in which a CSV file has its ids, the likeliest first.
+const COLUMNS: [&str; 9] = [
+    "subject",
+    "user_id",
+    "room_id",
+    "name",
+    "media_id",
+    "device_id",
+    "token",
+    "destination",
+    "id",
+];
+
+/// The subjects in a file: one in each line, or in one column of a CSV file.
+fn from_file(text: &str) -> Result<Vec<String>, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let head = text.lines().next().unwrap_or_default();
+    let head: Vec<&str> = head.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
+    let column = COLUMNS.iter().find_map(|name| head.iter().position(|cell| cell == name));
+    let listed: Vec<String> = if let Some(column) = column {
+        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+        let cell = |row: Result<csv::StringRecord, csv::Error>| {
+            let row = row.map_err(|_| "is no CSV that can be read".to_owned())?;
+            Ok(row.get(column).unwrap_or_default().trim().to_owned())
+        };
+        rows.records().map(cell).collect::<Result<_, String>>()?
+    } else {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let subject = |line: &str| {
+            let short: String = line.chars().take(60).collect();
+            subject_in(line).ok_or_else(|| format!("has a line that names none: {short}"))
+        };
+        lines.map(subject).collect::<Result<_, String>>()?
+    };
+    let listed: Vec<String> = listed.into_iter().filter(|subject| !subject.is_empty()).collect();
+    if listed.is_empty() { Err("is empty".to_owned()) } else { Ok(listed) }
+}
+
+/// Puts what is listed behind the words of a command, so that none of it can be an option.
+pub(in crate::pipeline) fn append(words: &mut Vec<String>, listed: Vec<String>) {
+    if !words.iter().any(|word| word == "--") {
+        words.push("--".to_owned());
+    }
+    words.extend(listed);
+}
+
+/// The one subject that a line names: its only id, or its only word.
+fn subject_in(line: &str) -> Option<String> {
+    let words = line.split_whitespace().map(|word| word.trim_matches(AROUND));
+    let mut words = words.filter(|word| !word.is_empty() && *word != "-");
+    let is_id = |word: &str| word.starts_with(['@', '!', '#', '$']) || word.starts_with("mxc://");
+    let ids: Vec<&str> = words.clone().filter(|word| is_id(word)).collect();
+    match ids.as_slice() {
+        [id] => Some((*id).to_owned()),
+        [] => {
+            let word = words.next()?;
+            words.next().is_none().then(|| word.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn unlisted(line: &str) -> Reply {
+    let short: String = line.chars().take(60).collect();
+    Reply::outcome(
+        Word::Refused,
+        Line::new()
+            .plain("below a command stand those whom it is about, one in each line, and ")
+            .code(short)
+            .plain(" names none, or several. Nothing was done"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::inbound::list::*;
+
+    fn command(words: &[&str], body: &[&str]) -> Command {
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Command { words: owned(words), body: owned(body), changed: false }
+    }
+
+    #[test]
+    fn lines_below_a_command_are_its_subjects_and_never_options() {
+        let typed = command(
+            &["user", "suspend", "--reason", "spam"],
+            &["@a:x.test", "* `@b:x.test` “Bob”", "- carol,", "", "--unsuspend"],
+        );
+        let words = with_list(typed).unwrap().words;
+        assert_eq!(
+            words[2..],
+            ["--reason", "spam", "--", "@a:x.test", "@b:x.test", "carol", "--unsuspend"]
+        );
+        let own = command(&["note", "@a:x.test", "spam"], &["and more of it"]);
+        assert_eq!(with_list(own.clone()).unwrap(), own);
+    }
+
+    #[test]
+    fn a_file_lists_by_line_or_by_column() {
+        let ids = |text: &str| from_file(text).unwrap();
+        assert_eq!(ids("@a:x.test\r\n\n@b:x.test\n"), ["@a:x.test", "@b:x.test"]);
+        let csv = "\u{feff}name,displayname\n@a:x.test,\"A, the\nfirst\"\n@b:x.test,\n";
+        assert_eq!(ids(csv), ["@a:x.test", "@b:x.test"]);
+        assert_eq!(ids("when,user_id\n1,@a:x.test\n"), ["@a:x.test"]);
+        let outcomes = "subject,outcome\n!r:x.test,Refused\n";
+        assert_eq!(ids(outcomes), ["!r:x.test"]);
+        for wrong in ["", "name,displayname\n", "one of these\n@a:x.test"] {
+            assert!(from_file(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_names_nobody_or_several_is_told() {
+        for line in ["see ticket 7", "@a:x.test @b:x.test", "- *"] {
+            let reply = with_list(command(&["user", "suspend"], &["@a:x.test", line])).unwrap_err();
+            assert_eq!(reply.word, Some(Word::Refused), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_below_a_verb_of_the_bots_own_are_refused_except_where_somebody_brakes() {
+        let stage = crate::pipeline::testing::Stage::set("http://127.0.0.1:1", "token");
+        stage.say("ann", "!audit list\n\n@eve:synod.test").await;
+        stage.say("ann", "!audit list\n \n").await;
+        stage.say("ann", "!stop\nnow, please").await;
+        let [refused, listed, stopped] = &stage.heard.all()[..] else { panic!("three answers") };
+        assert!(refused.contains("`!audit` takes no lines below it"), "{refused}");
+        assert!(!listed.contains("Refused"), "{listed}");
+        assert!(!stopped.contains("Refused"), "{stopped}");
+    }
+}

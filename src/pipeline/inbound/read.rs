@@ -1,0 +1,214 @@
+//! What a message is, decided without asking anybody.
+//!
+//! [`Pipeline::hear`] runs on the loop that reads the queue, in the order in which messages come.
+//! The words of a command are parsed after that, by [`Pipeline::parse`], beside other messages.
+
+use ruma::OwnedEventId;
+
+use crate::{
+    commands::{Ask, Options},
+    input,
+    operators::Operator,
+    pipeline::{
+        Command, Lane, Message, Pipeline, Request, Said, Task, What, YesTo,
+        inbound::{
+            list,
+            understand::{self, Understood, misplaced},
+        },
+        is_first_word,
+        own::Help,
+    },
+    reply::{Reply, Word},
+};
+
+/// What was heard of a message before its words are parsed.
+#[derive(Debug)]
+pub(in crate::pipeline) enum Heard {
+    /// What it is, wholly.
+    What(What),
+    /// A command of an operator.
+    Words(Words),
+}
+
+/// The words of a command, and what it was sent with.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Words {
+    operator: Operator,
+    command: input::Command,
+    /// The message that it replies to.
+    reply_to: Option<OwnedEventId>,
+    /// The message itself, where it is the caption of a file.
+    file: Option<OwnedEventId>,
+}
+
+impl Pipeline {
+    /// What is heard of a message; why it is nothing for the bot, where it is.
+    pub(in crate::pipeline) fn hear(&self, request: &Request) -> Result<Heard, String> {
+        let operator = self.roster.operator(&request.sender);
+        let (body, formatted, reply_to, file) = match &request.said {
+            Said::Message { body, formatted, reply_to, captions } => {
+                let file = captions.then_some(&request.event);
+                (body, formatted, reply_to, file)
+            }
+            Said::Edit { body } => return Self::read_edit(operator, body).map(Heard::What),
+            Said::Reaction { target, key } => {
+                return Self::read_reaction(operator, target, key).map(Heard::What);
+            }
+            Said::Undecryptable => {
+                self.questions.something_said(&request.room);
+                return Ok(Heard::What(What::Say(undecryptable())));
+            }
+        };
+        let heard = input::hear(body, formatted.as_deref(), &is_first_word);
+        if !matches!(heard, input::Heard::Yes | input::Heard::No) {
+            self.questions.something_said(&request.room);
+        }
+        let Some(operator) = operator else {
+            return match heard {
+                input::Heard::Command(_) | input::Heard::Misread(_) => {
+                    Ok(Heard::What(What::Stranger))
+                }
+                input::Heard::Nothing(reason) => Err(reason.to_string()),
+                input::Heard::Yes | input::Heard::No => {
+                    Err("a bare answer of a stranger".to_owned())
+                }
+            };
+        };
+        let command = match heard {
+            input::Heard::Nothing(reason) => return Err(reason.to_string()),
+            input::Heard::Misread(misread) => {
+                return Ok(Heard::What(misread_text(body, &misread)));
+            }
+            input::Heard::Yes => Command::Yes(match reply_to {
+                Some(event) => YesTo::Event(event.clone()),
+                None => YesTo::LastWord(self.questions.last_asked(&request.room)),
+            }),
+            input::Heard::No => Command::No(reply_to.clone()),
+            input::Heard::Command(command) => {
+                return Ok(Heard::Words(Words {
+                    operator: operator.clone(),
+                    command,
+                    reply_to: reply_to.clone(),
+                    file: file.cloned(),
+                }));
+            }
+        };
+        Ok(Heard::What(What::Command(operator.clone(), command)))
+    }
+
+    /// Parses what was heard of a message.
+    pub fn parse(&self, message: Message) -> Task {
+        let Message { request, heard } = message;
+        let words = match heard {
+            Heard::What(what) => return Task { request, what },
+            Heard::Words(words) => words,
+        };
+        let operator = words.operator.clone();
+        let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
+        let read = self.read_command(words);
+        // What is not run may hold what nobody must repeat.
+        let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
+        let suspect = if runs { None } else { misplaced::meant(&typed, &lines) };
+        let what = match (suspect, read) {
+            (Some(meant), _) => What::Suspect(meant),
+            (None, Ok(command)) => What::Command(operator, command),
+            (None, Err(reply)) => What::Say(*reply),
+        };
+        Task { request, what }
+    }
+
+    /// What these words are, with what they reply to, or the file that they came with. An answer
+    /// instead where they are nothing that is run.
+    fn read_command(&self, words: Words) -> Result<Command, Box<Reply>> {
+        let Words { operator, mut command, reply_to, file } = words;
+        if command.words.len() > list::MOST_WORDS {
+            return Err(Box::new(list::too_many_words(command.words.len())));
+        }
+        let lines = command.body.iter().any(|line| !line.trim().is_empty());
+        if !command.body.is_empty() {
+            command = list::with_list(command)?;
+        }
+        let mut parsed = understand::parse(&command.words);
+        let mut referenced = false;
+        if command.body.is_empty() && understand::names_nobody(&parsed) {
+            referenced = self.listings.takes(&mut command.words, reply_to.as_ref());
+            match file.or(reply_to) {
+                _ if referenced => parsed = understand::parse(&command.words),
+                Some(file) => return Ok(Command::InFile(command.words, file)),
+                None => {}
+            }
+        }
+        let words = command.words;
+        match understand::understand_for(&words, parsed, &operator.role) {
+            Understood::Command(Ask::Read(query), options) => {
+                Ok(Command::Read(query, options, words))
+            }
+            Understood::Command(Ask::Change(action), options) => {
+                let options = Options { referenced, ..options };
+                Ok(Command::Change(action, options, words))
+            }
+            // Whoever brakes is heard, whatever else they wrote.
+            Understood::Own(own, _) if lines && own.lane() != Lane::Overtaking => {
+                Err(Box::new(list::in_one_line(&words)))
+            }
+            Understood::Own(own, options) => {
+                let options = Options { referenced, ..options };
+                Ok(Command::Own(own, options, words))
+            }
+            Understood::Reply(reply) => match Help::by_option(&words) {
+                Some(help) if misplaced::meant(&words, &[]).is_none() => {
+                    Ok(Command::Own(Box::new(help), Options::default(), words))
+                }
+                _ => Err(Box::new(reply)),
+            },
+        }
+    }
+
+    fn read_edit(operator: Option<&Operator>, body: &str) -> Result<What, String> {
+        match (operator, input::hear(body, None, &is_first_word)) {
+            (Some(_), input::Heard::Command(_) | input::Heard::Misread(_)) => {
+                Ok(match misplaced::meant_in_text(body) {
+                    Some(meant) => What::Suspect(meant),
+                    None => What::Say(Reply::outcome(
+                        Word::Refused,
+                        "an edited message is not run; send the command again as a new message",
+                    )),
+                })
+            }
+            _ => Err("an edit".to_owned()),
+        }
+    }
+
+    fn read_reaction(
+        operator: Option<&Operator>,
+        target: &OwnedEventId,
+        key: &str,
+    ) -> Result<What, String> {
+        let operator = operator.ok_or("a reaction of a stranger")?.clone();
+        match key {
+            "✅" | "✔" | "☑" | "👍" => {
+                Ok(What::Command(operator, Command::Yes(YesTo::Event(target.clone()))))
+            }
+            "❌" | "✖" | "👎" => {
+                Ok(What::Command(operator, Command::No(Some(target.clone()))))
+            }
+            _ => Err("a reaction that answers nothing".to_owned()),
+        }
+    }
+}
+
+/// The answer to what could not be taken apart into words.
+fn misread_text(text: &str, misread: &input::Misread) -> What {
+    match misplaced::meant_in_text(text) {
+        Some(meant) => What::Suspect(meant),
+        None => What::Say(Reply::outcome(Word::Refused, misread.to_string())),
+    }
+}
+
+fn undecryptable() -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        "I could not decrypt this message, so I do not know what it says. Send it again; if that \
+         does not help, check that your client sends keys to my device",
+    )
+}

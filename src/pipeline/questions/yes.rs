@@ -1,0 +1,125 @@
+//! What a yes leads to: the change of its question, made again with the yes in hand.
+
+use tracing::debug;
+
+use crate::{
+    commands::{Action, Options},
+    confirm::{End, No, Taken, Ticket, Yes},
+    error::Stop,
+    operators::Operator,
+    pipeline::{
+        Asked, Pipeline, YesTo,
+        change::Confirmed,
+        questions::{NOT_LAST, REMOVED, approved_in_part, no_in_words, unclear, which},
+    },
+    reply::Reply,
+};
+
+/// The change of a question that was answered.
+struct Resumed<'a> {
+    action: Box<dyn Action>,
+    options: Options,
+    operator: &'a Operator,
+}
+
+impl Pipeline {
+    /// A reaction or a bare yes. It counts for one thing only: the asker's own question, where no
+    /// other of theirs is open. A relation travels in clear and can be moved to another question,
+    /// so with two open it does not say which is meant; and a yes that is no reply may be to
+    /// whatever anybody has said since the question.
+    pub(in crate::pipeline) async fn light_yes(
+        &self,
+        asked: &Asked<'_>,
+        to: &YesTo,
+    ) -> Result<Option<Reply>, Stop> {
+        // A yes to nothing uses up its ciphertext too: sent again under a question that is put
+        // later, it would pass for the answer to that.
+        if let Some(request) = asked.origin.message() {
+            self.authenticity.remember_place(request).await;
+        }
+        let mine = self.questions.own_open(asked)?;
+        if let YesTo::Event(target) = to
+            && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))
+        {
+            return self.questions.yes_to_other(asked, target);
+        }
+        let ticket = match mine.as_slice() {
+            [] => {
+                debug!(event = %asked.origin.event(), reason = "a yes to nothing", "ignored");
+                return Ok(None);
+            }
+            [one] => one,
+            several => return Ok(Some(which(several, "confirm"))),
+        };
+        if !self.roster.policy.reactions {
+            return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
+        }
+        if !self.questions.question_stands(ticket).await {
+            return Ok(Some(unclear(ticket, REMOVED)));
+        }
+        if let YesTo::LastWord(codes) = to
+            && !codes.contains(&ticket.code)
+        {
+            return Ok(Some(unclear(ticket, NOT_LAST)));
+        }
+        self.say_yes(asked, &ticket.code.clone(), &Yes::Light).await
+    }
+
+    /// A yes to the question with this code.
+    pub(in crate::pipeline) async fn say_yes(
+        &self,
+        asked: &Asked<'_>,
+        code: &str,
+        yes: &Yes,
+    ) -> Result<Option<Reply>, Stop> {
+        self.authenticity.authenticate(asked.origin).await?;
+        if matches!(yes, Yes::Approve(_)) && asked.origin.is_in_clear() {
+            return Err(Stop::refused("an approval counts only in an encrypted room"));
+        }
+        let (ticket, consent) = match self.questions.take(asked, code, yes).await? {
+            Taken::Whole(ticket, consent) => (ticket, consent),
+            Taken::Part(ticket) => {
+                self.questions.note_approval(asked, &ticket).await?;
+                return Ok(Some(approved_in_part(&ticket)));
+            }
+            Taken::Not(no) => {
+                if matches!(no, No::Late(_) | No::SecretGone(_)) {
+                    self.questions.close_ticket(code, End::Expired, None).await;
+                }
+                return Ok(Some(no_in_words(&no)));
+            }
+        };
+        let resumed = match self.resume(asked, &ticket).await {
+            Ok(resumed) => resumed,
+            Err(stop) => {
+                self.questions.end_ticket(code, End::Refused, Some(&consent)).await;
+                return Err(stop);
+            }
+        };
+        let Resumed { action, options, operator } = resumed;
+        let (words, options, undoes) = (&ticket.words, &options, ticket.undoes);
+        let asked = Asked { operator, words, options, undoes, ..*asked };
+        let yes = Confirmed { ticket: &ticket, consent: &consent };
+        let answered = self.make(&asked, action.as_ref(), Some(yes)).await?;
+        Ok(match ticket.second {
+            // Whoever asked has waited, and did not say the last word.
+            Some(_) => answered.map(|reply| reply.ringing(vec![ticket.asker.clone()])),
+            None => answered,
+        })
+    }
+
+    /// The change that a question was about, as it is understood now, and who asked for it.
+    async fn resume(&self, asked: &Asked<'_>, ticket: &Ticket) -> Result<Resumed<'_>, Stop> {
+        let Some((action, options)) = self.executor.action(&ticket.words) else {
+            return Err(Stop::refused(
+                "the command of this question is not one any more; send it again",
+            ));
+        };
+        if ticket.second.is_some() {
+            self.questions.note_approval(asked, ticket).await?;
+        }
+        // The words do not say where those whom they name came from.
+        let options = Options { referenced: ticket.referenced, ..options };
+        Ok(Resumed { action, options, operator: self.questions.asker(ticket)? })
+    }
+}

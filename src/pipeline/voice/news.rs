@@ -1,0 +1,210 @@
+//! What the room is told although nobody asked.
+
+use std::{sync::Arc, time::Duration};
+
+use ruma::{OwnedUserId, UserId};
+use tracing::{error, info, warn};
+
+use crate::{
+    audit::{Audit, Kind, Record},
+    clock::SharedClock,
+    operators::{Rank, Roster},
+    pipeline::{News, Rules, Voice},
+    reply::{Line, Reply, Word},
+    store::Shelf,
+};
+
+/// How many characters at the end of a key are typed to accept it.
+pub(in crate::pipeline) const KEY_TAIL: usize = 6;
+
+/// What happens to the bot and around it, told to the room.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Announcements {
+    pub(in crate::pipeline) roster: Arc<Roster>,
+    pub(in crate::pipeline) rules: Arc<Rules>,
+    pub(in crate::pipeline) clock: SharedClock,
+    pub(in crate::pipeline) audit: Audit,
+    pub(in crate::pipeline) voice: Arc<Voice>,
+    /// Whether the bot has asked to lift its rate limit.
+    pub(in crate::pipeline) asked_to_lift: Shelf<bool>,
+}
+
+impl Announcements {
+    /// Tells the room.
+    pub(in crate::pipeline) async fn tell(&self, news: News) {
+        info!(?news, "news");
+        match news {
+            News::KeyPinned { user, key } => {
+                self.noted(&format!("pinned the master key {key} of {user} at first use")).await;
+                let slot = format!("pinned-{}", tail(&key));
+                self.voice.tell(&slot, &key_pinned(&user, &key)).await;
+            }
+            News::KeyChanged { user, pinned, now } => {
+                self.noted(&format!("{user} has the master key {now} instead of {pinned}")).await;
+                let reply = key_changed(&user, &now).ringing(self.others(&user));
+                self.voice.tell(&format!("changed-{}", tail(&now)), &reply).await;
+            }
+            News::AliasMoved { alias, pinned, now } => {
+                let reply = Reply::outcome(
+                    Word::Refused,
+                    Line::new()
+                        .code(alias)
+                        .plain(" names another room now, ")
+                        .code(&now)
+                        .plain("; I stay in ")
+                        .code(&pinned)
+                        .plain(" and serve only that. If the move is meant, put the new id into the config"),
+                );
+                let slot = format!("moved-{now}");
+                self.voice.tell(&slot, &reply.ringing(self.admins())).await;
+            }
+            News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
+            News::Joined { room } => info!(%room, "joined an admin room"),
+            News::InviteRefused { room, by } => {
+                warn!(%room, %by, "an invitation was not followed");
+            }
+            News::Limited { retry_after } => self.limited(retry_after).await,
+            News::RoomNotEncrypted { room, served } => self.not_encrypted(&room, served).await,
+            News::OwnDeviceUnsigned => {
+                let reply = Reply::data(
+                    "My device is not signed by my own key, so many clients neither show what I \
+                     say nor let me read what you say",
+                )
+                .note("The log of the start says how to put that right");
+                self.voice.tell("unsigned", &reply.ringing(self.admins())).await;
+            }
+        }
+    }
+
+    async fn not_encrypted(&self, room: &ruma::RoomId, served: bool) {
+        warn!(%room, served, "an admin room is not encrypted");
+        let reply = if served {
+            Reply::data(
+                "This room is not encrypted: whoever runs a server in it can read it, and could \
+                 put words into an operator's mouth. I give no secrets here",
+            )
+            .note("Encrypt it in the room's settings, and set encryption: required in the config")
+        } else {
+            Reply::data("This room is not encrypted, and I take commands only where it is")
+                .note("Encrypt it in the room's settings; that cannot be switched off again")
+        };
+        // The start is part of the slot, so that it is told at every start and once.
+        let slot = format!("clear-{}", self.clock.now().as_second());
+        if let Err(error) = self.voice.say(room, None, &slot, &reply).await {
+            error!(error = &error as &dyn std::error::Error, "the room was not told");
+        }
+    }
+
+    /// The room was upgraded. It is told of it for as long as the bot can write there.
+    async fn upgraded(&self, room: &ruma::RoomId, now: &ruma::RoomId) {
+        warn!(%room, %now, "an admin room was upgraded");
+        self.noted(&format!("the admin room {room} was upgraded to {now}")).await;
+        let reply = Reply::outcome(
+            Word::Refused,
+            Line::new().plain("the room ").code(room).plain(" was upgraded to ").code(now).plain(
+                ". I do not follow by myself, and take commands here for as long as I can write \
+                     here. If it is meant, put the new id under rooms in the config, start me \
+                     again, and invite me there",
+            ),
+        );
+        self.voice.tell(&format!("upgraded-{now}"), &reply.ringing(self.admins())).await;
+    }
+
+    /// The homeserver slows the bot down: say so, and where the config wants it, ask to lift that.
+    async fn limited(&self, retry_after: Duration) {
+        warn!(seconds = retry_after.as_secs_f32(), "the homeserver limits how fast I may send");
+        let key = "own";
+        if self.asked_to_lift.get(key).ok().flatten().is_some() {
+            return;
+        }
+        if self.voice.tell("limited", &limited(self.rules.lift_rate_limit, self.admins())).await
+            && let Err(error) = self.asked_to_lift.put(key, &true)
+        {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be written");
+        }
+    }
+
+    async fn noted(&self, note: &str) {
+        let record = Record { note: Some(note.to_owned()), ..Record::new(Kind::Noted) };
+        if let Err(error) = self.audit.note(record).await {
+            error!(error = &error as &dyn std::error::Error, "news were not recorded");
+        }
+    }
+
+    fn admins(&self) -> Vec<OwnedUserId> {
+        let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
+        admins.map(|one| one.user.clone()).collect()
+    }
+
+    fn others(&self, than: &UserId) -> Vec<OwnedUserId> {
+        self.admins().into_iter().filter(|user| user != than).collect()
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// The last characters of a key.
+pub(in crate::pipeline) fn tail(key: &str) -> &str {
+    key.char_indices().rev().nth(KEY_TAIL - 1).and_then(|(at, _)| key.get(at..)).unwrap_or(key)
+}
+
+fn key_pinned(user: &UserId, key: &str) -> Reply {
+    Reply::data(
+        Line::new()
+            .plain("From now on I know ")
+            .code(user)
+            .plain(" by the key ")
+            .code(key)
+            .plain(", and take commands only from devices that it has signed"),
+    )
+}
+
+fn key_changed(user: &UserId, now: &str) -> Reply {
+    Reply::outcome(
+        Word::Refused,
+        Line::new()
+            .code(user)
+            .plain(" has another cross-signing key than the one that I know. Until an admin accepts it I take no commands from them"),
+    )
+    .facts(vec![("New key", Line::new().code(now))])
+    .text(
+        "If they have reset it themselves, ask them in another way than this room. If they have \
+         not, somebody has their account",
+    )
+    .command(
+        "Another admin accepts it with",
+        words(&["trust", "accept", user.as_str(), tail(now)]),
+    )
+}
+
+/// The bot is slowed down; where the config wants that lifted, this asks for it.
+fn limited(lift: bool, admins: Vec<OwnedUserId>) -> Reply {
+    let reply = Reply::data("The homeserver limits how fast I may send, so my answers come late");
+    if lift {
+        reply
+            .command(
+                "May I lift that for my own account? An admin says yes with",
+                words(&["limits", "lift"]),
+            )
+            .ringing(admins)
+    } else {
+        let how = Line::new()
+            .code("!limits lift")
+            .plain(" sets an override for my account; an admin sends it");
+        reply.note(how).ringing(admins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::voice::news::tail;
+
+    #[test]
+    fn the_tail_of_a_key_is_its_last_characters() {
+        assert_eq!(tail("abcdefghij"), "efghij");
+        assert_eq!(tail("abc"), "abc");
+        assert_eq!(tail("ääääääü"), "äääääü");
+    }
+}
