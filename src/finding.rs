@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::unicode;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
@@ -39,11 +41,8 @@ impl fmt::Display for Finding {
 /// Some of the words come from the homeserver: without line breaks, signs that steer a terminal,
 /// or signs that turn the direction of writing.
 fn one_line(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if steers(character) { ' ' } else { character }).collect()
+    let steers = |c: char| c.is_control() || unicode::turns_direction(c);
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
 impl Finding {

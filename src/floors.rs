@@ -11,14 +11,15 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 /// Every folder with those that it may import, each of which stands above it: so there is no circle.
 const FLOORS: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("finding", &[]),
-    ("input", &[]),
     ("refs", &[]),
     ("store", &[]),
+    ("unicode", &[]),
     ("ciphertexts", &["store"]),
     ("freeze", &["store"]),
     ("journal", &["store"]),
-    ("reply", &["input"]),
+    ("finding", &["unicode"]),
+    ("input", &["unicode"]),
+    ("reply", &["input", "unicode"]),
     ("change", &["reply"]),
     ("error", &["reply", "store"]),
     ("memory", &["change", "reply"]),

@@ -82,4 +82,5 @@ pub mod sanctions;
 pub mod store;
 pub mod synapse;
 pub mod totp;
+pub mod unicode;
 pub mod watches;

@@ -1,5 +1,7 @@
 //! What phones and clients make of plain characters, and how it is undone.
 
+use crate::unicode;
+
 /// A dash that a phone makes of two hyphens.
 pub(super) fn is_dash(c: char) -> bool {
     matches!(c, '\u{2012}'..='\u{2015}')
@@ -16,17 +18,11 @@ pub(super) fn is_hyphen(c: char) -> bool {
 /// Joiners and variation selectors shape emoji and some scripts, so they go only where they can
 /// have no effect: at the beginning and behind ASCII.
 pub(super) fn is_invisible(c: char, before: Option<char>) -> bool {
-    match c {
-        '\u{200B}'
-        | '\u{200E}'
-        | '\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{FEFF}' => true,
-        '\u{200C}' | '\u{200D}' | '\u{FE0F}' => before.is_none_or(|before| before.is_ascii()),
-        _ => false,
-    }
+    let is_without_effect = || before.is_none_or(|before| before.is_ascii());
+    !c.is_ascii()
+        && (unicode::turns_direction(c)
+            || unicode::guides_breaks(c)
+            || unicode::shapes(c) && is_without_effect())
 }
 
 /// Appends `c` to `text` as a keyboard without typography would have typed it. True where that

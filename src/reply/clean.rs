@@ -4,6 +4,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::Hostile;
+use crate::unicode;
 
 /// Most graphemes of somebody else's text that are shown.
 const HOSTILE_GRAPHEMES: usize = 120;
@@ -57,7 +58,11 @@ pub(super) fn quoted(text: &Hostile) -> String {
 /// `drawn`, closed off from its surroundings where `text` is written from right to left: without
 /// it the words and dates beside it would trade places with it on the screen.
 pub(super) fn isolated(text: &str, drawn: String) -> String {
-    if text.chars().any(right_to_left) { format!("\u{2068}{drawn}\u{2069}") } else { drawn }
+    if text.chars().any(unicode::is_right_to_left) {
+        format!("\u{2068}{drawn}\u{2069}")
+    } else {
+        drawn
+    }
 }
 
 fn shown(c: char) -> Option<char> {
@@ -65,41 +70,9 @@ fn shown(c: char) -> Option<char> {
         // Braille's blank pattern is not white space to Unicode, but looks it.
         '\u{2800}' => Some(' '),
         c if c.is_whitespace() || c.is_ascii_control() && c != '\u{7f}' => Some(' '),
-        c if c.is_control() || invisible(c) => None,
+        c if c.is_control() || unicode::is_unseen(c) => None,
         c => Some(c),
     }
-}
-
-/// What Unicode calls default-ignorable, the format characters beyond it that are not seen, and
-/// the code points that are no characters.
-fn invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}'
-        | '\u{115f}'..='\u{1160}'
-        | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{3164}'
-        | '\u{fdd0}'..='\u{fdef}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{13430}'..='\u{13455}'
-        | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
-        || u32::from(c) & 0xfffe == 0xfffe
-}
-
-fn right_to_left(c: char) -> bool {
-    matches!(c,
-        '\u{590}'..='\u{8ff}'
-        | '\u{fb1d}'..='\u{fdff}'
-        | '\u{fe70}'..='\u{fefe}'
-        | '\u{10800}'..='\u{10fff}'
-        | '\u{1e800}'..='\u{1efff}')
 }
 
 fn plain_quote(c: char) -> char {
