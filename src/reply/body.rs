@@ -2,7 +2,7 @@
 //! read.
 
 use pulldown_cmark::{Event, Tag, TagEnd};
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::html::said;
 
@@ -86,23 +86,55 @@ fn silent(text: &str, code: bool, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Rows in columns as wide as their widest cell, two spaces apart.
+/// Rows in columns as wide as their widest cell, two spaces apart. What counts is how many columns
+/// of a fixed font a cell takes: two for a Chinese character or an emoji, none for a mark on a letter.
 fn align(rows: &[Vec<String>], out: &mut String) {
-    let width = |cell: &String| {
-        if cell.is_ascii() { cell.len() } else { cell.graphemes(true).count() }
-    };
     let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or(0)];
     for row in rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = width(cell).max(*widest);
+            *widest = cell.width().max(*widest);
         }
     }
     for row in rows {
         for (&widest, cell) in widths.iter().zip(row) {
             out.push_str(cell);
-            out.extend(std::iter::repeat_n(' ', widest - width(cell) + 2));
+            out.extend(std::iter::repeat_n(' ', widest - cell.width() + 2));
         }
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_whatever_is_written_in_them() {
+        let names = [
+            ("plain", 5),
+            ("王小明", 6),
+            ("カナ", 4),
+            ("한글", 4),
+            ("Ａ１", 4),
+            ("cafe\u{301}", 4),
+            ("e\u{301}\u{323}", 1),
+            ("ก็", 1),
+            ("👍", 2),
+            ("👍🏽", 2),
+            ("👩\u{200d}💻", 2),
+            ("🇨🇭", 2),
+            ("❤\u{fe0f}", 2),
+            ("\u{2068}שלום\u{2069}", 4),
+            ("", 0),
+        ];
+        let rows: Vec<Vec<String>> =
+            names.iter().map(|(name, _)| vec![(*name).to_owned(), "|".to_owned()]).collect();
+        let mut out = String::new();
+        align(&rows, &mut out);
+        for (line, (name, columns)) in out.lines().zip(names) {
+            let spaces = " ".repeat(6 - columns + 2);
+            assert_eq!(line, format!("{name}{spaces}|"));
+        }
     }
 }
