@@ -265,16 +265,14 @@ const COLUMNS: [&str; 9] = [
 /// The subjects in a file: one in each line, or in one column of a CSV file.
 fn from_file(text: &str) -> Result<Vec<String>, String> {
     let text = text.trim_start_matches('\u{feff}');
-    let head = text.lines().next().unwrap_or_default();
-    let head: Vec<&str> = head.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
-    let column = COLUMNS.iter().find_map(|name| head.iter().position(|cell| cell == name));
+    let mut table =
+        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let no_table = |_: csv::Error| "is no CSV that can be read".to_owned();
+    let head = table.headers().map_err(no_table)?;
+    let column = COLUMNS.iter().find_map(|name| head.iter().position(|cell| cell == *name));
     let listed: Vec<String> = if let Some(column) = column {
-        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-        let cell = |row: Result<csv::StringRecord, csv::Error>| {
-            let row = row.map_err(|_| "is no CSV that can be read".to_owned())?;
-            Ok(row.get(column).unwrap_or_default().trim().to_owned())
-        };
-        rows.records().map(cell).collect::<Result<_, String>>()?
+        let cell = |row: csv::StringRecord| row.get(column).unwrap_or_default().to_owned();
+        table.records().map(|row| row.map(cell).map_err(no_table)).collect::<Result<_, _>>()?
     } else {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         let subject = |line: &str| {
@@ -353,6 +351,9 @@ mod tests {
         let csv = "\u{feff}name,displayname\n@a:x.test,\"A, the\nfirst\"\n@b:x.test,\n";
         assert_eq!(ids(csv), ["@a:x.test", "@b:x.test"]);
         assert_eq!(ids("when,user_id\n1,@a:x.test\n"), ["@a:x.test"]);
+        let quoted = "\"a, b\", user_id ,\"say \"\"id\"\"\"\n1, @a:x.test ,x\n2\n";
+        assert_eq!(ids(quoted), ["@a:x.test"]);
+        assert_eq!(ids("\n\"user_id\"\n@a:x.test\n"), ["@a:x.test"]);
         let outcomes = "subject,outcome\n!r:x.test,Refused\n";
         assert_eq!(ids(outcomes), ["!r:x.test"]);
         for wrong in ["", "name,displayname\n", "one of these\n@a:x.test"] {
