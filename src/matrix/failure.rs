@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use matrix_sdk::{
     HttpError,
     ruma::api::error::{ErrorKind, RetryAfter},
 };
-use rand::Rng as _;
-
-/// The longest that is waited between two tries.
-const LONGEST: Duration = Duration::from_mins(1);
 
 /// What an error means for going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,30 +72,34 @@ impl Failure {
 }
 
 /// How long to wait after one failure and the next: from one second to a minute, doubled each
-/// time, with chance in it so that many clients do not come back at once.
+/// time, with chance in it so that many clients do not come back at once. The chance adds up to as
+/// much again to each wait, so these are the shortest.
+const WAITS: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(500))
+    .with_max_delay(Duration::from_secs(30))
+    .with_jitter()
+    .without_max_times();
+
+/// The waits since it last worked.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
-    failures: u32,
-}
+pub(super) struct Backoff(Option<<ExponentialBuilder as BackoffBuilder>::Backoff>);
 
 impl Backoff {
     /// The wait after one more failure; `asked` is what the homeserver asked for, which is never
     /// undercut.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
-        let full = Duration::from_secs(1 << self.failures.min(6)).min(LONGEST);
-        self.failures = self.failures.saturating_add(1);
-        let wait = full.mul_f64(rand::rng().random_range(0.5..=1.0));
-        wait.max(asked.unwrap_or_default())
+        let wait = self.0.get_or_insert_with(|| WAITS.build()).next();
+        wait.max(asked).unwrap_or_default()
     }
 
     /// Whether the last try failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
+        self.0.is_some()
     }
 
     /// It worked.
     pub(super) fn reset(&mut self) {
-        self.failures = 0;
+        self.0 = None;
     }
 }
 
@@ -109,10 +110,10 @@ mod tests {
     #[test]
     fn waits_grow_to_a_minute_and_start_again_after_a_success() {
         let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..10).map(|_| backoff.next(None)).collect();
-        assert!(waits[0] >= Duration::from_millis(500) && waits[0] <= Duration::from_secs(1));
-        assert!(waits.iter().all(|&wait| wait <= LONGEST));
-        assert!(waits[9] >= LONGEST / 2);
+        for most in [1, 2, 4, 8, 16, 32, 60, 60, 60].map(Duration::from_secs) {
+            let wait = backoff.next(None);
+            assert!(most / 2 <= wait && wait <= most, "{wait:?} where {most:?} is the most");
+        }
 
         backoff.reset();
         assert!(!backoff.is_failing());
