@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
 use reqwest::Client;
 use serde_json::Value;
 use url::Url;
@@ -95,32 +96,28 @@ impl Writer {
     /// Sends the request, and again when told to.
     async fn deliver(&self, step: &Step, address: &Url, body: &Value) -> Result<Success, Error> {
         let template = template(&step.path);
-        let mut repeats = 0;
-        loop {
-            let (name, method) = match step.method {
-                Method::Post => ("POST", reqwest::Method::POST),
-                Method::Put => ("PUT", reqwest::Method::PUT),
-                Method::Delete => ("DELETE", reqwest::Method::DELETE),
-            };
-            let mut request = self.client.request(method, address.clone());
+        let (name, method) = match step.method {
+            Method::Post => ("POST", reqwest::Method::POST),
+            Method::Put => ("PUT", reqwest::Method::PUT),
+            Method::Delete => ("DELETE", reqwest::Method::DELETE),
+        };
+        let send = || {
+            let mut request = self.client.request(method.clone(), address.clone());
             if !body.is_null() {
                 request = request.json(body);
             }
-            let error = match http::exchange(request, self.limits.length, name, &template).await {
-                Ok(success) => return Ok(success),
-                Err(error) => error,
-            };
-            match error.retry_after() {
-                Some(wait)
-                    if error.status() == Some(429) && wait <= PATIENCE && repeats < REPEATS =>
-                {
-                    repeats += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                _ => return Err(error),
-            }
-        }
+            http::exchange(request, self.limits.length, name, &template)
+        };
+        send.retry(ConstantBuilder::new().with_max_times(REPEATS))
+            .adjust(|error, wait| wait.and(too_early(error)))
+            .await
     }
+}
+
+/// How long to wait before the same step is sent again, where the homeserver said that it came too
+/// early and did nothing.
+fn too_early(error: &Error) -> Option<Duration> {
+    error.retry_after().filter(|&wait| error.status() == Some(429) && wait <= PATIENCE)
 }
 
 /// What an error says about the homeserver.
