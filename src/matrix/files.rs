@@ -1,13 +1,14 @@
 //! Files that nobody but the bot reads.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use secrecy::SecretString;
+use tempfile::NamedTempFile;
 
 /// What went wrong with which file.
 #[derive(Debug, thiserror::Error)]
@@ -76,17 +77,17 @@ pub(super) fn read_secret(path: &Path) -> Result<Option<SecretString>, FileError
 /// Writes the file as a whole or not at all, for the bot alone (0600), and returns when it is on
 /// disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
     let replace = || {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        // A rename is on disk when its folder is.
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        sync_parent(path)
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(folder)?.sync_all()
     };
     replace().map_err(at(path, "write it"))
 }
@@ -96,14 +97,6 @@ pub(super) fn remove(path: &Path) -> Result<(), FileError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, "remove it")(error)),
-        _ => Ok(()),
-    }
-}
-
-/// A rename is on disk when its folder is.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => Ok(()),
     }
 }
@@ -127,6 +120,18 @@ mod tests {
         assert_eq!((mode(&inner), mode(&path)), (0o700, 0o600));
         assert_eq!(read(&path).unwrap().as_deref(), Some(b"new".as_slice()));
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_and_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("session.json");
+        fs::create_dir_all(path.join("in the way")).unwrap();
+
+        write(&path, b"new").unwrap_err();
+
+        assert!(path.join("in the way").is_dir());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
