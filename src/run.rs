@@ -1,7 +1,7 @@
 //! The bot from its start to its end: what is opened in which order, and how it stops.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -332,10 +332,10 @@ fn unfreeze_file(state: &Path) -> PathBuf {
 pub fn unfreeze(config: &Config, operator: Option<&UserId>) -> std::io::Result<()> {
     std::fs::create_dir_all(&config.state)?;
     // Whole or not at all: the bot may look at any moment.
-    let file = unfreeze_file(&config.state);
-    let new = file.with_extension("new");
-    std::fs::write(&new, operator.map_or("", UserId::as_str))?;
-    std::fs::rename(new, file)
+    let mut file = tempfile::NamedTempFile::new_in(&config.state)?;
+    file.write_all(operator.map_or("", UserId::as_str).as_bytes())?;
+    file.persist(unfreeze_file(&config.state))?;
+    Ok(())
 }
 
 async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunError> {
