@@ -53,6 +53,9 @@
 //! `Query` or `Action`, its `SPEC` and its tests; a `mod` line and an entry in the group's slice.
 //! Help, questions, the record, undo and the checks that hold for all verbs follow from that.
 
+// The list is in clippy.toml.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod audit;
 pub mod change;
 pub mod check;

@@ -2,6 +2,9 @@
 //!
 //! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration.
 
+// The list is in clippy.toml.
+#![warn(clippy::disallowed_methods)]
+
 use std::{
     fs::File,
     io::{self, BufReader, Write as _},
@@ -213,6 +216,7 @@ fn filter(log: &str) -> String {
 
 /// Runs the bot until it is told to stop, and lets it finish what it has in hand.
 /// A hang-up (`SIGHUP`) makes it read its configuration again.
+#[expect(clippy::disallowed_methods, reason = "a signal is listened for until the process ends")]
 async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Result<()> {
     let (log, mut told_log) = watch::channel(config.log.clone());
     let control = Control { stop: CancellationToken::new(), reload: Arc::default(), log };

@@ -103,6 +103,7 @@ impl Api {
         url
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it checks what a reader rests on")]
     async fn send(&self, request: RequestBuilder) -> Result<Value, Trouble> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token.expose_secret()),

@@ -49,6 +49,10 @@ pub(super) async fn download(
 }
 
 /// Asks for the file in one place after the other, until one knows it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the SDK reads a file into memory, however large it is"
+)]
 async fn ask(client: &Client, uri: &MxcUri, patience: Duration) -> Result<Response, Error> {
     let token = client.access_token().ok_or(Error::AuthenticationRequired)?;
     let mut error = Error::InsufficientData;

@@ -113,6 +113,7 @@ impl Sender {
     }
 
     /// Sends one event, encrypted where the room is.
+    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
     async fn send(
         &self,
         room: &Room,
@@ -138,6 +139,7 @@ impl Sender {
     }
 
     /// An event as the homeserver has it.
+    #[expect(clippy::disallowed_methods, reason = "it only looks")]
     pub(super) async fn look_at(&self, room: &RoomId, event: &EventId) -> Result<String, Unsent> {
         let attempt = || {
             let request = get_room_event::v3::Request::new(room.to_owned(), event.to_owned());
@@ -314,6 +316,7 @@ impl Sender {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
     async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent> {
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;

@@ -59,6 +59,7 @@ fn may_send(room: &Room, kind: MessageLikeEventType, levels: Option<RoomPowerLev
 }
 
 /// The power levels as the homeserver has them now; `None` where nobody can make them out.
+#[expect(clippy::disallowed_methods, reason = "it only looks")]
 async fn power_levels(room: &Room) -> Result<Option<RoomPowerLevels>, matrix_sdk::HttpError> {
     let request = get_state_event_for_key::v3::Request::new(
         room.room_id().to_owned(),

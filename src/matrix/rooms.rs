@@ -128,6 +128,7 @@ impl AdminRooms {
     }
 
     /// Does not follow an invitation that an operator might wonder about, and says so once.
+    #[expect(clippy::disallowed_methods, reason = "it declines an invitation and says nothing")]
     async fn refuse(&self, room: &Room, by: OwnedUserId, ours: bool) {
         let id = room.room_id().to_owned();
         tracing::warn!(room = %id, %by, "an invitation is refused");
@@ -147,6 +148,10 @@ impl AdminRooms {
     }
 
     /// Joins beside the reading, so that nothing waits for it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an invitation that is not followed at the end comes again"
+    )]
     fn join(&self, room: Room) {
         let id = room.room_id().to_owned();
         let mut joins = self.joining.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,6 +96,10 @@ fn request(client: &Client, file: &File, encrypted: bool) -> Result<RequestBuild
 }
 
 /// Sends the request with these pieces as its body.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the SDK wants a file in memory, however large it is"
+)]
 async fn answer(
     request: RequestBuilder,
     mut pieces: Receiver<Piece>,

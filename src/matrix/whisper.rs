@@ -100,6 +100,7 @@ impl Whisper {
     }
 
     /// Who is in the room (`GET /_matrix/client/v3/rooms/{roomId}/members`).
+    #[expect(clippy::disallowed_methods, reason = "it only looks")]
     async fn present(&self, room: &Room, to: &UserId) -> Result<Present, NoWhisper> {
         let request = get_member_events::v3::Request::new(room.room_id().to_owned());
         let answer = self.shared.client.send(request).await.map_err(failed)?;

@@ -74,6 +74,10 @@ pub(super) struct Success {
 }
 
 /// Sends `request` once. `template` names it in the log.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the reader and the writer send goes through here"
+)]
 pub(super) async fn exchange(
     request: RequestBuilder,
     length: usize,
