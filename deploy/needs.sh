@@ -60,3 +60,15 @@ need_postgres() {
         exit 1
     fi
 }
+
+# What holds deny.toml: cargo-deny of this very version, built once into the build folder. 1 where it
+# is not there and cannot be had.
+need_deny() {
+    local version=0.20.2 root="${CARGO_TARGET_DIR:-target}/tools"
+    PATH="$(mkdir -p "$root" && cd "$root" && pwd)/bin:$PATH"
+    if [ "$(cargo deny --version 2>/dev/null)" != "cargo-deny $version" ]; then
+        echo "building cargo-deny $version (the first time takes minutes)"
+        # Without optimization: that takes a third of the time, and what it does takes seconds.
+        cargo install cargo-deny --version "=$version" --locked --debug --quiet --root "$root"
+    fi
+}
