@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -331,10 +332,16 @@ fn unfreeze_file(state: &Path) -> PathBuf {
 /// the person to whom `operator` belongs.
 pub fn unfreeze(config: &Config, operator: Option<&UserId>) -> std::io::Result<()> {
     std::fs::create_dir_all(&config.state)?;
-    // Whole or not at all: the bot may look at any moment.
-    let mut file = tempfile::NamedTempFile::new_in(&config.state)?;
+    ask_to_unfreeze(&config.state, operator)
+}
+
+/// Writes the file whole or not at all, since the bot may look at any moment; and so that the bot
+/// can read it where root asks and the bot runs as somebody else.
+fn ask_to_unfreeze(state: &Path, operator: Option<&UserId>) -> std::io::Result<()> {
+    let readable = std::fs::Permissions::from_mode(0o644);
+    let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(state)?;
     file.write_all(operator.map_or("", UserId::as_str).as_bytes())?;
-    file.persist(unfreeze_file(&config.state))?;
+    file.persist(unfreeze_file(state))?;
     Ok(())
 }
 
@@ -453,5 +460,20 @@ fn rules(config: &Config) -> Rules {
         unfreeze_file: unfreeze_file(&config.state),
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_the_bot_runs_as_can_read_that_it_is_to_be_unfrozen() {
+        let dir = tempfile::tempdir().unwrap();
+        ask_to_unfreeze(dir.path(), Some(ruma::user_id!("@moe:synod.test"))).unwrap();
+        let file = unfreeze_file(dir.path());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o444, 0o444);
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "@moe:synod.test");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
     }
 }
