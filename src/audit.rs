@@ -40,7 +40,8 @@ pub use restore::Links;
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A question was put.
-    Asked,
+    #[serde(rename = "asked")]
+    QuestionPut,
     /// A command was not allowed.
     Refused,
     /// A question was cancelled.

@@ -257,7 +257,11 @@ impl Tickets {
     }
 
     /// Notes which event holds the question.
-    pub async fn asked(&self, code: &str, question: OwnedEventId) -> Result<(), store::Error> {
+    pub async fn question_sent(
+        &self,
+        code: &str,
+        question: OwnedEventId,
+    ) -> Result<(), store::Error> {
         if let Some(ticket) = self.shelf.get(code)? {
             let noted = Ticket { question: Some(question), ..ticket.clone() };
             self.shelf.swap(code, &ticket, &noted)?;

@@ -215,7 +215,7 @@ enum YesTo {
 
 /// Who asks what, where.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct Invocation<'a> {
     /// Where it comes from.
     pub origin: Origin<'a>,
     /// Who sent it, or in whose name it is done.
@@ -355,45 +355,47 @@ impl Pipeline {
         }
         let none = Options::default();
         let origin = Origin::Message(request);
-        let asked = |words, options| Asked { origin, operator, words, options, undoes: None };
-        let explained = |options, stop| Served::explained(&asked(&[], options), stop);
+        let invocation =
+            |words, options| Invocation { origin, operator, words, options, undoes: None };
+        let explained = |options, stop| Served::explained(&invocation(&[], options), stop);
         let done = match &command {
             Command::Read(query, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "look");
-                let looked = self.look(&asked(words, options), query.as_ref()).await.map(Some);
+                let looked = self.look(&invocation(words, options), query.as_ref()).await.map(Some);
                 looked.map_err(|stop| explained(options, stop))
             }
             Command::Change(action, options, words) => {
                 info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
                 // Also where the gate refuses it, its words are on record.
                 let words = change::mask(words, &action.typed());
-                let done = self.make(&asked(&words, options), action.as_ref(), None).await;
+                let done = self.make(&invocation(&words, options), action.as_ref(), None).await;
                 done.map_err(|stop| explained(options, stop))
             }
             Command::Own(own, options, words) => {
-                self.own(&asked(words, options), own.as_ref()).await
+                self.own(&invocation(words, options), own.as_ref()).await
             }
             Command::InFile(words, file) => {
                 self.change_in_file(request, operator, words, file).await
             }
-            Command::Yes(to) => self.light_yes(&asked(&[], &none), to).await,
+            Command::Yes(to) => self.light_yes(&invocation(&[], &none), to).await,
             Command::No(target) => {
-                self.questions.light_no(&asked(&[], &none), target.as_ref()).await
+                self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
             }
         };
         done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
     }
 
     /// Answers a command of the bot's own.
-    async fn own(&self, asked: &Asked<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
+    async fn own(&self, invocation: &Invocation<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
         if let Some(power) = own.power()
-            && let Some(refusal) = self.may_look(asked, power, power == Power::LookPrivate).await?
+            && let Some(refusal) =
+                self.may_look(invocation, power, power == Power::LookPrivate).await?
         {
             return Ok(Some(refusal));
         }
         match own.as_change(&self.executor)? {
-            Some(change) => self.make_own(asked, change).await,
-            None => own.run(self, asked).await,
+            Some(change) => self.make_own(invocation, change).await,
+            None => own.run(self, invocation).await,
         }
     }
 
@@ -401,29 +403,32 @@ impl Pipeline {
     /// before it is answered.
     async fn may_look(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         power: Power,
         private: bool,
     ) -> Result<Option<Reply>, Stop> {
         let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
-        let may = |power| self.brakes.gate().may_use(asked.operator, power, &asked.options.verb);
+        let may = |power| {
+            self.brakes.gate().may_use(invocation.operator, power, &invocation.options.verb)
+        };
         if let Err(refusal) = takes.try_for_each(may) {
-            return Ok(Some(self.voice.refused(asked, refusal.0).await));
+            return Ok(Some(self.voice.refused(invocation, refusal.0).await));
         }
         if private {
-            let record = asked.record(Kind::Looked);
+            let record = invocation.record(Kind::Looked);
             self.audit.note(record).await?;
         }
         Ok(None)
     }
 
     /// Answers a command that only looks.
-    async fn look(&self, asked: &Asked<'_>, query: &dyn Query) -> Result<Reply, Stop> {
-        if let Some(refusal) = self.may_look(asked, query.power(), query.private()).await? {
+    async fn look(&self, invocation: &Invocation<'_>, query: &dyn Query) -> Result<Reply, Stop> {
+        if let Some(refusal) = self.may_look(invocation, query.power(), query.private()).await? {
             return Ok(refusal);
         }
-        self.served.must_serve(&[&asked.options.verb], asked.options).await?;
-        look::look(asked, query, &look::reader_for(asked.operator, &self.reader), self).await
+        self.served.must_serve(&[&invocation.options.verb], invocation.options).await?;
+        look::look(invocation, query, &look::reader_for(invocation.operator, &self.reader), self)
+            .await
     }
 
     /// Lifts every sanction that is due. One call at a time does it.

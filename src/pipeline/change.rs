@@ -156,16 +156,16 @@ impl Executor {
 impl Pipeline {
     /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
     pub(super) async fn change(&self, attempt: &Attempt<'_>, slots: Slots) -> Result<Became, Stop> {
-        let &Attempt { asked, action, yes, .. } = attempt;
-        self.served.must_serve(&verbs(asked, action, &[]), asked.options).await?;
-        if !asked.options.plan {
+        let &Attempt { invocation, action, yes, .. } = attempt;
+        self.served.must_serve(&verbs(invocation, action, &[]), invocation.options).await?;
+        if !invocation.options.plan {
             self.brakes.not_held()?;
         }
         if let Some(yes) = yes.filter(|yes| is_of_many(yes.ticket)) {
             let many = yes.ticket.about.len();
             let guards =
-                Guards(self.executor.counted.hold(asked.operator, action.class(many)).await);
-            if self.executor.suffices(asked, action, many, yes.consent)? {
+                Guards(self.executor.counted.hold(invocation.operator, action.class(many)).await);
+            if self.executor.suffices(invocation, action, many, yes.consent)? {
                 return Ok(self.as_job(guards));
             }
         }
@@ -179,14 +179,14 @@ impl Pipeline {
             Prepared::NothingToDo(skips) => Became::NothingToDo(skips),
             Prepared::Differs(difference) => Became::Differs(difference),
             Prepared::Planned(looked) => {
-                let terms = self.executor.terms(asked, action, &looked)?;
-                let (class, until) = (looked.class(action), self.executor.until(asked)?);
+                let terms = self.executor.terms(invocation, action, &looked)?;
+                let (class, until) = (looked.class(action), self.executor.until(invocation)?);
                 Became::Planned(Box::new(Planned { looked, terms, class, until }))
             }
             Prepared::Rehearsed => Became::Rehearsed,
             Prepared::Asks(asks) => {
-                self.voice.ready_to_whisper(asked, action).await?;
-                let needs = self.questions.needs(asked, asks.terms, asks.approvers)?;
+                self.voice.ready_to_whisper(invocation, action).await?;
+                let needs = self.questions.needs(invocation, asks.terms, asks.approvers)?;
                 let mut guards = asks.guards;
                 guards.0.append(&mut held);
                 let earlier = match yes {
@@ -203,8 +203,8 @@ impl Pipeline {
                 self.as_job(ready.guards)
             }
             Prepared::Ready(ready) => {
-                self.voice.ready_to_tell(asked).await?;
-                self.voice.ready_to_whisper(asked, action).await?;
+                self.voice.ready_to_tell(invocation).await?;
+                self.voice.ready_to_whisper(invocation, action).await?;
                 Became::Ran(Box::new(self.executor.run(attempt, *ready, slots).await?))
             }
         })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Asked;
+use super::Invocation;
 use crate::{
     commands::{Memory, Query},
     error::Stop,
@@ -21,13 +21,13 @@ pub(super) fn reader_for(operator: &Operator, reader: &Reader) -> Reader {
 
 /// Looks, and answers in words or as data.
 pub(super) async fn look(
-    asked: &Asked<'_>,
+    invocation: &Invocation<'_>,
     query: &dyn Query,
     reader: &Reader,
     memory: &dyn Memory,
 ) -> Result<Reply, Stop> {
     let reader = reader.look();
-    let reply = match asked.options.output {
+    let reply = match invocation.options.output {
         None | Some(Format::Human) => query.answer(&reader, memory).await?,
         Some(format) => {
             let mut sheet = Sheet::new(format);
@@ -37,7 +37,7 @@ pub(super) async fn look(
     };
     Ok(match &reply.next {
         Some(from) => {
-            let again = next_page(asked.words, from);
+            let again = next_page(invocation.words, from);
             reply.command("Next page", again)
         }
         None => reply,

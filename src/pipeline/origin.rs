@@ -2,7 +2,7 @@
 
 use ruma::{OwnedEventId, OwnedRoomId};
 
-use super::{Asked, Request, Trust};
+use super::{Invocation, Request, Trust};
 use crate::audit::{Kind, Record};
 
 /// Where a command comes from.
@@ -72,7 +72,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-impl Asked<'_> {
+impl Invocation<'_> {
     /// The admin room in which it is answered.
     pub(super) fn room(&self) -> OwnedRoomId {
         self.origin.room().clone()

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{Asked, Lane, Pipeline, change::Executor};
+use super::{Invocation, Lane, Pipeline, change::Executor};
 use crate::{
     change::{Binds, Power, Subject},
     commands::{Action, Options},
@@ -56,7 +56,11 @@ pub trait Own: Debug + Send + Sync {
     }
 
     /// Does it and answers; `None` where everything has been said on the way.
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop>;
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop>;
 }
 
 /// The change that a verb of the bot's own is.

@@ -6,7 +6,7 @@ use ruma::{OwnedEventId, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
-use super::{Asked, Outbox, Rules, voice::Voice};
+use super::{Invocation, Outbox, Rules, voice::Voice};
 use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
@@ -118,7 +118,7 @@ impl Questions {
     /// Ends the open questions that are `meant`, on record; how many there were.
     pub(in crate::pipeline) async fn end_questions(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         meant: impl Fn(&Ticket) -> bool,
     ) -> Result<usize, Stop> {
         let mut ended = 0;
@@ -126,7 +126,7 @@ impl Questions {
             let open = self.tickets.open_in(room)?;
             for ticket in open.into_iter().filter(&meant) {
                 let ended_now =
-                    self.end_question(asked, &ticket.code, End::Cancelled, None).await?;
+                    self.end_question(invocation, &ticket.code, End::Cancelled, None).await?;
                 ended += usize::from(ended_now);
             }
         }
@@ -136,13 +136,13 @@ impl Questions {
     /// Ends one question before its time, on record; false where somebody was quicker.
     pub(in crate::pipeline) async fn end_question(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         code: &str,
         how: End,
         why: Option<&str>,
     ) -> Result<bool, Stop> {
         let kind = if how == End::Denied { Kind::Denied } else { Kind::Cancelled };
-        let cancelled = self.tickets.end_open(code, how, &asked.operator.user).await;
+        let cancelled = self.tickets.end_open(code, how, &invocation.operator.user).await;
         let Some(cancelled) = cancelled? else { return Ok(false) };
         self.secrets.lock().await.remove(code);
         self.show_end(code).await;
@@ -151,7 +151,7 @@ impl Questions {
             words: cancelled.words.clone(),
             subjects: cancelled.about.iter().map(|(subject, _)| subject.clone()).collect(),
             reason: why.map(ToOwned::to_owned),
-            ..asked.record(kind)
+            ..invocation.record(kind)
         };
         self.audit.note(record).await?;
         Ok(true)

@@ -2,7 +2,7 @@
 //! of the question that it answers.
 
 use super::{
-    Asked, Pipeline,
+    Invocation, Pipeline,
     change::{Attempt, Became, Confirmed, Ends, Expected, Extent, Ran, verbs},
     own::AsChange,
 };
@@ -27,54 +27,55 @@ impl Pipeline {
     /// Makes a change that was typed, or to which this yes was said, and answers.
     pub(super) async fn make(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         yes: Option<Confirmed<'_>>,
     ) -> Result<Option<Reply>, Stop> {
         let expected = yes.map_or(Expected::Anything, |yes| Expected::Shown(&yes.ticket.about));
-        let tried = self.try_to_make(asked, action, expected, yes).await;
-        self.follow(asked, action, yes, tried).await
+        let tried = self.try_to_make(invocation, action, expected, yes).await;
+        self.follow(invocation, action, yes, tried).await
     }
 
     /// Makes the change that a verb of the bot's own is.
     pub(super) async fn make_own(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         change: AsChange,
     ) -> Result<Option<Reply>, Stop> {
         let AsChange { action, words, verb, undoes, left } = change;
-        let verb = verb.unwrap_or_else(|| asked.options.verb.clone());
-        let options = Options { verb, ..asked.options.clone() };
+        let verb = verb.unwrap_or_else(|| invocation.options.verb.clone());
+        let options = Options { verb, ..invocation.options.clone() };
         let words = match words {
             // A question carries the options along, for they stand in its words.
-            Some(words) => with_options(words, asked.options.words()),
-            None => asked.words.to_vec(),
+            Some(words) => with_options(words, invocation.options.words()),
+            None => invocation.words.to_vec(),
         };
-        let asked = &Asked { words: &words, options: &options, undoes, ..*asked };
+        let invocation = &Invocation { words: &words, options: &options, undoes, ..*invocation };
         let expected = Expected::Left(&left);
-        let tried = self.try_to_make(asked, action.as_ref(), expected, None).await;
-        self.follow(asked, action.as_ref(), None, tried).await
+        let tried = self.try_to_make(invocation, action.as_ref(), expected, None).await;
+        self.follow(invocation, action.as_ref(), None, tried).await
     }
 
     async fn try_to_make(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         expected: Expected<'_>,
         yes: Option<Confirmed<'_>>,
     ) -> Result<Tried, Stop> {
-        let declared = verbs(asked, action, &[]);
-        let may = |verb: &&str| self.brakes.gate().may_use(asked.operator, action.power(), verb);
+        let declared = verbs(invocation, action, &[]);
+        let may =
+            |verb: &&str| self.brakes.gate().may_use(invocation.operator, action.power(), verb);
         if let Err(refusal) = declared.iter().try_for_each(may) {
             let became = Became::Refused(refusal.0);
-            return Ok(Tried { words: asked.words.to_vec(), became });
+            return Ok(Tried { words: invocation.words.to_vec(), became });
         }
         if yes.is_none() {
-            self.authenticity.authenticate(asked.origin).await?;
+            self.authenticity.authenticate(invocation.origin).await?;
         }
-        let (words, slots) = self.take_secrets(asked, action, yes).await?;
-        let asked = &Asked { words: &words, ..*asked };
-        let attempt = Attempt { asked, action, expected, yes, extent: Extent::Whole };
+        let (words, slots) = self.take_secrets(invocation, action, yes).await?;
+        let invocation = &Invocation { words: &words, ..*invocation };
+        let attempt = Attempt { invocation, action, expected, yes, extent: Extent::Whole };
         let became = self.change(&attempt, slots).await?;
         Ok(Tried { words, became })
     }
@@ -82,7 +83,7 @@ impl Pipeline {
     /// Ends the question that was answered, and does what follows from what became of the change.
     async fn follow(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         yes: Option<Confirmed<'_>>,
         tried: Result<Tried, Stop>,
@@ -93,25 +94,25 @@ impl Pipeline {
             self.questions.end_ticket(&yes.ticket.code, end, Some(yes.consent)).await;
         }
         let Tried { words, became } = tried?;
-        let asked = &Asked { words: &words, ..*asked };
+        let invocation = &Invocation { words: &words, ..*invocation };
         match became {
-            Became::Refused(why) => Ok(Some(self.voice.refused(asked, why).await)),
+            Became::Refused(why) => Ok(Some(self.voice.refused(invocation, why).await)),
             Became::NotServed(reply) => Ok(Some(reply)),
-            Became::NothingToDo(skips) => Ok(Some(self.already_so(asked, &skips))),
+            Became::NothingToDo(skips) => Ok(Some(self.already_so(invocation, &skips))),
             Became::Differs(difference) => Err(not_as_left(&difference)),
             Became::Planned(planned) => {
                 let cost = cost_in_words(planned.class, action);
-                Ok(Some(plan::shown(asked, &planned, cost)))
+                Ok(Some(plan::shown(invocation, &planned, cost)))
             }
-            Became::Rehearsed => Ok(Some(rehearsed(asked.words, self.brakes.held()))),
+            Became::Rehearsed => Ok(Some(rehearsed(invocation.words, self.brakes.held()))),
             Became::ToAsk(question) => {
-                self.questions.ask(asked, action, *question).await?;
+                self.questions.ask(invocation, action, *question).await?;
                 Ok(None)
             }
             Became::Job(_guards) => {
                 // There is no job without a yes; should there be one, nothing is done in silence.
                 let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
-                let begun = self.jobs.begin(asked, yes).await;
+                let begun = self.jobs.begin(invocation, yes).await;
                 if begun.is_err() && !self.jobs.is_job(&yes.ticket.code) {
                     self.questions
                         .end_ticket(&yes.ticket.code, End::Refused, Some(yes.consent))
@@ -119,20 +120,25 @@ impl Pipeline {
                 }
                 begun.map(|()| None)
             }
-            Became::Ran(ran) => Ok(Some(self.tell_what_ran(asked, action, *ran).await)),
+            Became::Ran(ran) => Ok(Some(self.tell_what_ran(invocation, action, *ran).await)),
         }
     }
 
     /// The answer about a change that was made, with what it made told in private.
-    async fn tell_what_ran(&self, asked: &Asked<'_>, action: &dyn Action, ran: Ran) -> Reply {
+    async fn tell_what_ran(
+        &self,
+        invocation: &Invocation<'_>,
+        action: &dyn Action,
+        ran: Ran,
+    ) -> Reply {
         let reply = told(&ran);
         let Ran { number, done, slots, .. } = ran;
         let reply = if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
-            self.voice.whisper(asked, number, slots, reply).await
+            self.voice.whisper(invocation, number, slots, reply).await
         } else {
             reply
         };
-        self.served.with_other_half(&verbs(asked, action, &[]), reply).await
+        self.served.with_other_half(&verbs(invocation, action, &[]), reply).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Asked;
+use super::Invocation;
 use crate::{
     commands::{Delegated, Later, Needs, Options, needs, takes_path},
     error::Stop,
@@ -81,7 +81,7 @@ impl Served {
     }
 
     /// Says why a route is not there, where a command ended because of that.
-    pub(super) fn explained(asked: &Asked<'_>, stop: Stop) -> Stop {
+    pub(super) fn explained(asked: &Invocation<'_>, stop: Stop) -> Stop {
         let Stop::Api(error) = &stop else { return stop };
         // Whoever types a path may have made a slip in it.
         if takes_path(&asked.options.verb) || !error.is_unknown_route() {

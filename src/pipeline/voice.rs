@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use tracing::{error, warn};
 
-use super::{Asked, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{Invocation, Origin, Outbox, Request, Unsent, record::Feed};
 use crate::{
     audit::{Audit, Kind},
     commands::Action,
@@ -53,8 +53,8 @@ impl Voice {
     }
 
     /// A refusal by the gate, on record.
-    pub(super) async fn refused(&self, asked: &Asked<'_>, why: Line) -> Reply {
-        let record = asked.record(Kind::Refused);
+    pub(super) async fn refused(&self, invocation: &Invocation<'_>, why: Line) -> Reply {
+        let record = invocation.record(Kind::Refused);
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
         }
@@ -119,11 +119,11 @@ impl Voice {
 
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
     /// whoever asked would ask again.
-    pub(super) async fn ready_to_tell(&self, asked: &Asked<'_>) -> Result<(), Stop> {
-        if self.outbox.may_say_now(asked.origin.room()).await {
+    pub(super) async fn ready_to_tell(&self, invocation: &Invocation<'_>) -> Result<(), Stop> {
+        if self.outbox.may_say_now(invocation.origin.room()).await {
             return Ok(());
         }
-        warn!(event = %asked.origin.event(), "nothing is changed where I may not write");
+        warn!(event = %invocation.origin.event(), "nothing is changed where I may not write");
         Err(Stop::refused("I may not write in this room, so nothing was done"))
     }
 
@@ -139,13 +139,13 @@ impl Voice {
     /// Refuses a change that ends with a secret for its asker where they could not be told.
     pub(super) async fn ready_to_whisper(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
     ) -> Result<(), Stop> {
         if !action.whispers() {
             return Ok(());
         }
-        self.outbox.can_whisper(&asked.operator.user).await.map_err(|why| {
+        self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
             Stop::refused(
                 Line::new()
                     .plain("this ends with a secret that only you may read, and that cannot be: ")
@@ -160,7 +160,7 @@ impl Voice {
     /// that it did.
     pub(super) async fn whisper(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         number: u64,
         mut slots: Slots,
         receipt: Reply,
@@ -171,10 +171,10 @@ impl Voice {
                 .plain("For change ")
                 .code(format!("#{number}"))
                 .plain(", ")
-                .code(crate::input::shown(asked.words)),
+                .code(crate::input::shown(invocation.words)),
         );
         let slot = format!("secret-{number}");
-        match self.outbox.whisper(&asked.operator.user, &slot, &words, &secret).await {
+        match self.outbox.whisper(&invocation.operator.user, &slot, &words, &secret).await {
             Ok(_) => receipt.note("The secret is in our direct room; it is nowhere else."),
             Err(why) => {
                 error!(number, error = &why as &dyn std::error::Error, "a secret was not told");

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     error::Stop,
     operators::{Operator, Roster},
-    pipeline::{Asked, Brakes, Questions, Rules, Voice},
+    pipeline::{Brakes, Invocation, Questions, Rules, Voice},
     reply::Line,
     totp::DIGITS,
 };
@@ -86,53 +86,53 @@ impl Agreements {
     /// Counts the word of the asker for putting this configuration in force.
     pub(in crate::pipeline) async fn on_reload(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         config: Config,
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
         let same = |one: &Config, other: &Config| one.differences(other).is_empty();
-        self.agree(asked, &self.reload, config, same, wanted).await
+        self.agree(invocation, &self.reload, config, same, wanted).await
     }
 
     /// Counts the word of the asker for knowing this user by this key.
     pub(in crate::pipeline) async fn on_key(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         key: (OwnedUserId, String),
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
-        self.agree(asked, &self.key, key, PartialEq::eq, wanted).await
+        self.agree(invocation, &self.key, key, PartialEq::eq, wanted).await
     }
 
     /// Counts the word of the asker for `what`. Those who said the same before count as long as a
     /// question to others waits, and as long as they may still say it.
     async fn agree<T: Send>(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         said: &Mutex<Option<Agreement<T>>>,
         what: T,
         same: impl Fn(&T, &T) -> bool,
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
         let Wanted { verb, power, class, .. } = wanted;
-        let reason = asked.options.reason.as_deref();
+        let reason = invocation.options.reason.as_deref();
         let (demanded, totp) = match self.below.brakes.gate().demands(verb, power, class, reason) {
             Ok(demanded) => demanded,
             Err(refusal) => {
-                self.below.voice.refused(asked, refusal.0.clone()).await;
+                self.below.voice.refused(invocation, refusal.0.clone()).await;
                 return Err(Stop::refused(refusal.0));
             }
         };
         let others = wanted.others.max(demanded);
         if others > 0 {
             self.below.brakes.not_held()?;
-            if asked.origin.is_in_clear() {
+            if invocation.origin.is_in_clear() {
                 return Err(Stop::refused(
                     "this takes more than one operator, and that counts only in an encrypted room",
                 ));
             }
         }
-        let person = &asked.operator.person;
+        let person = &invocation.operator.person;
         let may: Vec<&Operator> = self.below.roster.operators.values().collect();
         let may = may.into_iter().filter(|one| one.person != *person && self.may_say(one, &wanted));
         let may: Vec<&Operator> = may.collect();
@@ -141,7 +141,7 @@ impl Agreements {
             return Ok(Agreed::TooFew(others));
         }
         if totp {
-            self.shows_password(asked, wanted.password).await?;
+            self.shows_password(invocation, wanted.password).await?;
         }
         let mut said = said.lock().await;
         let mut voices = match said.take() {
@@ -155,15 +155,15 @@ impl Agreements {
         });
         if voices.len() >= others {
             let by = voices.into_iter().map(|(one, _)| one.user);
-            return Ok(Agreed::By(by.chain([asked.operator.user.clone()]).collect()));
+            return Ok(Agreed::By(by.chain([invocation.operator.user.clone()]).collect()));
         }
         let note = Some(wanted.note.to_owned());
-        let record = Record { note, ..asked.record(Kind::Asked) };
+        let record = Record { note, ..invocation.record(Kind::QuestionPut) };
         self.below.audit.note(record).await?;
         let left = others - voices.len();
         let heard = |one: &&&Operator| !voices.iter().any(|(by, _)| by.person == one.person);
         let ring = may.iter().filter(heard).map(|one| one.user.clone()).collect();
-        voices.push((asked.operator.clone(), now));
+        voices.push((invocation.operator.clone(), now));
         *said = Some(Agreement { what, voices });
         Ok(Agreed::Waits(left, ring))
     }
@@ -174,9 +174,13 @@ impl Agreements {
             && self.below.brakes.not_served(&one.person).is_none()
     }
 
-    async fn shows_password(&self, asked: &Asked<'_>, typed: Option<&str>) -> Result<(), Stop> {
+    async fn shows_password(
+        &self,
+        invocation: &Invocation<'_>,
+        typed: Option<&str>,
+    ) -> Result<(), Stop> {
         let Some(typed) = typed else {
-            let again = format!("{} 123456", crate::input::shown(asked.words));
+            let again = format!("{} 123456", crate::input::shown(invocation.words));
             return Err(Stop::refused(
                 Line::new()
                     .plain(format!(
@@ -186,7 +190,7 @@ impl Agreements {
                     .code(again),
             ));
         };
-        self.below.questions.shown(asked, typed).await.map(|_| ())
+        self.below.questions.shown(invocation, typed).await.map(|_| ())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     freeze::{Freeze, Freezes, What},
     gate::Gate,
     operators::Roster,
-    pipeline::{Asked, change::report::stopped},
+    pipeline::{Invocation, change::report::stopped},
     reply::{Line, Reply, Word, utc},
     store::{self, Store},
     totp::OneTimePasswords,
@@ -114,13 +114,13 @@ impl Brakes {
     /// Freezes this, on record.
     pub(in crate::pipeline) async fn put_freeze(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         what: &What,
     ) -> Result<(), Stop> {
-        warn!(by = %asked.operator.user, ?what, "frozen");
+        warn!(by = %invocation.operator.user, ?what, "frozen");
         let freeze = Freeze {
             what: what.clone(),
-            by: asked.operator.user.clone(),
+            by: invocation.operator.user.clone(),
             at: self.clock.now(),
             lifted_by: None,
         };
@@ -131,7 +131,7 @@ impl Brakes {
         }
         let note = Some(format!("{} frozen", in_words(what)));
         let freeze = Some(what.clone());
-        let record = Record { freeze, note, ..asked.record(Kind::Frozen) };
+        let record = Record { freeze, note, ..invocation.record(Kind::Frozen) };
         self.audit.note(record).await?;
         Ok(())
     }
@@ -172,33 +172,37 @@ impl Brakes {
     /// Lifts a freeze: of a person at once, of the bot when a second person says so.
     pub(in crate::pipeline) async fn unfreeze(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         what: &What,
     ) -> Result<Reply, Stop> {
         let Some(freeze) = self.freezes.of(what)? else {
             let so = format!("{} not frozen", in_words(what));
             return Ok(Reply::outcome(Word::NothingChanged, so));
         };
-        let person = &asked.operator.person;
+        let person = &invocation.operator.person;
         let first = freeze.lifted_by.as_ref();
         if *what == What::Bot && first.is_none_or(|first| first == person) {
-            return self.first_to_lift(asked, freeze).await;
+            return self.first_to_lift(invocation, freeze).await;
         }
         let note = Some(format!("{} not frozen any more", in_words(what)));
         let freeze = Some(what.clone());
-        let record = Record { freeze, note, ..asked.record(Kind::Unfrozen) };
+        let record = Record { freeze, note, ..invocation.record(Kind::Unfrozen) };
         self.audit.note(record).await?;
         self.freezes.lift(what).await?;
-        info!(by = %asked.operator.user, ?what, "not frozen any more");
+        info!(by = %invocation.operator.user, ?what, "not frozen any more");
         Ok(Reply::outcome(Word::Done, format!("{} not frozen any more", in_words(what))))
     }
 
     /// One person has said that the bot may act again; it takes another one.
-    async fn first_to_lift(&self, asked: &Asked<'_>, freeze: Freeze) -> Result<Reply, Stop> {
-        let person = asked.operator.person.clone();
+    async fn first_to_lift(
+        &self,
+        invocation: &Invocation<'_>,
+        freeze: Freeze,
+    ) -> Result<Reply, Stop> {
+        let person = invocation.operator.person.clone();
         let record = Record {
             note: Some("the first of two to lift it".to_owned()),
-            ..asked.record(Kind::Unfrozen)
+            ..invocation.record(Kind::Unfrozen)
         };
         self.audit.note(record).await?;
         let freeze = Freeze { lifted_by: Some(person.clone()), ..freeze };

@@ -7,7 +7,7 @@ use crate::{
     confirm::Ticket,
     error::Stop,
     freeze::What,
-    pipeline::{Asked, Pipeline, admin::brakes::in_words},
+    pipeline::{Invocation, Pipeline, admin::brakes::in_words},
     reply::{Line, Reply, Word},
 };
 
@@ -16,27 +16,27 @@ impl Pipeline {
     /// frozen, and it is its sender's own word.
     pub(in crate::pipeline) async fn may_lead_to_a_change(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
     ) -> Result<(), Stop> {
         self.brakes.not_held()?;
-        self.authenticity.authenticate(asked.origin).await
+        self.authenticity.authenticate(invocation.origin).await
     }
 
     /// Freezes the bot or a person.
     pub(in crate::pipeline) async fn freeze(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         what: What,
     ) -> Result<Reply, Stop> {
         if let What::Person(person) = &what
-            && *person == asked.operator.person
+            && *person == invocation.operator.person
         {
             return Err(Stop::refused(
                 "that is yourself; to keep me from changing anything there is",
             )
             .or(&["freeze"]));
         }
-        self.authenticity.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(invocation.origin).await?;
         if let Some(freeze) = self.brakes.of(&what)? {
             // Whoever brakes again does not agree with somebody who wants to let go.
             self.brakes.take_back_lifts(|_| true).await?;
@@ -45,16 +45,16 @@ impl Pipeline {
                 .code(&freeze.by);
             return Ok(Reply::outcome(Word::NothingChanged, line));
         }
-        self.brakes.put_freeze(asked, &what).await?;
+        self.brakes.put_freeze(invocation, &what).await?;
         let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
         let void = match &what {
-            What::Bot => self.questions.end_questions(asked, |_| true).await?,
+            What::Bot => self.questions.end_questions(invocation, |_| true).await?,
             What::Person(person) => {
                 let theirs = |ticket: &Ticket| {
                     self.roster.operator(&ticket.asker).is_some_and(|o| o.person == *person)
                         || ticket.approvals().any(|approval| approval.person == *person)
                 };
-                self.questions.end_questions(asked, theirs).await?
+                self.questions.end_questions(invocation, theirs).await?
             }
         };
         if void > 0 {
@@ -70,13 +70,13 @@ impl Pipeline {
             reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
         }
         if self.brakes.leaves_one(&what)? {
-            self.brakes.put_freeze(asked, &What::Bot).await?;
+            self.brakes.put_freeze(invocation, &What::Bot).await?;
             reply = reply.text(
                 "Only one person is left who is not frozen, so I am frozen as a whole: it takes \
                  the machine that I run on to lift that, by synod unfreeze",
             );
         }
-        let others = self.roster.operators.keys().filter(|user| **user != asked.operator.user);
+        let others = self.roster.operators.keys().filter(|user| **user != invocation.operator.user);
         Ok(reply.ringing(others.cloned().collect()))
     }
 

@@ -17,7 +17,7 @@ use crate::{
     error::Stop,
     finding::Finding,
     pipeline::{
-        Asked, Authenticity, Setup, Voice,
+        Authenticity, Invocation, Setup, Voice,
         admin::agree::{Agreed, Agreements, Wanted},
         ports::setup::{Reread, Unfit},
     },
@@ -48,11 +48,11 @@ impl Reloader {
     /// would become of it.
     pub(in crate::pipeline) async fn reload(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         only_look: bool,
         password: Option<&str>,
     ) -> Result<Reply, Stop> {
-        self.authenticity.authenticate(asked.origin).await?;
+        self.authenticity.authenticate(invocation.origin).await?;
         let reread = match self.setup.reread().await {
             Ok(reread) => reread,
             Err(unfit) => return Ok(unfit_reply(&unfit)),
@@ -80,10 +80,10 @@ impl Reloader {
             password,
             except: None,
         };
-        match self.agreements.on_reload(asked, reread.config.clone(), wanted).await? {
-            Agreed::By(by) => self.put_in_force(by, asked, reread).await,
+        match self.agreements.on_reload(invocation, reread.config.clone(), wanted).await? {
+            Agreed::By(by) => self.put_in_force(by, invocation, reread).await,
             Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
-                .command("If it is right", asked.words.to_vec())
+                .command("If it is right", invocation.words.to_vec())
                 .ringing(of)),
             Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &reread)),
         }
@@ -92,7 +92,7 @@ impl Reloader {
     async fn put_in_force(
         &self,
         by: Vec<OwnedUserId>,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         reread: Reread,
     ) -> Result<Reply, Stop> {
         let (first, others) = by.split_first().map_or((None, &[][..]), |(a, b)| (Some(a), b));
@@ -101,10 +101,10 @@ impl Reloader {
             approvals: others.to_vec(),
             yes: others.last().cloned(),
             by: first.cloned(),
-            ..asked.record(Kind::Configured)
+            ..invocation.record(Kind::Configured)
         };
         self.audit.note(record).await?;
-        info!(by = %asked.operator.user, "the config is read again");
+        info!(by = %invocation.operator.user, "the config is read again");
         let reply = listed(Reply::outcome(Word::Done, BEGIN), &reread);
         self.setup.begin_again(reread);
         Ok(reply)

@@ -21,8 +21,8 @@ use crate::{
     jobs::{Item, Job, Jobs, Stage, State},
     operators::Roster,
     pipeline::{
-        Asked, Brakes, Executor, Origin, Outbox, Questions, Rules, Scheduled, ScheduledKind, Voice,
-        background::watch::Watcher, change::Confirmed, served::Served,
+        Brakes, Executor, Invocation, Origin, Outbox, Questions, Rules, Scheduled, ScheduledKind,
+        Voice, background::watch::Watcher, change::Confirmed, served::Served,
     },
     reply::Line,
     store::{self, Store},
@@ -105,18 +105,18 @@ impl JobRunner {
     /// is.
     pub(in crate::pipeline) async fn begin(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         Confirmed { ticket, consent }: Confirmed<'_>,
     ) -> Result<(), Stop> {
-        self.below.voice.ready_to_tell(asked).await?;
-        let until = self.below.executor.until(asked)?;
+        self.below.voice.ready_to_tell(invocation).await?;
+        let until = self.below.executor.until(invocation)?;
         let begun = self.below.clock.now();
         let mut job = Job {
             id: format!("{:014}-{}", begun.as_millisecond(), ticket.code),
             code: ticket.code.clone(),
             number: None,
             asker: ticket.asker.clone(),
-            asked: (asked.room(), asked.event()),
+            asked: (invocation.room(), invocation.event()),
             words: ticket.words.clone(),
             total: ticket.about.len(),
             list: list_of(ticket.about.iter().map(|(subject, _)| subject)),
@@ -138,11 +138,11 @@ impl JobRunner {
             approvals: consent.approvals().to_vec(),
             ticket: Some(ticket.code.clone()),
             class: Some(ticket.class),
-            alone: asked.options.alone.clone().filter(|_| consent.alone()),
+            alone: invocation.options.alone.clone().filter(|_| consent.alone()),
             subjects: items.iter().map(|item| item.subject.clone()).collect(),
             left: ticket.about.clone(),
             note: Some(format!("a job; SHA-256 of its list: {}", job.list)),
-            ..asked.record(Kind::Opened)
+            ..invocation.record(Kind::Opened)
         };
         match self.below.audit.open(opened).await {
             Ok(number) => job.number = Some(number),
@@ -155,7 +155,7 @@ impl JobRunner {
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
         let slot = format!("job-{}", job.id);
-        job.message = self.below.voice.answer(asked.origin, &slot, &reply).await;
+        job.message = self.below.voice.answer(invocation.origin, &slot, &reply).await;
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.begun.notify_one();
@@ -260,7 +260,7 @@ impl JobRunner {
     /// Stops the jobs that are `meant`; how many. What is in hand is finished.
     pub(in crate::pipeline) async fn stop(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         meant: impl Fn(&Job) -> bool,
     ) -> Result<usize, Stop> {
         let open = self.jobs.open()?;
@@ -270,9 +270,9 @@ impl JobRunner {
                 of: job.number,
                 words: job.words.clone(),
                 note: Some("a job was stopped".to_owned()),
-                ..asked.record(Kind::Stopped)
+                ..invocation.record(Kind::Stopped)
             };
-            let state = State::Stopping(asked.operator.user.clone());
+            let state = State::Stopping(invocation.operator.user.clone());
             // First the brake and then the record.
             self.jobs.keep(&Job { state, ..job }).await?;
             self.below.audit.note(record).await?;

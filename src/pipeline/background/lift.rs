@@ -13,7 +13,7 @@ use crate::{
     error::Stop,
     operators::Roster,
     pipeline::{
-        Asked, Origin, Scheduled, ScheduledKind,
+        Invocation, Origin, Scheduled, ScheduledKind,
         admin::brakes::Brakes,
         change::{
             Attempt, Executor, Expected, Extent, Prepared,
@@ -143,7 +143,7 @@ impl SanctionEnds {
         };
         let options = Options { reason: Some("its time was over".to_owned()), ..typed };
         let (room, event) = &sanction.asked;
-        let asked = Asked {
+        let invocation = Invocation {
             origin: Origin::Scheduled(Scheduled { kind: ScheduledKind::SanctionEnd, room, event }),
             operator,
             words: &sanction.undo,
@@ -152,7 +152,7 @@ impl SanctionEnds {
         };
         let left = [(sanction.subject.clone(), sanction.left.clone())];
         let attempt = Attempt {
-            asked: &asked,
+            invocation: &invocation,
             action: action.as_ref(),
             expected: Expected::Left(&left),
             yes: None,

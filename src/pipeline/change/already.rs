@@ -3,7 +3,7 @@
 use crate::{
     change::{Binds, Skip, Subject},
     commands::{Memory as _, Past, Remembered},
-    pipeline::{Asked, Pipeline, change::report::skipped, inbound::understand::listed_as},
+    pipeline::{Invocation, Pipeline, change::report::skipped, inbound::understand::listed_as},
     reply::{Line, Reply, Word, utc},
 };
 
@@ -15,14 +15,14 @@ impl Pipeline {
     /// bot: whoever types `--for` and reads that it is so already must not think that it ends.
     pub(in crate::pipeline) fn already_so(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         skips: &[(Subject, Skip)],
     ) -> Reply {
         let reply = skipped(skips);
         let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
-        let verb = listed_as(asked.words);
-        let ends = asked.options.ends.is_some();
+        let verb = listed_as(invocation.words);
+        let ends = invocation.options.ends.is_some();
         if let Some(sanction) = sanctions.iter().find(|s| listed_as(&s.words) == verb) {
             let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
             return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));

@@ -9,7 +9,7 @@ use crate::{
     error::Stop,
     gate::{Allowed, Target, Terms, Verdict, Weight},
     operators::Operator,
-    pipeline::Asked,
+    pipeline::Invocation,
     reply::Line,
 };
 
@@ -45,19 +45,19 @@ struct Weighed<'a> {
 }
 
 impl Weighed<'_> {
-    fn weight<'a>(&'a self, asked: &Asked<'a>, action: &dyn Action) -> Weight<'a> {
+    fn weight<'a>(&'a self, invocation: &Invocation<'a>, action: &dyn Action) -> Weight<'a> {
         Weight {
             class: self.class,
             power: action.power(),
             // What it replies to, whoever keeps the homeserver could have moved.
-            phrase: action.phrase() || asked.options.referenced,
+            phrase: action.phrase() || invocation.options.referenced,
             harmless: action.harmless(),
             targets: self.targets,
             many: self.many,
             verbs: &self.verbs,
-            reason: asked.options.reason.as_deref(),
+            reason: invocation.options.reason.as_deref(),
             recent: self.recent,
-            due: asked.origin.is_sanction_end(),
+            due: invocation.origin.is_sanction_end(),
         }
     }
 }
@@ -65,7 +65,7 @@ impl Weighed<'_> {
 impl Executor {
     fn weighed<'a>(
         &self,
-        asked: &'a Asked<'_>,
+        invocation: &'a Invocation<'_>,
         action: &'a dyn Action,
         looked: &'a Looked,
         extent: Extent,
@@ -73,33 +73,33 @@ impl Executor {
         let (class, many, recent) = match extent {
             Extent::Whole => {
                 let class = looked.class(action);
-                (class, looked.targets.len(), self.recent(asked.operator, class)?)
+                (class, looked.targets.len(), self.recent(invocation.operator, class)?)
             }
             Extent::OneOf(many) => (action.class(many), many, 0),
         };
-        let verbs = verbs(asked, action, &looked.plans);
+        let verbs = verbs(invocation, action, &looked.plans);
         Ok(Weighed { class, targets: &looked.targets, many, recent, verbs })
     }
 
     /// Whether what was looked at may be changed now, under what was said to it.
     pub(super) fn decide(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         looked: &Looked,
         extent: Extent,
         consent: Option<&Consent>,
     ) -> Result<Decision<'_>, Stop> {
-        if let Some(why) = self.ends_early(asked, looked)? {
+        if let Some(why) = self.ends_early(invocation, looked)? {
             return Ok(Decision::Refuse(why));
         }
-        let weighed = self.weighed(asked, action, looked, extent)?;
-        let weight = weighed.weight(asked, action);
-        Ok(match self.brakes.gate().decide(asked.operator, &weight, consent) {
+        let weighed = self.weighed(invocation, action, looked, extent)?;
+        let weight = weighed.weight(invocation, action);
+        Ok(match self.brakes.gate().decide(invocation.operator, &weight, consent) {
             Verdict::Allow(allowed) => Decision::Allow(allowed),
             Verdict::Rehearse => Decision::Rehearse,
             Verdict::Ask(terms) => {
-                Decision::Ask(terms, self.brakes.gate().may_approve(asked.operator, &weight))
+                Decision::Ask(terms, self.brakes.gate().may_approve(invocation.operator, &weight))
             }
             Verdict::Refuse(refusal) => Decision::Refuse(refusal.0),
         })
@@ -108,40 +108,40 @@ impl Executor {
     /// What would have to be said before all that was looked at is changed; `None` where nothing.
     pub(super) fn terms(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         looked: &Looked,
     ) -> Result<Option<Terms>, Stop> {
-        let weighed = self.weighed(asked, action, looked, Extent::Whole)?;
-        Ok(self.brakes.gate().terms(&weighed.weight(asked, action)))
+        let weighed = self.weighed(invocation, action, looked, Extent::Whole)?;
+        Ok(self.brakes.gate().terms(&weighed.weight(invocation, action)))
     }
 
     /// Whether the yes that was said is enough for all of a list of so many, as far as that does not
     /// hang on its subjects, each of which is weighed again in its turn.
     pub(super) fn suffices(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         many: usize,
         consent: &Consent,
     ) -> Result<bool, Stop> {
         let class = action.class(many);
-        let recent = self.recent(asked.operator, class)?;
-        let verbs = verbs(asked, action, &[]);
+        let recent = self.recent(invocation.operator, class)?;
+        let verbs = verbs(invocation, action, &[]);
         let weighed = Weighed { class, targets: &[], many, recent, verbs };
-        let weight = weighed.weight(asked, action);
-        Ok(self.brakes.gate().missing(asked.operator, &weight, Some(consent)).is_none())
+        let weight = weighed.weight(invocation, action);
+        Ok(self.brakes.gate().missing(invocation.operator, &weight, Some(consent)).is_none())
     }
 }
 
 /// The verb, every other that it says it amounts to, and every other whose work the requests of
 /// these plans do.
 pub(in crate::pipeline) fn verbs<'a>(
-    asked: &'a Asked<'_>,
+    invocation: &'a Invocation<'_>,
     action: &'a dyn Action,
     plans: &[Plan],
 ) -> Vec<&'a str> {
-    let mut verbs = vec![asked.options.verb.as_str()];
+    let mut verbs = vec![invocation.options.verb.as_str()];
     let done: Vec<&'a str> =
         plans.iter().flat_map(|plan| plan.verbs().map(|verb| verb as _)).collect();
     for verb in action.amounts_to().into_iter().chain(done) {

@@ -8,15 +8,18 @@ use crate::{
     change::{Binds, Subject, Undo},
     error::Stop,
     operators::Role,
-    pipeline::Asked,
+    pipeline::Invocation,
     reply::{Line, utc},
     sanctions::{Sanction, State},
 };
 
 impl Executor {
     /// When a change that is about to be made ends by itself, if it does.
-    pub(in crate::pipeline) fn until(&self, asked: &Asked<'_>) -> Result<Option<Timestamp>, Stop> {
-        let Some(ends) = &asked.options.ends else { return Ok(None) };
+    pub(in crate::pipeline) fn until(
+        &self,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Timestamp>, Stop> {
+        let Some(ends) = &invocation.options.ends else { return Ok(None) };
         ends.of(self.clock.now()).map(Some).ok_or_else(|| {
             Stop::refused(
                 "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
@@ -28,20 +31,20 @@ impl Executor {
     /// Whether somebody of a higher role has imposed what this would end early.
     pub(in crate::pipeline) fn ends_early(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         looked: &Looked,
     ) -> Result<Option<Line>, Stop> {
-        if asked.origin.is_sanction_end() {
+        if invocation.origin.is_sanction_end() {
             return Ok(None);
         }
         for plan in &looked.plans {
             let running = self.sanctions.on(&plan.subject)?;
             let above = running.into_iter().find(|sanction| {
-                sanction.role > asked.operator.role.rank
+                sanction.role > invocation.operator.role.rank
                     && sanction.is_ended_by(&plan.change.wanted)
             });
             if let Some(sanction) = above {
-                return Ok(Some(too_low(&sanction, &asked.operator.role)));
+                return Ok(Some(too_low(&sanction, &invocation.operator.role)));
             }
         }
         Ok(None)
@@ -51,7 +54,7 @@ impl Executor {
     /// record, so that one that is closed has its end. False where it cannot be kept.
     pub(in crate::pipeline) async fn impose(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         number: u64,
         until: Timestamp,
         done: &Done,
@@ -60,12 +63,12 @@ impl Executor {
         let sanction = Sanction {
             number,
             subject: done.subject.clone(),
-            words: asked.words.to_vec(),
+            words: invocation.words.to_vec(),
             undo: undo.clone(),
             left: done.left.clone(),
-            by: asked.operator.user.clone(),
-            role: asked.operator.role.rank,
-            asked: (asked.room(), asked.event()),
+            by: invocation.operator.user.clone(),
+            role: invocation.operator.role.rank,
+            asked: (invocation.room(), invocation.event()),
             until,
             again: None,
             tries: 0,

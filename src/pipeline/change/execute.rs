@@ -15,7 +15,7 @@ use crate::{
     error::Stop,
     gate::Permit,
     pipeline::{
-        Asked,
+        Invocation,
         change::{
             found::{Verified, broken_off, not_verified, only, verified},
             report::{line_of, overall},
@@ -37,9 +37,9 @@ impl Executor {
         ready: Ready,
         mut slots: Slots,
     ) -> Result<Ran, Stop> {
-        let &Attempt { asked, action, .. } = attempt;
+        let &Attempt { invocation, action, .. } = attempt;
         let Ready { looked, allowed, guards: _held } = ready;
-        let until = self.until(asked)?;
+        let until = self.until(invocation)?;
         let mut permit =
             allowed.permit(&looked.steps()).map_err(|refusal| Stop::refused(refusal.0))?;
         let number = self.audit.open(Self::opened(attempt, &looked, until)).await?;
@@ -52,10 +52,10 @@ impl Executor {
         for plan in looked.plans {
             done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
         }
-        let ends = self.set_ends(asked, number, until, &done).await;
+        let ends = self.set_ends(invocation, number, until, &done).await;
         // First, or a kill between the two would leave what is on record as done unwatched.
-        self.keep_watches(asked, number, &done).await;
-        self.close(asked, number, until, &done).await;
+        self.keep_watches(invocation, number, &done).await;
+        self.close(invocation, number, until, &done).await;
         self.watch_begun.notify_one();
         let erased = done.iter().filter(|one| one.erased).map(|one| one.subject.clone());
         let gone: Vec<_> = erased.collect();
@@ -65,7 +65,7 @@ impl Executor {
 
     /// The record of a change that is about to be sent.
     fn opened(attempt: &Attempt<'_>, looked: &Looked, until: Option<Timestamp>) -> Record {
-        let &Attempt { asked, action, yes, .. } = attempt;
+        let &Attempt { invocation, action, yes, .. } = attempt;
         let class = looked.class(action);
         let plans = &looked.plans;
         Record {
@@ -75,26 +75,30 @@ impl Executor {
             ticket: yes.map(|yes| yes.ticket.code.clone()),
             // What was agreed to, where that was dearer than what is left of it.
             class: Some(yes.map_or(class, |yes| class.max(yes.ticket.class))),
-            alone: asked.options.alone.clone().filter(|_| yes.is_some_and(|y| y.consent.alone())),
+            alone: invocation
+                .options
+                .alone
+                .clone()
+                .filter(|_| yes.is_some_and(|y| y.consent.alone())),
             subjects: plans.iter().map(|plan| plan.subject.clone()).collect(),
             requests: plans.iter().flat_map(|p| p.change.steps.iter().map(line_of)).collect(),
             left: plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
-            ..asked.record(Kind::Opened)
+            ..invocation.record(Kind::Opened)
         }
     }
 
     /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is rung, or from
     /// the next start on.
-    async fn keep_watches(&self, asked: &Asked<'_>, number: u64, done: &[Done]) {
+    async fn keep_watches(&self, invocation: &Invocation<'_>, number: u64, done: &[Done]) {
         for one in done {
             let Some(work) = &one.work else { continue };
             let watch = Watch {
                 number,
                 subject: one.subject.clone(),
                 work: work.clone(),
-                words: asked.words.to_vec(),
-                asker: asked.operator.user.clone(),
-                asked: (asked.room(), asked.event()),
+                words: invocation.words.to_vec(),
+                asker: invocation.operator.user.clone(),
+                asked: (invocation.room(), invocation.event()),
                 begun: self.clock.now(),
                 message: None,
             };
@@ -156,7 +160,13 @@ impl Executor {
         Done { subject: plan.subject, outcome, unmet, left, erased, work }
     }
 
-    async fn close(&self, asked: &Asked<'_>, number: u64, until: Option<Timestamp>, done: &[Done]) {
+    async fn close(
+        &self,
+        invocation: &Invocation<'_>,
+        number: u64,
+        until: Option<Timestamp>,
+        done: &[Done],
+    ) {
         let closed = Record {
             subjects: done.iter().map(|one| one.subject.clone()).collect(),
             word: Some(overall(done)),
@@ -164,7 +174,7 @@ impl Executor {
             changed: Some(done.iter().filter(|one| has_changed(one.outcome.word)).count()),
             left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
-            ..asked.record(Kind::Closed)
+            ..invocation.record(Kind::Closed)
         };
         if let Err(error) = self.audit.close(number, closed).await {
             // The change stays open in the record, and is reported at the next start.
@@ -175,7 +185,7 @@ impl Executor {
     /// Keeps the end of what ends by itself, and ends the sanctions that this put an end to.
     pub(in crate::pipeline) async fn set_ends(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         number: u64,
         until: Option<Timestamp>,
         done: &[Done],
@@ -186,7 +196,7 @@ impl Executor {
             if one.outcome.word == Word::Done
                 && let Some(until) = until
             {
-                kept &= self.impose(asked, number, until, one).await;
+                kept &= self.impose(invocation, number, until, one).await;
             }
         }
         match until {

@@ -6,7 +6,7 @@ use ruma::OwnedEventId;
 use tracing::warn;
 
 use super::Executor;
-use crate::{pipeline::Asked, reply::Reply};
+use crate::{pipeline::Invocation, reply::Reply};
 
 /// How many are looked at without a word.
 const WITHOUT_A_WORD: usize = 100;
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The message that shows how many were looked at.
 pub(super) struct Looking<'a> {
     executor: &'a Executor,
-    asked: &'a Asked<'a>,
+    invocation: &'a Invocation<'a>,
     total: usize,
     so_far: usize,
     edits: usize,
@@ -27,11 +27,23 @@ pub(super) struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     /// Says that so many are to be looked at, where that takes long and somebody waits for it.
-    pub(super) async fn at(executor: &'a Executor, asked: &'a Asked<'a>, total: usize) -> Self {
-        let mut looking =
-            Self { executor, asked, total, so_far: 0, edits: 0, shown: None, at: Instant::now() };
-        if total > WITHOUT_A_WORD && !asked.origin.is_sanction_end() {
-            looking.shown = executor.voice.answer(asked.origin, "looking", &looking.word()).await;
+    pub(super) async fn at(
+        executor: &'a Executor,
+        invocation: &'a Invocation<'a>,
+        total: usize,
+    ) -> Self {
+        let mut looking = Self {
+            executor,
+            invocation,
+            total,
+            so_far: 0,
+            edits: 0,
+            shown: None,
+            at: Instant::now(),
+        };
+        if total > WITHOUT_A_WORD && !invocation.origin.is_sanction_end() {
+            looking.shown =
+                executor.voice.answer(invocation.origin, "looking", &looking.word()).await;
         }
         looking
     }
@@ -49,7 +61,7 @@ impl<'a> Looking<'a> {
         self.at = Instant::now();
         self.edits += 1;
         let slot = format!("looking-{}", self.edits);
-        let room = self.asked.origin.room();
+        let room = self.invocation.origin.room();
         let edited = self.executor.outbox.edit(room, event, &slot, &self.word()).await;
         if let Err(error) = edited {
             // It only says how far this is.

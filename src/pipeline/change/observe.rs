@@ -10,7 +10,7 @@ use crate::{
     commands::Action,
     error::Stop,
     gate::Target,
-    pipeline::Asked,
+    pipeline::Invocation,
     reply::Word,
     synapse::Reader,
 };
@@ -26,7 +26,7 @@ impl Executor {
     /// and on record.
     pub(in crate::pipeline) async fn look_at(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         subjects: Vec<Subject>,
         reader: &Reader,
@@ -40,10 +40,10 @@ impl Executor {
         }
         let alone = many == 1;
         let looks = subjects.into_iter().map(|subject| async move {
-            let found = self.look_at_one(asked, action, &subject, reader).await;
+            let found = self.look_at_one(invocation, action, &subject, reader).await;
             (subject, found)
         });
-        let mut looking = Looking::at(self, asked, many).await;
+        let mut looking = Looking::at(self, invocation, many).await;
         let mut found = stream::iter(looks).buffered(LOOKS_AT_ONCE);
         let mut looked = Looked::default();
         let mut refused = Vec::new();
@@ -64,7 +64,7 @@ impl Executor {
             }
         }
         if !refused.is_empty() {
-            let record = Record { subjects: refused, ..asked.record(Kind::Refused) };
+            let record = Record { subjects: refused, ..invocation.record(Kind::Refused) };
             self.audit.note(record).await?;
         }
         Ok(looked)
@@ -73,14 +73,15 @@ impl Executor {
     /// Looks at one subject, if the gate lets anybody touch it.
     async fn look_at_one(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         subject: &Subject,
         reader: &Reader,
     ) -> Result<Found, Stop> {
         let mut found = target(subject, reader).await?;
-        let may =
-            |target: &Target, harmless| self.brakes.gate().may_do(asked.operator, target, harmless);
+        let may = |target: &Target, harmless| {
+            self.brakes.gate().may_do(invocation.operator, target, harmless)
+        };
         if let Err(refusal) = may(&found, action.harmless()) {
             return Ok(Found::Refused(refusal.0));
         }

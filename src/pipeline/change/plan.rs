@@ -5,7 +5,7 @@ use crate::{
     confirm::Demand,
     gate::Terms,
     pipeline::{
-        Asked,
+        Invocation,
         change::{
             Plan, Planned,
             fact::{fact, label},
@@ -19,7 +19,7 @@ use crate::{
 /// The requests of a change in their order, and the facts that they rest on; `cost` says in words
 /// whether it could be taken back.
 pub(in crate::pipeline) fn shown(
-    asked: &Asked<'_>,
+    invocation: &Invocation<'_>,
     planned: &Planned,
     cost: &'static str,
 ) -> Reply {
@@ -28,7 +28,7 @@ pub(in crate::pipeline) fn shown(
     let mut reply = Reply::data(
         Line::new()
             .plain("What ")
-            .code(crate::input::shown(&without_plan(asked.words)))
+            .code(crate::input::shown(&without_plan(invocation.words)))
             .plain(" would do. Nothing was sent"),
     )
     .facts(

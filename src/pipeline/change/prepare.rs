@@ -13,7 +13,7 @@ use crate::{
     gate::{Allowed, Terms},
     operators::Operator,
     pipeline::{
-        Asked,
+        Invocation,
         change::fact::{Difference, changed, not_as_left},
     },
     reply::{Line, Reply},
@@ -23,7 +23,7 @@ use crate::{
 /// A change that somebody wants made.
 #[derive(Clone, Copy)]
 pub(in crate::pipeline) struct Attempt<'a> {
-    pub(in crate::pipeline) asked: &'a Asked<'a>,
+    pub(in crate::pipeline) invocation: &'a Invocation<'a>,
     pub(in crate::pipeline) action: &'a dyn Action,
     pub(in crate::pipeline) expected: Expected<'a>,
     /// The yes that was said to it.
@@ -93,18 +93,18 @@ impl Executor {
         subjects: Vec<Subject>,
         reader: &Reader,
     ) -> Result<Prepared<'_>, Stop> {
-        let &Attempt { asked, action, expected, yes, extent } = attempt;
+        let &Attempt { invocation, action, expected, yes, extent } = attempt;
         if let Expected::Left(left) = expected
             && let Some(difference) = self.not_as_left(action, left, reader).await?
         {
             return Ok(Prepared::Differs(difference));
         }
-        let mut looked = self.look_at(asked, action, subjects, reader).await?;
+        let mut looked = self.look_at(invocation, action, subjects, reader).await?;
         if let Some(why) = looked.forbidden.take() {
             return Ok(Prepared::Refused(why));
         }
         if let Extent::Whole = extent {
-            self.until(asked)?;
+            self.until(invocation)?;
         }
         if looked.plans.is_empty() {
             return Ok(Prepared::NothingToDo(looked.skips));
@@ -115,19 +115,19 @@ impl Executor {
         }
         let mut guards = Guards::default();
         if let Extent::Whole = extent {
-            guards = Guards(self.counted.hold(asked.operator, looked.class(action)).await);
+            guards = Guards(self.counted.hold(invocation.operator, looked.class(action)).await);
             // Somebody may have been frozen while this waited. The end of what they imposed is not
             // theirs to prevent.
-            if asked.origin.message().is_some()
-                && let Some(reply) = self.brakes.not_served(&asked.operator.person)
+            if invocation.origin.message().is_some()
+                && let Some(reply) = self.brakes.not_served(&invocation.operator.person)
             {
                 return Ok(Prepared::NotServed(reply));
             }
         }
         let consent = yes.map(|yes| yes.consent).filter(|_| differences.is_empty());
-        Ok(match self.decide(asked, action, &looked, extent, consent)? {
+        Ok(match self.decide(invocation, action, &looked, extent, consent)? {
             Decision::Refuse(why) => Prepared::Refused(why),
-            _ if asked.options.plan => Prepared::Planned(looked),
+            _ if invocation.options.plan => Prepared::Planned(looked),
             Decision::Rehearse => Prepared::Rehearsed,
             Decision::Ask(terms, approvers) => {
                 let class = looked.class(action);

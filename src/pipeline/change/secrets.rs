@@ -4,7 +4,7 @@ use super::values::Confirmed;
 use crate::{
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Pipeline},
+    pipeline::{Invocation, Pipeline},
     synapse::Slots,
 };
 
@@ -12,20 +12,20 @@ impl Pipeline {
     /// Takes typed secrets out of the words into memory, and the message out of the room.
     pub(in crate::pipeline) async fn take_secrets(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         yes: Option<Confirmed<'_>>,
     ) -> Result<(Vec<String>, Slots), Stop> {
         if let Some(Confirmed { ticket, .. }) = yes {
             let kept = self.questions.take_secrets(&ticket.code).await;
-            return Ok((asked.words.to_vec(), kept));
+            return Ok((invocation.words.to_vec(), kept));
         }
         let typed = action.typed();
         if typed.is_empty() {
-            return Ok((asked.words.to_vec(), Slots::new()));
+            return Ok((invocation.words.to_vec(), Slots::new()));
         }
         // What is scheduled holds no secret: none is kept with a list, nor with an undo.
-        let Some(request) = asked.origin.message() else {
+        let Some(request) = invocation.origin.message() else {
             return Err(Stop::refused("a secret is not kept, so this cannot be done later"));
         };
         let removed = self.voice.remove_secret(request).await;
@@ -42,7 +42,7 @@ impl Pipeline {
                 }
             }));
         }
-        let words = mask(asked.words, &typed);
+        let words = mask(invocation.words, &typed);
         let mut slots = Slots::new();
         for (name, secret) in typed {
             slots.put(name, secret);

@@ -13,7 +13,7 @@ use crate::{
     input::Command,
     operators::Operator,
     pipeline::{
-        Asked, Attached, Attachment, Held, Origin, Pipeline, Request,
+        Attached, Attachment, Held, Invocation, Origin, Pipeline, Request,
         inbound::understand::{self, Understood},
     },
     reply::{Line, Reply, Word},
@@ -122,8 +122,8 @@ impl Pipeline {
                 let options = Options { referenced: true, ..options };
                 let (words, options) = (words.as_slice(), &options);
                 let origin = Origin::Message(request);
-                let asked = Asked { origin, operator, words, options, undoes: None };
-                self.make(&asked, action.as_ref(), None).await
+                let invocation = Invocation { origin, operator, words, options, undoes: None };
+                self.make(&invocation, action.as_ref(), None).await
             }
             Understood::Reply(reply) => Ok(Some(reply)),
             Understood::Command(Ask::Read(_), _) | Understood::Own(..) => {

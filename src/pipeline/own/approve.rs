@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     confirm::Yes,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline},
     reply::Reply,
 };
 
@@ -30,7 +30,11 @@ impl Own for Approve {
         Lane::InTurn
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        pipeline.say_yes(asked, &self.code, &Yes::Approve(self.phrase.clone())).await
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        pipeline.say_yes(invocation, &self.code, &Yes::Approve(self.phrase.clone())).await
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Asked, Pipeline, look::reader_for},
+    pipeline::{Invocation, Pipeline, look::reader_for},
     reply::{self, Block, Hostile, Line, Reply, Word},
     synapse::Reader,
 };
@@ -116,8 +116,12 @@ impl Own for Audit {
         matches!(self.what, Some(What::Export(_))).then_some(Power::LookPrivate)
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let reader = reader_for(asked.operator, &pipeline.reader);
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let reader = reader_for(invocation.operator, &pipeline.reader);
         Ok(Some(match &self.what {
             None => list(pipeline, 10, |_| true)?,
             Some(What::List(wanted)) => {
@@ -246,7 +250,7 @@ fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
 
 fn kind_in_words(kind: Kind) -> &'static str {
     match kind {
-        Kind::Asked => "question put",
+        Kind::QuestionPut => "question put",
         Kind::Refused => "refused",
         Kind::Approved => "approved",
         Kind::Denied => "denied",

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec};
 use crate::{
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, questions::nothing_open},
+    pipeline::{Invocation, Lane, Pipeline, questions::nothing_open},
     reply::Reply,
 };
 
@@ -24,12 +24,18 @@ impl Own for Cancel {
         Lane::Overtaking
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match &self.code {
-            Some(code) => pipeline.questions.cancel(asked, code, None).await.map(Some),
-            None => {
-                Ok(pipeline.questions.light_no(asked, None).await?.or_else(|| Some(nothing_open())))
-            }
+            Some(code) => pipeline.questions.cancel(invocation, code, None).await.map(Some),
+            None => Ok(pipeline
+                .questions
+                .light_no(invocation, None)
+                .await?
+                .or_else(|| Some(nothing_open()))),
         }
     }
 }

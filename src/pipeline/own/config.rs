@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, admin::agree::without},
+    pipeline::{Invocation, Lane, Pipeline, admin::agree::without},
     reply::Reply,
 };
 
@@ -47,10 +47,14 @@ impl Own for Config {
         Some(Power::Server)
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         let What::Reload { plan, password } = &self.what;
-        let words = without(asked.words, password.as_ref());
-        let asked = Asked { words: &words, ..*asked };
-        pipeline.reloader.reload(&asked, *plan, password.as_deref()).await.map(Some)
+        let words = without(invocation.words, password.as_ref());
+        let invocation = Invocation { words: &words, ..*invocation };
+        pipeline.reloader.reload(&invocation, *plan, password.as_deref()).await.map(Some)
     }
 }

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     confirm::Yes,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline},
     reply::Reply,
 };
 
@@ -30,10 +30,14 @@ impl Own for Confirm {
         Lane::InTurn
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match &self.code {
-            Some(code) => pipeline.say_yes(asked, code, &Yes::Code(self.phrase.clone())).await,
-            None => pipeline.questions.which_to_confirm(asked).map(Some),
+            Some(code) => pipeline.say_yes(invocation, code, &Yes::Code(self.phrase.clone())).await,
+            None => pipeline.questions.which_to_confirm(invocation).map(Some),
         }
     }
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec};
 use crate::{
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline},
     reply::Reply,
 };
 
@@ -28,11 +28,15 @@ impl Own for Deny {
         Lane::Overtaking
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         let why = self.why.join(" ");
         pipeline
             .questions
-            .cancel(asked, &self.code, (!why.is_empty()).then_some(&why))
+            .cancel(invocation, &self.code, (!why.is_empty()).then_some(&why))
             .await
             .map(Some)
     }

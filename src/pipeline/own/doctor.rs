@@ -9,7 +9,7 @@ use crate::{
     change::Power,
     error::Stop,
     finding::{Finding, Mark},
-    pipeline::{Asked, Pipeline},
+    pipeline::{Invocation, Pipeline},
     reply::{Block, Hostile, Line, Reply},
 };
 
@@ -33,17 +33,21 @@ impl Own for Doctor {
         Some(Power::Look)
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let mut findings = inside(pipeline, asked)?;
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let mut findings = inside(pipeline, invocation)?;
         findings.extend(pipeline.reloader.look().await);
         Ok(Some(told(findings, self.all)))
     }
 }
 
 /// What only the bot itself can tell.
-fn inside(pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Vec<Finding>, Stop> {
+fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Finding>, Stop> {
     let now = pipeline.clock.now();
-    let apart = now.duration_since(asked.origin.message().map_or(now, |request| request.sent));
+    let apart = now.duration_since(invocation.origin.message().map_or(now, |request| request.sent));
     let clock = if apart.abs() > APART {
         let order = if apart.is_negative() { "before" } else { "after" };
         Finding::warn(

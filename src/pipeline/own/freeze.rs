@@ -9,7 +9,7 @@ use crate::{
     error::Stop,
     freeze::What,
     operators::Operator,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline},
     reply::{Line, Reply},
 };
 
@@ -47,9 +47,13 @@ impl Own for Freeze {
         Some(Power::Moderate)
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
-        pipeline.freeze(asked, what).await.map(Some)
+        pipeline.freeze(invocation, what).await.map(Some)
     }
 }
 
@@ -63,10 +67,14 @@ impl Own for Unfreeze {
         Some(Power::Moderate)
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
-        pipeline.authenticity.authenticate(asked.origin).await?;
-        pipeline.brakes.unfreeze(asked, &what).await.map(Some)
+        pipeline.authenticity.authenticate(invocation.origin).await?;
+        pipeline.brakes.unfreeze(invocation, &what).await.map(Some)
     }
 }
 

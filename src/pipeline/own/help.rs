@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     commands::needs,
     error::Stop,
-    pipeline::{Asked, Pipeline, inbound::understand},
+    pipeline::{Invocation, Pipeline, inbound::understand},
     reply::Reply,
 };
 
@@ -31,8 +31,12 @@ pub(super) const SPEC: OwnSpec =
 
 #[async_trait]
 impl Own for Help {
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let help = understand::help(&self.words, Some(&asked.operator.role));
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let help = understand::help(&self.words, Some(&invocation.operator.role));
         Ok(Some(pipeline.served.help_here(&self.words, help).await))
     }
 }

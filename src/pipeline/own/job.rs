@@ -8,7 +8,7 @@ use crate::{
     jobs::{Job, Stage, State},
     operators::Rank,
     pipeline::{
-        Asked, Lane, Pipeline,
+        Invocation, Lane, Pipeline,
         background::job::{Counts, in_one_line},
     },
     reply::{Block, Line, Record, Reply, Word},
@@ -52,11 +52,15 @@ impl Own for Jobs {
         }
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match &self.what {
             None | Some(What::List) => list(pipeline).map(Some),
             Some(What::Show { number }) => show(pipeline, number).map(Some),
-            Some(What::Stop { number }) => stop(pipeline, asked, number).await.map(Some),
+            Some(What::Stop { number }) => stop(pipeline, invocation, number).await.map(Some),
         }
     }
 }
@@ -124,19 +128,23 @@ fn show(pipeline: &Pipeline, number: &str) -> Result<Reply, Stop> {
     })
 }
 
-async fn stop(pipeline: &Pipeline, asked: &Asked<'_>, number: &str) -> Result<Reply, Stop> {
+async fn stop(
+    pipeline: &Pipeline,
+    invocation: &Invocation<'_>,
+    number: &str,
+) -> Result<Reply, Stop> {
     let job = find(pipeline, number)?;
     let theirs = |job: &Job| {
         let by = pipeline.roster.operator(&job.asker);
-        by.is_some_and(|by| by.person == asked.operator.person)
+        by.is_some_and(|by| by.person == invocation.operator.person)
     };
-    if !theirs(&job) && asked.operator.role.rank < Rank::Admin {
+    if !theirs(&job) && invocation.operator.role.rank < Rank::Admin {
         let why = Line::new().plain("it is ").code(&job.asker).plain(
             "'s, and only they or an admin stop it; whoever you are, all of them are stopped by ",
         );
-        return Ok(pipeline.voice.refused(asked, why.code("!stop")).await);
+        return Ok(pipeline.voice.refused(invocation, why.code("!stop")).await);
     }
-    match pipeline.jobs.stop(asked, |one| one.id == job.id).await? {
+    match pipeline.jobs.stop(invocation, |one| one.id == job.id).await? {
         0 => Ok(Reply::outcome(Word::NothingChanged, "it is over, or is being stopped already")),
         _ => Ok(Reply::outcome(
             Word::Done,

@@ -11,7 +11,7 @@ use crate::{
     },
     commands::Action,
     error::Stop,
-    pipeline::{Asked, Lane, Pipeline, change::Executor},
+    pipeline::{Invocation, Lane, Pipeline, change::Executor},
     reply::{Line, Reply, Word},
     synapse::Reader,
 };
@@ -53,7 +53,7 @@ impl Own for Limits {
         Ok(Some(action.into()))
     }
 
-    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(&self, pipeline: &Pipeline, _: &Invocation<'_>) -> Result<Option<Reply>, Stop> {
         let present = present(&pipeline.reader.look(), &pipeline.roster.bot).await?;
         Ok(Some(
             Reply::data(Line::new().plain("Rate limit of ").code(&pipeline.roster.bot))

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Asked, NoWhisper, Pipeline, Trust},
+    pipeline::{Invocation, NoWhisper, Pipeline, Trust},
     reply::{Line, Reply},
 };
 
@@ -38,16 +38,20 @@ const POWERS: &[(Power, &str)] = &[
 
 #[async_trait]
 impl Own for Me {
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         Ok(Some(match self.what {
-            None => known(pipeline, asked),
-            Some(What::Dm) => direct(pipeline, asked).await,
+            None => known(pipeline, invocation),
+            Some(What::Dm) => direct(pipeline, invocation).await,
         }))
     }
 }
 
-fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
-    let operator = asked.operator;
+fn known(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Reply {
+    let operator = invocation.operator;
     let powers: Vec<&str> = POWERS
         .iter()
         .filter(|(power, _)| operator.role.has(*power))
@@ -57,7 +61,7 @@ fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
         Some(key) => Line::new().code(key),
         None => Line::from("none yet"),
     };
-    let came = match asked.origin.message().map(|request| &request.trust) {
+    let came = match invocation.origin.message().map(|request| &request.trust) {
         Some(Trust::Signed { .. }) => "encrypted, from a device that your key has signed",
         Some(Trust::Clear) => "in clear, as the config allows here",
         Some(Trust::Doubtful(_)) | None => "in a way that I do not believe",
@@ -81,8 +85,8 @@ fn known(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
 }
 
 /// Makes the direct room where there is none, and says how it stands.
-async fn direct(pipeline: &Pipeline, asked: &Asked<'_>) -> Reply {
-    match pipeline.outbox.can_whisper(&asked.operator.user).await {
+async fn direct(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Reply {
+    match pipeline.outbox.can_whisper(&invocation.operator.user).await {
         Ok(()) => Reply::data(
             "Your direct room is ready: it is encrypted, nobody is in it but you and me, and your \
              key has signed a device of yours. Secrets that only you may read come there",

@@ -9,7 +9,7 @@ use crate::{
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
-    pipeline::{Asked, Lane, Pipeline, look::reader_for},
+    pipeline::{Invocation, Lane, Pipeline, look::reader_for},
     reply::{Block, Hostile, Line, Record, Reply, Word},
 };
 
@@ -53,53 +53,61 @@ impl Own for Notes {
         Some(if self.first == "list" { Power::Look } else { Power::Moderate })
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match (self.first.as_str(), self.rest.as_slice()) {
-            ("list", []) => list(pipeline, asked, None),
-            ("list", [user]) => list(pipeline, asked, Some(user)),
+            ("list", []) => list(pipeline, invocation, None),
+            ("list", [user]) => list(pipeline, invocation, Some(user)),
             ("remove", [note]) => {
-                remove(pipeline, asked, number(note, "a note", &["note", "list"])?).await
+                remove(pipeline, invocation, number(note, "a note", &["note", "list"])?).await
             }
             ("list" | "remove", _) => {
                 Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
             }
-            (user, text) => keep(pipeline, asked, user, text.join(" ").trim()).await,
+            (user, text) => keep(pipeline, invocation, user, text.join(" ").trim()).await,
         }
         .map(Some)
     }
 }
 
-fn user(pipeline: &Pipeline, asked: &Asked<'_>, text: &str) -> Result<ruma::OwnedUserId, Stop> {
+fn user(
+    pipeline: &Pipeline,
+    invocation: &Invocation<'_>,
+    text: &str,
+) -> Result<ruma::OwnedUserId, Stop> {
     let read = text.parse::<UserRef>().map_err(|why| {
         Stop::refused(Line::new().code(text).plain(format!(" will not do: {why}")))
     })?;
-    reader_for(asked.operator, &pipeline.reader).user_id(&read)
+    reader_for(invocation.operator, &pipeline.reader).user_id(&read)
 }
 
 async fn keep(
     pipeline: &Pipeline,
-    asked: &Asked<'_>,
+    invocation: &Invocation<'_>,
     about: &str,
     text: &str,
 ) -> Result<Reply, Stop> {
-    let about = user(pipeline, asked, about)?;
+    let about = user(pipeline, invocation, about)?;
     let length = text.chars().count();
     if length == 0 || length > LONGEST {
         return Err(Stop::refused(format!(
             "a note has 1 to {LONGEST} characters, and this has {length}"
         )));
     }
-    pipeline.may_lead_to_a_change(asked).await?;
+    pipeline.may_lead_to_a_change(invocation).await?;
     let record = Kept {
         subjects: vec![Subject::User(about.clone())],
         note: Some("a note was written".to_owned()),
-        ..asked.record(Kind::Noted)
+        ..invocation.record(Kind::Noted)
     };
     let number = pipeline.audit.note(record).await?;
     let note = Note {
         number,
         about,
-        by: asked.operator.user.clone(),
+        by: invocation.operator.user.clone(),
         at: pipeline.clock.now(),
         text: Hostile::new(text),
     };
@@ -109,11 +117,15 @@ async fn keep(
     Ok(Reply::outcome(Word::Done, title).command("Undo", back.to_vec()))
 }
 
-async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<Reply, Stop> {
-    pipeline.may_lead_to_a_change(asked).await?;
+async fn remove(
+    pipeline: &Pipeline,
+    invocation: &Invocation<'_>,
+    number: u64,
+) -> Result<Reply, Stop> {
+    pipeline.may_lead_to_a_change(invocation).await?;
     let about = pipeline.notes.about_whom(number)?;
     if let Some(about) = about {
-        reader_for(asked.operator, &pipeline.reader).may_name(&Subject::User(about))?;
+        reader_for(invocation.operator, &pipeline.reader).may_name(&Subject::User(about))?;
     }
     let Some(note) = pipeline.notes.remove(number).await? else {
         return Err(Stop::refused(
@@ -125,7 +137,7 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
         subjects: vec![Subject::User(note.about.clone())],
         of: Some(number),
         note: Some("a note was removed".to_owned()),
-        ..asked.record(Kind::Noted)
+        ..invocation.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
     let title =
@@ -133,14 +145,18 @@ async fn remove(pipeline: &Pipeline, asked: &Asked<'_>, number: u64) -> Result<R
     Ok(Reply::outcome(Word::Done, title))
 }
 
-fn list(pipeline: &Pipeline, asked: &Asked<'_>, about: Option<&String>) -> Result<Reply, Stop> {
+fn list(
+    pipeline: &Pipeline,
+    invocation: &Invocation<'_>,
+    about: Option<&String>,
+) -> Result<Reply, Stop> {
     let mut notes = match about {
-        Some(about) => pipeline.notes.about(&user(pipeline, asked, about)?, usize::MAX),
+        Some(about) => pipeline.notes.about(&user(pipeline, invocation, about)?, usize::MAX),
         None => pipeline.notes.all(),
     }?;
     // A note is what somebody thinks of somebody: where a role does not reach them, it is not shown
     // among others either.
-    let reader = reader_for(asked.operator, &pipeline.reader);
+    let reader = reader_for(invocation.operator, &pipeline.reader);
     notes.retain(|note| reader.may_name(&Subject::User(note.about.clone())).is_ok());
     let now = pipeline.clock.now();
     let records: Vec<Record> = notes

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     confirm::Ticket,
     error::Stop,
-    pipeline::{Asked, Pipeline},
+    pipeline::{Invocation, Pipeline},
     reply::{Block, Line, Record, Reply},
 };
 
@@ -18,8 +18,12 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]
 
 #[async_trait]
 impl Own for Pending {
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
-        let open = pipeline.questions.open_in(asked.origin.room())?;
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let open = pipeline.questions.open_in(invocation.origin.room())?;
         let now = pipeline.clock.now();
         let records: Vec<Record> = open
             .iter()

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Verdict, Weight},
     pipeline::{
-        Asked, Lane, Pipeline,
+        Invocation, Lane, Pipeline,
         change::{Executor, report::rehearsed, target, too_low},
     },
     reply::{Block, Line, Record, Reply, Word},
@@ -124,9 +124,13 @@ impl Own for Sanctions {
             .ok_or_else(|| Stop::refused("it cannot be lifted as one; take it back one by one"))
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match &self.what {
-            Some(What::Extend(extend)) => extend.run(pipeline, asked).await.map(Some),
+            Some(What::Extend(extend)) => extend.run(pipeline, invocation).await.map(Some),
             // To lift is a change, and not run as anything else.
             None | Some(What::List | What::Lift { .. }) => list(pipeline).map(Some),
         }
@@ -162,7 +166,7 @@ fn ending(text: &str) -> Result<u64, Stop> {
 }
 
 impl Extend {
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Reply, Stop> {
+    async fn run(&self, pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop> {
         let number = ending(&self.number)?;
         let subjects: Vec<Subject> = open(&pipeline.sanctions, number)?
             .into_iter()
@@ -175,25 +179,29 @@ impl Extend {
         };
         // What one command has imposed on many ends at one time, unless a lift has failed.
         let until = self.end(first, now)?;
-        let operator = asked.operator;
+        let operator = invocation.operator;
         if until < first.until && operator.role.rank < first.role {
             let why = too_low(first, &operator.role);
-            return Ok(pipeline.voice.refused(asked, why).await);
+            return Ok(pipeline.voice.refused(invocation, why).await);
         }
         if until == first.until {
             return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
         }
-        pipeline.may_lead_to_a_change(asked).await?;
+        pipeline.may_lead_to_a_change(invocation).await?;
         for sanction in &sanctions {
-            if let Some(reply) = not_allowed(pipeline, asked, sanction, until).await? {
+            if let Some(reply) = not_allowed(pipeline, invocation, sanction, until).await? {
                 return Ok(reply);
             }
         }
-        if asked.options.plan {
+        if invocation.options.plan {
             return Ok(told(Reply::data("Nothing was sent; it would be so"), first, until));
         }
-        let record =
-            Noted { of: Some(number), subjects, until: Some(until), ..asked.record(Kind::Moved) };
+        let record = Noted {
+            of: Some(number),
+            subjects,
+            until: Some(until),
+            ..invocation.record(Kind::Moved)
+        };
         pipeline.audit.note(record).await?;
         for sanction in &sanctions {
             let state = State::Running;
@@ -230,7 +238,7 @@ impl Extend {
 /// as a change that can be undone, of the same subject, by the verb that does it.
 async fn not_allowed(
     pipeline: &Pipeline,
-    asked: &Asked<'_>,
+    invocation: &Invocation<'_>,
     sanction: &Sanction,
     until: Timestamp,
 ) -> Result<Option<Reply>, Stop> {
@@ -239,7 +247,7 @@ async fn not_allowed(
     let words = if until < sanction.until { &sanction.undo } else { &sanction.words };
     let stands = pipeline.executor.action(words);
     let power = stands.as_ref().map_or(Power::Moderate, |(action, _)| action.power());
-    let mut verbs = vec![asked.options.verb.as_str()];
+    let mut verbs = vec![invocation.options.verb.as_str()];
     if let Some((action, options)) = &stands {
         verbs.push(&options.verb);
         verbs.extend(action.amounts_to());
@@ -252,14 +260,14 @@ async fn not_allowed(
         targets: &[target],
         many: 1,
         verbs: &verbs,
-        reason: asked.options.reason.as_deref(),
+        reason: invocation.options.reason.as_deref(),
         recent: 0,
         due: false,
     };
-    Ok(match pipeline.brakes.gate().decide(asked.operator, &weight, None) {
+    Ok(match pipeline.brakes.gate().decide(invocation.operator, &weight, None) {
         Verdict::Allow(_) => None,
-        Verdict::Refuse(refusal) => Some(pipeline.voice.refused(asked, refusal.0).await),
-        Verdict::Rehearse => Some(rehearsed(asked.words, pipeline.brakes.held())),
+        Verdict::Refuse(refusal) => Some(pipeline.voice.refused(invocation, refusal.0).await),
+        Verdict::Rehearse => Some(rehearsed(invocation.words, pipeline.brakes.held())),
         Verdict::Ask(_) => {
             let number = sanction.number.to_string();
             return Err(Stop::refused(

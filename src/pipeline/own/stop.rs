@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     audit::{Kind, Record},
     error::Stop as Refused,
-    pipeline::{Asked, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline},
     reply::{Reply, Word},
 };
 
@@ -22,12 +22,16 @@ impl Own for Stop {
         Lane::Overtaking
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Refused> {
-        let stopped = pipeline.jobs.stop(asked, |_| true).await?;
-        let ended = pipeline.questions.end_questions(asked, |_| true).await?;
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Refused> {
+        let stopped = pipeline.jobs.stop(invocation, |_| true).await?;
+        let ended = pipeline.questions.end_questions(invocation, |_| true).await?;
         let record = Record {
             note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),
-            ..asked.record(Kind::Stopped)
+            ..invocation.record(Kind::Stopped)
         };
         pipeline.audit.note(record).await?;
         Ok(Some(

@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     operators::Rank,
     pipeline::{
-        Asked, Lane, Pipeline,
+        Invocation, Lane, Pipeline,
         admin::agree::{Agreed, Wanted, without},
         voice::news::tail,
     },
@@ -50,14 +50,18 @@ impl Own for Trust {
         Lane::InTurn
     }
 
-    async fn run(&self, pipeline: &Pipeline, asked: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
         match &self.what {
             None | Some(What::List) => Ok(Some(list(pipeline))),
             Some(What::Accept { user, key, password }) => {
                 let user = pipeline.reader.user_id(user)?;
-                let words = without(asked.words, password.as_ref());
-                let asked = Asked { words: &words, ..*asked };
-                accept(pipeline, &asked, &user, key, password.as_deref()).await.map(Some)
+                let words = without(invocation.words, password.as_ref());
+                let invocation = Invocation { words: &words, ..*invocation };
+                accept(pipeline, &invocation, &user, key, password.as_deref()).await.map(Some)
             }
         }
     }
@@ -79,29 +83,29 @@ fn list(pipeline: &Pipeline) -> Reply {
 
 async fn accept(
     pipeline: &Pipeline,
-    asked: &Asked<'_>,
+    invocation: &Invocation<'_>,
     user: &UserId,
     key: &str,
     password: Option<&str>,
 ) -> Result<Reply, Stop> {
-    if asked.operator.role.rank < Rank::Admin {
+    if invocation.operator.role.rank < Rank::Admin {
         let why = Line::from("only an admin accepts a key");
-        return Ok(pipeline.voice.refused(asked, why).await);
+        return Ok(pipeline.voice.refused(invocation, why).await);
     }
     let same_person = pipeline
         .roster
         .operator(user)
-        .is_some_and(|operator| operator.person == asked.operator.person);
+        .is_some_and(|operator| operator.person == invocation.operator.person);
     if same_person {
         let why = Line::from(
             "nobody accepts their own key: ask another admin, or put it into the config",
         );
-        return Ok(pipeline.voice.refused(asked, why).await);
+        return Ok(pipeline.voice.refused(invocation, why).await);
     }
-    if asked.origin.is_in_clear() {
+    if invocation.origin.is_in_clear() {
         return Err(Stop::refused("a key is accepted only in an encrypted room"));
     }
-    pipeline.may_lead_to_a_change(asked).await?;
+    pipeline.may_lead_to_a_change(invocation).await?;
     let Some(current) = pipeline.keys.current(user).await else {
         return Err(Stop::refused(
             Line::new().plain("the homeserver shows no key for ").code(user),
@@ -126,13 +130,13 @@ async fn accept(
         except: pipeline.roster.operator(user).map(|operator| operator.person.as_str()),
     };
     let what = (user.to_owned(), current.clone());
-    let agreed = pipeline.agreements.on_key(asked, what, wanted).await?;
+    let agreed = pipeline.agreements.on_key(invocation, what, wanted).await?;
     let by = match agreed {
         Agreed::By(by) => by,
         Agreed::Waits(left, of) => {
             let what = format!("by my rules this takes {left} more who say the same");
             return Ok(Reply::outcome(Word::NothingChanged, what)
-                .command("If it is right", asked.words.to_vec())
+                .command("If it is right", invocation.words.to_vec())
                 .ringing(of));
         }
         Agreed::TooFew(others) => {
@@ -144,8 +148,8 @@ async fn accept(
     };
     let record = Record {
         note: Some(note),
-        approvals: by.into_iter().filter(|one| *one != asked.operator.user).collect(),
-        ..asked.record(Kind::Noted)
+        approvals: by.into_iter().filter(|one| *one != invocation.operator.user).collect(),
+        ..invocation.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
     pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;

@@ -9,7 +9,7 @@ use crate::{
     commands::Action,
     error::Stop,
     pipeline::{
-        Asked, Lane, Pipeline,
+        Invocation, Lane, Pipeline,
         change::{
             Executor,
             together::{Part, Together},
@@ -67,7 +67,7 @@ impl Own for Undo {
         }
     }
 
-    async fn run(&self, pipeline: &Pipeline, _: &Asked<'_>) -> Result<Option<Reply>, Stop> {
+    async fn run(&self, pipeline: &Pipeline, _: &Invocation<'_>) -> Result<Option<Reply>, Stop> {
         let number = self.number()?;
         let line = Line::new().code(format!("#{number}")).plain(" has been taken back already");
         let line = match pipeline.audit.undone_by(number)? {

@@ -8,7 +8,7 @@ use crate::{
     confirm::{Answer, Demand, End, No, State, Taken, Ticket, Yes},
     error::Stop,
     operators::Rank,
-    pipeline::Asked,
+    pipeline::Invocation,
     reply::{Line, Reply, Word, utc},
 };
 
@@ -29,16 +29,16 @@ impl Questions {
     /// A light yes under something that is not an open question of its sender.
     pub(in crate::pipeline) fn yes_to_other(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         target: &OwnedEventId,
     ) -> Result<Option<Reply>, Stop> {
         let Some(ticket) = self.tickets.of_event(target)? else {
-            debug!(event = %asked.origin.event(), reason = "a yes to no question", "ignored");
+            debug!(event = %invocation.origin.event(), reason = "a yes to no question", "ignored");
             return Ok(None);
         };
         let no = if ticket.state == State::Open && ticket.second.is_some() {
             No::NeedsOthers(Box::new(ticket))
-        } else if ticket.asker == asked.operator.user {
+        } else if ticket.asker == invocation.operator.user {
             if ticket.state == State::Open {
                 No::Late(Box::new(ticket))
             } else {
@@ -47,40 +47,41 @@ impl Questions {
         } else {
             No::NotYours(ticket.asker)
         };
-        info!(event = %asked.origin.event(), reason = "a yes that does not count", "ignored");
+        info!(event = %invocation.origin.event(), reason = "a yes that does not count", "ignored");
         Ok(Some(no_in_words(&no)))
     }
 
     /// A reaction or a bare no: cancels the asker's own question, where it is clear which.
     pub(in crate::pipeline) async fn light_no(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         target: Option<&OwnedEventId>,
     ) -> Result<Option<Reply>, Stop> {
-        let mine = self.own_open(asked)?;
+        let mine = self.own_open(invocation)?;
         let meant = match target {
-            Some(target) => self
-                .tickets
-                .of_event(target)?
-                .filter(|ticket| ticket.state == State::Open)
-                .filter(|ticket| {
-                    ticket.asker == asked.operator.user || Self::may_deny(ticket, asked.operator)
-                }),
+            Some(target) => {
+                self.tickets.of_event(target)?.filter(|ticket| ticket.state == State::Open).filter(
+                    |ticket| {
+                        ticket.asker == invocation.operator.user
+                            || Self::may_deny(ticket, invocation.operator)
+                    },
+                )
+            }
             None if mine.len() == 1 => mine.first().cloned(),
             None if mine.is_empty() => None,
             None => return Ok(Some(which(&mine, "cancel"))),
         };
         let Some(ticket) = meant else {
-            debug!(event = %asked.origin.event(), reason = "a no to nothing", "ignored");
+            debug!(event = %invocation.origin.event(), reason = "a no to nothing", "ignored");
             return Ok(None);
         };
-        self.cancel(asked, &ticket.code, None).await.map(Some)
+        self.cancel(invocation, &ticket.code, None).await.map(Some)
     }
 
     /// Counts a yes to the question with this code, with the one-time password that it takes.
     pub(in crate::pipeline) async fn take(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         code: &str,
         yes: &Yes,
     ) -> Result<Taken, Stop> {
@@ -99,16 +100,16 @@ impl Questions {
         };
         let answer = Answer {
             yes: &yes,
-            by: asked.operator,
-            room: asked.origin.room(),
-            event: asked.origin.event(),
+            by: invocation.operator,
+            room: invocation.origin.room(),
+            event: invocation.origin.event(),
             secret_here: self.secrets.lock().await.contains_key(code),
             totp: None,
         };
         let taken = self.tickets.take(code, &answer).await?;
         // Everything else is right by then, so that a slip does not use up a password.
         let (Taken::Not(No::NeedsTotp(_)), Some(typed)) = (&taken, typed) else { return Ok(taken) };
-        let shown = self.shown(asked, &typed).await?;
+        let shown = self.shown(invocation, &typed).await?;
         let answer = Answer { totp: Some(&shown), ..answer };
         Ok(self.tickets.take(code, &answer).await?)
     }
@@ -116,24 +117,24 @@ impl Questions {
     /// Ends the question with this code: its asker may, and any admin, and who may deny it.
     pub(in crate::pipeline) async fn cancel(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         code: &str,
         why: Option<&str>,
     ) -> Result<Reply, Stop> {
         let Some(ticket) = self.tickets.get(code)? else {
             return Ok(no_in_words(&No::Unknown));
         };
-        if ticket.room != *asked.origin.room() {
+        if ticket.room != *invocation.origin.room() {
             return Ok(no_in_words(&No::Elsewhere));
         }
-        if Self::may_deny(&ticket, asked.operator) {
-            let denied = self.deny(asked, &ticket, why).await?;
+        if Self::may_deny(&ticket, invocation.operator) {
+            let denied = self.deny(invocation, &ticket, why).await?;
             return Ok(denied.unwrap_or_else(|| no_in_words(&No::Over(Box::new(ticket)))));
         }
-        if ticket.asker != asked.operator.user && asked.operator.role.rank < Rank::Admin {
+        if ticket.asker != invocation.operator.user && invocation.operator.role.rank < Rank::Admin {
             return Ok(no_in_words(&No::NotYours(ticket.asker)));
         }
-        if !self.end_question(asked, code, End::Cancelled, why).await? {
+        if !self.end_question(invocation, code, End::Cancelled, why).await? {
             return Ok(no_in_words(&No::Over(Box::new(ticket))));
         }
         Ok(Reply::outcome(
@@ -143,15 +144,21 @@ impl Questions {
     }
 
     /// The answer to a yes that does not say to which question: those of the asker that are open.
-    pub(in crate::pipeline) fn which_to_confirm(&self, asked: &Asked<'_>) -> Result<Reply, Stop> {
-        let mine = self.own_open(asked)?;
+    pub(in crate::pipeline) fn which_to_confirm(
+        &self,
+        invocation: &Invocation<'_>,
+    ) -> Result<Reply, Stop> {
+        let mine = self.own_open(invocation)?;
         Ok(if mine.is_empty() { nothing_open() } else { which(&mine, "confirm") })
     }
 
     /// The open questions of this operator in this room.
-    pub(in crate::pipeline) fn own_open(&self, asked: &Asked<'_>) -> Result<Vec<Ticket>, Stop> {
-        let open = self.tickets.open_in(asked.origin.room())?;
-        Ok(open.into_iter().filter(|ticket| ticket.asker == asked.operator.user).collect())
+    pub(in crate::pipeline) fn own_open(
+        &self,
+        invocation: &Invocation<'_>,
+    ) -> Result<Vec<Ticket>, Stop> {
+        let open = self.tickets.open_in(invocation.origin.room())?;
+        Ok(open.into_iter().filter(|ticket| ticket.asker == invocation.operator.user).collect())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Because, Terms},
     operators::{Operator, Rank},
-    pipeline::{Asked, admin::brakes::stopped_until},
+    pipeline::{Invocation, admin::brakes::stopped_until},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };
@@ -35,7 +35,7 @@ impl Questions {
     /// nobody could answer it.
     pub(in crate::pipeline) fn needs(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         terms: Terms,
         approvers: Vec<&Operator>,
     ) -> Result<Needs, Stop> {
@@ -52,13 +52,13 @@ impl Questions {
         if others == 0 {
             return Ok(own);
         }
-        if asked.origin.is_in_clear() {
+        if invocation.origin.is_in_clear() {
             return Err(Stop::refused(format!(
                 "this takes the word of another operator, since {because}, and that counts only in \
                  an encrypted room: in clear anybody on your server's side could have written it"
             )));
         }
-        if asked.options.alone.is_some() {
+        if invocation.options.alone.is_some() {
             let Some(wait) = self.roster.policy.alone else {
                 return Err(Stop::refused(
                     Line::new()
@@ -104,14 +104,14 @@ impl Questions {
     /// Records that somebody has approved what another asked for.
     pub(in crate::pipeline) async fn note_approval(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         ticket: &Ticket,
     ) -> Result<(), Stop> {
         let record = Record {
             ticket: Some(ticket.code.clone()),
             words: ticket.words.clone(),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..asked.record(Kind::Approved)
+            ..invocation.record(Kind::Approved)
         };
         self.audit.note(record).await?;
         Ok(())
@@ -148,11 +148,11 @@ impl Questions {
     /// Denies a question that somebody else asked.
     pub(in crate::pipeline) async fn deny(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         ticket: &Ticket,
         why: Option<&str>,
     ) -> Result<Option<Reply>, Stop> {
-        if !self.end_question(asked, &ticket.code, End::Denied, why).await? {
+        if !self.end_question(invocation, &ticket.code, End::Denied, why).await? {
             return Ok(None);
         }
         let line = Line::new().plain("question ").code(&ticket.code).plain(" is denied");
@@ -167,17 +167,17 @@ impl Questions {
     /// The proof that `typed` is this operator's one-time password.
     pub(in crate::pipeline) async fn shown(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         typed: &str,
     ) -> Result<Shown, Stop> {
-        let checked = self.passwords.check(asked.operator, typed, self.clock.now()).await;
+        let checked = self.passwords.check(invocation.operator, typed, self.clock.now()).await;
         let wrong = match checked? {
             Checked::Right(shown) => return Ok(shown),
             Checked::Wrong(wrong) => wrong,
         };
-        warn!(sender = %asked.operator.user, ?wrong, "a one-time password did not count");
+        warn!(sender = %invocation.operator.user, ?wrong, "a one-time password did not count");
         if let Wrong::Stopped(until) = wrong {
-            self.tell_of_guessing(asked, until).await;
+            self.tell_of_guessing(invocation, until).await;
         }
         Err(Stop::refused(match wrong {
             Wrong::NoSeed => Line::from(
@@ -195,20 +195,21 @@ impl Questions {
     }
 
     /// Five wrong ones in a row are somebody guessing.
-    async fn tell_of_guessing(&self, asked: &Asked<'_>, until: Timestamp) {
+    async fn tell_of_guessing(&self, invocation: &Invocation<'_>, until: Timestamp) {
         let record = Record {
             note: Some(format!("too many wrong one-time passwords: not served until {until}")),
-            ..asked.record(Kind::Noted)
+            ..invocation.record(Kind::Noted)
         };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");
         }
         let line = Line::new()
-            .code(&asked.operator.user)
+            .code(&invocation.operator.user)
             .plain(format!(" has shown too many wrong one-time passwords; I do not serve them until {}. If they did not type them, somebody has their session: ", utc(until)))
-            .code(format!("!freeze {}", asked.operator.user));
+            .code(format!("!freeze {}", invocation.operator.user));
         let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
-        let admins = admins.map(|one| one.user.clone()).filter(|user| *user != asked.operator.user);
+        let admins =
+            admins.map(|one| one.user.clone()).filter(|user| *user != invocation.operator.user);
         let slot = format!("guessed-{}", until.as_second());
         self.voice
             .tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>()))

@@ -14,7 +14,7 @@ pub(super) struct LastWord(Mutex<HashMap<OwnedRoomId, Vec<String>>>);
 
 impl LastWord {
     /// A question is put.
-    pub(super) fn asked(&self, room: &RoomId, code: &str) {
+    pub(super) fn question_put(&self, room: &RoomId, code: &str) {
         self.rooms().entry(room.to_owned()).or_default().push(code.to_owned());
     }
 
@@ -43,14 +43,14 @@ mod tests {
     #[test]
     fn a_word_of_anybody_comes_between_in_its_own_room_only() {
         let (last, here, there) = (LastWord::default(), room_id!("!a:b"), room_id!("!c:d"));
-        last.asked(here, "1234");
-        last.asked(here, "5678");
-        last.asked(there, "9012");
+        last.question_put(here, "1234");
+        last.question_put(here, "5678");
+        last.question_put(there, "9012");
         assert_eq!(last.questions(here), ["1234", "5678"]);
         last.said(here);
         assert!(last.questions(here).is_empty());
         assert_eq!(last.questions(there), ["9012"]);
-        last.asked(here, "3456");
+        last.question_put(here, "3456");
         assert_eq!(last.questions(here), ["3456"]);
     }
 }

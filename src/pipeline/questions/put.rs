@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     gate::{AT_A_GLANCE, Because},
     pipeline::{
-        Asked,
+        Invocation,
         change::{Earlier, Looked, ToAsk, report::cost_in_words},
     },
     reply::{Block, Hostile, Line, Reply, utc},
@@ -28,33 +28,33 @@ impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
     pub(in crate::pipeline) async fn ask(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         to_ask: ToAsk,
     ) -> Result<(), Stop> {
         let ToAsk { looked, class, needs, earlier, slots, guards: _held } = to_ask;
         let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
-        let kept = self.tickets.asked_by(asked.origin.event())?;
+        let kept = self.tickets.asked_by(invocation.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
-            None => self.put(asked, action, &looked, (needs, class), &slots).await?,
+            None => self.put(invocation, action, &looked, (needs, class), &slots).await?,
         };
         if !slots.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), slots);
         }
         let reply = question(&ticket, action, &looked, &earlier);
-        let reply = self.who_is_asked(reply, asked, &ticket, &looked, because);
+        let reply = self.who_is_asked(reply, invocation, &ticket, &looked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
-        self.last_word.asked(&ticket.room, &ticket.code);
+        self.last_word.question_put(&ticket.room, &ticket.code);
         let Some(event) =
-            self.voice.answer(asked.origin, &format!("ask-{}", ticket.code), &reply).await
+            self.voice.answer(invocation.origin, &format!("ask-{}", ticket.code), &reply).await
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
             return Ok(());
         };
-        self.tickets.asked(&ticket.code, event.clone()).await?;
+        self.tickets.question_sent(&ticket.code, event.clone()).await?;
         if ticket.demand == Demand::Yes && ticket.second.is_none() {
             for key in ["✅", "❌"] {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
@@ -68,7 +68,7 @@ impl Questions {
     /// Keeps a new question and records that it is put.
     async fn put(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         action: &dyn Action,
         looked: &Looked,
         (needs, class): (Needs, Class),
@@ -76,27 +76,27 @@ impl Questions {
     ) -> Result<Ticket, Stop> {
         let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone()));
         let new = Draft {
-            asker: asked.operator.user.clone(),
-            room: asked.room(),
-            asked_by: asked.event(),
-            words: asked.words.to_vec(),
+            asker: invocation.operator.user.clone(),
+            room: invocation.room(),
+            asked_by: invocation.event(),
+            words: invocation.words.to_vec(),
             about: about.collect(),
             class,
             demand: needs.demand,
             holds_secret: !action.typed().is_empty() || !slots.is_empty(),
-            undoes: asked.undoes,
+            undoes: invocation.undoes,
             second: needs.second,
             alone: needs.alone,
             totp: needs.totp,
-            referenced: asked.options.referenced,
+            referenced: invocation.options.referenced,
             expires: needs.expires,
         };
         let ticket = self.tickets.put(new).await?;
         let record = Record {
             ticket: Some(ticket.code.clone()),
-            alone: asked.options.alone.clone().filter(|_| ticket.alone.is_some()),
+            alone: invocation.options.alone.clone().filter(|_| ticket.alone.is_some()),
             subjects: ticket.about.iter().map(|(subject, _)| subject.clone()).collect(),
-            ..asked.record(Kind::Asked)
+            ..invocation.record(Kind::QuestionPut)
         };
         self.audit.note(record).await?;
         Ok(ticket)
@@ -106,7 +106,7 @@ impl Questions {
     fn who_is_asked(
         &self,
         reply: Reply,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         ticket: &Ticket,
         looked: &Looked,
         because: Because,
@@ -115,7 +115,7 @@ impl Questions {
         let mut facts = Vec::new();
         if ticket.second.is_some() || ticket.alone.is_some() {
             facts.push(("Asked by", Line::new().code(&ticket.asker)));
-            let options = asked.options;
+            let options = invocation.options;
             for (label, why) in [("Reason", &options.reason), ("Alone", &options.alone)] {
                 let why = why.as_ref().map(|why| Line::new().hostile(&Hostile::new(why.clone())));
                 facts.extend(why.map(|why| (label, why)));

@@ -8,7 +8,7 @@ use crate::{
     error::Stop,
     operators::Operator,
     pipeline::{
-        Asked, Pipeline, YesTo,
+        Invocation, Pipeline, YesTo,
         change::Confirmed,
         questions::{NOT_LAST, REMOVED, approved_in_part, no_in_words, unclear, which},
     },
@@ -29,23 +29,23 @@ impl Pipeline {
     /// whatever anybody has said since the question.
     pub(in crate::pipeline) async fn light_yes(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         to: &YesTo,
     ) -> Result<Option<Reply>, Stop> {
         // A yes to nothing uses up its ciphertext too: sent again under a question that is put
         // later, it would pass for the answer to that.
-        if let Some(request) = asked.origin.message() {
+        if let Some(request) = invocation.origin.message() {
             self.authenticity.remember_place(request).await;
         }
-        let mine = self.questions.own_open(asked)?;
+        let mine = self.questions.own_open(invocation)?;
         if let YesTo::Event(target) = to
             && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))
         {
-            return self.questions.yes_to_other(asked, target);
+            return self.questions.yes_to_other(invocation, target);
         }
         let ticket = match mine.as_slice() {
             [] => {
-                debug!(event = %asked.origin.event(), reason = "a yes to nothing", "ignored");
+                debug!(event = %invocation.origin.event(), reason = "a yes to nothing", "ignored");
                 return Ok(None);
             }
             [one] => one,
@@ -62,24 +62,24 @@ impl Pipeline {
         {
             return Ok(Some(unclear(ticket, NOT_LAST)));
         }
-        self.say_yes(asked, &ticket.code.clone(), &Yes::Light).await
+        self.say_yes(invocation, &ticket.code.clone(), &Yes::Light).await
     }
 
     /// A yes to the question with this code.
     pub(in crate::pipeline) async fn say_yes(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         code: &str,
         yes: &Yes,
     ) -> Result<Option<Reply>, Stop> {
-        self.authenticity.authenticate(asked.origin).await?;
-        if matches!(yes, Yes::Approve(_)) && asked.origin.is_in_clear() {
+        self.authenticity.authenticate(invocation.origin).await?;
+        if matches!(yes, Yes::Approve(_)) && invocation.origin.is_in_clear() {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
         }
-        let (ticket, consent) = match self.questions.take(asked, code, yes).await? {
+        let (ticket, consent) = match self.questions.take(invocation, code, yes).await? {
             Taken::Whole(ticket, consent) => (ticket, consent),
             Taken::Part(ticket) => {
-                self.questions.note_approval(asked, &ticket).await?;
+                self.questions.note_approval(invocation, &ticket).await?;
                 return Ok(Some(approved_in_part(&ticket)));
             }
             Taken::Not(no) => {
@@ -89,7 +89,7 @@ impl Pipeline {
                 return Ok(Some(no_in_words(&no)));
             }
         };
-        let resumed = match self.resume(asked, &ticket).await {
+        let resumed = match self.resume(invocation, &ticket).await {
             Ok(resumed) => resumed,
             Err(stop) => {
                 self.questions.end_ticket(code, End::Refused, Some(&consent)).await;
@@ -98,9 +98,9 @@ impl Pipeline {
         };
         let Resumed { action, options, operator } = resumed;
         let (words, options, undoes) = (&ticket.words, &options, ticket.undoes);
-        let asked = Asked { operator, words, options, undoes, ..*asked };
+        let invocation = Invocation { operator, words, options, undoes, ..*invocation };
         let yes = Confirmed { ticket: &ticket, consent: &consent };
-        let answered = self.make(&asked, action.as_ref(), Some(yes)).await?;
+        let answered = self.make(&invocation, action.as_ref(), Some(yes)).await?;
         Ok(match ticket.second {
             // Whoever asked has waited, and did not say the last word.
             Some(_) => answered.map(|reply| reply.ringing(vec![ticket.asker.clone()])),
@@ -109,14 +109,18 @@ impl Pipeline {
     }
 
     /// The change that a question was about, as it is understood now, and who asked for it.
-    async fn resume(&self, asked: &Asked<'_>, ticket: &Ticket) -> Result<Resumed<'_>, Stop> {
+    async fn resume(
+        &self,
+        invocation: &Invocation<'_>,
+        ticket: &Ticket,
+    ) -> Result<Resumed<'_>, Stop> {
         let Some((action, options)) = self.executor.action(&ticket.words) else {
             return Err(Stop::refused(
                 "the command of this question is not one any more; send it again",
             ));
         };
         if ticket.second.is_some() {
-            self.questions.note_approval(asked, ticket).await?;
+            self.questions.note_approval(invocation, ticket).await?;
         }
         // The words do not say where those whom they name came from.
         let options = Options { referenced: ticket.referenced, ..options };

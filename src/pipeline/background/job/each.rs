@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
-        Asked,
+        Invocation,
         background::job::{Counts, JobRunner, gone, job_origin, progress},
         change::{
             Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
@@ -288,7 +288,7 @@ impl<'a> Work<'a> {
         let Some(operator) = below.roster.operator(&self.job.asker) else {
             return Err(Stop::refused("whoever asked for it is no operator any more"));
         };
-        let asked = &Asked {
+        let invocation = &Invocation {
             origin: job_origin(self.job),
             operator,
             words: &self.job.words,
@@ -297,7 +297,7 @@ impl<'a> Work<'a> {
         };
         let listed = [(item.subject.clone(), item.binds.clone())];
         let attempt = Attempt {
-            asked,
+            invocation,
             action,
             expected: Expected::Listed(&listed),
             yes: Some(Confirmed { ticket: &self.ticket, consent: &self.consent }),
@@ -326,7 +326,7 @@ impl<'a> Work<'a> {
                 Ok(nothing(Word::Refused, &"it takes more of a yes than was said".into()))
             }
             Prepared::NotServed(_) | Prepared::Planned(_) | Prepared::Rehearsed => Ok(Turn::NotNow),
-            Prepared::Ready(ready) => self.send(asked, item, left, *ready).await,
+            Prepared::Ready(ready) => self.send(invocation, item, left, *ready).await,
         }
     }
 
@@ -343,7 +343,7 @@ impl<'a> Work<'a> {
 
     async fn send(
         &self,
-        asked: &Asked<'_>,
+        invocation: &Invocation<'_>,
         item: &Item,
         left: &Left,
         ready: Ready,
@@ -357,7 +357,7 @@ impl<'a> Work<'a> {
         let mut slots = Slots::new();
         let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
         let one = std::slice::from_ref(&done);
-        let ends = executor.set_ends(asked, number, self.job.until, one).await;
+        let ends = executor.set_ends(invocation, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
         for line in &done.unmet {
             what = format!("{what}; Not so: {}", line.text());
