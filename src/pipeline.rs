@@ -57,16 +57,16 @@ pub use inbound::{
 };
 pub use origin::{Origin, Scheduled, ScheduledKind};
 pub use ports::{
+    config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     room::{
         Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
         Outbox, Request, Said, Sealed, Trust, Unsent,
     },
-    setup::{Reread, Setup, Unfit},
 };
 pub use voice::aside::Refusal;
 
-use admin::{agree::Agreements, brakes::Brakes, reload::Reloader};
-use background::{job::JobRunner, lift::SanctionEnds, watch::Watcher};
+use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
+use background::{job::JobRunner, sanction_expiry::SanctionExpiry, watch::Watcher};
 use change::report::stopped;
 use inbound::{
     authentic::Authenticity, hindrance::Hindrance, list::Listings, read::Heard,
@@ -110,12 +110,12 @@ pub struct Pipeline {
     reader: Reader,
     authenticity: Arc<Authenticity>,
     executor: Arc<Executor>,
-    sanction_ends: SanctionEnds,
+    sanction_expiry: SanctionExpiry,
     voice: Arc<Voice>,
     questions: Arc<Questions>,
     audit: Audit,
     sanctions: Arc<Sanctions>,
-    brakes: Arc<Brakes>,
+    freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     jobs: JobRunner,
     watcher: Arc<Watcher>,
@@ -143,7 +143,7 @@ pub struct Ports {
     /// The keys of those who write there.
     pub keys: Arc<dyn Keys>,
     /// The configuration.
-    pub setup: Arc<dyn Setup>,
+    pub config_source: Arc<dyn ConfigSource>,
 }
 
 /// Why the pipeline could not be put together.
@@ -349,7 +349,7 @@ impl Pipeline {
             Hindrance::Tell(reply) => return Some(reply),
             Hindrance::Silent => return None,
         }
-        if let Some(reply) = self.brakes.not_served(&operator.person) {
+        if let Some(reply) = self.freeze_control.person_frozen(&operator.person) {
             warn!(sender = %request.sender, event = %request.event, "frozen, and not served");
             return Some(reply);
         }
@@ -409,7 +409,7 @@ impl Pipeline {
     ) -> Result<Option<Reply>, Stop> {
         let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
         let may = |power| {
-            self.brakes.gate().may_use(invocation.operator, power, &invocation.options.verb)
+            self.freeze_control.gate().may_use(invocation.operator, power, &invocation.options.verb)
         };
         if let Err(refusal) = takes.try_for_each(may) {
             return Ok(Some(self.voice.refused(invocation, refusal.0).await));
@@ -433,7 +433,7 @@ impl Pipeline {
 
     /// Lifts every sanction that is due. One call at a time does it.
     pub async fn lift_due(&self) {
-        self.sanction_ends.lift_due().await;
+        self.sanction_expiry.lift_due().await;
     }
 
     /// Does the jobs that there are and those that come, until `over`; then what is in hand is

@@ -167,7 +167,7 @@ enum Opening {
 struct Bot {
     matrix: matrix::Matrix,
     pipeline: Arc<Pipeline>,
-    setup: Arc<File>,
+    config_source: Arc<File>,
     /// The folder of the store.
     store: PathBuf,
 }
@@ -189,7 +189,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
-    let setup = Arc::new(File::new(lasting.file, config));
+    let config_source = Arc::new(File::new(lasting.file, config));
     let pipeline = Arc::new(Pipeline::new(
         roster(config, admin_account, matrix.rooms()),
         rules(config),
@@ -197,7 +197,11 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
         store,
         clock.clone(),
         passwords(config, store)?,
-        Ports { outbox: matrix.outbox(), keys: matrix.keys(), setup: setup.clone() },
+        Ports {
+            outbox: matrix.outbox(),
+            keys: matrix.keys(),
+            config_source: config_source.clone(),
+        },
     )?);
     let lost = match recalled {
         Some((file, rooms)) => {
@@ -214,7 +218,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
         let mirrored = pipeline.mirror_record(file).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
-    Ok((Bot { matrix, pipeline, setup, store: store_folder(config) }, lost))
+    Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, lost))
 }
 
 /// What stands in the file of the record.
@@ -240,7 +244,7 @@ impl Bot {
         opening: Option<Opening>,
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
-        let Self { matrix, pipeline, setup, store } = self;
+        let Self { matrix, pipeline, config_source, store } = self;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
         pipeline.tidy();
@@ -275,7 +279,7 @@ impl Bot {
             loop {
                 tokio::select! {
                     () = control.reload.notified() => pipeline.reload_from_machine().await,
-                    () = setup.again.notified() => over.cancel(),
+                    () = config_source.again.notified() => over.cancel(),
                     () = over.cancelled() => break,
                 }
             }
@@ -288,7 +292,7 @@ impl Bot {
         let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
         pipeline.flush().await?;
         ended?;
-        Ok(if control.stop.is_cancelled() { None } else { setup.take() })
+        Ok(if control.stop.is_cancelled() { None } else { config_source.take() })
     }
 }
 

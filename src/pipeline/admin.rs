@@ -2,6 +2,6 @@
 //! have to say.
 
 pub(super) mod agree;
-pub(super) mod brakes;
 pub(super) mod freeze;
+pub(super) mod freeze_control;
 pub(super) mod reload;

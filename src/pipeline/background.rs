@@ -2,7 +2,7 @@
 //! done at a start.
 
 pub(super) mod job;
-pub(super) mod lift;
 pub(super) mod restore;
+pub(super) mod sanction_expiry;
 pub(super) mod start;
 pub(super) mod watch;

@@ -5,9 +5,9 @@ use std::sync::{Arc, atomic::AtomicI64};
 use tokio::sync::Notify;
 
 use super::{
-    Announcements, Authenticity, Brakes, BuildError, Executor, Feed, Listings, Outbox, Pipeline,
-    Ports, Questions, Reloader, Rules, SanctionEnds, Served, Strangers, Voice, Watcher, change,
-    questions,
+    Announcements, Authenticity, BuildError, Executor, Feed, FreezeControl, Listings, Outbox,
+    Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served, Strangers, Voice, Watcher,
+    change, questions,
 };
 use crate::{
     audit::Audit,
@@ -19,7 +19,7 @@ use crate::{
         admin::agree::{self, Agreements},
         background::{
             job::{self, JobRunner},
-            lift, watch,
+            sanction_expiry, watch,
         },
         voice::aside::Aside,
     },
@@ -41,7 +41,7 @@ impl Pipeline {
         passwords: OneTimePasswords,
         ports: Ports,
     ) -> Result<Self, BuildError> {
-        let Ports { outbox, keys, setup } = ports;
+        let Ports { outbox, keys, config_source } = ports;
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
         let reader = Reader::new(access.clone(), clock.clone())?.of(own);
@@ -58,16 +58,16 @@ impl Pipeline {
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
-            sanction_ends: base.sanction_ends(&spoken, &kept, executor.clone()),
+            sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
             jobs: base.jobs(store, &spoken, executor.clone(), watcher.clone())?,
             served: Served::new(reader.clone()),
             journal: Journal::new(store)?,
             strangers: Strangers::new(store, clock.clone())?,
             hour: AtomicI64::new(i64::MIN),
             store: store.clone(),
-            aside: Aside::new(roster.clone(), spoken.brakes.clone(), voice.clone()),
+            aside: Aside::new(roster.clone(), spoken.freeze_control.clone(), voice.clone()),
             reloader: Reloader {
-                setup,
+                config_source,
                 clock: clock.clone(),
                 audit: audit.clone(),
                 authenticity: authenticity.clone(),
@@ -82,7 +82,7 @@ impl Pipeline {
                 voice: voice.clone(),
                 asked_to_lift: store.shelf("asked-to-lift")?,
             },
-            brakes: spoken.brakes,
+            freeze_control: spoken.freeze_control,
             voice,
             questions: spoken.questions,
             listings: spoken.listings,
@@ -117,7 +117,7 @@ struct Base {
 
 /// The parts with which the bot speaks and asks.
 struct Spoken {
-    brakes: Arc<Brakes>,
+    freeze_control: Arc<FreezeControl>,
     listings: Arc<Listings>,
     feed: Arc<Feed>,
     voice: Arc<Voice>,
@@ -148,9 +148,14 @@ impl Base {
     fn spoken(&self, store: &Store, passwords: OneTimePasswords) -> Result<Spoken, store::Error> {
         let Self { roster, rules, clock, audit, outbox, .. } = self.clone();
         let passwords = Arc::new(passwords);
-        let brakes =
-            Brakes::new(store, roster.clone(), clock.clone(), audit.clone(), passwords.clone())?;
-        let brakes = Arc::new(brakes);
+        let freeze_control = FreezeControl::new(
+            store,
+            roster.clone(),
+            clock.clone(),
+            audit.clone(),
+            passwords.clone(),
+        )?;
+        let freeze_control = Arc::new(freeze_control);
         let listings = Arc::new(Listings::new(store, clock.clone())?);
         let record_room = roster.record_room.clone();
         let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), record_room)?;
@@ -162,19 +167,19 @@ impl Base {
             outbox.clone(),
             listings.clone(),
         ));
-        let (to_brake, to_speak) = (brakes.clone(), voice.clone());
+        let (to_brake, to_speak) = (freeze_control.clone(), voice.clone());
         let below = questions::Below {
             roster,
             rules,
             clock,
             audit,
-            brakes: to_brake,
+            freeze_control: to_brake,
             voice: to_speak,
             outbox,
             passwords,
         };
         let questions = Arc::new(Questions::new(store, below)?);
-        Ok(Spoken { brakes, listings, feed, voice, questions })
+        Ok(Spoken { freeze_control, listings, feed, voice, questions })
     }
 
     fn executor(&self, spoken: &Spoken, kept: &Kept, writer: Writer) -> Executor {
@@ -185,7 +190,7 @@ impl Base {
             reader,
             writer,
             audit,
-            brakes: spoken.brakes.clone(),
+            freeze_control: spoken.freeze_control.clone(),
             voice: spoken.voice.clone(),
             outbox,
             sanctions: kept.sanctions.clone(),
@@ -210,14 +215,19 @@ impl Base {
         })
     }
 
-    fn sanction_ends(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> SanctionEnds {
+    fn sanction_expiry(
+        &self,
+        spoken: &Spoken,
+        kept: &Kept,
+        executor: Arc<Executor>,
+    ) -> SanctionExpiry {
         let Self { roster, clock, reader, audit, .. } = self.clone();
-        SanctionEnds::new(lift::Below {
+        SanctionExpiry::new(sanction_expiry::Below {
             roster,
             clock,
             reader,
             audit,
-            brakes: spoken.brakes.clone(),
+            freeze_control: spoken.freeze_control.clone(),
             voice: spoken.voice.clone(),
             executor,
             sanctions: kept.sanctions.clone(),
@@ -231,7 +241,7 @@ impl Base {
             rules,
             clock,
             audit,
-            brakes: spoken.brakes.clone(),
+            freeze_control: spoken.freeze_control.clone(),
             voice: spoken.voice.clone(),
             questions: spoken.questions.clone(),
         })
@@ -252,7 +262,7 @@ impl Base {
             served: Served::new(reader.clone()),
             reader,
             audit,
-            brakes: spoken.brakes.clone(),
+            freeze_control: spoken.freeze_control.clone(),
             voice: spoken.voice.clone(),
             questions: spoken.questions.clone(),
             executor,

@@ -21,7 +21,7 @@ use crate::{
     notes::Notes,
     operators::Roster,
     pipeline::{
-        admin::brakes::Brakes,
+        admin::freeze_control::FreezeControl,
         inbound::understand::{self, Understood},
     },
     sanctions::Sanctions,
@@ -66,7 +66,7 @@ pub struct Executor {
     reader: Reader,
     writer: Writer,
     audit: Audit,
-    brakes: Arc<Brakes>,
+    freeze_control: Arc<FreezeControl>,
     voice: Arc<Voice>,
     outbox: Arc<dyn Outbox>,
     sanctions: Arc<Sanctions>,
@@ -85,7 +85,7 @@ pub(super) struct Below {
     pub(super) reader: Reader,
     pub(super) writer: Writer,
     pub(super) audit: Audit,
-    pub(super) brakes: Arc<Brakes>,
+    pub(super) freeze_control: Arc<FreezeControl>,
     pub(super) voice: Arc<Voice>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) sanctions: Arc<Sanctions>,
@@ -98,7 +98,8 @@ pub(super) struct Below {
 impl Executor {
     /// One that has nothing in hand.
     pub(super) fn new(below: Below) -> Self {
-        let Below { roster, clock, reader, writer, audit, brakes, voice, outbox, .. } = below;
+        let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
+            below;
         let Below { sanctions, notes, watches, watch_begun, .. } = below;
         let (locks, counted) = (Locks::default(), Counted::default());
         Self {
@@ -107,7 +108,7 @@ impl Executor {
             reader,
             writer,
             audit,
-            brakes,
+            freeze_control,
             voice,
             outbox,
             sanctions,
@@ -159,7 +160,7 @@ impl Pipeline {
         let &Attempt { invocation, action, yes, .. } = attempt;
         self.served.must_serve(&verbs(invocation, action, &[]), invocation.options).await?;
         if !invocation.options.plan {
-            self.brakes.not_held()?;
+            self.freeze_control.ensure_not_frozen()?;
         }
         if let Some(yes) = yes.filter(|yes| is_of_many(yes.ticket)) {
             let many = yes.ticket.about.len();

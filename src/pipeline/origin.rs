@@ -32,7 +32,7 @@ pub enum ScheduledKind {
     /// A subject of a job, under the yes that was said to all of it.
     Job,
     /// A change is taken back because its time is over. No yes is said to it.
-    SanctionEnd,
+    SanctionExpiry,
 }
 
 impl<'a> Origin<'a> {
@@ -61,8 +61,8 @@ impl<'a> Origin<'a> {
     }
 
     /// Whether it runs because a sanction is over.
-    pub fn is_sanction_end(self) -> bool {
-        matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionEnd, .. }))
+    pub fn is_sanction_expiry(self) -> bool {
+        matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionExpiry, .. }))
     }
 
     /// Whether anything shows that its sender has encrypted it. Work that was scheduled shows
@@ -89,7 +89,7 @@ impl Invocation<'_> {
             by: Some(self.operator.user.clone()),
             room: Some(self.room()),
             // What nobody typed has no event: the one that asked has led to its own change.
-            event: (!self.origin.is_sanction_end()).then(|| self.event()),
+            event: (!self.origin.is_sanction_expiry()).then(|| self.event()),
             words: self.words.to_vec(),
             undoes: self.undoes,
             reason: self.options.reason.clone(),

@@ -13,7 +13,7 @@ use crate::{
     confirm::{End, Ticket, Tickets},
     error::Stop,
     operators::Roster,
-    pipeline::admin::brakes::Brakes,
+    pipeline::admin::freeze_control::FreezeControl,
     store::{self, Store},
     synapse::Slots,
     totp::OneTimePasswords,
@@ -37,7 +37,7 @@ pub(super) struct Questions {
     rules: Arc<Rules>,
     clock: SharedClock,
     audit: Audit,
-    brakes: Arc<Brakes>,
+    freeze_control: Arc<FreezeControl>,
     voice: Arc<Voice>,
     outbox: Arc<dyn Outbox>,
     passwords: Arc<OneTimePasswords>,
@@ -53,7 +53,7 @@ pub(super) struct Below {
     pub(super) rules: Arc<Rules>,
     pub(super) clock: SharedClock,
     pub(super) audit: Audit,
-    pub(super) brakes: Arc<Brakes>,
+    pub(super) freeze_control: Arc<FreezeControl>,
     pub(super) voice: Arc<Voice>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) passwords: Arc<OneTimePasswords>,
@@ -62,7 +62,7 @@ pub(super) struct Below {
 impl Questions {
     /// The questions that `store` knows of.
     pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
-        let Below { roster, rules, clock, audit, brakes, voice, outbox, passwords } = below;
+        let Below { roster, rules, clock, audit, freeze_control, voice, outbox, passwords } = below;
         let tickets = Tickets::new(store, clock.clone())?;
         let (secrets, last_word) = (Mutex::default(), LastWord::default());
         Ok(Self {
@@ -70,7 +70,7 @@ impl Questions {
             rules,
             clock,
             audit,
-            brakes,
+            freeze_control,
             voice,
             outbox,
             passwords,

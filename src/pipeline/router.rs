@@ -64,8 +64,9 @@ impl Pipeline {
         yes: Option<Confirmed<'_>>,
     ) -> Result<Tried, Stop> {
         let declared = verbs(invocation, action, &[]);
-        let may =
-            |verb: &&str| self.brakes.gate().may_use(invocation.operator, action.power(), verb);
+        let may = |verb: &&str| {
+            self.freeze_control.gate().may_use(invocation.operator, action.power(), verb)
+        };
         if let Err(refusal) = declared.iter().try_for_each(may) {
             let became = Became::Refused(refusal.0);
             return Ok(Tried { words: invocation.words.to_vec(), became });
@@ -104,7 +105,9 @@ impl Pipeline {
                 let cost = cost_in_words(planned.class, action);
                 Ok(Some(plan::shown(invocation, &planned, cost)))
             }
-            Became::Rehearsed => Ok(Some(rehearsed(invocation.words, self.brakes.held()))),
+            Became::Rehearsed => {
+                Ok(Some(rehearsed(invocation.words, self.freeze_control.bot_frozen())))
+            }
             Became::ToAsk(question) => {
                 self.questions.ask(invocation, action, *question).await?;
                 Ok(None)

@@ -81,13 +81,13 @@ impl Served {
     }
 
     /// Says why a route is not there, where a command ended because of that.
-    pub(super) fn explained(asked: &Invocation<'_>, stop: Stop) -> Stop {
+    pub(super) fn explained(invocation: &Invocation<'_>, stop: Stop) -> Stop {
         let Stop::Api(error) = &stop else { return stop };
         // Whoever types a path may have made a slip in it.
-        if takes_path(&asked.options.verb) || !error.is_unknown_route() {
+        if takes_path(&invocation.options.verb) || !error.is_unknown_route() {
             return stop;
         }
-        let verb = format!("!{}", asked.options.verb);
+        let verb = format!("!{}", invocation.options.verb);
         Stop::refused(
             Line::new()
                 .plain("this homeserver does not serve ")

@@ -17,8 +17,8 @@ use ruma::{
 };
 
 use super::{
-    Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request,
-    Reread, Rules, Said, Setup, Trust, Unfit, Unsent,
+    Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys, NoWhisper,
+    NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -218,16 +218,16 @@ impl Outbox for Heard {
 }
 
 #[async_trait]
-impl Setup for Heard {
+impl ConfigSource for Heard {
     async fn look(&self) -> Vec<crate::finding::Finding> {
         Vec::new()
     }
 
-    async fn reread(&self) -> Result<Reread, Unfit> {
-        Err(Unfit::Findings(Vec::new()))
+    async fn propose(&self) -> Result<ConfigProposal, ConfigRejected> {
+        Err(ConfigRejected::Findings(Vec::new()))
     }
 
-    fn begin_again(&self, _: Reread) {}
+    fn restart_with(&self, _: ConfigProposal) {}
 }
 
 impl Keys for Heard {
@@ -338,8 +338,8 @@ impl Stage {
                 Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
             move || {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
-                let (outbox, keys, setup) = (heard.clone(), heard.clone(), heard.clone());
-                let ports = Ports { outbox, keys, setup };
+                let (outbox, keys, config_source) = (heard.clone(), heard.clone(), heard.clone());
+                let ports = Ports { outbox, keys, config_source };
                 let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, ports).unwrap()

@@ -12,7 +12,7 @@ use crate::{
     check,
     config::{Config, Effect},
     finding::{Finding, Mark},
-    pipeline::{self, Reread, Setup, Unfit},
+    pipeline::{self, ConfigProposal, ConfigRejected, ConfigSource},
 };
 
 /// The file, and what was last read from it.
@@ -44,13 +44,14 @@ async fn bad_findings(config: &Config) -> Vec<Finding> {
 }
 
 #[async_trait]
-impl Setup for File {
+impl ConfigSource for File {
     async fn look(&self) -> Vec<Finding> {
         check::check(&self.config, &mut |_| {}).await
     }
 
-    async fn reread(&self) -> Result<Reread, Unfit> {
-        let config = Config::load(&self.path, &pipeline::verbs()).map_err(Unfit::Faults)?;
+    async fn propose(&self) -> Result<ConfigProposal, ConfigRejected> {
+        let config =
+            Config::load(&self.path, &pipeline::verbs()).map_err(ConfigRejected::Faults)?;
         let differences = self.config.differences(&config);
         let is_checked = |one: &crate::config::Difference| one.effect != Effect::AtStart;
         if !differences.is_empty() && differences.iter().all(is_checked) {
@@ -61,13 +62,13 @@ impl Setup for File {
                 bad.retain(|finding| !already.contains(finding));
             }
             if !bad.is_empty() {
-                return Err(Unfit::Findings(bad));
+                return Err(ConfigRejected::Findings(bad));
             }
         }
-        Ok(Reread { config, differences })
+        Ok(ConfigProposal { config, differences })
     }
 
-    fn begin_again(&self, with: Reread) {
+    fn restart_with(&self, with: ConfigProposal) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(with.config);
         self.again.notify_one();
     }

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     error::Stop,
     operators::{Operator, Roster},
-    pipeline::{Brakes, Invocation, Questions, Rules, Voice},
+    pipeline::{FreezeControl, Invocation, Questions, Rules, Voice},
     reply::Line,
     totp::DIGITS,
 };
@@ -73,7 +73,7 @@ pub(in crate::pipeline) struct Below {
     pub(in crate::pipeline) rules: Arc<Rules>,
     pub(in crate::pipeline) clock: SharedClock,
     pub(in crate::pipeline) audit: Audit,
-    pub(in crate::pipeline) brakes: Arc<Brakes>,
+    pub(in crate::pipeline) freeze_control: Arc<FreezeControl>,
     pub(in crate::pipeline) voice: Arc<Voice>,
     pub(in crate::pipeline) questions: Arc<Questions>,
 }
@@ -116,16 +116,17 @@ impl Agreements {
     ) -> Result<Agreed, Stop> {
         let Wanted { verb, power, class, .. } = wanted;
         let reason = invocation.options.reason.as_deref();
-        let (demanded, totp) = match self.below.brakes.gate().demands(verb, power, class, reason) {
-            Ok(demanded) => demanded,
-            Err(refusal) => {
-                self.below.voice.refused(invocation, refusal.0.clone()).await;
-                return Err(Stop::refused(refusal.0));
-            }
-        };
+        let (demanded, totp) =
+            match self.below.freeze_control.gate().demands(verb, power, class, reason) {
+                Ok(demanded) => demanded,
+                Err(refusal) => {
+                    self.below.voice.refused(invocation, refusal.0.clone()).await;
+                    return Err(Stop::refused(refusal.0));
+                }
+            };
         let others = wanted.others.max(demanded);
         if others > 0 {
-            self.below.brakes.not_held()?;
+            self.below.freeze_control.ensure_not_frozen()?;
             if invocation.origin.is_in_clear() {
                 return Err(Stop::refused(
                     "this takes more than one operator, and that counts only in an encrypted room",
@@ -171,7 +172,7 @@ impl Agreements {
     fn may_say(&self, one: &Operator, wanted: &Wanted<'_>) -> bool {
         one.role.allows(wanted.power, wanted.verb)
             && wanted.except.is_none_or(|person| one.person != person)
-            && self.below.brakes.not_served(&one.person).is_none()
+            && self.below.freeze_control.person_frozen(&one.person).is_none()
     }
 
     async fn shows_password(

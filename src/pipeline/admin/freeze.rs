@@ -7,7 +7,7 @@ use crate::{
     confirm::Ticket,
     error::Stop,
     freeze::What,
-    pipeline::{Invocation, Pipeline, admin::brakes::in_words},
+    pipeline::{Invocation, Pipeline, admin::freeze_control::in_words},
     reply::{Line, Reply, Word},
 };
 
@@ -18,7 +18,7 @@ impl Pipeline {
         &self,
         invocation: &Invocation<'_>,
     ) -> Result<(), Stop> {
-        self.brakes.not_held()?;
+        self.freeze_control.ensure_not_frozen()?;
         self.authenticity.authenticate(invocation.origin).await
     }
 
@@ -37,15 +37,15 @@ impl Pipeline {
             .or(&["freeze"]));
         }
         self.authenticity.authenticate(invocation.origin).await?;
-        if let Some(freeze) = self.brakes.of(&what)? {
+        if let Some(freeze) = self.freeze_control.of(&what)? {
             // Whoever brakes again does not agree with somebody who wants to let go.
-            self.brakes.take_back_lifts(|_| true).await?;
+            self.freeze_control.take_back_lifts(|_| true).await?;
             let line = Line::new()
                 .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
                 .code(&freeze.by);
             return Ok(Reply::outcome(Word::NothingChanged, line));
         }
-        self.brakes.put_freeze(invocation, &what).await?;
+        self.freeze_control.put_freeze(invocation, &what).await?;
         let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
         let void = match &what {
             What::Bot => self.questions.end_questions(invocation, |_| true).await?,
@@ -69,8 +69,8 @@ impl Pipeline {
         if waiting > 0 {
             reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
         }
-        if self.brakes.leaves_one(&what)? {
-            self.brakes.put_freeze(invocation, &What::Bot).await?;
+        if self.freeze_control.leaves_one(&what)? {
+            self.freeze_control.put_freeze(invocation, &What::Bot).await?;
             reply = reply.text(
                 "Only one person is left who is not frozen, so I am frozen as a whole: it takes \
                  the machine that I run on to lift that, by synod unfreeze",
@@ -84,7 +84,7 @@ impl Pipeline {
     pub async fn unfreeze_from_shell(&self) {
         let file = &self.rules.unfreeze_file;
         let Ok(text) = std::fs::read_to_string(file) else { return };
-        if let Some(note) = self.brakes.lift_from_shell(&text).await {
+        if let Some(note) = self.freeze_control.lift_from_shell(&text).await {
             let slot = format!("unfrozen-{}", self.clock.now().as_millisecond());
             self.voice.tell(&slot, &Reply::data(note)).await;
         }

@@ -17,9 +17,9 @@ use crate::{
     error::Stop,
     finding::Finding,
     pipeline::{
-        Authenticity, Invocation, Setup, Voice,
+        Authenticity, ConfigSource, Invocation, Voice,
         admin::agree::{Agreed, Agreements, Wanted},
-        ports::setup::{Reread, Unfit},
+        ports::config_source::{ConfigProposal, ConfigRejected},
     },
     reply::{Block, Hostile, Line, Reply, Word},
 };
@@ -30,7 +30,7 @@ const VERB: &str = "config reload";
 /// The configuration in force, and the way to another.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Reloader {
-    pub(in crate::pipeline) setup: Arc<dyn Setup>,
+    pub(in crate::pipeline) config_source: Arc<dyn ConfigSource>,
     pub(in crate::pipeline) clock: SharedClock,
     pub(in crate::pipeline) audit: Audit,
     pub(in crate::pipeline) authenticity: Arc<Authenticity>,
@@ -41,7 +41,7 @@ pub(in crate::pipeline) struct Reloader {
 impl Reloader {
     /// Looks at everything that the configuration names.
     pub(in crate::pipeline) async fn look(&self) -> Vec<Finding> {
-        self.setup.look().await
+        self.config_source.look().await
     }
 
     /// Reads the configuration again because an operator says so; with `only_look`, to tell what
@@ -53,21 +53,24 @@ impl Reloader {
         password: Option<&str>,
     ) -> Result<Reply, Stop> {
         self.authenticity.authenticate(invocation.origin).await?;
-        let reread = match self.setup.reread().await {
-            Ok(reread) => reread,
-            Err(unfit) => return Ok(unfit_reply(&unfit)),
+        let proposal = match self.config_source.propose().await {
+            Ok(proposal) => proposal,
+            Err(rejected) => return Ok(unfit_reply(&rejected)),
         };
-        let has = |effect| reread.differences.iter().any(|one| one.effect == effect);
-        if reread.differences.is_empty() {
+        let has = |effect| proposal.differences.iter().any(|one| one.effect == effect);
+        if proposal.differences.is_empty() {
             let so = "my config says what it said";
             return Ok(Reply::outcome(Word::NothingChanged, so));
         }
         if only_look {
-            return Ok(listed(Reply::data("What my config says now, and did not before"), &reread));
+            return Ok(listed(
+                Reply::data("What my config says now, and did not before"),
+                &proposal,
+            ));
         }
         if has(Effect::AtStart) {
             let what = "some of it takes a new start of me, so nothing of it is in force";
-            return Ok(listed(Reply::outcome(Word::Refused, what), &reread));
+            return Ok(listed(Reply::outcome(Word::Refused, what), &proposal));
         }
         let wider = has(Effect::Wider);
         let wanted = Wanted {
@@ -76,16 +79,16 @@ impl Reloader {
             // Whoever is given more can then do with it what cannot be undone.
             class: if wider { Class::Irreversible } else { Class::Reversible },
             others: usize::from(wider),
-            note: &noted(&reread),
+            note: &noted(&proposal),
             password,
             except: None,
         };
-        match self.agreements.on_reload(invocation, reread.config.clone(), wanted).await? {
-            Agreed::By(by) => self.put_in_force(by, invocation, reread).await,
-            Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &reread)
+        match self.agreements.on_reload(invocation, proposal.config.clone(), wanted).await? {
+            Agreed::By(by) => self.put_in_force(by, invocation, proposal).await,
+            Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &proposal)
                 .command("If it is right", invocation.words.to_vec())
                 .ringing(of)),
-            Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &reread)),
+            Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &proposal)),
         }
     }
 
@@ -93,11 +96,11 @@ impl Reloader {
         &self,
         by: Vec<OwnedUserId>,
         invocation: &Invocation<'_>,
-        reread: Reread,
+        proposal: ConfigProposal,
     ) -> Result<Reply, Stop> {
         let (first, others) = by.split_first().map_or((None, &[][..]), |(a, b)| (Some(a), b));
         let record = Record {
-            note: Some(noted(&reread)),
+            note: Some(noted(&proposal)),
             approvals: others.to_vec(),
             yes: others.last().cloned(),
             by: first.cloned(),
@@ -105,42 +108,42 @@ impl Reloader {
         };
         self.audit.note(record).await?;
         info!(by = %invocation.operator.user, "the config is read again");
-        let reply = listed(Reply::outcome(Word::Done, BEGIN), &reread);
-        self.setup.begin_again(reread);
+        let reply = listed(Reply::outcome(Word::Done, BEGIN), &proposal);
+        self.config_source.restart_with(proposal);
         Ok(reply)
     }
 
     /// Reads the configuration again because somebody on the machine says so.
     pub(in crate::pipeline) async fn reload_from_machine(&self) {
         let slot = format!("reload-{}", self.clock.now().as_millisecond());
-        let reread = match self.setup.reread().await {
-            Ok(reread) => reread,
-            Err(unfit) => {
-                warn!(?unfit, "the config was not put in force");
-                self.voice.tell(&slot, &unfit_reply(&unfit)).await;
+        let proposal = match self.config_source.propose().await {
+            Ok(proposal) => proposal,
+            Err(rejected) => {
+                warn!(?rejected, "the config was not put in force");
+                self.voice.tell(&slot, &unfit_reply(&rejected)).await;
                 return;
             }
         };
-        if reread.differences.iter().any(|one| one.effect == Effect::AtStart) {
+        if proposal.differences.iter().any(|one| one.effect == Effect::AtStart) {
             let what = "my config was to be read again, and some of it takes a new start of me, \
                         so nothing of it is in force";
-            self.voice.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &reread)).await;
+            self.voice.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &proposal)).await;
             return;
         }
-        if reread.differences.is_empty() {
+        if proposal.differences.is_empty() {
             info!("the config says what it said");
             return;
         }
-        let note = Some(format!("from the machine: {}", noted(&reread)));
+        let note = Some(format!("from the machine: {}", noted(&proposal)));
         let record = Record { note, ..Record::new(Kind::Configured) };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "unrecorded, so not put in force");
             return;
         }
         info!("the config is read again");
-        let told = listed(Reply::data(format!("From the machine: {BEGIN}")), &reread);
+        let told = listed(Reply::data(format!("From the machine: {BEGIN}")), &proposal);
         self.voice.tell(&slot, &told).await;
-        self.setup.begin_again(reread);
+        self.config_source.restart_with(proposal);
     }
 
     /// Says that what was to be put in force could not be begun with, and that the one before is
@@ -181,13 +184,13 @@ fn too_few(wider: bool, others: usize) -> Reply {
 
 const BEGIN: &str = "my config is read again, and I begin anew with it";
 
-fn noted(reread: &Reread) -> String {
-    let all: Vec<String> = reread.differences.iter().map(ToString::to_string).collect();
+fn noted(proposal: &ConfigProposal) -> String {
+    let all: Vec<String> = proposal.differences.iter().map(ToString::to_string).collect();
     all.join("; ")
 }
 
 /// What is otherwise, each in the list of what it means.
-fn listed(reply: Reply, reread: &Reread) -> Reply {
+fn listed(reply: Reply, proposal: &ConfigProposal) -> Reply {
     [
         ("Gives somebody more, or may", Effect::Wider),
         ("Gives nobody more", Effect::Narrower),
@@ -195,20 +198,22 @@ fn listed(reply: Reply, reread: &Reread) -> Reply {
     ]
     .into_iter()
     .map(|(heading, effect)| {
-        let these = reread.differences.iter().filter(|one| one.effect == effect);
+        let these = proposal.differences.iter().filter(|one| one.effect == effect);
         (heading, these.map(Line::from).collect::<Vec<Line>>())
     })
     .filter(|(_, lines)| !lines.is_empty())
     .fold(reply, |reply, (heading, lines)| reply.with(Block::List(heading.into(), lines)))
 }
 
-fn unfit_reply(unfit: &Unfit) -> Reply {
-    let (count, lines): (usize, Vec<Line>) = match unfit {
+fn unfit_reply(rejected: &ConfigRejected) -> Reply {
+    let (count, lines): (usize, Vec<Line>) = match rejected {
         // A fault never repeats a value.
-        Unfit::Faults(faults) => {
+        ConfigRejected::Faults(faults) => {
             (faults.list.len(), faults.list.iter().map(|one| one.to_string().into()).collect())
         }
-        Unfit::Findings(findings) => (findings.len(), findings.iter().map(Line::from).collect()),
+        ConfigRejected::Findings(findings) => {
+            (findings.len(), findings.iter().map(Line::from).collect())
+        }
     };
     let things = if count == 1 { "thing is" } else { "things are" };
     Reply::outcome(

@@ -62,7 +62,7 @@ impl Pipeline {
             self.sanctions.keep(sanction).await?;
         }
         for freeze in past.freezes.values() {
-            self.brakes.restore(freeze).await?;
+            self.freeze_control.restore(freeze).await?;
         }
         tracing::info!(entries, sanctions, freezes, place, "an earlier record is restored");
         Ok(Some(Restored { entries, sanctions, freezes, place }))

@@ -57,7 +57,7 @@ impl Weighed<'_> {
             verbs: &self.verbs,
             reason: invocation.options.reason.as_deref(),
             recent: self.recent,
-            due: invocation.origin.is_sanction_end(),
+            due: invocation.origin.is_sanction_expiry(),
         }
     }
 }
@@ -95,12 +95,13 @@ impl Executor {
         }
         let weighed = self.weighed(invocation, action, looked, extent)?;
         let weight = weighed.weight(invocation, action);
-        Ok(match self.brakes.gate().decide(invocation.operator, &weight, consent) {
+        Ok(match self.freeze_control.gate().decide(invocation.operator, &weight, consent) {
             Verdict::Allow(allowed) => Decision::Allow(allowed),
             Verdict::Rehearse => Decision::Rehearse,
-            Verdict::Ask(terms) => {
-                Decision::Ask(terms, self.brakes.gate().may_approve(invocation.operator, &weight))
-            }
+            Verdict::Ask(terms) => Decision::Ask(
+                terms,
+                self.freeze_control.gate().may_approve(invocation.operator, &weight),
+            ),
             Verdict::Refuse(refusal) => Decision::Refuse(refusal.0),
         })
     }
@@ -113,7 +114,7 @@ impl Executor {
         looked: &Looked,
     ) -> Result<Option<Terms>, Stop> {
         let weighed = self.weighed(invocation, action, looked, Extent::Whole)?;
-        Ok(self.brakes.gate().terms(&weighed.weight(invocation, action)))
+        Ok(self.freeze_control.gate().terms(&weighed.weight(invocation, action)))
     }
 
     /// Whether the yes that was said is enough for all of a list of so many, as far as that does not
@@ -130,7 +131,11 @@ impl Executor {
         let verbs = verbs(invocation, action, &[]);
         let weighed = Weighed { class, targets: &[], many, recent, verbs };
         let weight = weighed.weight(invocation, action);
-        Ok(self.brakes.gate().missing(invocation.operator, &weight, Some(consent)).is_none())
+        Ok(self
+            .freeze_control
+            .gate()
+            .missing(invocation.operator, &weight, Some(consent))
+            .is_none())
     }
 }
 

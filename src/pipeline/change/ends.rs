@@ -34,7 +34,7 @@ impl Executor {
         invocation: &Invocation<'_>,
         looked: &Looked,
     ) -> Result<Option<Line>, Stop> {
-        if invocation.origin.is_sanction_end() {
+        if invocation.origin.is_sanction_expiry() {
             return Ok(None);
         }
         for plan in &looked.plans {

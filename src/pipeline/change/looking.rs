@@ -41,7 +41,7 @@ impl<'a> Looking<'a> {
             shown: None,
             at: Instant::now(),
         };
-        if total > WITHOUT_A_WORD && !invocation.origin.is_sanction_end() {
+        if total > WITHOUT_A_WORD && !invocation.origin.is_sanction_expiry() {
             looking.shown =
                 executor.voice.answer(invocation.origin, "looking", &looking.word()).await;
         }

@@ -80,7 +80,7 @@ impl Executor {
     ) -> Result<Found, Stop> {
         let mut found = target(subject, reader).await?;
         let may = |target: &Target, harmless| {
-            self.brakes.gate().may_do(invocation.operator, target, harmless)
+            self.freeze_control.gate().may_do(invocation.operator, target, harmless)
         };
         if let Err(refusal) = may(&found, action.harmless()) {
             return Ok(Found::Refused(refusal.0));

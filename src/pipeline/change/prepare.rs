@@ -119,7 +119,7 @@ impl Executor {
             // Somebody may have been frozen while this waited. The end of what they imposed is not
             // theirs to prevent.
             if invocation.origin.message().is_some()
-                && let Some(reply) = self.brakes.not_served(&invocation.operator.person)
+                && let Some(reply) = self.freeze_control.person_frozen(&invocation.operator.person)
             {
                 return Ok(Prepared::NotServed(reply));
             }

@@ -77,7 +77,7 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
             "Where nobody waits for an answer, start me anew: I say what I find of them",
         ));
     }
-    if pipeline.brakes.held().is_some() {
+    if pipeline.freeze_control.bot_frozen().is_some() {
         findings
             .push(Finding::warn("I am frozen, and change nothing", "Two operators send !unfreeze"));
     }

@@ -74,7 +74,7 @@ impl Own for Unfreeze {
     ) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
         pipeline.authenticity.authenticate(invocation.origin).await?;
-        pipeline.brakes.unfreeze(invocation, &what).await.map(Some)
+        pipeline.freeze_control.unfreeze(invocation, &what).await.map(Some)
     }
 }
 

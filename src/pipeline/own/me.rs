@@ -75,7 +75,7 @@ fn known(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Reply {
     if operator.person != operator.user.as_str() {
         facts.insert(1, ("Person", Line::from(operator.person.clone())));
     }
-    if let Some(why) = pipeline.brakes.held() {
+    if let Some(why) = pipeline.freeze_control.bot_frozen() {
         facts.push(("Now", why));
     }
     if pipeline.roster.read_only {

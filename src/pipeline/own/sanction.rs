@@ -264,10 +264,12 @@ async fn not_allowed(
         recent: 0,
         due: false,
     };
-    Ok(match pipeline.brakes.gate().decide(invocation.operator, &weight, None) {
+    Ok(match pipeline.freeze_control.gate().decide(invocation.operator, &weight, None) {
         Verdict::Allow(_) => None,
         Verdict::Refuse(refusal) => Some(pipeline.voice.refused(invocation, refusal.0).await),
-        Verdict::Rehearse => Some(rehearsed(invocation.words, pipeline.brakes.held())),
+        Verdict::Rehearse => {
+            Some(rehearsed(invocation.words, pipeline.freeze_control.bot_frozen()))
+        }
         Verdict::Ask(_) => {
             let number = sanction.number.to_string();
             return Err(Stop::refused(

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::{Because, Terms},
     operators::{Operator, Rank},
-    pipeline::{Invocation, admin::brakes::stopped_until},
+    pipeline::{Invocation, admin::freeze_control::stopped_until},
     reply::{Hostile, Line, Reply, Word, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };
@@ -73,7 +73,7 @@ impl Questions {
         }
         let may = approvers.into_iter();
         let may: Vec<&Operator> =
-            may.filter(|one| self.brakes.not_served(&one.person).is_none()).collect();
+            may.filter(|one| self.freeze_control.person_frozen(&one.person).is_none()).collect();
         let persons: BTreeSet<&str> = may.iter().map(|one| one.person.as_str()).collect();
         if persons.len() < others {
             return Err(Stop::refused(self.too_few(others, persons.len(), because)));
@@ -126,7 +126,7 @@ impl Questions {
                     .plain(", who asked for it, is no operator any more, so nothing was done"),
             )
         })?;
-        match self.brakes.not_served(&asker.person) {
+        match self.freeze_control.person_frozen(&asker.person) {
             None => Ok(asker),
             Some(_) => Err(Stop::refused(
                 Line::new()

@@ -106,7 +106,7 @@ async fn somebody_brakes_while_much_is_forgotten() {
         assert!(!through.load(Ordering::Relaxed), "the brake had to wait for all of it");
     };
     futures_util::future::join(forget, brake).await;
-    assert!(stage.pipeline.brakes.held().is_some());
+    assert!(stage.pipeline.freeze_control.bot_frozen().is_some());
     let left = records(&stage, Kind::Looked);
     assert!(left.iter().all(|record| record.subjects.is_empty()), "{left:?}");
 }

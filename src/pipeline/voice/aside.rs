@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::{
     operators::Roster,
-    pipeline::{Brakes, Origin, Request, Said, Trust, Voice},
+    pipeline::{FreezeControl, Origin, Request, Said, Trust, Voice},
     reply::{Reply, Word},
 };
 
@@ -26,7 +26,7 @@ pub(in crate::pipeline) struct Aside {
     waiting: Semaphore,
     turn: Mutex<()>,
     roster: Arc<Roster>,
-    brakes: Arc<Brakes>,
+    freeze_control: Arc<FreezeControl>,
     voice: Arc<Voice>,
 }
 
@@ -40,11 +40,11 @@ pub struct Refusal {
 impl Aside {
     pub(in crate::pipeline) fn new(
         roster: Arc<Roster>,
-        brakes: Arc<Brakes>,
+        freeze_control: Arc<FreezeControl>,
         voice: Arc<Voice>,
     ) -> Self {
         let (waiting, turn) = (Semaphore::new(WAITING), Mutex::default());
-        Self { waiting, turn, roster, brakes, voice }
+        Self { waiting, turn, roster, freeze_control, voice }
     }
 
     /// Answers to a message at once, where its sender is served and it is theirs or was acted upon;
@@ -88,7 +88,8 @@ impl Aside {
 
     fn is_served(&self, sender: &UserId) -> bool {
         let operator = self.roster.operator(sender);
-        operator.is_some_and(|operator| self.brakes.not_served(&operator.person).is_none())
+        operator
+            .is_some_and(|operator| self.freeze_control.person_frozen(&operator.person).is_none())
     }
 }
 

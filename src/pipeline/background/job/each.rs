@@ -255,14 +255,14 @@ impl<'a> Work<'a> {
     }
 
     fn why_not(&self) -> Option<Line> {
-        if let Some(why) = self.runner.below.brakes.held() {
+        if let Some(why) = self.runner.below.freeze_control.bot_frozen() {
             return Some(why);
         }
         if self.runner.below.roster.read_only {
             return Some("I am read-only".into());
         }
         let operator = self.runner.below.roster.operator(&self.job.asker)?;
-        let frozen = self.runner.below.brakes.not_served(&operator.person)?;
+        let frozen = self.runner.below.freeze_control.person_frozen(&operator.person)?;
         Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 

@@ -74,7 +74,7 @@ async fn what_ends_by_itself_and_what_is_frozen_goes_on_by_what_the_record_says(
     assert_eq!((open[0].undo.as_slice(), open[0].role), (&*words("unlock"), Rank::Moderator));
     let ended = after.pipeline.sanctions.of(suspended).unwrap().remove(0);
     assert!(matches!(ended.state, State::Ended(_)), "{ended:?}");
-    assert!(after.pipeline.brakes.held().is_some(), "one alone has not lifted it");
+    assert!(after.pipeline.freeze_control.bot_frozen().is_some(), "one alone has not lifted it");
     let past = after.pipeline.audit.past(&eve(), 10).unwrap();
     assert_eq!(past.len(), 3, "{past:?}");
     assert!(past.iter().all(|one| one.word == Some(Word::Done)), "{past:?}");

@@ -22,7 +22,7 @@ use crate::{
 
 /// What is frozen, and who has shown too many wrong one-time passwords.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Brakes {
+pub(in crate::pipeline) struct FreezeControl {
     roster: Arc<Roster>,
     clock: SharedClock,
     audit: Audit,
@@ -30,7 +30,7 @@ pub(in crate::pipeline) struct Brakes {
     passwords: Arc<OneTimePasswords>,
 }
 
-impl Brakes {
+impl FreezeControl {
     /// The freezes that `store` knows of.
     pub(in crate::pipeline) fn new(
         store: &Store,
@@ -44,7 +44,7 @@ impl Brakes {
 
     /// The gate as it stands now.
     pub(in crate::pipeline) fn gate(&self) -> Gate<'_> {
-        Gate::new(&self.roster).held(self.held().is_some())
+        Gate::new(&self.roster).held(self.bot_frozen().is_some())
     }
 
     /// Keeps a freeze that an earlier record tells of.
@@ -58,7 +58,7 @@ impl Brakes {
     }
 
     /// Why nothing may be changed now, by whomever; `None` where it may.
-    pub(in crate::pipeline) fn held(&self) -> Option<Line> {
+    pub(in crate::pipeline) fn bot_frozen(&self) -> Option<Line> {
         match self.freezes.of(&What::Bot) {
             Ok(None) => None,
             Ok(Some(freeze)) => Some(
@@ -78,12 +78,12 @@ impl Brakes {
     }
 
     /// The same, as the end of a command.
-    pub(in crate::pipeline) fn not_held(&self) -> Result<(), Stop> {
-        self.held().map_or(Ok(()), |why| Err(Stop::refused(why)))
+    pub(in crate::pipeline) fn ensure_not_frozen(&self) -> Result<(), Stop> {
+        self.bot_frozen().map_or(Ok(()), |why| Err(Stop::refused(why)))
     }
 
     /// Why this operator is not served; `None` where they are.
-    pub(in crate::pipeline) fn not_served(&self, person: &str) -> Option<Reply> {
+    pub(in crate::pipeline) fn person_frozen(&self, person: &str) -> Option<Reply> {
         let why = match self.freezes.of(&What::Person(person.to_owned())) {
             Ok(None) => match self.stopped_for_guessing(person) {
                 Ok(why) => Line::from(why?),

@@ -2,7 +2,7 @@ use ruma::UserId;
 use serde_json::json;
 use world::{Api, Fault, Proxy, Synapse};
 
-use crate::pipeline::{background::lift::*, testing::Stage};
+use crate::pipeline::{background::sanction_expiry::*, testing::Stage};
 
 async fn is_suspended(api: &Api, user: &UserId) -> bool {
     api.account(user).await.unwrap()["suspended"] == true

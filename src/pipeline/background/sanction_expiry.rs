@@ -14,7 +14,7 @@ use crate::{
     operators::Roster,
     pipeline::{
         Invocation, Origin, Scheduled, ScheduledKind,
-        admin::brakes::Brakes,
+        admin::freeze_control::FreezeControl,
         change::{
             Attempt, Executor, Expected, Extent, Prepared,
             report::{not_as_left, overall, stopped},
@@ -49,7 +49,7 @@ enum Lifted {
 
 /// What lifts sanctions when they are due.
 #[derive(Debug)]
-pub(in crate::pipeline) struct SanctionEnds {
+pub(in crate::pipeline) struct SanctionExpiry {
     below: Below,
     /// Held while sanctions are lifted.
     lifting: Mutex<()>,
@@ -62,13 +62,13 @@ pub(in crate::pipeline) struct Below {
     pub(in crate::pipeline) clock: SharedClock,
     pub(in crate::pipeline) reader: Reader,
     pub(in crate::pipeline) audit: Audit,
-    pub(in crate::pipeline) brakes: Arc<Brakes>,
+    pub(in crate::pipeline) freeze_control: Arc<FreezeControl>,
     pub(in crate::pipeline) voice: Arc<Voice>,
     pub(in crate::pipeline) executor: Arc<Executor>,
     pub(in crate::pipeline) sanctions: Arc<Sanctions>,
 }
 
-impl SanctionEnds {
+impl SanctionExpiry {
     /// One that lifts nothing just now.
     pub(in crate::pipeline) fn new(below: Below) -> Self {
         Self { below, lifting: Mutex::default() }
@@ -131,7 +131,7 @@ impl SanctionEnds {
 
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
-        if self.below.brakes.held().is_some() {
+        if self.below.freeze_control.bot_frozen().is_some() {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.below.roster.operator(&sanction.by) else {
@@ -144,7 +144,11 @@ impl SanctionEnds {
         let options = Options { reason: Some("its time was over".to_owned()), ..typed };
         let (room, event) = &sanction.asked;
         let invocation = Invocation {
-            origin: Origin::Scheduled(Scheduled { kind: ScheduledKind::SanctionEnd, room, event }),
+            origin: Origin::Scheduled(Scheduled {
+                kind: ScheduledKind::SanctionExpiry,
+                room,
+                event,
+            }),
             operator,
             words: &sanction.undo,
             options: &options,
@@ -185,7 +189,7 @@ impl SanctionEnds {
 
     /// Why the bot does not act now.
     fn why_not(&self) -> Line {
-        self.below.brakes.held().unwrap_or_else(|| "I am read-only".into())
+        self.below.freeze_control.bot_frozen().unwrap_or_else(|| "I am read-only".into())
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {
