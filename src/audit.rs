@@ -3,7 +3,7 @@
 //! An entry of the chain holds when and what kind, and a salted digest of the record itself. The
 //! record, which names people, lies beside it and can go while the chain still verifies.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
@@ -325,7 +325,7 @@ impl Audit {
         let subjects = record.subjects.clone();
         let seq = self.append(record).await?;
         for subject in &subjects {
-            self.about.put(&about(subject, &key(seq)), &seq)?;
+            self.about.put(&about(&subject.key(), &key(seq)), &seq)?;
         }
         if let Some(event) = &event
             && !self.opened.put_new(event.as_str(), &seq)?
@@ -424,7 +424,7 @@ impl Audit {
     /// What was done to `subject`, newest first, at most `limit`.
     pub fn past(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, store::Error> {
         let mut past = Vec::new();
-        for (_, seq) in self.about.last_under(&about(subject, ""), limit)? {
+        for (_, seq) in self.about.last_under(&about(&subject.key(), ""), limit)? {
             let Some(Kept { entry, record: Some(record), .. }) = self.get(seq)? else { continue };
             let Some(by) = record.by else { continue };
             let closing = self.closing(seq)?.and_then(|kept| kept.record);
@@ -545,6 +545,6 @@ fn key(seq: u64) -> String {
 }
 
 /// The key of an entry in an index by what entries are about: no id has a line break in it.
-fn about(subject: impl fmt::Display, key: &str) -> String {
+fn about(subject: &str, key: &str) -> String {
     format!("{subject}\n{key}")
 }

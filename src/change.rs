@@ -4,7 +4,7 @@
 //! them everything that the verbs have in common: the question, the check for drift between
 //! question and yes, the verification, the record and the undo.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -105,20 +105,41 @@ impl Subject {
         }
     }
 
-    /// The id by which the config may name it: a device goes by its account.
-    pub fn owner_id(&self) -> String {
+    /// Its id as the homeserver takes it, not encoded: one part of a request's path, or one value in
+    /// a query or a body. The account of a device and the server of a file are parts of their own.
+    pub fn segment(&self) -> Cow<'_, str> {
         match self {
-            Self::User(user) | Self::Device(user, _) => user.to_string(),
-            _ => self.to_string(),
+            Self::User(user) => user.as_str().into(),
+            Self::Room(room) => room.as_str().into(),
+            Self::Media(_, id) | Self::Token(id) => id.as_str().into(),
+            Self::Device(_, device) => device.as_str().into(),
+            Self::Destination(server) | Self::Homeserver(server) => server.as_str().into(),
+            Self::EventReport(id) | Self::UserReport(id) => id.to_string().into(),
         }
     }
 
-    /// As it is typed where it stands in a list of its kind.
+    /// What stands for it in keys of the store. They outlive a version of the bot, so this never
+    /// changes, whatever people are shown.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Media(server, id) => format!("mxc://{server}/{id}"),
+            Self::Device(user, device) => format!("{device} of {user}"),
+            Self::EventReport(id) => format!("report {id}"),
+            Self::UserReport(id) => format!("account report {id}"),
+            other => other.segment().into_owned(),
+        }
+    }
+
+    /// The id by which the config may name it: a device goes by its account.
+    pub fn owner_id(&self) -> String {
+        self.user().map_or_else(|| self.key(), ToString::to_string)
+    }
+
+    /// As a command takes it, where it stands in a list of its kind.
     pub fn typed(&self) -> String {
         match self {
-            Self::Device(_, device) => device.to_string(),
-            Self::EventReport(id) | Self::UserReport(id) => id.to_string(),
-            other => other.to_string(),
+            Self::Media(server, id) => format!("mxc://{server}/{id}"),
+            other => other.segment().into_owned(),
         }
     }
 
@@ -135,11 +156,7 @@ impl Subject {
                 let end: String = own.chars().skip(before).collect();
                 if end.is_empty() { room.to_string() } else { end }
             }
-            Self::Media(_, id) => id.clone(),
-            Self::Device(_, device) => device.to_string(),
-            Self::Token(token) => token.clone(),
-            Self::Destination(server) | Self::Homeserver(server) => server.to_string(),
-            Self::EventReport(id) | Self::UserReport(id) => id.to_string(),
+            other => other.segment().into_owned(),
         }
     }
 
@@ -178,17 +195,16 @@ fn opaque(room: &RoomId) -> &str {
     id.split_once(':').map_or(id, |(own, _)| own)
 }
 
+/// For people. What the homeserver takes is its [`segment`](Subject::segment), what a command takes
+/// is as it is [`typed`](Subject::typed), and the store goes by its [`key`](Subject::key).
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(user) => f.write_str(user.as_str()),
-            Self::Room(room) => f.write_str(room.as_str()),
             Self::Media(server, id) => write!(f, "mxc://{server}/{id}"),
             Self::Device(user, device) => write!(f, "{device} of {user}"),
-            Self::Token(token) => f.write_str(token),
-            Self::Destination(server) | Self::Homeserver(server) => f.write_str(server.as_str()),
             Self::EventReport(id) => write!(f, "report {id}"),
             Self::UserReport(id) => write!(f, "account report {id}"),
+            other => f.write_str(&other.segment()),
         }
     }
 }
@@ -433,5 +449,24 @@ mod tests {
     #[test]
     fn two_rooms_of_one_server_have_each_its_own() {
         assert_ne!(phrase("!abcdefgh:x.test").0, phrase("!hgfedcba:x.test").0);
+    }
+
+    #[test]
+    fn a_key_of_the_store_stays_what_it_was() {
+        let server: OwnedServerName = "x.test:8448".try_into().unwrap();
+        let user: OwnedUserId = "@ann:x.test".try_into().unwrap();
+        for (subject, key) in [
+            (Subject::User(user.clone()), "@ann:x.test"),
+            (Subject::Room("!abc:x.test".try_into().unwrap()), "!abc:x.test"),
+            (Subject::Media(server.clone(), "cat".to_owned()), "mxc://x.test:8448/cat"),
+            (Subject::Device(user, "PHONE".into()), "PHONE of @ann:x.test"),
+            (Subject::Token("letmein".to_owned()), "letmein"),
+            (Subject::Destination(server.clone()), "x.test:8448"),
+            (Subject::EventReport(5), "report 5"),
+            (Subject::UserReport(5), "account report 5"),
+            (Subject::Homeserver(server), "x.test:8448"),
+        ] {
+            assert_eq!(subject.key(), key);
+        }
     }
 }

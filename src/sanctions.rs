@@ -170,7 +170,7 @@ impl Sanctions {
     /// Those on `subject` that are still to be lifted, the next one first.
     pub fn on(&self, subject: &Subject) -> Result<Vec<Sanction>, store::Error> {
         let mut open = Vec::new();
-        for (_, key) in self.on.last_under(&format!("{subject}\n"), usize::MAX)? {
+        for (_, key) in self.on.last_under(&format!("{}\n", subject.key()), usize::MAX)? {
             open.extend(self.shelf.get(&key)?.filter(|s| s.subject == *subject));
         }
         open.retain(|sanction| sanction.state.is_open());
@@ -181,9 +181,9 @@ impl Sanctions {
 
 /// Numbers of equal length sort as they count.
 fn key(sanction: &Sanction) -> String {
-    format!("{:016x}\n{}", sanction.number, sanction.subject)
+    format!("{:016x}\n{}", sanction.number, sanction.subject.key())
 }
 
 fn subject_key(sanction: &Sanction) -> String {
-    format!("{}\n{:016x}", sanction.subject, sanction.number)
+    format!("{}\n{:016x}", sanction.subject.key(), sanction.number)
 }

@@ -89,7 +89,7 @@ impl Audit {
         let left = Record { redacts: Some(of), ..without(record.clone(), gone) };
         let by = self.append(left).await?;
         for subject in record.subjects.iter().filter(|subject| is_one(subject, gone)) {
-            self.about.remove(&about(subject, &key(of)))?;
+            self.about.remove(&about(&subject.key(), &key(of)))?;
         }
         self.redacted.put(&key(of), &by)?;
         self.forget(&kept)?;

@@ -77,7 +77,7 @@ impl Audit {
         match (link.entry.kind, record.of) {
             (Kind::Opened, _) => {
                 for subject in &record.subjects {
-                    self.about.put(&about(subject, &key(seq)), &seq)?;
+                    self.about.put(&about(&subject.key(), &key(seq)), &seq)?;
                 }
                 if let Some(event) = &record.event {
                     self.opened.put_new(event.as_str(), &seq)?;
@@ -101,7 +101,7 @@ impl Audit {
         if let Some(kept) = self.link(before)? {
             for subject in kept.record.iter().flat_map(|record| &record.subjects) {
                 if !left.subjects.contains(subject) {
-                    self.about.remove(&about(subject, &key(of)))?;
+                    self.about.remove(&about(&subject.key(), &key(of)))?;
                 }
             }
             self.forget(&kept)?;

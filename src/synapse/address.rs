@@ -144,7 +144,11 @@ pub(super) fn template(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use ruma::{RoomId, UserId};
+
     use super::*;
+    use crate::change::Subject;
 
     #[test]
     fn the_log_reads_the_route_and_not_whom_it_is_about() {
@@ -152,5 +156,42 @@ mod tests {
         assert_eq!(template(&path), "/_synapse/admin/v2/users/{}/devices");
         let path = Path::admin(["v1", "registration_tokens", "letmein"]);
         assert_eq!(template(&path), "/_synapse/admin/v1/registration_tokens/{}");
+    }
+
+    /// Subjects of every kind whose ids hold `text`.
+    fn called(text: &str) -> Vec<Subject> {
+        let user = UserId::parse(format!("@{text}:x.test")).unwrap();
+        vec![
+            Subject::Room(RoomId::parse(format!("!{text}:x.test")).unwrap()),
+            Subject::Media("x.test".try_into().unwrap(), text.to_owned()),
+            Subject::Device(user.clone(), text.into()),
+            Subject::Token(text.to_owned()),
+            Subject::User(user),
+        ]
+    }
+
+    #[test]
+    fn a_subject_is_one_part_of_the_address_whatever_is_in_its_id() {
+        let base = Url::parse("https://x.test").unwrap();
+        let of = |subject: &Subject| {
+            address(&base, &Path::admin(["v1", &subject.segment(), "media"]), [])
+        };
+        for text in
+            ["a/../b", "%2f%2E%2e", "a?b=c&d", "a#b", "a b", "ä\u{202e}猫", "a\\b", "@", "...."]
+        {
+            for subject in called(text) {
+                let address = of(&subject).unwrap();
+                let parts: Vec<_> = address.path().split('/').collect();
+                let [_, "_synapse", "admin", "v1", part, "media"] = parts[..] else {
+                    panic!("{subject:?} is sent to {address}")
+                };
+                assert_eq!(percent_decode_str(part).decode_utf8().unwrap(), subject.segment());
+                assert_eq!((address.query(), address.fragment()), (None, None), "{subject:?}");
+            }
+        }
+        // An id that is nothing but dots cannot be a part.
+        for id in ["", ".", ".."] {
+            assert!(of(&Subject::Token(id.to_owned())).is_err(), "{id:?}");
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Action for Delete {
 /// Looks at a device, whichever verb deletes it.
 pub(in crate::commands) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
     let user = account::id(subject)?;
-    let (mut seen, account) = account::see(user, reader).await?;
+    let (mut seen, account) = account::see(subject, reader).await?;
     if let (Some(account), Subject::Device(_, id)) = (account, subject) {
         let devices = reader.devices(user).await?;
         let device = devices.iter().find(|device| device.device_id == *id);

@@ -82,10 +82,10 @@ impl Action for Reset {
             return Err(Skip {
                 word: Word::NothingChanged,
                 why: Line::new().code(subject).plain(" is not failing, so there is nothing to try"),
-                instead: vec![format!("federation details {subject}")],
+                instead: vec![format!("federation details {}", subject.typed())],
             });
         }
-        let server = subject.to_string();
+        let server = subject.segment();
         let path = Path::admin(["v1", "federation", "destinations", &server, "reset_connection"]);
         // Sent twice, the second is refused and does nothing.
         let step = Step::new(Method::Post, path, json!({})).idempotent();
@@ -95,7 +95,7 @@ impl Action for Reset {
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
         let since = before.shown.iter().find(|(label, _)| *label == "Failing since").cloned();
-        let look = ["federation", "details", &subject.to_string()].map(str::to_owned).to_vec();
+        let look = ["federation", "details", &subject.typed()].map(str::to_owned).to_vec();
         Outcome {
             word: Word::Done,
             title: Line::new()

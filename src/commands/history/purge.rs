@@ -112,7 +112,7 @@ impl Action for Purge {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let id = known::id(subject)?;
-        let mut seen = known::see(id, reader).await?;
+        let mut seen = known::see(subject, reader).await?;
         if let Some(event) = &self.before_event_id {
             if seen.is("exists") {
                 self.look_for(event, id.as_str(), reader).await?;
@@ -173,7 +173,7 @@ impl Action for Purge {
             }
             (None, None) => return Err(refused("before when? Say --before-days 90".into())),
         };
-        let path = Path::admin(["v1", "purge_history", &subject.to_string()]);
+        let path = Path::admin(["v1", "purge_history", &subject.segment()]);
         // Sent twice it is two tasks, of which the second finds nothing.
         let step = Step::new(Method::Post, path, Value::Object(body)).idempotent();
         Ok(Change { steps: vec![step], wanted: Binds::new() })

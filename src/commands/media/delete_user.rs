@@ -68,7 +68,7 @@ impl Action for DeleteUser {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if account.is_some() {
             note(&mut seen, reader.media_count(user).await?);
         }
@@ -103,7 +103,7 @@ impl Action for DeleteUser {
                 instead: Vec::new(),
             });
         }
-        let path = Path::admin(["v1", "users", &subject.to_string(), "media"]);
+        let path = Path::admin(["v1", "users", &subject.segment(), "media"]);
         let mut step = Step::new(Method::Delete, path, Value::Null);
         step.query = vec![("limit".to_owned(), PAGE.to_string())];
         let pages = usize::try_from(files(seen).div_ceil(PAGE)).unwrap_or(usize::MAX);

@@ -115,7 +115,7 @@ impl Action for Set {
             (" is not protected any more", "protect")
         };
         let about = ["Name", "Uploaded by"];
-        let id = &subject.to_string();
+        let id = &subject.typed();
         let mut remains = Vec::new();
         if self.protect && after.is("quarantined") {
             let line = Line::from("It is still in quarantine");

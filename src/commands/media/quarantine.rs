@@ -184,7 +184,7 @@ impl Action for Set {
         };
         let about =
             before.shown.iter().filter(|(label, _)| matches!(*label, "Name" | "Uploaded by"));
-        let back = ["media", back, &subject.to_string()].map(str::to_owned).to_vec();
+        let back = ["media", back, &subject.typed()].map(str::to_owned).to_vec();
         let undo = if !self.quarantine && before.is("protected") {
             let nearest = "it is protected from quarantine; end that with media unprotect, and \
                            quarantine it again";

@@ -169,7 +169,7 @@ impl Action for Send {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
+        let (mut seen, _) = account::see(subject, reader).await?;
         seen.shown.retain(|(label, _)| matches!(*label, "Name" | "Id"));
         let as_state = self.state_key.as_ref().map(|_| " (state)").unwrap_or_default();
         let of_type = |of: &String| ("Type", Line::new().code(of).plain(as_state));

@@ -74,8 +74,8 @@ impl Action for Send {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let mut seen = match (subject.user(), subject) {
-            (Some(user), _) => account::see(user, reader).await?.0,
-            (None, Subject::Room(room)) => known::see(room, reader).await?,
+            (Some(_), _) => account::see(subject, reader).await?.0,
+            (None, Subject::Room(_)) => known::see(subject, reader).await?,
             (None, _) => Seen::default(),
         };
         if subject.user().is_some() && !seen.is("exists") {

@@ -62,7 +62,7 @@ impl Action for Delete {
         if let Some(skip) = token::absent(subject, seen) {
             return Err(skip);
         }
-        let path = token::path(&subject.to_string());
+        let path = token::path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null);
         Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
     }
@@ -82,7 +82,7 @@ impl Action for Delete {
 fn undo(subject: &Subject, before: &Seen) -> Undo {
     let number = |value: Option<&Value>| value.and_then(Value::as_i64);
     let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
-    words.extend(valued("--token", &subject.to_string()));
+    words.extend(valued("--token", &subject.typed()));
     if let Some(allowed) = number(before.binds.get("uses_allowed")) {
         let left = (allowed - number(before.noted.get("completed")).unwrap_or_default()).max(0);
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);

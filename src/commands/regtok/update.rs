@@ -78,7 +78,7 @@ impl Update {
             }
             options.extend(["--expiry-ts".to_owned(), at.to_string()]);
         }
-        Undo::Command(spoken(&["regtok", "update"], &[&subject.to_string()], options))
+        Undo::Command(spoken(&["regtok", "update"], &[&subject.typed()], options))
     }
 }
 
@@ -118,10 +118,10 @@ impl Action for Update {
             return Err(Skip {
                 word: Word::NothingChanged,
                 why: Line::new().code(subject).plain(" is as you want it already"),
-                instead: vec![format!("regtok details {subject}")],
+                instead: vec![format!("regtok details {}", subject.typed())],
             });
         }
-        let path = token::path(&subject.to_string());
+        let path = token::path(&subject.segment());
         let step = Step::new(Method::Put, path, Value::Object(fields)).idempotent();
         Ok(Change { steps: vec![step], wanted })
     }

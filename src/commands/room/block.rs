@@ -78,7 +78,7 @@ impl Action for Set {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let id = known::id(subject)?;
-        let mut seen = known::see(id, reader).await?;
+        let mut seen = known::see(subject, reader).await?;
         let blocked = known::blocked(id, reader).await?;
         seen.shown.push(("Blocked", known::block(&blocked)));
         seen.binds.insert("blocked".to_owned(), json!(blocked.block));
@@ -95,7 +95,7 @@ impl Action for Set {
             let what = if self.block { "is blocked already" } else { "is not blocked" };
             return Err(known::already(subject, what));
         }
-        let path = Path::admin(["v1", "rooms", &subject.to_string(), "block"]);
+        let path = Path::admin(["v1", "rooms", &subject.segment(), "block"]);
         let step = Step::new(Method::Put, path, json!({ "block": self.block })).idempotent();
         let wanted = Binds::from([("blocked".to_owned(), json!(self.block))]);
         Ok(Change { steps: vec![step], wanted })
@@ -113,7 +113,7 @@ impl Action for Set {
         if self.block && after.is("exists") {
             facts.push(("Stays", "who is in it, until they leave".into()));
         }
-        let back = ["room", back, &subject.to_string()].map(str::to_owned).to_vec();
+        let back = ["room", back, &subject.typed()].map(str::to_owned).to_vec();
         Outcome {
             word: Word::Done,
             title: Line::new().code(subject).plain(said),

@@ -176,7 +176,7 @@ impl Action for Delete {
 /// Looks at a room that may be deleted.
 pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
     let id = known::id(subject)?;
-    let mut seen = known::see(id, reader).await?;
+    let mut seen = known::see(subject, reader).await?;
     let blocked = known::blocked(id, reader).await?.block;
     seen.shown.push(("Blocked", if blocked { "yes".into() } else { "no".into() }));
     seen.binds.insert("blocked".to_owned(), json!(blocked));
@@ -294,7 +294,7 @@ impl How {
         if !seen.is("exists") {
             // The homeserver would take it, and call it complete.
             let why = known::unknown(subject).plain(", so there is nothing to delete");
-            let instead = vec![format!("room block {subject}")];
+            let instead = vec![format!("room block {}", subject.typed())];
             return Err(Skip { word: Word::Refused, why, instead });
         }
         if let Some(task) = seen.noted.get("running").and_then(Value::as_str) {
@@ -302,7 +302,7 @@ impl How {
             skip.instead = vec![format!("room delete-status -d {task}")];
             return Err(skip);
         }
-        let id = subject.to_string();
+        let id = subject.segment();
         let mut steps = Vec::new();
         if self.quarantine_media {
             let path = Path::admin(["v1", "room", &id, "media", "quarantine"]);

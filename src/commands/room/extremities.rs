@@ -154,7 +154,7 @@ impl Action for Delete {
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let room = known::id(subject)?;
         let path = path(room.as_str());
-        let (seen, found) = tokio::join!(known::see(room, reader), reader.get(&path, &[]));
+        let (seen, found) = tokio::join!(known::see(subject, reader), reader.get(&path, &[]));
         Ok(note(seen?, &found?))
     }
 
@@ -181,10 +181,10 @@ impl Action for Delete {
             return Err(Skip {
                 word: Word::NothingChanged,
                 why: Line::new().code(subject).plain(" has no loose end too many"),
-                instead: vec![format!("room extremities {subject}")],
+                instead: vec![format!("room extremities {}", subject.typed())],
             });
         }
-        let path = path(&subject.to_string());
+        let path = path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null).idempotent();
         // People write on meanwhile: how many there are afterwards proves nothing.
         Ok(Change { steps: vec![step], wanted: Binds::new() })

@@ -70,7 +70,7 @@ impl Action for Join {
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
         let id = reader.room_id(&self.room).await?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
         let (room, blocked) = (room?, blocked?);
         if let Some(account) = account {
@@ -122,7 +122,7 @@ impl Action for Join {
             return Err(skip);
         }
         let path = Path::admin(["v1", "join", room]);
-        let mut step = Step::new(Method::Post, path, json!({ "user_id": subject.to_string() }));
+        let mut step = Step::new(Method::Post, path, json!({ "user_id": subject.segment() }));
         let via = self.via().into_iter().map(|server| ("server_name".to_owned(), server));
         step.query = via.collect();
         let wanted = Binds::from([("member".to_owned(), json!(true))]);
@@ -165,7 +165,7 @@ impl Join {
             return Some(Skip {
                 word: Word::NothingChanged,
                 why: of(" is in it already: "),
-                instead: vec![format!("user membership {subject}")],
+                instead: vec![format!("user membership {}", subject.typed())],
             });
         }
         // The homeserver would put them there all the same.
@@ -174,7 +174,7 @@ impl Join {
         }
         if seen.is("suspended") {
             let why = Line::new().code(subject).plain(" is suspended, and so cannot join a room");
-            return refused(why, vec![format!("user unsuspend {subject}")]);
+            return refused(why, vec![format!("user unsuspend {}", subject.typed())]);
         }
         if seen.is("banned") {
             return refused(of(" is banned from "), Vec::new());

@@ -149,8 +149,8 @@ pub(super) async fn blocked(room: &RoomId, reader: &Reader) -> Result<Blocked, E
 }
 
 /// Looks at a room: what is shown of it, and whether the homeserver knows it.
-pub(in crate::commands) async fn see(id: &RoomId, reader: &Reader) -> Result<Seen, Stop> {
-    let room = room(id, reader).await?;
+pub(in crate::commands) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    let room = room(id(subject)?, reader).await?;
     let mut seen = Seen::default();
     seen.binds.insert("exists".to_owned(), json!(room.is_some()));
     seen.shown = match &room {
@@ -170,7 +170,7 @@ pub(super) fn already(subject: &Subject, what: &str) -> Skip {
     Skip {
         word: Word::NothingChanged,
         why: Line::new().code(subject).plain(format!(" {what}")),
-        instead: vec![format!("room details {subject}")],
+        instead: vec![format!("room details {}", subject.typed())],
     }
 }
 

@@ -62,7 +62,7 @@ impl Action for MakeAdmin {
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let room = known::id(subject)?;
         let user = self.user(reader).await?;
-        let mut seen = known::see(room, reader).await?;
+        let mut seen = known::see(subject, reader).await?;
         seen.binds.insert("user".to_owned(), json!(user));
         if !seen.is("exists") {
             return Ok(seen);
@@ -107,14 +107,14 @@ impl Action for MakeAdmin {
             return Err(Skip {
                 word: Word::NothingChanged,
                 why,
-                instead: vec![format!("room details {subject}")],
+                instead: vec![format!("room details {}", subject.typed())],
             });
         }
         if seen.is("deactivated") {
             let why = Line::new().code(user).plain(" is deactivated");
             return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
         }
-        let path = Path::admin(["v1", "rooms", &subject.to_string(), "make_room_admin"]);
+        let path = Path::admin(["v1", "rooms", &subject.segment(), "make_room_admin"]);
         let step = Step::new(Method::Post, path, json!({ "user_id": user }));
         let wanted = Binds::from([("room admin".to_owned(), json!(true))]);
         Ok(Change { steps: vec![step], wanted })

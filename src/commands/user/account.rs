@@ -147,12 +147,13 @@ pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account
     binds
 }
 
-/// Looks at the account `user`: what is shown of it and what binds. `None` beside it where there
-/// is nothing to act on; [`absent`] then says why.
+/// Looks at the account that a subject is: what is shown of it and what binds. `None` beside it
+/// where there is nothing to act on; [`absent`] then says why.
 pub(in crate::commands) async fn see(
-    user: &UserId,
+    subject: &Subject,
     reader: &Reader,
 ) -> Result<(Seen, Option<Account>), Stop> {
+    let user = id(subject)?;
     let account = if reader.is_local(user) { reader.account(user).await? } else { None };
     let mut seen = Seen { binds: binds(user, account.as_ref(), reader), ..Seen::default() };
     match &account {
@@ -164,13 +165,14 @@ pub(in crate::commands) async fn see(
 
 /// [`see`], and how much the account has.
 pub(super) async fn see_with_belongings(
-    user: &UserId,
+    subject: &Subject,
     reader: &Reader,
 ) -> Result<(Seen, Option<Account>), Stop> {
+    let user = id(subject)?;
     if !reader.is_local(user) {
-        return see(user, reader).await;
+        return see(subject, reader).await;
     }
-    let (seen, belongings) = tokio::join!(see(user, reader), Belongings::of(user, reader));
+    let (seen, belongings) = tokio::join!(see(subject, reader), Belongings::of(user, reader));
     let (mut seen, account) = seen?;
     if let Some(account) = &account {
         seen.shown.extend(belongings.facts());
@@ -209,7 +211,7 @@ pub(super) fn already(subject: &Subject, what: &str) -> Skip {
     Skip {
         word: Word::NothingChanged,
         why: Line::new().code(subject).plain(format!(" {what}")),
-        instead: vec![format!("user details {subject}")],
+        instead: vec![format!("user details {}", subject.typed())],
     }
 }
 

@@ -126,7 +126,7 @@ impl Action for Make {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        Ok(account::see(account::id(subject)?, reader).await?.0)
+        Ok(account::see(subject, reader).await?.0)
     }
 
     fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
@@ -151,14 +151,14 @@ impl Action for Make {
             }
             _ => {}
         }
-        let path = Path::admin(["v1", "users", &subject.to_string(), "admin"]);
+        let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
         let step = Step::new(Method::Put, path, json!({ "admin": self.admin })).idempotent();
         let wanted = Binds::from([("admin".to_owned(), json!(self.admin))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let id = &subject.to_string();
+        let id = &subject.typed();
         let (said, means, back) = if self.admin {
             (" is a server admin", "do everything with this homeserver", "revoke")
         } else {

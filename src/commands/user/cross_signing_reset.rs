@@ -47,7 +47,7 @@ impl Action for Reset {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
+        let (mut seen, _) = account::see(subject, reader).await?;
         seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         Ok(seen)
     }
@@ -73,7 +73,7 @@ impl Action for Reset {
         let path = Path::admin([
             "v1",
             "users",
-            &subject.to_string(),
+            &subject.segment(),
             "_allow_cross_signing_replacement_without_uia",
         ]);
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);

@@ -83,8 +83,7 @@ impl Action for Deactivate {
 
 /// Looks at an account that is to be deactivated, whichever verb does it.
 pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-    let user = account::id(subject)?;
-    let (mut seen, account) = account::see_with_belongings(user, reader).await?;
+    let (mut seen, account) = account::see_with_belongings(subject, reader).await?;
     if let Some(account) = account {
         seen.binds.insert("erased".to_owned(), json!(account.erased));
     }
@@ -106,7 +105,7 @@ pub(super) fn change(subject: &Subject, seen: &Seen, erase: bool) -> Result<Chan
 }
 
 fn change_to(subject: &Subject, erase: bool) -> Change {
-    let path = Path::admin(["v1", "deactivate", &subject.to_string()]);
+    let path = Path::admin(["v1", "deactivate", &subject.segment()]);
     let body = json!({ "erase": erase });
     let mut wanted = Binds::from([("deactivated".to_owned(), Value::Bool(true))]);
     if erase {
@@ -218,7 +217,7 @@ fn rooms(after: &Seen) -> Line {
 
 /// What people expect to be gone and is not, each with the command that shows or ends it.
 fn remains(subject: &Subject, after: &Seen) -> Vec<(Line, Vec<String>)> {
-    let id = &subject.to_string();
+    let id = &subject.typed();
     let mut remains = vec![(
         Line::from("Its messages remain; rooms that others here are in"),
         words(["user", "membership", id]),

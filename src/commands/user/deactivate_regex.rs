@@ -72,7 +72,7 @@ impl Action for DeactivateRegex {
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         // What it has is worth counting only where it is lost.
         if self.dry_run {
-            return Ok(account::see(account::id(subject)?, reader).await?.0);
+            return Ok(account::see(subject, reader).await?.0);
         }
         deactivate::see(subject, reader).await
     }

@@ -170,7 +170,7 @@ impl Action for Set {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         // The homeserver fails over an account that does not exist.
         if account.is_some() {
             let features = present(user, reader).await?;
@@ -204,7 +204,7 @@ impl Action for Set {
             return Err(account::already(subject, "has its features switched so already"));
         }
         let body = json!({ "features": wanted });
-        let step = Step::new(Method::Put, path(&subject.to_string()), body).idempotent();
+        let step = Step::new(Method::Put, path(&subject.segment()), body).idempotent();
         Ok(Change { steps: vec![step], wanted })
     }
 
@@ -212,7 +212,7 @@ impl Action for Set {
         let of = |seen: &Seen| -> Vec<Fact> {
             seen.shown.iter().filter(|(label, _)| matches!(*label, "On" | "Off")).cloned().collect()
         };
-        let mut back = words(["user", "experimental", &subject.to_string()]);
+        let mut back = words(["user", "experimental", &subject.typed()]);
         for (feature, on) in &self.to {
             let was = before.is(feature.as_str());
             if was != *on {

@@ -91,7 +91,7 @@ impl Action for Set {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, account) = account::see(account::id(subject)?, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if let Some(account) = account {
             seen.binds.insert(self.flag.key.to_owned(), json!((self.flag.of)(&account)));
         }
@@ -115,7 +115,7 @@ impl Action for Set {
         if self.on && seen.is("deactivated") {
             return Err(account::already(subject, self.flag.moot));
         }
-        let step = (self.flag.step)(&subject.to_string(), self.on).idempotent();
+        let step = (self.flag.step)(&subject.segment(), self.on).idempotent();
         let wanted = Binds::from([(key.to_owned(), json!(self.on))]);
         Ok(Change { steps: vec![step], wanted })
     }
@@ -128,7 +128,7 @@ impl Action for Set {
             title: Line::new().code(subject).plain(wording.said),
             facts: name.into_iter().chain([("It may", wording.may.into())]).collect(),
             remains: Vec::new(),
-            undo: Undo::Command((wording.back)(&subject.to_string())),
+            undo: Undo::Command((wording.back)(&subject.typed())),
         }
     }
 }

@@ -123,7 +123,7 @@ impl Action for Login {
         let user = account::id(subject)?;
         let whoami = Path::client(["v3", "account", "whoami"]);
         let (seen, caller) =
-            tokio::join!(account::see(user, reader), reader.get::<WhoAmI>(&whoami, &[]));
+            tokio::join!(account::see(subject, reader), reader.get::<WhoAmI>(&whoami, &[]));
         let (mut seen, _) = seen?;
         seen.binds.insert("own".to_owned(), json!(caller?.user_id == user));
         note_now(&mut seen, reader.now());
@@ -163,7 +163,7 @@ impl Action for Login {
             Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
             None => json!({}),
         };
-        let path = Path::admin(["v1", "users", &subject.to_string(), "login"]);
+        let path = Path::admin(["v1", "users", &subject.segment(), "login"]);
         let step = Step::new(Method::Post, path, body).revealing("/access_token", "token");
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })

@@ -52,7 +52,7 @@ impl Action for Logout {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if account.is_some() {
             note(&mut seen, &reader.devices(user).await?);
         }
@@ -83,7 +83,7 @@ impl Action for Logout {
         if devices.is_empty() {
             return Err(account::already(subject, "is logged in on no device"));
         }
-        let path = Path::admin(["v2", "users", &subject.to_string(), "delete_devices"]);
+        let path = Path::admin(["v2", "users", &subject.segment(), "delete_devices"]);
         let step = Step::new(Method::Post, path, json!({ "devices": devices })).idempotent();
         Ok(Change { steps: vec![step], wanted: Binds::new() })
     }
@@ -102,7 +102,7 @@ impl Action for Logout {
             let devices = how_many(Some(new as u64), "device", "devices");
             facts.push(("Logged in since", devices.into()));
         }
-        let list = ["device", "list", &subject.to_string()].map(str::to_owned).to_vec();
+        let list = ["device", "list", &subject.typed()].map(str::to_owned).to_vec();
         Outcome {
             word: match (left, before.len() == left) {
                 (0, _) => Word::Done,

@@ -177,12 +177,11 @@ impl Action for Modify {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let user = account::id(subject)?;
         // What is counted is what the words of these two need.
         let (mut seen, account) = if self.deactivate || self.password.is_some() {
-            account::see_with_belongings(user, reader).await?
+            account::see_with_belongings(subject, reader).await?
         } else {
-            account::see(user, reader).await?
+            account::see(subject, reader).await?
         };
         if let Some(account) = account {
             field::note(&mut seen, &account);
@@ -239,7 +238,7 @@ impl Action for Modify {
             body.insert("password".to_owned(), json!({ "$secret": SLOT }));
             body.insert("logout_devices".to_owned(), json!(!self.no_logout));
         }
-        let path = Path::admin(["v2", "users", &subject.to_string()]);
+        let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, Value::Object(body));
         let again = self.password.is_none() && !self.create;
         let step = if again { step.idempotent() } else { step };
@@ -291,14 +290,14 @@ impl Action for Modify {
             outcome.undo = deactivated.undo;
         }
         if self.password.is_some()
-            && let Some(back) = self.back(&subject.to_string(), before)
+            && let Some(back) = self.back(&subject.typed(), before)
         {
             outcome.remains.push(("This puts back all but the password".into(), back));
         }
         if (self.activate || self.create) && self.password.is_none() {
             outcome.remains.push((
                 "It has no password yet".into(),
-                account::words(["user", "password", &subject.to_string()]),
+                account::words(["user", "password", &subject.typed()]),
             ));
         }
         outcome
@@ -306,7 +305,7 @@ impl Action for Modify {
 
     /// There is one such work for each account at most, so that its id is enough.
     fn begins(&self, subject: &Subject, _answers: &[Answer]) -> Option<String> {
-        self.is_seen_in_rooms().then(|| subject.to_string())
+        self.is_seen_in_rooms().then(|| subject.segment().into_owned())
     }
 
     async fn progress(
@@ -361,7 +360,7 @@ impl Modify {
         };
         match (account::absent(subject, seen), self.create) {
             (None, true) => {
-                let instead = vec![format!("user details {subject}")];
+                let instead = vec![format!("user details {}", subject.typed())];
                 return refuse(" exists already, so it is not created", instead);
             }
             (Some(_), true) if seen.is("local") => {
@@ -390,7 +389,7 @@ impl Modify {
         if self.password.is_some() && seen.is("deactivated") && !self.activate {
             return refuse(
                 " is deactivated; a password would not let it in",
-                vec![format!("user modify {subject} --activate")],
+                vec![format!("user modify {} --activate", subject.typed())],
             );
         }
         Ok(())
@@ -404,7 +403,7 @@ impl Modify {
 
     /// The way back, from what was there before.
     fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
-        let id = &subject.to_string();
+        let id = &subject.typed();
         if self.create {
             return Undo::Command(account::words(["user", "deactivate", id]));
         }

@@ -70,7 +70,7 @@ impl Action for Password {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        Ok(account::see_with_belongings(account::id(subject)?, reader).await?.0)
+        Ok(account::see_with_belongings(subject, reader).await?.0)
     }
 
     fn question(&self, subject: &Subject, seen: &Seen) -> Question {
@@ -95,10 +95,10 @@ impl Action for Password {
                 why: Line::new()
                     .code(subject)
                     .plain(" is deactivated; a password would not let it in"),
-                instead: vec![format!("user modify {subject} --activate")],
+                instead: vec![format!("user modify {} --activate", subject.typed())],
             });
         }
-        let path = Path::admin(["v1", "reset_password", &subject.to_string()]);
+        let path = Path::admin(["v1", "reset_password", &subject.segment()]);
         let body = json!({ "new_password": {"$secret": SLOT}, "logout_devices": !self.no_logout });
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![Step::new(Method::Post, path, body)], wanted })

@@ -206,7 +206,7 @@ impl Action for Set {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if account.is_some() {
             let present = present(user, reader).await?;
             seen.shown.push(("Messages", in_words(&present)));
@@ -236,7 +236,7 @@ impl Action for Set {
             };
             return Err(account::already(subject, what));
         }
-        let path = path(&subject.to_string());
+        let path = path(&subject.segment());
         let step = match self.to {
             To::Limit(limit) => Step::new(Method::Post, path, limit.json()),
             _ => Step::new(Method::Delete, path, Value::Null),
@@ -258,7 +258,7 @@ impl Action for Set {
             title: Line::new().code(subject).plain(said),
             facts: fact("Before", before).into_iter().chain(fact("Now", after)).collect(),
             remains: Vec::new(),
-            undo: Undo::Command(back(&subject.to_string(), before)),
+            undo: Undo::Command(back(&subject.typed(), before)),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Action for Reactivate {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, account) = account::see(account::id(subject)?, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if let Some(account) = account {
             seen.binds.insert("erased".to_owned(), json!(account.erased));
         }
@@ -68,14 +68,14 @@ impl Action for Reactivate {
         if !seen.is("deactivated") {
             return Err(account::already(subject, "is not deactivated"));
         }
-        let path = Path::admin(["v2", "users", &subject.to_string()]);
+        let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, json!({ "deactivated": false })).idempotent();
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let id = &subject.to_string();
+        let id = &subject.typed();
         let mut remains =
             vec![(Line::from("It has no password yet"), words(["user", "password", id]))];
         if after.is("admin") {

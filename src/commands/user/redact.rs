@@ -91,7 +91,7 @@ impl Action for Redact {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let mut seen = account::see(user, reader).await?.0;
+        let mut seen = account::see(subject, reader).await?.0;
         if seen.is("local") && !seen.is("exists") {
             return Ok(seen);
         }
@@ -163,7 +163,7 @@ impl Action for Redact {
                     " is in no room here and banned from none; what it wrote in rooms that it \
                      has left goes where they are named with --room",
                 ),
-                instead: vec![format!("user membership {subject}")],
+                instead: vec![format!("user membership {}", subject.typed())],
             });
         }
         let moment = |key: &str| seen.noted.get(key).and_then(Value::as_i64);
@@ -194,7 +194,7 @@ impl Action for Redact {
         if self.use_admin {
             body.insert("use_admin".to_owned(), json!(true));
         }
-        let path = Path::admin(["v1", "user", &subject.to_string(), "redact"]);
+        let path = Path::admin(["v1", "user", &subject.segment(), "redact"]);
         let step = Step::new(Method::Post, path, Value::Object(body));
         Ok(Change { steps: vec![step], wanted: Binds::new() })
     }

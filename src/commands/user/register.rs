@@ -87,7 +87,7 @@ impl Action for Register {
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(user, reader).await?;
+        let (mut seen, account) = account::see(subject, reader).await?;
         if account.is_none() && seen.is("local") {
             let taken = available::taken(user, reader).await?;
             seen.binds.insert("free".to_owned(), json!(taken.is_none()));
@@ -113,7 +113,10 @@ impl Action for Register {
             return Err(refuse(" would be an account of another server", Vec::new()));
         }
         if seen.is("exists") {
-            return Err(refuse(" exists already", vec![format!("user details {subject}")]));
+            return Err(refuse(
+                " exists already",
+                vec![format!("user details {}", subject.typed())],
+            ));
         }
         if !seen.is("free") {
             let why = seen.noted.get("why").and_then(Value::as_str);
@@ -129,7 +132,7 @@ impl Action for Register {
                 value.as_ref().map(|value| (key.to_owned(), json!(value)))
             }),
         );
-        let path = Path::admin(["v2", "users", &subject.to_string()]);
+        let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, Value::Object(body));
         let wanted = Binds::from([
             ("exists".to_owned(), json!(true)),
@@ -148,7 +151,7 @@ impl Action for Register {
             remains: Vec::new(),
             undo: Undo::None(format!(
                 "an account stays for ever; {} closes it",
-                words(["user", "deactivate", &subject.to_string()]).join(" ")
+                words(["user", "deactivate", &subject.typed()]).join(" ")
             )),
         }
     }

@@ -81,7 +81,7 @@ impl Action for Validity {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(account::id(subject)?, reader).await?;
+        let (mut seen, _) = account::see(subject, reader).await?;
         seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         Ok(seen)
     }
@@ -104,7 +104,7 @@ impl Action for Validity {
         }
         let path = Path::admin(["v1", "account_validity", "validity"]);
         let body = json!({
-            "user_id": subject.to_string(),
+            "user_id": subject.segment(),
             // Without one the homeserver fails where the feature is off.
             "expiration_ts": self.until(),
             "enable_renewal_emails": !self.no_renewal_emails,

@@ -14,8 +14,10 @@ use crate::{
 
 /// How far the homeserver is with the rooms of `subject`.
 pub(super) async fn progress(subject: &Subject, reader: &Reader) -> Result<Progress, Stop> {
-    let query =
-        [("action_name", "update_join_states".to_owned()), ("resource_id", subject.to_string())];
+    let query = [
+        ("action_name", "update_join_states".to_owned()),
+        ("resource_id", subject.segment().into_owned()),
+    ];
     match tasks(&query, reader).await {
         Ok(tasks) => Ok(of(subject, tasks)),
         // Before Synapse 1.130 it answered when it was through.
@@ -41,7 +43,7 @@ fn of(subject: &Subject, tasks: Vec<Task>) -> Progress {
                 .code(subject)
                 .plain(": not all of its rooms show its name and picture as they are now: ")
                 .hostile(&why);
-            let rooms = words(["user", "membership", &subject.to_string()]);
+            let rooms = words(["user", "membership", &subject.typed()]);
             Progress::Over(Outcome {
                 word: Word::DoneInPart,
                 title,
