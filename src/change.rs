@@ -10,7 +10,7 @@ use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::reply::{Line, Word};
+use crate::reply::{Fact, Line, Word};
 
 /// What a change costs, which decides how yes must be said. Ordered from cheap to dear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -363,6 +363,25 @@ pub struct Skip {
     pub instead: Vec<String>,
 }
 
+impl Skip {
+    /// It is so already, or there is nothing to do it to.
+    pub fn already(why: impl Into<Line>) -> Self {
+        Self { word: Word::NothingChanged, why: why.into(), instead: Vec::new() }
+    }
+
+    /// It cannot be done, or must not be.
+    pub fn refused(why: impl Into<Line>) -> Self {
+        Self { word: Word::Refused, ..Self::already(why) }
+    }
+
+    /// The same, with one more command that may be what was meant.
+    #[must_use]
+    pub fn or(mut self, command: impl Into<String>) -> Self {
+        self.instead.push(command.into());
+        self
+    }
+}
+
 /// The answer to one step, as far as it may be read: slots that it revealed hold their name.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -396,6 +415,27 @@ pub struct Outcome {
     pub remains: Vec<(Line, Vec<String>)>,
     /// How to take it back.
     pub undo: Undo,
+}
+
+impl Outcome {
+    /// It is done, as `title` says, and this is how to take it back.
+    pub fn done(title: Line, undo: Undo) -> Self {
+        Self { word: Word::Done, title, facts: Vec::new(), remains: Vec::new(), undo }
+    }
+
+    /// The same, with what is so now.
+    #[must_use]
+    pub fn facts(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
+        self.facts.extend(facts);
+        self
+    }
+
+    /// The same, with what remains.
+    #[must_use]
+    pub fn remains(mut self, remains: impl IntoIterator<Item = (Line, Vec<String>)>) -> Self {
+        self.remains.extend(remains);
+        self
+    }
 }
 
 /// How far work is that the homeserver goes on with after it has answered.

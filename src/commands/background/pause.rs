@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Spec},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -73,11 +73,10 @@ impl Action for Set {
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if seen.is("enabled") == self.on {
             let what = if self.on { "are not paused" } else { "are paused already" };
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(format!(": background updates {what}")),
-                instead: vec!["background status".to_owned()],
-            });
+            return Err(Skip::already(
+                Line::new().code(subject).plain(format!(": background updates {what}")),
+            )
+            .or("background status".to_owned()));
         }
         let path = Path::admin(["v1", "background_updates", "enabled"]);
         let step = Step::new(Method::Post, path, json!({ "enabled": self.on })).idempotent();
@@ -94,13 +93,11 @@ impl Action for Set {
         let mut facts = after.shown.clone();
         // That is what the title says.
         facts.retain(|(label, _)| *label == "Running");
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(said),
-            facts,
-            remains: Vec::new(),
-            undo: Undo::Command(["background", back].map(str::to_owned).to_vec()),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(said),
+            Undo::Command(["background", back].map(str::to_owned).to_vec()),
+        )
+        .facts(facts)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Spec, arguments::Moment},
     error::Stop,
-    reply::{Line, Word, utc},
+    reply::{Line, utc},
     synapse::Reader,
 };
 
@@ -145,15 +145,14 @@ impl Action for Run {
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if seen.noted.get("running") == Some(&json!(true)) {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new()
+            return Err(Skip::already(
+                Line::new()
                     .code(subject)
                     .plain(": ")
                     .code(self.job.as_str())
                     .plain(" runs already"),
-                instead: vec!["background status".to_owned()],
-            });
+            )
+            .or("background status".to_owned()));
         }
         let path = Path::admin(["v1", "background_updates", "start_job"]);
         // Sent twice it would be refused the second time, or run again if it was through by then.
@@ -171,20 +170,19 @@ impl Action for Run {
                 words("resume"),
             ));
         }
-        Outcome {
-            word: Word::Done,
-            title: Line::new()
+        Outcome::done(
+            Line::new()
                 .code(subject)
                 .plain(": the homeserver has taken ")
                 .code(self.job.as_str())
                 .plain(" into its queue"),
-            facts: after.shown.clone(),
-            remains,
-            undo: Undo::None(
+            Undo::None(
                 "it runs until it is through; `background pause` holds it, and all others"
                     .to_owned(),
             ),
-        }
+        )
+        .facts(after.shown.clone())
+        .remains(remains)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         user::account::{self, words},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -67,27 +67,22 @@ impl Action for Create {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let Subject::Device(user, device) = subject else {
             let why = Line::new().code(subject).plain(" is not a device");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         };
         // The homeserver answers as if it had made one.
         if seen.is("device") {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(user).plain(" has a device ").code(device).plain(" already"),
-                instead: vec![format!("device list {user}")],
-            });
+            return Err(Skip::already(
+                Line::new().code(user).plain(" has a device ").code(device).plain(" already"),
+            )
+            .or(format!("device list {user}")));
         }
         if seen.is("deactivated") {
-            return Err(Skip {
-                word: Word::Refused,
-                why: Line::new().code(user).plain(" is deactivated, and gets no device"),
-                instead: Vec::new(),
-            });
+            return Err(Skip::refused(
+                Line::new().code(user).plain(" is deactivated, and gets no device"),
+            ));
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
         let mut steps =
@@ -108,13 +103,11 @@ impl Action for Create {
             }
             _ => Vec::new(),
         };
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is made"),
-            facts: name.into_iter().collect(),
-            remains: Vec::new(),
-            undo: Undo::None(format!("{} removes it", remove.join(" "))),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(" is made"),
+            Undo::None(format!("{} removes it", remove.join(" "))),
+        )
+        .facts(name.into_iter())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     commands::{Action, Spec, arguments::UserRef, user::account},
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line},
     synapse::{Device, Reader},
 };
 
@@ -106,19 +106,14 @@ pub(in crate::commands) fn question(subject: &Subject) -> Question {
 
 /// The request that deletes a device.
 pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-    if let Some(skip) = account::absent(subject, seen) {
-        return Err(skip);
-    }
+    account::exists(subject, seen)?;
     let Subject::Device(user, device) = subject else {
         let why = Line::new().code(subject).plain(" is not a device");
-        return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+        return Err(Skip::refused(why));
     };
     if !seen.is("device") {
-        return Err(Skip {
-            word: Word::Refused,
-            why: Line::new().code(user).plain(" has no device ").code(device),
-            instead: vec![format!("device list {user}")],
-        });
+        return Err(Skip::refused(Line::new().code(user).plain(" has no device ").code(device))
+            .or(format!("device list {user}")));
     }
     let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
     let step = Step::new(Method::Delete, path, Value::Null).idempotent();
@@ -128,13 +123,11 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Chan
 /// What is so once a device is deleted.
 pub(in crate::commands) fn outcome(subject: &Subject, before: &Seen) -> Outcome {
     let name = before.shown.iter().find(|(label, _)| *label == "Name").cloned();
-    Outcome {
-        word: Word::Done,
-        title: Line::new().code(subject).plain(" is deleted and logged out"),
-        facts: name.into_iter().collect(),
-        remains: Vec::new(),
-        undo: Undo::None("its owner logs in again, with a device that is new".to_owned()),
-    }
+    Outcome::done(
+        Line::new().code(subject).plain(" is deleted and logged out"),
+        Undo::None("its owner logs in again, with a device that is new".to_owned()),
+    )
+    .facts(name.into_iter())
 }
 
 fn facts(device: &Device, reader: &Reader) -> Vec<Fact> {

@@ -88,14 +88,11 @@ impl Action for Rename {
         delete::change(subject, seen)?;
         let Subject::Device(user, device) = subject else {
             let why = Line::new().code(subject).plain(" is not a device");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         };
         if named(seen) == self.name {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" has this name already"),
-                instead: vec![format!("device list {user}")],
-            });
+            return Err(Skip::already(Line::new().code(subject).plain(" has this name already"))
+                .or(format!("device list {user}")));
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
         let step = Step::new(Method::Put, path, json!({ "display_name": self.name }));

@@ -15,7 +15,7 @@ use crate::{
     },
     commands::{Action, Spec},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -76,14 +76,13 @@ impl Action for Reset {
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = destination::unknown(subject);
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         }
         if !seen.is("failing") {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" is not failing, so there is nothing to try"),
-                instead: vec![format!("federation details {}", subject.typed())],
-            });
+            return Err(Skip::already(
+                Line::new().code(subject).plain(" is not failing, so there is nothing to try"),
+            )
+            .or(format!("federation details {}", subject.typed())));
         }
         let server = subject.segment();
         let path = Path::admin(["v1", "federation", "destinations", &server, "reset_connection"]);
@@ -96,15 +95,14 @@ impl Action for Reset {
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
         let since = before.shown.iter().find(|(label, _)| *label == "Failing since").cloned();
         let look = ["federation", "details", &subject.typed()].map(str::to_owned).to_vec();
-        Outcome {
-            word: Word::Done,
-            title: Line::new()
+        Outcome::done(
+            Line::new()
                 .code(subject)
                 .plain(" is tried again now; that it is reached is not known yet"),
-            facts: since.into_iter().collect(),
-            remains: vec![("Whether it was reached, in some minutes".into(), look)],
-            undo: Undo::None("if it is not reached, it is left alone again by itself".to_owned()),
-        }
+            Undo::None("if it is not reached, it is left alone again by itself".to_owned()),
+        )
+        .facts(since.into_iter())
+        .remains([("Whether it was reached, in some minutes".into(), look)])
     }
 }
 

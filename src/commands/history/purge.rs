@@ -153,7 +153,7 @@ impl Action for Purge {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let refused = |why: Line| Skip { word: Word::Refused, why, instead: Vec::new() };
+        let refused = |why: Line| Skip::refused(why);
         if !seen.is("exists") {
             return Err(refused(known::unknown(subject)));
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     change::{Seen, Skip},
     commands::arguments::Since,
-    reply::{Line, Word},
+    reply::Line,
 };
 
 /// The homeserver takes fewer milliseconds than this for seconds.
@@ -57,7 +57,7 @@ fn noted(seen: &Seen, key: &str) -> i64 {
 }
 
 fn refused(seen: &Seen, why: &str) -> Skip {
-    Skip { word: Word::Refused, why: in_words(seen).plain(why), instead: Vec::new() }
+    Skip::refused(in_words(seen).plain(why))
 }
 
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.

@@ -194,13 +194,11 @@ impl Action for Delete {
         if let Subject::Media(..) = subject {
             let about = ["Name", "Size", "Uploaded by"];
             let shown = before.shown.iter();
-            return Outcome {
-                word: Word::Done,
-                title: Line::new().code(subject).plain(" is deleted"),
-                facts: shown.filter(|(label, _)| about.contains(label)).cloned().collect(),
-                remains: Vec::new(),
-                undo: Undo::None(gone.to_owned()),
-            };
+            return Outcome::done(
+                Line::new().code(subject).plain(" is deleted"),
+                Undo::None(gone.to_owned()),
+            )
+            .facts(shown.filter(|(label, _)| about.contains(label)).cloned());
         }
         let total = answers.first().and_then(|answer| answer.body["total"].as_u64());
         let (word, said) = match total {
@@ -273,7 +271,7 @@ fn one(
 
 fn refused(subject: &Subject, why: &str) -> Skip {
     let why = Line::new().code(subject).plain(why);
-    Skip { word: Word::Refused, why, instead: Vec::new() }
+    Skip::refused(why)
 }
 
 #[cfg(test)]

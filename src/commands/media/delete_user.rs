@@ -93,15 +93,9 @@ impl Action for DeleteUser {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         if !seen.is("has_files") {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" has no files here"),
-                instead: Vec::new(),
-            });
+            return Err(Skip::already(Line::new().code(subject).plain(" has no files here")));
         }
         let path = Path::admin(["v1", "users", &subject.segment(), "media"]);
         let mut step = Step::new(Method::Delete, path, Value::Null);

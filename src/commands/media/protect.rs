@@ -121,13 +121,12 @@ impl Action for Set {
             let line = Line::from("It is still in quarantine");
             remains.push((line, words(["media", "unquarantine", id])));
         }
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(said),
-            facts: after.shown.iter().filter(|(label, _)| about.contains(label)).cloned().collect(),
-            remains,
-            undo: Undo::Command(words(["media", back, id])),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(said),
+            Undo::Command(words(["media", back, id])),
+        )
+        .facts(after.shown.iter().filter(|(label, _)| about.contains(label)).cloned())
+        .remains(remains)
     }
 }
 

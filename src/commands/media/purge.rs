@@ -71,7 +71,7 @@ impl Action for Purge {
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         let Subject::Homeserver(_) = subject else {
             let why = Line::new().code(subject).plain(" is not this homeserver");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         };
         let path = Path::admin(["v1", "purge_media_cache"]);
         let mut step = Step::new(Method::Post, path, json!({})).idempotent();

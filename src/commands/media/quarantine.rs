@@ -192,13 +192,8 @@ impl Action for Set {
         } else {
             Undo::Command(back)
         };
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(said),
-            facts: about.cloned().chain([self.copies(before)]).collect(),
-            remains: Vec::new(),
-            undo,
-        }
+        Outcome::done(Line::new().code(subject).plain(said), undo)
+            .facts(about.cloned().chain([self.copies(before)]))
     }
 }
 

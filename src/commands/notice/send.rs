@@ -190,25 +190,22 @@ impl Action for Send {
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         let Subject::User(user) = subject else {
             let why = Line::new().code(subject).plain(" is not an account");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         };
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let nobody = [
             (seen.is("deactivated"), " is deactivated, so nobody would read it"),
             (self.regex && seen.is("bridged"), " is an account of a bridge, which nobody reads"),
         ];
         if let Some((_, why)) = nobody.into_iter().find(|(is, _)| *is) {
             let why = Line::new().code(subject).plain(why);
-            return Err(Skip { word: Word::NothingChanged, why, instead: Vec::new() });
+            return Err(Skip::already(why));
         }
         // The homeserver sends a notice once for each of these, whoever it is for. So it is another
         // for everybody, and another the next time.
         let transaction = format!("synod-{}-{user}", noted_now(seen).as_millisecond());
         let path = Path::admin(["v1", "send_server_notice", &transaction]);
-        let mut body =
-            self.event().map_err(|why| Skip { word: Word::Refused, why, instead: Vec::new() })?;
+        let mut body = self.event().map_err(Skip::refused)?;
         body.insert("user_id".to_owned(), json!(user));
         let body = Value::Object(body);
         let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);

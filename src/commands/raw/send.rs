@@ -146,7 +146,7 @@ impl Action for Send {
             Some(verb) => format!("I have not looked at what was there before; see help {verb}"),
             None => "I do not know what this has changed".to_owned(),
         };
-        Outcome { word: Word::Done, title, facts, remains: Vec::new(), undo: Undo::None(undo) }
+        Outcome::done(title, Undo::None(undo)).facts(facts)
     }
 }
 
@@ -210,7 +210,7 @@ impl Action for Refused {
     }
 
     fn change(&self, _: &Subject, _: &Seen) -> Result<Change, Skip> {
-        Err(Skip { word: Word::Refused, why: self.fault.why.clone(), instead: Vec::new() })
+        Err(Skip::refused(self.fault.why.clone()))
     }
 
     fn outcome(&self, _: &Subject, _: &Seen, _: &[Answer], _: &Seen) -> Outcome {

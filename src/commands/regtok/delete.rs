@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Delegated, Spec, arguments::valued},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -59,22 +59,14 @@ impl Action for Delete {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = token::absent(subject, seen) {
-            return Err(skip);
-        }
+        token::exists(subject, seen)?;
         let path = token::path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null);
         Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is deleted"),
-            facts: Vec::new(),
-            remains: Vec::new(),
-            undo: undo(subject, before),
-        }
+        Outcome::done(Line::new().code(subject).plain(" is deleted"), undo(subject, before))
     }
 }
 

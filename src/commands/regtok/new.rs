@@ -100,17 +100,14 @@ impl Action for New {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let refuse = |why: Line, instead: Vec<String>| Skip { word: Word::Refused, why, instead };
-        if let Some(skip) = token::past(self.expiry.until(), seen) {
-            return Err(skip);
-        }
+        token::not_past(self.expiry.until(), seen)?;
         let mut body = Map::new();
         let mut wanted = Binds::new();
         match (&self.token, subject) {
             (Some(token), Subject::Token(_)) => {
                 if seen.is("exists") {
                     let why = Line::new().plain("there is a token ").code(token).plain(" already");
-                    return Err(refuse(why, vec![format!("regtok details {token}")]));
+                    return Err(Skip::refused(why).or(format!("regtok details {token}")));
                 }
                 body.insert("token".to_owned(), json!(token));
                 wanted.insert("exists".to_owned(), json!(true));
@@ -122,7 +119,7 @@ impl Action for New {
             }
             _ => {
                 let why = Line::new().code(subject).plain(" is not a token");
-                return Err(refuse(why, Vec::new()));
+                return Err(Skip::refused(why));
             }
         }
         body.insert("uses_allowed".to_owned(), json!(self.uses()));
@@ -157,20 +154,12 @@ impl Action for New {
             };
         };
         let now = token::noted_now(before);
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(token).plain(" can be used to register now"),
-            facts: token::terms(self.uses(), self.expiry(), now),
-            remains: vec![(
-                "To delete it".into(),
-                spoken(&["regtok", "delete"], &[token], Vec::new()),
-            )],
-            undo: Undo::Command(spoken(
-                &["regtok", "update"],
-                &[token],
-                words(["--uses-allowed", "0"]),
-            )),
-        }
+        Outcome::done(
+            Line::new().code(token).plain(" can be used to register now"),
+            Undo::Command(spoken(&["regtok", "update"], &[token], words(["--uses-allowed", "0"]))),
+        )
+        .facts(token::terms(self.uses(), self.expiry(), now))
+        .remains([("To delete it".into(), spoken(&["regtok", "delete"], &[token], Vec::new()))])
     }
 }
 

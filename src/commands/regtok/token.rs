@@ -8,7 +8,7 @@ use crate::{
     change::{Path, Seen, Skip, Subject},
     commands::arguments::Moment,
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line},
     synapse::Reader,
 };
 
@@ -132,9 +132,9 @@ impl Expiry {
     }
 }
 
-/// Why a token cannot expire then, where it cannot: the homeserver refuses what is past.
-pub(super) fn past(until: Until, seen: &Seen) -> Option<Skip> {
-    let Until::At(at) = until else { return None };
+/// Refuses a moment at which a token cannot expire: the homeserver takes none that is past.
+pub(super) fn not_past(until: Until, seen: &Seen) -> Result<(), Skip> {
+    let Until::At(at) = until else { return Ok(()) };
     let now = noted_now(seen);
     let why = match Timestamp::from_millisecond(at) {
         Err(_) => Line::from("that moment is beyond all time"),
@@ -142,9 +142,9 @@ pub(super) fn past(until: Until, seen: &Seen) -> Option<Skip> {
             .plain("a token cannot expire in the past, and that is ")
             .time(Some(moment), now)
             .plain(if at > 0 && at < SECONDS { "; milliseconds are wanted" } else { "" }),
-        Ok(_) => return None,
+        Ok(_) => return Ok(()),
     };
-    Some(Skip { word: Word::Refused, why, instead: Vec::new() })
+    Err(Skip::refused(why))
 }
 
 /// Fewer milliseconds than this are seconds by mistake: as seconds they reach far beyond our time.
@@ -217,13 +217,13 @@ pub(super) fn noted_now(seen: &Seen) -> Timestamp {
 }
 
 /// Why nothing can be done to the subject, where there is no such token.
-pub(super) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
+pub(super) fn exists(subject: &Subject, seen: &Seen) -> Result<(), Skip> {
     let what = match subject {
-        Subject::Token(_) if seen.is("exists") => return None,
+        Subject::Token(_) if seen.is("exists") => return Ok(()),
         Subject::Token(_) => Line::new().plain("there is no token ").code(subject),
         _ => Line::new().code(subject).plain(" is not a token"),
     };
-    Some(Skip { word: Word::Refused, why: what, instead: vec!["regtok list".to_owned()] })
+    Err(Skip::refused(what).or("regtok list"))
 }
 
 #[cfg(test)]
@@ -296,8 +296,8 @@ mod tests {
         assert!(testing::parse::<Expiry>(&["-t", "-2"]).is_err());
 
         let seen = testing_seen();
-        assert!(past(Until::At(4_102_444_800_000), &seen).is_none());
-        let refused = |at| testing::skip(&past(Until::At(at), &seen).unwrap());
+        assert!(not_past(Until::At(4_102_444_800_000), &seen).is_ok());
+        let refused = |at| testing::skip(&not_past(Until::At(at), &seen).unwrap_err());
         assert!(refused(1_795_000_000).contains("milliseconds are wanted"));
         assert!(refused(1_795_000_000_000).contains("2026-11-18"));
         assert!(refused(i64::MAX).contains("beyond all time"));

@@ -12,7 +12,7 @@ use crate::{
     },
     commands::{Action, Delegated, Spec, arguments::spoken},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -106,20 +106,15 @@ impl Action for Update {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = token::absent(subject, seen) {
-            return Err(skip);
-        }
-        if let Some(skip) = token::past(self.expiry.until(), seen) {
-            return Err(skip);
-        }
+        token::exists(subject, seen)?;
+        token::not_past(self.expiry.until(), seen)?;
         let fields = self.fields();
         let wanted: Binds = fields.clone().into_iter().collect();
         if wanted.iter().all(|(key, value)| seen.binds.get(key) == Some(value)) {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" is as you want it already"),
-                instead: vec![format!("regtok details {}", subject.typed())],
-            });
+            return Err(Skip::already(
+                Line::new().code(subject).plain(" is as you want it already"),
+            )
+            .or(format!("regtok details {}", subject.typed())));
         }
         let path = token::path(&subject.segment());
         let step = Step::new(Method::Put, path, Value::Object(fields)).idempotent();
@@ -127,13 +122,8 @@ impl Action for Update {
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is changed"),
-            facts: after.shown.clone(),
-            remains: Vec::new(),
-            undo: self.undo(subject, before),
-        }
+        Outcome::done(Line::new().code(subject).plain(" is changed"), self.undo(subject, before))
+            .facts(after.shown.clone())
     }
 }
 

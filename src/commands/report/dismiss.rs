@@ -14,7 +14,7 @@ use crate::{
     },
     commands::{Action, Spec},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -69,11 +69,7 @@ impl Action for Dismiss {
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if !seen.is("exists") {
-            return Err(Skip {
-                word: Word::Refused,
-                why: reports::unknown(subject),
-                instead: vec!["report list".to_owned()],
-            });
+            return Err(Skip::refused(reports::unknown(subject)).or("report list".to_owned()));
         }
         let path = match subject {
             Subject::EventReport(number) => {
@@ -82,7 +78,7 @@ impl Action for Dismiss {
             Subject::UserReport(number) => Path::admin(["v1", "user_reports", &number.to_string()]),
             _ => {
                 let why = Line::new().code(subject).plain(" is not a report");
-                return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+                return Err(Skip::refused(why));
             }
         };
         let step = Step::new(Method::Delete, path, Value::Null).idempotent();
@@ -90,13 +86,11 @@ impl Action for Dismiss {
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is cleared away. It was:"),
-            facts: before.shown.clone(),
-            remains: Vec::new(),
-            undo: Undo::None("whoever reported it can do so again".to_owned()),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(" is cleared away. It was:"),
+            Undo::None("whoever reported it can do so again".to_owned()),
+        )
+        .facts(before.shown.clone())
     }
 }
 

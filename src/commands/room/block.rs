@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Spec, arguments::RoomRef},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -114,13 +114,7 @@ impl Action for Set {
             facts.push(("Stays", "who is in it, until they leave".into()));
         }
         let back = ["room", back, &subject.typed()].map(str::to_owned).to_vec();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(said),
-            facts,
-            remains: Vec::new(),
-            undo: Undo::Command(back),
-        }
+        Outcome::done(Line::new().code(subject).plain(said), Undo::Command(back)).facts(facts)
     }
 }
 
@@ -131,6 +125,7 @@ pub(super) mod tests {
         *,
     };
     use crate::commands::user::testing;
+    use crate::reply::Word;
 
     pub(in crate::commands::room) fn seen(exists: bool, blocked: bool) -> Seen {
         let mut seen = Seen {

@@ -294,8 +294,7 @@ impl How {
         if !seen.is("exists") {
             // The homeserver would take it, and call it complete.
             let why = known::unknown(subject).plain(", so there is nothing to delete");
-            let instead = vec![format!("room block {}", subject.typed())];
-            return Err(Skip { word: Word::Refused, why, instead });
+            return Err(Skip::refused(why).or(format!("room block {}", subject.typed())));
         }
         if let Some(task) = seen.noted.get("running").and_then(Value::as_str) {
             let mut skip = known::already(subject, " is being deleted already");

@@ -175,14 +175,13 @@ impl Action for Delete {
         // The homeserver has an internal error for a room that it does not know.
         if !seen.is("exists") {
             let why = known::unknown(subject);
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         }
         if count(seen) < 2 {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" has no loose end too many"),
-                instead: vec![format!("room extremities {}", subject.typed())],
-            });
+            return Err(Skip::already(
+                Line::new().code(subject).plain(" has no loose end too many"),
+            )
+            .or(format!("room extremities {}", subject.typed())));
         }
         let path = path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null).idempotent();

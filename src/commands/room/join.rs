@@ -21,7 +21,7 @@ use crate::{
         user::account,
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -114,13 +114,9 @@ impl Action for Join {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let room = room(seen);
-        if let Some(skip) = self.hindrance(subject, seen) {
-            return Err(skip);
-        }
+        self.possible(subject, seen)?;
         let path = Path::admin(["v1", "join", room]);
         let mut step = Step::new(Method::Post, path, json!({ "user_id": subject.segment() }));
         let via = self.via().into_iter().map(|server| ("server_name".to_owned(), server));
@@ -131,15 +127,13 @@ impl Action for Join {
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
         let fact = |label| after.shown.iter().find(|(is, _)| *is == label).cloned();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is in ").code(room(after)),
-            facts: fact(ROOM).into_iter().collect(),
-            remains: Vec::new(),
-            undo: Undo::None(
+        Outcome::done(
+            Line::new().code(subject).plain(" is in ").code(room(after)),
+            Undo::None(
                 "it can leave by itself, or be removed by whoever has power in the room".to_owned(),
             ),
-        }
+        )
+        .facts(fact(ROOM))
     }
 }
 
@@ -156,39 +150,34 @@ impl Join {
     }
 
     /// Why the account cannot be put there, or need not be.
-    fn hindrance(&self, subject: &Subject, seen: &Seen) -> Option<Skip> {
+    fn possible(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
         let room = room(seen);
-        let refused =
-            |why: Line, instead: Vec<String>| Some(Skip { word: Word::Refused, why, instead });
         let of = |why: &str| Line::new().code(subject).plain(why).code(room);
         if seen.is("member") {
-            return Some(Skip {
-                word: Word::NothingChanged,
-                why: of(" is in it already: "),
-                instead: vec![format!("user membership {}", subject.typed())],
-            });
+            return Err(Skip::already(of(" is in it already: "))
+                .or(format!("user membership {}", subject.typed())));
         }
         // The homeserver would put them there all the same.
         if seen.is("deactivated") {
-            return refused(Line::new().code(subject).plain(" is deactivated"), Vec::new());
+            return Err(Skip::refused(Line::new().code(subject).plain(" is deactivated")));
         }
         if seen.is("suspended") {
             let why = Line::new().code(subject).plain(" is suspended, and so cannot join a room");
-            return refused(why, vec![format!("user unsuspend {}", subject.typed())]);
+            return Err(Skip::refused(why).or(format!("user unsuspend {}", subject.typed())));
         }
         if seen.is("banned") {
-            return refused(of(" is banned from "), Vec::new());
+            return Err(Skip::refused(of(" is banned from ")));
         }
         if seen.is("blocked") {
             let why =
                 Line::new().code(room).plain(" is blocked: nobody of this server can join it");
-            return refused(why, vec![format!("room unblock {room}")]);
+            return Err(Skip::refused(why).or(format!("room unblock {room}")));
         }
         if !seen.is("room known") && self.via().is_empty() {
             let why = known::unknown(room)
                 .plain(". If it is one of other servers, name one that is in it: ")
                 .code("--server-name");
-            return refused(why, Vec::new());
+            return Err(Skip::refused(why));
         }
         if !seen.is("host") {
             let host = seen.noted.get("host").and_then(Value::as_str).unwrap_or_default();
@@ -199,9 +188,9 @@ impl Join {
                 .plain(
                     ", which is not in it. It must join first; this gets it invited, with power",
                 );
-            return refused(why, vec![format!("room make-admin {room}")]);
+            return Err(Skip::refused(why).or(format!("room make-admin {room}")));
         }
-        None
+        Ok(())
     }
 }
 
@@ -232,6 +221,7 @@ mod tests {
         room::known::testing,
         user::testing::{ann, line, nowhere, outcome, parse, question, skip},
     };
+    use crate::reply::Word;
 
     fn verb(typed: &[&str]) -> Join {
         parse(&[&["!lobby:example.org", "ann"][..], typed].concat()).unwrap()

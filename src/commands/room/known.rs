@@ -9,7 +9,7 @@ use crate::{
     change::{Path, Seen, Skip, Subject},
     commands::arguments::RoomRef,
     error::Stop,
-    reply::{Fact, Hostile, Line, Word},
+    reply::{Fact, Hostile, Line},
     synapse::{Error, Reader, wire::flag},
 };
 
@@ -167,11 +167,8 @@ pub(in crate::commands) fn unknown(room: impl std::fmt::Display) -> Line {
 
 /// A skip that says that it is so already.
 pub(super) fn already(subject: &Subject, what: &str) -> Skip {
-    Skip {
-        word: Word::NothingChanged,
-        why: Line::new().code(subject).plain(format!(" {what}")),
-        instead: vec![format!("room details {}", subject.typed())],
-    }
+    Skip::already(Line::new().code(subject).plain(format!(" {what}")))
+        .or(format!("room details {}", subject.typed()))
 }
 
 /// Which room it is, in the order in which one asks.

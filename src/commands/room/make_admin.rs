@@ -19,7 +19,7 @@ use crate::{
         user::account,
     },
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line},
     synapse::{Error, Reader},
 };
 
@@ -98,21 +98,17 @@ impl Action for MakeAdmin {
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = known::unknown(subject);
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         }
         let user = user(seen);
         if seen.is("room admin") {
             let why =
                 Line::new().code(user).plain(" is an admin of ").code(subject).plain(" already");
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why,
-                instead: vec![format!("room details {}", subject.typed())],
-            });
+            return Err(Skip::already(why).or(format!("room details {}", subject.typed())));
         }
         if seen.is("deactivated") {
             let why = Line::new().code(user).plain(" is deactivated");
-            return Err(Skip { word: Word::Refused, why, instead: Vec::new() });
+            return Err(Skip::refused(why));
         }
         let path = Path::admin(["v1", "rooms", &subject.segment(), "make_room_admin"]);
         let step = Step::new(Method::Post, path, json!({ "user_id": user }));
@@ -131,13 +127,11 @@ impl Action for MakeAdmin {
             of("Power now", POWER, after),
             of("In the room", MEMBERSHIP, after),
         ];
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(user(after)).plain(" is an admin of ").code(subject),
-            facts: facts.into_iter().flatten().collect(),
-            remains: Vec::new(),
-            undo: Undo::None("in the room, it can lower its own power itself".to_owned()),
-        }
+        Outcome::done(
+            Line::new().code(user(after)).plain(" is an admin of ").code(subject),
+            Undo::None("in the room, it can lower its own power itself".to_owned()),
+        )
+        .facts(facts.into_iter().flatten())
     }
 }
 
@@ -206,6 +200,7 @@ mod tests {
         *,
     };
     use crate::commands::user::testing;
+    use crate::reply::Word;
 
     fn seen(level: Level, how: Option<&str>) -> Seen {
         let ann = <&UserId>::try_from("@ann:example.org").unwrap();

@@ -10,7 +10,7 @@ use crate::{
     change::{Binds, Path, Seen, Skip, Subject},
     commands::arguments::UserRef,
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line},
     synapse::{Account, Error, Reader},
 };
 
@@ -148,7 +148,7 @@ pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account
 }
 
 /// Looks at the account that a subject is: what is shown of it and what binds. `None` beside it
-/// where there is nothing to act on; [`absent`] then says why.
+/// where there is nothing to act on; [`exists`] then says why.
 pub(in crate::commands) async fn see(
     subject: &Subject,
     reader: &Reader,
@@ -192,27 +192,25 @@ async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
 }
 
 /// Why nothing can be done to the subject, where it is not an account of this server.
-pub(in crate::commands) fn absent(subject: &Subject, seen: &Seen) -> Option<Skip> {
-    let user = subject.user()?;
+pub(in crate::commands) fn exists(subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+    let Some(user) = subject.user() else { return Ok(()) };
     if !seen.is("local") {
-        let instead = vec![format!("user membership {user}")];
-        return Some(Skip { word: Word::Refused, why: remote(user), instead });
+        return Err(Skip::refused(remote(user)).or(format!("user membership {user}")));
     }
     if !seen.is("exists") {
-        let near = seen.noted.get("near").and_then(Value::as_str);
-        let instead = near.map(|term| format!("user search {term}")).into_iter().collect();
-        return Some(Skip { word: Word::Refused, why: no_such_user(user), instead });
+        let skip = Skip::refused(no_such_user(user));
+        return Err(match seen.noted.get("near").and_then(Value::as_str) {
+            Some(term) => skip.or(format!("user search {term}")),
+            None => skip,
+        });
     }
-    None
+    Ok(())
 }
 
 /// A skip that says that it is so already.
 pub(super) fn already(subject: &Subject, what: &str) -> Skip {
-    Skip {
-        word: Word::NothingChanged,
-        why: Line::new().code(subject).plain(format!(" {what}")),
-        instead: vec![format!("user details {}", subject.typed())],
-    }
+    Skip::already(Line::new().code(subject).plain(format!(" {what}")))
+        .or(format!("user details {}", subject.typed()))
 }
 
 /// Who an account is, in the order in which one asks.

@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Ask, Delegated, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Line, Reply, Sheet, Word},
+    reply::{Line, Reply, Sheet},
     synapse::{Account, Reader},
 };
 
@@ -139,9 +139,7 @@ impl Action for Make {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         match (self.admin, seen.is("admin")) {
             (true, true) => return Err(account::already(subject, "is a server admin already")),
             (false, false) => return Err(account::already(subject, "is not a server admin")),
@@ -165,13 +163,11 @@ impl Action for Make {
             (" is an ordinary account now", "do what every account may", "grant")
         };
         let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(id).plain(said),
-            facts: name.into_iter().chain([("It may", means.into())]).collect(),
-            remains: Vec::new(),
-            undo: Undo::Command(words(["user", "admin", back, id])),
-        }
+        Outcome::done(
+            Line::new().code(id).plain(said),
+            Undo::Command(words(["user", "admin", back, id])),
+        )
+        .facts(name.into_iter().chain([("It may", means.into())]))
     }
 }
 
@@ -181,6 +177,7 @@ mod tests {
 
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
+    use crate::reply::Word;
 
     fn seen(account: Value) -> Seen {
         let account = testing::account(account);

@@ -64,9 +64,7 @@ impl Action for Reset {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         if seen.is("deactivated") {
             return Err(account::already(subject, "is deactivated, and has no keys to replace"));
         }

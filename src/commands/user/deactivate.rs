@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -92,9 +92,7 @@ pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop
 
 /// The request that deactivates an account, whichever verb does it.
 pub(super) fn change(subject: &Subject, seen: &Seen, erase: bool) -> Result<Change, Skip> {
-    if let Some(skip) = account::absent(subject, seen) {
-        return Err(skip);
-    }
+    account::exists(subject, seen)?;
     match (seen.is("deactivated"), seen.is("erased"), erase) {
         (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
         (true, false, false) => {
@@ -186,17 +184,16 @@ pub(super) fn outcome(subject: &Subject, after: &Seen) -> Outcome {
     let title = Line::new().code(subject).plain(" is deactivated and ");
     let title =
         if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
-    Outcome {
-        word: Word::Done,
+    Outcome::done(
         title,
-        facts: vec![("Devices", left(after)), ("Rooms", rooms(after))],
-        remains: remains(subject, after),
-        undo: Undo::None(
+        Undo::None(
             "user modify with --activate opens the account again, but its sessions, keys, \
              password, addresses, settings and rooms do not come back"
                 .to_owned(),
         ),
-    }
+    )
+    .facts([("Devices", left(after)), ("Rooms", rooms(after))])
+    .remains(remains(subject, after))
 }
 
 fn left(after: &Seen) -> Line {

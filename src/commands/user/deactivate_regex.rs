@@ -10,7 +10,7 @@ use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
     commands::{Action, Delegated, Spec},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -88,11 +88,9 @@ impl Action for DeactivateRegex {
         }
         let change = deactivate::change(subject, seen, self.erase)?;
         if self.dry_run {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(" fits, and would be deactivated"),
-                instead: Vec::new(),
-            });
+            return Err(Skip::already(
+                Line::new().code(subject).plain(" fits, and would be deactivated"),
+            ));
         }
         Ok(change)
     }

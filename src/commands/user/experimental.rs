@@ -15,7 +15,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Fact, Line, Reply, Sheet, Word},
+    reply::{Fact, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -195,9 +195,7 @@ impl Action for Set {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let wanted: Binds =
             self.to.iter().map(|(f, on)| (f.as_str().to_owned(), json!(on))).collect();
         if wanted.iter().all(|(key, value)| json!(seen.is(key)) == *value) {
@@ -220,13 +218,11 @@ impl Action for Set {
                 back.extend([option, feature.as_str()].map(str::to_owned));
             }
         }
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" has its experimental features switched"),
-            facts: of(after),
-            remains: Vec::new(),
-            undo: Undo::Command(back),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(" has its experimental features switched"),
+            Undo::Command(back),
+        )
+        .facts(of(after))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     commands::{Action, Ask, arguments::UserRef},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::{Account, Reader},
 };
 
@@ -104,9 +104,7 @@ impl Action for Set {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let key = self.flag.key;
         if seen.is(key) == self.on {
             return Err(account::already(subject, self.wording().already));
@@ -123,13 +121,11 @@ impl Action for Set {
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
         let wording = self.wording();
         let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(wording.said),
-            facts: name.into_iter().chain([("It may", wording.may.into())]).collect(),
-            remains: Vec::new(),
-            undo: Undo::Command((wording.back)(&subject.typed())),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(wording.said),
+            Undo::Command((wording.back)(&subject.typed())),
+        )
+        .facts(name.into_iter().chain([("It may", wording.may.into())]))
     }
 }
 
@@ -139,6 +135,7 @@ pub(super) mod testing {
 
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
+    use crate::reply::Word;
 
     /// Ann's account as it is seen for `set`.
     pub(in crate::commands::user) fn seen(set: &Set, on: bool, deactivated: bool) -> Seen {

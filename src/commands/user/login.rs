@@ -143,14 +143,8 @@ impl Action for Login {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
-        let refuse = |why: &str| Skip {
-            word: Word::Refused,
-            why: Line::new().code(subject).plain(why),
-            instead: Vec::new(),
-        };
+        account::exists(subject, seen)?;
+        let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         if seen.is("own") {
             return Err(refuse(
                 " is the account of the bot's own admin token; it gets no second one",

@@ -76,9 +76,7 @@ impl Action for Logout {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let devices = devices(seen);
         if devices.is_empty() {
             return Err(account::already(subject, "is logged in on no device"));

@@ -354,43 +354,37 @@ impl Modify {
 
     /// Why it cannot be done to the subject as it is, where it cannot.
     fn possible(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
-        let refuse = |why: &str, instead: Vec<String>| {
-            let why = Line::new().code(subject).plain(why);
-            Err(Skip { word: Word::Refused, why, instead })
-        };
-        match (account::absent(subject, seen), self.create) {
-            (None, true) => {
-                let instead = vec![format!("user details {}", subject.typed())];
-                return refuse(" exists already, so it is not created", instead);
+        let refused = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
+        match (account::exists(subject, seen), self.create) {
+            (Ok(()), true) => {
+                return Err(refused(" exists already, so it is not created")
+                    .or(format!("user details {}", subject.typed())));
             }
-            (Some(_), true) if seen.is("local") => {
+            (Err(_), true) if seen.is("local") => {
                 // The homeserver takes fewer characters for a new name than it has in old ones.
                 let strict = subject.user().is_some_and(|user| user.validate_strict().is_ok());
                 return if strict {
                     Ok(())
                 } else {
-                    refuse(
+                    Err(refused(
                         " cannot be the id of a new account: a-z, 0-9 and . _ = - / + only",
-                        Vec::new(),
-                    )
+                    ))
                 };
             }
-            (Some(mut skip), _) => {
+            (Err(mut skip), _) => {
                 if seen.is("local") {
                     skip.why = skip.why.plain("; creating it takes ").code("--create");
                 }
                 return Err(skip);
             }
-            (None, false) => {}
+            (Ok(()), false) => {}
         }
         if self.lock && seen.is("deactivated") && !self.activate {
-            return refuse(" is deactivated, so there is nothing to lock", Vec::new());
+            return Err(refused(" is deactivated, so there is nothing to lock"));
         }
         if self.password.is_some() && seen.is("deactivated") && !self.activate {
-            return refuse(
-                " is deactivated; a password would not let it in",
-                vec![format!("user modify {} --activate", subject.typed())],
-            );
+            return Err(refused(" is deactivated; a password would not let it in")
+                .or(format!("user modify {} --activate", subject.typed())));
         }
         Ok(())
     }

@@ -86,17 +86,12 @@ impl Action for Password {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         if seen.is("deactivated") {
-            return Err(Skip {
-                word: Word::Refused,
-                why: Line::new()
-                    .code(subject)
-                    .plain(" is deactivated; a password would not let it in"),
-                instead: vec![format!("user modify {} --activate", subject.typed())],
-            });
+            return Err(Skip::refused(
+                Line::new().code(subject).plain(" is deactivated; a password would not let it in"),
+            )
+            .or(format!("user modify {} --activate", subject.typed())));
         }
         let path = Path::admin(["v1", "reset_password", &subject.segment()]);
         let body = json!({ "new_password": {"$secret": SLOT}, "logout_devices": !self.no_logout });

@@ -12,7 +12,7 @@ use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
     commands::{Action, Spec, arguments::UserRef, device::delete},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::{Device, Reader},
 };
 
@@ -194,7 +194,7 @@ impl Action for PruneDevices {
         for (_, fact) in seen.shown.iter().filter(|(label, _)| *label == "Last seen") {
             why = why.plain("; last seen ").line(fact.clone());
         }
-        Err(Skip { word: Word::NothingChanged, why, instead: Vec::new() })
+        Err(Skip::already(why))
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {

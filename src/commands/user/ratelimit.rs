@@ -13,7 +13,7 @@ use crate::{
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Fact, Line, Reply, Sheet, Word},
+    reply::{Fact, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -225,9 +225,7 @@ impl Action for Set {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let wanted = self.wanted();
         if seen.binds.get("limit") == Some(&wanted) {
             let what = match self.to {
@@ -253,13 +251,11 @@ impl Action for Set {
         let fact = |label, seen: &Seen| -> Option<Fact> {
             seen.binds.get("limit").map(|limit| (label, in_words(limit)))
         };
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(said),
-            facts: fact("Before", before).into_iter().chain(fact("Now", after)).collect(),
-            remains: Vec::new(),
-            undo: Undo::Command(back(&subject.typed(), before)),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(said),
+            Undo::Command(back(&subject.typed(), before)),
+        )
+        .facts(fact("Before", before).into_iter().chain(fact("Now", after)))
     }
 }
 
@@ -284,6 +280,7 @@ fn back(user: &str, before: &Seen) -> Vec<String> {
 mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
+    use crate::reply::Word;
 
     fn seen(limit: Value) -> Seen {
         let account = testing::account(json!({}));

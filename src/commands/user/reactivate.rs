@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -62,9 +62,7 @@ impl Action for Reactivate {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         if !seen.is("deactivated") {
             return Err(account::already(subject, "is not deactivated"));
         }
@@ -84,13 +82,11 @@ impl Action for Reactivate {
                 words(["user", "admin", "revoke", id]),
             ));
         }
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is open again"),
-            facts: Vec::new(),
-            remains,
-            undo: Undo::None("user deactivate closes it again".to_owned()),
-        }
+        Outcome::done(
+            Line::new().code(subject).plain(" is open again"),
+            Undo::None("user deactivate closes it again".to_owned()),
+        )
+        .remains(remains)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         arguments::{RoomRef, Since, UserRef},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -150,28 +150,23 @@ impl Action for Redact {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if seen.is("local")
-            && let Some(skip) = account::absent(subject, seen)
-        {
-            return Err(skip);
+        if seen.is("local") {
+            account::exists(subject, seen)?;
         }
         let rooms = rooms(seen);
         if rooms.is_empty() {
-            return Err(Skip {
-                word: Word::NothingChanged,
-                why: Line::new().code(subject).plain(
-                    " is in no room here and banned from none; what it wrote in rooms that it \
+            return Err(Skip::already(Line::new().code(subject).plain(
+                " is in no room here and banned from none; what it wrote in rooms that it \
                      has left goes where they are named with --room",
-                ),
-                instead: vec![format!("user membership {}", subject.typed())],
-            });
+            ))
+            .or(format!("user membership {}", subject.typed())));
         }
         let moment = |key: &str| seen.noted.get(key).and_then(Value::as_i64);
         if let (Some(after), Some(before)) = (moment("after"), moment("before"))
             && after >= before
         {
             let why = "nothing was sent both before and after these: --after takes the earlier one";
-            return Err(Skip { word: Word::Refused, why: why.into(), instead: Vec::new() });
+            return Err(Skip::refused(why));
         }
         let mut body = Map::new();
         // None means all to the homeserver, which looks again when it begins.
@@ -220,13 +215,9 @@ impl Action for Redact {
              servers may ignore it"
                 .into(),
         ));
-        Outcome {
-            word: Word::Done,
-            title: begun,
-            facts,
-            remains,
-            undo: Undo::None("what is redacted is empty for everybody".to_owned()),
-        }
+        Outcome::done(begun, Undo::None("what is redacted is empty for everybody".to_owned()))
+            .facts(facts)
+            .remains(remains)
     }
 
     fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
@@ -299,6 +290,7 @@ fn in_rooms(seen: &Seen) -> String {
 mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
+    use crate::reply::Word;
 
     fn seen(local: bool, rooms: &[&str]) -> Seen {
         let account = testing::account(json!({}));

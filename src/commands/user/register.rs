@@ -19,7 +19,7 @@ use crate::{
         arguments::{UserRef, secret},
     },
     error::Stop,
-    reply::{Fact, Hostile, Line, Word},
+    reply::{Fact, Hostile, Line},
     synapse::Reader,
 };
 
@@ -104,23 +104,16 @@ impl Action for Register {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let refuse = |why: &str, instead: Vec<String>| Skip {
-            word: Word::Refused,
-            why: Line::new().code(subject).plain(why),
-            instead,
-        };
+        let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         if !seen.is("local") {
-            return Err(refuse(" would be an account of another server", Vec::new()));
+            return Err(refuse(" would be an account of another server"));
         }
         if seen.is("exists") {
-            return Err(refuse(
-                " exists already",
-                vec![format!("user details {}", subject.typed())],
-            ));
+            return Err(refuse(" exists already").or(format!("user details {}", subject.typed())));
         }
         if !seen.is("free") {
             let why = seen.noted.get("why").and_then(Value::as_str);
-            return Err(refuse(why.unwrap_or(Taken::InUse.as_str()), Vec::new()));
+            return Err(refuse(why.unwrap_or(Taken::InUse.as_str())));
         }
         let mut body = Map::from_iter([
             ("password".to_owned(), json!({ "$secret": SLOT })),
@@ -144,16 +137,14 @@ impl Action for Register {
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
         let shown = ["Name", "Server admin", "Type"];
         let facts = after.shown.iter().filter(|(label, _)| shown.contains(label)).cloned();
-        Outcome {
-            word: Word::Done,
-            title: Line::new().code(subject).plain(" is made"),
-            facts: facts.collect(),
-            remains: Vec::new(),
-            undo: Undo::None(format!(
+        Outcome::done(
+            Line::new().code(subject).plain(" is made"),
+            Undo::None(format!(
                 "an account stays for ever; {} closes it",
                 words(["user", "deactivate", &subject.typed()]).join(" ")
             )),
-        }
+        )
+        .facts(facts)
     }
 }
 

@@ -99,9 +99,7 @@ impl Action for Validity {
     }
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if let Some(skip) = account::absent(subject, seen) {
-            return Err(skip);
-        }
+        account::exists(subject, seen)?;
         let path = Path::admin(["v1", "account_validity", "validity"]);
         let body = json!({
             "user_id": subject.segment(),
