@@ -217,7 +217,7 @@ pub type Binds = BTreeMap<String, Value>;
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Label and text of each fact that the operator is shown; these never bind.
-    pub shown: Vec<(&'static str, Line)>,
+    pub shown: Vec<Fact>,
     /// The facts that bind: if one differs when the yes arrives, the question is put again.
     pub binds: Binds,
     /// Values that do not bind and are not shown as they are: what the words of the question and
@@ -229,6 +229,11 @@ impl Seen {
     /// The binding fact `key` as a boolean; false where it is absent.
     pub fn is(&self, key: &str) -> bool {
         self.binds.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// What is shown under these labels, in the order in which it is shown.
+    pub fn shown_as(&self, labels: &[&str]) -> impl Iterator<Item = Fact> {
+        self.shown.iter().filter(|(label, _)| labels.contains(label)).cloned()
     }
 
     /// The fact `key`, whether it binds or was only noted.

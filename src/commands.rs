@@ -39,6 +39,7 @@ pub mod report;
 pub mod room;
 pub mod server;
 pub mod stats;
+mod switch;
 pub mod task;
 pub mod user;
 

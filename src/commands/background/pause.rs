@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::updates;
 use crate::{
-    change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+    change::{Method, Path, Power, Seen, Step, Subject},
+    commands::{
+        Ask, Does, Spec,
+        switch::{Switch, Wording},
+        user::account::words,
     },
-    commands::{Action, Ask, Does, Spec},
     error::Stop,
-    reply::Line,
+    reply::Fact,
     synapse::Reader,
 };
 
@@ -32,22 +33,38 @@ struct Pause {}
 
 impl From<Pause> for Ask {
     fn from(Pause {}: Pause) -> Self {
-        Self::Change(Box::new(Set { on: false }))
+        Updating.turn(false)
     }
 }
 
-/// Holds background updates or lets them go on
-/// (`POST /_synapse/admin/v1/background_updates/enabled`).
+/// Whether background updates go on (`POST /_synapse/admin/v1/background_updates/enabled`).
 #[derive(Debug)]
-pub(super) struct Set {
-    /// Whether they go on.
-    pub(super) on: bool,
-}
+pub(super) struct Updating;
+
+static ON: Wording = Wording {
+    verb: "background resume",
+    asked: ("Let the background updates of ", " go on"),
+    already: ": background updates are not paused",
+    said: ": background updates go on",
+    back: |_| words(["background", "pause"]),
+};
+
+static OFF: Wording = Wording {
+    verb: "background pause",
+    asked: ("Hold the background updates of ", ""),
+    already: ": background updates are paused already",
+    said: ": background updates are paused, until the homeserver starts again at most",
+    back: |_| words(["background", "resume"]),
+};
 
 #[async_trait]
-impl Action for Set {
-    fn class(&self, _many: usize) -> Class {
-        Class::Reversible
+impl Switch for Updating {
+    fn key(&self) -> &'static str {
+        "enabled"
+    }
+
+    fn wording(&self, on: bool) -> &'static Wording {
+        if on { &ON } else { &OFF }
     }
 
     fn power(&self) -> Power {
@@ -62,49 +79,28 @@ impl Action for Set {
         Ok(updates::seen(&updates::updates(reader).await?))
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
-        let verb = if self.on { "Let " } else { "Hold " };
-        let end = if self.on { " go on" } else { "" };
-        let title =
-            Line::new().plain(verb).plain("the background updates of ").code(subject).plain(end);
-        Question { title, ..Question::default() }
+    fn shown_by(&self, _subject: &Subject) -> Option<String> {
+        Some("background status".to_owned())
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if seen.is("enabled") == self.on {
-            let what = if self.on { "are not paused" } else { "are paused already" };
-            return Err(Skip::already(
-                Line::new().code(subject).plain(format!(": background updates {what}")),
-            )
-            .or("background status".to_owned()));
-        }
+    fn step(&self, _subject: &Subject, on: bool) -> Step {
         let path = Path::admin(["v1", "background_updates", "enabled"]);
-        let step = Step::new(Method::Post, path, json!({ "enabled": self.on })).idempotent();
-        let wanted = Binds::from([("enabled".to_owned(), json!(self.on))]);
-        Ok(Change { steps: vec![step], wanted })
+        Step::new(Method::Post, path, json!({ "enabled": on }))
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let (said, back) = if self.on {
-            (": background updates go on", "pause")
-        } else {
-            (": background updates are paused, until the homeserver starts again at most", "resume")
-        };
-        let mut facts = after.shown.clone();
-        // That is what the title says.
-        facts.retain(|(label, _)| *label == "Running");
-        Outcome::done(
-            Line::new().code(subject).plain(said),
-            Undo::Command(["background", back].map(str::to_owned).to_vec()),
-        )
-        .facts(facts)
+    // The title says the rest.
+    fn facts(&self, after: &Seen, _on: bool) -> Vec<Fact> {
+        after.shown_as(&["Running"]).collect()
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::{super::updates::tests::some, *};
-    use crate::commands::user::testing;
+    use crate::{
+        change::{Binds, Class},
+        commands::{Action as _, switch::Turn, user::testing},
+    };
 
     /// The homeserver as a subject.
     pub(in crate::commands::background) fn here() -> Subject {
@@ -134,7 +130,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_runs_is_of_no_account() {
-        let verb = Set { on: false };
+        let verb = Turn { switch: Updating, on: false };
         let running = updates::seen(&some(true, Some("populate")));
         assert_eq!(
             verb.change(&here(), &running).unwrap(),
@@ -145,8 +141,12 @@ pub(super) mod tests {
 
     #[test]
     fn the_way_back_is_the_other_verb() {
-        let told =
-            testing::outcome(&Set { on: false }.outcome(&here(), &seen(true), &[], &seen(false)));
+        let told = testing::outcome(&Turn { switch: Updating, on: false }.outcome(
+            &here(),
+            &seen(true),
+            &[],
+            &seen(false),
+        ));
         assert_eq!(
             told,
             "Done · `example.org`: background updates are paused, until the homeserver starts \
@@ -154,7 +154,8 @@ pub(super) mod tests {
              Running: nothing\n\
              Undo: !background resume"
         );
-        let question = testing::question(&Set { on: false }.question(&here(), &seen(true)));
+        let question =
+            testing::question(&Turn { switch: Updating, on: false }.question(&here(), &seen(true)));
         assert_eq!(question, "Hold the background updates of `example.org`\n");
     }
 }

@@ -1,7 +1,7 @@
 //! `background resume`: background updates go on.
 
-use super::pause::Set;
-use crate::commands::{Ask, Does, Spec};
+use super::pause::Updating;
+use crate::commands::{Ask, Does, Spec, switch::Switch as _};
 
 pub(super) const SPEC: Spec = Spec::of::<Resume>(Does::Change, "resume", &["background resume"]);
 
@@ -11,7 +11,7 @@ struct Resume {}
 
 impl From<Resume> for Ask {
     fn from(Resume {}: Resume) -> Self {
-        Self::Change(Box::new(Set { on: true }))
+        Updating.turn(true)
     }
 }
 

@@ -96,7 +96,6 @@ impl Action for Create {
     }
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
         let remove = match subject {
             Subject::Device(user, device) => {
                 words(["device", "delete", user.as_str(), device.as_str()])
@@ -107,7 +106,7 @@ impl Action for Create {
             Line::new().code(subject).plain(" is made"),
             Undo::None(format!("{} removes it", remove.join(" "))),
         )
-        .facts(name.into_iter())
+        .facts(after.shown_as(&["Name"]))
     }
 }
 

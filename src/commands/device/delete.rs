@@ -122,12 +122,11 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Chan
 
 /// What is so once a device is deleted.
 pub(in crate::commands) fn outcome(subject: &Subject, before: &Seen) -> Outcome {
-    let name = before.shown.iter().find(|(label, _)| *label == "Name").cloned();
     Outcome::done(
         Line::new().code(subject).plain(" is deleted and logged out"),
         Undo::None("its owner logs in again, with a device that is new".to_owned()),
     )
-    .facts(name.into_iter())
+    .facts(before.shown_as(&["Name"]))
 }
 
 fn facts(device: &Device, reader: &Reader) -> Vec<Fact> {

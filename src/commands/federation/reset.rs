@@ -93,7 +93,6 @@ impl Action for Reset {
     }
 
     fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
-        let since = before.shown.iter().find(|(label, _)| *label == "Failing since").cloned();
         let look = ["federation", "details", &subject.typed()].map(str::to_owned).to_vec();
         Outcome::done(
             Line::new()
@@ -101,7 +100,7 @@ impl Action for Reset {
                 .plain(" is tried again now; that it is reached is not known yet"),
             Undo::None("if it is not reached, it is left alone again by itself".to_owned()),
         )
-        .facts(since.into_iter())
+        .facts(before.shown_as(&["Failing since"]))
         .remains([("Whether it was reached, in some minutes".into(), look)])
     }
 }

@@ -192,13 +192,11 @@ impl Action for Delete {
     ) -> Outcome {
         let gone = "nobody here has it any more; what clients and other servers have stays there";
         if let Subject::Media(..) = subject {
-            let about = ["Name", "Size", "Uploaded by"];
-            let shown = before.shown.iter();
             return Outcome::done(
                 Line::new().code(subject).plain(" is deleted"),
                 Undo::None(gone.to_owned()),
             )
-            .facts(shown.filter(|(label, _)| about.contains(label)).cloned());
+            .facts(before.shown_as(&["Name", "Size", "Uploaded by"]));
         }
         let total = answers.first().and_then(|answer| answer.body["total"].as_u64());
         let (word, said) = match total {

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::{file, several::Several};
 use crate::{
-    change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+    change::{Method, Path, Seen, Skip, Step, Subject},
+    commands::{
+        Ask, Does, Spec,
+        switch::{Switch, Wording},
+        user::account::words,
     },
-    commands::{Action, Ask, Does, Spec, user::account::words},
     error::Stop,
-    reply::{Line, Word},
+    reply::{Fact, Line},
     synapse::Reader,
 };
 
@@ -39,27 +40,41 @@ struct Protect {
 
 impl From<Protect> for Ask {
     fn from(typed: Protect) -> Self {
-        Self::Change(Box::new(Set { files: typed.files, protect: true }))
+        Protection { files: typed.files }.turn(true)
     }
 }
 
-/// Protects files or ends that (`POST /_synapse/admin/v1/media/(un)protect/{media_id}`).
+/// The protection of files (`POST /_synapse/admin/v1/media/(un)protect/{media_id}`).
 #[derive(Debug)]
-pub(super) struct Set {
+pub(super) struct Protection {
     /// The files.
     pub(super) files: Several,
-    /// Whether they are protected.
-    pub(super) protect: bool,
 }
 
+static SET: Wording = Wording {
+    verb: "media protect",
+    asked: ("Protect ", " from quarantine"),
+    already: " is protected already",
+    said: " is protected from quarantine",
+    back: |file| words(["media", "unprotect", file]),
+};
+
+static END: Wording = Wording {
+    verb: "media unprotect",
+    asked: ("End the protection of ", ""),
+    already: " is not protected",
+    said: " is not protected any more",
+    back: |file| words(["media", "protect", file]),
+};
+
 #[async_trait]
-impl Action for Set {
-    fn class(&self, many: usize) -> Class {
-        if many > 1 { Class::Disruptive } else { Class::Reversible }
+impl Switch for Protection {
+    fn key(&self) -> &'static str {
+        "protected"
     }
 
-    fn power(&self) -> Power {
-        Power::Moderate
+    fn wording(&self, on: bool) -> &'static Wording {
+        if on { &SET } else { &END }
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -70,63 +85,34 @@ impl Action for Set {
         file::see(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
-        let title = if self.protect {
-            Line::new().plain("Protect ").code(subject).plain(" from quarantine")
-        } else {
-            Line::new().plain("End the protection of ").code(subject)
+    fn exists(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+        let why = match subject {
+            Subject::Media(..) if !seen.is("local") => {
+                " is of another server; only files of this one are protected"
+            }
+            Subject::Media(..) if !seen.is("exists") => ": this homeserver has no such file",
+            Subject::Media(..) => return Ok(()),
+            _ => " is not a file",
         };
-        Question { title, ..Question::default() }
+        Err(Skip::refused(Line::new().code(subject).plain(why)))
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let skip = |word, why: &str| {
-            let why = Line::new().code(subject).plain(why);
-            Err(Skip { word, why, instead: Vec::new() })
-        };
-        let Subject::Media(_, id) = subject else {
-            return skip(Word::Refused, " is not a file");
-        };
-        if !seen.is("local") {
-            return skip(
-                Word::Refused,
-                " is of another server; only files of this one are protected",
-            );
-        }
-        if !seen.is("exists") {
-            return skip(Word::Refused, ": this homeserver has no such file");
-        }
-        match (self.protect, seen.is("protected")) {
-            (true, true) => return skip(Word::NothingChanged, " is protected already"),
-            (false, false) => return skip(Word::NothingChanged, " is not protected"),
-            _ => {}
-        }
-        let verb = if self.protect { "protect" } else { "unprotect" };
-        let path = Path::admin(["v1", "media", verb, id]);
-        let wanted = Binds::from([("protected".to_owned(), json!(self.protect))]);
-        let step = Step::new(Method::Post, path, json!({})).idempotent();
-        Ok(Change { steps: vec![step], wanted })
+    fn step(&self, subject: &Subject, on: bool) -> Step {
+        let verb = if on { "protect" } else { "unprotect" };
+        let path = Path::admin(["v1", "media", verb, &subject.segment()]);
+        Step::new(Method::Post, path, json!({}))
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let (said, back) = if self.protect {
-            (" is protected from quarantine", "unprotect")
-        } else {
-            (" is not protected any more", "protect")
+    fn facts(&self, after: &Seen, _on: bool) -> Vec<Fact> {
+        after.shown_as(&["Name", "Uploaded by"]).collect()
+    }
+
+    fn remains(&self, subject: &Subject, after: &Seen, on: bool) -> Vec<(Line, Vec<String>)> {
+        let stays = || {
+            let end = words(["media", "unquarantine", &subject.typed()]);
+            (Line::from("It is still in quarantine"), end)
         };
-        let about = ["Name", "Uploaded by"];
-        let id = &subject.typed();
-        let mut remains = Vec::new();
-        if self.protect && after.is("quarantined") {
-            let line = Line::from("It is still in quarantine");
-            remains.push((line, words(["media", "unquarantine", id])));
-        }
-        Outcome::done(
-            Line::new().code(subject).plain(said),
-            Undo::Command(words(["media", back, id])),
-        )
-        .facts(after.shown.iter().filter(|(label, _)| about.contains(label)).cloned())
-        .remains(remains)
+        (on && after.is("quarantined")).then(stays).into_iter().collect()
     }
 }
 
@@ -136,11 +122,15 @@ mod tests {
         super::file::testing::{cat, seen},
         *,
     };
-    use crate::commands::user::testing;
+    use crate::{
+        change::{Binds, Class, Power},
+        commands::{Action as _, switch::Turn, user::testing},
+        reply::Word,
+    };
 
-    fn verb(protect: bool) -> Set {
+    fn verb(protect: bool) -> Turn<Protection> {
         let typed: Protect = testing::parse(&["mxc://example.org/cat"]).unwrap();
-        Set { files: typed.files, protect }
+        Turn { switch: Protection { files: typed.files }, on: protect }
     }
 
     #[test]

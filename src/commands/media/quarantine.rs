@@ -182,8 +182,6 @@ impl Action for Set {
         } else {
             (" is out of quarantine", "quarantine")
         };
-        let about =
-            before.shown.iter().filter(|(label, _)| matches!(*label, "Name" | "Uploaded by"));
         let back = ["media", back, &subject.typed()].map(str::to_owned).to_vec();
         let undo = if !self.quarantine && before.is("protected") {
             let nearest = "it is protected from quarantine; end that with media unprotect, and \
@@ -193,7 +191,7 @@ impl Action for Set {
             Undo::Command(back)
         };
         Outcome::done(Line::new().code(subject).plain(said), undo)
-            .facts(about.cloned().chain([self.copies(before)]))
+            .facts(before.shown_as(&["Name", "Uploaded by"]).chain([self.copies(before)]))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use clap::ArgGroup;
 
-use super::{protect::Set, several::Several};
-use crate::commands::{Ask, Does, Spec};
+use super::{protect::Protection, several::Several};
+use crate::commands::{Ask, Does, Spec, switch::Switch as _};
 
 pub(super) const SPEC: Spec = Spec::of::<Unprotect>(
     Does::Change,
@@ -25,7 +25,7 @@ struct Unprotect {
 
 impl From<Unprotect> for Ask {
     fn from(typed: Unprotect) -> Self {
-        Self::Change(Box::new(Set { files: typed.files, protect: false }))
+        Protection { files: typed.files }.turn(false)
     }
 }
 
@@ -38,6 +38,6 @@ mod tests {
     fn it_ends_a_protection_and_nothing_else() {
         let ask: Ask = testing::parse::<Unprotect>(&["abc", "-i", "def"]).unwrap().into();
         assert!(matches!(ask, Ask::Change(_)));
-        assert!(format!("{ask:?}").contains("protect: false"));
+        assert!(format!("{ask:?}").contains("on: false"));
     }
 }

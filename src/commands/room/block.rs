@@ -5,13 +5,15 @@ use serde_json::json;
 
 use super::known;
 use crate::{
-    change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+    change::{Method, Path, Seen, Step, Subject},
+    commands::{
+        Ask, Does, Spec,
+        arguments::RoomRef,
+        switch::{Switch, Wording},
+        user::account::words,
     },
-    commands::{Action, Ask, Does, Spec, arguments::RoomRef},
     error::Stop,
-    reply::Line,
+    reply::Fact,
     synapse::Reader,
 };
 
@@ -45,31 +47,41 @@ struct Block {
 
 impl From<Block> for Ask {
     fn from(typed: Block) -> Self {
-        Self::Change(Box::new(Set { rooms: typed.rooms, block: typed.set || !typed.unblock }))
+        Blocks { rooms: typed.rooms }.turn(typed.set || !typed.unblock)
     }
 }
 
-/// Blocks a room or unblocks it (`PUT /_synapse/admin/v1/rooms/{room_id}/block`).
+/// The block of rooms (`PUT /_synapse/admin/v1/rooms/{room_id}/block`).
 #[derive(Debug)]
-pub(super) struct Set {
+pub(super) struct Blocks {
     /// The rooms.
     pub(super) rooms: Vec<RoomRef>,
-    /// Whether it is to be blocked.
-    pub(super) block: bool,
 }
 
+static SET: Wording = Wording {
+    verb: "room block",
+    asked: ("Block ", ""),
+    already: " is blocked already",
+    said: " is blocked: nobody of this server can join it any more",
+    back: |room| words(["room", "unblock", room]),
+};
+
+static END: Wording = Wording {
+    verb: "room unblock",
+    asked: ("Unblock ", ""),
+    already: " is not blocked",
+    said: " is not blocked any more",
+    back: |room| words(["room", "block", room]),
+};
+
 #[async_trait]
-impl Action for Set {
-    fn class(&self, many: usize) -> Class {
-        if many > 1 { Class::Disruptive } else { Class::Reversible }
+impl Switch for Blocks {
+    fn key(&self) -> &'static str {
+        "blocked"
     }
 
-    fn power(&self) -> Power {
-        Power::Moderate
-    }
-
-    fn amounts_to(&self) -> Vec<&str> {
-        vec![if self.block { "room block" } else { "room unblock" }]
+    fn wording(&self, on: bool) -> &'static Wording {
+        if on { &SET } else { &END }
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -77,44 +89,30 @@ impl Action for Set {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let id = known::id(subject)?;
         let mut seen = known::see(subject, reader).await?;
-        let blocked = known::blocked(id, reader).await?;
+        let blocked = known::blocked(known::id(subject)?, reader).await?;
         seen.shown.push(("Blocked", known::block(&blocked)));
         seen.binds.insert("blocked".to_owned(), json!(blocked.block));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
-        let verb = if self.block { "Block " } else { "Unblock " };
-        Question { title: Line::new().plain(verb).code(subject), ..Question::default() }
+    fn shown_by(&self, subject: &Subject) -> Option<String> {
+        Some(known::details(subject))
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if seen.is("blocked") == self.block {
-            let what = if self.block { "is blocked already" } else { "is not blocked" };
-            return Err(known::already(subject, what));
-        }
+    fn step(&self, subject: &Subject, on: bool) -> Step {
         let path = Path::admin(["v1", "rooms", &subject.segment(), "block"]);
-        let step = Step::new(Method::Put, path, json!({ "block": self.block })).idempotent();
-        let wanted = Binds::from([("blocked".to_owned(), json!(self.block))]);
-        Ok(Change { steps: vec![step], wanted })
+        Step::new(Method::Put, path, json!({ "block": on }))
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let (said, back) = if self.block {
-            (" is blocked: nobody of this server can join it any more", "unblock")
-        } else {
-            (" is not blocked any more", "block")
-        };
+    fn facts(&self, after: &Seen, on: bool) -> Vec<Fact> {
         let mut facts = after.shown.clone();
         // That is what the title says.
         facts.retain(|(label, _)| !matches!(*label, "Id" | "Blocked"));
-        if self.block && after.is("exists") {
+        if on && after.is("exists") {
             facts.push(("Stays", "who is in it, until they leave".into()));
         }
-        let back = ["room", back, &subject.typed()].map(str::to_owned).to_vec();
-        Outcome::done(Line::new().code(subject).plain(said), Undo::Command(back)).facts(facts)
+        facts
     }
 }
 
@@ -124,8 +122,11 @@ pub(super) mod tests {
         super::known::testing::{lobby, room},
         *,
     };
-    use crate::commands::user::testing;
-    use crate::reply::Word;
+    use crate::{
+        change::{Binds, Class, Power},
+        commands::{Action, user::testing},
+        reply::Word,
+    };
 
     pub(in crate::commands::room) fn seen(exists: bool, blocked: bool) -> Seen {
         let mut seen = Seen {

@@ -297,7 +297,7 @@ impl How {
             return Err(Skip::refused(why).or(format!("room block {}", subject.typed())));
         }
         if let Some(task) = seen.noted.get("running").and_then(Value::as_str) {
-            let mut skip = known::already(subject, " is being deleted already");
+            let mut skip = known::already(subject, "is being deleted already");
             skip.instead = vec![format!("room delete-status -d {task}")];
             return Err(skip);
         }

@@ -126,14 +126,13 @@ impl Action for Join {
     }
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let fact = |label| after.shown.iter().find(|(is, _)| *is == label).cloned();
         Outcome::done(
             Line::new().code(subject).plain(" is in ").code(room(after)),
             Undo::None(
                 "it can leave by itself, or be removed by whoever has power in the room".to_owned(),
             ),
         )
-        .facts(fact(ROOM))
+        .facts(after.shown_as(&[ROOM]))
     }
 }
 

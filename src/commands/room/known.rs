@@ -165,10 +165,14 @@ pub(in crate::commands) fn unknown(room: impl std::fmt::Display) -> Line {
     Line::new().plain("this homeserver does not know the room ").code(room)
 }
 
+/// The command that shows the room that a subject is.
+pub(super) fn details(subject: &Subject) -> String {
+    format!("room details {}", subject.typed())
+}
+
 /// A skip that says that it is so already.
 pub(super) fn already(subject: &Subject, what: &str) -> Skip {
-    Skip::already(Line::new().code(subject).plain(format!(" {what}")))
-        .or(format!("room details {}", subject.typed()))
+    Skip::already(Line::new().code(subject).plain(format!(" {what}"))).or(details(subject))
 }
 
 /// Which room it is, in the order in which one asks.

@@ -103,7 +103,7 @@ impl Action for PurgeEmpty {
 
     fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
         if seen.is("exists") && !seen.is("empty") {
-            return Err(known::already(subject, " is not empty: somebody of this server is in it"));
+            return Err(known::already(subject, "is not empty: somebody of this server is in it"));
         }
         self.how.change(subject, seen, [None, None, None])
     }

@@ -1,7 +1,7 @@
 //! `room unblock`: the end of a block.
 
-use super::block::Set;
-use crate::commands::{Ask, Does, Spec, arguments::RoomRef};
+use super::block::Blocks;
+use crate::commands::{Ask, Does, Spec, arguments::RoomRef, switch::Switch as _};
 
 pub(super) const SPEC: Spec = Spec::of::<Unblock>(
     Does::Change,
@@ -19,7 +19,7 @@ struct Unblock {
 
 impl From<Unblock> for Ask {
     fn from(typed: Unblock) -> Self {
-        Self::Change(Box::new(Set { rooms: typed.rooms, block: false }))
+        Blocks { rooms: typed.rooms }.turn(false)
     }
 }
 

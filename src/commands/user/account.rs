@@ -207,10 +207,14 @@ pub(in crate::commands) fn exists(subject: &Subject, seen: &Seen) -> Result<(), 
     Ok(())
 }
 
+/// The command that shows the account that a subject is.
+pub(super) fn details(subject: &Subject) -> String {
+    format!("user details {}", subject.typed())
+}
+
 /// A skip that says that it is so already.
 pub(super) fn already(subject: &Subject, what: &str) -> Skip {
-    Skip::already(Line::new().code(subject).plain(format!(" {what}")))
-        .or(format!("user details {}", subject.typed()))
+    Skip::already(Line::new().code(subject).plain(format!(" {what}"))).or(details(subject))
 }
 
 /// Who an account is, in the order in which one asks.

@@ -162,12 +162,11 @@ impl Action for Make {
         } else {
             (" is an ordinary account now", "do what every account may", "grant")
         };
-        let name = after.shown.iter().find(|(label, _)| *label == "Name").cloned();
         Outcome::done(
             Line::new().code(id).plain(said),
             Undo::Command(words(["user", "admin", back, id])),
         )
-        .facts(name.into_iter().chain([("It may", means.into())]))
+        .facts(after.shown_as(&["Name"]).chain([("It may", means.into())]))
     }
 }
 

@@ -4,11 +4,15 @@ use serde_json::json;
 
 use super::{
     account::words,
-    flag::{Flag, Set, Wording},
+    flag::{Flag, Flagged},
 };
 use crate::{
     change::{Method, Path, Step},
-    commands::{Ask, Delegated, Does, Spec, arguments::UserRef},
+    commands::{
+        Ask, Delegated, Does, Spec,
+        arguments::UserRef,
+        switch::{Turn, Wording},
+    },
 };
 
 pub(super) const SPEC: Spec =
@@ -26,20 +30,22 @@ pub(super) static LOCKED: Flag = Flag {
     },
     set: Wording {
         verb: "user lock",
-        asked: "Lock ",
-        already: "is locked already",
+        asked: ("Lock ", ""),
+        already: " is locked already",
         said: " is locked",
-        may: "do nothing, not even read; its devices stay, for when it is unlocked",
         back: |user| words(["user", "unlock", user]),
     },
     end: Wording {
         verb: "user unlock",
-        asked: "Unlock ",
-        already: "is not locked",
+        asked: ("Unlock ", ""),
+        already: " is not locked",
         said: " is not locked any more",
-        may: "do everything again, on the devices that it had",
         back: |user| words(["user", "lock", user]),
     },
+    may: [
+        "do nothing, not even read; its devices stay, for when it is unlocked",
+        "do everything again, on the devices that it had",
+    ],
     moot: "is deactivated, so nothing is left to lock",
 };
 
@@ -54,15 +60,15 @@ struct Lock {
     users: Vec<UserRef>,
 }
 
-impl From<Lock> for Set {
+impl From<Lock> for Turn<Flagged> {
     fn from(typed: Lock) -> Self {
-        Self { users: typed.users, flag: &LOCKED, on: true }
+        LOCKED.turn(typed.users, true)
     }
 }
 
 impl From<Lock> for Ask {
     fn from(typed: Lock) -> Self {
-        Set::from(typed).into()
+        Turn::from(typed).into()
     }
 }
 

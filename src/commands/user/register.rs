@@ -135,8 +135,6 @@ impl Action for Register {
     }
 
     fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let shown = ["Name", "Server admin", "Type"];
-        let facts = after.shown.iter().filter(|(label, _)| shown.contains(label)).cloned();
         Outcome::done(
             Line::new().code(subject).plain(" is made"),
             Undo::None(format!(
@@ -144,7 +142,7 @@ impl Action for Register {
                 words(["user", "deactivate", &subject.typed()]).join(" ")
             )),
         )
-        .facts(facts)
+        .facts(after.shown_as(&["Name", "Server admin", "Type"]))
     }
 }
 

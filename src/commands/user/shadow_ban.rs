@@ -4,11 +4,15 @@ use serde_json::{Value, json};
 
 use super::{
     account::words,
-    flag::{Flag, Set, Wording},
+    flag::{Flag, Flagged},
 };
 use crate::{
     change::{Method, Path, Step},
-    commands::{Ask, Does, Spec, arguments::UserRef},
+    commands::{
+        Ask, Does, Spec,
+        arguments::UserRef,
+        switch::{Turn, Wording},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::of::<ShadowBan>(
@@ -33,20 +37,22 @@ static SHADOW_BANNED: Flag = Flag {
     },
     set: Wording {
         verb: "user shadow-ban",
-        asked: "Shadow-ban ",
-        already: "is shadow-banned already",
+        asked: ("Shadow-ban ", ""),
+        already: " is shadow-banned already",
         said: " is shadow-banned",
-        may: "do everything as it seems to it; what it sends from now on reaches nobody",
         back: |user| words(["user", "shadow-ban", user, "--unban"]),
     },
     end: Wording {
         verb: "user shadow-ban",
-        asked: "End the shadow-ban of ",
-        already: "is not shadow-banned",
+        asked: ("End the shadow-ban of ", ""),
+        already: " is not shadow-banned",
         said: " is not shadow-banned any more",
-        may: "be heard again; what it sent meanwhile stays unheard",
         back: |user| words(["user", "shadow-ban", user]),
     },
+    may: [
+        "do everything as it seems to it; what it sends from now on reaches nobody",
+        "be heard again; what it sent meanwhile stays unheard",
+    ],
     moot: "is deactivated, so nothing is left to ban",
 };
 
@@ -64,15 +70,15 @@ struct ShadowBan {
     unban: bool,
 }
 
-impl From<ShadowBan> for Set {
+impl From<ShadowBan> for Turn<Flagged> {
     fn from(typed: ShadowBan) -> Self {
-        Self { users: typed.users, flag: &SHADOW_BANNED, on: !typed.unban }
+        SHADOW_BANNED.turn(typed.users, !typed.unban)
     }
 }
 
 impl From<ShadowBan> for Ask {
     fn from(typed: ShadowBan) -> Self {
-        Set::from(typed).into()
+        Turn::from(typed).into()
     }
 }
 

@@ -4,11 +4,15 @@ use serde_json::json;
 
 use super::{
     account::words,
-    flag::{Flag, Set, Wording},
+    flag::{Flag, Flagged},
 };
 use crate::{
     change::{Method, Path, Step},
-    commands::{Ask, Does, Spec, arguments::UserRef},
+    commands::{
+        Ask, Does, Spec,
+        arguments::UserRef,
+        switch::{Turn, Wording},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::of::<Suspend>(
@@ -32,20 +36,19 @@ pub(super) static SUSPENDED: Flag = Flag {
     },
     set: Wording {
         verb: "user suspend",
-        asked: "Suspend ",
-        already: "is suspended already",
+        asked: ("Suspend ", ""),
+        already: " is suspended already",
         said: " is suspended",
-        may: "read, and remove its own messages; nothing else",
         back: |user| words(["user", "unsuspend", user]),
     },
     end: Wording {
         verb: "user unsuspend",
-        asked: "End the suspension of ",
-        already: "is not suspended",
+        asked: ("End the suspension of ", ""),
+        already: " is not suspended",
         said: " is not suspended any more",
-        may: "do everything again",
         back: |user| words(["user", "suspend", user]),
     },
+    may: ["read, and remove its own messages; nothing else", "do everything again"],
     moot: "is deactivated, so nothing is left to suspend",
 };
 
@@ -62,15 +65,15 @@ struct Suspend {
     unsuspend: bool,
 }
 
-impl From<Suspend> for Set {
+impl From<Suspend> for Turn<Flagged> {
     fn from(typed: Suspend) -> Self {
-        Self { users: typed.users, flag: &SUSPENDED, on: !typed.unsuspend }
+        SUSPENDED.turn(typed.users, !typed.unsuspend)
     }
 }
 
 impl From<Suspend> for Ask {
     fn from(typed: Suspend) -> Self {
-        Set::from(typed).into()
+        Turn::from(typed).into()
     }
 }
 
@@ -85,7 +88,7 @@ mod tests {
     };
     use crate::{change::Binds, commands::Action as _, commands::user::testing::ann};
 
-    fn verb(words: &[&str]) -> Set {
+    fn verb(words: &[&str]) -> Turn<Flagged> {
         typed::<Suspend>(words)
     }
 

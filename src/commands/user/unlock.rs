@@ -1,7 +1,7 @@
 //! `user unlock`: the end of a lock.
 
-use super::{flag::Set, lock::LOCKED};
-use crate::commands::{Ask, Delegated, Does, Spec, arguments::UserRef};
+use super::{flag::Flagged, lock::LOCKED};
+use crate::commands::{Ask, Delegated, Does, Spec, arguments::UserRef, switch::Turn};
 
 pub(super) const SPEC: Spec =
     Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"])
@@ -16,15 +16,15 @@ struct Unlock {
     users: Vec<UserRef>,
 }
 
-impl From<Unlock> for Set {
+impl From<Unlock> for Turn<Flagged> {
     fn from(typed: Unlock) -> Self {
-        Self { users: typed.users, flag: &LOCKED, on: false }
+        LOCKED.turn(typed.users, false)
     }
 }
 
 impl From<Unlock> for Ask {
     fn from(typed: Unlock) -> Self {
-        Set::from(typed).into()
+        Turn::from(typed).into()
     }
 }
 

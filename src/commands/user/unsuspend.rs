@@ -1,7 +1,7 @@
 //! `user unsuspend`: the end of a suspension.
 
-use super::{flag::Set, suspend::SUSPENDED};
-use crate::commands::{Ask, Does, Spec, arguments::UserRef};
+use super::{flag::Flagged, suspend::SUSPENDED};
+use crate::commands::{Ask, Does, Spec, arguments::UserRef, switch::Turn};
 
 pub(super) const SPEC: Spec =
     Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"])
@@ -15,15 +15,15 @@ struct Unsuspend {
     users: Vec<UserRef>,
 }
 
-impl From<Unsuspend> for Set {
+impl From<Unsuspend> for Turn<Flagged> {
     fn from(typed: Unsuspend) -> Self {
-        Self { users: typed.users, flag: &SUSPENDED, on: false }
+        SUSPENDED.turn(typed.users, false)
     }
 }
 
 impl From<Unsuspend> for Ask {
     fn from(typed: Unsuspend) -> Self {
-        Set::from(typed).into()
+        Turn::from(typed).into()
     }
 }
 

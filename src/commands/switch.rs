@@ -1,0 +1,159 @@
+//! What one verb turns on and another turns off: a lock, a block, a protection, a pause.
+//!
+//! A [`Switch`] says what it is of, how it is seen, which request turns it, and in which words. The
+//! rest is the same for all of them, and is [`Turn`].
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{Action, Ask};
+use crate::{
+    change::{
+        Answer, Binds, Change, Class, Outcome, Power, Question, Seen, Skip, Step, Subject, Undo,
+    },
+    error::Stop,
+    reply::{Fact, Line},
+    synapse::Reader,
+};
+
+/// Something of its subjects that is on or off.
+#[async_trait]
+pub(super) trait Switch: Debug + Send + Sync {
+    /// The name of the fact that binds: whether it is on.
+    fn key(&self) -> &'static str;
+
+    /// What is said of turning it on, or off.
+    fn wording(&self, on: bool) -> &'static Wording;
+
+    /// What right it takes.
+    fn power(&self) -> Power {
+        Power::Moderate
+    }
+
+    /// The subjects, each once.
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
+
+    /// Looks at one, and whether it is on.
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop>;
+
+    /// Refuses what has no such switch.
+    fn exists(&self, _subject: &Subject, _seen: &Seen) -> Result<(), Skip> {
+        Ok(())
+    }
+
+    /// Refuses to turn what is not so yet, where that would come to nothing.
+    fn possible(&self, _subject: &Subject, _seen: &Seen, _on: bool) -> Result<(), Skip> {
+        Ok(())
+    }
+
+    /// The command that shows how it is.
+    fn shown_by(&self, _subject: &Subject) -> Option<String> {
+        None
+    }
+
+    /// The request that turns it.
+    fn step(&self, subject: &Subject, on: bool) -> Step;
+
+    /// What is so now.
+    fn facts(&self, after: &Seen, on: bool) -> Vec<Fact>;
+
+    /// What remains although one might think otherwise.
+    fn remains(&self, _subject: &Subject, _after: &Seen, _on: bool) -> Vec<(Line, Vec<String>)> {
+        Vec::new()
+    }
+
+    /// The command that turns it on, or off.
+    fn turn(self, on: bool) -> Ask
+    where
+        Self: Sized + 'static,
+    {
+        Turn { switch: self, on }.into()
+    }
+}
+
+/// What is said of one direction.
+#[derive(Debug)]
+pub(super) struct Wording {
+    /// The verb for it, whichever verb was typed.
+    pub(super) verb: &'static str,
+    /// What is asked, before the id and behind it.
+    pub(super) asked: (&'static str, &'static str),
+    /// What is so where there is nothing to do, behind the id.
+    pub(super) already: &'static str,
+    /// What is so afterwards, behind the id.
+    pub(super) said: &'static str,
+    /// The command that takes it back, with the subject as it is typed.
+    pub(super) back: fn(&str) -> Vec<String>,
+}
+
+/// Turns it on or off. One subject is put back as it was by the opposite; many are more than one
+/// sees at a glance.
+#[derive(Debug)]
+pub(super) struct Turn<S> {
+    /// What is turned.
+    pub(super) switch: S,
+    /// Whether it is turned on.
+    pub(super) on: bool,
+}
+
+impl<S: Switch + 'static> From<Turn<S>> for Ask {
+    fn from(turn: Turn<S>) -> Self {
+        Self::Change(Box::new(turn))
+    }
+}
+
+#[async_trait]
+impl<S: Switch> Action for Turn<S> {
+    fn class(&self, many: usize) -> Class {
+        if many > 1 { Class::Disruptive } else { Class::Reversible }
+    }
+
+    fn power(&self) -> Power {
+        self.switch.power()
+    }
+
+    fn amounts_to(&self) -> Vec<&str> {
+        vec![self.switch.wording(self.on).verb]
+    }
+
+    async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+        self.switch.subjects(reader).await
+    }
+
+    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+        self.switch.see(subject, reader).await
+    }
+
+    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+        let (before, behind) = self.switch.wording(self.on).asked;
+        let title = Line::new().plain(before).code(subject).plain(behind);
+        Question { title, ..Question::default() }
+    }
+
+    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+        self.switch.exists(subject, seen)?;
+        let key = self.switch.key();
+        if seen.is(key) == self.on {
+            let already = self.switch.wording(self.on).already;
+            let skip = Skip::already(Line::new().code(subject).plain(already));
+            return Err(match self.switch.shown_by(subject) {
+                Some(command) => skip.or(command),
+                None => skip,
+            });
+        }
+        self.switch.possible(subject, seen, self.on)?;
+        let step = self.switch.step(subject, self.on).idempotent();
+        let wanted = Binds::from([(key.to_owned(), json!(self.on))]);
+        Ok(Change { steps: vec![step], wanted })
+    }
+
+    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+        let wording = self.switch.wording(self.on);
+        let undo = Undo::Command((wording.back)(&subject.typed()));
+        Outcome::done(Line::new().code(subject).plain(wording.said), undo)
+            .facts(self.switch.facts(after, self.on))
+            .remains(self.switch.remains(subject, after, self.on))
+    }
+}
