@@ -9,14 +9,12 @@ use std::{
 };
 
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
-use serde::Deserialize;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
     audit::Links,
-    change,
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
     matrix::{self, ConnectError, Fatal},
@@ -361,16 +359,11 @@ async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunE
 /// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
 /// homeserver cannot be reached.
 async fn admin_account(config: &Config, clock: &SharedClock) -> Result<OwnedUserId, RunError> {
-    #[derive(Deserialize, Clone)]
-    struct Whoami {
-        user_id: OwnedUserId,
-    }
     let access = access(config, config.homeserver.url.clone());
     let reader = Reader::new(access, clock.clone()).map_err(RunError::AdminToken)?;
-    let path = change::Path::client(["v3", "account", "whoami"]);
     loop {
-        match reader.look().get::<Whoami>(&path, &[]).await {
-            Ok(whoami) => return Ok(whoami.user_id),
+        match reader.look().caller().await {
+            Ok(user) => return Ok(user),
             Err(error) if error.status().is_some_and(|status| status < 500) => {
                 return Err(RunError::AdminToken(error));
             }

@@ -282,6 +282,16 @@ impl Reader {
         }
     }
 
+    /// The account whose token this sends. `GET /_matrix/client/v3/account/whoami`.
+    pub async fn caller(&self) -> Result<OwnedUserId, Error> {
+        #[derive(Deserialize)]
+        struct WhoAmI {
+            user_id: OwnedUserId,
+        }
+        let path = Path::client(["v3", "account", "whoami"]);
+        self.get::<WhoAmI>(&path, &[]).await.map(|answer| answer.user_id)
+    }
+
     /// The account `user` of this homeserver, `None` where there is none; an error for the user of
     /// another one. `GET /_synapse/admin/v2/users/{user_id}`.
     pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {

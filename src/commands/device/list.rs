@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    change::{Path, Power},
+    change::Power,
     commands::{
         Spec,
         arguments::UserRef,
@@ -73,12 +73,8 @@ impl Listing for List {
         struct Listed {
             devices: Vec<Value>,
         }
-        let user = reader.user_id(&self.user)?;
-        let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
-        let (account, listed) =
-            tokio::join!(account::existing(&user, reader), reader.get::<Listed>(&path, &[]));
-        account?;
-        let mut devices = listed?.devices;
+        let Listed { mut devices } =
+            account::belonging(&self.user, ("v2", "devices"), &[], reader).await?;
         devices.sort_by_key(|device| Reverse(device["last_seen_ts"].as_i64()));
         if !self.show_ip {
             devices.iter_mut().filter_map(Value::as_object_mut).for_each(|device| {

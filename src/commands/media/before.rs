@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Seen, Skip},
+    change::{Outcome, Seen, Skip, Subject, Undo},
     commands::arguments::Since,
-    reply::Line,
+    reply::{Line, Word},
 };
 
 /// The homeserver takes fewer milliseconds than this for seconds.
@@ -75,6 +75,25 @@ pub(super) fn past_moment(seen: &Seen) -> Result<String, Skip> {
         return Err(refused(seen, why));
     }
     moment(seen)
+}
+
+/// What came of deleting what was used last before the moment that was noted: `deleted` of them, each
+/// of which is called `one`, and several `many`.
+pub(super) fn outcome(
+    subject: &Subject,
+    before: &Seen,
+    (deleted, one, many): (Option<u64>, &str, &str),
+    undo: &str,
+) -> Outcome {
+    let (word, said) = match deleted {
+        Some(0) => (Word::NothingChanged, format!(": there is no such {one}")),
+        Some(1) => (Word::Done, format!(": 1 {one} is deleted")),
+        Some(count) => (Word::Done, format!(": {count} {many} are deleted")),
+        None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
+    };
+    let title = Line::new().code(subject).plain(said);
+    Outcome { word, ..Outcome::done(title, Undo::None(undo.to_owned())) }
+        .facts([("Not asked for since", in_words(before))])
 }
 
 /// The moment that was noted, in words.

@@ -19,7 +19,7 @@ use crate::{
     },
     commands::{Action, Spec, user::account::how_many},
     error::Stop,
-    reply::{Line, Word, size},
+    reply::{Line, size},
     synapse::Reader,
 };
 
@@ -199,19 +199,7 @@ impl Action for Delete {
             .facts(before.shown_as(&["Name", "Size", "Uploaded by"]));
         }
         let total = answers.first().and_then(|answer| answer.body["total"].as_u64());
-        let (word, said) = match total {
-            Some(0) => (Word::NothingChanged, ": there is no such file".to_owned()),
-            Some(1) => (Word::Done, ": 1 file is deleted".to_owned()),
-            Some(total) => (Word::Done, format!(": {total} files are deleted")),
-            None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
-        };
-        Outcome {
-            word,
-            title: Line::new().code(subject).plain(said),
-            facts: vec![("Not asked for since", before::in_words(before))],
-            remains: Vec::new(),
-            undo: Undo::None(gone.to_owned()),
-        }
+        before::outcome(subject, before, (total, "file", "files"), gone)
     }
 }
 

@@ -8,11 +8,11 @@ use super::before::{self, Before};
 use crate::{
     change::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Subject,
     },
-    commands::{Action, Spec, user::account::how_many},
+    commands::{Action, Spec},
     error::Stop,
-    reply::{Line, Word},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -87,19 +87,8 @@ impl Action for Purge {
         _after: &Seen,
     ) -> Outcome {
         let deleted = answers.first().and_then(|answer| answer.body["deleted"].as_u64());
-        let count = how_many(deleted, "copy is deleted", "copies are deleted");
-        let (word, said) = match deleted {
-            Some(0) => (Word::NothingChanged, ": there is no such copy".to_owned()),
-            Some(_) => (Word::Done, format!(": {count}")),
-            None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
-        };
-        Outcome {
-            word,
-            title: Line::new().code(subject).plain(said),
-            facts: vec![("Not asked for since", before::in_words(before))],
-            remains: Vec::new(),
-            undo: Undo::None("the homeserver fetches what somebody asks for again".to_owned()),
-        }
+        let undo = "the homeserver fetches what somebody asks for again";
+        before::outcome(subject, before, (deleted, "copy", "copies"), undo)
     }
 }
 

@@ -82,7 +82,7 @@ impl Action for Join {
         }
         let host = match &room {
             Some(room) if !room.is_open() => {
-                let own = known::own_account(reader).await?;
+                let own = reader.caller().await?;
                 let how = membership(&own, &id, reader).await?;
                 seen.noted.insert("host".to_owned(), json!(own));
                 how.as_deref() == Some("join")

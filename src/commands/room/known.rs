@@ -1,10 +1,11 @@
 //! What the homeserver knows of a room, and what the verbs about rooms have in common.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+use ruma::{OwnedRoomId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::page::Row;
 use crate::{
     change::{Path, Seen, Skip, Subject},
     commands::arguments::RoomRef,
@@ -18,26 +19,11 @@ const AT_ONCE: usize = 8;
 
 /// A room, as `GET /_synapse/admin/v1/rooms/{room_id}` shows it.
 #[derive(Debug, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a field of the answer")]
 pub(super) struct Room {
-    #[serde(rename = "room_id")]
-    id: OwnedRoomId,
-    name: Option<Hostile>,
-    canonical_alias: Option<Hostile>,
+    /// What a listing says of it too.
+    #[serde(flatten)]
+    listed: Row,
     topic: Option<Hostile>,
-    joined_members: Option<u64>,
-    joined_local_members: Option<u64>,
-    version: Option<Hostile>,
-    creator: Option<Hostile>,
-    encryption: Option<Hostile>,
-    #[serde(default = "yes", deserialize_with = "flag")]
-    federatable: bool,
-    #[serde(default, deserialize_with = "flag")]
-    public: bool,
-    join_rules: Option<Hostile>,
-    history_visibility: Option<Hostile>,
-    #[serde(rename = "room_type")]
-    kind: Option<Hostile>,
     #[serde(default, deserialize_with = "flag")]
     forgotten: bool,
     #[serde(default, deserialize_with = "flag")]
@@ -46,30 +32,16 @@ pub(super) struct Room {
     replacement: Option<Hostile>,
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl Room {
     /// Whether somebody of this server is in it, as far as that was counted.
     pub(super) fn has_members_here(&self) -> bool {
-        self.joined_local_members != Some(0)
+        self.listed.joined_local_members != Some(0)
     }
 
     /// Whether everybody may join it.
     pub(super) fn is_open(&self) -> bool {
-        self.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")
+        self.listed.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")
     }
-}
-
-/// The account in whose name I ask the homeserver: `GET /_matrix/client/v3/account/whoami`.
-pub(super) async fn own_account(reader: &Reader) -> Result<OwnedUserId, Error> {
-    #[derive(Deserialize)]
-    struct WhoAmI {
-        user_id: OwnedUserId,
-    }
-    let path = Path::client(["v3", "account", "whoami"]);
-    Ok(reader.get::<WhoAmI>(&path, &[]).await?.user_id)
 }
 
 /// Whether a room is blocked, as `GET /_synapse/admin/v1/rooms/{room_id}/block` shows it.
@@ -177,9 +149,12 @@ pub(super) fn already(subject: &Subject, what: &str) -> Skip {
 
 /// Which room it is, in the order in which one asks.
 pub(super) fn in_short(room: &Room) -> Vec<Fact> {
-    let mut facts = vec![("Name", hostile(room.name.as_ref())), ("Id", Line::new().code(&room.id))];
-    if room.canonical_alias.is_some() {
-        facts.push(("Alias", hostile(room.canonical_alias.as_ref())));
+    let mut facts = vec![
+        ("Name", hostile(room.listed.name.as_ref())),
+        ("Id", Line::new().code(&room.listed.room_id)),
+    ];
+    if room.listed.canonical_alias.is_some() {
+        facts.push(("Alias", hostile(room.listed.canonical_alias.as_ref())));
     }
     facts.push(("Members", members(room)));
     facts
@@ -192,17 +167,17 @@ pub(super) fn facts(room: &Room) -> Vec<Fact> {
         facts.insert(1, ("Topic", Line::new().hostile(topic)));
     }
     facts.extend([
-        ("Encrypted", if room.encryption.is_some() { "yes".into() } else { "no".into() }),
-        ("In the directory", if room.public { "yes".into() } else { "no".into() }),
-        ("Who may join", hostile(room.join_rules.as_ref())),
-        ("Who may read", hostile(room.history_visibility.as_ref())),
-        ("Version", hostile(room.version.as_ref())),
-        ("Created by", hostile(room.creator.as_ref())),
+        ("Encrypted", if room.listed.encryption.is_some() { "yes".into() } else { "no".into() }),
+        ("In the directory", if room.listed.public { "yes".into() } else { "no".into() }),
+        ("Who may join", hostile(room.listed.join_rules.as_ref())),
+        ("Who may read", hostile(room.listed.history_visibility.as_ref())),
+        ("Version", hostile(room.listed.version.as_ref())),
+        ("Created by", hostile(room.listed.creator.as_ref())),
     ]);
-    if let Some(kind) = &room.kind {
+    if let Some(kind) = &room.listed.room_type {
         facts.push(("Type", Line::new().hostile(kind)));
     }
-    if !room.federatable {
+    if !room.listed.federatable {
         facts.push(("Other servers", "cannot take part".into()));
     }
     if room.forgotten {
@@ -231,7 +206,7 @@ fn hostile(text: Option<&Hostile>) -> Line {
 }
 
 fn members(room: &Room) -> Line {
-    match (room.joined_members, room.joined_local_members) {
+    match (room.listed.joined_members, room.listed.joined_local_members) {
         (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
         (Some(all), None) => all.to_string().into(),
         (None, _) => "not known".into(),

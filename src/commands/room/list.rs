@@ -34,16 +34,16 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 ///
 /// Empty rooms are those that nobody is in any more, from any server. The counts are the
 /// homeserver's statistics, which lag a moment behind.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
-struct List {
+pub(super) struct List {
     #[command(flatten)]
     pages: Pages,
     /// Only rooms with this in their name or alias, or with exactly this id
     #[arg(short, long, value_parser = page::term)]
     name: Option<String>,
     #[command(flatten)]
-    order: Order,
+    pub(super) order: Order,
     /// Only rooms that nobody is in
     #[arg(short, long, conflicts_with = "not_empty")]
     empty: bool,
@@ -59,7 +59,12 @@ struct List {
 }
 
 impl List {
-    fn wanted(&self) -> Wanted {
+    /// What `room search TERM` lists.
+    pub(super) fn search(term: String, pages: Pages, order: Order) -> Self {
+        Self { pages, name: Some(term), order, ..Self::default() }
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
         let of = |yes: bool, no: bool| (yes || no).then_some(yes);
         Wanted {
             name: self.name.clone(),

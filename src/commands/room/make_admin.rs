@@ -143,7 +143,7 @@ impl MakeAdmin {
     async fn user(&self, reader: &Reader) -> Result<OwnedUserId, Stop> {
         match &self.user_id {
             Some(user) => reader.user_id(user),
-            None => Ok(known::own_account(reader).await?),
+            None => Ok(reader.caller().await?),
         }
     }
 }

@@ -133,27 +133,27 @@ impl Wanted {
     }
 }
 
-/// One room as `GET /_synapse/admin/v1/rooms` lists it.
+/// A room as `GET /_synapse/admin/v1/rooms` lists it, and as each answer about one room has it too.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Row {
     /// Its id, which in old databases need not be a valid one.
     pub(super) room_id: String,
-    name: Option<Hostile>,
-    canonical_alias: Option<Hostile>,
-    joined_members: Option<u64>,
-    joined_local_members: Option<u64>,
-    version: Option<Hostile>,
-    creator: Option<Hostile>,
-    encryption: Option<Hostile>,
+    pub(super) name: Option<Hostile>,
+    pub(super) canonical_alias: Option<Hostile>,
+    pub(super) joined_members: Option<u64>,
+    pub(super) joined_local_members: Option<u64>,
+    pub(super) version: Option<Hostile>,
+    pub(super) creator: Option<Hostile>,
+    pub(super) encryption: Option<Hostile>,
     #[serde(default = "yes", deserialize_with = "flag")]
-    federatable: bool,
+    pub(super) federatable: bool,
     #[serde(default, deserialize_with = "flag")]
-    public: bool,
-    join_rules: Option<Hostile>,
+    pub(super) public: bool,
+    pub(super) join_rules: Option<Hostile>,
     guest_access: Option<Hostile>,
-    history_visibility: Option<Hostile>,
+    pub(super) history_visibility: Option<Hostile>,
     state_events: Option<u64>,
-    room_type: Option<Hostile>,
+    pub(super) room_type: Option<Hostile>,
 }
 
 fn yes() -> bool {

@@ -1,20 +1,13 @@
 //! `room search`: rooms by a part of their name or alias.
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-
-use super::page::{self, Order, Row, Wanted};
-use crate::{
-    commands::{
-        Spec,
-        listing::{Filter, Listing, Named, Page, Pages},
-    },
-    error::Stop,
-    reply::Record,
-    synapse::Reader,
+use super::{
+    list::List,
+    page::{self, Order},
 };
+use crate::commands::{Ask, Does, Spec, listing::Pages};
 
-pub(super) const SPEC: Spec = Spec::query::<Search>(
+pub(super) const SPEC: Spec = Spec::of::<Search>(
+    Does::Look,
     "search",
     &["room search lobby", "room search \"Book club\" --sort joined_members --limit 20"],
 );
@@ -31,35 +24,15 @@ struct Search {
     order: Order,
 }
 
-impl Search {
-    fn wanted(&self) -> Wanted {
-        Wanted { name: Some(self.term.clone()), ..Wanted::default() }
+impl From<Search> for List {
+    fn from(typed: Search) -> Self {
+        Self::search(typed.term, typed.pages, typed.order)
     }
 }
 
-#[async_trait]
-impl Listing for Search {
-    const NAMED: Named = page::NAMED;
-    type Row = Row;
-
-    fn pages(&self) -> &Pages {
-        &self.pages
-    }
-
-    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        page::fetch(reader, self.wanted().query(self.order), from, limit).await
-    }
-
-    fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Row>> {
-        self.wanted().filter()
-    }
-
-    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
-        Some(row.room_id.clone())
-    }
-
-    fn record(&self, row: &Row, _now: Timestamp) -> Record {
-        page::record(row, self.order.sort)
+impl From<Search> for Ask {
+    fn from(typed: Search) -> Self {
+        Self::Read(Box::new(List::from(typed)))
     }
 }
 
@@ -70,7 +43,7 @@ mod tests {
 
     #[test]
     fn it_takes_one_term() {
-        let verb: Search = testing::parse(&["Book club", "-l", "20"]).unwrap();
+        let verb = List::from(testing::parse::<Search>(&["Book club", "-l", "20"]).unwrap());
         let query = verb.wanted().query(verb.order);
         assert_eq!(query[2], ("search_term", "Book club".to_owned()));
         for typed in [&[][..], &["book", "club"], &["#:example.org"], &["a", "-l", "0"]] {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use ruma::UserId;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,6 +59,21 @@ pub(in crate::commands) async fn existing(user: &UserId, reader: &Reader) -> Res
         Some(account) => Ok(account),
         None => Err(unknown(user, reader).await),
     }
+}
+
+/// What the homeserver answers under `GET /_synapse/admin/{version}/users/{user_id}/{what}`, of an
+/// account that exists here: it answers for whoever does not exist too.
+pub(in crate::commands) async fn belonging<T: DeserializeOwned>(
+    user: &UserRef,
+    (version, what): (&str, &str),
+    query: &[(&str, String)],
+    reader: &Reader,
+) -> Result<T, Stop> {
+    let user = reader.user_id(user)?;
+    let path = Path::admin([version, "users", user.as_str(), what]);
+    let (account, answer) = tokio::join!(existing(&user, reader), reader.get(&path, query));
+    account?;
+    Ok(answer?)
 }
 
 /// Refuses the account of another server.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::account;
 use crate::{
-    change::{Path, Power},
+    change::Power,
     commands::{
         Spec,
         arguments::UserRef,
@@ -118,10 +118,8 @@ impl Listing for AccountData {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        let user = reader.user_id(&self.user)?;
-        account::existing(&user, reader).await?;
-        let path = Path::admin(["v1", "users", user.as_str(), "accountdata"]);
-        let answered: Answered = reader.get(&path, &[]).await?;
+        let answered: Answered =
+            account::belonging(&self.user, ("v1", "accountdata"), &[], reader).await?;
         let rows = rows(answered.account_data, self.kind.as_deref(), self.show_content);
         Ok(Page::part(rows, Pages::number(from)?, limit))
     }

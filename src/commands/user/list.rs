@@ -38,7 +38,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 ///
 /// Deactivated accounts are left out unless -d is given; locked and suspended ones are listed and
 /// marked.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) struct List {
     no_guests: bool,
     /// List deactivated accounts too
     #[arg(short, long)]
-    pub(super) deactivated: bool,
+    deactivated: bool,
     /// List only deactivated accounts
     #[arg(short = 'D', long, conflicts_with = "deactivated")]
     only_deactivated: bool,
@@ -76,7 +76,7 @@ pub(super) struct List {
     locked: bool,
     /// Only accounts with this in their localpart or display name
     #[arg(short, long, conflicts_with = "user_id", value_parser = not_empty)]
-    pub(super) name: Option<String>,
+    name: Option<String>,
     /// Only accounts with this in their id
     #[arg(short = 'i', long, value_parser = not_empty)]
     user_id: Option<String>,
@@ -88,6 +88,9 @@ pub(super) struct List {
     /// otherwise
     #[arg(long, value_name = "DATE|AGE")]
     seen_since: Option<Since>,
+    // Whether it is `user search`, which is nothing without a name.
+    #[arg(skip)]
+    searches: bool,
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
@@ -104,14 +107,19 @@ impl Listing for List {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        let query = self.query(reader.server_name().as_str());
+        let server = reader.server_name().as_str();
+        if self.searches && self.name.as_deref().is_none_or(|name| bare(name, server).is_empty()) {
+            return Err(Stop::refused("there is nothing to search for").or(&["user", "list"]));
+        }
+        let query = self.query(server);
         // With true the older version lists all, and the newer one only those.
         let version = if self.only_deactivated { "v3" } else { "v2" };
         page::fetch(reader, (version, &query), from, limit).await
     }
 
     fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
-        self.wanted(reader)
+        let wanted = self.wanted_here(reader.server_name().as_str(), reader.now());
+        wanted.filters().then(|| Box::new(move |row: &Row| wanted.keeps(row)) as Filter<'_, Row>)
     }
 
     async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
@@ -132,12 +140,6 @@ impl Listing for List {
 }
 
 impl List {
-    /// What the homeserver does not filter itself.
-    pub(super) fn wanted(&self, reader: &Reader) -> Option<Filter<'static, Row>> {
-        let wanted = self.wanted_here(reader.server_name().as_str(), reader.now());
-        wanted.filters().then(|| Box::new(move |row: &Row| wanted.keeps(row)) as Filter<'_, Row>)
-    }
-
     /// What the accounts are sorted by, and whether backwards. A filter by time that I do myself
     /// goes with the order in which its accounts come first.
     fn order(&self) -> (Sort, bool) {
@@ -188,31 +190,16 @@ impl List {
         }
     }
 
-    /// What `user search TERM` asks for.
+    /// What `user search TERM` lists.
     pub(super) fn search(term: &str, pages: Pages) -> Self {
-        Self {
-            pages,
-            guests: false,
-            no_guests: false,
-            deactivated: true,
-            only_deactivated: false,
-            admins: false,
-            non_admins: false,
-            sort_by: None,
-            reverse: false,
-            exclude_user_type: Vec::new(),
-            locked: true,
-            name: Some(term.to_owned()),
-            user_id: None,
-            since: None,
-            seen_since: None,
-        }
+        let name = Some(term.trim().to_owned());
+        Self { pages, name, deactivated: true, searches: true, ..Self::default() }
     }
 }
 
 /// The part of a name that the homeserver searches for: it adds the `@` itself and stops at the
 /// colon, so a whole id would find nothing.
-pub(super) fn bare<'a>(name: &'a str, server: &str) -> &'a str {
+fn bare<'a>(name: &'a str, server: &str) -> &'a str {
     let own = name.strip_suffix(server).and_then(|name| name.strip_suffix(':'));
     match name.strip_prefix('@') {
         Some(id) => id.split_once(':').map_or(id, |(localpart, _)| localpart),

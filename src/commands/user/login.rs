@@ -3,8 +3,6 @@
 use async_trait::async_trait;
 use clap::ArgGroup;
 use jiff::{SignedDuration, Timestamp};
-use ruma::OwnedUserId;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account;
@@ -116,16 +114,9 @@ impl Action for Login {
     }
 
     async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        #[derive(Deserialize)]
-        struct WhoAmI {
-            user_id: OwnedUserId,
-        }
-        let user = account::id(subject)?;
-        let whoami = Path::client(["v3", "account", "whoami"]);
-        let (seen, caller) =
-            tokio::join!(account::see(subject, reader), reader.get::<WhoAmI>(&whoami, &[]));
+        let (seen, caller) = tokio::join!(account::see(subject, reader), reader.caller());
         let (mut seen, _) = seen?;
-        seen.binds.insert("own".to_owned(), json!(caller?.user_id == user));
+        seen.binds.insert("own".to_owned(), json!(Some(&caller?) == subject.user()));
         note_now(&mut seen, reader.now());
         Ok(seen)
     }

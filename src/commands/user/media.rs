@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::account;
 use crate::{
-    change::Path,
     commands::{
         Spec,
         arguments::UserRef,
@@ -122,13 +121,9 @@ impl Listing for Media {
             total: u64,
             next_token: Option<u64>,
         }
-        let user = reader.user_id(&self.user)?;
-        let path = Path::admin(["v1", "users", user.as_str(), "media"]);
         let query = self.query(Pages::number(from)?, limit);
-        let (account, listed) =
-            tokio::join!(account::existing(&user, reader), reader.get::<Listed>(&path, &query));
-        account?;
-        let Listed { media, total, next_token } = listed?;
+        let Listed { media, total, next_token } =
+            account::belonging(&self.user, ("v1", "media"), &query, reader).await?;
         let next = next_token.map(|next| next.to_string());
         Ok(Page { rows: media, total: Some(total), next })
     }

@@ -38,9 +38,33 @@ struct Password {
     /// Leave its devices logged in
     #[arg(short, long)]
     no_logout: bool,
+    #[command(flatten)]
+    given: GivenSecret,
+}
+
+// A password that is typed, or made where it is not. No doc comment: it would become the verb's help.
+#[derive(Debug, clap::Args)]
+pub(super) struct GivenSecret {
     /// Set this password instead of making one; refused unless the config allows typed secrets
     #[arg(short = 'p', long = "password", value_name = "PASSWORD", value_parser = secret)]
     given: Option<SecretString>,
+}
+
+impl GivenSecret {
+    /// The slot that the bot fills, where none was typed.
+    pub(super) fn makes(&self) -> &'static [&'static str] {
+        if self.is_typed() { &[] } else { &[SLOT] }
+    }
+
+    /// What was typed, for its slot.
+    pub(super) fn typed(&self) -> Vec<(&'static str, SecretString)> {
+        self.given.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+    }
+
+    /// Whether it was typed, so that nobody has to be told.
+    pub(super) fn is_typed(&self) -> bool {
+        self.given.is_some()
+    }
 }
 
 #[async_trait]
@@ -54,15 +78,15 @@ impl Action for Password {
     }
 
     fn makes(&self) -> &'static [&'static str] {
-        if self.given.is_none() { &[SLOT] } else { &[] }
+        self.given.makes()
     }
 
     fn typed(&self) -> Vec<(&'static str, SecretString)> {
-        self.given.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+        self.given.typed()
     }
 
     fn whispers(&self) -> bool {
-        self.given.is_none()
+        !self.given.is_typed()
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::account;
 use crate::{
-    change::{Path, Power},
+    change::Power,
     commands::{
         Spec,
         arguments::UserRef,
@@ -99,10 +99,8 @@ impl Listing for Pushers {
         struct Listed {
             pushers: Vec<Value>,
         }
-        let user = reader.user_id(&self.user)?;
-        account::existing(&user, reader).await?;
-        let path = Path::admin(["v1", "users", user.as_str(), "pushers"]);
-        let mut pushers = reader.get::<Listed>(&path, &[]).await?.pushers;
+        let Listed { mut pushers } =
+            account::belonging(&self.user, ("v1", "pushers"), &[], reader).await?;
         if !self.show_keys {
             pushers.iter_mut().for_each(without_keys);
         }

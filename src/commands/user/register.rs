@@ -1,23 +1,20 @@
 //! `user register`: a new account, whose password is told to nobody but the asker.
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::{
     account::{self, words},
     available::{self, Taken},
-    password::SLOT,
+    password::{GivenSecret, SLOT},
 };
 use crate::{
     change::{
         Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
         Subject, Undo,
     },
-    commands::{
-        Action, Delegated, Spec,
-        arguments::{UserRef, secret},
-    },
+    commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
     reply::{Fact, Hostile, Line},
     synapse::Reader,
@@ -50,9 +47,8 @@ struct Register {
     /// Its type: bot, support, or a type of the server's own
     #[arg(long, value_name = "TYPE")]
     user_type: Option<String>,
-    /// Set this password instead of making one; refused unless the config allows typed secrets
-    #[arg(short = 'p', long = "password", value_name = "PASSWORD", value_parser = secret)]
-    given: Option<SecretString>,
+    #[command(flatten)]
+    given: GivenSecret,
 }
 
 #[async_trait]
@@ -70,15 +66,15 @@ impl Action for Register {
     }
 
     fn makes(&self) -> &'static [&'static str] {
-        if self.given.is_none() { &[SLOT] } else { &[] }
+        self.given.makes()
     }
 
     fn typed(&self) -> Vec<(&'static str, SecretString)> {
-        self.given.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
+        self.given.typed()
     }
 
     fn whispers(&self) -> bool {
-        self.given.is_none()
+        !self.given.is_typed()
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -155,7 +151,7 @@ impl Register {
         facts.extend(self.user_type.as_ref().map(|kind| ("Type", theirs(kind))));
         facts.push((
             "Password",
-            if self.given.is_some() { "as typed" } else { "I make it, and tell you alone" }.into(),
+            if self.given.is_typed() { "as typed" } else { "I make it, and tell you alone" }.into(),
         ));
         facts
     }

@@ -1,26 +1,13 @@
 //! `user search`: accounts by a part of their name.
 
-use async_trait::async_trait;
+use super::list::List;
+use crate::commands::{Ask, Does, Spec, listing::Pages};
 
-use jiff::Timestamp;
-use serde_json::Value;
-
-use super::{
-    list::{List, bare},
-    page::{self, Row},
-};
-use crate::{
-    commands::{
-        Spec,
-        listing::{Filter, Listing, Named, Page, Pages},
-    },
-    error::Stop,
-    reply::{Line, Record},
-    synapse::Reader,
-};
-
-pub(super) const SPEC: Spec =
-    Spec::query::<Search>("search", &["user search ann", "user search \"Ann Lee\" --limit 20"]);
+pub(super) const SPEC: Spec = Spec::of::<Search>(
+    Does::Look,
+    "search",
+    &["user search ann", "user search \"Ann Lee\" --limit 20"],
+);
 
 /// Search accounts by a part of their localpart or display name; capitals do not matter
 ///
@@ -33,48 +20,9 @@ struct Search {
     pages: Pages,
 }
 
-#[async_trait]
-impl Listing for Search {
-    const NAMED: Named = page::NAMED;
-    type Row = Row;
-
-    fn pages(&self) -> &Pages {
-        &self.pages
-    }
-
-    async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        self.list(reader)?.page(reader, from, limit).await
-    }
-
-    fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
-        self.list(reader).ok()?.wanted(reader)
-    }
-
-    async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
-        page::marked_suspended(rows, reader).await
-    }
-
-    fn record(&self, row: &Row, now: Timestamp) -> Record {
-        page::record(row, now)
-    }
-
-    fn id(&self, row: &Row, _: &Reader) -> Option<String> {
-        Some(row.name.clone())
-    }
-
-    fn notes(&self, rows: &[Row]) -> Vec<Line> {
-        page::notes(rows, false)
-    }
-}
-
-impl Search {
-    /// The listing that this is.
-    fn list(&self, reader: &Reader) -> Result<List, Stop> {
-        let term = bare(self.term.trim(), reader.server_name().as_str());
-        if term.is_empty() {
-            return Err(Stop::refused("there is nothing to search for").or(&["user", "list"]));
-        }
-        Ok(List::search(term, self.pages.clone()))
+impl From<Search> for Ask {
+    fn from(typed: Search) -> Self {
+        Self::Read(Box::new(List::search(&typed.term, typed.pages)))
     }
 }
 
