@@ -70,6 +70,7 @@ pub mod finding;
 mod floors;
 pub mod freeze;
 pub mod gate;
+pub mod http;
 pub mod input;
 pub mod jobs;
 pub mod journal;

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
-use reqwest::{Client, RequestBuilder, redirect::Policy};
+use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -60,13 +60,7 @@ impl Trouble {
 
 /// The client-server API and the Admin API, both still without a token.
 pub(super) fn both(config: &Config) -> reqwest::Result<(Api, Api)> {
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .timeout(WHOLE)
-        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
-        .build()?;
+    let client = crate::http::client().connect_timeout(CONNECT).timeout(WHOLE).build()?;
     let api = |base: &Url| Api { client: client.clone(), base: base.clone(), token: None };
     Ok((api(&config.homeserver.url), api(&config.homeserver.admin_url)))
 }

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use reqwest::{
     Client, RequestBuilder, Response,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect, retry,
+    retry,
 };
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -51,11 +51,8 @@ pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
     let mut token = HeaderValue::from_str(&format!("Bearer {}", access.token.expose_secret()))
         .map_err(|_| Error::because(Kind::Client, "the token has characters that none has"))?;
     token.set_sensitive(true);
-    Client::builder()
+    crate::http::client()
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
-        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
-        .redirect(redirect::Policy::none())
         .retry(retry::never())
         .connect_timeout(limits.connect)
         .timeout(limits.whole)
