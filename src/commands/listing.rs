@@ -167,7 +167,7 @@ pub type Filter<'a, R> = Box<dyn Fn(&R) -> Kept + Send + Sync + 'a>;
 
 /// What was found of a listing.
 #[derive(Debug, Default)]
-struct Found {
+struct Collected {
     rows: Vec<Value>,
     /// The number of the first that was looked at, where places are numbers.
     from: Option<u64>,
@@ -179,13 +179,13 @@ struct Found {
 }
 
 /// Collects a page: asks on until it is full or nothing is left.
-async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Found, Stop> {
+async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Stop> {
     let (pages, filter) = (listing.pages(), listing.filter(reader));
     let limit = pages.limit();
     let size = if filter.is_some() { LARGE.max(limit) } else { limit };
     let mut place = pages.from.clone();
     let from = place.as_deref().map_or(Some(0), |from| from.parse().ok());
-    let mut found = Found { from, filtered: filter.is_some(), ..Found::default() };
+    let mut found = Collected { from, filtered: filter.is_some(), ..Collected::default() };
     loop {
         let page = listing.page(reader, place.as_deref(), size).await?;
         let numbered = place.as_deref().map_or(Some(0), |place| place.parse::<u64>().ok());
@@ -330,7 +330,7 @@ async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &
     listing.notes(&read).into_iter().fold(reply, Reply::note)
 }
 
-fn title(found: &Found, named: Named) -> String {
+fn title(found: &Collected, named: Named) -> String {
     let how_many = |count| super::user::account::how_many(Some(count), named.one, named.many);
     let shown = found.rows.len() as u64;
     let (Some(total), Some(from)) = (found.total, found.from) else {

@@ -70,10 +70,10 @@ impl Listing for List {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct DeviceList {
             devices: Vec<Value>,
         }
-        let Listed { mut devices } =
+        let DeviceList { mut devices } =
             account::belonging(&self.user, ("v2", "devices"), &[], reader).await?;
         devices.sort_by_key(|device| Reverse(device["last_seen_ts"].as_i64()));
         if !self.show_ip {

@@ -155,11 +155,11 @@ pub(in crate::commands) async fn as_it_reads(
     reader: &Reader,
 ) -> Result<Option<Value>, Error> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct EventContext {
         event: Value,
     }
     let path = Path::admin(["v1", "rooms", room, "context", event]);
-    let found = reader.find::<Answered>(&path, &[("limit", "0".to_owned())]).await?;
+    let found = reader.find::<EventContext>(&path, &[("limit", "0".to_owned())]).await?;
     Ok(found.map(|answered| answered.event))
 }
 

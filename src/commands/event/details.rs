@@ -78,12 +78,12 @@ impl Details {
     /// said and not that it was redacted, so it is taken from there only where that is asked for.
     async fn find(&self, reader: &Reader) -> Result<Value, Stop> {
         #[derive(Deserialize)]
-        struct Answered {
+        struct FetchedEvent {
             event: Value,
         }
         let id = &self.event.0;
         let path = Path::admin(["v1", "fetch_event", id.as_str()]);
-        let Some(Answered { event: mut raw }) = reader.find(&path, &[]).await? else {
+        let Some(FetchedEvent { event: mut raw }) = reader.find(&path, &[]).await? else {
             let why = Line::new().plain("this homeserver has no event ").code(id);
             return Err(Stop::refused(why));
         };

@@ -92,14 +92,14 @@ impl Listing for List {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct DestinationPage {
             destinations: Vec<Value>,
             total: u64,
             next_token: Option<String>,
         }
         let query = self.query(Pages::number(from)?, limit);
         let path = Path::admin(["v1", "federation", "destinations"]);
-        let Listed { destinations, total, next_token } = reader.get(&path, &query).await?;
+        let DestinationPage { destinations, total, next_token } = reader.get(&path, &query).await?;
         Ok(Page { rows: destinations, total: Some(total), next: next_token })
     }
 

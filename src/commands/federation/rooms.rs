@@ -50,7 +50,7 @@ struct Shared {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct RoomPage {
     rooms: Vec<Value>,
     total: u64,
     next_token: Option<String>,
@@ -62,7 +62,7 @@ fn path(server: &ServerName) -> Path {
 
 /// How many there are.
 pub(super) async fn count(server: &ServerName, reader: &Reader) -> Result<u64, Error> {
-    let listed: Listed = reader.get(&path(server), &[("limit", "1".to_owned())]).await?;
+    let listed: RoomPage = reader.get(&path(server), &[("limit", "1".to_owned())]).await?;
     Ok(listed.total)
 }
 
@@ -91,7 +91,7 @@ impl Listing for Rooms {
             ("limit", limit.to_string()),
             ("dir", if self.reverse { "b" } else { "f" }.to_owned()),
         ];
-        let listed: Option<Listed> = reader.find(&path(&self.server), &query).await?;
+        let listed: Option<RoomPage> = reader.find(&path(&self.server), &query).await?;
         let listed = listed.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
         Ok(Page { rows: listed.rooms, total: Some(listed.total), next: listed.next_token })
     }

@@ -76,12 +76,12 @@ impl Purge {
     /// Looks whether the event that was typed is one of this room.
     async fn look_for(&self, event: &EventRef, room: &str, reader: &Reader) -> Result<(), Stop> {
         #[derive(Deserialize)]
-        struct Answered {
+        struct FetchedEvent {
             event: Value,
         }
         let id = &event.0;
         let path = Path::admin(["v1", "fetch_event", id.as_str()]);
-        let found: Option<Answered> = reader.find(&path, &[]).await?;
+        let found: Option<FetchedEvent> = reader.find(&path, &[]).await?;
         match found.map(|found| found.event["room_id"] == room) {
             Some(true) => Ok(()),
             Some(false) => Err(Stop::refused(

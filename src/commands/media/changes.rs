@@ -62,21 +62,21 @@ impl Place {
 }
 
 #[derive(Debug, Deserialize)]
-struct Listed {
+struct ChangePage {
     changes: Vec<Value>,
     next_batch: u64,
 }
 
 impl Changes {
     /// One page of the homeserver's: always with a next one, and with a length of its own.
-    async fn listed(from: u64, reader: &Reader) -> Result<Listed, Stop> {
+    async fn listed(from: u64, reader: &Reader) -> Result<ChangePage, Stop> {
         let path = Path::admin(["v1", "media", "quarantine_changes"]);
         Ok(reader.get(&path, &[("from", from.to_string())]).await?)
     }
 }
 
 /// The part of a page of the homeserver's that is wanted, and whether it is the last of it.
-fn part(Listed { changes, next_batch }: Listed, place: Place, limit: u64) -> (Page, bool) {
+fn part(ChangePage { changes, next_batch }: ChangePage, place: Place, limit: u64) -> (Page, bool) {
     let take = usize::try_from(limit).unwrap_or(usize::MAX);
     let upto = place.shown.saturating_add(take);
     let last = upto >= changes.len();
@@ -130,7 +130,7 @@ mod tests {
         let place = |text: Option<&str>| Place::read(text).unwrap();
         let page = |from, limit| {
             let changes = vec![json!(1), json!(2), json!(3)];
-            let (page, last) = part(Listed { changes, next_batch: 9 }, place(from), limit);
+            let (page, last) = part(ChangePage { changes, next_batch: 9 }, place(from), limit);
             (page.rows, page.next.unwrap(), last)
         };
         assert_eq!(page(None, 2), (vec![json!(1), json!(2)], "0+2".to_owned(), false));

@@ -79,7 +79,7 @@ struct Sum {
 /// `GET /_synapse/admin/v1/statistics/users/media`.
 async fn uploaded(before: &str, reader: &Reader) -> Result<Sum, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct UsagePage {
         users: Vec<Account>,
         next_token: Option<u64>,
     }
@@ -96,7 +96,7 @@ async fn uploaded(before: &str, reader: &Reader) -> Result<Sum, Stop> {
             ("limit", "1000".to_owned()),
             ("until_ts", before.to_owned()),
         ];
-        let listed: Listed = reader.get(&path, &query).await?;
+        let listed: UsagePage = reader.get(&path, &query).await?;
         for account in &listed.users {
             sum.accounts += 1;
             sum.files += account.media_count;

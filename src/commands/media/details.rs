@@ -41,13 +41,13 @@ struct Details {
 /// A file as the homeserver shows it; a refusal where it has none.
 async fn found<T: DeserializeOwned>(subject: &Subject, reader: &Reader) -> Result<T, Stop> {
     #[derive(Deserialize)]
-    struct Answered<T> {
+    struct MediaInfo<T> {
         media_info: T,
     }
     reader.may_name(subject)?;
     let (server, id) = file::id(subject)?;
     let path = Path::admin(["v1", "media", server.as_str(), id]);
-    let answered: Option<Answered<T>> = reader.find(&path, &[]).await?;
+    let answered: Option<MediaInfo<T>> = reader.find(&path, &[]).await?;
     answered.map(|answered| answered.media_info).ok_or_else(|| {
         Stop::refused(Line::new().code(subject).plain(if server == reader.server_name() {
             ": this homeserver has no such file"

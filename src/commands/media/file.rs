@@ -97,12 +97,12 @@ impl File {
 /// Looks at a file, and at what else its uploader has with the same content.
 pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct MediaInfo {
         media_info: File,
     }
     let (server, id) = id(subject)?;
     let path = Path::admin(["v1", "media", server.as_str(), id]);
-    let file = reader.find::<Answered>(&path, &[]).await?.map(|answered| answered.media_info);
+    let file = reader.find::<MediaInfo>(&path, &[]).await?.map(|answered| answered.media_info);
     let copies = match &file {
         Some(file) => copies(id, file, reader).await,
         None => None,
@@ -135,7 +135,7 @@ pub(super) fn seen(local: bool, file: Option<&File>, copies: Option<u64>, now: T
 /// and other servers' copies cannot be looked up.
 async fn copies(id: &str, file: &File, reader: &Reader) -> Option<u64> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct FileList {
         media: Vec<Other>,
     }
     #[derive(Deserialize)]
@@ -151,7 +151,7 @@ async fn copies(id: &str, file: &File, reader: &Reader) -> Option<u64> {
         ("dir", "b".to_owned()),
     ];
     // A courtesy: should it fail, the file itself is still known.
-    let listed: Result<Listed, Error> = reader.get(&path, &query).await;
+    let listed: Result<FileList, Error> = reader.get(&path, &query).await;
     let same = |other: &&Other| other.media_id != id && other.sha256.as_ref() == Some(hash);
     listed.ok().map(|listed| listed.media.iter().filter(same).count() as u64)
 }

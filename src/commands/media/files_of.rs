@@ -65,7 +65,7 @@ pub(super) async fn known(room: &RoomId, reader: &Reader) -> Result<(), Stop> {
 /// where there is no such account here. `GET /_synapse/admin/v1/users/{user_id}/media`.
 pub(super) async fn of_account(user: &UserId, reader: &Reader) -> Result<Vec<Subject>, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct FilePage {
         media: Vec<Row>,
         next_token: Option<u64>,
     }
@@ -83,7 +83,7 @@ pub(super) async fn of_account(user: &UserId, reader: &Reader) -> Result<Vec<Sub
     let mut subjects = Vec::new();
     loop {
         let query = [("limit", PAGE.to_string()), ("from", from.to_string())];
-        let Some(listed) = reader.find::<Listed>(&path, &query).await? else {
+        let Some(listed) = reader.find::<FilePage>(&path, &query).await? else {
             let why = Line::new().plain("there is no account ").code(user);
             return Err(Stop::refused(why).or(&["user", "search", user.localpart()]));
         };

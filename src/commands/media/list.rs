@@ -90,13 +90,13 @@ const AT_ONCE: usize = 8;
 /// A row with what is known of its file.
 async fn looked_up(mut row: Value, reader: &Reader) -> Value {
     #[derive(Deserialize)]
-    struct Answered {
+    struct MediaInfo {
         media_info: Value,
     }
     if let Some(Ok(Mxc { server, id })) = row["mxc"].as_str().map(str::parse::<Mxc>) {
         let path = Path::admin(["v1", "media", server.as_str(), &id]);
         // The list is worth showing without it.
-        if let Ok(Some(found)) = reader.find::<Answered>(&path, &[]).await {
+        if let Ok(Some(found)) = reader.find::<MediaInfo>(&path, &[]).await {
             row["info"] = found.media_info;
         }
     }

@@ -62,7 +62,7 @@ impl From<Quarantine> for Ask {
             (None, Some(user)) => Which::OfAccount(user),
             (None, None) => Which::These(typed.files),
         };
-        Self::Change(Box::new(Set { which, quarantine: true }))
+        Self::Change(Box::new(SetQuarantine { which, quarantine: true }))
     }
 }
 
@@ -103,7 +103,7 @@ impl Which {
 /// Puts a file into quarantine or takes it out
 /// (`POST /_synapse/admin/v1/media/(un)quarantine/{server_name}/{media_id}`).
 #[derive(Debug)]
-pub(super) struct Set {
+pub(super) struct SetQuarantine {
     /// The files.
     pub(super) which: Which,
     /// Whether they are put into quarantine.
@@ -111,7 +111,7 @@ pub(super) struct Set {
 }
 
 #[async_trait]
-impl Action for Set {
+impl Action for SetQuarantine {
     fn class(&self, many: usize) -> Class {
         if many > 1 { Class::Disruptive } else { Class::Reversible }
     }
@@ -195,7 +195,7 @@ impl Action for Set {
     }
 }
 
-impl Set {
+impl SetQuarantine {
     /// What else has the same content, as far as that is known.
     fn copies(&self, before: &Seen) -> Fact {
         let known = match before.noted.get("copies").and_then(Value::as_u64) {
@@ -225,9 +225,9 @@ mod tests {
     };
     use crate::commands::user::testing;
 
-    fn verb() -> Set {
+    fn verb() -> SetQuarantine {
         let typed = testing::parse::<Quarantine>(&["mxc://example.org/cat"]).unwrap();
-        Set { which: Which::These(typed.files), quarantine: true }
+        SetQuarantine { which: Which::These(typed.files), quarantine: true }
     }
 
     #[test]
@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn of_a_room_it_says_what_nobody_can_see() {
-        let of_room = Set { which: Which::OfRoom("!abc".parse().unwrap()), quarantine: true };
+        let of_room =
+            SetQuarantine { which: Which::OfRoom("!abc".parse().unwrap()), quarantine: true };
         let stays = of_room.question(&cat(), &Seen::default()).stays;
         assert!(stays.iter().any(|line| line.text().contains("encrypted")), "{stays:?}");
         assert_eq!(verb().question(&cat(), &Seen::default()).stays.len(), 1);

@@ -3,7 +3,7 @@
 use clap::ArgGroup;
 
 use super::{
-    quarantine::{Set, Which},
+    quarantine::{SetQuarantine, Which},
     several::Several,
 };
 use crate::commands::{Ask, Does, Spec};
@@ -27,7 +27,10 @@ struct Unquarantine {
 
 impl From<Unquarantine> for Ask {
     fn from(typed: Unquarantine) -> Self {
-        Self::Change(Box::new(Set { which: Which::These(typed.files), quarantine: false }))
+        Self::Change(Box::new(SetQuarantine {
+            which: Which::These(typed.files),
+            quarantine: false,
+        }))
     }
 }
 
@@ -44,7 +47,7 @@ mod tests {
     #[test]
     fn it_releases_what_is_quarantined_even_if_protected_since() {
         let typed = testing::parse::<Unquarantine>(&["mxc://example.org/cat"]).unwrap();
-        let verb = Set { which: Which::These(typed.files), quarantine: false };
+        let verb = SetQuarantine { which: Which::These(typed.files), quarantine: false };
         let by = json!({"quarantined_by": "@moe:example.org", "safe_from_quarantine": true});
         let change = verb.change(&cat(), &seen(by.clone(), None)).unwrap();
         assert!(change.steps[0].path.parts().contains(&"unquarantine".to_owned()));

@@ -163,12 +163,12 @@ pub(super) fn path(token: &str) -> Path {
 /// Every token that there is. `GET /_synapse/admin/v1/registration_tokens`.
 pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Value>, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct TokenList {
         registration_tokens: Vec<Value>,
     }
     let query = valid.map(|valid| ("valid", valid.to_string()));
     let path = Path::admin(["v1", "registration_tokens"]);
-    Ok(reader.get::<Listed>(&path, query.as_slice()).await?.registration_tokens)
+    Ok(reader.get::<TokenList>(&path, query.as_slice()).await?.registration_tokens)
 }
 
 /// The tokens of a verb about some of them; typed twice is meant once.

@@ -100,7 +100,7 @@ const LOOKED_THROUGH: u64 = 1000;
 /// One whose event is gone is in the list and nowhere else.
 pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Value>, Error> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct ReportList {
         event_reports: Vec<Value>,
     }
     let path = Path::admin(["v1", "event_reports", &number.to_string()]);
@@ -108,7 +108,7 @@ pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Valu
         return Ok(Some(found));
     }
     let path = Path::admin(["v1", "event_reports"]);
-    let listed: Listed = reader.get(&path, &[("limit", LOOKED_THROUGH.to_string())]).await?;
+    let listed: ReportList = reader.get(&path, &[("limit", LOOKED_THROUGH.to_string())]).await?;
     Ok(listed.event_reports.into_iter().find(|report| report["id"] == number))
 }
 

@@ -39,7 +39,7 @@ struct At {
 }
 
 #[derive(Debug, Deserialize)]
-struct Found {
+struct NearestEvent {
     event_id: String,
     #[serde(default, rename = "origin_server_ts", deserialize_with = "optional_millis")]
     sent: Option<Timestamp>,
@@ -55,7 +55,7 @@ impl Query for At {
         let (room, found) = self.find(reader).await?;
         let unread =
             |_| Stop::refused("the homeserver has found an event, and I cannot read which");
-        let found = Found::deserialize(&found).map_err(unread)?;
+        let found = NearestEvent::deserialize(&found).map_err(unread)?;
         Ok(self.told(&room, &found, reader.now()))
     }
 
@@ -89,7 +89,7 @@ impl At {
         format!("{side} {}", utc(at))
     }
 
-    fn told(&self, room: &RoomId, found: &Found, now: Timestamp) -> Reply {
+    fn told(&self, room: &RoomId, found: &NearestEvent, now: Timestamp) -> Reply {
         let which = if self.before { "The last event " } else { "The first event " };
         let facts = vec![
             ("Room", Line::new().code(room)),
@@ -114,7 +114,11 @@ mod tests {
             let verb: At = testing::parse(typed).unwrap();
             let room = <&RoomId>::try_from("!lobby:example.org").unwrap();
             let sent = Timestamp::from_millisecond(1_795_183_200_000).ok();
-            testing::reply(&verb.told(room, &Found { event_id: "$one".to_owned(), sent }, now()))
+            testing::reply(&verb.told(
+                room,
+                &NearestEvent { event_id: "$one".to_owned(), sent },
+                now(),
+            ))
         };
         assert_eq!(
             text(&["!lobby:example.org", "2026-11-01"]),

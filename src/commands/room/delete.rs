@@ -226,7 +226,7 @@ async fn files(room: &RoomId, reader: &Reader) -> Line {
 /// Whether the homeserver has this file and gives it out; `None` where that cannot be told.
 async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct MediaInfo {
         media_info: Info,
     }
     #[derive(Deserialize)]
@@ -234,7 +234,7 @@ async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
         quarantined_by: Option<String>,
     }
     let (server, id) = mxc.strip_prefix("mxc://")?.split_once('/')?;
-    let found = reader.find::<Answered>(&Path::admin(["v1", "media", server, id]), &[]).await;
+    let found = reader.find::<MediaInfo>(&Path::admin(["v1", "media", server, id]), &[]).await;
     found.ok().flatten().map(|found| found.media_info.quarantined_by.is_none())
 }
 

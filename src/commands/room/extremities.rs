@@ -56,7 +56,7 @@ struct Extremity {
 }
 
 #[derive(Debug, Deserialize)]
-struct Found {
+struct LooseEnds {
     count: u64,
     results: Vec<Extremity>,
 }
@@ -90,7 +90,7 @@ impl Query for Show {
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let room = reader.room_id(&self.room).await?;
         let unread = |_| Stop::refused("the homeserver has answered, and I cannot read it");
-        let found = Found::deserialize(raw(&room, reader).await?).map_err(unread)?;
+        let found = LooseEnds::deserialize(raw(&room, reader).await?).map_err(unread)?;
         Ok(told(&room, &found, reader.now()))
     }
 
@@ -103,7 +103,7 @@ impl Query for Show {
 /// How many are shown; of more only the number matters.
 const SHOWN: usize = 20;
 
-fn told(room: &RoomId, found: &Found, now: Timestamp) -> Reply {
+fn told(room: &RoomId, found: &LooseEnds, now: Timestamp) -> Reply {
     let record = |one: &Extremity| Record {
         title: Line::new().code(&one.event_id),
         facts: vec![
@@ -218,7 +218,7 @@ impl Action for Delete {
 }
 
 /// Notes how many there are. It changes with every message, so it does not bind.
-fn note(mut seen: Seen, found: &Found) -> Seen {
+fn note(mut seen: Seen, found: &LooseEnds) -> Seen {
     seen.shown.push(("Loose ends", found.count.to_string().into()));
     seen.noted.insert("count".to_owned(), json!(found.count));
     seen
@@ -236,13 +236,13 @@ mod tests {
     };
     use crate::commands::user::testing::{self, now};
 
-    fn found(count: u64) -> Found {
+    fn found(count: u64) -> LooseEnds {
         let one = |n| {
             json!({"event_id": format!("$e{n}"), "state_group": 8, "depth": 10,
                              "received_ts": 1_795_183_200_000_i64})
         };
         let results: Vec<Value> = (0..count).map(one).collect();
-        Found::deserialize(json!({ "count": count, "results": results })).unwrap()
+        LooseEnds::deserialize(json!({ "count": count, "results": results })).unwrap()
     }
 
     fn seen(exists: bool, count: u64) -> Seen {

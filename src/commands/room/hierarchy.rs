@@ -84,7 +84,7 @@ impl Listing for Hierarchy {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Answered {
+        struct HierarchyPage {
             rooms: Vec<Value>,
             next_batch: Option<String>,
         }
@@ -102,9 +102,9 @@ impl Listing for Hierarchy {
         query.extend(self.max_depth.map(|depth| ("max_depth", depth.to_string())));
         query.extend(from.map(|from| ("from", from.to_owned())));
         let path = Path::admin(["v1", "rooms", room.as_str(), "hierarchy"]);
-        let answered: Result<Answered, Error> = reader.get(&path, &query).await;
+        let answered: Result<HierarchyPage, Error> = reader.get(&path, &query).await;
         match answered {
-            Ok(Answered { rooms, next_batch }) => {
+            Ok(HierarchyPage { rooms, next_batch }) => {
                 Ok(Page { rows: rooms, total: None, next: next_batch })
             }
             Err(error) if from.is_some() && error.status() == Some(400) => Err(Stop::refused(

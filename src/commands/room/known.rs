@@ -101,12 +101,12 @@ pub(super) async fn state(
     reader: &Reader,
 ) -> Result<Vec<Value>, Stop> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct StateEvents {
         state: Vec<Value>,
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
     let query: Vec<_> = kind.map(|kind| ("type", kind.to_owned())).into_iter().collect();
-    let answered: Option<Answered> = reader.find(&path, &query).await?;
+    let answered: Option<StateEvents> = reader.find(&path, &query).await?;
     Ok(answered.ok_or_else(|| Stop::refused(unknown(room)))?.state)
 }
 

@@ -155,11 +155,11 @@ pub(super) async fn membership(
     reader: &Reader,
 ) -> Result<Option<String>, Error> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct Memberships {
         memberships: BTreeMap<String, String>,
     }
     let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
-    let listed: Listed = reader.get(&path, &[]).await?;
+    let listed: Memberships = reader.get(&path, &[]).await?;
     Ok(listed.memberships.get(room.as_str()).cloned())
 }
 

@@ -139,11 +139,11 @@ impl Listing for Members {
 /// Who is in the room: `GET /_synapse/admin/v1/rooms/{room_id}/members`.
 async fn joined(room: &OwnedRoomId, reader: &Reader) -> Result<Vec<Value>, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct MemberList {
         members: Vec<String>,
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "members"]);
-    let listed: Option<Listed> = reader.find(&path, &[]).await?;
+    let listed: Option<MemberList> = reader.find(&path, &[]).await?;
     let listed = listed.ok_or_else(|| Stop::refused(known::unknown(room)))?;
     Ok(listed.members.into_iter().map(|user| json!({ "user_id": user })).collect())
 }

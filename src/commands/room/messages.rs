@@ -117,7 +117,7 @@ impl Listing for Messages {
 }
 
 #[derive(Deserialize)]
-struct Answered {
+struct MessagePage {
     #[serde(default)]
     chunk: Vec<Value>,
     end: Option<String>,
@@ -131,7 +131,7 @@ impl Messages {
         reader: &Reader,
         from: Option<&str>,
         limit: u64,
-    ) -> Result<Answered, Stop> {
+    ) -> Result<MessagePage, Stop> {
         let mut query = vec![
             ("dir", if self.reverse { "f" } else { "b" }.to_owned()),
             ("limit", limit.to_string()),

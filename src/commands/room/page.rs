@@ -221,14 +221,14 @@ pub(super) async fn fetch(
     limit: u64,
 ) -> Result<Page, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct RoomPage {
         rooms: Vec<Value>,
         total_rooms: u64,
         next_batch: Option<u64>,
     }
     query.push(("from", Pages::number(from)?.to_string()));
     query.push(("limit", limit.to_string()));
-    let listed: Listed = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
+    let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
     let next = listed.next_batch.map(|next| next.to_string());
     Ok(Page { rows: listed.rooms, total: Some(listed.total_rooms), next })
 }

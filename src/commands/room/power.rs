@@ -101,7 +101,7 @@ pub(super) async fn state(
     reader: &Reader,
 ) -> Result<Option<Event>, Error> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct StateEvents {
         state: Vec<Keyed>,
     }
     #[derive(Deserialize)]
@@ -111,7 +111,7 @@ pub(super) async fn state(
         event: Event,
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
-    let answered: Answered = reader.get(&path, &[("type", kind.to_owned())]).await?;
+    let answered: StateEvents = reader.get(&path, &[("type", kind.to_owned())]).await?;
     let mut events = answered.state.into_iter();
     Ok(events.find(|keyed| keyed.state_key.is_empty()).map(|keyed| keyed.event))
 }

@@ -35,7 +35,7 @@ struct PurgeEmpty {
 }
 
 #[derive(Debug, Deserialize)]
-struct Listed {
+struct RoomPage {
     rooms: Vec<Row>,
     next_batch: Option<u64>,
 }
@@ -76,7 +76,7 @@ impl Action for PurgeEmpty {
                 ("from", from.to_string()),
                 ("limit", self.batch_size.to_string()),
             ];
-            let listed: Listed = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
+            let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
             let all = listed.rooms.len();
             let empty = listed.rooms.into_iter().filter(|row| row.joined_local_members == Some(0));
             let before = subjects.len();

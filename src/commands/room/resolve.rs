@@ -68,11 +68,11 @@ impl Query for Resolve {
 /// nobody knows, none.
 async fn aliases(room: &OwnedRoomId, reader: &Reader) -> Result<Vec<String>, Stop> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct AliasList {
         aliases: Vec<Value>,
     }
     let path = Path::client(["v3", "rooms", room.as_str(), "aliases"]);
-    let answered: Answered = reader.get(&path, &[]).await?;
+    let answered: AliasList = reader.get(&path, &[]).await?;
     Ok(answered.aliases.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 

@@ -26,10 +26,11 @@ impl Query for Version {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         #[derive(Deserialize)]
-        struct Answered {
+        struct ServerVersion {
             server_version: Hostile,
         }
-        let answered: Answered = reader.get(&Path::admin(["v1", "server_version"]), &[]).await?;
+        let answered: ServerVersion =
+            reader.get(&Path::admin(["v1", "server_version"]), &[]).await?;
         Ok(Reply::data(Line::new().code(reader.server_name()))
             .facts(facts(&answered.server_version)))
     }

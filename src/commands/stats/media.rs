@@ -120,7 +120,7 @@ impl Listing for Media {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct UsagePage {
             users: Vec<Value>,
             total: u64,
             next_token: Option<u64>,
@@ -129,7 +129,7 @@ impl Listing for Media {
         query.push(("from", Pages::number(from)?.to_string()));
         query.push(("limit", limit.to_string()));
         let path = Path::admin(["v1", "statistics", "users", "media"]);
-        let Listed { users, total, next_token } = reader.get(&path, &query).await?;
+        let UsagePage { users, total, next_token } = reader.get(&path, &query).await?;
         let next = next_token.map(|next| next.to_string());
         Ok(Page { rows: users, total: Some(total), next })
     }

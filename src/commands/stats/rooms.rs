@@ -52,11 +52,11 @@ impl Listing for Rooms {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct RoomSizes {
             rooms: Vec<Value>,
         }
         let path = Path::admin(["v1", "statistics", "database", "rooms"]);
-        let listed: Result<Listed, Error> = reader.get(&path, &[]).await;
+        let listed: Result<RoomSizes, Error> = reader.get(&path, &[]).await;
         match listed {
             Ok(listed) => Ok(Page::part(listed.rooms, Pages::number(from)?, limit)),
             Err(error) => Err(explained(error)),

@@ -34,9 +34,9 @@ pub async fn tasks<T: DeserializeOwned>(
     reader: &Reader,
 ) -> Result<Vec<T>, Error> {
     #[derive(Deserialize)]
-    struct Listed<T> {
+    struct TaskList<T> {
         scheduled_tasks: Vec<T>,
     }
-    let listed: Listed<T> = reader.get(&Path::admin(["v1", "scheduled_tasks"]), query).await?;
+    let listed: TaskList<T> = reader.get(&Path::admin(["v1", "scheduled_tasks"]), query).await?;
     Ok(listed.scheduled_tasks)
 }

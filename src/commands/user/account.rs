@@ -110,7 +110,7 @@ const WORTH_A_SEARCH: usize = 3;
 /// A term, beginning the localpart of `user`, by which a search finds accounts.
 async fn near(user: &UserId, reader: &Reader) -> Option<String> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct AccountCount {
         total: u64,
     }
     let path = Path::admin(["v2", "users"]);
@@ -123,7 +123,7 @@ async fn near(user: &UserId, reader: &Reader) -> Option<String> {
             ("guests", "false".to_owned()),
         ];
         // The search is a courtesy: should it fail, the refusal stands without it.
-        if reader.get::<Listed>(&path, &query).await.is_ok_and(|listed| listed.total > 0) {
+        if reader.get::<AccountCount>(&path, &query).await.is_ok_and(|listed| listed.total > 0) {
             return Some(term);
         }
     }

@@ -54,7 +54,7 @@ pub(in crate::commands) const KEYS: [&str; 4] =
 type Kinds = BTreeMap<String, Value>;
 
 #[derive(Debug, Deserialize)]
-struct Answered {
+struct AccountDataOf {
     account_data: Data,
 }
 
@@ -118,7 +118,7 @@ impl Listing for AccountData {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        let answered: Answered =
+        let answered: AccountDataOf =
             account::belonging(&self.user, ("v1", "accountdata"), &[], reader).await?;
         let rows = rows(answered.account_data, self.kind.as_deref(), self.show_content);
         Ok(Page::part(rows, Pages::number(from)?, limit))

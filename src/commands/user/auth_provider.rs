@@ -36,12 +36,12 @@ struct AuthProvider {
 impl AuthProvider {
     async fn owner(&self, reader: &Reader) -> Result<OwnedUserId, Stop> {
         #[derive(Deserialize)]
-        struct Found {
+        struct AccountOf {
             user_id: OwnedUserId,
         }
         let path =
             Path::admin(["v1", "auth_providers", &self.provider, "users", &self.external_id]);
-        let found: Option<Found> = reader.find(&path, &[]).await?;
+        let found: Option<AccountOf> = reader.find(&path, &[]).await?;
         let found = found.map(|found| found.user_id).ok_or_else(|| {
             let line = Line::new()
                 .plain("no account here signs on as ")

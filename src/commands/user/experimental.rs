@@ -73,7 +73,7 @@ impl From<Experimental> for Ask {
         let both = disable.iter().any(|feature| enable.contains(feature));
         let off = disable.into_iter().map(|feature| (feature, false));
         let to = enable.into_iter().map(|feature| (feature, true)).chain(off).collect();
-        Self::Change(Box::new(Set { users, to, both }))
+        Self::Change(Box::new(SetFeatures { users, to, both }))
     }
 }
 
@@ -86,10 +86,10 @@ fn path(user: &str) -> Path {
 /// What is switched for an account that exists; the homeserver answers for others too.
 async fn present(user: &UserId, reader: &Reader) -> Result<Features, Stop> {
     #[derive(Deserialize)]
-    struct Answered {
+    struct FeatureList {
         features: Features,
     }
-    Ok(reader.get::<Answered>(&path(user.as_str()), &[]).await?.features)
+    Ok(reader.get::<FeatureList>(&path(user.as_str()), &[]).await?.features)
 }
 
 fn facts(features: &Features) -> Vec<Fact> {
@@ -142,7 +142,7 @@ impl Query for Show {
 
 /// Switches features (`PUT /_synapse/admin/v1/experimental_features/{user_id}`).
 #[derive(Debug)]
-struct Set {
+struct SetFeatures {
     users: Vec<UserRef>,
     to: Vec<(Feature, bool)>,
     /// One of them was typed both ways.
@@ -150,7 +150,7 @@ struct Set {
 }
 
 #[async_trait]
-impl Action for Set {
+impl Action for SetFeatures {
     fn class(&self, many: usize) -> Class {
         if many > 1 { Class::Disruptive } else { Class::Reversible }
     }

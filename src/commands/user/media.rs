@@ -116,13 +116,13 @@ impl Listing for Media {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct FilePage {
             media: Vec<Value>,
             total: u64,
             next_token: Option<u64>,
         }
         let query = self.query(Pages::number(from)?, limit);
-        let Listed { media, total, next_token } =
+        let FilePage { media, total, next_token } =
             account::belonging(&self.user, ("v1", "media"), &query, reader).await?;
         let next = next_token.map(|next| next.to_string());
         Ok(Page { rows: media, total: Some(total), next })

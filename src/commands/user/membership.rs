@@ -54,7 +54,7 @@ const KINDS: [(&str, &str); 5] = [
 ];
 
 #[derive(Debug, Deserialize)]
-struct Answered {
+struct Memberships {
     memberships: BTreeMap<OwnedRoomId, String>,
 }
 
@@ -81,7 +81,7 @@ impl Query for Membership {
             }
             Ok::<(), Stop>(())
         };
-        let (exists, answered) = tokio::join!(here, reader.get::<Answered>(&path, &[]));
+        let (exists, answered) = tokio::join!(here, reader.get::<Memberships>(&path, &[]));
         exists?;
         let rooms = answered?.memberships;
         let called = if self.ids { BTreeMap::new() } else { names(&rooms, reader).await };
@@ -99,7 +99,7 @@ impl Query for Membership {
             account::existing(&user, reader).await?;
         }
         let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
-        let answered: Answered = reader.get(&path, &[]).await?;
+        let answered: Memberships = reader.get(&path, &[]).await?;
         sheet.begin("memberships", &["room_id", "membership"])?;
         for (room, membership) in answered.memberships {
             sheet.row(&json!({ "room_id": room, "membership": membership }))?;
@@ -175,7 +175,7 @@ mod tests {
         let answered = json!({"memberships": {
             "!a:example.org": "join", "!b": "leave", "!c:example.org": "join", "!d": "ban",
         }});
-        serde_json::from_value::<Answered>(answered).unwrap().memberships
+        serde_json::from_value::<Memberships>(answered).unwrap().memberships
     }
 
     fn text(called: &[(&str, serde_json::Value)]) -> String {

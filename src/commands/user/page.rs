@@ -121,7 +121,7 @@ pub(super) async fn fetch(
     let mut query = query.to_vec();
     query.push(("from", Pages::number(from)?.to_string()));
     query.push(("limit", limit.to_string()));
-    let answered = reader.get::<Listed>(&path, &query).await;
+    let answered = reader.get::<AccountPage>(&path, &query).await;
     let listed = match answered {
         // Where an authentication service runs the accounts there are no guests, and the
         // homeserver wants that said.
@@ -138,7 +138,7 @@ pub(super) async fn fetch(
 
 /// One answer of the homeserver.
 #[derive(Debug, Deserialize)]
-struct Listed {
+struct AccountPage {
     users: Vec<Value>,
     total: u64,
     next_token: Option<String>,

@@ -96,10 +96,10 @@ impl Listing for Pushers {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct PusherList {
             pushers: Vec<Value>,
         }
-        let Listed { mut pushers } =
+        let PusherList { mut pushers } =
             account::belonging(&self.user, ("v1", "pushers"), &[], reader).await?;
         if !self.show_keys {
             pushers.iter_mut().for_each(without_keys);

@@ -259,11 +259,11 @@ impl Redact {
 /// takes where none is named.
 async fn everywhere(user: &UserId, reader: &Reader) -> Result<Vec<OwnedRoomId>, Stop> {
     #[derive(Deserialize)]
-    struct Listed {
+    struct Memberships {
         memberships: std::collections::BTreeMap<OwnedRoomId, String>,
     }
     let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
-    let listed: Listed = reader.get(&path, &[]).await?;
+    let listed: Memberships = reader.get(&path, &[]).await?;
     let there = |how: &str| matches!(how, "join" | "ban");
     Ok(listed.memberships.into_iter().filter(|(_, how)| there(how)).map(|(id, _)| id).collect())
 }

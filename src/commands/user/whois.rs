@@ -35,7 +35,7 @@ struct WhoIs {
 }
 
 #[derive(Debug, Deserialize)]
-struct Answered {
+struct Sightings {
     devices: BTreeMap<String, Sessions>,
 }
 
@@ -68,7 +68,7 @@ impl Query for WhoIs {
         let path = Path::admin(["v1", "whois", user.as_str()]);
         // The answer for an account that does not exist is an empty one, so that is asked too.
         let (account, answered) =
-            tokio::join!(account::existing(&user, reader), reader.get::<Answered>(&path, &[]));
+            tokio::join!(account::existing(&user, reader), reader.get::<Sightings>(&path, &[]));
         account?;
         Ok(told(&user, &answered?, self.show_ip, reader.now()))
     }
@@ -104,7 +104,7 @@ struct Client<'a> {
     last_seen: Option<Timestamp>,
 }
 
-fn told(user: &UserId, answered: &Answered, show_ip: bool, now: Timestamp) -> Reply {
+fn told(user: &UserId, answered: &Sightings, show_ip: bool, now: Timestamp) -> Reply {
     let mut clients: BTreeMap<Option<&Hostile>, Client<'_>> = BTreeMap::new();
     let mut connections = 0;
     let sessions = answered.devices.values().flat_map(|device| &device.sessions);
