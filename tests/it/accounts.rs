@@ -6,8 +6,7 @@ use world::{Account, Api, Message, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    verbs::{offered, says, with_device, with_yes},
+    support::{code, devices, is, offered, says, with_device, with_yes},
 };
 
 /// Takes back what an answer offers to take back, which must succeed without a question.
@@ -164,14 +163,6 @@ async fn a_rate_limit_is_shown_set_and_put_back_exactly() -> Result<()> {
     assert_eq!(limit(&scene, &eve).await?, json!({}));
     let verbs = ["user ratelimit @x", "user ratelimit set @x -m 1 -b 1", "user ratelimit clear @x"];
     unknown_and_remote(&scene, &verbs).await
-}
-
-/// The ids of the devices of an account.
-async fn devices(scene: &Scene, account: &Account) -> Result<Vec<String>> {
-    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
-    let (_, listed) = scene.synapse().admin().get(&path).await?;
-    let devices = listed["devices"].as_array().context("a list of devices")?;
-    Ok(devices.iter().filter_map(|device| Some(device["device_id"].as_str()?.to_owned())).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

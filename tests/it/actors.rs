@@ -9,7 +9,7 @@ use world::{Person, Things};
 use crate::{
     everything::{Watched, alone},
     open_matters::answers,
-    verbs::says,
+    support::{digits, says},
 };
 
 /// Every example of every verb that may change something, about these things.
@@ -17,13 +17,6 @@ fn changing(things: &Things) -> Vec<String> {
     let verbs = GROUPS.iter().flat_map(|group| group.verbs);
     let verbs = verbs.filter(|verb| verb.does != Does::Look);
     verbs.flat_map(|verb| verb.examples).map(|example| things.typed(example)).collect()
-}
-
-/// The digits after this verb in what the bot said, if it named any.
-fn code(body: &str, verb: &str) -> Option<String> {
-    let after = body.split_once(verb)?.1.trim_start();
-    let code: String = after.chars().take_while(char::is_ascii_digit).collect();
-    (!code.is_empty()).then_some(code)
 }
 
 /// Everything that could be said to let a question pass.
@@ -51,7 +44,7 @@ async fn a_token_without_keys_changes_nothing_whatever_it_says() -> Result<()> {
     said.extend(changing(&watched.restrained).iter().map(|command| format!("{command} --plan")));
     assert!(said.len() > 100, "{said:?}");
     for question in [&light, &heavy] {
-        let code = code(&question.body, "!confirm").unwrap_or_default();
+        let code = digits(&question.body, "!confirm").unwrap_or_default();
         said.extend(every_yes(&code, &watched.free));
     }
     said.extend(["!undo 1", "!limits lift", "!unfreeze"].map(str::to_owned));
@@ -109,7 +102,7 @@ async fn an_admins_session_in_other_hands_changes_nothing_that_takes_two() -> Re
     let mut codes = Vec::new();
     for (command, answer) in &said {
         assert!(!answer.starts_with("Done · "), "{command}: {answer}");
-        codes.extend(code(answer, "!approve"));
+        codes.extend(digits(answer, "!approve"));
     }
     let first = codes.first().context("nothing was asked")?;
     // One of them by all ways, and the others by one: the way is the same for every verb.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use reqwest::Method;
 use world::{Fault, Options, PATIENCE, Proxy, Scene, Synapse};
 
-use crate::{SYNOD, basics::is};
+use crate::{SYNOD, support::is};
 
 /// Longer than the bot tries to send one answer, with looks at the homeserver before it.
 const GIVES_UP: Duration = Duration::from_mins(2);

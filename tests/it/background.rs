@@ -8,8 +8,7 @@ use world::{Message, Options, Person, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    sanctions::told,
-    verbs::{offered, says, with_yes},
+    support::{offered, says, told_in_reply, with_yes},
 };
 
 /// Whether the homeserver has them on.
@@ -62,7 +61,7 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
 
     let short = scene.ann_asks("!background pause --for 3s").await?;
     says(&short, "Done", &["Ends: by itself"]);
-    told(&scene, &short, "took it back by myself").await?;
+    told_in_reply(&scene, &short, "took it back by myself").await?;
     assert!(is_on(&synapse).await?);
 
     let odd = scene.ann_asks("!background run regenerate_directory --before 2026-11-01").await?;

@@ -1,21 +1,13 @@
 //! An operator talks with the bot in an encrypted room, and the homeserver changes.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
-use world::{Account, Message, Scene};
+use world::Scene;
 
-use crate::SYNOD;
-
-/// The digits of the question in `message`.
-pub(crate) fn code(message: &Message) -> Result<String> {
-    let (_, after) = message.body.split_once("!confirm ").context("no question was put")?;
-    Ok(after.chars().take_while(char::is_ascii_digit).collect())
-}
-
-/// A flag of an account as the homeserver has it, such as `suspended`.
-pub(crate) async fn is(scene: &Scene, account: &Account, flag: &str) -> Result<bool> {
-    Ok(scene.synapse().admin().account(&account.user_id).await?[flag] == json!(true))
-}
+use crate::{
+    SYNOD,
+    support::{code, digits},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
@@ -31,8 +23,7 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
 
-    let (_, number) = done.body.split_once("!undo ").context("the answer carries the undo line")?;
-    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let number = digits(&done.body, "!undo")?;
     let undone = scene.ann_asks(&format!("!undo {number}")).await?;
     assert!(undone.body.starts_with("Done · "), "{}", undone.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(false));

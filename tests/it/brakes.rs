@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use reqwest::Method;
 use serde_json::json;
-use world::{Message, Scene};
+use world::{Fault, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    verbs::says,
+    support::{code, digits, is, says, told_since, watched},
 };
 
 /// Says what only whoever has the machine can say.
@@ -19,15 +19,6 @@ fn on_the_machine(scene: &Scene, words: &[&str]) -> Result<()> {
         Command::new(SYNOD).arg("unfreeze").args(words).arg("--config").arg(config).status()?;
     assert!(status.success());
     Ok(())
-}
-
-/// The bot's next word that holds `words`.
-async fn told(scene: &Scene, mark: usize, words: &str) -> Result<Message> {
-    let ann = scene.ann();
-    ann.wait_for_since(mark, words, |message| {
-        message.sender == *scene.bot_id() && message.body.contains(words)
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +46,7 @@ async fn stop_ends_every_question_whoever_asked() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
-    let scene = Scene::start(SYNOD).await?;
+    let (scene, proxy) = watched(|config| config).await?;
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let moe = scene.moe().await?;
     let suspend = format!("!user suspend {}", eve.user_id);
@@ -63,11 +54,15 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     let viewer = scene.ask(scene.vic().await?, "!freeze").await?;
     says(&viewer, "Refused", &["the role moderator"]);
 
-    // Long enough to be frozen before it is due.
-    let imposed = scene.ann_asks(&format!("!user suspend {} --for 8s", sam.user_id)).await?;
-    says(&imposed, "Done", &[]);
+    // What is in hand is finished, and then it is frozen before that is due.
+    let held = proxy.next(Method::PUT, sam.user_id.localpart(), Fault::HoldAnswer);
+    let imposed = format!("!user suspend {} --for 2s", sam.user_id);
+    let imposed = scene.ann().say(scene.room(), &imposed).await?;
+    held.reached().await?;
     let mark = scene.ann().mark();
     let frozen = scene.ask(moe, "!freeze").await?;
+    held.release();
+    says(&scene.answer(scene.ann(), &imposed).await?, "Done", &[]);
     says(&frozen, "Done", &["frozen", "ended: 1"]);
     assert!(frozen.mentions.contains(scene.ann().user_id()), "{:?}", frozen.mentions);
 
@@ -80,7 +75,7 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     says(&scene.ann_asks(&format!("{suspend} --plan")).await?, "What", &["Nothing was sent"]);
 
     // What becomes due waits, and it is still so after a restart.
-    told(&scene, mark, "and waits: I am frozen").await?;
+    told_since(&scene, mark, "and waits: I am frozen").await?;
     scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
     says(&scene.ann_asks(&suspend).await?, "Refused", &["frozen"]);
@@ -94,7 +89,7 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     says(&scene.ask(moe, "!freeze").await?, "Nothing changed", &["frozen already"]);
     says(&scene.ann_asks("!unfreeze").await?, "Nothing changed", &["still frozen"]);
     says(&scene.ask(moe, "!unfreeze").await?, "Done", &["not frozen any more"]);
-    told(&scene, mark, "took it back by myself").await?;
+    told_since(&scene, mark, "took it back by myself").await?;
     assert!(!is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
@@ -128,7 +123,7 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
 
     let mark = scene.ann().mark();
     on_the_machine(&scene, &[])?;
-    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    told_since(&scene, mark, "by synod unfreeze on the machine").await?;
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);
     says(&scene.ask(moe, "!me").await?, "Refused", &["you are frozen"]);
     says(&scene.ann_asks(&format!("!unfreeze {id}")).await?, "Done", &[id.as_str()]);
@@ -137,7 +132,7 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
     says(&scene.ask(moe, &format!("!freeze {}", scene.ann().user_id())).await?, "Done", &[]);
     let mark = scene.ann().mark();
     on_the_machine(&scene, &[scene.ann().user_id().as_str()])?;
-    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    told_since(&scene, mark, "by synod unfreeze on the machine").await?;
     says(&scene.ann_asks("!me").await?, "", &["Role: admin", "I am frozen"]);
     Ok(())
 }
@@ -158,8 +153,7 @@ async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() 
 
     // One question that vic has approved, and one that vic has asked.
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
-    let number = question.body.split_once("!approve ").context("no code")?.1;
-    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let number = digits(&question.body, "!approve")?;
     let approve = format!("!approve {number} {}", eve.user_id.localpart());
     says(&scene.ask(vic, &approve).await?, "Nothing changed", &["1 of the 2"]);
     let own = scene.ask(vic, &format!("!user deactivate {}", sam.user_id)).await?;
@@ -186,7 +180,7 @@ async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() 
 
     let mark = ann.mark();
     on_the_machine(&scene, &[vic.user_id().as_str()])?;
-    told(&scene, mark, "by synod unfreeze on the machine").await?;
+    told_since(&scene, mark, "by synod unfreeze on the machine").await?;
     let unsuspend = format!("!user unsuspend {}", eve.user_id);
     says(&scene.ask(vic, &unsuspend).await?, "Done", &[]);
     assert!(!is(&scene, &eve, "suspended").await?);

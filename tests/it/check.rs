@@ -13,9 +13,9 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use world::{Account, Config, Fault, NewRoom, PATIENCE, Proxy, Scene};
+use world::{Config, Fault, NewRoom, PATIENCE, Proxy, Scene};
 
-use crate::SYNOD;
+use crate::{SYNOD, support::devices};
 
 /// What a check has told.
 struct Told {
@@ -87,17 +87,6 @@ async fn check(scene: &Scene, config: &Config) -> Result<Told> {
     let told = end(scene, start(scene, config)?).await?;
     assert_eq!(devices(scene, scene.bot_account()).await?, before, "a device stays behind");
     Ok(told)
-}
-
-/// The ids of an account's devices.
-async fn devices(scene: &Scene, account: &Account) -> Result<Vec<String>> {
-    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
-    let (status, answer) = scene.synapse().admin().get(&path).await?;
-    ensure!(status == 200, "{status} {answer}");
-    let devices = answer["devices"].as_array().context("no devices")?;
-    let mut ids: Vec<_> = devices.iter().map(|device| device["device_id"].to_string()).collect();
-    ids.sort();
-    Ok(ids)
 }
 
 /// The configuration of a scene in which nothing is left to wish for.

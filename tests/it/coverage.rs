@@ -11,7 +11,11 @@ use synod::commands::{
 };
 use world::{Answered, Message, Options, Proxy, Scene, Synapse, Things, operations};
 
-use crate::{SYNOD, basics::code, rooms::api, secrets::direct_room};
+use crate::{
+    SYNOD,
+    secrets::direct_room,
+    support::{api, code},
+};
 
 /// What these do to their subjects leaves nothing for the others to do.
 const LAST: [&str; 13] = [

@@ -4,24 +4,15 @@ use std::{future::Future, process::Command};
 
 use anyhow::{Context as _, Result};
 use reqwest::Method;
-use world::{Account, Config, Fault, Message, PATIENCE, Proxy, Scene};
+use world::{Account, Fault, Message, PATIENCE, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
+    support::{code, is, watched},
 };
 
 /// The part of a deactivation's path that no other request has.
 const DEACTIVATE: &str = "/_synapse/admin/v1/deactivate/";
-
-/// A scene whose Admin API requests come by a proxy.
-pub(crate) async fn watched(change: impl FnOnce(Config) -> Config) -> Result<(Scene, Proxy)> {
-    let scene = Scene::plan().set().await?;
-    let proxy = Proxy::start(&scene.synapse().url()).await?;
-    let config = scene.config().set("homeserver.admin_url", proxy.url());
-    scene.start_bot(SYNOD, &change(config)).await?;
-    Ok((scene, proxy))
-}
 
 /// The question of a deactivation, and its code.
 async fn asked(scene: &Scene, eve: &Account) -> Result<(Message, String)> {

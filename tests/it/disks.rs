@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use world::Scene;
 
-use crate::{SYNOD, basics::is};
+use crate::{SYNOD, support::is};
 
 /// Somebody who owns nothing.
 const NOBODY: u32 = 65_534;

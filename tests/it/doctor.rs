@@ -3,7 +3,7 @@
 use anyhow::Result;
 use world::Scene;
 
-use crate::{SYNOD, verbs::says};
+use crate::{SYNOD, support::says};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_be_better_is_told_in_the_room_with_what_to_do() -> Result<()> {

@@ -6,9 +6,7 @@ use world::{Bot, Message, Person, Scene, write_secret};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    verbs::{offered, says},
+    support::{code, is, offered, says, watched},
 };
 
 #[tokio::test(flavor = "multi_thread")]

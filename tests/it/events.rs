@@ -6,8 +6,7 @@ use world::{Api, Scene};
 
 use crate::{
     SYNOD,
-    rooms::{api, make},
-    verbs::says,
+    support::{api, make, says},
 };
 
 /// Sends a message and answers its event id.

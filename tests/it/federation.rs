@@ -6,7 +6,7 @@ use world::{Options, Scene, Synapse, UNREACHABLE};
 
 use crate::{
     SYNOD,
-    verbs::{says, with_yes},
+    support::{says, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,11 +13,7 @@ use ruma::{OwnedEventId, RoomId};
 use serde_json::{Value, json};
 use world::{Message, Person, Scene};
 
-use crate::{
-    basics::{code, is},
-    crash::watched,
-    verbs::says,
-};
+use crate::support::{code, is, says, watched};
 
 /// How many talk at once. The homeserver is busy with these for as long as they do.
 const AT_ONCE: usize = 3;

@@ -3,47 +3,20 @@
 //! `flood.rs`.
 
 use anyhow::{Context as _, Result, ensure};
-use ruma::{OwnedRoomId, RoomId, UserId};
+use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
-use world::{Account, Message, PATIENCE, Person, Scene};
+use world::{Account, Message, PATIENCE, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    verbs::says,
+    support::{code, is, says, set_state, state, suspend, watched},
 };
-
-fn suspend(eve: &Account) -> String {
-    format!("!user suspend {}", eve.user_id)
-}
 
 /// A question that a bare yes may answer, and its code.
 async fn light_question(scene: &Scene, about: &Account) -> Result<(Message, String)> {
     let question = scene.ann_asks(&format!("!user modify {} --admin", about.user_id)).await?;
     let code = code(&question)?;
     Ok((question, code))
-}
-
-/// A piece of a room's state, as `person` sees it.
-pub(crate) async fn state(person: &Person, room: &RoomId, kind: &str) -> Result<Value> {
-    let path = format!("/_matrix/client/v3/rooms/{room}/state/{kind}/");
-    let (status, content) = person.api().get(&path).await?;
-    ensure!(status == 200, "{kind} of {room}: {status} {content}");
-    Ok(content)
-}
-
-/// Sets a piece of a room's state as `person`, and answers the event.
-pub(crate) async fn set_state(
-    person: &Person,
-    room: &RoomId,
-    kind: &str,
-    content: Value,
-) -> Result<String> {
-    let path = format!("/_matrix/client/v3/rooms/{room}/state/{kind}/");
-    let (status, answer) = person.api().put(&path, content).await?;
-    ensure!(status == 200, "{kind} of {room}: {status} {answer}");
-    Ok(answer["event_id"].as_str().context("a state event has an id")?.to_owned())
 }
 
 /// Changes the room's power levels as ann, who made it.
@@ -199,7 +172,8 @@ async fn a_reaction_to_an_old_question_answers_nothing_any_more() -> Result<()> 
     let (run, number) = light_question(&scene, &sam).await?;
     says(&scene.ann_asks(&format!("!confirm {number}")).await?, "Done", &[]);
     let path = format!("/_synapse/admin/v2/users/{}", sam.user_id);
-    scene.synapse().admin().put(&path, json!({ "admin": false })).await?;
+    let (status, answer) = scene.synapse().admin().put(&path, json!({ "admin": false })).await?;
+    ensure!(status == 200, "an admin still: {status} {answer}");
     assert_eq!(proxy.changes().len(), 1, "{:?}", proxy.changes());
 
     // Another is open: a yes under an old one is none to that.
@@ -318,7 +292,8 @@ async fn a_second_bot_in_our_style_gets_no_yes_that_counts() -> Result<()> {
     let (ann, room, double) = (scene.ann(), scene.room(), scene.stranger().await?);
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let name = format!("/_matrix/client/v3/profile/{}/displayname", double.user_id());
-    double.api().put(&name, json!({ "displayname": "synod" })).await?;
+    let (status, answer) = double.api().put(&name, json!({ "displayname": "synod" })).await?;
+    ensure!(status == 200, "it keeps its name: {status} {answer}");
     let (real, number) = light_question(&scene, &sam).await?;
 
     // The same words, reactions and all, about somebody else.

@@ -5,11 +5,7 @@ use reqwest::Method;
 use ruma::OwnedEventId;
 use world::{Account, Fault, Message, Proxy, Scene};
 
-use crate::{
-    basics::{code, is},
-    crash::watched,
-    verbs::with_yes,
-};
+use crate::support::{code, is, watched, with_yes};
 
 /// Lets ann say `command` and kills the bot at its first look at `about`, when the message stands
 /// in the journal on disk.

@@ -4,13 +4,11 @@ use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
 use reqwest::Method;
 use ruma::OwnedEventId;
-use world::{Account, Caught, Fault, Message, Scene};
+use world::{Account, Caught, Fault, Message, Person, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    verbs::{offered, says},
+    support::{code, digits, is, offered, says, watched},
 };
 
 /// So many ordinary accounts.
@@ -40,10 +38,19 @@ pub(crate) async fn say_yes(
     scene.ann().say(scene.room(), &format!("!confirm {code} {many}")).await
 }
 
-/// The answer at the end of the job that this yes began: it calls whoever asked.
+/// The answer at the end of the job that ann began with this yes: it calls her.
 pub(crate) async fn ended(scene: &Scene, yes: &OwnedEventId) -> Result<Message> {
+    ended_for(scene, scene.ann(), yes).await
+}
+
+/// The answer at the end of the job that this person began with this yes.
+pub(crate) async fn ended_for(
+    scene: &Scene,
+    person: &Person,
+    yes: &OwnedEventId,
+) -> Result<Message> {
     let is_end = |message: &Message| {
-        message.reply_to.as_ref() == Some(yes) && message.mentions.contains(scene.ann().user_id())
+        message.reply_to.as_ref() == Some(yes) && message.mentions.contains(person.user_id())
     };
     scene.ann().wait_for("the end of the job", is_end).await
 }
@@ -98,8 +105,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
 
     // What somebody else has done since is not undone.
     scene.ann_asks(&format!("!user unsuspend {last}")).await?;
-    let (_, undo) = told.body.split_once("!undo ").context("no undo")?;
-    let number: String = undo.chars().take_while(char::is_ascii_digit).collect();
+    let number = digits(&told.body, "!undo")?;
     let question = scene.ann_asks(&format!("!undo {number}")).await?;
     says(&question, "10 subjects", &["Left out", "not as that change left it"]);
     // Ten are seen at a glance: one yes does it.

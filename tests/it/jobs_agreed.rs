@@ -6,10 +6,8 @@ use world::{Message, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
     jobs::{accounts, count, ended, lines, say_yes},
-    open_matters::digits,
-    verbs::says,
+    support::{code, digits, is, not_too_early, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,9 +64,8 @@ async fn a_job_of_somebody_alone_waits_in_sight_of_all_and_is_on_record_as_that(
     let early = say_yes(&scene, &question, 11).await?;
     says(&scene.answer(scene.ann(), &early).await?, "Refused", &["can be confirmed from"]);
     assert_eq!(count(&scene, &all, "suspended").await?, 0);
-    // Time is what is waited for here, and nothing tells that it has passed.
-    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
-    let yes = say_yes(&scene, &question, 11).await?;
+    let yes = format!("!confirm {} 11", code(&question)?);
+    let (yes, _) = not_too_early(&scene, &yes).await?;
     let told = ended(&scene, &yes).await?;
     says(&told, "Done · 11 of 11", &[]);
     assert_eq!(count(&scene, &all, "suspended").await?, 11);

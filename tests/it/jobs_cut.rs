@@ -13,7 +13,7 @@ use world::{Answered, Crowd, Fault, Message, Options, Proxy, Scene, Synapse};
 use crate::{
     SYNOD,
     jobs::{outcomes, say_yes},
-    verbs::says,
+    support::says,
 };
 
 const CROWD: Crowd = Crowd { name: "spam", count: 1_000, named: 10 };
@@ -129,7 +129,7 @@ async fn a_pattern_is_about_as_many_as_fit() -> Result<()> {
     scene.start_bot(SYNOD, &scene.config().set("questions.unreviewed", CROWD.count)).await?;
     let asked = question(&scene, "!user deactivate-regex @spam").await?;
     says(&asked, "", &["!confirm"]);
-    let code = crate::basics::code(&asked)?;
+    let code = crate::support::code(&asked)?;
     let cancelled = scene.ann_asks(&format!("!cancel {code}")).await?;
     says(&cancelled, "Nothing changed", &["is cancelled"]);
     Ok(())

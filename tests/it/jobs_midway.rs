@@ -16,12 +16,9 @@ use synod::{
 use world::{Account, Caught, Fault, Message, PATIENCE, Person, Proxy, Scene};
 
 use crate::{
-    basics::{code, is},
-    crash::watched,
-    jobs::{accounts, count, ended, lines, outcomes, say_yes},
-    open_matters::digits,
+    jobs::{accounts, count, ended, ended_for, lines, outcomes, say_yes},
     store::{nearly_full, no_more, restart},
-    verbs::says,
+    support::{code, digits, is, says, watched},
 };
 
 /// How many subjects of a job are in hand at once.
@@ -137,19 +134,11 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     let (_, number) = progress(&scene, &yes).await?;
     says(&scene.ann_asks(&format!("!job stop {number}")).await?, "Done", &[]);
     held.iter().for_each(Caught::release);
-    let told = end_for(&scene, moe, &yes).await?;
+    let told = ended_for(&scene, moe, &yes).await?;
     says(&told, "Done in part · 8 of 30", &["It was stopped by", ann.user_id().as_str()]);
     assert_eq!(count(&scene, &all, "locked").await?, IN_HAND);
     assert_eq!(proxy.changes().len(), 2 * IN_HAND, "{:?}", proxy.changes());
     Ok(())
-}
-
-/// The end of the job that this person began with this yes.
-async fn end_for(scene: &Scene, person: &Person, yes: &OwnedEventId) -> Result<Message> {
-    let is_end = |message: &Message| {
-        message.reply_to.as_ref() == Some(yes) && message.mentions.contains(person.user_id())
-    };
-    scene.ann().wait_for("the end of the job", is_end).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +177,7 @@ async fn who_loses_the_right_in_between_has_the_rest_refused() -> Result<()> {
     scene.bot()?.configure(&config.to_string())?;
     says(&scene.ann_asks("!config reload").await?, "Done", &["viewer now", "I begin anew"]);
     held.iter().for_each(Caught::release);
-    let told = end_for(&scene, moe, &yes).await?;
+    let told = ended_for(&scene, moe, &yes).await?;
     says(&told, "Done in part · 8 of 30", &["done 8", "refused 22", all[29].user_id.as_str()]);
     assert_eq!(count(&scene, &all, "suspended").await?, IN_HAND);
     assert_eq!(proxy.changes().len(), IN_HAND, "{:?}", proxy.changes());

@@ -8,7 +8,7 @@ use world::{Account, Message, NewRoom, Person, Scene};
 use crate::{
     SYNOD,
     jobs::{accounts, count},
-    verbs::says,
+    support::says,
 };
 
 /// The content of a message that names a file that lies in clear at this address.

@@ -7,8 +7,7 @@ use world::{Account, Api, Fault, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
+    support::{code, is, watched},
 };
 
 /// The subject's own client, and a room that somebody else has opened to everybody.

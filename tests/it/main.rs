@@ -56,6 +56,7 @@ mod served;
 mod statistics;
 mod store;
 mod strangers;
+mod support;
 mod takedowns;
 mod takeover;
 mod traps;

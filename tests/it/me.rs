@@ -5,8 +5,8 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    secrets::{direct_room, told},
-    verbs::{says, with_yes},
+    secrets::{direct_room, secret_told},
+    support::{says, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +29,6 @@ async fn the_direct_room_is_made_beforehand_and_is_the_one_that_secrets_come_to(
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &format!("!user password {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
-    assert!(told(&scene, &direct, mark).await?.len() >= 16);
+    assert!(secret_told(&scene, &direct, mark).await?.len() >= 16);
     Ok(())
 }

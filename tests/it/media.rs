@@ -2,18 +2,12 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use world::{Account, Api, Options, Scene, Synapse};
+use world::{Api, Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    basics::code,
-    verbs::{offered, says, with_yes},
+    support::{api, code, offered, says, with_yes},
 };
-
-/// The interface of an account that logs in for it.
-async fn api(scene: &Scene, account: &Account) -> Result<Api> {
-    Ok(scene.synapse().api(&scene.synapse().log_in(account).await?.0))
-}
 
 /// Bytes that no other test uploads: what has the same content shares its fate.
 fn picture(scene: &Scene) -> Vec<u8> {

@@ -8,8 +8,7 @@ use world::{Account, Api, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    rooms::{api, make},
-    verbs::{says, with_yes},
+    support::{api, make, says, with_yes},
 };
 
 /// Bob, who lives on the other server, and eve, who lives on the bot's.

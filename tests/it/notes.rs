@@ -5,7 +5,7 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    verbs::{offered, says},
+    support::{offered, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]

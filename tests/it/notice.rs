@@ -6,7 +6,7 @@ use world::{Account, Scene};
 
 use crate::{
     SYNOD,
-    verbs::{says, with_yes},
+    support::{says, with_yes},
 };
 
 /// What the homeserver has said to an account, oldest first.

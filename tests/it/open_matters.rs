@@ -4,10 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use world::{Config, Message, Person, Scene, Things};
 
-use crate::{
-    basics::code,
-    verbs::{offered, says, with_yes},
-};
+use crate::support::{code, digits, offered, says, with_yes};
 
 /// A rule that has one more person agree to what else would be one's own, and somebody who may.
 pub(crate) fn with_a_second_admin(config: Config, scene: &Scene) -> Config {
@@ -105,12 +102,6 @@ impl OpenMatters {
         says(&scene.ann_asks(&format!("!confirm {first}")).await?, "Done", &[]);
         Ok(())
     }
-}
-
-/// The digits after this verb.
-pub(crate) fn digits(body: &str, verb: &str) -> Result<String> {
-    let after = body.split_once(verb).with_context(|| body.to_owned())?.1;
-    Ok(after.chars().take_while(char::is_ascii_digit).collect())
 }
 
 /// So many commands are sent before the answer to the first of them is waited for.

@@ -6,10 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use world::{Account, Fault, Message, Person, Proxy, Scene};
 
-use crate::{
-    basics::{code, is},
-    crash::watched,
-};
+use crate::support::{code, is, watched};
 
 /// The part of a suspension's path that no other request has.
 const SUSPEND: &str = "/_synapse/admin/v1/suspend/";

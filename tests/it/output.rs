@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use world::{Crowd, Message, Options, Scene, Synapse};
 
-use crate::{SYNOD, record::export, verbs::says};
+use crate::{SYNOD, record::export, support::says};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn data_come_without_any_other_word_and_agree_with_the_homeserver() -> Result<()> {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use world::{Account, Message, Options, Scene, Synadm, Synapse, Things};
 
-use crate::{SYNOD, basics::code, rooms};
+use crate::{SYNOD, support, support::code};
 
 mod commands;
 mod faults;
@@ -165,7 +165,7 @@ impl Twin {
         let account = synapse.register(localpart, &account.password, false, "Twin").await?;
         let mut things = Things::of(synapse, account).await?;
         // A quarantine goes by content, so that of one would be that of the other.
-        let api = rooms::api(scene, &things.eve).await?;
+        let api = support::api(scene, &things.eve).await?;
         let bytes = format!("{:>80}", things.eve.user_id);
         things.media = api.upload(bytes.into(), "image/png", "a.png").await?;
         let mail = format!("{}@mail.example", things.eve.user_id.localpart());
@@ -268,7 +268,7 @@ async fn furnished(scene: &Scene) -> Result<Twin> {
     let (status, answer) = api.put(&path, more).await?;
     ensure!(status == 200, "not furnished: {answer}");
     // A file in a room shows where what names it is not encrypted.
-    let by = rooms::api(scene, &twin.things.eve).await?;
+    let by = support::api(scene, &twin.things.eve).await?;
     let room = format!("/_matrix/client/v3/rooms/{}", twin.things.room);
     let content = json!({ "msgtype": "m.image", "body": "a.png", "url": twin.things.media });
     let (status, answer) = by.put(&format!("{room}/send/m.room.message/1"), content).await?;

@@ -8,10 +8,7 @@ use serde_json::json;
 use synod::commands::{Does, GROUPS};
 use world::{Account, Fault, Things};
 
-use crate::{
-    basics::{code, is},
-    crash::watched,
-};
+use crate::support::{code, digits, is, watched};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_shows_its_requests_and_sends_none() -> Result<()> {
@@ -74,8 +71,7 @@ async fn what_is_planned_is_what_is_sent_and_the_reason_is_on_record() -> Result
     assert!(record.body.contains("spam, *ticket* 7"), "{}", record.body);
 
     // An undo can be planned too, and a question carries the reason to its yes.
-    let number = done.body.split("!undo ").nth(1).unwrap_or_default();
-    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let number = digits(&done.body, "!undo")?;
     let undo = scene.ann_asks(&format!("!undo {number} --plan")).await?;
     assert!(undo.body.contains("Nothing was sent"), "{}", undo.body);
     assert!(is(&scene, &eve, "suspended").await?);

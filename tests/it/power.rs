@@ -15,7 +15,7 @@ use anyhow::{Result, ensure};
 use reqwest::Method;
 use world::{Fault, Proxy, Scene};
 
-use crate::{SYNOD, basics::is};
+use crate::{SYNOD, support::is};
 
 /// What would be left of the store of a scene.
 struct Left(PathBuf);

@@ -7,10 +7,7 @@ use world::{Fault, Message, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    rooms::{api, make},
-    verbs::{says, with_device, with_yes},
+    support::{api, code, digits, is, make, says, watched, with_device, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,17 +220,12 @@ async fn what_the_config_says_of_a_verb_holds_for_its_path_too() -> Result<()> {
     says(&question, "Send", &["!approve"]);
     let alone = format!(
         "!confirm {} {}",
-        code(&question).or_else(|_| approve(&question))?,
+        code(&question).or_else(|_| digits(&question.body, "!approve"))?,
         eve.user_id.localpart()
     );
     scene.ann_asks(&alone).await?;
     assert!(!is(&scene, &eve, "deactivated").await?);
     Ok(())
-}
-
-fn approve(message: &Message) -> Result<String> {
-    let (_, after) = message.body.split_once("!approve ").context("no question was put")?;
-    Ok(after.chars().take_while(char::is_ascii_digit).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,9 +13,7 @@ use world::{Fault, Message, NewRoom, Proxy, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    hostile::{set_state, state},
-    verbs::{offered, says},
+    support::{code, is, offered, says, set_state, state},
 };
 
 /// What `synod audit verify` says of a file.

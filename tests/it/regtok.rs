@@ -6,7 +6,7 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    verbs::{offered, says, with_yes},
+    support::{offered, says, with_yes},
 };
 
 /// A token as the homeserver has it, null where it has none.

@@ -6,22 +6,13 @@ use world::{Config, Scene};
 
 use crate::{
     SYNOD,
-    basics::is,
     second_person::{SEED, totp_now},
-    verbs::says,
+    support::{is, says, told},
 };
 
 /// Puts a configuration where the bot reads it.
 fn write(scene: &Scene, config: &Config) -> Result<()> {
     scene.bot()?.configure(&config.to_string())
-}
-
-/// What the bot says next without being asked that has these words in it.
-async fn hears(scene: &Scene, words: &str) -> Result<()> {
-    let told = |message: &world::Message| {
-        message.sender == *scene.bot_id() && message.body.contains(words)
-    };
-    scene.ann().wait_for(words, told).await.map(|_| ())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +55,7 @@ async fn what_gives_somebody_more_takes_two_persons_or_the_machine() -> Result<(
     says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
 
     scene.bot()?.hang_up(" ready").await?;
-    hears(&scene, "From the machine").await?;
+    told(&scene, "From the machine").await?;
     // Now there are two.
     let vic_acts = raised.clone().operator_key(vic.user_id(), "role", "moderator");
     write(&scene, &vic_acts)?;
@@ -107,14 +98,14 @@ async fn what_has_faults_or_cannot_be_begun_with_is_not_in_force() -> Result<()>
     let nobody = ruma::room_id!("!gone:synod.test");
     write(&scene, &scene.config().read_only(true).room(nobody))?;
     scene.bot()?.hang_up("was not put in force").await?;
-    hears(&scene, "nothing of it is in force").await?;
+    told(&scene, "nothing of it is in force").await?;
 
     // Whether a file can be written shows only when it is opened.
     let file = scene.dir().join("no-such-folder/record.jsonl");
     let config = scene.config().read_only(true).set("record.file", file.display().to_string());
     write(&scene, &config)?;
     says(&scene.ann_asks("!config reload").await?, "Done", &["record.file"]);
-    hears(&scene, "what it said before is in force again").await?;
+    told(&scene, "what it said before is in force again").await?;
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);

@@ -6,10 +6,8 @@ use world::{Account, Api, Scene};
 
 use crate::{
     SYNOD,
-    basics::code,
     events::{redact, send},
-    rooms::{api, make},
-    verbs::says,
+    support::{api, code, make, says},
 };
 
 /// Reports an event, and answers the number of the report.

@@ -6,9 +6,7 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    basics::is,
-    rooms::{api, make},
-    verbs::says,
+    support::{api, digits, is, make, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,8 +100,7 @@ async fn a_role_does_what_its_verbs_send_and_nothing_more() -> Result<()> {
     let room = make(&by_eve, json!({})).await?;
     let vic = scene.vic().await?;
     let imposed = scene.ann_asks(&format!("!user suspend {} --for 3h", eve.user_id)).await?;
-    let number = imposed.body.split_once("!undo ").context("no undo")?.1;
-    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let number = digits(&imposed.body, "!undo")?;
     for command in [
         format!("!room delete {room} --block"),
         format!("!room delete {room} --quarantine-media"),

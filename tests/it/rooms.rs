@@ -1,30 +1,18 @@
 //! Rooms on a real homeserver: looking, blocking, and giving power.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use world::{Account, Api, Scene};
 
 use crate::{
     SYNOD,
-    basics::code,
-    verbs::{offered, says, with_yes},
+    support::{api, code, make, offered, says, with_yes},
 };
-
-/// A room that an account makes, with what is asked for besides.
-pub(crate) async fn make(api: &Api, wanted: Value) -> Result<String> {
-    let (_, made) = api.post("/_matrix/client/v3/createRoom", wanted).await?;
-    Ok(made["room_id"].as_str().with_context(|| format!("a room is made: {made}"))?.to_owned())
-}
 
 /// Whether the homeserver has a room blocked.
 async fn is_blocked(scene: &Scene, room: &str) -> Result<bool> {
     let path = format!("/_synapse/admin/v1/rooms/{room}/block");
     Ok(scene.synapse().admin().get(&path).await?.1["block"] == json!(true))
-}
-
-/// The interface of an account that logs in for it.
-pub(crate) async fn api(scene: &Scene, account: &Account) -> Result<Api> {
-    Ok(scene.synapse().api(&scene.synapse().log_in(account).await?.0))
 }
 
 #[tokio::test(flavor = "multi_thread")]

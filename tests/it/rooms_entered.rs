@@ -7,8 +7,7 @@ use world::{Scene, fork};
 use crate::{
     SYNOD,
     events::{redact, send},
-    rooms::{api, make},
-    verbs::{offered, says, with_yes},
+    support::{api, make, offered, says, with_yes},
 };
 
 /// Whether the homeserver has an account in a room.

@@ -9,8 +9,7 @@ use world::{Api, Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    rooms::{api, make},
-    verbs::says,
+    support::{api, make, says},
 };
 
 /// Waits until the homeserver's statistics, which lag behind, have this many members of a room.
@@ -78,7 +77,7 @@ async fn a_search_beside_other_filters_finds_what_fits_both() -> Result<()> {
     lists("room search no-room-is-called-this", &["no rooms"], &[]).await?;
 
     let first = lists("room list -l 1 -s joined_members", &["1 to 1 shown"], &[]).await?;
-    let next = crate::verbs::offered(&first, "!room list")?;
+    let next = crate::support::offered(&first, "!room list")?;
     says(&scene.ann_asks(next).await?, "", &["2 to 2 shown"]);
     let data = lists(&format!("room list -n {tag} -p -o json"), &[], &[&closed]).await?;
     let data: Value = serde_json::from_str(&data.body)?;
@@ -160,7 +159,7 @@ async fn power_is_shown_of_one_room_and_of_many_with_the_creators_of_new_ones() 
 
     let both = scene.ann_asks(&format!("!room power-levels -n {tag} -l 1")).await?;
     says(&both, "2 rooms, 1 to 1 shown", &[]);
-    let next = scene.ann_asks(crate::verbs::offered(&both, "!room power-levels")?).await?;
+    let next = scene.ann_asks(crate::support::offered(&both, "!room power-levels")?).await?;
     says(&next, "2 rooms, 2 to 2 shown", &[]);
     let data = scene.ann_asks(&format!("!room power-levels -n {tag} -o json")).await?;
     let data: Value = serde_json::from_str(&data.body)?;

@@ -6,21 +6,8 @@ use world::{Account, Message, Scene};
 
 use crate::{
     SYNOD,
-    basics::is,
-    verbs::{offered, says},
+    support::{is, offered, says, told_in_reply},
 };
-
-/// What the bot says, besides its first answer, to the message that `answer` replies to.
-pub(crate) async fn told(scene: &Scene, answer: &Message, words: &str) -> Result<Message> {
-    let about = answer.reply_to.clone().expect("an answer replies to something");
-    let what = format!("{words:?} as an answer to {about}");
-    scene
-        .ann()
-        .wait_for(&what, |message| {
-            message.reply_to.as_ref() == Some(&about) && message.body.contains(words)
-        })
-        .await
-}
 
 async fn set_suspended(scene: &Scene, eve: &Account, to: bool) -> Result<()> {
     let path = format!("/_synapse/admin/v1/suspend/{}", eve.user_id);
@@ -54,7 +41,7 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
         let imposed = scene.ann_asks(&format!("{command} --for 3s --reason \"a test\"")).await?;
         says(&imposed, "Done", &["Ends: by itself, "]);
         assert_ne!(state(&scene, &eve, room).await?, before, "{command}");
-        let lifted = told(&scene, &imposed, "took it back by myself").await?;
+        let lifted = told_in_reply(&scene, &imposed, "took it back by myself").await?;
         assert!(lifted.body.starts_with("Done · "), "{}", lifted.body);
         assert!(lifted.mentions.is_empty(), "it needs nobody");
         assert_eq!(state(&scene, &eve, room).await?, before, "{command}");
@@ -70,9 +57,8 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
 async fn lifting_ends_what_has_an_end_and_nothing_else() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
-    let number = |answer: &Message| -> Result<String> {
-        crate::open_matters::digits(&answer.body, "!undo ")
-    };
+    let number =
+        |answer: &Message| -> Result<String> { crate::support::digits(&answer.body, "!undo ") };
     let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
     let freed = scene.ann_asks(&format!("!user unsuspend {}", eve.user_id)).await?;
     says(&freed, "Done", &[]);
@@ -105,7 +91,7 @@ async fn what_became_due_while_the_bot_was_down_is_lifted_at_the_next_start() ->
     scene.bot()?.kill().await?;
     assert!(is(&scene, &eve, "suspended").await?);
     scene.bot()?.start_again().await?;
-    told(&scene, &imposed, "took it back by myself").await?;
+    told_in_reply(&scene, &imposed, "took it back by myself").await?;
     assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -117,7 +103,7 @@ async fn what_somebody_else_has_changed_is_told_and_left_alone() -> Result<()> {
     let imposed = scene.ann_asks(&format!("!user suspend {} --for 8s", eve.user_id)).await?;
     says(&imposed, "Done", &["Ends"]);
     set_suspended(&scene, &eve, false).await?;
-    let left = told(&scene, &imposed, "did not lift it").await?;
+    let left = told_in_reply(&scene, &imposed, "did not lift it").await?;
     says(&left, "Nothing changed", &["suspended was yes and is no"]);
     assert_eq!(left.mentions, [scene.ann().user_id().clone()], "somebody should look at it");
     says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);

@@ -9,9 +9,7 @@ use world::{Account, Config, Message, Person, Scene};
 
 use crate::{
     SYNOD,
-    basics::is,
-    rooms::{api, make},
-    verbs::{offered, says},
+    support::{api, digits, is, make, not_too_early, offered, says},
 };
 
 /// The seed that the tests give to everybody, base32.
@@ -27,17 +25,11 @@ async fn start(rules: Value, more: impl FnOnce(Config) -> Config) -> Result<Scen
     Scene::plan().start_with(SYNOD, change).await
 }
 
-/// The digits of the question in `message`, after this verb.
-fn code(message: &Message, verb: &str) -> Result<String> {
-    let after = message.body.split_once(verb).with_context(|| message.body.clone())?.1;
-    Ok(after.trim_start().chars().take_while(char::is_ascii_digit).collect())
-}
-
 /// Ann asks for the end of an account, which others are to approve.
 async fn asks_for_the_end(scene: &Scene, of: &Account) -> Result<(Message, String)> {
     let question =
         scene.ann_asks(&format!("!user deactivate {} --reason spam", of.user_id)).await?;
-    let code = code(&question, "!approve")?;
+    let code = digits(&question.body, "!approve")?;
     Ok((question, code))
 }
 
@@ -182,18 +174,17 @@ async fn who_is_alone_waits_in_sight_of_all_where_the_config_lets_them() -> Resu
     for other in scene.accounts().into_iter().take(2) {
         assert!(question.mentions.contains(&other.user_id), "{:?}", question.mentions);
     }
-    let yes = format!("!confirm {} {}", code(&question, "!confirm")?, eve.user_id.localpart());
+    let yes =
+        format!("!confirm {} {}", digits(&question.body, "!confirm")?, eve.user_id.localpart());
     says(&scene.ann_asks(&yes).await?, "Refused", &["can be confirmed from"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
-    // Time is what is waited for here, and nothing tells that it has passed.
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    let done = scene.ann_asks(&yes).await?;
+    let (_, done) = not_too_early(&scene, &yes).await?;
     says(&done, "Done", &[eve.user_id.as_str()]);
     assert!(is(&scene, &eve, "deactivated").await?);
     says(&scene.ann_asks("!audit").await?, "", &["ALONE: \u{201c}nobody wakes up\u{201d}"]);
 
     let question = scene.ann_asks(&ask(&sam, " --alone \"nobody wakes up\"")).await?;
-    let number = code(&question, "!deny")?;
+    let number = digits(&question.body, "!deny")?;
     let denied = scene.ask(scene.vic().await?, &format!("!deny {number}")).await?;
     says(&denied, "Nothing changed", &["denied"]);
     let late = format!("!confirm {number} {}", sam.user_id.localpart());
@@ -228,7 +219,7 @@ async fn one_time_passwords_count_once_and_guessing_ends() -> Result<()> {
     let ask = |of: &Account| format!("!user deactivate {}", of.user_id);
     let question = scene.ann_asks(&ask(&eve)).await?;
     says(&question, "", &["one-time password"]);
-    let number = code(&question, "!confirm")?;
+    let number = digits(&question.body, "!confirm")?;
     let confirm = |typed: &str| format!("!confirm {number} {typed}");
     says(&scene.ann_asks(&confirm("")).await?, "Refused", &["your one-time password"]);
     let wrong =
@@ -240,7 +231,7 @@ async fn one_time_passwords_count_once_and_guessing_ends() -> Result<()> {
     assert!(is(&scene, &eve, "deactivated").await?);
 
     let question = scene.ann_asks(&ask(&sam)).await?;
-    let confirm = format!("!confirm {} ", code(&question, "!confirm")?);
+    let confirm = format!("!confirm {} ", digits(&question.body, "!confirm")?);
     says(&scene.ann_asks(&format!("{confirm}{right}")).await?, "Refused", &["has been used"]);
     for _ in 0..5 {
         says(&scene.ann_asks(&format!("{confirm}{}", wrong("000000"))).await?, "Refused", &[]);
@@ -303,7 +294,7 @@ async fn who_does_much_that_cannot_be_undone_is_joined_by_another() -> Result<()
     for name in ["one", "two"] {
         let account = scene.subject(name).await?;
         let command = format!("!user deactivate {}", account.user_id);
-        says(&crate::verbs::with_yes(&scene, &command).await?, "Done", &[]);
+        says(&crate::support::with_yes(&scene, &command).await?, "Done", &[]);
     }
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (question, number) = asks_for_the_end(&scene, &eve).await?;

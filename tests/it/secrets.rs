@@ -8,7 +8,11 @@ use ruma::OwnedRoomId;
 use serde_json::{Value, json};
 use world::{Account, Config, Fault, Message, Person, Proxy, Scene};
 
-use crate::{SYNOD, basics::code, record::export, verbs::with_yes};
+use crate::{
+    SYNOD,
+    record::export,
+    support::{code, with_yes},
+};
 
 /// The room to which the bot has invited `person`, and that they have joined now.
 pub(crate) async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
@@ -21,7 +25,11 @@ pub(crate) async fn direct_room(person: &Person) -> Result<OwnedRoomId> {
 }
 
 /// The secret that the bot tells in the direct room after `mark`.
-pub(crate) async fn told(scene: &Scene, direct: &OwnedRoomId, mark: usize) -> Result<String> {
+pub(crate) async fn secret_told(
+    scene: &Scene,
+    direct: &OwnedRoomId,
+    mark: usize,
+) -> Result<String> {
     let in_direct = |message: &Message| message.room == *direct && message.is_message();
     let message = scene.ann().wait_for_since(mark, "the secret", in_direct).await?;
     ensure!(message.encrypted && message.from_signed_device, "{message}");
@@ -54,7 +62,7 @@ async fn a_password_is_told_in_the_direct_room_and_nowhere_else() -> Result<()> 
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &ask).await?;
     assert!(done.body.starts_with("Done · "), "{}", done.body);
-    let password = told(&scene, &direct, mark).await?;
+    let password = secret_told(&scene, &direct, mark).await?;
     assert!(password.len() >= 16, "{password}");
     assert!(logs_in(&scene, &eve, &password).await);
     assert!(!logs_in(&scene, &eve, &eve.password).await, "the old one is void");
@@ -80,7 +88,7 @@ async fn a_login_acts_as_the_account_and_ends() -> Result<()> {
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &ask).await?;
     assert!(done.body.starts_with("Done · ") && done.body.contains("Expires"), "{}", done.body);
-    let token = told(&scene, &direct, mark).await?;
+    let token = secret_told(&scene, &direct, mark).await?;
     let (_, whoami) = scene.synapse().api(&token).get("/_matrix/client/v3/account/whoami").await?;
     assert_eq!(whoami["user_id"], json!(eve.user_id));
     assert!(!room_text(&scene).contains(&token));
@@ -120,10 +128,10 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
 
     let mark = scene.ann().mark();
     with_yes(&scene, &format!("!user password {}", eve.user_id)).await?;
-    let password = told(&scene, &direct, mark).await?;
+    let password = secret_told(&scene, &direct, mark).await?;
     let mark = scene.ann().mark();
     with_yes(&scene, &format!("!user login {}", eve.user_id)).await?;
-    let login = told(&scene, &direct, mark).await?;
+    let login = secret_told(&scene, &direct, mark).await?;
 
     // A secret that was typed is refused, and taken out of the room.
     let typed = "Typed-7f3Kq-Canary";

@@ -9,10 +9,8 @@ use world::{Fault, Options, Scene, Synapse, Things, operations};
 
 use crate::{
     SYNOD,
-    basics::is,
-    crash::watched,
     jobs::{accounts, ended, lines, say_yes},
-    verbs::{says, with_yes},
+    support::{is, says, watched, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]

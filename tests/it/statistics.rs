@@ -6,8 +6,7 @@ use world::{Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    rooms::{api, make},
-    verbs::says,
+    support::{api, make, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]

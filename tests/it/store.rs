@@ -11,9 +11,7 @@ use world::{Account, Fault, Message, PATIENCE, Proxy, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    verbs::{offered, with_yes},
+    support::{code, is, offered, watched, with_yes},
 };
 
 /// No other file of the bot comes near this size, bytes.

@@ -12,10 +12,9 @@ use world::{Message, NewRoom, PATIENCE, Person, Scene, Things};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
     everything::Watched,
     open_matters::{OpenMatters, answers, with_a_second_admin},
-    verbs::{offered, says},
+    support::{code, is, offered, says},
 };
 
 /// An example of a verb, as it is typed.

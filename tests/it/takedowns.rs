@@ -8,10 +8,7 @@ use world::{Account, Config, Fault, Message, NewRoom, Options, Person, Scene, Sy
 
 use crate::{
     SYNOD,
-    basics::code,
-    crash::watched,
-    rooms::{api as of, make},
-    verbs::says,
+    support::{api as of, code, make, says, told, watched},
 };
 
 /// The last six characters of what is a room id's own.
@@ -24,13 +21,6 @@ fn phrase(room: &str) -> String {
 /// Says yes to a question about this room.
 async fn confirmed(scene: &Scene, question: &Message, phrase: &str) -> Result<Message> {
     scene.ann_asks(&format!("!confirm {} {phrase}", code(question)?)).await
-}
-
-/// What the bot says by itself, with these words in it.
-async fn told(scene: &Scene, words: &str) -> Result<Message> {
-    let from_bot =
-        |message: &Message| message.sender == *scene.bot_id() && message.body.contains(words);
-    scene.ann().wait_for(words, from_bot).await
 }
 
 async fn looked_up(scene: &Scene, id: &str) -> Result<(u16, Value)> {

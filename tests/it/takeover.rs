@@ -6,9 +6,8 @@ use world::{Account, Message, Person, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
     secrets::direct_room,
-    verbs::says,
+    support::{code, digits, is, says},
 };
 
 /// The end of the key that somebody has now, as it is typed to accept it.
@@ -101,8 +100,7 @@ async fn no_admin_makes_another_operator_their_own_without_a_second_person() -> 
         let question = scene.ann_asks(&format!("!{verb} {id}")).await?;
         says(&question, "", &["since it is protected", "!approve"]);
         assert_eq!(question.mentions, [vic.user_id().clone()], "{verb}: {:?}", question.raw);
-        let number = question.body.split_once("!approve ").context("no code")?.1;
-        let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+        let number = digits(&question.body, "!approve")?;
         for word in ["confirm", "approve"] {
             let own = format!("!{word} {number} {}", id.localpart());
             says(&scene.ann_asks(&own).await?, "Refused", &[]);

@@ -8,9 +8,7 @@ use world::{Account, Api, NewRoom, Person, Scene, until};
 
 use crate::{
     SYNOD,
-    crash::watched,
-    rooms::{api, make},
-    verbs::{says, with_device, with_yes},
+    support::{api, make, says, watched, with_device, with_yes},
 };
 
 /// What each is, and the tests that show the bot beside it.

@@ -1,20 +1,14 @@
 //! What reaches the bot in an operator's name and is not their word, or not a command.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use ruma::EventId;
 use serde_json::json;
-use world::{Account, Message, Scene};
+use world::{Message, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
+    support::{code, is, later_than, suspend},
 };
-
-fn suspend(eve: &Account) -> String {
-    format!("!user suspend {}", eve.user_id)
-}
 
 /// The bot's answer to `event`: a refusal that says `why`.
 async fn refused(scene: &Scene, event: &EventId, why: &str) -> Result<Message> {
@@ -214,8 +208,7 @@ async fn a_command_that_comes_too_late_is_answered_as_too_old() -> Result<()> {
     scene.ann_asks("!me").await?;
     scene.bot()?.terminate().await?;
     let command = scene.ann().say(scene.room(), &suspend(&eve)).await?;
-    // Its age is the point, so there is nothing else to wait for.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    later_than(&scene, &command, 1_000).await?;
     let config = scene.config().set("commands.max_age", "1s").to_string();
     scene.bot()?.configure(&config)?;
     scene.bot()?.start_again().await?;
@@ -264,7 +257,7 @@ async fn an_admin_room_in_clear_runs_nothing_where_encryption_is_required() -> R
     // Once it is encrypted it is an admin room like others, and what came before counts for nothing.
     let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
     let kind = "m.room.encryption";
-    let id = crate::hostile::set_state(scene.ann(), scene.room(), kind, encryption).await?;
+    let id = crate::support::set_state(scene.ann(), scene.room(), kind, encryption).await?;
     scene.ann().wait_for("the encryption", |message| message.event_id == id).await?;
     let me = scene.ann_asks("!me").await?;
     assert!(me.body.contains("Role: admin") && !me.body.contains("frozen"), "{}", me.body);

@@ -5,7 +5,13 @@ use ruma::EventId;
 use serde_json::json;
 use world::{Account, NewRoom, Scene};
 
-use crate::{SYNOD, basics::code, jobs::accounts, record::export, secrets::leaks, verbs::says};
+use crate::{
+    SYNOD,
+    jobs::accounts,
+    record::export,
+    secrets::leaks,
+    support::{code, digits, says},
+};
 
 /// Whether the homeserver still shows what this event said.
 async fn is_removed(scene: &Scene, event: &EventId) -> Result<bool> {
@@ -158,8 +164,7 @@ async fn a_device_gets_back_a_name_that_looks_like_an_option() -> Result<()> {
         let rename = format!("!device rename {} {device} Work", eve.user_id);
         let done = scene.ann_asks(&rename).await?;
         says(&done, "Done", &["has another name", "!undo "]);
-        let (_, undo) = done.body.split_once("!undo ").context("no undo")?;
-        let number: String = undo.chars().take_while(char::is_ascii_digit).collect();
+        let number = digits(&done.body, "!undo")?;
         let undone = scene.ann_asks(&format!("!undo {number} --reason=-slip")).await?;
         says(&undone, "Done", &["has another name"]);
         assert_eq!(name().await?, odd);

@@ -8,10 +8,8 @@ use world::{Account, Caught, Config, Fault, Message, Scene};
 
 use crate::{
     SYNOD,
-    crash::watched,
     jobs::{accounts, count, ended, lines, say_yes},
-    open_matters::digits,
-    verbs::says,
+    support::{digits, says, watched},
 };
 
 fn allowed(count: usize) -> impl FnOnce(Config) -> Config {

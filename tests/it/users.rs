@@ -6,18 +6,9 @@ use world::{Account, PATIENCE, Person, Scene};
 
 use crate::{
     SYNOD,
-    basics::is,
-    secrets::{direct_room, told},
-    verbs::{offered, says, with_device, with_yes},
+    secrets::{direct_room, secret_told},
+    support::{devices, is, offered, says, with_device, with_yes},
 };
-
-/// The ids of an account's devices.
-async fn devices(scene: &Scene, account: &Account) -> Result<Vec<String>> {
-    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
-    let (_, listed) = scene.synapse().admin().get(&path).await?;
-    let ids = listed["devices"].as_array().into_iter().flatten();
-    Ok(ids.filter_map(|device| Some(device["device_id"].as_str()?.to_owned())).collect())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_made_with_a_password_that_only_the_asker_knows() -> Result<()> {
@@ -33,7 +24,7 @@ async fn an_account_is_made_with_a_password_that_only_the_asker_knows() -> Resul
     let done = with_yes(&scene, &register).await?;
     says(&done, "Done", &["is made", "Somebody New", "Server admin: no", "user deactivate"]);
     let user_id = format!("@{name}:synod.test").try_into()?;
-    let new = Account { user_id, password: told(&scene, &direct, mark).await? };
+    let new = Account { user_id, password: secret_told(&scene, &direct, mark).await? };
     scene.synapse().log_in(&new).await?;
     assert!(!done.body.contains(&new.password));
 
@@ -93,7 +84,7 @@ async fn a_pattern_deactivates_all_that_fit_and_nobody_else() -> Result<()> {
     let command = format!("!user deactivate-regex {pattern}");
     let question = scene.ann_asks(&command).await?;
     says(&question, "3 subjects", &["This goes:"]);
-    let confirm = format!("!confirm {}", crate::basics::code(&question)?);
+    let confirm = format!("!confirm {}", crate::support::code(&question)?);
     says(&scene.ann_asks(&confirm).await?, "Refused", &[]);
     assert!(!is(&scene, &spam[0], "deactivated").await?);
     let done = scene.ann_asks(&format!("{confirm} 3")).await?;
@@ -113,7 +104,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     // Made, and never seen.
     let made = scene.ann_asks(&format!("!device create {} EMPTY -n Spare", eve.user_id)).await?;
     says(&made, "Make the device", &["EMPTY"]);
-    let yes = scene.ann_asks(&format!("!confirm {}", crate::basics::code(&made)?)).await?;
+    let yes = scene.ann_asks(&format!("!confirm {}", crate::support::code(&made)?)).await?;
     says(&yes, "Done", &["is made", "Spare"]);
     let again = scene.ann_asks(&format!("!device create {} EMPTY", eve.user_id)).await?;
     says(&again, "Nothing changed", &["already"]);

@@ -2,48 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use world::{Account, Message, Scene};
+use world::{Account, Scene};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
+    support::{code, is, offered, says, with_device, with_yes},
 };
-
-/// Ann asks, says yes by the code, and gets an answer.
-pub(crate) async fn with_yes(scene: &Scene, command: &str) -> Result<Message> {
-    let question = scene.ann_asks(command).await?;
-    let code = code(&question).context(question.body)?;
-    scene.ann_asks(&format!("!confirm {code}")).await
-}
-
-/// An account with one device that has been seen, and that device's id.
-pub(crate) async fn with_device(scene: &Scene, name: &str) -> Result<(Account, String)> {
-    let account = scene.subject(name).await?;
-    let (token, device) = scene.synapse().log_in(&account).await?;
-    scene.synapse().api(&token).get("/_matrix/client/v3/sync?timeout=0").await?;
-    Ok((account, device))
-}
-
-/// The command that an answer offers to copy, from `start` to the end of its line.
-pub(crate) fn offered<'a>(answer: &'a Message, start: &str) -> Result<&'a str> {
-    let at = answer.body.find(start).with_context(|| answer.body.clone())?;
-    let line = answer.body.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    Ok(line.trim_end_matches('`').trim())
-}
-
-/// The words with which the answer to a change begins.
-const OUTCOMES: [&str; 6] =
-    ["Done", "Done in part", "Nothing changed", "Refused", "Unknown", "Expired"];
-
-/// An answer begins with `word`, which is compared whole where it is an outcome, and holds every part.
-pub(crate) fn says(answer: &Message, word: &str, parts: &[&str]) {
-    assert!(!word.is_empty() || !parts.is_empty(), "this would hold of every answer");
-    let word = if OUTCOMES.contains(&word) { format!("{word} · ") } else { word.to_owned() };
-    assert!(answer.body.starts_with(&word), "{word:?} is not the beginning of {}", answer.body);
-    for part in parts {
-        assert!(answer.body.contains(part), "{part:?} is not in {}", answer.body);
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_leads_from_everything_to_one_command() -> Result<()> {

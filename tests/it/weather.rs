@@ -7,9 +7,7 @@ use world::{Fault, Message, Options, PATIENCE, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    basics::{code, is},
-    crash::watched,
-    verbs::with_yes,
+    support::{code, is, watched, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,15 +10,8 @@ use world::{Proxy, Scene, Synadm, write_secret};
 use super::data;
 use crate::{
     SYNOD,
-    rooms::{api, make},
-    verbs::says,
+    support::{api, both, make, says},
 };
-
-async fn both() -> Result<(Scene, Synadm)> {
-    let scene = Scene::start(SYNOD).await?;
-    let synadm = Synadm::of(&scene).await?;
-    Ok((scene, synadm))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f08_what_is_no_id_is_refused_and_never_means_everybody() -> Result<()> {
@@ -41,7 +34,7 @@ async fn f08_what_is_no_id_is_refused_and_never_means_everybody() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f09_a_localpart_belongs_to_the_homeserver_of_the_bot() -> Result<()> {
-    let (scene, proxy) = crate::crash::watched(|config| config).await?;
+    let (scene, proxy) = crate::support::watched(|config| config).await?;
     let eve = scene.subject("eve").await?;
     let lost = json!({ "homeserver": "auto-retrieval" });
     let synadm = Synadm::at(&scene, proxy.url(), lost).await?;

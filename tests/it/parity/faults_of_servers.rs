@@ -7,8 +7,7 @@ use world::{Options, Scene, Synadm, Synapse};
 use super::data;
 use crate::{
     SYNOD,
-    basics::is,
-    verbs::{says, with_yes},
+    support::{is, says, with_yes},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,15 +3,13 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Account, Message, Options, Passed, Proxy, SERVER_NAME, Scene, Synadm, Synapse};
+use world::{Account, Options, Passed, Proxy, SERVER_NAME, Scene, Synadm, Synapse};
 
 use super::{account_of, data, done};
 use crate::{
     SYNOD,
-    crash::watched,
-    rooms::{api, make},
-    secrets::{direct_room, told},
-    verbs::{offered, says, with_device, with_yes},
+    secrets::{direct_room, secret_told},
+    support::{api, devices, make, offered, says, told, watched, with_device, with_yes},
 };
 
 /// A scene in which the requests of both come by the same proxy.
@@ -24,14 +22,6 @@ async fn both_watched() -> Result<(Scene, Proxy, Synadm)> {
 /// The last change that came by.
 fn last_change(proxy: &Proxy) -> Result<Passed> {
     proxy.changes().pop().context("nothing was changed")
-}
-
-/// The ids of an account's devices.
-async fn devices(scene: &Scene, account: &Account) -> Result<Vec<String>> {
-    let path = format!("/_synapse/admin/v2/users/{}/devices", account.user_id);
-    let listed = scene.synapse().admin().get(&path).await?.1;
-    let ids = listed["devices"].as_array().context("devices")?.iter();
-    Ok(ids.filter_map(|device| device["device_id"].as_str().map(str::to_owned)).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +40,7 @@ async fn a_login_is_as_good_as_synadms() -> Result<()> {
         let mark = scene.ann().mark();
         let command = format!("!user login {} {options}", two.user_id);
         says(&with_yes(&scene, &command).await?, "Done", &[]);
-        let ours = told(&scene, &direct, mark).await?;
+        let ours = secret_told(&scene, &direct, mark).await?;
         let by_ours = last_change(&proxy)?;
         for (token, account) in [(theirs, &one), (ours, &two)] {
             let api = scene.synapse().api(&token);
@@ -85,7 +75,7 @@ async fn a_password_is_as_good_as_synadms() -> Result<()> {
         says(&scene.ann_asks(&typed).await?, "Refused", &["a secret is not typed in a room"]);
         let mark = scene.ann().mark();
         says(&with_yes(&scene, &format!("{ask} {options}")).await?, "Done", &[]);
-        let made = told(&scene, &direct, mark).await?;
+        let made = secret_told(&scene, &direct, mark).await?;
         for account in [&one, &two] {
             assert_eq!(devices(&scene, account).await?.len(), left, "{account:?} {options}");
         }
@@ -259,13 +249,6 @@ fn end_of(room: &str) -> &str {
     room.get(room.len().saturating_sub(6)..).unwrap_or_default()
 }
 
-/// Waits for what the bot says at the end of what it watches.
-async fn over(scene: &Scene, words: &str) -> Result<()> {
-    let said =
-        |message: &Message| message.sender == *scene.bot_id() && message.body.contains(words);
-    scene.ann().wait_for(words, said).await.map(|_| ())
-}
-
 /// What the homeserver answers for a room.
 async fn room_status(scene: &Scene, room: &str) -> Result<u16> {
     Ok(scene.synapse().admin().get(&format!("/_synapse/admin/v1/rooms/{room}")).await?.0)
@@ -281,7 +264,7 @@ async fn a_deleted_room_is_gone_for_both() -> Result<()> {
     let theirs = theirs["delete_id"].as_str().context("an id")?.to_owned();
     let begun = done(&scene, &format!("!room delete {two} --block"), &[end_of(&two)]).await?;
     says(&begun, "Done", &["has begun"]);
-    over(&scene, &format!("{two} is deleted from this server")).await?;
+    told(&scene, &format!("{two} is deleted from this server")).await?;
     let mut seen = Value::Null;
     world::until("it is deleted", async || {
         seen = synadm.runs(&["room", "delete-status", "-d", &theirs]).await?.last()?;
@@ -314,7 +297,7 @@ async fn what_is_empty_goes_for_both() -> Result<()> {
             synadm.runs(&["room", "purge-empty"]).await?;
         } else {
             says(&done(&scene, "!room purge-empty", &[end_of(&room)]).await?, "Done", &[&room]);
-            over(&scene, &format!("{room} is deleted from this server")).await?;
+            told(&scene, &format!("{room} is deleted from this server")).await?;
         }
         let is_gone = async || Ok(room_status(&scene, &room).await? == 404);
         world::until("it is gone", is_gone).await?;
@@ -347,7 +330,7 @@ async fn a_purge_takes_as_much_as_synadms() -> Result<()> {
     let theirs = theirs["purge_id"].as_str().context("an id")?.to_owned();
     let command = format!("!history purge {two} -i {before_two} --delete-local");
     says(&done(&scene, &command, &[end_of(two)]).await?, "Done", &["has begun"]);
-    over(&scene, "its old messages are deleted").await?;
+    told(&scene, "its old messages are deleted").await?;
     let mut seen = Value::Null;
     world::until("it is purged", async || {
         seen = synadm.runs(&["history", "purge-status", &theirs]).await?.last()?;
