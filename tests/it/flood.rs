@@ -80,12 +80,15 @@ async fn served<F: Future<Output = Result<()>>>(
 }
 
 /// Two seconds, or on a machine that is so busy that the homeserver needs long for any message, as
-/// long as it takes for a few. Where the bot falls behind, all waits at the end are longer.
+/// long as it takes for a few. Most of the waits at the end must be as short: a bot that has fallen
+/// behind is late each time, and one that is held up every other time is late too often. A single
+/// one may be late, since a homeserver under such a flood sometimes pauses between a message and
+/// its answer, which `command` does not show.
 fn is_prompt(waits: &[Wait], taken: &AtomicUsize) {
     let taken = taken.load(Ordering::Relaxed);
-    let mut late = waits.iter().skip(SERVED / 2);
-    let prompt = late.any(|wait| wait.answer <= (6 * wait.command).max(2_000));
-    assert!(prompt, "{waits:?} beside {taken} events");
+    let late = &waits[SERVED / 2..];
+    let prompt = late.iter().filter(|wait| wait.answer <= (6 * wait.command).max(2_000)).count();
+    assert!(prompt > late.len() / 2, "{waits:?} beside {taken} events");
     assert!(taken > 5 * SERVED, "that was no flood: {taken}");
 }
 

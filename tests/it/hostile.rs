@@ -5,11 +5,11 @@
 use anyhow::{Context as _, Result, ensure};
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
-use world::{Account, Message, PATIENCE, Scene};
+use world::{Account, Message, PATIENCE, Person, Scene};
 
 use crate::{
     SYNOD,
-    support::{code, is, says, set_state, state, suspend, watched},
+    support::{Attacks, code, is, says, set_state, state, suspend, watched},
 };
 
 /// A question that a bare yes may answer, and its code.
@@ -45,6 +45,28 @@ fn nested(depth: usize) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_whose_attacks_never_arrived_fails() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (ann, room, vic) = (scene.ann(), scene.room(), scene.vic().await?);
+    ann.kick(room, vic.user_id()).await?;
+    let attacks = async |of: &[&Person]| {
+        let mut attacks = Attacks::default();
+        for who in of {
+            attacks.send("words", who.say_in_clear(room, "!me")).await;
+        }
+        attacks
+    };
+    assert!(attacks(&[]).await.arrived(&scene, &[]).await.is_err(), "there was none");
+    assert!(attacks(&[vic]).await.arrived(&scene, &["words"]).await.is_err(), "none was taken");
+    let lost = attacks(&[ann, vic]).await.arrived(&scene, &[]).await;
+    let lost = format!("{:#}", lost.err().context("one was refused")?);
+    assert!(lost.contains("words") && lost.contains("not in room"), "{lost}");
+    assert!(attacks(&[ann]).await.arrived(&scene, &["words"]).await.is_err(), "it was taken");
+    assert_eq!(attacks(&[ann, vic, ann]).await.arrived(&scene, &["words"]).await?, 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forged_and_deep_relations_lead_nowhere() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
     let (ann, room, stranger) = (scene.ann(), scene.room(), scene.stranger().await?);
@@ -55,6 +77,7 @@ async fn forged_and_deep_relations_lead_nowhere() -> Result<()> {
     let text =
         |relation: Value| json!({ "msgtype": "m.text", "body": "yes", "m.relates_to": relation });
     let to_question = json!({ "event_id": asked });
+    let mut attacks = Attacks::default();
     for relation in [
         json!(null),
         json!("m.in_reply_to"),
@@ -71,17 +94,25 @@ async fn forged_and_deep_relations_lead_nowhere() -> Result<()> {
         json!({ "rel_type": "m.replace", "event_id": asked }),
         json!({ "m.in_reply_to": to_question, "deep": nested(90) }),
     ] {
-        // Some of these the homeserver itself does not take, which is as good.
-        let _ = stranger.send(room, "m.room.message", text(relation.clone())).await;
-        let _ = stranger.send_in_clear(room, "m.room.message", text(relation.clone())).await;
-        let _ =
-            stranger.send_in_clear(room, "m.reaction", json!({ "m.relates_to": relation })).await;
+        let name =
+            |how: &str| format!("{how} {}", relation.to_string().replace(asked.as_str(), "$q"));
+        let (said, reacted) = (text(relation.clone()), json!({ "m.relates_to": relation }));
+        let said_in_clear = stranger.send_in_clear(room, "m.room.message", said.clone());
+        attacks.send(name("in clear"), said_in_clear).await;
+        attacks.send(name("encrypted"), stranger.send(room, "m.room.message", said)).await;
+        let reacted = stranger.send_in_clear(room, "m.reaction", reacted);
+        attacks.send(name("a reaction"), reacted).await;
     }
-    for depth in [100, 127, 128, 200, 400] {
+    // The homeserver takes what is as deep as its own parser goes, and nothing deeper.
+    for depth in [100, 120, 125, 126, 400] {
         let deep = json!({ "msgtype": "m.text", "body": suspend(&sam), "deep": nested(depth) });
-        let _ = stranger.send_in_clear(room, "m.room.message", deep.clone()).await;
-        let _ = ann.send_in_clear(room, "m.room.message", deep).await;
+        for who in [stranger, ann] {
+            let said = who.send_in_clear(room, "m.room.message", deep.clone());
+            attacks.send(format!("{depth} deep"), said).await;
+        }
     }
+    let refused = ["126 deep", "126 deep", "400 deep", "400 deep"];
+    assert_eq!(attacks.arrived(&scene, &refused).await?, 3 * 14 + 2 * 3);
     // A chain of replies and of edits, each of the one before, that ends at the question.
     let mut last = asked.clone();
     for _ in 0..30 {

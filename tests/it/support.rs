@@ -1,5 +1,7 @@
 //! What several tests ask, say and look at.
 
+use std::{fmt::Display, future::Future};
+
 use anyhow::{Context as _, Result, ensure};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde_json::{Value, json};
@@ -184,4 +186,44 @@ pub(crate) async fn later_than(scene: &Scene, event: &EventId, milliseconds: i64
         }
     };
     timeout(PATIENCE, talk).await.context("the homeserver's clock stands")?
+}
+
+/// Messages that mean harm, each with a name, and whether the homeserver took it.
+///
+/// That nothing happens after an attack says something only if the attack was there: a test ends
+/// with [`Attacks::arrived`] before it looks at what became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Attacks {
+    taken: Vec<(String, OwnedEventId)>,
+    refused: Vec<(String, String)>,
+}
+
+impl Attacks {
+    /// Sends one, which the homeserver takes or refuses.
+    pub(crate) async fn send(
+        &mut self,
+        name: impl Display,
+        sending: impl Future<Output = Result<OwnedEventId>>,
+    ) {
+        match sending.await {
+            Ok(event) => self.taken.push((name.to_string(), event)),
+            Err(why) => self.refused.push((name.to_string(), format!("{why:#}"))),
+        }
+    }
+
+    /// Waits until ann's client has heard all that were taken, as the bot's does, and answers how
+    /// many they are. An error if others were refused than those whose names are in `refused`: what
+    /// was never sent attacks nobody, and what is taken now is one attack more than this test knows.
+    pub(crate) async fn arrived(self, scene: &Scene, refused: &[&str]) -> Result<usize> {
+        let (names, whys): (Vec<_>, Vec<_>) =
+            self.refused.iter().map(|(name, why)| (name.as_str(), why)).unzip();
+        ensure!(names == refused, "{names:?} did not arrive, {refused:?} were not to: {whys:#?}");
+        ensure!(!self.taken.is_empty(), "no attack arrived");
+        for (name, event) in &self.taken {
+            let it =
+                |message: &Message| message.event_id == *event && message.room == *scene.room();
+            scene.ann().wait_for(name, it).await?;
+        }
+        Ok(self.taken.len())
+    }
 }
