@@ -44,6 +44,19 @@ pub(crate) const SYNADM: Package = Package {
     ],
 };
 
+/// The library that most bots in Python stand on, and what its encryption takes.
+pub(crate) const NIO: Package = Package {
+    folder: "nio",
+    requirements: &[
+        "matrix-nio==0.26.0",
+        "aiohttp==3.14.5",
+        "atomicwrites==1.4.1",
+        "cachetools==8.0.2",
+        "peewee==3.19.0",
+        "vodozemac==0.10.0",
+    ],
+};
+
 /// Whether Synapse is there already; if not, the first start of one takes about a minute longer.
 pub fn is_installed() -> bool {
     SYNAPSE.complete(&SYNAPSE.folder().join("venv"))

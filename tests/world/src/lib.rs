@@ -6,7 +6,7 @@
 //! that remembers everything it hears, so that a test awaits an event and never a span of time.
 //! [`Bot`] is the binary under test. [`Scene`] sets up the usual: an admin room with operators, a
 //! stranger and the bot. [`Proxy`] stands before the Admin API and shows, holds or loses answers. [`Synadm`] is another's
-//! tool for the same API, to compare with.
+//! tool for the same API and [`Nio`] a bot on another's library, to compare with.
 //!
 //! Nothing here outlives the process that started it, not even when that is killed: see
 //! `guard.py`.
@@ -17,6 +17,7 @@ mod config;
 mod crowd;
 mod install;
 mod message;
+mod nio;
 mod operations;
 mod person;
 mod postgres;
@@ -33,6 +34,7 @@ pub use config::Config;
 pub use crowd::Crowd;
 pub use install::is_installed;
 pub use message::Message;
+pub use nio::Nio;
 pub use operations::operations;
 pub use person::{NewRoom, Person};
 pub use postgres::Postgres;
