@@ -282,8 +282,12 @@ async fn answer(scene: &Scene, eve: &Account) -> Result<Duration> {
 async fn memory(synapse: &Synapse) -> Result<()> {
     let scene = Scene::plan().on(synapse).start(synod()).await?;
     let eve = scene.subject("eve").await?;
-    let resident = || scene.bot()?.resident().context("the bot's memory");
-    let at_start = resident()?;
+    let memory = || -> Result<String> {
+        let (resident, own) = (scene.bot()?.resident()?, scene.bot()?.anonymous()?);
+        let (resident, own) = (megabytes(resident), megabytes(own));
+        Ok(format!("{resident:.1} MB, of which {own:.1} MB are no part of a file such as its code"))
+    };
+    println!("resident memory, encrypted room, at the start: {}", memory()?);
     let id = &eve.user_id;
     let commands = [
         format!("!user details {id}"),
@@ -296,9 +300,7 @@ async fn memory(synapse: &Synapse) -> Result<()> {
         let answer = scene.ann_asks(command).await?;
         ensure!(!answer.body.starts_with("Refused · "), "{command}: {}", answer.body);
     }
-    let after = resident()?;
-    println!("resident memory, encrypted room: {:.1} MB at the start,", megabytes(at_start));
-    println!("  {:.1} MB after {COMMANDS} commands; the limit is 60 MB", megabytes(after));
+    println!("  after {COMMANDS} commands: {}; the limit is 60 MB", memory()?);
     Ok(())
 }
 

@@ -96,6 +96,11 @@ impl Bot {
         lock(&self.process).as_ref().context("the bot does not run")?.resident()
     }
 
+    /// How much of that is its own, and no part of a file, such as its code, in bytes (`RssAnon`).
+    pub fn anonymous(&self) -> Result<u64> {
+        lock(&self.process).as_ref().context("the bot does not run")?.anonymous()
+    }
+
     /// The most memory of it that was resident since [`Bot::forget_peak`], or since its start, in
     /// bytes (`VmHWM` of `/proc`).
     pub fn peak(&self) -> Result<u64> {

@@ -165,6 +165,11 @@ impl Process {
         self.memory("VmRSS:")
     }
 
+    /// How much of it is the program's own, and no part of a file, such as its code, in bytes.
+    pub(crate) fn anonymous(&self) -> Result<u64> {
+        self.memory("RssAnon:")
+    }
+
     /// The most that was resident since the last [`forget_peak`](Self::forget_peak), in bytes.
     pub(crate) fn peak(&self) -> Result<u64> {
         self.memory("VmHWM:")
