@@ -12,12 +12,12 @@ use tokio::sync::Mutex;
 use tracing::error;
 
 use crate::{
-    change::{Binds, Class, Subject, Undo},
+    change::{Class, FactMap, Subject, Undo},
     clock::SharedClock,
     error::Stop,
     freeze::What,
     memory::Past,
-    reply::{Line, Word},
+    reply::{Line, Status},
     store::{self, Shelf, Store},
 };
 
@@ -125,12 +125,13 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// How it ended.
-    pub word: Option<Word>,
+    #[serde(rename = "word")]
+    pub status: Option<Status>,
     /// How many of its subjects were changed, or may have been, where a change has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<usize>,
     /// The state that was left, by subject: what an undo must find.
-    pub left: Vec<(Subject, Binds)>,
+    pub left: Vec<(Subject, FactMap)>,
     /// How to take it back, one for each subject.
     pub undo: Vec<Undo>,
     /// Anything besides, in words.
@@ -169,7 +170,7 @@ impl Record {
             class: None,
             requests: Vec::new(),
             until: None,
-            word: None,
+            status: None,
             changed: None,
             left: Vec::new(),
             undo: Vec::new(),
@@ -341,7 +342,7 @@ impl Audit {
     /// Records how the change `of` ended.
     pub async fn close(&self, of: u64, mut record: Record) -> Result<u64, Error> {
         record.of = Some(of);
-        let undone = record.undoes.filter(|_| record.word == Some(Word::Done));
+        let undone = record.undoes.filter(|_| record.status == Some(Status::Done));
         // What takes back a part of it leaves the rest to be taken back.
         let undone = match undone {
             Some(number) if self.is_part(number, &record)? => None,
@@ -434,7 +435,7 @@ impl Audit {
                 by,
                 command: crate::input::shown(&record.words),
                 words: record.words,
-                word: closing.and_then(|record| record.word),
+                status: closing.and_then(|record| record.status),
             });
         }
         Ok(past)

@@ -10,7 +10,7 @@ use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::reply::{Fact, Line, Word};
+use crate::reply::{Fact, Line, Status};
 
 /// What a change costs, which decides how yes must be said. Ordered from cheap to dear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -211,34 +211,34 @@ impl fmt::Display for Subject {
 
 /// Facts that bind: identity, and what the change touches or rests on. A name in here is never
 /// something that the subject can alter at will.
-pub type Binds = BTreeMap<String, Value>;
+pub type FactMap = BTreeMap<String, Value>;
 
 /// What was seen of one subject.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct Snapshot {
     /// Label and text of each fact that the operator is shown; these never bind.
-    pub shown: Vec<Fact>,
+    pub display: Vec<Fact>,
     /// The facts that bind: if one differs when the yes arrives, the question is put again.
-    pub binds: Binds,
+    pub preconditions: FactMap,
     /// Values that do not bind and are not shown as they are: what the words of the question and
     /// of the outcome, and the undo, are made from.
-    pub noted: BTreeMap<String, Value>,
+    pub extra: BTreeMap<String, Value>,
 }
 
-impl Seen {
+impl Snapshot {
     /// The binding fact `key` as a boolean; false where it is absent.
     pub fn is(&self, key: &str) -> bool {
-        self.binds.get(key).and_then(Value::as_bool).unwrap_or(false)
+        self.preconditions.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
     /// What is shown under these labels, in the order in which it is shown.
     pub fn shown_as(&self, labels: &[&str]) -> impl Iterator<Item = Fact> {
-        self.shown.iter().filter(|(label, _)| labels.contains(label)).cloned()
+        self.display.iter().filter(|(label, _)| labels.contains(label)).cloned()
     }
 
     /// The fact `key`, whether it binds or was only noted.
     pub fn fact(&self, key: &str) -> Option<&Value> {
-        self.binds.get(key).or_else(|| self.noted.get(key))
+        self.preconditions.get(key).or_else(|| self.extra.get(key))
     }
 }
 
@@ -354,14 +354,14 @@ pub struct Change {
     pub steps: Vec<Step>,
     /// The facts that should hold afterwards, and that an undo must find again: those that bind, and
     /// those that were noted under the same name.
-    pub wanted: Binds,
+    pub wanted: FactMap,
 }
 
 /// Why nothing is to be done to a subject, said before anything is asked or sent.
 #[derive(Debug, Clone)]
 pub struct Skip {
-    /// [`Word::NothingChanged`] or [`Word::Refused`].
-    pub word: Word,
+    /// [`Status::NothingChanged`] or [`Status::Refused`].
+    pub status: Status,
     /// What is so, and why that is the end of it.
     pub why: Line,
     /// Commands that may be what was meant, ready to copy.
@@ -371,12 +371,12 @@ pub struct Skip {
 impl Skip {
     /// It is so already, or there is nothing to do it to.
     pub fn already(why: impl Into<Line>) -> Self {
-        Self { word: Word::NothingChanged, why: why.into(), instead: Vec::new() }
+        Self { status: Status::NothingChanged, why: why.into(), instead: Vec::new() }
     }
 
     /// It cannot be done, or must not be.
     pub fn refused(why: impl Into<Line>) -> Self {
-        Self { word: Word::Refused, ..Self::already(why) }
+        Self { status: Status::Refused, ..Self::already(why) }
     }
 
     /// The same, with one more command that may be what was meant.
@@ -411,7 +411,7 @@ pub enum Undo {
 pub struct Outcome {
     /// The first word of the answer. The pipeline lowers `Done` where the state that was wanted is
     /// not the state that was found.
-    pub word: Word,
+    pub status: Status,
     /// What was done, beginning with the subject's id.
     pub title: Line,
     /// What is so now.
@@ -425,7 +425,7 @@ pub struct Outcome {
 impl Outcome {
     /// It is done, as `title` says, and this is how to take it back.
     pub fn done(title: Line, undo: Undo) -> Self {
-        Self { word: Word::Done, title, facts: Vec::new(), remains: Vec::new(), undo }
+        Self { status: Status::Done, title, facts: Vec::new(), remains: Vec::new(), undo }
     }
 
     /// The same, with what is so now.

@@ -11,7 +11,7 @@
 use std::fmt::Debug;
 
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject},
+    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::{Reader, Version},
@@ -120,28 +120,28 @@ pub trait Action: Debug + Send + Sync {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
 
     /// Looks at one subject.
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop>;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop>;
 
     /// The text of the question about one subject, beyond the facts.
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question;
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question;
 
     /// What it does something to besides, such as the rooms in which it silences or destroys
     /// something: nothing is done where the gate refuses one of them.
-    fn reaches(&self, _subject: &Subject, _seen: &Seen) -> Vec<Subject> {
+    fn reaches(&self, _subject: &Subject, _seen: &Snapshot) -> Vec<Subject> {
         Vec::new()
     }
 
     /// The requests, and the state they should lead to; or why there is nothing to do.
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip>;
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip>;
 
     /// What came of it, from what was seen before and after and what was answered. Called when
     /// every step was answered with success.
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome;
 
     /// Whether this erases the account, so that what the bot keeps of it goes too.

@@ -8,7 +8,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    change::{Binds, Class, Subject},
+    change::{Class, FactMap, Subject},
     clock::SharedClock,
     store::{self, Shelf, Store},
 };
@@ -55,7 +55,7 @@ pub struct Ticket {
     /// The words of the command, secrets masked.
     pub words: Vec<String>,
     /// What it is about, with the facts that bind.
-    pub about: Vec<(Subject, Binds)>,
+    pub about: Vec<(Subject, FactMap)>,
     /// The class as weighed when it was asked.
     pub class: Class,
     /// How yes must be said.
@@ -186,7 +186,7 @@ pub struct Draft {
     /// The words, secrets masked.
     pub words: Vec<String>,
     /// Subjects and binding facts.
-    pub about: Vec<(Subject, Binds)>,
+    pub about: Vec<(Subject, FactMap)>,
     /// The class.
     pub class: Class,
     /// How yes must be said.

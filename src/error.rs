@@ -3,7 +3,7 @@
 //! The room learns what happened, whose side it is on, and what to do next. The log gets the chain
 //! of causes once, at the boundary where it is turned into a reply.
 
-use crate::reply::{Line, Reply, Word};
+use crate::reply::{Line, Reply, Status};
 
 pub mod api;
 
@@ -52,18 +52,18 @@ impl Stop {
     pub fn reply(&self, incident: &str) -> Reply {
         match self {
             Self::Refused { why, instead } => {
-                let mut reply = Reply::outcome(Word::Refused, why.clone());
+                let mut reply = Reply::outcome(Status::Refused, why.clone());
                 for words in instead {
                     reply = reply.command("Try", words.clone());
                 }
                 reply
             }
             Self::Record(_) => Reply::outcome(
-                Word::Refused,
+                Status::Refused,
                 Line::from(self.to_string()).plain(". In the log under ").code(incident),
             ),
             Self::Api(_) | Self::Store(_) | Self::Disk(_) => {
-                Reply::outcome(Word::Refused, self.to_string())
+                Reply::outcome(Status::Refused, self.to_string())
                     .note(Line::new().plain("In the log under ").code(incident))
             }
         }

@@ -1,4 +1,4 @@
-//! Brakes that stay on: the bot as a whole, or what one person may do, until it is lifted.
+//! Freezes that survive a restart: the bot as a whole, or what one person may do, until it is lifted.
 
 use jiff::Timestamp;
 use ruma::OwnedUserId;

@@ -10,8 +10,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    change::{Binds, Subject, Undo},
-    reply::Word,
+    change::{FactMap, Subject, Undo},
+    reply::Status,
     store::{self, Shelf, Store},
 };
 
@@ -62,7 +62,8 @@ pub struct Item {
     /// Which.
     pub subject: Subject,
     /// The facts that bind, as they were when the question was put.
-    pub binds: Binds,
+    #[serde(rename = "binds")]
+    pub preconditions: FactMap,
     /// How far it is.
     pub stage: Stage,
 }
@@ -87,13 +88,14 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
     /// The first word.
-    pub word: Word,
+    #[serde(rename = "word")]
+    pub status: Status,
     /// What is so, as plain text.
     pub what: String,
     /// The requests that were sent, as the record has them.
     pub requests: Vec<String>,
     /// The state that it left, of what it was about.
-    pub left: Binds,
+    pub left: FactMap,
     /// How to take it back.
     pub undo: Undo,
     /// Whether it was somebody's erasure.

@@ -5,7 +5,7 @@ use ruma::OwnedUserId;
 
 use crate::{
     change::Subject,
-    reply::{Hostile, Word},
+    reply::{Hostile, Status},
 };
 
 /// What a verb may know of the past. Nothing here can be changed through it.
@@ -67,5 +67,5 @@ pub struct Past {
     /// The command as understood, as it would be typed.
     pub command: String,
     /// How it ended.
-    pub word: Option<Word>,
+    pub status: Option<Status>,
 }

@@ -23,7 +23,7 @@ use crate::{
     journal::Journal,
     notes::Notes,
     operators::{Operator, Roster},
-    reply::{Reply, Word},
+    reply::{Reply, Status},
     sanctions::Sanctions,
     store::{self, Store},
     synapse::Reader,
@@ -294,7 +294,7 @@ impl Pipeline {
                 // Without the journal nothing is safe to run; the answer says so.
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
                 let heard = Heard::What(What::Say(Reply::outcome(
-                    Word::Refused,
+                    Status::Refused,
                     "my store cannot be read or written, so I do nothing until it can and I have \
                      been restarted",
                 )));

@@ -31,7 +31,7 @@ pub use when::{ago, size, utc};
 /// The first word of an answer to a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum Status {
     /// Everything that was asked for is so, and was looked up.
     Done,
     /// Some of it is so.
@@ -46,7 +46,7 @@ pub enum Word {
     Unknown,
 }
 
-impl Word {
+impl Status {
     /// Every one of them.
     pub const ALL: [Self; 6] = [
         Self::Done,
@@ -223,7 +223,7 @@ pub enum Ring {
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The first word, where the answer is about a change.
-    pub word: Option<Word>,
+    pub status: Option<Status>,
     /// The rest of the first line.
     pub title: Line,
     /// Everything after it.
@@ -247,8 +247,8 @@ impl Reply {
     }
 
     /// An answer about a change.
-    pub fn outcome(word: Word, title: impl Into<Line>) -> Self {
-        Self { word: Some(word), title: title.into(), ..Self::default() }
+    pub fn outcome(status: Status, title: impl Into<Line>) -> Self {
+        Self { status: Some(status), title: title.into(), ..Self::default() }
     }
 
     /// Appends a block.

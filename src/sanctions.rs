@@ -9,7 +9,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    change::{Binds, Subject},
+    change::{FactMap, Subject},
     memory::Sanctioned,
     operators::Rank,
     store::{self, Shelf, Store},
@@ -27,7 +27,7 @@ pub struct Sanction {
     /// The words of the command that takes it back.
     pub undo: Vec<String>,
     /// The state that it left.
-    pub left: Binds,
+    pub left: FactMap,
     /// Who imposed it.
     pub by: OwnedUserId,
     /// Their role then: nobody below it ends the sanction early.
@@ -51,7 +51,7 @@ impl Sanction {
     }
 
     /// Whether a change to these facts would end it.
-    pub fn is_ended_by(&self, facts: &Binds) -> bool {
+    pub fn is_ended_by(&self, facts: &FactMap) -> bool {
         self.left.iter().any(|(key, value)| facts.get(key).is_some_and(|now| now != value))
     }
 }

@@ -11,27 +11,27 @@
 //! To send a step takes the permit. This compiles:
 //!
 //! ```
-//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
-//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
-//!     let _ = writer.send(permit, step, slots).await;
+//! use synod::{change::Step, gate::Permit, synapse::{Secrets, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, secrets: &mut Secrets) {
+//!     let _ = writer.send(permit, step, secrets).await;
 //! }
 //! ```
 //!
 //! The same without a permit does not:
 //!
 //! ```compile_fail,E0061
-//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
-//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
-//!     let _ = writer.send(step, slots).await;
+//! use synod::{change::Step, gate::Permit, synapse::{Secrets, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, secrets: &mut Secrets) {
+//!     let _ = writer.send(step, secrets).await;
 //! }
 //! ```
 //!
 //! Nor does a permit that was copied:
 //!
 //! ```compile_fail,E0599
-//! use synod::{change::Step, gate::Permit, synapse::{Slots, Writer}};
-//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, slots: &mut Slots) {
-//!     let _ = writer.send(&mut permit.clone(), step, slots).await;
+//! use synod::{change::Step, gate::Permit, synapse::{Secrets, Writer}};
+//! async fn change(writer: &Writer, permit: &mut Permit, step: &Step, secrets: &mut Secrets) {
+//!     let _ = writer.send(&mut permit.clone(), step, secrets).await;
 //! }
 //! ```
 
@@ -40,7 +40,7 @@ mod account;
 mod address;
 mod http;
 mod reader;
-mod slots;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod which;
@@ -51,6 +51,6 @@ pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
 pub use reader::{Reader, Scope};
-pub use slots::Slots;
+pub use secrets::Secrets;
 pub use which::Version;
 pub use writer::{SendError, Writer};

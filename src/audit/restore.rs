@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Audit, Chain, Head, Kept, Kind, Record, about, key};
-use crate::{reply::Word, store};
+use crate::{reply::Status, store};
 
 /// Entries of a record, each as one line of JSON, from wherever they were found.
 #[derive(Debug, Default)]
@@ -86,7 +86,8 @@ impl Audit {
             }
             (Kind::Closed, Some(of)) => {
                 self.closed.put(&key(of), &seq)?;
-                if let Some(undone) = record.undoes.filter(|_| record.word == Some(Word::Done)) {
+                if let Some(undone) = record.undoes.filter(|_| record.status == Some(Status::Done))
+                {
                     self.undone.put(&key(undone), &of)?;
                 }
                 self.open.remove(&key(of)).map(drop)

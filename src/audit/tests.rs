@@ -48,7 +48,7 @@ async fn what_was_opened_and_not_closed_is_known_and_an_event_opens_one_change()
         Err(Error::AlreadyOpened(before)) if before == first
     ));
     audit
-        .close(first, Record { word: Some(Word::Done), ..Record::new(Kind::Closed) })
+        .close(first, Record { status: Some(Status::Done), ..Record::new(Kind::Closed) })
         .await
         .unwrap();
     let left: Vec<u64> = audit.left_open().unwrap().into_iter().map(|(n, _)| n).collect();
@@ -56,8 +56,8 @@ async fn what_was_opened_and_not_closed_is_known_and_an_event_opens_one_change()
     assert_eq!(audit.opened_by(&owned_event_id!("$2")).unwrap(), Some(second));
     let past = audit.past(&eve(), 5).unwrap();
     assert_eq!(
-        past.iter().map(|p| (p.id, p.word)).collect::<Vec<_>>(),
-        [(second, None), (first, Some(Word::Done))]
+        past.iter().map(|p| (p.id, p.status)).collect::<Vec<_>>(),
+        [(second, None), (first, Some(Status::Done))]
     );
 }
 
@@ -178,7 +178,7 @@ async fn change_of_three(audit: &Audit) -> u64 {
         words: words.map(str::to_owned).to_vec(),
         reason: Some("rude to @eve:x.test".to_owned()),
         subjects: all.to_vec(),
-        left: all.clone().map(|one| (one, Binds::new())).to_vec(),
+        left: all.clone().map(|one| (one, FactMap::new())).to_vec(),
         approvals: vec![owned_user_id!("@moe:x.test")],
         ..suspend("$three")
     };
@@ -188,7 +188,7 @@ async fn change_of_three(audit: &Audit) -> u64 {
     let ended = Record {
         undo: all.map(undo).to_vec(),
         requests: vec!["PUT /_synapse/admin/v1/suspend/@eve:x.test {}".to_owned()],
-        word: Some(Word::Done),
+        status: Some(Status::Done),
         kind: Kind::Closed,
         ..both
     };
@@ -218,7 +218,7 @@ async fn with_an_erasure_goes_that_subject_and_nothing_of_the_others() {
     assert_eq!(ended.undo, [undo("sam"), undo("joe")], "each beside its subject");
     assert_eq!(ended.approvals, [owned_user_id!("@moe:x.test")]);
     assert_eq!(ended.reason.as_deref(), Some("rude to (erased)"));
-    assert_eq!((ended.word, ended.erased), (Some(Word::Done), 1));
+    assert_eq!((ended.status, ended.erased), (Some(Status::Done), 1));
     assert!(audit.past(&of("eve"), 9).unwrap().is_empty());
     assert_eq!(audit.past(&of("sam"), 9).unwrap().len(), 1);
     let listed = audit.last_where(9, |_| true).unwrap();

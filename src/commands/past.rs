@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Noted, Past, Remembered, Sanctioned};
-use crate::reply::{Block, Line, Reply, Word};
+use crate::reply::{Block, Line, Reply, Status};
 
 /// How many changes of the past are told.
 pub(super) const PAST: usize = 5;
@@ -52,7 +52,7 @@ fn line(past: &Past, now: Timestamp) -> Line {
     Line::new()
         .time(Some(past.at), now)
         .plain(": ")
-        .plain(past.word.map_or("not ended", Word::as_str))
+        .plain(past.status.map_or("not ended", Status::as_str))
         .plain(" · ")
         .code(&past.command)
         .plain(" by ")

@@ -11,7 +11,8 @@ use serde_json::json;
 use super::{Action, Ask};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Outcome, Power, Question, Seen, Skip, Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Outcome, Power, Question, Skip, Snapshot, Step, Subject,
+        Undo,
     },
     error::Stop,
     reply::{Fact, Line},
@@ -36,15 +37,15 @@ pub(super) trait Switch: Debug + Send + Sync {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
 
     /// Looks at one, and whether it is on.
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop>;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop>;
 
     /// Refuses what has no such switch.
-    fn exists(&self, _subject: &Subject, _seen: &Seen) -> Result<(), Skip> {
+    fn exists(&self, _subject: &Subject, _seen: &Snapshot) -> Result<(), Skip> {
         Ok(())
     }
 
     /// Refuses to turn what is not so yet, where that would come to nothing.
-    fn possible(&self, _subject: &Subject, _seen: &Seen, _on: bool) -> Result<(), Skip> {
+    fn possible(&self, _subject: &Subject, _seen: &Snapshot, _on: bool) -> Result<(), Skip> {
         Ok(())
     }
 
@@ -57,10 +58,15 @@ pub(super) trait Switch: Debug + Send + Sync {
     fn step(&self, subject: &Subject, on: bool) -> Step;
 
     /// What is so now.
-    fn facts(&self, after: &Seen, on: bool) -> Vec<Fact>;
+    fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact>;
 
     /// What remains although one might think otherwise.
-    fn remains(&self, _subject: &Subject, _after: &Seen, _on: bool) -> Vec<(Line, Vec<String>)> {
+    fn remains(
+        &self,
+        _subject: &Subject,
+        _after: &Snapshot,
+        _on: bool,
+    ) -> Vec<(Line, Vec<String>)> {
         Vec::new()
     }
 
@@ -122,17 +128,17 @@ impl<S: Switch> Action for Turn<S> {
         self.switch.subjects(reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        self.switch.see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        self.switch.snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let (before, behind) = self.switch.wording(self.on).asked;
         let title = Line::new().plain(before).code(subject).plain(behind);
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         self.switch.exists(subject, seen)?;
         let key = self.switch.key();
         if seen.is(key) == self.on {
@@ -145,11 +151,11 @@ impl<S: Switch> Action for Turn<S> {
         }
         self.switch.possible(subject, seen, self.on)?;
         let step = self.switch.step(subject, self.on).idempotent();
-        let wanted = Binds::from([(key.to_owned(), json!(self.on))]);
+        let wanted = FactMap::from([(key.to_owned(), json!(self.on))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let wording = self.switch.wording(self.on);
         let undo = Undo::Command((wording.back)(&subject.typed()));
         Outcome::done(Line::new().code(subject).plain(wording.said), undo)

@@ -14,7 +14,7 @@ fn draft(demand: Demand) -> Draft {
         room: owned_room_id!("!admin:x.test"),
         asked_by: owned_event_id!("$asked"),
         words: vec!["user".into(), "deactivate".into(), "@eve:x.test".into()],
-        about: vec![(Subject::User(owned_user_id!("@eve:x.test")), Binds::new())],
+        about: vec![(Subject::User(owned_user_id!("@eve:x.test")), FactMap::new())],
         class: Class::Irreversible,
         demand,
         holds_secret: false,

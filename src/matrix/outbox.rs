@@ -80,7 +80,7 @@ impl Sender {
         &self,
         room: &Room,
         about: Option<&EventId>,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         self.may_be_told(room).await?;
@@ -91,7 +91,7 @@ impl Sender {
                 None => carrying(message(part, about, &reply.ring), &reply.carried),
                 Some(_) => message(part, None, &Ring::Nobody),
             };
-            let transaction = transaction_about(about, slot, &number.to_string());
+            let transaction = transaction_about(about, transaction_key, &number.to_string());
             let id = self.send(room, "m.room.message", content, transaction, deadline).await?;
             first.get_or_insert(id);
         }
@@ -253,7 +253,7 @@ impl Sender {
         &self,
         room: &RoomId,
         about: Option<&OwnedEventId>,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         let lane = self.lane(room);
@@ -263,14 +263,14 @@ impl Sender {
             Ring::Nobody => lane.in_turn().await,
         };
         let about = about.map(AsRef::as_ref);
-        self.send_parts(&self.room(room)?, about, slot, reply).await
+        self.send_parts(&self.room(room)?, about, transaction_key, reply).await
     }
 
     async fn attach(
         &self,
         room: &RoomId,
         about: Option<&OwnedEventId>,
-        slot: &str,
+        transaction_key: &str,
         file: &File,
     ) -> Result<OwnedEventId, Unsent> {
         let here = self.room(room)?;
@@ -278,7 +278,7 @@ impl Sender {
         let content = self.uploaded(&here, file).await?;
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
-        let transaction = transaction_about(about.map(AsRef::as_ref), slot, "file");
+        let transaction = transaction_about(about.map(AsRef::as_ref), transaction_key, "file");
         let deadline = Instant::now() + PATIENCE;
         self.send(&here, "m.room.message", content, transaction, deadline).await
     }
@@ -287,7 +287,7 @@ impl Sender {
         &self,
         room: &RoomId,
         event: &OwnedEventId,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Result<(), Unsent> {
         let lane = self.lane(room);
@@ -295,7 +295,7 @@ impl Sender {
         let Some(part) = reply.draw(&self.shared.settings.layout).into_iter().next() else {
             return Err(Unsent::Refused("an edit without content".into()));
         };
-        let transaction = transaction(&[event.as_str(), "edit", slot]);
+        let transaction = transaction(&[event.as_str(), "edit", transaction_key]);
         let deadline = Instant::now() + PATIENCE;
         let content = replacement(&part, event, &reply.ring);
         self.send(&self.room(room)?, "m.room.message", content, transaction, deadline).await?;
@@ -343,7 +343,7 @@ impl Sender {
     async fn whisper(
         &self,
         to: &UserId,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
         secret: &SecretString,
     ) -> Result<OwnedEventId, NoWhisper> {
@@ -355,7 +355,7 @@ impl Sender {
         let sent =
             self.send(&room, "m.room.message", content, TransactionId::new(), deadline).await;
         sent.map_err(|error| {
-            tracing::error!(%to, slot, error = &error as &dyn std::error::Error, "cannot whisper");
+            tracing::error!(%to, transaction_key, error = &error as &dyn std::error::Error, "cannot whisper");
             NoWhisper::Failed
         })
     }
@@ -387,30 +387,30 @@ impl Outbox for Sender {
         &'a self,
         room: &'a RoomId,
         about: Option<&'a OwnedEventId>,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
-        self.say(room, about, slot, reply).boxed()
+        self.say(room, about, transaction_key, reply).boxed()
     }
 
     fn attach<'a>(
         &'a self,
         room: &'a RoomId,
         about: Option<&'a OwnedEventId>,
-        slot: &'a str,
+        transaction_key: &'a str,
         file: &'a File,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
-        self.attach(room, about, slot, file).boxed()
+        self.attach(room, about, transaction_key, file).boxed()
     }
 
     fn edit<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<(), Unsent>> {
-        self.edit(room, event, slot, reply).boxed()
+        self.edit(room, event, transaction_key, reply).boxed()
     }
 
     fn react<'a>(
@@ -454,11 +454,11 @@ impl Outbox for Sender {
     fn whisper<'a>(
         &'a self,
         to: &'a UserId,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
         secret: &'a SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>> {
-        self.whisper(to, slot, reply, secret).boxed()
+        self.whisper(to, transaction_key, reply, secret).boxed()
     }
 
     fn attached<'a>(
@@ -505,9 +505,13 @@ fn transaction(parts: &[&str]) -> OwnedTransactionId {
 
 /// The transaction id of one piece of what is said about an event. Where nothing is answered to,
 /// the same words twice are two messages.
-fn transaction_about(about: Option<&EventId>, slot: &str, piece: &str) -> OwnedTransactionId {
+fn transaction_about(
+    about: Option<&EventId>,
+    transaction_key: &str,
+    piece: &str,
+) -> OwnedTransactionId {
     match about {
-        Some(about) => transaction(&[about.as_str(), slot, piece]),
+        Some(about) => transaction(&[about.as_str(), transaction_key, piece]),
         None => TransactionId::new(),
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         inbound::understand::{self, Understood},
     },
     sanctions::Sanctions,
-    synapse::{Reader, Slots, Writer},
+    synapse::{Reader, Secrets, Writer},
     watches::Watches,
 };
 use locks::Locks;
@@ -156,7 +156,11 @@ impl Executor {
 
 impl Pipeline {
     /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
-    pub(super) async fn change(&self, attempt: &Attempt<'_>, slots: Slots) -> Result<Became, Stop> {
+    pub(super) async fn change(
+        &self,
+        attempt: &Attempt<'_>,
+        secrets: Secrets,
+    ) -> Result<Became, Stop> {
         let &Attempt { invocation, action, yes, .. } = attempt;
         self.served.must_serve(&verbs(invocation, action, &[]), invocation.options).await?;
         if !invocation.options.plan {
@@ -196,7 +200,7 @@ impl Pipeline {
                     Some(_) => Earlier::Differs(asks.differences),
                 };
                 let (looked, class) = (asks.looked, asks.class);
-                let question = ToAsk { looked, class, needs, earlier, slots, guards };
+                let question = ToAsk { looked, class, needs, earlier, secrets, guards };
                 Became::ToAsk(Box::new(question))
             }
             // It was not enough a moment ago, and is now.
@@ -206,7 +210,7 @@ impl Pipeline {
             Prepared::Ready(ready) => {
                 self.voice.ready_to_tell(invocation).await?;
                 self.voice.ready_to_whisper(invocation, action).await?;
-                Became::Ran(Box::new(self.executor.run(attempt, *ready, slots).await?))
+                Became::Ran(Box::new(self.executor.run(attempt, *ready, secrets).await?))
             }
         })
     }

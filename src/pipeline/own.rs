@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{Invocation, Lane, Pipeline, change::Executor};
 use crate::{
-    change::{Binds, Power, Subject},
+    change::{FactMap, Power, Subject},
     commands::{Action, Options},
     error::Stop,
     reply::Reply,
@@ -75,7 +75,7 @@ pub struct AsChange {
     /// The number of the change that it takes back.
     pub undoes: Option<u64>,
     /// What that change left, where this does it only as long as it is so.
-    pub left: Vec<(Subject, Binds)>,
+    pub left: Vec<(Subject, FactMap)>,
 }
 
 impl From<Box<dyn Action>> for AsChange {

@@ -15,7 +15,7 @@ use crate::{
     operators::Roster,
     pipeline::admin::freeze_control::FreezeControl,
     store::{self, Store},
-    synapse::Slots,
+    synapse::Secrets,
     totp::OneTimePasswords,
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Questions {
     passwords: Arc<OneTimePasswords>,
     tickets: Tickets,
     /// Secrets of open questions, by code. They die with the process.
-    secrets: Mutex<HashMap<String, Slots>>,
+    secrets: Mutex<HashMap<String, Secrets>>,
     last_word: LastWord,
 }
 
@@ -101,7 +101,7 @@ impl Questions {
     }
 
     /// Takes the secrets that were typed with the question with this code.
-    pub(super) async fn take_secrets(&self, code: &str) -> Slots {
+    pub(super) async fn take_secrets(&self, code: &str) -> Secrets {
         self.secrets.lock().await.remove(code).unwrap_or_default()
     }
 

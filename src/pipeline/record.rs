@@ -45,7 +45,7 @@ impl Pipeline {
         }
         match self.feed.head_of_the_day(now).await {
             Ok(Some(head)) => {
-                self.voice.tell(&head.slot, &head.reply).await;
+                self.voice.tell(&head.transaction_key, &head.reply).await;
             }
             Ok(None) => {}
             Err(error) => {

@@ -14,7 +14,7 @@ use crate::{
         plan,
         report::{cost_in_words, not_as_left, rehearsed, report},
     },
-    reply::{Reply, Word},
+    reply::{Reply, Status},
 };
 
 /// What became of a change, with its words as they may be shown.
@@ -74,10 +74,10 @@ impl Pipeline {
         if yes.is_none() {
             self.authenticity.authenticate(invocation.origin).await?;
         }
-        let (words, slots) = self.take_secrets(invocation, action, yes).await?;
+        let (words, secrets) = self.take_secrets(invocation, action, yes).await?;
         let invocation = &Invocation { words: &words, ..*invocation };
         let attempt = Attempt { invocation, action, expected, yes, extent: Extent::Whole };
-        let became = self.change(&attempt, slots).await?;
+        let became = self.change(&attempt, secrets).await?;
         Ok(Tried { words, became })
     }
 
@@ -135,12 +135,13 @@ impl Pipeline {
         ran: Ran,
     ) -> Reply {
         let reply = told(&ran);
-        let Ran { number, done, slots, .. } = ran;
-        let reply = if action.whispers() && done.iter().all(|one| one.outcome.word == Word::Done) {
-            self.voice.whisper(invocation, number, slots, reply).await
-        } else {
-            reply
-        };
+        let Ran { number, done, secrets, .. } = ran;
+        let reply =
+            if action.whispers() && done.iter().all(|one| one.outcome.status == Status::Done) {
+                self.voice.whisper(invocation, number, secrets, reply).await
+            } else {
+                reply
+            };
         self.served.with_other_half(&verbs(invocation, action, &[]), reply).await
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     error::Stop,
     operators::Roster,
     pipeline::inbound::list::Listings,
-    reply::{File, Line, Reply, Word},
-    synapse::Slots,
+    reply::{File, Line, Reply, Status},
+    synapse::Secrets,
 };
 
 pub(super) mod aside;
@@ -46,10 +46,10 @@ impl Voice {
         &self,
         room: &RoomId,
         about: Option<&OwnedEventId>,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
-        self.feed.say(room, about, slot, reply).await
+        self.feed.say(room, about, transaction_key, reply).await
     }
 
     /// A refusal by the gate, on record.
@@ -58,7 +58,7 @@ impl Voice {
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
         }
-        Reply::outcome(Word::Refused, why)
+        Reply::outcome(Status::Refused, why)
     }
 
     /// Answers to a message, with its file first, so that the answer speaks of one that is there.
@@ -66,12 +66,12 @@ impl Voice {
     pub(super) async fn answer(
         &self,
         to: Origin<'_>,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Option<OwnedEventId> {
-        let instead = self.without_file(to, slot, reply).await;
+        let instead = self.without_file(to, transaction_key, reply).await;
         let reply = instead.as_ref().unwrap_or(reply);
-        match self.feed.say(to.room(), Some(to.event()), slot, reply).await {
+        match self.feed.say(to.room(), Some(to.event()), transaction_key, reply).await {
             Ok(event) => {
                 self.listings.remember(&event, reply);
                 Some(event)
@@ -89,10 +89,15 @@ impl Voice {
 
     /// Sends the file of an answer, if it has one. What to say in place of the answer where that
     /// did not work.
-    async fn without_file(&self, to: Origin<'_>, slot: &str, reply: &Reply) -> Option<Reply> {
+    async fn without_file(
+        &self,
+        to: Origin<'_>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> Option<Reply> {
         let file = reply.file.as_ref()?;
         let about = Some(to.event());
-        let error = self.outbox.attach(to.room(), about, slot, file).await.err()?;
+        let error = self.outbox.attach(to.room(), about, transaction_key, file).await.err()?;
         warn!(
             event = %to.event(),
             ?file,
@@ -103,11 +108,11 @@ impl Voice {
     }
 
     /// Says something to every admin room. False where not one of them could be told.
-    pub(super) async fn tell(&self, slot: &str, reply: &Reply) -> bool {
+    pub(super) async fn tell(&self, transaction_key: &str, reply: &Reply) -> bool {
         let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
         let mut told = false;
         for room in rooms {
-            match self.feed.say(&room, None, slot, reply).await {
+            match self.feed.say(&room, None, transaction_key, reply).await {
                 Ok(_) => told = true,
                 Err(error) => {
                     error!(%room, error = &error as &dyn std::error::Error, "the room was not told");
@@ -162,10 +167,10 @@ impl Voice {
         &self,
         invocation: &Invocation<'_>,
         number: u64,
-        mut slots: Slots,
+        mut secrets: Secrets,
         receipt: Reply,
     ) -> Reply {
-        let Some((_, secret)) = slots.only() else { return receipt };
+        let Some((_, secret)) = secrets.only() else { return receipt };
         let words = Reply::data(
             Line::new()
                 .plain("For change ")
@@ -173,13 +178,17 @@ impl Voice {
                 .plain(", ")
                 .code(crate::input::shown(invocation.words)),
         );
-        let slot = format!("secret-{number}");
-        match self.outbox.whisper(&invocation.operator.user, &slot, &words, &secret).await {
+        let transaction_key = format!("secret-{number}");
+        match self
+            .outbox
+            .whisper(&invocation.operator.user, &transaction_key, &words, &secret)
+            .await
+        {
             Ok(_) => receipt.note("The secret is in our direct room; it is nowhere else."),
             Err(why) => {
                 error!(number, error = &why as &dyn std::error::Error, "a secret was not told");
                 let mut reply = receipt;
-                reply.word = Some(Word::DoneInPart);
+                reply.status = Some(Status::DoneInPart);
                 reply.text(
                     Line::new()
                         .plain("The secret could not be told to you, and is lost: ")
@@ -197,5 +206,5 @@ fn unattached(file: &File, error: &Unsent) -> Reply {
     let why = format!(" ({}): {error}", file.size());
     let to_do =
         if matches!(error, Unsent::TooLarge) { "; ask for less of it at a time" } else { "" };
-    Reply::outcome(Word::Refused, line.plain(why + to_do))
+    Reply::outcome(Status::Refused, line.plain(why + to_do))
 }

@@ -5,7 +5,7 @@
 //! [`GUARD`] and [`PIPE`]; the walkers take them out again.
 
 use super::{
-    Block, Fact, Layout, Line, Record, Reply, Span, Word,
+    Block, Fact, Layout, Line, Record, Reply, Span, Status,
     clean::{isolated, quoted, visible},
 };
 
@@ -21,7 +21,7 @@ pub(super) const PIPE: char = '\u{fdd0}';
 #[derive(Debug, Clone)]
 pub(super) enum Section {
     /// The first line.
-    Title(Option<Word>, Line),
+    Title(Option<Status>, Line),
     /// Anything after it.
     Block(Block),
 }
@@ -30,8 +30,8 @@ pub(super) enum Section {
 /// phone a paragraph for each would be mostly empty lines.
 pub(super) fn sections(reply: &Reply) -> Vec<Section> {
     let mut sections = Vec::with_capacity(reply.blocks.len() + 1);
-    if reply.word.is_some() || !reply.title.is_empty() {
-        sections.push(Section::Title(reply.word, reply.title.clone()));
+    if reply.status.is_some() || !reply.title.is_empty() {
+        sections.push(Section::Title(reply.status, reply.title.clone()));
     }
     for block in &reply.blocks {
         if let Block::Commands(more) = block
@@ -58,7 +58,7 @@ pub(super) fn document(sections: &[Section], layout: &Layout) -> String {
     };
     for section in sections {
         match section {
-            Section::Title(word, line) => add(&title(*word, line)),
+            Section::Title(status, line) => add(&title(*status, line)),
             Section::Block(Block::Text(line)) => add(&inline(line)),
             Section::Block(Block::Note(line)) => add(&wrap("*", &inline(line))),
             Section::Block(Block::Facts(facts)) => add(&lines(facts.iter().map(fact))),
@@ -102,11 +102,11 @@ fn fact((label, value): &Fact) -> String {
     inline(&fact_line(label, value))
 }
 
-fn title(word: Option<Word>, line: &Line) -> String {
-    match word {
+fn title(status: Option<Status>, line: &Line) -> String {
+    match status {
         None => strong(line),
-        Some(word) if line.is_empty() => format!("**{}**", word.as_str()),
-        Some(word) => format!("**{}** · {}", word.as_str(), inline(line)),
+        Some(status) if line.is_empty() => format!("**{}**", status.as_str()),
+        Some(status) => format!("**{}** · {}", status.as_str(), inline(line)),
     }
 }
 

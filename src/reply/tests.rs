@@ -52,7 +52,7 @@ fn everything(name: &str) -> Reply {
         title,
         facts: vec![("name", name.clone()), ("topic", mixed.clone()), ("name", name.clone())],
     };
-    Reply::outcome(Word::Done, mixed.clone())
+    Reply::outcome(Status::Done, mixed.clone())
         .text(name.clone())
         .text(mixed.clone())
         .facts(vec![("name", name.clone()), ("mixed", mixed.clone())])
@@ -112,7 +112,7 @@ fn a_listing_is_a_table_where_asked_for() {
 #[test]
 fn an_outcome_begins_with_its_word() {
     let reply =
-        Reply::outcome(Word::Done, Line::new().code("@ann:example.org").plain(" is suspended"))
+        Reply::outcome(Status::Done, Line::new().code("@ann:example.org").plain(" is suspended"))
             .facts(vec![("Suspended", "yes".into()), ("Reason", Line::new())])
             .command("Undo", words("user unsuspend @ann:example.org"))
             .command("Rename", vec!["user".into(), "modify".into(), "-n".into(), "Ann Lee".into()])
@@ -219,7 +219,7 @@ fn a_command_is_copied_as_it_must_be_typed() {
 #[test]
 fn a_huge_line_is_cut_between_graphemes_and_its_word_stays_first() {
     let text = "e\u{301}👍🏽".repeat(10_000);
-    let parts = Reply::outcome(Word::Refused, text.clone()).draw(&CARDS);
+    let parts = Reply::outcome(Status::Refused, text.clone()).draw(&CARDS);
     assert!(parts.len() > 2);
     assert!(parts[0].body.starts_with("Refused · e\u{301}"));
     assert!(parts[0].body.ends_with(&format!("\n\n(1 of {})", parts.len())));

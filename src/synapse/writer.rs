@@ -11,7 +11,7 @@ use super::{
     access::Access,
     address::{address, template},
     http::{self, Limits, Success},
-    slots::Slots,
+    secrets::Secrets,
 };
 use crate::{
     change::{Answer, Method, Step},
@@ -78,19 +78,19 @@ impl Writer {
         &self,
         permit: &mut Permit,
         step: &Step,
-        slots: &mut Slots,
+        secrets: &mut Secrets,
     ) -> Result<Answer, SendError> {
         if !permit.take(step) {
             return Err(SendError::NotPermitted);
         }
         let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let address = address(&self.base, &step.path, query).map_err(SendError::NotSent)?;
-        let body = slots.fill(&step.body).ok_or(SendError::NoSecret)?;
+        let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
         let success = match self.deliver(step, &address, &body).await {
             Ok(success) => success,
-            Err(error) => return Err(judge(error.unless(|text| slots.shows_in(text)))),
+            Err(error) => return Err(judge(error.unless(|text| secrets.shows_in(text)))),
         };
-        answer(step, success, slots)
+        answer(step, success, secrets)
     }
 
     /// Sends the request, and again when told to.
@@ -133,7 +133,7 @@ fn judge(error: Error) -> SendError {
 }
 
 /// The answer as far as it may be read.
-fn answer(step: &Step, success: Success, slots: &mut Slots) -> Result<Answer, SendError> {
+fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer, SendError> {
     let Success { status, body } = success;
     let (mut body, fault) = match body {
         Ok(bytes) => (serde_json::from_slice(&bytes).unwrap_or(Value::Null), None),
@@ -141,7 +141,7 @@ fn answer(step: &Step, success: Success, slots: &mut Slots) -> Result<Answer, Se
     };
     let mut revealed = true;
     for (pointer, name) in &step.reveals {
-        revealed &= slots.cut(&mut body, pointer, name);
+        revealed &= secrets.cut(&mut body, pointer, name);
     }
     if revealed {
         Ok(Answer { status, body })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::updates;
 use crate::{
-    change::{Method, Path, Power, Seen, Step, Subject},
+    change::{Method, Path, Power, Snapshot, Step, Subject},
     commands::{
         Ask, Does, Spec,
         switch::{Switch, Wording},
@@ -75,7 +75,7 @@ impl Switch for Updating {
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
     }
 
-    async fn see(&self, _subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, _subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         Ok(updates::seen(&updates::updates(reader).await?))
     }
 
@@ -89,7 +89,7 @@ impl Switch for Updating {
     }
 
     // The title says the rest.
-    fn facts(&self, after: &Seen, _on: bool) -> Vec<Fact> {
+    fn facts(&self, after: &Snapshot, _on: bool) -> Vec<Fact> {
         after.shown_as(&["Running"]).collect()
     }
 }
@@ -98,7 +98,7 @@ impl Switch for Updating {
 pub(super) mod tests {
     use super::{super::updates::tests::some, *};
     use crate::{
-        change::{Binds, Class},
+        change::{Class, FactMap},
         commands::{Action as _, switch::Turn, user::testing},
     };
 
@@ -108,7 +108,7 @@ pub(super) mod tests {
     }
 
     /// What is seen of its updates.
-    pub(in crate::commands::background) fn seen(enabled: bool) -> Seen {
+    pub(in crate::commands::background) fn seen(enabled: bool) -> Snapshot {
         updates::seen(&some(enabled, None))
     }
 
@@ -119,7 +119,7 @@ pub(super) mod tests {
         assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Server));
         let change = verb.change(&here(), &seen(true)).unwrap();
         assert_eq!(change.steps[0].body, json!({ "enabled": false }));
-        assert_eq!(change.wanted, Binds::from([("enabled".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("enabled".to_owned(), json!(false))]));
         let skip = verb.change(&here(), &seen(false)).unwrap_err();
         assert_eq!(
             testing::skip(&skip),
@@ -136,7 +136,7 @@ pub(super) mod tests {
             verb.change(&here(), &running).unwrap(),
             verb.change(&here(), &seen(true)).unwrap()
         );
-        assert_eq!(running.binds, seen(true).binds);
+        assert_eq!(running.preconditions, seen(true).preconditions);
     }
 
     #[test]

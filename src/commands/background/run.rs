@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::updates;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec, arguments::Moment},
     error::Stop,
@@ -122,16 +122,16 @@ impl Action for Run {
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
     }
 
-    async fn see(&self, _subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, _subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let updates = updates::updates(reader).await?;
         let mut seen = updates::seen(&updates);
         let running = self.job.runs_as().iter().any(|name| updates.runs(name));
         // It may end at any moment by itself, so it does not bind.
-        seen.noted.insert("running".to_owned(), json!(running));
+        seen.extra.insert("running".to_owned(), json!(running));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Start ").code(self.job.as_str()).plain(" on ").code(subject);
         let mut goes: Vec<Line> = vec![
             format!("It {}", self.job.does()).into(),
@@ -143,8 +143,8 @@ impl Action for Run {
         Question { title, goes, stays: Vec::new() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        if seen.noted.get("running") == Some(&json!(true)) {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
+        if seen.extra.get("running") == Some(&json!(true)) {
             return Err(Skip::already(
                 Line::new()
                     .code(subject)
@@ -158,10 +158,10 @@ impl Action for Run {
         // Sent twice it would be refused the second time, or run again if it was through by then.
         let step = Step::new(Method::Post, path, self.body());
         // The homeserver shows neither what waits nor what is through.
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let words = |verb: &str| ["background", verb].map(str::to_owned).to_vec();
         let mut remains = vec![("How far it is".into(), words("status"))];
         if !after.is("enabled") {
@@ -181,7 +181,7 @@ impl Action for Run {
                     .to_owned(),
             ),
         )
-        .facts(after.shown.clone())
+        .facts(after.display.clone())
         .remains(remains)
     }
 }
@@ -233,7 +233,7 @@ mod tests {
     fn what_runs_already_is_not_started() {
         let verb = verb(&["populate_stats_process_rooms"]);
         let mut seen = updates::seen(&some(true, Some("populate_stats_process_rooms")));
-        seen.noted.insert("running".to_owned(), json!(true));
+        seen.extra.insert("running".to_owned(), json!(true));
         let skip = verb.change(&here(), &seen).unwrap_err();
         assert!(testing::skip(&skip).contains("runs already\nTry !background status"));
     }

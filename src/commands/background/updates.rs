@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Path, Seen},
+    change::{Path, Snapshot},
     reply::{Fact, Hostile, Line},
     synapse::{Error, Reader},
 };
@@ -40,9 +40,9 @@ pub(super) async fn updates(reader: &Reader) -> Result<Updates, Error> {
 }
 
 /// What is seen of them before and after a change.
-pub(super) fn seen(updates: &Updates) -> Seen {
-    let mut seen = Seen { shown: updates.facts(), ..Seen::default() };
-    seen.binds.insert("enabled".to_owned(), json!(updates.enabled));
+pub(super) fn seen(updates: &Updates) -> Snapshot {
+    let mut seen = Snapshot { display: updates.facts(), ..Snapshot::default() };
+    seen.preconditions.insert("enabled".to_owned(), json!(updates.enabled));
     seen
 }
 

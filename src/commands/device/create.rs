@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{delete, rename::name};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -57,16 +57,16 @@ impl Action for Create {
         Ok(vec![Subject::Device(reader.user_id(&self.user)?, self.device.clone())])
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        delete::see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        delete::snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Make the device ").code(subject);
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let Subject::Device(user, device) = subject else {
             let why = Line::new().code(subject).plain(" is not a device");
@@ -92,10 +92,10 @@ impl Action for Create {
             let step = Step::new(Method::Put, path, json!({ "display_name": name }));
             steps.push(step.idempotent());
         }
-        Ok(Change { steps, wanted: Binds::from([("device".to_owned(), json!(true))]) })
+        Ok(Change { steps, wanted: FactMap::from([("device".to_owned(), json!(true))]) })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let remove = match subject {
             Subject::Device(user, device) => {
                 words(["device", "delete", user.as_str(), device.as_str()])
@@ -119,11 +119,13 @@ mod tests {
         Subject::Device("@ann:example.org".try_into().unwrap(), "BRIDGE".into())
     }
 
-    fn seen(device: bool, deactivated: bool) -> Seen {
+    fn seen(device: bool, deactivated: bool) -> Snapshot {
         let account = testing::account(json!({ "deactivated": deactivated }));
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
-        seen.binds.insert("device".to_owned(), json!(device));
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
+        seen.preconditions.insert("device".to_owned(), json!(device));
         seen
     }
 
@@ -134,7 +136,7 @@ mod tests {
         let change = verb.change(&bridge(), &seen(false, false)).unwrap();
         assert_eq!(change.steps[0].body, json!({"device_id": "BRIDGE"}));
         assert_eq!(change.steps[1].body, json!({"display_name": "The bridge"}));
-        assert_eq!(change.wanted, Binds::from([("device".to_owned(), json!(true))]));
+        assert_eq!(change.wanted, FactMap::from([("device".to_owned(), json!(true))]));
         let plain: Create = testing::parse(&["ann", "BRIDGE"]).unwrap();
         assert_eq!(plain.change(&bridge(), &seen(false, false)).unwrap().steps.len(), 1);
     }
@@ -146,7 +148,12 @@ mod tests {
         assert!(skip(seen(true, false)).starts_with("Nothing changed · "));
         assert!(skip(seen(false, true)).contains("is deactivated"));
         assert_eq!(
-            testing::outcome(&verb.outcome(&bridge(), &Seen::default(), &[], &Seen::default())),
+            testing::outcome(&verb.outcome(
+                &bridge(),
+                &Snapshot::default(),
+                &[],
+                &Snapshot::default()
+            )),
             "Done · `BRIDGE of @ann:example.org` is made\n\
              No undo: device delete @ann:example.org BRIDGE removes it"
         );

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec, arguments::UserRef, user::account},
     error::Stop,
@@ -61,33 +61,36 @@ impl Action for Delete {
             .collect())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         question(subject)
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         change(subject, seen)
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         outcome(subject, before)
     }
 }
 
 /// Looks at a device, whichever verb deletes it.
-pub(in crate::commands) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+pub(in crate::commands) async fn snapshot(
+    subject: &Subject,
+    reader: &Reader,
+) -> Result<Snapshot, Stop> {
     let user = account::id(subject)?;
-    let (mut seen, account) = account::see(subject, reader).await?;
+    let (mut seen, account) = account::snapshot(subject, reader).await?;
     if let (Some(account), Subject::Device(_, id)) = (account, subject) {
         let devices = reader.devices(user).await?;
         let device = devices.iter().find(|device| device.device_id == *id);
-        seen.binds.insert("device".to_owned(), json!(device.is_some()));
-        seen.shown = vec![("Account", Line::new().code(&account.user_id))];
-        seen.shown.extend(device.into_iter().flat_map(|device| facts(device, reader)));
+        seen.preconditions.insert("device".to_owned(), json!(device.is_some()));
+        seen.display = vec![("Account", Line::new().code(&account.user_id))];
+        seen.display.extend(device.into_iter().flat_map(|device| facts(device, reader)));
     }
     Ok(seen)
 }
@@ -105,7 +108,7 @@ pub(in crate::commands) fn question(subject: &Subject) -> Question {
 }
 
 /// The request that deletes a device.
-pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+pub(in crate::commands) fn change(subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
     account::exists(subject, seen)?;
     let Subject::Device(user, device) = subject else {
         let why = Line::new().code(subject).plain(" is not a device");
@@ -117,11 +120,11 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Seen) -> Result<Chan
     }
     let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
     let step = Step::new(Method::Delete, path, Value::Null).idempotent();
-    Ok(Change { steps: vec![step], wanted: Binds::from([("device".to_owned(), json!(false))]) })
+    Ok(Change { steps: vec![step], wanted: FactMap::from([("device".to_owned(), json!(false))]) })
 }
 
 /// What is so once a device is deleted.
-pub(in crate::commands) fn outcome(subject: &Subject, before: &Seen) -> Outcome {
+pub(in crate::commands) fn outcome(subject: &Subject, before: &Snapshot) -> Outcome {
     Outcome::done(
         Line::new().code(subject).plain(" is deleted and logged out"),
         Undo::None("its owner logs in again, with a device that is new".to_owned()),
@@ -150,12 +153,12 @@ mod tests {
         Subject::Device("@ann:example.org".try_into().unwrap(), "PHONE".into())
     }
 
-    fn seen(device: bool) -> Seen {
-        let mut seen = Seen::default();
+    fn seen(device: bool) -> Snapshot {
+        let mut seen = Snapshot::default();
         for key in ["local", "exists"] {
-            seen.binds.insert(key.to_owned(), json!(true));
+            seen.preconditions.insert(key.to_owned(), json!(true));
         }
-        seen.binds.insert("device".to_owned(), json!(device));
+        seen.preconditions.insert("device".to_owned(), json!(device));
         seen
     }
 
@@ -174,7 +177,7 @@ mod tests {
             change.steps[0].path.parts(),
             ["_synapse", "admin", "v2", "users", "@ann:example.org", "devices", "PHONE"]
         );
-        assert_eq!(change.wanted, Binds::from([("device".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("device".to_owned(), json!(false))]));
         assert!(testing::parse::<Delete>(&["ann"]).is_err(), "never all by leaving it out");
     }
 
@@ -188,7 +191,7 @@ mod tests {
              Try !device list @ann:example.org"
         );
         let mut nobody = seen(false);
-        nobody.binds.insert("exists".to_owned(), json!(false));
+        nobody.preconditions.insert("exists".to_owned(), json!(false));
         let skip = verb.change(&phone(), &nobody).unwrap_err();
         assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
     }

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use super::delete;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
         arguments::{UserRef, spoken},
     },
     error::Stop,
-    reply::{Hostile, Line, Word},
+    reply::{Hostile, Line, Status},
     synapse::Reader,
 };
 
@@ -48,8 +48,8 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 }
 
 /// The name that was seen, empty for none. Its owner can alter it at will, so it binds nothing.
-fn named(seen: &Seen) -> &str {
-    seen.noted.get("name").and_then(Value::as_str).unwrap_or_default()
+fn named(seen: &Snapshot) -> &str {
+    seen.extra.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 #[async_trait]
@@ -66,24 +66,24 @@ impl Action for Rename {
         Ok(vec![Subject::Device(reader.user_id(&self.user)?, self.device.clone())])
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = delete::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = delete::snapshot(subject, reader).await?;
         if let (true, Subject::Device(user, id)) = (seen.is("device"), subject) {
             let devices = reader.devices(user).await?;
             let device = devices.iter().find(|device| device.device_id == *id);
             let name = device.and_then(|device| device.display_name.as_ref());
-            seen.noted.insert("name".to_owned(), json!(name.map(Hostile::raw)));
+            seen.extra.insert("name".to_owned(), json!(name.map(Hostile::raw)));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let name = Hostile::new(&self.name);
         let title = Line::new().plain("Name the device ").code(subject).plain(" ").hostile(&name);
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         // What cannot be deleted, since it is not there, cannot be named either.
         delete::change(subject, seen)?;
         let Subject::Device(user, device) = subject else {
@@ -96,11 +96,17 @@ impl Action for Rename {
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
         let step = Step::new(Method::Put, path, json!({ "display_name": self.name }));
-        let wanted = Binds::from([("device".to_owned(), json!(true))]);
+        let wanted = FactMap::from([("device".to_owned(), json!(true))]);
         Ok(Change { steps: vec![step.idempotent()], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         let so = named(after) == self.name;
         let shown = |name: &str| match name {
             "" => Line::from("none"),
@@ -115,7 +121,7 @@ impl Action for Rename {
             _ => Vec::new(),
         };
         Outcome {
-            word: if so { Word::Done } else { Word::NothingChanged },
+            status: if so { Status::Done } else { Status::NothingChanged },
             title: Line::new().code(subject).plain(if so {
                 " has another name"
             } else {
@@ -137,12 +143,14 @@ mod tests {
         Subject::Device("@ann:example.org".try_into().unwrap(), "PHONE".into())
     }
 
-    fn seen(device: bool, name: Option<&str>) -> Seen {
+    fn seen(device: bool, name: Option<&str>) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
-        seen.binds.insert("device".to_owned(), json!(device));
-        seen.noted.insert("name".to_owned(), json!(name));
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
+        seen.preconditions.insert("device".to_owned(), json!(device));
+        seen.extra.insert("name".to_owned(), json!(name));
         seen
     }
 

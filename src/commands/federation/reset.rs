@@ -10,8 +10,8 @@ use serde_json::json;
 use super::destination::{self, Destination};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec},
     error::Stop,
@@ -59,13 +59,13 @@ impl Action for Reset {
         Ok(servers.into_iter().cloned().map(Subject::Destination).collect())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let found = destination::raw(server(subject)?, reader).await?;
         let found = found.and_then(|found| Destination::deserialize(found).ok());
         Ok(seen(found.as_ref(), reader))
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         Question {
             title: Line::new().plain("Try ").code(subject).plain(" again now"),
             goes: vec!["how long it has been failing, and how long it is left alone".into()],
@@ -73,7 +73,7 @@ impl Action for Reset {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = destination::unknown(subject);
             return Err(Skip::refused(why));
@@ -88,11 +88,11 @@ impl Action for Reset {
         let path = Path::admin(["v1", "federation", "destinations", &server, "reset_connection"]);
         // Sent twice, the second is refused and does nothing.
         let step = Step::new(Method::Post, path, json!({})).idempotent();
-        let wanted = Binds::from([("failing".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("failing".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         let look = ["federation", "details", &subject.typed()].map(str::to_owned).to_vec();
         Outcome::done(
             Line::new()
@@ -105,12 +105,12 @@ impl Action for Reset {
     }
 }
 
-fn seen(found: Option<&Destination>, reader: &Reader) -> Seen {
-    let mut seen = Seen::default();
-    seen.binds.insert("exists".to_owned(), json!(found.is_some()));
+fn seen(found: Option<&Destination>, reader: &Reader) -> Snapshot {
+    let mut seen = Snapshot::default();
+    seen.preconditions.insert("exists".to_owned(), json!(found.is_some()));
     if let Some(found) = found {
-        seen.binds.insert("failing".to_owned(), json!(found.is_failing()));
-        seen.shown = found.facts(reader.now());
+        seen.preconditions.insert("failing".to_owned(), json!(found.is_failing()));
+        seen.display = found.facts(reader.now());
     }
     seen
 }
@@ -128,7 +128,7 @@ mod tests {
         Subject::Destination("remote.example".try_into().unwrap())
     }
 
-    fn seen_as(failing: bool) -> Seen {
+    fn seen_as(failing: bool) -> Snapshot {
         seen(Some(&Destination::deserialize(remote(failing)).unwrap()), &nowhere())
     }
 
@@ -147,7 +147,7 @@ mod tests {
             change.steps[0].path.parts()[2..],
             ["v1", "federation", "destinations", "remote.example", "reset_connection"]
         );
-        assert_eq!(change.wanted, Binds::from([("failing".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("failing".to_owned(), json!(false))]));
         let fine = verb().change(&subject(), &seen_as(false)).unwrap_err();
         assert_eq!(
             testing::skip(&fine),

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::purge_status::{self, Purged};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -19,7 +19,7 @@ use crate::{
         room::known,
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -110,25 +110,25 @@ impl Action for Purge {
         known::subjects(&self.rooms, reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let id = known::id(subject)?;
-        let mut seen = known::see(subject, reader).await?;
+        let mut seen = known::snapshot(subject, reader).await?;
         if let Some(event) = &self.before_event_id {
             if seen.is("exists") {
                 self.look_for(event, id.as_str(), reader).await?;
             }
-            seen.shown.push(("Goes", Line::new().plain("what came before ").code(&event.0)));
+            seen.display.push(("Goes", Line::new().plain("what came before ").code(&event.0)));
         } else if let Some(before) = self.at(reader.now()) {
             let moment = Timestamp::from_millisecond(before).ok();
             let line = Line::new().plain("what is from before ").time(moment, reader.now());
-            seen.shown.push(("Goes", line));
-            seen.noted.insert("before".to_owned(), json!(before));
-            seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+            seen.display.push(("Goes", line));
+            seen.extra.insert("before".to_owned(), json!(before));
+            seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let whose = if self.delete_local {
             "messages of everybody, also of this server's own people, which perhaps nobody else has"
         } else {
@@ -152,17 +152,17 @@ impl Action for Purge {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let refused = |why: Line| Skip::refused(why);
         if !seen.is("exists") {
             return Err(refused(known::unknown(subject)));
         }
         let mut body = Map::new();
         body.insert("delete_local_events".to_owned(), json!(self.delete_local));
-        match (&self.before_event_id, seen.noted.get("before").and_then(Value::as_i64)) {
+        match (&self.before_event_id, seen.extra.get("before").and_then(Value::as_i64)) {
             (Some(event), _) => body.insert("purge_up_to_event_id".to_owned(), json!(event.0)),
             (None, Some(before)) => {
-                let now = seen.noted.get("now").and_then(Value::as_i64).unwrap_or_default();
+                let now = seen.extra.get("now").and_then(Value::as_i64).unwrap_or_default();
                 if before > now {
                     return Err(refused(Line::from(
                         "that moment is still to come; for everything but the last message, say \
@@ -176,18 +176,24 @@ impl Action for Purge {
         let path = Path::admin(["v1", "purge_history", &subject.segment()]);
         // Sent twice it is two tasks, of which the second finds nothing.
         let step = Step::new(Method::Post, path, Value::Object(body)).idempotent();
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        answers: &[Answer],
+        _: &Snapshot,
+    ) -> Outcome {
         let mut outcome = ended(
-            Word::Done,
+            Status::Done,
             Line::new()
                 .code(subject)
                 .plain(": the homeserver has begun; I watch it, and say here when it is through"),
         );
         outcome.facts =
-            before.shown.iter().filter(|(label, _)| *label == "Goes").cloned().collect();
+            before.display.iter().filter(|(label, _)| *label == "Goes").cloned().collect();
         if let Some(id) = self.begins(subject, answers) {
             outcome.facts.push(("Task", Line::new().code(&id)));
             let words = ["history", "purge-status", &id].map(str::to_owned).to_vec();
@@ -211,11 +217,11 @@ impl Action for Purge {
         Ok(match purged.status.raw() {
             "complete" => {
                 let what = ": its old messages are deleted from this server";
-                Progress::Over(ended(Word::Done, line.plain(what)))
+                Progress::Over(ended(Status::Done, line.plain(what)))
             }
             "failed" => {
                 let line = line.plain(": its old messages could not be deleted: ");
-                Progress::Over(ended(Word::DoneInPart, line.line(purge_status::why(&purged))))
+                Progress::Over(ended(Status::DoneInPart, line.line(purge_status::why(&purged))))
             }
             _ => Progress::Goes(vec![
                 ("Task", Line::new().code(work)),
@@ -225,11 +231,11 @@ impl Action for Purge {
     }
 }
 
-fn ended(word: Word, title: Line) -> Outcome {
+fn ended(status: Status, title: Line) -> Outcome {
     let nearest =
         "what was deleted comes back only as far as other servers still have it and send it";
     let undo = Undo::None(nearest.to_owned());
-    Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+    Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
 
 #[cfg(test)]
@@ -245,13 +251,13 @@ mod tests {
         testing::parse(&[&["!lobby:example.org"], typed].concat()).unwrap()
     }
 
-    fn seen(verb: &Purge) -> Seen {
-        let mut seen = Seen::default();
-        seen.binds.insert("exists".to_owned(), json!(true));
+    fn seen(verb: &Purge) -> Snapshot {
+        let mut seen = Snapshot::default();
+        seen.preconditions.insert("exists".to_owned(), json!(true));
         if let Some(before) = verb.at(now()) {
-            seen.noted.insert("before".to_owned(), json!(before));
+            seen.extra.insert("before".to_owned(), json!(before));
         }
-        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
         seen
     }
 
@@ -287,11 +293,11 @@ mod tests {
     fn a_moment_to_come_and_a_room_unknown_are_refused() {
         let late = verb(&["--before", "2026-11-22"]);
         let skip = late.change(&lobby(), &seen(&late)).unwrap_err();
-        assert_eq!(skip.word, Word::Refused);
+        assert_eq!(skip.status, Status::Refused);
         assert!(skip.why.text().contains("--before-days 0"), "{}", skip.why.text());
         let verb = verb(&["-d", "3"]);
         let mut nowhere = seen(&verb);
-        nowhere.binds.insert("exists".to_owned(), json!(false));
+        nowhere.preconditions.insert("exists".to_owned(), json!(false));
         let skip = verb.change(&lobby(), &nowhere).unwrap_err();
         assert!(skip.why.text().contains("does not know the room"), "{}", skip.why.text());
         assert_eq!((verb.class(1), verb.phrase()), (Class::Irreversible, true));

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Outcome, Seen, Skip, Subject, Undo},
+    change::{Outcome, Skip, Snapshot, Subject, Undo},
     commands::arguments::Since,
-    reply::{Line, Word},
+    reply::{Line, Status},
 };
 
 /// The homeserver takes fewer milliseconds than this for seconds.
@@ -46,22 +46,22 @@ impl Before {
     }
 
     /// Notes the moment, and the one at which it was asked for.
-    pub(super) fn note(&self, seen: &mut Seen, now: Timestamp) {
-        seen.noted.insert("before".to_owned(), json!(self.at(now)));
-        seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+    pub(super) fn note(&self, seen: &mut Snapshot, now: Timestamp) {
+        seen.extra.insert("before".to_owned(), json!(self.at(now)));
+        seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
     }
 }
 
-fn noted(seen: &Seen, key: &str) -> i64 {
-    seen.noted.get(key).and_then(Value::as_i64).unwrap_or_default()
+fn noted(seen: &Snapshot, key: &str) -> i64 {
+    seen.extra.get(key).and_then(Value::as_i64).unwrap_or_default()
 }
 
-fn refused(seen: &Seen, why: &str) -> Skip {
+fn refused(seen: &Snapshot, why: &str) -> Skip {
     Skip::refused(in_words(seen).plain(why))
 }
 
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.
-pub(super) fn moment(seen: &Seen) -> Result<String, Skip> {
+pub(super) fn moment(seen: &Snapshot) -> Result<String, Skip> {
     match noted(seen, "before") {
         before if before < EARLIEST => Err(refused(seen, " is before there was anything here")),
         before => Ok(before.to_string()),
@@ -69,7 +69,7 @@ pub(super) fn moment(seen: &Seen) -> Result<String, Skip> {
 }
 
 /// The same, where a slip in the date must not reach everything there is.
-pub(super) fn past_moment(seen: &Seen) -> Result<String, Skip> {
+pub(super) fn past_moment(seen: &Snapshot) -> Result<String, Skip> {
     if noted(seen, "before") > noted(seen, "now") {
         let why = " is still to come; for everything there is, say --before-days 0";
         return Err(refused(seen, why));
@@ -81,23 +81,23 @@ pub(super) fn past_moment(seen: &Seen) -> Result<String, Skip> {
 /// of which is called `one`, and several `many`.
 pub(super) fn outcome(
     subject: &Subject,
-    before: &Seen,
+    before: &Snapshot,
     (deleted, one, many): (Option<u64>, &str, &str),
     undo: &str,
 ) -> Outcome {
-    let (word, said) = match deleted {
-        Some(0) => (Word::NothingChanged, format!(": there is no such {one}")),
-        Some(1) => (Word::Done, format!(": 1 {one} is deleted")),
-        Some(count) => (Word::Done, format!(": {count} {many} are deleted")),
-        None => (Word::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
+    let (status, said) = match deleted {
+        Some(0) => (Status::NothingChanged, format!(": there is no such {one}")),
+        Some(1) => (Status::Done, format!(": 1 {one} is deleted")),
+        Some(count) => (Status::Done, format!(": {count} {many} are deleted")),
+        None => (Status::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
     };
     let title = Line::new().code(subject).plain(said);
-    Outcome { word, ..Outcome::done(title, Undo::None(undo.to_owned())) }
+    Outcome { status, ..Outcome::done(title, Undo::None(undo.to_owned())) }
         .facts([("Not asked for since", in_words(before))])
 }
 
 /// The moment that was noted, in words.
-pub(super) fn in_words(seen: &Seen) -> Line {
+pub(super) fn in_words(seen: &Snapshot) -> Line {
     let moment = |key| Timestamp::from_millisecond(noted(seen, key)).ok();
     Line::new().time(moment("before"), moment("now").unwrap_or_default())
 }
@@ -107,10 +107,10 @@ mod tests {
     use super::*;
     use crate::commands::user::testing::{self, now};
 
-    fn seen(typed: &[&str]) -> Seen {
+    fn seen(typed: &[&str]) -> Snapshot {
         let before = testing::parse::<Before>(typed).unwrap();
         assert!(before.is_given());
-        let mut seen = Seen::default();
+        let mut seen = Snapshot::default();
         before.note(&mut seen, now());
         seen
     }

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec, user::account::how_many},
     error::Stop,
@@ -138,23 +138,23 @@ impl Action for Delete {
         Ok(self.files.subjects(reader))
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         if let Subject::Media(..) = subject {
-            return file::see(subject, reader).await;
+            return file::snapshot(subject, reader).await;
         }
-        let mut seen = Seen::default();
+        let mut seen = Snapshot::default();
         self.before.note(&mut seen, reader.now());
-        seen.shown.push(("Not asked for since", before::in_words(&seen)));
+        seen.display.push(("Not asked for since", before::in_words(&seen)));
         if let Some(bytes) = self.size {
-            seen.shown.push(("Larger than", size(bytes).into()));
+            seen.display.push(("Larger than", size(bytes).into()));
         }
         if let Ok(before) = before::moment(&seen) {
-            seen.shown.push(("At most", uploaded(&before, reader).await?.line()));
+            seen.display.push(("At most", uploaded(&before, reader).await?.line()));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         if let Subject::Media(..) = subject {
             return of_one(subject, seen);
         }
@@ -175,7 +175,7 @@ impl Action for Delete {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         match subject {
             Subject::Media(server, id) => one(subject, (server, id), seen),
             Subject::Homeserver(_) => self.many(seen),
@@ -186,9 +186,9 @@ impl Action for Delete {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let gone = "nobody here has it any more; what clients and other servers have stays there";
         if let Subject::Media(..) = subject {
@@ -205,7 +205,7 @@ impl Action for Delete {
 
 impl Delete {
     /// Everything that is old and large enough. The homeserver takes it all in the query.
-    fn many(&self, seen: &Seen) -> Result<Change, Skip> {
+    fn many(&self, seen: &Snapshot) -> Result<Change, Skip> {
         let path = Path::admin(["v1", "media", "delete"]);
         let mut step = Step::new(Method::Post, path, json!({})).idempotent();
         step.query = vec![
@@ -213,12 +213,12 @@ impl Delete {
             ("size_gt".to_owned(), self.size.unwrap_or_default().to_string()),
             ("keep_profiles".to_owned(), (!self.profiles).to_string()),
         ];
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 }
 
 /// The question about one file.
-fn of_one(subject: &Subject, seen: &Seen) -> Question {
+fn of_one(subject: &Subject, seen: &Snapshot) -> Question {
     let mut goes = vec![Line::from("the file, for everybody")];
     if seen.is("quarantined") {
         goes.push("its quarantine: the same content can be uploaded again".into());
@@ -237,7 +237,7 @@ fn of_one(subject: &Subject, seen: &Seen) -> Question {
 fn one(
     subject: &Subject,
     (server, id): (&OwnedServerName, &str),
-    seen: &Seen,
+    seen: &Snapshot,
 ) -> Result<Change, Skip> {
     if !seen.is("local") {
         let mut skip = refused(
@@ -252,7 +252,7 @@ fn one(
     }
     let path = Path::admin(["v1", "media", server.as_str(), id]);
     let step = Step::new(Method::Delete, path, Value::Null);
-    Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
+    Ok(Change { steps: vec![step], wanted: FactMap::from([("exists".to_owned(), json!(false))]) })
 }
 
 fn refused(subject: &Subject, why: &str) -> Skip {
@@ -276,8 +276,8 @@ mod tests {
         Subject::Homeserver("example.org".try_into().unwrap())
     }
 
-    fn old(verb: &Delete) -> Seen {
-        let mut seen = Seen::default();
+    fn old(verb: &Delete) -> Snapshot {
+        let mut seen = Snapshot::default();
         verb.before.note(&mut seen, now());
         seen
     }
@@ -343,11 +343,11 @@ mod tests {
             change.steps[0].path.parts(),
             ["_synapse", "admin", "v1", "media", "example.org", "cat"]
         );
-        assert_eq!(change.wanted, Binds::from([("exists".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("exists".to_owned(), json!(false))]));
         let asked = testing::question(&verb.question(&cat(), &seen));
         assert!(asked.contains("- its quarantine: the same content"), "{asked}");
         assert!(asked.contains("- its protection"), "{asked}");
-        let skip = |seen: &Seen| testing::skip(&verb.change(&cat(), seen).unwrap_err());
+        let skip = |seen: &Snapshot| testing::skip(&verb.change(&cat(), seen).unwrap_err());
         assert!(skip(&file::seen(false, None, None, now())).contains("media purge"));
         assert!(skip(&file::seen(true, None, None, now())).contains("no such file"));
     }
@@ -357,7 +357,7 @@ mod tests {
         let verb = verb(&["-d", "30"]);
         let told = |total: u64| {
             let answers = [Answer { status: 200, body: json!({ "total": total }) }];
-            testing::outcome(&verb.outcome(&here(), &old(&verb), &answers, &Seen::default()))
+            testing::outcome(&verb.outcome(&here(), &old(&verb), &answers, &Snapshot::default()))
         };
         assert!(told(3).starts_with("Done · `example.org`: 3 files are deleted"), "{}", told(3));
         assert!(told(0).starts_with("Nothing changed · "));

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -14,7 +14,7 @@ use crate::{
         user::account::{self, how_many},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -37,15 +37,15 @@ struct DeleteUser {
 const PAGE: u64 = 500;
 
 /// How many files were seen.
-fn files(seen: &Seen) -> u64 {
-    seen.noted.get("files").and_then(Value::as_u64).unwrap_or_default()
+fn files(seen: &Snapshot) -> u64 {
+    seen.extra.get("files").and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn note(seen: &mut Seen, files: u64) {
+fn note(seen: &mut Snapshot, files: u64) {
     // The number itself is its owner's to alter at will.
-    seen.binds.insert("has_files".to_owned(), json!(files > 0));
-    seen.noted.insert("files".to_owned(), json!(files));
-    seen.shown.push(("Files", files.to_string().into()));
+    seen.preconditions.insert("has_files".to_owned(), json!(files > 0));
+    seen.extra.insert("files".to_owned(), json!(files));
+    seen.display.push(("Files", files.to_string().into()));
 }
 
 #[async_trait]
@@ -66,16 +66,16 @@ impl Action for DeleteUser {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if account.is_some() {
             note(&mut seen, reader.media_count(user).await?);
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let count = how_many(Some(files(seen)), "file", "files");
         Question {
             title: Line::new()
@@ -92,7 +92,7 @@ impl Action for DeleteUser {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         if !seen.is("has_files") {
             return Err(Skip::already(Line::new().code(subject).plain(" has no files here")));
@@ -101,27 +101,27 @@ impl Action for DeleteUser {
         let mut step = Step::new(Method::Delete, path, Value::Null);
         step.query = vec![("limit".to_owned(), PAGE.to_string())];
         let pages = usize::try_from(files(seen).div_ceil(PAGE)).unwrap_or(usize::MAX);
-        let wanted = Binds::from([("has_files".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("has_files".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step; pages], wanted })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        _before: &Seen,
+        _before: &Snapshot,
         answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         let deleted: u64 = answers.iter().filter_map(|answer| answer.body["total"].as_u64()).sum();
         let left = files(after);
-        let word = if left == 0 { Word::Done } else { Word::DoneInPart };
+        let status = if left == 0 { Status::Done } else { Status::DoneInPart };
         let said = if left == 0 {
             " has no files here any more"
         } else {
             " has files still, since it uploads others meanwhile; send the command again"
         };
         Outcome {
-            word,
+            status,
             title: Line::new().code(subject).plain(said),
             facts: vec![("Deleted", deleted.to_string().into()), ("Left", left.to_string().into())],
             remains: Vec::new(),
@@ -138,10 +138,12 @@ mod tests {
     use super::*;
     use crate::commands::user::testing::{self, ann};
 
-    fn seen(files: u64) -> Seen {
+    fn seen(files: u64) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
         note(&mut seen, files);
         seen
     }
@@ -157,7 +159,7 @@ mod tests {
             let change = verb().change(&ann(), &seen(files)).unwrap();
             assert_eq!(change.steps.len(), requests, "{files}");
             assert!(change.steps.iter().all(|step| step == &change.steps[0]));
-            assert_eq!(change.wanted, Binds::from([("has_files".to_owned(), json!(false))]));
+            assert_eq!(change.wanted, FactMap::from([("has_files".to_owned(), json!(false))]));
         }
         let change = verb().change(&ann(), &seen(3)).unwrap();
         assert_eq!(change.steps[0].query, [("limit".to_owned(), "500".to_owned())]);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    change::{Path, Seen, Subject},
+    change::{Path, Snapshot, Subject},
     error::Stop,
     reply::{Fact, Hostile, Line, size},
     synapse::{
@@ -95,7 +95,7 @@ impl File {
 }
 
 /// Looks at a file, and at what else its uploader has with the same content.
-pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
     #[derive(Deserialize)]
     struct MediaInfo {
         media_info: File,
@@ -111,21 +111,26 @@ pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop
 }
 
 /// What binds and what is shown of a file of this server or of another one.
-pub(super) fn seen(local: bool, file: Option<&File>, copies: Option<u64>, now: Timestamp) -> Seen {
-    let mut seen = Seen::default();
-    let mut bind = |key: &str, is: bool| seen.binds.insert(key.to_owned(), json!(is));
+pub(super) fn seen(
+    local: bool,
+    file: Option<&File>,
+    copies: Option<u64>,
+    now: Timestamp,
+) -> Snapshot {
+    let mut seen = Snapshot::default();
+    let mut bind = |key: &str, is: bool| seen.preconditions.insert(key.to_owned(), json!(is));
     bind("local", local);
     bind("exists", file.is_some());
     if let Some(file) = file {
         bind("quarantined", file.quarantined_by.is_some());
         bind("protected", file.safe_from_quarantine);
-        seen.shown = facts(file, now);
+        seen.display = facts(file, now);
     }
     if let Some(copies) = copies {
-        seen.noted.insert("copies".to_owned(), json!(copies));
+        seen.extra.insert("copies".to_owned(), json!(copies));
         if copies > 0 {
             let same = format!("{copies} more by the same account with the same content");
-            seen.shown.push(("Copies", same.into()));
+            seen.display.push(("Copies", same.into()));
         }
     }
     seen
@@ -190,7 +195,10 @@ pub(super) mod testing {
     }
 
     /// The cat as it is seen; the fields of `other` replace its own.
-    pub(in crate::commands::media) fn seen(other: serde_json::Value, copies: Option<u64>) -> Seen {
+    pub(in crate::commands::media) fn seen(
+        other: serde_json::Value,
+        copies: Option<u64>,
+    ) -> Snapshot {
         let mut file = json!({
             "media_origin": null, "user_id": "@ann:example.org", "media_id": "cat",
             "media_type": "image/png", "media_length": 2048, "upload_name": "cat.png",
@@ -231,18 +239,18 @@ mod tests {
     #[test]
     fn who_and_what_is_shown_and_only_what_matters_binds() {
         let seen = testing_seen();
-        let shown = testing::facts(&seen.shown);
+        let shown = testing::facts(&seen.display);
         assert_eq!(
             shown,
             "Name: “cat.png”\nType: “image/png”\nSize: 2.0 KiB\n\
              Uploaded by: `@ann:example.org`\nCreated: 2026-11-20 14:00 UTC (3 min ago)\n\
              Copies: 2 more by the same account with the same content\n"
         );
-        let keys: Vec<&str> = seen.binds.keys().map(String::as_str).collect();
+        let keys: Vec<&str> = seen.preconditions.keys().map(String::as_str).collect();
         assert_eq!(keys, ["exists", "local", "protected", "quarantined"]);
     }
 
-    fn testing_seen() -> Seen {
+    fn testing_seen() -> Snapshot {
         super::testing::seen(json!({}), Some(2))
     }
 }

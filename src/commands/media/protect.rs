@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{file, several::Several};
 use crate::{
-    change::{Method, Path, Seen, Skip, Step, Subject},
+    change::{Method, Path, Skip, Snapshot, Step, Subject},
     commands::{
         Ask, Does, Spec,
         switch::{Switch, Wording},
@@ -81,11 +81,11 @@ impl Switch for Protection {
         Ok(self.files.subjects(reader))
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        file::see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        file::snapshot(subject, reader).await
     }
 
-    fn exists(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+    fn exists(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
         let why = match subject {
             Subject::Media(..) if !seen.is("local") => {
                 " is of another server; only files of this one are protected"
@@ -103,11 +103,11 @@ impl Switch for Protection {
         Step::new(Method::Post, path, json!({}))
     }
 
-    fn facts(&self, after: &Seen, _on: bool) -> Vec<Fact> {
+    fn facts(&self, after: &Snapshot, _on: bool) -> Vec<Fact> {
         after.shown_as(&["Name", "Uploaded by"]).collect()
     }
 
-    fn remains(&self, subject: &Subject, after: &Seen, on: bool) -> Vec<(Line, Vec<String>)> {
+    fn remains(&self, subject: &Subject, after: &Snapshot, on: bool) -> Vec<(Line, Vec<String>)> {
         let stays = || {
             let end = words(["media", "unquarantine", &subject.typed()]);
             (Line::from("It is still in quarantine"), end)
@@ -123,9 +123,9 @@ mod tests {
         *,
     };
     use crate::{
-        change::{Binds, Class, Power},
+        change::{Class, FactMap, Power},
         commands::{Action as _, switch::Turn, user::testing},
-        reply::Word,
+        reply::Status,
     };
 
     fn verb(protect: bool) -> Turn<Protection> {
@@ -147,9 +147,9 @@ mod tests {
                 change.steps[0].path.parts(),
                 ["_synapse", "admin", "v1", "media", word, "cat"]
             );
-            assert_eq!(change.wanted, Binds::from([("protected".to_owned(), json!(protect))]));
+            assert_eq!(change.wanted, FactMap::from([("protected".to_owned(), json!(protect))]));
             let same = seen(json!({"safe_from_quarantine": protect}), None);
-            assert_eq!(verb.change(&cat(), &same).unwrap_err().word, Word::NothingChanged);
+            assert_eq!(verb.change(&cat(), &same).unwrap_err().status, Status::NothingChanged);
         }
         assert!(testing::parse::<Protect>(&[]).is_err());
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_not_here_cannot_be_protected() {
         let now = testing::now();
-        let skip = |seen: &Seen| testing::skip(&verb(true).change(&cat(), seen).unwrap_err());
+        let skip = |seen: &Snapshot| testing::skip(&verb(true).change(&cat(), seen).unwrap_err());
         assert!(skip(&file::seen(true, None, None, now)).contains("no such file"));
         assert!(skip(&file::seen(false, None, None, now)).contains("another server"));
     }

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::before::{self, Before};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject,
     },
     commands::{Action, Spec},
     error::Stop,
@@ -48,14 +48,14 @@ impl Action for Purge {
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
     }
 
-    async fn see(&self, _subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = Seen::default();
+    async fn snapshot(&self, _subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = Snapshot::default();
         self.before.note(&mut seen, reader.now());
-        seen.shown.push(("Not asked for since", before::in_words(&seen)));
+        seen.display.push(("Not asked for since", before::in_words(&seen)));
         Ok(seen)
     }
 
-    fn question(&self, _subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, _subject: &Subject, seen: &Snapshot) -> Question {
         Question {
             title: Line::new()
                 .plain("Delete the copies of other servers' files that nobody asked for since ")
@@ -68,7 +68,7 @@ impl Action for Purge {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let Subject::Homeserver(_) = subject else {
             let why = Line::new().code(subject).plain(" is not this homeserver");
             return Err(Skip::refused(why));
@@ -76,15 +76,15 @@ impl Action for Purge {
         let path = Path::admin(["v1", "purge_media_cache"]);
         let mut step = Step::new(Method::Post, path, json!({})).idempotent();
         step.query = vec![("before_ts".to_owned(), before::moment(seen)?)];
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let deleted = answers.first().and_then(|answer| answer.body["deleted"].as_u64());
         let undo = "the homeserver fetches what somebody asks for again";
@@ -101,9 +101,9 @@ mod tests {
         Subject::Homeserver("example.org".try_into().unwrap())
     }
 
-    fn verb(typed: &[&str]) -> (Purge, Seen) {
+    fn verb(typed: &[&str]) -> (Purge, Snapshot) {
         let verb: Purge = testing::parse(typed).unwrap();
-        let mut seen = Seen::default();
+        let mut seen = Snapshot::default();
         verb.before.note(&mut seen, now());
         (verb, seen)
     }

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use super::{file, files_of, several::Several};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Ask, Does, Spec,
         arguments::{RoomRef, UserRef},
     },
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line, Status},
     synapse::Reader,
 };
 
@@ -124,11 +124,11 @@ impl Action for SetQuarantine {
         self.which.subjects(reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        file::see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        file::snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = if self.quarantine {
             Line::new().plain("Quarantine ").code(subject)
         } else {
@@ -142,9 +142,9 @@ impl Action for SetQuarantine {
         Question { title, stays, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let Subject::Media(server, id) = subject else {
-            return Err(skip(Word::Refused, subject, " is not a file"));
+            return Err(skip(Status::Refused, subject, " is not a file"));
         };
         if !seen.is("exists") {
             // The homeserver would answer with success, and do nothing.
@@ -153,30 +153,30 @@ impl Action for SetQuarantine {
             } else {
                 ": this homeserver has no copy of it, so there is nothing that could be changed"
             };
-            return Err(skip(Word::Refused, subject, why));
+            return Err(skip(Status::Refused, subject, why));
         }
         match (self.quarantine, seen.is("quarantined")) {
             (true, true) => {
-                return Err(skip(Word::NothingChanged, subject, " is in quarantine already"));
+                return Err(skip(Status::NothingChanged, subject, " is in quarantine already"));
             }
             (false, false) => {
-                return Err(skip(Word::NothingChanged, subject, " is not in quarantine"));
+                return Err(skip(Status::NothingChanged, subject, " is not in quarantine"));
             }
             (true, false) if seen.is("protected") => {
                 let why =
                     " is protected from quarantine, so the homeserver would leave it as it is";
-                return Err(skip(Word::Refused, subject, why));
+                return Err(skip(Status::Refused, subject, why));
             }
             _ => {}
         }
         let verb = if self.quarantine { "quarantine" } else { "unquarantine" };
         let path = Path::admin(["v1", "media", verb, server.as_str(), id]);
         let step = Step::new(Method::Post, path, json!({})).idempotent();
-        let wanted = Binds::from([("quarantined".to_owned(), json!(self.quarantine))]);
+        let wanted = FactMap::from([("quarantined".to_owned(), json!(self.quarantine))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         let (said, back) = if self.quarantine {
             (" is in quarantine: nobody gets it from this server any more", "unquarantine")
         } else {
@@ -197,8 +197,8 @@ impl Action for SetQuarantine {
 
 impl SetQuarantine {
     /// What else has the same content, as far as that is known.
-    fn copies(&self, before: &Seen) -> Fact {
-        let known = match before.noted.get("copies").and_then(Value::as_u64) {
+    fn copies(&self, before: &Snapshot) -> Fact {
+        let known = match before.extra.get("copies").and_then(Value::as_u64) {
             Some(0) | None => String::new(),
             Some(copies) => format!("{copies} more by the same account, and "),
         };
@@ -213,8 +213,8 @@ impl SetQuarantine {
     }
 }
 
-fn skip(word: Word, subject: &Subject, why: &str) -> Skip {
-    Skip { word, why: Line::new().code(subject).plain(why), instead: Vec::new() }
+fn skip(status: Status, subject: &Subject, why: &str) -> Skip {
+    Skip { status, why: Line::new().code(subject).plain(why), instead: Vec::new() }
 }
 
 #[cfg(test)]
@@ -257,9 +257,9 @@ mod tests {
     fn of_a_room_it_says_what_nobody_can_see() {
         let of_room =
             SetQuarantine { which: Which::OfRoom("!abc".parse().unwrap()), quarantine: true };
-        let stays = of_room.question(&cat(), &Seen::default()).stays;
+        let stays = of_room.question(&cat(), &Snapshot::default()).stays;
         assert!(stays.iter().any(|line| line.text().contains("encrypted")), "{stays:?}");
-        assert_eq!(verb().question(&cat(), &Seen::default()).stays.len(), 1);
+        assert_eq!(verb().question(&cat(), &Snapshot::default()).stays.len(), 1);
     }
 
     #[test]
@@ -274,12 +274,12 @@ mod tests {
             change.steps[0].path.parts(),
             ["_synapse", "admin", "v1", "media", "quarantine", "example.org", "cat"]
         );
-        assert_eq!(change.wanted, Binds::from([("quarantined".to_owned(), json!(true))]));
+        assert_eq!(change.wanted, FactMap::from([("quarantined".to_owned(), json!(true))]));
     }
 
     #[test]
     fn what_the_homeserver_would_answer_200_to_and_not_do_is_not_sent() {
-        let skip = |seen: &Seen| testing::skip(&verb().change(&cat(), seen).unwrap_err());
+        let skip = |seen: &Snapshot| testing::skip(&verb().change(&cat(), seen).unwrap_err());
         let already = skip(&seen(json!({"quarantined_by": "@moe:example.org"}), None));
         assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is in quarantine already");
         let protected = skip(&seen(json!({"safe_from_quarantine": true}), None));

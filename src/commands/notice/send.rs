@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::text::Text;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -20,7 +20,7 @@ use crate::{
         },
     },
     error::Stop,
-    reply::{Hostile, Line, Word},
+    reply::{Hostile, Line, Status},
     synapse::Reader,
 };
 
@@ -168,26 +168,26 @@ impl Action for Send {
         Ok(subjects)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(subject, reader).await?;
-        seen.shown.retain(|(label, _)| matches!(*label, "Name" | "Id"));
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (mut seen, _) = account::snapshot(subject, reader).await?;
+        seen.display.retain(|(label, _)| matches!(*label, "Name" | "Id"));
         let as_state = self.state_key.as_ref().map(|_| " (state)").unwrap_or_default();
         let of_type = |of: &String| ("Type", Line::new().code(of).plain(as_state));
-        seen.shown.extend(self.event_type.as_ref().map(of_type));
+        seen.display.extend(self.event_type.as_ref().map(of_type));
         let text = self.text();
         let shown = |text: &str| Line::new().hostile(&Hostile::new(Text::preview(text, SHOWN)));
-        seen.shown.push(("Text", shown(&text.plain)));
-        seen.shown.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
-        seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        seen.display.push(("Text", shown(&text.plain)));
+        seen.display.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
+        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Send a notice to ").code(subject);
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let Subject::User(user) = subject else {
             let why = Line::new().code(subject).plain(" is not an account");
             return Err(Skip::refused(why));
@@ -208,7 +208,7 @@ impl Action for Send {
         let mut body = self.event().map_err(Skip::refused)?;
         body.insert("user_id".to_owned(), json!(user));
         let body = Value::Object(body);
-        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         // Another look makes another transaction, so that sending it again would tell them twice.
         Ok(Change { steps: vec![Step::new(Method::Put, path, body)], wanted })
     }
@@ -216,14 +216,14 @@ impl Action for Send {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let sent = answers.iter().any(|answer| answer.body["event_id"].is_string());
-        let text = before.shown.iter().find(|(label, _)| *label == "Text").cloned();
+        let text = before.display.iter().find(|(label, _)| *label == "Text").cloned();
         Outcome {
-            word: if sent { Word::Done } else { Word::Unknown },
+            status: if sent { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if sent {
                 " has a notice from the homeserver"
             } else {
@@ -237,8 +237,8 @@ impl Action for Send {
 }
 
 /// The moment of the look.
-fn noted_now(seen: &Seen) -> Timestamp {
-    let now = seen.noted.get("now").and_then(Value::as_i64);
+fn noted_now(seen: &Snapshot) -> Timestamp {
+    let now = seen.extra.get("now").and_then(Value::as_i64);
     now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
 }
 
@@ -247,11 +247,13 @@ mod tests {
     use super::*;
     use crate::commands::user::testing::{self, account, ann, now, nowhere};
 
-    fn seen(other: Value) -> Seen {
+    fn seen(other: Value) -> Snapshot {
         let account = account(other);
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
-        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
+        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
         seen
     }
 
@@ -336,12 +338,13 @@ mod tests {
     fn nobody_is_told_who_would_not_read_it() {
         let skip = |typed: &[&str], other| verb(typed).change(&ann(), &seen(other)).map(drop);
         let gone = skip(&["ann", "a"], json!({"deactivated": true})).unwrap_err();
-        assert_eq!(gone.word, Word::NothingChanged);
+        assert_eq!(gone.status, Status::NothingChanged);
         let bridged = json!({"appservice_id": "irc"});
         assert!(skip(&["@a", "a", "-r"], bridged.clone()).is_err());
         assert!(skip(&["ann", "a"], bridged).is_ok(), "who is named is told");
-        let binds = account::facts_that_bind(true, None);
-        let nobody = verb(&["ann", "a"]).change(&ann(), &Seen { binds, ..Seen::default() });
+        let preconditions = account::facts_that_bind(true, None);
+        let nobody =
+            verb(&["ann", "a"]).change(&ann(), &Snapshot { preconditions, ..Snapshot::default() });
         assert!(testing::skip(&nobody.unwrap_err()).contains("no such user"));
     }
 

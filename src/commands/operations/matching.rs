@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{OPERATIONS, Operation};
-use crate::change::{Method, Seen, Step};
+use crate::change::{Method, Snapshot, Step};
 
 /// A verb whose work an operation does too, where all of this holds.
 pub type Work = (&'static str, &'static [When]);
@@ -30,8 +30,8 @@ pub enum When {
 }
 
 impl When {
-    fn holds(self, body: &Value, seen: &Seen) -> bool {
-        let missing = |fact| seen.binds.get(fact) == Some(&Value::Bool(false));
+    fn holds(self, body: &Value, seen: &Snapshot) -> bool {
+        let missing = |fact| seen.preconditions.get(fact) == Some(&Value::Bool(false));
         match self {
             Self::Has(key) => has(body, key),
             Self::Is(key, is) => has(body, key) && body.get(key) != Some(&Value::Bool(!is)),
@@ -53,7 +53,7 @@ pub(super) fn has(body: &Value, key: &str) -> bool {
 
 impl Operation {
     /// The verbs whose work a request for it does, with this body, to what was seen.
-    fn done(&self, body: &Value, seen: &Seen) -> impl Iterator<Item = &'static str> {
+    fn done(&self, body: &Value, seen: &Snapshot) -> impl Iterator<Item = &'static str> {
         let holds = |all: &[When]| all.iter().all(|when| when.holds(body, seen));
         let own = self.spoken().filter(|_| holds(self.own));
         let too = self.too.iter().filter(move |(_, when)| holds(when)).map(|(verb, _)| *verb);
@@ -63,7 +63,7 @@ impl Operation {
 
 /// The verbs whose work this request does, whichever verb sends it: what the config says of them
 /// holds for it.
-pub fn verbs(step: &Step, seen: &Seen) -> Vec<&'static str> {
+pub fn verbs(step: &Step, seen: &Snapshot) -> Vec<&'static str> {
     let [synapse, admin, parts @ ..] = step.path.parts() else { return Vec::new() };
     if (synapse.as_str(), admin.as_str()) != ("_synapse", "admin") {
         return Vec::new();

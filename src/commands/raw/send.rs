@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
-        Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
+        Subject, Undo,
     },
     commands::{Action, Memory, Query, room::known, user::account},
     error::Stop,
-    reply::{Line, Reply, Sheet, Word},
+    reply::{Line, Reply, Sheet, Status},
     synapse::Reader,
 };
 
@@ -72,14 +72,14 @@ impl Action for Send {
         Ok(vec![self.request.about.subject(reader).await?])
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = match (subject.user(), subject) {
-            (Some(_), _) => account::see(subject, reader).await?.0,
-            (None, Subject::Room(_)) => known::see(subject, reader).await?,
-            (None, _) => Seen::default(),
+            (Some(_), _) => account::snapshot(subject, reader).await?.0,
+            (None, Subject::Room(_)) => known::snapshot(subject, reader).await?,
+            (None, _) => Snapshot::default(),
         };
         if subject.user().is_some() && !seen.is("exists") {
-            seen.shown.push(("Account", "this homeserver has none of that name".into()));
+            seen.display.push(("Account", "this homeserver has none of that name".into()));
         }
         // What an alias leads to is as much part of it as what is named by its id.
         let path = self.request.path.parts().iter();
@@ -92,11 +92,11 @@ impl Action for Send {
                 rooms.push(room);
             }
         }
-        seen.noted.insert("rooms".to_owned(), json!(rooms));
+        seen.extra.insert("rooms".to_owned(), json!(rooms));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Send ").code(self.request.line()).plain(", about ");
         let goes = match self.request.instead() {
             Some(verb) => Line::new()
@@ -114,21 +114,27 @@ impl Action for Send {
         }
     }
 
-    fn reaches(&self, subject: &Subject, seen: &Seen) -> Vec<Subject> {
-        let rooms = seen.noted.get("rooms").and_then(Value::as_array).into_iter().flatten();
+    fn reaches(&self, subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
+        let rooms = seen.extra.get("rooms").and_then(Value::as_array).into_iter().flatten();
         let rooms = rooms.filter_map(|room| room.as_str()?.try_into().ok()).map(Subject::Room);
         let all = self.request.others.iter().cloned().chain(rooms);
         all.filter(|other| other != subject).collect()
     }
 
-    fn change(&self, _subject: &Subject, _seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, _subject: &Subject, _seen: &Snapshot) -> Result<Change, Skip> {
         let Request { path, query, body, .. } = &self.request;
         let mut step = Step::new(self.method, path.clone(), body.clone());
         step.query.clone_from(query);
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _: &Snapshot,
+        answers: &[Answer],
+        _: &Snapshot,
+    ) -> Outcome {
         let mut title = Line::new().code(subject).plain(": the request was sent");
         let mut facts = vec![("Request", Line::new().code(self.request.line()))];
         if let Some(Answer { status, body }) = answers.first() {
@@ -201,21 +207,21 @@ impl Action for Refused {
         Err(self.stop())
     }
 
-    async fn see(&self, _: &Subject, _: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, _: &Subject, _: &Reader) -> Result<Snapshot, Stop> {
         Err(self.stop())
     }
 
-    fn question(&self, _: &Subject, _: &Seen) -> Question {
+    fn question(&self, _: &Subject, _: &Snapshot) -> Question {
         Question { title: self.fault.why.clone(), ..Question::default() }
     }
 
-    fn change(&self, _: &Subject, _: &Seen) -> Result<Change, Skip> {
+    fn change(&self, _: &Subject, _: &Snapshot) -> Result<Change, Skip> {
         Err(Skip::refused(self.fault.why.clone()))
     }
 
-    fn outcome(&self, _: &Subject, _: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, _: &Subject, _: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         let undo = Undo::None("nothing was done".to_owned());
-        let (word, title) = (Word::Refused, self.fault.why.clone());
-        Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+        let (status, title) = (Status::Refused, self.fault.why.clone());
+        Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
     }
 }

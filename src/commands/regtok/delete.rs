@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::token::{self, named};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
-        Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
+        Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::valued},
     error::Stop,
@@ -43,12 +43,12 @@ impl Action for Delete {
         Ok(token::subjects(&self.tokens))
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        token::see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        token::snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
-        let pending = seen.noted.get("pending").and_then(Value::as_u64).unwrap_or_default();
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
+        let pending = seen.extra.get("pending").and_then(Value::as_u64).unwrap_or_default();
         let goes = (pending > 0)
             .then(|| Line::from(format!("{pending} registrations that are under way with it")));
         Question {
@@ -58,28 +58,31 @@ impl Action for Delete {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         token::exists(subject, seen)?;
         let path = token::path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null);
-        Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
+        Ok(Change {
+            steps: vec![step],
+            wanted: FactMap::from([("exists".to_owned(), json!(false))]),
+        })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         Outcome::done(Line::new().code(subject).plain(" is deleted"), undo(subject, before))
     }
 }
 
 /// A token with the same name, for as many as could still have registered with it.
-fn undo(subject: &Subject, before: &Seen) -> Undo {
+fn undo(subject: &Subject, before: &Snapshot) -> Undo {
     let number = |value: Option<&Value>| value.and_then(Value::as_i64);
     let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
     words.extend(valued("--token", &subject.typed()));
-    if let Some(allowed) = number(before.binds.get("uses_allowed")) {
-        let left = (allowed - number(before.noted.get("completed")).unwrap_or_default()).max(0);
+    if let Some(allowed) = number(before.preconditions.get("uses_allowed")) {
+        let left = (allowed - number(before.extra.get("completed")).unwrap_or_default()).max(0);
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);
     }
-    match number(before.binds.get("expiry_time")) {
+    match number(before.preconditions.get("expiry_time")) {
         Some(at) if at <= token::noted_now(before).as_millisecond() => {
             Undo::None("it was expired, so nobody could register with it before either".to_owned())
         }
@@ -113,7 +116,7 @@ mod tests {
             change.steps[0].path.parts(),
             ["_synapse", "admin", "v1", "registration_tokens", "welcome"]
         );
-        assert_eq!(change.wanted, Binds::from([("exists".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("exists".to_owned(), json!(false))]));
         assert!(verb().change(&welcome(), &unseen()).is_err());
         assert!(testing::parse::<Delete>(&[]).is_err());
     }
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn the_question_says_what_is_broken_off() {
         let mut under_way = seen(None, None);
-        under_way.noted.insert("pending".to_owned(), json!(2));
+        under_way.extra.insert("pending".to_owned(), json!(2));
         let asked = testing::question(&verb().question(&welcome(), &under_way));
         assert!(asked.contains("This goes:\n- 2 registrations that are under way"), "{asked}");
     }

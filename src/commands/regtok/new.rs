@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use super::token::{self, Expiry, Until, named};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::spoken, user::account::words},
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -79,19 +79,19 @@ impl Action for New {
         }])
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         if let Subject::Token(_) = subject {
-            return token::see(subject, reader).await;
+            return token::snapshot(subject, reader).await;
         }
         let all = token::all(reader, None).await?;
         let names: Vec<&Value> = all.iter().map(|token| &token["token"]).collect();
-        let mut seen = Seen::default();
-        seen.noted.insert("tokens".to_owned(), json!(names));
+        let mut seen = Snapshot::default();
+        seen.extra.insert("tokens".to_owned(), json!(names));
         token::note_now(&mut seen, reader.now());
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = match subject {
             Subject::Token(_) => Line::new().plain("Make the registration token ").code(subject),
             _ => "Make a registration token".into(),
@@ -99,10 +99,10 @@ impl Action for New {
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         token::not_past(self.expiry.until(), seen)?;
         let mut body = Map::new();
-        let mut wanted = Binds::new();
+        let mut wanted = FactMap::new();
         match (&self.token, subject) {
             (Some(token), Subject::Token(_)) => {
                 if seen.is("exists") {
@@ -132,19 +132,19 @@ impl Action for New {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         let made = answers.first().and_then(|answer| answer.body["token"].as_str());
         // One that was named is found, or not, by what was wanted.
         let listed = |token: &str| {
-            let tokens = after.noted.get("tokens").and_then(Value::as_array);
+            let tokens = after.extra.get("tokens").and_then(Value::as_array);
             tokens.is_none_or(|tokens| tokens.iter().any(|one| one == token))
         };
         let Some(token) = made.filter(|token| listed(token)) else {
             return Outcome {
-                word: Word::Unknown,
+                status: Status::Unknown,
                 title: Line::new()
                     .code(subject)
                     .plain(": the homeserver answered with success, and there is no new token"),
@@ -179,9 +179,9 @@ mod tests {
         Subject::Homeserver("example.org".try_into().unwrap())
     }
 
-    fn tokens(names: &[&str]) -> Seen {
-        let mut seen = Seen::default();
-        seen.noted.insert("tokens".to_owned(), json!(names));
+    fn tokens(names: &[&str]) -> Snapshot {
+        let mut seen = Snapshot::default();
+        seen.extra.insert("tokens".to_owned(), json!(names));
         token::note_now(&mut seen, now());
         seen
     }
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_is_there_or_could_not_be_used_is_not_made() {
-        let skip = |typed: &[&str], subject: &Subject, seen: &Seen| {
+        let skip = |typed: &[&str], subject: &Subject, seen: &Snapshot| {
             testing::skip(&verb(typed).change(subject, seen).unwrap_err())
         };
         assert_eq!(
@@ -245,8 +245,9 @@ mod tests {
     fn the_token_is_shown_where_it_is_found_and_can_be_made_useless() {
         let answers = [Answer { status: 200, body: json!({"token": "aB3"}) }];
         let verb = verb(&["-u", "1"]);
-        let told =
-            |after: &Seen| testing::outcome(&verb.outcome(&here(), &tokens(&[]), &answers, after));
+        let told = |after: &Snapshot| {
+            testing::outcome(&verb.outcome(&here(), &tokens(&[]), &answers, after))
+        };
         assert_eq!(
             told(&tokens(&["other", "aB3"])),
             "Done · `aB3` can be used to register now\nUses: 1\nExpires: never\n\

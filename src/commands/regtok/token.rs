@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Path, Seen, Skip, Subject},
+    change::{Path, Skip, Snapshot, Subject},
     commands::arguments::Moment,
     error::Stop,
     reply::{Fact, Line},
@@ -133,7 +133,7 @@ impl Expiry {
 }
 
 /// Refuses a moment at which a token cannot expire: the homeserver takes none that is past.
-pub(super) fn not_past(until: Until, seen: &Seen) -> Result<(), Skip> {
+pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
     let Until::At(at) = until else { return Ok(()) };
     let now = noted_now(seen);
     let why = match Timestamp::from_millisecond(at) {
@@ -184,40 +184,40 @@ pub(super) fn subjects(tokens: &[String]) -> Vec<Subject> {
 }
 
 /// Looks at a token. What is no token has nothing to be seen.
-pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-    let Subject::Token(token) = subject else { return Ok(Seen::default()) };
+pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+    let Subject::Token(token) = subject else { return Ok(Snapshot::default()) };
     let found = reader.find::<Token>(&path(token), &[]).await?;
     Ok(seen(found.as_ref(), reader.now()))
 }
 
 /// What binds and what is shown of a token.
-pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Seen {
-    let mut seen = Seen::default();
-    seen.binds.insert("exists".to_owned(), json!(token.is_some()));
+pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Snapshot {
+    let mut seen = Snapshot::default();
+    seen.preconditions.insert("exists".to_owned(), json!(token.is_some()));
     if let Some(token) = token {
-        seen.binds.insert("uses_allowed".to_owned(), json!(token.uses_allowed));
-        seen.binds.insert("expiry_time".to_owned(), json!(token.expiry_time));
-        seen.noted.insert("completed".to_owned(), json!(token.completed));
-        seen.noted.insert("pending".to_owned(), json!(token.pending));
-        seen.shown = token.facts(now);
+        seen.preconditions.insert("uses_allowed".to_owned(), json!(token.uses_allowed));
+        seen.preconditions.insert("expiry_time".to_owned(), json!(token.expiry_time));
+        seen.extra.insert("completed".to_owned(), json!(token.completed));
+        seen.extra.insert("pending".to_owned(), json!(token.pending));
+        seen.display = token.facts(now);
     }
     note_now(&mut seen, now);
     seen
 }
 
 /// Notes the moment of the look, against which an expiry is held.
-pub(super) fn note_now(seen: &mut Seen, now: Timestamp) {
-    seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+pub(super) fn note_now(seen: &mut Snapshot, now: Timestamp) {
+    seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
 }
 
 /// The moment of the look.
-pub(super) fn noted_now(seen: &Seen) -> Timestamp {
-    let now = seen.noted.get("now").and_then(Value::as_i64);
+pub(super) fn noted_now(seen: &Snapshot) -> Timestamp {
+    let now = seen.extra.get("now").and_then(Value::as_i64);
     now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
 }
 
 /// Why nothing can be done to the subject, where there is no such token.
-pub(super) fn exists(subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+pub(super) fn exists(subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
     let what = match subject {
         Subject::Token(_) if seen.is("exists") => return Ok(()),
         Subject::Token(_) => Line::new().plain("there is no token ").code(subject),
@@ -237,7 +237,7 @@ pub(super) mod testing {
     }
 
     /// The token as it is seen.
-    pub(in crate::commands::regtok) fn seen(uses: Option<u64>, expiry: Option<i64>) -> Seen {
+    pub(in crate::commands::regtok) fn seen(uses: Option<u64>, expiry: Option<i64>) -> Snapshot {
         let token = Token {
             name: "welcome".to_owned(),
             uses_allowed: uses,
@@ -249,7 +249,7 @@ pub(super) mod testing {
     }
 
     /// What is seen where there is no such token.
-    pub(in crate::commands::regtok) fn unseen() -> Seen {
+    pub(in crate::commands::regtok) fn unseen() -> Snapshot {
         super::seen(None, now())
     }
 }
@@ -303,7 +303,7 @@ mod tests {
         assert!(refused(i64::MAX).contains("beyond all time"));
     }
 
-    fn testing_seen() -> Seen {
+    fn testing_seen() -> Snapshot {
         super::testing::unseen()
     }
 }

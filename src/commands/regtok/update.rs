@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::token::{self, Expiry, Until, named};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Power, Question, Seen, Skip, Step, Subject,
-        Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
+        Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::spoken},
     error::Stop,
@@ -60,9 +60,9 @@ impl Update {
     }
 
     /// The way back to what was seen before.
-    fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
+    fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
         let mut options = Vec::new();
-        let was = |key: &str| before.binds.get(key).and_then(Value::as_i64);
+        let was = |key: &str| before.preconditions.get(key).and_then(Value::as_i64);
         if self.uses_allowed.is_some() {
             let uses = was("uses_allowed").unwrap_or(-1);
             options.extend(["--uses-allowed".to_owned(), uses.to_string()]);
@@ -96,21 +96,21 @@ impl Action for Update {
         Ok(token::subjects(&self.tokens))
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        token::see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        token::snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Change the registration token ").code(subject);
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         token::exists(subject, seen)?;
         token::not_past(self.expiry.until(), seen)?;
         let fields = self.fields();
-        let wanted: Binds = fields.clone().into_iter().collect();
-        if wanted.iter().all(|(key, value)| seen.binds.get(key) == Some(value)) {
+        let wanted: FactMap = fields.clone().into_iter().collect();
+        if wanted.iter().all(|(key, value)| seen.preconditions.get(key) == Some(value)) {
             return Err(Skip::already(
                 Line::new().code(subject).plain(" is as you want it already"),
             )
@@ -121,9 +121,15 @@ impl Action for Update {
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         Outcome::done(Line::new().code(subject).plain(" is changed"), self.undo(subject, before))
-            .facts(after.shown.clone())
+            .facts(after.display.clone())
     }
 }
 
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_so_or_cannot_be_is_said() {
-        let skip = |typed: &[&str], seen: &Seen| {
+        let skip = |typed: &[&str], seen: &Snapshot| {
             testing::skip(&verb(typed).change(&welcome(), seen).unwrap_err())
         };
         assert_eq!(
@@ -197,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_undo_says_what_was_so_before() {
-        let undo = |typed: &[&str], before: &Seen| match verb(typed).undo(&welcome(), before) {
+        let undo = |typed: &[&str], before: &Snapshot| match verb(typed).undo(&welcome(), before) {
             Undo::Command(words) => words.join(" "),
             Undo::None(why) => why,
         };

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::reports::{self, EventReport, Number, UserReport};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec},
     error::Stop,
@@ -50,7 +50,7 @@ impl Action for Dismiss {
         Ok(numbers.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let found = match subject {
             Subject::EventReport(number) => reports::of_event(*number, reader).await?,
             Subject::UserReport(number) => reports::of_user(*number, reader).await?,
@@ -59,7 +59,7 @@ impl Action for Dismiss {
         Ok(seen(subject, found.as_ref(), reader))
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         Question {
             title: Line::new().plain("Clear ").code(subject).plain(" away"),
             goes: vec!["the report: who reported it, and why".into()],
@@ -67,7 +67,7 @@ impl Action for Dismiss {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
             return Err(Skip::refused(reports::unknown(subject)).or("report list".to_owned()));
         }
@@ -82,24 +82,27 @@ impl Action for Dismiss {
             }
         };
         let step = Step::new(Method::Delete, path, Value::Null).idempotent();
-        Ok(Change { steps: vec![step], wanted: Binds::from([("exists".to_owned(), json!(false))]) })
+        Ok(Change {
+            steps: vec![step],
+            wanted: FactMap::from([("exists".to_owned(), json!(false))]),
+        })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         Outcome::done(
             Line::new().code(subject).plain(" is cleared away. It was:"),
             Undo::None("whoever reported it can do so again".to_owned()),
         )
-        .facts(before.shown.clone())
+        .facts(before.display.clone())
     }
 }
 
-fn seen(subject: &Subject, found: Option<&Value>, reader: &Reader) -> Seen {
-    let mut seen = Seen::default();
-    seen.binds.insert("exists".to_owned(), json!(found.is_some()));
+fn seen(subject: &Subject, found: Option<&Value>, reader: &Reader) -> Snapshot {
+    let mut seen = Snapshot::default();
+    seen.preconditions.insert("exists".to_owned(), json!(found.is_some()));
     let Some(found) = found else { return seen };
     let now = reader.now();
-    seen.shown = match subject {
+    seen.display = match subject {
         Subject::UserReport(_) => {
             UserReport::deserialize(found).map(|report| report.facts(now)).unwrap_or_default()
         }
@@ -120,7 +123,7 @@ mod tests {
         testing::parse(typed).unwrap()
     }
 
-    fn some(subject: &Subject, found: Option<&Value>) -> Seen {
+    fn some(subject: &Subject, found: Option<&Value>) -> Snapshot {
         seen(subject, found, &nowhere())
     }
 
@@ -149,7 +152,7 @@ mod tests {
             let change = verb(&["5"]).change(&subject, &some(&subject, Some(&found))).unwrap();
             assert_eq!(change.steps[0].path.parts()[2..], ["v1", kind, "5"]);
             assert_eq!(change.steps[0].method, Method::Delete);
-            assert_eq!(change.wanted, Binds::from([("exists".to_owned(), json!(false))]));
+            assert_eq!(change.wanted, FactMap::from([("exists".to_owned(), json!(false))]));
             let skip = verb(&["5"]).change(&subject, &some(&subject, None)).unwrap_err();
             assert!(testing::skip(&skip).starts_with("Refused · there is no `"), "{skip:?}");
         }

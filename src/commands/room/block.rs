@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::known;
 use crate::{
-    change::{Method, Path, Seen, Step, Subject},
+    change::{Method, Path, Snapshot, Step, Subject},
     commands::{
         Ask, Does, Spec,
         arguments::RoomRef,
@@ -88,11 +88,11 @@ impl Switch for Blocks {
         known::subjects(&self.rooms, reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = known::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = known::snapshot(subject, reader).await?;
         let blocked = known::blocked(known::id(subject)?, reader).await?;
-        seen.shown.push(("Blocked", known::block(&blocked)));
-        seen.binds.insert("blocked".to_owned(), json!(blocked.block));
+        seen.display.push(("Blocked", known::block(&blocked)));
+        seen.preconditions.insert("blocked".to_owned(), json!(blocked.block));
         Ok(seen)
     }
 
@@ -105,8 +105,8 @@ impl Switch for Blocks {
         Step::new(Method::Put, path, json!({ "block": on }))
     }
 
-    fn facts(&self, after: &Seen, on: bool) -> Vec<Fact> {
-        let mut facts = after.shown.clone();
+    fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact> {
+        let mut facts = after.display.clone();
         // That is what the title says.
         facts.retain(|(label, _)| !matches!(*label, "Id" | "Blocked"));
         if on && after.is("exists") {
@@ -123,22 +123,22 @@ pub(super) mod tests {
         *,
     };
     use crate::{
-        change::{Binds, Class, Power},
+        change::{Class, FactMap, Power},
         commands::{Action, user::testing},
-        reply::Word,
+        reply::Status,
     };
 
-    pub(in crate::commands::room) fn seen(exists: bool, blocked: bool) -> Seen {
-        let mut seen = Seen {
-            shown: if exists {
+    pub(in crate::commands::room) fn seen(exists: bool, blocked: bool) -> Snapshot {
+        let mut seen = Snapshot {
+            display: if exists {
                 known::in_short(&room(json!({})))
             } else {
                 vec![("Room", "this homeserver is not in it, and does not know it".into())]
             },
-            ..Seen::default()
+            ..Snapshot::default()
         };
-        seen.binds.insert("exists".to_owned(), json!(exists));
-        seen.binds.insert("blocked".to_owned(), json!(blocked));
+        seen.preconditions.insert("exists".to_owned(), json!(exists));
+        seen.preconditions.insert("blocked".to_owned(), json!(blocked));
         seen
     }
 
@@ -162,9 +162,9 @@ pub(super) mod tests {
             let change = verb.change(&lobby(), &seen(true, !block)).unwrap();
             assert_eq!(change, verb.change(&lobby(), &seen(true, !block)).unwrap());
             assert_eq!(change.steps[0].body, json!({ "block": block }), "{typed:?}");
-            assert_eq!(change.wanted, Binds::from([("blocked".to_owned(), json!(block))]));
+            assert_eq!(change.wanted, FactMap::from([("blocked".to_owned(), json!(block))]));
             let skip = verb.change(&lobby(), &seen(true, block)).unwrap_err();
-            assert_eq!(skip.word, Word::NothingChanged);
+            assert_eq!(skip.status, Status::NothingChanged);
             assert_eq!(skip.instead, ["room details !lobby:example.org"]);
         }
         for typed in [&["lobby"][..], &[], &["!lobby:example.org", "-b", "-u"]] {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{deletion, known};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -19,7 +19,7 @@ use crate::{
         user::account::how_many,
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -108,8 +108,8 @@ impl Action for Delete {
         true
     }
 
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
-        let maker = seen.noted.get(MAKER).and_then(Value::as_str);
+    fn reaches(&self, _subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
+        let maker = seen.extra.get(MAKER).and_then(Value::as_str);
         maker.and_then(|id| UserId::parse(id).ok()).into_iter().map(Subject::User).collect()
     }
 
@@ -117,8 +117,8 @@ impl Action for Delete {
         known::subjects(&self.rooms, reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = snapshot(subject, reader).await?;
         if let Some(user) = &self.new_room_user_id {
             let user = reader.user_id(user)?;
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
@@ -126,13 +126,13 @@ impl Action for Delete {
                 let why = Line::new().code(&user).plain(" is no account of this server");
                 return Err(Stop::refused(why.plain(", so it cannot make the new room")));
             }
-            seen.shown.push(("New room", Line::from("made by ").code(&user)));
-            seen.noted.insert(MAKER.to_owned(), json!(user));
+            seen.display.push(("New room", Line::from("made by ").code(&user)));
+            seen.extra.insert(MAKER.to_owned(), json!(user));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let mut question = self.how.question(subject, seen);
         if self.new_room_user_id.is_some() {
             let text = self.message.as_deref().unwrap_or(MESSAGE);
@@ -146,8 +146,8 @@ impl Action for Delete {
         question
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let with_room = seen.noted.get(MAKER).cloned();
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
+        let with_room = seen.extra.get(MAKER).cloned();
         let text = |typed: &Option<String>, otherwise: &str| {
             with_room.as_ref().map(|_| json!(typed.as_deref().unwrap_or(otherwise)))
         };
@@ -155,7 +155,13 @@ impl Action for Delete {
         self.how.change(subject, seen, [with_room, name, message])
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _: &Snapshot,
+        answers: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         begun(subject, answers, after)
     }
 
@@ -174,21 +180,21 @@ impl Action for Delete {
 }
 
 /// Looks at a room that may be deleted.
-pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
     let id = known::id(subject)?;
-    let mut seen = known::see(subject, reader).await?;
+    let mut seen = known::snapshot(subject, reader).await?;
     let blocked = known::blocked(id, reader).await?.block;
-    seen.shown.push(("Blocked", if blocked { "yes".into() } else { "no".into() }));
-    seen.binds.insert("blocked".to_owned(), json!(blocked));
+    seen.display.push(("Blocked", if blocked { "yes".into() } else { "no".into() }));
+    seen.preconditions.insert("blocked".to_owned(), json!(blocked));
     if !seen.is("exists") {
         return Ok(seen);
     }
     let tasks = deletion::of_room(id, reader).await?;
     let running = tasks.iter().find(|task| matches!(task.status.raw(), "scheduled" | "active"));
     if let Some(task) = running {
-        seen.noted.insert("running".to_owned(), json!(task.id));
+        seen.extra.insert("running".to_owned(), json!(task.id));
     }
-    seen.shown.push(("Files", files(id, reader).await));
+    seen.display.push(("Files", files(id, reader).await));
     Ok(seen)
 }
 
@@ -248,7 +254,7 @@ impl How {
     }
 
     /// The text of the question.
-    pub(super) fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    pub(super) fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let verb = if self.no_purge { "Put everybody of this server out of " } else { "Delete " };
         let mut question = Question {
             title: Line::new().plain(verb).code(subject),
@@ -288,7 +294,7 @@ impl How {
     pub(super) fn change(
         &self,
         subject: &Subject,
-        seen: &Seen,
+        seen: &Snapshot,
         [new_room_user_id, room_name, message]: [Option<Value>; 3],
     ) -> Result<Change, Skip> {
         if !seen.is("exists") {
@@ -296,7 +302,7 @@ impl How {
             let why = known::unknown(subject).plain(", so there is nothing to delete");
             return Err(Skip::refused(why).or(format!("room block {}", subject.typed())));
         }
-        if let Some(task) = seen.noted.get("running").and_then(Value::as_str) {
+        if let Some(task) = seen.extra.get("running").and_then(Value::as_str) {
             let mut skip = known::already(subject, "is being deleted already");
             skip.instead = vec![format!("room delete-status -d {task}")];
             return Err(skip);
@@ -318,7 +324,7 @@ impl How {
         let path = Path::admin(["v2", "rooms", &id]);
         // Not twice: what was begun and goes on would be refused, and told as if it had failed.
         steps.push(Step::new(Method::Delete, path, body));
-        Ok(Change { steps, wanted: Binds::new() })
+        Ok(Change { steps, wanted: FactMap::new() })
     }
 
     /// How far the homeserver is, and at its end what is so.
@@ -331,7 +337,7 @@ impl How {
         let id = known::id(subject)?;
         let Some(found) = deletion::by_id(work, reader).await? else {
             return Ok(Progress::Over(ended(
-                Word::Unknown,
+                Status::Unknown,
                 deletion::unknown(work).plain(". Look at the room"),
             )));
         };
@@ -347,22 +353,24 @@ impl How {
         let mut outcome = if found.status.raw() == "complete" {
             let gone = self.no_purge || there.is_none();
             match (gone && found.failed() == 0, self.no_purge) {
-                (true, true) => ended(Word::Done, line.plain(": everybody of this server is out")),
-                (true, false) => ended(Word::Done, line.plain(" is deleted from this server")),
+                (true, true) => {
+                    ended(Status::Done, line.plain(": everybody of this server is out"))
+                }
+                (true, false) => ended(Status::Done, line.plain(" is deleted from this server")),
                 (false, _) if found.failed() > 0 => {
                     let why = ": the homeserver is through, and could not put everybody out";
-                    ended(Word::DoneInPart, line.plain(why))
+                    ended(Status::DoneInPart, line.plain(why))
                 }
                 (false, _) => {
                     let why = ": the homeserver says that it is through, and still has it";
-                    ended(Word::DoneInPart, line.plain(why))
+                    ended(Status::DoneInPart, line.plain(why))
                 }
             }
         } else {
             let why = deletion::why(id, work, reader).await?;
             let nothing = found.untouched();
             ended(
-                if nothing { Word::Refused } else { Word::DoneInPart },
+                if nothing { Status::Refused } else { Status::DoneInPart },
                 line.plain(": it could not be deleted: ").line(why),
             )
         };
@@ -378,26 +386,26 @@ pub(super) fn task(answers: &[Answer]) -> Option<String> {
 }
 
 /// What is told as soon as the homeserver has begun.
-pub(super) fn begun(subject: &Subject, answers: &[Answer], after: &Seen) -> Outcome {
+pub(super) fn begun(subject: &Subject, answers: &[Answer], after: &Snapshot) -> Outcome {
     let title = Line::new()
         .code(subject)
         .plain(": the homeserver has begun; I watch it, and say here when it is through");
-    let mut outcome = ended(Word::Done, title);
+    let mut outcome = ended(Status::Done, title);
     if let Some(id) = task(answers) {
         outcome.facts.push(("Task", Line::new().code(&id)));
         let words = ["room", "delete-status", "-d", &id].map(str::to_owned).to_vec();
         outcome.remains.push(("See how far it is".into(), words));
     }
-    let members = after.shown.iter().filter(|(label, _)| *label == "Members");
+    let members = after.display.iter().filter(|(label, _)| *label == "Members");
     outcome.facts.extend(members.cloned());
     outcome
 }
 
-fn ended(word: Word, title: Line) -> Outcome {
+fn ended(status: Status, title: Line) -> Outcome {
     let nearest = "what was deleted does not come back; where others still have the room, somebody \
                    can be invited to it again";
     let undo = Undo::None(nearest.to_owned());
-    Outcome { word, title, facts: Vec::new(), remains: Vec::new(), undo }
+    Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
 
 #[cfg(test)]
@@ -409,13 +417,13 @@ mod tests {
         testing::parse(typed).unwrap()
     }
 
-    fn seen(exists: bool, blocked: bool) -> Seen {
-        let binds = [("exists", exists), ("blocked", blocked)];
-        let binds = binds.map(|(key, value)| (key.to_owned(), json!(value)));
-        Seen { binds: binds.into(), ..Seen::default() }
+    fn seen(exists: bool, blocked: bool) -> Snapshot {
+        let preconditions = [("exists", exists), ("blocked", blocked)];
+        let preconditions = preconditions.map(|(key, value)| (key.to_owned(), json!(value)));
+        Snapshot { preconditions: preconditions.into(), ..Snapshot::default() }
     }
 
-    fn body(typed: &[&str], seen: &Seen) -> Value {
+    fn body(typed: &[&str], seen: &Snapshot) -> Value {
         let change = verb(typed).change(&lobby(), seen).unwrap();
         assert!(
             change.steps.iter().all(|step| step.reveals.is_empty()) && change.wanted.is_empty()
@@ -454,7 +462,7 @@ mod tests {
     #[test]
     fn a_new_room_has_a_neutral_message_unless_another_is_typed() {
         let mut there = seen(true, false);
-        there.noted.insert("new_room_user_id".to_owned(), json!("@ann:example.org"));
+        there.extra.insert("new_room_user_id".to_owned(), json!("@ann:example.org"));
         let typed = ["!lobby:example.org", "-u", "ann"];
         let neutral = body(&typed, &there);
         assert_eq!(neutral["message"], MESSAGE);
@@ -490,12 +498,12 @@ mod tests {
     fn what_is_not_there_or_goes_already_is_not_deleted() {
         let verb = verb(&["!lobby:example.org"]);
         let unknown = verb.change(&lobby(), &seen(false, false)).unwrap_err();
-        assert_eq!(unknown.word, Word::Refused);
+        assert_eq!(unknown.status, Status::Refused);
         assert_eq!(unknown.instead, ["room block !lobby:example.org"]);
         let mut goes = seen(true, false);
-        goes.noted.insert("running".to_owned(), json!("OYlTuHpFZrIgClwz"));
+        goes.extra.insert("running".to_owned(), json!("OYlTuHpFZrIgClwz"));
         let goes = verb.change(&lobby(), &goes).unwrap_err();
-        assert_eq!(goes.word, Word::NothingChanged);
+        assert_eq!(goes.status, Status::NothingChanged);
         assert_eq!(goes.instead, ["room delete-status -d OYlTuHpFZrIgClwz"]);
     }
 

@@ -85,7 +85,7 @@ mod tests {
             Past,
             user::testing::{self, now},
         },
-        reply::Word,
+        reply::Status,
     };
 
     fn text(other: Value, blocked: Value, past: &[Past]) -> String {
@@ -128,7 +128,7 @@ mod tests {
             by: "@moe:example.org".try_into().unwrap(),
             words: ["room", "block", "!lobby:example.org"].map(str::to_owned).to_vec(),
             command: "!room block !lobby:example.org".to_owned(),
-            word: Some(Word::Done),
+            status: Some(Status::Done),
         }];
         let text = text(other, json!({"block": true, "user_id": "@moe:example.org"}), &past);
         for said in [

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::known;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::RoomRef},
     error::Stop,
-    reply::{Block, Line, Record, Reply, Sheet, Word},
+    reply::{Block, Line, Record, Reply, Sheet, Status},
     synapse::{Reader, wire::optional_millis},
 };
 
@@ -151,14 +151,14 @@ impl Action for Delete {
         known::subject(&self.room, reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let room = known::id(subject)?;
         let path = path(room.as_str());
-        let (seen, found) = tokio::join!(known::see(subject, reader), reader.get(&path, &[]));
+        let (seen, found) = tokio::join!(known::snapshot(subject, reader), reader.get(&path, &[]));
         Ok(note(seen?, &found?))
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let gone = ends(count(seen).saturating_sub(1));
         Question {
             title: Line::new().plain("Delete ").plain(gone).plain(" of ").code(subject),
@@ -171,7 +171,7 @@ impl Action for Delete {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         // The homeserver has an internal error for a room that it does not know.
         if !seen.is("exists") {
             let why = known::unknown(subject);
@@ -186,24 +186,24 @@ impl Action for Delete {
         let path = path(&subject.segment());
         let step = Step::new(Method::Delete, path, Value::Null).idempotent();
         // People write on meanwhile: how many there are afterwards proves nothing.
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         let deleted = answers.iter().filter_map(|answer| answer.body["deleted"].as_u64()).sum();
-        let (word, said) = if deleted == 0 {
-            (Word::NothingChanged, ": the homeserver found none to delete".to_owned())
+        let (status, said) = if deleted == 0 {
+            (Status::NothingChanged, ": the homeserver found none to delete".to_owned())
         } else {
-            (Word::Done, format!(": {} deleted", ends(deleted)))
+            (Status::Done, format!(": {} deleted", ends(deleted)))
         };
         Outcome {
-            word,
+            status,
             title: Line::new().code(subject).plain(said),
             facts: vec![
                 ("Before", count(before).to_string().into()),
@@ -218,14 +218,14 @@ impl Action for Delete {
 }
 
 /// Notes how many there are. It changes with every message, so it does not bind.
-fn note(mut seen: Seen, found: &LooseEnds) -> Seen {
-    seen.shown.push(("Loose ends", found.count.to_string().into()));
-    seen.noted.insert("count".to_owned(), json!(found.count));
+fn note(mut seen: Snapshot, found: &LooseEnds) -> Snapshot {
+    seen.display.push(("Loose ends", found.count.to_string().into()));
+    seen.extra.insert("count".to_owned(), json!(found.count));
     seen
 }
 
-fn count(seen: &Seen) -> u64 {
-    seen.noted.get("count").and_then(Value::as_u64).unwrap_or(0)
+fn count(seen: &Snapshot) -> u64 {
+    seen.extra.get("count").and_then(Value::as_u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -245,9 +245,10 @@ mod tests {
         LooseEnds::deserialize(json!({ "count": count, "results": results })).unwrap()
     }
 
-    fn seen(exists: bool, count: u64) -> Seen {
-        let mut seen = Seen { shown: known::in_short(&room(json!({}))), ..Seen::default() };
-        seen.binds.insert("exists".to_owned(), json!(exists));
+    fn seen(exists: bool, count: u64) -> Snapshot {
+        let mut seen =
+            Snapshot { display: known::in_short(&room(json!({}))), ..Snapshot::default() };
+        seen.preconditions.insert("exists".to_owned(), json!(exists));
         note(seen, &found(count))
     }
 
@@ -286,7 +287,11 @@ mod tests {
         let skip = |seen| testing::skip(&verb().change(&lobby(), &seen).unwrap_err());
         assert!(skip(seen(true, 1)).starts_with("Nothing changed"));
         assert!(skip(seen(false, 0)).contains("does not know the room"));
-        assert_eq!(seen(true, 3).binds, seen(true, 9).binds, "people write all the while");
+        assert_eq!(
+            seen(true, 3).preconditions,
+            seen(true, 9).preconditions,
+            "people write all the while"
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -67,24 +67,24 @@ impl Action for Join {
         Ok(users?.into_iter().map(Subject::User).collect())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
         let id = reader.room_id(&self.room).await?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
         let (room, blocked) = (room?, blocked?);
         if let Some(account) = account {
             let suspended = account.suspended.unwrap_or(false);
-            seen.binds.insert("suspended".to_owned(), json!(suspended));
+            seen.preconditions.insert("suspended".to_owned(), json!(suspended));
             let how = membership(user, &id, reader).await?;
-            seen.binds.insert("member".to_owned(), json!(how.as_deref() == Some("join")));
-            seen.binds.insert("banned".to_owned(), json!(how.as_deref() == Some("ban")));
+            seen.preconditions.insert("member".to_owned(), json!(how.as_deref() == Some("join")));
+            seen.preconditions.insert("banned".to_owned(), json!(how.as_deref() == Some("ban")));
         }
         let host = match &room {
             Some(room) if !room.is_open() => {
                 let own = reader.caller().await?;
                 let how = membership(&own, &id, reader).await?;
-                seen.noted.insert("host".to_owned(), json!(own));
+                seen.extra.insert("host".to_owned(), json!(own));
                 how.as_deref() == Some("join")
             }
             _ => true,
@@ -94,11 +94,11 @@ impl Action for Join {
     }
 
     // Nobody is put into a room of the bot's own through it.
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+    fn reaches(&self, _subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
         RoomId::parse(room(seen)).into_iter().map(Subject::Room).collect()
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let open = seen.is("open");
         let goes = if open {
             vec!["the way back: everybody in the room sees that it has come".into()]
@@ -113,7 +113,7 @@ impl Action for Join {
         Question { title, goes, stays: Vec::new() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let room = room(seen);
         self.possible(subject, seen)?;
@@ -121,11 +121,11 @@ impl Action for Join {
         let mut step = Step::new(Method::Post, path, json!({ "user_id": subject.segment() }));
         let via = self.via().into_iter().map(|server| ("server_name".to_owned(), server));
         step.query = via.collect();
-        let wanted = Binds::from([("member".to_owned(), json!(true))]);
+        let wanted = FactMap::from([("member".to_owned(), json!(true))]);
         Ok(Change { steps: vec![step.idempotent()], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         Outcome::done(
             Line::new().code(subject).plain(" is in ").code(room(after)),
             Undo::None(
@@ -149,7 +149,7 @@ impl Join {
     }
 
     /// Why the account cannot be put there, or need not be.
-    fn possible(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+    fn possible(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
         let room = room(seen);
         let of = |why: &str| Line::new().code(subject).plain(why).code(room);
         if seen.is("member") {
@@ -179,7 +179,7 @@ impl Join {
             return Err(Skip::refused(why));
         }
         if !seen.is("host") {
-            let host = seen.noted.get("host").and_then(Value::as_str).unwrap_or_default();
+            let host = seen.extra.get("host").and_then(Value::as_str).unwrap_or_default();
             let why = Line::new()
                 .code(room)
                 .plain(" is not open to everybody, so the homeserver would invite in the name of ")
@@ -193,24 +193,24 @@ impl Join {
     }
 }
 
-fn note(seen: &mut Seen, id: &RoomId, room: Option<&Room>, (blocked, host): (bool, bool)) {
-    let mut bind = |key: &str, is: bool| seen.binds.insert(key.to_owned(), json!(is));
+fn note(seen: &mut Snapshot, id: &RoomId, room: Option<&Room>, (blocked, host): (bool, bool)) {
+    let mut bind = |key: &str, is: bool| seen.preconditions.insert(key.to_owned(), json!(is));
     bind("room known", room.is_some());
     bind("open", room.is_some_and(Room::is_open));
     bind("blocked", blocked);
     bind("host", host);
-    seen.binds.insert("room".to_owned(), json!(id));
+    seen.preconditions.insert("room".to_owned(), json!(id));
     let known = room.map(known::in_short).unwrap_or_default();
     let name = known.into_iter().find(|(label, _)| *label == "Name");
     let line = match name {
         Some((_, name)) => name.plain(" ").code(id),
         None => Line::new().code(id).plain(", which this homeserver does not know yet"),
     };
-    seen.shown.insert(0, (ROOM, line));
+    seen.display.insert(0, (ROOM, line));
 }
 
-fn room(seen: &Seen) -> &str {
-    seen.binds.get("room").and_then(Value::as_str).unwrap_or_default()
+fn room(seen: &Snapshot) -> &str {
+    seen.preconditions.get("room").and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -220,19 +220,19 @@ mod tests {
         room::known::testing,
         user::testing::{ann, line, nowhere, outcome, parse, question, skip},
     };
-    use crate::reply::Word;
+    use crate::reply::Status;
 
     fn verb(typed: &[&str]) -> Join {
         parse(&[&["!lobby:example.org", "ann"][..], typed].concat()).unwrap()
     }
 
-    fn seen(known: bool, other: &[(&str, bool)]) -> Seen {
-        let mut seen = Seen::default();
+    fn seen(known: bool, other: &[(&str, bool)]) -> Snapshot {
+        let mut seen = Snapshot::default();
         let room = known.then(|| testing::room(json!({})));
         let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
         note(&mut seen, id, room.as_ref(), (false, true));
         for (key, is) in [("local", true), ("exists", true)].iter().chain(other) {
-            seen.binds.insert((*key).to_owned(), json!(is));
+            seen.preconditions.insert((*key).to_owned(), json!(is));
         }
         seen
     }
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(step.body, json!({"user_id": "@ann:example.org"}));
         let servers: Vec<&str> = step.query.iter().map(|(_, server)| server.as_str()).collect();
         assert_eq!(servers, ["a.example", "b.example"]);
-        assert_eq!(change.wanted, Binds::from([("member".to_owned(), json!(true))]));
+        assert_eq!(change.wanted, FactMap::from([("member".to_owned(), json!(true))]));
         let alias: Join = parse(&["#lobby:remote.example", "ann"]).unwrap();
         assert_eq!(alias.via(), ["remote.example"]);
     }
@@ -266,15 +266,15 @@ mod tests {
     #[test]
     fn each_hindrance_is_told_before_anything_is_sent() {
         for (facts, word, said) in [
-            (&[("member", true)][..], Word::NothingChanged, "is in it already"),
-            (&[("deactivated", true)], Word::Refused, "is deactivated"),
-            (&[("suspended", true)], Word::Refused, "!user unsuspend @ann:example.org"),
-            (&[("banned", true)], Word::Refused, "is banned from `!lobby:example.org`"),
-            (&[("blocked", true)], Word::Refused, "!room unblock !lobby:example.org"),
-            (&[("host", false)], Word::Refused, "!room make-admin !lobby:example.org"),
+            (&[("member", true)][..], Status::NothingChanged, "is in it already"),
+            (&[("deactivated", true)], Status::Refused, "is deactivated"),
+            (&[("suspended", true)], Status::Refused, "!user unsuspend @ann:example.org"),
+            (&[("banned", true)], Status::Refused, "is banned from `!lobby:example.org`"),
+            (&[("blocked", true)], Status::Refused, "!room unblock !lobby:example.org"),
+            (&[("host", false)], Status::Refused, "!room make-admin !lobby:example.org"),
         ] {
             let found = verb(&[]).change(&ann(), &seen(true, facts)).unwrap_err();
-            assert!(found.word == word && skip(&found).contains(said), "{found:?}");
+            assert!(found.status == word && skip(&found).contains(said), "{found:?}");
         }
         let unknown = verb(&[]).change(&ann(), &seen(false, &[])).unwrap_err();
         assert!(skip(&unknown).contains("`--server-name`"), "{unknown:?}");
@@ -288,7 +288,7 @@ mod tests {
         let closed = question(&verb(&[]).question(&ann(), &seen(true, &[("open", false)])));
         assert!(closed.contains("was invited"), "{closed}");
         let after = seen(true, &[("member", true)]);
-        assert_eq!(line(&after.shown[0].1), "“The lobby” `!lobby:example.org`");
+        assert_eq!(line(&after.display[0].1), "“The lobby” `!lobby:example.org`");
         assert_eq!(
             outcome(&verb(&[]).outcome(&ann(), &seen(true, &[]), &[], &after)),
             "Done · `@ann:example.org` is in `!lobby:example.org`\n\

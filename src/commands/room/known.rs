@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::page::Row;
 use crate::{
-    change::{Path, Seen, Skip, Subject},
+    change::{Path, Skip, Snapshot, Subject},
     commands::arguments::RoomRef,
     error::Stop,
     reply::{Fact, Hostile, Line},
@@ -121,11 +121,14 @@ pub(super) async fn blocked(room: &RoomId, reader: &Reader) -> Result<Blocked, E
 }
 
 /// Looks at a room: what is shown of it, and whether the homeserver knows it.
-pub(in crate::commands) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+pub(in crate::commands) async fn snapshot(
+    subject: &Subject,
+    reader: &Reader,
+) -> Result<Snapshot, Stop> {
     let room = room(id(subject)?, reader).await?;
-    let mut seen = Seen::default();
-    seen.binds.insert("exists".to_owned(), json!(room.is_some()));
-    seen.shown = match &room {
+    let mut seen = Snapshot::default();
+    seen.preconditions.insert("exists".to_owned(), json!(room.is_some()));
+    seen.display = match &room {
         Some(room) => in_short(room),
         None => vec![("Room", "this homeserver is not in it, and does not know it".into())],
     };

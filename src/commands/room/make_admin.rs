@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{known, power::Power as Level};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -59,17 +59,17 @@ impl Action for MakeAdmin {
         known::subject(&self.room, reader).await
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let room = known::id(subject)?;
         let user = self.user(reader).await?;
-        let mut seen = known::see(subject, reader).await?;
-        seen.binds.insert("user".to_owned(), json!(user));
+        let mut seen = known::snapshot(subject, reader).await?;
+        seen.preconditions.insert("user".to_owned(), json!(user));
         if !seen.is("exists") {
             return Ok(seen);
         }
         if reader.is_local(&user) {
             let account = account::existing(&user, reader).await?;
-            seen.binds.insert("deactivated".to_owned(), json!(account.deactivated));
+            seen.preconditions.insert("deactivated".to_owned(), json!(account.deactivated));
         }
         let (level, membership) =
             tokio::join!(Level::of(&user, room, reader), membership(&user, room, reader));
@@ -78,12 +78,12 @@ impl Action for MakeAdmin {
     }
 
     // Left out it is the account of the admin token, as the help says; named it is anybody's.
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+    fn reaches(&self, _subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
         let named = self.user_id.is_some().then(|| UserId::parse(user(seen)).ok()).flatten();
         named.into_iter().map(Subject::User).collect()
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         Question {
             title: Line::new().plain("Make ").code(user(seen)).plain(" an admin of ").code(subject),
             goes: vec![
@@ -95,7 +95,7 @@ impl Action for MakeAdmin {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = known::unknown(subject);
             return Err(Skip::refused(why));
@@ -112,13 +112,19 @@ impl Action for MakeAdmin {
         }
         let path = Path::admin(["v1", "rooms", &subject.segment(), "make_room_admin"]);
         let step = Step::new(Method::Post, path, json!({ "user_id": user }));
-        let wanted = Binds::from([("room admin".to_owned(), json!(true))]);
+        let wanted = FactMap::from([("room admin".to_owned(), json!(true))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let of = |label, wanted: &str, seen: &Seen| -> Option<Fact> {
-            let found = seen.shown.iter().find(|(label, _)| *label == wanted);
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
+        let of = |label, wanted: &str, seen: &Snapshot| -> Option<Fact> {
+            let found = seen.display.iter().find(|(label, _)| *label == wanted);
             found.map(|(_, line)| (label, line.clone()))
         };
         let facts = [
@@ -164,17 +170,17 @@ pub(super) async fn membership(
 }
 
 /// Who is in the room changes all the time and binds nothing; who has power in it does.
-fn note(seen: &mut Seen, user: &UserId, level: Level, how: Result<Option<String>, Error>) {
-    seen.binds.insert("room admin".to_owned(), json!(level.is_enough()));
-    seen.shown.push(("Who", Line::new().code(user)));
-    seen.shown.push((
+fn note(seen: &mut Snapshot, user: &UserId, level: Level, how: Result<Option<String>, Error>) {
+    seen.preconditions.insert("room admin".to_owned(), json!(level.is_enough()));
+    seen.display.push(("Who", Line::new().code(user)));
+    seen.display.push((
         POWER,
         match level {
             Level::Creator => "that of a creator".into(),
             Level::Level { has, needed } => format!("{has}; changing power takes {needed}").into(),
         },
     ));
-    seen.shown.push((
+    seen.display.push((
         MEMBERSHIP,
         match how {
             Ok(how) => match how.as_deref() {
@@ -189,8 +195,8 @@ fn note(seen: &mut Seen, user: &UserId, level: Level, how: Result<Option<String>
     ));
 }
 
-fn user(seen: &Seen) -> &str {
-    seen.binds.get("user").and_then(Value::as_str).unwrap_or_default()
+fn user(seen: &Snapshot) -> &str {
+    seen.preconditions.get("user").and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -200,13 +206,14 @@ mod tests {
         *,
     };
     use crate::commands::user::testing;
-    use crate::reply::Word;
+    use crate::reply::Status;
 
-    fn seen(level: Level, how: Option<&str>) -> Seen {
+    fn seen(level: Level, how: Option<&str>) -> Snapshot {
         let ann = <&UserId>::try_from("@ann:example.org").unwrap();
-        let mut seen = Seen { shown: known::in_short(&room(json!({}))), ..Seen::default() };
-        seen.binds.insert("exists".to_owned(), json!(true));
-        seen.binds.insert("user".to_owned(), json!(ann));
+        let mut seen =
+            Snapshot { display: known::in_short(&room(json!({}))), ..Snapshot::default() };
+        seen.preconditions.insert("exists".to_owned(), json!(true));
+        seen.preconditions.insert("user".to_owned(), json!(ann));
         note(&mut seen, ann, level, Ok(how.map(ToOwned::to_owned)));
         seen
     }
@@ -228,7 +235,7 @@ mod tests {
             change.steps[0].path.parts(),
             ["_synapse", "admin", "v1", "rooms", "!lobby:example.org", "make_room_admin"]
         );
-        assert_eq!(change.wanted, Binds::from([("room admin".to_owned(), json!(true))]));
+        assert_eq!(change.wanted, FactMap::from([("room admin".to_owned(), json!(true))]));
     }
 
     #[test]
@@ -243,14 +250,14 @@ mod tests {
     fn nothing_is_done_for_who_is_one_for_the_deactivated_and_in_unknown_rooms() {
         for level in [ALL, Level::Creator] {
             let skip = verb().change(&lobby(), &seen(level, None)).unwrap_err();
-            assert_eq!(skip.word, Word::NothingChanged);
+            assert_eq!(skip.status, Status::NothingChanged);
             assert!(testing::skip(&skip).contains("is an admin of `!lobby:example.org` already"));
         }
         let mut gone = seen(NONE, None);
-        gone.binds.insert("deactivated".to_owned(), json!(true));
-        assert_eq!(verb().change(&lobby(), &gone).unwrap_err().word, Word::Refused);
+        gone.preconditions.insert("deactivated".to_owned(), json!(true));
+        assert_eq!(verb().change(&lobby(), &gone).unwrap_err().status, Status::Refused);
         let mut unknown = seen(NONE, None);
-        unknown.binds.insert("exists".to_owned(), json!(false));
+        unknown.preconditions.insert("exists".to_owned(), json!(false));
         let skip = verb().change(&lobby(), &unknown).unwrap_err();
         assert!(testing::skip(&skip).contains("does not know the room"), "{skip:?}");
     }

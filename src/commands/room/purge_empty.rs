@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Change, Class, Outcome, Path, Power, Progress, Question, Seen, Skip, Subject,
+        Answer, Change, Class, Outcome, Path, Power, Progress, Question, Skip, Snapshot, Subject,
     },
     commands::{Action, Spec},
     error::Stop,
@@ -89,26 +89,32 @@ impl Action for PurgeEmpty {
         }
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = delete::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = delete::snapshot(subject, reader).await?;
         let room = known::room(known::id(subject)?, reader).await?;
         let empty = room.is_some_and(|room| !room.has_members_here());
-        seen.binds.insert("empty".to_owned(), empty.into());
+        seen.preconditions.insert("empty".to_owned(), empty.into());
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         self.how.question(subject, seen)
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if seen.is("exists") && !seen.is("empty") {
             return Err(known::already(subject, "is not empty: somebody of this server is in it"));
         }
         self.how.change(subject, seen, [None, None, None])
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, answers: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        _: &Snapshot,
+        answers: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         delete::begun(subject, answers, after)
     }
 

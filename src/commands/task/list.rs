@@ -42,7 +42,7 @@ struct List {
     resource: Option<String>,
     /// Only tasks in this state. Can be given several times
     #[arg(short, long, value_enum)]
-    status: Vec<Status>,
+    status: Vec<TaskStatus>,
     /// Only tasks from before this date, or older than this age (3d, 2 weeks)
     #[arg(long, value_name = "DATE|AGE")]
     until: Option<Since>,
@@ -53,7 +53,7 @@ struct List {
 
 /// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Status {
+enum TaskStatus {
     /// It waits
     Scheduled,
     /// It runs
@@ -66,7 +66,7 @@ enum Status {
     Cancelled,
 }
 
-impl Status {
+impl TaskStatus {
     fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -154,7 +154,7 @@ mod tests {
             "action_name=purge_room action_name=x resource_id=!a:b status=failed status=active"
         );
         assert_eq!(asked(&["--until", "2026-11-01"]), "max_timestamp=1793491200000");
-        for status in Status::value_variants() {
+        for status in TaskStatus::value_variants() {
             assert_eq!(status.to_possible_value().unwrap().get_name(), status.as_str());
         }
         assert!(testing::parse::<List>(&["-s", "done"]).is_err());

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Binds, Path, Seen, Skip, Subject},
+    change::{FactMap, Path, Skip, Snapshot, Subject},
     commands::arguments::UserRef,
     error::Stop,
     reply::{Fact, Line},
@@ -142,79 +142,82 @@ fn terms(localpart: &str) -> Vec<String> {
 }
 
 /// The facts that bind whatever is done to an account: who it is, and what protects it.
-pub(super) fn binds(user: &UserId, account: Option<&Account>, reader: &Reader) -> Binds {
+pub(super) fn preconditions(user: &UserId, account: Option<&Account>, reader: &Reader) -> FactMap {
     facts_that_bind(reader.is_local(user), account)
 }
 
 /// [`binds`], for an account that is or is not of this server.
-pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account>) -> Binds {
-    let mut binds = Binds::from([
+pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account>) -> FactMap {
+    let mut preconditions = FactMap::from([
         ("local".to_owned(), json!(local)),
         ("exists".to_owned(), json!(account.is_some())),
     ]);
     if let Some(account) = account {
-        binds.extend([
+        preconditions.extend([
             ("admin".to_owned(), json!(account.admin)),
             ("deactivated".to_owned(), json!(account.deactivated)),
             ("bridged".to_owned(), json!(account.appservice_id.is_some())),
         ]);
     }
-    binds
+    preconditions
 }
 
 /// Looks at the account that a subject is: what is shown of it and what binds. `None` beside it
 /// where there is nothing to act on; [`exists`] then says why.
-pub(in crate::commands) async fn see(
+pub(in crate::commands) async fn snapshot(
     subject: &Subject,
     reader: &Reader,
-) -> Result<(Seen, Option<Account>), Stop> {
+) -> Result<(Snapshot, Option<Account>), Stop> {
     let user = id(subject)?;
     let account = if reader.is_local(user) { reader.account(user).await? } else { None };
-    let mut seen = Seen { binds: binds(user, account.as_ref(), reader), ..Seen::default() };
+    let mut seen = Snapshot {
+        preconditions: preconditions(user, account.as_ref(), reader),
+        ..Snapshot::default()
+    };
     match &account {
-        Some(account) => seen.shown = facts(account, reader.now()),
+        Some(account) => seen.display = facts(account, reader.now()),
         None => note_near(&mut seen, user, reader).await,
     }
     Ok((seen, account))
 }
 
 /// [`see`], and how much the account has.
-pub(super) async fn see_with_belongings(
+pub(super) async fn snapshot_with_belongings(
     subject: &Subject,
     reader: &Reader,
-) -> Result<(Seen, Option<Account>), Stop> {
+) -> Result<(Snapshot, Option<Account>), Stop> {
     let user = id(subject)?;
     if !reader.is_local(user) {
-        return see(subject, reader).await;
+        return snapshot(subject, reader).await;
     }
-    let (seen, belongings) = tokio::join!(see(subject, reader), Belongings::of(user, reader));
+    let (seen, belongings) = tokio::join!(snapshot(subject, reader), Belongings::of(user, reader));
     let (mut seen, account) = seen?;
     if let Some(account) = &account {
-        seen.shown.extend(belongings.facts());
+        seen.display.extend(belongings.facts());
         belongings.note(&mut seen);
-        seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
+        seen.extra.insert("sign-on".to_owned(), json!(account.external_ids.len()));
     }
     Ok((seen, account))
 }
 
 /// Notes what to search for where there is no such account here.
-async fn note_near(seen: &mut Seen, user: &UserId, reader: &Reader) {
+async fn note_near(seen: &mut Snapshot, user: &UserId, reader: &Reader) {
     if reader.is_local(user)
         && let Some(term) = near(user, reader).await
     {
-        seen.noted.insert("near".to_owned(), json!(term));
+        seen.extra.insert("near".to_owned(), json!(term));
     }
 }
 
 /// Why nothing can be done to the subject, where it is not an account of this server.
-pub(in crate::commands) fn exists(subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+pub(in crate::commands) fn exists(subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
     let Some(user) = subject.user() else { return Ok(()) };
     if !seen.is("local") {
         return Err(Skip::refused(remote(user)).or(format!("user membership {user}")));
     }
     if !seen.is("exists") {
         let skip = Skip::refused(no_such_user(user));
-        return Err(match seen.noted.get("near").and_then(Value::as_str) {
+        return Err(match seen.extra.get("near").and_then(Value::as_str) {
             Some(term) => skip.or(format!("user search {term}")),
             None => skip,
         });
@@ -305,11 +308,11 @@ impl Belongings {
     }
 
     /// Notes the counts that are known.
-    fn note(&self, seen: &mut Seen) {
+    fn note(&self, seen: &mut Snapshot) {
         let counts = [("devices", &self.devices), ("rooms", &self.rooms), ("media", &self.media)];
         for (key, count) in counts {
             if let Ok(count) = count {
-                seen.noted.insert(key.to_owned(), json!(count));
+                seen.extra.insert(key.to_owned(), json!(count));
             }
         }
     }
@@ -326,8 +329,8 @@ pub(super) fn count(count: &Result<u64, Error>) -> Line {
 }
 
 /// A count that was noted, if it is known.
-pub(super) fn noted(seen: &Seen, key: &str) -> Option<u64> {
-    seen.noted.get(key).and_then(Value::as_u64)
+pub(super) fn noted(seen: &Snapshot, key: &str) -> Option<u64> {
+    seen.extra.get(key).and_then(Value::as_u64)
 }
 
 /// `1 device`, `3 devices`, `no devices`, or `devices` where the number is not known.

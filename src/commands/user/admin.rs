@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::account::{self, words};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Ask, Delegated, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
@@ -125,11 +125,11 @@ impl Action for Make {
         account::subject(&self.user, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        Ok(account::see(subject, reader).await?.0)
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        Ok(account::snapshot(subject, reader).await?.0)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = if self.admin {
             Line::new().plain("Make ").code(subject).plain(" a ").strong("server admin")
         } else {
@@ -138,7 +138,7 @@ impl Action for Make {
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         match (self.admin, seen.is("admin")) {
             (true, true) => return Err(account::already(subject, "is a server admin already")),
@@ -151,11 +151,11 @@ impl Action for Make {
         }
         let path = Path::admin(["v1", "users", &subject.segment(), "admin"]);
         let step = Step::new(Method::Put, path, json!({ "admin": self.admin })).idempotent();
-        let wanted = Binds::from([("admin".to_owned(), json!(self.admin))]);
+        let wanted = FactMap::from([("admin".to_owned(), json!(self.admin))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let id = &subject.typed();
         let (said, means, back) = if self.admin {
             (" is a server admin", "do everything with this homeserver", "revoke")
@@ -176,14 +176,14 @@ mod tests {
 
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
-    use crate::reply::Word;
+    use crate::reply::Status;
 
-    fn seen(account: Value) -> Seen {
+    fn seen(account: Value) -> Snapshot {
         let account = testing::account(account);
-        Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         }
     }
 
@@ -220,15 +220,16 @@ mod tests {
                 change.steps[0].path.parts(),
                 ["_synapse", "admin", "v1", "users", "@ann:example.org", "admin"]
             );
-            assert_eq!(change.wanted, Binds::from([("admin".to_owned(), json!(admin))]));
+            assert_eq!(change.wanted, FactMap::from([("admin".to_owned(), json!(admin))]));
             let skip = verb.change(&ann(), &seen(json!({ "admin": admin }))).unwrap_err();
-            assert_eq!(skip.word, Word::NothingChanged);
+            assert_eq!(skip.status, Status::NothingChanged);
         }
         let gone = json!({ "admin": false, "deactivated": true });
         assert!(make(&["grant", "ann"]).change(&ann(), &seen(gone)).is_err());
         let flagged = json!({ "admin": true, "deactivated": true });
         assert!(make(&["revoke", "ann"]).change(&ann(), &seen(flagged)).is_ok());
-        let unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        let unknown =
+            Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
         let skip = make(&["grant", "ann"]).change(&ann(), &unknown).unwrap_err();
         assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
     }

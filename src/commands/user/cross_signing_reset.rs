@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::account;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -46,13 +46,13 @@ impl Action for Reset {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(subject, reader).await?;
-        seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (mut seen, _) = account::snapshot(subject, reader).await?;
+        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         Question {
             title: Line::new()
                 .plain("Let whoever holds a session of ")
@@ -63,7 +63,7 @@ impl Action for Reset {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         if seen.is("deactivated") {
             return Err(account::already(subject, "is deactivated, and has no keys to replace"));
@@ -74,7 +74,7 @@ impl Action for Reset {
             &subject.segment(),
             "_allow_cross_signing_replacement_without_uia",
         ]);
-        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         let step = Step::new(Method::Post, path, json!({})).idempotent();
         Ok(Change { steps: vec![step], wanted })
     }
@@ -82,17 +82,17 @@ impl Action for Reset {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let moment = |value: Option<&Value>| {
             value.and_then(Value::as_i64).and_then(|at| Timestamp::from_millisecond(at).ok())
         };
         let until = moment(answers.first().map(|a| &a.body["updatable_without_uia_before_ms"]));
-        let now = moment(before.noted.get("now")).unwrap_or_default();
+        let now = moment(before.extra.get("now")).unwrap_or_default();
         Outcome {
-            word: if until.is_some() { Word::Done } else { Word::Unknown },
+            status: if until.is_some() { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if until.is_some() {
                 " may replace its cross-signing keys; tell its owner to do it now"
             } else {
@@ -110,10 +110,10 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
-    fn seen(other: Value) -> Seen {
-        let binds = account::facts_that_bind(true, Some(&account(other)));
-        let mut seen = Seen { binds, ..Seen::default() };
-        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+    fn seen(other: Value) -> Snapshot {
+        let preconditions = account::facts_that_bind(true, Some(&account(other)));
+        let mut seen = Snapshot { preconditions, ..Snapshot::default() };
+        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
         seen
     }
 

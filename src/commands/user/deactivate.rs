@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::account::{self, how_many, noted, words};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
@@ -54,15 +54,15 @@ impl Action for Deactivate {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        see(subject, reader).await
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         question(subject, seen, self.erase)
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         change(subject, seen, self.erase)
     }
 
@@ -73,25 +73,25 @@ impl Action for Deactivate {
     fn outcome(
         &self,
         subject: &Subject,
-        _before: &Seen,
+        _before: &Snapshot,
         _answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         outcome(subject, after)
     }
 }
 
 /// Looks at an account that is to be deactivated, whichever verb does it.
-pub(super) async fn see(subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-    let (mut seen, account) = account::see_with_belongings(subject, reader).await?;
+pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+    let (mut seen, account) = account::snapshot_with_belongings(subject, reader).await?;
     if let Some(account) = account {
-        seen.binds.insert("erased".to_owned(), json!(account.erased));
+        seen.preconditions.insert("erased".to_owned(), json!(account.erased));
     }
     Ok(seen)
 }
 
 /// The request that deactivates an account, whichever verb does it.
-pub(super) fn change(subject: &Subject, seen: &Seen, erase: bool) -> Result<Change, Skip> {
+pub(super) fn change(subject: &Subject, seen: &Snapshot, erase: bool) -> Result<Change, Skip> {
     account::exists(subject, seen)?;
     match (seen.is("deactivated"), seen.is("erased"), erase) {
         (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
@@ -105,7 +105,7 @@ pub(super) fn change(subject: &Subject, seen: &Seen, erase: bool) -> Result<Chan
 fn change_to(subject: &Subject, erase: bool) -> Change {
     let path = Path::admin(["v1", "deactivate", &subject.segment()]);
     let body = json!({ "erase": erase });
-    let mut wanted = Binds::from([("deactivated".to_owned(), Value::Bool(true))]);
+    let mut wanted = FactMap::from([("deactivated".to_owned(), Value::Bool(true))]);
     if erase {
         wanted.insert("erased".to_owned(), Value::Bool(true));
     }
@@ -113,7 +113,7 @@ fn change_to(subject: &Subject, erase: bool) -> Change {
 }
 
 /// The question before an account is deactivated, whichever verb does it.
-pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question {
+pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Question {
     let title = if seen.is("deactivated") {
         Line::new().plain("Erase ").code(subject).plain(", deactivated already")
     } else {
@@ -127,7 +127,7 @@ pub(super) fn question(subject: &Subject, seen: &Seen, erase: bool) -> Question 
     Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
 }
 
-fn goes(seen: &Seen, erase: bool) -> Vec<Line> {
+fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
     let mut goes = Vec::new();
     if !seen.is("deactivated") {
         if noted(seen, "devices") != Some(0) {
@@ -151,7 +151,7 @@ fn goes(seen: &Seen, erase: bool) -> Vec<Line> {
     goes.into_iter().map(Line::from).collect()
 }
 
-fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
+fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
     let mut stays = vec![
         if erase {
             "its messages, for everybody who is in those rooms now and on other servers"
@@ -180,7 +180,7 @@ fn stays(seen: &Seen, erase: bool) -> Vec<Line> {
 }
 
 /// What is so after an account was deactivated, whichever verb did it.
-pub(super) fn outcome(subject: &Subject, after: &Seen) -> Outcome {
+pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
     let title = Line::new().code(subject).plain(" is deactivated and ");
     let title =
         if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
@@ -196,7 +196,7 @@ pub(super) fn outcome(subject: &Subject, after: &Seen) -> Outcome {
     .remains(remains(subject, after))
 }
 
-fn left(after: &Seen) -> Line {
+fn left(after: &Snapshot) -> Line {
     match noted(after, "devices") {
         Some(0) => "none left".into(),
         Some(left) => format!("{left} left").into(),
@@ -204,7 +204,7 @@ fn left(after: &Seen) -> Line {
     }
 }
 
-fn rooms(after: &Seen) -> Line {
+fn rooms(after: &Snapshot) -> Line {
     match noted(after, "rooms") {
         Some(0) => "none left".into(),
         Some(left) => format!("{left} still to leave; the homeserver goes on with it").into(),
@@ -213,7 +213,7 @@ fn rooms(after: &Seen) -> Line {
 }
 
 /// What people expect to be gone and is not, each with the command that shows or ends it.
-fn remains(subject: &Subject, after: &Seen) -> Vec<(Line, Vec<String>)> {
+fn remains(subject: &Subject, after: &Snapshot) -> Vec<(Line, Vec<String>)> {
     let id = &subject.typed();
     let mut remains = vec![(
         Line::from("Its messages remain; rooms that others here are in"),
@@ -246,18 +246,18 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
-    fn seen(other: Value, devices: u64, rooms: u64, media: u64) -> Seen {
+    fn seen(other: Value, devices: u64, rooms: u64, media: u64) -> Snapshot {
         let account = account(other);
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.binds.insert("erased".to_owned(), json!(account.erased));
+        seen.preconditions.insert("erased".to_owned(), json!(account.erased));
         for (key, count) in [("devices", devices), ("rooms", rooms), ("media", media)] {
-            seen.noted.insert(key.to_owned(), json!(count));
+            seen.extra.insert(key.to_owned(), json!(count));
         }
-        seen.noted.insert("sign-on".to_owned(), json!(account.external_ids.len()));
+        seen.extra.insert("sign-on".to_owned(), json!(account.external_ids.len()));
         seen
     }
 
@@ -331,17 +331,22 @@ mod tests {
 
     #[test]
     fn unknown_remote_and_deactivated_are_told_apart() {
-        let skip =
-            |verb: &Deactivate, seen: &Seen| testing::skip(&verb.change(&ann(), seen).unwrap_err());
+        let skip = |verb: &Deactivate, seen: &Snapshot| {
+            testing::skip(&verb.change(&ann(), seen).unwrap_err())
+        };
         let plain = verb(&["ann"]);
-        let remote = Seen { binds: account::facts_that_bind(false, None), ..Seen::default() };
+        let remote = Snapshot {
+            preconditions: account::facts_that_bind(false, None),
+            ..Snapshot::default()
+        };
         insta::assert_snapshot!(skip(&plain, &remote), @r"
         Refused · `@ann:example.org` is an account of another server, over which this one has no say; only the rooms that both share can be listed
         Try !user membership @ann:example.org
         ");
-        let mut unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        let mut unknown =
+            Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
         insta::assert_snapshot!(skip(&plain, &unknown), @"Refused · no such user: `@ann:example.org`");
-        unknown.noted.insert("near".to_owned(), json!("an"));
+        unknown.extra.insert("near".to_owned(), json!("an"));
         insta::assert_snapshot!(skip(&plain, &unknown), @r"
         Refused · no such user: `@ann:example.org`
         Try !user search an
@@ -363,7 +368,7 @@ mod tests {
         let verb = verb(&["ann", "-e"]);
         let quiet = seen(json!({}), 1, 2, 3);
         let busy = seen(json!({"displayname": "Other", "last_seen_ts": 1}), 9, 9, 9);
-        assert_eq!(quiet.binds, busy.binds);
+        assert_eq!(quiet.preconditions, busy.preconditions);
         let change = verb.change(&ann(), &quiet).unwrap();
         assert_eq!(change, verb.change(&ann(), &busy).unwrap());
         assert_eq!(change.steps.len(), 1);

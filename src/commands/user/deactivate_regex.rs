@@ -7,7 +7,7 @@ use super::{
     fits::{self, Pattern},
 };
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{Action, Delegated, Spec},
     error::Stop,
     reply::Line,
@@ -69,19 +69,19 @@ impl Action for DeactivateRegex {
         Ok(ids.into_iter().map(Subject::User).collect())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         // What it has is worth counting only where it is lost.
         if self.dry_run {
-            return Ok(account::see(subject, reader).await?.0);
+            return Ok(account::snapshot(subject, reader).await?.0);
         }
-        deactivate::see(subject, reader).await
+        deactivate::snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         deactivate::question(subject, seen, self.erase)
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         // The homeserver's list said that it is not, so somebody has been faster.
         if seen.is("deactivated") {
             return Err(account::already(subject, "is deactivated already"));
@@ -102,9 +102,9 @@ impl Action for DeactivateRegex {
     fn outcome(
         &self,
         subject: &Subject,
-        _before: &Seen,
+        _before: &Snapshot,
         _answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         deactivate::outcome(subject, after)
     }
@@ -115,15 +115,15 @@ mod tests {
     use serde_json::json;
 
     use super::{super::testing, *};
-    use crate::{change::Binds, commands::user::testing::ann};
+    use crate::{change::FactMap, commands::user::testing::ann};
 
     fn verb(typed: &[&str]) -> DeactivateRegex {
         testing::parse(typed).unwrap()
     }
 
-    fn seen() -> Seen {
-        let binds = account::facts_that_bind(true, Some(&testing::account(json!({}))));
-        Seen { binds, ..Seen::default() }
+    fn seen() -> Snapshot {
+        let preconditions = account::facts_that_bind(true, Some(&testing::account(json!({}))));
+        Snapshot { preconditions, ..Snapshot::default() }
     }
 
     #[test]
@@ -146,13 +146,13 @@ mod tests {
         assert_eq!(change.steps[0].body, json!({"erase": true}));
         assert_eq!(
             change.wanted,
-            Binds::from([
+            FactMap::from([
                 ("deactivated".to_owned(), json!(true)),
                 ("erased".to_owned(), json!(true))
             ])
         );
         let mut gone = seen();
-        gone.binds.insert("deactivated".to_owned(), json!(true));
+        gone.preconditions.insert("deactivated".to_owned(), json!(true));
         assert!(verb.change(&ann(), &gone).is_err());
     }
 

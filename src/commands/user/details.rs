@@ -139,7 +139,7 @@ mod tests {
     use super::{super::testing, *};
     use crate::{
         commands::{Noted, Past, Sanctioned, user::testing::now},
-        reply::Word,
+        reply::Status,
     };
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             by: by.clone(),
             words: Vec::new(),
             command: command.clone(),
-            word: Some(Word::Done),
+            status: Some(Status::Done),
         };
         let until = "2026-11-23T11:00:00Z".parse().unwrap();
         let remembered = Remembered {

@@ -10,8 +10,8 @@ use serde_json::{Map, json};
 use super::account::{self, words};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
@@ -168,19 +168,19 @@ impl Action for SetFeatures {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         // The homeserver fails over an account that does not exist.
         if account.is_some() {
             let features = present(user, reader).await?;
-            seen.shown.extend(facts(&features));
-            seen.binds.extend(features.into_iter().map(|(name, on)| (name, json!(on))));
+            seen.display.extend(facts(&features));
+            seen.preconditions.extend(features.into_iter().map(|(name, on)| (name, json!(on))));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let listed = |on: bool| {
             let of = self.to.iter().filter(|(_, is)| *is == on);
             of.map(|(feature, _)| feature.as_str()).collect::<Vec<_>>().join(", ")
@@ -194,9 +194,9 @@ impl Action for SetFeatures {
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
-        let wanted: Binds =
+        let wanted: FactMap =
             self.to.iter().map(|(f, on)| (f.as_str().to_owned(), json!(on))).collect();
         if wanted.iter().all(|(key, value)| json!(seen.is(key)) == *value) {
             return Err(account::already(subject, "has its features switched so already"));
@@ -206,9 +206,19 @@ impl Action for SetFeatures {
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let of = |seen: &Seen| -> Vec<Fact> {
-            seen.shown.iter().filter(|(label, _)| matches!(*label, "On" | "Off")).cloned().collect()
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
+        let of = |seen: &Snapshot| -> Vec<Fact> {
+            seen.display
+                .iter()
+                .filter(|(label, _)| matches!(*label, "On" | "Off"))
+                .cloned()
+                .collect()
         };
         let mut back = words(["user", "experimental", &subject.typed()]);
         for (feature, on) in &self.to {
@@ -240,16 +250,16 @@ mod tests {
         }
     }
 
-    fn seen(on: Value) -> Seen {
+    fn seen(on: Value) -> Snapshot {
         let account = account(json!({}));
         let on: Features = serde_json::from_value(on).unwrap();
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.shown.extend(facts(&on));
-        seen.binds.extend(on.into_iter().map(|(name, on)| (name, json!(on))));
+        seen.display.extend(facts(&on));
+        seen.preconditions.extend(on.into_iter().map(|(name, on)| (name, json!(on))));
         seen
     }
 
@@ -278,8 +288,8 @@ mod tests {
              Undo: !user experimental @ann:example.org --disable msc3881 --enable msc4222"
         );
         assert!(verb.change(&ann(), &after).is_err(), "it is so already");
-        let binds = account::facts_that_bind(true, None);
-        assert!(verb.change(&ann(), &Seen { binds, ..Seen::default() }).is_err());
+        let preconditions = account::facts_that_bind(true, None);
+        assert!(verb.change(&ann(), &Snapshot { preconditions, ..Snapshot::default() }).is_err());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::account;
 use crate::{
-    change::{Seen, Skip, Step, Subject},
+    change::{Skip, Snapshot, Step, Subject},
     commands::{
         arguments::UserRef,
         switch::{Switch, Turn, Wording},
@@ -62,20 +62,20 @@ impl Switch for Flagged {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, account) = account::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if let Some(account) = account {
-            seen.binds.insert(self.flag.key.to_owned(), json!((self.flag.of)(&account)));
+            seen.preconditions.insert(self.flag.key.to_owned(), json!((self.flag.of)(&account)));
         }
         Ok(seen)
     }
 
-    fn exists(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+    fn exists(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
         account::exists(subject, seen)
     }
 
     // What stands in the way of coming back can be cleared away even then.
-    fn possible(&self, subject: &Subject, seen: &Seen, on: bool) -> Result<(), Skip> {
+    fn possible(&self, subject: &Subject, seen: &Snapshot, on: bool) -> Result<(), Skip> {
         if on && seen.is("deactivated") {
             return Err(account::already(subject, self.flag.moot));
         }
@@ -90,7 +90,7 @@ impl Switch for Flagged {
         (self.flag.step)(&subject.segment(), on)
     }
 
-    fn facts(&self, after: &Seen, on: bool) -> Vec<Fact> {
+    fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact> {
         let [set, ended] = self.flag.may;
         let may = Line::from(if on { set } else { ended });
         after.shown_as(&["Name"]).chain([("It may", may)]).collect()
@@ -103,12 +103,12 @@ pub(super) mod testing {
 
     use super::{super::testing, *};
     use crate::{
-        change::{Binds, Class, Power},
+        change::{Class, FactMap, Power},
         commands::{
             Action as _,
             user::testing::{account, ann, now},
         },
-        reply::Word,
+        reply::Status,
     };
 
     /// Ann's account as it is seen for `set`.
@@ -116,14 +116,14 @@ pub(super) mod testing {
         set: &Turn<Flagged>,
         on: bool,
         deactivated: bool,
-    ) -> Seen {
+    ) -> Snapshot {
         let account = account(json!({ "deactivated": deactivated }));
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.binds.insert(set.switch.key().to_owned(), json!(on));
+        seen.preconditions.insert(set.switch.key().to_owned(), json!(on));
         seen
     }
 
@@ -142,20 +142,21 @@ pub(super) mod testing {
         let before = seen(set, !set.on, false);
         let change = set.change(&ann(), &before).unwrap();
         assert_eq!(change, set.change(&ann(), &before).unwrap());
-        assert_eq!(change.wanted, Binds::from([(set.switch.key().to_owned(), json!(set.on))]));
+        assert_eq!(change.wanted, FactMap::from([(set.switch.key().to_owned(), json!(set.on))]));
         assert_eq!(change.steps.len(), 1);
         let path = change.steps[0].path.parts();
         assert!(path.contains(&"@ann:example.org".to_owned()), "{path:?}");
 
         let already = set.change(&ann(), &seen(set, set.on, false)).unwrap_err();
-        assert_eq!(already.word, Word::NothingChanged);
+        assert_eq!(already.status, Status::NothingChanged);
         assert_eq!(already.instead, ["user details @ann:example.org"]);
         assert_eq!(set.change(&ann(), &seen(set, !set.on, true)).is_ok(), !set.on);
 
         for (local, said) in [(true, "no such user"), (false, "another server")] {
-            let binds = account::facts_that_bind(local, None);
-            let skip = set.change(&ann(), &Seen { binds, ..Seen::default() }).unwrap_err();
-            assert_eq!(skip.word, Word::Refused);
+            let preconditions = account::facts_that_bind(local, None);
+            let skip =
+                set.change(&ann(), &Snapshot { preconditions, ..Snapshot::default() }).unwrap_err();
+            assert_eq!(skip.status, Status::Refused);
             assert!(testing::line(&skip.why).contains(said), "{skip:?}");
         }
     }

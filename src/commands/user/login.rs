@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::account;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Delegated, Spec,
         arguments::{Moment, UserRef},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -113,15 +113,15 @@ impl Action for Login {
         account::subject(&self.user, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (seen, caller) = tokio::join!(account::see(subject, reader), reader.caller());
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (seen, caller) = tokio::join!(account::snapshot(subject, reader), reader.caller());
         let (mut seen, _) = seen?;
-        seen.binds.insert("own".to_owned(), json!(Some(&caller?) == subject.user()));
+        seen.preconditions.insert("own".to_owned(), json!(Some(&caller?) == subject.user()));
         note_now(&mut seen, reader.now());
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         Question {
             title: Line::new()
                 .plain("Make an access token that acts as ")
@@ -133,7 +133,7 @@ impl Action for Login {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         if seen.is("own") {
@@ -150,16 +150,16 @@ impl Action for Login {
         };
         let path = Path::admin(["v1", "users", &subject.segment(), "login"]);
         let step = Step::new(Method::Post, path, body).revealing("/access_token", "token");
-        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let made = answers.iter().any(|answer| {
             answer.body.pointer("/access_token").is_some_and(|token| !token.is_null())
@@ -175,7 +175,7 @@ impl Action for Login {
             ": the homeserver answered with success, but without a token"
         });
         Outcome {
-            word: if made { Word::Done } else { Word::Unknown },
+            status: if made { Status::Done } else { Status::Unknown },
             title,
             facts: vec![("Expires", expires)],
             remains: Vec::new(),
@@ -188,13 +188,13 @@ impl Action for Login {
     }
 }
 
-fn note_now(seen: &mut Seen, now: Timestamp) {
-    seen.noted.insert("now".to_owned(), json!(now.as_millisecond()));
+fn note_now(seen: &mut Snapshot, now: Timestamp) {
+    seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
 }
 
 /// The moment of the look, on which an expiry counted in days rests.
-fn noted_now(seen: &Seen) -> Timestamp {
-    seen.noted
+fn noted_now(seen: &Snapshot) -> Timestamp {
+    seen.extra
         .get("now")
         .and_then(Value::as_i64)
         .and_then(|now| Timestamp::from_millisecond(now).ok())
@@ -206,14 +206,14 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
-    fn seen(other: Value) -> Seen {
+    fn seen(other: Value) -> Snapshot {
         let account = account(other);
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.binds.insert("own".to_owned(), json!(false));
+        seen.preconditions.insert("own".to_owned(), json!(false));
         note_now(&mut seen, now());
         seen
     }
@@ -263,14 +263,14 @@ mod tests {
 
     #[test]
     fn a_dead_token_and_one_of_ones_own_are_refused() {
-        let skip = |typed: &[&str], seen: &Seen| {
+        let skip = |typed: &[&str], seen: &Snapshot| {
             testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
         };
         let active = seen(json!({}));
         insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that moment is past, so the token would be dead when it is made");
         insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated; nobody acts as it any more");
         let mut own = seen(json!({}));
-        own.binds.insert("own".to_owned(), json!(true));
+        own.preconditions.insert("own".to_owned(), json!(true));
         insta::assert_snapshot!(skip(&["ann"], &own), @"Refused · `@ann:example.org` is the account of the bot's own admin token; it gets no second one");
     }
 

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::account::{self, how_many};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line, Status},
     synapse::{Device, Reader},
 };
 
@@ -50,19 +50,19 @@ impl Action for Logout {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if account.is_some() {
             note(&mut seen, &reader.devices(user).await?);
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let devices = how_many(Some(devices(seen).len() as u64), "device", "devices");
         let mut stays = vec!["access tokens without a device, such as user login makes".into()];
-        if seen.noted.contains_key("dehydrated") {
+        if seen.extra.contains_key("dehydrated") {
             stays.push("its dehydrated device, which collects keys and is not logged in".into());
         }
         Question {
@@ -75,7 +75,7 @@ impl Action for Logout {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let devices = devices(seen);
         if devices.is_empty() {
@@ -83,10 +83,16 @@ impl Action for Logout {
         }
         let path = Path::admin(["v2", "users", &subject.segment(), "delete_devices"]);
         let step = Step::new(Method::Post, path, json!({ "devices": devices })).idempotent();
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         let (before, now) = (devices(before), devices(after));
         let left = before.iter().filter(|device| now.contains(device)).count();
         let new = now.len() - left;
@@ -102,10 +108,10 @@ impl Action for Logout {
         }
         let list = ["device", "list", &subject.typed()].map(str::to_owned).to_vec();
         Outcome {
-            word: match (left, before.len() == left) {
-                (0, _) => Word::Done,
-                (_, true) => Word::NothingChanged,
-                (_, false) => Word::DoneInPart,
+            status: match (left, before.len() == left) {
+                (0, _) => Status::Done,
+                (_, true) => Status::NothingChanged,
+                (_, false) => Status::DoneInPart,
             },
             title: Line::new().code(subject).plain(format!(" is logged out on {gone}")),
             facts,
@@ -121,7 +127,7 @@ impl Action for Logout {
 
 /// Notes which devices are logged in, and shows how many and the first of them. They bind nothing:
 /// whoever logs in all the time must not be able to put off being logged out.
-fn note(seen: &mut Seen, devices: &[Device]) {
+fn note(seen: &mut Snapshot, devices: &[Device]) {
     let (asleep, mut awake): (Vec<_>, Vec<_>) =
         devices.iter().partition(|device| device.dehydrated);
     awake.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.device_id.cmp(&b.device_id)));
@@ -135,17 +141,17 @@ fn note(seen: &mut Seen, devices: &[Device]) {
     if awake.len() > NAMED {
         line = line.plain(format!(" and {} more", awake.len() - NAMED));
     }
-    seen.shown.push(("Devices", line));
+    seen.display.push(("Devices", line));
     let ids: Vec<&str> = awake.iter().map(|device| device.device_id.as_str()).collect();
-    seen.noted.insert("sessions".to_owned(), json!(ids));
+    seen.extra.insert("sessions".to_owned(), json!(ids));
     if !asleep.is_empty() {
-        seen.noted.insert("dehydrated".to_owned(), json!(true));
+        seen.extra.insert("dehydrated".to_owned(), json!(true));
     }
 }
 
 /// The devices that were noted.
-fn devices(seen: &Seen) -> Vec<&str> {
-    let noted = seen.noted.get("sessions").and_then(Value::as_array);
+fn devices(seen: &Snapshot) -> Vec<&str> {
+    let noted = seen.extra.get("sessions").and_then(Value::as_array);
     noted.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
@@ -162,12 +168,12 @@ mod tests {
         .unwrap()
     }
 
-    fn seen(devices: &[Device]) -> Seen {
+    fn seen(devices: &[Device]) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
         note(&mut seen, devices);
         seen
@@ -183,10 +189,14 @@ mod tests {
         let change = verb().change(&ann(), &two).unwrap();
         assert_eq!(change.steps.len(), 1);
         assert_eq!(change.steps[0].body, json!({"devices": ["A", "B"]}));
-        assert_eq!(change.wanted, Binds::new());
-        assert_eq!(two.binds, seen(&[]).binds, "to log in does not put the question again");
+        assert_eq!(change.wanted, FactMap::new());
+        assert_eq!(
+            two.preconditions,
+            seen(&[]).preconditions,
+            "to log in does not put the question again"
+        );
         assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Moderate));
-        let shown = testing::facts(&two.shown);
+        let shown = testing::facts(&two.display);
         assert!(shown.contains("Devices: 2: `A`, `B`\n"), "{shown}");
     }
 
@@ -214,7 +224,7 @@ mod tests {
              - its dehydrated device, which collects keys and is not logged in\n"
         );
         let many: Vec<Device> = (0..9).map(|n| device(&format!("D{n}"), false)).collect();
-        let shown = testing::facts(&seen(&many).shown);
+        let shown = testing::facts(&seen(&many).display);
         assert!(shown.contains("`D4` and 4 more"), "{shown}");
     }
 

@@ -11,15 +11,15 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
         arguments::{UserRef, secret},
     },
     error::Stop,
-    reply::{Fact, Line, Word},
+    reply::{Fact, Line, Status},
     synapse::Reader,
 };
 
@@ -176,24 +176,24 @@ impl Action for Modify {
         account::subject(&self.user, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         // What is counted is what the words of these two need.
         let (mut seen, account) = if self.deactivate || self.password.is_some() {
-            account::see_with_belongings(subject, reader).await?
+            account::snapshot_with_belongings(subject, reader).await?
         } else {
-            account::see(subject, reader).await?
+            account::snapshot(subject, reader).await?
         };
         if let Some(account) = account {
             field::note(&mut seen, &account);
         }
         let changes: Vec<Fact> = self.fields().iter().map(|field| field.asked(&seen)).collect();
         // What changes is shown once, with its old value.
-        seen.shown.retain(|(label, _)| changes.iter().all(|(changed, _)| changed != label));
-        seen.shown.extend(changes);
+        seen.display.retain(|(label, _)| changes.iter().all(|(changed, _)| changed != label));
+        seen.display.extend(changes);
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         if self.deactivate {
             let mut question = deactivate::question(subject, seen, false);
             if self.fields().len() > 1 {
@@ -226,7 +226,7 @@ impl Action for Modify {
         question
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         self.possible(subject, seen)?;
         let fields = self.fields();
         if !self.create && self.password.is_none() && fields.iter().all(|field| field.is_so(seen)) {
@@ -248,9 +248,9 @@ impl Action for Modify {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         _answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         let fields = self.fields();
         let so = fields.iter().filter(|field| field.is_so(after)).count();
@@ -266,10 +266,10 @@ impl Action for Modify {
             }
         }
         let mut outcome = Outcome {
-            word: match (all, so > 0 || self.password.is_some() || self.create) {
-                (true, _) => Word::Done,
-                (false, true) => Word::DoneInPart,
-                (false, false) => Word::NothingChanged,
+            status: match (all, so > 0 || self.password.is_some() || self.create) {
+                (true, _) => Status::Done,
+                (false, true) => Status::DoneInPart,
+                (false, false) => Status::NothingChanged,
             },
             title: Line::new().code(subject).plain(match (all, self.create) {
                 (true, true) => " is created",
@@ -353,7 +353,7 @@ impl Modify {
     }
 
     /// Why it cannot be done to the subject as it is, where it cannot.
-    fn possible(&self, subject: &Subject, seen: &Seen) -> Result<(), Skip> {
+    fn possible(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
         let refused = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         match (account::exists(subject, seen), self.create) {
             (Ok(()), true) => {
@@ -390,13 +390,13 @@ impl Modify {
     }
 
     /// What is to be so afterwards.
-    fn wanted(&self) -> Binds {
+    fn wanted(&self) -> FactMap {
         let set = self.fields().into_iter().map(|field| (field.key().to_owned(), field.value()));
         [("exists".to_owned(), json!(true))].into_iter().chain(set).collect()
     }
 
     /// The way back, from what was there before.
-    fn undo(&self, subject: &Subject, before: &Seen) -> Undo {
+    fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
         let id = &subject.typed();
         if self.create {
             return Undo::Command(account::words(["user", "deactivate", id]));
@@ -420,7 +420,7 @@ impl Modify {
     }
 
     /// The command that puts back the fields that were not so before.
-    fn back(&self, id: &str, before: &Seen) -> Option<Vec<String>> {
+    fn back(&self, id: &str, before: &Snapshot) -> Option<Vec<String>> {
         let options: Vec<String> =
             self.fields().iter().flat_map(|field| field.back(before)).collect();
         let command = account::words(["user", "modify", id]).into_iter();

@@ -7,15 +7,15 @@ use serde_json::json;
 use super::account::{self, how_many, noted};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Delegated, Spec,
         arguments::{UserRef, secret},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -93,11 +93,11 @@ impl Action for Password {
         account::subject(&self.user, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        Ok(account::see_with_belongings(subject, reader).await?.0)
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        Ok(account::snapshot_with_belongings(subject, reader).await?.0)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let mut goes = vec![Line::from("its present password")];
         let mut stays = Vec::new();
         let devices = how_many(noted(seen, "devices"), "device", "devices");
@@ -109,7 +109,7 @@ impl Action for Password {
         Question { title: Line::new().plain("Set a new password for ").code(subject), goes, stays }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         if seen.is("deactivated") {
             return Err(Skip::refused(
@@ -119,16 +119,16 @@ impl Action for Password {
         }
         let path = Path::admin(["v1", "reset_password", &subject.segment()]);
         let body = json!({ "new_password": {"$secret": SLOT}, "logout_devices": !self.no_logout });
-        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![Step::new(Method::Post, path, body)], wanted })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         _answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         let left = noted(after, "devices");
         let stayed = !self.no_logout && left.is_some_and(|left| left > 0);
@@ -139,7 +139,7 @@ impl Action for Password {
         });
         let of = noted(before, "devices");
         Outcome {
-            word: if stayed { Word::DoneInPart } else { Word::Done },
+            status: if stayed { Status::DoneInPart } else { Status::Done },
             title,
             facts: vec![("Devices", devices(of, left))],
             remains: Vec::new(),
@@ -164,14 +164,14 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
-    fn seen(deactivated: bool, devices: u64) -> Seen {
+    fn seen(deactivated: bool, devices: u64) -> Snapshot {
         let account = account(json!({ "deactivated": deactivated }));
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.noted.insert("devices".to_owned(), json!(devices));
+        seen.extra.insert("devices".to_owned(), json!(devices));
         seen
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::account::{self, how_many};
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Seen, Skip, Subject},
+    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{Action, Spec, arguments::UserRef, device::delete},
     error::Stop,
     reply::Line,
@@ -155,20 +155,20 @@ impl Action for PruneDevices {
         Ok(subjects)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let mut seen = delete::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let mut seen = delete::snapshot(subject, reader).await?;
         if seen.is("exists") {
             let devices = reader.devices(account::id(subject)?).await?;
             let chosen = self.choose(&devices, reader.now());
             let counts = [chosen.others, chosen.never_seen, chosen.dehydrated];
-            seen.noted.insert("stays".to_owned(), json!(counts));
+            seen.extra.insert("stays".to_owned(), json!(counts));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let count = |at: usize| {
-            let count = seen.noted.get("stays").and_then(|counts| counts[at].as_u64());
+            let count = seen.extra.get("stays").and_then(|counts| counts[at].as_u64());
             count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
         };
         let stays = Chosen {
@@ -181,23 +181,23 @@ impl Action for PruneDevices {
         Question { stays, ..delete::question(subject) }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let change = delete::change(subject, seen)?;
         if !self.list_only {
             return Ok(change);
         }
         let mut why = Line::new().code(subject);
-        for (_, fact) in seen.shown.iter().filter(|(label, _)| *label == "Name") {
+        for (_, fact) in seen.display.iter().filter(|(label, _)| *label == "Name") {
             why = why.plain(" ").line(fact.clone());
         }
         why = why.plain(" would be deleted");
-        for (_, fact) in seen.shown.iter().filter(|(label, _)| *label == "Last seen") {
+        for (_, fact) in seen.display.iter().filter(|(label, _)| *label == "Last seen") {
             why = why.plain("; last seen ").line(fact.clone());
         }
         Err(Skip::already(why))
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         delete::outcome(subject, before)
     }
 }
@@ -271,13 +271,15 @@ mod tests {
         Subject::Device("@ann:example.org".try_into().unwrap(), "PHONE".into())
     }
 
-    fn seen() -> Seen {
+    fn seen() -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen =
-            Seen { binds: account::facts_that_bind(true, Some(&account)), ..Seen::default() };
-        seen.binds.insert("device".to_owned(), json!(true));
-        seen.shown = vec![("Name", "Work".into()), ("Last seen", "never".into())];
-        seen.noted.insert("stays".to_owned(), json!([2, 1, 0]));
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
+        seen.preconditions.insert("device".to_owned(), json!(true));
+        seen.display = vec![("Name", "Work".into()), ("Last seen", "never".into())];
+        seen.extra.insert("stays".to_owned(), json!([2, 1, 0]));
         seen
     }
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::account::{self, words};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
     error::Stop,
@@ -204,18 +204,18 @@ impl Action for Set {
         }
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if account.is_some() {
             let present = present(user, reader).await?;
-            seen.shown.push(("Messages", in_words(&present)));
-            seen.binds.insert("limit".to_owned(), present);
+            seen.display.push(("Messages", in_words(&present)));
+            seen.preconditions.insert("limit".to_owned(), present);
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new()
             .plain("Set the limit of ")
             .code(subject)
@@ -224,10 +224,10 @@ impl Action for Set {
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let wanted = self.wanted();
-        if seen.binds.get("limit") == Some(&wanted) {
+        if seen.preconditions.get("limit") == Some(&wanted) {
             let what = match self.to {
                 To::Limit(_) => "has this limit already",
                 _ => "has no limit of its own",
@@ -239,17 +239,23 @@ impl Action for Set {
             To::Limit(limit) => Step::new(Method::Post, path, limit.json()),
             _ => Step::new(Method::Delete, path, Value::Null),
         };
-        let wanted = Binds::from([("limit".to_owned(), wanted)]);
+        let wanted = FactMap::from([("limit".to_owned(), wanted)]);
         Ok(Change { steps: vec![step.idempotent()], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         let said = match self.to {
             To::Limit(_) => " has a limit of its own",
             _ => " has no limit of its own any more",
         };
-        let fact = |label, seen: &Seen| -> Option<Fact> {
-            seen.binds.get("limit").map(|limit| (label, in_words(limit)))
+        let fact = |label, seen: &Snapshot| -> Option<Fact> {
+            seen.preconditions.get("limit").map(|limit| (label, in_words(limit)))
         };
         Outcome::done(
             Line::new().code(subject).plain(said),
@@ -260,8 +266,8 @@ impl Action for Set {
 }
 
 /// The command that sets what was set before.
-fn back(user: &str, before: &Seen) -> Vec<String> {
-    match before.binds.get("limit").and_then(limit) {
+fn back(user: &str, before: &Snapshot) -> Vec<String> {
+    match before.preconditions.get("limit").and_then(limit) {
         None => words(["user", "ratelimit", "clear", user]),
         Some(Limit { messages_per_second, burst_count }) => words([
             "user",
@@ -280,16 +286,16 @@ fn back(user: &str, before: &Seen) -> Vec<String> {
 mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
-    use crate::reply::Word;
+    use crate::reply::Status;
 
-    fn seen(limit: Value) -> Seen {
+    fn seen(limit: Value) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(true, Some(&account)),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
         };
-        seen.binds.insert("limit".to_owned(), limit);
+        seen.preconditions.insert("limit".to_owned(), limit);
         seen
     }
 
@@ -332,15 +338,15 @@ mod tests {
         let lift = set(&["set", "ann", "-m", "0", "-b", "0"]);
         let lifted = json!({"messages_per_second": 0, "burst_count": 0});
         let change = lift.change(&ann(), &seen(json!({}))).unwrap();
-        assert_eq!(change.wanted, Binds::from([("limit".to_owned(), lifted.clone())]));
+        assert_eq!(change.wanted, FactMap::from([("limit".to_owned(), lifted.clone())]));
         assert_eq!(
-            lift.change(&ann(), &seen(lifted.clone())).unwrap_err().word,
-            Word::NothingChanged
+            lift.change(&ann(), &seen(lifted.clone())).unwrap_err().status,
+            Status::NothingChanged
         );
         let clear = set(&["clear", "ann"]);
         let change = clear.change(&ann(), &seen(lifted)).unwrap();
         assert_eq!((change.steps[0].method, &change.steps[0].body), (Method::Delete, &Value::Null));
-        assert_eq!(change.wanted, Binds::from([("limit".to_owned(), json!({}))]));
+        assert_eq!(change.wanted, FactMap::from([("limit".to_owned(), json!({}))]));
         let skip = clear.change(&ann(), &seen(json!({}))).unwrap_err();
         assert!(testing::skip(&skip).contains("has no limit of its own"), "{skip:?}");
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::account::{self, words};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
@@ -44,15 +44,15 @@ impl Action for Reactivate {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, account) = account::see(subject, reader).await?;
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if let Some(account) = account {
-            seen.binds.insert("erased".to_owned(), json!(account.erased));
+            seen.preconditions.insert("erased".to_owned(), json!(account.erased));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let hidden = "the hiding of its messages from people who join a room later";
         Question {
             title: Line::new().plain("Open ").code(subject).plain(" again"),
@@ -61,18 +61,18 @@ impl Action for Reactivate {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         if !seen.is("deactivated") {
             return Err(account::already(subject, "is not deactivated"));
         }
         let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, json!({ "deactivated": false })).idempotent();
-        let wanted = Binds::from([("deactivated".to_owned(), json!(false))]);
+        let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         let id = &subject.typed();
         let mut remains =
             vec![(Line::from("It has no password yet"), words(["user", "password", id]))];
@@ -97,11 +97,11 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann};
 
-    fn seen(other: Value) -> Seen {
+    fn seen(other: Value) -> Snapshot {
         let account = account(other);
-        let mut binds = account::facts_that_bind(true, Some(&account));
-        binds.insert("erased".to_owned(), json!(account.erased));
-        Seen { binds, ..Seen::default() }
+        let mut preconditions = account::facts_that_bind(true, Some(&account));
+        preconditions.insert("erased".to_owned(), json!(account.erased));
+        Snapshot { preconditions, ..Snapshot::default() }
     }
 
     fn verb() -> Reactivate {
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!((verb().class(1), verb().power()), (Class::Disruptive, Power::Account));
         let change = verb().change(&ann(), &seen(json!({"deactivated": true}))).unwrap();
         assert_eq!(change.steps[0].body, json!({"deactivated": false}));
-        assert_eq!(change.wanted, Binds::from([("deactivated".to_owned(), json!(false))]));
+        assert_eq!(change.wanted, FactMap::from([("deactivated".to_owned(), json!(false))]));
         assert_eq!(
             testing::skip(&verb().change(&ann(), &seen(json!({}))).unwrap_err()),
             "Nothing changed · `@ann:example.org` is not deactivated\n\

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Progress, Question, Seen, Skip,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
     commands::{
         Action, Later, Spec,
@@ -89,9 +89,9 @@ impl Action for Redact {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let mut seen = account::see(subject, reader).await?.0;
+        let mut seen = account::snapshot(subject, reader).await?.0;
         if seen.is("local") && !seen.is("exists") {
             return Ok(seen);
         }
@@ -101,19 +101,19 @@ impl Action for Redact {
             let rooms = self.named(reader).await?;
             note(&mut seen, &rooms);
             // Where an alias leads to may change meanwhile; the rooms somebody is in may not veto.
-            seen.binds.insert("rooms".to_owned(), json!(rooms));
+            seen.preconditions.insert("rooms".to_owned(), json!(rooms));
         }
         for (key, label, typed) in
             [("after", "Sent after", &self.after), ("before", "Sent before", &self.before)]
         {
             let Some(at) = typed.as_ref().map(|since| since.before(reader.now())) else { continue };
-            seen.noted.insert(key.to_owned(), json!(at.as_millisecond()));
-            seen.shown.push((label, Line::new().time(Some(at), reader.now())));
+            seen.extra.insert(key.to_owned(), json!(at.as_millisecond()));
+            seen.display.push((label, Line::new().time(Some(at), reader.now())));
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let limit = self.limit.unwrap_or(LIMIT);
         let mut stays = vec![
             "redaction is not erasure: the homeserver keeps the content for a while, and other \
@@ -144,12 +144,12 @@ impl Action for Redact {
         }
     }
 
-    fn reaches(&self, _subject: &Subject, seen: &Seen) -> Vec<Subject> {
+    fn reaches(&self, _subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
         let rooms = rooms(seen).into_iter();
         rooms.filter_map(|room| OwnedRoomId::try_from(room).ok()).map(Subject::Room).collect()
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if seen.is("local") {
             account::exists(subject, seen)?;
         }
@@ -161,7 +161,7 @@ impl Action for Redact {
             ))
             .or(format!("user membership {}", subject.typed())));
         }
-        let moment = |key: &str| seen.noted.get(key).and_then(Value::as_i64);
+        let moment = |key: &str| seen.extra.get(key).and_then(Value::as_i64);
         if let (Some(after), Some(before)) = (moment("after"), moment("before"))
             && after >= before
         {
@@ -191,10 +191,16 @@ impl Action for Redact {
         }
         let path = Path::admin(["v1", "user", &subject.segment(), "redact"]);
         let step = Step::new(Method::Post, path, Value::Object(body));
-        Ok(Change { steps: vec![step], wanted: Binds::new() })
+        Ok(Change { steps: vec![step], wanted: FactMap::new() })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, answers: &[Answer], _: &Seen) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        answers: &[Answer],
+        _: &Snapshot,
+    ) -> Outcome {
         let begun = Line::new()
             .code(subject)
             .plain(": the homeserver has begun to redact what it wrote in ")
@@ -268,21 +274,21 @@ async fn everywhere(user: &UserId, reader: &Reader) -> Result<Vec<OwnedRoomId>, 
     Ok(listed.memberships.into_iter().filter(|(_, how)| there(how)).map(|(id, _)| id).collect())
 }
 
-fn note(seen: &mut Seen, rooms: &[OwnedRoomId]) {
-    seen.noted.insert("rooms".to_owned(), json!(rooms));
+fn note(seen: &mut Snapshot, rooms: &[OwnedRoomId]) {
+    seen.extra.insert("rooms".to_owned(), json!(rooms));
     let mut line = Line::new().plain(rooms.len().to_string());
     if let [room] = rooms {
         line = Line::new().code(room);
     }
-    seen.shown.push(("Rooms", line));
+    seen.display.push(("Rooms", line));
 }
 
-fn rooms(seen: &Seen) -> Vec<&str> {
-    let noted = seen.noted.get("rooms").and_then(Value::as_array);
+fn rooms(seen: &Snapshot) -> Vec<&str> {
+    let noted = seen.extra.get("rooms").and_then(Value::as_array);
     noted.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-fn in_rooms(seen: &Seen) -> String {
+fn in_rooms(seen: &Snapshot) -> String {
     how_many(Some(rooms(seen).len() as u64), "room", "rooms")
 }
 
@@ -290,15 +296,15 @@ fn in_rooms(seen: &Seen) -> String {
 mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{ann, now};
-    use crate::reply::Word;
+    use crate::reply::Status;
 
-    fn seen(local: bool, rooms: &[&str]) -> Seen {
+    fn seen(local: bool, rooms: &[&str]) -> Snapshot {
         let account = testing::account(json!({}));
         let known = local.then_some(&account);
-        let mut seen = Seen {
-            shown: account::facts(&account, now()),
-            binds: account::facts_that_bind(local, known),
-            ..Seen::default()
+        let mut seen = Snapshot {
+            display: account::facts(&account, now()),
+            preconditions: account::facts_that_bind(local, known),
+            ..Snapshot::default()
         };
         let rooms: Vec<OwnedRoomId> = rooms.iter().map(|&room| room.try_into().unwrap()).collect();
         note(&mut seen, &rooms);
@@ -337,15 +343,15 @@ mod tests {
             json!({"rooms": ["!a:example.org", "!b"], "limit": 200, "reason": "Spam and more"})
         );
         let mut window = two.clone();
-        window.noted.insert("after".to_owned(), json!(1000));
-        window.noted.insert("before".to_owned(), json!(2000));
+        window.extra.insert("after".to_owned(), json!(1000));
+        window.extra.insert("before".to_owned(), json!(2000));
         let typed = ["ann", "--after", "3d", "--before", "1d", "--use-admin"];
         let change = verb(&typed).change(&ann(), &window).unwrap();
         assert_eq!(
             change.steps[0].body,
             json!({"rooms": [], "after_ts": 1000, "before_ts": 1999, "use_admin": true})
         );
-        window.noted.insert("after".to_owned(), json!(2000));
+        window.extra.insert("after".to_owned(), json!(2000));
         let skip = verb(&typed).change(&ann(), &window).unwrap_err();
         assert!(testing::skip(&skip).contains("--after takes the earlier one"), "{skip:?}");
         assert!(testing::parse::<Redact>(&["ann", "-l", "0"]).is_err());
@@ -367,11 +373,12 @@ mod tests {
         assert!(verb(&["ann"]).change(&ann(), &remote).is_ok());
         let question = testing::question(&verb(&["ann"]).question(&ann(), &remote));
         assert!(question.contains("my admin token may not redact"), "{question}");
-        let unknown = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
+        let unknown =
+            Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
         let skip = verb(&["ann"]).change(&ann(), &unknown).unwrap_err();
         assert!(testing::skip(&skip).contains("no such user"), "{skip:?}");
         let nowhere = verb(&["ann"]).change(&ann(), &seen(true, &[])).unwrap_err();
-        assert_eq!(nowhere.word, Word::NothingChanged);
+        assert_eq!(nowhere.status, Status::NothingChanged);
         assert!(testing::skip(&nowhere).contains("--room"), "{nowhere:?}");
     }
 

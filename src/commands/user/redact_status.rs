@@ -14,7 +14,7 @@ use crate::{
         task::scheduled::{Task, tasks},
     },
     error::Stop,
-    reply::{Block, Hostile, Line, Reply, Sheet, Word},
+    reply::{Block, Hostile, Line, Reply, Sheet, Status},
     synapse::Reader,
 };
 
@@ -106,27 +106,31 @@ pub(super) async fn begun<T: DeserializeOwned>(id: &str, reader: &Reader) -> Res
 pub(super) fn progress(user: &Subject, answered: &Answered, id: &str) -> Progress {
     let line = Line::new().code(user);
     let failed = answered.failed_redactions.len() as u64;
-    let over = |word, title, facts| {
+    let over = |status, title, facts| {
         let look = words(["user", "redact-status", id]);
         let remains = if failed > 0 { vec![("See which".into(), look)] } else { Vec::new() };
         let undo = Undo::None("what is redacted is empty for everybody".to_owned());
-        Progress::Over(Outcome { word, title, facts, remains, undo })
+        Progress::Over(Outcome { status, title, facts, remains, undo })
     };
     match answered.status.raw() {
         "complete" if failed == 0 => {
             let mind = "redaction is not erasure: the homeserver keeps the content for a while, and \
                         other servers may ignore it";
-            over(Word::Done, line.plain(": its messages are redacted"), vec![("Mind", mind.into())])
+            over(
+                Status::Done,
+                line.plain(": its messages are redacted"),
+                vec![("Mind", mind.into())],
+            )
         }
         "complete" => {
             let messages = how_many(Some(failed), "message", "messages");
             let what = format!(": its messages are redacted, but for {messages}");
-            over(Word::DoneInPart, line.plain(what), Vec::new())
+            over(Status::DoneInPart, line.plain(what), Vec::new())
         }
         "failed" => {
             let why = answered.error.clone().unwrap_or_else(|| Hostile::new(String::new()));
             let line = line.plain(": its messages could not be redacted: ");
-            over(Word::DoneInPart, line.hostile(&why), Vec::new())
+            over(Status::DoneInPart, line.hostile(&why), Vec::new())
         }
         state => {
             let state = if state == "scheduled" { "waits for others to end" } else { "at work" };

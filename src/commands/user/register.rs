@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
@@ -81,25 +81,25 @@ impl Action for Register {
         account::subject(&self.user, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let user = account::id(subject)?;
-        let (mut seen, account) = account::see(subject, reader).await?;
+        let (mut seen, account) = account::snapshot(subject, reader).await?;
         if account.is_none() && seen.is("local") {
             let taken = available::taken(user, reader).await?;
-            seen.binds.insert("free".to_owned(), json!(taken.is_none()));
-            seen.noted.insert("why".to_owned(), json!(taken.map(Taken::as_str)));
-            seen.shown = self.asked(user.as_str());
+            seen.preconditions.insert("free".to_owned(), json!(taken.is_none()));
+            seen.extra.insert("why".to_owned(), json!(taken.map(Taken::as_str)));
+            seen.display = self.asked(user.as_str());
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Make the account ").code(subject);
         let title = if self.admin { title.plain(", a ").strong("server admin") } else { title };
         Question { title, ..Question::default() }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         if !seen.is("local") {
             return Err(refuse(" would be an account of another server"));
@@ -108,7 +108,7 @@ impl Action for Register {
             return Err(refuse(" exists already").or(format!("user details {}", subject.typed())));
         }
         if !seen.is("free") {
-            let why = seen.noted.get("why").and_then(Value::as_str);
+            let why = seen.extra.get("why").and_then(Value::as_str);
             return Err(refuse(why.unwrap_or(Taken::InUse.as_str())));
         }
         let mut body = Map::from_iter([
@@ -123,14 +123,14 @@ impl Action for Register {
         );
         let path = Path::admin(["v2", "users", &subject.segment()]);
         let step = Step::new(Method::Put, path, Value::Object(body));
-        let wanted = Binds::from([
+        let wanted = FactMap::from([
             ("exists".to_owned(), json!(true)),
             ("admin".to_owned(), json!(self.admin)),
         ]);
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Seen, _: &[Answer], after: &Seen) -> Outcome {
+    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         Outcome::done(
             Line::new().code(subject).plain(" is made"),
             Undo::None(format!(
@@ -162,10 +162,11 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann};
 
-    fn free(free: bool) -> Seen {
-        let mut seen = Seen { binds: account::facts_that_bind(true, None), ..Seen::default() };
-        seen.binds.insert("free".to_owned(), json!(free));
-        seen.noted.insert("why".to_owned(), json!(Taken::Exclusive.as_str()));
+    fn free(free: bool) -> Snapshot {
+        let mut seen =
+            Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
+        seen.preconditions.insert("free".to_owned(), json!(free));
+        seen.extra.insert("why".to_owned(), json!(Taken::Exclusive.as_str()));
         seen
     }
 
@@ -207,12 +208,16 @@ mod tests {
 
     #[test]
     fn nobody_who_exists_is_touched() {
-        let skip = |seen: &Seen| testing::skip(&verb(&["ann"]).change(&ann(), seen).unwrap_err());
+        let skip =
+            |seen: &Snapshot| testing::skip(&verb(&["ann"]).change(&ann(), seen).unwrap_err());
         let there = account::facts_that_bind(true, Some(&account(json!({}))));
-        let there = skip(&Seen { binds: there, ..Seen::default() });
+        let there = skip(&Snapshot { preconditions: there, ..Snapshot::default() });
         assert!(there.contains("exists already"), "{there}");
         assert!(skip(&free(false)).contains("kept for the accounts of a bridge"));
         let remote = account::facts_that_bind(false, None);
-        assert!(skip(&Seen { binds: remote, ..Seen::default() }).contains("another server"));
+        assert!(
+            skip(&Snapshot { preconditions: remote, ..Snapshot::default() })
+                .contains("another server")
+        );
     }
 }

@@ -86,7 +86,7 @@ mod tests {
         },
         *,
     };
-    use crate::{change::Binds, commands::Action as _, commands::user::testing::ann};
+    use crate::{change::FactMap, commands::Action as _, commands::user::testing::ann};
 
     fn verb(words: &[&str]) -> Turn<Flagged> {
         typed::<Suspend>(words)
@@ -101,7 +101,7 @@ mod tests {
             holds(&verb);
             let change = verb.change(&ann(), &seen(&verb, !suspend, false)).unwrap();
             assert_eq!(change.steps[0].body, json!({ "suspend": suspend }), "{typed:?}");
-            assert_eq!(change.wanted, Binds::from([("suspended".to_owned(), json!(suspend))]));
+            assert_eq!(change.wanted, FactMap::from([("suspended".to_owned(), json!(suspend))]));
         }
     }
 

@@ -125,7 +125,7 @@ pub(crate) fn question(question: &Question) -> String {
 
 /// An outcome.
 pub(crate) fn outcome(outcome: &Outcome) -> String {
-    let mut text = format!("{} · {}\n", outcome.word.as_str(), line(&outcome.title));
+    let mut text = format!("{} · {}\n", outcome.status.as_str(), line(&outcome.title));
     text.push_str(&facts(&outcome.facts));
     text.push_str(&commands(&outcome.remains));
     let _ = match &outcome.undo {
@@ -137,7 +137,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
 
 /// A skip.
 pub(crate) fn skip(skip: &Skip) -> String {
-    let mut text = format!("{} · {}", skip.word.as_str(), line(&skip.why));
+    let mut text = format!("{} · {}", skip.status.as_str(), line(&skip.why));
     for command in &skip.instead {
         let _ = write!(text, "\nTry !{command}");
     }
@@ -146,7 +146,7 @@ pub(crate) fn skip(skip: &Skip) -> String {
 
 /// A whole answer.
 pub(crate) fn reply(reply: &Reply) -> String {
-    let word = reply.word.map(|word| format!("{} · ", word.as_str())).unwrap_or_default();
+    let word = reply.status.map(|word| format!("{} · ", word.as_str())).unwrap_or_default();
     let first = format!("{word}{}\n", line(&reply.title));
     std::iter::once(first).chain(reply.blocks.iter().map(block)).collect()
 }

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::account;
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
         Action, Delegated, Spec,
         arguments::{Moment, UserRef},
     },
     error::Stop,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -56,8 +56,8 @@ impl Validity {
         self.expire_at.map(|Moment(at)| at.as_millisecond()).or(self.expiry_ts).unwrap_or_default()
     }
 
-    fn in_words(&self, seen: &Seen) -> Line {
-        let now = seen.noted.get("now").and_then(Value::as_i64).unwrap_or_default();
+    fn in_words(&self, seen: &Snapshot) -> Line {
+        let now = seen.extra.get("now").and_then(Value::as_i64).unwrap_or_default();
         let moment = |ms| Timestamp::from_millisecond(ms).ok();
         match moment(self.until()) {
             Some(at) => Line::new().time(Some(at), moment(now).unwrap_or_default()),
@@ -80,13 +80,13 @@ impl Action for Validity {
         account::subjects(&self.users, reader)
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
-        let (mut seen, _) = account::see(subject, reader).await?;
-        seen.noted.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+        let (mut seen, _) = account::snapshot(subject, reader).await?;
+        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         Question {
             title: Line::new()
                 .plain("Let ")
@@ -98,7 +98,7 @@ impl Action for Validity {
         }
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let path = Path::admin(["v1", "account_validity", "validity"]);
         let body = json!({
@@ -107,21 +107,21 @@ impl Action for Validity {
             "expiration_ts": self.until(),
             "enable_renewal_emails": !self.no_renewal_emails,
         });
-        let wanted = Binds::from([("exists".to_owned(), json!(true))]);
+        let wanted = FactMap::from([("exists".to_owned(), json!(true))]);
         Ok(Change { steps: vec![Step::new(Method::Post, path, body).idempotent()], wanted })
     }
 
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        _after: &Seen,
+        _after: &Snapshot,
     ) -> Outcome {
         let said = answers.first().and_then(|answer| answer.body["expiration_ts"].as_i64());
         let so = said == Some(self.until());
         Outcome {
-            word: if so { Word::Done } else { Word::Unknown },
+            status: if so { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if so {
                 " has a new end, where the homeserver's accounts expire"
             } else {
@@ -144,10 +144,10 @@ mod tests {
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
-    fn seen() -> Seen {
-        let binds = account::facts_that_bind(true, Some(&account(json!({}))));
-        let mut seen = Seen { binds, ..Seen::default() };
-        seen.noted.insert("now".to_owned(), json!(now().as_millisecond()));
+    fn seen() -> Snapshot {
+        let preconditions = account::facts_that_bind(true, Some(&account(json!({}))));
+        let mut seen = Snapshot { preconditions, ..Snapshot::default() };
+        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
         seen
     }
 

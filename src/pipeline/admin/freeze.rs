@@ -8,7 +8,7 @@ use crate::{
     error::Stop,
     freeze::What,
     pipeline::{Invocation, Pipeline, admin::freeze_control::in_words},
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
 };
 
 impl Pipeline {
@@ -43,10 +43,10 @@ impl Pipeline {
             let line = Line::new()
                 .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
                 .code(&freeze.by);
-            return Ok(Reply::outcome(Word::NothingChanged, line));
+            return Ok(Reply::outcome(Status::NothingChanged, line));
         }
         self.freeze_control.put_freeze(invocation, &what).await?;
-        let mut reply = Reply::outcome(Word::Done, format!("{} frozen", in_words(&what)));
+        let mut reply = Reply::outcome(Status::Done, format!("{} frozen", in_words(&what)));
         let void = match &what {
             What::Bot => self.questions.end_questions(invocation, |_| true).await?,
             What::Person(person) => {
@@ -85,8 +85,8 @@ impl Pipeline {
         let file = &self.rules.unfreeze_file;
         let Ok(text) = std::fs::read_to_string(file) else { return };
         if let Some(note) = self.freeze_control.lift_from_shell(&text).await {
-            let slot = format!("unfrozen-{}", self.clock.now().as_millisecond());
-            self.voice.tell(&slot, &Reply::data(note)).await;
+            let transaction_key = format!("unfrozen-{}", self.clock.now().as_millisecond());
+            self.voice.tell(&transaction_key, &Reply::data(note)).await;
         }
         if let Err(error) = std::fs::remove_file(file) {
             error!(error = &error as &dyn std::error::Error, "the request to unfreeze stays");

@@ -15,7 +15,7 @@ use crate::{
     gate::Gate,
     operators::Roster,
     pipeline::{Invocation, change::report::stopped},
-    reply::{Line, Reply, Word, utc},
+    reply::{Line, Reply, Status, utc},
     store::{self, Store},
     totp::OneTimePasswords,
 };
@@ -102,7 +102,7 @@ impl FreezeControl {
                 "my store cannot be read, so I do not know whether you are frozen".into()
             }
         };
-        Some(Reply::outcome(Word::Refused, why))
+        Some(Reply::outcome(Status::Refused, why))
     }
 
     /// Why somebody who has guessed is not served; `None` where they are.
@@ -177,7 +177,7 @@ impl FreezeControl {
     ) -> Result<Reply, Stop> {
         let Some(freeze) = self.freezes.of(what)? else {
             let so = format!("{} not frozen", in_words(what));
-            return Ok(Reply::outcome(Word::NothingChanged, so));
+            return Ok(Reply::outcome(Status::NothingChanged, so));
         };
         let person = &invocation.operator.person;
         let first = freeze.lifted_by.as_ref();
@@ -190,7 +190,7 @@ impl FreezeControl {
         self.audit.note(record).await?;
         self.freezes.lift(what).await?;
         info!(by = %invocation.operator.user, ?what, "not frozen any more");
-        Ok(Reply::outcome(Word::Done, format!("{} not frozen any more", in_words(what))))
+        Ok(Reply::outcome(Status::Done, format!("{} not frozen any more", in_words(what))))
     }
 
     /// One person has said that the bot may act again; it takes another one.
@@ -216,7 +216,7 @@ impl FreezeControl {
             .map(|o| o.user.clone())
             .collect();
         let reply = Reply::outcome(
-            Word::NothingChanged,
+            Status::NothingChanged,
             Line::new()
                 .plain("I am still frozen: it takes another operator besides you to send ")
                 .code("!unfreeze"),

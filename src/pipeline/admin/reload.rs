@@ -21,7 +21,7 @@ use crate::{
         admin::agree::{Agreed, Agreements, Wanted},
         ports::config_source::{ConfigProposal, ConfigRejected},
     },
-    reply::{Block, Hostile, Line, Reply, Word},
+    reply::{Block, Hostile, Line, Reply, Status},
 };
 
 /// By which name roles know it.
@@ -60,7 +60,7 @@ impl Reloader {
         let has = |effect| proposal.differences.iter().any(|one| one.effect == effect);
         if proposal.differences.is_empty() {
             let so = "my config says what it said";
-            return Ok(Reply::outcome(Word::NothingChanged, so));
+            return Ok(Reply::outcome(Status::NothingChanged, so));
         }
         if only_look {
             return Ok(listed(
@@ -70,7 +70,7 @@ impl Reloader {
         }
         if has(Effect::AtStart) {
             let what = "some of it takes a new start of me, so nothing of it is in force";
-            return Ok(listed(Reply::outcome(Word::Refused, what), &proposal));
+            return Ok(listed(Reply::outcome(Status::Refused, what), &proposal));
         }
         let wider = has(Effect::Wider);
         let wanted = Wanted {
@@ -108,26 +108,28 @@ impl Reloader {
         };
         self.audit.note(record).await?;
         info!(by = %invocation.operator.user, "the config is read again");
-        let reply = listed(Reply::outcome(Word::Done, BEGIN), &proposal);
+        let reply = listed(Reply::outcome(Status::Done, BEGIN), &proposal);
         self.config_source.restart_with(proposal);
         Ok(reply)
     }
 
     /// Reads the configuration again because somebody on the machine says so.
     pub(in crate::pipeline) async fn reload_from_machine(&self) {
-        let slot = format!("reload-{}", self.clock.now().as_millisecond());
+        let transaction_key = format!("reload-{}", self.clock.now().as_millisecond());
         let proposal = match self.config_source.propose().await {
             Ok(proposal) => proposal,
             Err(rejected) => {
                 warn!(?rejected, "the config was not put in force");
-                self.voice.tell(&slot, &unfit_reply(&rejected)).await;
+                self.voice.tell(&transaction_key, &unfit_reply(&rejected)).await;
                 return;
             }
         };
         if proposal.differences.iter().any(|one| one.effect == Effect::AtStart) {
             let what = "my config was to be read again, and some of it takes a new start of me, \
                         so nothing of it is in force";
-            self.voice.tell(&slot, &listed(Reply::outcome(Word::Refused, what), &proposal)).await;
+            self.voice
+                .tell(&transaction_key, &listed(Reply::outcome(Status::Refused, what), &proposal))
+                .await;
             return;
         }
         if proposal.differences.is_empty() {
@@ -142,7 +144,7 @@ impl Reloader {
         }
         info!("the config is read again");
         let told = listed(Reply::data(format!("From the machine: {BEGIN}")), &proposal);
-        self.voice.tell(&slot, &told).await;
+        self.voice.tell(&transaction_key, &told).await;
         self.config_source.restart_with(proposal);
     }
 
@@ -156,8 +158,8 @@ impl Reloader {
         let line = Line::new()
             .plain("with what my config says now I could not begin, so what it said before is in force again: ")
             .hostile(&Hostile::new(why.to_owned()));
-        let slot = format!("reload-failed-{}", self.clock.now().as_millisecond());
-        self.voice.tell(&slot, &Reply::outcome(Word::Refused, line)).await;
+        let transaction_key = format!("reload-failed-{}", self.clock.now().as_millisecond());
+        self.voice.tell(&transaction_key, &Reply::outcome(Status::Refused, line)).await;
     }
 }
 
@@ -168,7 +170,7 @@ fn waits(wider: bool, left: usize) -> Reply {
         1 => "another operator".to_owned(),
         n => format!("{n} other operators"),
     };
-    Reply::outcome(Word::NothingChanged, format!("this {why}, so {who} must say the same"))
+    Reply::outcome(Status::NothingChanged, format!("this {why}, so {who} must say the same"))
 }
 
 fn too_few(wider: bool, others: usize) -> Reply {
@@ -179,7 +181,7 @@ fn too_few(wider: bool, others: usize) -> Reply {
     };
     let what =
         format!("this {why}, and {who}. Whoever has my machine starts me anew or sends me SIGHUP");
-    Reply::outcome(Word::Refused, what)
+    Reply::outcome(Status::Refused, what)
 }
 
 const BEGIN: &str = "my config is read again, and I begin anew with it";
@@ -217,7 +219,7 @@ fn unfit_reply(rejected: &ConfigRejected) -> Reply {
     };
     let things = if count == 1 { "thing is" } else { "things are" };
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         format!(
             "{count} {things} wrong with what my config says now, so nothing of it is in force"
         ),

@@ -125,9 +125,9 @@ impl JobRunner {
             message: None,
             state: State::Running,
         };
-        let item = |(subject, binds): &(Subject, _)| Item {
+        let item = |(subject, preconditions): &(Subject, _)| Item {
             subject: subject.clone(),
-            binds: Clone::clone(binds),
+            preconditions: Clone::clone(preconditions),
             stage: Stage::Waiting,
         };
         let items: Vec<Item> = ticket.about.iter().map(item).collect();
@@ -154,8 +154,8 @@ impl JobRunner {
         self.jobs.keep(&job).await?;
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
-        let slot = format!("job-{}", job.id);
-        job.message = self.below.voice.answer(invocation.origin, &slot, &reply).await;
+        let transaction_key = format!("job-{}", job.id);
+        job.message = self.below.voice.answer(invocation.origin, &transaction_key, &reply).await;
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.begun.notify_one();

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::{
     audit::{Kept, Kind, Links, Record},
-    change::{Binds, Subject, Undo},
+    change::{FactMap, Subject, Undo},
     freeze::{Freeze, What},
     operators::Rank,
     pipeline::Pipeline,
-    reply::{Line, Word},
+    reply::{Line, Status},
     sanctions::{Sanction, State},
     store,
 };
@@ -116,7 +116,8 @@ impl Past {
         for (subject, left) in &record.left {
             self.end(number, subject, left);
         }
-        let (Some(until), Some(Word::Done | Word::DoneInPart)) = (record.until, record.word) else {
+        let (Some(until), Some(Status::Done | Status::DoneInPart)) = (record.until, record.status)
+        else {
             return;
         };
         let (Some(by), Some(room), Some(event)) = (&record.by, &record.room, &record.event) else {
@@ -143,7 +144,7 @@ impl Past {
         }
     }
 
-    fn end(&mut self, number: u64, subject: &Subject, left: &Binds) {
+    fn end(&mut self, number: u64, subject: &Subject, left: &FactMap) {
         let ended = self.sanctions.values_mut().filter(|sanction| {
             sanction.state.is_open() && sanction.subject == *subject && sanction.is_ended_by(left)
         });

@@ -22,9 +22,9 @@ use crate::{
         router::told,
         voice::Voice,
     },
-    reply::{Line, Reply, Word, utc},
+    reply::{Line, Reply, Status, utc},
     sanctions::{Sanction, Sanctions, State},
-    synapse::{Reader, Slots},
+    synapse::{Reader, Secrets},
 };
 
 /// How long after each failure lifting is tried again; after the last it is left to the operators.
@@ -167,9 +167,9 @@ impl SanctionExpiry {
             match self.below.executor.prepare(&attempt, subjects, &self.below.reader.look()).await?
             {
                 Prepared::Ready(ready) => {
-                    let ran = self.below.executor.run(&attempt, *ready, Slots::new()).await?;
+                    let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
-                        Word::Done => Lifted::Done(told(&ran)),
+                        Status::Done => Lifted::Done(told(&ran)),
                         _ => Lifted::Failed(told(&ran)),
                     }
                 }
@@ -211,7 +211,7 @@ impl SanctionExpiry {
     /// Leaves a sanction to the operators, and tells the one who imposed it.
     async fn give_up(&self, sanction: Sanction, why: Line) {
         let reply = Reply::outcome(
-            Word::NothingChanged,
+            Status::NothingChanged,
             about(&sanction).plain(" is over, and I did not lift it: ").line(why),
         )
         .command("Lift it", sanction.undo.clone())
@@ -236,8 +236,8 @@ impl SanctionExpiry {
     async fn say_of(&self, sanction: &Sanction, what: &str, reply: &Reply) {
         let (room, event) = &sanction.asked;
         // One change may have been of many, and each of its ends is told.
-        let slot = format!("{what}-{}-{}", sanction.number, sanction.subject);
-        if let Err(error) = self.below.voice.say(room, Some(event), &slot, reply).await {
+        let transaction_key = format!("{what}-{}-{}", sanction.number, sanction.subject);
+        if let Err(error) = self.below.voice.say(room, Some(event), &transaction_key, reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }

@@ -8,10 +8,10 @@ use tracing::{error, warn};
 
 use crate::{
     audit::{Kind, Record},
-    change::Seen,
+    change::Snapshot,
     confirm::End,
     pipeline::{Pipeline, Restored},
-    reply::{Line, Reply, Word, utc},
+    reply::{Line, Reply, Status, utc},
     store,
 };
 
@@ -120,7 +120,7 @@ impl Pipeline {
             self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
         let reply = Reply::outcome(
-            closing.word.unwrap_or(Word::Unknown),
+            closing.status.unwrap_or(Status::Unknown),
             Line::new()
                 .code(crate::input::shown(&closing.words))
                 .plain(format!(". I was stopped before I could say so{lost}")),
@@ -147,7 +147,7 @@ impl Pipeline {
             self.questions.close_ticket(&ticket.code, End::Refused, None).await;
         }
         let reply = Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             "I was stopped before I came to this, so nothing was done. Send it again if it is \
              still meant",
         );
@@ -157,15 +157,20 @@ impl Pipeline {
         }
     }
 
-    async fn report_one(&self, number: u64, record: Record, present: &[(String, Option<Seen>)]) {
+    async fn report_one(
+        &self,
+        number: u64,
+        record: Record,
+        present: &[(String, Option<Snapshot>)],
+    ) {
         let reply = cut_off(number, &record, present);
         let rooms = match &record.room {
             Some(room) if self.roster.rooms.contains(room) => vec![room.clone()],
             _ => self.roster.rooms.iter().cloned().collect(),
         };
         for room in rooms {
-            let slot = format!("cut-{number}");
-            let said = self.voice.say(&room, record.event.as_ref(), &slot, &reply).await;
+            let transaction_key = format!("cut-{number}");
+            let said = self.voice.say(&room, record.event.as_ref(), &transaction_key, &reply).await;
             if let Err(error) = said {
                 // It stays open in the record, and is reported at the next start.
                 error!(number, error = &error as &dyn std::error::Error, "not reported");
@@ -182,7 +187,7 @@ impl Pipeline {
         let ticket = record.ticket.clone();
         let closed = Record {
             kind: Kind::Closed,
-            word: Some(Word::Unknown),
+            status: Some(Status::Unknown),
             note: Some("cut off in the middle; reported at the next start".to_owned()),
             requests: Vec::new(),
             left: Vec::new(),
@@ -196,14 +201,14 @@ impl Pipeline {
         }
     }
 
-    async fn present_state(&self, record: &Record) -> Vec<(String, Option<Seen>)> {
+    async fn present_state(&self, record: &Record) -> Vec<(String, Option<Snapshot>)> {
         let Some((action, _)) = self.executor.action(&record.words) else {
             return Vec::new();
         };
         let reader = self.reader.look();
         let mut present = Vec::new();
         for subject in &record.subjects {
-            let seen = action.see(subject, &reader).await;
+            let seen = action.snapshot(subject, &reader).await;
             if let Err(error) = &seen {
                 warn!(error = error as &dyn std::error::Error, "the present state is not known");
             }
@@ -234,8 +239,8 @@ impl Pipeline {
         if let Some(path) = moved_to {
             reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
         }
-        let slot = format!("lost-store-{}", self.clock.now().as_second());
-        self.voice.tell(&slot, &reply).await;
+        let transaction_key = format!("lost-store-{}", self.clock.now().as_second());
+        self.voice.tell(&transaction_key, &reply).await;
     }
 
     /// Tells the rooms that the store would not open and was made again from its log, and that the
@@ -254,8 +259,8 @@ impl Pipeline {
                 .code("!audit verify"),
         )
         .note(Line::new().plain("The old one lies in ").code(aside.display()));
-        let slot = format!("rebuilt-store-{}", self.clock.now().as_second());
-        self.voice.tell(&slot, &reply).await;
+        let transaction_key = format!("rebuilt-store-{}", self.clock.now().as_second());
+        self.voice.tell(&transaction_key, &reply).await;
     }
 
     /// Forgets messages, and sanctions that are over, that are too old to matter.
@@ -273,9 +278,9 @@ impl Pipeline {
     }
 }
 
-fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> Reply {
+fn cut_off(number: u64, record: &Record, present: &[(String, Option<Snapshot>)]) -> Reply {
     let mut reply = Reply::outcome(
-        Word::Unknown,
+        Status::Unknown,
         Line::new()
             .code(crate::input::shown(&record.words))
             .plain(" was cut off in the middle, and I do not repeat it by myself"),
@@ -284,7 +289,7 @@ fn cut_off(number: u64, record: &Record, present: &[(String, Option<Seen>)]) -> 
         reply = match seen {
             Some(seen) => reply
                 .text(Line::new().plain("What is so now of ").code(subject).plain(":"))
-                .facts(seen.shown.clone()),
+                .facts(seen.display.clone()),
             None => reply.text(
                 Line::new().plain("The homeserver does not say what is so now of ").code(subject),
             ),

@@ -16,7 +16,7 @@ use crate::{
     commands::Action,
     error::Stop,
     pipeline::{Executor, Outbox, Voice},
-    reply::{Block, Fact, Line, Reply, Word},
+    reply::{Block, Fact, Line, Reply, Status},
     synapse::Reader,
     watches::{Watch, Watches},
 };
@@ -215,15 +215,17 @@ impl Watcher {
         }
         *shown = Some(text);
         let (room, event) = &watch.asked;
-        let slot = format!("watch-{}", watch.key());
+        let transaction_key = format!("watch-{}", watch.key());
         match &watch.message {
             Some(message) => {
-                let slot = format!("{slot}-{}", self.clock.now().as_millisecond());
-                if let Err(error) = self.outbox.edit(room, message, &slot, &reply).await {
+                let transaction_key =
+                    format!("{transaction_key}-{}", self.clock.now().as_millisecond());
+                if let Err(error) = self.outbox.edit(room, message, &transaction_key, &reply).await
+                {
                     error!(error = &error as &dyn std::error::Error, "progress is not shown");
                 }
             }
-            None => match self.voice.say(room, Some(event), &slot, &reply).await {
+            None => match self.voice.say(room, Some(event), &transaction_key, &reply).await {
                 Ok(message) => {
                     watch.message = Some(message);
                     if let Err(error) = self.watches.keep(watch).await {
@@ -240,21 +242,21 @@ impl Watcher {
     /// Records how it ended, says so, and rings whoever asked for it.
     async fn tell_the_end(&self, watch: &Watch, outcome: Outcome) {
         let number = watch.number;
-        info!(number, word = outcome.word.as_str(), "what goes on after a change is over");
+        info!(number, word = outcome.status.as_str(), "what goes on after a change is over");
         if let Err(error) = self.record_the_end(watch, &outcome).await {
             // It is told all the same: the change itself is on record.
             error!(number, error = &error as &dyn std::error::Error, "an end was not recorded");
         }
         let ring: Vec<OwnedUserId> = vec![watch.asker.clone()];
-        let mut reply = Reply::outcome(outcome.word, outcome.title).facts(outcome.facts);
+        let mut reply = Reply::outcome(outcome.status, outcome.title).facts(outcome.facts);
         if !outcome.remains.is_empty() {
             reply = reply.with(Block::Commands(outcome.remains));
         }
         let reply =
             reply.note(Line::new().plain("That was ").code(format!("#{number}"))).ringing(ring);
         let (room, event) = &watch.asked;
-        let slot = format!("watched-{}", watch.key());
-        if let Err(error) = self.voice.say(room, Some(event), &slot, &reply).await {
+        let transaction_key = format!("watched-{}", watch.key());
+        if let Err(error) = self.voice.say(room, Some(event), &transaction_key, &reply).await {
             error!(number, error = &error as &dyn std::error::Error, "an end was not told");
             return;
         }
@@ -275,7 +277,7 @@ impl Watcher {
             of: Some(watch.number),
             words: watch.words.clone(),
             subjects: vec![watch.subject.clone()],
-            word: Some(outcome.word),
+            status: Some(outcome.status),
             note: Some(outcome.title.text()),
             room: Some(watch.asked.0.clone()),
             ..Record::new(Kind::Ended)
@@ -287,7 +289,7 @@ impl Watcher {
 /// The end of what has ended as it was said to.
 fn through(subject: &Subject) -> Outcome {
     Outcome {
-        word: Word::Done,
+        status: Status::Done,
         title: Line::new().code(subject).plain(": the homeserver is through with it"),
         facts: Vec::new(),
         remains: Vec::new(),
@@ -298,7 +300,7 @@ fn through(subject: &Subject) -> Outcome {
 /// The end of what nobody can follow any further.
 fn unknown(subject: &Subject, why: Line) -> Outcome {
     Outcome {
-        word: Word::Unknown,
+        status: Status::Unknown,
         title: Line::new().code(subject).plain(": ").line(why),
         facts: Vec::new(),
         remains: Vec::new(),

@@ -1,10 +1,10 @@
 //! The answer where there is nothing to do: who made it so, and whether it ends.
 
 use crate::{
-    change::{Binds, Skip, Subject},
+    change::{FactMap, Skip, Subject},
     commands::{Memory as _, Past, Remembered},
     pipeline::{Invocation, Pipeline, change::report::skipped, inbound::understand::listed_as},
-    reply::{Line, Reply, Word, utc},
+    reply::{Line, Reply, Status, utc},
 };
 
 /// How many changes of a subject are looked through for the one that made it so.
@@ -19,7 +19,7 @@ impl Pipeline {
         skips: &[(Subject, Skip)],
     ) -> Reply {
         let reply = skipped(skips);
-        let [(subject, Skip { word: Word::NothingChanged, .. })] = skips else { return reply };
+        let [(subject, Skip { status: Status::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
         let verb = listed_as(invocation.words);
         let ends = invocation.options.ends.is_some();
@@ -40,12 +40,12 @@ impl Pipeline {
     /// The change of the past, newest first, that made something so by this verb, unless a later
     /// one through the bot has made it otherwise.
     fn made_so<'a>(&self, past: &'a [Past], verb: Option<&str>) -> Option<&'a Past> {
-        let mut done = past.iter().filter(|past| past.word == Some(Word::Done));
+        let mut done = past.iter().filter(|past| past.status == Some(Status::Done));
         let left = |past: &Past| {
             let closing = self.audit.closing(past.id).ok().flatten()?.record?;
             closing.left.into_iter().next().map(|(_, left)| left)
         };
-        let mut later = Binds::new();
+        let mut later = FactMap::new();
         let made_so = done.find(|past| {
             let is_it = listed_as(&past.words).as_deref() == verb;
             if !is_it {

@@ -5,7 +5,7 @@ use tracing::error;
 
 use super::{Done, Executor, Looked};
 use crate::{
-    change::{Binds, Subject, Undo},
+    change::{FactMap, Subject, Undo},
     error::Stop,
     operators::Role,
     pipeline::Invocation,
@@ -82,7 +82,7 @@ impl Executor {
         &self,
         number: u64,
         subject: &Subject,
-        left: &Binds,
+        left: &FactMap,
     ) {
         let running = match self.sanctions.on(subject) {
             Ok(running) => running,

@@ -21,8 +21,8 @@ use crate::{
             report::{line_of, overall},
         },
     },
-    reply::Word,
-    synapse::Slots,
+    reply::Status,
+    synapse::Secrets,
     watches::Watch,
 };
 
@@ -35,7 +35,7 @@ impl Executor {
         &self,
         attempt: &Attempt<'_>,
         ready: Ready,
-        mut slots: Slots,
+        mut secrets: Secrets,
     ) -> Result<Ran, Stop> {
         let &Attempt { invocation, action, .. } = attempt;
         let Ready { looked, allowed, guards: _held } = ready;
@@ -44,13 +44,13 @@ impl Executor {
             allowed.permit(&looked.steps()).map_err(|refusal| Stop::refused(refusal.0))?;
         let number = self.audit.open(Self::opened(attempt, &looked, until)).await?;
         for &name in action.makes() {
-            if slots.get(name).is_none() {
-                slots.put(name, self.clock.secret(PASSWORD_LENGTH).into());
+            if secrets.get(name).is_none() {
+                secrets.put(name, self.clock.secret(PASSWORD_LENGTH).into());
             }
         }
         let mut done = Vec::new();
         for plan in looked.plans {
-            done.push(self.carry_out(action, plan, &mut permit, &mut slots).await);
+            done.push(self.carry_out(action, plan, &mut permit, &mut secrets).await);
         }
         let ends = self.set_ends(invocation, number, until, &done).await;
         // First, or a kill between the two would leave what is on record as done unwatched.
@@ -60,7 +60,7 @@ impl Executor {
         let erased = done.iter().filter(|one| one.erased).map(|one| one.subject.clone());
         let gone: Vec<_> = erased.collect();
         self.forget(&gone, number).await;
-        Ok(Ran { number, done, skips: looked.skips, ends, slots })
+        Ok(Ran { number, done, skips: looked.skips, ends, secrets })
     }
 
     /// The record of a change that is about to be sent.
@@ -82,7 +82,7 @@ impl Executor {
                 .filter(|_| yes.is_some_and(|y| y.consent.alone())),
             subjects: plans.iter().map(|plan| plan.subject.clone()).collect(),
             requests: plans.iter().flat_map(|p| p.change.steps.iter().map(line_of)).collect(),
-            left: plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone())).collect(),
+            left: plans.iter().map(|p| (p.subject.clone(), p.seen.preconditions.clone())).collect(),
             ..invocation.record(Kind::Opened)
         }
     }
@@ -132,12 +132,12 @@ impl Executor {
         action: &dyn Action,
         plan: Plan,
         permit: &mut Permit,
-        slots: &mut Slots,
+        secrets: &mut Secrets,
     ) -> Done {
         let mut answers = Vec::new();
         let mut failed = None;
         for step in &plan.change.steps {
-            match self.writer.send(permit, step, slots).await {
+            match self.writer.send(permit, step, secrets).await {
                 Ok(answer) => answers.push(answer),
                 Err(error) => {
                     warn!(error = &error as &dyn std::error::Error, "a step failed");
@@ -146,7 +146,7 @@ impl Executor {
                 }
             }
         }
-        let after = action.see(&plan.subject, &self.reader.look()).await;
+        let after = action.snapshot(&plan.subject, &self.reader.look()).await;
         let Verified { outcome, unmet } = match (&failed, &after) {
             (None, Ok(after)) => verified(action, &plan, &answers, after),
             (None, Err(stop)) => not_verified(&plan.subject, stop).into(),
@@ -156,7 +156,7 @@ impl Executor {
         };
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
         let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
-        let erased = action.erases(&plan.subject) && outcome.word == Word::Done;
+        let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         Done { subject: plan.subject, outcome, unmet, left, erased, work }
     }
 
@@ -169,9 +169,9 @@ impl Executor {
     ) {
         let closed = Record {
             subjects: done.iter().map(|one| one.subject.clone()).collect(),
-            word: Some(overall(done)),
+            status: Some(overall(done)),
             until,
-            changed: Some(done.iter().filter(|one| has_changed(one.outcome.word)).count()),
+            changed: Some(done.iter().filter(|one| has_changed(one.outcome.status)).count()),
             left: done.iter().map(|one| (one.subject.clone(), one.left.clone())).collect(),
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
             ..invocation.record(Kind::Closed)
@@ -193,7 +193,7 @@ impl Executor {
         let mut kept = true;
         for one in done {
             self.end_sanctions(number, &one.subject, &one.left).await;
-            if one.outcome.word == Word::Done
+            if one.outcome.status == Status::Done
                 && let Some(until) = until
             {
                 kept &= self.impose(invocation, number, until, one).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    change::{Binds, Seen, Subject},
+    change::{FactMap, Snapshot, Subject},
     reply::{Hostile, Line},
 };
 
@@ -32,8 +32,8 @@ impl Difference {
 /// Every binding fact that is not as it was, or was not there.
 pub(in crate::pipeline) fn changed(
     subject: &Subject,
-    before: &Binds,
-    now: &Binds,
+    before: &FactMap,
+    now: &FactMap,
 ) -> Vec<Difference> {
     let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let differences = keys.into_iter().filter_map(|key| {
@@ -51,8 +51,8 @@ pub(in crate::pipeline) fn changed(
 /// The first fact that a change has left and that is not so any more.
 pub(in crate::pipeline) fn not_as_left(
     subject: &Subject,
-    left: &Binds,
-    seen: &Seen,
+    left: &FactMap,
+    seen: &Snapshot,
 ) -> Option<Difference> {
     left.iter().find_map(|(key, value)| {
         let now = seen.fact(key).filter(|now| *now != value)?;

@@ -3,19 +3,19 @@
 use tracing::warn;
 
 use crate::{
-    change::{Answer, Binds, Outcome, Seen, Subject, Undo},
+    change::{Answer, FactMap, Outcome, Snapshot, Subject, Undo},
     commands::Action,
     error::Stop,
     pipeline::change::{
         Plan,
         fact::{fact, label},
     },
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::SendError,
 };
 
 /// Of what was seen, that which the change was about.
-pub(in crate::pipeline) fn only(seen: &Seen, wanted: &Binds) -> Binds {
+pub(in crate::pipeline) fn only(seen: &Snapshot, wanted: &FactMap) -> FactMap {
     let of = |key: &String| Some((key.clone(), seen.fact(key)?.clone()));
     wanted.keys().filter_map(of).collect()
 }
@@ -38,15 +38,15 @@ pub(in crate::pipeline) fn verified(
     action: &dyn Action,
     plan: &Plan,
     answers: &[Answer],
-    after: &Seen,
+    after: &Snapshot,
 ) -> Verified {
     let mut unmet = Vec::new();
     let mut outcome = action.outcome(&plan.subject, &plan.seen, answers, after);
     let wanted = &plan.change.wanted;
     let met = wanted.iter().filter(|(key, value)| after.fact(key) == Some(value)).count();
-    if outcome.word == Word::Done && met < wanted.len() {
+    if outcome.status == Status::Done && met < wanted.len() {
         let untouched = wanted.keys().all(|key| after.fact(key) == plan.seen.fact(key));
-        outcome.word = if untouched { Word::NothingChanged } else { Word::DoneInPart };
+        outcome.status = if untouched { Status::NothingChanged } else { Status::DoneInPart };
         outcome.title = Line::new()
             .code(&plan.subject)
             .plain(": the homeserver answered with success, and yet not everything is so");
@@ -70,7 +70,7 @@ pub(in crate::pipeline) fn verified(
 pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outcome {
     warn!(error = stop as &dyn std::error::Error, "what was done cannot be looked at");
     Outcome {
-        word: Word::Unknown,
+        status: Status::Unknown,
         title: Line::new().code(subject).plain(
             ": the homeserver answered with success, but cannot be asked now what is so. Look \
              again before you repeat anything",
@@ -85,25 +85,25 @@ pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outco
 pub(in crate::pipeline) fn broken_off(
     plan: &Plan,
     error: &SendError,
-    after: Option<&Seen>,
+    after: Option<&Snapshot>,
     answered: usize,
 ) -> Outcome {
-    let changed = after.is_some_and(|after| after.binds != plan.seen.binds);
-    let word = match error {
-        SendError::Unknown(_) => Word::Unknown,
-        _ if answered > 0 || changed => Word::DoneInPart,
-        _ => Word::Refused,
+    let changed = after.is_some_and(|after| after.preconditions != plan.seen.preconditions);
+    let status = match error {
+        SendError::Unknown(_) => Status::Unknown,
+        _ if answered > 0 || changed => Status::DoneInPart,
+        _ => Status::Refused,
     };
-    let title = match word {
-        Word::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
+    let title = match status {
+        Status::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
         _ => Line::new().code(&plan.subject).plain(": "),
     };
     Outcome {
-        word,
+        status,
         title: title.plain(error.to_string()),
-        facts: match (word, after) {
-            (Word::Refused, _) | (_, None) => Vec::new(),
-            (_, Some(after)) => after.shown.clone(),
+        facts: match (status, after) {
+            (Status::Refused, _) | (_, None) => Vec::new(),
+            (_, Some(after)) => after.display.clone(),
         },
         remains: Vec::new(),
         undo: Undo::None("look at what is so before you repeat anything".to_owned()),

@@ -43,7 +43,7 @@ impl<'a> Looking<'a> {
         };
         if total > WITHOUT_A_WORD && !invocation.origin.is_sanction_expiry() {
             looking.shown =
-                executor.voice.answer(invocation.origin, "looking", &looking.word()).await;
+                executor.voice.answer(invocation.origin, "looking", &looking.status()).await;
         }
         looking
     }
@@ -60,16 +60,16 @@ impl<'a> Looking<'a> {
         let Some(event) = &self.shown else { return };
         self.at = Instant::now();
         self.edits += 1;
-        let slot = format!("looking-{}", self.edits);
+        let transaction_key = format!("looking-{}", self.edits);
         let room = self.invocation.origin.room();
-        let edited = self.executor.outbox.edit(room, event, &slot, &self.word()).await;
+        let edited = self.executor.outbox.edit(room, event, &transaction_key, &self.status()).await;
         if let Err(error) = edited {
             // It only says how far this is.
             warn!(error = &error as &dyn std::error::Error, "a word in between was not sent");
         }
     }
 
-    fn word(&self) -> Reply {
+    fn status(&self) -> Reply {
         let Self { so_far, total, .. } = self;
         Reply::data(if so_far == total {
             format!("I have looked at all {total}; what comes of it follows")

@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     gate::Target,
     pipeline::Invocation,
-    reply::Word,
+    reply::Status,
     synapse::Reader,
 };
 
@@ -57,7 +57,7 @@ impl Executor {
                 Found::Skip(skip) => looked.skips.push((subject, skip)),
                 Found::Refused(why) if alone => looked.forbidden = Some(why),
                 Found::Refused(why) => {
-                    let skip = Skip { word: Word::Refused, why, instead: Vec::new() };
+                    let skip = Skip { status: Status::Refused, why, instead: Vec::new() };
                     refused.push(subject.clone());
                     looked.skips.push((subject, skip));
                 }
@@ -85,7 +85,7 @@ impl Executor {
         if let Err(refusal) = may(&found, action.harmless()) {
             return Ok(Found::Refused(refusal.0));
         }
-        let seen = action.see(subject, reader).await?;
+        let seen = action.snapshot(subject, reader).await?;
         for reached in action.reaches(subject, &seen) {
             let reached = target(&reached, reader).await?;
             if let Err(refusal) = may(&reached, false) {

@@ -1,7 +1,7 @@
 //! `--plan`: what a change would send and what that rests on, without sending anything.
 
 use crate::{
-    change::Binds,
+    change::FactMap,
     confirm::Demand,
     gate::Terms,
     pipeline::{
@@ -49,15 +49,18 @@ pub(in crate::pipeline) fn shown(
 fn one(reply: Reply, plan: &Plan) -> Reply {
     let requests: Vec<String> = plan.change.steps.iter().map(line_of).collect();
     let reply = reply.text(Line::new().code(&plan.subject)).with(Block::Code(requests.join("\n")));
-    let lists = [("It rests on:", &plan.seen.binds), ("It should lead to:", &plan.change.wanted)];
+    let lists =
+        [("It rests on:", &plan.seen.preconditions), ("It should lead to:", &plan.change.wanted)];
     lists
         .into_iter()
-        .filter(|(_, binds)| !binds.is_empty())
-        .fold(reply, |reply, (title, binds)| reply.with(Block::List(title.into(), facts(binds))))
+        .filter(|(_, preconditions)| !preconditions.is_empty())
+        .fold(reply, |reply, (title, preconditions)| {
+            reply.with(Block::List(title.into(), facts(preconditions)))
+        })
 }
 
-fn facts(binds: &Binds) -> Vec<Line> {
-    binds
+fn facts(preconditions: &FactMap) -> Vec<Line> {
+    preconditions
         .iter()
         .map(|(key, value)| Line::new().plain(format!("{}: ", label(key))).line(fact(Some(value))))
         .collect()

@@ -7,7 +7,7 @@ use super::{
     values::{Confirmed, Guards, Looked},
 };
 use crate::{
-    change::{Binds, Class, Skip, Subject},
+    change::{Class, FactMap, Skip, Subject},
     commands::Action,
     error::Stop,
     gate::{Allowed, Terms},
@@ -37,11 +37,11 @@ pub(in crate::pipeline) enum Expected<'a> {
     /// Nothing.
     Anything,
     /// What its question showed; where it differs the yes does not count, and it is asked again.
-    Shown(&'a [(Subject, Binds)]),
+    Shown(&'a [(Subject, FactMap)]),
     /// What the question to a list showed of this one; where it differs it is left alone.
-    Listed(&'a [(Subject, Binds)]),
+    Listed(&'a [(Subject, FactMap)]),
     /// What the change left that this takes back; where it differs this would be no undo.
-    Left(&'a [(Subject, Binds)]),
+    Left(&'a [(Subject, FactMap)]),
 }
 
 /// How far a change has come without anything being sent.
@@ -144,11 +144,11 @@ impl Executor {
     async fn not_as_left(
         &self,
         action: &dyn Action,
-        left: &[(Subject, Binds)],
+        left: &[(Subject, FactMap)],
         reader: &Reader,
     ) -> Result<Option<Difference>, Stop> {
         for (subject, left) in left {
-            let seen = action.see(subject, reader).await?;
+            let seen = action.snapshot(subject, reader).await?;
             if let Some(difference) = not_as_left(subject, left, &seen) {
                 return Ok(Some(difference));
             }
@@ -164,7 +164,7 @@ fn differences(expected: Expected<'_>, looked: &Looked) -> Vec<Difference> {
     for plan in &looked.plans {
         match shown.iter().find(|(subject, _)| *subject == plan.subject) {
             Some((subject, before)) => {
-                differences.extend(changed(subject, before, &plan.seen.binds));
+                differences.extend(changed(subject, before, &plan.seen.preconditions));
             }
             None => differences.push(Difference {
                 subject: plan.subject.clone(),

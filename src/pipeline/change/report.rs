@@ -9,7 +9,7 @@ use crate::{
     commands::Action,
     error::Stop,
     pipeline::change::{Done, fact::Difference},
-    reply::{Block, Line, Reply, Word, utc},
+    reply::{Block, Line, Reply, Status, utc},
 };
 
 /// A request in one line for the record.
@@ -25,13 +25,13 @@ pub(in crate::pipeline) fn line_of(step: &Step) -> String {
         .join(" ")
 }
 
-pub(in crate::pipeline) fn overall(done: &[Done]) -> Word {
-    let words: Vec<Word> = done.iter().map(|one| one.outcome.word).collect();
+pub(in crate::pipeline) fn overall(done: &[Done]) -> Status {
+    let words: Vec<Status> = done.iter().map(|one| one.outcome.status).collect();
     match words.as_slice() {
-        [] => Word::NothingChanged,
+        [] => Status::NothingChanged,
         [first, rest @ ..] if rest.iter().all(|word| word == first) => *first,
-        several if several.contains(&Word::Unknown) => Word::Unknown,
-        _ => Word::DoneInPart,
+        several if several.contains(&Status::Unknown) => Status::Unknown,
+        _ => Status::DoneInPart,
     }
 }
 
@@ -44,9 +44,9 @@ pub(in crate::pipeline) fn report(
 ) -> Reply {
     let mut reply = match done {
         [one] => {
-            let ends = until.filter(|_| one.outcome.word == Word::Done);
+            let ends = until.filter(|_| one.outcome.status == Status::Done);
             let ends = ends.map(|until| ("Ends", ends_in_words(until)));
-            Reply::outcome(one.outcome.word, one.outcome.title.clone())
+            Reply::outcome(one.outcome.status, one.outcome.title.clone())
                 .facts(one.outcome.facts.clone().into_iter().chain(ends).collect())
         }
         _ => done.iter().fold(
@@ -54,7 +54,7 @@ pub(in crate::pipeline) fn report(
             |reply, one| {
                 reply.text(
                     Line::new()
-                        .strong(one.outcome.word.as_str())
+                        .strong(one.outcome.status.as_str())
                         .plain(" · ")
                         .line(one.outcome.title.clone()),
                 )
@@ -82,7 +82,7 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
     let mut nearest = Vec::new();
     for one in done {
         match &one.outcome.undo {
-            Undo::Command(_) if matches!(one.outcome.word, Word::Done | Word::DoneInPart) => {
+            Undo::Command(_) if matches!(one.outcome.status, Status::Done | Status::DoneInPart) => {
                 return reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
             }
             Undo::None(text) => nearest.push(text.clone()),
@@ -91,7 +91,7 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
     }
     nearest.dedup();
     let reply = match (nearest.first(), overall(done)) {
-        (Some(text), Word::Done | Word::DoneInPart) => {
+        (Some(text), Status::Done | Status::DoneInPart) => {
             reply.note(Line::new().plain("No undo: ").plain(text.clone()))
         }
         _ => reply,
@@ -102,13 +102,13 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
 /// The answer where there is nothing to do to anything.
 pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
     let mut reply = match skips {
-        [] => Reply::outcome(Word::NothingChanged, "there is nothing that this is about"),
-        [(_, skip)] => Reply::outcome(skip.word, skip.why.clone()),
+        [] => Reply::outcome(Status::NothingChanged, "there is nothing that this is about"),
+        [(_, skip)] => Reply::outcome(skip.status, skip.why.clone()),
         several => several.iter().fold(
-            Reply::outcome(Word::NothingChanged, format!("{} subjects", several.len())),
+            Reply::outcome(Status::NothingChanged, format!("{} subjects", several.len())),
             |reply, (_, skip)| {
                 reply.text(
-                    Line::new().strong(skip.word.as_str()).plain(" · ").line(skip.why.clone()),
+                    Line::new().strong(skip.status.as_str()).plain(" · ").line(skip.why.clone()),
                 )
             },
         ),
@@ -133,10 +133,10 @@ pub(in crate::pipeline) fn not_as_left(difference: &Difference) -> Stop {
 
 pub(in crate::pipeline) fn rehearsed(words: &[String], held: Option<Line>) -> Reply {
     if let Some(why) = held {
-        return Reply::outcome(Word::NothingChanged, why);
+        return Reply::outcome(Status::NothingChanged, why);
     }
     Reply::outcome(
-        Word::NothingChanged,
+        Status::NothingChanged,
         Line::new()
             .code(crate::input::shown(words))
             .plain(" would be done now, but I am read-only, so nothing was sent"),

@@ -5,7 +5,7 @@ use crate::{
     commands::Action,
     error::Stop,
     pipeline::{Invocation, Pipeline},
-    synapse::Slots,
+    synapse::Secrets,
 };
 
 impl Pipeline {
@@ -15,14 +15,14 @@ impl Pipeline {
         invocation: &Invocation<'_>,
         action: &dyn Action,
         yes: Option<Confirmed<'_>>,
-    ) -> Result<(Vec<String>, Slots), Stop> {
+    ) -> Result<(Vec<String>, Secrets), Stop> {
         if let Some(Confirmed { ticket, .. }) = yes {
             let kept = self.questions.take_secrets(&ticket.code).await;
             return Ok((invocation.words.to_vec(), kept));
         }
         let typed = action.typed();
         if typed.is_empty() {
-            return Ok((invocation.words.to_vec(), Slots::new()));
+            return Ok((invocation.words.to_vec(), Secrets::new()));
         }
         // What is scheduled holds no secret: none is kept with a list, nor with an undo.
         let Some(request) = invocation.origin.message() else {
@@ -43,11 +43,11 @@ impl Pipeline {
             }));
         }
         let words = mask(invocation.words, &typed);
-        let mut slots = Slots::new();
+        let mut secrets = Secrets::new();
         for (name, secret) in typed {
-            slots.put(name, secret);
+            secrets.put(name, secret);
         }
-        Ok((words, slots))
+        Ok((words, secrets))
     }
 }
 

@@ -6,12 +6,12 @@ use tokio::sync::OnceCell;
 
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Outcome, Power, Progress, Question, Seen, Skip, Subject,
+        Answer, Change, Class, FactMap, Outcome, Power, Progress, Question, Skip, Snapshot, Subject,
     },
     commands::Action,
     error::Stop,
     pipeline::change::fact::not_as_left,
-    reply::{Line, Word},
+    reply::{Line, Status},
     synapse::Reader,
 };
 
@@ -24,7 +24,7 @@ pub(in crate::pipeline) struct Part {
     pub(in crate::pipeline) verb: String,
     /// The only one of its subjects that is meant, and the state that it must be found in, where it
     /// takes something back.
-    pub(in crate::pipeline) found: Option<(Subject, Binds)>,
+    pub(in crate::pipeline) found: Option<(Subject, FactMap)>,
 }
 
 /// Several changes, each of other subjects.
@@ -120,25 +120,25 @@ impl Action for Together {
         Ok(self.resolve(reader).await?.0.clone())
     }
 
-    async fn see(&self, subject: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         self.resolve(reader).await?;
         let part = self.part(subject).ok_or_else(|| Stop::refused(nobodys(subject)))?;
-        part.action.see(subject, reader).await
+        part.action.snapshot(subject, reader).await
     }
 
-    fn question(&self, subject: &Subject, seen: &Seen) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         match self.part(subject) {
             Some(part) => part.action.question(subject, seen),
             None => Question { title: nobodys(subject), ..Question::default() },
         }
     }
 
-    fn reaches(&self, subject: &Subject, seen: &Seen) -> Vec<Subject> {
+    fn reaches(&self, subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
         self.part(subject).map(|part| part.action.reaches(subject, seen)).unwrap_or_default()
     }
 
-    fn change(&self, subject: &Subject, seen: &Seen) -> Result<Change, Skip> {
-        let refused = |why| Skip { word: Word::Refused, why, instead: Vec::new() };
+    fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
+        let refused = |why| Skip { status: Status::Refused, why, instead: Vec::new() };
         let part = self.part(subject).ok_or_else(|| refused(nobodys(subject)))?;
         if let Some((_, left)) = &part.found
             && let Some(difference) = not_as_left(subject, left, seen)
@@ -152,9 +152,9 @@ impl Action for Together {
     fn outcome(
         &self,
         subject: &Subject,
-        before: &Seen,
+        before: &Snapshot,
         answers: &[Answer],
-        after: &Seen,
+        after: &Snapshot,
     ) -> Outcome {
         match self.part(subject) {
             Some(part) => part.action.outcome(subject, before, answers, after),

@@ -14,7 +14,7 @@ use crate::{
     error::Stop,
     gate::RECENT,
     operators::Operator,
-    reply::Word,
+    reply::Status,
     store,
 };
 
@@ -81,17 +81,17 @@ fn counts(opened: &Record, subjects: usize) -> usize {
 /// How many subjects a change has changed, by the record of its end.
 fn changed(closed: &Record) -> usize {
     // Records of before say only how it ended.
-    let otherwise = || match closed.word {
-        Some(word) if !has_changed(word) => 0,
+    let otherwise = || match closed.status {
+        Some(status) if !has_changed(status) => 0,
         Some(_) | None => closed.subjects.len().max(1),
     };
     closed.changed.unwrap_or_else(otherwise)
 }
 
 /// Whether what ended so has changed its subject, or may have.
-pub(in crate::pipeline) fn has_changed(word: Word) -> bool {
-    match word {
-        Word::Done | Word::DoneInPart | Word::Unknown => true,
-        Word::NothingChanged | Word::Refused | Word::Expired => false,
+pub(in crate::pipeline) fn has_changed(status: Status) -> bool {
+    match status {
+        Status::Done | Status::DoneInPart | Status::Unknown => true,
+        Status::NothingChanged | Status::Refused | Status::Expired => false,
     }
 }

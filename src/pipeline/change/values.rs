@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    change::{Binds, Change, Class, Outcome, Seen, Skip, Step, Subject},
+    change::{Change, Class, FactMap, Outcome, Skip, Snapshot, Step, Subject},
     commands::{Action, operations},
     confirm::{Consent, Ticket},
     gate::{Target, Terms},
     pipeline::{change::fact::Difference, questions::Needs},
-    reply::{Line, Reply, Word},
-    synapse::Slots,
+    reply::{Line, Reply, Status},
+    synapse::Secrets,
 };
 
 /// The yes that was said to a question.
@@ -23,7 +23,7 @@ pub(in crate::pipeline) struct Confirmed<'a> {
 /// What is to be done to one subject.
 pub(in crate::pipeline) struct Plan {
     pub(in crate::pipeline) subject: Subject,
-    pub(in crate::pipeline) seen: Seen,
+    pub(in crate::pipeline) seen: Snapshot,
     pub(in crate::pipeline) change: Change,
 }
 
@@ -54,7 +54,7 @@ impl Looked {
 
     /// Whether one of several could not be meant as it was typed.
     fn in_doubt(&self) -> bool {
-        self.skips.iter().any(|(_, skip)| skip.word == Word::Refused)
+        self.skips.iter().any(|(_, skip)| skip.status == Status::Refused)
     }
 
     /// The requests, of all of them in order.
@@ -80,7 +80,7 @@ pub(in crate::pipeline) struct Done {
     /// What should be so and is not, in words.
     pub(in crate::pipeline) unmet: Vec<Line>,
     /// The state that it left, of what it was about.
-    pub(in crate::pipeline) left: Binds,
+    pub(in crate::pipeline) left: FactMap,
     /// Whether it was somebody's erasure, so that what is kept of them goes too.
     pub(in crate::pipeline) erased: bool,
     /// The work that the homeserver goes on with, by the id under which its verb asks for it.
@@ -126,7 +126,7 @@ pub(in crate::pipeline) struct ToAsk {
     pub(in crate::pipeline) needs: Needs,
     pub(in crate::pipeline) earlier: Earlier,
     /// Secrets that were typed.
-    pub(in crate::pipeline) slots: Slots,
+    pub(in crate::pipeline) secrets: Secrets,
     /// Until it is put nobody else changes what it is about.
     pub(in crate::pipeline) guards: Guards,
 }
@@ -149,7 +149,7 @@ pub(in crate::pipeline) struct Ran {
     pub(in crate::pipeline) skips: Vec<(Subject, Skip)>,
     pub(in crate::pipeline) ends: Ends,
     /// Secrets that were typed, made or revealed.
-    pub(in crate::pipeline) slots: Slots,
+    pub(in crate::pipeline) secrets: Secrets,
 }
 
 /// Whether a change ends by itself.

@@ -13,7 +13,7 @@ use crate::{
     error::Stop,
     operators::Roster,
     pipeline::{Attached, Doubt, Keys, Origin, Outbox, Request, Said, Trust},
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
     store::{self, Store},
 };
 
@@ -179,7 +179,7 @@ impl Authenticity {
 
 /// What an operator is told whose message is not believed.
 pub(in crate::pipeline) fn doubted(doubt: Doubt) -> Reply {
-    Reply::outcome(Word::Refused, doubt_in_words(doubt))
+    Reply::outcome(Status::Refused, doubt_in_words(doubt))
 }
 
 fn doubt_in_words(doubt: Doubt) -> Line {

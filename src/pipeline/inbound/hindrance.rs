@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use crate::{
     pipeline::{Command, Pipeline, Request, Said, Trust, inbound::authentic},
-    reply::{Reply, Word},
+    reply::{Reply, Status},
 };
 
 /// What keeps a command from being run at all.
@@ -43,7 +43,7 @@ impl Pipeline {
             info!(event = %request.event, seconds = age.as_secs(), "too old to be run");
             return Hindrance::unless(bare, || {
                 Reply::outcome(
-                    Word::Expired,
+                    Status::Expired,
                     format!(
                         "this reached me {} after it was sent, and I run nothing older than {}. \
                          Send it again if it is still meant",

@@ -16,7 +16,7 @@ use crate::{
         Attached, Attachment, Held, Invocation, Origin, Pipeline, Request,
         inbound::understand::{self, Understood},
     },
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
     store::{self, Shelf, Store},
 };
 
@@ -26,7 +26,7 @@ pub(in crate::pipeline) const MOST_WORDS: usize = 2_000;
 /// The answer to a line of more words.
 pub(in crate::pipeline) fn too_many_words(words: usize) -> Reply {
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         format!(
             "that line has {words} words, and I read at most {MOST_WORDS}; put a long list into lines \
              below the command, or into a file"
@@ -246,7 +246,7 @@ pub(in crate::pipeline) fn in_one_line(words: &[String]) -> Reply {
         " takes no lines below it, so nothing was done. Send it again in one line; what follows it \
          is a message of its own",
     );
-    Reply::outcome(Word::Refused, line)
+    Reply::outcome(Status::Refused, line)
 }
 
 /// The columns in which a CSV file has its ids, the likeliest first.
@@ -312,7 +312,7 @@ fn subject_in(line: &str) -> Option<String> {
 fn unlisted(line: &str) -> Reply {
     let short: String = line.chars().take(60).collect();
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         Line::new()
             .plain("below a command stand those whom it is about, one in each line, and ")
             .code(short)
@@ -365,7 +365,7 @@ mod tests {
     fn a_line_that_names_nobody_or_several_is_told() {
         for line in ["see ticket 7", "@a:x.test @b:x.test", "- *"] {
             let reply = with_list(command(&["user", "suspend"], &["@a:x.test", line])).unwrap_err();
-            assert_eq!(reply.word, Some(Word::Refused), "{line}");
+            assert_eq!(reply.status, Some(Status::Refused), "{line}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         is_first_word,
         own::Help,
     },
-    reply::{Reply, Word},
+    reply::{Reply, Status},
 };
 
 /// What was heard of a message before its words are parsed.
@@ -170,7 +170,7 @@ impl Pipeline {
                 Ok(match misplaced::meant_in_text(body) {
                     Some(meant) => What::Suspect(meant),
                     None => What::Say(Reply::outcome(
-                        Word::Refused,
+                        Status::Refused,
                         "an edited message is not run; send the command again as a new message",
                     )),
                 })
@@ -201,13 +201,13 @@ impl Pipeline {
 fn misread_text(text: &str, misread: &input::Misread) -> What {
     match misplaced::meant_in_text(text) {
         Some(meant) => What::Suspect(meant),
-        None => What::Say(Reply::outcome(Word::Refused, misread.to_string())),
+        None => What::Say(Reply::outcome(Status::Refused, misread.to_string())),
     }
 }
 
 fn undecryptable() -> Reply {
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         "I could not decrypt this message, so I do not know what it says. Send it again; if that \
          does not help, check that your client sends keys to my device",
     )

@@ -8,7 +8,7 @@ use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
     pipeline::{Request, record::HOUR},
-    reply::{Reply, Word},
+    reply::{Reply, Status},
     store::{self, Shelf, Store},
 };
 
@@ -52,7 +52,7 @@ impl Strangers {
         };
         written.ok().filter(|first| *first)?;
         Some(Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             "I take commands only from the operators of this homeserver, and you are not one of \
              them",
         ))

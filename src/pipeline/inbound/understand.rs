@@ -16,7 +16,7 @@ use crate::{
         change::together::{Part, Together},
         own::{OWN, Own},
     },
-    reply::{Block, Line, Reply, Word},
+    reply::{Block, Line, Reply, Status},
 };
 
 /// What a line of words means.
@@ -213,7 +213,7 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     let (ask, options) = verb.ask(rest)?;
     if matches!(ask, Ask::Read(_)) && !options.is_empty() {
         return Ok(Understood::Reply(Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             "this only looks, and an option of a change came with it; leave that out, or say what \
              is to be changed",
         )));
@@ -237,7 +237,7 @@ fn misunderstood(words: &[String], error: &clap::Error, role: Option<&Role>) -> 
 /// What a complaint of clap means: what was wrong, the nearest right command, and the usage of
 /// that one command.
 fn complaint(words: &[String], error: &clap::Error, role: Option<&Role>) -> Reply {
-    let mut reply = Reply::outcome(Word::Refused, wrong(error));
+    let mut reply = Reply::outcome(Status::Refused, wrong(error));
     let nearest = nearest(words, error);
     if let Some(nearest) = nearest.filter(|words| listed_as(words).is_none_or(|n| is_for(role, &n)))
     {

@@ -10,7 +10,7 @@ use crate::{
     commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Invocation, Pipeline, look::reader_for},
-    reply::{self, Block, Hostile, Line, Reply, Word},
+    reply::{self, Block, Hostile, Line, Reply, Status},
     synapse::Reader,
 };
 
@@ -71,27 +71,27 @@ struct Chosen {
     verb: Option<String>,
     /// Only what ended so
     #[arg(long, value_parser = ended)]
-    outcome: Option<Word>,
+    outcome: Option<Status>,
 }
 
 /// A first word as it is typed: `done-in-part`.
-fn typed(word: Word) -> String {
+fn typed(word: Status) -> String {
     word.as_str().to_lowercase().replace(' ', "-")
 }
 
-fn ended(text: &str) -> Result<Word, String> {
-    Word::ALL
+fn ended(text: &str) -> Result<Status, String> {
+    Status::ALL
         .into_iter()
         .find(|word| typed(*word) == text.to_lowercase())
-        .ok_or_else(|| format!("it takes one of: {}", Word::ALL.map(typed).join(", ")))
+        .ok_or_else(|| format!("it takes one of: {}", Status::ALL.map(typed).join(", ")))
 }
 
 /// With which first word something ended, as far as it has.
-fn outcome(kept: &Kept) -> Option<Word> {
+fn outcome(kept: &Kept) -> Option<Status> {
     match kept.entry.kind {
-        Kind::Refused => Some(Word::Refused),
-        Kind::Expired => Some(Word::Expired),
-        _ => kept.record.as_ref()?.word,
+        Kind::Refused => Some(Status::Refused),
+        Kind::Expired => Some(Status::Expired),
+        _ => kept.record.as_ref()?.status,
     }
 }
 
@@ -226,7 +226,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
     if let Some(kept) = closing
         && let Some(record) = &kept.record
     {
-        let ended = record.word.map_or("it is not known how", Word::as_str);
+        let ended = record.status.map_or("it is not known how", Status::as_str);
         reply = reply.text(
             Line::new()
                 .plain(format!("It ended: {ended}, see "))
@@ -244,7 +244,7 @@ fn verify(pipeline: &Pipeline) -> Result<Reply, Stop> {
         ))
         .facts(vec![("Last hash", Line::new().code(head.hash))])
         .note("Keep the hash elsewhere: only with it can somebody see that the end was cut off"),
-        Verified::Broken(broken) => Reply::outcome(Word::Unknown, broken.to_string()),
+        Verified::Broken(broken) => Reply::outcome(Status::Unknown, broken.to_string()),
     })
 }
 
@@ -292,7 +292,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     if let Some(alone) = &record.alone {
         facts.push(("ALONE", Line::new().hostile(&Hostile::new(alone.clone()))));
     }
-    if let Some(word) = record.word {
+    if let Some(word) = record.status {
         facts.push(("Ended", Line::from(word.as_str())));
     }
     if let Some(reason) = &record.reason {

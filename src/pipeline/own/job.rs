@@ -11,7 +11,7 @@ use crate::{
         Invocation, Lane, Pipeline,
         background::job::{Counts, in_one_line},
     },
-    reply::{Block, Line, Record, Reply, Word},
+    reply::{Block, Line, Record, Reply, Status},
 };
 
 /// List the jobs, show one, or stop one: changes of many subjects at once
@@ -94,7 +94,7 @@ fn counts(pipeline: &Pipeline, job: &Job) -> Result<Counts, Stop> {
     let mut counts = Counts::of(job.total);
     for item in pipeline.jobs.items(job)? {
         if let Stage::Over(ended) = &item.stage {
-            counts.add(ended.word);
+            counts.add(ended.status);
         }
     }
     Ok(counts)
@@ -145,9 +145,9 @@ async fn stop(
         return Ok(pipeline.voice.refused(invocation, why.code("!stop")).await);
     }
     match pipeline.jobs.stop(invocation, |one| one.id == job.id).await? {
-        0 => Ok(Reply::outcome(Word::NothingChanged, "it is over, or is being stopped already")),
+        0 => Ok(Reply::outcome(Status::NothingChanged, "it is over, or is being stopped already")),
         _ => Ok(Reply::outcome(
-            Word::Done,
+            Status::Done,
             Line::new()
                 .plain("job ")
                 .code(format!("#{}", job.number.unwrap_or_default()))

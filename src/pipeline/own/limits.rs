@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::{AsChange, Own, OwnSpec};
 use crate::{
     change::{
-        Answer, Binds, Change, Class, Method, Outcome, Path, Power, Question, Seen, Skip, Step,
-        Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::Action,
     error::Stop,
     pipeline::{Invocation, Lane, Pipeline, change::Executor},
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
     synapse::Reader,
 };
 
@@ -118,28 +118,28 @@ impl Action for SetOverride {
         Ok(vec![Subject::User(self.bot.clone())])
     }
 
-    async fn see(&self, _: &Subject, reader: &Reader) -> Result<Seen, Stop> {
+    async fn snapshot(&self, _: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let present = present(reader, &self.bot).await?;
-        Ok(Seen {
-            shown: vec![("Override", in_words(&present))],
-            binds: Binds::from([("override".to_owned(), present)]),
-            ..Seen::default()
+        Ok(Snapshot {
+            display: vec![("Override", in_words(&present))],
+            preconditions: FactMap::from([("override".to_owned(), present)]),
+            ..Snapshot::default()
         })
     }
 
-    fn question(&self, _: &Subject, _: &Seen) -> Question {
+    fn question(&self, _: &Subject, _: &Snapshot) -> Question {
         Question {
             title: Line::from("Set the rate limit of my own account"),
             ..Question::default()
         }
     }
 
-    fn change(&self, _: &Subject, seen: &Seen) -> Result<Change, Skip> {
+    fn change(&self, _: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let (wanted, method) =
             if self.lift { (lifted(), Method::Post) } else { (json!({}), Method::Delete) };
-        if seen.binds.get("override") == Some(&wanted) {
+        if seen.preconditions.get("override") == Some(&wanted) {
             return Err(Skip {
-                word: Word::NothingChanged,
+                status: Status::NothingChanged,
                 why: Line::new().plain("it is so already: ").line(in_words(&wanted)),
                 instead: Vec::new(),
             });
@@ -147,12 +147,18 @@ impl Action for SetOverride {
         let body = if self.lift { wanted.clone() } else { Value::Null };
         Ok(Change {
             steps: vec![Step::new(method, path(&self.bot), body).idempotent()],
-            wanted: Binds::from([("override".to_owned(), wanted)]),
+            wanted: FactMap::from([("override".to_owned(), wanted)]),
         })
     }
 
-    fn outcome(&self, subject: &Subject, before: &Seen, _: &[Answer], after: &Seen) -> Outcome {
-        let undo = match (self.lift, before.binds.get("override")) {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
+        let undo = match (self.lift, before.preconditions.get("override")) {
             (true, Some(none)) if *none == json!({}) => {
                 Undo::Command(vec!["limits".to_owned(), "restore".to_owned()])
             }
@@ -162,9 +168,9 @@ impl Action for SetOverride {
             _ => Undo::None("the override before it was set by hand".to_owned()),
         };
         Outcome {
-            word: Word::Done,
+            status: Status::Done,
             title: Line::new().code(subject).plain(": its rate limit is set"),
-            facts: after.shown.clone(),
+            facts: after.display.clone(),
             remains: Vec::new(),
             undo,
         }

@@ -10,7 +10,7 @@ use crate::{
     error::Stop,
     notes::Note,
     pipeline::{Invocation, Lane, Pipeline, look::reader_for},
-    reply::{Block, Hostile, Line, Record, Reply, Word},
+    reply::{Block, Hostile, Line, Record, Reply, Status},
 };
 
 /// The longest note, in characters.
@@ -114,7 +114,7 @@ async fn keep(
     pipeline.notes.keep(&note).await?;
     let title = Line::new().plain("noted about ").code(&note.about).plain(": ").hostile(&note.text);
     let back = ["note", "remove", &number.to_string()].map(str::to_owned);
-    Ok(Reply::outcome(Word::Done, title).command("Undo", back.to_vec()))
+    Ok(Reply::outcome(Status::Done, title).command("Undo", back.to_vec()))
 }
 
 async fn remove(
@@ -142,7 +142,7 @@ async fn remove(
     pipeline.audit.note(record).await?;
     let title =
         Line::new().plain("removed about ").code(&note.about).plain(": ").hostile(&note.text);
-    Ok(Reply::outcome(Word::Done, title))
+    Ok(Reply::outcome(Status::Done, title))
 }
 
 fn list(

@@ -17,7 +17,7 @@ use crate::{
         Invocation, Lane, Pipeline,
         change::{Executor, report::rehearsed, target, too_low},
     },
-    reply::{Block, Line, Record, Reply, Word},
+    reply::{Block, Line, Record, Reply, Status},
     sanctions::{Sanction, Sanctions as Kept, State},
 };
 
@@ -185,7 +185,7 @@ impl Extend {
             return Ok(pipeline.voice.refused(invocation, why).await);
         }
         if until == first.until {
-            return Ok(Reply::outcome(Word::NothingChanged, "it ends then already"));
+            return Ok(Reply::outcome(Status::NothingChanged, "it ends then already"));
         }
         pipeline.may_lead_to_a_change(invocation).await?;
         for sanction in &sanctions {
@@ -215,7 +215,7 @@ impl Extend {
         let back = ["sanction", "extend", &number.to_string(), "--until", &first.until.to_string()]
             .map(str::to_owned);
         let title = title.plain(format!(" of #{number} is moved"));
-        Ok(told(Reply::outcome(Word::Done, title), first, until).command("Undo", back.to_vec()))
+        Ok(told(Reply::outcome(Status::Done, title), first, until).command("Undo", back.to_vec()))
     }
 
     fn end(&self, sanction: &Sanction, now: Timestamp) -> Result<Timestamp, Stop> {

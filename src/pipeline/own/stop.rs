@@ -7,7 +7,7 @@ use crate::{
     audit::{Kind, Record},
     error::Stop as Refused,
     pipeline::{Invocation, Lane, Pipeline},
-    reply::{Reply, Word},
+    reply::{Reply, Status},
 };
 
 /// Stop every job and end every open question, at once: whoever you are, and whoever asked
@@ -37,15 +37,15 @@ impl Own for Stop {
         Ok(Some(
             match (ended, stopped) {
                 (0, 0) => Reply::outcome(
-                    Word::NothingChanged,
+                    Status::NothingChanged,
                     "no question was open, and no job was at work",
                 ),
                 (n, 0) => Reply::outcome(
-                    Word::Done,
+                    Status::Done,
                     format!("questions ended, nothing of them done: {n}"),
                 ),
                 (n, jobs) => Reply::outcome(
-                    Word::Done,
+                    Status::Done,
                     format!(
                         "jobs stopped: {jobs}; what they had in hand is finished and told. \
                          Questions ended: {n}"

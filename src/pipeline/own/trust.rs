@@ -15,7 +15,7 @@ use crate::{
         admin::agree::{Agreed, Wanted, without},
         voice::news::tail,
     },
-    reply::{self, Block, Line, Reply, Word},
+    reply::{self, Block, Line, Reply, Status},
 };
 
 /// Show the keys by which I know operators, or accept a new one
@@ -135,7 +135,7 @@ async fn accept(
         Agreed::By(by) => by,
         Agreed::Waits(left, of) => {
             let what = format!("by my rules this takes {left} more who say the same");
-            return Ok(Reply::outcome(Word::NothingChanged, what)
+            return Ok(Reply::outcome(Status::NothingChanged, what)
                 .command("If it is right", invocation.words.to_vec())
                 .ringing(of));
         }
@@ -154,7 +154,7 @@ async fn accept(
     pipeline.audit.note(record).await?;
     pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
     Ok(Reply::outcome(
-        Word::Done,
+        Status::Done,
         Line::new().code(user).plain(" is known by the key ").code(&current).plain(" from now on"),
     ))
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{AsChange, Own, OwnSpec};
 use crate::{
     audit::{Kept, Kind, Record},
-    change::{Binds, Subject, Undo as Way},
+    change::{FactMap, Subject, Undo as Way},
     commands::Action,
     error::Stop,
     pipeline::{
@@ -15,7 +15,7 @@ use crate::{
             together::{Part, Together},
         },
     },
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
 };
 
 /// Take back a change: what it does is weighed and asked like any other
@@ -74,7 +74,7 @@ impl Own for Undo {
             Some(by) => line.plain(", by ").code(format!("#{by}")),
             None => line,
         };
-        Ok(Some(Reply::outcome(Word::NothingChanged, line)))
+        Ok(Some(Reply::outcome(Status::NothingChanged, line)))
     }
 }
 
@@ -83,7 +83,7 @@ impl Own for Undo {
 pub(super) fn all_taken_back(
     executor: &Executor,
     number: u64,
-    ways: impl Iterator<Item = (Subject, Binds, Vec<String>)>,
+    ways: impl Iterator<Item = (Subject, FactMap, Vec<String>)>,
 ) -> Option<AsChange> {
     let parts = ways.map(|(subject, left, words)| {
         let (action, options) = executor.action(&words)?;
@@ -101,7 +101,7 @@ pub(super) fn taken_back(
     executor: &Executor,
     number: u64,
     words: &[String],
-    left: Vec<(Subject, Binds)>,
+    left: Vec<(Subject, FactMap)>,
 ) -> Result<AsChange, Stop> {
     let Some((action, typed)) = executor.action(words) else {
         return Err(Stop::refused(

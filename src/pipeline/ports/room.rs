@@ -313,7 +313,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         &'a self,
         room: &'a RoomId,
         about: Option<&'a OwnedEventId>,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
@@ -323,7 +323,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         &'a self,
         room: &'a RoomId,
         about: Option<&'a OwnedEventId>,
-        slot: &'a str,
+        transaction_key: &'a str,
         file: &'a File,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
@@ -332,7 +332,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<(), Unsent>>;
 
@@ -377,7 +377,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     fn whisper<'a>(
         &'a self,
         to: &'a UserId,
-        slot: &'a str,
+        transaction_key: &'a str,
         reply: &'a Reply,
         secret: &'a secrecy::SecretString,
     ) -> BoxFuture<'a, Result<OwnedEventId, NoWhisper>>;

@@ -9,7 +9,7 @@ use crate::{
     error::Stop,
     operators::Rank,
     pipeline::Invocation,
-    reply::{Line, Reply, Word, utc},
+    reply::{Line, Reply, Status, utc},
 };
 
 impl Questions {
@@ -138,7 +138,7 @@ impl Questions {
             return Ok(no_in_words(&No::Over(Box::new(ticket))));
         }
         Ok(Reply::outcome(
-            Word::NothingChanged,
+            Status::NothingChanged,
             Line::new().plain("question ").code(code).plain(" is cancelled"),
         ))
     }
@@ -164,12 +164,12 @@ impl Questions {
 
 /// The answer where no question of the asker is open.
 pub(in crate::pipeline) fn nothing_open() -> Reply {
-    Reply::outcome(Word::NothingChanged, "no question of yours is open")
+    Reply::outcome(Status::NothingChanged, "no question of yours is open")
 }
 
 /// The answer to a yes or no that could mean several questions, with the `verb` for each.
 pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
-    open.iter().fold(Reply::outcome(Word::Refused, "which one?"), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::Refused, "which one?"), |reply, ticket| {
         reply.text(
             Line::new()
                 .code(format!("!{verb} {}", ticket.code))
@@ -184,21 +184,22 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
     let about = |ticket: &Ticket| Line::new().plain("question ").code(&ticket.code);
     match no {
         No::Unknown => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             Line::new()
                 .plain("there is no such question; ")
                 .code("!pending")
                 .plain(" lists those that are open"),
         ),
-        No::Elsewhere => {
-            Reply::outcome(Word::Refused, "that question was put in another room; answer it there")
-        }
+        No::Elsewhere => Reply::outcome(
+            Status::Refused,
+            "that question was put in another room; answer it there",
+        ),
         No::NotYours(asker) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             Line::new().plain("that question is ").code(asker).plain("'s, and only they answer it"),
         ),
         No::NeedsOthers(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket)
                 .plain(" takes the word of somebody who has not asked for it, by ")
                 .code(format!("!approve {}", ticket.code))
@@ -206,29 +207,29 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
         )
         .text(those(ticket)),
         No::NeedsAsker(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket)
                 .plain(" is your own, and takes nobody else: ")
                 .code(format!("!confirm {}", ticket.code)),
         ),
         No::MayNotApprove(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket).plain(" is not for you to approve. Those who may: "),
         )
         .text(those(ticket)),
         No::Approved(ticket) => Reply::outcome(
-            Word::NothingChanged,
+            Status::NothingChanged,
             about(ticket).plain(" has your approval already, and takes that of somebody else"),
         ),
         No::TooEarly(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket).plain(format!(
                 " can be confirmed from {}; until then the others have time to deny it",
                 ticket.alone.map(utc).unwrap_or_default()
             )),
         ),
         No::NeedsTotp(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket).plain(format!(
                 " takes your one-time password at the end: the {} digits that your app shows now",
                 crate::totp::DIGITS
@@ -237,7 +238,7 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
         No::Over(ticket) => match &ticket.state {
             State::Ended { how: End::Expired, .. } => late(ticket),
             _ => Reply::outcome(
-                Word::NothingChanged,
+                Status::NothingChanged,
                 about(ticket).plain(" is over already. ").line(how_it_ended(ticket)),
             ),
         },
@@ -248,7 +249,7 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
                 Demand::Yes | Demand::Code => "",
             };
             Reply::outcome(
-                Word::Refused,
+                Status::Refused,
                 about(ticket)
                     .plain(" takes its code: ")
                     .code(format!("!confirm {}", ticket.code))
@@ -256,17 +257,17 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
             )
         }
         No::NeedsPhrase(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket).plain(" takes a phrase after its code; the question says which"),
         ),
         No::WrongPhrase(ticket) => Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             about(ticket).plain(
                 ": that is not the phrase that it asks for. Look whether it is about what you mean",
             ),
         ),
         No::SecretGone(ticket) => Reply::outcome(
-            Word::Expired,
+            Status::Expired,
             about(ticket).plain(
                 " held a secret that was only in my memory, and I have been restarted since. Send \
                  the command again",
@@ -293,7 +294,7 @@ pub(in crate::pipeline) const NOT_LAST: &str = " is not what was said here last"
 /// The answer to a light yes that may be to something else, and `why`.
 pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         Line::new()
             .plain("question ")
             .code(&ticket.code)
@@ -307,7 +308,7 @@ pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
 
 fn late(ticket: &Ticket) -> Reply {
     Reply::outcome(
-        Word::Expired,
+        Status::Expired,
         Line::new()
             .plain("question ")
             .code(&ticket.code)

@@ -15,7 +15,7 @@ use crate::{
     gate::{Because, Terms},
     operators::{Operator, Rank},
     pipeline::{Invocation, admin::freeze_control::stopped_until},
-    reply::{Hostile, Line, Reply, Word, utc},
+    reply::{Hostile, Line, Reply, Status, utc},
     totp::{Checked, DIGITS, Shown, Wrong},
 };
 
@@ -160,7 +160,7 @@ impl Questions {
             Some(why) => line.plain(": ").hostile(&Hostile::new(why)),
             None => line,
         };
-        let reply = Reply::outcome(Word::NothingChanged, line);
+        let reply = Reply::outcome(Status::NothingChanged, line);
         Ok(Some(reply.ringing(vec![ticket.asker.clone()])))
     }
 
@@ -210,9 +210,12 @@ impl Questions {
         let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         let admins =
             admins.map(|one| one.user.clone()).filter(|user| *user != invocation.operator.user);
-        let slot = format!("guessed-{}", until.as_second());
+        let transaction_key = format!("guessed-{}", until.as_second());
         self.voice
-            .tell(&slot, &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>()))
+            .tell(
+                &transaction_key,
+                &Reply::data(line).ringing(admins.collect::<Vec<OwnedUserId>>()),
+            )
             .await;
     }
 }
@@ -242,5 +245,5 @@ pub(in crate::pipeline) fn approved_in_part(ticket: &Ticket) -> Reply {
         .plain(format!(" has {said} of the {others} approvals that it takes"));
     let mut ring = vec![asker];
     ring.extend(ticket.second.iter().flat_map(Second::left).cloned());
-    Reply::outcome(Word::NothingChanged, line).ringing(ring)
+    Reply::outcome(Status::NothingChanged, line).ringing(ring)
 }

@@ -15,7 +15,7 @@ use crate::{
         change::{Earlier, Looked, ToAsk, report::cost_in_words},
     },
     reply::{Block, Hostile, Line, Reply, utc},
-    synapse::Slots,
+    synapse::Secrets,
 };
 
 /// How many subjects a question describes one by one.
@@ -32,16 +32,16 @@ impl Questions {
         action: &dyn Action,
         to_ask: ToAsk,
     ) -> Result<(), Stop> {
-        let ToAsk { looked, class, needs, earlier, slots, guards: _held } = to_ask;
+        let ToAsk { looked, class, needs, earlier, secrets, guards: _held } = to_ask;
         let because = needs.because;
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept = self.tickets.asked_by(invocation.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
-            None => self.put(invocation, action, &looked, (needs, class), &slots).await?,
+            None => self.put(invocation, action, &looked, (needs, class), &secrets).await?,
         };
-        if !slots.is_empty() {
-            self.secrets.lock().await.insert(ticket.code.clone(), slots);
+        if !secrets.is_empty() {
+            self.secrets.lock().await.insert(ticket.code.clone(), secrets);
         }
         let reply = question(&ticket, action, &looked, &earlier);
         let reply = self.who_is_asked(reply, invocation, &ticket, &looked, because);
@@ -72,9 +72,9 @@ impl Questions {
         action: &dyn Action,
         looked: &Looked,
         (needs, class): (Needs, Class),
-        slots: &Slots,
+        secrets: &Secrets,
     ) -> Result<Ticket, Stop> {
-        let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.binds.clone()));
+        let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.preconditions.clone()));
         let new = Draft {
             asker: invocation.operator.user.clone(),
             room: invocation.room(),
@@ -83,7 +83,7 @@ impl Questions {
             about: about.collect(),
             class,
             demand: needs.demand,
-            holds_secret: !action.typed().is_empty() || !slots.is_empty(),
+            holds_secret: !action.typed().is_empty() || !secrets.is_empty(),
             undoes: invocation.undoes,
             second: needs.second,
             alone: needs.alone,
@@ -214,7 +214,7 @@ fn question(ticket: &Ticket, action: &dyn Action, looked: &Looked, earlier: &Ear
         if looked.plans.len() > 1 {
             reply = reply.text(question.title);
         }
-        reply = reply.facts(plan.seen.shown.clone());
+        reply = reply.facts(plan.seen.display.clone());
         if !question.goes.is_empty() {
             reply = reply.with(Block::List("This goes:".into(), question.goes));
         }

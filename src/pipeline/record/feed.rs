@@ -78,7 +78,7 @@ impl Feed {
         &self,
         room: &RoomId,
         about: Option<&OwnedEventId>,
-        slot: &str,
+        transaction_key: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         let (carried, from, upto) = self.to_carry().unwrap_or_else(|error| {
@@ -86,10 +86,10 @@ impl Feed {
             (Vec::new(), 0, 0)
         });
         if carried.is_empty() {
-            return self.outbox.say(room, about, slot, reply).await;
+            return self.outbox.say(room, about, transaction_key, reply).await;
         }
         let reply = Reply { carried, ..reply.clone() };
-        let said = self.outbox.say(room, about, slot, &reply).await;
+        let said = self.outbox.say(room, about, transaction_key, &reply).await;
         if said.is_err() {
             // It goes with the next message, and with it what came after.
             let mut carrying = self.carrying.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,7 +189,10 @@ impl Feed {
         let line = Line::new()
             .plain(format!("The record has {} entries, the last of them ", head.count))
             .code(&head.hash);
-        Ok(Some(HeadOfTheDay { slot: format!("head-{today}"), reply: Reply::data(line) }))
+        Ok(Some(HeadOfTheDay {
+            transaction_key: format!("head-{today}"),
+            reply: Reply::data(line),
+        }))
     }
 
     /// Takes the record, which was restored, for travelled up to this number.
@@ -201,7 +204,7 @@ impl Feed {
 /// Where the record stands, to be told.
 pub(super) struct HeadOfTheDay {
     /// By which it is said once.
-    pub(super) slot: String,
+    pub(super) transaction_key: String,
     pub(super) reply: Reply,
 }
 

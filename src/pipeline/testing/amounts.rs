@@ -30,7 +30,7 @@ async fn plans(stage: &Stage, action: &dyn Action) -> Vec<Plan> {
     let reader = stage.pipeline.reader.look();
     let mut plans = Vec::new();
     for subject in action.subjects(&reader).await.unwrap_or_default() {
-        let Ok(seen) = action.see(&subject, &reader).await else { continue };
+        let Ok(seen) = action.snapshot(&subject, &reader).await else { continue };
         if let Ok(change) = action.change(&subject, &seen) {
             plans.push(Plan { subject, seen, change });
         }

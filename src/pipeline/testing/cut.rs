@@ -20,7 +20,7 @@ use crate::{
     confirm::{Demand, State, Ticket},
     operators::{Policy, Protection, Rule, Stance},
     pipeline::{Request, testing::Stage},
-    reply::Word,
+    reply::Status,
 };
 
 /// A future that is dropped when it has waited so often.
@@ -171,7 +171,7 @@ async fn killed(homeserver: &Homeserver<'_>, what: What<'_>, waits: usize) -> Ki
     let (opened, ended) = (of(Kind::Opened).count(), of(Kind::Ended).count());
     assert!(opened <= 1, "{what}: opened {opened} times");
     let closed = of(Kind::Closed).filter_map(|kept| kept.record.as_ref());
-    let closed = closed.filter(|closed| closed.word != Some(Word::Unknown)).count() == 1;
+    let closed = closed.filter(|closed| closed.status != Some(Status::Unknown)).count() == 1;
     let heard = stage.heard.all()[heard_before..].join("\n");
     assert!(stage.pipeline.watcher.watches().all().unwrap().is_empty(), "{what}: still watched");
     assert!(heard.matches("That was `#").count() >= ended, "{what}: no end was told: {heard}");

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::{
     operators::Roster,
     pipeline::{FreezeControl, Origin, Request, Said, Trust, Voice},
-    reply::{Reply, Word},
+    reply::{Reply, Status},
 };
 
 /// How many refusals may wait for their turn.
@@ -54,7 +54,8 @@ impl Aside {
         request: Request,
         reply: Reply,
     ) -> Option<Refusal> {
-        let acted = matches!(reply.word, Some(Word::Done | Word::DoneInPart | Word::Unknown));
+        let acted =
+            matches!(reply.status, Some(Status::Done | Status::DoneInPart | Status::Unknown));
         if acted || (is_proved(&request) && self.is_served(&request.sender)) {
             self.voice.answer(Origin::Message(&request), "answer", &reply).await;
             return None;

@@ -10,7 +10,7 @@ use crate::{
     clock::SharedClock,
     operators::{Rank, Roster},
     pipeline::{News, Rules, Voice},
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
     store::Shelf,
 };
 
@@ -36,8 +36,8 @@ impl Announcements {
         match news {
             News::KeyPinned { user, key } => {
                 self.noted(&format!("pinned the master key {key} of {user} at first use")).await;
-                let slot = format!("pinned-{}", tail(&key));
-                self.voice.tell(&slot, &key_pinned(&user, &key)).await;
+                let transaction_key = format!("pinned-{}", tail(&key));
+                self.voice.tell(&transaction_key, &key_pinned(&user, &key)).await;
             }
             News::KeyChanged { user, pinned, now } => {
                 self.noted(&format!("{user} has the master key {now} instead of {pinned}")).await;
@@ -46,7 +46,7 @@ impl Announcements {
             }
             News::AliasMoved { alias, pinned, now } => {
                 let reply = Reply::outcome(
-                    Word::Refused,
+                    Status::Refused,
                     Line::new()
                         .code(alias)
                         .plain(" names another room now, ")
@@ -55,8 +55,8 @@ impl Announcements {
                         .code(&pinned)
                         .plain(" and serve only that. If the move is meant, put the new id into the config"),
                 );
-                let slot = format!("moved-{now}");
-                self.voice.tell(&slot, &reply.ringing(self.admins())).await;
+                let transaction_key = format!("moved-{now}");
+                self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await;
             }
             News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
             News::Joined { room } => info!(%room, "joined an admin room"),
@@ -89,8 +89,8 @@ impl Announcements {
                 .note("Encrypt it in the room's settings; that cannot be switched off again")
         };
         // The start is part of the slot, so that it is told at every start and once.
-        let slot = format!("clear-{}", self.clock.now().as_second());
-        if let Err(error) = self.voice.say(room, None, &slot, &reply).await {
+        let transaction_key = format!("clear-{}", self.clock.now().as_second());
+        if let Err(error) = self.voice.say(room, None, &transaction_key, &reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
         }
     }
@@ -100,7 +100,7 @@ impl Announcements {
         warn!(%room, %now, "an admin room was upgraded");
         self.noted(&format!("the admin room {room} was upgraded to {now}")).await;
         let reply = Reply::outcome(
-            Word::Refused,
+            Status::Refused,
             Line::new().plain("the room ").code(room).plain(" was upgraded to ").code(now).plain(
                 ". I do not follow by myself, and take commands here for as long as I can write \
                      here. If it is meant, put the new id under rooms in the config, start me \
@@ -163,7 +163,7 @@ fn key_pinned(user: &UserId, key: &str) -> Reply {
 
 fn key_changed(user: &UserId, now: &str) -> Reply {
     Reply::outcome(
-        Word::Refused,
+        Status::Refused,
         Line::new()
             .code(user)
             .plain(" has another cross-signing key than the one that I know. Until an admin accepts it I take no commands from them"),

@@ -10,7 +10,7 @@ use super::{Bytes, Then, asked, nobody, short_writer, writer};
 use crate::{
     change::{Answer, Method, Path, Step},
     gate::Permit,
-    synapse::{SendError, Slots, Writer},
+    synapse::{Secrets, SendError, Writer},
 };
 
 fn step() -> Step {
@@ -32,13 +32,13 @@ fn login() -> Step {
 }
 
 /// Sends `step` with a permit for it.
-async fn send(writer: &Writer, step: &Step, slots: &mut Slots) -> Result<Answer, SendError> {
+async fn send(writer: &Writer, step: &Step, secrets: &mut Secrets) -> Result<Answer, SendError> {
     let mut permit = Permit::naming(std::slice::from_ref(step));
-    writer.send(&mut permit, step, slots).await
+    writer.send(&mut permit, step, secrets).await
 }
 
 async fn plain(writer: &Writer) -> Result<Answer, SendError> {
-    send(writer, &step(), &mut Slots::new()).await
+    send(writer, &step(), &mut Secrets::new()).await
 }
 
 async fn at_first(count: u64, first: ResponseTemplate) -> MockServer {
@@ -62,19 +62,19 @@ fn limited(wait: u64) -> ResponseTemplate {
 async fn only_what_the_permit_names_is_sent_and_only_once() {
     let server = always(ResponseTemplate::new(200).set_body_json(json!({"done": 1}))).await;
     let writer = writer(&server.uri());
-    let slots = &mut Slots::new();
+    let secrets = &mut Secrets::new();
     let mut permit = Permit::naming(&[step()]);
 
     let other = Step { query: vec![("a".into(), "b".into())], ..step() };
     for step in [password(), other] {
-        let refused = writer.send(&mut permit, &step, slots).await;
+        let refused = writer.send(&mut permit, &step, secrets).await;
         assert!(matches!(refused, Err(SendError::NotPermitted)), "{refused:?}");
     }
     assert_eq!(asked(&server).await, 0);
 
-    let answer = writer.send(&mut permit, &step(), slots).await.unwrap();
+    let answer = writer.send(&mut permit, &step(), secrets).await.unwrap();
     assert_eq!((answer.status, answer.body), (200, json!({"done": 1})));
-    let again = writer.send(&mut permit, &step(), slots).await;
+    let again = writer.send(&mut permit, &step(), secrets).await;
     assert!(matches!(again, Err(SendError::NotPermitted)), "{again:?}");
     assert_eq!(asked(&server).await, 1);
 }
@@ -85,7 +85,7 @@ async fn a_permit_for_the_same_step_twice_is_good_twice() {
     let writer = writer(&server.uri());
     let mut permit = Permit::naming(&[step(), step()]);
     for _ in 0..2 {
-        writer.send(&mut permit, &step(), &mut Slots::new()).await.unwrap();
+        writer.send(&mut permit, &step(), &mut Secrets::new()).await.unwrap();
     }
     assert_eq!(asked(&server).await, 2);
 }
@@ -166,18 +166,18 @@ async fn no_change_goes_over_a_connection_that_was_left_open() {
 #[tokio::test]
 async fn a_secret_is_filled_in_at_the_last_moment() {
     let server = always(ResponseTemplate::new(200).set_body_json(json!({}))).await;
-    let mut slots = Slots::new();
-    slots.put("password", "correct horse".into());
-    send(&writer(&server.uri()), &password(), &mut slots).await.unwrap();
+    let mut secrets = Secrets::new();
+    secrets.put("password", "correct horse".into());
+    send(&writer(&server.uri()), &password(), &mut secrets).await.unwrap();
     let sent: Value = server.received_requests().await.unwrap()[0].body_json().unwrap();
     assert_eq!(sent, json!({"new_password": "correct horse", "logout_devices": true}));
-    assert!(!format!("{slots:?}").contains("horse"));
+    assert!(!format!("{secrets:?}").contains("horse"));
 }
 
 #[tokio::test]
 async fn without_its_secret_nothing_is_sent() {
     let server = always(ResponseTemplate::new(200)).await;
-    let error = send(&writer(&server.uri()), &password(), &mut Slots::new()).await.unwrap_err();
+    let error = send(&writer(&server.uri()), &password(), &mut Secrets::new()).await.unwrap_err();
     assert!(matches!(error, SendError::NoSecret), "{error:?}");
     assert_eq!(asked(&server).await, 0);
 }
@@ -186,10 +186,10 @@ async fn without_its_secret_nothing_is_sent() {
 async fn a_secret_in_the_answer_is_gone_before_anybody_reads_it() {
     let body = json!({"access_token": "syt_made_here", "user_id": "@ann:x"});
     let server = always(ResponseTemplate::new(200).set_body_json(body)).await;
-    let mut slots = Slots::new();
-    let answer = send(&writer(&server.uri()), &login(), &mut slots).await.unwrap();
+    let mut secrets = Secrets::new();
+    let answer = send(&writer(&server.uri()), &login(), &mut secrets).await.unwrap();
     assert_eq!(answer.body, json!({"access_token": {"$secret": "token"}, "user_id": "@ann:x"}));
-    assert_eq!(slots.take("token").unwrap().expose_secret(), "syt_made_here");
+    assert_eq!(secrets.take("token").unwrap().expose_secret(), "syt_made_here");
 }
 
 #[tokio::test]
@@ -208,10 +208,10 @@ async fn success_without_a_readable_answer_is_done() {
 async fn success_that_lost_the_secret_it_made_is_unknown() {
     for body in [json!({}), json!({"access_token": 7}), json!([])] {
         let server = always(ResponseTemplate::new(200).set_body_json(&body)).await;
-        let mut slots = Slots::new();
-        let error = send(&writer(&server.uri()), &login(), &mut slots).await.unwrap_err();
+        let mut secrets = Secrets::new();
+        let error = send(&writer(&server.uri()), &login(), &mut secrets).await.unwrap_err();
         assert!(matches!(error, SendError::Unknown(_)), "{body}: {error:?}");
-        assert!(slots.is_empty());
+        assert!(secrets.is_empty());
     }
 }
 
@@ -224,9 +224,9 @@ async fn a_homeserver_that_repeats_a_secret_is_not_quoted() {
     for complaint in complaints {
         let body = json!({"errcode": "M_INVALID_PARAM", "error": complaint});
         let server = always(ResponseTemplate::new(400).set_body_json(body)).await;
-        let mut slots = Slots::new();
-        slots.put("password", "hunter2hunter2".into());
-        let error = send(&writer(&server.uri()), &password(), &mut slots).await.unwrap_err();
+        let mut secrets = Secrets::new();
+        secrets.put("password", "hunter2hunter2".into());
+        let error = send(&writer(&server.uri()), &password(), &mut secrets).await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunt"), "{error:?}");
         assert!(error.to_string().contains("M_INVALID_PARAM"), "{error}");
     }

@@ -9,8 +9,8 @@ fn parts(path: &str) -> Vec<String> {
 
 fn done(method: Method, path: &str, body: Value, found: &[(&str, bool)]) -> Vec<&'static str> {
     let step = Step::new(method, Path::below(crate::change::Root::Admin, parts(path)), body);
-    let binds = found.iter().map(|(fact, is)| ((*fact).to_owned(), json!(is))).collect();
-    verbs(&step, &Seen { binds, ..Seen::default() })
+    let preconditions = found.iter().map(|(fact, is)| ((*fact).to_owned(), json!(is))).collect();
+    verbs(&step, &Snapshot { preconditions, ..Snapshot::default() })
 }
 
 #[test]

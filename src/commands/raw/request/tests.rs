@@ -452,6 +452,6 @@ fn no_secret_stands_in_the_request() {
         r#"{"new_password": "hunter2"}"#,
     ];
     let Ask::Change(action) = ask(&words) else { panic!("it is a change") };
-    let change = action.change(&ann(), &crate::change::Seen::default()).unwrap();
+    let change = action.change(&ann(), &crate::change::Snapshot::default()).unwrap();
     assert_eq!(change.steps[0].body, json!({"new_password": {"$secret": "password"}}));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    change::Seen,
+    change::Snapshot,
     commands::user::details::masked,
     reply::{Fact, Hostile, Line},
     synapse::Account,
@@ -57,7 +57,7 @@ fn is_none(word: &str) -> bool {
 }
 
 /// Notes the fields as they are, and binds what only an admin can alter.
-pub(super) fn note(seen: &mut Seen, account: &Account) {
+pub(super) fn note(seen: &mut Snapshot, account: &Account) {
     let text = |text: &Option<Hostile>| json!(text.as_ref().map_or("", Hostile::raw));
     let mut threepids: Vec<(&str, &str)> = account
         .threepids
@@ -71,15 +71,15 @@ pub(super) fn note(seen: &mut Seen, account: &Account) {
         .collect();
     threepids.sort_unstable();
     external.sort_unstable();
-    seen.noted.extend([
+    seen.extra.extend([
         ("displayname".to_owned(), text(&account.displayname)),
         ("avatar_url".to_owned(), text(&account.avatar_url)),
         ("user_type".to_owned(), json!(account.user_type)),
         ("threepids".to_owned(), pairs_to_json(&threepids, ["medium", "address"])),
         ("external_ids".to_owned(), pairs_to_json(&external, ["auth_provider", "external_id"])),
     ]);
-    seen.binds.insert("locked".to_owned(), json!(account.locked));
-    seen.binds.insert("erased".to_owned(), json!(account.erased));
+    seen.preconditions.insert("locked".to_owned(), json!(account.locked));
+    seen.preconditions.insert("erased".to_owned(), json!(account.erased));
 }
 
 fn pairs_to_json<S: AsRef<str>>(pairs: &[(S, S)], [kind, value]: [&str; 2]) -> Value {
@@ -149,11 +149,11 @@ impl Field {
     }
 
     /// The same field with the value that was seen; `None` where there was no account.
-    pub(super) fn seen(&self, seen: &Seen) -> Option<Self> {
+    pub(super) fn seen(&self, seen: &Snapshot) -> Option<Self> {
         if !seen.is("exists") {
             return None;
         }
-        let noted = seen.noted.get(self.key());
+        let noted = seen.extra.get(self.key());
         let text = || noted.and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(match self {
             Self::DisplayName(_) => Self::DisplayName(text()),
@@ -172,12 +172,12 @@ impl Field {
     }
 
     /// Whether the field has this value.
-    pub(super) fn is_so(&self, seen: &Seen) -> bool {
+    pub(super) fn is_so(&self, seen: &Snapshot) -> bool {
         self.seen(seen).as_ref() == Some(self)
     }
 
     /// Old and new, before anything is done.
-    pub(super) fn asked(&self, seen: &Seen) -> Fact {
+    pub(super) fn asked(&self, seen: &Snapshot) -> Fact {
         let line = match self.seen(seen) {
             Some(old) if old == *self => self.words(false).plain(", as it is"),
             Some(old) => old.words(true).plain(" → ").line(self.words(false)),
@@ -187,7 +187,7 @@ impl Field {
     }
 
     /// Old and new as the homeserver has it now, whatever it answered.
-    pub(super) fn applied(&self, before: &Seen, after: &Seen) -> Fact {
+    pub(super) fn applied(&self, before: &Snapshot, after: &Snapshot) -> Fact {
         let old = self.seen(before);
         let line = match (old, self.seen(after)) {
             (_, None) => "cannot be looked up".into(),
@@ -228,7 +228,7 @@ impl Field {
     }
 
     /// Whether what was seen before can be put back by words.
-    pub(super) fn can_be_typed(&self, before: &Seen) -> bool {
+    pub(super) fn can_be_typed(&self, before: &Snapshot) -> bool {
         match self.seen(before).filter(|old| old != self) {
             Some(Self::ThreePids(pairs) | Self::ExternalIds(pairs)) => {
                 pairs.iter().all(|(kind, value)| !is_none(kind) && !is_none(value))
@@ -238,7 +238,7 @@ impl Field {
     }
 
     /// The options that put back what was seen before; none where it was so.
-    pub(super) fn back(&self, before: &Seen) -> Vec<String> {
+    pub(super) fn back(&self, before: &Snapshot) -> Vec<String> {
         let Some(old) = self.seen(before).filter(|old| old != self) else { return Vec::new() };
         let paired = |option: &str, pairs: &[(String, String)]| {
             let empty = [(String::new(), String::new())];

@@ -8,7 +8,7 @@ use crate::{
         user::account::words,
     },
     error::Stop,
-    reply::{Hostile, Line, Word},
+    reply::{Hostile, Line, Status},
     synapse::Reader,
 };
 
@@ -45,7 +45,7 @@ fn of(subject: &Subject, tasks: Vec<Task>) -> Progress {
                 .hostile(&why);
             let rooms = words(["user", "membership", &subject.typed()]);
             Progress::Over(Outcome {
-                word: Word::DoneInPart,
+                status: Status::DoneInPart,
                 title,
                 facts: Vec::new(),
                 remains: vec![("Its rooms".into(), rooms)],

@@ -9,29 +9,29 @@ fn verb(typed: &[&str]) -> Modify {
     testing::parse(&typed).unwrap()
 }
 
-fn seen(other: Value) -> Seen {
+fn seen(other: Value) -> Snapshot {
     let account = account(other);
-    let mut seen = Seen {
-        shown: account::facts(&account, now()),
-        binds: account::facts_that_bind(true, Some(&account)),
-        ..Seen::default()
+    let mut seen = Snapshot {
+        display: account::facts(&account, now()),
+        preconditions: account::facts_that_bind(true, Some(&account)),
+        ..Snapshot::default()
     };
     field::note(&mut seen, &account);
     seen
 }
 
-fn nobody() -> Seen {
-    Seen { binds: account::facts_that_bind(true, None), ..Seen::default() }
+fn nobody() -> Snapshot {
+    Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() }
 }
 
-fn body(typed: &[&str], seen: &Seen) -> Value {
+fn body(typed: &[&str], seen: &Snapshot) -> Value {
     let change = verb(typed).change(&ann(), seen).unwrap();
     assert_eq!(change, verb(typed).change(&ann(), seen).unwrap());
     assert_eq!(change.steps.len(), 1);
     change.steps[0].body.clone()
 }
 
-fn skip(typed: &[&str], seen: &Seen) -> String {
+fn skip(typed: &[&str], seen: &Snapshot) -> String {
     testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
 }
 
@@ -136,7 +136,7 @@ fn the_subject_cannot_move_what_binds() {
             "threepids": [{"medium": "email", "address": "a@b"}],
         })),
     );
-    assert_eq!(quiet.binds, busy.binds);
+    assert_eq!(quiet.preconditions, busy.preconditions);
     assert_eq!(body(&["-n", "New", "-a"], &quiet), body(&["-n", "New", "-a"], &busy));
 }
 
@@ -149,7 +149,8 @@ fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
     ");
     assert_eq!(body(&["-n", "x", "--create"], &nobody()), json!({"displayname": "x"}));
     assert_eq!(body(&["--create"], &nobody()), json!({}));
-    let remote = Seen { binds: account::facts_that_bind(false, None), ..Seen::default() };
+    let remote =
+        Snapshot { preconditions: account::facts_that_bind(false, None), ..Snapshot::default() };
     assert!(skip(&["--create"], &remote).contains("another server"));
     let capitals = Subject::User("@Ann:example.org".try_into().unwrap());
     let refused = verb(&["--create"]).change(&capitals, &nobody()).unwrap_err();
@@ -210,7 +211,7 @@ fn old_and_new_stand_side_by_side_before_anything_is_done() {
 #[test]
 fn questions_say_what_goes() {
     let asked =
-        |typed: &[&str], seen: &Seen| testing::question(&verb(typed).question(&ann(), seen));
+        |typed: &[&str], seen: &Snapshot| testing::question(&verb(typed).question(&ann(), seen));
     insta::assert_snapshot!(asked(&["-P", "x", "-n", "New"], &seen(json!({}))), @r"
     Change `@ann:example.org`
     This goes:
@@ -237,7 +238,7 @@ fn questions_say_what_goes() {
 #[test]
 fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     let before = seen(json!({}));
-    let told = |typed: &[&str], before: &Seen, after: Value| {
+    let told = |typed: &[&str], before: &Snapshot, after: Value| {
         testing::outcome(&verb(typed).outcome(&ann(), before, &[], &seen(after)))
     };
     let typed = ["-n", "New", "-l", "--user-type", "bot"];

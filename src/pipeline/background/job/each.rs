@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    change::{Binds, Outcome, Seen, Subject, Undo},
+    change::{FactMap, Outcome, Snapshot, Subject, Undo},
     commands::{Action, Options},
     confirm::{Consent, Ticket},
     error::Stop,
@@ -21,8 +21,8 @@ use crate::{
             report::line_of,
         },
     },
-    reply::{Line, Word},
-    synapse::Slots,
+    reply::{Line, Status},
+    synapse::Secrets,
 };
 
 /// How many subjects are in hand at once.
@@ -120,7 +120,7 @@ impl<'a> Work<'a> {
         let mut left = Vec::new();
         for (place, item) in items.iter().enumerate() {
             match &item.lock().await.stage {
-                Stage::Over(ended) => self.counted().add(ended.word),
+                Stage::Over(ended) => self.counted().add(ended.status),
                 Stage::Waiting => left.push(Left { place, before: None }),
                 Stage::Begun => left.push(Left { place, before: Some(Before::Begun) }),
                 Stage::Sent => left.push(Left { place, before: Some(Before::Sent) }),
@@ -173,7 +173,7 @@ impl<'a> Work<'a> {
                     return self.finish(left_at.place, item, over).await;
                 }
                 Turn::Over(ended) => {
-                    self.counted().add(ended.word);
+                    self.counted().add(ended.status);
                     locked.stage = Stage::Over(ended);
                     self.keep(left_at.place, &locked);
                     return;
@@ -193,12 +193,12 @@ impl<'a> Work<'a> {
         };
         // How it is taken back does not change with its end.
         let ended = match outcome {
-            Some(Outcome { word, title, .. }) => {
-                Ended { word, what: title.text(), ..so_far.clone() }
+            Some(Outcome { status, title, .. }) => {
+                Ended { status, what: title.text(), ..so_far.clone() }
             }
             None => so_far.clone(),
         };
-        self.counted().add(ended.word);
+        self.counted().add(ended.status);
         item.stage = Stage::Over(ended);
         self.keep(place, &item);
     }
@@ -270,15 +270,15 @@ impl<'a> Work<'a> {
     async fn change(&self, item: &Item, left: &Left) -> Turn {
         match self.try_to_change(item, left).await {
             Ok(turn) => turn,
-            Err(Stop::Refused { why, .. }) => nothing(Word::Refused, &why),
+            Err(Stop::Refused { why, .. }) => nothing(Status::Refused, &why),
             Err(stop) => {
-                let word = if left.before.is_some() { Word::Unknown } else { Word::Refused };
+                let status = if left.before.is_some() { Status::Unknown } else { Status::Refused };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
                 let why = match stop {
                     Stop::Api(_) => format!("it cannot be looked at: {stop}"),
                     other => other.to_string(),
                 };
-                nothing(word, &why.into())
+                nothing(status, &why.into())
             }
         }
     }
@@ -295,7 +295,7 @@ impl<'a> Work<'a> {
             options: &self.options,
             undoes: None,
         };
-        let listed = [(item.subject.clone(), item.binds.clone())];
+        let listed = [(item.subject.clone(), item.preconditions.clone())];
         let attempt = Attempt {
             invocation,
             action,
@@ -310,20 +310,22 @@ impl<'a> Work<'a> {
         match prepared {
             Prepared::NothingToDo(skips) => match skips.into_iter().next() {
                 // It was not so when the question was put, and an earlier run has begun it.
-                Some((_, skip)) if left.before.is_some() && skip.word == Word::NothingChanged => {
+                Some((_, skip))
+                    if left.before.is_some() && skip.status == Status::NothingChanged =>
+                {
                     Ok(Turn::Over(self.found_so(item, &reader).await?))
                 }
-                Some((_, skip)) => Ok(nothing(skip.word, &skip.why)),
+                Some((_, skip)) => Ok(nothing(skip.status, &skip.why)),
                 None => Ok(Turn::NotNow),
             },
-            _ if left.before == Some(Before::Sent) => Ok(nothing(Word::Unknown, &not_known())),
-            Prepared::Refused(why) => Ok(nothing(Word::Refused, &why)),
+            _ if left.before == Some(Before::Sent) => Ok(nothing(Status::Unknown, &not_known())),
+            Prepared::Refused(why) => Ok(nothing(Status::Refused, &why)),
             Prepared::Differs(difference) => {
                 let why = Line::from("it is not as it was when you were asked: ");
-                Ok(nothing(Word::NothingChanged, &why.line(difference.line())))
+                Ok(nothing(Status::NothingChanged, &why.line(difference.line())))
             }
             Prepared::Asks(_) => {
-                Ok(nothing(Word::Refused, &"it takes more of a yes than was said".into()))
+                Ok(nothing(Status::Refused, &"it takes more of a yes than was said".into()))
             }
             Prepared::NotServed(_) | Prepared::Planned(_) | Prepared::Rehearsed => Ok(Turn::NotNow),
             Prepared::Ready(ready) => self.send(invocation, item, left, *ready).await,
@@ -354,8 +356,8 @@ impl<'a> Work<'a> {
         self.mark_as_sent(item, left, &plan).await?;
         let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
         let (executor, number) = (&self.runner.below.executor, self.number);
-        let mut slots = Slots::new();
-        let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut slots).await;
+        let mut secrets = Secrets::new();
+        let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
         let one = std::slice::from_ref(&done);
         let ends = executor.set_ends(invocation, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
@@ -367,7 +369,8 @@ impl<'a> Work<'a> {
         }
         let requests = steps.iter().map(line_of).collect();
         let Done { outcome, left, erased, work, .. } = done;
-        let ended = Ended { word: outcome.word, what, requests, left, undo: outcome.undo, erased };
+        let ended =
+            Ended { status: outcome.status, what, requests, left, undo: outcome.undo, erased };
         Ok(match work {
             Some(work) => Turn::Goes(work, ended),
             None => Turn::Over(ended),
@@ -377,21 +380,21 @@ impl<'a> Work<'a> {
     /// What an earlier run has done, and did not live to see.
     async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Ended, Stop> {
         let action = self.action.as_ref();
-        let before = Seen { binds: item.binds.clone(), ..Seen::default() };
-        let after = action.see(&item.subject, reader).await?;
+        let before = Snapshot { preconditions: item.preconditions.clone(), ..Snapshot::default() };
+        let after = action.snapshot(&item.subject, reader).await?;
         let outcome = action.outcome(&item.subject, &before, &[], &after);
         let changed = |(key, value): &(&String, &serde_json::Value)| {
-            item.binds.get(*key).is_some_and(|before| before != *value)
+            item.preconditions.get(*key).is_some_and(|before| before != *value)
         };
-        let left: Binds = after
-            .binds
+        let left: FactMap = after
+            .preconditions
             .iter()
             .filter(changed)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         let what = format!("{} (found so after a restart)", outcome.title.text());
-        let (word, erased) = (Word::Done, action.erases(&item.subject));
-        Ok(Ended { word, what, requests: Vec::new(), left, undo: outcome.undo, erased })
+        let (status, erased) = (Status::Done, action.erases(&item.subject));
+        Ok(Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased })
     }
 
     /// Edits the message that shows how far it is, again and again.
@@ -404,9 +407,11 @@ impl<'a> Work<'a> {
             let waits =
                 self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             let reply = progress::shown(self.job, &counts, Some(begun.elapsed()), waits);
-            let slot = self.runner.below.clock.now().as_millisecond().to_string();
+            let transaction_key = self.runner.below.clock.now().as_millisecond().to_string();
             let room = &self.job.asked.0;
-            if let Err(error) = self.runner.below.outbox.edit(room, message, &slot, &reply).await {
+            if let Err(error) =
+                self.runner.below.outbox.edit(room, message, &transaction_key, &reply).await
+            {
                 error!(error = &error as &dyn std::error::Error, "progress is not shown");
             }
         }
@@ -420,12 +425,12 @@ fn not_marked(error: &crate::store::Error) -> bool {
 }
 
 /// The end of a subject to which nothing was sent, or nobody knows what.
-fn nothing(word: Word, why: &Line) -> Turn {
+fn nothing(status: Status, why: &Line) -> Turn {
     Turn::Over(Ended {
-        word,
+        status,
         what: why.text(),
         requests: Vec::new(),
-        left: Binds::new(),
+        left: FactMap::new(),
         undo: Undo::None("nothing was changed".to_owned()),
         erased: false,
     })

@@ -15,7 +15,7 @@ use crate::{
         background::job::{Counts, JobRunner, each::pasted, progress::title},
         change::has_changed,
     },
-    reply::{Block, Format, Line, Reply, Sheet, Word},
+    reply::{Block, Format, Line, Reply, Sheet, Status},
     store,
 };
 
@@ -46,11 +46,11 @@ impl JobRunner {
         }
         let mut counts = Counts::of(items.len());
         let ended = items.iter().filter_map(|item| over_with(item).map(|ended| (item, ended)));
-        ended.clone().for_each(|(_, ended)| counts.add(ended.word));
+        ended.clone().for_each(|(_, ended)| counts.add(ended.status));
         // All at once, since what is kept may name many of them together.
         self.below.executor.forget(&self.erased(job, &items), number).await;
         if self.below.audit.closing(number)?.is_none() {
-            self.close_job(job, number, ended.clone(), counts.word()).await;
+            self.close_job(job, number, ended.clone(), counts.status()).await;
         }
         self.below.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
         let mut reply = told(job, number, &items, &counts);
@@ -91,7 +91,7 @@ impl JobRunner {
         let is_erased = |item: &&Item| {
             over_with(item).is_some_and(|ended| {
                 let erases = || action.as_ref().is_some_and(|one| one.erases(&item.subject));
-                ended.erased || (ended.word == Word::Done && erases())
+                ended.erased || (ended.status == Status::Done && erases())
             })
         };
         items.iter().filter(is_erased).map(|item| item.subject.clone()).collect()
@@ -102,7 +102,7 @@ impl JobRunner {
         job: &Job,
         number: u64,
         ended: impl Iterator<Item = (&'a Item, &'a Ended)> + Clone,
-        word: Word,
+        status: Status,
     ) {
         // What was not done is nothing that an undo could take back.
         let done = ended.clone().filter(|(_, ended)| !ended.requests.is_empty() || is_done(ended));
@@ -126,8 +126,8 @@ impl JobRunner {
                 .collect(),
             undo: done.map(|(_, ended)| ended.undo.clone()).collect(),
             until: job.until,
-            word: Some(word),
-            changed: Some(ended.clone().filter(|(_, one)| has_changed(one.word)).count()),
+            status: Some(status),
+            changed: Some(ended.clone().filter(|(_, one)| has_changed(one.status)).count()),
             note: Some(format!("a job of {}", job.total)),
             ..Record::new(Kind::Closed)
         };
@@ -139,8 +139,10 @@ impl JobRunner {
     async fn show_ended(&self, job: &Job, counts: &Counts) {
         let Some(message) = &job.message else { return };
         let reply = Reply::data(title(job)).text(format!("Over: {}", counts.in_words()));
-        let slot = format!("over-{}", job.id);
-        if let Err(error) = self.below.outbox.edit(&job.asked.0, message, &slot, &reply).await {
+        let transaction_key = format!("over-{}", job.id);
+        if let Err(error) =
+            self.below.outbox.edit(&job.asked.0, message, &transaction_key, &reply).await
+        {
             error!(error = &error as &dyn std::error::Error, "an end is not shown");
         }
     }
@@ -154,7 +156,7 @@ fn over_with(item: &Item) -> Option<&Ended> {
 }
 
 fn is_done(ended: &Ended) -> bool {
-    matches!(ended.word, Word::Done | Word::DoneInPart)
+    matches!(ended.status, Status::Done | Status::DoneInPart)
 }
 
 /// The answer at the end.
@@ -162,7 +164,7 @@ fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
     let title = Line::new()
         .plain(format!("{} of {}: ", counts.done(), items.len()))
         .code(crate::input::shown(&job.words));
-    let mut reply = Reply::outcome(counts.word(), title).text(counts.in_words());
+    let mut reply = Reply::outcome(counts.status(), title).text(counts.in_words());
     if let Some(until) = job.until {
         reply = reply.facts(vec![("Ends", ends(until))]);
     }
@@ -192,7 +194,8 @@ fn ends(until: Timestamp) -> Line {
 
 /// Whether it was meant to be done and is not; what was so already is no failure.
 fn has_failed(item: &Item) -> bool {
-    over_with(item).is_none_or(|ended| !matches!(ended.word, Word::Done | Word::NothingChanged))
+    over_with(item)
+        .is_none_or(|ended| !matches!(ended.status, Status::Done | Status::NothingChanged))
 }
 
 /// What became of each, as CSV.
@@ -200,18 +203,18 @@ fn file(items: &[Item], number: u64) -> std::io::Result<crate::reply::File> {
     let mut sheet = Sheet::new(Format::Csv);
     sheet.begin("outcome", &["subject", "outcome", "what", "undo"])?;
     for item in items {
-        let (word, what, undo) = match over_with(item) {
+        let (status, what, undo) = match over_with(item) {
             Some(ended) => {
                 let undo = match &ended.undo {
                     Undo::Command(words) if is_done(ended) => crate::input::quote(words),
                     Undo::Command(_) | Undo::None(_) => String::new(),
                 };
-                (ended.word.as_str(), ended.what.as_str(), undo)
+                (ended.status.as_str(), ended.what.as_str(), undo)
             }
             None => ("Not begun", "", String::new()),
         };
         let subject = item.subject.typed();
-        sheet.row(&json!({ "subject": subject, "outcome": word, "what": what, "undo": undo }))?;
+        sheet.row(&json!({ "subject": subject, "outcome": status, "what": what, "undo": undo }))?;
     }
     sheet.end(&Map::new())?;
     let mut file = sheet.file()?;

@@ -9,7 +9,7 @@ use jiff::{
 
 use crate::{
     jobs::{Job, State},
-    reply::{Line, Reply, Word},
+    reply::{Line, Reply, Status},
 };
 
 /// How many cells the bar has.
@@ -34,12 +34,12 @@ impl Counts {
     }
 
     /// Counts one that has ended like this.
-    pub(in crate::pipeline) fn add(&mut self, word: Word) {
-        *match word {
-            Word::Done => &mut self.done,
-            Word::NothingChanged | Word::Expired => &mut self.nothing,
-            Word::Refused => &mut self.refused,
-            Word::Unknown | Word::DoneInPart => &mut self.unknown,
+    pub(in crate::pipeline) fn add(&mut self, status: Status) {
+        *match status {
+            Status::Done => &mut self.done,
+            Status::NothingChanged | Status::Expired => &mut self.nothing,
+            Status::Refused => &mut self.refused,
+            Status::Unknown | Status::DoneInPart => &mut self.unknown,
         } += 1;
     }
 
@@ -54,13 +54,13 @@ impl Counts {
     }
 
     /// The word for all of them together.
-    pub(super) fn word(&self) -> Word {
+    pub(super) fn status(&self) -> Status {
         match self {
-            Self { unknown: 1.., .. } => Word::Unknown,
-            Self { done, total, .. } if done == total && *total > 0 => Word::Done,
-            Self { done: 1.., .. } => Word::DoneInPart,
-            Self { refused: 1.., .. } => Word::Refused,
-            _ => Word::NothingChanged,
+            Self { unknown: 1.., .. } => Status::Unknown,
+            Self { done, total, .. } if done == total && *total > 0 => Status::Done,
+            Self { done: 1.., .. } => Status::DoneInPart,
+            Self { refused: 1.., .. } => Status::Refused,
+            _ => Status::NothingChanged,
         }
     }
 

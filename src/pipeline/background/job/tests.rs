@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
-use crate::{confirm::State as Question, pipeline::testing::Stage, reply::Word};
+use crate::{confirm::State as Question, pipeline::testing::Stage, reply::Status};
 
 /// Accounts that can be suspended, and how often each was.
 #[derive(Debug, Default, Clone)]
@@ -110,7 +110,7 @@ async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
         assert!(audit.verify().unwrap().whole().is_some() && audit.left_open().unwrap().is_empty());
         let number = job.number.unwrap();
         let closed = audit.closing(number).unwrap().unwrap().record.unwrap();
-        assert_eq!((closed.word, closed.undo.len()), (Some(Word::Done), MANY), "{closed:?}");
+        assert_eq!((closed.status, closed.undo.len()), (Some(Status::Done), MANY), "{closed:?}");
         let told: Vec<String> =
             stage.heard.all().into_iter().filter(|said| said.contains("** · 12 of 12")).collect();
 

@@ -30,7 +30,7 @@ async fn change(stage: &Stage, verb: &str, left: bool, until: Option<i64>) -> u6
     let closed = Record {
         kind: Kind::Closed,
         event: Some(owned_event_id!("$asked")),
-        word: Some(Word::Done),
+        status: Some(Status::Done),
         until: until.map(second),
         left: vec![(eve(), [(verb.trim_start_matches("un").to_owned(), left.into())].into())],
         undo: vec![Undo::Command(words(&format!("un{verb}")))],
@@ -77,7 +77,7 @@ async fn what_ends_by_itself_and_what_is_frozen_goes_on_by_what_the_record_says(
     assert!(after.pipeline.freeze_control.bot_frozen().is_some(), "one alone has not lifted it");
     let past = after.pipeline.audit.past(&eve(), 10).unwrap();
     assert_eq!(past.len(), 3, "{past:?}");
-    assert!(past.iter().all(|one| one.word == Some(Word::Done)), "{past:?}");
+    assert!(past.iter().all(|one| one.status == Some(Status::Done)), "{past:?}");
 
     // What is there already is not replaced, and the chain goes on.
     assert!(after.pipeline.restore(&recalled).await.unwrap().is_none());

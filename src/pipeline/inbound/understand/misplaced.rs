@@ -18,7 +18,7 @@ use crate::{
         inbound::understand::{ROOT, SKIPPERS, is_first_word, named, usage, whole_context},
         own::OWN,
     },
-    reply::{Block, Line, Reply, Word},
+    reply::{Block, Line, Reply, Status},
 };
 
 /// The verb that may have been meant with a line that may hold a secret.
@@ -83,7 +83,7 @@ pub(in crate::pipeline) fn told(meant: Meant, removed: bool) -> Reply {
         Heard::Command(command) => command.words,
         Heard::Nothing(_) | Heard::Misread(_) | Heard::Yes | Heard::No => Vec::new(),
     };
-    Reply::outcome(Word::Refused, line)
+    Reply::outcome(Status::Refused, line)
         .command("The right way, such as", words)
         .with(Block::Code(usage(named(meant.group, meant.verb))))
 }

@@ -7,7 +7,7 @@ use ruma::owned_user_id;
 use serde_json::json;
 
 use crate::{
-    change::{Class, Power, Seen, Subject, Undo},
+    change::{Class, Power, Snapshot, Subject, Undo},
     commands::{Action, Does},
     operators::Rank,
     pipeline::inbound::understand::*,
@@ -192,12 +192,17 @@ fn no_option_hides_a_higher_class_or_power() {
 #[test]
 fn what_a_verb_would_send_follows_from_what_was_seen_alone() {
     let eve = ruma::owned_user_id!("@eve:x.test");
-    let seen = Seen {
-        binds: [("exists", true), ("admin", false), ("deactivated", false), ("suspended", false)]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.into()))
-            .collect(),
-        ..Seen::default()
+    let seen = Snapshot {
+        preconditions: [
+            ("exists", true),
+            ("admin", false),
+            ("deactivated", false),
+            ("suspended", false),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.into()))
+        .collect(),
+        ..Snapshot::default()
     };
     for (_, _, example) in examples() {
         let action = || -> Option<Box<dyn Action>> {
@@ -411,18 +416,18 @@ proptest! {
     #[test]
     fn the_words_of_an_undo_are_understood_whatever_others_have_chosen(odd in odd()) {
         let pairs = |kind: &str, value: &str| json!([{ kind: odd, value: odd }]);
-        let mut seen = Seen {
-            binds: [("exists", true), ("device", true), ("local", true)]
+        let mut seen = Snapshot {
+            preconditions: [("exists", true), ("device", true), ("local", true)]
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), value.into()))
                 .collect(),
-            ..Seen::default()
+            ..Snapshot::default()
         };
         for key in CHOSEN {
-            seen.noted.insert(key.to_owned(), json!(odd));
+            seen.extra.insert(key.to_owned(), json!(odd));
         }
-        seen.noted.insert("threepids".to_owned(), pairs("medium", "address"));
-        seen.noted.insert("external_ids".to_owned(), pairs("auth_provider", "external_id"));
+        seen.extra.insert("threepids".to_owned(), pairs("medium", "address"));
+        seen.extra.insert("external_ids".to_owned(), pairs("auth_provider", "external_id"));
         let mut found = 0;
         for (_, _, example) in examples() {
             // What it takes back is what is another than before.

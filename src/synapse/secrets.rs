@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 /// Secrets by name, for the steps of one change. They are wiped when this is dropped.
 #[derive(Default)]
-pub struct Slots(BTreeMap<String, SecretString>);
+pub struct Secrets(BTreeMap<String, SecretString>);
 
-impl Slots {
+impl Secrets {
     /// No secrets.
     pub fn new() -> Self {
         Self::default()
@@ -79,7 +79,7 @@ impl Slots {
     }
 }
 
-impl fmt::Debug for Slots {
+impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
