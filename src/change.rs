@@ -428,7 +428,7 @@ impl Outcome {
         Self { status: Status::Done, title, facts: Vec::new(), remains: Vec::new(), undo }
     }
 
-    /// The same, with what is so now.
+    /// The same, with these facts about the subject as it is now.
     #[must_use]
     pub fn facts(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
         self.facts.extend(facts);

@@ -129,7 +129,7 @@ impl Jobs {
         self.keep(job).await
     }
 
-    /// Keeps what is so of a job now, and returns when it is on disk.
+    /// Writes the present state of a job, and returns when it is on disk.
     pub async fn keep(&self, job: &Job) -> Result<(), store::Error> {
         self.kept.put(&job.id, job)?;
         self.store.flush().await

@@ -29,7 +29,7 @@
 //! that stands in it, whatever happens to the process in between.
 //!
 //! What the homeserver goes on with after it has answered is kept in [`watches`]: it is asked how far
-//! it is, one message shows that, and whoever asked is rung when it is over.
+//! it is, one message shows that, and whoever asked is notified when it is over.
 //!
 //! A change that was given an end is kept in [`sanctions`]; when that is due, its undo goes through
 //! steps 3 to 6 by itself, as if the one who imposed it had typed it.

@@ -189,7 +189,7 @@ enum Command {
     Read(Box<dyn Query>, Options, Vec<String>),
     Change(Box<dyn Action>, Options, Vec<String>),
     Own(Box<dyn Own>, Options, Vec<String>),
-    /// A change of those that stand in the file that this event may be.
+    /// A change whose subjects are listed in the file that this event may be.
     InFile(Vec<String>, OwnedEventId),
     /// A reaction or a bare `yes`.
     Yes(YesTo),

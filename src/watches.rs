@@ -43,7 +43,7 @@ impl Watches {
         Ok(Self { shelf: store.shelf("watches")?, store: store.clone() })
     }
 
-    /// Keeps what is so of one now, and returns when that is on disk.
+    /// Writes its present state, and returns when that is on disk.
     pub async fn keep(&self, watch: &Watch) -> Result<(), store::Error> {
         self.shelf.put(&watch.key(), watch)?;
         self.store.flush().await

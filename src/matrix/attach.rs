@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{
     download::download,
     outbox::{Sender, Tried},
-    shown::{is_whole, opened, ratchet_of},
+    shown::{is_whole, message_index_of, opened},
     upload::upload,
 };
 use crate::{
@@ -66,7 +66,9 @@ impl Sender {
         if !shown["unsigned"]["m.relations"]["m.replace"].is_null() {
             return Ok(Attachment::Edited);
         }
-        let Some((session, index)) = ratchet_of(&json)? else { return Ok(file_in(&shown, None)) };
+        let Some((session, index)) = message_index_of(&json)? else {
+            return Ok(file_in(&shown, None));
+        };
         let Some(event) = opened(room, &json).await else { return Ok(Attachment::Undecryptable) };
         let own = match event.encryption_info() {
             Some(info) => is_own(room, info).await,

@@ -31,7 +31,7 @@ use super::{
     failure::{Backoff, Failure},
     lane::Lane,
     power,
-    shown::{is_whole, ratchet_of, says},
+    shown::{is_whole, message_index_of, says},
     whisper::Whisper,
 };
 use crate::{
@@ -364,14 +364,14 @@ impl Sender {
         self.file_of(&self.room(room)?, event).await
     }
 
-    async fn ratchet(
+    async fn message_index(
         &self,
         room: &RoomId,
         event: &OwnedEventId,
         said: Option<&Said>,
     ) -> Result<Option<(String, u32)>, Unsent> {
         let shown = self.look_at(room, event).await?;
-        let place = ratchet_of(&shown)?;
+        let place = message_index_of(&shown)?;
         // Another ciphertext shown in its place would have another place, which nobody has used.
         if let (Some(_), Some(said)) = (&place, said)
             && !says(&self.room(room)?, &shown, said).await
@@ -477,13 +477,13 @@ impl Outbox for Sender {
         self.held_by(file, most).boxed()
     }
 
-    fn ratchet<'a>(
+    fn message_index<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,
         said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
-        self.ratchet(room, event, said).boxed()
+        self.message_index(room, event, said).boxed()
     }
 }
 

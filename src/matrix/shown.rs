@@ -40,7 +40,7 @@ pub(super) async fn opened(room: &Room, json: &str) -> Option<TimelineEvent> {
 }
 
 /// The session and the message index of an event as the homeserver has it.
-pub(super) fn ratchet_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
+pub(super) fn message_index_of(json: &str) -> Result<Option<(String, u32)>, Unsent> {
     let event: Value =
         serde_json::from_str(json).map_err(|error| Unsent::Refused(Box::new(error)))?;
     if event["type"] != "m.room.encrypted" {
@@ -75,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_in_clear_has_no_ratchet_and_a_broken_one_is_an_error() {
-        assert_eq!(ratchet_of(r#"{"type":"m.room.message","content":{}}"#).unwrap(), None);
-        assert!(ratchet_of(r#"{"type":"m.room.encrypted","content":{}}"#).is_err());
+    fn an_event_in_clear_has_no_message_index_and_a_broken_one_is_an_error() {
+        assert_eq!(message_index_of(r#"{"type":"m.room.message","content":{}}"#).unwrap(), None);
+        assert!(message_index_of(r#"{"type":"m.room.encrypted","content":{}}"#).is_err());
         let broken = r#"{"type":"m.room.encrypted","content":{"session_id":"s","ciphertext":"?"}}"#;
-        assert!(ratchet_of(broken).is_err());
+        assert!(message_index_of(broken).is_err());
     }
 }

@@ -288,13 +288,13 @@ async fn what_is_in_clear_or_from_an_unsigned_device_is_doubted_by_name() -> Res
     let replayed = ann.replay(room, &said).await?;
     let again = bot.request().await?;
     assert_eq!((&again.event, &again.said), (&replayed, &first.said));
-    let original = bot.outbox.ratchet(room, &said, None).await?.context("not encrypted")?;
+    let original = bot.outbox.message_index(room, &said, None).await?.context("not encrypted")?;
     assert_eq!(original.0, session);
-    assert_eq!(bot.outbox.ratchet(room, &replayed, None).await?, Some(original));
+    assert_eq!(bot.outbox.message_index(room, &replayed, None).await?, Some(original));
     // A place counts for the message that is in it, whatever else the homeserver shows.
-    assert!(bot.outbox.ratchet(room, &said, Some(&first.said)).await.is_ok());
+    assert!(bot.outbox.message_index(room, &said, Some(&first.said)).await.is_ok());
     let other = ann.say(room, "!help").await?;
-    assert!(bot.outbox.ratchet(room, &other, Some(&first.said)).await.is_err());
+    assert!(bot.outbox.message_index(room, &other, Some(&first.said)).await.is_err());
     bot.stop().await
 }
 

@@ -119,7 +119,7 @@ impl Role {
         self.has(power) && (verbs.is_empty() || verbs.iter().any(|pattern| names(pattern, verb)))
     }
 
-    /// Refuses what it does not hold over, whatever is done to it or asked about it.
+    /// Returns a refusal unless the subject is within the role's scope, for a look and for a change.
     pub fn must_reach(&self, subject: &Subject) -> Result<(), Refusal> {
         if self.reaches(subject) {
             return Ok(());

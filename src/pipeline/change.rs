@@ -176,7 +176,7 @@ impl Pipeline {
         }
         let subjects = action.subjects(&self.reader.look()).await?;
         let mut held = self.executor.locks.hold(&subjects).await;
-        // What was read while waiting for others to finish is not what is so now.
+        // What was read while waiting for others to finish may be out of date.
         let reader = self.reader.look();
         Ok(match self.executor.prepare(attempt, subjects, &reader).await? {
             Prepared::Refused(why) => Became::Refused(why),

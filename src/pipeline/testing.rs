@@ -199,7 +199,7 @@ impl Outbox for Heard {
         future::ready(Ok(Held::Altered)).boxed()
     }
 
-    fn ratchet<'a>(
+    fn message_index<'a>(
         &'a self,
         _: &'a RoomId,
         event: &'a OwnedEventId,

@@ -327,7 +327,7 @@ impl How {
         Ok(Change { steps, wanted: FactMap::new() })
     }
 
-    /// How far the homeserver is, and at its end what is so.
+    /// How far the homeserver is, and at the end the state of the room.
     pub(super) async fn progress(
         &self,
         subject: &Subject,

@@ -38,7 +38,7 @@ impl Pipeline {
         }
         self.authenticity.authenticate(invocation.origin).await?;
         if let Some(freeze) = self.freeze_control.of(&what)? {
-            // Whoever brakes again does not agree with somebody who wants to let go.
+            // Whoever freezes again does not agree with somebody who wants to unfreeze.
             self.freeze_control.take_back_lifts(|_| true).await?;
             let line = Line::new()
                 .plain(format!("{} frozen already, by ", in_words(&freeze.what)))

@@ -124,7 +124,7 @@ impl FreezeControl {
             at: self.clock.now(),
             lifted_by: None,
         };
-        // First the brake and then the record: a brake that cannot be recorded holds.
+        // First the freeze and then its record: a freeze that cannot be recorded holds.
         self.freezes.keep(&freeze).await?;
         if let What::Person(person) = what {
             self.take_back_lifts(|first| first == person).await?;

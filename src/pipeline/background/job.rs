@@ -273,7 +273,7 @@ impl JobRunner {
                 ..invocation.record(Kind::Stopped)
             };
             let state = State::Stopping(invocation.operator.user.clone());
-            // First the brake and then the record.
+            // First it is stopped, and then that is recorded.
             self.jobs.keep(&Job { state, ..job }).await?;
             self.below.audit.note(record).await?;
             stopped += 1;

@@ -37,7 +37,7 @@ const AGAIN: [SignedDuration; 4] = [
 
 /// What came of trying to lift a sanction.
 enum Lifted {
-    /// It is lifted; the answer says what is so.
+    /// It is lifted; the answer tells the state of the subject.
     Done(Reply),
     /// It was tried, and did not work.
     Failed(Reply),

@@ -1,5 +1,5 @@
 //! Long work of the homeserver, watched to its true end: it is asked how far it is, one message
-//! shows that, and whoever asked for the change is rung when it is over.
+//! shows that, and whoever asked for the change is notified when it is over.
 
 use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -139,7 +139,7 @@ impl Watcher {
         &self.watches
     }
 
-    /// Watches one to its end, tells that, and forgets it.
+    /// Watches one to its end, says so, and forgets it.
     pub(in crate::pipeline) async fn watch_one(&self, mut watch: Watch) {
         let Some((action, _)) = self.executor.action(&watch.words) else {
             let why = "another version of me began it, and I cannot ask how far it is".into();

@@ -30,7 +30,7 @@ use crate::{
 const PASSWORD_LENGTH: usize = 20;
 
 impl Executor {
-    /// Records a change, sends it, looks again, and records what is so.
+    /// Records a change, sends it, looks again, and records the outcome.
     pub(in crate::pipeline) async fn run(
         &self,
         attempt: &Attempt<'_>,
@@ -87,7 +87,7 @@ impl Executor {
         }
     }
 
-    /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is rung, or from
+    /// Keeps what goes on after a change. It is watched as soon as `watch_begun` is notified, or from
     /// the next start on.
     async fn keep_watches(&self, invocation: &Invocation<'_>, number: u64, done: &[Done]) {
         for one in done {

@@ -2,8 +2,11 @@
 
 use futures_util::{StreamExt as _, stream};
 
-use super::values::{Found, Looked, Plan};
-use super::{Executor, looking::Looking};
+use super::{
+    Executor,
+    looking::Looking,
+    values::{Found, Looked, Plan},
+};
 use crate::{
     audit::{Kind, Record},
     change::{Skip, Subject},

@@ -1,8 +1,8 @@
 //! One change on its way to the moment before it is sent: looked at, held against what it rests on,
 //! weighed and decided. Commands, subjects of jobs, ends of sanctions and undos all go this way.
 
-use super::Executor;
 use super::{
+    Executor,
     decide::{Decision, Extent},
     values::{Confirmed, Guards, Looked},
 };

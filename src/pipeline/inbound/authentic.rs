@@ -72,7 +72,8 @@ impl Authenticity {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
             return Err(Stop::refused(doubt_in_words(doubt)));
         }
-        let shown = self.outbox.ratchet(&request.room, &request.event, Some(&request.said)).await;
+        let shown =
+            self.outbox.message_index(&request.room, &request.event, Some(&request.said)).await;
         match shown {
             Ok(Some((shown, index))) if shown == *session => {
                 self.first_use(&request.event, Place { session, index })
@@ -169,7 +170,7 @@ impl Authenticity {
         // them at once.
         let _look = self.looks.acquire().await;
         if let Ok(Some((session, index))) =
-            self.outbox.ratchet(&request.room, &request.event, None).await
+            self.outbox.message_index(&request.room, &request.event, None).await
             && let Err(error) = self.first_use(&request.event, Place { session: &session, index })
         {
             warn!(error = &error as &dyn std::error::Error, "its place cannot be remembered");

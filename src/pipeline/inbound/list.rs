@@ -107,7 +107,7 @@ impl Listings {
 }
 
 impl Pipeline {
-    /// A change of those that stand in a file: the message's own, or one that it replies to.
+    /// A change whose subjects are listed in a file: the message's own, or one that it replies to.
     pub(in crate::pipeline) async fn change_in_file(
         &self,
         request: &Request,
@@ -221,7 +221,7 @@ fn no_file(what: &Attachment) -> &'static str {
 /// What may stand around an id in a list that was copied from somewhere.
 const AROUND: &[char] = &['`', ',', ';', '"', '\'', '“', '”', '<', '>', '(', ')', '•', '*'];
 
-/// The command with those that stand in the lines below it as its last words. An answer instead
+/// The command with the subjects in the lines below it as its last words. An answer instead
 /// where a line is no subject: nothing of it runs.
 pub(in crate::pipeline) fn with_list(mut command: Command) -> Result<Command, Box<Reply>> {
     let group = command.words.first().is_some_and(|word| GROUPS.iter().any(|g| g.name == word));

@@ -147,7 +147,7 @@ impl Pipeline {
                 let options = Options { referenced, ..options };
                 Ok(Command::Change(action, options, words))
             }
-            // Whoever brakes is heard, whatever else they wrote.
+            // A freeze or a stop is heard, whatever else is in the message.
             Understood::Own(own, _) if lines && own.lane() != Lane::Overtaking => {
                 Err(Box::new(list::in_one_line(&words)))
             }

@@ -1,4 +1,4 @@
-//! `!freeze` and `!unfreeze`: the brakes that stay on.
+//! `!freeze` and `!unfreeze`: nothing is changed until it is lifted, or nothing for one operator.
 
 use async_trait::async_trait;
 

@@ -397,7 +397,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     /// The Megolm message index and session of an event in the room as the homeserver has it, by
     /// which a replay is known; `None` where the event is not encrypted. An error where what the
     /// homeserver shows does not say what was `said`.
-    fn ratchet<'a>(
+    fn message_index<'a>(
         &'a self,
         room: &'a RoomId,
         event: &'a OwnedEventId,

@@ -101,11 +101,11 @@ async fn somebody_brakes_while_much_is_forgotten() {
         stage.pipeline.executor.forget(std::slice::from_ref(&eve), u64::MAX).await;
         through.store(true, Ordering::Relaxed);
     };
-    let brake = async {
+    let freeze = async {
         stage.say("ann", "!freeze").await;
-        assert!(!through.load(Ordering::Relaxed), "the brake had to wait for all of it");
+        assert!(!through.load(Ordering::Relaxed), "the freeze had to wait for all of it");
     };
-    futures_util::future::join(forget, brake).await;
+    futures_util::future::join(forget, freeze).await;
     assert!(stage.pipeline.freeze_control.bot_frozen().is_some());
     let left = records(&stage, Kind::Looked);
     assert!(left.iter().all(|record| record.subjects.is_empty()), "{left:?}");
