@@ -5,9 +5,9 @@ use std::sync::{Arc, atomic::AtomicI64};
 use tokio::sync::Notify;
 
 use super::{
-    Announcements, Authenticity, BuildError, Executor, Feed, FreezeControl, Listings, Outbox,
-    Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served, Strangers, Voice, Watcher,
-    change, questions,
+    Announcements, Authenticity, BuildError, ConfigSource, Executor, Feed, FreezeControl, Listings,
+    Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served, Strangers, Voice,
+    Watcher, change, questions,
 };
 use crate::{
     audit::Audit,
@@ -66,22 +66,13 @@ impl Pipeline {
             hour: AtomicI64::new(i64::MIN),
             store: store.clone(),
             aside: Aside::new(roster.clone(), spoken.freeze_control.clone(), voice.clone()),
-            reloader: Reloader {
+            reloader: base.reloader(
                 config_source,
-                clock: clock.clone(),
-                audit: audit.clone(),
-                authenticity: authenticity.clone(),
-                voice: voice.clone(),
-                agreements: agreements.clone(),
-            },
-            announcements: Announcements {
-                roster: roster.clone(),
-                rules: rules.clone(),
-                clock: clock.clone(),
-                audit: audit.clone(),
-                voice: voice.clone(),
-                asked_to_lift: store.shelf("asked-to-lift")?,
-            },
+                authenticity.clone(),
+                voice.clone(),
+                agreements.clone(),
+            ),
+            announcements: base.announcements(store, voice.clone())?,
             freeze_control: spoken.freeze_control,
             voice,
             questions: spoken.questions,
@@ -245,6 +236,27 @@ impl Base {
             voice: spoken.voice.clone(),
             questions: spoken.questions.clone(),
         })
+    }
+
+    fn reloader(
+        &self,
+        config_source: Arc<dyn ConfigSource>,
+        authenticity: Arc<Authenticity>,
+        voice: Arc<Voice>,
+        agreements: Arc<Agreements>,
+    ) -> Reloader {
+        let Self { clock, audit, .. } = self.clone();
+        Reloader { config_source, clock, audit, authenticity, voice, agreements }
+    }
+
+    fn announcements(
+        &self,
+        store: &Store,
+        voice: Arc<Voice>,
+    ) -> Result<Announcements, store::Error> {
+        let Self { roster, rules, clock, audit, .. } = self.clone();
+        let asked_to_lift = store.shelf("asked-to-lift")?;
+        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift })
     }
 
     fn jobs(

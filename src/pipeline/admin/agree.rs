@@ -45,6 +45,14 @@ pub(in crate::pipeline) struct Wanted<'a> {
     pub(in crate::pipeline) except: Option<&'a str>,
 }
 
+/// What it takes before it is agreed to.
+struct Takes {
+    /// How many persons besides the one who says it first.
+    others: usize,
+    /// Whether a one-time password is typed with it.
+    totp: bool,
+}
+
 /// What came of saying it.
 #[derive(Debug)]
 pub(in crate::pipeline) enum Agreed {
@@ -114,25 +122,7 @@ impl Agreements {
         same: impl Fn(&T, &T) -> bool,
         wanted: Wanted<'_>,
     ) -> Result<Agreed, Stop> {
-        let Wanted { verb, power, class, .. } = wanted;
-        let reason = invocation.options.reason.as_deref();
-        let (demanded, totp) =
-            match self.below.freeze_control.gate().demands(verb, power, class, reason) {
-                Ok(demanded) => demanded,
-                Err(refusal) => {
-                    self.below.voice.refused(invocation, refusal.0.clone()).await;
-                    return Err(Stop::refused(refusal.0));
-                }
-            };
-        let others = wanted.others.max(demanded);
-        if others > 0 {
-            self.below.freeze_control.ensure_not_frozen()?;
-            if invocation.origin.is_in_clear() {
-                return Err(Stop::refused(
-                    "this takes more than one operator, and that counts only in an encrypted room",
-                ));
-            }
-        }
+        let Takes { others, totp } = self.takes(invocation, &wanted).await?;
         let person = &invocation.operator.person;
         let may: Vec<&Operator> = self.below.roster.operators.values().collect();
         let may = may.into_iter().filter(|one| one.person != *person && self.may_say(one, &wanted));
@@ -167,6 +157,30 @@ impl Agreements {
         voices.push((invocation.operator.clone(), now));
         *said = Some(Agreement { what, voices });
         Ok(Agreed::Waits(left, ring))
+    }
+
+    /// What this takes by the config and by its nature; a refusal where it is not allowed now.
+    async fn takes(&self, invocation: &Invocation<'_>, wanted: &Wanted<'_>) -> Result<Takes, Stop> {
+        let &Wanted { verb, power, class, .. } = wanted;
+        let Below { freeze_control, voice, .. } = &self.below;
+        let reason = invocation.options.reason.as_deref();
+        let (demanded, totp) = match freeze_control.gate().demands(verb, power, class, reason) {
+            Ok(demanded) => demanded,
+            Err(refusal) => {
+                voice.refused(invocation, refusal.0.clone()).await;
+                return Err(Stop::refused(refusal.0));
+            }
+        };
+        let others = wanted.others.max(demanded);
+        if others > 0 {
+            freeze_control.ensure_not_frozen()?;
+            if invocation.origin.is_in_clear() {
+                return Err(Stop::refused(
+                    "this takes more than one operator, and that counts only in an encrypted room",
+                ));
+            }
+        }
+        Ok(Takes { others, totp })
     }
 
     fn may_say(&self, one: &Operator, wanted: &Wanted<'_>) -> bool {

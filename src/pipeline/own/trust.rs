@@ -102,23 +102,7 @@ async fn accept(
         );
         return Ok(pipeline.voice.refused(invocation, why).await);
     }
-    if invocation.origin.is_in_clear() {
-        return Err(Stop::refused("a key is accepted only in an encrypted room"));
-    }
-    pipeline.may_lead_to_a_change(invocation).await?;
-    let Some(current) = pipeline.keys.current(user).await else {
-        return Err(Stop::refused(
-            Line::new().plain("the homeserver shows no key for ").code(user),
-        ));
-    };
-    if tail(&current) != key {
-        return Err(Stop::refused(
-            Line::new()
-                .plain("the key that ")
-                .code(user)
-                .plain(" has now ends differently. Read it with them once more"),
-        ));
-    }
+    let current = key_that_was_read(pipeline, invocation, user, key).await?;
     let note = format!("accepted the master key {current} of {user}");
     let wanted = Wanted {
         verb: "trust accept",
@@ -157,4 +141,31 @@ async fn accept(
         Status::Done,
         Line::new().code(user).plain(" is known by the key ").code(&current).plain(" from now on"),
     ))
+}
+
+/// The key that a user has now, if it ends as whoever accepts it has typed.
+async fn key_that_was_read(
+    pipeline: &Pipeline,
+    invocation: &Invocation<'_>,
+    user: &UserId,
+    key: &str,
+) -> Result<String, Stop> {
+    if invocation.origin.is_in_clear() {
+        return Err(Stop::refused("a key is accepted only in an encrypted room"));
+    }
+    pipeline.may_lead_to_a_change(invocation).await?;
+    let Some(current) = pipeline.keys.current(user).await else {
+        return Err(Stop::refused(
+            Line::new().plain("the homeserver shows no key for ").code(user),
+        ));
+    };
+    if tail(&current) != key {
+        return Err(Stop::refused(
+            Line::new()
+                .plain("the key that ")
+                .code(user)
+                .plain(" has now ends differently. Read it with them once more"),
+        ));
+    }
+    Ok(current)
 }

@@ -10,6 +10,7 @@ use crate::{
     operators::Rank,
     pipeline::Invocation,
     reply::{Line, Reply, Status, utc},
+    totp::DIGITS,
 };
 
 impl Questions {
@@ -181,97 +182,80 @@ pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
 
 /// Why a yes did nothing.
 pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
+    match no {
+        No::Late(ticket) => late(ticket),
+        No::Over(ticket) if matches!(ticket.state, State::Ended { how: End::Expired, .. }) => {
+            late(ticket)
+        }
+        No::Over(_) | No::Approved(_) => Reply::outcome(Status::NothingChanged, why_not(no)),
+        No::SecretGone(_) => Reply::outcome(Status::Expired, why_not(no)),
+        No::NeedsOthers(ticket) | No::MayNotApprove(ticket) => {
+            Reply::outcome(Status::Refused, why_not(no)).text(those(ticket))
+        }
+        No::Unknown
+        | No::Elsewhere
+        | No::NotYours(_)
+        | No::NeedsAsker(_)
+        | No::TooEarly(_)
+        | No::NeedsTotp(_)
+        | No::NeedsCode(_)
+        | No::NeedsPhrase(_)
+        | No::WrongPhrase(_) => Reply::outcome(Status::Refused, why_not(no)),
+    }
+}
+
+/// The same, as one line.
+fn why_not(no: &No) -> Line {
+    let line = Line::new();
     let about = |ticket: &Ticket| Line::new().plain("question ").code(&ticket.code);
     match no {
-        No::Unknown => Reply::outcome(
-            Status::Refused,
-            Line::new()
-                .plain("there is no such question; ")
-                .code("!pending")
-                .plain(" lists those that are open"),
-        ),
-        No::Elsewhere => Reply::outcome(
-            Status::Refused,
-            "that question was put in another room; answer it there",
-        ),
-        No::NotYours(asker) => Reply::outcome(
-            Status::Refused,
-            Line::new().plain("that question is ").code(asker).plain("'s, and only they answer it"),
-        ),
-        No::NeedsOthers(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket)
-                .plain(" takes the word of somebody who has not asked for it, by ")
-                .code(format!("!approve {}", ticket.code))
-                .plain(" and the phrase: "),
-        )
-        .text(those(ticket)),
-        No::NeedsAsker(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket)
-                .plain(" is your own, and takes nobody else: ")
-                .code(format!("!confirm {}", ticket.code)),
-        ),
-        No::MayNotApprove(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket).plain(" is not for you to approve. Those who may: "),
-        )
-        .text(those(ticket)),
-        No::Approved(ticket) => Reply::outcome(
-            Status::NothingChanged,
-            about(ticket).plain(" has your approval already, and takes that of somebody else"),
-        ),
-        No::TooEarly(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket).plain(format!(
-                " can be confirmed from {}; until then the others have time to deny it",
-                ticket.alone.map(utc).unwrap_or_default()
-            )),
-        ),
-        No::NeedsTotp(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket).plain(format!(
-                " takes your one-time password at the end: the {} digits that your app shows now",
-                crate::totp::DIGITS
-            )),
-        ),
-        No::Over(ticket) => match &ticket.state {
-            State::Ended { how: End::Expired, .. } => late(ticket),
-            _ => Reply::outcome(
-                Status::NothingChanged,
-                about(ticket).plain(" is over already. ").line(how_it_ended(ticket)),
-            ),
-        },
-        No::Late(ticket) => late(ticket),
-        No::NeedsCode(ticket) => {
-            let more = match ticket.demand {
+        No::Unknown => line
+            .plain("there is no such question; ")
+            .code("!pending")
+            .plain(" lists those that are open"),
+        No::Elsewhere => line.plain("that question was put in another room; answer it there"),
+        No::NotYours(asker) => {
+            line.plain("that question is ").code(asker).plain("'s, and only they answer it")
+        }
+        No::NeedsOthers(ticket) => about(ticket)
+            .plain(" takes the word of somebody who has not asked for it, by ")
+            .code(format!("!approve {}", ticket.code))
+            .plain(" and the phrase: "),
+        No::NeedsAsker(ticket) => about(ticket)
+            .plain(" is your own, and takes nobody else: ")
+            .code(format!("!confirm {}", ticket.code)),
+        No::MayNotApprove(ticket) => {
+            about(ticket).plain(" is not for you to approve. Those who may: ")
+        }
+        No::Approved(ticket) => {
+            about(ticket).plain(" has your approval already, and takes that of somebody else")
+        }
+        No::TooEarly(ticket) => about(ticket).plain(format!(
+            " can be confirmed from {}; until then the others have time to deny it",
+            ticket.alone.map(utc).unwrap_or_default()
+        )),
+        No::NeedsTotp(ticket) => about(ticket).plain(format!(
+            " takes your one-time password at the end: the {DIGITS} digits that your app shows now"
+        )),
+        No::Over(ticket) | No::Late(ticket) => {
+            about(ticket).plain(" is over already. ").line(how_it_ended(ticket))
+        }
+        No::NeedsCode(ticket) => about(ticket)
+            .plain(" takes its code: ")
+            .code(format!("!confirm {}", ticket.code))
+            .plain(match ticket.demand {
                 Demand::Phrase(_) => " and the phrase that it asks for",
                 Demand::Yes | Demand::Code => "",
-            };
-            Reply::outcome(
-                Status::Refused,
-                about(ticket)
-                    .plain(" takes its code: ")
-                    .code(format!("!confirm {}", ticket.code))
-                    .plain(more),
-            )
+            }),
+        No::NeedsPhrase(ticket) => {
+            about(ticket).plain(" takes a phrase after its code; the question says which")
         }
-        No::NeedsPhrase(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket).plain(" takes a phrase after its code; the question says which"),
+        No::WrongPhrase(ticket) => about(ticket).plain(
+            ": that is not the phrase that it asks for. Look whether it is about what you mean",
         ),
-        No::WrongPhrase(ticket) => Reply::outcome(
-            Status::Refused,
-            about(ticket).plain(
-                ": that is not the phrase that it asks for. Look whether it is about what you mean",
-            ),
-        ),
-        No::SecretGone(ticket) => Reply::outcome(
-            Status::Expired,
-            about(ticket).plain(
-                " held a secret that was only in my memory, and I have been restarted since. Send \
-                 the command again",
-            ),
+        No::SecretGone(ticket) => about(ticket).plain(
+            " held a secret that was only in my memory, and I have been restarted since. Send the \
+             command again",
         ),
     }
 }
