@@ -122,7 +122,7 @@ impl Config {
         found.key("trust", *trust == now.trust, Effect::Wider);
         // Whoever has a role that is otherwise is named with it.
         found.key("roles", *roles == now.roles, Effect::Narrower);
-        found.operators((operators, &now.operators), policy.protection.operators);
+        found.operators(operators, &now.operators, policy.protection.operators);
         found.questions(questions, &now.questions);
         found.policy(policy, &now.policy);
         found.commands(commands, &now.commands);
@@ -145,7 +145,7 @@ impl Found {
     }
 
     /// `protected` is how operators were protected: who is none any more, is so no longer.
-    fn operators(&mut self, (was, is): (&[Operator], &[Operator]), protected: Stance) {
+    fn operators(&mut self, was: &[Operator], is: &[Operator], protected: Stance) {
         let by_user = |all| -> BTreeMap<&UserId, &Operator> {
             let all: &[Operator] = all;
             all.iter().map(|one| (&*one.user_id, one)).collect()

@@ -89,7 +89,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let roles = roles(&root.field("roles", "name: spam-team"), around.verbs);
     let field = root.field("operators", "user_id: \"@ann:example.org\"");
     let known = roles.as_deref().unwrap_or_default();
-    let operators = operators(&field, own, verified, (around, known));
+    let operators = operators(&field, own, verified, around, known);
     let asked = root.field("questions", "expire_after: 10min").optional_section();
     let asked = within(asked, |section| questions(section, around.verbs));
     let protection = root.field("protected", "operators: second_person").optional_section();
@@ -226,7 +226,8 @@ fn operators(
     field: &Field<'_>,
     bot: Option<&UserId>,
     verified: bool,
-    (around, own): (Surroundings<'_>, &[Arc<Role>]),
+    around: Surroundings<'_>,
+    own: &[Arc<Role>],
 ) -> Result<Vec<Operator>, Reported> {
     let (users, keys, roles) = (Vec::new(), Vec::new(), Vec::new());
     let mut company = Company { bot, verified, around, own, users, keys, roles };

@@ -144,7 +144,7 @@ fn row(record: &Record, labels: &[&str]) -> String {
 }
 
 fn cell(line: &Line) -> String {
-    spans(line, false, true).trim().to_owned()
+    spans(line, Place::Cell).trim().to_owned()
 }
 
 fn list(points: &[Line]) -> String {
@@ -158,24 +158,34 @@ fn lines(lines: impl IntoIterator<Item = String>) -> String {
 }
 
 fn inline(line: &Line) -> String {
-    spans(line, false, false).trim().to_owned()
+    spans(line, Place::Text).trim().to_owned()
 }
 
 /// A whole line in strong; what is strong in it already is no stronger.
 fn strong(line: &Line) -> String {
-    wrap("**", spans(line, true, false).trim())
+    wrap("**", spans(line, Place::Strong).trim())
 }
 
-/// The pieces of a line, one after the other. `flat` leaves out strong, `in_table` writes for a
-/// table's cell.
-fn spans(line: &Line, flat: bool, in_table: bool) -> String {
+/// Where a line is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In running text.
+    Text,
+    /// Where all of it is strong.
+    Strong,
+    /// In a table's cell.
+    Cell,
+}
+
+/// The pieces of a line, one after the other.
+fn spans(line: &Line, place: Place) -> String {
     let mut out = String::new();
     for span in &line.0 {
         let piece = match span {
             Span::Plain(text) => escaped(&visible(text)),
-            Span::Strong(text) if flat => escaped(&visible(text)),
+            Span::Strong(text) if place == Place::Strong => escaped(&visible(text)),
             Span::Strong(text) => strong_words(text),
-            Span::Code(text) => code(text, in_table),
+            Span::Code(text) => code(text, place),
             Span::Hostile(text) => escaped(&quoted(text)),
         };
         let touching = !out.is_empty()
@@ -221,7 +231,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn code(text: &str, in_table: bool) -> String {
+fn code(text: &str, place: Place) -> String {
     let shown = visible(text);
     let shown = shown.trim();
     if shown.is_empty() {
@@ -229,7 +239,8 @@ fn code(text: &str, in_table: bool) -> String {
     }
     let fence = "`".repeat(longest_backticks(shown) + 1);
     let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
-    let inner = if in_table { shown.replace('|', "\u{fdd0}") } else { shown.to_owned() };
+    let inner =
+        if place == Place::Cell { shown.replace('|', "\u{fdd0}") } else { shown.to_owned() };
     isolated(shown, format!("{fence}{pad}{inner}{pad}{fence}"))
 }
 

@@ -74,7 +74,7 @@ impl Listing for List {
             devices: Vec<Value>,
         }
         let DeviceList { mut devices } =
-            account::belonging(&self.user, ("v2", "devices"), &[], reader).await?;
+            account::belonging(&self.user, "v2", "devices", &[], reader).await?;
         devices.sort_by_key(|device| Reverse(device["last_seen_ts"].as_i64()));
         if !self.show_ip {
             devices.iter_mut().filter_map(Value::as_object_mut).for_each(|device| {

@@ -58,7 +58,7 @@ impl Query for Details {
         }
         let report = EventReport::deserialize(&found).map_err(unread)?;
         let event = found.get("event_json").and_then(|event| Event::deserialize(event).ok());
-        Ok(self.of_event(&subject, (&report, event.as_ref()), &remembered, reader.now()))
+        Ok(self.of_event(&subject, &report, event.as_ref(), &remembered, reader.now()))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
@@ -97,7 +97,8 @@ impl Details {
     fn of_event(
         &self,
         subject: &Subject,
-        (report, event): (&EventReport, Option<&Event>),
+        report: &EventReport,
+        event: Option<&Event>,
         remembered: &Remembered,
         now: Timestamp,
     ) -> Reply {
@@ -179,7 +180,8 @@ mod tests {
             let event = Event::deserialize(message(json!({}))).unwrap();
             let told = verb(typed).of_event(
                 &Subject::EventReport(5),
-                (&report, Some(&event)),
+                &report,
+                Some(&event),
                 &Remembered::default(),
                 now(),
             );

@@ -92,7 +92,8 @@ async fn fetch(
     reader: &Reader,
     key: &'static str,
     mut query: Vec<(&'static str, String)>,
-    (from, limit): (Option<&str>, u64),
+    from: Option<&str>,
+    limit: u64,
 ) -> Result<Page, Stop> {
     query.push(("from", Pages::number(from)?.to_string()));
     query.push(("limit", limit.to_string()));
@@ -155,7 +156,7 @@ impl Listing for Events {
         if let Some(room) = &self.room {
             query.push(("room_id", reader.room_id(room).await?.to_string()));
         }
-        fetch(reader, Self::NAMED.key, query, (from, limit)).await
+        fetch(reader, Self::NAMED.key, query, from, limit).await
     }
 
     // The homeserver looks for whatever holds these ids, and takes _ and % for any characters. What
@@ -211,7 +212,7 @@ impl Listing for Users {
         if let Some(reporter) = &self.reporter {
             query.push(("user_id", reader.user_id(reporter)?.to_string()));
         }
-        fetch(reader, Self::NAMED.key, query, (from, limit)).await
+        fetch(reader, Self::NAMED.key, query, from, limit).await
     }
 
     // The homeserver looks for whatever holds these ids, and takes _ and % for any characters.

@@ -89,7 +89,7 @@ impl Action for Join {
             }
             _ => true,
         };
-        note(&mut seen, &id, room.as_ref(), (blocked.block, host));
+        note(&mut seen, &id, room.as_ref(), JoinState { blocked: blocked.block, host });
         Ok(seen)
     }
 
@@ -193,12 +193,21 @@ impl Join {
     }
 }
 
-fn note(seen: &mut Snapshot, id: &RoomId, room: Option<&Room>, (blocked, host): (bool, bool)) {
+/// What decides whether somebody can be put into a room, besides the room itself.
+#[derive(Clone, Copy)]
+struct JoinState {
+    /// Whether the room is blocked here.
+    blocked: bool,
+    /// Whether the account that would invite is in it.
+    host: bool,
+}
+
+fn note(seen: &mut Snapshot, id: &RoomId, room: Option<&Room>, state: JoinState) {
     let mut bind = |key: &str, is: bool| seen.preconditions.insert(key.to_owned(), json!(is));
     bind("room known", room.is_some());
     bind("open", room.is_some_and(Room::is_open));
-    bind("blocked", blocked);
-    bind("host", host);
+    bind("blocked", state.blocked);
+    bind("host", state.host);
     seen.preconditions.insert("room".to_owned(), json!(id));
     let known = room.map(known::in_short).unwrap_or_default();
     let name = known.into_iter().find(|(label, _)| *label == "Name");
@@ -230,7 +239,7 @@ mod tests {
         let mut seen = Snapshot::default();
         let room = known.then(|| testing::room(json!({})));
         let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
-        note(&mut seen, id, room.as_ref(), (false, true));
+        note(&mut seen, id, room.as_ref(), JoinState { blocked: false, host: true });
         for (key, is) in [("local", true), ("exists", true)].iter().chain(other) {
             seen.preconditions.insert((*key).to_owned(), json!(is));
         }

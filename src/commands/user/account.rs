@@ -65,7 +65,8 @@ pub(in crate::commands) async fn existing(user: &UserId, reader: &Reader) -> Res
 /// account that exists here: it answers for whoever does not exist too.
 pub(in crate::commands) async fn belonging<T: DeserializeOwned>(
     user: &UserRef,
-    (version, what): (&str, &str),
+    version: &str,
+    what: &str,
     query: &[(&str, String)],
     reader: &Reader,
 ) -> Result<T, Stop> {

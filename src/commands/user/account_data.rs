@@ -119,7 +119,7 @@ impl Listing for AccountData {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let answered: AccountDataOf =
-            account::belonging(&self.user, ("v1", "accountdata"), &[], reader).await?;
+            account::belonging(&self.user, "v1", "accountdata", &[], reader).await?;
         let rows = rows(answered.account_data, self.kind.as_deref(), self.show_content);
         Ok(Page::part(rows, Pages::number(from)?, limit))
     }

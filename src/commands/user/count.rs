@@ -32,7 +32,9 @@ impl Counted {
     /// not exist too, so the account must.
     pub(super) async fn ask(
         &self,
-        (user, endpoint, key): (&UserId, &str, &str),
+        user: &UserId,
+        endpoint: &str,
+        key: &str,
         reader: &Reader,
     ) -> Result<u64, Stop> {
         account::existing(user, reader).await?;
@@ -53,7 +55,7 @@ impl Counted {
     }
 
     /// The number as data.
-    pub(super) fn data(&self, (user, key): (&UserId, &str), count: u64, reader: &Reader) -> Value {
+    pub(super) fn data(&self, user: &UserId, key: &str, count: u64, reader: &Reader) -> Value {
         json!({ "user_id": user, "from_ts": self.from(reader), key: count })
     }
 }

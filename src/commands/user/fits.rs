@@ -49,7 +49,7 @@ pub(in crate::commands) async fn rows(
     ];
     let (mut from, mut found) = (None::<String>, Vec::new());
     loop {
-        let page = page::fetch(reader, ("v2", &query), from.as_deref(), PAGE).await?;
+        let page = page::fetch(reader, "v2", &query, from.as_deref(), PAGE).await?;
         let empty = page.rows.is_empty();
         let fits = |row: &Value| row["name"].as_str().is_some_and(|id| pattern.fits(id));
         found.extend(page.rows.into_iter().filter(fits));

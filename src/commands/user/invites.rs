@@ -35,7 +35,7 @@ impl Query for Invites {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let user = reader.user_id(&self.counted.user)?;
-        let sent = self.counted.ask((&user, ENDPOINT, KEY), reader).await?;
+        let sent = self.counted.ask(&user, ENDPOINT, KEY, reader).await?;
         let sent = how_many(Some(sent), "invitation", "invitations");
         let since = self.counted.since(reader);
         Ok(Reply::data(Line::new().code(&user).plain(format!(" has sent {sent}{since}"))))
@@ -43,7 +43,7 @@ impl Query for Invites {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.counted.user)?;
-        let sent = self.counted.ask((&user, ENDPOINT, KEY), reader).await?;
-        Ok(sheet.object("invites", &self.counted.data((&user, KEY), sent, reader))?)
+        let sent = self.counted.ask(&user, ENDPOINT, KEY, reader).await?;
+        Ok(sheet.object("invites", &self.counted.data(&user, KEY, sent, reader))?)
     }
 }

@@ -37,7 +37,7 @@ impl Query for Joins {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let user = reader.user_id(&self.counted.user)?;
-        let joined = self.counted.ask((&user, KEY, KEY), reader).await?;
+        let joined = self.counted.ask(&user, KEY, KEY, reader).await?;
         let now = reader.joined_rooms(&user).await?.len() as u64;
         let since = self.counted.since(reader);
         let joined = how_many(Some(joined), "room", "rooms");
@@ -49,7 +49,7 @@ impl Query for Joins {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.counted.user)?;
-        let joined = self.counted.ask((&user, KEY, KEY), reader).await?;
-        Ok(sheet.object("joins", &self.counted.data((&user, KEY), joined, reader))?)
+        let joined = self.counted.ask(&user, KEY, KEY, reader).await?;
+        Ok(sheet.object("joins", &self.counted.data(&user, KEY, joined, reader))?)
     }
 }

@@ -114,7 +114,7 @@ impl Listing for List {
         let query = self.query(server);
         // With true the older version lists all, and the newer one only those.
         let version = if self.only_deactivated { "v3" } else { "v2" };
-        page::fetch(reader, (version, &query), from, limit).await
+        page::fetch(reader, version, &query, from, limit).await
     }
 
     fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {

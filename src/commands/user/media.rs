@@ -123,7 +123,7 @@ impl Listing for Media {
         }
         let query = self.query(Pages::number(from)?, limit);
         let FilePage { media, total, next_token } =
-            account::belonging(&self.user, ("v1", "media"), &query, reader).await?;
+            account::belonging(&self.user, "v1", "media", &query, reader).await?;
         let next = next_token.map(|next| next.to_string());
         Ok(Page { rows: media, total: Some(total), next })
     }

@@ -113,7 +113,8 @@ pub(super) const NAMED: Named = Named {
 /// out accounts that are not deactivated.
 pub(super) async fn fetch(
     reader: &Reader,
-    (version, query): (&str, &[(&'static str, String)]),
+    version: &str,
+    query: &[(&'static str, String)],
     from: Option<&str>,
     limit: u64,
 ) -> Result<Page, Stop> {

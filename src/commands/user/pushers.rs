@@ -100,7 +100,7 @@ impl Listing for Pushers {
             pushers: Vec<Value>,
         }
         let PusherList { mut pushers } =
-            account::belonging(&self.user, ("v1", "pushers"), &[], reader).await?;
+            account::belonging(&self.user, "v1", "pushers", &[], reader).await?;
         if !self.show_keys {
             pushers.iter_mut().for_each(without_keys);
         }

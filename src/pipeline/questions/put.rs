@@ -38,7 +38,7 @@ impl Questions {
         let kept = self.tickets.asked_by(invocation.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
             Some(ticket) => ticket,
-            None => self.put(invocation, action, &looked, (needs, class), &secrets).await?,
+            None => self.put(invocation, action, &looked, needs, class, &secrets).await?,
         };
         if !secrets.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), secrets);
@@ -71,7 +71,8 @@ impl Questions {
         invocation: &Invocation<'_>,
         action: &dyn Action,
         looked: &Looked,
-        (needs, class): (Needs, Class),
+        needs: Needs,
+        class: Class,
         secrets: &Secrets,
     ) -> Result<Ticket, Stop> {
         let about = looked.plans.iter().map(|p| (p.subject.clone(), p.seen.preconditions.clone()));
