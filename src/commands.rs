@@ -70,7 +70,7 @@ pub trait Query: Debug + Send + Sync {
 /// A command that changes something.
 ///
 /// The order of the methods is the order in which they are called. Only [`subjects`](Self::subjects)
-/// and [`see`](Self::see) look; the rest is pure, so that the same facts always give the same
+/// and [`snapshot`](Self::snapshot) look; the rest is pure, so that the same facts always give the same
 /// requests and the same words.
 #[async_trait]
 pub trait Action: Debug + Send + Sync {

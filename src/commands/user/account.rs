@@ -147,7 +147,7 @@ pub(super) fn preconditions(user: &UserId, account: Option<&Account>, reader: &R
     facts_that_bind(reader.is_local(user), account)
 }
 
-/// [`binds`], for an account that is or is not of this server.
+/// [`preconditions`], for an account that is or is not of this server.
 pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account>) -> FactMap {
     let mut preconditions = FactMap::from([
         ("local".to_owned(), json!(local)),
@@ -182,7 +182,7 @@ pub(in crate::commands) async fn snapshot(
     Ok((seen, account))
 }
 
-/// [`see`], and how much the account has.
+/// [`snapshot`], and how much the account has.
 pub(super) async fn snapshot_with_belongings(
     subject: &Subject,
     reader: &Reader,
