@@ -64,7 +64,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
-    ("matrix", &["audit", "clock", "config", "pipeline", "reply", "store"]),
+    ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "store"]),
     (
         "run",
         &[

@@ -154,14 +154,10 @@ pub(super) async fn earlier(
     Ok(Some(earlier.client))
 }
 
-/// The way to the homeserver: straight, whatever the environment says of proxies, and to no other
-/// address than the one that was given.
+/// What the SDK asks the homeserver with.
 fn http_client() -> Result<reqwest::Client, ConnectError> {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+    crate::http::client()
         .connect_timeout(Duration::from_secs(10))
-        .user_agent(concat!("synod/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(ConnectError::other)
 }

@@ -293,7 +293,7 @@ fn told_of_panic<T>(done: &std::thread::Result<T>) {
 fn list_of<'a>(subjects: impl Iterator<Item = &'a Subject>) -> String {
     let mut hash = Sha256::new();
     for subject in subjects {
-        hash.update(subject.to_string());
+        hash.update(subject.key());
         hash.update(b"\n");
     }
     data_encoding::HEXLOWER.encode(&hash.finalize())

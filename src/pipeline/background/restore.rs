@@ -140,7 +140,7 @@ impl Past {
                 tries: 0,
                 state: State::Running,
             };
-            self.sanctions.insert((number, subject.to_string()), sanction);
+            self.sanctions.insert((number, subject.key()), sanction);
         }
     }
 

@@ -168,7 +168,7 @@ fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
 fn is_about(record: &Record, id: &str) -> bool {
     record.subjects.iter().any(|subject| {
         let device = matches!(subject, Subject::Device(_, device) if device == id);
-        device || subject.to_string() == id || subject.user().is_some_and(|user| user == id)
+        device || subject.key() == id || subject.user().is_some_and(|user| user == id)
     })
 }
 
