@@ -362,14 +362,14 @@ pub struct Change {
 pub struct Skip {
     /// [`Status::NothingChanged`] or [`Status::Refused`].
     pub status: Status,
-    /// What is so, and why that is the end of it.
+    /// The present state, and why nothing is done because of it.
     pub why: Line,
     /// Commands that may be what was meant, ready to copy.
     pub instead: Vec<String>,
 }
 
 impl Skip {
-    /// It is so already, or there is nothing to do it to.
+    /// The wanted state is there already, or the subject does not exist.
     pub fn already(why: impl Into<Line>) -> Self {
         Self { status: Status::NothingChanged, why: why.into(), instead: Vec::new() }
     }
@@ -414,7 +414,7 @@ pub struct Outcome {
     pub status: Status,
     /// What was done, beginning with the subject's id.
     pub title: Line,
-    /// What is so now.
+    /// The state of the subject now.
     pub facts: Vec<(&'static str, Line)>,
     /// What remains, each with the command that deals with it.
     pub remains: Vec<(Line, Vec<String>)>,
@@ -450,7 +450,7 @@ pub enum Progress {
     Goes(Vec<(&'static str, Line)>),
     /// It is over, and this came of it.
     Over(Outcome),
-    /// It is over, and what was told when it began is so: nothing more is worth a word, unless it
+    /// It is over, and what was told when it began has come true: nothing more is said, unless it
     /// was told meanwhile that it goes on.
     AsToldBefore,
 }

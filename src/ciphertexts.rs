@@ -83,7 +83,7 @@ impl Ciphertexts {
                 used.add(*index);
             }
             self.sessions.put(&session, &used)?;
-            // Only now: what is on disk is so in the order in which it was written.
+            // Only now: what is written later reaches the disk later.
             for (key, _) in &places {
                 before.remove(key)?;
             }
@@ -111,7 +111,7 @@ impl Ciphertexts {
                 Some(before) => self.sessions.swap(session, &before, &used)?,
                 None => self.sessions.put_new(session, &used)?,
             };
-            // Where somebody was quicker, it is looked at anew.
+            // Where another task was quicker, look again.
             if kept {
                 return Ok(true);
             }

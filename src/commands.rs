@@ -156,7 +156,7 @@ pub trait Action: Debug + Send + Sync {
     }
 
     /// How far that work is. Asked again and again, after restarts too, until it is over; then this
-    /// looks whether what was wanted is so. A refusal says that nobody knows, or will: that is an
+    /// looks whether it has the wanted result. A refusal says that nobody knows, or will: that is an
     /// end too. After any other error it is asked again.
     async fn progress(
         &self,

@@ -73,7 +73,7 @@ pub struct Ticket {
     /// Whether whoever says yes shows a one-time password with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub totp: bool,
-    /// Whether those whom it is about were not typed, but stood in what its command replied to.
+    /// Whether its subjects were not typed, but come from the message that its command replied to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub referenced: bool,
     /// When it was put.
@@ -201,7 +201,7 @@ pub struct Draft {
     pub alone: Option<Timestamp>,
     /// Whether whoever says yes shows a one-time password with it.
     pub totp: bool,
-    /// Whether those whom it is about were not typed, but stood in what its command replied to.
+    /// Whether its subjects were not typed, but come from the message that its command replied to.
     pub referenced: bool,
     /// When it expires.
     pub expires: Timestamp,

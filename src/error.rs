@@ -14,7 +14,7 @@ pub enum Stop {
     /// type instead.
     #[error("refused")]
     Refused {
-        /// What is so.
+        /// What is wrong.
         why: Line,
         /// Commands that may be what was meant, without the `!`.
         instead: Vec<Vec<String>>,

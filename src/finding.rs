@@ -20,7 +20,7 @@ pub enum Mark {
 pub struct Finding {
     /// How bad it is.
     pub mark: Mark,
-    /// What is so, without a full stop.
+    /// What was found, without a full stop.
     pub what: String,
     /// What to do about it, without a full stop.
     pub to_do: Option<String>,

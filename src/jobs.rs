@@ -90,7 +90,7 @@ pub struct Ended {
     /// The first word.
     #[serde(rename = "word")]
     pub status: Status,
-    /// What is so, as plain text.
+    /// The outcome, as plain text.
     pub what: String,
     /// The requests that were sent, as the record has them.
     pub requests: Vec<String>,

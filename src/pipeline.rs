@@ -95,7 +95,7 @@ pub struct Rules {
     pub lift_rate_limit: bool,
     /// How long after a start the homeserver may still be busy with what was sent before it.
     pub settling: Duration,
-    /// How long it is waited before the homeserver is first asked how far its work is.
+    /// How long to wait before the homeserver is first asked how far its work is.
     pub ask_again: Duration,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,

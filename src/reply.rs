@@ -32,11 +32,11 @@ pub use when::{ago, size, utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything that was asked for is so, and was looked up.
+    /// Everything that was asked for was done, and was verified.
     Done,
-    /// Some of it is so.
+    /// Some of it was done.
     DoneInPart,
-    /// It was so before, or there was nothing to do it to.
+    /// It was in the wanted state before, or there was nothing to do it to.
     NothingChanged,
     /// Not allowed, not possible or not understood; nothing was sent.
     Refused,

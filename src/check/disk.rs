@@ -82,7 +82,7 @@ fn left(bytes: u64) -> Finding {
 }
 
 /// Bytes that the files below a folder take on the disk; nothing where there is no such folder.
-/// What goes while it is looked at does not count.
+/// What disappears meanwhile does not count.
 fn taken(folder: &Path) -> Option<u64> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     let each = entries.filter_map(|entry| {

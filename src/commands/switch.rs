@@ -39,12 +39,12 @@ pub(super) trait Switch: Debug + Send + Sync {
     /// Looks at one, and whether it is on.
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop>;
 
-    /// Refuses what has no such switch.
+    /// Refuses a subject that has no such switch.
     fn exists(&self, _subject: &Subject, _seen: &Snapshot) -> Result<(), Skip> {
         Ok(())
     }
 
-    /// Refuses to turn what is not so yet, where that would come to nothing.
+    /// Refuses to turn it where that would have no effect.
     fn possible(&self, _subject: &Subject, _seen: &Snapshot, _on: bool) -> Result<(), Skip> {
         Ok(())
     }
@@ -57,7 +57,7 @@ pub(super) trait Switch: Debug + Send + Sync {
     /// The request that turns it.
     fn step(&self, subject: &Subject, on: bool) -> Step;
 
-    /// What is so now.
+    /// The state afterwards.
     fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact>;
 
     /// What remains although one might think otherwise.
@@ -86,9 +86,9 @@ pub(super) struct Wording {
     pub(super) verb: &'static str,
     /// What is asked, before the id and behind it.
     pub(super) asked: (&'static str, &'static str),
-    /// What is so where there is nothing to do, behind the id.
+    /// The state where there is nothing to do, behind the id.
     pub(super) already: &'static str,
-    /// What is so afterwards, behind the id.
+    /// The state afterwards, behind the id.
     pub(super) said: &'static str,
     /// The command that takes it back, with the subject as it is typed.
     pub(super) back: fn(&str) -> Vec<String>,

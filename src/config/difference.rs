@@ -144,7 +144,7 @@ impl Found {
         self.key("homeserver.rate_limit", *rate_limit == is.rate_limit, Effect::Narrower);
     }
 
-    /// `protected` is how operators were protected: who is none any more, is so no longer.
+    /// `protected` is how operators were protected: whoever is no operator any more is not protected any more.
     fn operators(&mut self, was: &[Operator], is: &[Operator], protected: Stance) {
         let by_user = |all| -> BTreeMap<&UserId, &Operator> {
             let all: &[Operator] = all;

@@ -9,7 +9,7 @@ pub struct Fault {
     pub key: String,
     /// The line in the file, counted from 1, where there is one.
     pub line: Option<usize>,
-    /// What is so, without a full stop. Never repeats a value.
+    /// What is wrong, without a full stop. Never repeats a value.
     pub what: String,
     /// What to write or do instead, without a full stop.
     pub instead: String,

@@ -209,7 +209,7 @@ fn rooms(field: &Field<'_>) -> Result<Vec<OwnedRoomOrAliasId>, Reported> {
     lost.map_or(Ok(rooms), Err)
 }
 
-/// What an operator is held against, whether or not the entries before it are sound.
+/// What an operator is compared with, whether or not the entries before it are valid.
 struct Company<'a> {
     bot: Option<&'a UserId>,
     verified: bool,

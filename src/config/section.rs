@@ -301,7 +301,7 @@ fn generic(path: &str) -> String {
     parts.fold(first, |path, part| path + "[]" + part)
 }
 
-/// Whether a text is so plainly a key that it can be repeated.
+/// Whether a text is plainly a key and no value, so that it can be repeated.
 fn looks_like_a_key(text: &str) -> bool {
     (1..=24).contains(&text.len())
         && text.chars().all(|character| character.is_ascii_lowercase() || "_-".contains(character))

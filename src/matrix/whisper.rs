@@ -201,7 +201,7 @@ pub(super) fn message(layout: &Layout, reply: &Reply, secret: &SecretString) -> 
     })
 }
 
-/// The log learns why; the room learns only that it is so.
+/// The log has the cause; the room is told only that it failed.
 fn failed(error: impl std::error::Error + 'static) -> NoWhisper {
     tracing::warn!(error = &error as &dyn std::error::Error, "a direct room cannot be used");
     NoWhisper::Failed

@@ -60,7 +60,7 @@ pub struct Rule {
     pub reason: bool,
 }
 
-/// What a rule is held against.
+/// What a rule is matched with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'a> {
     /// The verb by its own name, with the words below it, and every other that it amounts to.

@@ -74,7 +74,7 @@ pub struct AsChange {
     pub verb: Option<String>,
     /// The number of the change that it takes back.
     pub undoes: Option<u64>,
-    /// What that change left, where this does it only as long as it is so.
+    /// What that change left, where this is done only as long as the subject is still in that state.
     pub left: Vec<(Subject, FactMap)>,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn finish(dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     if is_there(dir)? {
-        // The other one had not moved yet: it is looked at anew.
+        // The other one had not moved yet: look again.
         return remove(&ready);
     }
     fs::rename(ready, dir)?;

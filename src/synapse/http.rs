@@ -66,7 +66,7 @@ pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
 pub(super) struct Success {
     /// The HTTP status.
     pub(super) status: u16,
-    /// The body, or why it could not be had although the status could.
+    /// The body, or why it could not be read although the status was.
     pub(super) body: Result<Vec<u8>, Error>,
 }
 

@@ -151,7 +151,7 @@ impl Reader {
         self.scope.0.as_ref().map_or(Ok(()), |within| within(subject))
     }
 
-    /// The same for those whom an answer is about, by the ids that stand in it.
+    /// The same for the subjects of an answer, by the ids in it.
     pub fn may_tell_of<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<(), Stop> {
         for id in ids {
             if let Ok(user) = UserId::parse(id) {

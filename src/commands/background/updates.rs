@@ -52,7 +52,7 @@ impl Updates {
         self.current.values().any(|update| update.name.raw() == name)
     }
 
-    /// What is so, in words.
+    /// The state, in words.
     pub(super) fn facts(&self) -> Vec<Fact> {
         let state = if self.enabled { "on".into() } else { Line::new().strong("paused") };
         let mut facts = vec![("Background updates", state)];

@@ -123,7 +123,7 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Snapshot) -> Result<
     Ok(Change { steps: vec![step], wanted: FactMap::from([("device".to_owned(), json!(false))]) })
 }
 
-/// What is so once a device is deleted.
+/// The outcome of deleting a device.
 pub(in crate::commands) fn outcome(subject: &Subject, before: &Snapshot) -> Outcome {
     Outcome::done(
         Line::new().code(subject).plain(" is deleted and logged out"),

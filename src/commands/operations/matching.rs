@@ -1,6 +1,6 @@
 //! Which operation a request is, and the work of which verbs it does, by what stands in it.
 //!
-//! A verb says what it amounts to before anything is looked at. What it then sends is held against
+//! A verb says what it amounts to before anything is looked at. What it then sends is compared with
 //! the list of operations as well, so that no verb can forget to say it.
 
 use serde_json::Value;

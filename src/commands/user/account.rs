@@ -231,7 +231,7 @@ pub(super) fn details(subject: &Subject) -> String {
     format!("user details {}", subject.typed())
 }
 
-/// A skip that says that it is so already.
+/// A skip that says that the account is in the wanted state already.
 pub(super) fn already(subject: &Subject, what: &str) -> Skip {
     Skip::already(Line::new().code(subject).plain(format!(" {what}"))).or(details(subject))
 }

@@ -22,7 +22,7 @@ struct Available {
     user: UserRef,
 }
 
-/// Why a name is not to be had.
+/// Why a name is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
     /// Somebody has it, or had it.

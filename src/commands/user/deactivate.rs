@@ -179,7 +179,7 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
     stays.into_iter().map(Line::from).collect()
 }
 
-/// What is so after an account was deactivated, whichever verb did it.
+/// The outcome of deactivating an account, whichever verb did it.
 pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
     let title = Line::new().code(subject).plain(" is deactivated and ");
     let title =

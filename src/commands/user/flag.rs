@@ -135,7 +135,7 @@ pub(super) mod testing {
     }
 
     /// What holds for each of them, whatever the state: it runs at once on one account, it sends
-    /// one request that wants the state, and it does nothing where that is so already.
+    /// one request that wants the state, and it does nothing where the account is in it already.
     pub(in crate::commands::user) fn holds(set: &Turn<Flagged>) {
         assert_eq!((set.class(1), set.power()), (Class::Reversible, Power::Moderate));
         assert_eq!(set.class(2), Class::Disruptive);

@@ -1,6 +1,6 @@
 //! Changes of many subjects: one yes, then each subject on the way that a single one takes.
 //!
-//! The yes was to a list. Each subject of it is locked, looked at, held against what was seen when
+//! The yes was to a list. Each subject of it is locked, looked at, compared with what was seen when
 //! the question was put, weighed by the gate under that yes, changed, looked at again, and told in
 //! the outcome. Nothing is added to the list, and nothing that has changed meanwhile is touched.
 

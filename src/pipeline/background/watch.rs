@@ -43,7 +43,7 @@ struct Asking<'a> {
     action: &'a dyn Action,
     subject: &'a Subject,
     work: &'a str,
-    /// How long it is waited before the next question.
+    /// How long to wait before the next request.
     pause: Duration,
     /// How many questions in a row had no answer.
     unanswered: u32,
@@ -78,7 +78,7 @@ pub(in crate::pipeline) struct Watcher {
     watches: Arc<Watches>,
     /// Notified when something is added to what is watched.
     begun: Arc<Notify>,
-    /// How long it is waited before the homeserver is first asked how far its work is.
+    /// How long to wait before the homeserver is first asked how far its work is.
     ask_again: Duration,
     clock: SharedClock,
     reader: Reader,

@@ -12,7 +12,7 @@ const RECENT: usize = 20;
 
 impl Pipeline {
     /// The answer where there is nothing to do, with who made it so where that was through the
-    /// bot: whoever types `--for` and reads that it is so already must not think that it ends.
+    /// bot: whoever types `--for` and reads that nothing changed must not think that it ends.
     pub(in crate::pipeline) fn already_so(
         &self,
         invocation: &Invocation<'_>,

@@ -1,4 +1,4 @@
-//! What was found, held against what was seen or wanted before.
+//! What was found, compared with what was seen or wanted before.
 
 use tracing::warn;
 

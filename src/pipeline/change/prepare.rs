@@ -1,4 +1,4 @@
-//! One change on its way to the moment before it is sent: looked at, held against what it rests on,
+//! One change on its way to the moment before it is sent: looked at, compared with what it rests on,
 //! weighed and decided. Commands, subjects of jobs, ends of sanctions and undos all go this way.
 
 use super::{

@@ -160,7 +160,7 @@ impl Chosen {
     }
 }
 
-/// Whether the record of an entry is so; one that has gone is not.
+/// Whether the record of an entry satisfies this; one that has gone does not.
 fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
     kept.record.as_ref().is_some_and(is)
 }

@@ -122,7 +122,7 @@ impl Pipeline {
         if ticket.second.is_some() {
             self.questions.note_approval(invocation, ticket).await?;
         }
-        // The words do not say where those whom they name came from.
+        // The words do not say where their subjects came from.
         let options = Options { referenced: ticket.referenced, ..options };
         Ok(Resumed { action, options, operator: self.questions.asker(ticket)? })
     }

@@ -1,4 +1,4 @@
-//! What every verb says it amounts to, held against what it would send, and what it sends against
+//! What every verb says it amounts to, compared with what it would send, and what it sends against
 //! what `raw` would say of the same request; and what the page of who acts says of whom the gate
 //! hears, against whom it hears of.
 

@@ -237,7 +237,7 @@ impl Field {
         }
     }
 
-    /// The options that put back what was seen before; none where it was so.
+    /// The options that restore what was seen before; none where nothing changed.
     pub(super) fn back(&self, before: &Snapshot) -> Vec<String> {
         let Some(old) = self.seen(before).filter(|old| old != self) else { return Vec::new() };
         let paired = |option: &str, pairs: &[(String, String)]| {

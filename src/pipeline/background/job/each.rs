@@ -32,7 +32,7 @@ const AT_ONCE: usize = 8;
 /// be sent twice without harm.
 const MARKED_AT_ONCE: usize = 32;
 
-/// How often it is looked whether the bot may act again.
+/// How long to wait before checking again whether the bot may act.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often the message is edited that shows how far it is.
@@ -66,7 +66,7 @@ enum Turn {
     NotNow,
     /// It is over.
     Over(Ended),
-    /// The homeserver goes on with it under this id; until its end this is so.
+    /// The homeserver goes on with it under this id; until it ends, this is the outcome.
     Goes(String, Ended),
 }
 
@@ -97,7 +97,7 @@ impl<'a> Work<'a> {
             .executor
             .action(&job.words)
             .ok_or_else(|| gone("another version of me began it"))?;
-        // The words do not say where those whom they name came from.
+        // The words do not say where their subjects came from.
         let options = Options { referenced: ticket.referenced, ..options };
         let counts = Counts::of(job.total);
         Ok(Self {

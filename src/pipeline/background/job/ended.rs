@@ -192,7 +192,7 @@ fn ends(until: Timestamp) -> Line {
     crate::pipeline::change::report::ends_in_words(until)
 }
 
-/// Whether it was meant to be done and is not; what was so already is no failure.
+/// Whether it was to be done and is not; what was in the wanted state already is no failure.
 fn has_failed(item: &Item) -> bool {
     over_with(item)
         .is_none_or(|ended| !matches!(ended.status, Status::Done | Status::NothingChanged))

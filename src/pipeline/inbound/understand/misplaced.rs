@@ -142,7 +142,7 @@ fn is_secret(argument: &Arg) -> bool {
 }
 
 /// Every verb that takes a secret, with its command. Built once, since whoever floods the room has
-/// each of their messages held against them.
+/// each of their messages compared with them.
 static TAKERS: LazyLock<Vec<(Meant, Command)>> = LazyLock::new(|| {
     let all = GROUPS.iter().flat_map(|group| group.verbs.iter().map(move |verb| (group, verb)));
     let all = all.map(|(group, verb)| (Meant { group, verb }, verb.command()));
