@@ -155,7 +155,7 @@ impl Executor {
 }
 
 impl Pipeline {
-    /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `slots`.
+    /// Takes a change to its end, or as far as it goes now. Its typed secrets are in `secrets`.
     pub(super) async fn change(
         &self,
         attempt: &Attempt<'_>,

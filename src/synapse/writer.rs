@@ -68,7 +68,7 @@ impl Writer {
     /// Sends `step`, which uses up one place of `permit`, however it ends.
     ///
     /// It is sent once; only after a 429 that says when, and not later than 30 seconds, it is sent
-    /// again, up to three times. `slots` fills the secrets of the body and takes those of the
+    /// again, up to three times. `secrets` fills the secrets of the body and takes those of the
     /// answer.
     ///
     /// A status of success counts as done even where the body is too long, broken off or not

@@ -151,7 +151,7 @@ impl Pipeline {
             "I was stopped before I came to this, so nothing was done. Send it again if it is \
              still meant",
         );
-        // The slot of an ordinary answer: if that was sent, this is not sent besides.
+        // The transaction key of an ordinary answer: if that was sent, this is not sent besides.
         if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }

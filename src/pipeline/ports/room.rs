@@ -306,7 +306,7 @@ pub enum Held {
 pub trait Outbox: fmt::Debug + Send + Sync {
     /// Sends an answer; several messages where it is long. Returns the event of the first.
     ///
-    /// `about` is the event answered to; with `slot`, a short word that differs between the
+    /// `about` is the event answered to; with `transaction_key`, a short word that differs between the
     /// answers to one event, it gives the transaction ids: the same answer sent again after a
     /// crash arrives once.
     fn say<'a>(
@@ -318,7 +318,7 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
     /// Sends a file, encrypted where the room is. It replies to nothing: the answer that speaks of
-    /// it comes after it. `about` and `slot` are as in [`Outbox::say`].
+    /// it comes after it. `about` and `transaction_key` are as in [`Outbox::say`].
     fn attach<'a>(
         &'a self,
         room: &'a RoomId,

@@ -88,7 +88,7 @@ impl Announcements {
             Reply::data("This room is not encrypted, and I take commands only where it is")
                 .note("Encrypt it in the room's settings; that cannot be switched off again")
         };
-        // The start is part of the slot, so that it is told at every start and once.
+        // The start is part of the transaction key, so that it is told at every start and once.
         let transaction_key = format!("clear-{}", self.clock.now().as_second());
         if let Err(error) = self.voice.say(room, None, &transaction_key, &reply).await {
             error!(error = &error as &dyn std::error::Error, "the room was not told");
