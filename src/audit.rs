@@ -3,7 +3,13 @@
 //! An entry of the chain holds when and what kind, and a salted digest of the record itself. The
 //! record, which names people, lies beside it and can go while the chain still verifies.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
@@ -33,7 +39,7 @@ use chain::{Chain, digest_of, hash, zeros};
 use mirror::Mirror;
 
 pub use chain::{Broken, Head, NotWhole, verify_lines};
-pub use restore::Links;
+pub use restore::{Links, Missing};
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -278,6 +284,8 @@ pub struct Audit {
     clock: SharedClock,
     /// Number and hash of the last entry. Held while one is appended.
     head: Arc<Mutex<(u64, String)>>,
+    /// The number of the last entry that is on disk for certain.
+    on_disk: Arc<AtomicU64>,
 }
 
 impl Audit {
@@ -301,6 +309,7 @@ impl Audit {
             mirror: Arc::default(),
             store: store.clone(),
             clock,
+            on_disk: Arc::new(AtomicU64::new(head.0)),
             head: Arc::new(Mutex::new(head)),
         };
         audit.note_older_mentions()?;
@@ -310,8 +319,15 @@ impl Audit {
     /// Appends `record` and returns its number once it is on disk.
     pub async fn note(&self, record: Record) -> Result<u64, Error> {
         let seq = self.append(record).await?;
-        self.store.flush().await.map_err(Error::from)?;
+        self.to_disk(seq).await?;
         Ok(seq)
+    }
+
+    /// Returns when everything up to this number is on disk.
+    async fn to_disk(&self, seq: u64) -> Result<(), store::Error> {
+        self.store.flush().await?;
+        self.on_disk.fetch_max(seq, Ordering::Release);
+        Ok(())
     }
 
     /// Records that a change is about to be made and returns its number once that is on disk. An
@@ -335,7 +351,7 @@ impl Audit {
             return Err(Error::AlreadyOpened(before));
         }
         self.open.put(&key(seq), &seq)?;
-        self.store.flush().await.map_err(Error::from)?;
+        self.to_disk(seq).await?;
         Ok(seq)
     }
 
@@ -354,7 +370,7 @@ impl Audit {
             self.undone.put(&key(undone), &of)?;
         }
         self.open.remove(&key(of))?;
-        self.store.flush().await.map_err(Error::from)?;
+        self.to_disk(seq).await?;
         Ok(seq)
     }
 
@@ -510,9 +526,12 @@ impl Audit {
         Head { count: head.0, hash: head.1.clone() }
     }
 
-    /// The entries from number `begin` on as they stand in the chain, oldest first, at most `limit`.
+    /// The entries from number `begin` on that are on disk, as they stand in the chain, oldest first,
+    /// at most `limit`. What a power cut can still take away is told to nobody: its number would be
+    /// given once more.
     pub fn from(&self, begin: u64, limit: usize) -> Result<Vec<Kept>, store::Error> {
-        let entries = (begin..).map(|seq| self.link(seq)).map(Result::transpose);
+        let upto = self.on_disk.load(Ordering::Acquire);
+        let entries = (begin..=upto).map(|seq| self.link(seq)).map(Result::transpose);
         entries.map_while(|kept| kept).take(limit).collect()
     }
 

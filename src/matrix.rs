@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     clock::SharedClock,
     config::{Encryption, Login, TrustSource},
-    pipeline::{Incoming, Keys, News, Outbox},
+    pipeline::{Incoming, Keys, News, Outbox, SaidLater},
     reply::Layout,
     store::{self, Store},
 };
@@ -359,6 +359,36 @@ impl Matrix {
     /// The ids of the admin rooms, aliases resolved.
     pub fn rooms(&self) -> Vec<OwnedRoomId> {
         self.reader.rooms()
+    }
+
+    /// What the bot has said after the place up to which its store knows its rooms. Waits as long as
+    /// the homeserver cannot be reached.
+    pub async fn said_later(&self, settings: &Settings) -> Result<SaidLater, ConnectError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match recall::since(settings, &self.reader).await {
+                Err(ConnectError::Unreachable(error)) => {
+                    if !backoff.is_failing() {
+                        tracing::warn!(
+                            error = &*error as &dyn StdError,
+                            "waiting for the homeserver"
+                        );
+                    }
+                    tokio::time::sleep(backoff.next(None)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Encrypts for the admin rooms with new keys from now on.
+    pub async fn discard_room_keys(&self) {
+        for room in self.rooms() {
+            let Some(room) = self.reader.client().get_room(&room) else { continue };
+            if let Err(error) = room.discard_room_key().await {
+                tracing::error!(room = %room.room_id(), %error, "the room's keys are the old ones still");
+            }
+        }
     }
 
     /// The way out to the rooms.

@@ -47,6 +47,7 @@ mod testing;
 mod voice;
 
 pub use background::{
+    put_back::{CaughtUp, SaidLater},
     restore::{Recalled, Restored},
     start::Lost,
 };

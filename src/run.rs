@@ -19,7 +19,7 @@ use crate::{
     config::{self, Config, RateLimit},
     matrix::{self, ConnectError, Fatal},
     operators::{Operator, Roster},
-    pipeline::{BuildError, Lost, Pipeline, Ports, Recalled, Rules, queue},
+    pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
@@ -112,8 +112,8 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
             () = control.stop.cancelled() => return Ok(()),
         };
         let bot = match (begun, before.take()) {
-            (Ok((bot, lost)), _) => {
-                opening = opening.or(lost.map(Opening::LostStore));
+            (Ok((bot, first)), _) => {
+                opening = opening.or(first);
                 bot
             }
             (Err(error), Some(working)) => {
@@ -155,6 +155,8 @@ struct Lasting<'a> {
 enum Opening {
     /// What was lost with the store.
     LostStore(Lost),
+    /// What was made of an older state that was put back.
+    PutBack(CaughtUp),
     /// Where the damaged store lies from whose log this one was made.
     RebuiltStore(PathBuf),
     /// The configuration that was read again could not be begun with, for this reason.
@@ -170,8 +172,9 @@ struct Bot {
     store: PathBuf,
 }
 
-/// Puts the bot together, and where the store is new what is left of the one before.
-async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lost>), RunError> {
+/// Puts the bot together, and what its rooms are told first, where the store is new or older than what
+/// the bot has said.
+async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Opening>), RunError> {
     let Lasting { store, clock, connection, .. } = lasting;
     // What was written last may be missing from a store that was made again, so that what was used
     // up or read by then must not be readable any more either.
@@ -181,26 +184,36 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
     } else {
         None
     };
-    let (kept, time) = (store.clone(), clock.clone());
-    let matrix = matrix::connect(settings, kept, time, connection.as_ref()).await?;
+    let mut matrix =
+        matrix::connect(settings.clone(), store.clone(), clock.clone(), connection.as_ref())
+            .await?;
     let admin_account = admin_account(config, clock).await?;
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
     let config_source = Arc::new(File::new(lasting.file, config));
-    let pipeline = Arc::new(Pipeline::new(
-        roster(config, admin_account, matrix.rooms()),
-        rules(config),
-        access(config, config.homeserver.admin_url.clone()),
-        store,
-        clock.clone(),
-        passwords(config, store)?,
-        Ports {
+    let assemble = |matrix: &matrix::Matrix| {
+        let ports = Ports {
             outbox: matrix.outbox(),
             keys: matrix.keys(),
             config_source: config_source.clone(),
-        },
-    )?);
+        };
+        assemble(config, lasting, admin_account.clone(), matrix.rooms(), ports)
+    };
+    let mut pipeline = assemble(&matrix)?;
+    let mut put_back = None;
+    if connection.is_none() && !lasting.new {
+        put_back = catch_up(config, &settings, &matrix, &pipeline).await?;
+    }
+    if put_back.is_some() {
+        // The device is as old as the store. It would encrypt with keys that it has used up since, and
+        // has not got those that were sent to it since.
+        drop((matrix, pipeline));
+        let settings = matrix::Settings { remembers_nothing: true, ..settings };
+        matrix = matrix::connect(settings, store.clone(), clock.clone(), None).await?;
+        matrix.discard_room_keys().await;
+        pipeline = assemble(&matrix)?;
+    }
     let lost = match recalled {
         Some((file, rooms)) => {
             let had_run = rooms.is_some();
@@ -216,23 +229,67 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
         let mirrored = pipeline.mirror_record(file).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
-    Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, lost))
+    let opening = lost.map(Opening::LostStore).or(put_back.map(Opening::PutBack));
+    Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, opening))
+}
+
+/// Takes over what the bot has said and its store does not know, where an older state was put back.
+async fn catch_up(
+    config: &Config,
+    settings: &matrix::Settings,
+    matrix: &matrix::Matrix,
+    pipeline: &Pipeline,
+) -> Result<Option<CaughtUp>, RunError> {
+    let mut said = matrix.said_later(settings).await?;
+    if !pipeline.is_older_than(&said).await? {
+        return Ok(None);
+    }
+    if let Some(file) = &config.record.file {
+        read_record(file, &mut said.entries)?;
+    }
+    Ok(Some(pipeline.catch_up_with(&said).await?))
+}
+
+/// The pipeline under this configuration.
+fn assemble(
+    config: &Config,
+    lasting: &Lasting<'_>,
+    admin_account: OwnedUserId,
+    rooms: Vec<OwnedRoomId>,
+    ports: Ports,
+) -> Result<Arc<Pipeline>, RunError> {
+    Ok(Arc::new(Pipeline::new(
+        roster(config, admin_account, rooms),
+        rules(config),
+        access(config, config.homeserver.admin_url.clone()),
+        &lasting.store,
+        lasting.clock.clone(),
+        passwords(config, &lasting.store)?,
+        ports,
+    )?))
 }
 
 /// What stands in the file of the record.
 fn recall(config: &Config) -> Result<Links, RunError> {
     let mut links = Links::default();
-    let Some(path) = &config.record.file else { return Ok(links) };
-    let failed = |source| RunError::Record { file: path.clone(), source };
+    if let Some(file) = &config.record.file {
+        read_record(file, &mut links)?;
+    }
+    Ok(links)
+}
+
+/// Adds what stands in a file of the record, where there is one.
+fn read_record(path: &Path, links: &mut Links) -> Result<(), RunError> {
+    let failed = |source| RunError::Record { file: path.to_owned(), source };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(links),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
     for line in BufReader::new(file).lines() {
         links.add(&line.map_err(failed)?);
     }
-    Ok(links)
+    Ok(())
 }
 
 impl Bot {
@@ -254,6 +311,7 @@ impl Bot {
                     pipeline.report_lost_store(&lost).await;
                     told(&store);
                 }
+                Some(Opening::PutBack(caught_up)) => pipeline.report_put_back(&caught_up).await,
                 Some(Opening::RebuiltStore(aside)) => {
                     pipeline.report_rebuilt_store(&aside).await;
                     told(&store);

@@ -77,6 +77,11 @@ impl Chain {
         Self(Head { count: 0, hash: zeros() })
     }
 
+    /// Read up to here.
+    pub(super) fn from(head: Head) -> Self {
+        Self(head)
+    }
+
     /// Where it stands.
     pub(super) fn head(&self) -> &Head {
         &self.0

@@ -1,4 +1,4 @@
-//! A record from elsewhere, put in place of one that was lost.
+//! A record from elsewhere: put in place of one that was lost, or after the end of an older one.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,14 @@ use crate::{reply::Status, store};
 /// Entries of a record, each as one line of JSON, from wherever they were found.
 #[derive(Debug, Default)]
 pub struct Links {
-    lines: BTreeMap<u64, String>,
+    /// Of a number that was given twice there are several.
+    lines: BTreeMap<u64, Vec<Link>>,
+}
+
+#[derive(Debug)]
+struct Link {
+    hash: String,
+    line: String,
 }
 
 impl Links {
@@ -16,9 +23,12 @@ impl Links {
     /// what is no entry.
     pub fn add(&mut self, line: &str) {
         let Ok(kept) = serde_json::from_str::<Kept>(line) else { return };
-        let longer = self.lines.get(&kept.entry.seq).is_none_or(|known| known.len() < line.len());
-        if longer {
-            self.lines.insert(kept.entry.seq, line.to_owned());
+        let Kept { entry, .. } = kept;
+        let same = self.lines.entry(entry.seq).or_default();
+        match same.iter_mut().find(|link| link.hash == entry.hash) {
+            Some(link) if link.line.len() >= line.len() => {}
+            Some(link) => line.clone_into(&mut link.line),
+            None => same.push(Link { hash: entry.hash, line: line.to_owned() }),
         }
     }
 
@@ -29,18 +39,41 @@ impl Links {
 
     /// What is one unbroken chain from its first entry on.
     fn chain(&self) -> (Head, Vec<Kept>) {
-        let (mut chain, mut kept) = (Chain::new(), Vec::new());
-        for line in self.lines.values() {
-            let Ok(link) = serde_json::from_str::<Kept>(line) else { break };
-            // As it will be written: what this version does not know would be lost, and the chain
-            // would not hold.
-            let Ok(written) = serde_json::to_string(&link) else { break };
-            if chain.push(&written).is_err() {
-                break;
-            }
+        self.after(Chain::new().head())
+    }
+
+    /// What follows this end as one unbroken chain, and where that ends.
+    fn after(&self, head: &Head) -> (Head, Vec<Kept>) {
+        let (mut chain, mut kept) = (Chain::from(head.clone()), Vec::new());
+        while let Some(links) = self.lines.get(&(chain.head().count + 1)) {
+            let next = links.iter().find_map(|link| {
+                let link: Kept = serde_json::from_str(&link.line).ok()?;
+                // As it will be written: what this version does not know would be lost, and the
+                // chain would not hold.
+                let written = serde_json::to_string(&link).ok()?;
+                let mut longer = chain.clone();
+                longer.push(&written).ok()?;
+                Some((longer, link))
+            });
+            let Some((longer, link)) = next else { break };
+            chain = longer;
             kept.push(link);
         }
         (chain.head().clone(), kept)
+    }
+
+    /// What stands under a number whose entry is lost.
+    fn stand_in(&self, seq: u64) -> Record {
+        let told = self.lines.get(&seq).and_then(|links| links.first());
+        let told = told.and_then(|link| serde_json::from_str::<Kept>(&link.line).ok()?.record);
+        let note = "this number was given before an older state of the bot was put back";
+        let record = Record { note: Some(note.to_owned()), ..Record::new(Kind::Noted) };
+        match told {
+            Some(Record { by, room, words, subjects, .. }) => {
+                Record { by, room, words, subjects, ..record }
+            }
+            None => record,
+        }
     }
 
     /// How many entries of it are one unbroken chain from the first on.
@@ -49,7 +82,71 @@ impl Links {
     }
 }
 
+/// What this record lacks of entries that were told.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Whether some of them follow its end as one unbroken chain.
+    pub follows: bool,
+    /// The last number after these that was told, of entries that do not follow unbroken.
+    pub beyond: Option<u64>,
+    /// The first number that was told of another entry than the one that has it here.
+    pub differs: Option<u64>,
+}
+
+impl Missing {
+    /// Whether nothing is missing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Audit {
+    /// What is missing here of what was told.
+    pub async fn missing(&self, told: &Links) -> Result<Missing, store::Error> {
+        let head = self.head().await;
+        let (end, _) = told.after(&head);
+        let mut missing = Missing {
+            follows: end.count > head.count,
+            beyond: Some(told.last()).filter(|last| *last > end.count),
+            differs: None,
+        };
+        for (seq, links) in told.lines.range(..=head.count) {
+            let Some(own) = self.link(*seq)? else { continue };
+            if links.iter().any(|link| link.hash != own.entry.hash) {
+                missing.differs = Some(*seq);
+                break;
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Takes over what was told and follows the end of this record as one unbroken chain; answers it.
+    pub async fn take_over(&self, told: &Links) -> Result<Vec<Kept>, store::Error> {
+        let mut head = self.head.lock().await;
+        let (end, follow) = told.after(&Head { count: head.0, hash: head.1.clone() });
+        for link in &follow {
+            self.entries.put(&key(link.entry.seq), link)?;
+            self.index(link)?;
+        }
+        *head = (end.count, end.hash);
+        let upto = head.0;
+        drop(head);
+        self.to_disk(upto).await?;
+        self.catch_up().await;
+        Ok(follow)
+    }
+
+    /// Gives all numbers up to `last` to entries that say that they were given before, so that none of
+    /// them is given again. `told` has what is known of some.
+    pub async fn skip(&self, last: u64, told: &Links) -> Result<u64, store::Error> {
+        let first = self.head().await.count + 1;
+        for seq in first..=last {
+            self.append(told.stand_in(seq)).await?;
+        }
+        self.to_disk(last).await?;
+        Ok((last + 1).saturating_sub(first))
+    }
+
     /// Takes over what is one unbroken chain, where this record has no entry yet; answers its
     /// end.
     pub async fn restore(&self, links: &Links) -> Result<Head, store::Error> {
@@ -64,7 +161,7 @@ impl Audit {
         }
         *head = (restored.count, restored.hash.clone());
         drop(head);
-        self.store.flush().await?;
+        self.to_disk(restored.count).await?;
         Ok(restored)
     }
 

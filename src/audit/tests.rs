@@ -271,3 +271,85 @@ async fn whoever_was_erased_is_not_back_where_the_record_is_restored_from_its_fi
     assert!(!text.contains("@eve") && !text.contains("@sam"), "{text}");
     assert!(other.verify().unwrap().whole().is_some());
 }
+
+/// The entries of a record from this number on, as they were told.
+fn told(audit: &Audit, begin: u64) -> Links {
+    let mut links = Links::default();
+    for kept in audit.from(begin, usize::MAX).unwrap() {
+        links.add(&serde_json::to_string(&kept).unwrap());
+    }
+    links
+}
+
+/// Two records that are the same up to number 2: the second is an older copy of the first.
+async fn with_a_copy() -> ((Audit, tempfile::TempDir), (Audit, tempfile::TempDir)) {
+    let (whole, copy) = (audit(), audit());
+    for event in ["$1", "$2"] {
+        whole.0.open(suspend(event)).await.unwrap();
+    }
+    copy.0.restore(&told(&whole.0, 1)).await.unwrap();
+    (whole, copy)
+}
+
+#[tokio::test]
+async fn a_copy_takes_over_what_follows_it_and_knows_what_was_opened_closed_and_undone() {
+    let ((whole, _whole), (copy, _copy)) = with_a_copy().await;
+    assert!(copy.missing(&told(&whole, 1)).await.unwrap().is_nothing());
+    let done = |undoes| Record { status: Some(Status::Done), undoes, ..Record::new(Kind::Closed) };
+    whole.close(1, done(None)).await.unwrap();
+    let undo = whole.open(suspend("$3")).await.unwrap();
+    whole.close(undo, done(Some(1))).await.unwrap();
+
+    let later = told(&whole, 2);
+    let missing = copy.missing(&later).await.unwrap();
+    assert_eq!(missing, Missing { follows: true, ..Missing::default() });
+    let taken: Vec<u64> =
+        copy.take_over(&later).await.unwrap().iter().map(|kept| kept.entry.seq).collect();
+    assert_eq!(taken, [3, 4, 5]);
+    assert_eq!(copy.head().await, whole.head().await);
+    assert!(copy.verify().unwrap().whole().is_some());
+    assert_eq!(copy.undone_by(1).unwrap(), Some(undo));
+    let left: Vec<u64> = copy.left_open().unwrap().into_iter().map(|(number, _)| number).collect();
+    assert_eq!(left, [2]);
+    assert!(matches!(copy.open(suspend("$3")).await, Err(Error::AlreadyOpened(4))));
+    assert_eq!(copy.note(suspend("$4")).await.unwrap(), 6);
+}
+
+#[tokio::test]
+async fn a_number_that_was_given_is_not_given_again_though_its_entry_is_lost() {
+    let ((whole, _whole), (copy, _copy)) = with_a_copy().await;
+    for event in ["$3", "$4", "$5"] {
+        whole.open(suspend(event)).await.unwrap();
+    }
+    // The third cannot be read any more, so that nothing follows unbroken.
+    let later = told(&whole, 4);
+    let missing = copy.missing(&later).await.unwrap();
+    assert_eq!(missing, Missing { beyond: Some(5), ..Missing::default() });
+    assert!(copy.take_over(&later).await.unwrap().is_empty());
+    assert_eq!(copy.skip(5, &later).await.unwrap(), 3);
+    assert_eq!(copy.skip(5, &later).await.unwrap(), 0, "they are skipped once");
+    assert_eq!(copy.note(suspend("$6")).await.unwrap(), 6);
+    assert!(copy.verify().unwrap().whole().is_some());
+    let stands = |seq| copy.get(seq).unwrap().unwrap().record.unwrap();
+    assert_eq!((stands(3).words.len(), stands(4).words.len()), (0, 3), "what is known is kept");
+    assert!((3..=5).all(|seq| stands(seq).kind == Kind::Noted && stands(seq).note.is_some()));
+}
+
+#[tokio::test]
+async fn a_number_that_was_given_twice_is_known() {
+    let ((whole, _whole), (copy, _copy)) = with_a_copy().await;
+    whole.open(suspend("$3")).await.unwrap();
+    copy.open(suspend("$other")).await.unwrap();
+    let missing = copy.missing(&told(&whole, 1)).await.unwrap();
+    assert_eq!(missing, Missing { differs: Some(3), ..Missing::default() });
+}
+
+#[tokio::test]
+async fn what_is_not_on_disk_travels_nowhere() {
+    let (audit, _dir) = audit();
+    audit.note(suspend("$1")).await.unwrap();
+    audit.append(suspend("$2")).await.unwrap();
+    assert_eq!(audit.from(1, 9).unwrap().len(), 1);
+    audit.note(suspend("$3")).await.unwrap();
+    assert_eq!(audit.from(1, 9).unwrap().len(), 3);
+}

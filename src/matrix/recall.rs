@@ -1,15 +1,16 @@
-//! What of the record the bot has said in its rooms, read by the device that said it.
+//! What of the record the bot has said in its rooms, read by the device that said it: all of it where
+//! the store is lost, and else what comes after the place up to which the store knows a room.
 
 use std::time::Duration;
 
 use matrix_sdk::{Client, Room, deserialized_responses::TimelineEvent, room::MessagesOptions};
 use matrix_sdk_base::crypto::CollectStrategy;
-use ruma::{OwnedRoomId, RoomId, UInt};
+use ruma::{EventId, OwnedRoomId, RoomId, UInt};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ConnectError, Encryption, Settings, outbox::CARRIED, session};
-use crate::audit::Links;
+use super::{ConnectError, Encryption, Settings, outbox::CARRIED, session, sync::Reader};
+use crate::{audit::Links, pipeline::SaidLater};
 
 /// Events asked for at once.
 const PAGE: u32 = 500;
@@ -34,7 +35,10 @@ pub async fn recall(settings: &Settings) -> Option<Links> {
     let deadline = Instant::now() + PATIENCE;
     for room in rooms(settings, &client).await {
         let Some(room) = client.get_room(&room) else { continue };
-        match timeout_at(deadline, read(settings, &room, &mut links)).await {
+        let take = |event: &TimelineEvent| {
+            said(settings, &room, event).iter().for_each(|line| links.add(line));
+        };
+        match timeout_at(deadline, read(&room, None, take)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(room = %room.room_id(), %error, "cannot read back"),
             Err(_) => tracing::warn!(room = %room.room_id(), "reading back took too long"),
@@ -55,22 +59,81 @@ async fn rooms(settings: &Settings, client: &Client) -> Vec<OwnedRoomId> {
     rooms
 }
 
-async fn read(settings: &Settings, room: &Room, links: &mut Links) -> Result<(), ConnectError> {
+/// What the bot has said in the rooms that `reader` reads, after the place in each up to which it has
+/// read (`GET /_matrix/client/v3/rooms/{roomId}/messages`). A room that cannot be read says nothing.
+pub(super) async fn since(settings: &Settings, reader: &Reader) -> Result<SaidLater, ConnectError> {
+    let mut later = SaidLater::default();
+    let deadline = Instant::now() + PATIENCE;
+    for (room, place) in reader.places() {
+        let Some(room) = reader.client().get_room(room) else { continue };
+        let take = |event: &TimelineEvent| note(settings, &room, event, &mut later);
+        match timeout_at(deadline, read(&room, Some(place), take)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error @ ConnectError::Unreachable(_))) => return Err(error),
+            Ok(Err(error)) => tracing::warn!(room = %room.room_id(), %error, "cannot read back"),
+            Err(_) => tracing::warn!(room = %room.room_id(), "reading back took too long"),
+        }
+    }
+    Ok(later)
+}
+
+/// Reads a room from its end back to `place`, or to its beginning.
+async fn read(
+    room: &Room,
+    place: Option<&EventId>,
+    mut take: impl FnMut(&TimelineEvent),
+) -> Result<(), ConnectError> {
     let mut from: Option<String> = None;
     loop {
         let mut options = MessagesOptions::backward().from(from.as_deref());
         options.limit = UInt::from(PAGE);
         let page = room.messages(options).await?;
         for event in &page.chunk {
-            for line in said(settings, room, event) {
-                links.add(&line);
+            if place.is_some() && event.event_id().as_deref() == place {
+                return Ok(());
             }
+            take(event);
         }
         from = page.end;
         if from.is_none() {
             return Ok(());
         }
     }
+}
+
+/// Notes what an event of a room says of the record.
+fn note(settings: &Settings, room: &Room, event: &TimelineEvent, later: &mut SaidLater) {
+    if event.kind.is_utd() {
+        later.unreadable += u64::from(is_by_this_device(room, event));
+        return;
+    }
+    let lines = said(settings, room, event);
+    if event.encryption_info().is_some() {
+        lines.iter().for_each(|line| later.entries.add(line));
+    } else {
+        let mut in_clear = Links::default();
+        lines.iter().for_each(|line| in_clear.add(line));
+        later.last_in_clear = later.last_in_clear.max(in_clear.last());
+    }
+}
+
+/// Whether an event that cannot be decrypted says that it comes from the device that reads it.
+fn is_by_this_device(room: &Room, event: &TimelineEvent) -> bool {
+    #[derive(Deserialize)]
+    struct Sealed {
+        sender: ruma::OwnedUserId,
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        device_id: Option<ruma::OwnedDeviceId>,
+    }
+    let sealed = serde_json::from_str::<Sealed>(event.raw().json().get());
+    sealed.is_ok_and(|Sealed { sender, content }| {
+        let client = room.client();
+        sender == room.own_user_id()
+            && content.device_id.is_none_or(|device| client.device_id() == Some(&*device))
+    })
 }
 
 /// The lines of the record in a message, where it is the bot's own: by the device that reads it

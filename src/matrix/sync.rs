@@ -21,7 +21,7 @@ use matrix_sdk::{
     },
     sync::{SyncResponse, Timeline},
 };
-use ruma::{EventId, OwnedEventId, OwnedRoomId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, UserId};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +98,11 @@ enum Synced {
 impl Reader {
     pub(super) fn client(&self) -> &Client {
         &self.shared.client
+    }
+
+    /// The event up to which each room was read.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&RoomId, &EventId)> {
+        self.places.iter().map(|(room, event)| (&**room, &**event))
     }
 
     /// The admin rooms.

@@ -157,6 +157,21 @@ impl Questions {
         Ok(true)
     }
 
+    /// Ends every open question of a state that was put back; their codes. Somebody may have answered
+    /// them since that state was copied.
+    pub(in crate::pipeline) async fn end_all_of_older_state(
+        &self,
+    ) -> Result<Vec<String>, store::Error> {
+        let mut ended = Vec::new();
+        for room in &self.roster.rooms {
+            for ticket in self.tickets.open_in(room)? {
+                self.tickets.end(&ticket.code, End::Cancelled, None).await?;
+                ended.push(ticket.code);
+            }
+        }
+        Ok(ended)
+    }
+
     /// Ends the questions whose time has passed, and shows that.
     pub(in crate::pipeline) async fn expire(&self) {
         let expired = match self.tickets.expire().await {

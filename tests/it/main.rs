@@ -40,6 +40,7 @@ mod output;
 mod parity;
 mod plan;
 mod power;
+mod put_back;
 mod raw;
 mod record;
 mod regtok;

@@ -257,6 +257,16 @@ impl JobRunner {
         over.iter().rev().skip(REMEMBERED).try_for_each(|job| self.jobs.forget(job))
     }
 
+    /// Ends every job of a state that was put back; how many were at work in it. What they have done
+    /// since that state was copied is not in it, so that none of them may go on.
+    pub(in crate::pipeline) async fn stop_all_of_older_state(&self) -> Result<usize, store::Error> {
+        let (open, now) = (self.jobs.open()?, self.below.clock.now());
+        for job in &open {
+            self.jobs.keep(&Job { state: State::Over(now), ..job.clone() }).await?;
+        }
+        Ok(open.len())
+    }
+
     /// Stops the jobs that are `meant`; how many. What is in hand is finished.
     pub(in crate::pipeline) async fn stop(
         &self,

@@ -52,11 +52,7 @@ impl Pipeline {
             return Ok(None);
         }
         self.feed.has_travelled(found.rooms.last().min(entries))?;
-        let mut past = Past::default();
-        for number in 1..=entries {
-            let Some(kept) = self.audit.get(number)? else { continue };
-            past.read(kept, |user| self.roster.operator(user).map(|one| one.role.rank));
-        }
+        let past = self.past(entries)?;
         let (sanctions, freezes) = (past.open(), past.freezes.len());
         for sanction in past.sanctions.values() {
             self.sanctions.keep(sanction).await?;
@@ -66,6 +62,16 @@ impl Pipeline {
         }
         tracing::info!(entries, sanctions, freezes, place, "an earlier record is restored");
         Ok(Some(Restored { entries, sanctions, freezes, place }))
+    }
+
+    /// What the record says up to this number.
+    pub(super) fn past(&self, upto: u64) -> Result<Past, store::Error> {
+        let mut past = Past::default();
+        for number in 1..=upto {
+            let Some(kept) = self.audit.get(number)? else { continue };
+            past.read(kept, |user| self.roster.operator(user).map(|one| one.role.rank));
+        }
+        Ok(past)
     }
 }
 
@@ -84,9 +90,10 @@ impl From<&Restored> for Line {
 
 /// What the record says so far.
 #[derive(Debug, Default)]
-struct Past {
-    sanctions: BTreeMap<(u64, String), Sanction>,
-    freezes: BTreeMap<What, Freeze>,
+pub(super) struct Past {
+    /// By the number of their change and their subject.
+    pub(super) sanctions: BTreeMap<(u64, String), Sanction>,
+    pub(super) freezes: BTreeMap<What, Freeze>,
 }
 
 impl Past {
