@@ -53,6 +53,7 @@ mod rooms_listed;
 mod sanctions;
 mod second_person;
 mod secrets;
+mod series;
 mod served;
 mod statistics;
 mod store;

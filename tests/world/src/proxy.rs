@@ -20,7 +20,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
+pub use self::storm::Storm;
+use self::storm::{Blowing, Hurt};
 use crate::{api, process::lock};
+
+mod storm;
 
 /// One request that came by.
 #[derive(Debug, Clone)]
@@ -87,6 +91,8 @@ struct Shared {
     traps: Mutex<Vec<Arc<Trap>>>,
     /// What every request is answered that would change something, where it is kept back.
     keeps: Mutex<Option<Value>>,
+    /// What hurts requests by chance.
+    storm: Mutex<Option<Blowing>>,
     /// How many connections are being served.
     served: watch::Sender<usize>,
 }
@@ -139,6 +145,7 @@ impl Proxy {
             answered: Mutex::default(),
             traps: Mutex::default(),
             keeps: Mutex::default(),
+            storm: Mutex::default(),
             served: watch::Sender::new(0),
         });
         let running = tokio::spawn(accept(listener, shared.clone()));
@@ -251,8 +258,14 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         return write(&mut stream, json_answer(200, &body)?).await;
     }
     let Some(trap) = take_trap(shared, &request.passed) else {
-        let answer = forward(shared, request).await?;
-        return write(&mut stream, answer).await;
+        let hurt = lock(&shared.storm).as_mut().and_then(Blowing::next);
+        return match hurt {
+            Some(hurt) => suffer(&mut stream, shared, request, hurt).await,
+            None => {
+                let answer = forward(shared, request).await?;
+                write(&mut stream, answer).await
+            }
+        };
     };
     let answer = match &trap.fault {
         Fault::HoldRequest => {
@@ -276,6 +289,39 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         Some(answer) => write(&mut stream, answer).await,
         None => Ok(()),
     }
+}
+
+/// Lets this befall a request.
+async fn suffer(
+    stream: &mut BufReader<TcpStream>,
+    shared: &Shared,
+    request: Request,
+    hurt: Hurt,
+) -> Result<()> {
+    match hurt {
+        Hurt::LoseRequest => Ok(()),
+        Hurt::LoseAnswer => forward(shared, request).await.map(|_| ()),
+        Hurt::Page(status) => write(stream, page(status)?).await,
+        Hurt::PageAfter(status) => {
+            forward(shared, request).await?;
+            write(stream, page(status)?).await
+        }
+        Hurt::Late(wait) => {
+            tokio::time::sleep(wait).await;
+            let answer = forward(shared, request).await?;
+            write(stream, answer).await
+        }
+    }
+}
+
+/// What a proxy says that has no homeserver behind it, or will not pass on what was sent.
+fn page(status: u16) -> Result<Answer> {
+    let status = StatusCode::from_u16(status)?;
+    Ok(Answer {
+        status,
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse()?)]),
+        body: format!("<html><body><h1>{status}</h1><hr>proxy</body></html>").into_bytes(),
+    })
 }
 
 fn json_answer(status: u16, body: &Value) -> Result<Answer> {

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs the series of crashes and faults as long as wanted, in place of the short pieces of tests/run.sh.
+#
+#   tests/long.sh                         64 kills, then five minutes of faults
+#   tests/long.sh --kills 500             so many kills
+#   tests/long.sh --seconds 3600          so long a storm of faults
+#   tests/long.sh --seed 17               chance as in an earlier run, which printed its seed
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. deploy/needs.sh
+
+export SERIES_KILLS=64 SERIES_SECONDS=300
+while [ $# -gt 0 ]; do
+    if [ $# -lt 2 ]; then
+        echo "$1 needs a number; see the head of $0" >&2
+        exit 2
+    fi
+    case "$1" in
+    --kills) SERIES_KILLS=$2 ;;
+    --seconds) SERIES_SECONDS=$2 ;;
+    --seed) export SERIES_SEED=$2 ;;
+    *)
+        echo "$1 is not known; see the head of $0" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
+
+need_tools
+unset RUST_BACKTRACE
+# One after the other: beside each other each would be a storm for the other.
+exec cargo test --test it -- series:: --nocapture --test-threads=1
