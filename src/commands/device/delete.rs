@@ -11,7 +11,11 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef, user::account},
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, device},
+        user::account,
+    },
     error::Stop,
     reply::{Fact, Line},
     synapse::{Device, Reader},
@@ -33,7 +37,7 @@ struct Delete {
     /// The account: @ann:example.org, or ann for one of this server
     user: UserRef,
     /// The ids of the devices, in capitals as the list shows them
-    #[arg(required = true, value_name = "DEVICE")]
+    #[arg(required = true, value_name = "DEVICE", value_parser = device)]
     devices: Vec<OwnedDeviceId>,
 }
 

@@ -12,7 +12,7 @@ use crate::{
     },
     commands::{
         Action, Spec,
-        arguments::{UserRef, spoken},
+        arguments::{UserRef, device, spoken},
     },
     error::Stop,
     reply::{Hostile, Line, Status},
@@ -30,6 +30,7 @@ struct Rename {
     /// The account: @ann:example.org, or ann for one of this server
     user: UserRef,
     /// The id of the device, in capitals as the list shows it
+    #[arg(value_parser = device)]
     device: OwnedDeviceId,
     /// The name, at most 100 characters; "" for none
     #[arg(value_parser = name)]

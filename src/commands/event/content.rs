@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     change::Path,
+    commands::arguments::bare,
     reply::{Fact, Hostile, Line},
     synapse::{Error, Reader, wire::optional_millis},
 };
@@ -173,6 +174,7 @@ impl FromStr for EventRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong =
             "the id of an event begins with $; a client shows it in the source of a message";
+        let text = bare(text);
         if !text.starts_with('$') || text.len() < 2 || text.contains(char::is_whitespace) {
             return Err(wrong);
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     change::Path,
+    commands::arguments::bare,
     reply::{Fact, Line},
     synapse::{Error, Reader, wire::optional_millis},
 };
@@ -76,9 +77,10 @@ pub(super) fn unknown(server: impl std::fmt::Display) -> Line {
 
 /// Reads the name of a server; whoever types an id means the server in it.
 pub(super) fn server(text: &str) -> Result<OwnedServerName, String> {
+    let text = bare(text);
     let name = match text.split_once(':') {
         Some((id, name)) if id.starts_with(['@', '!', '#']) => name,
-        _ => text,
+        _ => text.trim_end_matches(['.', ',', ';', ':']),
     };
     ServerName::parse(name)
         .map_err(|_| "it is not the name of a server; one looks like example.org".to_owned())

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     change::{Path, Snapshot, Subject},
+    commands::arguments::bare,
     error::Stop,
     reply::{Fact, Hostile, Line, size},
     synapse::{
@@ -32,6 +33,7 @@ impl FromStr for Mxc {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "the address of a file looks like mxc://example.org/abcdef";
+        let text = bare(text);
         let path = text.strip_prefix("mxc://").ok_or(wrong)?;
         let (server, id) = path.split_once('/').ok_or(wrong)?;
         let server = ServerName::parse(server).map_err(|_| wrong)?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::token::{self, named};
+use super::token::{self, known};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -25,7 +25,7 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete 
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// The tokens
-    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = known)]
     tokens: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
-use super::token::{self, Token, named};
+use super::token::{self, Token, known};
 use crate::{
     change::{Power, Subject},
     commands::{
@@ -24,7 +24,7 @@ pub(super) const SPEC: Spec =
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The token
-    #[arg(value_parser = named)]
+    #[arg(value_parser = known)]
     token: String,
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{Path, Skip, Snapshot, Subject},
-    commands::arguments::Moment,
+    commands::arguments::{Moment, bare},
     error::Stop,
     reply::{Fact, Line},
     synapse::Reader,
@@ -15,7 +15,12 @@ use crate::{
 /// The longest token that the homeserver takes, in characters.
 const LONGEST: usize = 64;
 
-/// Reads a token.
+/// Reads the name of a token that is there.
+pub(super) fn known(text: &str) -> Result<String, String> {
+    named(&bare(text))
+}
+
+/// Reads the name of a token to be.
 pub(super) fn named(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     if text.is_empty() || text.len() > LONGEST || !text.chars().all(allowed) {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, named};
+use super::token::{self, Expiry, Until, known};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -34,7 +34,7 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
     .args(["uses_allowed", "expire_at", "expiry_ts"])))]
 struct Update {
     /// The tokens
-    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = known)]
     tokens: Vec<String>,
     /// How many accounts can be made with it in all; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,

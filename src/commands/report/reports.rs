@@ -141,6 +141,7 @@ impl FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.trim_start_matches('#')
+            .trim_end_matches(['.', ',', ';', ':'])
             .parse()
             .map(Self)
             .map_err(|_| "a report has a number, such as 5; !report list shows it")

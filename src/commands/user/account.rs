@@ -95,7 +95,15 @@ pub(super) async fn unknown(user: &UserId, reader: &Reader) -> Stop {
 }
 
 fn no_such_user(user: &UserId) -> Line {
-    Line::new().plain("no such user: ").code(user)
+    let line = Line::new().plain("no such user: ").code(user);
+    // What looks like a letter that it is not.
+    match user.localpart().chars().find(|c| !c.is_ascii()) {
+        Some(c) => line.plain(" (the ").code(c).plain(format!(
+            " in it is U+{:04X}, and the ids of this server have plain letters only)",
+            u32::from(c)
+        )),
+        None => line,
+    }
 }
 
 fn remote(user: &UserId) -> Line {

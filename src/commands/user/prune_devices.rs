@@ -10,7 +10,11 @@ use serde_json::json;
 use super::account::{self, how_many};
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
-    commands::{Action, Spec, arguments::UserRef, device::delete},
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, device},
+        device::delete,
+    },
     error::Stop,
     reply::Line,
     synapse::{Device, Reader},
@@ -46,7 +50,7 @@ struct PruneDevices {
     #[arg(short = 's', long, value_name = "NUMBER", default_value_t = 1)]
     min_surviving: usize,
     /// Only this device, and only if the rest lets it; can be given several times
-    #[arg(short = 'i', long, value_name = "DEVICE")]
+    #[arg(short = 'i', long, value_name = "DEVICE", value_parser = device)]
     device_id: Vec<OwnedDeviceId>,
     /// Devices that were never seen too
     #[arg(long)]

@@ -59,7 +59,8 @@ impl Pipeline {
                 return Ok(Heard::What(What::Say(undecryptable())));
             }
         };
-        let heard = input::hear(body, formatted.as_deref(), &is_first_word);
+        let bot = Some(&*self.roster.bot);
+        let heard = input::hear_as(bot, body, formatted.as_deref(), &is_first_word);
         if !matches!(heard, input::Heard::Yes | input::Heard::No) {
             self.questions.something_said(&request.room);
         }
