@@ -13,7 +13,7 @@ use crate::{
         Command, Lane, Message, Pipeline, Request, Said, Task, What, YesTo,
         inbound::{
             list,
-            understand::{self, Understood, misplaced},
+            understand::{self, Understood, misplaced, unquoted},
         },
         is_first_word,
         own::Help,
@@ -124,6 +124,10 @@ impl Pipeline {
         let Words { operator, mut command, reply_to, file } = words;
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
+        }
+        command.words = unquoted::joined(command.words);
+        if let Some(reply) = unquoted::unclear(&command.words) {
+            return Err(Box::new(reply));
         }
         let lines = command.body.iter().any(|line| !line.trim().is_empty());
         if !command.body.is_empty() {

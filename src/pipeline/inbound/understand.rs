@@ -305,12 +305,15 @@ fn invalid_value(error: &clap::Error) -> Line {
 /// How much an answer repeats of what was typed, in characters: an id is shorter.
 const REPEATED: usize = 300;
 
+/// How much of what is longer than that, which nobody wants to read again.
+const BEGINNING: usize = 40;
+
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     let text = whole_context(error, kind);
-    match text.char_indices().nth(REPEATED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
+    if text.chars().nth(REPEATED).is_none() {
+        return text;
     }
+    text.chars().take(BEGINNING).chain(['…']).collect()
 }
 
 fn whole_context(error: &clap::Error, kind: ContextKind) -> String {
@@ -334,6 +337,12 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
         let last = all.rsplit(", ").next().unwrap_or_default().to_owned();
         (!last.is_empty()).then_some(last)
     };
+    let suggested = error.get(ContextKind::SuggestedArg).is_some();
+    if error.kind() == ErrorKind::UnknownArgument && !suggested {
+        let wrong = whole_context(error, ContextKind::InvalidArg);
+        let at = words.iter().position(|word| *word == wrong)?;
+        return unquoted::quoted(words, at);
+    }
     let (wrong, right) = match error.kind() {
         ErrorKind::InvalidSubcommand => (
             likeliest(ContextKind::InvalidSubcommand)?,
@@ -494,3 +503,4 @@ pub(in crate::pipeline) mod misplaced;
 mod table;
 #[cfg(test)]
 mod tests;
+pub(in crate::pipeline) mod unquoted;
