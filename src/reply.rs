@@ -219,6 +219,55 @@ pub enum Ring {
     These(Vec<OwnedUserId>),
 }
 
+/// What the ids of a listing are the ids of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdsOf {
+    /// Accounts.
+    Accounts,
+    /// Rooms.
+    Rooms,
+    /// Files.
+    Files,
+    /// Registration tokens.
+    Tokens,
+    /// Other servers.
+    Servers,
+    /// Reports of events, by their numbers.
+    EventReports,
+    /// Reports of accounts, by their numbers.
+    AccountReports,
+}
+
+impl IdsOf {
+    /// Several of them, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Rooms => "rooms",
+            Self::Files => "files",
+            Self::Tokens => "registration tokens",
+            Self::Servers => "servers",
+            Self::EventReports => "reports of events",
+            Self::AccountReports => "reports of accounts",
+        }
+    }
+
+    /// What ids are that say it themselves, by the sign that all of them begin with.
+    pub fn of(ids: &[String]) -> Option<Self> {
+        let begin = |sign: &str| ids.iter().all(|id| id.starts_with(sign));
+        if begin("@") {
+            Some(Self::Accounts)
+        } else if begin("!") {
+            Some(Self::Rooms)
+        } else if begin("mxc://") {
+            Some(Self::Files)
+        } else {
+            None
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
@@ -234,6 +283,8 @@ pub struct Reply {
     pub next: Option<String>,
     /// The ids of what it lists, as they are typed: a reply to it can be about all of them.
     pub ids: Vec<String>,
+    /// What those are the ids of.
+    pub ids_of: Option<IdsOf>,
     /// A file that is sent with it. Shared, since answers are copied.
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.

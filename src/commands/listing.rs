@@ -15,7 +15,7 @@ use super::{Memory, Query};
 use crate::{
     change::Power,
     error::Stop,
-    reply::{Block, Format, Line, Record, Reply, Sheet},
+    reply::{Block, Format, IdsOf, Line, Record, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -151,7 +151,12 @@ pub trait Listing: Debug + Send + Sync {
     /// A row for people.
     fn record(&self, row: &Self::Row, now: Timestamp) -> Record;
 
-    /// The id of a row as a command takes it, where a reply to the listing can be about all of it.
+    /// What the ids of its rows are the ids of, where a reply to the listing can be about all of it.
+    fn ids_of(&self) -> Option<IdsOf> {
+        None
+    }
+
+    /// The id of a row as a command takes it, where it has [such ids](Self::ids_of).
     fn id(&self, _row: &Self::Row, _reader: &Reader) -> Option<String> {
         None
     }
@@ -215,7 +220,7 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
             found.next = None;
             return Ok(found);
         }
-        if found.rows.len() as u64 >= limit {
+        if found.rows.len() as u64 >= limit || found.looked >= search::MOST {
             return Ok(found);
         }
         place = page.next;
@@ -321,6 +326,7 @@ async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &
     if !rows.is_empty() {
         let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
         reply = reply.with(Block::Records(records));
+        reply.ids_of = listing.ids_of();
         reply.ids = read.iter().filter_map(|row| listing.id(row, reader)).collect();
     }
     let unread = rows.len() - read.len();
@@ -342,6 +348,7 @@ fn title(found: &Collected, named: Named) -> String {
         let more = if found.next.is_some() { " so far" } else { "" };
         let count = how_many(shown);
         return match (from, found.looked == total) {
+            (0, true) if total == 0 => count,
             (0, true) => format!("{count} found; looked through all {total}"),
             (0, false) => format!("{count} found{more}; looked through {last} of {total}"),
             _ => format!("{count} found{more}; looked through {first} to {last} of {total}"),
@@ -356,5 +363,6 @@ fn title(found: &Collected, named: Named) -> String {
     }
 }
 
+pub mod search;
 #[cfg(test)]
 mod tests;

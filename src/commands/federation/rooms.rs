@@ -15,7 +15,7 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Fact, Hostile, Line, Record},
+    reply::{Fact, Hostile, IdsOf, Line, Record},
     synapse::{Error, Reader},
 };
 
@@ -104,6 +104,10 @@ impl Listing for Rooms {
             reader.find::<Value>(&path, &[]).await.ok().flatten().unwrap_or(row)
         });
         stream::iter(named).buffered(AT_ONCE).collect().await
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Rooms)
     }
 
     fn id(&self, room: &Shared, _: &Reader) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::{
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Line, Record},
+    reply::{IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -177,6 +177,10 @@ impl Listing for Events {
         }))
     }
 
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::EventReports)
+    }
+
     fn id(&self, report: &EventReport, _: &Reader) -> Option<String> {
         Some(report.id.to_string())
     }
@@ -227,6 +231,10 @@ impl Listing for Users {
                 && reporter.as_ref().is_none_or(|reporter| row.user_id == *reporter);
             if fits { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::AccountReports)
     }
 
     fn id(&self, report: &UserReport, _: &Reader) -> Option<String> {

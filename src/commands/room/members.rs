@@ -15,7 +15,7 @@ use crate::{
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record},
+    reply::{Hostile, IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -125,6 +125,10 @@ impl Listing for Members {
             let is = UserId::parse(&member.user_id).is_ok_and(|user| reader.is_local(&user));
             if is == local { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Accounts)
     }
 
     fn id(&self, member: &Member, _: &Reader) -> Option<String> {

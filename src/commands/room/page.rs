@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     change::Path,
-    commands::listing::{Filter, Kept, Named, Page, Pages},
+    commands::listing::{Filter, Kept, Named, Page, Pages, search},
     error::Stop,
     reply::{Fact, Hostile, Line, Record},
     synapse::{Reader, wire::flag},
@@ -105,7 +105,8 @@ impl Wanted {
             ("dir", if order.reverse { "b" } else { "f" }.to_owned()),
         ];
         if let Some(name) = &self.name {
-            query.push(("search_term", bare(name).to_owned()));
+            let asked = search::asked_for(bare(name));
+            query.extend(asked.map(|part| ("search_term", part.to_owned())));
             return query;
         }
         for (key, is) in [("public_rooms", self.public), ("empty_rooms", self.empty)] {
@@ -117,14 +118,13 @@ impl Wanted {
     /// What the homeserver does not filter itself.
     pub(super) fn filter(&self) -> Option<Filter<'static, Row>> {
         let name = self.name.as_deref().map(bare)?;
-        // To the homeserver these two stand for any characters.
-        let wild = name.contains(['%', '_']);
-        if !wild && self.public.is_none() && self.empty.is_none() {
+        let here = search::is_found_here(name);
+        if !here && self.public.is_none() && self.empty.is_none() {
             return None;
         }
         let (name, wanted) = (name.to_owned(), self.clone());
         let keeps = move |row: &Row| {
-            let fits = (!wild || row.is_called(&name))
+            let fits = (!here || row.is_called(&name))
                 && wanted.public.is_none_or(|public| row.public == public)
                 && wanted.empty.is_none_or(|empty| row.is_empty() == empty);
             if fits { Kept::Yes } else { Kept::No }
@@ -167,7 +167,8 @@ impl Row {
 
     /// Whether the term stands in its name or alias, or is its id.
     fn is_called(&self, term: &str) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(&term.to_lowercase());
+        let folded = search::folded(term);
+        let has = |text: &str| search::holds(text, &folded);
         let alias = self.canonical_alias.as_ref().map(|alias| bare(alias.raw()));
         self.name.as_ref().is_some_and(|name| has(name.raw()))
             || alias.is_some_and(has)
@@ -374,6 +375,22 @@ pub(super) mod tests {
         assert_eq!(kept("e_o", json!({"canonical_alias": "#a:e_o.example"})), Kept::No);
         for nothing in ["", "  ", "#", "#:example.org"] {
             assert!(term(nothing).is_err(), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_homeserver_does_not_find_in_every_spelling_is_found_here() {
+        for (term, name, sent) in [
+            ("ärger", "Ärger-Ecke", " search_term=rger"),
+            ("ÄRGER", "Ärger-Ecke", " search_term=RGER"),
+            ("жкх", "ЖКХ Дом 5", ""),
+        ] {
+            let wanted = wanted(Some(term), None, None);
+            let query = format!("order_by=name dir=f{sent}");
+            assert_eq!(asked(&wanted, Order::default()), query);
+            let keeps = wanted.filter().unwrap();
+            assert_eq!(keeps(&row(json!({ "name": name }))), Kept::Yes, "{term}");
+            assert_eq!(keeps(&row(json!({ "name": "Larger" }))), Kept::No, "{term}");
         }
     }
 

@@ -10,10 +10,10 @@ use crate::{
     commands::{
         Spec,
         arguments::Since,
-        listing::{Filter, Kept, Listing, Named, Page, Pages},
+        listing::{Filter, Kept, Listing, Named, Page, Pages, search},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size, utc},
+    reply::{Hostile, IdsOf, Line, Record, size, utc},
     synapse::Reader,
 };
 
@@ -135,14 +135,18 @@ impl Listing for Media {
     }
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, User>> {
-        // To the homeserver these two stand for any characters.
-        let name = self.name.as_ref().filter(|name| name.contains(['%', '_']))?.to_lowercase();
+        let name = self.name.as_ref().filter(|name| search::is_found_here(name))?;
+        let name = search::folded(name);
         Some(Box::new(move |user| {
             let localpart = user.id.split(':').next().unwrap_or_default();
             let shown = user.displayname.as_ref().map(Hostile::raw).unwrap_or_default();
-            let has = |text: &str| text.to_lowercase().contains(&name);
+            let has = |text: &str| search::holds(text, &name);
             if has(localpart) || has(shown) { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Accounts)
     }
 
     fn id(&self, user: &User, _: &Reader) -> Option<String> {
@@ -171,7 +175,8 @@ impl Media {
         }
         query.extend(since.map(|since| ("from_ts", since.to_string())));
         query.extend(until.map(|until| ("until_ts", until.to_string())));
-        query.extend(self.name.clone().map(|name| ("search_term", name)));
+        let asked = self.name.as_deref().and_then(search::asked_for);
+        query.extend(asked.map(|name| ("search_term", name.to_owned())));
         Ok(query)
     }
 }

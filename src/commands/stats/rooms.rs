@@ -13,7 +13,7 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size},
+    reply::{Hostile, IdsOf, Line, Record, size},
     synapse::{Error, Reader},
 };
 
@@ -75,6 +75,10 @@ impl Listing for Rooms {
             row
         });
         stream::iter(named).buffered(AT_ONCE).collect().await
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Rooms)
     }
 
     fn id(&self, room: &Room, _: &Reader) -> Option<String> {

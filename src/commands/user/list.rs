@@ -10,10 +10,10 @@ use crate::{
     commands::{
         Later, Spec,
         arguments::Since,
-        listing::{Filter, Kept, Listing, Named, Page, Pages},
+        listing::{Filter, Kept, Listing, Named, Page, Pages, search},
     },
     error::Stop,
-    reply::{Line, Record},
+    reply::{IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -130,6 +130,10 @@ impl Listing for List {
         page::record(row, now)
     }
 
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Accounts)
+    }
+
     fn id(&self, row: &Row, _: &Reader) -> Option<String> {
         Some(row.name.clone())
     }
@@ -169,18 +173,17 @@ impl List {
             }
         }
         query.extend(self.exclude_user_type.iter().map(|kind| ("not_user_type", kind.clone())));
-        if let Some(name) = &self.name {
-            query.push(("name", bare(name, server).to_owned()));
-        }
-        if let Some(id) = &self.user_id {
-            query.push(("user_id", id.clone()));
+        let name = self.name.as_deref().map(|name| bare(name, server));
+        for (key, term) in [("name", name), ("user_id", self.user_id.as_deref())] {
+            let asked = term.and_then(search::asked_for);
+            query.extend(asked.map(|part| (key, part.to_owned())));
         }
         query
     }
 
     fn wanted_here(&self, server: &str, now: Timestamp) -> Wanted {
         let (sort, backwards) = self.order();
-        let exactly = |text: &str| text.contains(['%', '_']).then(|| text.to_lowercase());
+        let exactly = |text: &str| search::is_found_here(text).then(|| search::folded(text));
         Wanted {
             created: self.since.as_ref().map(|since| since.before(now)),
             seen: self.seen_since.as_ref().map(|since| since.before(now)),
@@ -236,7 +239,7 @@ impl Wanted {
                 _ => {}
             }
         }
-        let has = |text: &str, term: &str| text.to_lowercase().contains(term);
+        let has = search::holds;
         let name = self.name.as_deref().is_none_or(|term| {
             has(row.localpart(), term)
                 || row.displayname.as_ref().is_some_and(|name| has(name.raw(), term))
@@ -326,6 +329,18 @@ mod tests {
         assert_eq!(kept(&["-n", "0% a"], "@x:example.org"), Kept::Yes);
         assert_eq!(kept(&["-n", "1%A"], "@x:example.org"), Kept::No);
         assert!(!verb(&["-n", "ann"]).wanted_here("example.org", now()).filters());
+    }
+
+    #[test]
+    fn names_in_other_alphabets_are_found_in_every_spelling() {
+        for (term, name) in [("özlem", "Özlem Öz"), ("ÖZLEM", "özlem"), ("жкх", "ЖКХ Дом 5")]
+        {
+            let verb = verb(&["-n", term]);
+            let row = row(json!({ "displayname": name }));
+            assert_eq!(verb.wanted_here("example.org", now()).keeps(&row), Kept::Yes, "{term}");
+        }
+        assert!(asked(&["-n", "özlem"]).ends_with(" name=zlem"));
+        assert!(!asked(&["-n", "жкх"]).contains(" name="));
     }
 
     #[test]

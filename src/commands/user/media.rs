@@ -13,7 +13,7 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size},
+    reply::{Hostile, IdsOf, Line, Record, size},
     synapse::{
         Reader,
         wire::{flag, optional_millis},
@@ -126,6 +126,10 @@ impl Listing for Media {
             account::belonging(&self.user, "v1", "media", &query, reader).await?;
         let next = next_token.map(|next| next.to_string());
         Ok(Page { rows: media, total: Some(total), next })
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Files)
     }
 
     fn id(&self, file: &File, reader: &Reader) -> Option<String> {

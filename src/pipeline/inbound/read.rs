@@ -136,7 +136,7 @@ impl Pipeline {
         let mut parsed = understand::parse(&command.words);
         let mut referenced = false;
         if command.body.is_empty() && understand::names_nobody(&parsed) {
-            referenced = self.listings.takes(&mut command.words, reply_to.as_ref());
+            referenced = self.listings.takes(&mut command.words, &parsed, reply_to.as_ref())?;
             match file.or(reply_to) {
                 _ if referenced => parsed = understand::parse(&command.words),
                 Some(file) => return Ok(Command::InFile(command.words, file)),

@@ -172,6 +172,24 @@ pub(in crate::pipeline) fn names_nobody(parsed: &Parsed) -> bool {
     matches!(parsed, Err(error) if error.kind() == ErrorKind::MissingRequiredArgument)
 }
 
+/// The names of the arguments that the words lack, as the usage shows them: `USER`.
+pub(in crate::pipeline) fn missing(parsed: &Parsed) -> Vec<String> {
+    let Err(error) = parsed else { return Vec::new() };
+    let all = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(all)) => all.clone(),
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        _ => Vec::new(),
+    };
+    let name = |usage: &String| {
+        let name = usage.trim_start_matches(['<', '-']);
+        name.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    all.iter().map(name).collect()
+}
+
 /// A change that takes one subject, said of a list: the same for each. `None` where it is no such
 /// thing, or does not stand for itself with the first of them.
 fn one_by_one(words: &[String]) -> Option<Understood> {
