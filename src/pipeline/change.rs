@@ -40,6 +40,7 @@ pub(super) mod found;
 mod locks;
 mod looking;
 mod observe;
+pub(super) mod overview;
 pub(super) mod plan;
 mod prepare;
 pub(super) mod report;

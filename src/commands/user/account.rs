@@ -184,7 +184,10 @@ pub(in crate::commands) async fn snapshot(
         ..Snapshot::default()
     };
     match &account {
-        Some(account) => seen.display = facts(account, reader.now()),
+        Some(account) => {
+            seen.display = facts(account, reader.now());
+            note_weight(&mut seen, account, reader.now());
+        }
         None => note_near(&mut seen, user, reader).await,
     }
     Ok((seen, account))
@@ -207,6 +210,13 @@ pub(super) async fn snapshot_with_belongings(
         seen.extra.insert("sign-on".to_owned(), json!(account.external_ids.len()));
     }
     Ok((seen, account))
+}
+
+/// Notes by what an account can stand out among many.
+fn note_weight(seen: &mut Snapshot, account: &Account, now: Timestamp) {
+    let age = now.as_millisecond().saturating_sub(account.created.as_millisecond());
+    seen.extra.insert("age".to_owned(), json!(u64::try_from(age).unwrap_or_default()));
+    seen.extra.insert("addresses".to_owned(), json!(account.threepids.len()));
 }
 
 /// Notes what to search for where there is no such account here.

@@ -169,8 +169,8 @@ impl SanctionExpiry {
                 Prepared::Ready(ready) => {
                     let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
-                        Status::Done => Lifted::Done(told(&ran)),
-                        _ => Lifted::Failed(told(&ran)),
+                        Status::Done => Lifted::Done(told(&ran, &self.below.roster)),
+                        _ => Lifted::Failed(told(&ran, &self.below.roster)),
                     }
                 }
                 Prepared::Rehearsed | Prepared::NotServed(_) | Prepared::Planned(_) => {
