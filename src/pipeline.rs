@@ -207,8 +207,10 @@ impl Command {
 /// What a reaction or a bare `yes` is to.
 #[derive(Debug)]
 enum YesTo {
-    /// This event.
+    /// This event, by a reaction to it.
     Event(OwnedEventId),
+    /// This event, by a reply to it; with the codes of the questions that were the last word then.
+    Reply(OwnedEventId, Vec<String>),
     /// The question that was the last word when it was said, if one of these codes has it.
     LastWord(Vec<String>),
 }

@@ -81,7 +81,9 @@ impl Pipeline {
                 return Ok(Heard::What(misread_text(body, &misread)));
             }
             input::Heard::Yes => Command::Yes(match reply_to {
-                Some(event) => YesTo::Event(event.clone()),
+                Some(event) => {
+                    YesTo::Reply(event.clone(), self.questions.last_asked(&request.room))
+                }
                 None => YesTo::LastWord(self.questions.last_asked(&request.room)),
             }),
             input::Heard::No => Command::No(reply_to.clone()),
