@@ -73,13 +73,29 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
             }
             Err(trouble) => report.add(Finding::bad(
                 format!("bot: the kept session does not work: {trouble}"),
-                "Start synod: it logs in anew where it can, and says what it cannot",
+                after(trouble.status(), &config.bot.login),
             )),
         }
     }
     match &config.bot.login {
         Login::AccessToken(token) => by_token(config, server, token, report).await,
         Login::Password(password) => by_password(config, server, password, report).await,
+    }
+}
+
+/// What helps against a kept session that does not work.
+fn after(status: Option<u16>, login: &Login) -> &'static str {
+    match (status, login) {
+        (Some(401), Login::Password(_)) => {
+            "Somebody has logged its device out. If that was not meant as a stop, delete \
+             session.json in the state folder and start synod: it logs in as a new device"
+        }
+        (Some(401), Login::AccessToken(_)) => {
+            "Somebody has logged its device out. If that was not meant as a stop, log in as the \
+             bot, put the new token in its place, delete session.json in the state folder and \
+             start synod"
+        }
+        _ => "Look at what the homeserver says there, and check again",
     }
 }
 

@@ -48,6 +48,13 @@ impl Own for Undo {
             return Ok(None);
         }
         let refused = |why: Line| Stop::refused(Line::new().code(format!("#{number}")).line(why));
+        if closing.erased > 0 && closing.undo.is_empty() {
+            return Err(refused(Line::from(
+                " cannot be taken back: whoever it was about has been erased since, and what I knew \
+                 of them with that. What is left of it stands in the record",
+            ))
+            .or(&["audit", "show", &number.to_string()]));
+        }
         let nothing = || refused(Line::from(" changed nothing to take back"));
         match closing.undo.as_slice() {
             [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
@@ -131,10 +138,13 @@ fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     if kept.entry.kind != Kind::Opened {
         return Err(unknown());
     }
-    let closing = executor.audit().closing(number)?;
-    closing.and_then(|kept| kept.record).ok_or_else(|| {
-        Stop::refused(
-            Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),
-        )
-    })
+    let line = Line::new().code(format!("#{number}"));
+    match executor.audit().closing(number)? {
+        Some(Kept { record: Some(record), .. }) => Ok(record),
+        Some(_) => Err(Stop::refused(line.plain(
+            " was made so long ago that its details are gone, so I do not know how to take it back. \
+             Look at what it was about, and say what you want it to be",
+        ))),
+        None => Err(Stop::refused(line.plain(" has not ended, as far as I know"))),
+    }
 }
