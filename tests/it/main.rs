@@ -53,6 +53,7 @@ mod sanctions;
 mod second_person;
 mod secrets;
 mod served;
+mod spoken;
 mod statistics;
 mod store;
 mod strangers;
