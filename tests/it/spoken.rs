@@ -190,7 +190,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
     );
     let list = file(&scene, mark, "list-").await?;
     assert!(all.iter().all(|one| list.contains(one.user_id.as_str())), "{list}");
-    assert!(!list.contains("nobody"), "{list}");
+    assert!(!list.contains("@nobody"), "{list}");
     let left_out = file(&scene, mark, "left-out-").await?;
     assert!(left_out.contains("@nobody29:synod.test,Refused,"), "{left_out}");
     // Who is an operator comes first, however many others are left out.

@@ -85,6 +85,13 @@ impl Verb {
         parts
     }
 
+    /// Whether a word that is the value of no option may be a text.
+    fn takes_text(&self) -> bool {
+        self.arguments.iter().filter(|argument| argument.is_positional()).any(|argument| {
+            argument.get_value_names().is_some_and(|names| names.iter().any(|name| name == "TEXT"))
+        })
+    }
+
     /// How many words it takes that are the value of no option; `None` where as many as one likes.
     fn places(&self) -> Option<usize> {
         let mut places = self.arguments.iter().filter(|argument| argument.is_positional());
@@ -192,8 +199,11 @@ fn without_dashes(words: &[String], verb: &Verb, part: Part<'_>) -> Option<Reply
         "until" => |text| text.parse::<Moment>().is_ok(),
         _ => return None,
     };
-    // Of a look it may be what is searched for.
+    // Of a look it may be what is searched for, and a text may hold anything.
     verb.long("plan")?;
+    if verb.takes_text() {
+        return None;
+    }
     let many = length(words, (at + 1, 0), reads);
     if many == 0 {
         return None;
@@ -352,7 +362,12 @@ mod tests {
         }
         let reply = unclear(&words("user deactivate eve for 3d")).unwrap();
         assert!(told(&reply).contains("does not end by itself"), "{}", told(&reply));
-        for line in ["user search for 3d", "user suspend @for 3d", "user suspend eve -- for 3d"] {
+        for line in [
+            "user search for 3d",
+            "user suspend @for 3d",
+            "user suspend eve -- for 3d",
+            "notice send eve We are down for 3 days",
+        ] {
             assert!(unclear(&words(line)).is_none(), "{line}");
         }
     }
