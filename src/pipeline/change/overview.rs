@@ -50,13 +50,16 @@ fn is_operator(roster: &Roster, subject: &Subject) -> bool {
     subject.user().is_some_and(|user| roster.operator(user).is_some())
 }
 
+/// What can stand out: what one of a kind is called, what several are, and whether a subject is one.
+type Kind<'a> = (&'a str, &'a str, &'a dyn Fn(&Plan, &Target) -> bool);
+
 /// What one should know of some of those that a change is about before one says yes to all.
 pub(in crate::pipeline) fn stands_out(
     looked: &Looked,
     roster: &Roster,
     notes: Option<&Notes>,
 ) -> Vec<Line> {
-    let noted = |plan: &Plan| {
+    let has_note = |plan: &Plan| {
         let about = plan.subject.user().zip(notes);
         about.is_some_and(|(user, notes)| notes.about(user, 1).is_ok_and(|notes| !notes.is_empty()))
     };
@@ -64,18 +67,19 @@ pub(in crate::pipeline) fn stands_out(
     let (rooms, created) =
         (median(looked, |plan| number(plan, "rooms")), median(looked, |plan| number(plan, "age")));
     let much = |plan: &Plan, key: &str, median: u64, least: u64| {
-        number(plan, key).is_some_and(|n| n >= median.saturating_mul(TIMES).max(median + least))
+        number(plan, key)
+            .is_some_and(|n| n >= median.saturating_mul(TIMES).max(median.saturating_add(least)))
     };
     let mail = |plan: &Plan| number(plan, "addresses").is_some_and(|n| n > 0);
     let with_mail = looked.plans.iter().filter(|plan| mail(plan)).count();
     let few_have_mail = with_mail * 2 <= looked.plans.len();
     let named = |target: &Target| roster.policy.protection.named(&target.subject).is_some();
-    let kinds: [(&str, &str, &dyn Fn(&Plan, &Target) -> bool); 8] = [
+    let kinds: [Kind<'_>; 8] = [
         ("operator of mine", "operators of mine", &|plan, _| is_operator(roster, &plan.subject)),
         ("server admin", "server admins", &|_, target| target.server_admin),
         ("protected by name", "protected by name", &|_, target| named(target)),
         ("of a bridge", "of a bridge", &|_, target| target.bridged),
-        ("with a note", "with a note", &|plan, _| noted(plan)),
+        ("with a note", "with a note", &|plan, _| has_note(plan)),
         ("much older than the rest", "much older than the rest", &|plan, _| {
             much(plan, "age", created, OLDER * DAY)
         }),
