@@ -66,7 +66,9 @@ pub use ports::{
 pub use voice::aside::Refusal;
 
 use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
-use background::{job::JobRunner, sanction_expiry::SanctionExpiry, watch::Watcher};
+use background::{
+    job::JobRunner, sanction_expiry::SanctionExpiry, token::TokenWatch, watch::Watcher,
+};
 use change::report::stopped;
 use inbound::{
     authentic::Authenticity, hindrance::Hindrance, list::Listings, read::Heard,
@@ -118,6 +120,7 @@ pub struct Pipeline {
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     jobs: JobRunner,
+    token_watch: TokenWatch,
     watcher: Arc<Watcher>,
     served: Served,
     journal: Journal,
@@ -429,6 +432,12 @@ impl Pipeline {
         self.served.must_serve(&[&invocation.options.verb], invocation.options).await?;
         look::look(invocation, query, &look::reader_for(invocation.operator, &self.reader), self)
             .await
+    }
+
+    /// Looks whether the homeserver takes the admin token, and tells where that has changed. One call
+    /// at a time does it.
+    pub async fn watch_token(&self) {
+        self.token_watch.look().await;
     }
 
     /// Lifts every sanction that is due. One call at a time does it.

@@ -183,7 +183,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Lo
     };
     let (kept, time) = (store.clone(), clock.clone());
     let matrix = matrix::connect(settings, kept, time, connection.as_ref()).await?;
-    let admin_account = admin_account(config, clock).await?;
+    let admin_account = admin_account(config, clock, store).await?;
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
@@ -357,13 +357,29 @@ async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunE
 }
 
 /// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
-/// homeserver cannot be reached.
-async fn admin_account(config: &Config, clock: &SharedClock) -> Result<OwnedUserId, RunError> {
+/// homeserver cannot be reached. Where the token has ended since an earlier start, it is as it was
+/// then: the bot begins, tells the rooms, and waits for another token.
+async fn admin_account(
+    config: &Config,
+    clock: &SharedClock,
+    store: &Store,
+) -> Result<OwnedUserId, RunError> {
+    const KEY: &str = "account";
+    let known = store.shelf::<OwnedUserId>("admin-account")?;
     let access = access(config, config.homeserver.url.clone());
     let reader = Reader::new(access, clock.clone()).map_err(RunError::AdminToken)?;
     loop {
         match reader.look().caller().await {
-            Ok(user) => return Ok(user),
+            Ok(user) => {
+                if let Err(error) = known.put(KEY, &user) {
+                    warn!(error = &error as &dyn std::error::Error, "it is not remembered");
+                }
+                return Ok(user);
+            }
+            Err(error) if error.is_of_token() => {
+                warn!(error = &error as &dyn std::error::Error, "the admin token is not taken");
+                return known.get(KEY).ok().flatten().ok_or(RunError::AdminToken(error));
+            }
             Err(error) if error.status().is_some_and(|status| status < 500) => {
                 return Err(RunError::AdminToken(error));
             }

@@ -3,7 +3,11 @@
 use ruma::{OwnedUserId, RoomOrAliasId, UserId};
 use serde_json::Value;
 
-use super::{Finding, http::Api, operators::Members};
+use super::{
+    Finding,
+    http::{Api, Trouble},
+    operators::Members,
+};
 use crate::config::{Config, Encryption};
 
 /// What the bot sends besides redactions. Reactions are never encrypted.
@@ -69,17 +73,21 @@ async fn state(
     };
     match state {
         Ok(Value::Array(events)) => Ok(events),
-        Ok(_) => Ok(Vec::new()),
+        Ok(_) => Err(not_looked_at(room, &Trouble::Strange)),
         Err(trouble) if trouble.status() == Some(404) => Err(Finding::bad(
             format!("room {room}: this homeserver is in no such room"),
             "Make the room on this homeserver, encrypted and for invited people only, and write \
              its id or alias under rooms",
         )),
-        Err(trouble) => Err(Finding::bad(
-            format!("room {room}: it cannot be looked at: {trouble}"),
-            "Invite the bot and see that the admin token works",
-        )),
+        Err(trouble) => Err(not_looked_at(room, &trouble)),
     }
+}
+
+fn not_looked_at(room: &RoomOrAliasId, trouble: &Trouble) -> Finding {
+    Finding::bad(
+        format!("room {room}: it cannot be looked at: {trouble}"),
+        trouble.to_do("homeserver.admin_url", "Invite the bot and see that the admin token works"),
+    )
 }
 
 async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> {
@@ -90,7 +98,10 @@ async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> 
     let answer = client.get(&path, &[]).await.map_err(|trouble| {
         Finding::bad(
             format!("room {room}: the alias leads nowhere: {trouble}"),
-            "Give the admin room this alias, or write its id under rooms",
+            trouble.to_do(
+                "homeserver.url",
+                "Give the admin room this alias, or write its id under rooms",
+            ),
         )
     })?;
     answer["room_id"].as_str().map(str::to_owned).ok_or_else(|| {

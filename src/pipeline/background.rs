@@ -5,4 +5,5 @@ pub(super) mod job;
 pub(super) mod restore;
 pub(super) mod sanction_expiry;
 pub(super) mod start;
+pub(super) mod token;
 pub(super) mod watch;

@@ -31,6 +31,7 @@ use crate::{
 
 mod amounts;
 mod cut;
+mod foreign;
 
 /// The Megolm session in which everybody speaks; an event's number is its place in it.
 const SESSION: &str = "session";
@@ -283,7 +284,8 @@ pub(super) struct Stage {
     pub(super) clock: Arc<FixedClock>,
     pub(super) heard: Arc<Heard>,
     events: std::sync::atomic::AtomicU64,
-    build: Box<dyn Fn() -> Pipeline + Send + Sync>,
+    build: Box<dyn Fn(Access) -> Pipeline + Send + Sync>,
+    access: Access,
     _dir: tempfile::TempDir,
 }
 
@@ -336,25 +338,32 @@ impl Stage {
             let heard = heard.clone();
             let clock: SharedClock =
                 Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
-            move || {
+            move |access: Access| {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
                 let (outbox, keys, config_source) = (heard.clone(), heard.clone(), heard.clone());
                 let ports = Ports { outbox, keys, config_source };
-                let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
+                let (roster, rules) = (roster.clone(), rules.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, ports).unwrap()
             }
         };
-        let (pipeline, build) = (Arc::new(build()), Box::new(build));
-        Self { pipeline, clock, heard, events: 0.into(), build, _dir: dir }
+        let (pipeline, build) = (Arc::new(build(access.clone())), Box::new(build));
+        Self { pipeline, clock, heard, events: 0.into(), build, access, _dir: dir }
     }
 
     /// Begins anew on the same store, as after a kill, and reports what was cut off.
     pub(super) async fn start_again(&mut self) {
-        self.pipeline = Arc::new((self.build)());
+        self.pipeline = Arc::new((self.build)(self.access.clone()));
         let unhandled = self.pipeline.unhandled();
         self.pipeline.report_cut_off().await;
         self.pipeline.report_unhandled(unhandled).await;
+    }
+
+    /// Begins anew on the same store, with this token.
+    pub(super) fn with_token(mut self, token: &str) -> Self {
+        self.access.token = token.into();
+        self.pipeline = Arc::new((self.build)(self.access.clone()));
+        self
     }
 
     /// What somebody says, by an event of its own.

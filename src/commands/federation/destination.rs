@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     change::Path,
     reply::{Fact, Line},
-    synapse::{Error, Reader, wire::optional_millis},
+    synapse::{Error, Reader, holding, wire::optional_millis},
 };
 
 /// A server, as `GET /_synapse/admin/v1/federation/destinations/{destination}` shows it.
@@ -63,7 +63,8 @@ pub(super) fn path(server: &ServerName) -> Path {
 
 /// A server as the homeserver says it, `None` where it has never sent anything there.
 pub(super) async fn raw(server: &ServerName, reader: &Reader) -> Result<Option<Value>, Error> {
-    reader.find(&path(server), &[]).await
+    let found: Option<Value> = reader.find(&path(server), &[]).await?;
+    found.map(|found| holding(found, "destination")).transpose()
 }
 
 /// The refusal for a server to which nothing was ever sent.

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::reports::{EventReport, UserReport};
@@ -13,7 +12,10 @@ use crate::{
         arguments::{RoomRef, UserRef},
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
-    error::Stop,
+    error::{
+        Stop,
+        api::{Error, Kind as Fault},
+    },
     reply::{Line, Record},
     synapse::Reader,
 };
@@ -100,7 +102,10 @@ async fn fetch(
     let mut listed: Value = reader.get(&Path::admin(["v1", key]), &query).await?;
     let next = listed["next_token"].as_u64().map(|next| next.to_string());
     let total = listed["total"].as_u64();
-    let rows = Vec::deserialize(listed[key].take()).unwrap_or_default();
+    let Value::Array(rows) = listed[key].take() else {
+        let what = format!("there is no list under {key}");
+        return Err(Error::because(Fault::Unreadable, what).into());
+    };
     Ok(Page { rows, total, next })
 }
 
@@ -240,6 +245,7 @@ impl Listing for Users {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize as _;
     use serde_json::json;
 
     use super::{

@@ -13,7 +13,7 @@ use crate::{
     change::{Path, Subject},
     error::Stop,
     reply::{Fact, Hostile, Line},
-    synapse::{Error, Reader, wire::optional_millis},
+    synapse::{Error, Reader, holding, wire::optional_millis},
 };
 
 /// A report of an event, as `GET /_synapse/admin/v1/event_reports` lists it.
@@ -105,7 +105,7 @@ pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Valu
     }
     let path = Path::admin(["v1", "event_reports", &number.to_string()]);
     if let Some(found) = reader.find(&path, &[]).await? {
-        return Ok(Some(found));
+        return holding(found, "id").map(Some);
     }
     let path = Path::admin(["v1", "event_reports"]);
     let listed: ReportList = reader.get(&path, &[("limit", LOOKED_THROUGH.to_string())]).await?;
@@ -114,7 +114,9 @@ pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Valu
 
 /// The report of an account with this number.
 pub(super) async fn of_user(number: u64, reader: &Reader) -> Result<Option<Value>, Error> {
-    reader.find(&Path::admin(["v1", "user_reports", &number.to_string()]), &[]).await
+    let path = Path::admin(["v1", "user_reports", &number.to_string()]);
+    let found: Option<Value> = reader.find(&path, &[]).await?;
+    found.map(|found| holding(found, "id")).transpose()
 }
 
 /// The refusal for a report that is not there.

@@ -101,7 +101,8 @@ fn path(user: &str) -> Path {
 
 /// What the homeserver has set for an account that exists: an empty object where it has not.
 async fn present(user: &UserId, reader: &Reader) -> Result<Value, Stop> {
-    Ok(reader.get(&path(user.as_str()), &[]).await?)
+    // Where nothing is set, the answer is empty.
+    Ok(reader.get_any(&path(user.as_str()), &[]).await?)
 }
 
 /// The limit in what the homeserver has set, if there is one.

@@ -15,6 +15,7 @@ use crate::{
     pipeline::{
         Invocation, Origin, Scheduled, ScheduledKind,
         admin::freeze_control::FreezeControl,
+        background::token::why_it_waits,
         change::{
             Attempt, Executor, Expected, Extent, Prepared,
             report::{not_as_left, overall, stopped},
@@ -107,6 +108,7 @@ impl SanctionExpiry {
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
+            Err(Stop::Api(error)) if error.is_of_token() => Lifted::NotNow,
             Err(stop) => Lifted::Failed(stopped(&self.below.clock, &stop)),
         };
         match lifted {
@@ -131,7 +133,9 @@ impl SanctionExpiry {
 
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
-        if self.below.freeze_control.bot_frozen().is_some() {
+        if self.below.freeze_control.bot_frozen().is_some()
+            || why_it_waits(&self.below.reader).is_some()
+        {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.below.roster.operator(&sanction.by) else {
@@ -170,6 +174,7 @@ impl SanctionExpiry {
                     let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
                         Status::Done => Lifted::Done(told(&ran)),
+                        _ if ran.done.iter().all(|one| one.without_token) => Lifted::NotNow,
                         _ => Lifted::Failed(told(&ran)),
                     }
                 }
@@ -189,7 +194,9 @@ impl SanctionExpiry {
 
     /// Why the bot does not act now.
     fn why_not(&self) -> Line {
-        self.below.freeze_control.bot_frozen().unwrap_or_else(|| "I am read-only".into())
+        let frozen = self.below.freeze_control.bot_frozen();
+        let waits = || why_it_waits(&self.below.reader);
+        frozen.or_else(waits).unwrap_or_else(|| "I am read-only".into())
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {

@@ -22,7 +22,7 @@ use crate::{
         },
     },
     reply::Status,
-    synapse::Secrets,
+    synapse::{Secrets, SendError},
     watches::Watch,
 };
 
@@ -154,10 +154,15 @@ impl Executor {
                 broken_off(&plan, error, after.as_ref().ok(), answers.len()).into()
             }
         };
+        let without_token =
+            answers.is_empty() && failed.as_ref().is_some_and(SendError::is_of_token);
+        let unseen =
+            failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_of_token());
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
         let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
-        Done { subject: plan.subject, outcome, unmet, left, erased, work }
+        let subject = plan.subject;
+        Done { subject, outcome, unmet, left, erased, without_token, unseen, work }
     }
 
     async fn close(

@@ -164,6 +164,7 @@ impl Queue {
         self.spawn(async move {
             pipeline.expire_questions().await;
             pipeline.unfreeze_from_shell().await;
+            pipeline.watch_token().await;
             pipeline.lift_due().await;
             pipeline.write_record_room().await;
             pipeline.keep_hours().await;

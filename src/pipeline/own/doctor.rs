@@ -71,6 +71,7 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
     };
     let open = pipeline.audit.left_open()?.len();
     let mut findings = vec![clock, record];
+    findings.extend(pipeline.token_watch.finding());
     if open > 0 {
         findings.push(Finding::warn(
             format!("{open} changes are in hand or were cut off"),

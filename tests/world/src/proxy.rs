@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use reqwest::{
     Client, Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER},
 };
 use serde_json::Value;
 use tokio::{
@@ -55,6 +55,9 @@ pub enum Fault {
     LoseAnswer,
     /// The homeserver never sees it; this is answered, with a JSON body.
     Answer(u16, Value),
+    /// The homeserver never sees it; a page is answered with this status, as a web server has it that
+    /// stands in front.
+    Page(u16),
 }
 
 /// A fault that lies in wait for one request.
@@ -270,6 +273,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
             None
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
+        Fault::Page(status) => Some(page(*status)?),
     };
     trap.reached.send_replace(true);
     match answer {
@@ -284,6 +288,15 @@ fn json_answer(status: u16, body: &Value) -> Result<Answer> {
         headers: HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse()?)]),
         body: serde_json::to_vec(body)?,
     })
+}
+
+fn page(status: u16) -> Result<Answer> {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse()?)]);
+    if (300..400).contains(&status) {
+        headers.insert(LOCATION, "https://elsewhere.example/".parse()?);
+    }
+    let body = format!("<html><body><h1>{status}</h1></body></html>").into_bytes();
+    Ok(Answer { status: StatusCode::from_u16(status)?, headers, body })
 }
 
 fn take_trap(shared: &Shared, passed: &Passed) -> Option<Arc<Trap>> {
@@ -337,7 +350,7 @@ async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
 
 async fn write(stream: &mut BufReader<TcpStream>, answer: Answer) -> Result<()> {
     let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", answer.status);
-    for name in [CONTENT_TYPE, RETRY_AFTER] {
+    for name in [CONTENT_TYPE, RETRY_AFTER, LOCATION] {
         if let Some(value) = answer.headers.get(&name) {
             write!(head, "{name}: {}\r\n", value.to_str()?)?;
         }
