@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use ruma::OwnedEventId;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -165,6 +166,8 @@ pub enum BuildError {
 pub struct Message {
     request: Request,
     heard: Heard,
+    /// When it came: what it waits for here does not make it older.
+    arrived: Timestamp,
 }
 
 /// A message and what it is.
@@ -172,6 +175,7 @@ pub struct Message {
 pub struct Task {
     request: Request,
     what: What,
+    arrived: Timestamp,
 }
 
 #[derive(Debug)]
@@ -234,7 +238,8 @@ pub struct Invocation<'a> {
 /// What comes before or after what else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// After the same operator's earlier changes, beside everything else.
+    /// After those of the same operator's earlier changes that may be about the same, beside everything
+    /// else.
     Beside,
     /// After the same operator's earlier changes, and before their later commands.
     InTurn,
@@ -287,8 +292,9 @@ impl Pipeline {
             debug!(event = %request.event, reason = "a stranger, and told so of late", "ignored");
             return None;
         }
+        let arrived = self.clock.now();
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
-            Ok(true) => Some(Message { request, heard }),
+            Ok(true) => Some(Message { request, heard, arrived }),
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
                 None
@@ -301,7 +307,7 @@ impl Pipeline {
                     "my store cannot be read or written, so I do nothing until it can and I have \
                      been restarted",
                 )));
-                Some(Message { request, heard })
+                Some(Message { request, heard, arrived })
             }
         }
     }
@@ -309,7 +315,7 @@ impl Pipeline {
     /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
     /// is told beside the other answers: [`Pipeline::answer_aside`].
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
-        let Task { request, what } = task;
+        let Task { request, what, arrived } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
@@ -319,7 +325,7 @@ impl Pipeline {
             }
             What::Command(operator, command) => {
                 let typed = command.holds_secret();
-                let reply = self.command(&request, &operator, command).await;
+                let reply = self.command((&request, arrived), &operator, command).await;
                 // Whatever became of it: it was refused, or is too old, or not believed.
                 if typed {
                     self.aside.remove_in_turn(&request).await;
@@ -339,11 +345,11 @@ impl Pipeline {
 
     async fn command(
         &self,
-        request: &Request,
+        (request, arrived): (&Request, Timestamp),
         operator: &Operator,
         command: Command,
     ) -> Option<Reply> {
-        let hindrance = self.not_now(request, &command);
+        let hindrance = self.not_now(request, arrived, &command);
         if !matches!(hindrance, Hindrance::None) {
             self.authenticity.remember_place(request).await;
         }

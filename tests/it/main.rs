@@ -55,6 +55,7 @@ mod second_person;
 mod secrets;
 mod served;
 mod statistics;
+mod stopped;
 mod store;
 mod strangers;
 mod support;

@@ -17,6 +17,7 @@ use crate::{
     error::Stop,
     pipeline::{Executor, Outbox, Voice},
     reply::{Block, Fact, Line, Reply, Status},
+    store,
     synapse::Reader,
     watches::{Watch, Watches},
 };
@@ -131,6 +132,11 @@ impl Watcher {
                 }
             }
         }
+    }
+
+    /// What goes on at the homeserver.
+    pub(in crate::pipeline) fn open(&self) -> Result<Vec<Watch>, store::Error> {
+        self.watches.all()
     }
 
     /// What is watched.

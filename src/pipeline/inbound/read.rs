@@ -98,9 +98,9 @@ impl Pipeline {
 
     /// Parses what was heard of a message.
     pub fn parse(&self, message: Message) -> Task {
-        let Message { request, heard } = message;
+        let Message { request, heard, arrived } = message;
         let words = match heard {
-            Heard::What(what) => return Task { request, what },
+            Heard::What(what) => return Task { request, what, arrived },
             Heard::Words(words) => words,
         };
         let operator = words.operator.clone();
@@ -114,7 +114,7 @@ impl Pipeline {
             (None, Ok(command)) => What::Command(operator, command),
             (None, Err(reply)) => What::Say(*reply),
         };
-        Task { request, what }
+        Task { request, what, arrived }
     }
 
     /// What these words are, with what they reply to, or the file that they came with. An answer
