@@ -404,6 +404,19 @@ pub enum Undo {
     Command(Vec<String>),
     /// There is none; the text says what comes nearest.
     None(String),
+    /// Each of these takes a part of it back; the text says what none of them does.
+    Parts(Vec<Vec<String>>, String),
+}
+
+impl Undo {
+    /// The commands that take it back, or parts of it.
+    pub fn commands(&self) -> &[Vec<String>] {
+        match self {
+            Self::Command(words) => std::slice::from_ref(words),
+            Self::Parts(ways, _) => ways,
+            Self::None(_) => &[],
+        }
+    }
 }
 
 /// What came of a change to one subject, in words.

@@ -205,7 +205,7 @@ mod tests {
     fn the_undo_says_what_was_so_before() {
         let undo = |typed: &[&str], before: &Snapshot| match verb(typed).undo(&welcome(), before) {
             Undo::Command(words) => words.join(" "),
-            Undo::None(why) => why,
+            Undo::None(why) | Undo::Parts(_, why) => why,
         };
         assert_eq!(
             undo(&["welcome", "-u", "5", "-t", "-1"], &seen(Some(9), Some(4_000_000_000_000))),

@@ -20,7 +20,7 @@ use crate::{
     },
     error::Stop,
     reply::{Line, Status},
-    synapse::Reader,
+    synapse::{Reader, wire::flag},
 };
 
 pub(super) const SPEC: Spec = Spec::action::<Delete>(
@@ -119,6 +119,7 @@ impl Action for Delete {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = snapshot(subject, reader).await?;
+        self.how.note_free_files(subject, &mut seen, reader).await?;
         if let Some(user) = &self.new_room_user_id {
             let user = reader.user_id(user)?;
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
@@ -158,11 +159,11 @@ impl Action for Delete {
     fn outcome(
         &self,
         subject: &Subject,
-        _: &Snapshot,
+        before: &Snapshot,
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        begun(subject, answers, after)
+        Outcome { undo: self.how.undo(subject, before), ..begun(subject, answers, after) }
     }
 
     fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
@@ -192,6 +193,8 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
     let tasks = deletion::of_room(id, reader).await?;
     let running = tasks.iter().find(|task| matches!(task.status.raw(), "scheduled" | "active"));
     if let Some(task) = running {
+        let line = Line::from("the homeserver is at work on it, as ").code(&task.id);
+        seen.display.push(("Deletion", line));
         seen.extra.insert("running".to_owned(), json!(task.id));
     }
     seen.display.push(("Files", files(id, reader).await));
@@ -229,6 +232,28 @@ async fn files(room: &RoomId, reader: &Reader) -> Line {
     Line::from(format!("{counted}. What was sent encrypted cannot be counted"))
 }
 
+/// Of how many files it is noted whether a quarantine takes them, so that it can be taken back.
+const NOTED: usize = 200;
+
+/// Under this it is noted which files of a room are not in quarantine and would be.
+const FREE: &str = "free";
+
+/// The files of a room that are given out and not protected from quarantine; `None` where they are
+/// too many to tell.
+async fn free_files(room: &RoomId, reader: &Reader) -> Result<Option<Vec<String>>, Stop> {
+    let listed = OfRoom::get(room, reader).await?.each_once();
+    if listed.len() > NOTED {
+        return Ok(None);
+    }
+    let all: Vec<String> = listed.into_iter().map(|(_, mxc)| mxc).collect();
+    let looks = all.into_iter().map(|mxc| async move {
+        let takes = is_free(&mxc, reader).await.unwrap_or_default();
+        takes.then_some(mxc)
+    });
+    let found: Vec<Option<String>> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    Ok(Some(found.into_iter().flatten().collect()))
+}
+
 /// Whether the homeserver has this file and gives it out; `None` where that cannot be told.
 async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
     #[derive(Deserialize)]
@@ -238,13 +263,53 @@ async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
     #[derive(Deserialize)]
     struct Info {
         quarantined_by: Option<String>,
+        #[serde(default, deserialize_with = "flag")]
+        safe_from_quarantine: bool,
     }
     let (server, id) = mxc.strip_prefix("mxc://")?.split_once('/')?;
     let found = reader.find::<MediaInfo>(&Path::admin(["v1", "media", server, id]), &[]).await;
-    found.ok().flatten().map(|found| found.media_info.quarantined_by.is_none())
+    let info = found.ok().flatten()?.media_info;
+    Some(info.quarantined_by.is_none() && !info.safe_from_quarantine)
 }
 
 impl How {
+    /// Notes which files a quarantine would take, where there is to be one.
+    pub(super) async fn note_free_files(
+        &self,
+        subject: &Subject,
+        seen: &mut Snapshot,
+        reader: &Reader,
+    ) -> Result<(), Stop> {
+        if self.quarantine_media && seen.is("exists") {
+            let free = free_files(known::id(subject)?, reader).await?;
+            seen.extra.insert(FREE.to_owned(), json!(free));
+        }
+        Ok(())
+    }
+
+    /// How what it does besides is taken back: just what it has changed.
+    pub(super) fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
+        let mut ways = Vec::new();
+        let mut rest = GONE.to_owned();
+        if self.block && !before.is("blocked") {
+            ways.push(vec!["room".to_owned(), "unblock".to_owned(), subject.typed()]);
+        }
+        if self.quarantine_media {
+            match before.extra.get(FREE).and_then(Value::as_array) {
+                Some(free) => {
+                    let free = free.iter().filter_map(Value::as_str).map(str::to_owned);
+                    let words = ["media", "unquarantine"].map(str::to_owned).into_iter();
+                    let words: Vec<String> = words.chain(free).collect();
+                    ways.extend((words.len() > 2).then_some(words));
+                }
+                None => rest.push_str(
+                    "; its files were too many to note which of them it has put into quarantine",
+                ),
+            }
+        }
+        if ways.is_empty() { Undo::None(rest) } else { Undo::Parts(ways, rest) }
+    }
+
     /// The verbs that it amounts to besides.
     pub(super) fn amounts_to(&self) -> Vec<&'static str> {
         [(self.block, "room block"), (self.quarantine_media, "media quarantine")]
@@ -401,10 +466,12 @@ pub(super) fn begun(subject: &Subject, answers: &[Answer], after: &Snapshot) -> 
     outcome
 }
 
+/// What comes nearest to an undo of the deletion itself.
+const GONE: &str = "what was deleted does not come back; where others still have the room, somebody \
+                    can be invited to it again";
+
 fn ended(status: Status, title: Line) -> Outcome {
-    let nearest = "what was deleted does not come back; where others still have the room, somebody \
-                   can be invited to it again";
-    let undo = Undo::None(nearest.to_owned());
+    let undo = Undo::None(GONE.to_owned());
     Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
 
@@ -492,6 +559,29 @@ mod tests {
         );
         assert_eq!(change.steps[1].method, Method::Delete);
         assert!(!change.steps[1].idempotent, "begun twice it would be told as failed");
+    }
+
+    #[test]
+    fn what_it_does_besides_has_a_way_back_and_takes_back_nothing_else() {
+        let undo = |typed: &[&str], free: Value, blocked| {
+            let mut before = seen(true, blocked);
+            before.extra.insert(FREE.to_owned(), free);
+            verb(&[&["!lobby:example.org"], typed].concat()).how.undo(&lobby(), &before)
+        };
+        let ways = |undo: &Undo| -> Vec<String> {
+            undo.commands().iter().map(|words| words.join(" ")).collect()
+        };
+        let all = undo(&["-b", "--quarantine-media"], json!(["mxc://a/1", "mxc://b/2"]), false);
+        let unblock = "room unblock !lobby:example.org";
+        assert_eq!(ways(&all), [unblock, "media unquarantine mxc://a/1 mxc://b/2"]);
+        assert!(matches!(&all, Undo::Parts(_, rest) if rest.contains("does not come back")));
+        // What was so before stays so.
+        assert!(ways(&undo(&["-b"], Value::Null, true)).is_empty());
+        assert!(ways(&undo(&["--quarantine-media"], json!([]), false)).is_empty());
+        assert!(ways(&undo(&[], json!(["mxc://a/1"]), false)).is_empty());
+        let many = undo(&["-b", "--quarantine-media"], Value::Null, false);
+        assert_eq!(ways(&many), [unblock]);
+        assert!(matches!(&many, Undo::Parts(_, rest) if rest.contains("too many")), "{many:?}");
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl Action for PurgeEmpty {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = delete::snapshot(subject, reader).await?;
+        self.how.note_free_files(subject, &mut seen, reader).await?;
         let room = known::room(known::id(subject)?, reader).await?;
         let empty = room.is_some_and(|room| !room.has_members_here());
         seen.preconditions.insert("empty".to_owned(), empty.into());
@@ -111,11 +112,12 @@ impl Action for PurgeEmpty {
     fn outcome(
         &self,
         subject: &Subject,
-        _: &Snapshot,
+        before: &Snapshot,
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        delete::begun(subject, answers, after)
+        let undo = self.how.undo(subject, before);
+        Outcome { undo, ..delete::begun(subject, answers, after) }
     }
 
     fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {

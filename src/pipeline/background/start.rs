@@ -119,16 +119,31 @@ impl Pipeline {
         let whispered =
             self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
-        let reply = Reply::outcome(
-            closing.status.unwrap_or(Status::Unknown),
-            Line::new()
-                .code(crate::input::shown(&closing.words))
-                .plain(format!(". I was stopped before I could say so{lost}")),
-        )
-        .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
+        let title = Line::new().code(crate::input::shown(&closing.words));
+        let reply = if self.goes_on(number) {
+            Reply::data(title.plain(
+                ": the homeserver has begun, and goes on; I watch it, and say here when it is \
+                 through. I was stopped before I could say so",
+            ))
+        } else {
+            let said = format!(". I was stopped before I could say so{lost}");
+            Reply::outcome(closing.status.unwrap_or(Status::Unknown), title.plain(said))
+        };
+        let reply = reply.command(
+            "Everything about it",
+            vec!["audit".into(), "show".into(), number.to_string()],
+        );
         if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
             error!(error = &error as &dyn std::error::Error, "not reported");
         }
+    }
+
+    /// Whether the homeserver goes on with the change of this number.
+    fn goes_on(&self, number: u64) -> bool {
+        let open = self.watcher.open().inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "what goes on cannot be read");
+        });
+        open.unwrap_or_default().iter().any(|watch| watch.number == number)
     }
 
     async fn report_nothing_done(&self, event: &OwnedEventId, room: &RoomId) {

@@ -85,8 +85,15 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
             Undo::Command(_) if matches!(one.outcome.status, Status::Done | Status::DoneInPart) => {
                 return reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
             }
+            Undo::Parts(_, rest)
+                if matches!(one.outcome.status, Status::Done | Status::DoneInPart) =>
+            {
+                return reply
+                    .command("Undo, in part", vec!["undo".to_owned(), number.to_string()])
+                    .note(Line::from("Not undone by that: ").plain(rest.clone()));
+            }
             Undo::None(text) => nearest.push(text.clone()),
-            Undo::Command(_) => {}
+            Undo::Command(_) | Undo::Parts(..) => {}
         }
     }
     nearest.dedup();

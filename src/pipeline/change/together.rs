@@ -31,6 +31,8 @@ pub(in crate::pipeline) struct Part {
 #[derive(Debug)]
 pub(in crate::pipeline) struct Together {
     parts: Vec<Part>,
+    /// What none of them does, where they take back only a part of something.
+    rest: Option<String>,
     /// Which part is whose, in the order in which they were named.
     whose: OnceCell<(Vec<Subject>, HashMap<Subject, usize>)>,
 }
@@ -46,7 +48,18 @@ impl Together {
         if parts.is_empty() || parts.iter().any(secret) {
             return None;
         }
-        Some(Self { parts, whose: OnceCell::new() })
+        Some(Self { parts, rest: None, whose: OnceCell::new() })
+    }
+
+    /// The same, which does all but this.
+    pub(in crate::pipeline) fn but_for(self, rest: Option<String>) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// What none of them does, to be said once: with the first subject.
+    fn rest_with(&self, subject: &Subject) -> Option<&String> {
+        let (order, _) = self.whose.get()?;
+        self.rest.as_ref().filter(|_| order.first() == Some(subject))
     }
 
     /// The verb of the first.
@@ -127,10 +140,12 @@ impl Action for Together {
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
-        match self.part(subject) {
+        let mut question = match self.part(subject) {
             Some(part) => part.action.question(subject, seen),
             None => Question { title: nobodys(subject), ..Question::default() },
-        }
+        };
+        question.stays.extend(self.rest_with(subject).map(|rest| Line::from(rest.clone())));
+        question
     }
 
     fn reaches(&self, subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
@@ -156,10 +171,13 @@ impl Action for Together {
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        match self.part(subject) {
+        let mut outcome = match self.part(subject) {
             Some(part) => part.action.outcome(subject, before, answers, after),
             None => super::found::not_verified(subject, &Stop::refused(nobodys(subject))),
-        }
+        };
+        let rest = self.rest_with(subject).map(|rest| ("Not undone", Line::from(rest.clone())));
+        outcome.facts.extend(rest);
+        outcome
     }
 
     fn erases(&self, subject: &Subject) -> bool {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record, Verified},
-    change::{Power, Subject, Undo},
+    change::{Power, Subject},
     commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Invocation, Pipeline, look::reader_for},
@@ -315,7 +315,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
         }
     }
     for undo in &record.undo {
-        if let Undo::Command(words) = undo {
+        for words in undo.commands() {
             facts.push(("Undo", Line::new().code(crate::input::shown(words))));
         }
     }
