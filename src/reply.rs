@@ -25,7 +25,7 @@ mod when;
 
 pub use file::{File, Reading};
 pub use hostile::Hostile;
-pub use sheet::{Format, Sheet, Written};
+pub use sheet::{Beyond, Format, Sheet, Written};
 pub use when::{ago, size, utc};
 
 /// The first word of an answer to a change.

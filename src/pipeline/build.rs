@@ -274,7 +274,8 @@ impl Base {
     ) -> Result<Announcements, store::Error> {
         let Self { roster, rules, clock, audit, .. } = self.clone();
         let asked_to_lift = store.shelf("asked-to-lift")?;
-        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift })
+        let warned = store.shelf("warned")?;
+        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift, warned })
     }
 
     fn jobs(
