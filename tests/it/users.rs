@@ -134,6 +134,14 @@ async fn a_device_gets_another_name_and_its_old_one_back() -> Result<()> {
     let path = format!("/_synapse/admin/v2/users/{}/devices/{device}", eve.user_id);
     let name =
         async || anyhow::Ok(scene.synapse().admin().get(&path).await?.1["display_name"].clone());
+    let details = format!("!device details {}", eve.user_id);
+    let shown = scene.ann_asks(&format!("{details} {device}")).await?;
+    says(&shown, &device, &["Last seen: ", "!device rename", "!device delete"]);
+    assert!(!shown.body.contains("127.0.0.1"), "no address was asked for: {}", shown.body);
+    let shown = scene.ann_asks(&format!("{details} {device} --show-ip")).await?;
+    says(&shown, &device, &["IP: “127.0.0.1”", "1 connection of the account"]);
+    let none = scene.ann_asks(&format!("{details} NOSUCH")).await?;
+    says(&none, "Refused", &["has no device", "!device list"]);
     let rename = format!("!device rename {} {device}", eve.user_id);
     let done = scene.ann_asks(&format!("{rename} \"Eve's phone\"")).await?;
     says(&done, "Done", &["has another name", "Eve's phone"]);
