@@ -108,7 +108,7 @@ impl Executor {
         let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
             below;
         let Below { sanctions, notes, watches, watch_begun, .. } = below;
-        let (locks, looks, counted) = (Locks::default(), Looks::default(), Counted::default());
+        let (locks, counted) = (Locks::default(), Counted::default());
         Self {
             roster,
             clock,
@@ -123,7 +123,7 @@ impl Executor {
             watches,
             watch_begun,
             locks,
-            looks,
+            looks: Looks::default(),
             counted,
         }
     }

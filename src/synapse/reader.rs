@@ -273,7 +273,7 @@ impl Reader {
         path: &Path,
         query: &[(&str, String)],
     ) -> Result<T, Error> {
-        parsed(&*self.body(path, query).await?, path)
+        parsed(&self.body(path, query).await?, path)
     }
 
     async fn body(&self, path: &Path, query: &[(&str, String)]) -> Body {

@@ -20,8 +20,8 @@ async fn a_job_waits_for_the_next_token_and_goes_on_after_the_reload() -> Result
     let (scene, proxy) = watched(|config| config).await?;
     let all = accounts(&scene, MANY).await?;
     let question = scene.ann_asks(&format!("!user suspend{}", lines(&all))).await?;
-    let hold = |n: usize| proxy.next(Method::PUT, all[n].user_id.localpart(), Fault::HoldRequest);
-    let held: Vec<Caught> = (0..8).map(hold).collect();
+    let caught = |n: usize| proxy.next(Method::PUT, all[n].user_id.localpart(), Fault::HoldRequest);
+    let held: Vec<Caught> = (0..8).map(caught).collect();
     let yes = say_yes(&scene, &question, MANY).await?;
     try_join_all(held.iter().map(Caught::reached)).await?;
 

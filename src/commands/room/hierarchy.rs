@@ -162,15 +162,12 @@ fn each_once(rows: Vec<Value>) -> Vec<Value> {
             kept.push(row);
             continue;
         };
-        match places.get(&id).and_then(|place| kept.get_mut(*place)).and_then(Value::as_object_mut)
-        {
-            Some(first) => {
-                first.insert("org.synod.again".to_owned(), true.into());
-            }
-            None => {
-                places.insert(id, kept.len());
-                kept.push(row);
-            }
+        let first = places.get(&id).and_then(|place| kept.get_mut(*place));
+        if let Some(first) = first.and_then(Value::as_object_mut) {
+            first.insert("org.synod.again".to_owned(), true.into());
+        } else {
+            places.insert(id, kept.len());
+            kept.push(row);
         }
     }
     kept

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ruma::{OwnedEventId, owned_event_id, room_id};
 use tokio::time::interval;
-use world::{Account, Synapse};
+use world::{Account, Synapse, Things};
 
 use crate::pipeline::{
     Doubt, Request, Said, Trust,
@@ -216,4 +216,23 @@ async fn what_waits_here_does_not_become_too_old() {
         stage.hand(said).await;
         assert_eq!(last().contains("Expired"), expired, "{seconds}: {}", last());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_homeserver_goes_on_with_is_not_told_as_done_at_the_next_start() {
+    let synapse = Synapse::shared().await.unwrap();
+    let eve = synapse.register("goes-eve", "correct horse battery", false, "eve").await.unwrap();
+    let things = Things::of(&synapse, eve).await.unwrap();
+    let mut stage = Stage::set(&synapse.url(), synapse.admin().token());
+    stage.say("ann", &format!("!room delete {}", things.room)).await;
+    let open = stage.pipeline.questions.open_in(room_id!("!admin:synod.test")).unwrap();
+    let phrase = open[0].about[0].0.phrase();
+    stage.heard.go_wrong(Fault::Answer);
+    let before = stage.heard.all().len();
+    served(&stage, &[("ann", &format!("!confirm {} {phrase}", open[0].code))]).await;
+    assert_eq!(stage.heard.all().len(), before, "nobody was told");
+    stage.start_again().await;
+    let told = stage.heard.all()[before..].join("\n");
+    assert!(told.contains("goes on") && told.contains("room delete"), "{told}");
+    assert!(!told.contains("**Done**"), "{told}");
 }
