@@ -12,6 +12,7 @@ mod deletion;
 mod details;
 mod extremities;
 mod hierarchy;
+pub(super) mod holders;
 mod join;
 pub(super) mod known;
 mod list;
