@@ -448,6 +448,16 @@ impl Outcome {
 pub enum Progress {
     /// It goes on, and this can be said of it.
     Goes(Vec<(&'static str, Line)>),
+    /// It goes on with so many things left, and this can be said of it. Where these get no fewer for
+    /// long, nothing works on it any more, and `stuck` is what came of it.
+    Counts {
+        /// How many are left.
+        left: u64,
+        /// What can be said of it.
+        facts: Vec<Fact>,
+        /// How it ended, if it did.
+        stuck: Box<Outcome>,
+    },
     /// It is over, and this came of it.
     Over(Outcome),
     /// It is over, and what was told when it began has come true: nothing more is said, unless it

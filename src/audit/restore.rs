@@ -92,6 +92,7 @@ impl Audit {
                 }
                 self.open.remove(&key(of)).map(drop)
             }
+            (Kind::Ended, Some(_)) => self.note_end(seq, record),
             _ => Ok(()),
         }
     }

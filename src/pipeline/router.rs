@@ -10,9 +10,12 @@ use crate::{
     commands::{Action, Options},
     confirm::End,
     error::Stop,
-    pipeline::change::{
-        plan,
-        report::{cost_in_words, not_as_left, rehearsed, report},
+    pipeline::{
+        change::{
+            plan,
+            report::{cost_in_words, not_as_left, rehearsed, report},
+        },
+        questions::warned,
     },
     reply::{Reply, Status},
 };
@@ -103,7 +106,8 @@ impl Pipeline {
             Became::Differs(difference) => Err(not_as_left(&difference)),
             Became::Planned(planned) => {
                 let cost = cost_in_words(planned.class, action);
-                Ok(Some(plan::shown(invocation, &planned, cost)))
+                let reply = plan::shown(invocation, &planned, cost);
+                Ok(Some(warned(reply, action, &planned.looked.plans)))
             }
             Became::Rehearsed => {
                 Ok(Some(rehearsed(invocation.words, self.freeze_control.bot_frozen())))

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use ruma::OwnedDeviceId;
 use serde_json::{Value, json};
 
+use crate::commands::refusals::{Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -37,6 +38,17 @@ struct Delete {
     devices: Vec<OwnedDeviceId>,
 }
 
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "the device or its account is not there any more; it was when I looked",
+    ),
+];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -49,6 +61,10 @@ impl Action for Delete {
 
     fn amounts_to(&self) -> Vec<&str> {
         vec!["user logout"]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -68,6 +68,12 @@ pub(in crate::commands) fn envelope(event: &Value) -> Value {
 }
 
 impl Event {
+    /// Whether it is a message, or anything else that is no state, and was not redacted.
+    pub(in crate::commands) fn is_message(&self) -> bool {
+        let redacted = self.unsigned.get("redacted_because").is_some();
+        self.state_key.is_none() && self.kind.raw() != "m.room.redaction" && !redacted
+    }
+
     /// What kind of event it is.
     pub(in crate::commands) fn kind(&self) -> Line {
         let kind = Line::new().hostile(&self.kind);

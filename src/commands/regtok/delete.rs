@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::token::{self, named};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -29,6 +30,15 @@ struct Delete {
     tokens: Vec<String>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "there is no such token any more; there was when I looked",
+)
+.nothing_to_do()];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -37,6 +47,10 @@ impl Action for Delete {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -5,6 +5,7 @@ use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
 use super::token::{self, Expiry, Until, named};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -82,6 +83,18 @@ impl Update {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "there is no such token any more; there was when I looked",
+    ),
+];
+
 #[async_trait]
 impl Action for Update {
     fn class(&self, many: usize) -> Class {
@@ -90,6 +103,10 @@ impl Action for Update {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -6,7 +6,11 @@ use ruma::{RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{deletion, known};
+use super::{
+    deletion::{self, Deletion},
+    holes, known,
+};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -87,6 +91,42 @@ const MESSAGE: &str = "The room that you were in has been closed on this server.
 /// What a new room is called where nothing else is wanted.
 const NAME: &str = "Closed room";
 
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "already in progress",
+        "it is being deleted already; `!room delete-status` shows how far that is",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "must be our own",
+        "whoever is to make the new room is to the homeserver an account of another server",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "legal room",
+        "to the homeserver this is no id of a room; look for a slip in it",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "a module of the homeserver does not let this room be deleted; whoever runs the homeserver knows which",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -111,6 +151,10 @@ impl Action for Delete {
     fn reaches(&self, _subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
         let maker = seen.extra.get(MAKER).and_then(Value::as_str);
         maker.and_then(|id| UserId::parse(id).ok()).into_iter().map(Subject::User).collect()
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -146,6 +190,10 @@ impl Action for Delete {
         question
     }
 
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_room(subject, seen)
+    }
+
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let with_room = seen.extra.get(MAKER).cloned();
         let text = |typed: &Option<String>, otherwise: &str| {
@@ -165,7 +213,12 @@ impl Action for Delete {
         begun(subject, answers, after)
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         task(answers)
     }
 
@@ -195,6 +248,9 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
         seen.extra.insert("running".to_owned(), json!(task.id));
     }
     seen.display.push(("Files", files(id, reader).await));
+    if let Some(room) = known::room(id, reader).await? {
+        holes::note_of_room(&mut seen, id, &room, reader).await?;
+    }
     Ok(seen)
 }
 
@@ -349,6 +405,7 @@ impl How {
         let mut facts = found.facts();
         facts.retain(|(label, _)| *label != "State");
         facts.push(("Blocked", if blocked { "BLOCKED".into() } else { "NOT BLOCKED".into() }));
+        facts.push(deletion::whether_there(there.as_ref()));
         let line = Line::new().code(subject);
         let mut outcome = if found.status.raw() == "complete" {
             let gone = self.no_purge || there.is_none();
@@ -368,14 +425,36 @@ impl How {
             }
         } else {
             let why = deletion::why(id, work, reader).await?;
-            let nothing = found.untouched();
-            ended(
-                if nothing { Status::Refused } else { Status::DoneInPart },
-                line.plain(": it could not be deleted: ").line(why),
-            )
+            let line = line.plain(": it could not be deleted: ").line(why);
+            self.failed(line, &self.parts(&found, blocked))
         };
         outcome.facts = facts;
         Ok(Progress::Over(outcome))
+    }
+}
+
+impl How {
+    /// What of a deletion that failed was done all the same.
+    fn parts(&self, found: &Deletion, blocked: bool) -> Vec<String> {
+        let out = found.put_out() as u64;
+        let out = (out > 0)
+            .then(|| format!("{} put out", how_many(Some(out), "member is", "members are")));
+        [
+            (self.block && blocked).then(|| "it is blocked".to_owned()),
+            self.quarantine_media.then(|| "its files are in quarantine".to_owned()),
+            out,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The end of a deletion that failed.
+    fn failed(&self, line: Line, parts: &[String]) -> Outcome {
+        if parts.is_empty() {
+            return ended(Status::Refused, line.plain(". Nothing was done to it"));
+        }
+        ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
     }
 }
 
@@ -526,11 +605,38 @@ mod tests {
     }
 
     #[test]
+    fn of_what_failed_each_part_is_told() {
+        let failed = |done: Value| -> Deletion {
+            let answered = json!({ "delete_id": "abc", "status": "failed", "shutdown_room": done });
+            serde_json::from_value(answered).unwrap()
+        };
+        let nobody = json!({ "kicked_users": [], "failed_to_kick_users": ["@eve:example.org"] });
+        let some = json!({ "kicked_users": ["@ann:example.org"], "failed_to_kick_users": [] });
+        for (typed, done, blocked, said) in [
+            (&[][..], &Value::Null, false, &["Refused · ", "Nothing was done to it"][..]),
+            // It was blocked before.
+            (&[], &nobody, true, &["Refused · ", "Nothing was done to it"]),
+            (&["-b"], &Value::Null, true, &["Done in part · ", "all the same: it is blocked"]),
+            (&["-b"], &nobody, true, &["Done in part · ", "all the same: it is blocked"]),
+            (&["-b"], &nobody, false, &["Refused · "]),
+            (&["--quarantine-media"], &nobody, false, &["Done in part · ", "are in quarantine"]),
+            (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is put out"]),
+        ] {
+            let how = verb(&[&["!lobby:example.org"], typed].concat()).how;
+            let parts = how.parts(&failed(done.clone()), blocked);
+            let told = testing::outcome(&how.failed(Line::from("it failed"), &parts));
+            for part in said {
+                assert!(told.contains(part), "{typed:?} {done}: {told}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_begun_is_watched_by_its_task() {
         let answers = [Answer { status: 200, body: json!({ "delete_id": "OYlTuHpFZrIgClwz" }) }];
         let verb = verb(&["!lobby:example.org"]);
-        assert_eq!(verb.begins(&lobby(), &answers).as_deref(), Some("OYlTuHpFZrIgClwz"));
-        assert_eq!(verb.begins(&lobby(), &[]), None);
+        assert_eq!(verb.begins(&lobby(), &answers, None).as_deref(), Some("OYlTuHpFZrIgClwz"));
+        assert_eq!(verb.begins(&lobby(), &[], None), None);
         let told = testing::outcome(&verb.outcome(
             &lobby(),
             &seen(true, false),

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 8;
 
 /// What the state of a room says about power in it.
 #[derive(Debug)]
-pub(in crate::commands) struct Holders {
+pub(super) struct Holders {
     create: Event,
     levels: Option<Event>,
     /// Whether its creators stand above all levels, as they do since version 12.

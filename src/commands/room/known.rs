@@ -38,6 +38,21 @@ impl Room {
         self.listed.joined_local_members != Some(0)
     }
 
+    /// Its name, as its members have set it.
+    pub(super) fn name(&self) -> Option<&Hostile> {
+        self.listed.name.as_ref()
+    }
+
+    /// How many are in it, as far as that was counted.
+    pub(super) fn joined_members(&self) -> Option<u64> {
+        self.listed.joined_members
+    }
+
+    /// How many of them are of this server.
+    pub(super) fn joined_local_members(&self) -> Option<u64> {
+        self.listed.joined_local_members
+    }
+
     /// Whether everybody may join it.
     pub(super) fn is_open(&self) -> bool {
         self.listed.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{holders::Holders, known, power::Power as Level};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -49,6 +50,73 @@ struct MakeAdmin {
     user_id: Option<UserRef>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "Server not in room",
+        "nobody of this server is in it any more, so nobody here can give power there",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "with power to update",
+        "the strongest of this server in it may not change who has power there; somebody else has to be asked. `!room power-levels` shows who can",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "No local admin user in room",
+        "nobody of this server who is in it has power any more. `!room power-levels` shows who has",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "Creator",
+        "it is a creator of the room, and stands above all levels already",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "Creator",
+        "it is a creator of the room, and stands above all levels already",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        403,
+        "M_USER_SUSPENDED",
+        "",
+        "the account in whose name it would be done is suspended; `!user unsuspend` ends that",
+    ),
+    Meaning::new(
+        403,
+        "M_UNKNOWN",
+        "blocked",
+        "the room is blocked on this server, so nobody can be invited; `!room unblock` ends that",
+    ),
+    Meaning::new(
+        403,
+        "M_INVITE_BLOCKED",
+        "",
+        "it takes no invitations, so it has to join by itself",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "banned",
+        "it is banned from the room; whoever has power there has to lift the ban first",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the room does not let it be given power or be invited in that name; `!room power-levels` shows what it takes",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+];
+
 #[async_trait]
 impl Action for MakeAdmin {
     fn class(&self, _many: usize) -> Class {
@@ -57,6 +125,10 @@ impl Action for MakeAdmin {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -8,6 +8,7 @@ use super::{
     delete::{self, How},
     known,
 };
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, Outcome, Path, Power, Progress, Question, Skip, Snapshot, Subject,
@@ -66,6 +67,10 @@ impl Action for PurgeEmpty {
     }
 
     /// `GET /_synapse/admin/v1/rooms`, those with the fewest members of this server first.
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(delete::REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let mut subjects = Vec::new();
         let mut from = 0;
@@ -118,7 +123,12 @@ impl Action for PurgeEmpty {
         delete::begun(subject, answers, after)
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         delete::task(answers)
     }
 

@@ -4,16 +4,19 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many, noted, words};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
-    commands::{Action, Delegated, Spec, arguments::UserRef},
+    commands::{Action, Delegated, Spec, arguments::UserRef, room::holes},
     error::Stop,
     reply::Line,
     synapse::Reader,
 };
+
+pub(super) mod leaving;
 
 pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
     "deactivate",
@@ -36,6 +39,36 @@ struct Deactivate {
     erase: bool,
 }
 
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "a module of the homeserver does not let this account be deactivated; whoever runs the homeserver knows which",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "threepid from ID server",
+        "an identity server does not let go of its mail address or telephone number, so the homeserver has left it open. Take them away first, by `!user modify` with --clear-threepids",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "deactivate",
+        "to the homeserver it is an account of another server: it goes by another name than the one behind the colon",
+    ),
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+];
+
 #[async_trait]
 impl Action for Deactivate {
     fn class(&self, _many: usize) -> Class {
@@ -50,12 +83,22 @@ impl Action for Deactivate {
         self.erase
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         account::subjects(&self.users, reader)
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        snapshot(subject, reader).await
+        let mut seen = snapshot(subject, reader).await?;
+        note_holes(&mut seen, subject, reader).await?;
+        Ok(seen)
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_account(subject, seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
@@ -79,6 +122,41 @@ impl Action for Deactivate {
     ) -> Outcome {
         outcome(subject, after)
     }
+
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        leaving::begun(subject, after?)
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        Some(leaving::unanswered(subject, before))
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        leaving::progress(subject, work, self.erase, reader).await
+    }
+}
+
+/// Looks in which rooms an account that is to be deactivated is the only admin. One that is
+/// deactivated already has lost that.
+pub(super) async fn note_holes(
+    seen: &mut Snapshot,
+    subject: &Subject,
+    reader: &Reader,
+) -> Result<(), Stop> {
+    if seen.is("exists") && !seen.is("deactivated") {
+        holes::note_of_account(seen, account::id(subject)?, reader).await;
+    }
+    Ok(())
 }
 
 /// Looks at an account that is to be deactivated, whichever verb does it.
@@ -181,11 +259,8 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
 
 /// The outcome of deactivating an account, whichever verb did it.
 pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
-    let title = Line::new().code(subject).plain(" is deactivated and ");
-    let title =
-        if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
     Outcome::done(
-        title,
+        title(subject, after),
         Undo::None(
             "user modify with --activate opens the account again, but its sessions, keys, \
              password, addresses, settings and rooms do not come back"
@@ -194,6 +269,12 @@ pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
     )
     .facts([("Devices", left(after)), ("Rooms", rooms(after))])
     .remains(remains(subject, after))
+}
+
+/// That it is deactivated, and whether it is erased.
+fn title(subject: &Subject, after: &Snapshot) -> Line {
+    let title = Line::new().code(subject).plain(" is deactivated and ");
+    if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") }
 }
 
 fn left(after: &Snapshot) -> Line {
@@ -207,7 +288,9 @@ fn left(after: &Snapshot) -> Line {
 fn rooms(after: &Snapshot) -> Line {
     match noted(after, "rooms") {
         Some(0) => "none left".into(),
-        Some(left) => format!("{left} still to leave; the homeserver goes on with it").into(),
+        Some(left) => {
+            format!("{left} still to leave; I watch it, and say here when that is over").into()
+        }
         None => "cannot be looked up".into(),
     }
 }
@@ -397,7 +480,7 @@ mod tests {
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r#"
         Done · `@ann:example.org` is deactivated and **not erased**
         Devices: none left
-        Rooms: 1 still to leave; the homeserver goes on with it
+        Rooms: 1 still to leave; I watch it, and say here when that is over
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin

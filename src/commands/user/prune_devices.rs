@@ -8,6 +8,7 @@ use ruma::OwnedDeviceId;
 use serde_json::json;
 
 use super::account::{self, how_many};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{Action, Spec, arguments::UserRef, device::delete},
@@ -131,6 +132,10 @@ impl Action for PruneDevices {
 
     fn amounts_to(&self) -> Vec<&'static str> {
         vec!["device delete", "user logout"]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(delete::REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -22,7 +22,7 @@ use crate::{
         },
     },
     reply::Status,
-    synapse::Secrets,
+    synapse::{Secrets, SendError},
     watches::Watch,
 };
 
@@ -147,15 +147,23 @@ impl Executor {
             }
         }
         let after = action.snapshot(&plan.subject, &self.reader.look()).await;
-        let Verified { outcome, unmet } = match (&failed, &after) {
+        let Verified { mut outcome, unmet } = match (&failed, &after) {
             (None, Ok(after)) => verified(action, &plan, &answers, after),
             (None, Err(stop)) => not_verified(&plan.subject, stop).into(),
             (Some(error), after) => {
-                broken_off(&plan, error, after.as_ref().ok(), answers.len()).into()
+                broken_off(action, &plan, error, after.as_ref().ok(), answers.len()).into()
             }
         };
+        let work = match &failed {
+            None => action.begins(&plan.subject, &answers, after.as_ref().ok()),
+            Some(SendError::Unknown(_)) => action.outlasts(&plan.subject, &plan.seen),
+            Some(_) => None,
+        };
+        if failed.is_some() && work.is_some() {
+            let follows = "perhaps; I look again and again, and say here what came of it";
+            outcome.facts.push(("Still at work", follows.into()));
+        }
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
-        let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         Done { subject: plan.subject, outcome, unmet, left, erased, work }
     }

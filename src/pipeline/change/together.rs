@@ -8,7 +8,7 @@ use crate::{
     change::{
         Answer, Change, Class, FactMap, Outcome, Power, Progress, Question, Skip, Snapshot, Subject,
     },
-    commands::Action,
+    commands::{Action, Meaning},
     error::Stop,
     pipeline::change::fact::not_as_left,
     reply::{Line, Status},
@@ -116,6 +116,13 @@ impl Action for Together {
         self.parts.iter().all(|part| part.action.harmless())
     }
 
+    fn refusals(&self, subject: &Subject) -> Option<&'static [Meaning]> {
+        match self.part(subject) {
+            Some(part) => part.action.refusals(subject),
+            None => Some(&[]),
+        }
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         Ok(self.resolve(reader).await?.0.clone())
     }
@@ -131,6 +138,10 @@ impl Action for Together {
             Some(part) => part.action.question(subject, seen),
             None => Question { title: nobodys(subject), ..Question::default() },
         }
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        self.part(subject).map(|part| part.action.warnings(subject, seen)).unwrap_or_default()
     }
 
     fn reaches(&self, subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
@@ -166,8 +177,17 @@ impl Action for Together {
         self.part(subject).is_some_and(|part| part.action.erases(subject))
     }
 
-    fn begins(&self, subject: &Subject, answers: &[Answer]) -> Option<String> {
-        self.part(subject)?.action.begins(subject, answers)
+    fn begins(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        self.part(subject)?.action.begins(subject, answers, after)
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        self.part(subject)?.action.outlasts(subject, before)
     }
 
     async fn progress(

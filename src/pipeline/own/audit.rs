@@ -233,6 +233,16 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
                 .code(format!("!audit show {}", kept.entry.seq)),
         );
     }
+    for kept in pipeline.audit.ends(number)?.iter().rev() {
+        let Some(record) = &kept.record else { continue };
+        let ended = record.status.map_or("it is not known how", Status::as_str);
+        let mut line = Line::new().plain(format!("The homeserver went on, to the end: {ended}"));
+        if let Some(note) = &record.note {
+            line = line.plain(format!(" · {note}"));
+        }
+        let number = format!("!audit show {}", kept.entry.seq);
+        reply = reply.text(line.plain(", see ").code(number));
+    }
     Ok(reply)
 }
 

@@ -12,7 +12,7 @@ use crate::{
     gate::{AT_A_GLANCE, Because},
     pipeline::{
         Invocation,
-        change::{Earlier, Looked, ToAsk, report::cost_in_words},
+        change::{Earlier, Looked, Plan, ToAsk, report::cost_in_words},
     },
     reply::{Block, Hostile, Line, Reply, utc},
     synapse::Secrets,
@@ -23,6 +23,9 @@ const DESCRIBED: usize = 5;
 
 /// How many of those that are left out are named for each reason.
 const NAMED: usize = 3;
+
+/// How many lines of what somebody must know before a yes are shown.
+const WARNINGS: usize = 40;
 
 impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
@@ -207,7 +210,7 @@ fn question(ticket: &Ticket, action: &dyn Action, looked: &Looked, earlier: &Ear
         }
     }
     if looked.plans.len() > AT_A_GLANCE {
-        reply = many(reply, action, looked);
+        reply = warned(many(reply, action, looked), action, &looked.plans);
         return reply.text(understood(ticket, action));
     }
     for plan in looked.plans.iter().take(DESCRIBED) {
@@ -226,7 +229,23 @@ fn question(ticket: &Ticket, action: &dyn Action, looked: &Looked, earlier: &Ear
     for (subject, skip) in &looked.skips {
         reply = reply.text(not_this(subject, skip));
     }
-    reply.text(understood(ticket, action))
+    warned(reply, action, &looked.plans).text(understood(ticket, action))
+}
+
+/// What somebody must know before they say yes, of each subject.
+pub(in crate::pipeline) fn warned(reply: Reply, action: &dyn Action, plans: &[Plan]) -> Reply {
+    let of = |plan: &Plan| action.warnings(&plan.subject, &plan.seen);
+    let warnings: Vec<Vec<Line>> = plans.iter().map(of).filter(|lines| !lines.is_empty()).collect();
+    let about = warnings.len();
+    let mut lines: Vec<Line> = warnings.into_iter().flatten().collect();
+    if lines.is_empty() {
+        return reply;
+    }
+    if lines.len() > WARNINGS {
+        lines.truncate(WARNINGS);
+        lines.push(format!("… of {about} there is something like this to know").into());
+    }
+    reply.with(Block::List("Look at this first:".into(), lines))
 }
 
 fn understood(ticket: &Ticket, action: &dyn Action) -> Line {

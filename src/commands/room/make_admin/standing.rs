@@ -22,6 +22,7 @@ const BY_A_CREATOR: i64 = 100;
 
 /// What decides whether power can be given in a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Standing {
     /// Whether the homeserver has state of the room.
     pub(super) state: bool,
@@ -100,8 +101,7 @@ impl Standing {
         reader: &Reader,
     ) -> Result<(), Stop> {
         let admins = named.iter().filter(|(_, power)| power.is_enough());
-        let (local, remote): (Vec<_>, Vec<_>) =
-            admins.partition(|(user, _)| reader.is_local(user));
+        let (local, remote): (Vec<_>, Vec<_>) = admins.partition(|(user, _)| reader.is_local(user));
         for (user, power) in local.into_iter().filter(|(user, _)| !there.contains(user)) {
             if self.gone.len() == NAMED {
                 break;
@@ -211,9 +211,9 @@ impl Standing {
                 .plain(" is ")
                 .line(named(&self.acts, " or "))
                 .plain(format!(" with {level}, and changing power takes {}", self.needed)),
-            None => Line::from("nobody of this server who is in ")
-                .code(&room)
-                .plain(" has power in it"),
+            None => {
+                Line::from("nobody of this server who is in ").code(&room).plain(" has power in it")
+            }
         };
         let mut skip = Skip::refused(why);
         for gone in &self.gone {
@@ -345,10 +345,7 @@ mod tests {
                 Standing { acts: ids(&["@moe:example.org"]), level: Some(50), ..good() },
                 &["is `@moe:example.org` with 50", "takes 100", "it takes a new room"],
             ),
-            (
-                Standing { elsewhere: bob(), ..none() },
-                &["have to be asked: `@bob:b.example`"],
-            ),
+            (Standing { elsewhere: bob(), ..none() }, &["have to be asked: `@bob:b.example`"]),
             (
                 Standing { gone: gone(false, false), open: true, ..none() },
                 &["has left, and could come back", "!room join !lobby:example.org @owner:"],

@@ -313,7 +313,7 @@ impl<'a> Work<'a> {
                 Some((_, skip))
                     if left.before.is_some() && skip.status == Status::NothingChanged =>
                 {
-                    Ok(Turn::Over(self.found_so(item, &reader).await?))
+                    self.found_so(item, &reader).await
                 }
                 Some((_, skip)) => Ok(nothing(skip.status, &skip.why)),
                 None => Ok(Turn::NotNow),
@@ -378,7 +378,7 @@ impl<'a> Work<'a> {
     }
 
     /// What an earlier run has done, and did not live to see.
-    async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Ended, Stop> {
+    async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Turn, Stop> {
         let action = self.action.as_ref();
         let before = Snapshot { preconditions: item.preconditions.clone(), ..Snapshot::default() };
         let after = action.snapshot(&item.subject, reader).await?;
@@ -394,7 +394,11 @@ impl<'a> Work<'a> {
             .collect();
         let what = format!("{} (found so after a restart)", outcome.title.text());
         let (status, erased) = (Status::Done, action.erases(&item.subject));
-        Ok(Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased })
+        let ended = Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased };
+        Ok(match action.begins(&item.subject, &[], Some(&after)) {
+            Some(work) => Turn::Goes(work, ended),
+            None => Turn::Over(ended),
+        })
     }
 
     /// Edits the message that shows how far it is, again and again.
