@@ -130,6 +130,16 @@ pub trait Action: Debug + Send + Sync {
     /// Looks at one subject.
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop>;
 
+    /// Looks at one subject again after these answers, where they say what is to be looked at.
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        self.snapshot(subject, reader).await
+    }
+
     /// The text of the question about one subject, beyond the facts.
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question;
 

@@ -206,13 +206,8 @@ impl Action for Send {
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        let (mut seen, found) = account::snapshot(subject, reader).await?;
+        let (mut seen, _) = account::snapshot(subject, reader).await?;
         seen.display.retain(|(label, _)| matches!(*label, "Name" | "Id"));
-        if found.is_some_and(|account| !account.deactivated) {
-            let reach = Reach::of(account::id(subject)?, reader).await;
-            seen.display.push(reach.fact());
-            seen.extra.insert(REACH.to_owned(), json!(reach));
-        }
         let as_state = self.state_key.as_ref().map(|_| " (state)").unwrap_or_default();
         let of_type = |of: &String| ("Type", Line::new().code(of).plain(as_state));
         seen.display.extend(self.event_type.as_ref().map(of_type));
@@ -221,6 +216,20 @@ impl Action for Send {
         seen.display.push(("Text", shown(&text.plain)));
         seen.display.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
         seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        Ok(seen)
+    }
+
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        let mut seen = self.snapshot(subject, reader).await?;
+        if let Some(event) = answers.first().and_then(|answer| answer.body["event_id"].as_str()) {
+            let reach = Reach::of(account::id(subject)?, event, reader).await;
+            seen.extra.insert(REACH.to_owned(), json!(reach));
+        }
         Ok(seen)
     }
 
@@ -263,7 +272,7 @@ impl Action for Send {
         after: &Snapshot,
     ) -> Outcome {
         let reach = after.extra.get(REACH).and_then(|it| Reach::deserialize(it).ok());
-        let reach = reach.unwrap_or(Reach::NoRoom);
+        let reach = reach.unwrap_or(Reach::NotKnown);
         let sent = answers.iter().any(|answer| answer.body["event_id"].is_string());
         let text = before.display.iter().find(|(label, _)| *label == "Text").cloned();
         Outcome {
@@ -280,7 +289,7 @@ impl Action for Send {
     }
 }
 
-/// Under this it is kept how somebody stands to the notices of the homeserver.
+/// Under this it is kept how somebody stands to the notice that was sent.
 const REACH: &str = "reach";
 
 /// The moment of the look.

@@ -426,7 +426,7 @@ impl How {
         } else {
             let why = deletion::why(id, work, reader).await?;
             let line = line.plain(": it could not be deleted: ").line(why);
-            self.failed(line, &self.parts(&found, blocked))
+            failed(line, &self.parts(&found, blocked))
         };
         outcome.facts = facts;
         Ok(Progress::Over(outcome))
@@ -448,14 +448,14 @@ impl How {
         .flatten()
         .collect()
     }
+}
 
-    /// The end of a deletion that failed.
-    fn failed(&self, line: Line, parts: &[String]) -> Outcome {
-        if parts.is_empty() {
-            return ended(Status::Refused, line.plain(". Nothing was done to it"));
-        }
-        ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
+/// The end of a deletion that failed.
+fn failed(line: Line, parts: &[String]) -> Outcome {
+    if parts.is_empty() {
+        return ended(Status::Refused, line.plain(". Nothing was done to it"));
     }
+    ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
 }
 
 /// The id of the task that the homeserver has begun.
@@ -606,7 +606,7 @@ mod tests {
 
     #[test]
     fn of_what_failed_each_part_is_told() {
-        let failed = |done: Value| -> Deletion {
+        let deletion = |done: Value| -> Deletion {
             let answered = json!({ "delete_id": "abc", "status": "failed", "shutdown_room": done });
             serde_json::from_value(answered).unwrap()
         };
@@ -623,8 +623,8 @@ mod tests {
             (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is put out"]),
         ] {
             let how = verb(&[&["!lobby:example.org"], typed].concat()).how;
-            let parts = how.parts(&failed(done.clone()), blocked);
-            let told = testing::outcome(&how.failed(Line::from("it failed"), &parts));
+            let parts = how.parts(&deletion(done.clone()), blocked);
+            let told = testing::outcome(&failed(Line::from("it failed"), &parts));
             for part in said {
                 assert!(told.contains(part), "{typed:?} {done}: {told}");
             }

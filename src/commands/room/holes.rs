@@ -128,14 +128,12 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
     let mut lines = Vec::new();
     if let Some(first) = admins.first() {
         let many = how_many(Some(admins.len() as u64), "room", "rooms");
-        lines.push(
-            Line::new().code(subject).plain(" is the ").strong("only admin").plain(
-                format!(
-                    " of {many} that others are in; when it has left, nobody can change who has \
+        lines.push(Line::new().code(subject).plain(" is the ").strong("only admin").plain(
+            format!(
+                " of {many} that others are in; when it has left, nobody can change who has \
                      power there"
-                ),
             ),
-        );
+        ));
         lines.extend(admins.iter().take(NAMED).map(|hole| hole.line()));
         lines.extend(more(admins.len()));
         lines.push(

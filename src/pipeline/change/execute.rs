@@ -146,7 +146,7 @@ impl Executor {
                 }
             }
         }
-        let after = action.snapshot(&plan.subject, &self.reader.look()).await;
+        let after = action.snapshot_after(&plan.subject, &answers, &self.reader.look()).await;
         let Verified { mut outcome, unmet } = match (&failed, &after) {
             (None, Ok(after)) => verified(action, &plan, &answers, after),
             (None, Err(stop)) => not_verified(&plan.subject, stop).into(),

@@ -133,6 +133,16 @@ impl Action for Together {
         part.action.snapshot(subject, reader).await
     }
 
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        let part = self.part(subject).ok_or_else(|| Stop::refused(nobodys(subject)))?;
+        part.action.snapshot_after(subject, answers, reader).await
+    }
+
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         match self.part(subject) {
             Some(part) => part.action.question(subject, seen),
