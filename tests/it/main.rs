@@ -40,6 +40,7 @@ mod output;
 mod parity;
 mod plan;
 mod power;
+mod power_in_rooms;
 mod raw;
 mod record;
 mod regtok;
@@ -66,6 +67,7 @@ mod unreviewed;
 mod users;
 mod verbs;
 mod weather;
+mod what_is_so;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");

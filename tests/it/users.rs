@@ -289,7 +289,7 @@ async fn keys_may_be_replaced_for_ten_minutes_and_an_end_is_set() -> Result<()> 
     says(&done, "Done", &["may replace its cross-signing keys", "Until: 20", "in 10 min"]);
     // Who has no keys has none to replace.
     let none = with_yes(&scene, &format!("!user cross-signing-reset {}", sam.user_id)).await?;
-    says(&none, "Refused", &["nothing was done"]);
+    says(&none, "Refused", &["nothing was done", "has no cross-signing keys"]);
 
     let validity = format!("!user validity {} -e 2100-01-01", eve.user_id);
     says(&with_yes(&scene, &validity).await?, "Done", &["2100-01-01"]);

@@ -15,6 +15,7 @@ mod api;
 mod bot;
 mod config;
 mod crowd;
+mod damage;
 mod install;
 mod message;
 mod nio;
