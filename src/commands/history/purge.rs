@@ -173,7 +173,8 @@ impl Action for Purge {
             seen.display.push(("Goes", line));
             seen.extra.insert("before".to_owned(), json!(before));
             seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
-            if seen.is("exists") && before <= reader.now().as_millisecond() {
+            // Of what no event can be older than, the homeserver says so itself.
+            if seen.is("exists") && (1..=reader.now().as_millisecond()).contains(&before) {
                 self.note_older(&mut seen, before, subject, reader).await?;
             }
         }
