@@ -59,8 +59,8 @@ pub use origin::{Origin, Scheduled, ScheduledKind};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     room::{
-        Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
-        Outbox, Request, Said, Sealed, Trust, Unsent,
+        Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, Incoming, Keys, News,
+        NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unsent,
     },
 };
 pub use voice::aside::Refusal;
@@ -310,9 +310,10 @@ impl Pipeline {
         let (event, room) = (request.event.clone(), request.room.clone());
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
-            What::Say(reply) => Some(reply),
+            What::Say(reply) => Some(reply.repeating()),
             What::Suspect(meant) => {
-                Some(misplaced::told(meant, self.aside.remove_in_turn(&request).await))
+                let removed = self.aside.remove_in_turn(&request).await;
+                Some(misplaced::told(meant, removed).repeating())
             }
             What::Command(operator, command) => {
                 let typed = command.holds_secret();
@@ -462,6 +463,11 @@ impl Pipeline {
     /// in force again.
     pub async fn report_not_in_force(&self, why: &str) {
         self.reloader.report_not_in_force(why).await;
+    }
+
+    /// Says what could not be said before, until `over`.
+    pub async fn say_unsaid(&self, over: CancellationToken) {
+        self.voice.backlog().work(over).await;
     }
 
     /// Ends the questions whose time has passed, and shows that.

@@ -157,6 +157,15 @@ impl Line {
         self.0.iter().map(text).collect()
     }
 
+    /// The words of our own in it; what else stands in it is left out.
+    pub(crate) fn own_words(&self) -> String {
+        let own = |span: &Span| match span {
+            Span::Plain(text) | Span::Strong(text) => text.clone(),
+            Span::Code(_) | Span::Hostile(_) => "…".to_owned(),
+        };
+        self.0.iter().map(own).collect()
+    }
+
     /// Whether it says nothing. An empty id or somebody's empty words do say something: `(none)`.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|span| match span {
@@ -238,6 +247,10 @@ pub struct Reply {
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.
     pub carried: Vec<String>,
+    /// Whether it is said before what else waits to be said in its room.
+    pub urgent: bool,
+    /// Whether it may repeat what somebody typed, so that it is written down nowhere.
+    pub repeats: bool,
 }
 
 impl Reply {
@@ -291,10 +304,24 @@ impl Reply {
     }
 
     /// Sends a file with it. The answer follows the file and speaks of it as sent; where it could
-    /// not be sent, that is said in place of the answer.
+    /// not be sent, that is said, with the beginning of what it holds.
     #[must_use]
     pub fn attaching(mut self, file: File) -> Self {
         self.file = Some(Arc::new(file));
+        self
+    }
+
+    /// Lets it be said before what else waits to be said in its room.
+    #[must_use]
+    pub fn urgently(mut self) -> Self {
+        self.urgent = true;
+        self
+    }
+
+    /// Says that it may repeat what somebody typed, which might be a secret in the wrong place.
+    #[must_use]
+    pub fn repeating(mut self) -> Self {
+        self.repeats = true;
         self
     }
 

@@ -19,7 +19,7 @@ pub(super) async fn findings(
     admin: Option<&Api>,
     members: &mut Option<Members>,
 ) -> Vec<Finding> {
-    let events = match state(room, client, admin).await {
+    let events = match state(room, "rooms", client, admin).await {
         Ok(events) => events,
         Err(finding) => {
             *members = None;
@@ -39,7 +39,7 @@ pub(super) async fn of_the_record(
     client: &Api,
     admin: Option<&Api>,
 ) -> Vec<Finding> {
-    match state(room, client, admin).await {
+    match state(room, "record.room", client, admin).await {
         Ok(state) => {
             let (state, room) = (State(&state), room.as_str());
             vec![
@@ -53,13 +53,14 @@ pub(super) async fn of_the_record(
     }
 }
 
-/// The events of the room's state.
+/// The events of the state of the room that stands under this key of the config.
 async fn state(
     room: &RoomOrAliasId,
+    key: &str,
     client: &Api,
     admin: Option<&Api>,
 ) -> Result<Vec<Value>, Finding> {
-    let id = resolve(room, client).await?;
+    let id = resolve(room, key, client).await?;
     let state = match admin {
         Some(admin) => {
             let path = ["_synapse", "admin", "v1", "rooms", &id, "state"];
@@ -72,8 +73,10 @@ async fn state(
         Ok(_) => Ok(Vec::new()),
         Err(trouble) if trouble.status() == Some(404) => Err(Finding::bad(
             format!("room {room}: this homeserver is in no such room"),
-            "Make the room on this homeserver, encrypted and for invited people only, and write \
-             its id or alias under rooms",
+            format!(
+                "Make the room on this homeserver, encrypted and for invited people only, and write \
+                 its id or alias under {key}"
+            ),
         )),
         Err(trouble) => Err(Finding::bad(
             format!("room {room}: it cannot be looked at: {trouble}"),
@@ -82,7 +85,7 @@ async fn state(
     }
 }
 
-async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> {
+async fn resolve(room: &RoomOrAliasId, key: &str, client: &Api) -> Result<String, Finding> {
     if !room.is_room_alias_id() {
         return Ok(room.to_string());
     }
@@ -90,7 +93,7 @@ async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> 
     let answer = client.get(&path, &[]).await.map_err(|trouble| {
         Finding::bad(
             format!("room {room}: the alias leads nowhere: {trouble}"),
-            "Give the admin room this alias, or write its id under rooms",
+            format!("Give the room this alias, or write its id under {key}"),
         )
     })?;
     answer["room_id"].as_str().map(str::to_owned).ok_or_else(|| {

@@ -2,6 +2,7 @@
 //! done at a start.
 
 pub(super) mod job;
+pub(super) mod put_back;
 pub(super) mod restore;
 pub(super) mod sanction_expiry;
 pub(super) mod start;

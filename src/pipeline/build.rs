@@ -21,7 +21,7 @@ use crate::{
             job::{self, JobRunner},
             sanction_expiry, watch,
         },
-        voice::aside::Aside,
+        voice::{aside::Aside, backlog::Backlog},
     },
     sanctions::Sanctions,
     store::{self, Store},
@@ -151,12 +151,15 @@ impl Base {
         let record_room = roster.record_room.clone();
         let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), record_room)?;
         let feed = Arc::new(feed);
+        let backlog =
+            Backlog::new(store, audit.clone(), clock.clone(), outbox.clone(), listings.clone())?;
         let voice = Arc::new(Voice::new(
             roster.clone(),
-            audit.clone(),
+            (audit.clone(), clock.clone()),
             feed.clone(),
             outbox.clone(),
             listings.clone(),
+            backlog,
         ));
         let (to_brake, to_speak) = (freeze_control.clone(), voice.clone());
         let below = questions::Below {

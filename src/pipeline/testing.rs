@@ -17,8 +17,8 @@ use ruma::{
 };
 
 use super::{
-    Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys, NoWhisper,
-    NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
+    Ailment, Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys,
+    NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -57,6 +57,10 @@ pub(super) struct Heard {
     lane: tokio::sync::Mutex<()>,
     /// How long it takes to send one.
     takes: Mutex<Duration>,
+    /// Which answers are refused, by their Markdown.
+    refuses: Mutex<Option<fn(&str) -> bool>>,
+    /// What keeps the bot from being heard.
+    ailment: Mutex<Option<Ailment>>,
 }
 
 impl Heard {
@@ -91,6 +95,17 @@ impl Heard {
         *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
+    /// From now on these answers are refused.
+    pub(super) fn refuse(&self, which: fn(&str) -> bool) {
+        *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = Some(which);
+    }
+
+    /// From now on this is wrong with the bot's keys, so that nothing gets through; or nothing is.
+    pub(super) fn ail(&self, ailment: Option<Ailment>) {
+        *self.ailment.lock().unwrap_or_else(PoisonError::into_inner) = ailment;
+        self.refuse(if ailment.is_some() { |_| true } else { |_| false });
+    }
+
     /// The lines of the record that came with them.
     pub(super) fn carried(&self) -> Vec<String> {
         self.said().iter().flat_map(|(_, reply)| reply.carried.clone()).collect()
@@ -111,6 +126,10 @@ impl Outbox for Heard {
             if !takes.is_zero() {
                 let _turn = self.lane.lock().await;
                 tokio::time::sleep(takes).await;
+            }
+            let refuses = *self.refuses.lock().unwrap_or_else(PoisonError::into_inner);
+            if refuses.is_some_and(|refuses| refuses(&reply.markdown(&Layout::default()))) {
+                return Err(Unsent::Refused("the test wants it so".into()));
             }
             let mut said = self.said();
             said.push((Instant::now(), reply.clone()));
@@ -171,6 +190,16 @@ impl Outbox for Heard {
 
     fn may_say_now<'a>(&'a self, _: &'a RoomId) -> BoxFuture<'a, bool> {
         future::ready(true).boxed()
+    }
+
+    fn can_be_heard<'a>(&'a self, _: &'a RoomId) -> BoxFuture<'a, Result<(), Ailment>> {
+        let ailment = *self.ailment.lock().unwrap_or_else(PoisonError::into_inner);
+        future::ready(ailment.map_or(Ok(()), Err)).boxed()
+    }
+
+    fn ailments(&self) -> BoxFuture<'_, Vec<Ailment>> {
+        let ailment = *self.ailment.lock().unwrap_or_else(PoisonError::into_inner);
+        future::ready(ailment.into_iter().collect()).boxed()
     }
 
     fn can_whisper<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {

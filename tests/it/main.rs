@@ -65,6 +65,7 @@ mod typed;
 mod unreviewed;
 mod users;
 mod verbs;
+mod voice;
 mod weather;
 
 /// The binary under test.

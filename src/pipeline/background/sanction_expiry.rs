@@ -116,9 +116,8 @@ impl SanctionExpiry {
             Lifted::Failed(reply) => self.try_again(sanction, reply).await,
             Lifted::NotNow if sanction.state == State::Waiting => {}
             Lifted::NotNow => {
-                let reply = Reply::data(
-                    about(&sanction).plain(" is over, and waits: ").line(self.why_not()),
-                );
+                let why = self.why_not(&sanction).await;
+                let reply = Reply::data(about(&sanction).plain(" is over, and waits: ").line(why));
                 self.say_of(&sanction, "waits", &reply).await;
                 self.below
                     .executor
@@ -132,6 +131,9 @@ impl SanctionExpiry {
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
         if self.below.freeze_control.bot_frozen().is_some() {
+            return Ok(Lifted::NotNow);
+        }
+        if self.below.voice.ensure_heard(&sanction.asked.0).await.is_err() {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.below.roster.operator(&sanction.by) else {
@@ -188,8 +190,14 @@ impl SanctionExpiry {
     }
 
     /// Why the bot does not act now.
-    fn why_not(&self) -> Line {
-        self.below.freeze_control.bot_frozen().unwrap_or_else(|| "I am read-only".into())
+    async fn why_not(&self, sanction: &Sanction) -> Line {
+        if let Some(why) = self.below.freeze_control.bot_frozen() {
+            return why;
+        }
+        match self.below.voice.ensure_heard(&sanction.asked.0).await {
+            Err(ailment) => ailment.to_string().into(),
+            Ok(()) => "I am read-only".into(),
+        }
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {
@@ -237,9 +245,7 @@ impl SanctionExpiry {
         let (room, event) = &sanction.asked;
         // One change may have been of many, and each of its ends is told.
         let transaction_key = format!("{what}-{}-{}", sanction.number, sanction.subject);
-        if let Err(error) = self.below.voice.say(room, Some(event), &transaction_key, reply).await {
-            error!(error = &error as &dyn std::error::Error, "the room was not told");
-        }
+        self.below.voice.say_surely(room, Some(event), &transaction_key, reply).await;
     }
 }
 

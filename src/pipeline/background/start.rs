@@ -126,9 +126,7 @@ impl Pipeline {
                 .plain(format!(". I was stopped before I could say so{lost}")),
         )
         .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
-        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
-            error!(error = &error as &dyn std::error::Error, "not reported");
-        }
+        self.voice.say_surely(room, Some(event), "answer", &reply).await;
     }
 
     async fn report_nothing_done(&self, event: &OwnedEventId, room: &RoomId) {
@@ -152,9 +150,7 @@ impl Pipeline {
              still meant",
         );
         // The transaction key of an ordinary answer: if that was sent, this is not sent besides.
-        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
-            error!(error = &error as &dyn std::error::Error, "not reported");
-        }
+        self.voice.say_surely(room, Some(event), "answer", &reply).await;
     }
 
     async fn report_one(
@@ -170,10 +166,10 @@ impl Pipeline {
         };
         for room in rooms {
             let transaction_key = format!("cut-{number}");
-            let said = self.voice.say(&room, record.event.as_ref(), &transaction_key, &reply).await;
-            if let Err(error) = said {
+            if !self.voice.say_surely(&room, record.event.as_ref(), &transaction_key, &reply).await
+            {
                 // It stays open in the record, and is reported at the next start.
-                error!(number, error = &error as &dyn std::error::Error, "not reported");
+                error!(number, "not reported");
                 return;
             }
         }
@@ -261,6 +257,18 @@ impl Pipeline {
         .note(Line::new().plain("The old one lies in ").code(aside.display()));
         let transaction_key = format!("rebuilt-store-{}", self.clock.now().as_second());
         self.voice.tell(&transaction_key, &reply).await;
+    }
+
+    /// Tells the rooms that the bot is another device now, since nobody new could write to the one
+    /// before.
+    pub async fn report_new_device(&self) {
+        let reply = Reply::data(
+            "I have logged in as a new device. The homeserver had one-time keys of the one before that \
+             I did not know, as after a copy of my state was put back, so I could not read what came \
+             from new devices",
+        )
+        .note("What I could not decrypt is answered with that; the rest I have read");
+        self.voice.tell("new-device", &reply).await;
     }
 
     /// Forgets messages, and sanctions that are over, that are too old to matter.

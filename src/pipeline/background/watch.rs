@@ -256,8 +256,8 @@ impl Watcher {
             reply.note(Line::new().plain("That was ").code(format!("#{number}"))).ringing(ring);
         let (room, event) = &watch.asked;
         let transaction_key = format!("watched-{}", watch.key());
-        if let Err(error) = self.voice.say(room, Some(event), &transaction_key, &reply).await {
-            error!(number, error = &error as &dyn std::error::Error, "an end was not told");
+        if !self.voice.say_surely(room, Some(event), &transaction_key, &reply).await {
+            error!(number, "an end was not told");
             return;
         }
         self.let_go(watch).await;

@@ -116,7 +116,7 @@ impl Queue {
             }
             Incoming::News(news) => {
                 let pipeline = self.pipeline.clone();
-                self.spawn(async move { pipeline.announcements.tell(news).await });
+                self.spawn(async move { pipeline.announce(news).await });
             }
             Incoming::Mark(mark) => {
                 // Everything read before it stands in the journal by now.

@@ -52,7 +52,8 @@ impl Own for Stop {
                     ),
                 ),
             }
-            .note("To keep me from changing anything at all, send !freeze"),
+            .note("To keep me from changing anything at all, send !freeze")
+            .urgently(),
         ))
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         Invocation,
         change::{Earlier, Looked, ToAsk, report::cost_in_words},
     },
-    reply::{Block, Hostile, Line, Reply, utc},
+    reply::{Block, Hostile, Line, Reply, Status, utc},
     synapse::Secrets,
 };
 
@@ -52,6 +52,14 @@ impl Questions {
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
+            let unasked = Reply::outcome(
+                Status::NothingChanged,
+                Line::new()
+                    .plain("I could not put my question about ")
+                    .code(crate::input::shown(&ticket.words))
+                    .plain(", so nothing was done. Send it again if it is still meant"),
+            );
+            self.voice.answer_later(invocation.origin, "answer", &unasked);
             return Ok(());
         };
         self.tickets.question_sent(&ticket.code, event.clone()).await?;

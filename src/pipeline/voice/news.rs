@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, RoomOrAliasId, UserId};
 use tracing::{error, info, warn};
 
 use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
     operators::{Rank, Roster},
-    pipeline::{News, Rules, Voice},
+    pipeline::{Ailment, Gone, News, Rules, Voice},
     reply::{Line, Reply, Status},
     store::Shelf,
 };
@@ -65,6 +65,29 @@ impl Announcements {
             }
             News::Limited { retry_after } => self.limited(retry_after).await,
             News::RoomNotEncrypted { room, served } => self.not_encrypted(&room, served).await,
+            News::RoomGone { room, why, record } => {
+                self.noted(&format!("{room} is not served any more: {why:?}")).await;
+                let reply = room_gone(&room, why, record).ringing(self.admins());
+                self.voice.tell_others(Some(&room), &format!("gone-{room}"), &reply).await;
+            }
+            // What is not as the record says is told with it.
+            News::PositionRefused => {}
+            News::OwnKeysReplaced => {
+                self.noted("the bot's account has other cross-signing keys").await;
+                let reply = Reply::data(
+                    "My account has other cross-signing keys than before: somebody has made them with \
+                     another client that is logged in as me. From then on until my device is signed by \
+                     them I cannot be heard, and change nothing",
+                )
+                .text("If it was none of you, somebody has my password: give me another one");
+                self.voice.tell("own-keys", &reply.ringing(self.admins())).await;
+            }
+            News::OneTimeKeysClash => {
+                let reply = Reply::data(capital(Ailment::OneTimeKeys))
+                    .text("That comes of a copy of my state that was put back")
+                    .note("synod check, on the machine that I run on, says how to put that right");
+                self.voice.tell("one-time-keys", &reply.ringing(self.admins())).await;
+            }
             News::OwnDeviceUnsigned => {
                 let reply = Reply::data(
                     "My device is not signed by my own key, so many clients neither show what I \
@@ -90,9 +113,7 @@ impl Announcements {
         };
         // The start is part of the transaction key, so that it is told at every start and once.
         let transaction_key = format!("clear-{}", self.clock.now().as_second());
-        if let Err(error) = self.voice.say(room, None, &transaction_key, &reply).await {
-            error!(error = &error as &dyn std::error::Error, "the room was not told");
-        }
+        self.voice.say_surely(room, None, &transaction_key, &reply).await;
     }
 
     /// The room was upgraded. It is told of it for as long as the bot can write there.
@@ -139,6 +160,41 @@ impl Announcements {
     fn others(&self, than: &UserId) -> Vec<OwnedUserId> {
         self.admins().into_iter().filter(|user| user != than).collect()
     }
+}
+
+fn room_gone(room: &RoomOrAliasId, why: Gone, record: bool) -> Reply {
+    let (what, key) = if record {
+        ("the room of the record ", "record.room")
+    } else {
+        ("the admin room ", "rooms")
+    };
+    let lost = match why {
+        Gone::NamesNothing => Line::new().plain("There is no room ").code(room).plain(" any more"),
+        Gone::Removed => {
+            Line::new().plain("I am not in ").plain(what).code(room).plain(" any more")
+        }
+        Gone::Banned => Line::new().plain("I am banned from ").plain(what).code(room),
+    };
+    let cost =
+        if record { ", so the record is not written there" } else { ", so I serve nobody there" };
+    let back = match why {
+        Gone::NamesNothing => {
+            "If that is not meant, give a room this alias and start me again; if it is"
+        }
+        Gone::Removed => "If that is not meant, an operator invites me again; if it is",
+        Gone::Banned => {
+            "If that is not meant, lift the ban and let an operator invite me; if it is"
+        }
+    };
+    Reply::data(lost.plain(cost))
+        .text(Line::from(format!("{back}, take it out of ")).code(key).plain(" in the config"))
+}
+
+/// What is wrong, as the beginning of a sentence.
+fn capital(ailment: Ailment) -> String {
+    let text = ailment.to_string();
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -4,7 +4,10 @@
 
 use std::{
     fmt::Write,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result};
@@ -55,9 +58,11 @@ pub enum Fault {
     LoseAnswer,
     /// The homeserver never sees it; this is answered, with a JSON body.
     Answer(u16, Value),
+    /// The homeserver never sees it; this is answered, with a page of HTML, as proxies do.
+    Page(u16),
 }
 
-/// A fault that lies in wait for one request.
+/// A fault that lies in wait for one request, or for all until it is lifted.
 #[derive(Debug)]
 pub struct Caught(Arc<Trap>);
 
@@ -66,6 +71,9 @@ struct Trap {
     method: Method,
     path: String,
     fault: Fault,
+    /// Whether it befalls every request and not only the next.
+    lasts: bool,
+    lifted: AtomicBool,
     reached: watch::Sender<bool>,
     released: watch::Sender<bool>,
 }
@@ -191,10 +199,22 @@ impl Proxy {
     /// Lets `fault` befall the next request with this method whose path contains `path`.
     /// Several faults befall as many requests, in the order in which they were set.
     pub fn next(&self, method: Method, path: &str, fault: Fault) -> Caught {
+        self.set(method, path, fault, false)
+    }
+
+    /// Lets `fault` befall every request with this method whose path contains `path`, until it is
+    /// lifted.
+    pub fn every(&self, method: Method, path: &str, fault: Fault) -> Caught {
+        self.set(method, path, fault, true)
+    }
+
+    fn set(&self, method: Method, path: &str, fault: Fault, lasts: bool) -> Caught {
         let trap = Arc::new(Trap {
             method,
             path: path.to_owned(),
             fault,
+            lasts,
+            lifted: AtomicBool::new(false),
             reached: watch::Sender::new(false),
             released: watch::Sender::new(false),
         });
@@ -212,6 +232,11 @@ impl Caught {
         let result = tokio::time::timeout(crate::PATIENCE, wait).await;
         let what = || format!("no {} with {} came", self.0.method, self.0.path);
         result.with_context(what)?.map(|_| ()).with_context(what)
+    }
+
+    /// Ends a fault that lasts.
+    pub fn lift(&self) {
+        self.0.lifted.store(true, Ordering::SeqCst);
     }
 
     /// Lets go of what is held.
@@ -270,6 +295,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
             None
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
+        Fault::Page(status) => Some(page(*status)?),
     };
     trap.reached.send_replace(true);
     match answer {
@@ -286,11 +312,24 @@ fn json_answer(status: u16, body: &Value) -> Result<Answer> {
     })
 }
 
+fn page(status: u16) -> Result<Answer> {
+    Ok(Answer {
+        status: StatusCode::from_u16(status)?,
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse()?)]),
+        body: b"<html><body><h1>No</h1></body></html>".to_vec(),
+    })
+}
+
 fn take_trap(shared: &Shared, passed: &Passed) -> Option<Arc<Trap>> {
     let mut traps = lock(&shared.traps);
+    traps.retain(|trap| !trap.lifted.load(Ordering::SeqCst));
     let fits = |trap: &Arc<Trap>| trap.method == passed.method && passed.path.contains(&trap.path);
     let position = traps.iter().position(fits)?;
-    Some(traps.remove(position))
+    let trap = traps.get(position)?.clone();
+    if !trap.lasts {
+        traps.remove(position);
+    }
+    Some(trap)
 }
 
 async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request> {

@@ -234,14 +234,15 @@ impl<'a> Work<'a> {
         true
     }
 
-    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen.
+    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen, and
+    /// while nobody could read what the bot says.
     async fn goes_on(&self, over: &CancellationToken) -> bool {
         loop {
             let state = self.runner.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
             if over.is_cancelled() || state != Some(State::Running) {
                 return false;
             }
-            let why = self.why_not();
+            let why = self.why_not().await;
             let waits = why.is_some();
             *self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
             if !waits {
@@ -254,9 +255,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn why_not(&self) -> Option<Line> {
+    async fn why_not(&self) -> Option<Line> {
         if let Some(why) = self.runner.below.freeze_control.bot_frozen() {
             return Some(why);
+        }
+        if let Err(ailment) = self.runner.below.voice.ensure_heard(&self.job.asked.0).await {
+            return Some(ailment.to_string().into());
         }
         if self.runner.below.roster.read_only {
             return Some("I am read-only".into());

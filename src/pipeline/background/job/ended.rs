@@ -76,7 +76,8 @@ impl JobRunner {
             }
         };
         let reply = reply.ringing(vec![job.asker.clone()]);
-        if self.below.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
+        let transaction_key = format!("job-end-{}", job.id);
+        if !self.below.voice.answer_surely(origin, &transaction_key, &reply).await {
             // It is told at the next start.
             return Ok(());
         }
