@@ -310,7 +310,8 @@ impl Bot {
         };
         let read = async {
             let ended = matrix.run(incoming, over.clone()).await;
-            if let Err(error) = &ended {
+            // The others are gone on from by logging in anew.
+            if let Err(error @ (Fatal::LoggedOut | Fatal::Store(_))) = &ended {
                 error!(error = error as &dyn std::error::Error, "the bot cannot go on");
             }
             // However it ended, what is in hand is finished.

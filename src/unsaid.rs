@@ -51,12 +51,13 @@ pub enum Words {
 #[derive(Debug, Clone)]
 pub struct Unsaids {
     shelf: Shelf<Unsaid>,
+    store: Store,
 }
 
 impl Unsaids {
     /// Those in `store`.
     pub fn new(store: &Store) -> Result<Self, store::Error> {
-        Ok(Self { shelf: store.shelf("unsaid")? })
+        Ok(Self { shelf: store.shelf("unsaid")?, store: store.clone() })
     }
 
     /// All of them under their places.
@@ -67,6 +68,11 @@ impl Unsaids {
     /// Keeps one in its place.
     pub fn keep(&self, place: &str, unsaid: &Unsaid) -> Result<(), store::Error> {
         self.shelf.put(place, unsaid)
+    }
+
+    /// Returns when all that was kept is on disk.
+    pub async fn flush(&self) -> Result<(), store::Error> {
+        self.store.flush().await
     }
 
     /// Forgets the one in this place.

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
-    Room,
+    Room, RoomState,
     config::RequestConfig,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
@@ -68,7 +68,7 @@ impl Sender {
     }
 
     fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
-        self.shared.client.get_room(room).ok_or_else(|| Unsent::Refused("not in that room".into()))
+        self.shared.client.get_room(room).ok_or(Unsent::NotThere)
     }
 
     fn lane(&self, room: &RoomId) -> Arc<Lane> {
@@ -265,8 +265,11 @@ impl Sender {
             Ring::Nobody if !reply.urgent => lane.in_turn().await,
             Ring::These(_) | Ring::Nobody => lane.ahead().await,
         };
-        let about = about.map(AsRef::as_ref);
-        self.send_parts(&mut turn, &self.room(room)?, (about, transaction_key), reply).await
+        let (here, about) = (self.room(room)?, about.map(AsRef::as_ref));
+        if here.state() != RoomState::Joined {
+            return Err(Unsent::NotThere);
+        }
+        self.send_parts(&mut turn, &here, (about, transaction_key), reply).await
     }
 
     async fn attach(

@@ -90,8 +90,9 @@ pub(super) struct Reader {
     seen: Seen,
     pending: Pending,
     pub(super) waits: Waits,
-    /// Whether the bot was logged out until now: what came meanwhile is not run.
-    was_out: bool,
+    /// Until when the bot was logged out, while that is being read back: what came meanwhile is not
+    /// run.
+    out_until: Option<jiff::Timestamp>,
     /// Whether the device is new, and will never have the keys of what was said before.
     new_device: bool,
     own_keys: OwnKeys,
@@ -142,7 +143,7 @@ impl Reader {
             seen: Seen::default(),
             pending,
             waits: WAITS,
-            was_out: false,
+            out_until: None,
             new_device: false,
             own_keys,
             afresh: false,
@@ -153,7 +154,8 @@ impl Reader {
     pub(super) fn begin_as(&mut self, session: &Session) {
         // What came before the first start of all is for nobody.
         self.new_device = session.fresh && !self.places.is_empty();
-        self.was_out = session.was_out || self.new_device;
+        let out = session.was_out || self.new_device;
+        self.out_until = out.then(|| self.shared.clock.now());
     }
 
     /// Reads until `stop`.
@@ -309,8 +311,10 @@ impl Reader {
         }
         self.retry().await;
         // A gap that is left is read back in the next round.
-        self.was_out &= !whole;
-        self.new_device &= !whole;
+        if whole {
+            self.out_until = None;
+            self.new_device = false;
+        }
         whole
     }
 
@@ -437,16 +441,15 @@ impl Reader {
             }
         };
         let info = event.encryption_info().map(AsRef::as_ref);
-        let trust = match self.keys.judge(room, &heard.sender, info).await {
-            Trust::Signed { .. } | Trust::Clear if self.was_out => {
-                Trust::Doubtful(Doubt::LoggedOut)
-            }
-            trust => trust,
-        };
-        if self.was_out && matches!(heard.said, Said::Reaction { .. }) {
+        let missed = self.out_until.is_some_and(|until| heard.sent <= until);
+        if missed && matches!(heard.said, Said::Reaction { .. }) {
             tracing::info!(event = %id, "ignored: a reaction of while the bot was logged out");
             return;
         }
+        let trust = match self.keys.judge(room, &heard.sender, info).await {
+            Trust::Signed { .. } | Trust::Clear if missed => Trust::Doubtful(Doubt::LoggedOut),
+            trust => trust,
+        };
         self.shared.send(Incoming::Request(Request {
             room: room.room_id().to_owned(),
             sender: heard.sender,

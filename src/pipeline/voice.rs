@@ -92,8 +92,10 @@ impl Voice {
     async fn surely(&self, missed: Missed<'_>) -> bool {
         let Missed { room, about, transaction_key, reply, .. } = missed;
         if self.backlog.has(room) && !reply.urgent {
+            let kept = self.backlog.keep(&missed);
+            self.backlog.flush().await;
             error!(%room, about = ?about, "an answer was not sent: others wait before it");
-            return self.backlog.keep(&missed);
+            return kept;
         }
         match self.feed.say(room, about, transaction_key, reply).await {
             Ok(event) => {
@@ -101,9 +103,11 @@ impl Voice {
                 true
             }
             Err(why) => {
+                let kept = self.backlog.keep(&Missed { why: Some(&why), ..missed });
+                self.backlog.flush().await;
                 let error = &why as &dyn std::error::Error;
                 error!(%room, about = ?about, error, "an answer was not sent");
-                self.backlog.keep(&Missed { why: Some(&why), ..missed })
+                kept
             }
         }
     }

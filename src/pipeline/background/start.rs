@@ -18,6 +18,9 @@ use crate::{
 /// How long it can be asked for a sanction that is over. The record has it after that too.
 const OVER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// How far back on record it is looked for what a message that was cut off has done.
+const RECENT: usize = 200;
+
 /// A store that is lost.
 #[derive(Debug)]
 pub struct Lost {
@@ -141,6 +144,13 @@ impl Pipeline {
         {
             return;
         }
+        if let Some(words) = self.done_by(event) {
+            let line = Line::new().code(crate::input::shown(&words));
+            let reply =
+                Reply::outcome(Status::Done, line.plain(". I was stopped before I could say so"));
+            self.voice.say_surely(room, Some(event), "answer", &reply).await;
+            return;
+        }
         if let Ok(Some(ticket)) = self.questions.taken_by(event) {
             self.questions.close_ticket(&ticket.code, End::Refused, None).await;
         }
@@ -151,6 +161,16 @@ impl Pipeline {
         );
         // The transaction key of an ordinary answer: if that was sent, this is not sent besides.
         self.voice.say_surely(room, Some(event), "answer", &reply).await;
+    }
+
+    /// The words of what is on record as done because of this message, where that is no change of
+    /// the homeserver's: a freeze, a stop.
+    fn done_by(&self, event: &OwnedEventId) -> Option<Vec<String>> {
+        let last = self.audit.last(RECENT).ok()?;
+        last.into_iter().filter_map(|kept| kept.record).find_map(|record| {
+            let done = matches!(record.kind, Kind::Frozen | Kind::Stopped) && record.of.is_none();
+            (done && record.event.as_ref() == Some(event)).then_some(record.words)
+        })
     }
 
     async fn report_one(

@@ -470,6 +470,9 @@ pub enum Unsent {
     /// It did not work in time: within 30 seconds, and 2 minutes for what a file holds.
     #[error("the homeserver did not take it in time")]
     Timeout,
+    /// The bot is not in that room, or not yet.
+    #[error("I am not in that room")]
+    NotThere,
     /// A file is larger than the homeserver takes.
     #[error("it is larger than the homeserver takes")]
     TooLarge,

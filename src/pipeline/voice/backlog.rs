@@ -228,6 +228,18 @@ impl Backlog {
         }
     }
 
+    /// Returns when all that is to be on disk is.
+    pub(in crate::pipeline) async fn flush(&self) {
+        if let Err(error) = self.unsaid.flush().await {
+            error!(error = &error as &dyn std::error::Error, "what is unsaid is not on disk");
+        }
+    }
+
+    /// Tries again at once: the bot has come into a room.
+    pub(in crate::pipeline) fn wake(&self) {
+        self.more.notify_one();
+    }
+
     /// Says what waits until `over`.
     pub(in crate::pipeline) async fn work(&self, over: CancellationToken) {
         let mut pause = FIRST;
@@ -286,7 +298,8 @@ impl Backlog {
                     }
                 }
                 Err(error) => {
-                    if !is_refusal(&error) && round == Round::Refused {
+                    let unreachable = matches!(error, Unsent::Limited | Unsent::Timeout);
+                    if unreachable && round == Round::Refused {
                         round = Round::Unreachable;
                     }
                     closed.insert(room.clone());

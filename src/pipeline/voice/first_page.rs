@@ -66,8 +66,8 @@ mod tests {
     fn the_beginning_of_a_file_and_how_long_it_is_stand_in_for_it() {
         let short = text("a,b\n1,2\n");
         assert!(short.contains("It holds 2 lines:") && short.contains("1,2"), "{short}");
-        let rows: String = (0..1_000).map(|row| format!("row {row}\n")).collect();
-        let long = text(&rows);
+        let rows: Vec<String> = (0..1_000).map(|row| format!("row {row}")).collect();
+        let long = text(&rows.join("\n"));
         assert!(long.contains("It holds 1000 lines; it begins with"), "{long}");
         assert!(long.contains("row 19") && !long.contains("row 20"), "{long}");
         let wide = text(&"ä".repeat(10_000));

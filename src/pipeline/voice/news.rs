@@ -59,7 +59,10 @@ impl Announcements {
                 self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await;
             }
             News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
-            News::Joined { room } => info!(%room, "joined an admin room"),
+            News::Joined { room } => {
+                info!(%room, "joined an admin room");
+                self.voice.backlog().wake();
+            }
             News::InviteRefused { room, by } => {
                 warn!(%room, %by, "an invitation was not followed");
             }
@@ -74,19 +77,12 @@ impl Announcements {
             News::PositionRefused => {}
             News::OwnKeysReplaced => {
                 self.noted("the bot's account has other cross-signing keys").await;
-                let reply = Reply::data(
-                    "My account has other cross-signing keys than before: somebody has made them with \
-                     another client that is logged in as me. From then on until my device is signed by \
-                     them I cannot be heard, and change nothing",
-                )
-                .text("If it was none of you, somebody has my password: give me another one");
-                self.voice.tell("own-keys", &reply.ringing(self.admins())).await;
+                let reply = own_keys_replaced().ringing(self.admins());
+                self.voice.tell("own-keys", &reply).await;
             }
             News::OneTimeKeysClash => {
-                let reply = Reply::data(capital(Ailment::OneTimeKeys))
-                    .text("That comes of a copy of my state that was put back")
-                    .note("synod check, on the machine that I run on, says how to put that right");
-                self.voice.tell("one-time-keys", &reply.ringing(self.admins())).await;
+                let reply = one_time_keys_clash().ringing(self.admins());
+                self.voice.tell("one-time-keys", &reply).await;
             }
             News::OwnDeviceUnsigned => {
                 let reply = Reply::data(
@@ -188,6 +184,21 @@ fn room_gone(room: &RoomOrAliasId, why: Gone, record: bool) -> Reply {
     };
     Reply::data(lost.plain(cost))
         .text(Line::from(format!("{back}, take it out of ")).code(key).plain(" in the config"))
+}
+
+fn own_keys_replaced() -> Reply {
+    Reply::data(
+        "My account has other cross-signing keys than before: somebody has made them with another \
+         client that is logged in as me. From then on until my device is signed by them I cannot be \
+         heard, and change nothing",
+    )
+    .text("If it was none of you, somebody has my password: give me another one")
+}
+
+fn one_time_keys_clash() -> Reply {
+    Reply::data(capital(Ailment::OneTimeKeys))
+        .text("That comes of a copy of my state that was put back")
+        .note("synod check, on the machine that I run on, says how to put that right")
 }
 
 /// What is wrong, as the beginning of a sentence.
