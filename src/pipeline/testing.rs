@@ -47,6 +47,9 @@ pub(super) enum Fault {
     Answer,
 }
 
+/// Whether an answer is refused, by its Markdown.
+type Refuses = fn(&str) -> bool;
+
 /// A room in which nobody answers, and what was said in it.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
@@ -58,7 +61,7 @@ pub(super) struct Heard {
     /// How long it takes to send one.
     takes: Mutex<Duration>,
     /// Which answers are refused, by their Markdown.
-    refuses: Mutex<Option<fn(&str) -> bool>>,
+    refuses: Mutex<Option<Refuses>>,
     /// What keeps the bot from being heard.
     ailment: Mutex<Option<Ailment>>,
 }
@@ -96,7 +99,7 @@ impl Heard {
     }
 
     /// From now on these answers are refused.
-    pub(super) fn refuse(&self, which: fn(&str) -> bool) {
+    pub(super) fn refuse(&self, which: Refuses) {
         *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = Some(which);
     }
 

@@ -102,8 +102,7 @@ impl Pipeline {
         let (mut later, mut left) = (BTreeSet::new(), Vec::new());
         for record in last.into_iter().filter_map(|kept| kept.record) {
             let Some(number) = record.of else { continue };
-            for (subject, facts) in record.left {
-                let mut facts = facts;
+            for (subject, mut facts) in record.left {
                 facts.retain(|fact, _| later.insert((subject.key(), fact.clone())));
                 if !facts.is_empty() && left.len() < SUBJECTS {
                     left.push(Left { number, words: record.words.clone(), subject, facts });

@@ -29,14 +29,13 @@ fn read(file: &File) -> io::Result<Option<Vec<Block>>> {
         count += 1;
         let room = BYTES.saturating_sub(shown.len());
         match std::str::from_utf8(&line) {
+            Err(_) if count == 1 => return Ok(None),
             Ok(text) if whole && count <= LINES && text.len() <= room => shown.push_str(text),
             Ok(text) if whole && count == 1 => {
                 shown.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
                 whole = false;
             }
-            Ok(_) => whole = false,
-            Err(_) if count == 1 => return Ok(None),
-            Err(_) => whole = false,
+            _ => whole = false,
         }
         line.clear();
     }
