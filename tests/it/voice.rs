@@ -81,18 +81,18 @@ async fn an_answer_that_was_refused_is_given_later_in_order_and_once() -> Result
         } else {
             unanswered(&scene, &lock).await?
         };
-        let looked = if slow { None } else { Some(unanswered(&scene, "!me").await?) };
+        let me = if slow { None } else { Some(unanswered(&scene, "!me").await?) };
         assert!(is(&scene, &eve, "locked").await?);
         silenced.lift();
         says(&scene.answer(ann, &locked).await?, "Done", &[eve.user_id.as_str()]);
-        if let Some(looked) = looked {
-            let look = scene.answer(ann, &looked).await?;
-            says(&look, "", &["Role: admin"]);
-            assert_eq!(ann.answers_to(&looked).len(), 1);
+        if let Some(me) = me {
+            let about_me = scene.answer(ann, &me).await?;
+            says(&about_me, "", &["Role: admin"]);
+            assert_eq!(ann.answers_to(&me).len(), 1);
             let place = |event: &OwnedEventId| {
                 ann.heard().iter().position(|heard| heard.reply_to.as_ref() == Some(event))
             };
-            assert!(place(&locked) < place(&looked), "out of order");
+            assert!(place(&locked) < place(&me), "out of order");
         }
         let unlock = format!("!user unlock {}", eve.user_id);
         says(&scene.ann_asks(&unlock).await?, "Done", &[]);
