@@ -139,12 +139,13 @@ impl Line {
         self
     }
 
-    /// Appends a moment in UTC with how long ago or ahead it is, or `never`.
+    /// Appends a moment in UTC with how long ago or ahead it is, or that it is not known: what never
+    /// happened says so itself.
     #[must_use]
     pub fn time(self, at: Option<Timestamp>, now: Timestamp) -> Self {
         match at {
             Some(at) => self.plain(format!("{} ({})", utc(at), ago(at, now))),
-            None => self.plain("never"),
+            None => self.plain("not known"),
         }
     }
 

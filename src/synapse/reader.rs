@@ -20,6 +20,7 @@ use super::{
     account::{Account, Device},
     address::{address, template},
     http::{self, Limits},
+    wire::passed,
 };
 use crate::{
     change::{Path, Subject},
@@ -142,6 +143,11 @@ impl Reader {
     /// Whether `user` is the bot's own account or that of its admin token.
     pub fn is_own(&self, user: &UserId) -> bool {
         self.own.contains(user)
+    }
+
+    /// The bot's own account and that of its admin token, as far as they were told.
+    pub fn own(&self) -> &BTreeSet<OwnedUserId> {
+        &self.own
     }
 
     /// Whether this subject, which a command names, is within the scope; the refusal where it is
@@ -295,7 +301,31 @@ impl Reader {
     /// The account `user` of this homeserver, `None` where there is none; an error for the user of
     /// another one. `GET /_synapse/admin/v2/users/{user_id}`.
     pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {
-        self.find(&Path::admin(["v2", "users", user.as_str()]), &[]).await
+        let path = Path::admin(["v2", "users", user.as_str()]);
+        let mut account: Option<Account> = self.find(&path, &[]).await?;
+        if let Some(account) = &mut account {
+            if account.created.is_none() {
+                tracing::info!(
+                    field = "creation_ts",
+                    "the homeserver does not know it of an account"
+                );
+            }
+            account.last_seen = self.passed(account.last_seen);
+        }
+        Ok(account)
+    }
+
+    /// The moment, unless it is still to come: nothing was seen then. The homeserver's clock may be
+    /// a little ahead of this one.
+    pub fn passed(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        passed(at, self.now())
+    }
+
+    /// When an account was last seen: by its addresses or by one of its devices, whichever knows
+    /// of a later moment. `None` where neither does, which is not to say that it never was.
+    pub fn last_seen(&self, account: &Account, devices: &[Device]) -> Option<Timestamp> {
+        let by_device = devices.iter().filter_map(|device| device.last_seen).max();
+        account.last_seen.max(by_device)
     }
 
     /// The devices of `user`, an account of this homeserver.
@@ -306,7 +336,11 @@ impl Reader {
             devices: Vec<Device>,
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
-        self.get::<Listed>(&path, &[]).await.map(|listed| listed.devices)
+        let mut devices = self.get::<Listed>(&path, &[]).await?.devices;
+        for device in &mut devices {
+            device.last_seen = self.passed(device.last_seen);
+        }
+        Ok(devices)
     }
 
     /// The rooms that `user` has joined, in no order; empty for a user that does not exist.

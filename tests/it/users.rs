@@ -114,7 +114,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     let localpart = eve.user_id.localpart();
     let limits = "-d 0 -s 1 --never-seen";
     let list = scene.ann_asks(&format!("!user prune-devices {localpart} {limits} -l")).await?;
-    says(&list, "Nothing changed", &["EMPTY", "would be deleted", "never"]);
+    says(&list, "Nothing changed", &["EMPTY", "would be deleted", "not known"]);
     let done = with_yes(&scene, &format!("!user prune-devices {localpart} {limits}")).await?;
     says(&done, "Done", &["EMPTY", "deleted and logged out"]);
     assert_eq!(devices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&seen));

@@ -137,7 +137,8 @@ fn facts(device: &Device, reader: &Reader) -> Vec<Fact> {
     if let Some(name) = device.display_name.as_ref().filter(|name| !name.is_empty()) {
         facts.push(("Name", Line::new().hostile(name)));
     }
-    facts.push(("Last seen", Line::new().time(device.last_seen, reader.now())));
+    let seen = reader.passed(device.last_seen);
+    facts.push(("Last seen", Line::new().time(seen, reader.now())));
     if device.dehydrated {
         facts.push(("Kind", "dehydrated: it collects keys while its owner is away".into()));
     }

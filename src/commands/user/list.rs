@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use serde_json::Value;
 
-use super::page::{self, Row, Sort};
+use super::page::{self, Besides, Row, Sort};
 use crate::{
     commands::{
         Later, Spec,
@@ -123,7 +123,15 @@ impl Listing for List {
     }
 
     async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
-        page::marked_suspended(rows, reader).await
+        page::looked_up(rows, Besides::SeenAndSuspended, reader).await
+    }
+
+    async fn corrected(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+        page::looked_up(rows, Besides::Seen, reader).await
+    }
+
+    fn amend(&self, row: &mut Value) {
+        page::amend(row);
     }
 
     fn record(&self, row: &Row, now: Timestamp) -> Record {
@@ -224,14 +232,15 @@ impl Wanted {
 
     fn keeps(&self, row: &Row) -> Kept {
         for (sort, since, at) in [
-            (Sort::CreationTs, self.created, row.created),
-            (Sort::LastSeenTs, self.seen, row.last_seen),
+            (Sort::CreationTs, self.created, row.created()),
+            (Sort::LastSeenTs, self.seen, row.last_seen()),
         ] {
             match (since, at) {
                 (Some(_), None) => return Kept::No,
                 // Whatever comes after the first that is too old is older still.
-                (Some(since), Some(at)) if at < since => {
-                    return if self.newest_first == Some(sort) { Kept::End } else { Kept::No };
+                (Some(since), Some(dated)) if dated.at < since => {
+                    let last = self.newest_first == Some(sort) && dated.in_order;
+                    return if last { Kept::End } else { Kept::No };
                 }
                 _ => {}
             }
@@ -299,7 +308,7 @@ mod tests {
 
     #[test]
     fn times_are_filtered_here_and_an_order_by_them_ends_the_search() {
-        let old = || row(json!({"creation_ts": 1_000}));
+        let old = || row(json!({"creation_ts": 1_600_000_000_000_i64}));
         let kept =
             |typed: &[&str], row: &Row| verb(typed).wanted_here("example.org", now()).keeps(row);
         assert_eq!(kept(&["--since", "3d"], &row(json!({}))), Kept::Yes);
@@ -307,6 +316,12 @@ mod tests {
         assert_eq!(kept(&["--since", "3d", "--reverse"], &old()), Kept::No);
         assert_eq!(kept(&["--since", "3d", "--sort-by", "name"], &old()), Kept::No);
         assert_eq!(kept(&["--since", "1d"], &row(json!({}))), Kept::End);
+        // Written in another unit it sorts before all others, and says nothing of those.
+        let mixed_up = row(json!({"creation_ts": 1_600_000_000_000_000_i64}));
+        assert_eq!(kept(&["--since", "3d"], &mixed_up), Kept::No);
+        let not_known = row(json!({"creation_ts": 4.6e21}));
+        assert_eq!(kept(&["--since", "3d"], &not_known), Kept::No);
+        assert_eq!(kept(&["-n", "ann_lee"], &not_known), Kept::Yes);
         // Some databases sort what was never seen first, so it does not end the search.
         let never = row(json!({"last_seen_ts": null}));
         assert_eq!(kept(&["--seen-since", "3d"], &never), Kept::No);

@@ -14,7 +14,10 @@ use crate::{
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
     reply::{Block, Hostile, Line, Record, Reply, Sheet},
-    synapse::{Private, Reader, wire::optional_millis},
+    synapse::{
+        Private, Reader,
+        wire::{known, passed},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<WhoIs>(
@@ -36,6 +39,7 @@ struct WhoIs {
 
 #[derive(Debug, Deserialize)]
 struct Sightings {
+    #[serde(default)]
     devices: BTreeMap<String, Sessions>,
 }
 
@@ -53,7 +57,7 @@ struct Session {
 struct Connection {
     ip: Option<Private>,
     user_agent: Option<Hostile>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     last_seen: Option<Timestamp>,
 }
 
@@ -111,7 +115,7 @@ fn told(user: &UserId, answered: &Sightings, show_ip: bool, now: Timestamp) -> R
     for connection in sessions.flat_map(|session| &session.connections) {
         connections += 1;
         let client = clients.entry(connection.user_agent.as_ref()).or_default();
-        client.last_seen = client.last_seen.max(connection.last_seen);
+        client.last_seen = client.last_seen.max(passed(connection.last_seen, now));
         client.addresses.extend(&connection.ip);
     }
     let mut clients: Vec<_> = clients.into_iter().collect();
