@@ -11,7 +11,7 @@ use crate::{
     },
     commands::{Action, Delegated, Spec, arguments::UserRef},
     error::Stop,
-    reply::Line,
+    reply::{Hostile, Line},
     synapse::Reader,
 };
 
@@ -86,13 +86,43 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
     let (mut seen, account) = account::snapshot_with_belongings(subject, reader).await?;
     if let Some(account) = account {
         seen.preconditions.insert("erased".to_owned(), json!(account.erased));
+        seen.extra.insert("addresses".to_owned(), json!(account.threepids.len()));
+        let shown = |text: &Option<Hostile>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let shows = shown(&account.displayname) || shown(&account.avatar_url);
+        seen.extra.insert("profile".to_owned(), json!(u8::from(shows)));
     }
     Ok(seen)
+}
+
+/// What deactivating brings about, by the key under which it is noted how much of it is left.
+const ENDS: [(&str, &str, &str); 3] = [
+    ("devices", "device", "devices"),
+    ("rooms", "room", "rooms"),
+    ("addresses", "address", "addresses"),
+];
+
+/// What a deactivated account still has, which it would not have had it been deactivated by the
+/// homeserver: a flag in a database, or a fault in the middle, does not end the rest.
+fn left_over(seen: &Snapshot, erase: bool) -> Vec<String> {
+    let mut left: Vec<String> = ENDS
+        .iter()
+        .filter_map(|(key, one, many)| {
+            let count = noted(seen, key).filter(|count| *count > 0)?;
+            Some(how_many(Some(count), one, many))
+        })
+        .collect();
+    if erase && seen.is("erased") && noted(seen, "profile").is_some_and(|shows| shows > 0) {
+        left.push("its name or picture".to_owned());
+    }
+    left
 }
 
 /// The request that deactivates an account, whichever verb does it.
 pub(super) fn change(subject: &Subject, seen: &Snapshot, erase: bool) -> Result<Change, Skip> {
     account::exists(subject, seen)?;
+    if seen.is("deactivated") && !left_over(seen, erase).is_empty() {
+        return Ok(change_to(subject, erase));
+    }
     match (seen.is("deactivated"), seen.is("erased"), erase) {
         (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
         (true, false, false) => {
@@ -114,13 +144,21 @@ fn change_to(subject: &Subject, erase: bool) -> Change {
 
 /// The question before an account is deactivated, whichever verb does it.
 pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Question {
-    let title = if seen.is("deactivated") {
+    let left = if seen.is("deactivated") { left_over(seen, erase) } else { Vec::new() };
+    let title = if !left.is_empty() {
+        Line::new()
+            .plain("Deactivate ")
+            .code(subject)
+            .plain(format!(" again, which is flagged so and still has {}", left.join(", ")))
+    } else if seen.is("deactivated") {
         Line::new().plain("Erase ").code(subject).plain(", deactivated already")
     } else {
         Line::new().plain("Deactivate ").code(subject)
     };
     let title = if erase {
         title.plain(": it will be ").strong("ERASED")
+    } else if seen.is("erased") {
+        title.plain("; it is ").strong("ERASED").plain(" already")
     } else {
         title.plain(": it will ").strong("not").plain(" be erased")
     };
@@ -129,7 +167,8 @@ pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Quest
 
 fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
     let mut goes = Vec::new();
-    if !seen.is("deactivated") {
+    let again = seen.is("deactivated") && !left_over(seen, erase).is_empty();
+    if !seen.is("deactivated") || again {
         if noted(seen, "devices") != Some(0) {
             let devices = how_many(noted(seen, "devices"), "device", "devices");
             goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
@@ -361,6 +400,38 @@ mod tests {
         Nothing changed · `@ann:example.org` is deactivated and erased already
         Try !user details @ann:example.org
         ");
+    }
+
+    #[test]
+    fn what_is_only_flagged_is_deactivated_again_until_nothing_is_left() {
+        let flagged = json!({"deactivated": true, "erased": true, "displayname": null});
+        let change = |typed: &[&str], of: &Value, devices, rooms, more: &[(&str, u64)]| {
+            let mut seen = seen(of.clone(), devices, rooms, 0);
+            for (key, count) in more {
+                seen.extra.insert((*key).to_owned(), json!(count));
+            }
+            verb(typed).change(&ann(), &seen)
+        };
+        for (devices, rooms, more) in [(1, 0, &[][..]), (0, 1, &[]), (0, 0, &[("addresses", 1)])] {
+            let again = change(&["ann"], &flagged, devices, rooms, more).unwrap();
+            assert_eq!(again.steps[0].body, json!({"erase": false}));
+            let again = change(&["ann", "-e"], &flagged, devices, rooms, more).unwrap();
+            assert_eq!(again.steps[0].body, json!({"erase": true}));
+        }
+        // A name goes only with erasure.
+        let named = [("profile", 1)];
+        assert!(change(&["ann"], &flagged, 0, 0, &named).is_err());
+        assert!(change(&["ann", "-e"], &flagged, 0, 0, &named).is_ok());
+        assert!(change(&["ann", "-e"], &flagged, 0, 0, &[]).is_err());
+        let still = seen(flagged, 2, 1, 0);
+        let asked = testing::question(&verb(&["ann"]).question(&ann(), &still));
+        assert!(
+            asked.starts_with(
+                "Deactivate `@ann:example.org` again, which is flagged so and still has \
+                 2 devices, 1 room; it is **ERASED** already\nThis goes:\n- its sessions: 2 devices"
+            ),
+            "{asked}"
+        );
     }
 
     #[test]
