@@ -24,6 +24,7 @@ mod power_levels;
 mod purge_empty;
 mod resolve;
 mod search;
+mod standing;
 mod state;
 mod unblock;
 

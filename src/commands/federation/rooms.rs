@@ -16,7 +16,7 @@ use crate::{
     },
     error::Stop,
     reply::{Fact, Hostile, Line, Record},
-    synapse::{Error, Reader},
+    synapse::{Error, Reader, wire::known},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Rooms>(
@@ -46,6 +46,7 @@ struct Shared {
     /// Not in the homeserver's list: looked up for what is shown.
     name: Option<Hostile>,
     canonical_alias: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     joined_members: Option<u64>,
 }
 

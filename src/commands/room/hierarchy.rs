@@ -15,7 +15,10 @@ use crate::{
     },
     error::Stop,
     reply::{Hostile, Line, Record},
-    synapse::{Error, Reader},
+    synapse::{
+        Error, Reader,
+        wire::{known as if_known, readable},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Hierarchy>(
@@ -49,9 +52,10 @@ struct Room {
     canonical_alias: Option<Hostile>,
     #[serde(rename = "room_type")]
     kind: Option<Hostile>,
+    #[serde(default, deserialize_with = "if_known")]
     num_joined_members: Option<u64>,
     join_rule: Option<Hostile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     children_state: Vec<Value>,
 }
 

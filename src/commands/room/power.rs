@@ -116,6 +116,12 @@ pub(super) async fn state(
     Ok(events.find(|keyed| keyed.state_key.is_empty()).map(|keyed| keyed.event))
 }
 
+/// The event of this type among those of a room's state, with an empty state key.
+pub(super) fn among(state: &[Value], kind: &str) -> Option<Event> {
+    let found = state.iter().find(|event| event["type"] == kind && event["state_key"] == "");
+    found.and_then(|event| Event::deserialize(event).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     delete::{self, How},
-    known,
+    known, page,
 };
 use crate::{
     change::{
@@ -14,7 +14,10 @@ use crate::{
     },
     commands::{Action, Spec},
     error::Stop,
-    synapse::Reader,
+    synapse::{
+        Reader,
+        wire::{known as if_known, readable},
+    },
 };
 
 pub(super) const SPEC: Spec =
@@ -36,14 +39,17 @@ struct PurgeEmpty {
 
 #[derive(Debug, Deserialize)]
 struct RoomPage {
+    #[serde(deserialize_with = "readable")]
     rooms: Vec<Row>,
+    total_rooms: u64,
     next_batch: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Row {
-    room_id: OwnedRoomId,
-    #[serde(default)]
+    // In old databases it need not be a valid one.
+    room_id: String,
+    #[serde(default, deserialize_with = "if_known")]
     joined_local_members: Option<u64>,
 }
 
@@ -77,13 +83,21 @@ impl Action for PurgeEmpty {
                 ("limit", self.batch_size.to_string()),
             ];
             let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
-            let all = listed.rooms.len();
-            let empty = listed.rooms.into_iter().filter(|row| row.joined_local_members == Some(0));
-            let before = subjects.len();
-            subjects.extend(empty.map(|row| Subject::Room(row.room_id)));
+            if listed.total_rooms == 0 && page::keeps_no_statistics(reader).await {
+                return Err(Stop::refused(
+                    "this homeserver keeps no statistics of rooms, so it cannot tell which are \
+                     empty",
+                ));
+            }
+            // Everything after a room that somebody is in has somebody in it. A count that cannot be
+            // true says nothing, neither of its room nor of those that follow.
+            let members = |row: &Row| row.joined_local_members;
+            let inhabited = listed.rooms.iter().filter_map(members).any(|members| members > 0);
+            let empty = listed.rooms.into_iter().filter(|row| members(row) == Some(0));
+            let ids = empty.filter_map(|row| OwnedRoomId::try_from(row.room_id).ok());
+            subjects.extend(ids.map(Subject::Room));
             match listed.next_batch {
-                // Everything after a room that somebody is in has somebody in it.
-                Some(next) if next > from && subjects.len() - before == all => from = next,
+                Some(next) if next > from && !inhabited => from = next,
                 _ => return Ok(subjects),
             }
         }
@@ -91,6 +105,7 @@ impl Action for PurgeEmpty {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = delete::snapshot(subject, reader).await?;
+        // Not as the statistics alone say: they may be wrong, and a room with people would be lost.
         let room = known::room(known::id(subject)?, reader).await?;
         let empty = room.is_some_and(|room| !room.has_members_here());
         seen.preconditions.insert("empty".to_owned(), empty.into());
