@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, named};
+use super::token::{self, Expiry, Until, existing};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -34,7 +34,7 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
     .args(["uses_allowed", "expire_at", "expiry_ts"])))]
 struct Update {
     /// The tokens
-    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = existing)]
     tokens: Vec<String>,
     /// How many accounts can be made with it in all; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
@@ -64,7 +64,8 @@ impl Update {
         let mut options = Vec::new();
         let was = |key: &str| before.preconditions.get(key).and_then(Value::as_i64);
         if self.uses_allowed.is_some() {
-            let uses = was("uses_allowed").unwrap_or(-1);
+            // Fewer than none are to the homeserver as many as none, and -1 means any number here.
+            let uses = was("uses_allowed").map_or(-1, |uses| uses.max(0));
             options.extend(["--uses-allowed".to_owned(), uses.to_string()]);
         }
         if self.expiry.until() != Until::Unchanged {

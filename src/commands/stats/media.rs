@@ -14,7 +14,10 @@ use crate::{
     },
     error::Stop,
     reply::{Hostile, Line, Record, size, utc},
-    synapse::Reader,
+    synapse::{
+        Reader,
+        wire::{Bytes, known, null_unless_known},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Media>(
@@ -89,8 +92,10 @@ struct User {
     #[serde(rename = "user_id")]
     id: String,
     displayname: Option<Hostile>,
-    media_count: u64,
-    media_length: u64,
+    #[serde(default, deserialize_with = "known")]
+    media_count: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
+    media_length: Option<Bytes>,
 }
 
 #[async_trait]
@@ -131,7 +136,12 @@ impl Listing for Media {
         let path = Path::admin(["v1", "statistics", "users", "media"]);
         let UsagePage { users, total, next_token } = reader.get(&path, &query).await?;
         let next = next_token.map(|next| next.to_string());
-        Ok(Page { rows: users, total: Some(total), next })
+        let mut rows = users;
+        for row in &mut rows {
+            null_unless_known::<u64>(row, "media_count");
+            null_unless_known::<Bytes>(row, "media_length");
+        }
+        Ok(Page { rows, total: Some(total), next })
     }
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, User>> {
@@ -182,10 +192,14 @@ fn record(user: &User) -> Record {
         title = title.plain(" ").hostile(name);
     }
     let facts = vec![
-        ("Size", size(user.media_length).into()),
-        ("Files", user.media_count.to_string().into()),
+        ("Size", or_not_known(user.media_length.map(|Bytes(bytes)| size(bytes)))),
+        ("Files", or_not_known(user.media_count.map(|count| count.to_string()))),
     ];
     Record { title, facts }
+}
+
+fn or_not_known(text: Option<String>) -> Line {
+    text.map_or_else(|| "not known".into(), Line::from)
 }
 
 #[cfg(test)]
