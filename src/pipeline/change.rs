@@ -31,6 +31,7 @@ use crate::{
 use locks::Locks;
 use unreviewed::Counted;
 
+mod alike;
 pub(super) mod already;
 mod decide;
 mod ends;
@@ -174,7 +175,9 @@ impl Pipeline {
                 return Ok(self.as_job(guards));
             }
         }
-        let subjects = action.subjects(&self.reader.look()).await?;
+        let reader = self.reader.look();
+        let subjects = action.subjects(&reader).await?;
+        alike::must_be_exact(invocation.words, &subjects, &reader).await?;
         let mut held = self.executor.locks.hold(&subjects).await;
         // What was read while waiting for others to finish may be out of date.
         let reader = self.reader.look();
