@@ -53,6 +53,22 @@ pub(super) async fn of_the_record(
     }
 }
 
+/// Tells where the homeserver keeps no statistics, from the first admin room: they are all that it
+/// goes by when it lists and counts rooms.
+pub(super) async fn statistics(config: &Config, client: &Api, admin: &Api) -> Option<Finding> {
+    let id = resolve(config.rooms.first()?, client).await.ok()?;
+    let room = admin.get(&["_synapse", "admin", "v1", "rooms", &id], &[]).await.ok()?;
+    let keeps_none = room.get("joined_members").is_some_and(Value::is_null)
+        && room.get("join_rules").is_some_and(Value::is_null);
+    keeps_none.then(|| {
+        Finding::warn(
+            "homeserver: it keeps no statistics, so it cannot list, search or count rooms",
+            "Take stats: {enabled: false} out of its configuration, start it again, and type \
+             !background run populate_stats_process_rooms",
+        )
+    })
+}
+
 /// The events of the room's state.
 async fn state(
     room: &RoomOrAliasId,
