@@ -12,6 +12,7 @@ mod config;
 mod core_dumps;
 mod coverage;
 mod crash;
+mod dirty;
 mod disks;
 mod doctor;
 mod documents;
