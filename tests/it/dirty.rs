@@ -152,6 +152,7 @@ async fn accounts(dirty: &Dirty, scene: &Scene) -> Result<()> {
         assert_eq!(data["creation_ts"].is_null(), !created, "{data}");
     }
     says(&details("imported").await?, "", &["Created: 2020-09-13 12:26"]);
+    says(&details("bridged").await?, "", &["Bridged by: \u{201c}bridge\u{201d}"]);
     let quiet = details("quiet").await?;
     says(&quiet, "", &["(40 days ago)"]);
     let asked = scene.ann_asks(&format!("!user deactivate {} --plan", dirty.user("quiet"))).await?;

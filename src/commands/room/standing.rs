@@ -215,7 +215,7 @@ fn fill_from(row: &mut Value, state: &[Value]) {
 mod tests {
     use super::*;
 
-    fn event(kind: &str, content: Value) -> Value {
+    fn event(kind: &str, content: &Value) -> Value {
         json!({"type": kind, "state_key": "", "content": content})
     }
 
@@ -226,10 +226,10 @@ mod tests {
         fill_from(
             &mut row,
             &[
-                event("m.room.create", json!({"type": "m.space"})),
-                event("m.room.join_rules", json!({"join_rule": "invite"})),
-                event("m.room.encryption", json!({"algorithm": "m.megolm.v1.aes-sha2"})),
-                event("m.room.name", json!({"name": 7})),
+                event("m.room.create", &json!({"type": "m.space"})),
+                event("m.room.join_rules", &json!({"join_rule": "invite"})),
+                event("m.room.encryption", &json!({"algorithm": "m.megolm.v1.aes-sha2"})),
+                event("m.room.name", &json!({"name": 7})),
                 json!({"type": "m.room.topic", "state_key": "x", "content": {"topic": "no"}}),
             ],
         );
@@ -238,7 +238,7 @@ mod tests {
             json!({"name": null, "join_rules": "invite", "federatable": true,
                    "room_type": "m.space", "encryption": "m.megolm.v1.aes-sha2"})
         );
-        fill_from(&mut row, &[event("m.room.create", json!({"m.federate": false}))]);
+        fill_from(&mut row, &[event("m.room.create", &json!({"m.federate": false}))]);
         assert_eq!(row["federatable"], false);
         assert!(!has_no_statistics(&row));
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn without_a_first_event_it_is_not_known_whether_others_can_take_part() {
         let mut row = json!({"federatable": null});
-        fill_from(&mut row, &[event("m.room.name", json!({"name": "Lobby"}))]);
+        fill_from(&mut row, &[event("m.room.name", &json!({"name": "Lobby"}))]);
         assert_eq!(row, json!({"federatable": null, "name": "Lobby"}));
     }
 }

@@ -88,8 +88,8 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
         seen.preconditions.insert("erased".to_owned(), json!(account.erased));
         seen.extra.insert("addresses".to_owned(), json!(account.threepids.len()));
         let shown = |text: &Option<Hostile>| text.as_ref().is_some_and(|text| !text.is_empty());
-        let shows = shown(&account.displayname) || shown(&account.avatar_url);
-        seen.extra.insert("profile".to_owned(), json!(u8::from(shows)));
+        let profile = shown(&account.displayname) || shown(&account.avatar_url);
+        seen.extra.insert("profile".to_owned(), json!(u8::from(profile)));
     }
     Ok(seen)
 }
@@ -111,7 +111,7 @@ fn left_over(seen: &Snapshot, erase: bool) -> Vec<String> {
             Some(how_many(Some(count), one, many))
         })
         .collect();
-    if erase && seen.is("erased") && noted(seen, "profile").is_some_and(|shows| shows > 0) {
+    if erase && seen.is("erased") && noted(seen, "profile").is_some_and(|profile| profile > 0) {
         left.push("its name or picture".to_owned());
     }
     left

@@ -72,6 +72,7 @@ impl Dirty {
         for name in INSERTED.into_iter().chain([LEGAL]) {
             users.insert(name, format!("@{name}:{SERVER_NAME}"));
         }
+        users.insert("bridged", synapse.bridged("dirty").await?.to_string());
         let rooms = rooms(&apis).await?;
         let eve = &apis["eve"];
         let said = send(&apis["owner"], &rooms["negative"], 1).await?;
