@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::{Account, Api, SERVER_NAME, Synapse, install::SYNAPSE};
+use crate::{Account, Api, SERVER_NAME, Synapse, install::SYNAPSE, until};
 
 /// Accounts that are made through the API, and edited then.
 const MADE: [&str; 10] =
@@ -84,6 +84,7 @@ impl Dirty {
             let mxc = eve.upload(what.as_bytes().to_vec(), "text/plain", what).await?;
             uploads.push(mxc.rsplit('/').next().context("an id")?.to_owned());
         }
+        counted(&synapse.admin(), &rooms["left"]).await?;
         synapse.stop().await?;
         remove(synapse, &uploads[0])?;
         let made = json!({ "rooms": rooms, "reported": said, "lost": uploads[1] });
@@ -182,6 +183,19 @@ async fn reported(by: &Api, admin: &Api, room: &str, event: &str) -> Result<u64>
     done("a report", by.post(&path, json!({ "reason": "spam" })).await)?;
     let listed = admin.get("/_synapse/admin/v1/event_reports").await?.1;
     listed["event_reports"][0]["id"].as_u64().context("a report has a number")
+}
+
+/// Waits until the statistics know that everybody has left this room, the last thing that was done:
+/// what they learn later would be counted on top of what is put into them.
+async fn counted(admin: &Api, left: &str) -> Result<()> {
+    until("the statistics are up to date", async || {
+        let listed = admin.get("/_synapse/admin/v1/rooms?limit=100").await?.1;
+        let mut rooms = listed["rooms"].as_array().into_iter().flatten();
+        let emptied = |room: &&Value| room["joined_members"] == 0 && room["join_rules"].is_null();
+        let events = |room: &Value| room["state_events"].as_u64() >= Some(8);
+        Ok(rooms.find(|room| room["room_id"] == left).filter(emptied).is_some_and(events))
+    })
+    .await
 }
 
 /// Takes a file away from under its row.
