@@ -268,6 +268,9 @@ pub struct Audit {
     opened: Shelf<u64>,
     /// The record that closes a change, by the change.
     closed: Shelf<u64>,
+    /// The records of what the homeserver went on with, by the change and their own number, see
+    /// [`end`].
+    ends: Shelf<u64>,
     /// The change that took another back with success, by that other.
     undone: Shelf<u64>,
     /// Changes by what they are about, see [`about`].
@@ -301,6 +304,7 @@ impl Audit {
             open: store.shelf("audit-open")?,
             opened: store.shelf("audit-opened-by")?,
             closed: store.shelf("audit-closed-by")?,
+            ends: store.shelf("audit-ends")?,
             undone: store.shelf("audit-undone-by")?,
             about: store.shelf("audit-about")?,
             mentions: store.shelf("audit-mentions")?,
@@ -395,11 +399,20 @@ impl Audit {
         let at = entry.at.to_string();
         entry.hash = hash(entry.seq, &at, &kind, &entry.digest, &entry.before);
         self.note_mentions(entry.seq, &record)?;
+        self.note_end(entry.seq, &record)?;
         let kept = Kept { entry: entry.clone(), salt: Some(salt), record: Some(record) };
         self.entries.put(&key(entry.seq), &kept)?;
         *head = (entry.seq, entry.hash);
         self.catch_up().await;
         Ok(entry.seq)
+    }
+
+    /// Notes that this record is the end of what the homeserver went on with after a change.
+    fn note_end(&self, seq: u64, record: &Record) -> Result<(), store::Error> {
+        match record.of.filter(|_| record.kind == Kind::Ended) {
+            Some(of) => self.ends.put(&end(of, Some(seq)), &seq),
+            None => Ok(()),
+        }
     }
 
     /// The number of the change that this event has opened.
@@ -433,6 +446,25 @@ impl Audit {
         self.closed.get(&key(of))?.map_or(Ok(None), |seq| self.get(seq))
     }
 
+    /// How what the homeserver went on with after the change `of` ended, as far as it has; the last
+    /// first.
+    pub fn ends(&self, of: u64) -> Result<Vec<Kept>, store::Error> {
+        let numbers = self.ends.last_under(&end(of, None), usize::MAX)?;
+        let kept = numbers.into_iter().map(|(_, seq)| self.get(seq));
+        kept.filter_map(Result::transpose).collect()
+    }
+
+    /// How the change `of` ended for `subject`: where the homeserver went on with it, as that did.
+    fn status_of(&self, of: u64, subject: &Subject) -> Result<Option<Status>, store::Error> {
+        let mut ends = self.ends(of)?.into_iter().filter_map(|kept| kept.record);
+        let last = ends.find(|record| record.subjects.contains(subject));
+        let record = match last {
+            Some(last) => Some(last),
+            None => self.closing(of)?.and_then(|kept| kept.record),
+        };
+        Ok(record.and_then(|record| record.status))
+    }
+
     /// The change that took `of` back with success, if one did.
     pub fn undone_by(&self, of: u64) -> Result<Option<u64>, store::Error> {
         self.undone.get(&key(of))
@@ -444,14 +476,13 @@ impl Audit {
         for (_, seq) in self.about.last_under(&about(&subject.key(), ""), limit)? {
             let Some(Kept { entry, record: Some(record), .. }) = self.get(seq)? else { continue };
             let Some(by) = record.by else { continue };
-            let closing = self.closing(seq)?.and_then(|kept| kept.record);
             past.push(Past {
                 id: seq,
                 at: entry.at,
                 by,
                 command: crate::input::shown(&record.words),
                 words: record.words,
-                status: closing.and_then(|record| record.status),
+                status: self.status_of(seq, subject)?,
             });
         }
         Ok(past)
@@ -562,6 +593,11 @@ impl Audit {
 /// Keys of equal length sort as their numbers do.
 fn key(seq: u64) -> String {
     format!("{seq:016x}")
+}
+
+/// Under which key the end of a change is found: all of one change begin with its own.
+fn end(of: u64, seq: Option<u64>) -> String {
+    format!("{}-{}", key(of), seq.map(key).unwrap_or_default())
 }
 
 /// The key of an entry in an index by what entries are about: no id has a line break in it.

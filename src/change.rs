@@ -404,6 +404,19 @@ pub enum Undo {
     Command(Vec<String>),
     /// There is none; the text says what comes nearest.
     None(String),
+    /// Each of these takes a part of it back; the text says what none of them does.
+    Parts(Vec<Vec<String>>, String),
+}
+
+impl Undo {
+    /// The commands that take it back, or parts of it.
+    pub fn commands(&self) -> &[Vec<String>] {
+        match self {
+            Self::Command(words) => std::slice::from_ref(words),
+            Self::Parts(ways, _) => ways,
+            Self::None(_) => &[],
+        }
+    }
 }
 
 /// What came of a change to one subject, in words.
@@ -448,6 +461,16 @@ impl Outcome {
 pub enum Progress {
     /// It goes on, and this can be said of it.
     Goes(Vec<(&'static str, Line)>),
+    /// It goes on with so many things left, and this can be said of it. Where these get no fewer for
+    /// long, nothing works on it any more, and `stuck` is what came of it.
+    Counts {
+        /// How many are left.
+        left: u64,
+        /// What can be said of it.
+        facts: Vec<Fact>,
+        /// How it ended, if it did.
+        stuck: Box<Outcome>,
+    },
     /// It is over, and this came of it.
     Over(Outcome),
     /// It is over, and what was told when it began has come true: nothing more is said, unless it

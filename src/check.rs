@@ -107,7 +107,13 @@ async fn rest(
     }
     if let Some(admin) = &admin {
         report.all(account::rate_limit(config, &admin.admin_api).await);
+        report.all(room::statistics(config, client_of(bot, admin), &admin.admin_api).await);
     }
+}
+
+/// Whoever may resolve an alias.
+fn client_of<'a>(bot: Option<&'a Bot>, admin: &'a account::Admin) -> &'a Api {
+    bot.map_or(&admin.client_api, |bot| &bot.api)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub mod operations;
 mod options;
 mod past;
 pub mod raw;
+mod refusals;
 pub mod regtok;
 pub mod report;
 pub mod room;
@@ -46,6 +47,7 @@ pub mod user;
 pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
+pub use refusals::Meaning;
 
 /// A command that only looks.
 #[async_trait]
@@ -116,14 +118,36 @@ pub trait Action: Debug + Send + Sync {
         false
     }
 
+    /// What it means where the homeserver refuses a request about `subject`: cause and next step.
+    /// `None` where the homeserver's own words are what was asked for.
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(&[])
+    }
+
     /// The subjects, all of them, before anything is done to one.
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
 
     /// Looks at one subject.
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop>;
 
+    /// Looks at one subject again after these answers, where they say what is to be looked at.
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        self.snapshot(subject, reader).await
+    }
+
     /// The text of the question about one subject, beyond the facts.
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question;
+
+    /// What somebody must know of this subject before they say yes, such as what to do first. Unlike
+    /// the question it is shown of each, however many they are.
+    fn warnings(&self, _subject: &Subject, _seen: &Snapshot) -> Vec<Line> {
+        Vec::new()
+    }
 
     /// What it does something to besides, such as the rooms in which it silences or destroys
     /// something: nothing is done where the gate refuses one of them.
@@ -149,9 +173,21 @@ pub trait Action: Debug + Send + Sync {
         false
     }
 
-    /// The id by which the homeserver tells how far the work is that it goes on with after these
-    /// answers; `None` where it was through when it answered.
-    fn begins(&self, _subject: &Subject, _answers: &[Answer]) -> Option<String> {
+    /// The id by which [`progress`](Self::progress) tells how far the work is that the homeserver
+    /// goes on with after these answers; `None` where it was through when it answered. `after` is
+    /// what was seen then, where it could be looked up.
+    fn begins(
+        &self,
+        _subject: &Subject,
+        _answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
+        None
+    }
+
+    /// The same where no answer came, and the homeserver is perhaps still at work: what takes it
+    /// longer than whatever stands before it waits.
+    fn outlasts(&self, _subject: &Subject, _before: &Snapshot) -> Option<String> {
         None
     }
 

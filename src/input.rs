@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use ruma::UserId;
+
 mod characters;
 mod links;
 mod markup;
@@ -138,19 +140,45 @@ pub enum Misread {
         /// How the text behind the mark begins.
         text: String,
     },
+    /// A quote of a command, or one in quotation marks, and nothing else.
+    #[error(
+        "a command that is quoted is not run; if you mean it, send it without the quote sign or \
+         the quotation marks"
+    )]
+    Quoted,
+    /// A bullet before the command, and other lines below it.
+    #[error(
+        "that command stands in a list among other lines, so it was not run; send it in a message \
+         of its own"
+    )]
+    Bulleted,
     /// Bold, italic or struck out: it cannot be known which characters the client took for that.
     #[error(
         "part of that command is bold, italic or struck out, so characters such as * and _ may be \
          missing; send it again with that part between backticks"
     )]
     Styled,
-    /// A link that says one user and leads to another.
-    #[error("a link there reads {label} but leads to {id}; type the id of the one that you mean")]
+    /// A link that says one user or room and leads to another.
+    #[error(
+        "a link there reads {label} but leads to {id}{}; type the id of the one that you mean",
+        if *twins { ", which differs in capital letters only" } else { "" }
+    )]
     Disagrees {
         /// What it says.
         label: String,
         /// Where it leads.
         id: String,
+        /// Whether the two differ in capital letters only.
+        twins: bool,
+    },
+    /// A link to a user whose id has a character that shows nothing.
+    #[error(
+        "a link there leads to {shown}, in which a character cannot be seen; type the id of the one \
+         that you mean"
+    )]
+    Unseen {
+        /// The id with that character made visible.
+        shown: String,
     },
 }
 
@@ -162,17 +190,28 @@ pub enum Misread {
 /// behind the `!` is still a command, so that a slip of the finger gets an answer; that includes
 /// the rare `!important`.
 pub fn hear(body: &str, formatted: Option<&str>, is_group: &dyn Fn(&str) -> bool) -> Heard {
+    hear_as(None, body, formatted, is_group)
+}
+
+/// The same by a `bot` that is addressed by name: its id, or a pill of it, may stand before the
+/// command.
+pub fn hear_as(
+    bot: Option<&UserId>,
+    body: &str,
+    formatted: Option<&str>,
+    is_group: &dyn Fn(&str) -> bool,
+) -> Heard {
     if body.len() > LONGEST || formatted.is_some_and(|html| html.len() > LONGEST) {
-        let meant = body.trim_start().starts_with('!');
+        let meant = body.trim_start().starts_with(characters::BANGS);
         return if meant { Heard::Misread(Misread::TooLong) } else { Heard::Nothing(Reason::Talk) };
     }
     match formatted.map_or(markup::Rebuilt::NoPills, markup::rebuild) {
-        markup::Rebuilt::NoPills => message::read(body, is_group),
+        markup::Rebuilt::NoPills => message::read(body, bot, is_group),
         markup::Rebuilt::TooMuch => {
-            doubt(message::read(body, is_group), Some(Misread::TooMuchMarkup))
+            doubt(message::read(body, bot, is_group), Some(Misread::TooMuchMarkup))
         }
         markup::Rebuilt::Text { text, doubt: why } => {
-            let mut heard = doubt(message::read(&text, is_group), why);
+            let mut heard = doubt(message::read(&text, bot, is_group), why);
             if let Heard::Command(command) = &mut heard {
                 command.changed = true;
             }

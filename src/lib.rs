@@ -87,4 +87,5 @@ pub mod store;
 pub mod synapse;
 pub mod totp;
 pub mod unicode;
+pub mod unsaid;
 pub mod watches;

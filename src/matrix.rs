@@ -31,6 +31,7 @@ mod identity;
 mod intake;
 mod lane;
 mod outbox;
+mod own_keys;
 mod pending;
 mod power;
 mod recall;
@@ -68,6 +69,9 @@ pub struct Settings {
     /// device of an earlier run is given up: what it can still decrypt could be sent to the bot
     /// once more and would pass for new.
     pub remembers_nothing: bool,
+    /// Whether the device of an earlier run is given up for another reason. It takes the password,
+    /// and the recovery key to sign the new one.
+    pub new_device: bool,
     /// Where the recovery key of the bot's account is kept.
     pub recovery_key_file: PathBuf,
     /// The admin rooms.
@@ -109,6 +113,12 @@ pub enum ConnectError {
          folder (or give a new token, from a new login) and start again"
     )]
     LoggedOut,
+    /// The access token's time is over.
+    #[error(
+        "the bot's access token has expired; give a new token, from a new login, or give the \
+         password, with which the bot logs in again by itself"
+    )]
+    Expired,
     /// The password or account is wrong, or the server takes no passwords.
     #[error("the homeserver does not let {user} log in; check the bot's name and password")]
     LoginRefused {
@@ -163,6 +173,22 @@ pub enum ConnectError {
     Unsigned {
         /// Where the recovery key should be.
         path: PathBuf,
+    },
+    /// Somebody else has made cross-signing keys for the account.
+    #[error(
+        "somebody has made new cross-signing keys for the bot's account with another client, and \
+         this device is not signed by them. Put the recovery key that they were given into {} and \
+         start again; if nobody has it, make keys once more with a client that is logged in as the \
+         bot, and use the recovery key that it gives. If it was none of you, give the account another \
+         password first",
+        path.display()
+    )]
+    KeysReplaced {
+        /// Where the recovery key should be.
+        path: PathBuf,
+        /// What did not fit, where there was one.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
     },
     /// The recovery key does not open the account's secrets.
     #[error("the recovery key in {} is not that of the bot's account", path.display())]
@@ -230,6 +256,7 @@ impl From<matrix_sdk::Error> for ConnectError {
     fn from(error: matrix_sdk::Error) -> Self {
         match Failure::of(&error) {
             Failure::LoggedOut => Self::LoggedOut,
+            Failure::Expired => Self::Expired,
             Failure::Passing | Failure::Limited(_) => Self::Unreachable(error.into()),
             Failure::Lasting => Self::Other(error.into()),
         }
@@ -248,6 +275,13 @@ pub enum Fatal {
     /// The access token does not count any more.
     #[error("{}", ConnectError::LoggedOut)]
     LoggedOut,
+    /// The access token's time is over. With the password it can be had anew.
+    #[error("{}", ConnectError::Expired)]
+    Expired,
+    /// The homeserver has one-time keys of the bot's device that the bot does not know. Another
+    /// device gets over that.
+    #[error("the homeserver has one-time keys of the bot's device that the bot does not know")]
+    OneTimeKeysClash,
     /// What was read cannot be kept, so it cannot be known what was done.
     #[error("the bot's store cannot be used")]
     Store(#[from] store::Error),
@@ -298,24 +332,25 @@ async fn try_connect(
 ) -> Result<Matrix, ConnectError> {
     let (out, incoming) = unbounded_channel();
     let session = match connection {
-        Some(Connection(client)) => Session { client: client.clone(), fresh: false },
+        Some(Connection { client, unsigned }) => {
+            let client = client.clone();
+            Session { client, fresh: false, was_out: false, unsigned: *unsigned }
+        }
         None => signed_session(settings, &out).await?,
     };
     let shared = Arc::new(Shared {
-        client: session.client,
+        client: session.client.clone(),
         settings: settings.clone(),
         clock: Arc::clone(clock),
         out,
+        unsigned: session.unsigned,
     });
-    if session.fresh {
-        history::forget(store)?;
-        pending::Pending::forget(store)?;
-    }
     let rooms = rooms::AdminRooms::find(&shared, store).await?;
     let keys = Arc::new(trust::Trustee::new(Arc::clone(&shared), store)?);
     let whisper = whisper::Whisper::new(Arc::clone(&shared), Arc::clone(&keys), store)?;
     let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper));
-    let reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
+    let mut reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
+    reader.begin_as(&session);
     Ok(Matrix { reader, incoming, outbox, keys })
 }
 
@@ -330,7 +365,11 @@ async fn signed_session(
         let once = SyncSettings::new().timeout(Duration::ZERO).filter(sync::filter());
         session.client.sync_once(once).await?;
     }
-    if identity::establish(&session.client, settings).await? == Standing::Signed {
+    let established = identity::establish(&session.client, settings).await?;
+    if established.replaced {
+        let _ = out.send(Incoming::News(News::OwnKeysReplaced));
+    }
+    if established.standing == Standing::Signed {
         return Ok(session);
     }
     if settings.encryption == Encryption::Required {
@@ -340,20 +379,24 @@ async fn signed_session(
     // Nobody left to hear it means that nobody needs to be told.
     let _ = out.send(Incoming::News(News::OwnDeviceUnsigned));
     // Encrypting for signed devices only is refused to a device that is not signed itself.
-    let fresh = session.fresh;
+    let Session { fresh, was_out, .. } = session;
     drop(session);
     let session = session::open(settings, CollectStrategy::AllDevices).await?;
-    Ok(Session { fresh, ..session })
+    Ok(Session { fresh, was_out, unsigned: true, ..session })
 }
 
 /// The bot's session on Matrix, which outlives a change of the configuration.
 #[derive(Debug, Clone)]
-pub struct Connection(Client);
+pub struct Connection {
+    client: Client,
+    /// Whether it encrypts for all devices, since its own is not signed.
+    unsigned: bool,
+}
 
 impl Matrix {
     /// The bot's session.
     pub fn connection(&self) -> Connection {
-        Connection(self.reader.client().clone())
+        self.reader.connection()
     }
 
     /// The ids of the admin rooms, aliases resolved.
@@ -431,6 +474,8 @@ struct Shared {
     settings: Settings,
     clock: SharedClock,
     out: UnboundedSender<Incoming>,
+    /// Whether the bot's device is not signed, and it encrypts for all devices.
+    unsigned: bool,
 }
 
 impl Shared {

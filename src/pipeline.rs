@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use ruma::OwnedEventId;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -60,14 +61,16 @@ pub use origin::{Origin, Scheduled, ScheduledKind};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     room::{
-        Attached, Attachment, Bookmark, Doubt, Held, Incoming, Keys, News, NoWhisper, NotAccepted,
-        Outbox, Request, Said, Sealed, Trust, Unsent,
+        Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, Incoming, Keys, News,
+        NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unsent,
     },
 };
 pub use voice::aside::Refusal;
 
 use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
-use background::{job::JobRunner, sanction_expiry::SanctionExpiry, watch::Watcher};
+use background::{
+    job::JobRunner, sanction_expiry::SanctionExpiry, token::TokenWatch, watch::Watcher,
+};
 use change::report::stopped;
 use inbound::{
     authentic::Authenticity, hindrance::Hindrance, list::Listings, read::Heard,
@@ -119,6 +122,7 @@ pub struct Pipeline {
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     jobs: JobRunner,
+    token_watch: TokenWatch,
     watcher: Arc<Watcher>,
     served: Served,
     journal: Journal,
@@ -163,6 +167,8 @@ pub enum BuildError {
 pub struct Message {
     request: Request,
     heard: Heard,
+    /// When it came: what it waits for here does not make it older.
+    arrived: Timestamp,
 }
 
 /// A message and what it is.
@@ -170,6 +176,7 @@ pub struct Message {
 pub struct Task {
     request: Request,
     what: What,
+    arrived: Timestamp,
 }
 
 #[derive(Debug)]
@@ -208,8 +215,10 @@ impl Command {
 /// What a reaction or a bare `yes` is to.
 #[derive(Debug)]
 enum YesTo {
-    /// This event.
+    /// This event, by a reaction to it.
     Event(OwnedEventId),
+    /// This event, by a reply to it; with the codes of the questions that were the last word then.
+    Reply(OwnedEventId, Vec<String>),
     /// The question that was the last word when it was said, if one of these codes has it.
     LastWord(Vec<String>),
 }
@@ -232,7 +241,8 @@ pub struct Invocation<'a> {
 /// What comes before or after what else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// After the same operator's earlier changes, beside everything else.
+    /// After those of the same operator's earlier changes that may be about the same, beside everything
+    /// else.
     Beside,
     /// After the same operator's earlier changes, and before their later commands.
     InTurn,
@@ -285,8 +295,9 @@ impl Pipeline {
             debug!(event = %request.event, reason = "a stranger, and told so of late", "ignored");
             return None;
         }
+        let arrived = self.clock.now();
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
-            Ok(true) => Some(Message { request, heard }),
+            Ok(true) => Some(Message { request, heard, arrived }),
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
                 None
@@ -299,7 +310,7 @@ impl Pipeline {
                     "my store cannot be read or written, so I do nothing until it can and I have \
                      been restarted",
                 )));
-                Some(Message { request, heard })
+                Some(Message { request, heard, arrived })
             }
         }
     }
@@ -307,17 +318,18 @@ impl Pipeline {
     /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
     /// is told beside the other answers: [`Pipeline::answer_aside`].
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
-        let Task { request, what } = task;
+        let Task { request, what, arrived } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
-            What::Say(reply) => Some(reply),
+            What::Say(reply) => Some(reply.repeating()),
             What::Suspect(meant) => {
-                Some(misplaced::told(meant, self.aside.remove_in_turn(&request).await))
+                let removed = self.aside.remove_in_turn(&request).await;
+                Some(misplaced::told(meant, removed).repeating())
             }
             What::Command(operator, command) => {
                 let typed = command.holds_secret();
-                let reply = self.command(&request, &operator, command).await;
+                let reply = self.command((&request, arrived), &operator, command).await;
                 // Whatever became of it: it was refused, or is too old, or not believed.
                 if typed {
                     self.aside.remove_in_turn(&request).await;
@@ -337,11 +349,11 @@ impl Pipeline {
 
     async fn command(
         &self,
-        request: &Request,
+        (request, arrived): (&Request, Timestamp),
         operator: &Operator,
         command: Command,
     ) -> Option<Reply> {
-        let hindrance = self.not_now(request, &command);
+        let hindrance = self.not_now(request, arrived, &command);
         if !matches!(hindrance, Hindrance::None) {
             self.authenticity.remember_place(request).await;
         }
@@ -432,6 +444,12 @@ impl Pipeline {
             .await
     }
 
+    /// Looks whether the homeserver takes the admin token, and tells where that has changed. One call
+    /// at a time does it.
+    pub async fn watch_token(&self) {
+        self.token_watch.look().await;
+    }
+
     /// Lifts every sanction that is due. One call at a time does it.
     pub async fn lift_due(&self) {
         self.sanction_expiry.lift_due().await;
@@ -463,6 +481,11 @@ impl Pipeline {
     /// in force again.
     pub async fn report_not_in_force(&self, why: &str) {
         self.reloader.report_not_in_force(why).await;
+    }
+
+    /// Says what could not be said before, until `over`.
+    pub async fn say_unsaid(&self, over: CancellationToken) {
+        self.voice.backlog().work(over).await;
     }
 
     /// Ends the questions whose time has passed, and shows that.

@@ -4,6 +4,71 @@ use std::str::FromStr;
 
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
 
+use crate::unicode;
+
+/// The longest id that there is, in bytes.
+const LONGEST: usize = 255;
+
+/// What ends a sentence or a part of one, and no id that has a server's name in it.
+const ENDS: [char; 8] = ['.', ',', ';', ':', '!', '?', '\u{3002}', '\u{3001}'];
+
+/// What is listed with, and can be the end of no id at all.
+const LISTS: [char; 4] = [',', ';', ':', '\u{3001}'];
+
+/// An id without what a sentence, a list, a keyboard or a client has put around it or into it:
+/// characters that cannot be seen, `<` and `>`, the backslashes of Markdown, full-width signs, and
+/// the comma or full stop behind it.
+///
+/// The full stop behind a name without a server's stays, since it can belong to that. An alias may
+/// hold any character, so only what can have no effect there is taken out of it.
+pub fn bare(text: &str) -> String {
+    let is_alias = text.trim_start_matches(['<', '\\']).starts_with(['#', '\u{FF03}']);
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().enumerate().peekable();
+    while let Some((place, c)) = chars.next() {
+        let shapes = is_alias && unicode::shapes(c) && !plain.ends_with(|c: char| c.is_ascii());
+        let is_escape = c == '\\' && chars.peek().is_some_and(|(_, c)| c.is_ascii_punctuation());
+        if is_escape || unicode::is_unseen(c) && !shapes {
+            continue;
+        }
+        let is_sign = place == 0 || c == '\u{FF1A}';
+        plain.push(if is_alias && !is_sign { c } else { narrow(c) });
+    }
+    let mut bare = plain.as_str();
+    loop {
+        let whole = bare.contains(':') || bare.starts_with(['!', '$']) || bare.contains("://");
+        let without = bare.trim_end_matches(if whole { &ENDS[..] } else { &LISTS[..] });
+        let without = without
+            .strip_prefix('<')
+            .and_then(|inside| inside.strip_suffix('>'))
+            .unwrap_or(without);
+        if without == bare {
+            return bare.to_owned();
+        }
+        bare = without;
+    }
+}
+
+/// A full-width character as the ASCII one that it stands for; any other as it is.
+pub fn narrow(c: char) -> char {
+    match c {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// [`bare`], where it is short enough for an id and only one.
+fn one(text: &str) -> Result<String, String> {
+    let id = bare(text);
+    if id.len() > LONGEST {
+        return Err(format!("no id is longer than {LONGEST} characters"));
+    }
+    if id.contains([',', ';']) {
+        return Err("there is more than one in it; put spaces between them".to_owned());
+    }
+    Ok(id)
+}
+
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
@@ -17,13 +82,14 @@ impl FromStr for UserRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = one(text)?;
         if text.contains(':') {
-            let id = if text.starts_with('@') { text.to_owned() } else { format!("@{text}") };
+            let id = if text.starts_with('@') { text } else { format!("@{text}") };
             return UserId::parse(id)
                 .map(Self::Id)
                 .map_err(|_| "it is not a user id; one looks like @ann:example.org".to_owned());
         }
-        let localpart = text.strip_prefix('@').unwrap_or(text);
+        let localpart = text.strip_prefix('@').unwrap_or(&text);
         // Whatever the server could have: the historical grammar is printable ASCII, and beyond
         // that older servers took anything but whitespace.
         if localpart.is_empty() || localpart.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -56,16 +122,105 @@ impl FromStr for RoomRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = one(text)?;
         match text.chars().next() {
-            Some('!') => RoomId::parse(text).map(Self::Id).map_err(|_| {
+            Some('!') => RoomId::parse(&text).map(Self::Id).map_err(|_| {
                 "it is not a room id; one looks like !abcdef:example.org, or !abcdef in newer rooms"
                     .to_owned()
             }),
-            Some('#') if text.len() > 1 && !text.contains(':') => Ok(Self::Local(text.to_owned())),
-            Some('#') => RoomAliasId::parse(text).map(Self::Alias).map_err(|_| {
+            Some('#') if text.len() > 1 && !text.contains(':') => Ok(Self::Local(text)),
+            Some('#') => RoomAliasId::parse(&text).map(Self::Alias).map_err(|_| {
                 "it is not a room alias; one looks like #lobby:example.org".to_owned()
             }),
             _ => Err("a room is wanted here: its id begins with !, its alias with #".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> String {
+        match text.parse() {
+            Ok(UserRef::Id(id)) => id.to_string(),
+            Ok(UserRef::Localpart(localpart)) => localpart,
+            Err(why) => panic!("{text}: {why}"),
+        }
+    }
+
+    fn room(text: &str) -> String {
+        match text.parse() {
+            Ok(RoomRef::Id(id)) => id.to_string(),
+            Ok(RoomRef::Alias(alias)) => alias.to_string(),
+            Ok(RoomRef::Local(alias)) => alias,
+            Err(why) => panic!("{text}: {why}"),
+        }
+    }
+
+    #[test]
+    fn a_user_is_understood_in_whatever_a_sentence_or_a_client_puts_around_it() {
+        for typed in [
+            "@eve_a:x.org",
+            "eve_a:x.org",
+            "@eve_a:x.org.",
+            "@eve_a:x.org,",
+            "@eve_a:x.org;",
+            "@eve_a:x.org:",
+            "@eve_a:x.org?",
+            "@eve_a:x.org!",
+            "@eve_a:x.org。",
+            "<@eve_a:x.org>",
+            "<@eve_a:x.org>,",
+            "<@eve_a:x.org.>",
+            "＠eve_a：x.org",
+            "＠ｅｖｅ＿ａ：ｘ．ｏｒｇ",
+            "@eve\\_a:x.org",
+            "\\@eve\\_a:x\\.org",
+            "@eve\u{ad}_a:x.org",
+            "\u{feff}@eve_a\u{200b}:x.\u{2060}org\u{200e}",
+            "@eve_a\u{3164}:x.org",
+        ] {
+            assert_eq!(user(typed), "@eve_a:x.org", "{typed}");
+        }
+        for typed in ["eve", "@eve", "eve,", "eve;", "@eve:", "eve,;", "＠eve", "e\u{ad}ve"] {
+            assert_eq!(user(typed), "eve", "{typed}");
+        }
+        assert_eq!(user("eve."), "eve.", "a name may end so");
+        assert_eq!(user(r"e\ve"), r"e\ve");
+        assert_eq!(user("@eve:[2001:db8::1]:8448,"), "@eve:[2001:db8::1]:8448");
+    }
+
+    #[test]
+    fn a_room_is_understood_so_too_and_an_alias_keeps_what_it_may_hold() {
+        let id = "!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM";
+        for typed in ["{}", "{}.", "{},", "<{}>", "！31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM"]
+        {
+            assert_eq!(room(&typed.replace("{}", id)), id, "{typed}");
+        }
+        assert_eq!(room(&id.replace('_', "\\_")), id);
+        assert_eq!(room("!ab\\_c:x.org."), "!ab_c:x.org");
+        for typed in ["#lob_by:x.org", "＃lob_by：x.org,", "<#lob_by:x.org>", "#lob\\_by:x.org."]
+        {
+            assert_eq!(room(typed), "#lob_by:x.org", "{typed}");
+        }
+        assert_eq!(room("#lobby,"), "#lobby");
+        let emoji = "#\u{1f469}\u{200d}\u{1f4bb}ｔ:x.org";
+        assert_eq!(room(emoji), emoji);
+        assert_eq!(room("#lob\u{200d}by\u{ad}:x.org"), "#lobby:x.org");
+    }
+
+    #[test]
+    fn what_is_too_long_or_several_is_told_in_a_few_words() {
+        let long = "x".repeat(20_000);
+        for (typed, said) in [
+            (long.as_str(), "no id is longer than 255 characters"),
+            ("spam1,spam2", "there is more than one in it; put spaces between them"),
+            ("@a:x.org;@b:x.org", "there is more than one in it; put spaces between them"),
+        ] {
+            assert_eq!(typed.parse::<UserRef>().unwrap_err(), said);
+        }
+        assert!(format!("!{long}").parse::<RoomRef>().is_err());
+        assert!(format!("#{long}").parse::<RoomRef>().is_err());
     }
 }

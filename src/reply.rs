@@ -25,7 +25,7 @@ mod when;
 
 pub use file::{File, Reading};
 pub use hostile::Hostile;
-pub use sheet::{Format, Sheet, Written};
+pub use sheet::{Beyond, Format, Sheet, Written};
 pub use when::{ago, size, utc};
 
 /// The first word of an answer to a change.
@@ -139,12 +139,13 @@ impl Line {
         self
     }
 
-    /// Appends a moment in UTC with how long ago or ahead it is, or `never`.
+    /// Appends a moment in UTC with how long ago or ahead it is, or that it is not known: what never
+    /// happened says so itself.
     #[must_use]
     pub fn time(self, at: Option<Timestamp>, now: Timestamp) -> Self {
         match at {
             Some(at) => self.plain(format!("{} ({})", utc(at), ago(at, now))),
-            None => self.plain("never"),
+            None => self.plain("not known"),
         }
     }
 
@@ -155,6 +156,15 @@ impl Line {
             Span::Hostile(text) => clean::quoted(text),
         };
         self.0.iter().map(text).collect()
+    }
+
+    /// The words of our own in it; what else stands in it is left out.
+    pub(crate) fn own_words(&self) -> String {
+        let own = |span: &Span| match span {
+            Span::Plain(text) | Span::Strong(text) => text.clone(),
+            Span::Code(_) | Span::Hostile(_) => "…".to_owned(),
+        };
+        self.0.iter().map(own).collect()
     }
 
     /// Whether it says nothing. An empty id or somebody's empty words do say something: `(none)`.
@@ -219,6 +229,55 @@ pub enum Ring {
     These(Vec<OwnedUserId>),
 }
 
+/// What the ids of a listing are the ids of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdsOf {
+    /// Accounts.
+    Accounts,
+    /// Rooms.
+    Rooms,
+    /// Files.
+    Files,
+    /// Registration tokens.
+    Tokens,
+    /// Other servers.
+    Servers,
+    /// Reports of events, by their numbers.
+    EventReports,
+    /// Reports of accounts, by their numbers.
+    AccountReports,
+}
+
+impl IdsOf {
+    /// Several of them, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Rooms => "rooms",
+            Self::Files => "files",
+            Self::Tokens => "registration tokens",
+            Self::Servers => "servers",
+            Self::EventReports => "reports of events",
+            Self::AccountReports => "reports of accounts",
+        }
+    }
+
+    /// What ids are that say it themselves, by the sign that all of them begin with.
+    pub fn of(ids: &[String]) -> Option<Self> {
+        let begin = |sign: &str| ids.iter().all(|id| id.starts_with(sign));
+        if begin("@") {
+            Some(Self::Accounts)
+        } else if begin("!") {
+            Some(Self::Rooms)
+        } else if begin("mxc://") {
+            Some(Self::Files)
+        } else {
+            None
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
@@ -234,10 +293,16 @@ pub struct Reply {
     pub next: Option<String>,
     /// The ids of what it lists, as they are typed: a reply to it can be about all of them.
     pub ids: Vec<String>,
+    /// What those are the ids of.
+    pub ids_of: Option<IdsOf>,
     /// A file that is sent with it. Shared, since answers are copied.
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.
     pub carried: Vec<String>,
+    /// Whether it is said before what else waits to be said in its room.
+    pub urgent: bool,
+    /// Whether it may repeat what somebody typed, so that it is written down nowhere.
+    pub repeats: bool,
 }
 
 impl Reply {
@@ -291,10 +356,24 @@ impl Reply {
     }
 
     /// Sends a file with it. The answer follows the file and speaks of it as sent; where it could
-    /// not be sent, that is said in place of the answer.
+    /// not be sent, that is said, with the beginning of what it holds.
     #[must_use]
     pub fn attaching(mut self, file: File) -> Self {
         self.file = Some(Arc::new(file));
+        self
+    }
+
+    /// Lets it be said before what else waits to be said in its room.
+    #[must_use]
+    pub fn urgently(mut self) -> Self {
+        self.urgent = true;
+        self
+    }
+
+    /// Says that it may repeat what somebody typed, which might be a secret in the wrong place.
+    #[must_use]
+    pub fn repeating(mut self) -> Self {
+        self.repeats = true;
         self
     }
 

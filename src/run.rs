@@ -104,7 +104,16 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
     let clock: SharedClock = Arc::new(SystemClock);
     let Opened { store, moved_aside, rebuilt, new } = open_store(&config, &clock).await?;
     let mut opening = moved_aside.clone().filter(|_| rebuilt).map(Opening::RebuiltStore);
-    let mut lasting = Lasting { file, clock, store, new, rebuilt, moved_aside, connection: None };
+    let mut lasting = Lasting {
+        file,
+        clock,
+        store,
+        new,
+        rebuilt,
+        moved_aside,
+        connection: None,
+        new_device: false,
+    };
     let (mut config, mut before) = (config, None);
     loop {
         let begun = tokio::select! {
@@ -129,12 +138,32 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
             (Err(error), None) => return Err(error),
         };
         lasting.connection = Some(bot.matrix.connection());
+        lasting.new_device = false;
         control.log.send_replace(config.log.clone());
-        let Some(next) = Box::pin(bot.serve(opening.take(), control)).await? else { break };
+        let next = match Box::pin(bot.serve(opening.take(), control)).await {
+            Err(RunError::Fatal(Fatal::Expired)) if logs_in(&config) => {
+                warn!("the access token has expired; logging in again");
+                lasting = lasting.without_connection();
+                continue;
+            }
+            Err(RunError::Fatal(Fatal::OneTimeKeysClash)) => {
+                warn!("making another device, since the keys of this one are of no use");
+                opening = Some(Opening::NewDevice);
+                lasting = Lasting { new_device: true, ..lasting.without_connection() };
+                continue;
+            }
+            next => next?,
+        };
+        let Some(next) = next else { break };
         before = Some(std::mem::replace(&mut config, next));
     }
     info!("stopped; everything is on disk");
     Ok(())
+}
+
+/// Whether the bot can log in by itself.
+fn logs_in(config: &Config) -> bool {
+    matches!(config.bot.login, config::Login::Password(_))
 }
 
 /// What stays when another configuration is put in force.
@@ -149,6 +178,15 @@ struct Lasting<'a> {
     /// Where a store lies that would not open.
     moved_aside: Option<PathBuf>,
     connection: Option<matrix::Connection>,
+    /// Whether the device of before is given up.
+    new_device: bool,
+}
+
+impl Lasting<'_> {
+    /// The same, for a bot that logs in again. Its store is new no more.
+    fn without_connection(self) -> Self {
+        Self { connection: None, new: false, rebuilt: false, ..self }
+    }
 }
 
 /// What the rooms are told first.
@@ -159,6 +197,8 @@ enum Opening {
     PutBack(CaughtUp),
     /// Where the damaged store lies from whose log this one was made.
     RebuiltStore(PathBuf),
+    /// The bot has made itself another device.
+    NewDevice,
     /// The configuration that was read again could not be begun with, for this reason.
     NotInForce(String),
 }
@@ -178,7 +218,10 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     let Lasting { store, clock, connection, .. } = lasting;
     // What was written last may be missing from a store that was made again, so that what was used
     // up or read by then must not be readable any more either.
-    let settings = settings(config, lasting.new || lasting.rebuilt);
+    let settings = matrix::Settings {
+        new_device: lasting.new_device,
+        ..settings(config, lasting.new || lasting.rebuilt)
+    };
     let recalled = if lasting.new && connection.is_none() {
         Some((recall(config)?, matrix::recall(&settings).await))
     } else {
@@ -187,7 +230,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     let mut matrix =
         matrix::connect(settings.clone(), store.clone(), clock.clone(), connection.as_ref())
             .await?;
-    let admin_account = admin_account(config, clock).await?;
+    let admin_account = admin_account(config, clock, store).await?;
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
@@ -316,6 +359,7 @@ impl Bot {
                     pipeline.report_rebuilt_store(&aside).await;
                     told(&store);
                 }
+                Some(Opening::NewDevice) => pipeline.report_new_device().await,
                 Some(Opening::NotInForce(why)) => pipeline.report_not_in_force(&why).await,
                 None => {}
             }
@@ -324,7 +368,8 @@ impl Bot {
         };
         let read = async {
             let ended = matrix.run(incoming, over.clone()).await;
-            if let Err(error) = &ended {
+            // The others are gone on from by logging in anew.
+            if let Err(error @ (Fatal::LoggedOut | Fatal::Store(_))) = &ended {
                 error!(error = error as &dyn std::error::Error, "the bot cannot go on");
             }
             // However it ended, what is in hand is finished.
@@ -343,7 +388,8 @@ impl Bot {
         info!("ready");
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
         let jobs = async {
-            tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()));
+            let unsaid = pipeline.say_unsaid(over.clone());
+            tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()), unsaid);
         };
         let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
         pipeline.flush().await?;
@@ -415,13 +461,29 @@ async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunE
 }
 
 /// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
-/// homeserver cannot be reached.
-async fn admin_account(config: &Config, clock: &SharedClock) -> Result<OwnedUserId, RunError> {
+/// homeserver cannot be reached. Where the token has ended since an earlier start, it is as it was
+/// then: the bot begins, tells the rooms, and waits for another token.
+async fn admin_account(
+    config: &Config,
+    clock: &SharedClock,
+    store: &Store,
+) -> Result<OwnedUserId, RunError> {
+    const KEY: &str = "account";
+    let known = store.shelf::<OwnedUserId>("admin-account")?;
     let access = access(config, config.homeserver.url.clone());
     let reader = Reader::new(access, clock.clone()).map_err(RunError::AdminToken)?;
     loop {
         match reader.look().caller().await {
-            Ok(user) => return Ok(user),
+            Ok(user) => {
+                if let Err(error) = known.put(KEY, &user) {
+                    warn!(error = &error as &dyn std::error::Error, "it is not remembered");
+                }
+                return Ok(user);
+            }
+            Err(error) if error.is_of_token() => {
+                warn!(error = &error as &dyn std::error::Error, "the admin token is not taken");
+                return known.get(KEY).ok().flatten().ok_or(RunError::AdminToken(error));
+            }
             Err(error) if error.status().is_some_and(|status| status < 500) => {
                 return Err(RunError::AdminToken(error));
             }
@@ -450,6 +512,7 @@ fn access(config: &Config, base: url::Url) -> Access {
 fn settings(config: &Config, remembers_nothing: bool) -> matrix::Settings {
     matrix::Settings {
         remembers_nothing,
+        new_device: false,
         homeserver: config.homeserver.url.clone(),
         user_id: config.bot.user_id.clone(),
         login: config.bot.login.clone(),

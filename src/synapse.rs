@@ -43,6 +43,7 @@ mod reader;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod token;
 mod which;
 pub mod wire;
 mod writer;
@@ -50,7 +51,8 @@ mod writer;
 pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
-pub use reader::{Reader, Scope};
+pub use reader::{Reader, Scope, holding};
 pub use secrets::Secrets;
+pub use token::TokenState;
 pub use which::Version;
 pub use writer::{SendError, Writer};

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::{Audit, Kept, Kind, Record, about, key};
 use crate::{
     change::{Subject, Undo},
+    refs::bare,
     store,
 };
 
@@ -143,8 +144,9 @@ impl Audit {
 /// Those whom a record is about, and those named by their whole id in its command, by the ids of
 /// their owners.
 fn mentioned(record: &Record) -> BTreeSet<String> {
-    let named = record.words.iter().filter(|word| ruma::UserId::parse(word.as_str()).is_ok());
-    record.subjects.iter().map(Subject::owner_id).chain(named.cloned()).collect()
+    let words = record.words.iter().map(|word| bare(word));
+    let named = words.filter(|word| ruma::UserId::parse(word.as_str()).is_ok());
+    record.subjects.iter().map(Subject::owner_id).chain(named).collect()
 }
 
 fn is_one(subject: &Subject, gone: &BTreeSet<String>) -> bool {
@@ -202,9 +204,39 @@ impl Name {
         Self { localpart: user.map(|user| user.localpart().to_owned()), id: id.to_owned() }
     }
 
-    /// Whether a word of a command is this one, whole or in short.
+    /// Whether a word of a command is this one, whole or in short, in any of the ways in which an id is
+    /// understood.
     fn is_meant_by(&self, word: &str) -> bool {
-        let short = word.strip_prefix('@').unwrap_or(word);
-        word.contains(&self.id) || self.localpart.as_deref() == Some(short)
+        let bare = bare(word);
+        let short = bare.strip_prefix('@').unwrap_or(&bare);
+        word.contains(&self.id)
+            || bare.contains(&self.id)
+            || self.localpart.as_deref() == Some(short)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_is_found_in_every_spelling_in_which_an_id_is_understood() {
+        let eve = Name::of("@eve_a:x.org");
+        for word in [
+            "@eve_a:x.org",
+            "eve_a",
+            "@eve_a",
+            "<@eve_a:x.org>,",
+            "＠eve_a：x.org",
+            "@eve\u{ad}_a:x.org",
+            "@eve\\_a:x.org",
+            "eve_a,",
+        ] {
+            assert!(eve.is_meant_by(word), "{word}");
+        }
+        assert!(!eve.is_meant_by("eve") && !eve.is_meant_by("@eve_ab:x.org"));
+        let words = ["user", "suspend", "<＠eve_a：x.org>,"].map(str::to_owned).to_vec();
+        let record = Record { words, ..Record::new(Kind::Opened) };
+        assert_eq!(mentioned(&record), BTreeSet::from(["@eve_a:x.org".to_owned()]));
     }
 }

@@ -25,9 +25,9 @@ impl Links {
         let Ok(kept) = serde_json::from_str::<Kept>(line) else { return };
         let Kept { entry, .. } = kept;
         let same = self.lines.entry(entry.seq).or_default();
-        match same.iter_mut().find(|link| link.hash == entry.hash) {
-            Some(link) if link.line.len() >= line.len() => {}
-            Some(link) => line.clone_into(&mut link.line),
+        match same.iter_mut().find(|known| known.hash == entry.hash) {
+            Some(known) if known.line.len() >= line.len() => {}
+            Some(known) => line.clone_into(&mut known.line),
             None => same.push(Link { hash: entry.hash, line: line.to_owned() }),
         }
     }
@@ -189,6 +189,7 @@ impl Audit {
                 }
                 self.open.remove(&key(of)).map(drop)
             }
+            (Kind::Ended, Some(_)) => self.note_end(seq, record),
             _ => Ok(()),
         }
     }

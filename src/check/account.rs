@@ -1,6 +1,6 @@
 //! The homeserver and the accounts: the bot's, and that of the admin token.
 
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -31,7 +31,12 @@ pub(super) struct Admin {
 /// Tells whether both APIs answer, and what they are; false where nobody answers at all. Asks
 /// `/_matrix/client/versions` and `/_synapse/admin/v1/server_version`, which take no token.
 pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Report<'_>) -> bool {
-    if let Err(trouble) = server.get(&["_matrix", "client", "versions"], &[]).await {
+    let versions = server.get(&["_matrix", "client", "versions"], &[]).await;
+    let versions = versions.and_then(|answer| match &answer["versions"] {
+        Value::Array(_) => Ok(()),
+        _ => Err(Trouble::Strange),
+    });
+    if let Err(trouble) = versions {
         report.add(Finding::bad(
             format!("homeserver: {trouble}"),
             "See that it runs and that homeserver.url is its address",
@@ -73,13 +78,29 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
             }
             Err(trouble) => report.add(Finding::bad(
                 format!("bot: the kept session does not work: {trouble}"),
-                "Start synod: it logs in anew where it can, and says what it cannot",
+                after(trouble.status(), &config.bot.login),
             )),
         }
     }
     match &config.bot.login {
         Login::AccessToken(token) => by_token(config, server, token, report).await,
         Login::Password(password) => by_password(config, server, password, report).await,
+    }
+}
+
+/// What helps against a kept session that does not work.
+fn after(status: Option<u16>, login: &Login) -> &'static str {
+    match (status, login) {
+        (Some(401), Login::Password(_)) => {
+            "Somebody has logged its device out. If that was not meant as a stop, delete \
+             session.json in the state folder and start synod: it logs in as a new device"
+        }
+        (Some(401), Login::AccessToken(_)) => {
+            "Somebody has logged its device out. If that was not meant as a stop, log in as the \
+             bot, put the new token in its place, delete session.json in the state folder and \
+             start synod"
+        }
+        _ => "Look at what the homeserver says there, and check again",
     }
 }
 
@@ -188,20 +209,28 @@ pub(super) async fn admin(
         Err(trouble) => {
             report.add(Finding::bad(
                 format!("admin token: it does not work: {trouble}"),
-                "Put a token of a server admin in the place that homeserver.admin_token names",
+                trouble.to_do(
+                    "homeserver.url",
+                    "Put a token of a server admin in the place that homeserver.admin_token names",
+                ),
             ));
             return None;
         }
     };
     let admin_api = admin_server.with(token);
     let users = ["_synapse", "admin", "v2", "users"];
-    let finding = match admin_api.get(&users, &[("limit", "1"), ("guests", "false")]).await {
-        Ok(_) if user == config.bot.user_id => Finding::warn(
+    let listed = admin_api.get(&users, &[("limit", "1"), ("guests", "false")]).await;
+    let listed = listed.and_then(|answer| match &answer["users"] {
+        Value::Array(_) => Ok(()),
+        _ => Err(Trouble::Strange),
+    });
+    let finding = match listed {
+        Ok(()) if user == config.bot.user_id => Finding::warn(
             format!("admin token: it works, but belongs to the bot's own account {user}"),
             "Better make an admin account for it alone, so that whoever takes over the bot's \
              account does not get the server",
         ),
-        Ok(_) => Finding::ok(format!("admin token: it works and belongs to the admin {user}")),
+        Ok(()) => Finding::ok(format!("admin token: it works and belongs to the admin {user}")),
         Err(trouble) if trouble.status() == Some(403) => Finding::bad(
             format!("admin token: {user} is not a server admin: {trouble}"),
             "Make the account an admin, or take the token of one; where accounts are delegated \
@@ -209,7 +238,10 @@ pub(super) async fn admin(
         ),
         Err(trouble) => Finding::bad(
             format!("admin token: the Admin API does not take it: {trouble}"),
-            "See that homeserver.admin_url is an address of the same homeserver",
+            trouble.to_do(
+                "homeserver.admin_url",
+                "See that homeserver.admin_url is an address of the same homeserver",
+            ),
         ),
     };
     let works = finding.mark != super::Mark::Bad;
@@ -219,7 +251,8 @@ pub(super) async fn admin(
 
 /// Tells if accounts are kept by an authentication service beside Synapse.
 pub(super) async fn delegated(server: &Api, report: &mut Report<'_>) {
-    if server.get(&["_matrix", "client", "v1", "auth_metadata"], &[]).await.is_ok() {
+    let metadata = server.get(&["_matrix", "client", "v1", "auth_metadata"], &[]).await;
+    if metadata.is_ok_and(|metadata| metadata["issuer"].is_string()) {
         report.add(Finding::warn(
             "accounts are delegated to an authentication service",
             "Passwords, locks, admin rights and logins are changed there; Synapse cannot, and \
@@ -231,12 +264,15 @@ pub(super) async fn delegated(server: &Api, report: &mut Report<'_>) {
 /// The bot's account as an admin sees it.
 pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding> {
     let user = &config.bot.user_id;
-    let answer = match admin.get(&["_synapse", "admin", "v2", "users", user.as_str()], &[]).await {
+    let answer = match account(user, admin).await {
         Ok(answer) => answer,
         Err(trouble) => {
             return Some(Finding::bad(
                 format!("bot: the account {user} cannot be looked at: {trouble}"),
-                "Register it on this homeserver, as an ordinary account",
+                trouble.to_do(
+                    "homeserver.admin_url",
+                    "Register it on this homeserver, as an ordinary account",
+                ),
             ));
         }
     };
@@ -251,6 +287,13 @@ pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding>
         )),
         None => None,
     }
+}
+
+/// An account as an admin sees it.
+pub(super) async fn account(user: &UserId, admin: &Api) -> Result<Value, Trouble> {
+    let answer = admin.get(&["_synapse", "admin", "v2", "users", user.as_str()], &[]).await?;
+    // What says nothing of an account would read like one with which nothing is wrong.
+    if answer["name"].is_string() { Ok(answer) } else { Err(Trouble::Strange) }
 }
 
 /// What keeps an account from speaking, as an admin sees the account.

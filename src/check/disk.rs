@@ -155,6 +155,13 @@ pub(super) fn kept(config: &Config) -> (Option<Kept>, Option<Finding>) {
     }
 }
 
+/// The master key that the bot has noted as its own, where it has.
+pub(super) fn known_master_key(config: &Config) -> Option<String> {
+    let text = fs::read_to_string(config.state.join("identity.json")).ok()?;
+    let known: Value = serde_json::from_str(&text).ok()?;
+    known["master_key"].as_str().map(str::to_owned)
+}
+
 /// Whether a bot has run on this state.
 pub(super) fn has_run(config: &Config) -> bool {
     session(config).exists()

@@ -43,13 +43,27 @@ pub(super) enum Trouble {
         /// The server's words, cut short.
         error: String,
     },
+    /// Something else than the homeserver refused: the homeserver names an error code.
+    #[error("something in front of the homeserver answered {0} in its place")]
+    Foreign(u16),
     /// The answer is no JSON, or too large.
-    #[error("the answer is not what a homeserver answers")]
+    #[error("the answer is not what a homeserver answers; something in front of it may answer")]
     Strange,
 }
 
 impl Trouble {
-    /// The HTTP status of a refusal.
+    /// What to do about it: `otherwise`, where the homeserver itself said it. `key` of the config
+    /// names the address that was asked.
+    pub(super) fn to_do(&self, key: &str, otherwise: &str) -> String {
+        match self {
+            Self::Foreign(_) | Self::Strange => {
+                format!("Set {key} to an address that leads straight to the homeserver")
+            }
+            Self::Silent(_) | Self::Refused { .. } => otherwise.to_owned(),
+        }
+    }
+
+    /// The HTTP status of a refusal by the homeserver itself.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
@@ -117,6 +131,9 @@ impl Api {
             return json.map_err(|_| Trouble::Strange);
         }
         let json = json.unwrap_or_default();
+        if json["errcode"].as_str().unwrap_or_default().is_empty() {
+            return Err(Trouble::Foreign(status.as_u16()));
+        }
         Err(Trouble::Refused {
             status: status.as_u16(),
             errcode: words(&json["errcode"]),

@@ -29,12 +29,23 @@ pub(super) async fn findings(config: &Config, client: &Api, bot: Option<&Bot>) -
             return vec![Finding::bad(what, "Check again")];
         }
     };
+    let keys = Keys::of(&answer, &config.bot.user_id);
     let own = OwnState {
         device: bot.and_then(|bot| bot.device.as_deref()),
         has_run: disk::has_run(config),
         recovery_key: config.recovery_key_file.is_file(),
+        replaced: disk::known_master_key(config)
+            .is_some_and(|known| keys.master() != Some(known.as_str())),
     };
-    let mut findings = vec![own_keys(config, &own, &Keys::of(&answer, &config.bot.user_id))];
+    let mut findings = vec![own_keys(config, &own, &keys)];
+    if own.has_run
+        && let Some(bot) = bot
+        && let Some(device) = own.device
+        && keys.has(device)
+    {
+        findings.extend(secrets(config, &bot.api).await);
+        findings.extend(one_time_keys(config, &bot.api, device).await);
+    }
     findings.extend(
         config
             .operators
@@ -49,6 +60,55 @@ struct OwnState<'a> {
     device: Option<&'a str>,
     has_run: bool,
     recovery_key: bool,
+    /// Whether others are shown than those that the bot knows as its own.
+    replaced: bool,
+}
+
+/// Fewer one-time keys on the homeserver than a bot leaves there that can put new ones. A start
+/// after which many devices come at once takes some of the fifty.
+const FEW: u64 = 10;
+
+/// What is told where the secrets of the bot's account are gone from the homeserver.
+async fn secrets(config: &Config, client: &Api) -> Option<Finding> {
+    let user = config.bot.user_id.as_str();
+    let kind = "m.secret_storage.default_key";
+    let path = ["_matrix", "client", "v3", "user", user, "account_data", kind];
+    let file = config.recovery_key_file.display();
+    match client.get(&path, &[]).await {
+        Ok(content) if content["key"].is_string() => None,
+        Err(trouble) if trouble.status() != Some(404) => Some(Finding::warn(
+            format!("keys: the secret storage of the bot's account cannot be looked at: {trouble}"),
+            "Check again",
+        )),
+        Ok(_) | Err(_) => Some(Finding::bad(
+            format!(
+                "keys: the secret storage of the bot's account is gone, so the recovery key in \
+                 {file} recovers nothing"
+            ),
+            format!("Restart synod, which makes it anew and writes its recovery key into {file}"),
+        )),
+    }
+}
+
+/// What is told where the homeserver runs out of the bot's one-time keys. Asking how many there are
+/// uploads nothing.
+async fn one_time_keys(config: &Config, client: &Api, device: &str) -> Option<Finding> {
+    let path = ["_matrix", "client", "v3", "keys", "upload"];
+    let answer = client.post(&path, &json!({})).await.ok()?;
+    let count = answer["one_time_key_counts"]["signed_curve25519"].as_u64().unwrap_or_default();
+    (count < FEW).then(|| {
+        Finding::bad(
+            format!(
+                "keys: the homeserver has {count} one-time keys of the bot's device {device}, and \
+                 without them it cannot read what comes from new devices"
+            ),
+            format!(
+                "Start synod if it does not run. If they stay so few: stop it, delete session.json \
+                 in {}, and start it again, so that it logs in as a new device",
+                config.state.display()
+            ),
+        )
+    })
 }
 
 fn own_keys(config: &Config, own: &OwnState<'_>, keys: &Keys<'_>) -> Finding {
@@ -66,6 +126,18 @@ fn own_keys(config: &Config, own: &OwnState<'_>, keys: &Keys<'_>) -> Finding {
         (Some(_), Some(device)) if keys.is_signed(device) => {
             Finding::ok(format!("keys: the bot's device {device} is signed by its own keys"))
         }
+        (Some(_), Some(device)) if own.replaced => Finding::bad(
+            format!(
+                "keys: somebody has made new cross-signing keys for the bot's account, so its \
+                 device {device} is not signed, nobody can read what it says, and it changes nothing"
+            ),
+            format!(
+                "Put the recovery key that belongs to the new keys into {file} and restart synod; if \
+                 nobody has it, make keys once more with a client that is logged in as the bot, and \
+                 use the recovery key that it gives. If it was none of you, give the account another \
+                 password first"
+            ),
+        ),
         (Some(_), Some(device)) if own.recovery_key => Finding::warn(
             format!("keys: the bot's device {device} is not signed, so clients ignore it"),
             format!("Start synod, which signs it with the recovery key in {file}"),
@@ -144,6 +216,10 @@ impl<'a> Keys<'a> {
     fn self_signing(&self) -> Option<&'a str> {
         let key = &self.answer["self_signing_keys"][self.user];
         self.signed_by(key, self.master()?).then(|| public_key(key)).flatten()
+    }
+
+    fn has(&self, device: &str) -> bool {
+        self.answer["device_keys"][self.user][device].is_object()
     }
 
     fn is_signed(&self, device: &str) -> bool {

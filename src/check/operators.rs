@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use ruma::UserId;
 use serde_json::Value;
 
-use super::{Finding, account::hindrance, http::Api};
+use super::{
+    Finding,
+    account::{account, hindrance},
+    http::Api,
+};
 use crate::config::Config;
 
 /// Who stands how to the admin rooms: the membership by user id, `join` where they have joined one
@@ -49,9 +53,7 @@ pub(super) async fn findings(
         if let Some(admin) =
             admin.filter(|_| user.server_name() == config.bot.user_id.server_name())
         {
-            let path = ["_synapse", "admin", "v2", "users", user.as_str()];
-            let account = admin.get(&path, &[]).await;
-            findings.extend(match account {
+            findings.extend(match account(user, admin).await {
                 Ok(account) => hindered(user, &account),
                 Err(trouble) if trouble.status() == Some(404) => Some(Finding::warn(
                     format!("operators: {user} has no account on this homeserver"),
@@ -59,7 +61,7 @@ pub(super) async fn findings(
                 )),
                 Err(trouble) => Some(Finding::warn(
                     format!("operators: {user} cannot be looked at: {trouble}"),
-                    "Check again",
+                    trouble.to_do("homeserver.admin_url", "Check again"),
                 )),
             });
         }

@@ -3,7 +3,11 @@
 use ruma::{OwnedUserId, RoomOrAliasId, UserId};
 use serde_json::Value;
 
-use super::{Finding, http::Api, operators::Members};
+use super::{
+    Finding,
+    http::{Api, Trouble},
+    operators::Members,
+};
 use crate::config::{Config, Encryption};
 
 /// What the bot sends besides redactions. Reactions are never encrypted.
@@ -19,7 +23,7 @@ pub(super) async fn findings(
     admin: Option<&Api>,
     members: &mut Option<Members>,
 ) -> Vec<Finding> {
-    let events = match state(room, client, admin).await {
+    let events = match state(room, "rooms", client, admin).await {
         Ok(events) => events,
         Err(finding) => {
             *members = None;
@@ -39,7 +43,7 @@ pub(super) async fn of_the_record(
     client: &Api,
     admin: Option<&Api>,
 ) -> Vec<Finding> {
-    match state(room, client, admin).await {
+    match state(room, "record.room", client, admin).await {
         Ok(state) => {
             let (state, room) = (State(&state), room.as_str());
             vec![
@@ -53,13 +57,30 @@ pub(super) async fn of_the_record(
     }
 }
 
-/// The events of the room's state.
+/// Tells where the homeserver keeps no statistics, from the first admin room: they are all that it
+/// goes by when it lists and counts rooms.
+pub(super) async fn statistics(config: &Config, client: &Api, admin: &Api) -> Option<Finding> {
+    let id = resolve(config.rooms.first()?, "rooms", client).await.ok()?;
+    let room = admin.get(&["_synapse", "admin", "v1", "rooms", &id], &[]).await.ok()?;
+    let keeps_none = room.get("joined_members").is_some_and(Value::is_null)
+        && room.get("join_rules").is_some_and(Value::is_null);
+    keeps_none.then(|| {
+        Finding::warn(
+            "homeserver: it keeps no statistics, so it cannot list, search or count rooms",
+            "Take stats: {enabled: false} out of its configuration, start it again, and type \
+             !background run populate_stats_process_rooms",
+        )
+    })
+}
+
+/// The events of the state of the room that stands under this key of the config.
 async fn state(
     room: &RoomOrAliasId,
+    key: &str,
     client: &Api,
     admin: Option<&Api>,
 ) -> Result<Vec<Value>, Finding> {
-    let id = resolve(room, client).await?;
+    let id = resolve(room, key, client).await?;
     let state = match admin {
         Some(admin) => {
             let path = ["_synapse", "admin", "v1", "rooms", &id, "state"];
@@ -69,20 +90,26 @@ async fn state(
     };
     match state {
         Ok(Value::Array(events)) => Ok(events),
-        Ok(_) => Ok(Vec::new()),
+        Ok(_) => Err(not_looked_at(room, &Trouble::Strange)),
         Err(trouble) if trouble.status() == Some(404) => Err(Finding::bad(
             format!("room {room}: this homeserver is in no such room"),
-            "Make the room on this homeserver, encrypted and for invited people only, and write \
-             its id or alias under rooms",
+            format!(
+                "Make the room on this homeserver, encrypted and for invited people only, and write \
+                 its id or alias under {key}"
+            ),
         )),
-        Err(trouble) => Err(Finding::bad(
-            format!("room {room}: it cannot be looked at: {trouble}"),
-            "Invite the bot and see that the admin token works",
-        )),
+        Err(trouble) => Err(not_looked_at(room, &trouble)),
     }
 }
 
-async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> {
+fn not_looked_at(room: &RoomOrAliasId, trouble: &Trouble) -> Finding {
+    Finding::bad(
+        format!("room {room}: it cannot be looked at: {trouble}"),
+        trouble.to_do("homeserver.admin_url", "Invite the bot and see that the admin token works"),
+    )
+}
+
+async fn resolve(room: &RoomOrAliasId, key: &str, client: &Api) -> Result<String, Finding> {
     if !room.is_room_alias_id() {
         return Ok(room.to_string());
     }
@@ -90,7 +117,10 @@ async fn resolve(room: &RoomOrAliasId, client: &Api) -> Result<String, Finding> 
     let answer = client.get(&path, &[]).await.map_err(|trouble| {
         Finding::bad(
             format!("room {room}: the alias leads nowhere: {trouble}"),
-            "Give the admin room this alias, or write its id under rooms",
+            trouble.to_do(
+                "homeserver.url",
+                &format!("Give the room this alias, or write its id under {key}"),
+            ),
         )
     })?;
     answer["room_id"].as_str().map(str::to_owned).ok_or_else(|| {

@@ -1,10 +1,12 @@
 //! Kinds of arguments that several verbs take. Each is read without asking anybody: what needs the
 //! homeserver to be understood (a localpart, an alias) stays as typed until a verb looks.
 
+use ruma::OwnedDeviceId;
 use secrecy::SecretString;
 
 mod time;
 
+pub(in crate::commands) use crate::refs::bare;
 pub use crate::refs::{RoomRef, UserRef};
 pub use time::{Lasting, Moment, Since};
 
@@ -37,4 +39,13 @@ pub(crate) fn valued(option: &str, value: &str) -> Vec<String> {
 pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
     // What was typed is not quoted in the fault.
     if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.into()) }
+}
+
+/// Reads the id of a device that is there.
+pub(in crate::commands) fn device(text: &str) -> Result<OwnedDeviceId, String> {
+    let id = bare(text);
+    if id.is_empty() || id.len() > 255 {
+        return Err("it is not the id of a device; !device list shows them".to_owned());
+    }
+    Ok(id.into())
 }

@@ -4,6 +4,7 @@ use super::Group;
 
 mod create;
 pub(super) mod delete;
+mod details;
 mod list;
 mod rename;
 
@@ -11,5 +12,5 @@ mod rename;
 pub const GROUP: Group = Group {
     name: "device",
     about: "Look at the devices of accounts, name them, and log them out",
-    verbs: &[list::SPEC, create::SPEC, rename::SPEC, delete::SPEC],
+    verbs: &[list::SPEC, details::SPEC, create::SPEC, rename::SPEC, delete::SPEC],
 };

@@ -2,6 +2,7 @@
 
 use super::Group;
 
+mod kept;
 mod purge;
 mod purge_status;
 

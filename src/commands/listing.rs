@@ -15,7 +15,7 @@ use super::{Memory, Query};
 use crate::{
     change::Power,
     error::Stop,
-    reply::{Block, Format, Line, Record, Reply, Sheet},
+    reply::{Block, Format, IdsOf, Line, Record, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -148,10 +148,29 @@ pub trait Listing: Debug + Send + Sync {
         rows
     }
 
+    /// The same for what is told to programs, where the listing is wrong without it. Not where all
+    /// pages are followed: it would take as many requests as there are rows.
+    async fn corrected(&self, rows: Vec<Value>, _reader: &Reader) -> Vec<Value> {
+        rows
+    }
+
+    /// Puts a row into the shape in which programs get it: what cannot be true is `null`.
+    fn amend(&self, _row: &mut Value) {}
+
+    /// What is to be known of the listing as a whole, before it is believed.
+    async fn remark(&self, _rows: &[Value], _reader: &Reader) -> Option<&'static str> {
+        None
+    }
+
     /// A row for people.
     fn record(&self, row: &Self::Row, now: Timestamp) -> Record;
 
-    /// The id of a row as a command takes it, where a reply to the listing can be about all of it.
+    /// What the ids of its rows are the ids of, where a reply to the listing can be about all of it.
+    fn ids_of(&self) -> Option<IdsOf> {
+        None
+    }
+
+    /// The id of a row as a command takes it, where it has [such ids](Self::ids_of).
     fn id(&self, _row: &Self::Row, _reader: &Reader) -> Option<String> {
         None
     }
@@ -215,7 +234,7 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
             found.next = None;
             return Ok(found);
         }
-        if found.rows.len() as u64 >= limit {
+        if found.rows.len() as u64 >= limit || found.looked >= search::MOST {
             return Ok(found);
         }
         place = page.next;
@@ -238,10 +257,13 @@ async fn write_all<L: Listing>(
         let empty = page.rows.is_empty();
         for row in page.rows {
             match kept::<L>(filter.as_ref(), &row) {
-                Kept::Yes => sheet.row(&row)?,
+                Kept::Yes => {}
                 Kept::No => continue,
                 Kept::End => break 'pages,
             }
+            let mut amended = row.clone();
+            listing.amend(&mut amended);
+            sheet.row(&amended)?;
             if first.len() < keep {
                 first.push(row);
             }
@@ -288,21 +310,25 @@ impl<L: Listing> Query for L {
             return write_all(self, &reader.afresh(), sheet, 0).await.map(drop);
         }
         let found = find(self, reader).await?;
-        sheet.begin(L::NAMED.key, L::NAMED.columns)?;
-        for row in &found.rows {
-            sheet.row(row)?;
-        }
         let mut rest = Map::new();
+        let remark = self.remark(&found.rows, reader).await;
+        rest.extend(remark.map(|remark| ("note".to_owned(), json!(remark))));
+        sheet.begin(L::NAMED.key, L::NAMED.columns)?;
+        for mut row in self.corrected(found.rows, reader).await {
+            self.amend(&mut row);
+            sheet.row(&row)?;
+        }
         rest.extend(found.total.map(|total| ("total".to_owned(), json!(total))));
         rest.extend(found.next.map(|next| ("next_token".to_owned(), json!(next))));
         Ok(sheet.end(&rest)?)
     }
 }
 
-/// Whether a filter keeps a row. One that it cannot read is nothing that it could leave out.
+/// Whether a filter keeps a row. Of one that cannot be read it is not known whether it fits, so it
+/// does not.
 fn kept<L: Listing>(filter: Option<&Filter<'_, L::Row>>, row: &Value) -> Kept {
     let Some(keeps) = filter else { return Kept::Yes };
-    read::<L>(row).as_ref().map_or(Kept::Yes, keeps)
+    read::<L>(row).as_ref().map_or(Kept::No, keeps)
 }
 
 fn read<L: Listing>(row: &Value) -> Option<L::Row> {
@@ -315,19 +341,37 @@ fn read<L: Listing>(row: &Value) -> Option<L::Row> {
 }
 
 async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &Reader) -> Reply {
+    let remark = listing.remark(&rows, reader).await;
     let rows = listing.complete(rows, reader).await;
     let read: Vec<L::Row> = rows.iter().filter_map(read::<L>).collect();
     let mut reply = Reply::data(title);
     if !rows.is_empty() {
         let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
         reply = reply.with(Block::Records(records));
+        reply.ids_of = listing.ids_of();
         reply.ids = read.iter().filter_map(|row| listing.id(row, reader)).collect();
     }
-    let unread = rows.len() - read.len();
-    if unread > 0 {
-        reply = reply.note(format!("{unread} more I cannot read; -o json shows them as they are."));
+    let unread: Vec<&Value> =
+        rows.iter().filter(|row| L::Row::deserialize(*row).is_err()).collect();
+    if !unread.is_empty() {
+        reply = reply.note(not_read(&unread, L::NAMED.columns));
     }
+    reply = remark.into_iter().fold(reply, Reply::note);
     listing.notes(&read).into_iter().fold(reply, Reply::note)
+}
+
+/// How many rows that cannot be read are named.
+const NAMED_AT_MOST: usize = 10;
+
+/// Which rows cannot be read: by their ids, which stand in the first column.
+fn not_read(rows: &[&Value], columns: &[&str]) -> Line {
+    let id = |row: &&Value| row[*columns.first()?].as_str().map(str::to_owned);
+    let ids: Vec<String> = rows.iter().filter_map(id).take(NAMED_AT_MOST).collect();
+    let mut line = Line::from(format!("{} more I cannot read", rows.len()));
+    for (n, id) in ids.iter().enumerate() {
+        line = line.plain(if n == 0 { ": " } else { ", " }).code(id);
+    }
+    line.plain("; -o json shows them as they are.")
 }
 
 fn title(found: &Collected, named: Named) -> String {
@@ -342,6 +386,7 @@ fn title(found: &Collected, named: Named) -> String {
         let more = if found.next.is_some() { " so far" } else { "" };
         let count = how_many(shown);
         return match (from, found.looked == total) {
+            (0, true) if total == 0 => count,
             (0, true) => format!("{count} found; looked through all {total}"),
             (0, false) => format!("{count} found{more}; looked through {last} of {total}"),
             _ => format!("{count} found{more}; looked through {first} to {last} of {total}"),
@@ -356,5 +401,6 @@ fn title(found: &Collected, named: Named) -> String {
     }
 }
 
+pub mod search;
 #[cfg(test)]
 mod tests;

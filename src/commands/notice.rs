@@ -2,6 +2,7 @@
 
 use super::Group;
 
+mod reach;
 mod send;
 mod text;
 

@@ -455,11 +455,7 @@ pub const OPERATIONS: &[Operation] = &[
     post("v2/users/{user_id}/devices", Disruptive, Moderate, Spoken("device create")),
     delete("v2/users/{user_id}/devices/{device_id}", Disruptive, Moderate, Spoken("device delete"))
         .also(&["user logout"]),
-    look(
-        "v2/users/{user_id}/devices/{device_id}",
-        LookPrivate,
-        Unspoken("the list of devices says it too"),
-    ),
+    look("v2/users/{user_id}/devices/{device_id}", LookPrivate, Spoken("device details")),
     put("v2/users/{user_id}/devices/{device_id}", Reversible, Moderate, Spoken("device rename"))
         .own_when(&[Found("device")])
         .too(&[("device create", &[Missing("device")])]),

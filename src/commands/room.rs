@@ -12,6 +12,8 @@ mod deletion;
 mod details;
 mod extremities;
 mod hierarchy;
+mod holders;
+pub(super) mod holes;
 mod join;
 pub(super) mod known;
 mod list;
@@ -24,6 +26,7 @@ mod power_levels;
 mod purge_empty;
 mod resolve;
 mod search;
+mod standing;
 mod state;
 mod unblock;
 

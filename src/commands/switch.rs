@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Action, Ask};
+use super::{Action, Ask, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Outcome, Power, Question, Skip, Snapshot, Step, Subject,
@@ -32,6 +32,9 @@ pub(super) trait Switch: Debug + Send + Sync {
     fn power(&self) -> Power {
         Power::Moderate
     }
+
+    /// What it means where the homeserver refuses the request.
+    fn refusals(&self) -> &'static [Meaning];
 
     /// The subjects, each once.
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop>;
@@ -122,6 +125,10 @@ impl<S: Switch> Action for Turn<S> {
 
     fn amounts_to(&self) -> Vec<&str> {
         vec![self.switch.wording(self.on).verb]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(self.switch.refusals())
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

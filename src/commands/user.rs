@@ -42,7 +42,7 @@ mod threepid;
 mod unlock;
 mod unsuspend;
 mod validity;
-mod whois;
+pub(super) mod whois;
 
 /// The verbs about accounts.
 pub const GROUP: Group = Group {

@@ -15,6 +15,9 @@ pub(crate) struct Refusal {
     pub(crate) message: Option<Hostile>,
     /// When to ask again.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether something in front of the homeserver said it: the homeserver itself gives each of its
+    /// refusals an `errcode`.
+    pub(crate) foreign: bool,
 }
 
 /// What went wrong.
@@ -34,6 +37,8 @@ pub(crate) enum Kind {
     TooLong,
     /// An answer of success whose body is not what was asked for.
     Unreadable,
+    /// An answer of success whose body is no JSON, which the homeserver never gives.
+    NotJson,
     /// An answer that is not success.
     Status(Refusal),
 }
@@ -49,6 +54,7 @@ impl Kind {
             Self::Broken => "broken",
             Self::TooLong => "too long",
             Self::Unreadable => "unreadable",
+            Self::NotJson => "no JSON",
             Self::Status(_) => "status",
         }
     }
@@ -137,14 +143,36 @@ impl Error {
             }
     }
 
+    /// Whether the homeserver does not take the admin token, or its account may not act any more: what
+    /// is wrong is not what was asked, and the same will work with another token.
+    pub fn is_of_token(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.token_fault().is_some())
+    }
+
+    /// Whether the admin token has ended by itself.
+    pub fn is_of_expired_token(&self) -> bool {
+        let fault = self.refusal().and_then(Refusal::token_fault);
+        fault == Some(TokenFault::Expired)
+    }
+
     /// Whether the homeserver does not know the route or the method.
     pub fn is_unknown_route(&self) -> bool {
         matches!(self.status(), Some(404 | 405)) && self.errcode() == Some("M_UNRECOGNIZED")
     }
 
-    /// Whether it answered with success, and its body is not what was asked for, or no JSON at all.
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self.kind(), Kind::Unreadable)
+    /// Whether it was answered with success, and the body is no JSON at all.
+    pub fn is_not_json(&self) -> bool {
+        matches!(self.kind(), Kind::NotJson)
+    }
+
+    /// Whether something in front of the homeserver answered in its place, such as a proxy, so that
+    /// nothing is known of what was asked for.
+    pub fn is_foreign(&self) -> bool {
+        match self.kind() {
+            Kind::NotJson => true,
+            Kind::Status(refusal) => refusal.foreign,
+            _ => false,
+        }
     }
 
     /// The sentence as a line of an answer.
@@ -183,7 +211,11 @@ impl fmt::Display for Error {
             Kind::TooLong => "the homeserver's answer is longer than the bot takes; ask for less",
             Kind::Unreadable => {
                 "the homeserver's answer is not what its version should say; \
-                 something else may answer at its address"
+                 something else may answer at its address, and homeserver.admin_url names that"
+            }
+            Kind::NotJson => {
+                "something in front of the homeserver answered in its place: a page, no answer of a \
+                 homeserver's; set homeserver.admin_url to an address that leads straight to it"
             }
             Kind::Status(refusal) => return refusal.fmt(f),
         })
@@ -192,49 +224,138 @@ impl fmt::Display for Error {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message.as_ref().map_or("", Hostile::raw);
+        if self.foreign {
+            return self.fmt_foreign(f);
+        }
+        if let Some(fault) = self.token_fault() {
+            return f.write_str(fault.words());
+        }
         match (self.status, self.errcode.as_deref()) {
-            (401, Some("M_USER_LOCKED")) => {
-                f.write_str("the account of the bot's admin token is locked")
-            }
-            (401, Some("M_MISSING_TOKEN" | "M_UNKNOWN_TOKEN")) => f.write_str(
-                "the homeserver does not accept the bot's admin token; \
-                 whoever runs the bot must give it a new one",
-            ),
-            (403, Some("ORG_MATRIX_EXPIRED_ACCOUNT")) => {
-                f.write_str("the account of the bot's admin token has expired")
-            }
-            (403, _) if message.contains("not a server admin") => f.write_str(
-                "the account of the bot's admin token is not a server admin, or not any more",
-            ),
             (404 | 405, Some("M_UNRECOGNIZED")) => f.write_str(
                 "the homeserver does not have this function here: it is too old for it, \
                  another worker serves it, or an authentication service runs its accounts",
             ),
             (429, _) => {
                 f.write_str("the homeserver limits how often it may be asked; try again ")?;
-                match self.retry_after {
-                    Some(wait) => write!(f, "in {} s", wait.as_secs().max(1)),
-                    None => f.write_str("later"),
-                }
+                self.when(f)
             }
-            (300..=399, _) => f.write_str(
-                "the homeserver's address answers with a redirect, which is not followed; \
-                 the address in the bot's config is not the homeserver's own",
-            ),
+            (300..=399, _) => f.write_str(REDIRECT),
             (404, _) if self.errcode.is_some() => {
                 self.quote(f, "the homeserver knows nothing by that name")
             }
             (400..=499, _) => self.quote(f, "the homeserver refused the request"),
-            (502 | 504, None) => {
-                self.quote(f, "the proxy before the homeserver got no answer from it")
-            }
             _ => self.quote(f, "the homeserver failed at the request, and its log says why"),
         }
     }
 }
 
+const REDIRECT: &str = "the homeserver's address answers with a redirect, which is not followed: \
+    something in front of it answered; set homeserver.admin_url to the homeserver's own address";
+
+/// What is wrong with the admin token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenFault {
+    /// It has ended by itself.
+    Expired,
+    /// It was logged out, or is none.
+    Unknown,
+    /// Its account is locked.
+    Locked,
+    /// The validity of its account is over.
+    AccountExpired,
+    /// Its account is no server admin.
+    NotAdmin,
+}
+
+impl TokenFault {
+    /// What happened, and what to do.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "the homeserver does not accept the bot's admin token any more, since its time is \
+                 over; whoever runs the bot puts a new one where homeserver.admin_token names it, \
+                 and sends !config reload"
+            }
+            Self::Unknown => {
+                "the homeserver does not accept the bot's admin token: it was logged out, or is \
+                 none; whoever runs the bot puts a new one where homeserver.admin_token names it, \
+                 and sends !config reload"
+            }
+            Self::Locked => {
+                "the account of the bot's admin token is locked; another server admin unlocks it, \
+                 or whoever runs the bot gives it the token of another one"
+            }
+            Self::AccountExpired => {
+                "the account of the bot's admin token has expired; another server admin renews it, \
+                 or whoever runs the bot gives it the token of another one"
+            }
+            Self::NotAdmin => {
+                "the account of the bot's admin token is not a server admin, or not any more; \
+                 another server admin makes it one, or whoever runs the bot gives it the token of \
+                 another one"
+            }
+        }
+    }
+}
+
 impl Refusal {
+    /// What is wrong with the admin token, where this is about that.
+    fn token_fault(&self) -> Option<TokenFault> {
+        let says =
+            |words: &str| self.message.as_ref().is_some_and(|text| text.raw().contains(words));
+        match (self.status, self.errcode.as_deref()?) {
+            (401, "M_UNKNOWN_TOKEN") if says("expired") => Some(TokenFault::Expired),
+            (401, "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN") => Some(TokenFault::Unknown),
+            (401, "M_USER_LOCKED") => Some(TokenFault::Locked),
+            (403, "ORG_MATRIX_EXPIRED_ACCOUNT") => Some(TokenFault::AccountExpired),
+            (403, _) if says("not a server admin") => Some(TokenFault::NotAdmin),
+            _ => None,
+        }
+    }
+
+    /// What the room reads of an answer that is not the homeserver's. Its own words say nothing of
+    /// what was asked for, so none of them is quoted.
+    fn fmt_foreign(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status;
+        match status {
+            300..=399 => f.write_str(REDIRECT),
+            401 => write!(
+                f,
+                "something in front of the homeserver wants a login of its own ({status}); {STRAIGHT}"
+            ),
+            405 => write!(
+                f,
+                "something in front of the homeserver does not let this kind of request through \
+                 ({status}); {STRAIGHT}"
+            ),
+            429 => {
+                f.write_str(
+                    "something in front of the homeserver limits how often it may be asked; ",
+                )?;
+                f.write_str("try again ")?;
+                self.when(f)
+            }
+            500 => f.write_str("the homeserver failed at the request, and its log says why (500)"),
+            502..=504 => write!(
+                f,
+                "the proxy before the homeserver got no answer from it ({status}); it may be down, \
+                 or homeserver.admin_url leads elsewhere"
+            ),
+            _ => write!(
+                f,
+                "something in front of the homeserver answered in its place ({status}); {STRAIGHT}"
+            ),
+        }
+    }
+
+    /// When to ask again.
+    fn when(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.retry_after {
+            Some(wait) => write!(f, "in {} s", wait.as_secs().max(1)),
+            None => f.write_str("later"),
+        }
+    }
+
     /// `said`, then in brackets the status and what the homeserver itself said.
     fn quote(&self, f: &mut fmt::Formatter<'_>, said: &str) -> fmt::Result {
         write!(f, "{said} ({}", self.status)?;
@@ -247,6 +368,8 @@ impl Refusal {
         }
     }
 }
+
+const STRAIGHT: &str = "set homeserver.admin_url to an address that leads straight to it";
 
 /// How much of the homeserver's own words is quoted, in characters.
 const QUOTED: usize = 200;

@@ -2,6 +2,9 @@
 
 use crate::unicode;
 
+/// What begins a command: the exclamation mark, also as keyboards for Chinese and Japanese have it.
+pub(super) const BANGS: [char; 2] = ['!', '\u{FF01}'];
+
 /// A dash that a phone makes of two hyphens.
 pub(super) fn is_dash(c: char) -> bool {
     matches!(c, '\u{2012}'..='\u{2015}')
@@ -9,7 +12,7 @@ pub(super) fn is_dash(c: char) -> bool {
 
 /// A hyphen, typographic or not.
 pub(super) fn is_hyphen(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}' | '\u{2011}')
+    matches!(c, '-' | '\u{2010}' | '\u{2011}' | '\u{FF0D}')
 }
 
 /// Whether `c` is invisible where it stands, behind `before`, and comes from copying or from a
@@ -44,7 +47,7 @@ pub(super) fn push_plain(c: char, text: &mut String) -> bool {
 }
 
 fn is_double(c: char) -> bool {
-    matches!(c, '"' | '\u{201C}'..='\u{201F}' | '\u{AB}' | '\u{BB}')
+    matches!(c, '"' | '\u{201C}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{FF02}')
 }
 
 fn is_single(c: char) -> bool {

@@ -1,8 +1,11 @@
 //! Links to users, rooms and events, and the ids that they stand for.
 
-use ruma::{MatrixToUri, MatrixUri, matrix_uri::MatrixId};
+use std::fmt::Write as _;
+
+use ruma::{MatrixToUri, MatrixUri, RoomAliasId, RoomId, UserId, matrix_uri::MatrixId};
 
 use super::Misread;
+use crate::{refs, unicode};
 
 /// What begins a link of the web kind.
 pub(super) const WEB: &str = "https://matrix.to/#/";
@@ -11,6 +14,8 @@ pub(super) const SCHEME: &str = "matrix:";
 
 /// The longest label that is looked at, in bytes; a display name has at most 256 characters.
 const LONGEST_LABEL: usize = 1024;
+/// How much of a label is said, in characters.
+const LONGEST_SAID: usize = 120;
 /// The longest address that is looked at, in bytes: two ids, each byte of them percent-encoded,
 /// and some servers to go through.
 const LONGEST_ADDRESS: usize = 4096;
@@ -100,14 +105,78 @@ fn bracketed(text: &str, open: char, close: char, longest: usize) -> Option<(&st
     None
 }
 
-/// Refuses a link whose label is a user's id and not the one that it leads to: whoever chose that
-/// display name wants to be taken for somebody else.
+/// Refuses a link whose label names somebody or some room that it does not lead to, anywhere in it:
+/// whoever chose that name wants to be taken for somebody else. One to a user whose id has a
+/// character that cannot be seen is refused too.
 pub(super) fn agree(label: &str, id: &str) -> Result<(), Misread> {
-    let label: String = label.trim().chars().filter(|&c| c != '\\').collect();
-    if label.starts_with('@') && label.contains(':') && label != id {
-        return Err(Misread::Disagrees { label, id: id.to_owned() });
+    if id.starts_with('@') && id.chars().any(unicode::is_unseen) {
+        return Err(Misread::Unseen { shown: shown(id) });
     }
-    Ok(())
+    let label: String = label
+        .trim()
+        .chars()
+        .filter(|&c| c != '\\' && !unicode::is_unseen(c))
+        .map(refs::narrow)
+        .collect();
+    let Some(other) = named(&label).find(|&(sigil, named)| !is_named(sigil, named, id)) else {
+        return Ok(());
+    };
+    let (sigil, other) = other;
+    let localpart = id.split_once(':').map_or(id, |(localpart, _)| localpart);
+    let other = format!("{sigil}{other}");
+    let twins = [id, localpart].iter().any(|one| one.to_lowercase() == other.to_lowercase());
+    let label = label.chars().take(LONGEST_SAID).collect();
+    Err(Misread::Disagrees { label, id: id.to_owned(), twins })
+}
+
+/// `id` with what cannot be seen in it made visible.
+fn shown(id: &str) -> String {
+    id.chars().fold(String::new(), |mut shown, c| {
+        if unicode::is_unseen(c) {
+            let _ = write!(shown, "<U+{:04X}>", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
+}
+
+/// The users and rooms that a label names, each as the sign that its id begins with and the rest:
+/// whole ids anywhere, and at the beginning of a word `@ann` too.
+fn named(label: &str) -> impl Iterator<Item = (char, &str)> {
+    label.char_indices().filter_map(|(at, sigil)| {
+        let (before, rest) = label.split_at_checked(at)?;
+        let rest = rest.strip_prefix(sigil)?;
+        let begins = before.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+        let word =
+            rest.split(|c: char| c.is_whitespace() || "()[]{}<>\"'`,;|".contains(c)).next()?;
+        let word = word.trim_end_matches(['.', ':', '!', '?', '*', '_', '~']);
+        let whole = format!("{sigil}{word}");
+        let is_id = match sigil {
+            '@' => UserId::parse(&whole).is_ok(),
+            '#' => RoomAliasId::parse(&whole).is_ok(),
+            '!' => RoomId::parse(&whole).is_ok_and(|room| room.server_name().is_some()),
+            _ => return None,
+        };
+        if is_id {
+            return Some((sigil, word));
+        }
+        let short =
+            word.split(|c: char| !c.is_ascii_alphanumeric() && !"._=-/+".contains(c)).next()?;
+        let short = short.trim_end_matches(['.', '-', '/']);
+        (sigil == '@' && begins && !short.is_empty()).then_some((sigil, short))
+    })
+}
+
+/// Whether what a label names is where the link leads. The label of a link to an event says where
+/// that stands and who wrote it.
+fn is_named(sigil: char, named: &str, id: &str) -> bool {
+    if id.starts_with('$') {
+        return true;
+    }
+    let Some(id) = id.strip_prefix(sigil) else { return false };
+    let localpart = id.split_once(':').map(|(localpart, _)| localpart);
+    id == named || sigil == '@' && !named.contains(':') && localpart == Some(named)
 }
 
 /// `line` with the id in the place of each labelled link, outside backticks. A bare address stays:

@@ -2,7 +2,7 @@
 
 use ruma::html::{ElementData, Html, NodeData, NodeRef};
 
-use super::{Misread, links, words::quote_word};
+use super::{Misread, characters, links, words::quote_word};
 
 /// How many tags are read. The parser's work and the depth of its tree grow faster than the
 /// message for HTML that is made to that end, and a tree is taken down recursively.
@@ -121,6 +121,8 @@ struct Text {
     pre: usize,
     code: usize,
     doubt: Option<Misread>,
+    /// Of each styled element that is open, whether it began before the command.
+    styled: Vec<bool>,
 }
 
 impl Text {
@@ -158,10 +160,16 @@ impl Text {
                 self.code += 1;
                 self.backtick();
             }
-            Tag::Styled if self.is_first_line() => {
-                self.doubt.get_or_insert(Misread::Styled);
+            Tag::Styled => {
+                let before = self.is_first_line() && !self.written.contains(characters::BANGS);
+                self.styled.push(before);
+                if before {
+                    self.written.push('*');
+                } else if self.is_first_line() {
+                    self.doubt.get_or_insert(Misread::Styled);
+                }
             }
-            Tag::Styled | Tag::Cell | Tag::Link | Tag::Hidden | Tag::Other => {}
+            Tag::Cell | Tag::Link | Tag::Hidden | Tag::Other => {}
         }
     }
 
@@ -178,7 +186,12 @@ impl Text {
                 self.code -= 1;
             }
             Tag::Cell => self.written.push(' '),
-            Tag::Break | Tag::Styled | Tag::Link | Tag::Hidden | Tag::Other => {}
+            Tag::Styled => {
+                if self.styled.pop() == Some(true) {
+                    self.written.push('*');
+                }
+            }
+            Tag::Break | Tag::Link | Tag::Hidden | Tag::Other => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! The lines of a message: which is the command, what is quoted, what is its body.
 
-use ruma::RoomId;
+use ruma::{RoomId, UserId};
 
 use super::{
     Command, Heard, Misread, Reason, characters, links,
@@ -23,24 +23,37 @@ enum Kind {
 type Line<'a> = (Kind, &'a str);
 
 /// Reads a message from its text.
-pub(super) fn read(text: &str, is_group: &dyn Fn(&str) -> bool) -> Heard {
+pub(super) fn read(text: &str, bot: Option<&UserId>, is_group: &dyn Fn(&str) -> bool) -> Heard {
     let lines = lines(text);
     let Some(start) =
         lines.iter().position(|&(kind, _)| !matches!(kind, Kind::Blank | Kind::Quote))
     else {
-        let quoted = lines.iter().any(|&(kind, _)| kind == Kind::Quote);
-        return Heard::Nothing(if quoted { Reason::Quote } else { Reason::Empty });
+        return only_quotes(&lines, is_group);
     };
     let (above, lines) = lines.split_at(start);
     let under_quote = above.last().is_some_and(|&(kind, _)| kind == Kind::Quote);
     let heard = match unfenced(lines) {
-        Some(lines) => read_lines(&lines, Style::Verbatim, is_group),
-        None => read_lines(lines, Style::Typed, is_group),
+        Some(lines) => read_lines(&lines, Style::Verbatim, bot, is_group),
+        None => read_lines(lines, Style::Typed, bot, is_group),
     };
     match heard {
         Heard::Nothing(_) | Heard::Misread(_) => heard,
         _ if under_quote => Heard::Misread(Misread::UnderQuote),
         _ => heard,
+    }
+}
+
+/// A message in which nothing stands beside quotes. A command that is quoted is not run; it deserves
+/// an answer where it is all there is.
+fn only_quotes(lines: &[Line<'_>], is_group: &dyn Fn(&str) -> bool) -> Heard {
+    let mut quotes = lines.iter().filter(|&&(kind, _)| kind == Kind::Quote);
+    let Some((_, first)) = quotes.next() else { return Heard::Nothing(Reason::Empty) };
+    let inside = first.trim_start().trim_start_matches('>');
+    let is_command = matches!(Head::of(inside, Style::Typed, is_group), Head::Known(..));
+    if is_command && quotes.next().is_none() {
+        Heard::Misread(Misread::Quoted)
+    } else {
+        Heard::Nothing(Reason::Quote)
     }
 }
 
@@ -84,11 +97,23 @@ fn unfenced<'a>(lines: &[Line<'a>]) -> Option<Vec<Line<'a>>> {
 }
 
 /// Reads a message without quotes above it.
-fn read_lines(lines: &[Line<'_>], style: Style, is_group: &dyn Fn(&str) -> bool) -> Heard {
+fn read_lines(
+    lines: &[Line<'_>],
+    style: Style,
+    bot: Option<&UserId>,
+    is_group: &dyn Fn(&str) -> bool,
+) -> Heard {
     let Some((&(kind, line), below)) = lines.split_first() else {
         return Heard::Nothing(Reason::Empty);
     };
-    let head = if kind == Kind::Plain { Head::of(line, style, is_group) } else { Head::Talk };
+    let alone = below.iter().all(|&(kind, _)| matches!(kind, Kind::Blank | Kind::Quote));
+    let head = match kind {
+        Kind::Plain => match Head::of(line, style, is_group) {
+            Head::Talk if style == Style::Typed => Head::within(line, bot, alone, is_group),
+            head => head,
+        },
+        _ => Head::Talk,
+    };
     let another = below.iter().any(|&(kind, line)| {
         kind == Kind::Plain && matches!(Head::of(line, style, is_group), Head::Known(..))
     });
@@ -98,11 +123,10 @@ fn read_lines(lines: &[Line<'_>], style: Style, is_group: &dyn Fn(&str) -> bool)
             Ok(command) => Heard::Command(command),
             Err(misread) => Heard::Misread(misread),
         },
+        Head::Unclear(misread) => Heard::Misread(misread),
         _ if another => Heard::Misread(Misread::NotFirst),
         Head::RoomId => Heard::Nothing(Reason::RoomId),
-        Head::Talk if below.iter().all(|&(kind, _)| matches!(kind, Kind::Blank | Kind::Quote)) => {
-            answer(line).unwrap_or(Heard::Nothing(Reason::Talk))
-        }
+        Head::Talk if alone => answer(line).unwrap_or(Heard::Nothing(Reason::Talk)),
         Head::Talk => Heard::Nothing(Reason::Talk),
     }
 }
@@ -125,6 +149,8 @@ enum Head<'a> {
     Meant(&'a str, Style),
     /// With a room id.
     RoomId,
+    /// With a known command that is not to be run, and why.
+    Unclear(Misread),
     /// Otherwise.
     Talk,
 }
@@ -134,7 +160,7 @@ impl<'a> Head<'a> {
         let line = trim(line);
         let (line, style) =
             in_backticks(line).map_or((line, style), |line| (line, Style::Verbatim));
-        let Some(behind) = line.strip_prefix('!') else { return Self::Talk };
+        let Some(behind) = line.strip_prefix(characters::BANGS) else { return Self::Talk };
         let command = trim(behind);
         let word: String = command
             .chars()
@@ -157,6 +183,74 @@ impl<'a> Head<'a> {
             Self::Talk
         }
     }
+}
+
+impl<'a> Head<'a> {
+    /// The same of a line that does not begin with `!`, without what people and clients put before a
+    /// command or around it: a mention of the `bot`, a bullet, the marks of bold and italic text.
+    /// Nothing but a known command is found there, unless it is the bot that is spoken to. A bullet
+    /// makes it one of several where other lines follow.
+    fn within(
+        line: &'a str,
+        bot: Option<&UserId>,
+        alone: bool,
+        is_group: &dyn Fn(&str) -> bool,
+    ) -> Self {
+        let line = trim(line);
+        let unaddressed = bot.and_then(|bot| unaddressed(line, bot));
+        let text = unaddressed.unwrap_or(line);
+        let (text, bulleted) = unbulleted(text).map_or((text, false), |text| (text, true));
+        let bare = text.trim_start_matches(STYLES);
+        let marks = text.strip_suffix(bare).unwrap_or_default();
+        let Some(whole) = unstyled(bare, marks) else {
+            let plain = bare.replace(STYLES, "");
+            let is_known = matches!(Head::of(&plain, Style::Typed, is_group), Head::Known(..));
+            return if is_known { Self::Unclear(Misread::Styled) } else { Self::Talk };
+        };
+        match Self::of(whole, Style::Typed, is_group) {
+            Self::Known(..) if bulleted && !alone => Self::Unclear(Misread::Bulleted),
+            known @ Self::Known(..) => known,
+            meant @ Self::Meant(..) if unaddressed.is_some() && !bulleted && marks.is_empty() => {
+                meant
+            }
+            _ if is_quoted(line, is_group) => Self::Unclear(Misread::Quoted),
+            _ => Self::Talk,
+        }
+    }
+}
+
+/// What makes text bold, italic or struck out.
+const STYLES: [char; 3] = ['*', '_', '~'];
+
+/// `line` without the mention of the bot that it begins with.
+fn unaddressed<'a>(line: &'a str, bot: &UserId) -> Option<&'a str> {
+    let behind = line.strip_prefix(bot.as_str())?;
+    let rest = behind.trim_start_matches([':', ',', '\u{FF1A}', '\u{FF0C}']);
+    (rest.len() < behind.len() || rest.starts_with(char::is_whitespace)).then(|| trim(rest))
+}
+
+/// `line` without the bullet that it begins with.
+fn unbulleted(line: &str) -> Option<&str> {
+    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let behind = if number.len() < line.len() {
+        number.strip_prefix(['.', ')'])?
+    } else {
+        line.strip_prefix(['-', '*', '+', '•', '‣', '◦', '·', '–', '—'])?
+    };
+    behind.starts_with(char::is_whitespace).then(|| trim(behind))
+}
+
+/// `text` without the marks at its end that close those before it, if all of them do.
+fn unstyled<'a>(text: &'a str, marks: &str) -> Option<&'a str> {
+    let closing: String = marks.chars().rev().collect();
+    text.strip_suffix(closing.as_str())
+}
+
+/// Whether a line is a known command in quotation marks.
+fn is_quoted(line: &str, is_group: &dyn Fn(&str) -> bool) -> bool {
+    let mut chars = line.chars();
+    let opens = chars.next().and_then(characters::Mark::opening).is_some();
+    opens && matches!(Head::of(chars.as_str(), Style::Typed, is_group), Head::Known(..))
 }
 
 fn is_letters(word: &str) -> bool {

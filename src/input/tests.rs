@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Command, Heard, Misread, Reason, hear, quote};
+use ruma::user_id;
+
+use super::{Command, Heard, Misread, Reason, hear, hear_as, quote};
 
 fn is_group(word: &str) -> bool {
     ["user", "room", "notice", "help", "confirm"].contains(&word)
@@ -170,7 +172,15 @@ fn people_talk() {
         ("yes please", Reason::Talk),
         ("yes?", Reason::Talk),
         ("yes\nand no", Reason::Talk),
-        ("> !user list", Reason::Quote),
+        ("> hello", Reason::Quote),
+        ("> !usr list", Reason::Quote),
+        ("- hello", Reason::Talk),
+        ("**!**", Reason::Talk),
+        ("**wow!**", Reason::Talk),
+        ("- !usr list", Reason::Talk),
+        ("- 5 !user list", Reason::Talk),
+        ("* !opaque:example.org", Reason::Talk),
+        ("@synod:x.org is slow", Reason::Talk),
         ("> <@a:x> !user list\n> more\n\n> !user list", Reason::Quote),
         ("!opaque:example.org", Reason::RoomId),
         ("!opaque:example.org is where they spam", Reason::RoomId),
@@ -350,7 +360,8 @@ fn html_that_hides_something_is_not_guessed() {
     assert_eq!(command(formatted("x", &html)).body, ["I like you"]);
 
     // Somebody whose display name is the id of somebody else.
-    let disagrees = Misread::Disagrees { label: "@b:x".to_owned(), id: "@a:x".to_owned() };
+    let disagrees =
+        Misread::Disagrees { label: "@b:x".to_owned(), id: "@a:x".to_owned(), twins: false };
     let html = "!user details <a href=\"https://matrix.to/#/@a:x\">@b:x</a>";
     assert_eq!(misread(formatted("!user details @b:x", html)), disagrees);
     assert_eq!(misread(said("!user details [@b:x](https://matrix.to/#/@a:x)")), disagrees);
@@ -451,4 +462,118 @@ proptest! {
 fn a_control_character_cannot_begin_a_line() {
     let words = ["user", "search", "a\n!user deactivate @b:x"].map(str::to_owned);
     assert_eq!(quote(&words), "!user search \"a !user deactivate @b:x\"");
+}
+
+/// What is said to a bot that is called `@synod:x.org`.
+fn to_synod(body: &str, html: Option<&str>) -> Heard {
+    hear_as(Some(user_id!("@synod:x.org")), body, html, &is_group)
+}
+
+#[test]
+fn what_stands_before_a_command_or_around_it_is_taken_off() {
+    for typed in [
+        "！user list",
+        " ！ user list",
+        "**!user list**",
+        "*!user list*",
+        "***!user list***",
+        "__!user list__",
+        "~~!user list~~",
+        "- !user list",
+        "* !user list",
+        "• !user list",
+        "1. !user list",
+        "2) **!user list**",
+        "- !user list\n\n",
+        "- `!user list`",
+        "@synod:x.org !user list",
+        "@synod:x.org: !user list",
+        "@synod:x.org, **！user list**",
+    ] {
+        assert_eq!(command(to_synod(typed, None)).words, ["user", "list"], "{typed}");
+    }
+    let pill = "<a href=\"https://matrix.to/#/@synod:x.org\">Synod</a>";
+    for html in [
+        format!("{pill} !user list"),
+        format!("{pill}: !user list"),
+        format!("<p>{pill} <strong>!user list</strong></p>"),
+    ] {
+        let heard = to_synod("Synod !user list", Some(&html));
+        assert_eq!(command(heard).words, ["user", "list"], "{html}");
+    }
+    let eve =
+        "<strong>!user details <a href=\"https://matrix.to/#/@eve:x.org\">Eve</a> -d</strong>";
+    let heard = command(formatted("**!user details Eve -d**", eve));
+    assert_eq!(heard.words, ["user", "details", "@eve:x.org", "-d"]);
+    // Who is spoken to by name answers a slip too.
+    assert_eq!(command(to_synod("@synod:x.org !usr list", None)).words, ["usr", "list"]);
+    assert_eq!(to_synod("@bob:x.org !user list", None), Heard::Nothing(Reason::Talk));
+    assert_eq!(to_synod("@synod:x.orgs !user list", None), Heard::Nothing(Reason::Talk));
+}
+
+#[test]
+fn what_is_quoted_or_one_of_a_list_is_not_run_and_says_so() {
+    for quoted in
+        ["> !user list", ">!user list\n", "\"!user list\"", "“!user list”", "'!user list'"]
+    {
+        assert_eq!(misread(said(quoted)), Misread::Quoted, "{quoted}");
+    }
+    for listed in ["- !user list\n- !room list", "* !user details ann\nand then\n* bob"] {
+        assert_eq!(misread(said(listed)), Misread::Bulleted, "{listed}");
+    }
+    for styled in ["**!user** details ann", "*!user list", "_!user list_*"] {
+        assert_eq!(misread(said(styled)), Misread::Styled, "{styled}");
+    }
+    // Told by people, among other words.
+    for told in ["see:\n- !user list", "> !user list\n> !room list", "> <@a:x> !user list"] {
+        assert!(matches!(said(told), Heard::Nothing(_)), "{told}");
+    }
+}
+
+#[test]
+fn a_link_that_names_another_anywhere_is_refused() {
+    let link =
+        |label: &str, id: &str| said(&format!("!user details [{label}](https://matrix.to/#/{id})"));
+    for (label, id) in [
+        ("eve @bob:example.org", "@eve:example.org"),
+        ("@bob:example.org eve", "@eve:example.org"),
+        ("eve(@bob:example.org)", "@eve:example.org"),
+        ("eve@bob:example.org", "@eve:example.org"),
+        ("Eve, known as @bob", "@eve:example.org"),
+        ("＠bob：example.org", "@eve:example.org"),
+        ("@b\u{ad}ob:example.org", "@eve:example.org"),
+        ("@eve:example.com", "@eve:example.org"),
+        ("#lobby:example.org", "#other:example.org"),
+        ("The lobby #lobby:example.org", "!abc:example.org"),
+        ("!abd:example.org", "!abc:example.org"),
+        ("@bob:example.org", "!abc:example.org"),
+    ] {
+        let told = misread(link(label, id)).to_string();
+        assert!(told.contains(id) && !told.contains("capital"), "{label}: {told}");
+    }
+    for (label, id) in [
+        ("@Eve:example.org", "@eve:example.org"),
+        ("Eve [@Eve]", "@eve:example.org"),
+        ("#Lobby:example.org", "#lobby:example.org"),
+    ] {
+        let told = misread(link(label, id)).to_string();
+        assert!(told.contains("differs in capital letters only"), "{label}: {told}");
+    }
+    for (label, id) in [
+        ("Eve", "@eve:example.org"),
+        ("@eve", "@eve:example.org"),
+        ("@eve:example.org", "@eve:example.org"),
+        ("Eve (@eve:example.org).", "@eve:example.org"),
+        ("Eve @ work", "@eve:example.org"),
+        ("eve@example.org", "@eve:example.org"),
+        ("Eve @eve@social.example", "@eve:example.org"),
+        ("#general", "!abc:example.org"),
+        ("Support #1: wow!", "!abc:example.org"),
+        ("#lobby:example.org", "#lobby:example.org"),
+        ("Message of @bob:example.org in #lobby:example.org", "!abc:example.org/$event"),
+    ] {
+        command(link(label, id));
+    }
+    let hidden = misread(link("Eve", "@e%C2%ADve:example.org")).to_string();
+    assert!(hidden.contains("@e<U+00AD>ve:example.org"), "{hidden}");
 }

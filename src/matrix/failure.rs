@@ -13,6 +13,8 @@ use matrix_sdk::{
 pub(super) enum Failure {
     /// The access token does not count any more.
     LoggedOut,
+    /// The access token's time is over. Its device is still there.
+    Expired,
     /// The homeserver wants the bot to slow down, and may say for how long.
     Limited(Option<Duration>),
     /// The network or the homeserver is not well; the same request may work later.
@@ -25,6 +27,7 @@ impl Failure {
     /// What an error of a request means.
     pub(super) fn of_http(error: &HttpError) -> Self {
         match error.client_api_error_kind() {
+            Some(ErrorKind::UnknownToken(data)) if data.soft_logout => return Self::Expired,
             Some(ErrorKind::UnknownToken(_)) => return Self::LoggedOut,
             Some(ErrorKind::LimitExceeded(data)) => {
                 return Self::Limited(match data.retry_after {
@@ -71,6 +74,13 @@ impl Failure {
     }
 }
 
+/// How long to wait where somebody waits for the homeserver to be back: never long, with chance in it.
+const SHORT_WAITS: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(250))
+    .with_max_delay(Duration::from_secs(2))
+    .with_jitter()
+    .without_max_times();
+
 /// How long to wait after one failure and the next: from one second to a minute, doubled each
 /// time, with chance in it so that many clients do not come back at once. The chance adds up to as
 /// much again to each wait, so these are the shortest.
@@ -81,25 +91,39 @@ const WAITS: ExponentialBuilder = ExponentialBuilder::new()
     .without_max_times();
 
 /// The waits since it last worked.
-#[derive(Debug, Default)]
-pub(super) struct Backoff(Option<<ExponentialBuilder as BackoffBuilder>::Backoff>);
+#[derive(Debug)]
+pub(super) struct Backoff {
+    builder: ExponentialBuilder,
+    waits: Option<<ExponentialBuilder as BackoffBuilder>::Backoff>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { builder: WAITS, waits: None }
+    }
+}
 
 impl Backoff {
+    /// One whose waits stay short: at most four seconds.
+    pub(super) fn short() -> Self {
+        Self { builder: SHORT_WAITS, waits: None }
+    }
+
     /// The wait after one more failure; `asked` is what the homeserver asked for, which is never
     /// undercut.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
-        let wait = self.0.get_or_insert_with(|| WAITS.build()).next();
+        let wait = self.waits.get_or_insert_with(|| self.builder.build()).next();
         wait.max(asked).unwrap_or_default()
     }
 
     /// Whether the last try failed.
     pub(super) fn is_failing(&self) -> bool {
-        self.0.is_some()
+        self.waits.is_some()
     }
 
     /// It worked.
     pub(super) fn reset(&mut self) {
-        self.0 = None;
+        self.waits = None;
     }
 }
 
@@ -118,6 +142,14 @@ mod tests {
         backoff.reset();
         assert!(!backoff.is_failing());
         assert!(backoff.next(None) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn where_somebody_waits_no_wait_is_longer_than_four_seconds() {
+        let mut backoff = Backoff::short();
+        for _ in 0..50 {
+            assert!(backoff.next(None) <= Duration::from_secs(4));
+        }
     }
 
     #[test]

@@ -24,15 +24,6 @@ pub(super) fn positions(store: &Store) -> Result<Shelf<OwnedEventId>, store::Err
     store.shelf("position")
 }
 
-/// Forgets the places: a new device reads from now on.
-pub(super) fn forget(store: &Store) -> Result<(), store::Error> {
-    let positions = positions(store)?;
-    for (room, _) in positions.all()? {
-        positions.remove(&room)?;
-    }
-    Ok(())
-}
-
 /// What was found on the way back.
 #[derive(Debug, Default)]
 pub(super) struct Found {

@@ -26,24 +26,43 @@ impl Drop for Waiting<'_> {
 
 impl Lane {
     /// Waits for one's turn, in the order of asking.
-    pub(super) async fn in_turn(&self) -> MutexGuard<'_, ()> {
-        let _next = self.next.lock().await;
-        loop {
-            let lane = self.sending.lock().await;
-            if self.ahead.load(Ordering::SeqCst) == 0 {
-                return lane;
-            }
-            drop(lane);
-            // Those ahead may not stand in the queue yet.
-            tokio::task::yield_now().await;
-        }
+    pub(super) async fn in_turn(&self) -> Turn<'_> {
+        let next = self.next.lock().await;
+        let mut turn = Turn { lane: self, next: Some(next), sending: None };
+        turn.give_way().await;
+        turn
     }
 
     /// Waits only for what is being sent, ahead of all who wait for their turn.
-    pub(super) async fn ahead(&self) -> MutexGuard<'_, ()> {
+    pub(super) async fn ahead(&self) -> Turn<'_> {
         self.ahead.fetch_add(1, Ordering::SeqCst);
         let _waiting = Waiting(&self.ahead);
-        self.sending.lock().await
+        Turn { lane: self, next: None, sending: Some(self.sending.lock().await) }
+    }
+}
+
+/// One's turn, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    lane: &'a Lane,
+    /// Held throughout by whoever came in the order of asking: nobody else does meanwhile.
+    next: Option<MutexGuard<'a, ()>>,
+    sending: Option<MutexGuard<'a, ()>>,
+}
+
+impl Turn<'_> {
+    /// Lets those go first who have precedence, between two pieces of what is sent. Whoever has it
+    /// themselves gives way to nobody.
+    pub(super) async fn give_way(&mut self) {
+        if self.next.is_none() {
+            return;
+        }
+        while self.sending.is_none() || self.lane.ahead.load(Ordering::SeqCst) > 0 {
+            self.sending = None;
+            // Those ahead may not stand in the queue yet.
+            tokio::task::yield_now().await;
+            self.sending = Some(self.lane.sending.lock().await);
+        }
     }
 }
 
@@ -83,6 +102,38 @@ mod tests {
             order.push(name);
         }
         assert_eq!(order, ["urgent", "first", "second", "third"]);
+    }
+
+    #[tokio::test]
+    async fn who_has_precedence_waits_for_one_page_and_not_for_all() {
+        let lane = Arc::new(Lane::default());
+        let (said, mut heard) = mpsc::unbounded_channel();
+        let mut pages = lane.in_turn().await;
+        let mut others = Vec::new();
+        for name in ["urgent", "next"] {
+            let (waits, said) = (Arc::clone(&lane), said.clone());
+            others.push(tokio::spawn(async move {
+                let _turn = match name {
+                    "urgent" => waits.ahead().await,
+                    _ => waits.in_turn().await,
+                };
+                said.send(name).unwrap();
+            }));
+            yield_now().await;
+        }
+        for page in ["page 1", "page 2", "page 3"] {
+            pages.give_way().await;
+            said.send(page).unwrap();
+        }
+        drop((pages, said));
+        for other in others {
+            other.await.unwrap();
+        }
+        let mut order = Vec::new();
+        while let Some(name) = heard.recv().await {
+            order.push(name);
+        }
+        assert_eq!(order, ["urgent", "page 1", "page 2", "page 3", "next"]);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
-    Room,
+    Room, RoomState,
     config::RequestConfig,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
@@ -29,14 +29,15 @@ use tokio::time::Instant;
 use super::{
     Shared,
     failure::{Backoff, Failure},
-    lane::Lane,
+    identity,
+    lane::{Lane, Turn},
     power,
     shown::{is_whole, message_index_of, says},
     whisper::Whisper,
 };
 use crate::{
     config::Encryption,
-    pipeline::{Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent},
+    pipeline::{Ailment, Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent},
     reply::{Drawn, File, Reply, Ring},
 };
 
@@ -67,7 +68,7 @@ impl Sender {
     }
 
     fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
-        self.shared.client.get_room(room).ok_or_else(|| Unsent::Refused("not in that room".into()))
+        self.shared.client.get_room(room).ok_or(Unsent::NotThere)
     }
 
     fn lane(&self, room: &RoomId) -> Arc<Lane> {
@@ -78,20 +79,22 @@ impl Sender {
     /// Sends the parts of an answer one after another. The first replies to `about` and rings.
     async fn send_parts(
         &self,
+        turn: &mut Turn<'_>,
         room: &Room,
-        about: Option<&EventId>,
-        transaction_key: &str,
+        (about, transaction_key): (Option<&EventId>, &str),
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         self.may_be_told(room).await?;
         let deadline = Instant::now() + PATIENCE;
         let mut first = None;
         for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
+            turn.give_way().await;
             let content = match first {
                 None => carrying(message(part, about, &reply.ring), &reply.carried),
                 Some(_) => message(part, None, &Ring::Nobody),
             };
-            let transaction = transaction_about(about, transaction_key, &number.to_string());
+            let transaction =
+                transaction_in(room.room_id(), about, transaction_key, &number.to_string());
             let id = self.send(room, "m.room.message", content, transaction, deadline).await?;
             first.get_or_insert(id);
         }
@@ -156,7 +159,7 @@ impl Sender {
         deadline: Instant,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, Tried>> + Send + Sync,
     ) -> Result<T, Unsent> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::short();
         let mut limited = false;
         loop {
             let tried = tokio::time::timeout_at(deadline, attempt()).await;
@@ -171,7 +174,7 @@ impl Sender {
                         wait
                     }
                     Failure::Passing => backoff.next(None),
-                    Failure::Lasting | Failure::LoggedOut => {
+                    Failure::Lasting | Failure::LoggedOut | Failure::Expired => {
                         return Err(Unsent::Refused(Box::new(error)));
                     }
                 },
@@ -258,12 +261,15 @@ impl Sender {
     ) -> Result<OwnedEventId, Unsent> {
         let lane = self.lane(room);
         // What needs a person does not wait behind answers.
-        let _turn = match reply.ring {
-            Ring::These(_) => lane.ahead().await,
-            Ring::Nobody => lane.in_turn().await,
+        let mut turn = match reply.ring {
+            Ring::Nobody if !reply.urgent => lane.in_turn().await,
+            Ring::These(_) | Ring::Nobody => lane.ahead().await,
         };
-        let about = about.map(AsRef::as_ref);
-        self.send_parts(&self.room(room)?, about, transaction_key, reply).await
+        let (here, about) = (self.room(room)?, about.map(AsRef::as_ref));
+        if here.state() != RoomState::Joined {
+            return Err(Unsent::NotThere);
+        }
+        self.send_parts(&mut turn, &here, (about, transaction_key), reply).await
     }
 
     async fn attach(
@@ -278,7 +284,7 @@ impl Sender {
         let content = self.uploaded(&here, file).await?;
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
-        let transaction = transaction_about(about.map(AsRef::as_ref), transaction_key, "file");
+        let transaction = transaction_in(room, about.map(AsRef::as_ref), transaction_key, "file");
         let deadline = Instant::now() + PATIENCE;
         self.send(&here, "m.room.message", content, transaction, deadline).await
     }
@@ -334,6 +340,24 @@ impl Sender {
 
     async fn stands(&self, room: &RoomId, event: &OwnedEventId) -> Result<bool, Unsent> {
         Ok(is_whole(&self.look_at(room, event).await?))
+    }
+
+    /// In a room in clear, or where the bot began unsigned and encrypts for all devices, its keys are
+    /// in nobody's way.
+    async fn can_be_heard(&self, room: &RoomId) -> Result<(), Ailment> {
+        let Ok(room) = self.room(room) else { return Ok(()) };
+        if self.shared.unsigned || !room.encryption_state().is_encrypted() {
+            return Ok(());
+        }
+        if identity::is_signed(&self.shared.client).await { Ok(()) } else { Err(Ailment::Unsigned) }
+    }
+
+    async fn ailments(&self) -> Vec<Ailment> {
+        let client = &self.shared.client;
+        let unsigned = !self.shared.unsigned && !identity::is_signed(client).await;
+        let clash = identity::one_time_keys_clash(client).await;
+        let unsigned = unsigned.then_some(Ailment::Unsigned);
+        unsigned.into_iter().chain(clash.then_some(Ailment::OneTimeKeys)).collect()
     }
 
     async fn can_whisper(&self, to: &UserId) -> Result<(), NoWhisper> {
@@ -447,6 +471,14 @@ impl Outbox for Sender {
         async { matches!(self.room(room), Ok(room) if power::may_say_now(&room).await) }.boxed()
     }
 
+    fn can_be_heard<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, Result<(), Ailment>> {
+        self.can_be_heard(room).boxed()
+    }
+
+    fn ailments(&self) -> BoxFuture<'_, Vec<Ailment>> {
+        self.ailments().boxed()
+    }
+
     fn can_whisper<'a>(&'a self, to: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {
         self.can_whisper(to).boxed()
     }
@@ -503,17 +535,15 @@ fn transaction(parts: &[&str]) -> OwnedTransactionId {
     data_encoding::BASE64URL_NOPAD.encode(&hash.finalize()).into()
 }
 
-/// The transaction id of one piece of what is said about an event. Where nothing is answered to,
-/// the same words twice are two messages.
-fn transaction_about(
+/// The transaction id of one piece of what is said about an event, or in a room about none.
+fn transaction_in(
+    room: &RoomId,
     about: Option<&EventId>,
     transaction_key: &str,
     piece: &str,
 ) -> OwnedTransactionId {
-    match about {
-        Some(about) => transaction(&[about.as_str(), transaction_key, piece]),
-        None => TransactionId::new(),
-    }
+    let subject = about.map_or(room.as_str(), EventId::as_str);
+    transaction(&[subject, transaction_key, piece])
 }
 
 /// The content of a message. It always says whom it mentions, or clients guess from the text.

@@ -73,15 +73,6 @@ impl Pending {
         Ok(Self { shelf, waiting })
     }
 
-    /// Forgets those of earlier runs: a new device will never have their keys.
-    pub(super) fn forget(store: &Store) -> Result<(), store::Error> {
-        let shelf: Shelf<Undecrypted> = store.shelf("undecrypted")?;
-        for (id, _) in shelf.all()? {
-            shelf.remove(&id)?;
-        }
-        Ok(())
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -36,7 +36,9 @@ pub async fn recall(settings: &Settings) -> Option<Links> {
     for room in rooms(settings, &client).await {
         let Some(room) = client.get_room(&room) else { continue };
         let take = |event: &TimelineEvent| {
-            said(settings, &room, event).iter().for_each(|line| links.add(line));
+            for line in said(settings, &room, event) {
+                links.add(&line);
+            }
         };
         match timeout_at(deadline, read(&room, None, take)).await {
             Ok(Ok(())) => {}
@@ -109,10 +111,14 @@ fn note(settings: &Settings, room: &Room, event: &TimelineEvent, later: &mut Sai
     }
     let lines = said(settings, room, event);
     if event.encryption_info().is_some() {
-        lines.iter().for_each(|line| later.entries.add(line));
+        for line in &lines {
+            later.entries.add(line);
+        }
     } else {
         let mut in_clear = Links::default();
-        lines.iter().for_each(|line| in_clear.add(line));
+        for line in &lines {
+            in_clear.add(line);
+        }
         later.last_in_clear = later.last_in_clear.max(in_clear.last());
     }
 }

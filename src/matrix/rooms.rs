@@ -16,7 +16,7 @@ use super::{
     failure::{Backoff, Failure},
 };
 use crate::{
-    pipeline::News,
+    pipeline::{Gone, News},
     store::{Shelf, Store},
 };
 
@@ -29,6 +29,9 @@ const TRIES: u32 = 12;
 pub(super) struct AdminRooms {
     shared: Arc<Shared>,
     ids: BTreeSet<OwnedRoomId>,
+    /// Rooms of the config that the bot is not in any more, or that there are no more, of which the
+    /// others were told.
+    gone: Shelf<bool>,
     /// Rooms whose refused invitation the room was told of, with who invited.
     refused: Shelf<OwnedUserId>,
     /// Rooms whose upgrade was told of, with the room that each was upgraded to.
@@ -46,20 +49,41 @@ enum Joining {
 }
 
 impl AdminRooms {
-    /// Finds the rooms of the config. An alias is looked up once and its room pinned.
+    /// Finds the rooms of the config. An alias is looked up once and its room pinned. One that names
+    /// none is told in the other rooms; it ends the start only where there is no other.
     pub(super) async fn find(shared: &Arc<Shared>, store: &Store) -> Result<Self, ConnectError> {
         let pinned: Shelf<OwnedRoomId> = store.shelf("aliases")?;
-        let mut ids = BTreeSet::new();
+        let gone: Shelf<bool> = store.shelf("gone_rooms")?;
+        let (mut ids, mut missing) = (BTreeSet::new(), Vec::new());
         for room in &shared.settings.rooms {
-            let id = match <&RoomId>::try_from(&**room) {
-                Ok(id) => id.to_owned(),
-                Err(alias) => resolve(shared, &pinned, alias).await?,
-            };
-            ids.insert(id);
+            match <&RoomId>::try_from(&**room) {
+                Ok(id) => {
+                    ids.insert(id.to_owned());
+                }
+                Err(alias) => match resolve(shared, &pinned, alias).await {
+                    Ok(id) => {
+                        gone.remove(alias.as_str())?;
+                        ids.insert(id);
+                    }
+                    Err(error @ ConnectError::Alias { .. }) => missing.push((room, error)),
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+        for (room, error) in missing {
+            if ids.is_empty() {
+                return Err(error);
+            }
+            tracing::error!(%room, error = &error as &dyn std::error::Error, "a room is not served");
+            if gone.put_new(room.as_str(), &true)? {
+                let (room, why) = (room.clone(), Gone::NamesNothing);
+                shared.news(News::RoomGone { room, why, record: false });
+            }
         }
         Ok(Self {
             shared: Arc::clone(shared),
             ids,
+            gone,
             refused: store.shelf("refused_invites")?,
             upgraded: store.shelf("upgraded_rooms")?,
             joining: Arc::default(),
@@ -72,6 +96,44 @@ impl AdminRooms {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &OwnedRoomId> {
         self.ids.iter()
+    }
+
+    /// Tells the other rooms, once, where the bot is not in one of the config any more.
+    pub(super) fn check_membership(&self) {
+        let record = self.shared.settings.record_room.iter();
+        for id in self.ids.iter().chain(record) {
+            let Some(room) = self.shared.client.get_room(id) else { continue };
+            match room.state() {
+                RoomState::Joined => self.is_back(id),
+                RoomState::Banned => self.tell_gone(id, Gone::Banned),
+                RoomState::Left => self.tell_gone(id, Gone::Removed),
+                RoomState::Invited | RoomState::Knocked => {}
+            }
+        }
+    }
+
+    fn is_back(&self, room: &RoomId) {
+        let back = match self.gone.get(room.as_str()) {
+            Ok(Some(_)) => self.gone.remove(room.as_str()),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = back {
+            tracing::error!(%room, %error, "cannot note that the bot is in the room again");
+        }
+    }
+
+    /// Tells the other rooms, once, that nothing comes from this one any more.
+    pub(super) fn tell_gone(&self, room: &OwnedRoomId, why: Gone) {
+        match self.gone.put_new(room.as_str(), &true) {
+            Ok(true) => {
+                tracing::error!(%room, ?why, "the bot is no longer in this room");
+                let record = !self.contains(room);
+                self.shared.news(News::RoomGone { room: room.clone().into(), why, record });
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "cannot note that a room is gone"),
+        }
     }
 
     /// Whether the bot joined the room since the start.

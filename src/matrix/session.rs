@@ -33,6 +33,16 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// Whether the device is new: nothing that was sent before now is meant for it.
     pub(super) fresh: bool,
+    /// Whether it was logged out until now, and is the same device as before.
+    pub(super) was_out: bool,
+    /// Whether it encrypts for all devices, since its own is not signed.
+    pub(super) unsigned: bool,
+}
+
+impl Session {
+    fn of(client: Client, fresh: bool) -> Self {
+        Self { client, fresh, was_out: false, unsigned: false }
+    }
 }
 
 /// The files of a session below the folder of the bot's state.
@@ -116,8 +126,18 @@ pub(super) async fn open(
         });
     }
     let session = match &settings.login {
-        Login::Password(password) => match kept.filter(|_| !settings.remembers_nothing) {
-            Some(session) => restore(settings, &files, http, strategy, session).await,
+        Login::Password(password) => match kept.filter(|_| goes_on(settings)) {
+            Some(session) => {
+                let meta = session.meta.clone();
+                let restored =
+                    restore(settings, &files, http.clone(), strategy.clone(), session).await;
+                match restored {
+                    Err(ConnectError::Expired) => {
+                        log_in_again(settings, &files, http, strategy, meta, password).await
+                    }
+                    restored => restored,
+                }
+            }
             None => log_in(settings, &files, http, strategy, password).await,
         },
         Login::AccessToken(token) => {
@@ -138,6 +158,11 @@ pub(super) async fn open(
     }?;
     files::close_all(&files.store)?;
     Ok(session)
+}
+
+/// Whether the device of an earlier run is used on.
+fn goes_on(settings: &Settings) -> bool {
+    !settings.remembers_nothing && !settings.new_device
 }
 
 /// The device of an earlier run, to read with; `None` where there is none, or a part of it is lost.
@@ -219,7 +244,7 @@ async fn restore(
     let client = client(settings, files, http, strategy).await?;
     client.restore_session(session).await?;
     client.whoami().await?;
-    Ok(Session { client, fresh: false })
+    Ok(Session::of(client, false))
 }
 
 /// Logs in by password, as a new device with a new store.
@@ -240,10 +265,12 @@ async fn log_in(
         .send()
         .await
         .map_err(|error| match Failure::of(&error) {
-            Failure::Lasting | Failure::LoggedOut => ConnectError::LoginRefused {
-                user: settings.user_id.clone(),
-                source: Box::new(error),
-            },
+            Failure::Lasting | Failure::LoggedOut | Failure::Expired => {
+                ConnectError::LoginRefused {
+                    user: settings.user_id.clone(),
+                    source: Box::new(error),
+                }
+            }
             _ => error.into(),
         })?;
     let session = auth.session().ok_or_else(|| ConnectError::other("no session after login"))?;
@@ -252,7 +279,58 @@ async fn log_in(
     if let Some(token) = orphan {
         log_out(&settings.homeserver, &http, &token).await;
     }
-    Ok(Session { client, fresh: true })
+    Ok(Session::of(client, true))
+}
+
+/// What the homeserver answers to a login (`POST /_matrix/client/v3/login`).
+#[derive(Deserialize)]
+struct LoggedIn {
+    user_id: OwnedUserId,
+    device_id: OwnedDeviceId,
+    access_token: String,
+}
+
+/// Logs in by password on the device of before, whose token has expired: it has its store still.
+#[expect(clippy::disallowed_methods, reason = "the SDK logs in only a client that has no session")]
+async fn log_in_again(
+    settings: &Settings,
+    files: &Files,
+    http: reqwest::Client,
+    strategy: CollectStrategy,
+    meta: SessionMeta,
+    password: &SecretString,
+) -> Result<Session, ConnectError> {
+    let login = serde_json::json!({
+        "type": "m.login.password",
+        "identifier": { "type": "m.id.user", "user": settings.user_id },
+        "password": password.expose_secret(),
+        "device_id": meta.device_id,
+    });
+    let url = endpoint(&settings.homeserver, "v3/login")?;
+    let answer = http.post(url).json(&login).timeout(REQUEST).send().await;
+    let answer =
+        answer.and_then(reqwest::Response::error_for_status).map_err(|error| {
+            match error.status() {
+                Some(status) if status.is_client_error() && status.as_u16() != 429 => {
+                    ConnectError::LoginRefused {
+                        user: settings.user_id.clone(),
+                        source: error.without_url().into(),
+                    }
+                }
+                _ => ConnectError::unreachable(error),
+            }
+        })?;
+    let LoggedIn { user_id, device_id, access_token } =
+        answer.json().await.map_err(ConnectError::unreachable)?;
+    if user_id != meta.user_id || device_id != meta.device_id {
+        return Err(ConnectError::other("the homeserver logged in another device"));
+    }
+    let tokens = SessionTokens { access_token, refresh_token: None };
+    let session = MatrixSession { meta, tokens };
+    files.keep(&session)?;
+    tracing::info!(device = %session.meta.device_id, "logged in again on the same device");
+    let restored = restore(settings, files, http, strategy, session).await?;
+    Ok(Session { was_out: true, ..restored })
 }
 
 /// Takes the device of an access token as ours, with a new store.
@@ -272,7 +350,7 @@ async fn adopt(
     client.restore_session(session.clone()).await?;
     files.keep(&session)?;
     tracing::info!(device = %session.meta.device_id, "took the device of the access token");
-    Ok(Session { client, fresh: true })
+    Ok(Session::of(client, true))
 }
 
 /// What the homeserver says whose an access token is
@@ -293,7 +371,9 @@ async fn session_of_token(
     let answer = http.get(url).bearer_auth(token.expose_secret()).timeout(REQUEST).send().await;
     let answer = answer.map_err(ConnectError::unreachable)?;
     if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
-        return Err(ConnectError::LoggedOut);
+        let refused: serde_json::Value = answer.json().await.unwrap_or_default();
+        let expired = refused["soft_logout"] == true;
+        return Err(if expired { ConnectError::Expired } else { ConnectError::LoggedOut });
     }
     let answer = answer.error_for_status().map_err(ConnectError::unreachable)?;
     let whoami: Whoami = answer.json().await.map_err(ConnectError::unreachable)?;

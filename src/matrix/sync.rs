@@ -12,30 +12,35 @@ use std::{
 use jiff::SignedDuration;
 use matrix_sdk::{
     Client, Room, RoomState,
-    config::SyncSettings,
+    config::{SyncSettings, SyncToken},
     deserialized_responses::TimelineEvent,
     ruma::{
         UInt,
-        api::client::{filter::FilterDefinition, sync::sync_events::v3::Filter as SyncFilter},
+        api::{
+            client::{filter::FilterDefinition, sync::sync_events::v3::Filter as SyncFilter},
+            error::ErrorKind,
+        },
         presence::PresenceState,
     },
     sync::{SyncResponse, Timeline},
 };
-use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ConnectError, Fatal, Shared,
+    ConnectError, Connection, Fatal, Login, Settings, Shared,
     failure::{Backoff, Failure},
     history::{self, Found},
     intake,
+    own_keys::OwnKeys,
     pending::{Pending, Resolved},
     rooms::AdminRooms,
+    session::Session,
     trust::Trustee,
 };
 use crate::{
-    pipeline::{Bookmark, Doubt, Incoming, Request, Said, Trust},
+    pipeline::{Bookmark, Doubt, Gone, Incoming, News, Request, Said, Trust},
     store::{Shelf, Store},
 };
 
@@ -85,6 +90,14 @@ pub(super) struct Reader {
     seen: Seen,
     pending: Pending,
     pub(super) waits: Waits,
+    /// Until when the bot was logged out, while that is being read back: what came meanwhile is not
+    /// run.
+    out_until: Option<jiff::Timestamp>,
+    /// Whether the device is new, and will never have the keys of what was said before.
+    new_device: bool,
+    own_keys: OwnKeys,
+    /// Whether the next sync begins anew, since the homeserver refuses the position of the last.
+    afresh: bool,
 }
 
 /// How a sync ended.
@@ -98,6 +111,10 @@ enum Synced {
 impl Reader {
     pub(super) fn client(&self) -> &Client {
         &self.shared.client
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        Connection { client: self.shared.client.clone(), unsigned: self.shared.unsigned }
     }
 
     /// The event up to which each room was read.
@@ -124,13 +141,35 @@ impl Reader {
             .collect();
         let unread = rooms.ids().cloned().collect();
         let pending = Pending::load(store)?;
-        let (seen, waits) = (Seen::default(), WAITS);
-        Ok(Self { shared, keys, rooms, positions, places, unread, seen, pending, waits })
+        let own_keys = OwnKeys::new(Arc::clone(&shared));
+        Ok(Self {
+            shared,
+            keys,
+            rooms,
+            positions,
+            places,
+            unread,
+            seen: Seen::default(),
+            pending,
+            waits: WAITS,
+            out_until: None,
+            new_device: false,
+            own_keys,
+            afresh: false,
+        })
+    }
+
+    /// Notes how the bot has come to its session.
+    pub(super) fn begin_as(&mut self, session: &Session) {
+        // What came before the first start of all is for nobody.
+        self.new_device = session.fresh && !self.places.is_empty();
+        let out = session.was_out || self.new_device;
+        self.out_until = out.then(|| self.shared.clock.now());
     }
 
     /// Reads until `stop`.
     pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<(), Fatal> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::short();
         let mut hasty = 0;
         let mut first = true;
         loop {
@@ -139,6 +178,15 @@ impl Reader {
             let wait = match self.sync(at_once, stop).await {
                 Synced::Stopped => return Ok(()),
                 Synced::Answer(response) => {
+                    if std::mem::take(&mut self.afresh) {
+                        self.shared.news(News::PositionRefused);
+                    }
+                    if self.own_keys.check().await {
+                        if renews(&self.shared.settings) {
+                            return Err(Fatal::OneTimeKeysClash);
+                        }
+                        self.shared.news(News::OneTimeKeysClash);
+                    }
                     let idle = is_empty(&response) && began.elapsed() < Duration::from_secs(1);
                     hasty = if idle && !at_once { hasty + 1 } else { 0 };
                     let whole = self.take(*response, first || backoff.is_failing()).await;
@@ -166,8 +214,12 @@ impl Reader {
         let client = self.shared.client.clone();
         let Waits { poll, grace } = self.waits;
         let poll = if at_once { Duration::ZERO } else { poll };
-        let settings =
-            SyncSettings::new().timeout(poll).filter(filter()).set_presence(PresenceState::Offline);
+        let token = if self.afresh { SyncToken::NoToken } else { SyncToken::ReusePrevious };
+        let settings = SyncSettings::new()
+            .timeout(poll)
+            .filter(filter())
+            .set_presence(PresenceState::Offline)
+            .token(token);
         let sync = tokio::time::timeout(poll + grace, client.sync_once(settings));
         tokio::pin!(sync);
         let mut retry = interval(RETRY);
@@ -206,10 +258,17 @@ impl Reader {
     ) -> Result<Duration, Fatal> {
         let asked = match Failure::of(error) {
             Failure::LoggedOut => return Err(Fatal::LoggedOut),
+            Failure::Expired => return Err(Fatal::Expired),
             Failure::Limited(asked) => asked,
             Failure::Passing | Failure::Lasting => None,
         };
-        if backoff.is_failing() {
+        if is_position_refused(error) {
+            // Where it refuses one without a position too, it is not the position.
+            self.afresh = !self.afresh;
+        }
+        if self.afresh {
+            tracing::error!(%error, "the homeserver refuses the position of the sync; beginning anew");
+        } else if backoff.is_failing() {
             tracing::debug!(%error, "the sync fails still");
         } else {
             tracing::warn!(%error, "the sync fails; trying again");
@@ -228,8 +287,8 @@ impl Reader {
             self.rooms.follow_invitations().await;
         }
         self.rooms.check_upgrades();
-        for room in response.rooms.left.keys().filter(|room| self.rooms.contains(room)) {
-            tracing::error!(%room, "the bot is no longer in this admin room");
+        if all || !response.rooms.left.is_empty() || !response.rooms.joined.is_empty() {
+            self.rooms.check_membership();
         }
         let mut whole = true;
         for id in self.rooms.ids().cloned().collect::<Vec<_>>() {
@@ -241,6 +300,11 @@ impl Reader {
             }
             match self.read(&room, update.map(|update| update.timeline)).await {
                 Ok(()) => {
+                    self.unread.remove(&id);
+                }
+                // It was removed from the homeserver, which does not tell so.
+                Err(error) if is_forbidden(&error) => {
+                    self.rooms.tell_gone(&id, Gone::Removed);
                     self.unread.remove(&id);
                 }
                 Err(error) => {
@@ -255,6 +319,11 @@ impl Reader {
             tracing::debug!(%room, events, "ignored: not an admin room");
         }
         self.retry().await;
+        // A gap that is left is read back in the next round.
+        if whole {
+            self.out_until = None;
+            self.new_device = false;
+        }
         whole
     }
 
@@ -349,6 +418,13 @@ impl Reader {
             return self.hear(room, id, event).await;
         }
         match event.sender() {
+            Some(sender) if self.new_device && self.shared.is_operator(&sender) => {
+                let sent = event
+                    .timestamp()
+                    .and_then(|sent| jiff::Timestamp::from_millisecond(i64::from(sent.get())).ok());
+                let sent = sent.unwrap_or_else(|| self.shared.clock.now());
+                self.undecryptable(room, id.to_owned(), sender, sent);
+            }
             Some(sender) if self.shared.is_operator(&sender) && self.pending.is_full(&sender) => {
                 tracing::warn!(event = %id, %sender, "ignored: too many cannot be decrypted");
             }
@@ -374,7 +450,15 @@ impl Reader {
             }
         };
         let info = event.encryption_info().map(AsRef::as_ref);
-        let trust = self.keys.judge(room, &heard.sender, info).await;
+        let missed = self.out_until.is_some_and(|until| heard.sent <= until);
+        if missed && matches!(heard.said, Said::Reaction { .. }) {
+            tracing::info!(event = %id, "ignored: a reaction of while the bot was logged out");
+            return;
+        }
+        let trust = match self.keys.judge(room, &heard.sender, info).await {
+            Trust::Signed { .. } | Trust::Clear if missed => Trust::Doubtful(Doubt::LoggedOut),
+            trust => trust,
+        };
         self.shared.send(Incoming::Request(Request {
             room: room.room_id().to_owned(),
             sender: heard.sender,
@@ -382,6 +466,24 @@ impl Reader {
             sent: heard.sent,
             trust,
             said: heard.said,
+        }));
+    }
+
+    /// Hands on that something was said that will not be decrypted.
+    fn undecryptable(
+        &self,
+        room: &Room,
+        event: OwnedEventId,
+        sender: OwnedUserId,
+        sent: jiff::Timestamp,
+    ) {
+        self.shared.send(Incoming::Request(Request {
+            room: room.room_id().to_owned(),
+            sender,
+            event,
+            sent,
+            trust: Trust::Doubtful(Doubt::UnknownDevice),
+            said: Said::Undecryptable,
         }));
     }
 
@@ -396,18 +498,27 @@ impl Reader {
             if let Some(event) = event {
                 self.hear(&room, &id, &event).await;
             } else {
-                self.shared.send(Incoming::Request(Request {
-                    room: room.room_id().to_owned(),
-                    sender,
-                    event: id,
-                    sent: since,
-                    trust: Trust::Doubtful(Doubt::UnknownDevice),
-                    said: Said::Undecryptable,
-                }));
+                self.undecryptable(&room, id, sender, since);
             }
             self.shared.send(Incoming::Mark(done));
         }
     }
+}
+
+/// Whether the bot can make itself another device by itself.
+fn renews(settings: &Settings) -> bool {
+    let password = matches!(settings.login, Login::Password(_));
+    password && !settings.new_device && settings.recovery_key_file.is_file()
+}
+
+/// Whether the homeserver does not let the bot read the room.
+fn is_forbidden(error: &matrix_sdk::Error) -> bool {
+    matches!(error.client_api_error_kind(), Some(ErrorKind::Forbidden))
+}
+
+/// Whether the homeserver says that the request of a sync is wrong, which only its position can be.
+fn is_position_refused(error: &matrix_sdk::Error) -> bool {
+    error.as_client_api_error().is_some_and(|error| error.status_code.as_u16() == 400)
 }
 
 fn contains(events: &[TimelineEvent], id: &EventId) -> bool {

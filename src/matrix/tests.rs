@@ -45,6 +45,7 @@ fn settings(scene: &Scene) -> Settings {
         device_name: "Synod".to_owned(),
         state: scene.state(),
         remembers_nothing: false,
+        new_device: false,
         recovery_key_file: scene.dir().join("recovery-key"),
         rooms: vec![scene.room().clone().into()],
         encryption: Encryption::Required,
@@ -197,14 +198,15 @@ async fn a_lost_store_gets_a_new_device_under_the_same_master_key() -> Result<()
     let (device, key) = (bot.device(), bot.master_key().await?);
     bot.stop().await?;
 
-    ann.say(room, "said while nobody could read it").await?;
+    let lost = ann.say(room, "said while nobody could read it").await?;
     std::fs::remove_dir_all(scene.state().join("matrix"))?;
     let mut bot = Running::start(&scene).await?;
     assert_ne!(bot.device(), device);
     assert_eq!(bot.master_key().await?, key);
-    bot.reads().await?;
-    // What was said before is not for the new device: the next request is what is said now. The
-    // old device is logged out, or it would be among those that Ann encrypts for.
+    // What was said before is not for the new device, which is told. The old device is logged out, or
+    // it would be among those that Ann encrypts for.
+    let request = bot.request().await?;
+    assert_eq!((request.event, request.said), (lost, Said::Undecryptable));
     bot.converse(ann, room, "!me").await?;
     let devices = bot.shared.client.devices().await?.devices;
     assert!(devices.iter().all(|other| other.device_id != device));

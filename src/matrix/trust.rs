@@ -390,7 +390,7 @@ fn owned_session(sender: &UserId, info: &EncryptionInfo) -> Result<String, Doubt
     info.session_id().map(str::to_owned).ok_or(Doubt::UnknownDevice)
 }
 
-fn key_of(identity: &UserIdentity) -> Option<String> {
+pub(super) fn key_of(identity: &UserIdentity) -> Option<String> {
     identity.master_key().get_first_key().map(|key| key.to_base64())
 }
 

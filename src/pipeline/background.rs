@@ -1,9 +1,11 @@
 //! What goes on without a message: jobs, the homeserver's long work, ends of sanctions, and what is
 //! done at a start.
 
+pub(super) mod homeserver_put_back;
 pub(super) mod job;
 pub(super) mod put_back;
 pub(super) mod restore;
 pub(super) mod sanction_expiry;
 pub(super) mod start;
+pub(super) mod token;
 pub(super) mod watch;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::{
@@ -19,9 +20,11 @@ use crate::{
         admin::agree::{self, Agreements},
         background::{
             job::{self, JobRunner},
-            sanction_expiry, watch,
+            sanction_expiry,
+            token::{self, TokenWatch},
+            watch,
         },
-        voice::aside::Aside,
+        voice::{aside::Aside, backlog::Backlog},
     },
     sanctions::Sanctions,
     store::{self, Store},
@@ -45,6 +48,8 @@ impl Pipeline {
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
         let reader = Reader::new(access.clone(), clock.clone())?.of(own);
+        let token = access.token.clone();
+        let writer = Writer::new(access)?.noting(reader.token());
         let audit = Audit::new(store, clock.clone())?;
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
         let authenticity =
@@ -52,7 +57,8 @@ impl Pipeline {
         let base = Base { roster, rules, clock, reader, audit, outbox };
         let spoken = base.spoken(store, passwords)?;
         let kept = Kept::new(store)?;
-        let executor = Arc::new(base.executor(&spoken, &kept, Writer::new(access)?));
+        let executor = Arc::new(base.executor(&spoken, &kept, writer));
+        let token_watch = base.token_watch(store, &token, &spoken)?;
         let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
         let agreements = Arc::new(base.agreements(&spoken));
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
@@ -82,6 +88,7 @@ impl Pipeline {
             notes: kept.notes,
             authenticity,
             executor,
+            token_watch,
             watcher,
             agreements,
             roster,
@@ -151,12 +158,15 @@ impl Base {
         let record_room = roster.record_room.clone();
         let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), record_room)?;
         let feed = Arc::new(feed);
+        let backlog =
+            Backlog::new(store, audit.clone(), clock.clone(), outbox.clone(), listings.clone())?;
         let voice = Arc::new(Voice::new(
             roster.clone(),
-            audit.clone(),
+            (audit.clone(), clock.clone()),
             feed.clone(),
             outbox.clone(),
             listings.clone(),
+            backlog,
         ));
         let (to_brake, to_speak) = (freeze_control.clone(), voice.clone());
         let below = questions::Below {
@@ -225,6 +235,17 @@ impl Base {
         })
     }
 
+    fn token_watch(
+        &self,
+        store: &Store,
+        token: &SecretString,
+        spoken: &Spoken,
+    ) -> Result<TokenWatch, store::Error> {
+        let Self { roster, clock, reader, .. } = self.clone();
+        let below = token::Below { roster, clock, reader, voice: spoken.voice.clone() };
+        TokenWatch::new(below, token, store)
+    }
+
     fn agreements(&self, spoken: &Spoken) -> Agreements {
         let Self { roster, rules, clock, audit, .. } = self.clone();
         Agreements::new(agree::Below {
@@ -256,7 +277,8 @@ impl Base {
     ) -> Result<Announcements, store::Error> {
         let Self { roster, rules, clock, audit, .. } = self.clone();
         let asked_to_lift = store.shelf("asked-to-lift")?;
-        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift })
+        let warned = store.shelf("warned")?;
+        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift, warned })
     }
 
     fn jobs(

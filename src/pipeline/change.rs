@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{Outbox, Pipeline, own::AsChange, voice::Voice};
+use super::{Invocation, Outbox, Pipeline, own::AsChange, voice::Voice};
 use crate::{
     audit::Audit,
     change::Subject,
@@ -22,15 +22,21 @@ use crate::{
     operators::Roster,
     pipeline::{
         admin::freeze_control::FreezeControl,
-        inbound::understand::{self, Understood},
+        inbound::{
+            queue::WITHOUT_A_WORD,
+            understand::{self, Understood},
+        },
     },
+    reply::{Line, Reply},
     sanctions::Sanctions,
     synapse::{Reader, Secrets, Writer},
     watches::Watches,
 };
 use locks::Locks;
+use looks::Looks;
 use unreviewed::Counted;
 
+mod alike;
 pub(super) mod already;
 mod decide;
 mod ends;
@@ -39,7 +45,9 @@ pub(super) mod fact;
 pub(super) mod found;
 mod locks;
 mod looking;
+mod looks;
 mod observe;
+pub(super) mod overview;
 pub(super) mod plan;
 mod prepare;
 pub(super) mod report;
@@ -74,6 +82,7 @@ pub struct Executor {
     watches: Arc<Watches>,
     watch_begun: Arc<Notify>,
     locks: Locks,
+    looks: Looks,
     /// Held by person while it is weighed how much somebody may destroy unreviewed.
     counted: Counted,
 }
@@ -116,6 +125,7 @@ impl Executor {
             watches,
             watch_begun,
             locks,
+            looks: Looks::default(),
             counted,
         }
     }
@@ -148,6 +158,11 @@ impl Executor {
         }
     }
 
+    /// The commands that look before anything is asked or done.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
+    }
+
     /// Returns when nobody else changes any of these subjects.
     pub(super) async fn hold(&self, subjects: &[Subject]) -> Vec<OwnedMutexGuard<()>> {
         self.locks.hold(subjects).await
@@ -174,11 +189,15 @@ impl Pipeline {
                 return Ok(self.as_job(guards));
             }
         }
-        let subjects = action.subjects(&self.reader.look()).await?;
-        let mut held = self.executor.locks.hold(&subjects).await;
-        // What was read while waiting for others to finish may be out of date.
-        let reader = self.reader.look();
-        Ok(match self.executor.prepare(attempt, subjects, &reader).await? {
+        let look = self.executor.looks.begin(invocation);
+        let (prepared, mut held) = tokio::select! {
+            biased;
+            () = look.stopped() => {
+                return Ok(look.answer().map_or(Became::NothingToDo(Vec::new()), Became::NotServed));
+            }
+            looked = self.look_and_prepare(attempt) => looked?,
+        };
+        Ok(match prepared {
             Prepared::Refused(why) => Became::Refused(why),
             Prepared::NotServed(reply) => Became::NotServed(reply),
             Prepared::NothingToDo(skips) => Became::NothingToDo(skips),
@@ -192,6 +211,9 @@ impl Pipeline {
             Prepared::Asks(asks) => {
                 self.voice.ready_to_whisper(invocation, action).await?;
                 let needs = self.questions.needs(invocation, asks.terms, asks.approvers)?;
+                if let Some(stopped) = look.answer() {
+                    return Ok(Became::NotServed(stopped));
+                }
                 let mut guards = asks.guards;
                 guards.0.append(&mut held);
                 let earlier = match yes {
@@ -213,6 +235,42 @@ impl Pipeline {
                 Became::Ran(Box::new(self.executor.run(attempt, *ready, secrets).await?))
             }
         })
+    }
+
+    /// Collects what a change is about, waits until nobody else changes any of it, and looks at it.
+    async fn look_and_prepare(
+        &self,
+        attempt: &Attempt<'_>,
+    ) -> Result<(Prepared<'_>, Vec<OwnedMutexGuard<()>>), Stop> {
+        let reader = self.reader.look();
+        let subjects = attempt.action.subjects(&reader).await?;
+        alike::must_be_exact(attempt.invocation.words, &subjects, &reader).await?;
+        let held = self.hold(attempt.invocation, &subjects).await;
+        // What was read while waiting for others to finish may be out of date.
+        let reader = self.reader.look();
+        Ok((self.executor.prepare(attempt, subjects, &reader).await?, held))
+    }
+
+    /// Returns when nobody else changes any of these subjects, and says so to whoever waits for long.
+    async fn hold(
+        &self,
+        invocation: &Invocation<'_>,
+        subjects: &[Subject],
+    ) -> Vec<OwnedMutexGuard<()>> {
+        let mut holding = std::pin::pin!(self.executor.locks.hold(subjects));
+        if let Ok(held) = tokio::time::timeout(WITHOUT_A_WORD, &mut holding).await {
+            return held;
+        }
+        if invocation.origin.message().is_some() {
+            let what = match subjects {
+                [one] => Line::new().code(one),
+                several => Line::from(format!("some of these {}", several.len())),
+            };
+            let line = Line::from("It waits for another change of ").line(what);
+            let reply = Reply::data(line.plain(", which is still at work"));
+            self.voice.answer(invocation.origin, "waits", &reply).await;
+        }
+        holding.await
     }
 
     /// What becomes of a change of many that is agreed to.

@@ -4,6 +4,7 @@
 pub(super) mod authentic;
 pub(super) mod hindrance;
 pub(super) mod list;
+pub(super) mod names;
 pub mod queue;
 pub(super) mod read;
 pub(super) mod strangers;

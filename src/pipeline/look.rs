@@ -7,7 +7,7 @@ use crate::{
     commands::{Memory, Query},
     error::Stop,
     operators::Operator,
-    reply::{Block, Format, Line, Reply, Sheet, Written},
+    reply::{Beyond, Block, Format, Line, Reply, Sheet, Written},
     synapse::{Reader, Scope},
 };
 
@@ -32,7 +32,8 @@ pub(super) async fn look(
         Some(format) => {
             let mut sheet = Sheet::new(format);
             query.data(&reader, &mut sheet).await?;
-            written(sheet.finish()?)
+            let beyond = sheet.beyond();
+            cut(written(sheet.finish()?), beyond)
         }
     };
     Ok(match &reply.next {
@@ -55,6 +56,14 @@ fn written(written: Written) -> Reply {
     }
 }
 
+/// Says that the data are not all there are, where they do not say so themselves.
+fn cut(reply: Reply, beyond: Option<Beyond>) -> Reply {
+    let Some(Beyond { rows, total, next }) = beyond else { return reply };
+    let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+    let line = Line::from(format!("These are not all, only {rows}{of}. All of them come with "));
+    reply.note(line.code("--all")).with_next(Some(next))
+}
+
 /// The same command from another place on. Of several places the last counts, so that the one that
 /// an earlier page was asked with needs no looking for, unless it is this one's.
 fn next_page(words: &[String], from: &str) -> Vec<String> {
@@ -68,6 +77,34 @@ fn next_page(words: &[String], from: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn csv_that_is_cut_says_so_and_the_other_formats_hold_it_themselves() {
+        let sheet = |format, rest: serde_json::Value| {
+            let mut sheet = Sheet::new(format);
+            sheet.begin("users", &["name"]).unwrap();
+            sheet.row(&serde_json::json!({ "name": "@ann:x.test" })).unwrap();
+            sheet.end(rest.as_object().unwrap()).unwrap();
+            let beyond = sheet.beyond();
+            cut(written(sheet.finish().unwrap()), beyond)
+        };
+        let more = serde_json::json!({ "total": 240, "next_token": "1" });
+        let reply = sheet(Format::Csv, more.clone());
+        let told =
+            |reply: &Reply| reply.markdown(&crate::reply::Layout::default()).replace('\\', "");
+        let said = told(&reply);
+        assert!(said.contains("not all, only 1 of 240") && said.contains("--all"), "{said}");
+        assert_eq!(reply.next.as_deref(), Some("1"));
+        let unknown = sheet(Format::Csv, serde_json::json!({ "next_token": "x" }));
+        let said = told(&unknown);
+        assert!(said.contains("not all, only 1."), "{said}");
+        for (format, rest) in
+            [(Format::Csv, serde_json::json!({ "total": 1 })), (Format::Json, more)]
+        {
+            let said = told(&sheet(format, rest));
+            assert!(!said.contains("not all"), "{format:?}: {said}");
+        }
+    }
 
     #[test]
     fn the_next_page_is_the_same_command_from_another_place_on() {

@@ -12,6 +12,7 @@ use crate::{
     clock::SharedClock,
     confirm::{End, Ticket, Tickets},
     error::Stop,
+    notes::Notes,
     operators::Roster,
     pipeline::admin::freeze_control::FreezeControl,
     store::{self, Store},
@@ -41,6 +42,7 @@ pub(super) struct Questions {
     voice: Arc<Voice>,
     outbox: Arc<dyn Outbox>,
     passwords: Arc<OneTimePasswords>,
+    notes: Notes,
     tickets: Tickets,
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Secrets>>,
@@ -64,6 +66,7 @@ impl Questions {
     pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
         let Below { roster, rules, clock, audit, freeze_control, voice, outbox, passwords } = below;
         let tickets = Tickets::new(store, clock.clone())?;
+        let notes = Notes::new(store)?;
         let (secrets, last_word) = (Mutex::default(), LastWord::default());
         Ok(Self {
             roster,
@@ -74,6 +77,7 @@ impl Questions {
             voice,
             outbox,
             passwords,
+            notes,
             tickets,
             secrets,
             last_word,

@@ -10,7 +10,9 @@ use crate::{
     commands::{Action, Options},
     confirm::End,
     error::Stop,
+    operators::Roster,
     pipeline::change::{
+        overview::warned,
         plan,
         report::{cost_in_words, not_as_left, rehearsed, report},
     },
@@ -103,7 +105,8 @@ impl Pipeline {
             Became::Differs(difference) => Err(not_as_left(&difference)),
             Became::Planned(planned) => {
                 let cost = cost_in_words(planned.class, action);
-                Ok(Some(plan::shown(invocation, &planned, cost)))
+                let reply = plan::shown(invocation, action, &planned, cost, &self.roster);
+                Ok(Some(warned(reply, action, &planned.looked.plans)))
             }
             Became::Rehearsed => {
                 Ok(Some(rehearsed(invocation.words, self.freeze_control.bot_frozen())))
@@ -134,7 +137,7 @@ impl Pipeline {
         action: &dyn Action,
         ran: Ran,
     ) -> Reply {
-        let reply = told(&ran);
+        let reply = told(&ran, &self.roster);
         let Ran { number, done, secrets, .. } = ran;
         let reply =
             if action.whispers() && done.iter().all(|one| one.outcome.status == Status::Done) {
@@ -172,12 +175,12 @@ fn end_of(became: Result<&Became, &Stop>) -> Option<End> {
 }
 
 /// What was done, in words.
-pub(super) fn told(ran: &Ran) -> Reply {
+pub(super) fn told(ran: &Ran, roster: &Roster) -> Reply {
     let until = match ran.ends {
         Ends::At(until) => Some(until),
         Ends::Never | Ends::NotKept => None,
     };
-    let reply = report(ran.number, until, &ran.done, &ran.skips);
+    let reply = report(ran.number, until, &ran.done, &ran.skips, roster);
     match ran.ends {
         Ends::NotKept => reply.text("Its end could not be kept, so it does not end by itself"),
         Ends::At(_) | Ends::Never => reply,

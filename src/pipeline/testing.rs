@@ -17,8 +17,8 @@ use ruma::{
 };
 
 use super::{
-    Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys, NoWhisper,
-    NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
+    Ailment, Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys,
+    NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -31,6 +31,7 @@ use crate::{
 
 mod amounts;
 mod cut;
+mod foreign;
 
 /// The Megolm session in which everybody speaks; an event's number is its place in it.
 const SESSION: &str = "session";
@@ -47,6 +48,9 @@ pub(super) enum Fault {
     Answer,
 }
 
+/// Whether an answer is refused, by its Markdown.
+type Refuses = fn(&str) -> bool;
+
 /// A room in which nobody answers, and what was said in it.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
@@ -57,6 +61,10 @@ pub(super) struct Heard {
     lane: tokio::sync::Mutex<()>,
     /// How long it takes to send one.
     takes: Mutex<Duration>,
+    /// Which answers are refused, by their Markdown.
+    refuses: Mutex<Option<Refuses>>,
+    /// What keeps the bot from being heard.
+    ailment: Mutex<Option<Ailment>>,
 }
 
 impl Heard {
@@ -91,6 +99,17 @@ impl Heard {
         *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
+    /// From now on these answers are refused.
+    pub(super) fn refuse(&self, which: Refuses) {
+        *self.refuses.lock().unwrap_or_else(PoisonError::into_inner) = Some(which);
+    }
+
+    /// From now on this is wrong with the bot's keys, so that nothing gets through; or nothing is.
+    pub(super) fn ail(&self, ailment: Option<Ailment>) {
+        *self.ailment.lock().unwrap_or_else(PoisonError::into_inner) = ailment;
+        self.refuse(if ailment.is_some() { |_| true } else { |_| false });
+    }
+
     /// The lines of the record that came with them.
     pub(super) fn carried(&self) -> Vec<String> {
         self.said().iter().flat_map(|(_, reply)| reply.carried.clone()).collect()
@@ -111,6 +130,10 @@ impl Outbox for Heard {
             if !takes.is_zero() {
                 let _turn = self.lane.lock().await;
                 tokio::time::sleep(takes).await;
+            }
+            let refuses = *self.refuses.lock().unwrap_or_else(PoisonError::into_inner);
+            if refuses.is_some_and(|refuses| refuses(&reply.markdown(&Layout::default()))) {
+                return Err(Unsent::Refused("the test wants it so".into()));
             }
             let mut said = self.said();
             said.push((Instant::now(), reply.clone()));
@@ -171,6 +194,16 @@ impl Outbox for Heard {
 
     fn may_say_now<'a>(&'a self, _: &'a RoomId) -> BoxFuture<'a, bool> {
         future::ready(true).boxed()
+    }
+
+    fn can_be_heard<'a>(&'a self, _: &'a RoomId) -> BoxFuture<'a, Result<(), Ailment>> {
+        let ailment = *self.ailment.lock().unwrap_or_else(PoisonError::into_inner);
+        future::ready(ailment.map_or(Ok(()), Err)).boxed()
+    }
+
+    fn ailments(&self) -> BoxFuture<'_, Vec<Ailment>> {
+        let ailment = *self.ailment.lock().unwrap_or_else(PoisonError::into_inner);
+        future::ready(ailment.into_iter().collect()).boxed()
     }
 
     fn can_whisper<'a>(&'a self, _: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>> {
@@ -283,7 +316,8 @@ pub(super) struct Stage {
     pub(super) clock: Arc<FixedClock>,
     pub(super) heard: Arc<Heard>,
     events: std::sync::atomic::AtomicU64,
-    build: Box<dyn Fn() -> Pipeline + Send + Sync>,
+    build: Box<dyn Fn(Access) -> Pipeline + Send + Sync>,
+    access: Access,
     _dir: tempfile::TempDir,
 }
 
@@ -336,25 +370,32 @@ impl Stage {
             let heard = heard.clone();
             let clock: SharedClock =
                 Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
-            move || {
+            move |access: Access| {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
                 let (outbox, keys, config_source) = (heard.clone(), heard.clone(), heard.clone());
                 let ports = Ports { outbox, keys, config_source };
-                let (roster, rules, access) = (roster.clone(), rules.clone(), access.clone());
+                let (roster, rules) = (roster.clone(), rules.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, ports).unwrap()
             }
         };
-        let (pipeline, build) = (Arc::new(build()), Box::new(build));
-        Self { pipeline, clock, heard, events: 0.into(), build, _dir: dir }
+        let (pipeline, build) = (Arc::new(build(access.clone())), Box::new(build));
+        Self { pipeline, clock, heard, events: 0.into(), build, access, _dir: dir }
     }
 
     /// Begins anew on the same store, as after a kill, and reports what was cut off.
     pub(super) async fn start_again(&mut self) {
-        self.pipeline = Arc::new((self.build)());
+        self.pipeline = Arc::new((self.build)(self.access.clone()));
         let unhandled = self.pipeline.unhandled();
         self.pipeline.report_cut_off().await;
         self.pipeline.report_unhandled(unhandled).await;
+    }
+
+    /// Begins anew on the same store, with this token.
+    pub(super) fn with_token(mut self, token: &str) -> Self {
+        self.access.token = token.into();
+        self.pipeline = Arc::new((self.build)(self.access.clone()));
+        self
     }
 
     /// What somebody says, by an event of its own.

@@ -1,47 +1,71 @@
 //! The way out: answers and refusals, what all rooms are told, and secrets that one person is told.
 
-use std::sync::Arc;
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use ruma::{OwnedEventId, OwnedRoomId, RoomId};
+use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomOrAliasId};
 use tracing::{error, warn};
 
-use super::{Invocation, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{Ailment, Invocation, Origin, Outbox, Request, Unsent, record::Feed};
 use crate::{
     audit::{Audit, Kind},
+    clock::SharedClock,
     commands::Action,
     error::Stop,
     operators::Roster,
-    pipeline::inbound::list::Listings,
+    pipeline::inbound::{authentic::unheard, list::Listings},
     reply::{File, Line, Reply, Status},
     synapse::Secrets,
 };
 
 pub(super) mod aside;
+pub(super) mod backlog;
+mod first_page;
 pub(super) mod news;
+
+use backlog::{Backlog, Missed};
 
 /// The way out: answers, refusals, secrets, and what the rooms are told.
 #[derive(Debug)]
 pub(super) struct Voice {
     roster: Arc<Roster>,
     audit: Audit,
+    clock: SharedClock,
     feed: Arc<Feed>,
     outbox: Arc<dyn Outbox>,
     listings: Arc<Listings>,
+    backlog: Backlog,
+    /// Counts what is said unasked, so that each has a transaction id of its own.
+    unasked: AtomicU64,
 }
 
 impl Voice {
-    /// What speaks through this outbox, with the record that travels along.
+    /// What speaks through this outbox, with the record that travels along; what could not be said
+    /// waits in the backlog.
     pub(super) fn new(
         roster: Arc<Roster>,
-        audit: Audit,
+        (audit, clock): (Audit, SharedClock),
         feed: Arc<Feed>,
         outbox: Arc<dyn Outbox>,
         listings: Arc<Listings>,
+        backlog: Backlog,
     ) -> Self {
-        Self { roster, audit, feed, outbox, listings }
+        let unasked = AtomicU64::default();
+        Self { roster, audit, clock, feed, outbox, listings, backlog, unasked }
     }
 
-    /// Says something in a room; what of the record has not yet travelled goes with it, unseen.
+    /// What could not be said yet.
+    pub(super) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Says something in a room, now or not at all; what of the record has not yet travelled goes
+    /// with it, unseen.
     pub(super) async fn say(
         &self,
         room: &RoomId,
@@ -50,6 +74,42 @@ impl Voice {
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
         self.feed.say(room, about, transaction_key, reply).await
+    }
+
+    /// Says something in a room, now or as soon as it can be said. False where it is lost.
+    pub(super) async fn say_surely(
+        &self,
+        room: &RoomId,
+        about: Option<&OwnedEventId>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> bool {
+        let missed = Missed { room, about, transaction_key, reply, outcome: false, why: None };
+        self.surely(missed).await
+    }
+
+    /// Says it now where nothing waits for its turn in that room, or it is urgent; else it waits too.
+    async fn surely(&self, missed: Missed<'_>) -> bool {
+        let Missed { room, about, transaction_key, reply, .. } = missed;
+        if self.backlog.has(room) && !reply.urgent {
+            let kept = self.backlog.keep(&missed);
+            self.backlog.flush().await;
+            error!(%room, about = ?about, "an answer was not sent: others wait before it");
+            return kept;
+        }
+        match self.feed.say(room, about, transaction_key, reply).await {
+            Ok(event) => {
+                self.listings.remember(&event, reply);
+                true
+            }
+            Err(why) => {
+                let kept = self.backlog.keep(&Missed { why: Some(&why), ..missed });
+                self.backlog.flush().await;
+                let error = &why as &dyn std::error::Error;
+                error!(%room, about = ?about, error, "an answer was not sent");
+                kept
+            }
+        }
     }
 
     /// A refusal by the gate, on record.
@@ -61,16 +121,46 @@ impl Voice {
         Reply::outcome(Status::Refused, why)
     }
 
-    /// Answers to a message, with its file first, so that the answer speaks of one that is there.
-    /// What cannot be sent is logged; there is nowhere else to say it.
+    /// Answers to a message, now or as soon as it can be said, with its file first, so that the answer
+    /// speaks of one that is there. False where it is lost.
+    pub(super) async fn answer_surely(
+        &self,
+        to: Origin<'_>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> bool {
+        let reply = self.with_file_sent(to, transaction_key, reply).await;
+        let (room, about) = (to.room(), Some(to.event()));
+        let (reply, outcome) = (reply.as_ref(), true);
+        self.surely(Missed { room, about, transaction_key, reply, outcome, why: None }).await
+    }
+
+    /// Keeps an answer until it can be said, which nobody has tried.
+    pub(super) fn answer_later(
+        &self,
+        to: Origin<'_>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> bool {
+        let (room, about) = (to.room(), Some(to.event()));
+        self.backlog.keep(&Missed {
+            room,
+            about,
+            transaction_key,
+            reply,
+            outcome: false,
+            why: None,
+        })
+    }
+
+    /// Answers to a message now or not at all: what would be wrong to say later.
     pub(super) async fn answer(
         &self,
         to: Origin<'_>,
         transaction_key: &str,
         reply: &Reply,
     ) -> Option<OwnedEventId> {
-        let instead = self.without_file(to, transaction_key, reply).await;
-        let reply = instead.as_ref().unwrap_or(reply);
+        let reply = &*self.with_file_sent(to, transaction_key, reply).await;
         match self.feed.say(to.room(), Some(to.event()), transaction_key, reply).await {
             Ok(event) => {
                 self.listings.remember(&event, reply);
@@ -87,37 +177,50 @@ impl Voice {
         }
     }
 
-    /// Sends the file of an answer, if it has one. What to say in place of the answer where that
-    /// did not work.
-    async fn without_file(
+    /// Sends the file of an answer, if it has one, and returns the answer; where that did not work,
+    /// one that holds the beginning of the file.
+    async fn with_file_sent<'a>(
         &self,
         to: Origin<'_>,
         transaction_key: &str,
-        reply: &Reply,
-    ) -> Option<Reply> {
-        let file = reply.file.as_ref()?;
+        reply: &'a Reply,
+    ) -> Cow<'a, Reply> {
+        let Some(file) = &reply.file else { return Cow::Borrowed(reply) };
         let about = Some(to.event());
-        let error = self.outbox.attach(to.room(), about, transaction_key, file).await.err()?;
+        let sent = self.outbox.attach(to.room(), about, transaction_key, file).await;
+        let Err(error) = sent else { return Cow::Borrowed(reply) };
         warn!(
             event = %to.event(),
             ?file,
             error = &error as &dyn std::error::Error,
             "a file was not sent"
         );
-        Some(unattached(file, &error))
+        Cow::Owned(unattached(reply, file, &error))
     }
 
-    /// Says something to every admin room. False where not one of them could be told.
+    /// Says something to every admin room, now or as soon as it can be said. False where not one of
+    /// them will be told.
     pub(super) async fn tell(&self, transaction_key: &str, reply: &Reply) -> bool {
-        let rooms: Vec<OwnedRoomId> = self.roster.rooms.iter().cloned().collect();
+        self.tell_others(None, transaction_key, reply).await
+    }
+
+    /// The same, but not in the room `than`, which is gone.
+    pub(super) async fn tell_others(
+        &self,
+        than: Option<&RoomOrAliasId>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> bool {
+        let rooms = self.roster.rooms.iter();
+        let others = |room: &&OwnedRoomId| than.is_none_or(|than| than.as_str() != room.as_str());
+        let rooms: Vec<OwnedRoomId> = rooms.filter(others).cloned().collect();
+        // Told again at another time, it is another message.
+        let number = self.unasked.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.now().as_millisecond();
+        let transaction_key = format!("{transaction_key}-{now}-{number}");
         let mut told = false;
         for room in rooms {
-            match self.feed.say(&room, None, transaction_key, reply).await {
-                Ok(_) => told = true,
-                Err(error) => {
-                    error!(%room, error = &error as &dyn std::error::Error, "the room was not told");
-                }
-            }
+            told |= self.say_surely(&room, None, &transaction_key, reply).await;
         }
         told
     }
@@ -125,11 +228,18 @@ impl Voice {
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
     /// whoever asked would ask again.
     pub(super) async fn ready_to_tell(&self, invocation: &Invocation<'_>) -> Result<(), Stop> {
-        if self.outbox.may_say_now(invocation.origin.room()).await {
+        let room = invocation.origin.room();
+        self.ensure_heard(room).await.map_err(unheard)?;
+        if self.outbox.may_say_now(room).await {
             return Ok(());
         }
         warn!(event = %invocation.origin.event(), "nothing is changed where I may not write");
         Err(Stop::refused("I may not write in this room, so nothing was done"))
+    }
+
+    /// Whether what is said in the room can be read there, as far as the bot knows by itself.
+    pub(super) async fn ensure_heard(&self, room: &RoomId) -> Result<(), Ailment> {
+        self.outbox.can_be_heard(room).await
     }
 
     /// Takes a message with a secret out of the room.
@@ -200,11 +310,22 @@ impl Voice {
     }
 }
 
-/// Why there is no file, in one sentence.
-fn unattached(file: &File, error: &Unsent) -> Reply {
+/// The answer without its file: why there is none, and the beginning of what it holds. Of a look
+/// nothing else is said, since that would speak of a file that is there; what was done stays said.
+fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
     let line = Line::new().plain("I could not send ").code(&file.name);
     let why = format!(" ({}): {error}", file.size());
-    let to_do =
-        if matches!(error, Unsent::TooLarge) { "; ask for less of it at a time" } else { "" };
-    Reply::outcome(Status::Refused, line.plain(why + to_do))
+    let to_do = match (error, reply.status) {
+        (Unsent::TooLarge, None) => "; ask for less of it at a time",
+        _ => "",
+    };
+    let line = line.plain(why + to_do);
+    let reply = match reply.status {
+        None => Reply::outcome(Status::Refused, line),
+        Some(_) => Reply { file: None, ..reply.clone() }.text(line),
+    };
+    first_page::of(file).into_iter().fold(reply, Reply::with)
 }
+
+#[cfg(test)]
+mod tests;

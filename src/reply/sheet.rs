@@ -61,6 +61,19 @@ pub struct Sheet {
     name: &'static str,
     columns: Vec<&'static str>,
     rows: u64,
+    /// What there is beyond the rows, where the format has no place to say so.
+    beyond: Option<Beyond>,
+}
+
+/// That the rows are not all there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beyond {
+    /// How many are written.
+    pub rows: u64,
+    /// How many there are, where that is known.
+    pub total: Option<u64>,
+    /// Where the next ones begin.
+    pub next: String,
 }
 
 /// What was written.
@@ -77,7 +90,7 @@ impl Sheet {
     pub fn new(format: Format) -> Self {
         let format = if format == Format::Human { Format::Csv } else { format };
         let out = SpooledTempFile::new(IN_MEMORY);
-        Self { format, out, name: "data", columns: Vec::new(), rows: 0 }
+        Self { format, out, name: "data", columns: Vec::new(), rows: 0, beyond: None }
     }
 
     /// How many rows were written.
@@ -143,7 +156,12 @@ impl Sheet {
         }
     }
 
-    /// Ends the rows. CSV has no place for what else there is to say.
+    /// What of the rows is not in what was written, where that does not say so itself.
+    pub fn beyond(&self) -> Option<Beyond> {
+        self.beyond.clone()
+    }
+
+    /// Ends the rows. CSV has no place for what else there is to say: see [`beyond`](Self::beyond).
     pub fn end(&mut self, rest: &Map<String, Value>) -> io::Result<()> {
         match self.format {
             Format::Json => {
@@ -166,7 +184,13 @@ impl Sheet {
                 }
                 if rest.is_empty() { Ok(()) } else { self.out.write_all(yaml(rest)?.as_bytes()) }
             }
-            Format::Csv | Format::Human => Ok(()),
+            Format::Csv | Format::Human => {
+                let next = rest.get("next_token").and_then(Value::as_str);
+                let total = rest.get("total").and_then(Value::as_u64);
+                let beyond = |next: &str| Beyond { rows: self.rows, total, next: next.to_owned() };
+                self.beyond = next.map(beyond);
+                Ok(())
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::Deserialize;
 
-use super::wire::{flag, optional_flag, optional_millis, seconds};
+use super::wire::{flag, known, optional_flag, readable};
 use crate::reply::Hostile;
 
 /// An account on this server, as `GET /_synapse/admin/v2/users/{user_id}` gives it.
@@ -17,8 +17,10 @@ pub struct Account {
     #[serde(rename = "name")]
     pub user_id: OwnedUserId,
     /// The name that people see.
+    #[serde(default, deserialize_with = "known")]
     pub displayname: Option<Hostile>,
     /// The `mxc://` address of its picture; the server does not check its form.
+    #[serde(default, deserialize_with = "known")]
     pub avatar_url: Option<Hostile>,
     /// Whether it is a server admin.
     #[serde(deserialize_with = "flag")]
@@ -41,21 +43,23 @@ pub struct Account {
     /// Whether it is a guest.
     #[serde(default, deserialize_with = "flag")]
     pub is_guest: bool,
-    /// When it was created. This endpoint alone gives it in seconds.
-    #[serde(rename = "creation_ts", deserialize_with = "seconds")]
-    pub created: Timestamp,
-    /// When one of its devices was last seen; `None` for never.
-    #[serde(default, rename = "last_seen_ts", deserialize_with = "optional_millis")]
+    /// When it was created, if that is known. This endpoint alone gives it in seconds.
+    #[serde(default, rename = "creation_ts", deserialize_with = "known")]
+    pub created: Option<Timestamp>,
+    /// When it was last seen by its addresses, if that is known: the server forgets them after a
+    /// month, and its devices know for longer. See [`Reader::last_seen`](super::Reader::last_seen).
+    #[serde(default, rename = "last_seen_ts", deserialize_with = "known")]
     pub last_seen: Option<Timestamp>,
     /// The application service that it belongs to, so that it is bridged.
     pub appservice_id: Option<Hostile>,
     /// `bot`, `support` or a type of the server's own.
+    #[serde(default, deserialize_with = "known")]
     pub user_type: Option<Hostile>,
     /// Mail addresses and telephone numbers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     pub threepids: Vec<ThreePid>,
     /// Accounts of identity providers that sign on to it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     pub external_ids: Vec<ExternalId>,
 }
 
@@ -84,8 +88,8 @@ pub struct Device {
     pub device_id: OwnedDeviceId,
     /// The name that its owner or client gave it.
     pub display_name: Option<Hostile>,
-    /// When it was last seen; `None` for never.
-    #[serde(default, rename = "last_seen_ts", deserialize_with = "optional_millis")]
+    /// When it was last seen, if that is known.
+    #[serde(default, rename = "last_seen_ts", deserialize_with = "known")]
     pub last_seen: Option<Timestamp>,
     /// The address from which it was last seen.
     #[serde(rename = "last_seen_ip")]

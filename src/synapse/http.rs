@@ -108,10 +108,12 @@ async fn read(response: Response, length: usize) -> Result<Success, Error> {
     if status.is_success() {
         return Ok(Success { status: status.as_u16(), body });
     }
+    let whole = body.is_ok();
     let said: Said =
         body.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
     Err(Error::new(Kind::Status(Refusal {
         status: status.as_u16(),
+        foreign: whole && said.is_foreign(),
         errcode: said.errcode.filter(|code| is_errcode(code)),
         message: said.error.map(|text| Hostile::new(without_input(&text))),
         retry_after: said.retry_after_ms.map(Duration::from_millis).or(retry_after),
@@ -141,6 +143,15 @@ struct Said {
     errcode: Option<String>,
     error: Option<String>,
     retry_after_ms: Option<u64>,
+    /// What a request that wants to be authenticated again is answered in place of an `errcode`.
+    flows: Option<serde::de::IgnoredAny>,
+}
+
+impl Said {
+    /// Whether the homeserver cannot have said it.
+    fn is_foreign(&self) -> bool {
+        self.errcode.as_deref().unwrap_or_default().is_empty() && self.flows.is_none()
+    }
 }
 
 /// Whether `code` has the form of an error code, so that it can stand in a sentence as it is.

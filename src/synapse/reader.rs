@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use reqwest::Client;
 use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -20,6 +21,8 @@ use super::{
     account::{Account, Device},
     address::{address, template},
     http::{self, Limits},
+    token::TokenState,
+    wire::passed,
 };
 use crate::{
     change::{Path, Subject},
@@ -44,7 +47,7 @@ const ENOUGH: Duration = Duration::from_mins(1);
 /// It remembers nothing, unless it comes from [`look`](Self::look).
 #[derive(Debug, Clone)]
 pub struct Reader {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     memory: Option<Arc<Memory>>,
     scope: Scope,
     own: Arc<BTreeSet<OwnedUserId>>,
@@ -70,12 +73,13 @@ impl fmt::Debug for Scope {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     client: Client,
     limits: Limits,
     base: Url,
     server_name: OwnedServerName,
     clock: SharedClock,
+    pub(super) token: TokenState,
 }
 
 type Body = Result<Arc<[u8]>, Error>;
@@ -105,7 +109,8 @@ impl Reader {
     ) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
         let Access { base, server_name, .. } = access;
-        let shared = Shared { client, limits, base, server_name, clock };
+        let token = TokenState::default();
+        let shared = Shared { client, limits, base, server_name, clock, token };
         Ok(Self {
             shared: Arc::new(shared),
             memory: None,
@@ -142,6 +147,11 @@ impl Reader {
     /// Whether `user` is the bot's own account or that of its admin token.
     pub fn is_own(&self, user: &UserId) -> bool {
         self.own.contains(user)
+    }
+
+    /// The bot's own account and that of its admin token, as far as they were told.
+    pub fn own(&self) -> &BTreeSet<OwnedUserId> {
+        &self.own
     }
 
     /// Whether this subject, which a command names, is within the scope; the refusal where it is
@@ -230,7 +240,11 @@ impl Reader {
                 let stop = Stop::refused(why);
                 Err(if elsewhere { stop } else { stop.or(&["room", "search", alias.alias()]) })
             }
-            Err(error) if elsewhere && matches!(error.status(), Some(502 | 504)) => {
+            Err(error)
+                if elsewhere
+                    && !error.is_foreign()
+                    && matches!(error.status(), Some(502 | 504)) =>
+            {
                 Err(Stop::refused(
                     Line::new()
                         .plain("this homeserver could not ask ")
@@ -244,28 +258,40 @@ impl Reader {
         }
     }
 
-    /// The answer to `GET path`.
+    /// The answer to `GET path`, an object that is not empty: the homeserver gives no other to what
+    /// the verbs ask for, and an empty one would be told as if there were nothing.
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &Path,
         query: &[(&str, String)],
     ) -> Result<T, Error> {
+        let body = self.body(path, query).await?;
+        if is_empty_or_list(&body) {
+            let place = format!("{} answers with an empty object or a list", template(path));
+            return Err(Error::because(Kind::Unreadable, place));
+        }
+        parsed(&body, path)
+    }
+
+    /// The answer to `GET path`, whatever JSON it is.
+    pub async fn get_any<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+        query: &[(&str, String)],
+    ) -> Result<T, Error> {
+        parsed(&self.body(path, query).await?, path)
+    }
+
+    async fn body(&self, path: &Path, query: &[(&str, String)]) -> Body {
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
         let address = address(&self.shared.base, path, query)?;
-        let body = match &self.memory {
-            None => self.fetch(&address, path).await?,
+        match &self.memory {
+            None => self.fetch(&address, path).await,
             Some(memory) => {
                 let cell = memory.cell(&address);
-                cell.get_or_init(|| self.fetch(&address, path)).await.clone()?
+                cell.get_or_init(|| self.fetch(&address, path)).await.clone()
             }
-        };
-        // What serde says quotes the answer, so only the place and the type wanted are kept.
-        serde_json::from_slice(&body).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            let wanted = std::any::type_name::<T>();
-            let place = format!("at {line}:{column} of {} there is no {wanted}", template(path));
-            Error::because(Kind::Unreadable, place)
-        })
+        }
     }
 
     /// The answer to `GET path`, or `None` where the homeserver says that the object asked for
@@ -295,7 +321,31 @@ impl Reader {
     /// The account `user` of this homeserver, `None` where there is none; an error for the user of
     /// another one. `GET /_synapse/admin/v2/users/{user_id}`.
     pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {
-        self.find(&Path::admin(["v2", "users", user.as_str()]), &[]).await
+        let path = Path::admin(["v2", "users", user.as_str()]);
+        let mut account: Option<Account> = self.find(&path, &[]).await?;
+        if let Some(account) = &mut account {
+            if account.created.is_none() {
+                tracing::info!(
+                    field = "creation_ts",
+                    "the homeserver does not know it of an account"
+                );
+            }
+            account.last_seen = self.passed(account.last_seen);
+        }
+        Ok(account)
+    }
+
+    /// The moment, unless it is still to come: nothing was seen then. The homeserver's clock may be
+    /// a little ahead of this one.
+    pub fn passed(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        passed(at, self.now())
+    }
+
+    /// When an account was last seen: by its addresses or by one of its devices, whichever knows
+    /// of a later moment. `None` where neither does, which is not to say that it never was.
+    pub fn last_seen(&self, account: &Account, devices: &[Device]) -> Option<Timestamp> {
+        let by_device = devices.iter().filter_map(|device| device.last_seen).max();
+        account.last_seen.max(by_device)
     }
 
     /// The devices of `user`, an account of this homeserver.
@@ -306,7 +356,11 @@ impl Reader {
             devices: Vec<Device>,
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
-        self.get::<Listed>(&path, &[]).await.map(|listed| listed.devices)
+        let mut devices = self.get::<Listed>(&path, &[]).await?.devices;
+        for device in &mut devices {
+            device.last_seen = self.passed(device.last_seen);
+        }
+        Ok(devices)
     }
 
     /// The rooms that `user` has joined, in no order; empty for a user that does not exist.
@@ -376,8 +430,39 @@ impl Reader {
             .retry(pauses(limits.pause))
             .when(|error| may_pass(error) && started.elapsed() < ENOUGH)
             .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
-            .await?;
-        Ok(body.into())
+            .await;
+        self.shared.token.note(&body);
+        Ok(body?.into())
+    }
+}
+
+/// The same answer, where it has this field, without which it is something else than was asked for.
+pub fn holding(answer: Value, field: &str) -> Result<Value, Error> {
+    if answer.get(field).is_some() {
+        return Ok(answer);
+    }
+    Err(Error::because(Kind::Unreadable, format!("an answer has no {field}")))
+}
+
+/// What is in an answer.
+fn parsed<T: DeserializeOwned>(body: &[u8], path: &Path) -> Result<T, Error> {
+    // What serde says quotes the answer, so only the place and the type wanted are kept.
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let wanted = std::any::type_name::<T>();
+        let place = format!("at {line}:{column} of {} there is no {wanted}", template(path));
+        Error::because(if error.is_data() { Kind::Unreadable } else { Kind::NotJson }, place)
+    })
+}
+
+/// Whether a body is `{}` or any list. A list would be taken for the fields of an object in order,
+/// and `{}` for one whose fields are all left out.
+fn is_empty_or_list(body: &[u8]) -> bool {
+    let mut signs = body.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match signs.next() {
+        Some(b'[') => true,
+        Some(b'{') => signs.next() == Some(&b'}'),
+        _ => false,
     }
 }
 
@@ -394,6 +479,6 @@ fn may_pass(error: &Error) -> bool {
             matches!(refusal.status, 429 | 502 | 503 | 504)
                 && refusal.retry_after.is_none_or(|wait| wait <= PATIENCE)
         }
-        Kind::Part | Kind::Client | Kind::TooLong | Kind::Unreadable => false,
+        Kind::Part | Kind::Client | Kind::TooLong | Kind::Unreadable | Kind::NotJson => false,
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::reader::Reader;
 use crate::{
@@ -53,17 +52,28 @@ impl Reader {
     /// Whether an authentication service keeps its accounts.
     /// `GET /_matrix/client/v1/auth_metadata`, which only such a homeserver has.
     pub async fn is_delegated(&self) -> Result<bool, Error> {
-        let answered: Result<Value, Error> =
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[expect(dead_code, reason = "it is what tells an authentication service from a page")]
+            issuer: String,
+        }
+        let answered: Result<Metadata, Error> =
             self.get(&Path::client(["v1", "auth_metadata"]), &[]).await;
         Ok(told(answered)?.is_some())
     }
+}
+
+/// Whether it is an answer, though not to what was asked. An address that leads to the Admin API alone
+/// is answered for the rest by whatever stands in front of it.
+fn is_no(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Status(_) | Kind::Unreadable | Kind::NotJson)
 }
 
 /// What was answered, `None` for a refusal; an error where nothing was.
 fn told<T>(answered: Result<T, Error>) -> Result<Option<T>, Error> {
     match answered {
         Ok(answered) => Ok(Some(answered)),
-        Err(error) if matches!(error.kind(), Kind::Status(_) | Kind::Unreadable) => Ok(None),
+        Err(error) if is_no(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

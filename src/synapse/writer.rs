@@ -12,6 +12,7 @@ use super::{
     address::{address, template},
     http::{self, Limits, Success},
     secrets::Secrets,
+    token::TokenState,
 };
 use crate::{
     change::{Answer, Method, Step},
@@ -30,6 +31,7 @@ pub struct Writer {
     client: Client,
     limits: Limits,
     base: Url,
+    token: TokenState,
 }
 
 /// Why a step did not come to a good end, by what is known of the homeserver.
@@ -53,6 +55,13 @@ pub enum SendError {
     Unknown(#[source] Error),
 }
 
+impl SendError {
+    /// Whether the homeserver did nothing since it does not take the admin token.
+    pub fn is_of_token(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.is_of_token())
+    }
+}
+
 impl Writer {
     /// A writer to the homeserver that `access` names. Sends nothing yet; fails where the token
     /// cannot be sent in a header or the system's certificates cannot be read.
@@ -62,7 +71,13 @@ impl Writer {
 
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        Ok(Self { client, limits, base: access.base })
+        Ok(Self { client, limits, base: access.base, token: TokenState::default() })
+    }
+
+    /// The same, noting what is said of the token where a [`Reader`](super::Reader) does.
+    #[must_use]
+    pub fn noting(self, token: &TokenState) -> Self {
+        Self { token: token.clone(), ..self }
     }
 
     /// Sends `step`, which uses up one place of `permit`, however it ends.
@@ -71,9 +86,10 @@ impl Writer {
     /// again, up to three times. `secrets` fills the secrets of the body and takes those of the
     /// answer.
     ///
-    /// A status of success counts as done even where the body is too long, broken off or not
-    /// JSON: then the answer's body is `Null`. Only a step that should have revealed a secret and
-    /// did not is [`SendError::Unknown`].
+    /// A status of success counts as done even where the body is too long, broken off or empty:
+    /// then the answer's body is `Null`. A page in place of JSON is none of the homeserver's
+    /// answers, so that it is [`SendError::Unknown`], and so is a step that should have revealed a
+    /// secret and did not.
     pub async fn send(
         &self,
         permit: &mut Permit,
@@ -108,9 +124,12 @@ impl Writer {
             }
             http::exchange(request, self.limits.length, name, &template)
         };
-        send.retry(ConstantBuilder::new().with_max_times(REPEATS))
+        let answer = send
+            .retry(ConstantBuilder::new().with_max_times(REPEATS))
             .adjust(|error, wait| wait.and(too_early(error)))
-            .await
+            .await;
+        self.token.note(&answer);
+        answer
     }
 }
 
@@ -136,7 +155,11 @@ fn judge(error: Error) -> SendError {
 fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer, SendError> {
     let Success { status, body } = success;
     let (mut body, fault) = match body {
-        Ok(bytes) => (serde_json::from_slice(&bytes).unwrap_or(Value::Null), None),
+        Ok(bytes) if bytes.is_empty() => (Value::Null, None),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(body) => (body, None),
+            Err(_) => return Err(SendError::Unknown(Error::new(Kind::NotJson))),
+        },
         Err(error) => (Value::Null, Some(error)),
     };
     let mut revealed = true;

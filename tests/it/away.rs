@@ -48,7 +48,7 @@ async fn an_answer_waits_for_a_homeserver_that_is_soon_back() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_nobody_took_is_in_the_log_and_its_change_on_record() -> Result<()> {
+async fn an_answer_that_nobody_took_is_given_when_the_homeserver_is_back() -> Result<()> {
     let (synapse, scene, proxy) = alone().await?;
     let (ann, eve) = (scene.ann(), scene.subject("eve").await?);
     let held = proxy.next(Method::PUT, "/suspend/", Fault::HoldAnswer);
@@ -67,7 +67,9 @@ async fn an_answer_that_nobody_took_is_in_the_log_and_its_change_on_record() -> 
     let record = scene.ann_asks("!audit").await?;
     assert!(record.body.contains("user suspend"), "{}", record.body);
     assert!(record.body.contains("Unknown"), "it could not look again: {}", record.body);
-    assert!(ann.answers_to(&command).is_empty(), "so late it is not said any more");
+    let told = scene.answer(ann, &command).await?;
+    assert!(told.body.starts_with("Unknown · "), "{}", told.body);
+    assert_eq!(ann.answers_to(&command).len(), 1, "it was said twice");
     assert_eq!(proxy.changes().len(), 1, "it is not repeated: {:?}", proxy.changes());
     assert!(is(&scene, &eve, "suspended").await?);
     Ok(())
@@ -100,8 +102,12 @@ async fn a_bot_whose_device_is_logged_out_ends_and_says_why() -> Result<()> {
     std::fs::remove_file(scene.state().join("session.json"))?;
     let mark = bot.log().mark();
     bot.start_again().await?;
-    // What came before its new device began to read it does not run.
-    bot.log().wait_for("reading begins at the end of the room", mark, PATIENCE).await?;
+    // What came before its new device began to read is not run, and is told as what it is.
+    let told = scene.answer(scene.ann(), &said).await?;
+    assert!(told.body.starts_with("Refused · "), "{}", told.body);
+    assert!(told.body.contains("could not decrypt"), "{}", told.body);
+    bot.log().wait_for("logged in as a new device", mark, PATIENCE).await?;
     scene.ann_asks("!me").await?;
+    assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }

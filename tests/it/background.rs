@@ -55,7 +55,11 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
     says(&question, "Start populate_stats_process_rooms", &["counts members"]);
     let started = with_yes(&scene, job).await?;
     says(&started, "Done", &["into its queue", "!background resume", "No undo"]);
-    says(&with_yes(&scene, job).await?, "Refused", &["nothing was done", "already in queue"]);
+    says(
+        &with_yes(&scene, job).await?,
+        "Nothing changed",
+        &["waits or runs already", "!background status"],
+    );
     says(&scene.ann_asks(offered(&paused, "!undo")?).await?, "Done", &["go on"]);
     assert!(is_on(&synapse).await?);
 

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use world::{Account, Fault, Message, Person, Proxy, Scene};
 
-use crate::support::{code, is, watched};
+use crate::support::{code, is, says, watched};
 
 /// The part of a suspension's path that no other request has.
 const SUSPEND: &str = "/_synapse/admin/v1/suspend/";
@@ -60,6 +60,40 @@ async fn one_operators_commands_run_in_turn() -> Result<()> {
     assert!(looked.body.contains("suspended"), "{}", looked.body);
     assert_eq!(changes(&proxy), [sent(&eve, true), sent(&sam, true)]);
     assert!(is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_another_subject_does_not_wait_and_who_waits_is_told_for_what() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let (ann, room) = (scene.ann(), scene.room());
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let kim = scene.subject("kim").await?;
+    let held = proxy.next(Method::PUT, SUSPEND, Fault::HoldRequest);
+    let first = ann.say(room, &format!("!user suspend {}", eve.user_id)).await?;
+    held.reached().await?;
+    let same = ann.say(room, &format!("!user details {}", eve.user_id)).await?;
+    let second = ann.say(room, &format!("!user suspend {}", sam.user_id)).await?;
+    let other = scene.ann_asks(&format!("!user details {}", kim.user_id)).await?;
+    says(&other, "", &["State: active"]);
+    says(&scene.ann_asks("!help user lock").await?, "", &["Lock an account"]);
+
+    for (waiting, what) in [(&same, &eve), (&second, &eve)] {
+        let of_it = |message: &Message| {
+            message.reply_to.as_ref() == Some(waiting) && message.says_it_waits()
+        };
+        let told = ann.wait_for("the word that it waits", of_it).await?;
+        says(&told, "It waits for ", &["user suspend", what.user_id.as_str()]);
+    }
+    for waiting in [&first, &same, &second] {
+        assert!(ann.answers_to(waiting).is_empty(), "the first change is not over");
+    }
+    held.release();
+    assert!(is_done(&scene.answer(ann, &second).await?));
+    says(&scene.answer(ann, &same).await?, "", &["suspended"]);
+    let words = |message: &&Message| message.says_it_waits();
+    assert_eq!(ann.heard().iter().filter(words).count(), 2, "each is told once");
+    assert_eq!(changes(&proxy), [sent(&eve, true), sent(&sam, true)]);
     Ok(())
 }
 

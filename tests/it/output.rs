@@ -59,6 +59,10 @@ async fn all_of_a_long_list_is_a_file() -> Result<()> {
 
     let page = scene.ann_asks(&format!("!device list {}", eve.user_id)).await?;
     says(&page, eve.user_id.as_str(), &["101 devices, 1 to 100 shown", "--from 100"]);
+    let csv = scene.ann_asks(&format!("!device list {} -o csv --limit 2", eve.user_id)).await?;
+    says(&csv, "", &["not all, only 2 of 101", "--all", "--from 2"]);
+    let json = scene.ann_asks(&format!("!device list {} -o json --limit 2", eve.user_id)).await?;
+    assert!(!json.body.contains("not all") && json.body.contains("next_token"), "{}", json.body);
     let rest = scene.ann_asks(&format!("!device list {} --from 100", eve.user_id)).await?;
     says(&rest, eve.user_id.as_str(), &["101 devices, 101 to 101 shown"]);
     Ok(())

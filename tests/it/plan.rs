@@ -23,8 +23,9 @@ async fn every_verb_shows_its_requests_and_sends_none() -> Result<()> {
         for group in GROUPS {
             for verb in group.verbs.iter().filter(|verb| verb.does != Does::Look) {
                 for example in verb.examples {
-                    let answer =
-                        scene.ann_asks(&format!("{} --plan", things.typed(example))).await?;
+                    // All that is there to be purged is younger than that.
+                    let typed = things.typed(example).replace("--before-days 90", "-d 0");
+                    let answer = scene.ann_asks(&format!("{typed} --plan")).await?;
                     if answer.body.contains("Nothing was sent") {
                         let apis = ["/_synapse/admin/", "/_matrix/client/"];
                         let named = apis.iter().any(|api| answer.body.contains(api));

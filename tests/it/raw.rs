@@ -133,7 +133,7 @@ async fn nothing_of_the_bots_own_is_reached_however_its_path_is_written() -> Res
     // Looks at what is to be protected are the bot's own; none is what was typed.
     for request in proxy.requests().split_off(mark) {
         let path = &request.path;
-        let typed = ["/sync", "/3pid", "/devices", "/whois/", "v9/", "/pushers", "/profile/"];
+        let typed = ["/sync", "/3pid", "/v3/devices", "/whois/", "v9/", "/pushers", "/profile/"];
         assert!(!typed.iter().any(|typed| path.contains(typed)), "{path} was asked for");
     }
     Ok(())

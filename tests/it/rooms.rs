@@ -146,21 +146,6 @@ async fn an_admin_of_a_room_is_made_with_a_yes_and_invited() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_here_has_power_the_homeserver_says_so() -> Result<()> {
-    let scene = Scene::start(SYNOD).await?;
-    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
-    let by_eve = api(&scene, &eve).await?;
-    let room = make(&by_eve, json!({"preset": "public_chat", "room_version": "11"})).await?;
-    // Somebody without power stays behind.
-    let join = format!("/_matrix/client/v3/join/{room}");
-    assert_eq!(api(&scene, &sam).await?.post(&join, json!({})).await?.0, 200);
-    by_eve.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?;
-    let command = format!("!room make-admin {room} -u {}", sam.user_id);
-    says(&with_yes(&scene, &command).await?, "Refused", &["nothing was done", "No local admin"]);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let room = scene.room();

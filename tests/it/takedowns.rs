@@ -8,7 +8,7 @@ use world::{Account, Config, Fault, Message, NewRoom, Options, Person, Scene, Sy
 
 use crate::{
     SYNOD,
-    support::{api as of, code, make, says, told, watched},
+    support::{api as of, code, make, offered, says, told, watched},
 };
 
 /// The last six characters of what is a room id's own.
@@ -54,7 +54,7 @@ async fn a_deleted_room_is_watched_to_its_end_and_its_files_are_kept_from_everyb
     says(&confirmed(&scene, &question, "").await?, "Refused", &["a phrase"]);
     assert_eq!(looked_up(&scene, id).await?.0, 200);
     let begun = confirmed(&scene, &question, &phrase(id)).await?;
-    says(&begun, "Done", &["has begun", "!room delete-status -d", "No undo"]);
+    says(&begun, "Done", &["has begun", "!room delete-status -d", "Not undone by that"]);
 
     let over = told(&scene, "is deleted from this server").await?;
     says(&over, "Done", &[id, "2 members of this server", "BLOCKED"]);
@@ -73,6 +73,20 @@ async fn a_deleted_room_is_watched_to_its_end_and_its_files_are_kept_from_everyb
     says(&again, "Refused", &["does not know the room", "!room block"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     says(&audit, "", &["the homeserver is through with it"]);
+
+    // What it did besides has its own way back, each part told.
+    let undone = scene.ann_asks(offered(&begun, "!undo")?).await?;
+    let undone = match code(&undone) {
+        Ok(code) => scene.ann_asks(&format!("!confirm {code}")).await?,
+        Err(_) => undone,
+    };
+    says(&undone, "Done", &["2 subjects", id, "out of quarantine", &things.media]);
+    let block = api.get(&format!("/_synapse/admin/v1/rooms/{id}/block")).await?.1;
+    assert_eq!(block["block"], false);
+    let file = things.media.trim_start_matches("mxc://");
+    let file = api.get(&format!("/_synapse/admin/v1/media/{file}")).await?.1;
+    assert!(file["media_info"]["quarantined_by"].is_null(), "{file}");
+    assert_eq!(looked_up(&scene, id).await?.0, 404, "the deletion stays");
     Ok(())
 }
 

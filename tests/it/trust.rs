@@ -163,11 +163,13 @@ async fn what_is_not_a_command_is_not_run() -> Result<()> {
         ann.emote(room, &suspend(&eve)).await?,
         ann.say(room, room.as_str()).await?,
         ann.say(room, "!aBcDeFgHiJ:synod.test").await?,
-        ann.say(room, &format!("> {}", suspend(&eve))).await?,
+        ann.say(room, &format!("> {}\n> and more", suspend(&eve))).await?,
         ann.say(room, "I would like to ! user suspend somebody").await?,
     ] {
         scene.unanswered(&silent).await?;
     }
+    let quoted = ann.say(room, &format!("> {}", suspend(&eve))).await?;
+    refused(&scene, &quoted, "quoted").await?;
     let harmless = ann.say(room, "good morning").await?;
     let edit = ann.edit(room, &harmless, &suspend(&eve)).await?;
     refused(&scene, &edit, "edited").await?;

@@ -40,6 +40,10 @@ fn spellings(eve: &Account) -> Vec<String> {
         "!raw PUT /_synapse/admin/v2/users/{} {password: Canary-14}",
         "!raw POST /_synapse/admin/v1/reset_password/{} --body {\"new_password\":\"Canary-15\"}",
         "good morning\n!user password {} -p Canary-16",
+        "**!user password {} Canary-17**",
+        "- !user password {} Canary-18",
+        "> !user password {} Canary-19",
+        "！user password {}, Canary-20",
     ]
     .map(|text| text.replace("{}", user.as_str()))
     .to_vec()

@@ -114,7 +114,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     let localpart = eve.user_id.localpart();
     let limits = "-d 0 -s 1 --never-seen";
     let list = scene.ann_asks(&format!("!user prune-devices {localpart} {limits} -l")).await?;
-    says(&list, "Nothing changed", &["EMPTY", "would be deleted", "never"]);
+    says(&list, "Nothing changed", &["EMPTY", "would be deleted", "not known"]);
     let done = with_yes(&scene, &format!("!user prune-devices {localpart} {limits}")).await?;
     says(&done, "Done", &["EMPTY", "deleted and logged out"]);
     assert_eq!(devices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&seen));
@@ -134,6 +134,14 @@ async fn a_device_gets_another_name_and_its_old_one_back() -> Result<()> {
     let path = format!("/_synapse/admin/v2/users/{}/devices/{device}", eve.user_id);
     let name =
         async || anyhow::Ok(scene.synapse().admin().get(&path).await?.1["display_name"].clone());
+    let details = format!("!device details {}", eve.user_id);
+    let shown = scene.ann_asks(&format!("{details} {device}")).await?;
+    says(&shown, &device, &["Last seen: ", "!device rename", "!device delete"]);
+    assert!(!shown.body.contains("127.0.0.1"), "no address was asked for: {}", shown.body);
+    let shown = scene.ann_asks(&format!("{details} {device} --show-ip")).await?;
+    says(&shown, &device, &["IP: “127.0.0.1”", "1 connection of the account"]);
+    let none = scene.ann_asks(&format!("{details} NOSUCH")).await?;
+    says(&none, "Refused", &["has no device", "!device list"]);
     let rename = format!("!device rename {} {device}", eve.user_id);
     let done = scene.ann_asks(&format!("{rename} \"Eve's phone\"")).await?;
     says(&done, "Done", &["has another name", "Eve's phone"]);
@@ -289,7 +297,7 @@ async fn keys_may_be_replaced_for_ten_minutes_and_an_end_is_set() -> Result<()> 
     says(&done, "Done", &["may replace its cross-signing keys", "Until: 20", "in 10 min"]);
     // Who has no keys has none to replace.
     let none = with_yes(&scene, &format!("!user cross-signing-reset {}", sam.user_id)).await?;
-    says(&none, "Refused", &["nothing was done"]);
+    says(&none, "Refused", &["nothing was done", "has no cross-signing keys"]);
 
     let validity = format!("!user validity {} -e 2100-01-01", eve.user_id);
     says(&with_yes(&scene, &validity).await?, "Done", &["2100-01-01"]);

@@ -64,7 +64,7 @@ fn the_bot_itself() {
     let config = config(Encryption::Required);
     let answer = answer();
     let told = |answer: &Value, device, has_run, recovery_key| {
-        let own = OwnState { device, has_run, recovery_key };
+        let own = OwnState { device, has_run, recovery_key, replaced: false };
         // The keys of `@ann:x` serve as the bot's: whose they are plays no part here.
         let finding = own_keys(&config, &own, &Keys { answer, user: "@ann:x" });
         (finding.mark, finding.to_string())
@@ -74,6 +74,10 @@ fn the_bot_itself() {
     let lost = told(&answer, Some("B"), true, false);
     assert_eq!(lost.0, Mark::Bad);
     assert!(lost.1.contains("Put the bot's recovery key into"));
+    let own = OwnState { device: Some("B"), has_run: true, recovery_key: true, replaced: true };
+    let replaced = own_keys(&config, &own, &Keys { answer: &answer, user: "@ann:x" });
+    assert_eq!(replaced.mark, Mark::Bad);
+    assert!(replaced.to_string().contains("that belongs to the new keys"), "{replaced}");
     assert_eq!(told(&answer, None, false, true).0, Mark::Ok);
     assert_eq!(told(&answer, None, false, false).0, Mark::Bad);
     assert_eq!(told(&json!({}), None, false, false).0, Mark::Ok);

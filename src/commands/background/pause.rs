@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::updates;
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{Method, Path, Power, Snapshot, Step, Subject},
     commands::{
@@ -57,6 +58,22 @@ static OFF: Wording = Wording {
     back: |_| words(["background", "resume"]),
 };
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+];
+
 #[async_trait]
 impl Switch for Updating {
     fn key(&self) -> &'static str {
@@ -69,6 +86,10 @@ impl Switch for Updating {
 
     fn power(&self) -> Power {
         Power::Server
+    }
+
+    fn refusals(&self) -> &'static [Meaning] {
+        REFUSALS
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::updates;
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -100,6 +101,30 @@ impl Run {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "already in queue",
+        "it waits or runs already; `!background status` shows what is at work",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "Invalid job_name",
+        "this version of the homeserver does not know this work; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "the homeserver does not take the key or the moment for this",
+    ),
+    Meaning::new(400, "M_MISSING_PARAM", "", "this work wants a key and a moment"),
+];
+
 #[async_trait]
 impl Action for Run {
     fn class(&self, _many: usize) -> Class {
@@ -108,6 +133,10 @@ impl Action for Run {
 
     fn power(&self) -> Power {
         Power::Server
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

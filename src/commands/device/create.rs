@@ -5,6 +5,7 @@ use ruma::OwnedDeviceId;
 use serde_json::json;
 
 use super::{delete, rename::name};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -43,6 +44,19 @@ struct Create {
     display_name: Option<String>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    Meaning::new(
+        400,
+        "M_TOO_LARGE",
+        "",
+        "the name is too long; a device's name has at most 100 characters",
+    ),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this id for a device"),
+    ACCOUNT_GONE,
+];
+
 #[async_trait]
 impl Action for Create {
     fn class(&self, _many: usize) -> Class {
@@ -51,6 +65,10 @@ impl Action for Create {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -6,12 +6,17 @@ use async_trait::async_trait;
 use ruma::OwnedDeviceId;
 use serde_json::{Value, json};
 
+use crate::commands::refusals::{Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Spec, arguments::UserRef, user::account},
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, device},
+        user::account,
+    },
     error::Stop,
     reply::{Fact, Line},
     synapse::{Device, Reader},
@@ -33,9 +38,20 @@ struct Delete {
     /// The account: @ann:example.org, or ann for one of this server
     user: UserRef,
     /// The ids of the devices, in capitals as the list shows them
-    #[arg(required = true, value_name = "DEVICE")]
+    #[arg(required = true, value_name = "DEVICE", value_parser = device)]
     devices: Vec<OwnedDeviceId>,
 }
+
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "the device or its account is not there any more; it was when I looked",
+    ),
+];
 
 #[async_trait]
 impl Action for Delete {
@@ -49,6 +65,10 @@ impl Action for Delete {
 
     fn amounts_to(&self) -> Vec<&str> {
         vec!["user logout"]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -137,7 +157,8 @@ fn facts(device: &Device, reader: &Reader) -> Vec<Fact> {
     if let Some(name) = device.display_name.as_ref().filter(|name| !name.is_empty()) {
         facts.push(("Name", Line::new().hostile(name)));
     }
-    facts.push(("Last seen", Line::new().time(device.last_seen, reader.now())));
+    let seen = reader.passed(device.last_seen);
+    facts.push(("Last seen", Line::new().time(seen, reader.now())));
     if device.dehydrated {
         facts.push(("Kind", "dehydrated: it collects keys while its owner is away".into()));
     }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     change::Power,
@@ -17,7 +17,10 @@ use crate::{
     },
     error::Stop,
     reply::{Line, Record},
-    synapse::{Device, Reader},
+    synapse::{
+        Device, Reader,
+        wire::{Plausible as _, passed},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<List>(
@@ -75,6 +78,11 @@ impl Listing for List {
         }
         let DeviceList { mut devices } =
             account::belonging(&self.user, "v2", "devices", &[], reader).await?;
+        let now = reader.now();
+        for device in &mut devices {
+            let seen = passed(Timestamp::plausible(&device["last_seen_ts"]), now);
+            device["last_seen_ts"] = json!(seen.map(Timestamp::as_millisecond));
+        }
         devices.sort_by_key(|device| Reverse(device["last_seen_ts"].as_i64()));
         if !self.show_ip {
             devices.iter_mut().filter_map(Value::as_object_mut).for_each(|device| {
@@ -114,8 +122,6 @@ fn record(device: &Device, show_ip: bool, now: Timestamp) -> Record {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::{
         commands::user::testing::{self, now},
@@ -145,7 +151,7 @@ mod tests {
         * `PHONE` “Ann's phone”
           Last seen: 2026-11-20 14:00 UTC (3 min ago) · Client: “Element X” · IP: “192.0.2.7”
         * `NEVER`
-          Last seen: never · Kind: dehydrated: it collects keys while its owner is away · IP: not known
+          Last seen: not known · Kind: dehydrated: it collects keys while its owner is away · IP: not known
         ");
     }
 }

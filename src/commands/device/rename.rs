@@ -5,6 +5,7 @@ use ruma::OwnedDeviceId;
 use serde_json::{Value, json};
 
 use super::delete;
+use crate::commands::refusals::{Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -12,7 +13,7 @@ use crate::{
     },
     commands::{
         Action, Spec,
-        arguments::{UserRef, spoken},
+        arguments::{UserRef, device, spoken},
     },
     error::Stop,
     reply::{Hostile, Line, Status},
@@ -30,6 +31,7 @@ struct Rename {
     /// The account: @ann:example.org, or ann for one of this server
     user: UserRef,
     /// The id of the device, in capitals as the list shows it
+    #[arg(value_parser = device)]
     device: OwnedDeviceId,
     /// The name, at most 100 characters; "" for none
     #[arg(value_parser = name)]
@@ -52,6 +54,23 @@ fn named(seen: &Snapshot) -> &str {
     seen.extra.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    Meaning::new(
+        400,
+        "M_TOO_LARGE",
+        "",
+        "the name is too long; a device's name has at most 100 characters",
+    ),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "the device or its account is not there any more; it was when I looked",
+    ),
+];
+
 #[async_trait]
 impl Action for Rename {
     fn class(&self, many: usize) -> Class {
@@ -60,6 +79,10 @@ impl Action for Rename {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     change::Path,
+    commands::arguments::bare,
     reply::{Fact, Hostile, Line},
     synapse::{Error, Reader, wire::optional_millis},
 };
@@ -68,6 +69,12 @@ pub(in crate::commands) fn envelope(event: &Value) -> Value {
 }
 
 impl Event {
+    /// Whether it is a message, or anything else that is no state, and was not redacted.
+    pub(in crate::commands) fn is_message(&self) -> bool {
+        let redacted = self.unsigned.get("redacted_because").is_some();
+        self.state_key.is_none() && self.kind.raw() != "m.room.redaction" && !redacted
+    }
+
     /// What kind of event it is.
     pub(in crate::commands) fn kind(&self) -> Line {
         let kind = Line::new().hostile(&self.kind);
@@ -173,6 +180,7 @@ impl FromStr for EventRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong =
             "the id of an event begins with $; a client shows it in the source of a message";
+        let text = bare(text);
         if !text.starts_with('$') || text.len() < 2 || text.contains(char::is_whitespace) {
             return Err(wrong);
         }

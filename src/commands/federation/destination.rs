@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::{
     change::Path,
+    commands::arguments::bare,
     reply::{Fact, Line},
-    synapse::{Error, Reader, wire::optional_millis},
+    synapse::{Error, Reader, holding, wire::optional_millis},
 };
 
 /// A server, as `GET /_synapse/admin/v1/federation/destinations/{destination}` shows it.
@@ -63,7 +64,8 @@ pub(super) fn path(server: &ServerName) -> Path {
 
 /// A server as the homeserver says it, `None` where it has never sent anything there.
 pub(super) async fn raw(server: &ServerName, reader: &Reader) -> Result<Option<Value>, Error> {
-    reader.find(&path(server), &[]).await
+    let found: Option<Value> = reader.find(&path(server), &[]).await?;
+    found.map(|found| holding(found, "destination")).transpose()
 }
 
 /// The refusal for a server to which nothing was ever sent.
@@ -76,9 +78,10 @@ pub(super) fn unknown(server: impl std::fmt::Display) -> Line {
 
 /// Reads the name of a server; whoever types an id means the server in it.
 pub(super) fn server(text: &str) -> Result<OwnedServerName, String> {
+    let text = bare(text);
     let name = match text.split_once(':') {
         Some((id, name)) if id.starts_with(['@', '!', '#']) => name,
-        _ => text,
+        _ => text.trim_end_matches(['.', ',', ';', ':']),
     };
     ServerName::parse(name)
         .map_err(|_| "it is not the name of a server; one looks like example.org".to_owned())

@@ -13,7 +13,7 @@ use crate::{
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Line, Record},
+    reply::{IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -114,6 +114,10 @@ impl Listing for List {
                 name.is_none_or(|name| row.name.to_lowercase().contains(&name.to_lowercase()));
             if named && (!self.failing || row.is_failing()) { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Servers)
     }
 
     fn id(&self, row: &Destination, _: &Reader) -> Option<String> {

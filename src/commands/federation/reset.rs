@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::destination::{self, Destination};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -44,6 +45,18 @@ fn server(subject: &Subject) -> Result<&ServerName, Stop> {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(404, "M_NOT_FOUND", "", "this homeserver does not know that server any more"),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "does not need to be reset",
+        "it is not failing any more, so there is nothing to reset",
+    )
+    .nothing_to_do(),
+];
+
 #[async_trait]
 impl Action for Reset {
     fn class(&self, _many: usize) -> Class {
@@ -52,6 +65,10 @@ impl Action for Reset {
 
     fn power(&self) -> Power {
         Power::Server
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -15,8 +15,8 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Fact, Hostile, Line, Record},
-    synapse::{Error, Reader},
+    reply::{Fact, Hostile, IdsOf, Line, Record},
+    synapse::{Error, Reader, wire::known},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Rooms>(
@@ -46,6 +46,7 @@ struct Shared {
     /// Not in the homeserver's list: looked up for what is shown.
     name: Option<Hostile>,
     canonical_alias: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     joined_members: Option<u64>,
 }
 
@@ -104,6 +105,10 @@ impl Listing for Rooms {
             reader.find::<Value>(&path, &[]).await.ok().flatten().unwrap_or(row)
         });
         stream::iter(named).buffered(AT_ONCE).collect().await
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Rooms)
     }
 
     fn id(&self, room: &Shared, _: &Reader) -> Option<String> {

@@ -6,7 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::purge_status::{self, Purged};
+use super::{
+    kept::{Kept, Older},
+    purge_status::{self, Purged},
+};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -19,7 +23,7 @@ use crate::{
         room::known,
     },
     error::Stop,
-    reply::{Line, Status},
+    reply::{Line, Status, utc},
     synapse::Reader,
 };
 
@@ -34,8 +38,9 @@ pub(super) const SPEC: Spec = Spec::action::<Purge>(
 /// Delete the messages of a room that are older than something, from this server
 ///
 /// Messages of this server's own people are kept, unless you add --delete-local: no other server
-/// may have them. But clients get none of them any more when they go back that far. The room's state stays, and so does its last message. Other servers keep theirs. It
-/// takes its time; I watch it and say when it is through.
+/// may have them. But clients get none of them any more when they go back that far. The room's state
+/// stays, and so does its last message. Other servers keep theirs. It takes its time; I watch it and
+/// say when it is through.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("when").required(true).args(
     ["before_event_id", "before_days", "before", "before_ts"]
@@ -73,8 +78,8 @@ impl Purge {
         self.before_ts.or_else(|| self.before_days.map(days)).or_else(since)
     }
 
-    /// Looks whether the event that was typed is one of this room.
-    async fn look_for(&self, event: &EventRef, room: &str, reader: &Reader) -> Result<(), Stop> {
+    /// Looks whether the event that was typed is one of this room, and whether anything is older.
+    async fn look_for(&self, event: &EventRef, room: &str, reader: &Reader) -> Result<bool, Stop> {
         #[derive(Deserialize)]
         struct FetchedEvent {
             event: Value,
@@ -82,15 +87,56 @@ impl Purge {
         let id = &event.0;
         let path = Path::admin(["v1", "fetch_event", id.as_str()]);
         let found: Option<FetchedEvent> = reader.find(&path, &[]).await?;
-        match found.map(|found| found.event["room_id"] == room) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Stop::refused(
-                Line::new().code(id).plain(" is an event of another room than ").code(room),
-            )),
-            None => Err(Stop::refused(Line::new().plain("this homeserver has no event ").code(id))),
+        let Some(FetchedEvent { event }) = found else {
+            let why = Line::new().plain("this homeserver has no event ").code(id);
+            return Err(Stop::refused(why));
+        };
+        // The first event of a room of version 12 or later does not say in which room it is.
+        let first = event["type"] == "m.room.create";
+        let named = event["room_id"].as_str();
+        if named == Some(room) || (first && named.is_none() && is_named_after(room, id.as_str())) {
+            return Ok(!first);
         }
+        let why = Line::new().code(id).plain(" is an event of another room than ").code(room);
+        Err(Stop::refused(why))
+    }
+
+    /// Notes what is older than the moment that is meant, where the homeserver can say so.
+    async fn note_older(
+        &self,
+        seen: &mut Snapshot,
+        before: i64,
+        subject: &Subject,
+        reader: &Reader,
+    ) -> Result<(), Stop> {
+        match Older::than(before, known::id(subject)?, reader).await? {
+            Older::Nothing => {
+                seen.extra.insert(NOTHING.to_owned(), json!(true));
+            }
+            Older::This(kept) => {
+                if let Some(line) = kept.line(reader.now()) {
+                    seen.display.push((STAYS, line.plain(": the newest before that moment")));
+                }
+                seen.extra.insert(KEPT.to_owned(), json!(kept));
+            }
+            Older::NotKnown => {}
+        }
+        Ok(())
     }
 }
+
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(404, "M_NOT_FOUND", "", "nothing in it is older than that").nothing_to_do(),
+    Meaning::new(400, "M_UNKNOWN", "wrong room", "the event is one of another room"),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "",
+        "the homeserver finds no place in the room up to which it could delete; give another moment or event",
+    ),
+    Meaning::new(400, "M_BAD_JSON", "", "the homeserver does not take this moment"),
+];
 
 #[async_trait]
 impl Action for Purge {
@@ -106,6 +152,10 @@ impl Action for Purge {
         true
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         known::subjects(&self.rooms, reader).await
     }
@@ -114,8 +164,8 @@ impl Action for Purge {
         let id = known::id(subject)?;
         let mut seen = known::snapshot(subject, reader).await?;
         if let Some(event) = &self.before_event_id {
-            if seen.is("exists") {
-                self.look_for(event, id.as_str(), reader).await?;
+            if seen.is("exists") && !self.look_for(event, id.as_str(), reader).await? {
+                seen.extra.insert(NOTHING.to_owned(), json!(true));
             }
             seen.display.push(("Goes", Line::new().plain("what came before ").code(&event.0)));
         } else if let Some(before) = self.at(reader.now()) {
@@ -124,11 +174,15 @@ impl Action for Purge {
             seen.display.push(("Goes", line));
             seen.extra.insert("before".to_owned(), json!(before));
             seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+            // Of what no event can be older than, the homeserver says so itself.
+            if seen.is("exists") && (1..=reader.now().as_millisecond()).contains(&before) {
+                self.note_older(&mut seen, before, subject, reader).await?;
+            }
         }
         Ok(seen)
     }
 
-    fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
+    fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         let whose = if self.delete_local {
             "messages of everybody, also of this server's own people, which perhaps nobody else has"
         } else {
@@ -143,6 +197,12 @@ impl Action for Purge {
                 "what people of this server have written; but no client gets it any more when it \
                  goes back that far"
                     .into(),
+            );
+        }
+        if let Some(redact) = kept(seen).and_then(|kept| kept.redact(&subject.typed())) {
+            stays.push(
+                Line::from("the newest message before that moment; this redacts it: ")
+                    .code(format!("!{}", redact.join(" "))),
             );
         }
         Question {
@@ -173,6 +233,9 @@ impl Action for Purge {
             }
             (None, None) => return Err(refused("before when? Say --before-days 90".into())),
         };
+        if seen.extra.contains_key(NOTHING) {
+            return Err(Skip::already(nothing_older(subject, seen)));
+        }
         let path = Path::admin(["v1", "purge_history", &subject.segment()]);
         // Sent twice it is two tasks, of which the second finds nothing.
         let step = Step::new(Method::Post, path, Value::Object(body)).idempotent();
@@ -192,9 +255,8 @@ impl Action for Purge {
                 .code(subject)
                 .plain(": the homeserver has begun; I watch it, and say here when it is through"),
         );
-        outcome.facts =
-            before.display.iter().filter(|(label, _)| *label == "Goes").cloned().collect();
-        if let Some(id) = self.begins(subject, answers) {
+        outcome.facts = before.shown_as(&["Goes", STAYS]).collect();
+        if let Some(id) = self.begins(subject, answers, None) {
             outcome.facts.push(("Task", Line::new().code(&id)));
             let words = ["history", "purge-status", &id].map(str::to_owned).to_vec();
             outcome.remains.push(("See how far it is".into(), words));
@@ -202,7 +264,12 @@ impl Action for Purge {
         outcome
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         Some(answers.first()?.body.get("purge_id")?.as_str()?.to_owned())
     }
 
@@ -215,10 +282,7 @@ impl Action for Purge {
         let purged: Purged = purge_status::found(work, reader).await?;
         let line = Line::new().code(subject);
         Ok(match purged.status.raw() {
-            "complete" => {
-                let what = ": its old messages are deleted from this server";
-                Progress::Over(ended(Status::Done, line.plain(what)))
-            }
+            "complete" => Progress::Over(self.through(subject, reader).await),
             "failed" => {
                 let line = line.plain(": its old messages could not be deleted: ");
                 Progress::Over(ended(Status::DoneInPart, line.line(purge_status::why(&purged))))
@@ -228,6 +292,52 @@ impl Action for Purge {
                 ("State", "at work, or waits for others to end".into()),
             ]),
         })
+    }
+}
+
+impl Purge {
+    /// The end, with the message that stayed.
+    async fn through(&self, subject: &Subject, reader: &Reader) -> Outcome {
+        let what = ": its old messages are deleted from this server";
+        let mut outcome = ended(Status::Done, Line::new().code(subject).plain(what));
+        let Some(before) = self.at(reader.now()) else { return outcome };
+        let Ok(room) = known::id(subject) else { return outcome };
+        // A courtesy: that it is through is known.
+        if let Ok(Older::This(kept)) = Older::than(before, room, reader).await
+            && let Some(line) = kept.line(reader.now())
+        {
+            outcome.title = outcome.title.plain(", but for the newest of them");
+            outcome.facts.push((STAYS, line));
+            let redact = kept.redact(&subject.typed());
+            outcome.remains.extend(redact.map(|words| ("This redacts it".into(), words)));
+        }
+        outcome
+    }
+}
+
+/// Under this label the message is shown that stays.
+const STAYS: &str = "Stays";
+/// Under this it is kept that nothing is older.
+const NOTHING: &str = "nothing older";
+/// Under this it is kept which event stays.
+const KEPT: &str = "kept";
+
+fn kept(seen: &Snapshot) -> Option<Kept> {
+    Kept::deserialize(seen.extra.get(KEPT)?).ok()
+}
+
+/// Whether a room of version 12 or later has this first event: its id is made of it.
+fn is_named_after(room: &str, event: &str) -> bool {
+    room.strip_prefix('!').is_some_and(|own| event.strip_prefix('$') == Some(own))
+}
+
+/// Why there is nothing to delete.
+fn nothing_older(subject: &Subject, seen: &Snapshot) -> Line {
+    let line = Line::from("nothing in ").code(subject);
+    let before = seen.extra.get("before").and_then(Value::as_i64);
+    match before.and_then(|before| Timestamp::from_millisecond(before).ok()) {
+        Some(at) => line.plain(format!(" is older than {}", utc(at))),
+        None => line.plain(" is older than that event: it is the first of the room"),
     }
 }
 
@@ -301,6 +411,25 @@ mod tests {
         let skip = verb.change(&lobby(), &nowhere).unwrap_err();
         assert!(skip.why.text().contains("does not know the room"), "{}", skip.why.text());
         assert_eq!((verb.class(1), verb.phrase()), (Class::Irreversible, true));
+    }
+
+    #[test]
+    fn where_nothing_is_older_nothing_is_asked() {
+        let days = verb(&["-d", "30"]);
+        let mut none = seen(&days);
+        none.extra.insert(NOTHING.to_owned(), json!(true));
+        let skip = testing::skip(&days.change(&lobby(), &none).unwrap_err());
+        assert_eq!(
+            skip,
+            "Nothing changed · nothing in `!lobby:example.org` is older than 2026-10-21 14:03 UTC"
+        );
+        let event = verb(&["-i", "$first"]);
+        let mut none = seen(&event);
+        none.extra.insert(NOTHING.to_owned(), json!(true));
+        let skip = testing::skip(&event.change(&lobby(), &none).unwrap_err());
+        assert!(skip.starts_with("Nothing changed · ") && skip.contains("the first of the room"));
+        assert!(is_named_after("!abc", "$abc") && !is_named_after("!abc", "$abd"));
+        assert!(!is_named_after("!abc:example.org", "$abc"));
     }
 
     #[test]

@@ -138,3 +138,17 @@ async fn data_say_where_the_next_page_begins() {
     let Written::Text(text) = sheet.finish().unwrap() else { panic!("it is short") };
     assert_eq!(text, r#"{"numbers":[{"n":0},{"n":1}],"next_token":"2","total":25}"#);
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_by_its_id() {
+    let rows = [json!({"id": "!a:x", "n": -1}), json!({"id": null})];
+    let rows: Vec<&Value> = rows.iter().collect();
+    assert_eq!(
+        testing::line(&not_read(&rows, &["id", "n"])),
+        "2 more I cannot read: `!a:x`; -o json shows them as they are."
+    );
+    assert_eq!(
+        testing::line(&not_read(&rows[1..], &[])),
+        "1 more I cannot read; -o json shows them as they are."
+    );
+}

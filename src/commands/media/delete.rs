@@ -12,6 +12,7 @@ use super::{
     file,
     several::Several,
 };
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -117,6 +118,24 @@ impl Sum {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "local media",
+        "it came from another server; `!media purge` deletes copies of such files",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked")
+        .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "the homeserver does not take this moment or size; the moment must be after 1970",
+    ),
+];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -129,6 +148,10 @@ impl Action for Delete {
 
     fn phrase(&self) -> bool {
         self.before.is_given()
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -48,6 +49,18 @@ fn note(seen: &mut Snapshot, files: u64) {
     seen.display.push(("Files", files.to_string().into()));
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "order",
+        "this version of the homeserver cannot take them in this order",
+    ),
+];
+
 #[async_trait]
 impl Action for DeleteUser {
     fn class(&self, _many: usize) -> Class {
@@ -60,6 +73,10 @@ impl Action for DeleteUser {
 
     fn amounts_to(&self) -> Vec<&'static str> {
         vec!["media delete"]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

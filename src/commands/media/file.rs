@@ -3,17 +3,18 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use ruma::{OwnedServerName, OwnedUserId, ServerName};
+use ruma::{OwnedServerName, ServerName};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     change::{Path, Snapshot, Subject},
+    commands::arguments::bare,
     error::Stop,
     reply::{Fact, Hostile, Line, size},
     synapse::{
         Error, Reader,
-        wire::{flag, optional_millis},
+        wire::{Bytes, flag, known},
     },
 };
 
@@ -32,6 +33,7 @@ impl FromStr for Mxc {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "the address of a file looks like mxc://example.org/abcdef";
+        let text = bare(text);
         let path = text.strip_prefix("mxc://").ok_or(wrong)?;
         let (server, id) = path.split_once('/').ok_or(wrong)?;
         let server = ServerName::parse(server).map_err(|_| wrong)?;
@@ -68,17 +70,22 @@ pub(super) fn id(subject: &Subject) -> Result<(&ServerName, &str), Stop> {
 /// A file, as `GET /_synapse/admin/v1/media/{server_name}/{media_id}` shows it.
 #[derive(Debug, Deserialize)]
 pub(super) struct File {
-    user_id: Option<OwnedUserId>,
+    #[serde(default, deserialize_with = "known")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "known")]
     media_type: Option<Hostile>,
-    media_length: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
+    media_length: Option<Bytes>,
+    #[serde(default, deserialize_with = "known")]
     upload_name: Option<Hostile>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     created_ts: Option<Timestamp>,
     quarantined_by: Option<Hostile>,
     #[serde(default, deserialize_with = "flag")]
     safe_from_quarantine: bool,
+    #[serde(default, deserialize_with = "known")]
     sha256: Option<String>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     last_access_ts: Option<Timestamp>,
     /// The address of a page whose preview this is.
     url_cache: Option<Hostile>,
@@ -167,10 +174,13 @@ pub(super) fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
     if let Some(name) = file.upload_name.as_ref().filter(|name| !name.is_empty()) {
         facts.push(("Name", Line::new().hostile(name)));
     }
-    if let Some(kind) = &file.media_type {
+    if let Some(kind) = file.media_type.as_ref().filter(|kind| !kind.is_empty()) {
         facts.push(("Type", Line::new().hostile(kind)));
     }
-    facts.push(("Size", file.media_length.map_or_else(|| "not known".to_owned(), size).into()));
+    facts.push((
+        "Size",
+        file.media_length.map_or_else(|| "not known".to_owned(), |Bytes(bytes)| size(bytes)).into(),
+    ));
     if let Some(user) = &file.user_id {
         facts.push(("Uploaded by", Line::new().code(user)));
     }

@@ -20,9 +20,7 @@ const PAGE: u64 = 500;
 /// not know, the homeserver has none. `GET /_synapse/admin/v1/room/{room_id}/media`.
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::commands) struct OfRoom {
-    #[serde(default)]
     local: Vec<String>,
-    #[serde(default)]
     remote: Vec<String>,
 }
 

@@ -5,6 +5,7 @@ use clap::ArgGroup;
 use serde_json::json;
 
 use super::{file, several::Several};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{Method, Path, Skip, Snapshot, Step, Subject},
     commands::{
@@ -67,6 +68,17 @@ static END: Wording = Wording {
     back: |file| words(["media", "protect", file]),
 };
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        404,
+        "M_UNKNOWN",
+        "No row found",
+        "the file is not there any more; it was when I looked",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked"),
+];
+
 #[async_trait]
 impl Switch for Protection {
     fn key(&self) -> &'static str {
@@ -75,6 +87,10 @@ impl Switch for Protection {
 
     fn wording(&self, on: bool) -> &'static Wording {
         if on { &SET } else { &END }
+    }
+
+    fn refusals(&self) -> &'static [Meaning] {
+        REFUSALS
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

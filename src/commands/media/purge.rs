@@ -5,6 +5,7 @@ use clap::ArgGroup;
 use serde_json::json;
 
 use super::before::{self, Before};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -34,6 +35,14 @@ struct Purge {
     before: Before,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[Meaning::new(
+    400,
+    "M_INVALID_PARAM",
+    "",
+    "the homeserver does not take this moment; it must be after 1970",
+)];
+
 #[async_trait]
 impl Action for Purge {
     fn class(&self, _many: usize) -> Class {
@@ -42,6 +51,10 @@ impl Action for Purge {
 
     fn power(&self) -> Power {
         Power::Server
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -5,6 +5,7 @@ use clap::ArgGroup;
 use serde_json::{Value, json};
 
 use super::{file, files_of, several::Several};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -110,6 +111,10 @@ pub(super) struct SetQuarantine {
     pub(super) quarantine: bool,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] =
+    &[Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked")];
+
 #[async_trait]
 impl Action for SetQuarantine {
     fn class(&self, many: usize) -> Class {
@@ -118,6 +123,10 @@ impl Action for SetQuarantine {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use ruma::OwnedServerName;
 
 use super::file::{Mxc, can_be_id};
-use crate::{change::Subject, synapse::Reader};
+use crate::{change::Subject, commands::arguments::bare, synapse::Reader};
 
 // One file or more, as synadm lets one be typed. No doc comment: it would become the verb's help.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -43,6 +43,8 @@ impl FromStr for FileRef {
 }
 
 fn id(text: &str) -> Result<String, String> {
+    let text = bare(text);
+    let text = text.as_str();
     // What looks like the name of a file is one, and no id has a dot.
     if can_be_id(text) && !text.contains('.') {
         Ok(text.to_owned())

@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::OwnedUserId;
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use super::text::Text;
+use super::{reach::Reach, text::Text};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -135,6 +137,37 @@ impl Send {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "not enabled",
+        "server notices are switched off on this homeserver. Its configuration, homeserver.yaml, switches them on: server_notices with system_mxid_localpart",
+    ),
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(
+        403,
+        "M_INVITE_BLOCKED",
+        "",
+        "it takes no invitations, so it cannot be brought into a room for notices",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the homeserver's account for notices may not do that in this room; without --type it is a plain message",
+    ),
+    Meaning::new(400, "M_BAD_JSON", "", "the content is not as this type of event has it"),
+    Meaning::new(
+        413,
+        "M_TOO_LARGE",
+        "",
+        "the text is longer than one message can be; send it in parts",
+    ),
+];
+
 #[async_trait]
 impl Action for Send {
     fn class(&self, _many: usize) -> Class {
@@ -149,6 +182,10 @@ impl Action for Send {
 
     fn harmless(&self) -> bool {
         true
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -179,6 +216,20 @@ impl Action for Send {
         seen.display.push(("Text", shown(&text.plain)));
         seen.display.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
         seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        Ok(seen)
+    }
+
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        let mut seen = self.snapshot(subject, reader).await?;
+        if let Some(event) = answers.first().and_then(|answer| answer.body["event_id"].as_str()) {
+            let reach = Reach::of(account::id(subject)?, event, reader).await;
+            seen.extra.insert(REACH.to_owned(), json!(reach));
+        }
         Ok(seen)
     }
 
@@ -218,16 +269,18 @@ impl Action for Send {
         subject: &Subject,
         before: &Snapshot,
         answers: &[Answer],
-        _after: &Snapshot,
+        after: &Snapshot,
     ) -> Outcome {
+        let reach = after.extra.get(REACH).and_then(|it| Reach::deserialize(it).ok());
+        let reach = reach.unwrap_or(Reach::NotKnown);
         let sent = answers.iter().any(|answer| answer.body["event_id"].is_string());
         let text = before.display.iter().find(|(label, _)| *label == "Text").cloned();
         Outcome {
             status: if sent { Status::Done } else { Status::Unknown },
-            title: Line::new().code(subject).plain(if sent {
-                " has a notice from the homeserver"
+            title: Line::new().code(subject).line(if sent {
+                reach.told()
             } else {
-                ": the homeserver answered with success, but names no message that it sent"
+                ": the homeserver answered with success, but names no message that it sent".into()
             }),
             facts: text.into_iter().collect(),
             remains: Vec::new(),
@@ -235,6 +288,9 @@ impl Action for Send {
         }
     }
 }
+
+/// Under this it is kept how somebody stands to the notice that was sent.
+const REACH: &str = "reach";
 
 /// The moment of the look.
 fn noted_now(seen: &Snapshot) -> Timestamp {
@@ -352,7 +408,8 @@ mod tests {
     fn it_is_done_where_a_message_was_sent() {
         let told = |body| {
             let verb = verb(&["ann", "a"]);
-            let seen = seen(json!({}));
+            let mut seen = seen(json!({}));
+            seen.extra.insert(REACH.to_owned(), json!(Reach::Joined));
             testing::outcome(&verb.outcome(&ann(), &seen, &[Answer { status: 200, body }], &seen))
         };
         assert_eq!(

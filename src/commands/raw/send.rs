@@ -14,7 +14,7 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
         Subject, Undo,
     },
-    commands::{Action, Memory, Query, room::known, user::account},
+    commands::{Action, Meaning, Memory, Query, room::known, user::account},
     error::Stop,
     reply::{Line, Reply, Sheet, Status},
     synapse::Reader,
@@ -66,6 +66,10 @@ impl Action for Send {
 
     fn typed(&self) -> Vec<(&'static str, SecretString)> {
         copies(&self.secrets)
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        None
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

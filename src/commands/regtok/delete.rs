@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::token::{self, named};
+use super::token::{self, existing};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -25,9 +26,18 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete 
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// The tokens
-    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = existing)]
     tokens: Vec<String>,
 }
+
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "there is no such token any more; there was when I looked",
+)
+.nothing_to_do()];
 
 #[async_trait]
 impl Action for Delete {
@@ -37,6 +47,10 @@ impl Action for Delete {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -76,6 +90,10 @@ impl Action for Delete {
 /// A token with the same name, for as many as could still have registered with it.
 fn undo(subject: &Subject, before: &Snapshot) -> Undo {
     let number = |value: Option<&Value>| value.and_then(Value::as_i64);
+    if token::named(&subject.typed()).is_err() {
+        let why = "no token can be made of these characters any more";
+        return Undo::None(why.to_owned());
+    }
     let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
     words.extend(valued("--token", &subject.typed()));
     if let Some(allowed) = number(before.preconditions.get("uses_allowed")) {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
-use super::token::{self, Token, named};
+use super::token::{self, Token, existing};
 use crate::{
     change::{Power, Subject},
     commands::{
@@ -24,7 +24,7 @@ pub(super) const SPEC: Spec =
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The token
-    #[arg(value_parser = named)]
+    #[arg(value_parser = existing)]
     token: String,
 }
 
@@ -66,7 +66,7 @@ mod tests {
     fn only_what_can_be_a_token_is_asked_for() {
         let verb = testing::parse::<Details>(&["welcome"]).unwrap();
         assert_eq!(verb.power(), Power::Account);
-        for typed in [&[][..], &["wel come"], &["../admin"], &["a", "b"]] {
+        for typed in [&[][..], &["new"], &["../admin"], &["a", "b"]] {
             assert!(testing::parse::<Details>(typed).is_err(), "{typed:?}");
         }
     }

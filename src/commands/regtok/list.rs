@@ -11,7 +11,7 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Line, Record},
+    reply::{IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -56,6 +56,10 @@ impl Listing for List {
         // The homeserver has them in no order.
         tokens.sort_by(|a, b| a["token"].as_str().cmp(&b["token"].as_str()));
         Ok(Page::part(tokens, Pages::number(from)?, limit))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Tokens)
     }
 
     fn id(&self, token: &Token, _: &Reader) -> Option<String> {

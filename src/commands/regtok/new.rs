@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::token::{self, Expiry, Until, named};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -62,6 +63,23 @@ impl New {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "already exists",
+        "there is such a token already; `!regtok details` shows it, `!regtok update` changes it",
+    ),
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "the homeserver does not take this token: 1 to 64 characters, A-Z a-z 0-9 . _ ~ - only",
+    ),
+];
+
 #[async_trait]
 impl Action for New {
     fn class(&self, many: usize) -> Class {
@@ -70,6 +88,10 @@ impl Action for New {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -15,7 +15,7 @@ use crate::{
 /// The longest token that the homeserver takes, in characters.
 const LONGEST: usize = 64;
 
-/// Reads a token.
+/// Reads the name of a token to be.
 pub(super) fn named(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     if text.is_empty() || text.len() > LONGEST || !text.chars().all(allowed) {
@@ -34,6 +34,17 @@ pub(super) fn named(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Reads a token that is there already: older homeservers and other programs made tokens of
+/// characters that none can be made of now.
+pub(super) fn existing(text: &str) -> Result<String, String> {
+    // Nor one that is a way to somewhere else, should a proxy read it as a path.
+    let leads_away = text.split('/').any(|part| matches!(part, "." | ".."));
+    if text.is_empty() || text == "new" || leads_away || text.chars().any(char::is_control) {
+        return named(text);
+    }
+    Ok(text.to_owned())
+}
+
 /// A token, as `GET /_synapse/admin/v1/registration_tokens/{token}` shows it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Token {
@@ -41,13 +52,13 @@ pub(super) struct Token {
     #[serde(rename = "token")]
     pub(super) name: String,
     /// How many may register with it; `None` for any number.
-    pub(super) uses_allowed: Option<u64>,
+    pub(super) uses_allowed: Option<i64>,
     /// How many have begun to.
     #[serde(default)]
-    pub(super) pending: u64,
+    pub(super) pending: i64,
     /// How many have.
     #[serde(default)]
-    pub(super) completed: u64,
+    pub(super) completed: i64,
     /// When it expires, in milliseconds; `None` for never.
     pub(super) expiry_time: Option<i64>,
 }
@@ -58,17 +69,35 @@ impl Token {
         if self.expiry_time.is_some_and(|at| at <= now.as_millisecond()) {
             return Line::new().strong("expired");
         }
-        if self.uses_allowed.is_some_and(|allowed| self.pending + self.completed >= allowed) {
+        if self.uses_allowed.is_some_and(|allowed| self.taken() >= allowed) {
             return Line::new().strong("used up");
         }
         "valid".into()
+    }
+
+    /// How often it was used; a count below nothing cannot be true.
+    fn used(&self) -> String {
+        if self.completed < 0 { "not known".to_owned() } else { self.completed.to_string() }
+    }
+
+    /// How often it can be used. Below nothing is as good as not at all to the homeserver.
+    fn allowed(&self) -> String {
+        match self.uses_allowed {
+            Some(uses) if uses < 0 => format!("none ({uses})"),
+            uses => allowed(uses.and_then(|uses| u64::try_from(uses).ok())),
+        }
+    }
+
+    /// How many uses are gone, as the homeserver counts them.
+    fn taken(&self) -> i64 {
+        self.pending.saturating_add(self.completed)
     }
 
     /// What is shown of it.
     pub(super) fn facts(&self, now: Timestamp) -> Vec<Fact> {
         let mut facts = vec![
             ("State", self.state(now)),
-            ("Used", format!("{} of {}", self.completed, allowed(self.uses_allowed)).into()),
+            ("Used", format!("{} of {}", self.used(), self.allowed()).into()),
         ];
         if self.pending > 0 {
             facts.push(("Under way", self.pending.to_string().into()));
@@ -237,7 +266,7 @@ pub(super) mod testing {
     }
 
     /// The token as it is seen.
-    pub(in crate::commands::regtok) fn seen(uses: Option<u64>, expiry: Option<i64>) -> Snapshot {
+    pub(in crate::commands::regtok) fn seen(uses: Option<i64>, expiry: Option<i64>) -> Snapshot {
         let token = Token {
             name: "welcome".to_owned(),
             uses_allowed: uses,
@@ -265,6 +294,12 @@ mod tests {
             assert_eq!(named(text).as_deref(), Ok(text));
         }
         assert!(named("new").unwrap_err().contains("never be looked at"));
+        for text in ["a b/ü?#", &"x".repeat(65)] {
+            assert_eq!(existing(text).as_deref(), Ok(text), "it may be there all the same");
+        }
+        for text in ["", "new", "a\nb", "../admin", "a/.."] {
+            assert!(existing(text).is_err(), "{text:?}");
+        }
         for text in ["", "a b", "a/b", "é", &"x".repeat(65)] {
             assert!(named(text).unwrap_err().contains("1 to 64"), "{text}");
         }
@@ -282,6 +317,13 @@ mod tests {
             "State: valid\nUsed: 2 of any number\nUnder way: 1\nExpires: never\n"
         );
         assert!(token(json!(3), json!(null)).starts_with("State: **used up**\nUsed: 2 of 3\n"));
+        assert!(
+            token(json!(-1), json!(null)).starts_with("State: **used up**\nUsed: 2 of none (-1)\n")
+        );
+        let odd = json!({"token": "a b/ü", "uses_allowed": 3, "pending": -2, "completed": -1,
+            "expiry_time": i64::MAX});
+        let odd = testing::facts(&serde_json::from_value::<Token>(odd).unwrap().facts(now()));
+        assert_eq!(odd, "State: valid\nUsed: not known of 3\nExpires: beyond all time\n");
         assert!(token(json!(9), json!(1_000)).starts_with("State: **expired**"));
     }
 

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, named};
+use super::token::{self, Expiry, Until, existing};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
@@ -34,7 +35,7 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
     .args(["uses_allowed", "expire_at", "expiry_ts"])))]
 struct Update {
     /// The tokens
-    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = named)]
+    #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = existing)]
     tokens: Vec<String>,
     /// How many accounts can be made with it in all; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
@@ -64,7 +65,8 @@ impl Update {
         let mut options = Vec::new();
         let was = |key: &str| before.preconditions.get(key).and_then(Value::as_i64);
         if self.uses_allowed.is_some() {
-            let uses = was("uses_allowed").unwrap_or(-1);
+            // Fewer than none are to the homeserver as many as none, and -1 means any number here.
+            let uses = was("uses_allowed").map_or(-1, |uses| uses.max(0));
             options.extend(["--uses-allowed".to_owned(), uses.to_string()]);
         }
         if self.expiry.until() != Until::Unchanged {
@@ -82,6 +84,18 @@ impl Update {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "there is no such token any more; there was when I looked",
+    ),
+];
+
 #[async_trait]
 impl Action for Update {
     fn class(&self, many: usize) -> Class {
@@ -90,6 +104,10 @@ impl Action for Update {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -205,7 +223,7 @@ mod tests {
     fn the_undo_says_what_was_so_before() {
         let undo = |typed: &[&str], before: &Snapshot| match verb(typed).undo(&welcome(), before) {
             Undo::Command(words) => words.join(" "),
-            Undo::None(why) => why,
+            Undo::None(why) | Undo::Parts(_, why) => why,
         };
         assert_eq!(
             undo(&["welcome", "-u", "5", "-t", "-1"], &seen(Some(9), Some(4_000_000_000_000))),

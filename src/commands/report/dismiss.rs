@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reports::{self, EventReport, Number, UserReport};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -34,6 +35,18 @@ struct Dismiss {
     users: bool,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "there is no such report any more; there was when I looked",
+    )
+    .nothing_to_do(),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes no report by this number"),
+];
+
 #[async_trait]
 impl Action for Dismiss {
     /// Somebody has written it, and it is nowhere else.
@@ -43,6 +56,10 @@ impl Action for Dismiss {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, _reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::reports::{EventReport, UserReport};
@@ -13,8 +12,11 @@ use crate::{
         arguments::{RoomRef, UserRef},
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
-    error::Stop,
-    reply::{Line, Record},
+    error::{
+        Stop,
+        api::{Error, Kind as Fault},
+    },
+    reply::{IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -100,7 +102,10 @@ async fn fetch(
     let mut listed: Value = reader.get(&Path::admin(["v1", key]), &query).await?;
     let next = listed["next_token"].as_u64().map(|next| next.to_string());
     let total = listed["total"].as_u64();
-    let rows = Vec::deserialize(listed[key].take()).unwrap_or_default();
+    let Value::Array(rows) = listed[key].take() else {
+        let what = format!("there is no list under {key}");
+        return Err(Error::because(Fault::Unreadable, what).into());
+    };
     Ok(Page { rows, total, next })
 }
 
@@ -177,6 +182,10 @@ impl Listing for Events {
         }))
     }
 
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::EventReports)
+    }
+
     fn id(&self, report: &EventReport, _: &Reader) -> Option<String> {
         Some(report.id.to_string())
     }
@@ -229,6 +238,10 @@ impl Listing for Users {
         }))
     }
 
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::AccountReports)
+    }
+
     fn id(&self, report: &UserReport, _: &Reader) -> Option<String> {
         Some(report.id.to_string())
     }
@@ -240,6 +253,7 @@ impl Listing for Users {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize as _;
     use serde_json::json;
 
     use super::{

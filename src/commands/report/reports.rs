@@ -6,31 +6,35 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{
     change::{Path, Subject},
     error::Stop,
     reply::{Fact, Hostile, Line},
-    synapse::{Error, Reader, wire::optional_millis},
+    synapse::{Error, Reader, holding, wire::known},
 };
 
 /// A report of an event, as `GET /_synapse/admin/v1/event_reports` lists it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct EventReport {
     pub(super) id: u64,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     received_ts: Option<Timestamp>,
     pub(super) room_id: String,
     pub(super) event_id: String,
     /// Who reported it.
     pub(super) user_id: String,
+    #[serde(default, deserialize_with = "known")]
     reason: Option<Hostile>,
+    #[serde(default, deserialize_with = "score")]
     score: Option<i64>,
     /// Who sent it; not known any more where the event is gone.
     pub(super) sender: Option<String>,
+    #[serde(default, deserialize_with = "known")]
     canonical_alias: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     name: Option<Hostile>,
 }
 
@@ -38,13 +42,19 @@ pub(super) struct EventReport {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct UserReport {
     pub(super) id: u64,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     received_ts: Option<Timestamp>,
     /// Who was reported.
     pub(super) target_user_id: String,
     /// Who reported them.
     pub(super) user_id: String,
+    #[serde(default, deserialize_with = "known")]
     reason: Option<Hostile>,
+}
+
+/// A score, which clients once gave as they liked.
+fn score<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error> {
+    Ok(Value::deserialize(value)?.as_i64())
 }
 
 impl EventReport {
@@ -55,7 +65,8 @@ impl EventReport {
             None => "not known any more: the event is gone".into(),
         };
         let mut room = Line::new().code(&self.room_id);
-        for name in [&self.canonical_alias, &self.name].into_iter().flatten() {
+        let names = [&self.canonical_alias, &self.name].into_iter().flatten();
+        for name in names.filter(|name| !name.is_empty()) {
             room = room.plain(" ").hostile(name);
         }
         let mut facts = vec![
@@ -105,7 +116,7 @@ pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Valu
     }
     let path = Path::admin(["v1", "event_reports", &number.to_string()]);
     if let Some(found) = reader.find(&path, &[]).await? {
-        return Ok(Some(found));
+        return holding(found, "id").map(Some);
     }
     let path = Path::admin(["v1", "event_reports"]);
     let listed: ReportList = reader.get(&path, &[("limit", LOOKED_THROUGH.to_string())]).await?;
@@ -114,7 +125,9 @@ pub(super) async fn of_event(number: u64, reader: &Reader) -> Result<Option<Valu
 
 /// The report of an account with this number.
 pub(super) async fn of_user(number: u64, reader: &Reader) -> Result<Option<Value>, Error> {
-    reader.find(&Path::admin(["v1", "user_reports", &number.to_string()]), &[]).await
+    let path = Path::admin(["v1", "user_reports", &number.to_string()]);
+    let found: Option<Value> = reader.find(&path, &[]).await?;
+    found.map(|found| holding(found, "id")).transpose()
 }
 
 /// The refusal for a report that is not there.
@@ -141,6 +154,7 @@ impl FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.trim_start_matches('#')
+            .trim_end_matches(['.', ',', ';', ':'])
             .parse()
             .map(Self)
             .map_err(|_| "a report has a number, such as 5; !report list shows it")

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::known;
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{Method, Path, Snapshot, Step, Subject},
     commands::{
@@ -74,6 +75,14 @@ static END: Wording = Wording {
     back: |room| words(["room", "block", room]),
 };
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "legal room",
+    "to the homeserver this is no id of a room; look for a slip in it",
+)];
+
 #[async_trait]
 impl Switch for Blocks {
     fn key(&self) -> &'static str {
@@ -82,6 +91,10 @@ impl Switch for Blocks {
 
     fn wording(&self, on: bool) -> &'static Wording {
         if on { &SET } else { &END }
+    }
+
+    fn refusals(&self) -> &'static [Meaning] {
+        REFUSALS
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

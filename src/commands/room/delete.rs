@@ -6,7 +6,11 @@ use ruma::{RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{deletion, known};
+use super::{
+    deletion::{self, Deletion},
+    holes, known,
+};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -20,7 +24,7 @@ use crate::{
     },
     error::Stop,
     reply::{Line, Status},
-    synapse::Reader,
+    synapse::{Reader, wire::flag},
 };
 
 pub(super) const SPEC: Spec = Spec::action::<Delete>(
@@ -87,6 +91,42 @@ const MESSAGE: &str = "The room that you were in has been closed on this server.
 /// What a new room is called where nothing else is wanted.
 const NAME: &str = "Closed room";
 
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "already in progress",
+        "it is being deleted already; `!room delete-status` shows how far that is",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "must be our own",
+        "whoever is to make the new room is to the homeserver an account of another server",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "legal room",
+        "to the homeserver this is no id of a room; look for a slip in it",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "a module of the homeserver does not let this room be deleted; whoever runs the homeserver knows which",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -113,12 +153,17 @@ impl Action for Delete {
         maker.and_then(|id| UserId::parse(id).ok()).into_iter().map(Subject::User).collect()
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         known::subjects(&self.rooms, reader).await
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = snapshot(subject, reader).await?;
+        self.how.note_free_files(subject, &mut seen, reader).await?;
         if let Some(user) = &self.new_room_user_id {
             let user = reader.user_id(user)?;
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
@@ -146,6 +191,10 @@ impl Action for Delete {
         question
     }
 
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_room(subject, seen)
+    }
+
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         let with_room = seen.extra.get(MAKER).cloned();
         let text = |typed: &Option<String>, otherwise: &str| {
@@ -158,14 +207,19 @@ impl Action for Delete {
     fn outcome(
         &self,
         subject: &Subject,
-        _: &Snapshot,
+        before: &Snapshot,
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        begun(subject, answers, after)
+        Outcome { undo: self.how.undo(subject, before), ..begun(subject, answers, after) }
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         task(answers)
     }
 
@@ -192,9 +246,14 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
     let tasks = deletion::of_room(id, reader).await?;
     let running = tasks.iter().find(|task| matches!(task.status.raw(), "scheduled" | "active"));
     if let Some(task) = running {
+        let line = Line::from("the homeserver is at work on it, as ").code(&task.id);
+        seen.display.push(("Deletion", line));
         seen.extra.insert("running".to_owned(), json!(task.id));
     }
     seen.display.push(("Files", files(id, reader).await));
+    if let Some(room) = known::room(id, reader).await? {
+        holes::note_of_room(&mut seen, id, &room, reader).await?;
+    }
     Ok(seen)
 }
 
@@ -229,6 +288,28 @@ async fn files(room: &RoomId, reader: &Reader) -> Line {
     Line::from(format!("{counted}. What was sent encrypted cannot be counted"))
 }
 
+/// Of how many files it is noted whether a quarantine takes them, so that it can be taken back.
+const NOTED: usize = 200;
+
+/// Under this it is noted which files of a room are not in quarantine and would be.
+const FREE: &str = "free";
+
+/// The files of a room that are given out and not protected from quarantine; `None` where they are
+/// too many to tell.
+async fn free_files(room: &RoomId, reader: &Reader) -> Result<Option<Vec<String>>, Stop> {
+    let listed = OfRoom::get(room, reader).await?.each_once();
+    if listed.len() > NOTED {
+        return Ok(None);
+    }
+    let all: Vec<String> = listed.into_iter().map(|(_, mxc)| mxc).collect();
+    let looks = all.into_iter().map(|mxc| async move {
+        let takes = is_free(&mxc, reader).await.unwrap_or_default();
+        takes.then_some(mxc)
+    });
+    let found: Vec<Option<String>> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    Ok(Some(found.into_iter().flatten().collect()))
+}
+
 /// Whether the homeserver has this file and gives it out; `None` where that cannot be told.
 async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
     #[derive(Deserialize)]
@@ -238,13 +319,53 @@ async fn is_free(mxc: &str, reader: &Reader) -> Option<bool> {
     #[derive(Deserialize)]
     struct Info {
         quarantined_by: Option<String>,
+        #[serde(default, deserialize_with = "flag")]
+        safe_from_quarantine: bool,
     }
     let (server, id) = mxc.strip_prefix("mxc://")?.split_once('/')?;
     let found = reader.find::<MediaInfo>(&Path::admin(["v1", "media", server, id]), &[]).await;
-    found.ok().flatten().map(|found| found.media_info.quarantined_by.is_none())
+    let info = found.ok().flatten()?.media_info;
+    Some(info.quarantined_by.is_none() && !info.safe_from_quarantine)
 }
 
 impl How {
+    /// Notes which files a quarantine would take, where there is to be one.
+    pub(super) async fn note_free_files(
+        &self,
+        subject: &Subject,
+        seen: &mut Snapshot,
+        reader: &Reader,
+    ) -> Result<(), Stop> {
+        if self.quarantine_media && seen.is("exists") {
+            let free = free_files(known::id(subject)?, reader).await?;
+            seen.extra.insert(FREE.to_owned(), json!(free));
+        }
+        Ok(())
+    }
+
+    /// How what it does besides is taken back: just what it has changed.
+    pub(super) fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
+        let mut ways = Vec::new();
+        let mut rest = GONE.to_owned();
+        if self.block && !before.is("blocked") {
+            ways.push(vec!["room".to_owned(), "unblock".to_owned(), subject.typed()]);
+        }
+        if self.quarantine_media {
+            match before.extra.get(FREE).and_then(Value::as_array) {
+                Some(free) => {
+                    let free = free.iter().filter_map(Value::as_str).map(str::to_owned);
+                    let words = ["media", "unquarantine"].map(str::to_owned).into_iter();
+                    let words: Vec<String> = words.chain(free).collect();
+                    ways.extend((words.len() > 2).then_some(words));
+                }
+                None => rest.push_str(
+                    "; its files were too many to note which of them it has put into quarantine",
+                ),
+            }
+        }
+        if ways.is_empty() { Undo::None(rest) } else { Undo::Parts(ways, rest) }
+    }
+
     /// The verbs that it amounts to besides.
     pub(super) fn amounts_to(&self) -> Vec<&'static str> {
         [(self.block, "room block"), (self.quarantine_media, "media quarantine")]
@@ -349,6 +470,7 @@ impl How {
         let mut facts = found.facts();
         facts.retain(|(label, _)| *label != "State");
         facts.push(("Blocked", if blocked { "BLOCKED".into() } else { "NOT BLOCKED".into() }));
+        facts.push(deletion::whether_there(there.as_ref()));
         let line = Line::new().code(subject);
         let mut outcome = if found.status.raw() == "complete" {
             let gone = self.no_purge || there.is_none();
@@ -368,15 +490,37 @@ impl How {
             }
         } else {
             let why = deletion::why(id, work, reader).await?;
-            let nothing = found.untouched();
-            ended(
-                if nothing { Status::Refused } else { Status::DoneInPart },
-                line.plain(": it could not be deleted: ").line(why),
-            )
+            let line = line.plain(": it could not be deleted: ").line(why);
+            failed(line, &self.parts(&found, blocked))
         };
         outcome.facts = facts;
         Ok(Progress::Over(outcome))
     }
+}
+
+impl How {
+    /// What of a deletion that failed was done all the same.
+    fn parts(&self, found: &Deletion, blocked: bool) -> Vec<String> {
+        let out = found.put_out() as u64;
+        let out = (out > 0)
+            .then(|| format!("{} put out", how_many(Some(out), "member is", "members are")));
+        [
+            (self.block && blocked).then(|| "it is blocked".to_owned()),
+            self.quarantine_media.then(|| "its files are in quarantine".to_owned()),
+            out,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// The end of a deletion that failed.
+fn failed(line: Line, parts: &[String]) -> Outcome {
+    if parts.is_empty() {
+        return ended(Status::Refused, line.plain(". Nothing was done to it"));
+    }
+    ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
 }
 
 /// The id of the task that the homeserver has begun.
@@ -401,10 +545,12 @@ pub(super) fn begun(subject: &Subject, answers: &[Answer], after: &Snapshot) -> 
     outcome
 }
 
+/// What comes nearest to an undo of the deletion itself.
+const GONE: &str = "what was deleted does not come back; where others still have the room, somebody \
+                    can be invited to it again";
+
 fn ended(status: Status, title: Line) -> Outcome {
-    let nearest = "what was deleted does not come back; where others still have the room, somebody \
-                   can be invited to it again";
-    let undo = Undo::None(nearest.to_owned());
+    let undo = Undo::None(GONE.to_owned());
     Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
 
@@ -495,6 +641,29 @@ mod tests {
     }
 
     #[test]
+    fn what_it_does_besides_has_a_way_back_and_takes_back_nothing_else() {
+        let undo = |typed: &[&str], free: Value, blocked| {
+            let mut before = seen(true, blocked);
+            before.extra.insert(FREE.to_owned(), free);
+            verb(&[&["!lobby:example.org"], typed].concat()).how.undo(&lobby(), &before)
+        };
+        let ways = |undo: &Undo| -> Vec<String> {
+            undo.commands().iter().map(|words| words.join(" ")).collect()
+        };
+        let all = undo(&["-b", "--quarantine-media"], json!(["mxc://a/1", "mxc://b/2"]), false);
+        let unblock = "room unblock !lobby:example.org";
+        assert_eq!(ways(&all), [unblock, "media unquarantine mxc://a/1 mxc://b/2"]);
+        assert!(matches!(&all, Undo::Parts(_, rest) if rest.contains("does not come back")));
+        // What was so before stays so.
+        assert!(ways(&undo(&["-b"], Value::Null, true)).is_empty());
+        assert!(ways(&undo(&["--quarantine-media"], json!([]), false)).is_empty());
+        assert!(ways(&undo(&[], json!(["mxc://a/1"]), false)).is_empty());
+        let many = undo(&["-b", "--quarantine-media"], Value::Null, false);
+        assert_eq!(ways(&many), [unblock]);
+        assert!(matches!(&many, Undo::Parts(_, rest) if rest.contains("too many")), "{many:?}");
+    }
+
+    #[test]
     fn what_is_not_there_or_goes_already_is_not_deleted() {
         let verb = verb(&["!lobby:example.org"]);
         let unknown = verb.change(&lobby(), &seen(false, false)).unwrap_err();
@@ -526,11 +695,38 @@ mod tests {
     }
 
     #[test]
+    fn of_what_failed_each_part_is_told() {
+        let deletion = |done: Value| -> Deletion {
+            let answered = json!({ "delete_id": "abc", "status": "failed", "shutdown_room": done });
+            serde_json::from_value(answered).unwrap()
+        };
+        let nobody = json!({ "kicked_users": [], "failed_to_kick_users": ["@eve:example.org"] });
+        let some = json!({ "kicked_users": ["@ann:example.org"], "failed_to_kick_users": [] });
+        for (typed, done, blocked, said) in [
+            (&[][..], &Value::Null, false, &["Refused · ", "Nothing was done to it"][..]),
+            // It was blocked before.
+            (&[], &nobody, true, &["Refused · ", "Nothing was done to it"]),
+            (&["-b"], &Value::Null, true, &["Done in part · ", "all the same: it is blocked"]),
+            (&["-b"], &nobody, true, &["Done in part · ", "all the same: it is blocked"]),
+            (&["-b"], &nobody, false, &["Refused · "]),
+            (&["--quarantine-media"], &nobody, false, &["Done in part · ", "are in quarantine"]),
+            (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is put out"]),
+        ] {
+            let how = verb(&[&["!lobby:example.org"], typed].concat()).how;
+            let parts = how.parts(&deletion(done.clone()), blocked);
+            let told = testing::outcome(&failed(Line::from("it failed"), &parts));
+            for part in said {
+                assert!(told.contains(part), "{typed:?} {done}: {told}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_begun_is_watched_by_its_task() {
         let answers = [Answer { status: 200, body: json!({ "delete_id": "OYlTuHpFZrIgClwz" }) }];
         let verb = verb(&["!lobby:example.org"]);
-        assert_eq!(verb.begins(&lobby(), &answers).as_deref(), Some("OYlTuHpFZrIgClwz"));
-        assert_eq!(verb.begins(&lobby(), &[]), None);
+        assert_eq!(verb.begins(&lobby(), &answers, None).as_deref(), Some("OYlTuHpFZrIgClwz"));
+        assert_eq!(verb.begins(&lobby(), &[], None), None);
         let told = testing::outcome(&verb.outcome(
             &lobby(),
             &seen(true, false),

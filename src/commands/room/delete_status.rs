@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Value, json};
 
-use super::deletion::{self, Deletion};
+use super::{
+    deletion::{self, Deletion},
+    known,
+};
 use crate::{
     change::Power,
     commands::{Memory, Query, Spec, arguments::RoomRef},
@@ -91,6 +94,12 @@ impl Query for DeleteStatus {
             let mut facts = one.facts();
             if let Some(why) = found["error"].as_str() {
                 facts.push(("Why", why.to_owned().into()));
+            }
+            if let Ok(room) = ruma::RoomId::parse(room)
+                && !one.goes_on()
+            {
+                facts.push(deletion::whether_there(known::room(&room, reader).await?.as_ref()));
+                facts.push(("Blocked", known::block(&known::blocked(&room, reader).await?)));
             }
             let reply_of = match reply {
                 None => Reply::data(title),

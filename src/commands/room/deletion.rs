@@ -4,6 +4,7 @@ use ruma::RoomId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::known::Room;
 use crate::{
     change::Path,
     commands::{
@@ -51,9 +52,9 @@ impl Deletion {
         self.done.as_ref().map_or(0, |done| done.failed_to_kick_users.len())
     }
 
-    /// Whether nobody was put out yet.
-    pub(super) fn untouched(&self) -> bool {
-        self.done.as_ref().is_none_or(|done| done.kicked_users.is_empty())
+    /// How many were put out of it.
+    pub(super) fn put_out(&self) -> usize {
+        self.done.as_ref().map_or(0, |done| done.kicked_users.len())
     }
 
     /// What can be said of it.
@@ -61,6 +62,7 @@ impl Deletion {
         let state = match self.status.raw() {
             "scheduled" => "waits for others to end".into(),
             "active" => "at work".into(),
+            "complete" if self.failed() > 0 => "complete, but not everybody is out".into(),
             "complete" => "complete".into(),
             "failed" => "failed".into(),
             _ => Line::new().hostile(&self.status),
@@ -85,6 +87,18 @@ impl Deletion {
         }
         facts
     }
+}
+
+/// Whether the room is still on this server, and who of this server is in it.
+pub(super) fn whether_there(room: Option<&Room>) -> Fact {
+    let line = match room.map(Room::joined_local_members) {
+        None => "gone from this server".into(),
+        Some(local) => {
+            let local = how_many(local, "member of this server", "members of this server");
+            format!("still on this server; in it: {local}").into()
+        }
+    };
+    ("Room", line)
 }
 
 /// The deletion with this id, `None` where the homeserver knows none, or not any more.
@@ -150,7 +164,7 @@ mod tests {
             crate::commands::user::testing::reply(&Reply::data("").facts(deletion.facts()))
         };
         let waits = deletion("scheduled", &Value::Null);
-        assert!(waits.goes_on() && waits.untouched());
+        assert!(waits.goes_on() && waits.put_out() == 0);
         assert!(text(&waits).contains("waits for others"), "{}", text(&waits));
         let done = json!({
             "kicked_users": ["@ann:example.org"],
@@ -159,8 +173,9 @@ mod tests {
             "new_room_id": "!new:example.org",
         });
         let partly = deletion("complete", &done);
-        assert!(!partly.goes_on() && !partly.untouched() && partly.failed() == 2);
+        assert!(!partly.goes_on() && partly.put_out() == 1 && partly.failed() == 2);
         let told = text(&partly);
+        assert!(told.contains("State: complete, but not everybody is out"), "{told}");
         assert!(told.contains("Put out: 1 member of this server"), "{told}");
         assert!(told.contains("2: `@eve:example.org`, `@*sly*:example.org`"), "{told}");
         assert!(told.contains("Instead of it: `!new:example.org`"), "{told}");

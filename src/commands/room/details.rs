@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::RoomId;
-use serde_json::Value;
 
 use super::known::{self, Blocked, Room};
 use crate::{
-    change::{Path, Power, Subject},
+    change::{Power, Subject},
     commands::{
         Memory, Query, Remembered, Spec,
         arguments::RoomRef,
@@ -56,8 +55,7 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let id = reader.room_id(&self.room).await?;
-        let path = Path::admin(["v1", "rooms", id.as_str()]);
-        let room: Option<Value> = reader.find(&path, &[]).await?;
+        let room = known::raw(&id, reader).await?;
         let room = room.ok_or_else(|| Stop::refused(known::unknown(&id)))?;
         Ok(sheet.object("room", &room)?)
     }
@@ -113,6 +111,36 @@ mod tests {
              Created by: “@ann:example.org”\n\
              Blocked: no\n"
         );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told_as_a_value() {
+        let nothing = json!({
+            "name": null, "canonical_alias": null, "encryption": null, "federatable": null,
+            "join_rules": null, "history_visibility": null, "version": null, "creator": null,
+            "joined_members": -1, "joined_local_members": -1, "state_not_known": true,
+        });
+        let told = text(nothing, json!({"block": false}), &[]);
+        for key in [
+            "Name",
+            "Members",
+            "Encrypted",
+            "Who may join",
+            "Who may read",
+            "Version",
+            "Created by",
+        ] {
+            assert!(told.contains(&format!("{key}: not known\n")), "{key} in {told}");
+        }
+        assert!(!told.contains("Other servers"), "{told}");
+        let left = json!({
+            "joined_members": null, "joined_local_members": 0, "as_of_leaving": true,
+        });
+        let told = text(left, json!({"block": false}), &[]);
+        assert!(told.contains("Members: nobody from here; of others"), "{told}");
+        assert!(told.contains("Here: This server has left this room; what is known is of then"));
+        let absurd = text(json!({"joined_members": 1_u64 << 53}), json!({"block": false}), &[]);
+        assert!(absurd.contains("Members: not known\n"), "{absurd}");
     }
 
     #[test]

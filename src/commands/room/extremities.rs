@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::known;
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -137,6 +138,17 @@ struct Delete {
     room: RoomRef,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "",
+        "the homeserver cannot do it in this room; `!room extremities` shows how it is",
+    ),
+];
+
 #[async_trait]
 impl Action for Delete {
     fn class(&self, _many: usize) -> Class {
@@ -145,6 +157,10 @@ impl Action for Delete {
 
     fn power(&self) -> Power {
         Power::Server
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

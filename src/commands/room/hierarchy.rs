@@ -1,7 +1,10 @@
 //! `room hierarchy`: the rooms of a space.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ruma::RoomId;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,7 +18,10 @@ use crate::{
     },
     error::Stop,
     reply::{Hostile, Line, Record},
-    synapse::{Error, Reader},
+    synapse::{
+        Error, Reader,
+        wire::{known as if_known, readable},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Hierarchy>(
@@ -49,10 +55,14 @@ struct Room {
     canonical_alias: Option<Hostile>,
     #[serde(rename = "room_type")]
     kind: Option<Hostile>,
+    #[serde(default, deserialize_with = "if_known")]
     num_joined_members: Option<u64>,
     join_rule: Option<Hostile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     children_state: Vec<Value>,
+    /// Whether the homeserver listed it more than once; said by [`each_once`].
+    #[serde(default, rename = "org.synod.again")]
+    again: bool,
 }
 
 #[async_trait]
@@ -107,11 +117,34 @@ impl Listing for Hierarchy {
             Ok(HierarchyPage { rooms, next_batch }) => {
                 Ok(Page { rows: rooms, total: None, next: next_batch })
             }
-            Err(error) if from.is_some() && error.status() == Some(400) => Err(Stop::refused(
-                "the homeserver has forgotten this place; leave --from out to begin anew",
-            )),
+            Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
+                Err(Stop::refused(
+                    "the homeserver has forgotten this place; leave --from out to begin anew",
+                ))
+            }
+            Err(error) if error.status() == Some(500) && !error.is_foreign() => {
+                Err(failed(&room, self.max_depth))
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn complete(&self, rows: Vec<Value>, _reader: &Reader) -> Vec<Value> {
+        each_once(rows)
+    }
+
+    fn notes(&self, rows: &[Room]) -> Vec<Line> {
+        let again: Vec<&Room> = rows.iter().filter(|room| room.again).collect();
+        let Some(first) = again.first() else { return Vec::new() };
+        let line = Line::new().plain("The homeserver listed ").code(&first.id);
+        let line = match again.len() {
+            1 => line,
+            n => line.plain(format!(" and {} others", n - 1)),
+        };
+        vec![line.plain(
+            " more than once, as it does with rooms that it does not know itself. Each is shown \
+             once, so there are fewer than it counted",
+        )]
     }
 
     fn record(&self, room: &Room, _now: Timestamp) -> Record {
@@ -122,6 +155,45 @@ impl Listing for Hierarchy {
 /// How many to ask for, so that whole pages come near what is wanted.
 fn page_of(limit: u64) -> u64 {
     limit.div_ceil(limit.div_ceil(LARGEST).max(1))
+}
+
+/// Each room once, where it stands first; one that stood there again says so.
+fn each_once(rows: Vec<Value>) -> Vec<Value> {
+    let mut kept: Vec<Value> = Vec::new();
+    let mut places = HashMap::new();
+    for row in rows {
+        let Some(id) = row["room_id"].as_str().map(str::to_owned) else {
+            kept.push(row);
+            continue;
+        };
+        let first = places.get(&id).and_then(|place| kept.get_mut(*place));
+        if let Some(first) = first.and_then(Value::as_object_mut) {
+            first.insert("org.synod.again".to_owned(), true.into());
+        } else {
+            places.insert(id, kept.len());
+            kept.push(row);
+        }
+    }
+    kept
+}
+
+/// The refusal where the homeserver has an internal error for a space that it knows.
+fn failed(room: &RoomId, max_depth: Option<u64>) -> Stop {
+    let stop = Stop::refused(
+        Line::new()
+            .plain("the homeserver fails at the space ")
+            .code(room)
+            .plain(
+                " (500). Synapse does so where rooms stand in it that it does not know, or a room \
+                 stands in itself. This is no word on what is in it: less deep it may work, and the \
+                 state of the space names what stands in it",
+            ),
+    );
+    let stop = match max_depth {
+        Some(1) => stop,
+        _ => stop.or(&["room", "hierarchy", room.as_str(), "--max-depth", "1"]),
+    };
+    stop.or(&["room", "state", room.as_str()])
 }
 
 fn record(room: &Room) -> Record {
@@ -176,5 +248,21 @@ mod tests {
              * `!room:example.org`\n  Alias: “#room:example.org” · Members: not known\n"
         );
         assert!(testing::parse::<Hierarchy>(&["!a", "-m", "0", "-l", "5"]).is_ok());
+    }
+
+    #[test]
+    fn what_the_homeserver_lists_twice_is_shown_once_and_said() {
+        let row = |id: &str| json!({"room_id": id, "children_state": []});
+        let rows = each_once(vec![row("!a"), row("!b"), row("!a"), row("!c"), row("!a")]);
+        let rooms: Vec<Room> = rows.iter().map(|row| Room::deserialize(row).unwrap()).collect();
+        let ids: Vec<&str> = rooms.iter().map(|room| room.id.as_str()).collect();
+        assert_eq!(ids, ["!a", "!b", "!c"]);
+        let verb: Hierarchy = testing::parse(&["!a"]).unwrap();
+        let notes: Vec<String> = verb.notes(&rooms).iter().map(Line::text).collect();
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].contains("!a") && notes[0].contains("more than once"), "{notes:?}");
+        let once = each_once(vec![row("!a"), row("!b")]);
+        let once: Vec<Room> = once.iter().map(|row| Room::deserialize(row).unwrap()).collect();
+        assert!(verb.notes(&once).is_empty());
     }
 }

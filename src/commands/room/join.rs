@@ -10,6 +10,7 @@ use super::{
     known::{self, Room},
     make_admin::membership,
 };
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -51,6 +52,82 @@ struct Join {
     server_name: Vec<OwnedServerName>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "banned",
+        "it is banned from the room; whoever has power there has to lift the ban first",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the room does not let it in: it is not open to everybody, and the account of my admin token is not in it or may not invite. `!room make-admin` gives that account the power",
+    ),
+    Meaning::new(
+        403,
+        "M_UNKNOWN",
+        "blocked",
+        "the room is blocked on this server; `!room unblock` lets people join it",
+    ),
+    Meaning::new(
+        403,
+        "M_USER_SUSPENDED",
+        "",
+        "it is suspended, and so cannot join a room; `!user unsuspend` ends that",
+    ),
+    Meaning::new(
+        403,
+        "M_INVITE_BLOCKED",
+        "",
+        "it takes no invitations, so it has to join by itself",
+    ),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "no servers",
+        "no server that was named is in the room; name one with --server-name",
+    ),
+    Meaning::new(
+        404,
+        "M_UNKNOWN",
+        "no servers",
+        "no server that was named is in the room; name one with --server-name",
+    ),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "the account or the room is not known any more; look again",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "local user",
+        "to the homeserver it is an account of another server: it goes by another name than the one behind the colon",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "",
+        "the homeserver cannot put it there: the room or its servers cannot be used from here",
+    ),
+    Meaning::new(
+        400,
+        "M_INCOMPATIBLE_ROOM_VERSION",
+        "",
+        "the room is of a version that this homeserver does not know; it takes a newer Synapse",
+    ),
+    Meaning::new(
+        400,
+        "M_UNSUPPORTED_ROOM_VERSION",
+        "",
+        "the room is of a version that this homeserver does not know; it takes a newer Synapse",
+    ),
+];
+
 #[async_trait]
 impl Action for Join {
     fn class(&self, _many: usize) -> Class {
@@ -59,6 +136,10 @@ impl Action for Join {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -5,13 +5,19 @@ use ruma::{OwnedRoomId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::Row;
+use super::{
+    page::{self, Row, or_not_known},
+    standing::{self, OF_THEN},
+};
 use crate::{
     change::{Path, Skip, Snapshot, Subject},
     commands::arguments::RoomRef,
-    error::Stop,
+    error::{Stop, api::Kind},
     reply::{Fact, Hostile, Line},
-    synapse::{Error, Reader, wire::flag},
+    synapse::{
+        Error, Reader,
+        wire::{flag, known},
+    },
 };
 
 /// How many aliases are looked up at once.
@@ -19,23 +25,46 @@ const AT_ONCE: usize = 8;
 
 /// A room, as `GET /_synapse/admin/v1/rooms/{room_id}` shows it.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, apart from the rest")]
 pub(super) struct Room {
     /// What a listing says of it too.
     #[serde(flatten)]
     listed: Row,
+    #[serde(default, deserialize_with = "known")]
     topic: Option<Hostile>,
     #[serde(default, deserialize_with = "flag")]
     forgotten: bool,
     #[serde(default, deserialize_with = "flag")]
     tombstoned: bool,
-    #[serde(rename = "replacement_room")]
+    #[serde(default, rename = "replacement_room", deserialize_with = "known")]
     replacement: Option<Hostile>,
+    /// Whether what is known is of the day on which this server left.
+    #[serde(default)]
+    as_of_leaving: bool,
+    /// Whether neither the statistics nor its state say anything of it.
+    #[serde(default)]
+    state_not_known: bool,
 }
 
 impl Room {
     /// Whether somebody of this server is in it, as far as that was counted.
     pub(super) fn has_members_here(&self) -> bool {
         self.listed.joined_local_members != Some(0)
+    }
+
+    /// Its name, as its members have set it.
+    pub(super) fn name(&self) -> Option<&Hostile> {
+        self.listed.name.as_ref()
+    }
+
+    /// How many are in it, as far as that was counted.
+    pub(super) fn joined_members(&self) -> Option<u64> {
+        self.listed.joined_members
+    }
+
+    /// How many of them are of this server.
+    pub(super) fn joined_local_members(&self) -> Option<u64> {
+        self.listed.joined_local_members
     }
 
     /// Whether everybody may join it.
@@ -81,7 +110,23 @@ pub(in crate::commands) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
 
 /// The room, `None` where the homeserver has never been in it.
 pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
-    reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await
+    let Some(found) = raw(room, reader).await? else { return Ok(None) };
+    let read = Room::deserialize(found);
+    Ok(Some(read.map_err(|error| Error::because(Kind::Unreadable, error.to_string()))?))
+}
+
+/// The room as the homeserver has it, without what cannot be true, and with what its state says where
+/// the statistics say nothing.
+pub(super) async fn raw(room: &RoomId, reader: &Reader) -> Result<Option<Value>, Error> {
+    let path = Path::admin(["v1", "rooms", room.as_str()]);
+    let Some(mut found) = reader.find::<Value>(&path, &[]).await? else { return Ok(None) };
+    page::amend(&mut found);
+    if standing::has_no_statistics(&found) {
+        standing::fill(&mut found, room, reader).await;
+    } else if found["joined_local_members"] == 0 {
+        standing::doubt(&mut found, room, reader).await;
+    }
+    Ok(Some(found))
 }
 
 /// The room of a listing, as it was typed.
@@ -153,13 +198,22 @@ pub(super) fn already(subject: &Subject, what: &str) -> Skip {
 /// Which room it is, in the order in which one asks.
 pub(super) fn in_short(room: &Room) -> Vec<Fact> {
     let mut facts = vec![
-        ("Name", hostile(room.listed.name.as_ref())),
+        (
+            "Name",
+            match &room.listed.name {
+                None if room.state_not_known => "not known".into(),
+                name => hostile(name.as_ref()),
+            },
+        ),
         ("Id", Line::new().code(&room.listed.room_id)),
     ];
     if room.listed.canonical_alias.is_some() {
         facts.push(("Alias", hostile(room.listed.canonical_alias.as_ref())));
     }
-    facts.push(("Members", members(room)));
+    facts.push(("Members", page::members(&room.listed)));
+    if room.as_of_leaving {
+        facts.push(("Here", OF_THEN.into()));
+    }
     facts
 }
 
@@ -170,17 +224,24 @@ pub(super) fn facts(room: &Room) -> Vec<Fact> {
         facts.insert(1, ("Topic", Line::new().hostile(topic)));
     }
     facts.extend([
-        ("Encrypted", if room.listed.encryption.is_some() { "yes".into() } else { "no".into() }),
+        (
+            "Encrypted",
+            match &room.listed.encryption {
+                Some(_) => "yes".into(),
+                None if room.state_not_known => "not known".into(),
+                None => "no".into(),
+            },
+        ),
         ("In the directory", if room.listed.public { "yes".into() } else { "no".into() }),
-        ("Who may join", hostile(room.listed.join_rules.as_ref())),
-        ("Who may read", hostile(room.listed.history_visibility.as_ref())),
-        ("Version", hostile(room.listed.version.as_ref())),
-        ("Created by", hostile(room.listed.creator.as_ref())),
+        ("Who may join", or_not_known(room.listed.join_rules.as_ref())),
+        ("Who may read", or_not_known(room.listed.history_visibility.as_ref())),
+        ("Version", or_not_known(room.listed.version.as_ref())),
+        ("Created by", or_not_known(room.listed.creator.as_ref())),
     ]);
     if let Some(kind) = &room.listed.room_type {
         facts.push(("Type", Line::new().hostile(kind)));
     }
-    if !room.listed.federatable {
+    if room.listed.federatable == Some(false) {
         facts.push(("Other servers", "cannot take part".into()));
     }
     if room.forgotten {
@@ -205,14 +266,6 @@ fn hostile(text: Option<&Hostile>) -> Line {
     match text {
         Some(text) if !text.is_empty() => Line::new().hostile(text),
         _ => "none".into(),
-    }
-}
-
-fn members(room: &Room) -> Line {
-    match (room.listed.joined_members, room.listed.joined_local_members) {
-        (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
-        (Some(all), None) => all.to_string().into(),
-        (None, _) => "not known".into(),
     }
 }
 

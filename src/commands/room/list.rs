@@ -10,7 +10,7 @@ use crate::{
         listing::{Filter, Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::Record,
+    reply::{IdsOf, Record},
     synapse::Reader,
 };
 
@@ -89,6 +89,10 @@ impl Listing for List {
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Row>> {
         self.wanted().filter()
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Rooms)
     }
 
     fn id(&self, row: &Row, _: &Reader) -> Option<String> {

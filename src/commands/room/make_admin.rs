@@ -7,7 +7,8 @@ use ruma::{OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{known, power::Power as Level};
+use super::{holders::Holders, known, power::Power as Level};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -22,6 +23,10 @@ use crate::{
     reply::{Fact, Line},
     synapse::{Error, Reader},
 };
+
+mod standing;
+
+use standing::Standing;
 
 pub(super) const SPEC: Spec = Spec::action::<MakeAdmin>(
     "make-admin",
@@ -45,6 +50,73 @@ struct MakeAdmin {
     user_id: Option<UserRef>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "Server not in room",
+        "nobody of this server is in it any more, so nobody here can give power there",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "with power to update",
+        "the strongest of this server in it may not change who has power there; somebody else has to be asked. `!room power-levels` shows who can",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "No local admin user in room",
+        "nobody of this server who is in it has power any more. `!room power-levels` shows who has",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "Creator",
+        "it is a creator of the room, and stands above all levels already",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "Creator",
+        "it is a creator of the room, and stands above all levels already",
+    )
+    .nothing_to_do(),
+    Meaning::new(
+        403,
+        "M_USER_SUSPENDED",
+        "",
+        "the account in whose name it would be done is suspended; `!user unsuspend` ends that",
+    ),
+    Meaning::new(
+        403,
+        "M_UNKNOWN",
+        "blocked",
+        "the room is blocked on this server, so nobody can be invited; `!room unblock` ends that",
+    ),
+    Meaning::new(
+        403,
+        "M_INVITE_BLOCKED",
+        "",
+        "it takes no invitations, so it has to join by itself",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "banned",
+        "it is banned from the room; whoever has power there has to lift the ban first",
+    ),
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the room does not let it be given power or be invited in that name; `!room power-levels` shows what it takes",
+    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+];
+
 #[async_trait]
 impl Action for MakeAdmin {
     fn class(&self, _many: usize) -> Class {
@@ -53,6 +125,10 @@ impl Action for MakeAdmin {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -71,9 +147,13 @@ impl Action for MakeAdmin {
             let account = account::existing(&user, reader).await?;
             seen.preconditions.insert("deactivated".to_owned(), json!(account.deactivated));
         }
-        let (level, membership) =
-            tokio::join!(Level::of(&user, room, reader), membership(&user, room, reader));
-        note(&mut seen, &user, level?, membership);
+        let Some(known) = known::room(room, reader).await? else { return Ok(seen) };
+        let (holders, membership) =
+            tokio::join!(Holders::of(room, reader), membership(&user, room, reader));
+        let holders = holders?;
+        let standing = Standing::of(room, &known, holders.as_ref(), reader).await?;
+        let level = holders.map(|holders| holders.power(&user));
+        note(&mut seen, &user, &PowerAsSeen { level, membership, standing });
         Ok(seen)
     }
 
@@ -110,6 +190,13 @@ impl Action for MakeAdmin {
             let why = Line::new().code(user).plain(" is deactivated");
             return Err(Skip::refused(why));
         }
+        let standing = seen.extra.get(STANDING).and_then(|it| Standing::deserialize(it).ok());
+        let membership = seen.fact(MEMBERSHIP).and_then(Value::as_str);
+        if let Some(skip) =
+            standing.and_then(|standing| standing.hindrance(subject, user, membership))
+        {
+            return Err(skip);
+        }
         let path = Path::admin(["v1", "rooms", &subject.segment(), "make_room_admin"]);
         let step = Step::new(Method::Post, path, json!({ "user_id": user }));
         let wanted = FactMap::from([("room admin".to_owned(), json!(true))]);
@@ -131,7 +218,7 @@ impl Action for MakeAdmin {
             of("Room", "Name", after),
             of("Power before", POWER, before),
             of("Power now", POWER, after),
-            of("In the room", MEMBERSHIP, after),
+            of("In the room", PLACE, after),
         ];
         Outcome::done(
             Line::new().code(user(after)).plain(" is an admin of ").code(subject),
@@ -142,7 +229,11 @@ impl Action for MakeAdmin {
 }
 
 const POWER: &str = "Its power";
-const MEMBERSHIP: &str = "In the room";
+const PLACE: &str = "In the room";
+/// Under this it is kept how it stands to the room, where that decides something.
+const MEMBERSHIP: &str = "membership";
+/// Under this it is kept in whose name power can be given.
+const STANDING: &str = "standing";
 
 impl MakeAdmin {
     /// Who gets the power: by default the one who asks the homeserver.
@@ -169,30 +260,47 @@ pub(super) async fn membership(
     Ok(listed.memberships.get(room.as_str()).cloned())
 }
 
-/// Who is in the room changes all the time and binds nothing; who has power in it does.
-fn note(seen: &mut Snapshot, user: &UserId, level: Level, how: Result<Option<String>, Error>) {
-    seen.preconditions.insert("room admin".to_owned(), json!(level.is_enough()));
+/// What a room's state says of one user and of those who could give it power.
+struct PowerAsSeen {
+    /// Its own power; `None` where there is no state.
+    level: Option<Level>,
+    /// How it stands to the room.
+    membership: Result<Option<String>, Error>,
+    standing: Standing,
+}
+
+/// Who is in the room changes all the time and binds nothing but a ban; who has power in it does, and
+/// in whose name it is given.
+fn note(seen: &mut Snapshot, user: &UserId, power: &PowerAsSeen) {
+    let PowerAsSeen { level, membership, standing } = power;
+    let is_admin = level.is_some_and(Level::is_enough);
+    seen.preconditions.insert("room admin".to_owned(), json!(is_admin));
     seen.display.push(("Who", Line::new().code(user)));
     seen.display.push((
         POWER,
         match level {
-            Level::Creator => "that of a creator".into(),
-            Level::Level { has, needed } => format!("{has}; changing power takes {needed}").into(),
+            Some(Level::Creator) => "that of a creator".into(),
+            Some(Level::Level { has, needed }) => {
+                format!("{has}; changing power takes {needed}").into()
+            }
+            None => "not known".into(),
         },
     ));
-    seen.display.push((
-        MEMBERSHIP,
-        match how {
-            Ok(how) => match how.as_deref() {
-                Some("join") => "yes".into(),
-                Some("invite") => "invited".into(),
-                Some("ban") => "banned".into(),
-                _ => "no".into(),
-            },
-            // A courtesy: what matters is the power.
-            Err(error) => Line::new().plain("cannot be looked up: ").line(error.line()),
-        },
-    ));
+    let place = match membership {
+        Ok(membership) => standing::place(standing, membership.as_deref()),
+        // A courtesy: what matters is the power.
+        Err(error) => Line::new().plain("cannot be looked up: ").line(error.line()),
+    };
+    seen.display.push((PLACE, place));
+    if let Ok(Some(membership)) = membership {
+        let decides = if membership == "ban" { &mut seen.preconditions } else { &mut seen.extra };
+        decides.insert(MEMBERSHIP.to_owned(), json!(membership));
+    }
+    if !is_admin {
+        seen.preconditions.insert("in the name of".to_owned(), json!(standing.acts));
+        seen.display.extend(standing.facts());
+        seen.extra.insert(STANDING.to_owned(), json!(standing));
+    }
 }
 
 fn user(seen: &Snapshot) -> &str {
@@ -208,13 +316,26 @@ mod tests {
     use crate::commands::user::testing;
     use crate::reply::Status;
 
+    fn standing(acts: &[&str]) -> Standing {
+        Standing {
+            state: true,
+            members_here: true,
+            acts: acts.iter().map(|user| (*user).try_into().unwrap()).collect(),
+            level: (!acts.is_empty()).then_some(100),
+            needed: 100,
+            ..Standing::default()
+        }
+    }
+
     fn seen(level: Level, how: Option<&str>) -> Snapshot {
         let ann = <&UserId>::try_from("@ann:example.org").unwrap();
         let mut seen =
             Snapshot { display: known::in_short(&room(json!({}))), ..Snapshot::default() };
         seen.preconditions.insert("exists".to_owned(), json!(true));
         seen.preconditions.insert("user".to_owned(), json!(ann));
-        note(&mut seen, ann, level, Ok(how.map(ToOwned::to_owned)));
+        let membership = Ok(how.map(ToOwned::to_owned));
+        let standing = standing(&["@owner:example.org"]);
+        note(&mut seen, ann, &PowerAsSeen { level: Some(level), membership, standing });
         seen
     }
 
@@ -260,6 +381,20 @@ mod tests {
         unknown.preconditions.insert("exists".to_owned(), json!(false));
         let skip = verb().change(&lobby(), &unknown).unwrap_err();
         assert!(testing::skip(&skip).contains("does not know the room"), "{skip:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_a_ban_is_seen_to_change() {
+        let skip = verb().change(&lobby(), &seen(NONE, Some("ban"))).unwrap_err();
+        assert!(testing::skip(&skip).contains("lift the ban: `@owner:example.org`"), "{skip:?}");
+        let (banned, left) = (seen(NONE, Some("ban")), seen(NONE, Some("leave")));
+        assert_ne!(banned.preconditions, left.preconditions);
+        let joined = seen(NONE, Some("join"));
+        assert_eq!(left.preconditions, joined.preconditions, "who comes and goes binds nothing");
+        let mut alone = seen(NONE, None);
+        alone.extra.insert(STANDING.to_owned(), json!(standing(&[])));
+        let skip = verb().change(&lobby(), &alone).unwrap_err();
+        assert!(testing::skip(&skip).contains("it takes a new room"), "{skip:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ruma::{OwnedRoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::known;
+use super::{known, standing};
 use crate::{
     change::Path,
     commands::{
@@ -15,7 +15,7 @@ use crate::{
         listing::{Filter, Kept, Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record},
+    reply::{Hostile, IdsOf, Line, Record},
     synapse::Reader,
 };
 
@@ -127,6 +127,14 @@ impl Listing for Members {
         }))
     }
 
+    async fn remark(&self, _rows: &[Value], reader: &Reader) -> Option<&'static str> {
+        standing::remark(&self.room, reader).await
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Accounts)
+    }
+
     fn id(&self, member: &Member, _: &Reader) -> Option<String> {
         Some(member.user_id.clone())
     }
@@ -145,6 +153,11 @@ async fn joined(room: &OwnedRoomId, reader: &Reader) -> Result<Vec<Value>, Stop>
     let path = Path::admin(["v1", "rooms", room.as_str(), "members"]);
     let listed: Option<MemberList> = reader.find(&path, &[]).await?;
     let listed = listed.ok_or_else(|| Stop::refused(known::unknown(room)))?;
+    if listed.members.is_empty()
+        && let Some(then) = standing::of_then(room, true, reader).await?
+    {
+        return Ok(of_state(&then, Membership::Join));
+    }
     Ok(listed.members.into_iter().map(|user| json!({ "user_id": user })).collect())
 }
 
@@ -154,9 +167,20 @@ async fn others(
     wanted: Membership,
     reader: &Reader,
 ) -> Result<Vec<Value>, Stop> {
-    let state = known::state(room, Some("m.room.member"), reader).await?;
-    let wanted = state.iter().filter(|event| event["content"]["membership"] == wanted.as_str());
-    Ok(wanted.map(row).collect())
+    let mut state = known::state(room, Some("m.room.member"), reader).await?;
+    if state.is_empty()
+        && let Some(then) = standing::of_then(room, true, reader).await?
+    {
+        state = then;
+    }
+    Ok(of_state(&state, wanted))
+}
+
+fn of_state(state: &[Value], wanted: Membership) -> Vec<Value> {
+    let is_member = |event: &&Value| {
+        event["type"] == "m.room.member" && event["content"]["membership"] == wanted.as_str()
+    };
+    state.iter().filter(is_member).map(row).collect()
 }
 
 fn row(event: &Value) -> Value {

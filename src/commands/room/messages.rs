@@ -141,9 +141,11 @@ impl Messages {
         let path = Path::admin(["v1", "rooms", room.as_str(), "messages"]);
         match reader.get(&path, &query).await {
             Ok(answered) => Ok(answered),
-            Err(error) if from.is_some() && error.status() == Some(400) => Err(Stop::refused(
-                "the homeserver does not know this place; leave --from out to begin anew",
-            )),
+            Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
+                Err(Stop::refused(
+                    "the homeserver does not know this place; leave --from out to begin anew",
+                ))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -5,10 +5,13 @@ use serde_json::Value;
 
 use crate::{
     change::Path,
-    commands::listing::{Filter, Kept, Named, Page, Pages},
+    commands::listing::{Filter, Kept, Named, Page, Pages, search},
     error::Stop,
     reply::{Fact, Hostile, Line, Record},
-    synapse::{Reader, wire::flag},
+    synapse::{
+        Reader,
+        wire::{flag, known, null_unless_known},
+    },
 };
 
 /// What the homeserver can sort rooms by.
@@ -105,7 +108,8 @@ impl Wanted {
             ("dir", if order.reverse { "b" } else { "f" }.to_owned()),
         ];
         if let Some(name) = &self.name {
-            query.push(("search_term", bare(name).to_owned()));
+            let asked = search::asked_for(bare(name));
+            query.extend(asked.map(|part| ("search_term", part.to_owned())));
             return query;
         }
         for (key, is) in [("public_rooms", self.public), ("empty_rooms", self.empty)] {
@@ -117,16 +121,15 @@ impl Wanted {
     /// What the homeserver does not filter itself.
     pub(super) fn filter(&self) -> Option<Filter<'static, Row>> {
         let name = self.name.as_deref().map(bare)?;
-        // To the homeserver these two stand for any characters.
-        let wild = name.contains(['%', '_']);
-        if !wild && self.public.is_none() && self.empty.is_none() {
+        let here = search::is_found_here(name);
+        if !here && self.public.is_none() && self.empty.is_none() {
             return None;
         }
         let (name, wanted) = (name.to_owned(), self.clone());
         let keeps = move |row: &Row| {
-            let fits = (!wild || row.is_called(&name))
+            let fits = (!here || row.is_called(&name))
                 && wanted.public.is_none_or(|public| row.public == public)
-                && wanted.empty.is_none_or(|empty| row.is_empty() == empty);
+                && wanted.empty.is_none_or(|empty| row.is_empty() == Some(empty));
             if fits { Kept::Yes } else { Kept::No }
         };
         Some(Box::new(keeps))
@@ -138,36 +141,47 @@ impl Wanted {
 pub(super) struct Row {
     /// Its id, which in old databases need not be a valid one.
     pub(super) room_id: String,
+    #[serde(default, deserialize_with = "known")]
     pub(super) name: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) canonical_alias: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) joined_members: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) joined_local_members: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) version: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) creator: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) encryption: Option<Hostile>,
-    #[serde(default = "yes", deserialize_with = "flag")]
-    pub(super) federatable: bool,
+    /// Whether other servers can take part, if that is known.
+    #[serde(default, deserialize_with = "known")]
+    pub(super) federatable: Option<bool>,
     #[serde(default, deserialize_with = "flag")]
     pub(super) public: bool,
+    #[serde(default, deserialize_with = "known")]
     pub(super) join_rules: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     guest_access: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) history_visibility: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     state_events: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
     pub(super) room_type: Option<Hostile>,
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl Row {
-    fn is_empty(&self) -> bool {
-        self.joined_members == Some(0)
+    /// Whether nobody is in it, if that is known.
+    fn is_empty(&self) -> Option<bool> {
+        self.joined_members.map(|members| members == 0)
     }
 
     /// Whether the term stands in its name or alias, or is its id.
     fn is_called(&self, term: &str) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(&term.to_lowercase());
+        let folded = search::folded(term);
+        let has = |text: &str| search::holds(text, &folded);
         let alias = self.canonical_alias.as_ref().map(|alias| bare(alias.raw()));
         self.name.as_ref().is_some_and(|name| has(name.raw()))
             || alias.is_some_and(has)
@@ -180,7 +194,7 @@ impl Row {
             (self.room_type.as_ref().is_some_and(|kind| kind.raw() == "m.space"), "space"),
             (self.encryption.is_some(), "encrypted"),
             (self.public, "in the directory"),
-            (!self.federatable, "only for this server"),
+            (self.federatable == Some(false), "only for this server"),
         ]
         .into_iter()
         .filter_map(|(is, word)| is.then_some(word))
@@ -229,8 +243,43 @@ pub(super) async fn fetch(
     query.push(("from", Pages::number(from)?.to_string()));
     query.push(("limit", limit.to_string()));
     let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
+    if listed.total_rooms == 0 && keeps_no_statistics(reader).await {
+        let why = "this homeserver keeps no statistics of rooms, so it cannot list or search \
+                   them; one that is named by its id or alias can be looked at";
+        return Err(Stop::refused(why).or(&["room", "details", "#lobby:example.org"]));
+    }
     let next = listed.next_batch.map(|next| next.to_string());
-    Ok(Page { rows: listed.rooms, total: Some(listed.total_rooms), next })
+    let mut rooms = listed.rooms;
+    rooms.iter_mut().for_each(amend);
+    Ok(Page { rows: rooms, total: Some(listed.total_rooms), next })
+}
+
+/// The counts that the homeserver's statistics have of a room.
+const COUNTS: [&str; 3] = ["joined_members", "joined_local_members", "state_events"];
+
+/// Takes out of a room's data what cannot be true.
+pub(super) fn amend(room: &mut Value) {
+    for count in COUNTS {
+        null_unless_known::<u64>(room, count);
+    }
+}
+
+/// How many of its own rooms are looked at for statistics.
+const OWN_ROOMS: usize = 3;
+
+/// Whether the homeserver keeps no statistics of rooms: it has none of those that the bot is in.
+pub(super) async fn keeps_no_statistics(reader: &Reader) -> bool {
+    let mut looked = 0;
+    for own in reader.own() {
+        for room in reader.joined_rooms(own).await.unwrap_or_default().iter().take(OWN_ROOMS) {
+            let path = Path::admin(["v1", "rooms", room.as_str()]);
+            match reader.find::<Value>(&path, &[]).await {
+                Ok(Some(room)) if room["joined_members"].is_null() => looked += 1,
+                Ok(_) | Err(_) => return false,
+            }
+        }
+    }
+    looked > 0
 }
 
 /// A room for people; what it is sorted by is shown too.
@@ -240,7 +289,7 @@ pub(super) fn record(row: &Row, sort: Option<Sort>) -> Record {
         facts.push(("Alias", Line::new().hostile(alias)));
     }
     facts.push(("Members", members(row)));
-    facts.push(("Who may join", hostile(row.join_rules.as_ref())));
+    facts.push(("Who may join", or_not_known(row.join_rules.as_ref())));
     let kind = row.kind();
     if !kind.is_empty() {
         facts.push(("Kind", kind));
@@ -261,10 +310,17 @@ pub(super) fn title(row: &Row) -> Line {
 /// What a room is sorted by, where it is not shown anyway.
 fn sorted_by(row: &Row, sort: Sort) -> Option<Fact> {
     Some(match sort {
-        Sort::Version => ("Version", hostile(row.version.as_ref())),
-        Sort::Creator => ("Created by", hostile(row.creator.as_ref())),
-        Sort::GuestAccess => ("Guests", hostile(row.guest_access.as_ref())),
-        Sort::HistoryVisibility => ("Who may read", hostile(row.history_visibility.as_ref())),
+        Sort::Version => ("Version", or_not_known(row.version.as_ref())),
+        Sort::Creator => ("Created by", or_not_known(row.creator.as_ref())),
+        Sort::GuestAccess => (
+            "Guests",
+            match &row.guest_access {
+                // Without a rule of its own a room lets none in.
+                None if row.join_rules.is_some() => "none".into(),
+                access => or_not_known(access.as_ref()),
+            },
+        ),
+        Sort::HistoryVisibility => ("Who may read", or_not_known(row.history_visibility.as_ref())),
         Sort::StateEvents => (
             "State events",
             row.state_events.map_or_else(|| "not known".into(), |count| count.to_string().into()),
@@ -280,17 +336,23 @@ fn sorted_by(row: &Row, sort: Sort) -> Option<Fact> {
     })
 }
 
-fn members(row: &Row) -> Line {
+/// How many are in it. Where nobody of this server is, those of others are not counted.
+pub(super) fn members(row: &Row) -> Line {
     match (row.joined_members, row.joined_local_members) {
-        (Some(0), _) => "nobody".into(),
+        (Some(0), _) if row.join_rules.is_some() => "nobody".into(),
+        (Some(0), _) | (None, Some(0)) => "nobody from here; of others it is not known".into(),
         (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
         (Some(all), None) => all.to_string().into(),
         (None, _) => "not known".into(),
     }
 }
 
-fn hostile(text: Option<&Hostile>) -> Line {
-    text.map_or_else(|| "none".into(), |text| Line::new().hostile(text))
+/// What every room has, so that without it, it is only not known.
+pub(super) fn or_not_known(text: Option<&Hostile>) -> Line {
+    match text {
+        Some(text) if !text.is_empty() => Line::new().hostile(text),
+        _ => "not known".into(),
+    }
 }
 
 #[cfg(test)]
@@ -359,6 +421,16 @@ pub(super) mod tests {
         assert_eq!(kept(&empty, json!({})), Some(Kept::No));
         assert_eq!(kept(&empty, json!({"joined_members": 0})), Some(Kept::Yes));
         assert_eq!(kept(&wanted(Some("lobby"), None, Some(false)), json!({})), Some(Kept::Yes));
+        // Of one whose count cannot be true it is not known, so it is neither.
+        for odd in [json!(null), json!(-1), json!(1_u64 << 53)] {
+            let odd = json!({ "joined_members": odd });
+            for is in [true, false] {
+                let fits = kept(&wanted(Some("lobby"), None, Some(is)), odd.clone());
+                assert_eq!(fits, Some(Kept::No), "{odd}");
+            }
+            let fits = kept(&wanted(Some("lobby"), Some(true), None), odd.clone());
+            assert_eq!(fits, Some(Kept::Yes), "{odd}");
+        }
     }
 
     #[test]
@@ -374,6 +446,22 @@ pub(super) mod tests {
         assert_eq!(kept("e_o", json!({"canonical_alias": "#a:e_o.example"})), Kept::No);
         for nothing in ["", "  ", "#", "#:example.org"] {
             assert!(term(nothing).is_err(), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_homeserver_does_not_find_in_every_spelling_is_found_here() {
+        for (term, name, sent) in [
+            ("ärger", "Ärger-Ecke", " search_term=rger"),
+            ("ÄRGER", "Ärger-Ecke", " search_term=RGER"),
+            ("жкх", "ЖКХ Дом 5", ""),
+        ] {
+            let wanted = wanted(Some(term), None, None);
+            let query = format!("order_by=name dir=f{sent}");
+            assert_eq!(asked(&wanted, Order::default()), query);
+            let keeps = wanted.filter().unwrap();
+            assert_eq!(keeps(&row(json!({ "name": name }))), Kept::Yes, "{term}");
+            assert_eq!(keeps(&row(json!({ "name": "Larger" }))), Kept::No, "{term}");
         }
     }
 
@@ -402,7 +490,7 @@ pub(super) mod tests {
         });
         insta::assert_snapshot!(shown(odd, Some(Sort::StateEvents)), @r"
         * `!lobby:example.org`
-          Members: nobody · Who may join: none · Kind: space, encrypted, only for this server · State events: 93
+          Members: nobody from here; of others it is not known · Who may join: not known · Kind: space, encrypted, only for this server · State events: 93
         ");
     }
 }

@@ -35,17 +35,17 @@ impl Power {
         }
     }
 
-    /// The power of `user`, from `GET /_synapse/admin/v1/rooms/{room_id}/state`.
-    pub(super) async fn of(user: &UserId, room: &RoomId, reader: &Reader) -> Result<Self, Error> {
-        let create = state(room, "m.room.create", reader);
-        let levels = state(room, "m.room.power_levels", reader);
-        let (create, levels) = tokio::join!(create, levels);
-        // Since version 12 the id has no server name, and creators stand above all levels.
-        let creators_rule = room.server_name().is_none();
-        Ok(Self::read(user, create?.as_ref(), levels?.as_ref(), creators_rule))
+    /// What stands above what.
+    pub(super) fn rank(self) -> i64 {
+        match self {
+            Self::Creator => i64::MAX,
+            Self::Level { has, .. } => has,
+        }
     }
 
-    fn read(
+    /// The power of `user`, as the room's events say. With `creators_rule`, as it is since version
+    /// 12, its creators stand above all levels.
+    pub(super) fn read(
         user: &UserId,
         create: Option<&Event>,
         levels: Option<&Event>,
@@ -61,11 +61,15 @@ impl Power {
         let has = level(levels.pointer("/users").and_then(|users| users.get(user.as_str())))
             .or_else(|| level(levels.get("users_default")))
             .unwrap_or(0);
-        let needed = level(levels.pointer("/events/m.room.power_levels"))
-            .or_else(|| level(levels.get("state_default")))
-            .unwrap_or(NEEDED);
-        Self::Level { has, needed }
+        Self::Level { has, needed: needed(levels) }
     }
+}
+
+/// The level that changing power takes, as the content of the event of power levels says.
+pub(super) fn needed(levels: &Value) -> i64 {
+    level(levels.pointer("/events/m.room.power_levels"))
+        .or_else(|| level(levels.get("state_default")))
+        .unwrap_or(NEEDED)
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +118,12 @@ pub(super) async fn state(
     let answered: StateEvents = reader.get(&path, &[("type", kind.to_owned())]).await?;
     let mut events = answered.state.into_iter();
     Ok(events.find(|keyed| keyed.state_key.is_empty()).map(|keyed| keyed.event))
+}
+
+/// The event of this type among those of a room's state, with an empty state key.
+pub(super) fn among(state: &[Value], kind: &str) -> Option<Event> {
+    let found = state.iter().find(|event| event["type"] == kind && event["state_key"] == "");
+    found.and_then(|event| Event::deserialize(event).ok())
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use super::{
     known,
     page::{self, Order, Row, Wanted},
     power,
+    standing::{self, AS_OF_LEAVING, OF_THEN},
 };
 use crate::{
-    change::Path,
     commands::{
         Ask, Does, Spec,
         arguments::RoomRef,
@@ -111,6 +111,8 @@ struct Powered {
     /// Whether the creators stand above all levels.
     #[serde(default)]
     creators_above: bool,
+    #[serde(default)]
+    as_of_leaving: bool,
     /// Why there is nothing to be known.
     fault: Option<String>,
 }
@@ -130,8 +132,7 @@ impl Listing for Levels {
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         if let Some(room) = &self.room {
             let room = reader.room_id(room).await?;
-            let path = Path::admin(["v1", "rooms", room.as_str()]);
-            let found: Option<Value> = reader.find(&path, &[]).await?;
+            let found = known::raw(&room, reader).await?;
             let found = found.ok_or_else(|| Stop::refused(known::unknown(&room)))?;
             return Ok(Page::whole(vec![self.powered(found, reader).await]));
         }
@@ -164,14 +165,18 @@ impl Levels {
             && let Some(room) = room.as_object_mut()
         {
             room.retain(|key, _| {
-                matches!(key.as_str(), "room_id" | "name" | "canonical_alias" | "joined_members")
+                let kept = ["room_id", "name", "canonical_alias", "joined_members", AS_OF_LEAVING];
+                kept.contains(&key.as_str())
             });
         }
         let Some(Ok(id)) = room["room_id"].as_str().map(RoomId::parse) else { return room };
         match looked_up(&id, reader).await {
-            Ok((levels, creators)) => {
-                room["power_levels"] = levels;
-                room["creators"] = json!(creators);
+            Ok(found) => {
+                room["power_levels"] = found.levels;
+                room["creators"] = json!(found.creators);
+                if found.as_of_leaving {
+                    room[AS_OF_LEAVING] = json!(true);
+                }
                 room["creators_above"] = json!(id.server_name().is_none());
             }
             Err(error) => {
@@ -183,14 +188,33 @@ impl Levels {
     }
 }
 
-/// The content of the event of power levels, `Null` where there is none, and the creators.
-async fn looked_up(room: &RoomId, reader: &Reader) -> Result<(Value, Vec<String>), Error> {
+/// What a room's state says of the power in it.
+struct Found {
+    /// The content of the event of power levels, `Null` where there is none.
+    levels: Value,
+    /// None where its first event is not known.
+    creators: Vec<String>,
+    /// Whether it is of the day on which this server left.
+    as_of_leaving: bool,
+}
+
+async fn looked_up(room: &RoomId, reader: &Reader) -> Result<Found, Error> {
     let create = power::state(room, "m.room.create", reader);
     let levels = power::state(room, "m.room.power_levels", reader);
     let (create, levels) = tokio::join!(create, levels);
-    let creators =
-        create?.map(|create| create.creators().map(str::to_owned).collect()).unwrap_or_default();
-    Ok((levels?.map(|levels| levels.content).unwrap_or_default(), creators))
+    let (mut create, mut levels) = (create?, levels?);
+    let then = if create.is_none() && levels.is_none() {
+        standing::of_then(room, false, reader).await?
+    } else {
+        None
+    };
+    if let Some(then) = &then {
+        create = power::among(then, "m.room.create");
+        levels = power::among(then, "m.room.power_levels");
+    }
+    let creators = create.iter().flat_map(power::Event::creators).map(str::to_owned).collect();
+    let levels = levels.map(|levels| levels.content).unwrap_or_default();
+    Ok(Found { levels, creators, as_of_leaving: then.is_some() })
 }
 
 fn facts(powered: &Powered) -> Vec<Fact> {
@@ -198,11 +222,23 @@ fn facts(powered: &Powered) -> Vec<Fact> {
         return vec![("Power", format!("cannot be looked up: {fault}").into())];
     }
     let mut facts = Vec::new();
+    if powered.as_of_leaving {
+        facts.push(("Here", OF_THEN.into()));
+    }
     if powered.creators_above {
-        facts.push(("Creators, above all", some(&powered.creators)));
+        let creators = match powered.creators.as_slice() {
+            [] => "not known".into(),
+            creators => some(creators),
+        };
+        facts.push(("Creators, above all", creators));
     }
     let Some(levels) = powered.power_levels.as_ref().filter(|levels| levels.is_object()) else {
-        let said = if powered.creators_above { "nobody else" } else { "only who made the room" };
+        // A room has its first event, and soon its levels: without both its state is not known.
+        let said = match (powered.creators.is_empty(), powered.creators_above) {
+            (true, _) => "not known",
+            (false, true) => "nobody else",
+            (false, false) => "only who made the room",
+        };
         facts.push(("Power", said.into()));
         return facts;
     };
@@ -275,7 +311,14 @@ mod tests {
              Everybody else: 0\n\
              Changing power takes: 50\n"
         );
-        assert_eq!(told(json!({"power_levels": null})), "Power: only who made the room\n");
+        let bare = json!({"power_levels": null, "creators": ["@ann:x"]});
+        assert_eq!(told(bare), "Power: only who made the room\n");
+        // Every room was made by somebody.
+        assert_eq!(told(json!({"power_levels": null})), "Power: not known\n");
+        let then =
+            told(json!({"power_levels": null, "creators_above": true, "as_of_leaving": true}));
+        assert!(then.starts_with("Here: This server has left this room; what is known is of then"));
+        assert!(then.ends_with("Creators, above all: not known\nPower: not known\n"), "{then}");
         let fault = told(json!({"fault": "the homeserver is away"}));
         assert_eq!(fault, "Power: cannot be looked up: the homeserver is away\n");
     }

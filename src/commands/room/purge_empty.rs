@@ -6,15 +6,19 @@ use serde::Deserialize;
 
 use super::{
     delete::{self, How},
-    known,
+    known, page,
 };
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, Outcome, Path, Power, Progress, Question, Skip, Snapshot, Subject,
     },
     commands::{Action, Spec},
     error::Stop,
-    synapse::Reader,
+    synapse::{
+        Reader,
+        wire::{known as if_known, readable},
+    },
 };
 
 pub(super) const SPEC: Spec =
@@ -36,14 +40,17 @@ struct PurgeEmpty {
 
 #[derive(Debug, Deserialize)]
 struct RoomPage {
+    #[serde(deserialize_with = "readable")]
     rooms: Vec<Row>,
+    total_rooms: u64,
     next_batch: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Row {
-    room_id: OwnedRoomId,
-    #[serde(default)]
+    // In old databases it need not be a valid one.
+    room_id: String,
+    #[serde(default, deserialize_with = "if_known")]
     joined_local_members: Option<u64>,
 }
 
@@ -66,6 +73,10 @@ impl Action for PurgeEmpty {
     }
 
     /// `GET /_synapse/admin/v1/rooms`, those with the fewest members of this server first.
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(delete::REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let mut subjects = Vec::new();
         let mut from = 0;
@@ -77,13 +88,21 @@ impl Action for PurgeEmpty {
                 ("limit", self.batch_size.to_string()),
             ];
             let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
-            let all = listed.rooms.len();
-            let empty = listed.rooms.into_iter().filter(|row| row.joined_local_members == Some(0));
-            let before = subjects.len();
-            subjects.extend(empty.map(|row| Subject::Room(row.room_id)));
+            if listed.total_rooms == 0 && page::keeps_no_statistics(reader).await {
+                return Err(Stop::refused(
+                    "this homeserver keeps no statistics of rooms, so it cannot tell which are \
+                     empty",
+                ));
+            }
+            // Everything after a room that somebody is in has somebody in it. A count that cannot be
+            // true says nothing, neither of its room nor of those that follow.
+            let members = |row: &Row| row.joined_local_members;
+            let inhabited = listed.rooms.iter().filter_map(members).any(|members| members > 0);
+            let empty = listed.rooms.into_iter().filter(|row| members(row) == Some(0));
+            let ids = empty.filter_map(|row| OwnedRoomId::try_from(row.room_id).ok());
+            subjects.extend(ids.map(Subject::Room));
             match listed.next_batch {
-                // Everything after a room that somebody is in has somebody in it.
-                Some(next) if next > from && subjects.len() - before == all => from = next,
+                Some(next) if next > from && !inhabited => from = next,
                 _ => return Ok(subjects),
             }
         }
@@ -91,6 +110,8 @@ impl Action for PurgeEmpty {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = delete::snapshot(subject, reader).await?;
+        self.how.note_free_files(subject, &mut seen, reader).await?;
+        // Not as the statistics alone say: they may be wrong, and a room with people would be lost.
         let room = known::room(known::id(subject)?, reader).await?;
         let empty = room.is_some_and(|room| !room.has_members_here());
         seen.preconditions.insert("empty".to_owned(), empty.into());
@@ -111,14 +132,20 @@ impl Action for PurgeEmpty {
     fn outcome(
         &self,
         subject: &Subject,
-        _: &Snapshot,
+        before: &Snapshot,
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        delete::begun(subject, answers, after)
+        let undo = self.how.undo(subject, before);
+        Outcome { undo, ..delete::begun(subject, answers, after) }
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         delete::task(answers)
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::known;
+use super::{known, standing};
 use crate::{
     change::Power,
     commands::{
@@ -70,8 +70,18 @@ impl Listing for State {
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let room = reader.room_id(&self.room).await?;
-        let state = known::state(&room, self.kind.as_deref(), reader).await?;
+        let mut state = known::state(&room, self.kind.as_deref(), reader).await?;
+        if state.is_empty()
+            && let Some(then) = standing::of_then(&room, true, reader).await?
+        {
+            state = then;
+            state.retain(|event| self.kind.as_ref().is_none_or(|kind| event["type"] == **kind));
+        }
         Ok(Page::part(self.ordered(state), Pages::number(from)?, limit))
+    }
+
+    async fn remark(&self, _rows: &[Value], reader: &Reader) -> Option<&'static str> {
+        standing::remark(&self.room, reader).await
     }
 
     fn record(&self, event: &Event, now: Timestamp) -> Record {

@@ -10,11 +10,14 @@ use crate::{
     commands::{
         Spec,
         arguments::Since,
-        listing::{Filter, Kept, Listing, Named, Page, Pages},
+        listing::{Filter, Kept, Listing, Named, Page, Pages, search},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size, utc},
-    synapse::Reader,
+    reply::{Hostile, IdsOf, Line, Record, size, utc},
+    synapse::{
+        Reader,
+        wire::{Bytes, known, null_unless_known},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Media>(
@@ -89,8 +92,10 @@ struct User {
     #[serde(rename = "user_id")]
     id: String,
     displayname: Option<Hostile>,
-    media_count: u64,
-    media_length: u64,
+    #[serde(default, deserialize_with = "known")]
+    media_count: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
+    media_length: Option<Bytes>,
 }
 
 #[async_trait]
@@ -131,18 +136,27 @@ impl Listing for Media {
         let path = Path::admin(["v1", "statistics", "users", "media"]);
         let UsagePage { users, total, next_token } = reader.get(&path, &query).await?;
         let next = next_token.map(|next| next.to_string());
-        Ok(Page { rows: users, total: Some(total), next })
+        let mut rows = users;
+        for row in &mut rows {
+            null_unless_known::<u64>(row, "media_count");
+            null_unless_known::<Bytes>(row, "media_length");
+        }
+        Ok(Page { rows, total: Some(total), next })
     }
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, User>> {
-        // To the homeserver these two stand for any characters.
-        let name = self.name.as_ref().filter(|name| name.contains(['%', '_']))?.to_lowercase();
+        let name = self.name.as_ref().filter(|name| search::is_found_here(name))?;
+        let name = search::folded(name);
         Some(Box::new(move |user| {
             let localpart = user.id.split(':').next().unwrap_or_default();
             let shown = user.displayname.as_ref().map(Hostile::raw).unwrap_or_default();
-            let has = |text: &str| text.to_lowercase().contains(&name);
+            let has = |text: &str| search::holds(text, &name);
             if has(localpart) || has(shown) { Kept::Yes } else { Kept::No }
         }))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Accounts)
     }
 
     fn id(&self, user: &User, _: &Reader) -> Option<String> {
@@ -171,7 +185,8 @@ impl Media {
         }
         query.extend(since.map(|since| ("from_ts", since.to_string())));
         query.extend(until.map(|until| ("until_ts", until.to_string())));
-        query.extend(self.name.clone().map(|name| ("search_term", name)));
+        let asked = self.name.as_deref().and_then(search::asked_for);
+        query.extend(asked.map(|name| ("search_term", name.to_owned())));
         Ok(query)
     }
 }
@@ -182,10 +197,14 @@ fn record(user: &User) -> Record {
         title = title.plain(" ").hostile(name);
     }
     let facts = vec![
-        ("Size", size(user.media_length).into()),
-        ("Files", user.media_count.to_string().into()),
+        ("Size", or_not_known(user.media_length.map(|Bytes(bytes)| size(bytes)))),
+        ("Files", or_not_known(user.media_count.map(|count| count.to_string()))),
     ];
     Record { title, facts }
+}
+
+fn or_not_known(text: Option<String>) -> Line {
+    text.map_or_else(|| "not known".into(), Line::from)
 }
 
 #[cfg(test)]

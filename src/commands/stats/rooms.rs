@@ -13,7 +13,7 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size},
+    reply::{Hostile, IdsOf, Line, Record, size},
     synapse::{Error, Reader},
 };
 
@@ -77,6 +77,10 @@ impl Listing for Rooms {
         stream::iter(named).buffered(AT_ONCE).collect().await
     }
 
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Rooms)
+    }
+
     fn id(&self, room: &Room, _: &Reader) -> Option<String> {
         Some(room.id.clone())
     }
@@ -100,7 +104,7 @@ fn explained(error: Error) -> Stop {
         }
         // It reads an estimate from each of seven tables, and stumbles over one that has none: a
         // column of `event_edges` that has been left empty since the schema of version 72.
-        Some(500) => {
+        Some(500) if !error.is_foreign() => {
             "this homeserver fails at it. Synapse does so where its database was made in 2022 or \
              later, or is still small, and its log then says TypeError. Rooms by the number of \
              their state events come near it"

@@ -8,7 +8,7 @@ use super::scheduled::{Task, tasks};
 use crate::{
     commands::{
         Spec,
-        arguments::Since,
+        arguments::{RoomRef, Since, UserRef, bare},
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
@@ -37,7 +37,7 @@ struct List {
     /// `redact_all_events`. Can be given several times
     #[arg(short, long, value_name = "NAME")]
     action: Vec<String>,
-    /// Only tasks about exactly this: the id of a room, an account or a device
+    /// Only tasks about this: a room or an account as any command takes them, or a device
     #[arg(short = 'i', long, value_name = "ID")]
     resource: Option<String>,
     /// Only tasks in this state. Can be given several times
@@ -93,7 +93,11 @@ impl Listing for List {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        let mut tasks: Vec<Value> = tasks(&self.query(reader.now()), reader).await?;
+        let mut found: Vec<Value> = Vec::new();
+        for about in self.about(reader).await? {
+            found.extend(tasks(&self.query(reader.now(), about), reader).await?);
+        }
+        let mut tasks = found;
         tasks.sort_by_key(|task| task["timestamp_ms"].as_i64());
         if !self.reverse {
             tasks.reverse();
@@ -107,10 +111,30 @@ impl Listing for List {
 }
 
 impl List {
-    fn query(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+    /// The ids under which the homeserver has what they are to be about: an account that was typed in
+    /// short may be a device too.
+    async fn about(&self, reader: &Reader) -> Result<Vec<Option<String>>, Stop> {
+        let Some(typed) = &self.resource else { return Ok(vec![None]) };
+        let id = bare(typed);
+        let account = id.parse::<UserRef>().ok().and_then(|user| reader.user_id(&user).ok());
+        let account = account.map(|user| Some(user.to_string()));
+        Ok(match (id.chars().next(), account) {
+            (Some('#'), _) => {
+                let fault = |why| Stop::refused(Line::new().code(&id).plain(format!(": {why}")));
+                vec![Some(
+                    reader.room_id(&id.parse::<RoomRef>().map_err(fault)?).await?.to_string(),
+                )]
+            }
+            (Some('@'), Some(account)) => vec![account],
+            (_, Some(account)) if !id.contains(':') => vec![Some(id), account],
+            _ => vec![Some(id)],
+        })
+    }
+
+    fn query(&self, now: Timestamp, about: Option<String>) -> Vec<(&'static str, String)> {
         let mut query = Vec::new();
         query.extend(self.action.iter().map(|name| ("action_name", name.clone())));
-        query.extend(self.resource.clone().map(|id| ("resource_id", id)));
+        query.extend(about.map(|id| ("resource_id", id)));
         query.extend(self.status.iter().map(|status| ("status", status.as_str().to_owned())));
         let until = self.until.as_ref().map(|until| until.before(now).as_millisecond().max(0));
         query.extend(until.map(|until| ("max_timestamp", until.to_string())));
@@ -145,7 +169,8 @@ mod tests {
     #[test]
     fn options_mean_to_the_homeserver_what_they_say() {
         let asked = |typed: &[&str]| {
-            let query = testing::parse::<List>(typed).unwrap().query(now());
+            let verb = testing::parse::<List>(typed).unwrap();
+            let query = verb.query(now(), verb.resource.clone());
             query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(asked(&[]), "");
@@ -158,6 +183,21 @@ mod tests {
             assert_eq!(status.to_possible_value().unwrap().get_name(), status.as_str());
         }
         assert!(testing::parse::<List>(&["-s", "done"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_task_is_about_is_typed_as_anywhere_else() {
+        let about = async |typed: &str| {
+            let verb = testing::parse::<List>(&["-i", typed]).unwrap();
+            let ids = verb.about(&testing::nowhere()).await.unwrap();
+            ids.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(about("@eve:example.org.").await, "@eve:example.org");
+        assert_eq!(about("@eve").await, "@eve:example.org");
+        assert_eq!(about("eve").await, "eve @eve:example.org");
+        assert_eq!(about("!a:example.org").await, "!a:example.org");
+        let verb = testing::parse::<List>(&[]).unwrap();
+        assert_eq!(verb.about(&testing::nowhere()).await.unwrap(), [None]);
     }
 
     #[test]

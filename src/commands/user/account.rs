@@ -95,7 +95,15 @@ pub(super) async fn unknown(user: &UserId, reader: &Reader) -> Stop {
 }
 
 fn no_such_user(user: &UserId) -> Line {
-    Line::new().plain("no such user: ").code(user)
+    let line = Line::new().plain("no such user: ").code(user);
+    // What looks like a letter that it is not.
+    match user.localpart().chars().find(|c| !c.is_ascii()) {
+        Some(c) => line.plain(" (the ").code(c).plain(format!(
+            " in it is U+{:04X}, and the ids of this server have plain letters only)",
+            u32::from(c)
+        )),
+        None => line,
+    }
 }
 
 fn remote(user: &UserId) -> Line {
@@ -170,16 +178,27 @@ pub(in crate::commands) async fn snapshot(
     reader: &Reader,
 ) -> Result<(Snapshot, Option<Account>), Stop> {
     let user = id(subject)?;
-    let account = if reader.is_local(user) { reader.account(user).await? } else { None };
-    let mut seen = Snapshot {
-        preconditions: preconditions(user, account.as_ref(), reader),
-        ..Snapshot::default()
-    };
-    match &account {
-        Some(account) => seen.display = facts(account, reader.now()),
+    let mut account = if reader.is_local(user) { reader.account(user).await? } else { None };
+    if let Some(account) = account.as_mut().filter(|account| account.last_seen.is_none()) {
+        // Only shown: where it cannot be looked up it is not known.
+        let devices = reader.devices(user).await.unwrap_or_default();
+        account.last_seen = reader.last_seen(account, &devices);
+    }
+    Ok((seen(user, account.as_ref(), reader).await, account))
+}
+
+/// What is shown of an account and what binds.
+async fn seen(user: &UserId, account: Option<&Account>, reader: &Reader) -> Snapshot {
+    let mut seen =
+        Snapshot { preconditions: preconditions(user, account, reader), ..Snapshot::default() };
+    match account {
+        Some(account) => {
+            seen.display = facts(account, reader.now());
+            note_weight(&mut seen, account, reader.now());
+        }
         None => note_near(&mut seen, user, reader).await,
     }
-    Ok((seen, account))
+    seen
 }
 
 /// [`snapshot`], and how much the account has.
@@ -191,14 +210,27 @@ pub(super) async fn snapshot_with_belongings(
     if !reader.is_local(user) {
         return snapshot(subject, reader).await;
     }
-    let (seen, belongings) = tokio::join!(snapshot(subject, reader), Belongings::of(user, reader));
-    let (mut seen, account) = seen?;
+    let (account, belongings) = tokio::join!(reader.account(user), Belongings::of(user, reader));
+    let mut account = account?;
+    if let Some(account) = &mut account {
+        account.last_seen = belongings.last_seen(account);
+    }
+    let mut seen = seen(user, account.as_ref(), reader).await;
     if let Some(account) = &account {
         seen.display.extend(belongings.facts());
         belongings.note(&mut seen);
         seen.extra.insert("sign-on".to_owned(), json!(account.external_ids.len()));
     }
     Ok((seen, account))
+}
+
+/// Notes by what an account can stand out among many.
+fn note_weight(seen: &mut Snapshot, account: &Account, now: Timestamp) {
+    if let Some(created) = account.created {
+        let age = now.as_millisecond().saturating_sub(created.as_millisecond());
+        seen.extra.insert("age".to_owned(), json!(u64::try_from(age).unwrap_or_default()));
+    }
+    seen.extra.insert("addresses".to_owned(), json!(account.threepids.len()));
 }
 
 /// Notes what to search for where there is no such account here.
@@ -241,7 +273,7 @@ pub(super) fn facts(account: &Account, now: Timestamp) -> Vec<Fact> {
     let mut facts = vec![
         ("Name", name(account)),
         ("Id", Line::new().code(&account.user_id)),
-        ("Created", Line::new().time(Some(account.created), now)),
+        ("Created", Line::new().time(account.created, now)),
         ("Last seen", Line::new().time(account.last_seen, now)),
         ("Server admin", if account.admin { Line::new().strong("yes") } else { "no".into() }),
         ("State", state(account)),
@@ -282,6 +314,8 @@ fn state(account: &Account) -> Line {
 #[derive(Debug)]
 pub(super) struct Belongings {
     devices: Result<u64, Error>,
+    /// When one of its devices was last seen.
+    seen: Option<Timestamp>,
     rooms: Result<u64, Error>,
     media: Result<u64, Error>,
 }
@@ -292,10 +326,16 @@ impl Belongings {
         let (devices, rooms, media) =
             tokio::join!(reader.devices(user), reader.joined_rooms(user), reader.media_count(user));
         Self {
+            seen: devices.iter().flatten().filter_map(|device| device.last_seen).max(),
             devices: devices.map(|devices| devices.len() as u64),
             rooms: rooms.map(|rooms| rooms.len() as u64),
             media,
         }
+    }
+
+    /// When the account was last seen, as far as it or its devices tell.
+    pub(super) fn last_seen(&self, account: &Account) -> Option<Timestamp> {
+        account.last_seen.max(self.seen)
     }
 
     /// One line for each. What could not be counted says so: the rest is worth showing all the

@@ -60,9 +60,7 @@ struct AccountDataOf {
 
 #[derive(Debug, Deserialize)]
 struct Data {
-    #[serde(default)]
     global: Kinds,
-    #[serde(default)]
     rooms: BTreeMap<String, Kinds>,
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, words};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_ROW, NOT_ITSELF, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -110,6 +111,9 @@ struct Make {
     admin: bool,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[NOT_ITSELF, NOT_LOCAL, ACCOUNT_GONE, NO_ROW];
+
 #[async_trait]
 impl Action for Make {
     fn class(&self, many: usize) -> Class {
@@ -119,6 +123,10 @@ impl Action for Make {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

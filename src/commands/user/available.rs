@@ -10,7 +10,7 @@ use crate::{
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
     reply::{Line, Reply, Sheet},
-    synapse::{Error, Reader},
+    synapse::{Error, Reader, holding},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Available>("available", &["user available new"]);
@@ -71,7 +71,7 @@ pub(super) async fn taken(user: &UserId, reader: &Reader) -> Result<Option<Taken
     let path = Path::admin(["v1", "username_available"]);
     let query = [("username", user.localpart().to_owned())];
     match reader.get::<Value>(&path, &query).await {
-        Ok(_) => Ok(None),
+        Ok(answered) => Ok(holding(answered, "available").map(|_| None)?),
         Err(error) => match Taken::of(&error) {
             Some(taken) => Ok(Some(taken)),
             None => Err(error.into()),

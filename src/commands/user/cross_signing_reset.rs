@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::account;
+use crate::commands::refusals::{Meaning, NO_ROW};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -32,6 +33,17 @@ struct Reset {
     users: Vec<UserRef>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "it has no cross-signing keys that could be replaced, or there is no such account any more",
+    ),
+    NO_ROW,
+];
+
 #[async_trait]
 impl Action for Reset {
     fn class(&self, _many: usize) -> Class {
@@ -40,6 +52,10 @@ impl Action for Reset {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -4,16 +4,19 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many, noted, words};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
-    commands::{Action, Delegated, Spec, arguments::UserRef},
+    commands::{Action, Delegated, Spec, arguments::UserRef, room::holes},
     error::Stop,
-    reply::Line,
+    reply::{Hostile, Line},
     synapse::Reader,
 };
+
+pub(super) mod leaving;
 
 pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
     "deactivate",
@@ -36,6 +39,36 @@ struct Deactivate {
     erase: bool,
 }
 
+/// What it means where the homeserver refuses it.
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "a module of the homeserver does not let this account be deactivated; whoever runs the homeserver knows which",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "threepid from ID server",
+        "an identity server does not let go of its mail address or telephone number, so the homeserver has left it open. Take them away first, by `!user modify` with --clear-threepids",
+    ),
+    Meaning::new(
+        400,
+        "M_BAD_JSON",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "deactivate",
+        "to the homeserver it is an account of another server: it goes by another name than the one behind the colon",
+    ),
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+];
+
 #[async_trait]
 impl Action for Deactivate {
     fn class(&self, _many: usize) -> Class {
@@ -50,12 +83,22 @@ impl Action for Deactivate {
         self.erase
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         account::subjects(&self.users, reader)
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        snapshot(subject, reader).await
+        let mut seen = snapshot(subject, reader).await?;
+        note_holes(&mut seen, subject, reader).await?;
+        Ok(seen)
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_account(subject, seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
@@ -79,6 +122,41 @@ impl Action for Deactivate {
     ) -> Outcome {
         outcome(subject, after)
     }
+
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        leaving::begun(subject, after?)
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        Some(leaving::unanswered(subject, before))
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        leaving::progress(subject, work, self.erase, reader).await
+    }
+}
+
+/// Looks in which rooms an account that is to be deactivated is the only admin. One that is
+/// deactivated already has lost that.
+pub(super) async fn note_holes(
+    seen: &mut Snapshot,
+    subject: &Subject,
+    reader: &Reader,
+) -> Result<(), Stop> {
+    if seen.is("exists") && !seen.is("deactivated") {
+        holes::note_of_account(seen, account::id(subject)?, reader).await;
+    }
+    Ok(())
 }
 
 /// Looks at an account that is to be deactivated, whichever verb does it.
@@ -86,13 +164,43 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
     let (mut seen, account) = account::snapshot_with_belongings(subject, reader).await?;
     if let Some(account) = account {
         seen.preconditions.insert("erased".to_owned(), json!(account.erased));
+        seen.extra.insert("addresses".to_owned(), json!(account.threepids.len()));
+        let shown = |text: &Option<Hostile>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let profile = shown(&account.displayname) || shown(&account.avatar_url);
+        seen.extra.insert("profile".to_owned(), json!(u8::from(profile)));
     }
     Ok(seen)
+}
+
+/// What deactivating brings about, by the key under which it is noted how much of it is left.
+const ENDS: [(&str, &str, &str); 3] = [
+    ("devices", "device", "devices"),
+    ("rooms", "room", "rooms"),
+    ("addresses", "address", "addresses"),
+];
+
+/// What a deactivated account still has, which it would not have had it been deactivated by the
+/// homeserver: a flag in a database, or a fault in the middle, does not end the rest.
+fn left_over(seen: &Snapshot, erase: bool) -> Vec<String> {
+    let mut left: Vec<String> = ENDS
+        .iter()
+        .filter_map(|(key, one, many)| {
+            let count = noted(seen, key).filter(|count| *count > 0)?;
+            Some(how_many(Some(count), one, many))
+        })
+        .collect();
+    if erase && seen.is("erased") && noted(seen, "profile").is_some_and(|profile| profile > 0) {
+        left.push("its name or picture".to_owned());
+    }
+    left
 }
 
 /// The request that deactivates an account, whichever verb does it.
 pub(super) fn change(subject: &Subject, seen: &Snapshot, erase: bool) -> Result<Change, Skip> {
     account::exists(subject, seen)?;
+    if seen.is("deactivated") && !left_over(seen, erase).is_empty() {
+        return Ok(change_to(subject, erase));
+    }
     match (seen.is("deactivated"), seen.is("erased"), erase) {
         (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
         (true, false, false) => {
@@ -114,13 +222,21 @@ fn change_to(subject: &Subject, erase: bool) -> Change {
 
 /// The question before an account is deactivated, whichever verb does it.
 pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Question {
-    let title = if seen.is("deactivated") {
+    let left = if seen.is("deactivated") { left_over(seen, erase) } else { Vec::new() };
+    let title = if !left.is_empty() {
+        Line::new()
+            .plain("Deactivate ")
+            .code(subject)
+            .plain(format!(" again, which is flagged so and still has {}", left.join(", ")))
+    } else if seen.is("deactivated") {
         Line::new().plain("Erase ").code(subject).plain(", deactivated already")
     } else {
         Line::new().plain("Deactivate ").code(subject)
     };
     let title = if erase {
         title.plain(": it will be ").strong("ERASED")
+    } else if seen.is("erased") {
+        title.plain("; it is ").strong("ERASED").plain(" already")
     } else {
         title.plain(": it will ").strong("not").plain(" be erased")
     };
@@ -129,7 +245,8 @@ pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Quest
 
 fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
     let mut goes = Vec::new();
-    if !seen.is("deactivated") {
+    let again = seen.is("deactivated") && !left_over(seen, erase).is_empty();
+    if !seen.is("deactivated") || again {
         if noted(seen, "devices") != Some(0) {
             let devices = how_many(noted(seen, "devices"), "device", "devices");
             goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
@@ -181,11 +298,8 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
 
 /// The outcome of deactivating an account, whichever verb did it.
 pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
-    let title = Line::new().code(subject).plain(" is deactivated and ");
-    let title =
-        if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") };
     Outcome::done(
-        title,
+        title(subject, after),
         Undo::None(
             "user modify with --activate opens the account again, but its sessions, keys, \
              password, addresses, settings and rooms do not come back"
@@ -194,6 +308,12 @@ pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
     )
     .facts([("Devices", left(after)), ("Rooms", rooms(after))])
     .remains(remains(subject, after))
+}
+
+/// That it is deactivated, and whether it is erased.
+fn title(subject: &Subject, after: &Snapshot) -> Line {
+    let title = Line::new().code(subject).plain(" is deactivated and ");
+    if after.is("erased") { title.strong("ERASED") } else { title.strong("not erased") }
 }
 
 fn left(after: &Snapshot) -> Line {
@@ -207,7 +327,9 @@ fn left(after: &Snapshot) -> Line {
 fn rooms(after: &Snapshot) -> Line {
     match noted(after, "rooms") {
         Some(0) => "none left".into(),
-        Some(left) => format!("{left} still to leave; the homeserver goes on with it").into(),
+        Some(left) => {
+            format!("{left} still to leave; I watch it, and say here when that is over").into()
+        }
         None => "cannot be looked up".into(),
     }
 }
@@ -364,6 +486,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_flagged_is_deactivated_again_until_nothing_is_left() {
+        let flagged = json!({"deactivated": true, "erased": true, "displayname": null});
+        let change = |typed: &[&str], of: &Value, devices, rooms, more: &[(&str, u64)]| {
+            let mut seen = seen(of.clone(), devices, rooms, 0);
+            for (key, count) in more {
+                seen.extra.insert((*key).to_owned(), json!(count));
+            }
+            verb(typed).change(&ann(), &seen)
+        };
+        for (devices, rooms, more) in [(1, 0, &[][..]), (0, 1, &[]), (0, 0, &[("addresses", 1)])] {
+            let again = change(&["ann"], &flagged, devices, rooms, more).unwrap();
+            assert_eq!(again.steps[0].body, json!({"erase": false}));
+            let again = change(&["ann", "-e"], &flagged, devices, rooms, more).unwrap();
+            assert_eq!(again.steps[0].body, json!({"erase": true}));
+        }
+        // A name goes only with erasure.
+        let named = [("profile", 1)];
+        assert!(change(&["ann"], &flagged, 0, 0, &named).is_err());
+        assert!(change(&["ann", "-e"], &flagged, 0, 0, &named).is_ok());
+        assert!(change(&["ann", "-e"], &flagged, 0, 0, &[]).is_err());
+        let still = seen(flagged, 2, 1, 0);
+        let asked = testing::question(&verb(&["ann"]).question(&ann(), &still));
+        assert!(
+            asked.starts_with(
+                "Deactivate `@ann:example.org` again, which is flagged so and still has \
+                 2 devices, 1 room; it is **ERASED** already\nThis goes:\n- its sessions: 2 devices"
+            ),
+            "{asked}"
+        );
+    }
+
+    #[test]
     fn the_request_rests_on_the_arguments_and_on_nothing_that_the_subject_moves() {
         let verb = verb(&["ann", "-e"]);
         let quiet = seen(json!({}), 1, 2, 3);
@@ -397,7 +551,7 @@ mod tests {
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r#"
         Done · `@ann:example.org` is deactivated and **not erased**
         Devices: none left
-        Rooms: 1 still to leave; the homeserver goes on with it
+        Rooms: 1 still to leave; I watch it, and say here when that is over
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin

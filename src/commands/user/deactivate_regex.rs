@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 
 use super::{
-    account, deactivate,
+    account,
+    deactivate::{self, leaving},
     fits::{self, Pattern},
 };
+use crate::commands::refusals::Meaning;
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
-    commands::{Action, Delegated, Spec},
+    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
+    commands::{Action, Delegated, Spec, room::holes},
     error::Stop,
     reply::Line,
     synapse::Reader,
@@ -64,6 +66,10 @@ impl Action for DeactivateRegex {
         true
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(deactivate::REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let ids = fits::ids(&self.pattern, true, reader).await?;
         Ok(ids.into_iter().map(Subject::User).collect())
@@ -74,7 +80,13 @@ impl Action for DeactivateRegex {
         if self.dry_run {
             return Ok(account::snapshot(subject, reader).await?.0);
         }
-        deactivate::snapshot(subject, reader).await
+        let mut seen = deactivate::snapshot(subject, reader).await?;
+        deactivate::note_holes(&mut seen, subject, reader).await?;
+        Ok(seen)
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_account(subject, seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
@@ -107,6 +119,28 @@ impl Action for DeactivateRegex {
         after: &Snapshot,
     ) -> Outcome {
         deactivate::outcome(subject, after)
+    }
+
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        leaving::begun(subject, after?)
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        Some(leaving::unanswered(subject, before))
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        leaving::progress(subject, work, self.erase, reader).await
     }
 }
 

@@ -1,8 +1,9 @@
 //! `user details`: everything about one account on one screen.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use ruma::UserId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::account::{self, Belongings};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     },
     error::Stop,
     reply::{Fact, Hostile, Line, Reply, Sheet},
-    synapse::{Account, Reader},
+    synapse::{Account, Reader, wire::in_seconds},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Details>(
@@ -50,9 +51,10 @@ impl Query for Details {
             Belongings::of(&user, reader),
             reports(&user, reader)
         );
-        let Some(account) = account? else {
+        let Some(mut account) = account? else {
             return Err(account::unknown(&user, reader).await);
         };
+        account.last_seen = belongings.last_seen(&account);
         let mut facts = account::facts(&account, reader.now());
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
@@ -63,9 +65,15 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.user)?;
-        account::existing(&user, reader).await?;
         let path = Path::admin(["v2", "users", user.as_str()]);
+        let (known, devices) =
+            tokio::join!(account::existing(&user, reader), reader.devices(&user));
+        let known = known?;
         let mut account: Value = reader.get(&path, &[]).await?;
+        in_seconds(&mut account, "creation_ts");
+        // As it is said in words; the homeserver's own field is empty after a month.
+        let seen = reader.last_seen(&known, &devices.unwrap_or_default());
+        account["last_seen_ts"] = json!(seen.map(Timestamp::as_millisecond));
         if !self.show_3pid {
             mask(&mut account);
         }
@@ -97,7 +105,7 @@ async fn reports(user: &UserId, reader: &Reader) -> Line {
     }
 }
 
-fn told(user: &UserId, facts: Vec<Fact>, remembered: &Remembered, now: jiff::Timestamp) -> Reply {
+fn told(user: &UserId, facts: Vec<Fact>, remembered: &Remembered, now: Timestamp) -> Reply {
     past::told(Reply::data(Line::new().code(user)).facts(facts), remembered, now)
 }
 
@@ -134,8 +142,6 @@ pub(super) fn masked(address: &Hostile) -> Hostile {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::{super::testing, *};
     use crate::{
         commands::{Noted, Past, Sanctioned, user::testing::now},
@@ -216,7 +222,7 @@ mod tests {
         Name: “Ann Lee”
         Id: `@ann:example.org`
         Created: 2025-10-09 08:53 UTC (1 year ago)
-        Last seen: never
+        Last seen: not known
         Server admin: **yes**
         State: **locked, suspended**
         Type: “bot”

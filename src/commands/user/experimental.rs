@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::account::{self, words};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -149,6 +150,18 @@ struct SetFeatures {
     both: bool,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "not recognised",
+        "this version of the homeserver does not know this feature, or does not give it to single accounts",
+    ),
+];
+
 #[async_trait]
 impl Action for SetFeatures {
     fn class(&self, many: usize) -> Class {
@@ -157,6 +170,10 @@ impl Action for SetFeatures {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::account;
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_ROW, NOT_LOCAL};
 use crate::{
     change::{Skip, Snapshot, Step, Subject},
     commands::{
@@ -48,6 +49,31 @@ pub(super) struct Flagged {
     flag: &'static Flag,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    ACCOUNT_GONE,
+    NO_ROW,
+    NOT_LOCAL,
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the homeserver does not let this be changed here; where an authentication service keeps the accounts, do it there",
+    ),
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "this version of the homeserver takes it in another way; `!server version` shows which it is",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "locked",
+        "an account cannot be locked and deactivated; ask for one of them",
+    ),
+];
+
 #[async_trait]
 impl Switch for Flagged {
     fn key(&self) -> &'static str {
@@ -56,6 +82,10 @@ impl Switch for Flagged {
 
     fn wording(&self, on: bool) -> &'static Wording {
         if on { &self.flag.set } else { &self.flag.end }
+    }
+
+    fn refusals(&self) -> &'static [Meaning] {
+        REFUSALS
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::account;
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -95,6 +96,24 @@ impl Login {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "login as self",
+        "that is the account of my admin token itself, and nobody logs in as it this way",
+    ),
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "the homeserver does not take this moment; give one that is to come",
+    ),
+];
+
 #[async_trait]
 impl Action for Login {
     fn class(&self, _many: usize) -> Class {
@@ -107,6 +126,10 @@ impl Action for Login {
 
     fn whispers(&self) -> bool {
         true
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -32,6 +33,13 @@ struct Logout {
     users: Vec<UserRef>,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(400, "M_MISSING_PARAM", "", "its devices have changed since I looked; look again"),
+];
+
 #[async_trait]
 impl Action for Logout {
     fn class(&self, _many: usize) -> Class {
@@ -44,6 +52,10 @@ impl Action for Logout {
 
     fn amounts_to(&self) -> Vec<&str> {
         vec!["device delete"]
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

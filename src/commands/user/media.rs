@@ -13,10 +13,10 @@ use crate::{
         listing::{Listing, Named, Page, Pages},
     },
     error::Stop,
-    reply::{Hostile, Line, Record, size},
+    reply::{Hostile, IdsOf, Line, Record, size},
     synapse::{
         Reader,
-        wire::{flag, optional_millis},
+        wire::{Bytes, flag, in_millis, known, null_unless_known},
     },
 };
 
@@ -73,12 +73,15 @@ impl Sort {
 #[derive(Debug, Deserialize)]
 pub(in crate::commands) struct File {
     media_id: String,
+    #[serde(default, deserialize_with = "known")]
     media_type: Option<Hostile>,
-    media_length: Option<u64>,
+    #[serde(default, deserialize_with = "known")]
+    media_length: Option<Bytes>,
+    #[serde(default, deserialize_with = "known")]
     upload_name: Option<Hostile>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     created_ts: Option<Timestamp>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     last_access_ts: Option<Timestamp>,
     /// The address of a page whose preview this is.
     url_cache: Option<Hostile>,
@@ -125,7 +128,17 @@ impl Listing for Media {
         let FilePage { media, total, next_token } =
             account::belonging(&self.user, "v1", "media", &query, reader).await?;
         let next = next_token.map(|next| next.to_string());
-        Ok(Page { rows: media, total: Some(total), next })
+        let mut rows = media;
+        for row in &mut rows {
+            null_unless_known::<Bytes>(row, "media_length");
+            in_millis(row, "created_ts");
+            in_millis(row, "last_access_ts");
+        }
+        Ok(Page { rows, total: Some(total), next })
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Files)
     }
 
     fn id(&self, file: &File, reader: &Reader) -> Option<String> {
@@ -157,11 +170,16 @@ fn record(file: &File, now: Timestamp) -> Record {
         title = title.plain(" ").hostile(name);
     }
     let mut facts = vec![
-        ("Size", file.media_length.map_or_else(|| "not known".to_owned(), size).into()),
+        (
+            "Size",
+            file.media_length
+                .map_or_else(|| "not known".to_owned(), |Bytes(bytes)| size(bytes))
+                .into(),
+        ),
         ("Created", Line::new().time(file.created_ts, now)),
         ("Last access", Line::new().time(file.last_access_ts, now)),
     ];
-    if let Some(kind) = &file.media_type {
+    if let Some(kind) = file.media_type.as_ref().filter(|kind| !kind.is_empty()) {
         facts.insert(0, ("Type", Line::new().hostile(kind)));
     }
     if let Some(page) = &file.url_cache {
@@ -231,7 +249,7 @@ mod tests {
         let records = listed.iter().map(|file| record(file, now())).collect();
         insta::assert_snapshot!(testing::reply(&Reply::default().with(Block::Records(records))), @r"
         * `abc` “cat.png”
-          Type: “image/png” · Size: 1.5 KiB · Created: 2026-11-20 14:00 UTC (3 min ago) · Last access: never
+          Type: “image/png” · Size: 1.5 KiB · Created: 2026-11-20 14:00 UTC (3 min ago) · Last access: not known
         * `def`
           Size: not known · Created: 2026-11-18 11:06 UTC (2 days ago) · Last access: 2026-11-20 14:00 UTC (3 min ago) · Preview of: “https://example.com/” · Quarantined by: “@moe:example.org” · Protected: from quarantine
         ");

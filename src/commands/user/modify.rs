@@ -6,9 +6,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
-    account, deactivate,
+    account,
+    deactivate::{self, leaving},
     password::{SLOT, devices},
 };
+use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -17,6 +19,7 @@ use crate::{
     commands::{
         Action, Spec,
         arguments::{UserRef, secret},
+        room::holes,
     },
     error::Stop,
     reply::{Fact, Line, Status},
@@ -161,6 +164,10 @@ impl Action for Modify {
         self.password.iter().map(|typed| (SLOT, typed.expose_secret().into())).collect()
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(refusals::ACCOUNT)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.password_prompt {
             let user = reader.user_id(&self.user)?;
@@ -186,11 +193,18 @@ impl Action for Modify {
         if let Some(account) = account {
             field::note(&mut seen, &account);
         }
+        if self.deactivate {
+            deactivate::note_holes(&mut seen, subject, reader).await?;
+        }
         let changes: Vec<Fact> = self.fields().iter().map(|field| field.asked(&seen)).collect();
         // What changes is shown once, with its old value.
         seen.display.retain(|(label, _)| changes.iter().all(|(changed, _)| changed != label));
         seen.display.extend(changes);
         Ok(seen)
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        holes::warnings_of_account(subject, seen)
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
@@ -304,16 +318,31 @@ impl Action for Modify {
     }
 
     /// There is one such work for each account at most, so that its id is enough.
-    fn begins(&self, subject: &Subject, _answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        if self.deactivate {
+            return leaving::begun(subject, after?);
+        }
         self.is_seen_in_rooms().then(|| subject.segment().into_owned())
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        self.deactivate.then(|| leaving::unanswered(subject, before))
     }
 
     async fn progress(
         &self,
         subject: &Subject,
-        _work: &str,
+        work: &str,
         reader: &Reader,
     ) -> Result<Progress, Stop> {
+        if leaving::is_work(work) {
+            return leaving::progress(subject, work, false, reader).await;
+        }
         rooms::progress(subject, reader).await
     }
 }

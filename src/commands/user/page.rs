@@ -13,7 +13,7 @@ use crate::{
     reply::{Hostile, Line, Record},
     synapse::{
         Reader,
-        wire::{flag, optional_millis},
+        wire::{Plausible, flag, in_millis, known, passed},
     },
 };
 
@@ -58,6 +58,7 @@ impl Sort {
 pub(super) struct Row {
     /// Its id, which in old databases need not be a valid one.
     pub(super) name: String,
+    #[serde(default, deserialize_with = "known")]
     pub(super) displayname: Option<Hostile>,
     #[serde(default, deserialize_with = "flag")]
     admin: bool,
@@ -71,16 +72,42 @@ pub(super) struct Row {
     shadow_banned: bool,
     #[serde(default, deserialize_with = "flag")]
     is_guest: bool,
+    #[serde(default, deserialize_with = "known")]
     user_type: Option<Hostile>,
-    #[serde(default, rename = "creation_ts", deserialize_with = "optional_millis")]
-    pub(super) created: Option<Timestamp>,
-    #[serde(default, rename = "last_seen_ts", deserialize_with = "optional_millis")]
-    pub(super) last_seen: Option<Timestamp>,
+    #[serde(default)]
+    creation_ts: Value,
+    #[serde(default)]
+    last_seen_ts: Value,
     /// Not in the homeserver's list: looked up for what is shown.
     pub(super) suspended: Option<bool>,
 }
 
+/// A moment of a row, and whether it stands there in milliseconds, as it should: what is in another
+/// unit is not where it belongs in the homeserver's order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dated {
+    pub(super) at: Timestamp,
+    pub(super) in_order: bool,
+}
+
+impl Dated {
+    fn read(value: &Value) -> Option<Self> {
+        let at = Timestamp::plausible(value)?;
+        Some(Self { at, in_order: value.as_i64() == Some(at.as_millisecond()) })
+    }
+}
+
 impl Row {
+    /// When it was created, if that is known.
+    pub(super) fn created(&self) -> Option<Dated> {
+        Dated::read(&self.creation_ts)
+    }
+
+    /// When it was last seen, if that is known.
+    pub(super) fn last_seen(&self) -> Option<Dated> {
+        Dated::read(&self.last_seen_ts)
+    }
+
     /// The id without what makes it one.
     pub(super) fn localpart(&self) -> &str {
         let name = self.name.strip_prefix('@').unwrap_or(&self.name);
@@ -148,18 +175,39 @@ struct AccountPage {
 /// How many accounts are looked up at once.
 const AT_ONCE: usize = 8;
 
-/// The accounts, in the same order, with what was looked up of whether they are suspended.
-pub(super) async fn marked_suspended(rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
+/// What of an account the homeserver's list does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Besides {
+    /// When it was last seen by an address: the list goes by its devices, and one that was logged
+    /// out is none of them any more.
+    Seen,
+    /// That, and whether it is suspended.
+    SeenAndSuspended,
+}
+
+/// The accounts, in the same order, with what was looked up besides.
+pub(super) async fn looked_up(rows: Vec<Value>, besides: Besides, reader: &Reader) -> Vec<Value> {
     let lookups = rows.into_iter().map(|mut row| async move {
         if let Some(user) = row["name"].as_str().and_then(|name| UserId::parse(name).ok())
             // The list is worth showing without it; what is missing is said below it.
             && let Ok(Some(account)) = reader.account(&user).await
         {
-            row["suspended"] = json!(account.suspended);
+            let listed = reader.passed(Timestamp::plausible(&row["last_seen_ts"]));
+            let seen = listed.max(account.last_seen);
+            row["last_seen_ts"] = json!(seen.map(Timestamp::as_millisecond));
+            if let Besides::SeenAndSuspended = besides {
+                row["suspended"] = json!(account.suspended);
+            }
         }
         row
     });
     stream::iter(lookups).buffered(AT_ONCE).collect().await
+}
+
+/// Writes the moments of a row as programs expect them: in milliseconds, or `null`.
+pub(super) fn amend(row: &mut Value) {
+    in_millis(row, "creation_ts");
+    in_millis(row, "last_seen_ts");
 }
 
 /// What is to be known of what is shown.
@@ -178,8 +226,8 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
         title = title.plain(" ").hostile(name);
     }
     let mut facts = vec![
-        ("Created", Line::new().time(row.created, now)),
-        ("Last seen", Line::new().time(row.last_seen, now)),
+        ("Created", Line::new().time(row.created().map(|dated| dated.at), now)),
+        ("Last seen", Line::new().time(passed(row.last_seen().map(|dated| dated.at), now), now)),
     ];
     let states: Vec<&str> = [
         (row.admin, "server admin"),
@@ -226,7 +274,7 @@ mod tests {
              "erased": 1, "creation_ts": 1_795_000_000_000_i64, "last_seen_ts": null});
         insta::assert_snapshot!(record(bob), @r"
         * `@bob:example.org`
-          Created: 2026-11-18 11:06 UTC (2 days ago) · Last seen: never · State: **deactivated and erased**
+          Created: 2026-11-18 11:06 UTC (2 days ago) · Last seen: not known · State: **deactivated and erased**
         ");
     }
 }

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::account::{self, how_many, noted};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_PASSWORDS, NO_ROW, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -67,6 +68,20 @@ impl GivenSecret {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NO_PASSWORDS,
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    NO_ROW,
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "the homeserver does not take this password; it has at most 512 characters",
+    ),
+];
+
 #[async_trait]
 impl Action for Password {
     fn class(&self, _many: usize) -> Class {
@@ -87,6 +102,10 @@ impl Action for Password {
 
     fn whispers(&self) -> bool {
         !self.given.is_typed()
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

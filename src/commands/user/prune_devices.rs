@@ -1,16 +1,25 @@
 //! `user prune-devices`: devices that have not been seen for long are logged out.
 
-use std::cmp::Ordering;
+use std::{
+    cmp::Ordering,
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ruma::OwnedDeviceId;
+use ruma::{OwnedDeviceId, OwnedUserId};
 use serde_json::json;
 
 use super::account::{self, how_many};
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
-    commands::{Action, Spec, arguments::UserRef, device::delete},
+    commands::{
+        Action, Spec,
+        arguments::{UserRef, device},
+        device::delete,
+    },
     error::Stop,
     reply::Line,
     synapse::{Device, Reader},
@@ -46,11 +55,15 @@ struct PruneDevices {
     #[arg(short = 's', long, value_name = "NUMBER", default_value_t = 1)]
     min_surviving: usize,
     /// Only this device, and only if the rest lets it; can be given several times
-    #[arg(short = 'i', long, value_name = "DEVICE")]
+    #[arg(short = 'i', long, value_name = "DEVICE", value_parser = device)]
     device_id: Vec<OwnedDeviceId>,
     /// Devices that were never seen too
     #[arg(long)]
     never_seen: bool,
+    // What stays of each account, counted once while its devices are collected: there may be
+    // thousands, and each of them is looked at.
+    #[arg(skip)]
+    stays: Mutex<HashMap<OwnedUserId, [usize; 3]>>,
 }
 
 /// The devices of one account, as far as they are to be deleted.
@@ -67,6 +80,10 @@ struct Chosen {
 }
 
 impl PruneDevices {
+    fn stays(&self) -> MutexGuard<'_, HashMap<OwnedUserId, [usize; 3]>> {
+        self.stays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The devices that are to go, of those that an account has.
     fn choose(&self, devices: &[Device], now: Timestamp) -> Chosen {
         let days = SignedDuration::from_hours(i64::from(self.min_days) * 24);
@@ -110,7 +127,10 @@ impl Chosen {
         };
         [
             counted(self.others, " seen since, or left on purpose"),
-            counted(self.never_seen, " never seen; --never-seen takes them too"),
+            counted(
+                self.never_seen,
+                " never seen, as far as is known; --never-seen takes them too",
+            ),
             counted(self.dehydrated, " dehydrated, which collects keys while its owner is away"),
         ]
         .into_iter()
@@ -133,6 +153,10 @@ impl Action for PruneDevices {
         vec!["device delete", "user logout"]
     }
 
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(delete::REFUSALS)
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let mut subjects = Vec::new();
         let mut stays = Vec::new();
@@ -141,6 +165,8 @@ impl Action for PruneDevices {
             account::existing(user, reader).await?;
             let chosen = self.choose(&reader.devices(user).await?, reader.now());
             stays.extend(chosen.stays());
+            let counts = [chosen.others, chosen.never_seen, chosen.dehydrated];
+            self.stays().insert(user.to_owned(), counts);
             let stale = chosen.stale.into_iter();
             let device = |device: Device| Subject::Device(user.to_owned(), device.device_id);
             subjects.extend(stale.map(device));
@@ -157,10 +183,9 @@ impl Action for PruneDevices {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = delete::snapshot(subject, reader).await?;
-        if seen.is("exists") {
-            let devices = reader.devices(account::id(subject)?).await?;
-            let chosen = self.choose(&devices, reader.now());
-            let counts = [chosen.others, chosen.never_seen, chosen.dehydrated];
+        if seen.is("exists")
+            && let Some(counts) = self.stays().get(account::id(subject)?)
+        {
             seen.extra.insert("stays".to_owned(), json!(counts));
         }
         Ok(seen)
@@ -263,7 +288,10 @@ mod tests {
         let chosen = chosen(&[]);
         assert_eq!((chosen.others, chosen.never_seen, chosen.dehydrated), (1, 1, 1));
         let stays: Vec<String> = chosen.stays().iter().map(testing::line).collect();
-        assert_eq!(stays[1], "1 device never seen; --never-seen takes them too");
+        assert_eq!(
+            stays[1],
+            "1 device never seen, as far as is known; --never-seen takes them too"
+        );
         assert!(stays[2].starts_with("1 device dehydrated"), "{stays:?}");
     }
 
@@ -301,6 +329,11 @@ mod tests {
     fn the_question_says_what_stays() {
         let asked = testing::question(&verb(&[]).question(&phone(), &seen()));
         assert!(asked.contains("This stays:\n- 2 devices seen since"), "{asked}");
-        assert!(asked.ends_with("- 1 device never seen; --never-seen takes them too\n"), "{asked}");
+        assert!(
+            asked.ends_with(
+                "- 1 device never seen, as far as is known; --never-seen takes them too\n"
+            ),
+            "{asked}"
+        );
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account::{self, words};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -101,7 +102,8 @@ fn path(user: &str) -> Path {
 
 /// What the homeserver has set for an account that exists: an empty object where it has not.
 async fn present(user: &UserId, reader: &Reader) -> Result<Value, Stop> {
-    Ok(reader.get(&path(user.as_str()), &[]).await?)
+    // Where nothing is set, the answer is empty.
+    Ok(reader.get_any(&path(user.as_str()), &[]).await?)
 }
 
 /// The limit in what the homeserver has set, if there is one.
@@ -182,6 +184,13 @@ impl Set {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    NOT_LOCAL,
+    ACCOUNT_GONE,
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
+];
+
 #[async_trait]
 impl Action for Set {
     fn class(&self, many: usize) -> Class {
@@ -190,6 +199,10 @@ impl Action for Set {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

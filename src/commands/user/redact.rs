@@ -9,6 +9,7 @@ use super::{
     account::{self, how_many, words},
     redact_status,
 };
+use crate::commands::refusals::Meaning;
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -75,6 +76,14 @@ struct Redact {
     use_admin: bool,
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    Meaning::new(400, "M_UNKNOWN", "already in progress", "the homeserver is redacting what it wrote already; `!user redact-status` shows how far it is").nothing_to_do(),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this limit or moment"),
+    Meaning::new(400, "M_BAD_JSON", "", "this version of the homeserver takes it in another way; `!server version` shows which it is"),
+    Meaning::new(404, "M_NOT_FOUND", "", "one of the rooms is not known to the homeserver any more; look again"),
+];
+
 #[async_trait]
 impl Action for Redact {
     fn class(&self, _many: usize) -> Class {
@@ -83,6 +92,10 @@ impl Action for Redact {
 
     fn power(&self) -> Power {
         Power::Moderate
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -226,7 +239,12 @@ impl Action for Redact {
             .remains(remains)
     }
 
-    fn begins(&self, _subject: &Subject, answers: &[Answer]) -> Option<String> {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
         Some(answers.first()?.body.get("redact_id")?.as_str()?.to_owned())
     }
 

@@ -9,6 +9,7 @@ use super::{
     available::{self, Taken},
     password::{GivenSecret, SLOT},
 };
+use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -75,6 +76,10 @@ impl Action for Register {
 
     fn whispers(&self) -> bool {
         !self.given.is_typed()
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(refusals::ACCOUNT)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -131,6 +131,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
     let _ = match &outcome.undo {
         Undo::Command(words) => write!(text, "Undo: !{}", spoken(words)),
         Undo::None(why) => write!(text, "No undo: {why}"),
+        Undo::Parts(ways, rest) => {
+            let ways: Vec<String> = ways.iter().map(|words| spoken(words)).collect();
+            write!(text, "Undo: !{}\nNot undone: {rest}", ways.join(", !"))
+        }
     };
     text
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::account;
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -66,6 +67,24 @@ impl Validity {
     }
 }
 
+/// What it means where the homeserver refuses it.
+const REFUSALS: &[Meaning] = &[
+    ACCOUNT_GONE,
+    Meaning::new(
+        400,
+        "M_MISSING_PARAM",
+        "",
+        "this version of the homeserver wants a moment; give one with --until",
+    ),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this moment"),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "",
+        "the homeserver does not take it; account validity is perhaps not switched on (account_validity in its configuration)",
+    ),
+];
+
 #[async_trait]
 impl Action for Validity {
     fn class(&self, _many: usize) -> Class {
@@ -74,6 +93,10 @@ impl Action for Validity {
 
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
+        Some(REFUSALS)
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::UserId;
+use ruma::{DeviceId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,7 +14,10 @@ use crate::{
     commands::{Memory, Query, Spec, arguments::UserRef},
     error::Stop,
     reply::{Block, Hostile, Line, Record, Reply, Sheet},
-    synapse::{Private, Reader, wire::optional_millis},
+    synapse::{
+        Private, Reader,
+        wire::{known, passed},
+    },
 };
 
 pub(super) const SPEC: Spec = Spec::query::<WhoIs>(
@@ -35,8 +38,22 @@ struct WhoIs {
 }
 
 #[derive(Debug, Deserialize)]
-struct Sightings {
+pub(in crate::commands) struct Sightings {
+    #[serde(default)]
     devices: BTreeMap<String, Sessions>,
+}
+
+impl Sightings {
+    /// The connections that may be of this device. The homeserver says of none of which it is, and
+    /// keeps all of them under no name.
+    pub(in crate::commands) fn connections(
+        &self,
+        device: &DeviceId,
+    ) -> impl Iterator<Item = &Connection> {
+        let of = [self.devices.get(""), self.devices.get(device.as_str())];
+        let sessions = of.into_iter().flatten().flat_map(|device| &device.sessions);
+        sessions.flat_map(|session| &session.connections)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,11 +67,11 @@ struct Session {
 }
 
 #[derive(Debug, Deserialize)]
-struct Connection {
-    ip: Option<Private>,
-    user_agent: Option<Hostile>,
-    #[serde(default, deserialize_with = "optional_millis")]
-    last_seen: Option<Timestamp>,
+pub(in crate::commands) struct Connection {
+    pub(in crate::commands) ip: Option<Private>,
+    pub(in crate::commands) user_agent: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
+    pub(in crate::commands) last_seen: Option<Timestamp>,
 }
 
 #[async_trait]
@@ -111,7 +128,7 @@ fn told(user: &UserId, answered: &Sightings, show_ip: bool, now: Timestamp) -> R
     for connection in sessions.flat_map(|session| &session.connections) {
         connections += 1;
         let client = clients.entry(connection.user_agent.as_ref()).or_default();
-        client.last_seen = client.last_seen.max(connection.last_seen);
+        client.last_seen = client.last_seen.max(passed(connection.last_seen, now));
         client.addresses.extend(&connection.ip);
     }
     let mut clients: Vec<_> = clients.into_iter().collect();

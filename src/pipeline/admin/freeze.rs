@@ -36,7 +36,8 @@ impl Pipeline {
             )
             .or(&["freeze"]));
         }
-        self.authenticity.authenticate(invocation.origin).await?;
+        // Whether or not anybody can be told: stopping is safe.
+        self.authenticity.prove(invocation.origin).await?;
         if let Some(freeze) = self.freeze_control.of(&what)? {
             // Whoever freezes again does not agree with somebody who wants to unfreeze.
             self.freeze_control.take_back_lifts(|_| true).await?;

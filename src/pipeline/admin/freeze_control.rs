@@ -67,14 +67,27 @@ impl FreezeControl {
                     .plain(utc(freeze.at))
                     .plain(" by ")
                     .code(&freeze.by)
-                    .plain(": nothing is changed until two operators send ")
-                    .code("!unfreeze"),
+                    .plain(": nothing is changed until ")
+                    .line(self.how_to_unfreeze()),
             ),
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "freezes cannot be read");
                 Some("my store cannot be read, so I do not know whether I am frozen".into())
             }
         }
+    }
+
+    /// What lifts the freeze of the bot: where fewer than two are left who may say so, only the
+    /// machine does.
+    fn how_to_unfreeze(&self) -> Line {
+        if self.unfrozen().is_ok_and(|persons| persons.len() < 2) {
+            return Line::new()
+                .plain("somebody on the machine that I run on runs ")
+                .code("synod unfreeze")
+                .plain(", since fewer than two operators are left who may send ")
+                .code("!unfreeze");
+        }
+        Line::new().plain("two operators send ").code("!unfreeze")
     }
 
     /// The same, as the end of a command.
@@ -190,7 +203,11 @@ impl FreezeControl {
         self.audit.note(record).await?;
         self.freezes.lift(what).await?;
         info!(by = %invocation.operator.user, ?what, "not frozen any more");
-        Ok(Reply::outcome(Status::Done, format!("{} not frozen any more", in_words(what))))
+        let reply = Reply::outcome(Status::Done, format!("{} not frozen any more", in_words(what)));
+        Ok(match self.bot_frozen() {
+            Some(still) => reply.text(still),
+            None => reply,
+        })
     }
 
     /// One person has said that the bot may act again; it takes another one.

@@ -267,14 +267,14 @@ impl JobRunner {
         Ok(open.len())
     }
 
-    /// Stops the jobs that are `meant`; how many. What is in hand is finished.
+    /// Stops the jobs that are `meant`; which. What is in hand is finished.
     pub(in crate::pipeline) async fn stop(
         &self,
         invocation: &Invocation<'_>,
         meant: impl Fn(&Job) -> bool,
-    ) -> Result<usize, Stop> {
+    ) -> Result<Vec<Job>, Stop> {
         let open = self.jobs.open()?;
-        let mut stopped = 0;
+        let mut stopped = Vec::new();
         for job in open.into_iter().filter(|job| job.state == State::Running && meant(job)) {
             let record = Record {
                 of: job.number,
@@ -284,9 +284,9 @@ impl JobRunner {
             };
             let state = State::Stopping(invocation.operator.user.clone());
             // First it is stopped, and then that is recorded.
-            self.jobs.keep(&Job { state, ..job }).await?;
+            self.jobs.keep(&Job { state, ..job.clone() }).await?;
             self.below.audit.note(record).await?;
-            stopped += 1;
+            stopped.push(job);
         }
         Ok(stopped)
     }

@@ -90,13 +90,12 @@ impl Pipeline {
 
     async fn note_put_back(&self, caught_up: &CaughtUp) -> Result<(), store::Error> {
         let CaughtUp { taken_over, lost, .. } = caught_up;
-        let mut note = format!(
-            "an older state was put back; entries taken over from the rooms: {}",
-            taken_over.len()
+        let lost = lost.map(|(first, last)| format!("; entries {first} to {last} are lost"));
+        let note = format!(
+            "an older state was put back; entries taken over from the rooms: {}{}",
+            taken_over.len(),
+            lost.unwrap_or_default()
         );
-        if let Some((first, last)) = lost {
-            note.push_str(&format!("; entries {first} to {last} are lost"));
-        }
         let record = Record { note: Some(note), ..Record::new(Kind::Noted) };
         match self.audit.note(record).await {
             Ok(_) => Ok(()),

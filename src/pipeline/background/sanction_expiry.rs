@@ -15,6 +15,7 @@ use crate::{
     pipeline::{
         Invocation, Origin, Scheduled, ScheduledKind,
         admin::freeze_control::FreezeControl,
+        background::token::why_it_waits,
         change::{
             Attempt, Executor, Expected, Extent, Prepared,
             report::{not_as_left, overall, stopped},
@@ -107,6 +108,7 @@ impl SanctionExpiry {
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
+            Err(Stop::Api(error)) if error.is_of_token() => Lifted::NotNow,
             Err(stop) => Lifted::Failed(stopped(&self.below.clock, &stop)),
         };
         match lifted {
@@ -116,9 +118,8 @@ impl SanctionExpiry {
             Lifted::Failed(reply) => self.try_again(sanction, reply).await,
             Lifted::NotNow if sanction.state == State::Waiting => {}
             Lifted::NotNow => {
-                let reply = Reply::data(
-                    about(&sanction).plain(" is over, and waits: ").line(self.why_not()),
-                );
+                let why = self.why_not(&sanction).await;
+                let reply = Reply::data(about(&sanction).plain(" is over, and waits: ").line(why));
                 self.say_of(&sanction, "waits", &reply).await;
                 self.below
                     .executor
@@ -131,7 +132,12 @@ impl SanctionExpiry {
 
     /// Looks, asks the gate and runs the undo, as its imposer.
     async fn try_to_lift(&self, sanction: &Sanction) -> Result<Lifted, Stop> {
-        if self.below.freeze_control.bot_frozen().is_some() {
+        if self.below.freeze_control.bot_frozen().is_some()
+            || why_it_waits(&self.below.reader).is_some()
+        {
+            return Ok(Lifted::NotNow);
+        }
+        if self.below.voice.ensure_heard(&sanction.asked.0).await.is_err() {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.below.roster.operator(&sanction.by) else {
@@ -169,8 +175,9 @@ impl SanctionExpiry {
                 Prepared::Ready(ready) => {
                     let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
-                        Status::Done => Lifted::Done(told(&ran)),
-                        _ => Lifted::Failed(told(&ran)),
+                        Status::Done => Lifted::Done(told(&ran, &self.below.roster)),
+                        _ if ran.done.iter().all(|one| one.without_token) => Lifted::NotNow,
+                        _ => Lifted::Failed(told(&ran, &self.below.roster)),
                     }
                 }
                 Prepared::Rehearsed | Prepared::NotServed(_) | Prepared::Planned(_) => {
@@ -188,8 +195,17 @@ impl SanctionExpiry {
     }
 
     /// Why the bot does not act now.
-    fn why_not(&self) -> Line {
-        self.below.freeze_control.bot_frozen().unwrap_or_else(|| "I am read-only".into())
+    async fn why_not(&self, sanction: &Sanction) -> Line {
+        if let Some(why) = self.below.freeze_control.bot_frozen() {
+            return why;
+        }
+        if let Some(why) = why_it_waits(&self.below.reader) {
+            return why;
+        }
+        match self.below.voice.ensure_heard(&sanction.asked.0).await {
+            Err(ailment) => ailment.to_string().into(),
+            Ok(()) => "I am read-only".into(),
+        }
     }
 
     async fn try_again(&self, sanction: Sanction, reply: Reply) {
@@ -237,9 +253,7 @@ impl SanctionExpiry {
         let (room, event) = &sanction.asked;
         // One change may have been of many, and each of its ends is told.
         let transaction_key = format!("{what}-{}-{}", sanction.number, sanction.subject);
-        if let Err(error) = self.below.voice.say(room, Some(event), &transaction_key, reply).await {
-            error!(error = &error as &dyn std::error::Error, "the room was not told");
-        }
+        self.below.voice.say_surely(room, Some(event), &transaction_key, reply).await;
     }
 }
 

@@ -18,6 +18,9 @@ use crate::{
 /// How long it can be asked for a sanction that is over. The record has it after that too.
 const OVER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// How far back on record it is looked for what a message that was cut off has done.
+const RECENT: usize = 200;
+
 /// A store that is lost.
 #[derive(Debug)]
 pub struct Lost {
@@ -119,16 +122,29 @@ impl Pipeline {
         let whispered =
             self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
-        let reply = Reply::outcome(
-            closing.status.unwrap_or(Status::Unknown),
-            Line::new()
-                .code(crate::input::shown(&closing.words))
-                .plain(format!(". I was stopped before I could say so{lost}")),
-        )
-        .command("Everything about it", vec!["audit".into(), "show".into(), number.to_string()]);
-        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
-            error!(error = &error as &dyn std::error::Error, "not reported");
-        }
+        let title = Line::new().code(crate::input::shown(&closing.words));
+        let reply = if self.goes_on(number) {
+            Reply::data(title.plain(
+                ": the homeserver has begun, and goes on; I watch it, and say here when it is \
+                 through. I was stopped before I could say so",
+            ))
+        } else {
+            let said = format!(". I was stopped before I could say so{lost}");
+            Reply::outcome(closing.status.unwrap_or(Status::Unknown), title.plain(said))
+        };
+        let reply = reply.command(
+            "Everything about it",
+            vec!["audit".into(), "show".into(), number.to_string()],
+        );
+        self.voice.say_surely(room, Some(event), "answer", &reply).await;
+    }
+
+    /// Whether the homeserver goes on with the change of this number.
+    fn goes_on(&self, number: u64) -> bool {
+        let open = self.watcher.open().inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "what goes on cannot be read");
+        });
+        open.unwrap_or_default().iter().any(|watch| watch.number == number)
     }
 
     async fn report_nothing_done(&self, event: &OwnedEventId, room: &RoomId) {
@@ -143,6 +159,13 @@ impl Pipeline {
         {
             return;
         }
+        if let Some(words) = self.done_by(event) {
+            let line = Line::new().code(crate::input::shown(&words));
+            let reply =
+                Reply::outcome(Status::Done, line.plain(". I was stopped before I could say so"));
+            self.voice.say_surely(room, Some(event), "answer", &reply).await;
+            return;
+        }
         if let Ok(Some(ticket)) = self.questions.taken_by(event) {
             self.questions.close_ticket(&ticket.code, End::Refused, None).await;
         }
@@ -152,9 +175,17 @@ impl Pipeline {
              still meant",
         );
         // The transaction key of an ordinary answer: if that was sent, this is not sent besides.
-        if let Err(error) = self.voice.say(room, Some(event), "answer", &reply).await {
-            error!(error = &error as &dyn std::error::Error, "not reported");
-        }
+        self.voice.say_surely(room, Some(event), "answer", &reply).await;
+    }
+
+    /// The words of what is on record as done because of this message, where that is no change of
+    /// the homeserver's: a freeze, a stop.
+    fn done_by(&self, event: &OwnedEventId) -> Option<Vec<String>> {
+        let last = self.audit.last(RECENT).ok()?;
+        last.into_iter().filter_map(|kept| kept.record).find_map(|record| {
+            let done = matches!(record.kind, Kind::Frozen | Kind::Stopped) && record.of.is_none();
+            (done && record.event.as_ref() == Some(event)).then_some(record.words)
+        })
     }
 
     async fn report_one(
@@ -170,10 +201,10 @@ impl Pipeline {
         };
         for room in rooms {
             let transaction_key = format!("cut-{number}");
-            let said = self.voice.say(&room, record.event.as_ref(), &transaction_key, &reply).await;
-            if let Err(error) = said {
+            if !self.voice.say_surely(&room, record.event.as_ref(), &transaction_key, &reply).await
+            {
                 // It stays open in the record, and is reported at the next start.
-                error!(number, error = &error as &dyn std::error::Error, "not reported");
+                error!(number, "not reported");
                 return;
             }
         }
@@ -261,6 +292,18 @@ impl Pipeline {
         .note(Line::new().plain("The old one lies in ").code(aside.display()));
         let transaction_key = format!("rebuilt-store-{}", self.clock.now().as_second());
         self.voice.tell(&transaction_key, &reply).await;
+    }
+
+    /// Tells the rooms that the bot is another device now, since nobody new could write to the one
+    /// before.
+    pub async fn report_new_device(&self) {
+        let reply = Reply::data(
+            "I have logged in as a new device. The homeserver had one-time keys of the one before that \
+             I did not know, as after a copy of my state was put back, so I could not read what came \
+             from new devices",
+        )
+        .note("What I could not decrypt is answered with that; the rest I have read");
+        self.voice.tell("new-device", &reply).await;
     }
 
     /// Forgets messages, and sanctions that are over, that are too old to matter.

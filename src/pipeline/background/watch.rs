@@ -1,7 +1,12 @@
 //! Long work of the homeserver, watched to its true end: it is asked how far it is, one message
 //! shows that, and whoever asked for the change is notified when it is over.
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use ruma::OwnedUserId;
@@ -17,6 +22,7 @@ use crate::{
     error::Stop,
     pipeline::{Executor, Outbox, Voice},
     reply::{Block, Fact, Line, Reply, Status},
+    store,
     synapse::Reader,
     watches::{Watch, Watches},
 };
@@ -26,6 +32,12 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// After so many questions in a row without an answer the room is told.
 const UNANSWERED: u32 = 5;
+
+/// For so long something may stay as it is before anything has moved: it may wait for others.
+const WAITS: Duration = Duration::from_mins(10);
+
+/// For so long it may stay as it is after it has moved.
+const RESTS: Duration = Duration::from_mins(1);
 
 /// How far something is.
 enum Far {
@@ -47,6 +59,32 @@ struct Asking<'a> {
     pause: Duration,
     /// How many questions in a row had no answer.
     unanswered: u32,
+    /// How many were left when that last changed.
+    left: Option<Left>,
+}
+
+/// How many things are left of something, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    count: u64,
+    since: Instant,
+    /// Whether it has been another number before.
+    moved: bool,
+}
+
+impl Left {
+    /// What is known once `count` are left.
+    fn after(before: Option<Self>, count: u64, now: Instant) -> Self {
+        match before {
+            Some(before) if before.count == count => before,
+            _ => Self { count, since: now, moved: before.is_some() },
+        }
+    }
+
+    /// Whether nothing works on it any more.
+    fn is_stuck(self, now: Instant) -> bool {
+        now.duration_since(self.since) >= if self.moved { RESTS } else { WAITS }
+    }
 }
 
 impl Asking<'_> {
@@ -61,6 +99,13 @@ impl Asking<'_> {
             Ok(Progress::Goes(facts)) => {
                 self.unanswered = 0;
                 Far::Goes(facts)
+            }
+            Ok(Progress::Counts { left, facts, stuck }) => {
+                self.unanswered = 0;
+                let now = Instant::now();
+                let left = Left::after(self.left, left, now);
+                self.left = Some(left);
+                if left.is_stuck(now) { Far::Over(*stuck) } else { Far::Goes(facts) }
             }
             Err(Stop::Refused { why, .. }) => Far::Over(unknown(subject, why)),
             Err(error) => {
@@ -133,6 +178,11 @@ impl Watcher {
         }
     }
 
+    /// What goes on at the homeserver.
+    pub(in crate::pipeline) fn open(&self) -> Result<Vec<Watch>, store::Error> {
+        self.watches.all()
+    }
+
     /// What is watched.
     #[cfg(test)]
     pub(in crate::pipeline) fn watches(&self) -> &Watches {
@@ -162,6 +212,10 @@ impl Watcher {
                 Far::Silent => {}
             }
         };
+        // Where no answer came it is known only now.
+        if outcome.status == Status::Done && action.erases(&subject) {
+            self.executor.forget(std::slice::from_ref(&subject), watch.number).await;
+        }
         self.tell_the_end(&watch, outcome).await;
     }
 
@@ -197,7 +251,7 @@ impl Watcher {
         work: &'a str,
     ) -> Asking<'a> {
         let (reader, pause) = (&self.reader, self.ask_again);
-        Asking { reader, action, subject, work, pause, unanswered: 0 }
+        Asking { reader, action, subject, work, pause, unanswered: 0, left: None }
     }
 
     /// Says how far it is, or edits what was said; nothing where that would say the same.
@@ -256,8 +310,8 @@ impl Watcher {
             reply.note(Line::new().plain("That was ").code(format!("#{number}"))).ringing(ring);
         let (room, event) = &watch.asked;
         let transaction_key = format!("watched-{}", watch.key());
-        if let Err(error) = self.voice.say(room, Some(event), &transaction_key, &reply).await {
-            error!(number, error = &error as &dyn std::error::Error, "an end was not told");
+        if !self.voice.say_surely(room, Some(event), &transaction_key, &reply).await {
+            error!(number, "an end was not told");
             return;
         }
         self.let_go(watch).await;
@@ -305,5 +359,28 @@ fn unknown(subject: &Subject, why: Line) -> Outcome {
         facts: Vec::new(),
         remains: Vec::new(),
         undo: Undo::None("nobody can say what came of it".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_get_any_further_has_ended() {
+        let begun = Instant::now();
+        let left = Left::after(None, 120, begun);
+        let second = Duration::from_secs(1);
+        let nearly = |wait: Duration| wait.saturating_sub(second);
+        let later = begun + nearly(WAITS);
+        let same = Left::after(Some(left), 120, later);
+        assert!(!same.is_stuck(later), "it may wait for others");
+        assert!(same.is_stuck(later + second), "it never moved");
+        let moved = Left::after(Some(same), 3, later);
+        let rests = Left::after(Some(moved), 3, later + nearly(RESTS));
+        assert!(!rests.is_stuck(later + nearly(RESTS)));
+        assert!(rests.is_stuck(later + RESTS), "it has moved, and rests");
+        let again = Left::after(Some(rests), 2, later + RESTS);
+        assert!(!again.is_stuck(later + RESTS), "it moves again");
     }
 }

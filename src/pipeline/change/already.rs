@@ -18,7 +18,10 @@ impl Pipeline {
         invocation: &Invocation<'_>,
         skips: &[(Subject, Skip)],
     ) -> Reply {
-        let reply = skipped(skips);
+        if let Some(reply) = self.cleared_away(skips) {
+            return reply;
+        }
+        let reply = skipped(skips, &self.roster);
         let [(subject, Skip { status: Status::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
         let verb = listed_as(invocation.words);
@@ -35,6 +38,24 @@ impl Pipeline {
             None if ends => reply.text("It was not made so through me, and does not end by itself"),
             None => reply,
         }
+    }
+
+    /// The answer about a report that is not there since somebody has cleared it away through the bot.
+    fn cleared_away(&self, skips: &[(Subject, Skip)]) -> Option<Reply> {
+        let [(subject @ (Subject::EventReport(_) | Subject::UserReport(_)), skip)] = skips else {
+            return None;
+        };
+        if skip.status != Status::Refused {
+            return None;
+        }
+        let past = self.of(subject, RECENT).past;
+        let by = past.iter().find(|past| past.status == Some(Status::Done))?;
+        let line = Line::new().code(subject).plain(" was cleared away already, by ").code(&by.by);
+        let line = line.plain(format!(", {}", utc(by.at)));
+        Some(
+            Reply::outcome(Status::NothingChanged, line)
+                .note(Line::new().plain("What it said: ").code(format!("!audit show {}", by.id))),
+        )
     }
 
     /// The change of the past, newest first, that made something so by this verb, unless a later

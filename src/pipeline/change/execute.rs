@@ -22,7 +22,7 @@ use crate::{
         },
     },
     reply::Status,
-    synapse::Secrets,
+    synapse::{Secrets, SendError},
     watches::Watch,
 };
 
@@ -146,18 +146,31 @@ impl Executor {
                 }
             }
         }
-        let after = action.snapshot(&plan.subject, &self.reader.look()).await;
-        let Verified { outcome, unmet } = match (&failed, &after) {
+        let after = action.snapshot_after(&plan.subject, &answers, &self.reader.look()).await;
+        let Verified { mut outcome, unmet } = match (&failed, &after) {
             (None, Ok(after)) => verified(action, &plan, &answers, after),
             (None, Err(stop)) => not_verified(&plan.subject, stop).into(),
             (Some(error), after) => {
-                broken_off(&plan, error, after.as_ref().ok(), answers.len()).into()
+                broken_off(action, &plan, error, after.as_ref().ok(), answers.len()).into()
             }
         };
+        let without_token =
+            answers.is_empty() && failed.as_ref().is_some_and(SendError::is_of_token);
+        let unseen =
+            failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_of_token());
+        let work = match &failed {
+            None => action.begins(&plan.subject, &answers, after.as_ref().ok()),
+            Some(SendError::Unknown(_)) => action.outlasts(&plan.subject, &plan.seen),
+            Some(_) => None,
+        };
+        if failed.is_some() && work.is_some() {
+            let follows = "perhaps; I look again and again, and say here what came of it";
+            outcome.facts.push(("Still at work", follows.into()));
+        }
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
-        let work = failed.is_none().then(|| action.begins(&plan.subject, &answers)).flatten();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
-        Done { subject: plan.subject, outcome, unmet, left, erased, work }
+        let subject = plan.subject;
+        Done { subject, outcome, unmet, left, erased, without_token, unseen, work }
     }
 
     async fn close(

@@ -4,7 +4,7 @@ use tracing::warn;
 
 use crate::{
     change::{Answer, FactMap, Outcome, Snapshot, Subject, Undo},
-    commands::Action,
+    commands::{Action, Meaning},
     error::Stop,
     pipeline::change::{
         Plan,
@@ -83,28 +83,44 @@ pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outco
 
 /// A step failed: what is known, with the state that the homeserver shows now.
 pub(in crate::pipeline) fn broken_off(
+    action: &dyn Action,
     plan: &Plan,
     error: &SendError,
     after: Option<&Snapshot>,
     answered: usize,
 ) -> Outcome {
+    let known = action.refusals(&plan.subject);
+    let meaning = match (error, known) {
+        (SendError::Refused(refusal), Some(known)) => Meaning::of(refusal, known),
+        _ => None,
+    };
     let changed = after.is_some_and(|after| after.preconditions != plan.seen.preconditions);
     let status = match error {
         SendError::Unknown(_) => Status::Unknown,
         _ if answered > 0 || changed => Status::DoneInPart,
-        _ => Status::Refused,
+        _ => meaning.map_or(Status::Refused, |meaning| meaning.ends),
     };
     let title = match status {
         Status::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
         _ => Line::new().code(&plan.subject).plain(": "),
     };
+    let mut facts = match (status, after) {
+        (Status::Refused | Status::NothingChanged, _) | (_, None) => Vec::new(),
+        (_, Some(after)) => after.display.clone(),
+    };
+    if let (Some(meaning), SendError::Refused(refusal)) = (meaning, error)
+        && meaning.is_general()
+        && let Some(said) = refusal.message().filter(|said| !said.is_empty())
+    {
+        facts.push(("The homeserver said", Line::new().hostile(said)));
+    }
     Outcome {
         status,
-        title: title.plain(error.to_string()),
-        facts: match (status, after) {
-            (Status::Refused, _) | (_, None) => Vec::new(),
-            (_, Some(after)) => after.display.clone(),
+        title: match meaning {
+            Some(meaning) => title.line(meaning.line()),
+            None => title.plain(error.to_string()),
         },
+        facts,
         remains: Vec::new(),
         undo: Undo::None("look at what is so before you repeat anything".to_owned()),
     }

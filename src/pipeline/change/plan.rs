@@ -2,13 +2,16 @@
 
 use crate::{
     change::FactMap,
+    commands::Action,
     confirm::Demand,
     gate::Terms,
+    operators::Roster,
     pipeline::{
         Invocation,
         change::{
-            Plan, Planned,
+            Looked, Plan, Planned,
             fact::{fact, label},
+            overview,
             report::{ends_in_words, line_of},
         },
         questions::not_this,
@@ -20,8 +23,10 @@ use crate::{
 /// whether it could be taken back.
 pub(in crate::pipeline) fn shown(
     invocation: &Invocation<'_>,
+    action: &dyn Action,
     planned: &Planned,
     cost: &'static str,
+    roster: &Roster,
 ) -> Reply {
     let looked = &planned.looked;
     let ends = planned.until.map(|until| ("Ends", ends_in_words(until)));
@@ -37,13 +42,33 @@ pub(in crate::pipeline) fn shown(
             .chain(ends)
             .collect(),
     );
+    if overview::are_many(&looked.plans) {
+        return many(reply, action, looked, roster);
+    }
     for plan in &looked.plans {
         reply = one(reply, plan);
+    }
+    if overview::are_many(&looked.skips) {
+        return overview::left_out(reply, &looked.skips, roster);
     }
     for (subject, skip) in &looked.skips {
         reply = reply.text(not_this(subject, skip));
     }
     reply
+}
+
+/// The same of so many that their requests are a file.
+fn many(reply: Reply, action: &dyn Action, looked: &Looked, roster: &Roster) -> Reply {
+    let requests: usize = looked.plans.iter().map(|plan| plan.change.steps.len()).sum();
+    let count = format!("{}, {requests} requests", looked.plans.len());
+    let mut reply = reply.facts(vec![("Subjects", Line::from(count))]);
+    let out = overview::stands_out(looked, roster, None);
+    if !out.is_empty() {
+        reply = reply.with(Block::List("What stands out among them:".into(), out));
+    }
+    let reply = overview::many(reply, action, looked);
+    let reply = overview::left_out(reply, &looked.skips, roster);
+    overview::with_file(reply, overview::list_requests("plan.csv", looked))
 }
 
 fn one(reply: Reply, plan: &Plan) -> Reply {

@@ -8,7 +8,8 @@ use crate::{
     clock::SharedClock,
     commands::Action,
     error::Stop,
-    pipeline::change::{Done, fact::Difference},
+    operators::Roster,
+    pipeline::change::{Done, fact::Difference, overview},
     reply::{Block, Line, Reply, Status, utc},
 };
 
@@ -41,6 +42,7 @@ pub(in crate::pipeline) fn report(
     until: Option<Timestamp>,
     done: &[Done],
     skips: &[(Subject, Skip)],
+    roster: &Roster,
 ) -> Reply {
     let mut reply = match done {
         [one] => {
@@ -65,6 +67,11 @@ pub(in crate::pipeline) fn report(
     if !remains.is_empty() {
         reply = reply.with(Block::Commands(remains));
     }
+    if overview::are_many(skips) {
+        reply = overview::left_out(reply, skips, roster);
+        reply = overview::with_file(reply, overview::list_left_out("left-out.csv", skips));
+        return undo_line(reply, number, done);
+    }
     for (subject, skip) in skips {
         reply = reply.text(
             Line::new()
@@ -85,8 +92,15 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
             Undo::Command(_) if matches!(one.outcome.status, Status::Done | Status::DoneInPart) => {
                 return reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
             }
+            Undo::Parts(_, rest)
+                if matches!(one.outcome.status, Status::Done | Status::DoneInPart) =>
+            {
+                return reply
+                    .command("Undo, in part", vec!["undo".to_owned(), number.to_string()])
+                    .note(Line::from("Not undone by that: ").plain(rest.clone()));
+            }
             Undo::None(text) => nearest.push(text.clone()),
-            Undo::Command(_) => {}
+            Undo::Command(_) | Undo::Parts(..) => {}
         }
     }
     nearest.dedup();
@@ -100,7 +114,15 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
 }
 
 /// The answer where there is nothing to do to anything.
-pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)]) -> Reply {
+pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -> Reply {
+    if overview::are_many(skips) {
+        let reply = Reply::outcome(Status::NothingChanged, format!("{} subjects", skips.len()));
+        let reply = reply.with(Block::List(
+            "Nothing was done to any of them:".into(),
+            overview::by_reason(skips, roster),
+        ));
+        return overview::with_file(reply, overview::list_left_out("left-out.csv", skips));
+    }
     let mut reply = match skips {
         [] => Reply::outcome(Status::NothingChanged, "there is nothing that this is about"),
         [(_, skip)] => Reply::outcome(skip.status, skip.why.clone()),

@@ -8,7 +8,7 @@ use crate::{
     change::{
         Answer, Change, Class, FactMap, Outcome, Power, Progress, Question, Skip, Snapshot, Subject,
     },
-    commands::Action,
+    commands::{Action, Meaning},
     error::Stop,
     pipeline::change::fact::not_as_left,
     reply::{Line, Status},
@@ -31,6 +31,8 @@ pub(in crate::pipeline) struct Part {
 #[derive(Debug)]
 pub(in crate::pipeline) struct Together {
     parts: Vec<Part>,
+    /// What none of them does, where they take back only a part of something.
+    rest: Option<String>,
     /// Which part is whose, in the order in which they were named.
     whose: OnceCell<(Vec<Subject>, HashMap<Subject, usize>)>,
 }
@@ -46,7 +48,18 @@ impl Together {
         if parts.is_empty() || parts.iter().any(secret) {
             return None;
         }
-        Some(Self { parts, whose: OnceCell::new() })
+        Some(Self { parts, rest: None, whose: OnceCell::new() })
+    }
+
+    /// The same, which does all but this.
+    pub(in crate::pipeline) fn but_for(self, rest: Option<String>) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// What none of them does, to be said once: with the first subject.
+    fn rest_with(&self, subject: &Subject) -> Option<&String> {
+        let (order, _) = self.whose.get()?;
+        self.rest.as_ref().filter(|_| order.first() == Some(subject))
     }
 
     /// The verb of the first.
@@ -116,6 +129,13 @@ impl Action for Together {
         self.parts.iter().all(|part| part.action.harmless())
     }
 
+    fn refusals(&self, subject: &Subject) -> Option<&'static [Meaning]> {
+        match self.part(subject) {
+            Some(part) => part.action.refusals(subject),
+            None => Some(&[]),
+        }
+    }
+
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         Ok(self.resolve(reader).await?.0.clone())
     }
@@ -126,11 +146,27 @@ impl Action for Together {
         part.action.snapshot(subject, reader).await
     }
 
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        let part = self.part(subject).ok_or_else(|| Stop::refused(nobodys(subject)))?;
+        part.action.snapshot_after(subject, answers, reader).await
+    }
+
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
-        match self.part(subject) {
+        let mut question = match self.part(subject) {
             Some(part) => part.action.question(subject, seen),
             None => Question { title: nobodys(subject), ..Question::default() },
-        }
+        };
+        question.stays.extend(self.rest_with(subject).map(|rest| Line::from(rest.clone())));
+        question
+    }
+
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        self.part(subject).map(|part| part.action.warnings(subject, seen)).unwrap_or_default()
     }
 
     fn reaches(&self, subject: &Subject, seen: &Snapshot) -> Vec<Subject> {
@@ -156,18 +192,30 @@ impl Action for Together {
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        match self.part(subject) {
+        let mut outcome = match self.part(subject) {
             Some(part) => part.action.outcome(subject, before, answers, after),
             None => super::found::not_verified(subject, &Stop::refused(nobodys(subject))),
-        }
+        };
+        let rest = self.rest_with(subject).map(|rest| ("Not undone", Line::from(rest.clone())));
+        outcome.facts.extend(rest);
+        outcome
     }
 
     fn erases(&self, subject: &Subject) -> bool {
         self.part(subject).is_some_and(|part| part.action.erases(subject))
     }
 
-    fn begins(&self, subject: &Subject, answers: &[Answer]) -> Option<String> {
-        self.part(subject)?.action.begins(subject, answers)
+    fn begins(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        self.part(subject)?.action.begins(subject, answers, after)
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        self.part(subject)?.action.outlasts(subject, before)
     }
 
     async fn progress(

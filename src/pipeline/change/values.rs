@@ -83,6 +83,11 @@ pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) left: FactMap,
     /// Whether it was somebody's erasure, so that what is kept of them goes too.
     pub(in crate::pipeline) erased: bool,
+    /// Whether nothing was done since the homeserver does not take the admin token, so that it can be
+    /// done with another one.
+    pub(in crate::pipeline) without_token: bool,
+    /// Whether all was sent, and for the same reason could not be looked at afterwards.
+    pub(in crate::pipeline) unseen: bool,
     /// The work that the homeserver goes on with, by the id under which its verb asks for it.
     pub(in crate::pipeline) work: Option<String>,
 }

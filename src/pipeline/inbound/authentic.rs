@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ruma::{OwnedEventId, events::room::MediaSource};
+use ruma::{OwnedEventId, RoomId, events::room::MediaSource};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
@@ -12,7 +12,7 @@ use crate::{
     clock::SharedClock,
     error::Stop,
     operators::Roster,
-    pipeline::{Attached, Doubt, Keys, Origin, Outbox, Request, Said, Trust},
+    pipeline::{Ailment, Attached, Doubt, Keys, Origin, Outbox, Request, Said, Trust},
     reply::{Line, Reply, Status},
     store::{self, Store},
 };
@@ -54,6 +54,15 @@ impl Authenticity {
         self.ciphertexts.forget_files_before(limit)
     }
 
+    /// To be called before a change: whether anybody could read what the bot says of it, and whether
+    /// the message is its sender's own word.
+    pub(in crate::pipeline) async fn authenticate(&self, origin: Origin<'_>) -> Result<(), Stop> {
+        if let Some(request) = origin.message() {
+            self.ensure_heard(&request.room).await?;
+        }
+        self.prove(origin).await
+    }
+
     /// Asks the homeserver once more for the sender's devices and keys, and looks for the place of
     /// the ciphertext in its Megolm session: the same place under another event id is a replay.
     ///
@@ -61,7 +70,7 @@ impl Authenticity {
     /// and is never more than its sender's own lightest yes.
     ///
     /// What is scheduled was judged when the message came from which it follows.
-    pub(in crate::pipeline) async fn authenticate(&self, origin: Origin<'_>) -> Result<(), Stop> {
+    pub(in crate::pipeline) async fn prove(&self, origin: Origin<'_>) -> Result<(), Stop> {
         let Some(request) = origin.message() else { return Ok(()) };
         let Trust::Signed { session } = &request.trust else { return Ok(()) };
         if matches!(request.said, Said::Reaction { .. }) {
@@ -94,6 +103,14 @@ impl Authenticity {
                 ))
             }
         }
+    }
+
+    /// Nothing is changed while nobody could read what the bot says of it.
+    async fn ensure_heard(&self, room: &RoomId) -> Result<(), Stop> {
+        self.outbox.can_be_heard(room).await.map_err(|ailment| {
+            warn!(%room, error = &ailment as &dyn std::error::Error, "nothing is changed unheard");
+            unheard(ailment)
+        })
     }
 
     /// Whether a file is really by whoever it came in the name of: what a command takes from it is
@@ -178,6 +195,14 @@ impl Authenticity {
     }
 }
 
+/// Why nothing is changed that nobody could be told of.
+pub(in crate::pipeline) fn unheard(ailment: Ailment) -> Stop {
+    Stop::refused(format!(
+        "{ailment}. Nothing was done, and nothing is changed until I am heard again: synod check, on \
+         the machine that I run on, says how"
+    ))
+}
+
 /// What an operator is told whose message is not believed.
 pub(in crate::pipeline) fn doubted(doubt: Doubt) -> Reply {
     Reply::outcome(Status::Refused, doubt_in_words(doubt))
@@ -196,6 +221,9 @@ fn doubt_in_words(doubt: Doubt) -> Line {
         Doubt::UnknownDevice => {
             "this came from a device that your account does not have, or does not have any more. \
              Send it again from one that it has"
+        }
+        Doubt::LoggedOut => {
+            "this came while I was logged out, so I did not run it. Send it again if it is still meant"
         }
         Doubt::NoIdentity => {
             "your account has no cross-signing keys, so nobody can tell your devices from \

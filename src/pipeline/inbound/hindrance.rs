@@ -1,6 +1,6 @@
 //! What keeps a command from being run at all: doubt about where it came from, or its age.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use crate::{
@@ -27,7 +27,13 @@ impl Hindrance {
 
 impl Pipeline {
     /// What keeps a command of an operator from being run at all: doubt about its origin, or age.
-    pub(in crate::pipeline) fn not_now(&self, request: &Request, command: &Command) -> Hindrance {
+    /// What has waited here since it arrived is not older for that.
+    pub(in crate::pipeline) fn not_now(
+        &self,
+        request: &Request,
+        arrived: Timestamp,
+        command: &Command,
+    ) -> Hindrance {
         let bare = matches!(command, Command::Yes(_) | Command::No(_));
         let reaction = matches!(request.said, Said::Reaction { .. });
         if let Trust::Doubtful(doubt) = request.trust
@@ -36,7 +42,7 @@ impl Pipeline {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed");
             return Hindrance::unless(bare, || authentic::doubted(doubt));
         }
-        let age = self.clock.now().duration_since(request.sent);
+        let age = arrived.duration_since(request.sent);
         let limit =
             SignedDuration::try_from(self.rules.max_age).unwrap_or(SignedDuration::from_mins(5));
         if age > limit {

@@ -14,9 +14,10 @@ use crate::{
     operators::Operator,
     pipeline::{
         Attached, Attachment, Held, Invocation, Origin, Pipeline, Request,
-        inbound::understand::{self, Understood},
+        inbound::understand::{self, Parsed, Understood},
     },
-    reply::{Line, Reply, Status},
+    refs::bare,
+    reply::{IdsOf, Line, Reply, Status},
     store::{self, Shelf, Store},
 };
 
@@ -45,6 +46,9 @@ const LARGEST: u64 = 1024 * 1024;
 struct Listed {
     at: Timestamp,
     ids: Vec<String>,
+    /// What they are the ids of; earlier versions did not say.
+    #[serde(default)]
+    of: Option<IdsOf>,
 }
 
 /// What the bot's own listings list, by their event.
@@ -68,30 +72,39 @@ impl Listings {
         if reply.ids.is_empty() {
             return;
         }
-        let listed = Listed { at: self.clock.now(), ids: reply.ids.clone() };
+        let listed = Listed { at: self.clock.now(), ids: reply.ids.clone(), of: reply.ids_of };
         if let Err(error) = self.shelf.put(event.as_str(), &listed) {
             error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
         }
     }
 
-    /// Puts what a listing lists behind the words of a command that replies to it and names nobody
-    /// itself. True where it did: whoever keeps the homeserver can move a reply, so that what it is
-    /// about must be asked.
+    /// Puts what a listing lists behind the words of a command that replies to it and lacks just
+    /// that. True where it did: whoever keeps the homeserver can move a reply, so that what it is
+    /// about must be asked. An answer instead where the command is about something else.
     pub(in crate::pipeline) fn takes(
         &self,
         words: &mut Vec<String>,
+        parsed: &Parsed,
         reply_to: Option<&OwnedEventId>,
-    ) -> bool {
-        let Some(event) = reply_to else { return false };
+    ) -> Result<bool, Box<Reply>> {
+        let Some(event) = reply_to else { return Ok(false) };
         let listed = self.shelf.get(event.as_str()).inspect_err(|error| {
             error!(error = error as &dyn std::error::Error, "listings cannot be read");
         });
-        let Ok(Some(listed)) = listed else { return false };
+        let Ok(Some(listed)) = listed else { return Ok(false) };
         if self.clock.now().duration_since(listed.at) > REMEMBERED {
-            return false;
+            return Ok(false);
+        }
+        let of = listed.of.or_else(|| IdsOf::of(&listed.ids));
+        let wanted = Wanted::of(words, parsed);
+        if let Some(why) = wanted.unfit(of) {
+            return Err(Box::new(Reply::outcome(Status::Refused, why)));
+        }
+        if of == Some(IdsOf::AccountReports) && !wanted.account_reports {
+            words.push("--users".to_owned());
         }
         append(words, listed.ids);
-        true
+        Ok(true)
     }
 
     /// Forgets listings that are too old to be replied to.
@@ -106,6 +119,99 @@ impl Listings {
     }
 }
 
+/// What a command lacks that a list can give.
+#[derive(Debug)]
+struct Wanted {
+    /// The names of its arguments, as the usage shows them.
+    missing: Vec<String>,
+    /// The group that its verb is of; none where the verb is the bot's own.
+    group: Option<&'static str>,
+    /// Whether it says itself that it is about reports of accounts.
+    account_reports: bool,
+}
+
+impl Wanted {
+    fn of(words: &[String], parsed: &Parsed) -> Self {
+        let group =
+            GROUPS.iter().find(|group| words.first().is_some_and(|word| word == group.name));
+        let group = group.map(|group| group.name);
+        let account_reports = group == Some("report")
+            && words.iter().any(|word| matches!(word.as_str(), "--users" | "-u"));
+        Self { missing: understand::missing(parsed), group, account_reports }
+    }
+
+    /// Whether it lacks just what these are.
+    fn fits(&self, of: IdsOf) -> bool {
+        let [missing] = self.missing.as_slice() else { return false };
+        match of {
+            IdsOf::Accounts => missing == "USER",
+            IdsOf::Rooms => missing == "ROOM",
+            IdsOf::Files => missing == "FILE",
+            IdsOf::Tokens => missing == "TOKEN",
+            IdsOf::Servers => matches!(missing.as_str(), "SERVER" | "DESTINATION"),
+            IdsOf::EventReports => self.is_of_reports() && !self.account_reports,
+            IdsOf::AccountReports => self.is_of_reports(),
+        }
+    }
+
+    fn is_of_reports(&self) -> bool {
+        self.group == Some("report") && self.missing == ["NUMBER"]
+    }
+
+    /// Why a list of these is not what it lacks, if it is not.
+    fn unfit(&self, of: Option<IdsOf>) -> Option<Line> {
+        if self.group.is_none() {
+            return Some("this takes no list; type what it is about".into());
+        }
+        let Some(of) = of else {
+            return Some("I do not know any more what that list holds; ask for it again".into());
+        };
+        if self.fits(of) {
+            return None;
+        }
+        let line = Line::new().plain(format!("that list holds {}, and this needs ", of.as_str()));
+        let line = match self.missing.as_slice() {
+            _ if self.account_reports && of == IdsOf::EventReports => {
+                line.plain("reports of accounts")
+            }
+            missing => line.plain(self.in_words(missing)),
+        };
+        Some(line.plain("; type it with the command"))
+    }
+
+    fn in_words(&self, missing: &[String]) -> String {
+        let name = |name: &String| match name.as_str() {
+            "USER" => "an account".to_owned(),
+            "ROOM" => "a room".to_owned(),
+            "FILE" => "a file".to_owned(),
+            "DEVICE" => "a device".to_owned(),
+            "TOKEN" => "a registration token".to_owned(),
+            "SERVER" | "DESTINATION" => "a server".to_owned(),
+            "NUMBER" if self.group == Some("report") => "a report".to_owned(),
+            other => other.to_owned(),
+        };
+        missing.iter().map(name).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The columns in which a CSV file has what it lacks, the likeliest first. What cannot be told
+    /// by its argument may stand in any.
+    fn columns(&self) -> &'static [&'static str] {
+        match self.missing.as_slice() {
+            [one] => match one.as_str() {
+                "USER" => &["subject", "user_id", "name", "id"],
+                "ROOM" => &["subject", "room_id", "id"],
+                "FILE" => &["subject", "media_id", "id"],
+                "DEVICE" => &["subject", "device_id", "id"],
+                "TOKEN" => &["subject", "token", "id"],
+                "SERVER" | "DESTINATION" => &["subject", "destination", "id"],
+                "NUMBER" => &["subject", "id"],
+                _ => &COLUMNS,
+            },
+            _ => &COLUMNS,
+        }
+    }
+}
+
 impl Pipeline {
     /// A change whose subjects are listed in a file: the message's own, or one that it replies to.
     pub(in crate::pipeline) async fn change_in_file(
@@ -116,7 +222,8 @@ impl Pipeline {
         file: &OwnedEventId,
     ) -> Result<Option<Reply>, Stop> {
         let mut words = words.to_vec();
-        append(&mut words, self.listed_in(request, operator, file).await?);
+        let wanted = Wanted::of(&words, &understand::parse(&words));
+        append(&mut words, self.listed_in(request, operator, file, &wanted).await?);
         match understand::understand_for(&words, understand::parse(&words), &operator.role) {
             Understood::Command(Ask::Change(action), options) => {
                 let options = Options { referenced: true, ..options };
@@ -138,6 +245,7 @@ impl Pipeline {
         request: &Request,
         operator: &Operator,
         event: &OwnedEventId,
+        wanted: &Wanted,
     ) -> Result<Vec<String>, Stop> {
         let unfetched = |error| {
             warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
@@ -159,7 +267,7 @@ impl Pipeline {
         let bytes = self.read_file(&file).await?;
         let name = Line::new().code(file.name);
         let listed = String::from_utf8(bytes).map_err(|_| "is no text".to_owned());
-        let listed = listed.and_then(|text| from_file(&text));
+        let listed = listed.and_then(|text| from_file(&text, wanted));
         listed.map_err(|why| {
             let line = name.plain(format!(" {why}. Wanted is one id in each line, or a CSV file"));
             Stop::refused(line.plain(" with the ids in a column such as name, user_id or room_id"))
@@ -262,14 +370,33 @@ const COLUMNS: [&str; 9] = [
     "id",
 ];
 
+/// Columns that say what the rows of a CSV file are, whatever else is called by a name in them.
+const OF_THEIR_OWN: [&str; 6] =
+    ["user_id", "room_id", "media_id", "device_id", "token", "destination"];
+
 /// The subjects in a file: one in each line, or in one column of a CSV file.
-fn from_file(text: &str) -> Result<Vec<String>, String> {
+fn from_file(text: &str, wanted: &Wanted) -> Result<Vec<String>, String> {
     let text = text.trim_start_matches('\u{feff}');
     let mut table =
         csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let no_table = |_: csv::Error| "is no CSV that can be read".to_owned();
     let head = table.headers().map_err(no_table)?;
-    let column = COLUMNS.iter().find_map(|name| head.iter().position(|cell| cell == *name));
+    let place = |name: &&str| head.iter().position(|cell| cell == *name);
+    // A report names whoever has written it, whom nobody means by the list of reports.
+    let reports = place(&"received_ts").is_some() && place(&"id").is_some();
+    if reports && !wanted.is_of_reports() {
+        return Err("lists reports, and this is about something else".to_owned());
+    }
+    let column = wanted.columns().iter().find_map(place);
+    // Rooms and files have names too, and what has an id of a kind of its own is nothing else.
+    let other = OF_THEIR_OWN.iter().filter(|name| place(name).is_some());
+    let column = column.filter(|at| {
+        let is_any = ["name", "id"].iter().any(|name| place(name) == Some(*at));
+        !is_any || wanted.is_of_reports() || other.count() == 0
+    });
+    if column.is_none() && COLUMNS.iter().any(|name| place(name).is_some()) {
+        return Err("lists something else than what this is about".to_owned());
+    }
     let listed: Vec<String> = if let Some(column) = column {
         let cell = |row: csv::StringRecord| row.get(column).unwrap_or_default().to_owned();
         table.records().map(|row| row.map(cell).map_err(no_table)).collect::<Result<_, _>>()?
@@ -295,8 +422,9 @@ pub(in crate::pipeline) fn append(words: &mut Vec<String>, listed: Vec<String>) 
 
 /// The one subject that a line names: its only id, or its only word.
 fn subject_in(line: &str) -> Option<String> {
-    let words = line.split_whitespace().map(|word| word.trim_matches(AROUND));
-    let mut words = words.filter(|word| !word.is_empty() && *word != "-");
+    let words = line.split_whitespace().map(|word| bare(word.trim_matches(AROUND)));
+    let words: Vec<String> = words.filter(|word| !word.is_empty() && *word != "-").collect();
+    let mut words = words.iter().map(String::as_str);
     let is_id = |word: &str| word.starts_with(['@', '!', '#', '$']) || word.starts_with("mxc://");
     let ids: Vec<&str> = words.clone().filter(|word| is_id(word)).collect();
     match ids.as_slice() {
@@ -344,9 +472,56 @@ mod tests {
         assert_eq!(with_list(own.clone()).unwrap(), own);
     }
 
+    /// What a line lacks.
+    fn wanted(line: &str) -> Wanted {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Wanted::of(&words, &understand::parse(&words))
+    }
+
+    #[test]
+    fn a_list_goes_to_a_command_that_is_about_what_it_holds_and_to_no_other() {
+        use IdsOf::{AccountReports, Accounts, EventReports, Files, Rooms, Servers, Tokens};
+        let all = [Accounts, Rooms, Files, Tokens, Servers, EventReports, AccountReports];
+        for (line, fits) in [
+            ("user suspend", &[Accounts][..]),
+            ("user deactivate", &[Accounts]),
+            ("user details", &[Accounts]),
+            ("user redact", &[Accounts]),
+            ("room block", &[Rooms]),
+            ("room delete --block", &[Rooms]),
+            ("room details", &[Rooms]),
+            ("room join !a:x.test", &[Accounts]),
+            ("media delete", &[Files]),
+            ("media quarantine", &[Files]),
+            ("regtok delete", &[Tokens]),
+            ("federation reset", &[Servers]),
+            ("report dismiss", &[EventReports, AccountReports]),
+            ("report dismiss --users", &[AccountReports]),
+            ("room join", &[]),
+            ("device delete", &[]),
+            ("device delete eve", &[]),
+            ("notice send", &[]),
+            ("note", &[]),
+            ("undo", &[]),
+            ("sanction lift", &[]),
+        ] {
+            for of in all {
+                let unfit = wanted(line).unfit(Some(of));
+                assert_eq!(unfit.is_none(), fits.contains(&of), "{line}: {of:?}, {unfit:?}");
+            }
+            assert!(wanted(line).unfit(None).is_some(), "{line}");
+        }
+        let told = wanted("user suspend").unfit(Some(EventReports)).unwrap().text();
+        assert_eq!(
+            told,
+            "that list holds reports of events, and this needs an account; type it with the command"
+        );
+    }
+
     #[test]
     fn a_file_lists_by_line_or_by_column() {
-        let ids = |text: &str| from_file(text).unwrap();
+        let users = wanted("user suspend");
+        let ids = |text: &str| from_file(text, &users).unwrap();
         assert_eq!(ids("@a:x.test\r\n\n@b:x.test\n"), ["@a:x.test", "@b:x.test"]);
         let csv = "\u{feff}name,displayname\n@a:x.test,\"A, the\nfirst\"\n@b:x.test,\n";
         assert_eq!(ids(csv), ["@a:x.test", "@b:x.test"]);
@@ -356,8 +531,16 @@ mod tests {
         assert_eq!(ids("\n\"user_id\"\n@a:x.test\n"), ["@a:x.test"]);
         let outcomes = "subject,outcome\n!r:x.test,Refused\n";
         assert_eq!(ids(outcomes), ["!r:x.test"]);
+        let rooms = "room_id,name\n!r:x.test,@eve:x.test\n";
+        assert_eq!(from_file(rooms, &wanted("room block")).unwrap(), ["!r:x.test"]);
+        let reports = "id,received_ts,sender,user_id\n5,1,@eve:x.test,@ann:x.test\n";
+        assert_eq!(from_file(reports, &wanted("report dismiss")).unwrap(), ["5"]);
+        assert!(from_file(reports, &users).unwrap_err().contains("reports"), "not who wrote them");
+        for other in ["room_id,members\n!r:x.test,3\n", rooms, "media_id,id\nabc,eve\n"] {
+            assert!(from_file(other, &users).is_err(), "{other}");
+        }
         for wrong in ["", "name,displayname\n", "one of these\n@a:x.test"] {
-            assert!(from_file(wrong).is_err(), "{wrong:?}");
+            assert!(from_file(wrong, &users).is_err(), "{wrong:?}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! Who waits for whom.
 //!
 //! Intake only puts things in. Whatever comes out runs in a task of its own: an operator's changes
-//! one after the other in the order in which they were sent, what only looks after those that came
-//! before it, a cancel at once. Nobody waits for a look, and nobody waits for another operator
-//! except over the same subject.
+//! one after the other in the order in which they were sent, what only looks after those before it
+//! that may be about the same, a cancel at once. Nobody waits for a look, and nobody waits for
+//! another operator except over the same subject. Who has waited for a while is told for what.
 //!
 //! What a message is shows only when its words are parsed, which its task does. So each task hands
 //! to the next of the same sender what that has to wait for, once it knows.
@@ -19,13 +19,23 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
-use crate::pipeline::{Incoming, Lane, Message, Pipeline};
+use crate::{
+    pipeline::{
+        Command, Incoming, Lane, Message, Origin, Pipeline, Task, What, change::mask,
+        inbound::names::Names,
+    },
+    reply::{Line, Reply},
+};
 
 #[cfg(test)]
 mod tests;
 
 /// How often the clock is looked at for questions that expire.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How long somebody waits without a word.
+pub(in crate::pipeline) const WITHOUT_A_WORD: std::time::Duration =
+    std::time::Duration::from_secs(5);
 
 /// Hands what comes in to the pipeline until `stop`, then waits for what is in hand.
 pub async fn serve(
@@ -51,6 +61,74 @@ pub async fn serve(
     queue.tasks.wait().await;
 }
 
+impl Task {
+    /// What it is, in words that hold no secret.
+    fn shown(&self) -> String {
+        match &self.what {
+            What::Command(_, Command::Change(action, _, words)) => {
+                crate::input::shown(&mask(words, &action.typed()))
+            }
+            What::Command(_, Command::Own(_, options, words)) => {
+                // What is typed after a code may be a one-time password.
+                let numbered = matches!(options.verb.as_str(), "confirm" | "approve" | "undo");
+                let number = words.get(1).filter(|_| numbered);
+                number.map_or_else(
+                    || format!("!{}", options.verb),
+                    |number| format!("!{} {number}", options.verb),
+                )
+            }
+            What::Command(_, Command::InFile(words, _)) => {
+                crate::input::shown(words.get(..2).unwrap_or(words))
+            }
+            What::Command(..) | What::Stranger | What::Say(_) | What::Suspect(_) => {
+                "what you said".to_owned()
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    /// Whom and what a task names.
+    fn names(&self, task: &Task) -> Names {
+        let server = self.reader.server_name();
+        match &task.what {
+            What::Command(_, Command::Read(_, _, words) | Command::Change(_, _, words)) => {
+                Names::of(words, server)
+            }
+            What::Command(_, Command::Own(_, options, words)) => match options.verb.as_str() {
+                // They tell nothing that a change could alter on its way.
+                "help" | "doctor" => Names::nothing(),
+                "confirm" | "approve" => {
+                    let ticket = words.get(1).and_then(|code| self.questions.get(code).ok()?);
+                    ticket.map_or(Names::Anything, |ticket| {
+                        Names::these(
+                            ticket.about.iter().map(|(subject, _)| subject.typed()),
+                            server,
+                        )
+                    })
+                }
+                _ => Names::Anything,
+            },
+            _ => Names::Anything,
+        }
+    }
+
+    /// Waits until a change is over, and says so to whoever waits for long.
+    async fn wait_for(&self, task: &Task, pending: &Pending) {
+        let over = pending.over.cancelled();
+        if tokio::time::timeout(WITHOUT_A_WORD, over).await.is_ok() {
+            return;
+        }
+        if matches!(task.what, What::Command(..)) {
+            let line = Line::new().plain("It waits for ").code(&pending.shown);
+            let line = line.plain(", which you sent before it and which is still at work");
+            let origin = Origin::Message(&task.request);
+            self.voice.answer(origin, "waits", &Reply::data(line)).await;
+        }
+        pending.over.cancelled().await;
+    }
+}
+
 struct Queue {
     pipeline: Arc<Pipeline>,
     /// For each sender, what their next message has to wait for.
@@ -58,49 +136,60 @@ struct Queue {
     tasks: TaskTracker,
 }
 
-/// What the next message of a sender has to wait for.
+/// A change of a sender that is not over yet.
+#[derive(Debug, Clone)]
+struct Pending {
+    /// Cancelled when it is over.
+    over: CancellationToken,
+    names: Names,
+    /// What it is, for who waits for it.
+    shown: String,
+}
+
+/// What the next message of a sender may have to wait for.
 enum Turn {
     /// Their last message is not parsed yet, and tells it then.
-    Parsing(oneshot::Receiver<Option<CancellationToken>>),
-    /// Their last change, which cancels this when it is over.
-    After(CancellationToken),
+    Parsing(oneshot::Receiver<Vec<Pending>>),
+    /// Their changes that are not over, in their order.
+    After(Vec<Pending>),
 }
 
 impl Turn {
-    /// The last change before this, once it is known; `None` where there is none.
-    async fn last_change(self) -> Option<CancellationToken> {
+    /// The changes before this, once they are known.
+    async fn earlier(self) -> Vec<Pending> {
         match self {
-            Self::Parsing(told) => told.await.ok().flatten(),
-            Self::After(over) => Some(over),
+            Self::Parsing(told) => told.await.unwrap_or_default(),
+            Self::After(earlier) => earlier,
         }
     }
 
     /// The same, if anything is left to wait for.
     fn still(self) -> Option<Self> {
-        let over = match self {
+        let mut earlier = match self {
             Self::Parsing(mut told) => match told.try_recv() {
-                Ok(over) => over?,
+                Ok(earlier) => earlier,
                 Err(oneshot::error::TryRecvError::Empty) => return Some(Self::Parsing(told)),
                 Err(oneshot::error::TryRecvError::Closed) => return None,
             },
-            Self::After(over) => over,
+            Self::After(earlier) => earlier,
         };
-        (!over.is_cancelled()).then_some(Self::After(over))
+        earlier.retain(|pending| !pending.over.is_cancelled());
+        (!earlier.is_empty()).then_some(Self::After(earlier))
     }
 }
 
-/// Tells the next message of a sender what it has to wait for, also where this one ends in a fault:
-/// then it is what this one had to wait for itself.
+/// Tells the next message of a sender what it may have to wait for, also where this one ends in a
+/// fault: then it is what this one had to wait for itself.
 struct Handover {
-    next: Option<oneshot::Sender<Option<CancellationToken>>>,
-    over: Option<CancellationToken>,
+    next: Option<oneshot::Sender<Vec<Pending>>>,
+    pending: Vec<Pending>,
 }
 
 impl Drop for Handover {
     fn drop(&mut self) {
         if let Some(next) = self.next.take() {
             // Nobody is there to be told where no further message came.
-            let _ = next.send(self.over.take());
+            let _ = next.send(std::mem::take(&mut self.pending));
         }
     }
 }
@@ -116,7 +205,7 @@ impl Queue {
             }
             Incoming::News(news) => {
                 let pipeline = self.pipeline.clone();
-                self.spawn(async move { pipeline.announcements.tell(news).await });
+                self.spawn(async move { pipeline.announce(news).await });
             }
             Incoming::Mark(mark) => {
                 // Everything read before it stands in the journal by now.
@@ -132,22 +221,30 @@ impl Queue {
         let turn = self.turns.insert(sender, Turn::Parsing(told));
         let pipeline = self.pipeline.clone();
         self.spawn(async move {
-            let before = match turn {
-                Some(turn) => turn.last_change().await,
-                None => None,
+            let mut earlier = match turn {
+                Some(turn) => turn.earlier().await,
+                None => Vec::new(),
             };
-            let mut handover = Handover { next: Some(next), over: before.clone() };
+            earlier.retain(|pending| !pending.over.is_cancelled());
+            let mut handover = Handover { next: Some(next), pending: earlier.clone() };
             let task = pipeline.parse(message);
-            let lane = task.lane();
+            let (lane, names) = (task.lane(), pipeline.names(&task));
+            // Those before it end in their order, so that after the last one all are over.
+            let before = match lane {
+                Lane::Overtaking => None,
+                Lane::InTurn => earlier.pop(),
+                Lane::Beside => earlier.into_iter().rfind(|one| one.names.may_meet(&names)),
+            };
             // Dropped when the task is over, however it ends: nobody may wait for ever.
             let over = (lane == Lane::InTurn).then(|| {
                 let over = CancellationToken::new();
-                handover.over = Some(over.clone());
+                let shown = task.shown();
+                handover.pending.push(Pending { over: over.clone(), names, shown });
                 over.drop_guard()
             });
             drop(handover);
-            if let (Some(before), Lane::Beside | Lane::InTurn) = (before, lane) {
-                before.cancelled().await;
+            if let Some(before) = before {
+                pipeline.wait_for(&task, &before).await;
             }
             let refusal = pipeline.handle(task).await;
             drop(over);
@@ -164,6 +261,7 @@ impl Queue {
         self.spawn(async move {
             pipeline.expire_questions().await;
             pipeline.unfreeze_from_shell().await;
+            pipeline.watch_token().await;
             pipeline.lift_due().await;
             pipeline.write_record_room().await;
             pipeline.keep_hours().await;

@@ -13,7 +13,7 @@ use crate::{
         Command, Lane, Message, Pipeline, Request, Said, Task, What, YesTo,
         inbound::{
             list,
-            understand::{self, Understood, misplaced},
+            understand::{self, Understood, misplaced, unquoted},
         },
         is_first_word,
         own::Help,
@@ -59,7 +59,8 @@ impl Pipeline {
                 return Ok(Heard::What(What::Say(undecryptable())));
             }
         };
-        let heard = input::hear(body, formatted.as_deref(), &is_first_word);
+        let bot = Some(&*self.roster.bot);
+        let heard = input::hear_as(bot, body, formatted.as_deref(), &is_first_word);
         if !matches!(heard, input::Heard::Yes | input::Heard::No) {
             self.questions.something_said(&request.room);
         }
@@ -80,7 +81,9 @@ impl Pipeline {
                 return Ok(Heard::What(misread_text(body, &misread)));
             }
             input::Heard::Yes => Command::Yes(match reply_to {
-                Some(event) => YesTo::Event(event.clone()),
+                Some(event) => {
+                    YesTo::Reply(event.clone(), self.questions.last_asked(&request.room))
+                }
                 None => YesTo::LastWord(self.questions.last_asked(&request.room)),
             }),
             input::Heard::No => Command::No(reply_to.clone()),
@@ -98,9 +101,9 @@ impl Pipeline {
 
     /// Parses what was heard of a message.
     pub fn parse(&self, message: Message) -> Task {
-        let Message { request, heard } = message;
+        let Message { request, heard, arrived } = message;
         let words = match heard {
-            Heard::What(what) => return Task { request, what },
+            Heard::What(what) => return Task { request, what, arrived },
             Heard::Words(words) => words,
         };
         let operator = words.operator.clone();
@@ -114,7 +117,7 @@ impl Pipeline {
             (None, Ok(command)) => What::Command(operator, command),
             (None, Err(reply)) => What::Say(*reply),
         };
-        Task { request, what }
+        Task { request, what, arrived }
     }
 
     /// What these words are, with what they reply to, or the file that they came with. An answer
@@ -124,6 +127,10 @@ impl Pipeline {
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
+        command.words = unquoted::joined(command.words);
+        if let Some(reply) = unquoted::unclear(&command.words) {
+            return Err(Box::new(reply));
+        }
         let lines = command.body.iter().any(|line| !line.trim().is_empty());
         if !command.body.is_empty() {
             command = list::with_list(command)?;
@@ -131,7 +138,7 @@ impl Pipeline {
         let mut parsed = understand::parse(&command.words);
         let mut referenced = false;
         if command.body.is_empty() && understand::names_nobody(&parsed) {
-            referenced = self.listings.takes(&mut command.words, reply_to.as_ref());
+            referenced = self.listings.takes(&mut command.words, &parsed, reply_to.as_ref())?;
             match file.or(reply_to) {
                 _ if referenced => parsed = understand::parse(&command.words),
                 Some(file) => return Ok(Command::InFile(command.words, file)),

@@ -172,6 +172,24 @@ pub(in crate::pipeline) fn names_nobody(parsed: &Parsed) -> bool {
     matches!(parsed, Err(error) if error.kind() == ErrorKind::MissingRequiredArgument)
 }
 
+/// The names of the arguments that the words lack, as the usage shows them: `USER`.
+pub(in crate::pipeline) fn missing(parsed: &Parsed) -> Vec<String> {
+    let Err(error) = parsed else { return Vec::new() };
+    let all = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(all)) => all.clone(),
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        _ => Vec::new(),
+    };
+    let name = |usage: &String| {
+        let name = usage.trim_start_matches(['<', '-']);
+        name.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    all.iter().map(name).collect()
+}
+
 /// A change that takes one subject, said of a list: the same for each. `None` where it is no such
 /// thing, or does not stand for itself with the first of them.
 fn one_by_one(words: &[String]) -> Option<Understood> {
@@ -305,12 +323,15 @@ fn invalid_value(error: &clap::Error) -> Line {
 /// How much an answer repeats of what was typed, in characters: an id is shorter.
 const REPEATED: usize = 300;
 
+/// How much of what is longer than that, which nobody wants to read again.
+const BEGINNING: usize = 40;
+
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     let text = whole_context(error, kind);
-    match text.char_indices().nth(REPEATED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
+    if text.chars().nth(REPEATED).is_none() {
+        return text;
     }
+    text.chars().take(BEGINNING).chain(['…']).collect()
 }
 
 fn whole_context(error: &clap::Error, kind: ContextKind) -> String {
@@ -334,6 +355,12 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
         let last = all.rsplit(", ").next().unwrap_or_default().to_owned();
         (!last.is_empty()).then_some(last)
     };
+    let suggested = error.get(ContextKind::SuggestedArg).is_some();
+    if error.kind() == ErrorKind::UnknownArgument && !suggested {
+        let wrong = whole_context(error, ContextKind::InvalidArg);
+        let at = words.iter().position(|word| *word == wrong)?;
+        return unquoted::quoted(words, at);
+    }
     let (wrong, right) = match error.kind() {
         ErrorKind::InvalidSubcommand => (
             likeliest(ContextKind::InvalidSubcommand)?,
@@ -494,3 +521,4 @@ pub(in crate::pipeline) mod misplaced;
 mod table;
 #[cfg(test)]
 mod tests;
+pub(in crate::pipeline) mod unquoted;

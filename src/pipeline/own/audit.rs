@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ruma::{OwnedRoomId, OwnedUserId};
 
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record, Verified},
-    change::{Power, Subject, Undo},
-    commands::arguments::{Since, UserRef},
+    change::{Power, Subject},
+    commands::arguments::{RoomRef, Since, UserRef},
     error::Stop,
     pipeline::{Invocation, Pipeline, look::reader_for},
+    refs::bare,
     reply::{self, Block, Hostile, Line, Reply, Status},
     synapse::Reader,
 };
@@ -57,7 +59,7 @@ struct Chosen {
     /// Only what this operator asked for
     #[arg(long, value_name = "USER")]
     by: Option<UserRef>,
-    /// Only what was done to this: the id of a user, room, device or file
+    /// Only what was done to this: a user or room as any command takes them, a device or a file
     #[arg(long, value_name = "ID")]
     on: Option<String>,
     /// Only what was not earlier: a date, or an age such as 3d
@@ -123,10 +125,12 @@ impl Own for Audit {
     ) -> Result<Option<Reply>, Stop> {
         let reader = reader_for(invocation.operator, &pipeline.reader);
         Ok(Some(match &self.what {
-            None => list(pipeline, 10, |_| true)?,
+            None => list(pipeline, 10, None, |_| true)?,
             Some(What::List(wanted)) => {
                 let limit = usize::from(wanted.limit);
-                list(pipeline, limit, wanted.chosen.filter(&reader)?)?
+                let on = wanted.chosen.on(&reader).await?;
+                let filter = wanted.chosen.filter(&reader, on.clone())?;
+                list(pipeline, limit, on.as_ref(), filter)?
             }
             Some(What::Show { number: text }) => {
                 show(pipeline, &reader, number(text, "a record", &["audit"])?)?
@@ -137,17 +141,86 @@ impl Own for Audit {
     }
 }
 
+/// Whom or what a record is to be about.
+#[derive(Debug, Clone)]
+struct About {
+    /// The id as it was typed.
+    id: String,
+    /// The account that it can mean.
+    user: Option<OwnedUserId>,
+    /// The room that it means.
+    room: Option<OwnedRoomId>,
+}
+
+impl About {
+    async fn read(text: &str, reader: &Reader) -> Result<Self, Stop> {
+        let id = bare(text);
+        let (mut user, mut room) = (None, None);
+        let fault =
+            |why| Stop::refused(Line::new().code(&id).plain(format!(" will not do: {why}")));
+        match id.chars().next() {
+            Some('#' | '!') => {
+                room = Some(reader.room_id(&id.parse::<RoomRef>().map_err(fault)?).await?);
+            }
+            Some('@') => user = Some(reader.user_id(&id.parse::<UserRef>().map_err(fault)?)?),
+            // It may be that of a device or a file, or the localpart of an account.
+            _ => {
+                reader.may_tell_of([id.as_str()])?;
+                user = id.parse::<UserRef>().ok().and_then(|user| reader.user_id(&user).ok());
+            }
+        }
+        Ok(Self { id, user, room })
+    }
+
+    fn is_of(&self, record: &Record) -> bool {
+        record.subjects.iter().any(|subject| match subject {
+            Subject::Device(_, device) if *device == self.id => true,
+            Subject::Media(_, file) if *file == self.id => true,
+            Subject::Room(room) => self.room.as_ref() == Some(room),
+            subject => {
+                subject.key() == self.id
+                    || subject.user().is_some_and(|user| self.user.as_ref() == Some(user))
+            }
+        })
+    }
+
+    /// What it was taken for, for somebody who sees that there is nothing.
+    fn line(&self) -> Line {
+        let line = Line::new().plain("The record holds nothing like that about ");
+        match (&self.user, &self.room) {
+            (Some(user), _) if self.id.contains([':', '@']) => line.code(user),
+            (Some(user), _) => line
+                .code(user)
+                .plain(", nor about a device, file, token or server called ")
+                .code(&self.id),
+            (None, Some(room)) => line.code(room),
+            (None, None) => line.code(&self.id),
+        }
+    }
+}
+
 impl Chosen {
+    /// Whom or what it is to be about, where that was typed.
+    async fn on(&self, reader: &Reader) -> Result<Option<About>, Stop> {
+        match &self.on {
+            Some(text) => About::read(text, reader).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Whether an entry is wanted.
-    fn filter(&self, reader: &Reader) -> Result<impl Fn(&Kept) -> bool, Stop> {
+    fn filter(
+        &self,
+        reader: &Reader,
+        on: Option<About>,
+    ) -> Result<impl Fn(&Kept) -> bool + use<>, Stop> {
         let now = reader.now();
         let by = self.by.as_ref().map(|user| reader.user_id(user)).transpose()?;
-        reader.may_tell_of(self.on.as_deref())?;
         let since = self.since.as_ref().map(|since| since.before(now));
         let until = self.until.as_ref().map(|until| until.before(now));
         let verb: Option<Vec<String>> =
             self.verb.as_ref().map(|verb| verb.split_whitespace().map(str::to_lowercase).collect());
-        let (on, ended) = (self.on.clone(), self.outcome);
+        let ended = self.outcome;
         Ok(move |kept: &Kept| {
             let at = kept.entry.at;
             since.is_none_or(|since| at >= since)
@@ -155,7 +228,7 @@ impl Chosen {
                 && (ended.is_none() || outcome(kept) == ended)
                 && (by.is_none() || of(kept, |record| record.by == by))
                 && verb.as_ref().is_none_or(|verb| of(kept, |r| r.words.starts_with(verb)))
-                && on.as_ref().is_none_or(|on| of(kept, |record| is_about(record, on)))
+                && on.as_ref().is_none_or(|on| of(kept, |record| on.is_of(record)))
         })
     }
 }
@@ -165,14 +238,12 @@ fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
     kept.record.as_ref().is_some_and(is)
 }
 
-fn is_about(record: &Record, id: &str) -> bool {
-    record.subjects.iter().any(|subject| {
-        let device = matches!(subject, Subject::Device(_, device) if device == id);
-        device || subject.key() == id || subject.user().is_some_and(|user| user == id)
-    })
-}
-
-fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Result<Reply, Stop> {
+fn list(
+    pipeline: &Pipeline,
+    limit: usize,
+    on: Option<&About>,
+    wanted: impl Fn(&Kept) -> bool,
+) -> Result<Reply, Stop> {
     // What cannot be looked up is shown rather than hidden.
     let begun = |kept: &Kept| {
         kept.entry.kind == Kind::Opened
@@ -181,7 +252,10 @@ fn list(pipeline: &Pipeline, limit: usize, wanted: impl Fn(&Kept) -> bool) -> Re
     let kept = pipeline.audit.last_where(limit, |kept| !begun(kept) && wanted(kept));
     let kept = kept?;
     if kept.is_empty() {
-        return Ok(Reply::data("The record holds nothing like that"));
+        return Ok(Reply::data(match on {
+            Some(about) => about.line(),
+            None => "The record holds nothing like that".into(),
+        }));
     }
     let now = pipeline.clock.now();
     let records = kept.iter().map(|kept| card(kept, now)).collect();
@@ -232,6 +306,16 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
                 .plain(format!("It ended: {ended}, see "))
                 .code(format!("!audit show {}", kept.entry.seq)),
         );
+    }
+    for kept in pipeline.audit.ends(number)?.iter().rev() {
+        let Some(record) = &kept.record else { continue };
+        let ended = record.status.map_or("it is not known how", Status::as_str);
+        let mut line = Line::new().plain(format!("The homeserver went on, to the end: {ended}"));
+        if let Some(note) = &record.note {
+            line = line.plain(format!(" · {note}"));
+        }
+        let number = format!("!audit show {}", kept.entry.seq);
+        reply = reply.text(line.plain(", see ").code(number));
     }
     Ok(reply)
 }
@@ -315,7 +399,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
         }
     }
     for undo in &record.undo {
-        if let Undo::Command(words) = undo {
+        for words in undo.commands() {
             facts.push(("Undo", Line::new().code(crate::input::shown(words))));
         }
     }

@@ -6,13 +6,14 @@ use super::{Own, OwnSpec};
 use crate::{
     error::Stop,
     pipeline::{Invocation, Lane, Pipeline, questions::nothing_open},
-    reply::Reply,
+    reply::{Line, Reply, Status},
 };
 
 /// Say no to a question: your own, or as an admin anybody's
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cancel {
-    /// The code of the question; without it, the only one of yours that is open
+    /// The code of the question; without it, what you sent last and I still look at, or the only
+    /// question of yours that is open
     code: Option<String>,
 }
 
@@ -29,6 +30,11 @@ impl Own for Cancel {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
+        if self.code.is_none()
+            && let Some(stopped) = stop_looking(pipeline, invocation)
+        {
+            return Ok(Some(stopped));
+        }
         match &self.code {
             Some(code) => pipeline.questions.cancel(invocation, code, None).await.map(Some),
             None => Ok(pipeline
@@ -38,4 +44,17 @@ impl Own for Cancel {
                 .or_else(|| Some(nothing_open()))),
         }
     }
+}
+
+/// Stops what the sender's commands still look at; the answer, where there was something.
+fn stop_looking(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Option<Reply> {
+    let operator = invocation.operator;
+    let stopped = pipeline.executor.looks().stop(&operator.user, Some(&operator.person));
+    let (first, others) = stopped.split_first()?;
+    let line = Line::new().code(crate::input::shown(first));
+    let line = match others.len() {
+        0 => line,
+        n => line.plain(format!(" and {n} more")),
+    };
+    Some(Reply::outcome(Status::Done, line.plain(" is stopped; nothing of it was asked or done")))
 }

@@ -9,7 +9,7 @@ use crate::{
     change::Power,
     error::Stop,
     finding::{Finding, Mark},
-    pipeline::{Invocation, Pipeline},
+    pipeline::{Ailment, Invocation, Pipeline},
     reply::{Block, Hostile, Line, Reply},
 };
 
@@ -39,6 +39,7 @@ impl Own for Doctor {
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
         let mut findings = inside(pipeline, invocation)?;
+        findings.extend(pipeline.outbox.ailments().await.into_iter().map(ailing));
         findings.extend(pipeline.reloader.look().await);
         Ok(Some(told(findings, self.all)))
     }
@@ -71,6 +72,7 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
     };
     let open = pipeline.audit.left_open()?.len();
     let mut findings = vec![clock, record];
+    findings.extend(pipeline.token_watch.finding());
     if open > 0 {
         findings.push(Finding::warn(
             format!("{open} changes are in hand or were cut off"),
@@ -88,6 +90,19 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
         ));
     }
     Ok(findings)
+}
+
+/// What is wrong with the bot's own keys, and what to do.
+fn ailing(ailment: Ailment) -> Finding {
+    let to_do = match ailment {
+        Ailment::Unsigned => "Run synod check on the machine that I run on, and do what it says",
+        Ailment::OneTimeKeys => {
+            "Stop me, delete session.json in my state folder, and start me again: with the password \
+             I log in as a new device, and with the recovery key I sign it. Where the config has a \
+             token, give me one from a new login instead"
+        }
+    };
+    Finding::bad(ailment.to_string(), to_do)
 }
 
 /// The worst first; what is well only in number, or where it is asked for.

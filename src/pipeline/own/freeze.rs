@@ -53,7 +53,7 @@ impl Own for Freeze {
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
         let what = what(pipeline, self.operator.as_ref())?;
-        pipeline.freeze(invocation, what).await.map(Some)
+        pipeline.freeze(invocation, what).await.map(|reply| Some(reply.urgently()))
     }
 }
 

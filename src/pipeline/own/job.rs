@@ -144,7 +144,7 @@ async fn stop(
         );
         return Ok(pipeline.voice.refused(invocation, why.code("!stop")).await);
     }
-    match pipeline.jobs.stop(invocation, |one| one.id == job.id).await? {
+    match pipeline.jobs.stop(invocation, |one| one.id == job.id).await?.len() {
         0 => Ok(Reply::outcome(Status::NothingChanged, "it is over, or is being stopped already")),
         _ => Ok(Reply::outcome(
             Status::Done,

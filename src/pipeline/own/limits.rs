@@ -72,7 +72,8 @@ struct SetOverride {
 
 /// What the homeserver has set: an empty object where there is no override.
 async fn present(reader: &Reader, bot: &ruma::UserId) -> Result<Value, Stop> {
-    Ok(reader.get(&path(bot), &[]).await?)
+    // Where nothing is set, the answer is empty.
+    Ok(reader.get_any(&path(bot), &[]).await?)
 }
 
 fn path(bot: &ruma::UserId) -> Path {

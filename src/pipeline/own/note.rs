@@ -43,14 +43,35 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Notes>(
     ],
 );
 
+/// What is to be done with notes.
+#[derive(Debug, Clone, Copy)]
+enum What<'a> {
+    List(&'a [String]),
+    Remove(&'a [String]),
+    Keep(&'a str, &'a [String]),
+}
+
+impl Notes {
+    /// Words for what is done, also those that others use for it, are no accounts; `@delete` is one.
+    fn what(&self) -> What<'_> {
+        match (self.first.to_lowercase().as_str(), self.rest.as_slice()) {
+            ("list" | "show", rest) => What::List(rest),
+            ("remove" | "delete" | "rm" | "del", rest) => What::Remove(rest),
+            ("add" | "new" | "write", [user, text @ ..]) => What::Keep(user, text),
+            (_, text) => What::Keep(&self.first, text),
+        }
+    }
+}
+
 #[async_trait]
 impl Own for Notes {
     fn lane(&self) -> Lane {
-        if self.first == "list" { Lane::Beside } else { Lane::InTurn }
+        if matches!(self.what(), What::List(_)) { Lane::Beside } else { Lane::InTurn }
     }
 
     fn power(&self) -> Option<Power> {
-        Some(if self.first == "list" { Power::Look } else { Power::Moderate })
+        let looks = matches!(self.what(), What::List(_));
+        Some(if looks { Power::Look } else { Power::Moderate })
     }
 
     async fn run(
@@ -58,16 +79,16 @@ impl Own for Notes {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
-        match (self.first.as_str(), self.rest.as_slice()) {
-            ("list", []) => list(pipeline, invocation, None),
-            ("list", [user]) => list(pipeline, invocation, Some(user)),
-            ("remove", [note]) => {
+        match self.what() {
+            What::List([]) => list(pipeline, invocation, None),
+            What::List([user]) => list(pipeline, invocation, Some(user)),
+            What::Remove([note]) => {
                 remove(pipeline, invocation, number(note, "a note", &["note", "list"])?).await
             }
-            ("list" | "remove", _) => {
+            What::List(_) | What::Remove(_) => {
                 Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
             }
-            (user, text) => keep(pipeline, invocation, user, text.join(" ").trim()).await,
+            What::Keep(user, text) => keep(pipeline, invocation, user, text.join(" ").trim()).await,
         }
         .map(Some)
     }

@@ -118,8 +118,8 @@ impl Own for Sanctions {
             let left = vec![(sanction.subject.clone(), sanction.left.clone())];
             return taken_back(executor, number, &sanction.undo, left).map(Some);
         }
-        let ways = sanctions.into_iter().map(|one| (one.subject, one.left, one.undo));
-        let all = all_taken_back(executor, number, ways);
+        let ways = sanctions.into_iter().map(|one| (Some((one.subject, one.left)), one.undo));
+        let all = all_taken_back(executor, number, ways, None);
         all.map(Some)
             .ok_or_else(|| Stop::refused("it cannot be lifted as one; take it back one by one"))
     }

@@ -6,11 +6,13 @@ use super::{Own, OwnSpec};
 use crate::{
     audit::{Kind, Record},
     error::Stop as Refused,
+    jobs::Job,
     pipeline::{Invocation, Lane, Pipeline},
-    reply::{Reply, Status},
+    reply::{Block, Line, Reply, Status},
+    watches::Watch,
 };
 
-/// Stop every job and end every open question, at once: whoever you are, and whoever asked
+/// Stop every job, every command that still looks, and every open question, at once: whoever you are, and whoever asked
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stop {}
 
@@ -27,32 +29,80 @@ impl Own for Stop {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Refused> {
-        let stopped = pipeline.jobs.stop(invocation, |_| true).await?;
+        let looks = pipeline.executor.looks().stop(&invocation.operator.user, None);
+        let jobs = pipeline.jobs.stop(invocation, |_| true).await?;
         let ended = pipeline.questions.end_questions(invocation, |_| true).await?;
         let record = Record {
-            note: Some(format!("{ended} questions ended, {stopped} jobs stopped")),
+            note: Some(format!(
+                "{ended} questions ended, {} jobs stopped, {} commands stopped while they looked",
+                jobs.len(),
+                looks.len()
+            )),
             ..invocation.record(Kind::Stopped)
         };
         pipeline.audit.note(record).await?;
-        Ok(Some(
-            match (ended, stopped) {
-                (0, 0) => Reply::outcome(
-                    Status::NothingChanged,
-                    "no question was open, and no job was at work",
-                ),
-                (n, 0) => Reply::outcome(
-                    Status::Done,
-                    format!("questions ended, nothing of them done: {n}"),
-                ),
-                (n, jobs) => Reply::outcome(
-                    Status::Done,
-                    format!(
-                        "jobs stopped: {jobs}; what they had in hand is finished and told. \
-                         Questions ended: {n}"
-                    ),
-                ),
-            }
-            .note("To keep me from changing anything at all, send !freeze"),
-        ))
+        let stopped: Vec<Line> = looks
+            .iter()
+            .map(|words| shown(words).plain(": it only looked so far, and nothing of it is done"))
+            .chain(jobs.iter().map(job))
+            .collect();
+        let goes_on: Vec<Line> = pipeline.watcher.open()?.iter().map(at_the_homeserver).collect();
+        let mut reply = Reply::outcome(
+            if ended + stopped.len() == 0 { Status::NothingChanged } else { Status::Done },
+            title(ended, jobs.len(), looks.len()),
+        );
+        if !stopped.is_empty() {
+            reply = reply.with(Block::List("Stopped".into(), stopped));
+        }
+        if !goes_on.is_empty() {
+            let heading = "The homeserver goes on with, and I cannot stop";
+            reply = reply.with(Block::List(heading.into(), goes_on));
+        }
+        Ok(Some(reply.note("To keep me from changing anything at all, send !freeze").urgently()))
     }
+}
+
+fn title(questions: usize, jobs: usize, looks: usize) -> String {
+    let mut parts = Vec::new();
+    if looks > 0 {
+        parts.push(format!("commands stopped before anything was asked or done: {looks}"));
+    }
+    match (questions, jobs) {
+        (0, 0) if looks > 0 => {}
+        (0, 0) => parts.push("no question was open, and no job was at work".to_owned()),
+        (n, 0) => parts.push(format!("questions ended, nothing of them done: {n}")),
+        (n, jobs) => parts.push(format!(
+            "jobs stopped: {jobs}; what they had in hand is finished and told. Questions ended: {n}"
+        )),
+    }
+    parts.join(". ")
+}
+
+fn shown(words: &[String]) -> Line {
+    Line::new().code(crate::input::shown(words))
+}
+
+fn job(job: &Job) -> Line {
+    let number = format!("job #{}, ", job.number.unwrap_or_default());
+    Line::new().plain(number).line(shown(&job.words)).plain(format!(", of {}", job.total))
+}
+
+/// What the homeserver goes on with whatever is stopped here, and what can be done about it.
+fn at_the_homeserver(watch: &Watch) -> Line {
+    let line = Line::new().code(format!("#{}", watch.number)).plain(", ").line(shown(&watch.words));
+    let words: Vec<&str> = watch.words.iter().take(2).map(String::as_str).collect();
+    line.plain(match words.as_slice() {
+        ["user", "redact"] => {
+            ": it redacts to its end, and nothing stops it or brings back what is redacted. Suspended, \
+             the account writes nothing new"
+        }
+        ["room", "delete"] => {
+            ": it takes everybody out and deletes the room to its end, and nothing stops it or brings \
+             back what is deleted. A block can be taken away again"
+        }
+        ["history", "purge"] => {
+            ": it purges to its end, and nothing stops it or brings back what is purged"
+        }
+        _ => ": it comes to its end by itself, and nothing stops it",
+    })
 }

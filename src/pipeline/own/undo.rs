@@ -48,21 +48,32 @@ impl Own for Undo {
             return Ok(None);
         }
         let refused = |why: Line| Stop::refused(Line::new().code(format!("#{number}")).line(why));
+        if closing.erased > 0 && closing.undo.is_empty() {
+            return Err(refused(Line::from(
+                " cannot be taken back: whoever it was about has been erased since, and what I knew \
+                 of them with that. What is left of it stands in the record",
+            ))
+            .or(&["audit", "show", &number.to_string()]));
+        }
         let nothing = || refused(Line::from(" changed nothing to take back"));
         match closing.undo.as_slice() {
             [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
-            [Way::None(nearest), rest @ ..]
-                if !rest.iter().any(|way| matches!(way, Way::Command(_))) =>
-            {
+            [Way::None(nearest), rest @ ..] if rest.iter().all(|way| way.commands().is_empty()) => {
                 Err(refused(Line::from(" cannot be taken back: ").plain(nearest.clone())))
             }
             _ => {
-                let ways = closing.left.into_iter().zip(closing.undo);
-                let ways = ways.filter_map(|((subject, left), way)| match way {
-                    Way::Command(words) => Some((subject, left, words)),
-                    Way::None(_) => None,
+                let rest = closing.undo.iter().find_map(|way| match way {
+                    Way::Parts(_, rest) => Some(rest.clone()),
+                    Way::Command(_) | Way::None(_) => None,
                 });
-                all_taken_back(executor, number, ways).ok_or_else(nothing).map(Some)
+                let ways = closing.left.into_iter().zip(closing.undo);
+                let ways = ways.flat_map(|(left, way)| match way {
+                    Way::Command(words) => vec![(Some(left), words)],
+                    // Each part has subjects of its own.
+                    Way::Parts(parts, _) => parts.into_iter().map(|words| (None, words)).collect(),
+                    Way::None(_) => Vec::new(),
+                });
+                all_taken_back(executor, number, ways, rest).ok_or_else(nothing).map(Some)
             }
         }
     }
@@ -79,17 +90,19 @@ impl Own for Undo {
 }
 
 /// The change that takes back the one with this number from each of these, by these words, where
-/// what it left is still so. `None` where some of the words are none of this version's.
+/// what it left is still so, where that is given. What none of them does is the `rest`. `None` where
+/// some of the words are none of this version's.
 pub(super) fn all_taken_back(
     executor: &Executor,
     number: u64,
-    ways: impl Iterator<Item = (Subject, FactMap, Vec<String>)>,
+    ways: impl Iterator<Item = (Option<(Subject, FactMap)>, Vec<String>)>,
+    rest: Option<String>,
 ) -> Option<AsChange> {
-    let parts = ways.map(|(subject, left, words)| {
+    let parts = ways.map(|(found, words)| {
         let (action, options) = executor.action(&words)?;
-        Some(Part { action, verb: options.verb, found: Some((subject, left)) })
+        Some(Part { action, verb: options.verb, found })
     });
-    let together = Together::new(parts.collect::<Option<_>>()?)?;
+    let together = Together::new(parts.collect::<Option<_>>()?)?.but_for(rest);
     let verb = Some(together.verb().to_owned());
     let action: Box<dyn Action> = Box::new(together);
     Some(AsChange { verb, undoes: Some(number), ..action.into() })
@@ -131,10 +144,13 @@ fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     if kept.entry.kind != Kind::Opened {
         return Err(unknown());
     }
-    let closing = executor.audit().closing(number)?;
-    closing.and_then(|kept| kept.record).ok_or_else(|| {
-        Stop::refused(
-            Line::new().code(format!("#{number}")).plain(" has not ended, as far as I know"),
-        )
-    })
+    let line = Line::new().code(format!("#{number}"));
+    match executor.audit().closing(number)? {
+        Some(Kept { record: Some(record), .. }) => Ok(record),
+        Some(_) => Err(Stop::refused(line.plain(
+            " was made so long ago that its details are gone, so I do not know how to take it back. \
+             Look at what it was about, and say what you want it to be",
+        ))),
+        None => Err(Stop::refused(line.plain(" has not ended, as far as I know"))),
+    }
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ruma::{
-    OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, UserId,
+    OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, UserId,
     events::room::MediaSource,
 };
 
@@ -109,9 +109,37 @@ pub enum News {
         /// Whether the config serves it all the same.
         served: bool,
     },
+    /// The bot is in a room of the config no more, or there is none. Told once, in the others.
+    RoomGone {
+        /// The room as the config names it.
+        room: OwnedRoomOrAliasId,
+        /// What became of it.
+        why: Gone,
+        /// Whether it is that of the record.
+        record: bool,
+    },
+    /// The homeserver did not take the position from which the bot was to read on, which is so after
+    /// its database was put back. The bot reads from another.
+    PositionRefused,
+    /// The bot's account has other cross-signing keys than before, which somebody else has made. Told
+    /// once for each, as soon as the bot is heard again.
+    OwnKeysReplaced,
+    /// The homeserver takes no new one-time keys of the bot, since it has others of the same name.
+    OneTimeKeysClash,
     /// The bot's own device is not signed by its own key, so that many clients neither show its
     /// messages nor let it read theirs.
     OwnDeviceUnsigned,
+}
+
+/// What became of a room that the config names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Its alias names no room.
+    NamesNothing,
+    /// The bot is not in it any more.
+    Removed,
+    /// The bot is banned from it.
+    Banned,
 }
 
 /// Whose keys count.
@@ -244,6 +272,8 @@ pub enum Doubt {
     NotPinned,
     /// The session belongs to somebody else.
     MismatchedSender,
+    /// It came while the bot was logged out. It may well be its sender's own word.
+    LoggedOut,
 }
 
 /// What an event is that may be a file, before anything of the file was downloaded.
@@ -308,7 +338,8 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     ///
     /// `about` is the event answered to; with `transaction_key`, a short word that differs between the
     /// answers to one event, it gives the transaction ids: the same answer sent again after a
-    /// crash arrives once.
+    /// crash arrives once. Where nothing is answered to, the key must differ between all that is said
+    /// in the room.
     fn say<'a>(
         &'a self,
         room: &'a RoomId,
@@ -372,6 +403,13 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     /// that is signed by their pinned key. Makes the room and invites where there is none.
     fn can_whisper<'a>(&'a self, to: &'a UserId) -> BoxFuture<'a, Result<(), NoWhisper>>;
 
+    /// Whether what the bot says in the room can be read there at all, as far as sync has told and its
+    /// own keys show. Asks nobody.
+    fn can_be_heard<'a>(&'a self, room: &'a RoomId) -> BoxFuture<'a, Result<(), Ailment>>;
+
+    /// What is wrong with the bot's own keys. Asks nobody.
+    fn ailments(&self) -> BoxFuture<'_, Vec<Ailment>>;
+
     /// Tells `secret` to `to` in that room, having checked again that it is so. The words around
     /// it are `reply`'s. Returns the event, so that it can be named or removed.
     fn whisper<'a>(
@@ -405,6 +443,24 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>>;
 }
 
+/// What is wrong with the bot's own keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ailment {
+    /// Its device is not signed by the cross-signing keys that its account has now, so that it can
+    /// encrypt for nobody.
+    #[error(
+        "my account has other cross-signing keys now than I know, so nobody could read what I say"
+    )]
+    Unsigned,
+    /// The homeserver has one-time keys of this device that the bot does not know, and takes no new
+    /// ones.
+    #[error(
+        "the homeserver has one-time keys of mine that I do not know and takes no new ones, so I \
+         cannot read what comes from new devices"
+    )]
+    OneTimeKeys,
+}
+
 /// Why nothing was sent, after every retry that makes sense.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsent {
@@ -414,6 +470,9 @@ pub enum Unsent {
     /// It did not work in time: within 30 seconds, and 2 minutes for what a file holds.
     #[error("the homeserver did not take it in time")]
     Timeout,
+    /// The bot is not in that room, or not yet.
+    #[error("I am not in that room")]
+    NotThere,
     /// A file is larger than the homeserver takes.
     #[error("it is larger than the homeserver takes")]
     TooLarge,

@@ -9,20 +9,17 @@ use crate::{
     commands::Action,
     confirm::{Consent, Demand, Draft, End, State, Ticket},
     error::Stop,
-    gate::{AT_A_GLANCE, Because},
+    gate::Because,
     pipeline::{
         Invocation,
-        change::{Earlier, Looked, ToAsk, report::cost_in_words},
+        change::{Earlier, Looked, ToAsk, overview, report::cost_in_words},
     },
-    reply::{Block, Hostile, Line, Reply, utc},
+    reply::{Block, File, Hostile, Line, Reply, Status, utc},
     synapse::Secrets,
 };
 
 /// How many subjects a question describes one by one.
 const DESCRIBED: usize = 5;
-
-/// How many of those that are left out are named for each reason.
-const NAMED: usize = 3;
 
 impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
@@ -43,7 +40,8 @@ impl Questions {
         if !secrets.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), secrets);
         }
-        let reply = question(&ticket, action, &looked, &earlier);
+        let reply = self.question(&ticket, action, &looked, &earlier);
+        let reply = self.with_lists(reply, &ticket, action, &looked).await;
         let reply = self.who_is_asked(reply, invocation, &ticket, &looked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.question_put(&ticket.room, &ticket.code);
@@ -52,6 +50,14 @@ impl Questions {
         else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
+            let unasked = Reply::outcome(
+                Status::NothingChanged,
+                Line::new()
+                    .plain("I could not put my question about ")
+                    .code(crate::input::shown(&ticket.words))
+                    .plain(", so nothing was done. Send it again if it is still meant"),
+            );
+            self.voice.answer_later(invocation.origin, "answer", &unasked);
             return Ok(());
         };
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
@@ -101,6 +107,111 @@ impl Questions {
         };
         self.audit.note(record).await?;
         Ok(ticket)
+    }
+
+    /// What a question is about.
+    fn question(
+        &self,
+        ticket: &Ticket,
+        action: &dyn Action,
+        looked: &Looked,
+        earlier: &Earlier,
+    ) -> Reply {
+        let mut reply = match looked.plans.as_slice() {
+            [one] => Reply::data(action.question(&one.subject, &one.seen).title),
+            several => Reply::data(format!("{} subjects", several.len())),
+        };
+        match earlier {
+            Earlier::None => {}
+            Earlier::NotEnough => {
+                reply = reply.text("What was said so far is not enough any more, so I ask again");
+            }
+            Earlier::Differs(differences) => {
+                reply = reply.text("Something changed since I asked, so I ask again:");
+                reply = differences.iter().fold(reply, |reply, one| reply.text(one.line()));
+            }
+        }
+        if overview::are_many(&looked.plans) {
+            let out = overview::stands_out(looked, &self.roster, Some(&self.notes));
+            if !out.is_empty() {
+                reply = reply.with(Block::List("What stands out among them:".into(), out));
+            }
+            reply = overview::many(reply, action, looked);
+            reply = overview::warned(reply, action, &looked.plans);
+            reply = overview::left_out(reply, &looked.skips, &self.roster);
+            return reply.text(understood(ticket, action));
+        }
+        for plan in looked.plans.iter().take(DESCRIBED) {
+            let question = action.question(&plan.subject, &plan.seen);
+            if looked.plans.len() > 1 {
+                reply = reply.text(question.title);
+            }
+            reply = reply.facts(plan.seen.display.clone());
+            if !question.goes.is_empty() {
+                reply = reply.with(Block::List("This goes:".into(), question.goes));
+            }
+            if !question.stays.is_empty() {
+                reply = reply.with(Block::List("This stays:".into(), question.stays));
+            }
+        }
+        for plan in looked.plans.iter().skip(DESCRIBED) {
+            reply = reply.text(action.question(&plan.subject, &plan.seen).title);
+        }
+        if overview::are_many(&looked.skips) {
+            reply = overview::left_out(reply, &looked.skips, &self.roster);
+        } else {
+            for (subject, skip) in &looked.skips {
+                reply = reply.text(not_this(subject, skip));
+            }
+        }
+        overview::warned(reply, action, &looked.plans).text(understood(ticket, action))
+    }
+
+    /// The same with the lists of those that it is about and of those that are left out, each as a
+    /// file of its own before it: a question is put also where they cannot be sent.
+    async fn with_lists(
+        &self,
+        reply: Reply,
+        ticket: &Ticket,
+        action: &dyn Action,
+        looked: &Looked,
+    ) -> Reply {
+        let (list, left_out) =
+            (format!("list-{}", ticket.code), format!("left-out-{}", ticket.code));
+        let mut reply = reply;
+        if overview::are_many(&looked.plans) {
+            let file = overview::list(&format!("{list}.csv"), action, looked);
+            reply = self.with_list(reply, ticket, &list, file).await;
+        }
+        if overview::are_many(&looked.skips) {
+            let file = overview::list_left_out(&format!("{left_out}.csv"), &looked.skips);
+            reply = self.with_list(reply, ticket, &left_out, file).await;
+        }
+        reply
+    }
+
+    async fn with_list(
+        &self,
+        reply: Reply,
+        ticket: &Ticket,
+        transaction_key: &str,
+        file: std::io::Result<File>,
+    ) -> Reply {
+        let sent = match file {
+            Ok(file) => {
+                let about = Some(&ticket.asked_by);
+                let sent = self.outbox.attach(&ticket.room, about, transaction_key, &file).await;
+                sent.map(|_| file.name).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        match sent {
+            Ok(name) => reply.text(Line::new().plain("All of them: ").code(name)),
+            Err(why) => {
+                error!(code = ticket.code, why, "a list was not sent");
+                reply.text("The list of all of them could not be sent")
+            }
+        }
     }
 
     /// The end of a question: who says yes to it, how, and until when.
@@ -190,97 +301,11 @@ impl Questions {
     }
 }
 
-/// What a question is about.
-fn question(ticket: &Ticket, action: &dyn Action, looked: &Looked, earlier: &Earlier) -> Reply {
-    let mut reply = match looked.plans.as_slice() {
-        [one] => Reply::data(action.question(&one.subject, &one.seen).title),
-        several => Reply::data(format!("{} subjects", several.len())),
-    };
-    match earlier {
-        Earlier::None => {}
-        Earlier::NotEnough => {
-            reply = reply.text("What was said so far is not enough any more, so I ask again");
-        }
-        Earlier::Differs(differences) => {
-            reply = reply.text("Something changed since I asked, so I ask again:");
-            reply = differences.iter().fold(reply, |reply, one| reply.text(one.line()));
-        }
-    }
-    if looked.plans.len() > AT_A_GLANCE {
-        reply = many(reply, action, looked);
-        return reply.text(understood(ticket, action));
-    }
-    for plan in looked.plans.iter().take(DESCRIBED) {
-        let question = action.question(&plan.subject, &plan.seen);
-        if looked.plans.len() > 1 {
-            reply = reply.text(question.title);
-        }
-        reply = reply.facts(plan.seen.display.clone());
-        if !question.goes.is_empty() {
-            reply = reply.with(Block::List("This goes:".into(), question.goes));
-        }
-        if !question.stays.is_empty() {
-            reply = reply.with(Block::List("This stays:".into(), question.stays));
-        }
-    }
-    for (subject, skip) in &looked.skips {
-        reply = reply.text(not_this(subject, skip));
-    }
-    reply.text(understood(ticket, action))
-}
-
 fn understood(ticket: &Ticket, action: &dyn Action) -> Line {
     Line::new()
         .plain("As I understood it: ")
         .code(crate::input::shown(&ticket.words))
         .plain(format!(" — {}", cost_in_words(ticket.class, action)))
-}
-
-/// What is said of more than one sees at a glance: what is done to the first, which come first and
-/// last, and who is left out and why.
-fn many(reply: Reply, action: &dyn Action, looked: &Looked) -> Reply {
-    let (Some(first), Some(last)) = (looked.plans.first(), looked.plans.last()) else {
-        return reply;
-    };
-    let question = action.question(&first.subject, &first.seen);
-    let mut reply = reply.facts(vec![
-        ("Each as the first", question.title),
-        ("First", Line::new().code(&first.subject)),
-        ("Last", Line::new().code(&last.subject)),
-    ]);
-    for (head, lines) in [("Of each this goes:", question.goes), ("This stays:", question.stays)] {
-        if !lines.is_empty() {
-            reply = reply.with(Block::List(head.into(), lines));
-        }
-    }
-    left_out(reply, &looked.skips)
-}
-
-/// Those that are left out, by why, a few of each named.
-fn left_out(reply: Reply, skips: &[(Subject, Skip)]) -> Reply {
-    // What is said of one names it; without its name it is the same for all of a kind.
-    let why = |subject: &Subject, skip: &Skip| {
-        skip.why.without(&subject.to_string()).text().trim().trim_end_matches(':').to_owned()
-    };
-    let mut reasons: Vec<(String, Vec<&Subject>)> = Vec::new();
-    for (subject, skip) in skips {
-        let why = why(subject, skip);
-        match reasons.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, subjects)) => subjects.push(subject),
-            None => reasons.push((why, vec![subject])),
-        }
-    }
-    if reasons.is_empty() {
-        return reply;
-    }
-    let lines = reasons.iter().map(|(why, subjects)| {
-        let mut line = Line::from(format!("{}, which ", subjects.len())).plain(why.clone());
-        for (n, subject) in subjects.iter().take(NAMED).enumerate() {
-            line = line.plain(if n == 0 { ": " } else { ", " }).code(subject);
-        }
-        if subjects.len() > NAMED { line.plain(" …") } else { line }
-    });
-    reply.with(Block::List(format!("Left out, {}:", skips.len()).into(), lines.collect()))
 }
 
 /// Why a subject is left out. Most reasons begin with its id.

@@ -4,7 +4,7 @@ use tracing::debug;
 
 use crate::{
     commands::{Action, Options},
-    confirm::{End, No, Taken, Ticket, Yes},
+    confirm::{Demand, End, No, Taken, Ticket, Yes},
     error::Stop,
     operators::Operator,
     pipeline::{
@@ -26,7 +26,8 @@ impl Pipeline {
     /// A reaction or a bare yes. It counts for one thing only: the asker's own question, where no
     /// other of theirs is open. A relation travels in clear and can be moved to another question,
     /// so with two open it does not say which is meant; and a yes that is no reply may be to
-    /// whatever anybody has said since the question.
+    /// whatever anybody has said since the question. What is said right below a question, and is
+    /// a reply to no other, says it also where others are open that take their codes.
     pub(in crate::pipeline) async fn light_yes(
         &self,
         invocation: &Invocation<'_>,
@@ -38,12 +39,12 @@ impl Pipeline {
             self.authenticity.remember_place(request).await;
         }
         let mine = self.questions.own_open(invocation)?;
-        if let YesTo::Event(target) = to
+        if let YesTo::Event(target) | YesTo::Reply(target, _) = to
             && !mine.iter().any(|ticket| ticket.question.as_ref() == Some(target))
         {
             return self.questions.yes_to_other(invocation, target);
         }
-        let ticket = match mine.as_slice() {
+        let ticket = match right_below(&mine, to).unwrap_or(mine.as_slice()) {
             [] => {
                 debug!(event = %invocation.origin.event(), reason = "a yes to nothing", "ignored");
                 return Ok(None);
@@ -126,4 +127,24 @@ impl Pipeline {
         let options = Options { referenced: ticket.referenced, ..options };
         Ok(Resumed { action, options, operator: self.questions.asker(ticket)? })
     }
+}
+
+/// The only one of these questions that a bare yes can answer, where that was said right below it.
+/// One that needs a code is not what anybody means by it.
+fn right_below<'a>(mine: &'a [Ticket], to: &YesTo) -> Option<&'a [Ticket]> {
+    let is_light =
+        |ticket: &Ticket| ticket.demand == Demand::Yes && ticket.second.is_none() && !ticket.totp;
+    let at = mine.iter().position(is_light)?;
+    let one = mine.get(at..=at)?;
+    let [ticket] = one else { return None };
+    if mine.iter().filter(|ticket| is_light(ticket)).count() > 1 {
+        return None;
+    }
+    let is_last = |codes: &[String]| matches!(codes, [code] if *code == ticket.code);
+    let below = match to {
+        YesTo::Event(_) => false,
+        YesTo::Reply(event, codes) => ticket.question.as_ref() == Some(event) && is_last(codes),
+        YesTo::LastWord(codes) => is_last(codes),
+    };
+    below.then_some(one)
 }

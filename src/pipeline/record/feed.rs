@@ -154,7 +154,8 @@ impl Feed {
                 "The record is written here from number {} on; before it comes ",
                 head.count + 1
             ));
-            self.outbox.say(room, None, "record", &Reply::data(line.code(head.hash))).await?;
+            let key = format!("record-from-{}", now.as_millisecond());
+            self.outbox.say(room, None, &key, &Reply::data(line.code(head.hash))).await?;
             self.written.put(room.as_str(), &head.count)?;
             return Ok(());
         };
@@ -162,10 +163,11 @@ impl Feed {
             let next = self.next(upto)?;
             let Some((_, last)) = next.last() else { return Ok(()) };
             upto = last.entry.seq;
+            let key = format!("record-{upto}-{}", last.entry.hash);
             let (carried, cards) =
                 next.into_iter().map(|(line, kept)| (line, card(&kept, now))).unzip();
             let reply = Reply::data("On record").with(Block::Records(cards));
-            self.outbox.say(room, None, "record", &Reply { carried, ..reply }).await?;
+            self.outbox.say(room, None, &key, &Reply { carried, ..reply }).await?;
             self.written.put(room.as_str(), &upto)?;
         }
     }

@@ -57,7 +57,7 @@ impl Aside {
         let acted =
             matches!(reply.status, Some(Status::Done | Status::DoneInPart | Status::Unknown));
         if acted || (is_proved(&request) && self.is_served(&request.sender)) {
-            self.voice.answer(Origin::Message(&request), "answer", &reply).await;
+            self.voice.answer_surely(Origin::Message(&request), "answer", &reply).await;
             return None;
         }
         Some(Refusal { request, reply })

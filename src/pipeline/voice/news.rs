@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ruma::{OwnedUserId, UserId};
+use jiff::{SignedDuration, Timestamp};
+use ruma::{OwnedUserId, RoomOrAliasId, UserId};
+use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
     operators::{Rank, Roster},
-    pipeline::{News, Rules, Voice},
+    pipeline::{Ailment, Gone, News, Rules, Voice},
     reply::{Line, Reply, Status},
     store::Shelf,
 };
@@ -27,7 +29,21 @@ pub(in crate::pipeline) struct Announcements {
     pub(in crate::pipeline) voice: Arc<Voice>,
     /// Whether the bot has asked to lift its rate limit.
     pub(in crate::pipeline) asked_to_lift: Shelf<bool>,
+    /// What was warned of, by what it is about: what is still so at the next start is no news.
+    pub(in crate::pipeline) warned: Shelf<Warned>,
 }
+
+/// A warning that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::pipeline) struct Warned {
+    /// What was so.
+    so: String,
+    /// When it was told.
+    at: Timestamp,
+}
+
+/// After so long what is still so is told again.
+const AGAIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Announcements {
     /// Tells the room.
@@ -59,25 +75,54 @@ impl Announcements {
                 self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await;
             }
             News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
-            News::Joined { room } => info!(%room, "joined an admin room"),
+            News::Joined { room } => {
+                info!(%room, "joined an admin room");
+                self.voice.backlog().wake();
+            }
             News::InviteRefused { room, by } => {
                 warn!(%room, %by, "an invitation was not followed");
             }
             News::Limited { retry_after } => self.limited(retry_after).await,
             News::RoomNotEncrypted { room, served } => self.not_encrypted(&room, served).await,
+            News::RoomGone { room, why, record } => {
+                self.noted(&format!("{room} is not served any more: {why:?}")).await;
+                let reply = room_gone(&room, why, record).ringing(self.admins());
+                self.voice.tell_others(Some(&room), &format!("gone-{room}"), &reply).await;
+            }
+            // What is not as the record says is told with it.
+            News::PositionRefused => {}
+            News::OwnKeysReplaced => {
+                self.noted("the bot's account has other cross-signing keys").await;
+                let reply = own_keys_replaced().ringing(self.admins());
+                self.voice.tell("own-keys", &reply).await;
+            }
+            News::OneTimeKeysClash => {
+                let reply = one_time_keys_clash().ringing(self.admins());
+                self.voice.tell("one-time-keys", &reply).await;
+            }
             News::OwnDeviceUnsigned => {
+                if self.was_warned("unsigned", "unsigned") {
+                    return;
+                }
                 let reply = Reply::data(
                     "My device is not signed by my own key, so many clients neither show what I \
                      say nor let me read what you say",
                 )
                 .note("The log of the start says how to put that right");
-                self.voice.tell("unsigned", &reply.ringing(self.admins())).await;
+                let transaction_key = format!("unsigned-{}", self.clock.now().as_second());
+                if self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await {
+                    self.has_warned("unsigned", "unsigned");
+                }
             }
         }
     }
 
     async fn not_encrypted(&self, room: &ruma::RoomId, served: bool) {
         warn!(%room, served, "an admin room is not encrypted");
+        let (about, so) = (format!("clear {room}"), if served { "served" } else { "not served" });
+        if self.was_warned(&about, so) {
+            return;
+        }
         let reply = if served {
             Reply::data(
                 "This room is not encrypted: whoever runs a server in it can read it, and could \
@@ -88,10 +133,23 @@ impl Announcements {
             Reply::data("This room is not encrypted, and I take commands only where it is")
                 .note("Encrypt it in the room's settings; that cannot be switched off again")
         };
-        // The start is part of the transaction key, so that it is told at every start and once.
         let transaction_key = format!("clear-{}", self.clock.now().as_second());
-        if let Err(error) = self.voice.say(room, None, &transaction_key, &reply).await {
-            error!(error = &error as &dyn std::error::Error, "the room was not told");
+        self.voice.say_surely(room, None, &transaction_key, &reply).await;
+        self.has_warned(&about, so);
+    }
+
+    /// Whether the rooms were told of late that this is so. What cannot be read is told.
+    fn was_warned(&self, about: &str, so: &str) -> bool {
+        let warned = self.warned.get(about).ok().flatten();
+        warned.is_some_and(|warned| {
+            warned.so == so && self.clock.now().duration_since(warned.at) < AGAIN
+        })
+    }
+
+    fn has_warned(&self, about: &str, so: &str) {
+        let warned = Warned { so: so.to_owned(), at: self.clock.now() };
+        if let Err(error) = self.warned.put(about, &warned) {
+            error!(error = &error as &dyn std::error::Error, "it is told again at the next start");
         }
     }
 
@@ -139,6 +197,56 @@ impl Announcements {
     fn others(&self, than: &UserId) -> Vec<OwnedUserId> {
         self.admins().into_iter().filter(|user| user != than).collect()
     }
+}
+
+fn room_gone(room: &RoomOrAliasId, why: Gone, record: bool) -> Reply {
+    let (what, key) = if record {
+        ("the room of the record ", "record.room")
+    } else {
+        ("the admin room ", "rooms")
+    };
+    let lost = match why {
+        Gone::NamesNothing => Line::new().plain("There is no room ").code(room).plain(" any more"),
+        Gone::Removed => {
+            Line::new().plain("I am not in ").plain(what).code(room).plain(" any more")
+        }
+        Gone::Banned => Line::new().plain("I am banned from ").plain(what).code(room),
+    };
+    let cost =
+        if record { ", so the record is not written there" } else { ", so I serve nobody there" };
+    let back = match why {
+        Gone::NamesNothing => {
+            "If that is not meant, give a room this alias and start me again; if it is"
+        }
+        Gone::Removed => "If that is not meant, an operator invites me again; if it is",
+        Gone::Banned => {
+            "If that is not meant, lift the ban and let an operator invite me; if it is"
+        }
+    };
+    Reply::data(lost.plain(cost))
+        .text(Line::from(format!("{back}, take it out of ")).code(key).plain(" in the config"))
+}
+
+fn own_keys_replaced() -> Reply {
+    Reply::data(
+        "My account has other cross-signing keys than before: somebody has made them with another \
+         client that is logged in as me. From then on until my device is signed by them I cannot be \
+         heard, and change nothing",
+    )
+    .text("If it was none of you, somebody has my password: give me another one")
+}
+
+fn one_time_keys_clash() -> Reply {
+    Reply::data(capital(Ailment::OneTimeKeys))
+        .text("That comes of a copy of my state that was put back")
+        .note("synod check, on the machine that I run on, says how to put that right")
+}
+
+/// What is wrong, as the beginning of a sentence.
+fn capital(ailment: Ailment) -> String {
+    let text = ailment.to_string();
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -199,7 +307,31 @@ fn limited(lift: bool, admins: Vec<OwnedUserId>) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use crate::pipeline::voice::news::tail;
+    use ruma::owned_room_id;
+
+    use crate::pipeline::{News, testing::Stage, voice::news::tail};
+
+    #[tokio::test]
+    async fn a_warning_is_given_once_until_it_changes() {
+        let mut stage = Stage::set("http://127.0.0.1:9", "token");
+        let clear =
+            |served| News::RoomNotEncrypted { room: owned_room_id!("!admin:synod.test"), served };
+        for (news, told) in [
+            (clear(true), 1),
+            (clear(true), 1),
+            (News::OwnDeviceUnsigned, 2),
+            (News::OwnDeviceUnsigned, 2),
+            (clear(false), 3),
+            (clear(false), 3),
+        ] {
+            stage.pipeline.announcements.tell(news.clone()).await;
+            assert_eq!(stage.heard.all().len(), told, "{news:?}: {:?}", stage.heard.all());
+            stage.start_again().await;
+        }
+        stage.clock.pass(31 * 86_400);
+        stage.pipeline.announcements.tell(News::OwnDeviceUnsigned).await;
+        assert_eq!(stage.heard.all().len(), 4, "it is so for a month");
+    }
 
     #[test]
     fn the_tail_of_a_key_is_its_last_characters() {

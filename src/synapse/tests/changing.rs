@@ -196,12 +196,47 @@ async fn a_secret_in_the_answer_is_gone_before_anybody_reads_it() {
 async fn success_without_a_readable_answer_is_done() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"a\"";
     let long = "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n";
-    let page = "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\n<p/>";
-    for (bytes, status) in [(cut, 200), (long, 200), (page, 201)] {
+    let empty = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+    for (bytes, status) in [(cut, 200), (long, 200), (empty, 201)] {
         let server = Bytes::start(Then::SayAndClose(bytes)).await;
         let answer = plain(&short_writer(&server.base)).await.unwrap();
         assert_eq!((answer.status, answer.body), (status, Value::Null));
     }
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_an_answer_is_no_success() {
+    for status in [200, 201] {
+        let server = always(ResponseTemplate::new(status).set_body_string("<p>Welcome</p>")).await;
+        let error = plain(&writer(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, SendError::Unknown(_)), "{status}: {error:?}");
+        assert!(error.to_string().contains("something in front of the homeserver"), "{error}");
+        assert_eq!(asked(&server).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_no_that_is_not_the_homeservers_is_named_for_what_it_is() {
+    for (status, words) in [
+        (301, "with a redirect"),
+        (401, "wants a login of its own"),
+        (403, "in front of the homeserver answered in its place (403)"),
+        (405, "does not let this kind of request through (405)"),
+        (502, "the proxy before the homeserver got no answer from it (502)"),
+        (504, "the proxy before the homeserver got no answer from it (504)"),
+    ] {
+        let page = ResponseTemplate::new(status).set_body_raw("<h1>Sorry</h1>", "text/html");
+        let error = plain(&writer(&always(page).await.uri())).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(words) && said.contains("homeserver.admin_url"), "{status}: {said}");
+        let is_unknown = matches!(error, SendError::Unknown(_));
+        assert_eq!(is_unknown, status > 500, "{status}: {error:?}");
+    }
+    // What wants to be authenticated again has no error code, and is the homeserver's.
+    let flows = json!({ "flows": [{ "stages": ["m.login.password"] }], "session": "x" });
+    let asks = always(ResponseTemplate::new(401).set_body_json(flows)).await;
+    let said = plain(&writer(&asks.uri())).await.unwrap_err().to_string();
+    assert!(!said.contains("in front of"), "{said}");
 }
 
 #[tokio::test]

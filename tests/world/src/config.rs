@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use ruma::{RoomId, UserId};
+use ruma::UserId;
 use serde_json::{Map, Value, json};
 
 /// A configuration file in the making. Every key can be set, also to something wrong.
@@ -45,8 +45,8 @@ impl Config {
 
     /// Adds an admin room.
     #[must_use]
-    pub fn room(mut self, room: &RoomId) -> Self {
-        self.list("rooms").push(json!(room));
+    pub fn room(mut self, room: &(impl AsRef<str> + ?Sized)) -> Self {
+        self.list("rooms").push(json!(room.as_ref()));
         self
     }
 

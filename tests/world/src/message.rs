@@ -79,6 +79,11 @@ impl Message {
         })
     }
 
+    /// Whether it only says that a command waits for another one: the answer follows.
+    pub fn says_it_waits(&self) -> bool {
+        self.body.starts_with("It waits for ")
+    }
+
     /// Whether it is a message that can be read, neither an edit nor anything about another one.
     pub fn is_message(&self) -> bool {
         self.kind == "m.room.message" && self.replaces.is_none()

@@ -19,7 +19,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 use self::hearing::Hearing;
 pub use self::rooms::NewRoom;
-use crate::{Api, Synapse, api, synapse::random_hex};
+use crate::{Account, Api, Synapse, api, synapse::random_hex};
 
 /// A person at a homeserver: an account, one device with keys of its own, and everything heard.
 ///
@@ -66,6 +66,11 @@ impl Person {
     /// knows the password and nothing else.
     pub async fn login_unsigned_device(&self) -> Result<Self> {
         Self::log_in(&self.synapse, self.user_id.localpart(), &self.password, false).await
+    }
+
+    /// Logs in to an account that is somebody's already, on a device that nobody signs.
+    pub async fn log_in_unsigned(synapse: &Synapse, account: &Account) -> Result<Self> {
+        Self::log_in(synapse, account.user_id.localpart(), &account.password, false).await
     }
 
     async fn log_in(

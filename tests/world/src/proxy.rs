@@ -4,13 +4,16 @@
 
 use std::{
     fmt::Write,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result};
 use reqwest::{
     Client, Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER},
 };
 use serde_json::Value;
 use tokio::{
@@ -59,9 +62,12 @@ pub enum Fault {
     LoseAnswer,
     /// The homeserver never sees it; this is answered, with a JSON body.
     Answer(u16, Value),
+    /// The homeserver never sees it; a page is answered with this status, as a web server has it that
+    /// stands in front.
+    Page(u16),
 }
 
-/// A fault that lies in wait for one request.
+/// A fault that lies in wait for one request, or for all until it is lifted.
 #[derive(Debug)]
 pub struct Caught(Arc<Trap>);
 
@@ -70,6 +76,9 @@ struct Trap {
     method: Method,
     path: String,
     fault: Fault,
+    /// Whether it befalls every request and not only the next.
+    lasts: bool,
+    lifted: AtomicBool,
     reached: watch::Sender<bool>,
     released: watch::Sender<bool>,
 }
@@ -198,10 +207,22 @@ impl Proxy {
     /// Lets `fault` befall the next request with this method whose path contains `path`.
     /// Several faults befall as many requests, in the order in which they were set.
     pub fn next(&self, method: Method, path: &str, fault: Fault) -> Caught {
+        self.set(method, path, fault, false)
+    }
+
+    /// Lets `fault` befall every request with this method whose path contains `path`, until it is
+    /// lifted.
+    pub fn every(&self, method: Method, path: &str, fault: Fault) -> Caught {
+        self.set(method, path, fault, true)
+    }
+
+    fn set(&self, method: Method, path: &str, fault: Fault, lasts: bool) -> Caught {
         let trap = Arc::new(Trap {
             method,
             path: path.to_owned(),
             fault,
+            lasts,
+            lifted: AtomicBool::new(false),
             reached: watch::Sender::new(false),
             released: watch::Sender::new(false),
         });
@@ -219,6 +240,11 @@ impl Caught {
         let result = tokio::time::timeout(crate::PATIENCE, wait).await;
         let what = || format!("no {} with {} came", self.0.method, self.0.path);
         result.with_context(what)?.map(|_| ()).with_context(what)
+    }
+
+    /// Ends a fault that lasts.
+    pub fn lift(&self) {
+        self.0.lifted.store(true, Ordering::SeqCst);
     }
 
     /// Lets go of what is held.
@@ -259,13 +285,11 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
     }
     let Some(trap) = take_trap(shared, &request.passed) else {
         let hurt = lock(&shared.storm).as_mut().and_then(Blowing::next);
-        return match hurt {
-            Some(hurt) => suffer(&mut stream, shared, request, hurt).await,
-            None => {
-                let answer = forward(shared, request).await?;
-                write(&mut stream, answer).await
-            }
-        };
+        if let Some(hurt) = hurt {
+            return suffer(&mut stream, shared, request, hurt).await;
+        }
+        let answer = forward(shared, request).await?;
+        return write(&mut stream, answer).await;
     };
     let answer = match &trap.fault {
         Fault::HoldRequest => {
@@ -283,6 +307,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
             None
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
+        Fault::Page(status) => Some(page(*status)?),
     };
     trap.reached.send_replace(true);
     match answer {
@@ -314,16 +339,6 @@ async fn suffer(
     }
 }
 
-/// What a proxy says that has no homeserver behind it, or will not pass on what was sent.
-fn page(status: u16) -> Result<Answer> {
-    let status = StatusCode::from_u16(status)?;
-    Ok(Answer {
-        status,
-        headers: HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse()?)]),
-        body: format!("<html><body><h1>{status}</h1><hr>proxy</body></html>").into_bytes(),
-    })
-}
-
 fn json_answer(status: u16, body: &Value) -> Result<Answer> {
     Ok(Answer {
         status: StatusCode::from_u16(status)?,
@@ -332,11 +347,25 @@ fn json_answer(status: u16, body: &Value) -> Result<Answer> {
     })
 }
 
+fn page(status: u16) -> Result<Answer> {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse()?)]);
+    if (300..400).contains(&status) {
+        headers.insert(LOCATION, "https://elsewhere.example/".parse()?);
+    }
+    let body = format!("<html><body><h1>{status}</h1></body></html>").into_bytes();
+    Ok(Answer { status: StatusCode::from_u16(status)?, headers, body })
+}
+
 fn take_trap(shared: &Shared, passed: &Passed) -> Option<Arc<Trap>> {
     let mut traps = lock(&shared.traps);
+    traps.retain(|trap| !trap.lifted.load(Ordering::SeqCst));
     let fits = |trap: &Arc<Trap>| trap.method == passed.method && passed.path.contains(&trap.path);
     let position = traps.iter().position(fits)?;
-    Some(traps.remove(position))
+    let trap = traps.get(position)?.clone();
+    if !trap.lasts {
+        traps.remove(position);
+    }
+    Some(trap)
 }
 
 async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request> {
@@ -383,7 +412,7 @@ async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
 
 async fn write(stream: &mut BufReader<TcpStream>, answer: Answer) -> Result<()> {
     let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", answer.status);
-    for name in [CONTENT_TYPE, RETRY_AFTER] {
+    for name in [CONTENT_TYPE, RETRY_AFTER, LOCATION] {
         if let Some(value) = answer.headers.get(&name) {
             write!(head, "{name}: {}\r\n", value.to_str()?)?;
         }

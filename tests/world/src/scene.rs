@@ -289,6 +289,7 @@ impl Scene {
             message.is_message()
                 && message.sender == *self.bot_id()
                 && message.reply_to.as_deref() == Some(event)
+                && !message.says_it_waits()
         };
         let answer = person.wait_for(&format!("the bot's answer to {event}"), from_bot).await;
         answer.with_context(|| self.bot_said())

@@ -15,14 +15,17 @@ use crate::{
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
         Invocation,
-        background::job::{Counts, JobRunner, gone, job_origin, progress},
+        background::{
+            job::{Counts, JobRunner, gone, job_origin, progress},
+            token::why_it_waits,
+        },
         change::{
             Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
             report::line_of,
         },
     },
     reply::{Line, Status},
-    synapse::Secrets,
+    synapse::{Reader, Secrets},
 };
 
 /// How many subjects are in hand at once.
@@ -39,6 +42,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const SHOWN: Duration = Duration::from_secs(3);
 
 /// A subject that is left to do.
+#[derive(Debug, Clone, Copy)]
 struct Left {
     /// Where it stands in the list.
     place: usize,
@@ -58,12 +62,17 @@ enum Before {
     Begun,
     Sent,
     Goes,
+    /// All was sent, and it could not be looked at since.
+    Unseen,
 }
 
 /// What became of a subject in its turn.
 enum Turn {
     /// The bot may not act any more, and nothing was sent.
     NotNow,
+    /// What was sent can be sent twice, and could not be looked at: the homeserver does not take the
+    /// admin token any more.
+    Unseen,
     /// It is over.
     Over(Ended),
     /// The homeserver goes on with it under this id; until it ends, this is the outcome.
@@ -143,8 +152,8 @@ impl<'a> Work<'a> {
 
     /// Takes one subject from where it is to its end, unless the job stops before it.
     async fn one(&self, list: &List, at: usize, over: &CancellationToken) {
-        let Some((left_at, item)) =
-            list.left.get(at).and_then(|left| Some((left, list.items.get(left.place)?)))
+        let Some((mut left_at, item)) =
+            list.left.get(at).and_then(|left| Some((*left, list.items.get(left.place)?)))
         else {
             return;
         };
@@ -159,9 +168,10 @@ impl<'a> Work<'a> {
                 return;
             }
             let mut locked = item.lock().await;
-            match self.change(&locked, left_at).await {
+            match self.change(&locked, &left_at).await {
                 // It stays marked as begun, which only says that something may have been sent.
-                Turn::NotNow => {}
+                Turn::NotNow => self.keep(left_at.place, &locked),
+                Turn::Unseen => left_at.before = Some(Before::Unseen),
                 Turn::Goes(work, ended) => {
                     locked.stage = Stage::Goes(work, ended);
                     self.keep(left_at.place, &locked);
@@ -209,15 +219,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Marks what is left from this place on as begun, on disk, if it is not. False where that does
+    /// Marks what is left as begun, on disk, up to this place and some beyond it. False where that does
     /// not work: then nothing is sent.
+    ///
+    /// Whoever comes here first need not be the first of the list, so it goes on from where the last
+    /// mark ended.
     async fn mark(&self, list: &List, at: usize) -> bool {
         let mut marked = self.marked.lock().await;
         if *marked > at {
             return true;
         }
-        let end = list.left.len().min(at + MARKED_AT_ONCE);
-        for next in list.left.get(at..end).unwrap_or_default() {
+        let end = list.left.len().min((*marked + MARKED_AT_ONCE).max(at + 1));
+        for next in list.left.get(*marked..end).unwrap_or_default() {
             let Some(item) = list.items.get(next.place) else { continue };
             let mut item = item.lock().await;
             if item.stage == Stage::Waiting {
@@ -234,14 +247,15 @@ impl<'a> Work<'a> {
         true
     }
 
-    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen.
+    /// Whether the next subject may be begun. Waits while the bot, or whoever asked, is frozen, and
+    /// while nobody could read what the bot says.
     async fn goes_on(&self, over: &CancellationToken) -> bool {
         loop {
             let state = self.runner.jobs.get(&self.job.id).ok().flatten().map(|job| job.state);
             if over.is_cancelled() || state != Some(State::Running) {
                 return false;
             }
-            let why = self.why_not();
+            let why = self.why_not().await;
             let waits = why.is_some();
             *self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
             if !waits {
@@ -254,12 +268,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn why_not(&self) -> Option<Line> {
+    async fn why_not(&self) -> Option<Line> {
         if let Some(why) = self.runner.below.freeze_control.bot_frozen() {
             return Some(why);
         }
+        if let Err(ailment) = self.runner.below.voice.ensure_heard(&self.job.asked.0).await {
+            return Some(ailment.to_string().into());
+        }
         if self.runner.below.roster.read_only {
             return Some("I am read-only".into());
+        }
+        if let Some(why) = why_it_waits(&self.runner.below.reader) {
+            return Some(why);
         }
         let operator = self.runner.below.roster.operator(&self.job.asker)?;
         let frozen = self.runner.below.freeze_control.person_frozen(&operator.person)?;
@@ -271,6 +291,11 @@ impl<'a> Work<'a> {
         match self.try_to_change(item, left).await {
             Ok(turn) => turn,
             Err(Stop::Refused { why, .. }) => nothing(Status::Refused, &why),
+            // It waits for a token that works, and is looked at then.
+            Err(Stop::Api(error)) if error.is_of_token() => match left.before {
+                Some(Before::Unseen) => Turn::Unseen,
+                _ => Turn::NotNow,
+            },
             Err(stop) => {
                 let status = if left.before.is_some() { Status::Unknown } else { Status::Refused };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
@@ -313,7 +338,7 @@ impl<'a> Work<'a> {
                 Some((_, skip))
                     if left.before.is_some() && skip.status == Status::NothingChanged =>
                 {
-                    Ok(Turn::Over(self.found_so(item, &reader).await?))
+                    self.found_so(item, left, &reader).await
                 }
                 Some((_, skip)) => Ok(nothing(skip.status, &skip.why)),
                 None => Ok(Turn::NotNow),
@@ -354,10 +379,17 @@ impl<'a> Work<'a> {
         let steps = looked.steps();
         let Some(plan) = looked.plans.pop() else { return Ok(Turn::NotNow) };
         self.mark_as_sent(item, left, &plan).await?;
+        let repeatable = plan.change.steps.iter().all(|step| step.idempotent);
         let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
         let (executor, number) = (&self.runner.below.executor, self.number);
         let mut secrets = Secrets::new();
         let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
+        if done.without_token {
+            return Ok(Turn::NotNow);
+        }
+        if done.unseen && repeatable {
+            return Ok(Turn::Unseen);
+        }
         let one = std::slice::from_ref(&done);
         let ends = executor.set_ends(invocation, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
@@ -378,8 +410,8 @@ impl<'a> Work<'a> {
     }
 
     /// What an earlier run has done, and did not live to see.
-    async fn found_so(&self, item: &Item, reader: &crate::synapse::Reader) -> Result<Ended, Stop> {
-        let action = self.action.as_ref();
+    async fn found_so(&self, item: &Item, left: &Left, reader: &Reader) -> Result<Turn, Stop> {
+        let (action, before_of) = (self.action.as_ref(), left.before);
         let before = Snapshot { preconditions: item.preconditions.clone(), ..Snapshot::default() };
         let after = action.snapshot(&item.subject, reader).await?;
         let outcome = action.outcome(&item.subject, &before, &[], &after);
@@ -392,9 +424,17 @@ impl<'a> Work<'a> {
             .filter(changed)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        let what = format!("{} (found so after a restart)", outcome.title.text());
+        let found = match before_of {
+            Some(Before::Unseen) => "found so when it could be looked at again",
+            _ => "found so after a restart",
+        };
+        let what = format!("{} ({found})", outcome.title.text());
         let (status, erased) = (Status::Done, action.erases(&item.subject));
-        Ok(Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased })
+        let ended = Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased };
+        Ok(match action.begins(&item.subject, &[], Some(&after)) {
+            Some(work) => Turn::Goes(work, ended),
+            None => Turn::Over(ended),
+        })
     }
 
     /// Edits the message that shows how far it is, again and again.

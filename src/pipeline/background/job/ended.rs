@@ -76,7 +76,8 @@ impl JobRunner {
             }
         };
         let reply = reply.ringing(vec![job.asker.clone()]);
-        if self.below.voice.answer(origin, &format!("job-end-{}", job.id), &reply).await.is_none() {
+        let transaction_key = format!("job-end-{}", job.id);
+        if !self.below.voice.answer_surely(origin, &transaction_key, &reply).await {
             // It is told at the next start.
             return Ok(());
         }
@@ -169,8 +170,14 @@ fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
         reply = reply.facts(vec![("Ends", ends(until))]);
     }
     let ended = items.iter().filter_map(over_with).filter(|ended| is_done(ended));
-    if ended.clone().any(|ended| matches!(ended.undo, Undo::Command(_))) {
+    if ended.clone().any(|ended| !ended.undo.commands().is_empty()) {
         reply = reply.command("Undo", vec!["undo".to_owned(), number.to_string()]);
+        if let Some(rest) = ended.clone().find_map(|ended| match &ended.undo {
+            Undo::Parts(_, rest) => Some(rest),
+            Undo::Command(_) | Undo::None(_) => None,
+        }) {
+            reply = reply.note(Line::from("Not undone by that: ").plain(rest.clone()));
+        }
     } else if let Some(Ended { undo: Undo::None(nearest), .. }) = ended.clone().next() {
         reply = reply.note(Line::from("No undo: ").plain(nearest.clone()));
     }
@@ -205,10 +212,9 @@ fn file(items: &[Item], number: u64) -> std::io::Result<crate::reply::File> {
     for item in items {
         let (status, what, undo) = match over_with(item) {
             Some(ended) => {
-                let undo = match &ended.undo {
-                    Undo::Command(words) if is_done(ended) => crate::input::quote(words),
-                    Undo::Command(_) | Undo::None(_) => String::new(),
-                };
+                let ways = ended.undo.commands().iter().filter(|_| is_done(ended));
+                let ways: Vec<String> = ways.map(|words| crate::input::quote(words)).collect();
+                let undo = ways.join("; ");
                 (ended.status.as_str(), ended.what.as_str(), undo)
             }
             None => ("Not begun", "", String::new()),

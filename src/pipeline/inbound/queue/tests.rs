@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ruma::{OwnedEventId, owned_event_id, room_id};
 use tokio::time::interval;
-use world::{Account, Synapse};
+use world::{Account, Synapse, Things};
 
 use crate::pipeline::{
     Doubt, Request, Said, Trust,
@@ -189,11 +189,50 @@ async fn a_fault_while_a_message_is_parsed_loses_nobodys_place() {
     let change = CancellationToken::new();
     let (next, told) = oneshot::channel();
     let next = Some(next);
-    drop(Handover { next, over: Some(change.clone()) });
+    let shown = "!user suspend eve".to_owned();
+    let pending = vec![Pending { over: change.clone(), names: Names::Anything, shown }];
+    drop(Handover { next, pending });
     // What came before it is still waited for, and no longer than it takes.
     let turn = Turn::Parsing(told).still().expect("the change before it is not over");
-    let before = turn.last_change().await.expect("it is the change before");
-    assert!(!before.is_cancelled());
+    let before = turn.earlier().await;
+    assert!(before.len() == 1 && !before[0].over.is_cancelled());
     change.cancel();
-    assert!(before.is_cancelled() && Turn::After(before).still().is_none());
+    assert!(before[0].over.is_cancelled() && Turn::After(before).still().is_none());
+}
+
+#[tokio::test]
+async fn what_waits_here_does_not_become_too_old() {
+    let stage = Stage::set(NOWHERE, "token");
+    let last = || stage.heard.all().pop().unwrap_or_default();
+    let arrived = stage.pipeline.receive(stage.request("ann", "!help user suspend")).unwrap();
+    stage.clock.pass(3600);
+    let task = stage.pipeline.parse(arrived);
+    stage.pipeline.handle(task).await;
+    assert!(last().contains("Suspend an account"), "{}", last());
+    // Nothing old is run after an outage: it is as old as it was when it arrived.
+    for (seconds, expired) in [(299, false), (301, true), (7200, true)] {
+        let said = stage.request("ann", "!help user suspend");
+        stage.clock.pass(seconds);
+        stage.hand(said).await;
+        assert_eq!(last().contains("Expired"), expired, "{seconds}: {}", last());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_homeserver_goes_on_with_is_not_told_as_done_at_the_next_start() {
+    let synapse = Synapse::shared().await.unwrap();
+    let eve = synapse.register("goes-eve", "correct horse battery", false, "eve").await.unwrap();
+    let things = Things::of(&synapse, eve).await.unwrap();
+    let mut stage = Stage::set(&synapse.url(), synapse.admin().token());
+    stage.say("ann", &format!("!room delete {}", things.room)).await;
+    let open = stage.pipeline.questions.open_in(room_id!("!admin:synod.test")).unwrap();
+    let phrase = open[0].about[0].0.phrase();
+    stage.heard.go_wrong(Fault::Answer);
+    let before = stage.heard.all().len();
+    served(&stage, &[("ann", &format!("!confirm {} {phrase}", open[0].code))]).await;
+    assert_eq!(stage.heard.all().len(), before, "nobody was told");
+    stage.start_again().await;
+    let told = stage.heard.all()[before..].join("\n");
+    assert!(told.contains("goes on") && told.contains("room delete"), "{told}");
+    assert!(!told.contains("**Done**"), "{told}");
 }

@@ -58,7 +58,12 @@ pub(in crate::pipeline) fn meant(words: &[String], lines: &[String]) -> Option<M
 pub(in crate::pipeline) fn meant_in_text(text: &str) -> Option<Meant> {
     let lines: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     lines.iter().enumerate().find_map(|(place, line)| {
-        let command = line.trim_start_matches('`').strip_prefix('!')?;
+        // What may stand before a command, a mention of the bot among it.
+        let before = |(at, _): &(usize, &str)| {
+            line.get(..*at).is_some_and(|before| !before.ends_with(char::is_alphanumeric))
+        };
+        let (at, bang) = line.match_indices(['!', '\u{FF01}']).find(before)?;
+        let command = line.get(at + bang.len()..)?;
         let bare = |word: &str| word.trim_matches(['"', '\'', '`', '“', '”', '„']).to_owned();
         let mut words: Vec<String> = command.split_whitespace().map(bare).collect();
         words.iter_mut().take(2).for_each(|word| word.make_ascii_lowercase());
@@ -137,7 +142,7 @@ fn near(typed: &str, names: impl Iterator<Item = &'static str>) -> Vec<String> {
     }
 }
 
-fn is_secret(argument: &Arg) -> bool {
+pub(super) fn is_secret(argument: &Arg) -> bool {
     argument.get_value_parser().type_id() == TypeId::of::<SecretString>()
 }
 
@@ -351,7 +356,13 @@ mod tests {
         ] {
             assert!(suspected(text), "{text}");
         }
-        for text in ["!user password eve \"hunter2", "hello\n`!usr password eve hunter2`"] {
+        for text in [
+            "!user password eve \"hunter2",
+            "hello\n`!usr password eve hunter2`",
+            "- ！user password eve hunter2",
+            "**!user** password eve hunter2",
+            "@synod:x.test !user password eve \"hunter2",
+        ] {
             assert!(meant_in_text(text).is_some(), "{text}");
         }
     }

@@ -7,10 +7,16 @@ use ruma::owned_user_id;
 use serde_json::json;
 
 use crate::{
-    change::{Class, Power, Snapshot, Subject, Undo},
+    change::{Change, Class, FactMap, Power, Snapshot, Subject, Undo},
     commands::{Action, Does},
+    error::api::{Error, Kind, Refusal},
     operators::Rank,
-    pipeline::inbound::understand::*,
+    pipeline::{
+        change::{Plan, found::broken_off},
+        inbound::understand::*,
+    },
+    reply::Hostile,
+    synapse::SendError,
 };
 
 fn words(line: &str) -> Vec<String> {
@@ -473,5 +479,96 @@ proptest! {
             prop_assert_eq!(copied.words, plain);
         }
         prop_assert!(found > 12, "only {found} undos");
+    }
+}
+
+/// Every verb that changes something, of its examples the first that does.
+fn changes() -> impl Iterator<Item = (&'static str, Box<dyn Action>)> {
+    examples().filter_map(|(_, _, example)| match understand(&words(example)) {
+        Understood::Command(Ask::Change(action), _) => Some((example, action)),
+        _ => None,
+    })
+}
+
+/// What is told where the homeserver refuses the request of this command with this.
+fn told(action: &dyn Action, refusal: Refusal) -> String {
+    let plan = Plan {
+        subject: Subject::Room("!room:x.test".try_into().unwrap()),
+        seen: Snapshot::default(),
+        change: Change { steps: Vec::new(), wanted: FactMap::new() },
+    };
+    let error = SendError::Refused(Error::new(Kind::Status(refusal)));
+    let outcome = broken_off(action, &plan, &error, None, 0);
+    format!("{} · {}", outcome.status.as_str(), outcome.title.text())
+}
+
+fn refusal(status: u16, errcode: &str, says: &str) -> Refusal {
+    Refusal {
+        status,
+        errcode: Some(errcode.to_owned()),
+        message: Some(Hostile::new(format!("RAW {says} RAW"))),
+        retry_after: None,
+        foreign: false,
+    }
+}
+
+#[test]
+fn every_refusal_of_the_homeserver_is_told_by_its_cause() {
+    let mut walked = 0;
+    for (example, action) in changes() {
+        let subject = Subject::Room("!room:x.test".try_into().unwrap());
+        let Some(known) = action.refusals(&subject) else {
+            assert!(example.starts_with("raw ") || example.starts_with("matrix "), "{example}");
+            continue;
+        };
+        assert!(!known.is_empty(), "{example} says of no refusal what it means");
+        for meaning in known {
+            let told =
+                told(action.as_ref(), refusal(meaning.status, meaning.errcode, meaning.says));
+            let plain = meaning.line().text();
+            assert!(told.ends_with(&plain), "{example}: {told}");
+            assert!((400..500).contains(&meaning.status), "{example}: {meaning:?}");
+            assert!(!plain.ends_with('.') && !plain.contains("M_"), "{example}: {plain}");
+            let word = meaning.ends.as_str();
+            assert!(told.starts_with(&format!("{word} · ")), "{example}: {told}");
+            walked += 1;
+        }
+        // Whatever it says besides, no sentence of its own and no number is the answer.
+        for (status, errcode) in [
+            (400, "M_UNKNOWN"),
+            (400, "M_BAD_JSON"),
+            (400, "M_INVALID_PARAM"),
+            (400, "M_MISSING_PARAM"),
+            (403, "M_FORBIDDEN"),
+            (403, "M_UNKNOWN"),
+            (404, "M_NOT_FOUND"),
+            (404, "M_UNKNOWN"),
+            (409, "M_UNKNOWN"),
+            (413, "M_TOO_LARGE"),
+        ] {
+            let told = told(action.as_ref(), refusal(status, errcode, ""));
+            let raw = ["RAW", "M_", &format!("({status}")];
+            assert!(!raw.iter().any(|raw| told.contains(raw)), "{example}: {told}");
+        }
+    }
+    assert!(walked > 300, "{walked}");
+}
+
+#[test]
+fn commands_in_what_a_refusal_means_are_commands() {
+    for (example, action) in changes() {
+        let subject = Subject::Room("!room:x.test".try_into().unwrap());
+        for meaning in action.refusals(&subject).unwrap_or_default() {
+            for command in meaning.means.split('`').skip(1).step_by(2) {
+                let mut named = command.trim_start_matches('!').split(' ');
+                let group = named.next().unwrap_or_default();
+                let verb = named.next().unwrap_or_default();
+                let there = GROUPS
+                    .iter()
+                    .find(|known| known.name == group)
+                    .is_some_and(|known| known.verbs.iter().any(|spec| spec.name == verb));
+                assert!(there, "{example}: {command} is no command");
+            }
+        }
     }
 }

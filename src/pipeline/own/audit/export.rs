@@ -31,7 +31,7 @@ pub(super) async fn export(
     chosen: &Chosen,
 ) -> Result<Reply, Stop> {
     let head = pipeline.audit.head().await;
-    let wanted = chosen.filter(reader)?;
+    let wanted = chosen.filter(reader, chosen.on(reader).await?)?;
     let today = pipeline.clock.now().strftime("%Y-%m-%d");
     let all = chosen.is_all();
     let name = format!("record-{}{today}.jsonl", if all { "" } else { "part-" });

@@ -150,6 +150,7 @@ impl Person {
         message.is_message()
             && message.sender != self.user_id
             && message.reply_to.as_deref() == Some(event)
+            && !message.says_it_waits()
     }
 
     /// The next message by `user` that no earlier call has returned, replies or not. Edits are

@@ -1,0 +1,293 @@
+//! What it means where the homeserver refuses a request of a verb: the cause, and what to do next.
+//!
+//! Each verb says so beside its requests, as data. What none of it fits is told by its kind.
+
+use crate::{
+    error::api::Error,
+    reply::{Line, Status},
+};
+
+/// What one refusal of the homeserver means.
+#[derive(Debug, Clone, Copy)]
+pub struct Meaning {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its `errcode`.
+    pub errcode: &'static str,
+    /// A part of the homeserver's own sentence that tells it from others of the same code; empty where
+    /// there is no other.
+    pub says: &'static str,
+    /// The cause and what to do next, in words that follow the subject.
+    pub means: &'static str,
+    /// The first word of the answer, where nothing was changed before.
+    pub ends: Status,
+}
+
+impl Meaning {
+    /// What a refusal with this status, `errcode` and part of the homeserver's sentence means.
+    pub const fn new(
+        status: u16,
+        errcode: &'static str,
+        says: &'static str,
+        means: &'static str,
+    ) -> Self {
+        Self { status, errcode, says, means, ends: Status::Refused }
+    }
+
+    /// The same, where it says that there is nothing to do.
+    #[must_use]
+    pub const fn nothing_to_do(self) -> Self {
+        Self { ends: Status::NothingChanged, ..self }
+    }
+
+    /// Whether this is the refusal.
+    fn is(&self, error: &Error) -> bool {
+        let says = error.message().map(crate::reply::Hostile::raw).unwrap_or_default();
+        error.status() == Some(self.status)
+            && error.errcode() == Some(self.errcode)
+            && says.contains(self.says)
+    }
+
+    /// What this refusal means, the first of `known` that fits or else what its kind says. Nothing
+    /// where it is no refusal of the request itself, such as a token that is not accepted.
+    pub fn of<'a>(error: &Error, known: &'a [Self]) -> Option<&'a Self> {
+        if error.is_foreign() {
+            return None;
+        }
+        known.iter().find(|meaning| meaning.is(error)).or_else(|| in_general(error))
+    }
+
+    /// The words, in which commands stand between backticks.
+    pub fn line(&self) -> Line {
+        let parts = self.means.split('`').enumerate();
+        parts.fold(
+            Line::new(),
+            |line, (n, part)| {
+                if n % 2 == 1 { line.code(part) } else { line.plain(part) }
+            },
+        )
+    }
+
+    /// Whether no verb knows this refusal, so that the homeserver's own words may say more.
+    pub fn is_general(&self) -> bool {
+        GENERAL.iter().any(|general| std::ptr::eq(general.means, self.means))
+    }
+}
+
+/// What a refusal of this kind means, whatever was asked for. Those of the token, the route and the
+/// rate are told by themselves.
+fn in_general(error: &Error) -> Option<&'static Meaning> {
+    let code = error.errcode()?;
+    let told = matches!(
+        code,
+        "M_UNRECOGNIZED"
+            | "M_LIMIT_EXCEEDED"
+            | "M_MISSING_TOKEN"
+            | "M_UNKNOWN_TOKEN"
+            | "M_USER_LOCKED"
+            | "ORG_MATRIX_EXPIRED_ACCOUNT"
+    );
+    let message = error.message().map(crate::reply::Hostile::raw).unwrap_or_default();
+    if told || message.contains("not a server admin") {
+        return None;
+    }
+    GENERAL.iter().find(|general| Some(general.status) == error.status())
+}
+
+const GENERAL: &[Meaning] = &[
+    Meaning::new(
+        400,
+        "",
+        "",
+        "the homeserver does not take the request as it is; look at what it is about again",
+    ),
+    Meaning::new(
+        403,
+        "",
+        "",
+        "the homeserver forbids it: a rule or a module of its own, or too little power in the room",
+    ),
+    Meaning::new(
+        404,
+        "",
+        "",
+        "the homeserver does not know it, or something that was named with it, any more; it did when \
+         I looked. Look again",
+    ),
+    Meaning::new(409, "", "", "something there is in the way already"),
+    Meaning::new(413, "", "", "it is longer than the homeserver takes; make it shorter"),
+];
+
+/// The account has gone since it was looked at.
+pub(super) const ACCOUNT_GONE: Meaning = Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "the homeserver has no such account any more; it had when I looked",
+);
+
+/// The same, as the homeserver says it where it looks for no account first.
+pub(super) const NO_ROW: Meaning = Meaning::new(
+    404,
+    "M_UNKNOWN",
+    "No row found",
+    "the homeserver has nothing by that name any more; it had when I looked",
+);
+
+/// The homeserver goes by another name than the config says.
+pub(super) const NOT_LOCAL: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "local user",
+    "to the homeserver it is an account of another server: it goes by another name than the one \
+     behind the colon",
+);
+
+/// Accounts have their passwords elsewhere.
+pub(super) const NO_PASSWORDS: Meaning = Meaning::new(
+    403,
+    "M_FORBIDDEN",
+    "Password change disabled",
+    "this homeserver keeps no passwords (password_config in its configuration, or an authentication \
+     service): set it where they are kept",
+);
+
+/// What the account of the admin token cannot do to itself.
+pub(super) const NOT_ITSELF: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "demote yourself",
+    "the account of my admin token cannot take its own admin flag away; another server admin can",
+);
+
+/// What an account can be changed to: `PUT /_synapse/admin/v2/users/{user_id}`.
+pub(super) const ACCOUNT: &[Meaning] = &[
+    NO_PASSWORDS,
+    Meaning::new(
+        403,
+        "M_FORBIDDEN",
+        "",
+        "the homeserver does not let it be made or changed here; where an authentication service \
+         keeps the accounts, do it there",
+    ),
+    Meaning::new(
+        409,
+        "M_UNKNOWN",
+        "External id is already in use",
+        "this sign-on account logs in to another account; it has to be taken away there first. `!user \
+         auth-provider` finds that account",
+    ),
+    Meaning::new(
+        400,
+        "M_INVALID_USERNAME",
+        "",
+        "this cannot be the id of a new account: a-z, 0-9 and . _ = - / + only, not only digits, and \
+         255 characters with the name of the server",
+    ),
+    Meaning::new(400, "M_USER_IN_USE", "", "this id is taken already, or was once; take another"),
+    Meaning::new(400, "M_EXCLUSIVE", "", "ids like this belong to a bridge; take another"),
+    Meaning::new(
+        400,
+        "M_THREEPID_IN_USE",
+        "",
+        "this address or number belongs to another account; `!user 3pid` finds it",
+    ),
+    NOT_ITSELF,
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "user type",
+        "the homeserver does not know this type: bot, support, regular, or one of \
+         user_types.extra_user_types in its configuration",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "password",
+        "this homeserver opens an account only together with a password; `!user password` sets one",
+    ),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "locked",
+        "an account cannot be locked and deactivated; ask for one of them",
+    ),
+    NOT_LOCAL,
+    Meaning::new(
+        400,
+        "M_INVALID_PARAM",
+        "",
+        "a value is not as the homeserver takes it: a name has at most 256 characters, a picture's \
+         address 1000, a password 512",
+    ),
+    Meaning::new(
+        400,
+        "M_MISSING_PARAM",
+        "",
+        "a value is missing that this version of the homeserver wants",
+    ),
+    ACCOUNT_GONE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::api::{Kind, Refusal},
+        reply::Hostile,
+    };
+
+    fn refusal(status: u16, errcode: &str, message: &str) -> Error {
+        Error::new(Kind::Status(Refusal {
+            status,
+            errcode: Some(errcode.to_owned()),
+            message: Some(Hostile::new(message)),
+            retry_after: None,
+            foreign: false,
+        }))
+    }
+
+    #[test]
+    fn what_no_verb_knows_is_told_by_its_kind_and_what_is_no_refusal_by_itself() {
+        for (status, code) in [
+            (400, "M_UNKNOWN"),
+            (400, "M_BAD_JSON"),
+            (400, "M_NOT_JSON"),
+            (400, "M_INVALID_PARAM"),
+            (400, "M_MISSING_PARAM"),
+            (403, "M_FORBIDDEN"),
+            (403, "M_UNKNOWN"),
+            (404, "M_NOT_FOUND"),
+            (404, "M_UNKNOWN"),
+            (409, "M_UNKNOWN"),
+            (413, "M_TOO_LARGE"),
+        ] {
+            let meaning = Meaning::of(&refusal(status, code, "RAW"), &[]).unwrap();
+            assert!(meaning.is_general() && !meaning.means.contains("RAW"), "{status} {code}");
+        }
+        for (status, code, message) in [
+            (401, "M_UNKNOWN_TOKEN", ""),
+            (403, "M_FORBIDDEN", "You are not a server admin"),
+            (404, "M_UNRECOGNIZED", ""),
+            (405, "M_UNRECOGNIZED", ""),
+            (429, "M_LIMIT_EXCEEDED", ""),
+        ] {
+            assert!(Meaning::of(&refusal(status, code, message), &[]).is_none(), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_first_that_fits_is_meant_and_commands_can_be_copied() {
+        const KNOWN: &[Meaning] = &[
+            Meaning::new(403, "M_FORBIDDEN", "banned", "it is banned"),
+            Meaning::new(403, "M_FORBIDDEN", "", "see `!room details`, then look again"),
+        ];
+        let of = |message| Meaning::of(&refusal(403, "M_FORBIDDEN", message), KNOWN).unwrap();
+        assert_eq!(of("You are banned from here").means, "it is banned");
+        let line = of("No").line();
+        let wanted = Line::from("see ").code("!room details").plain(", then look again");
+        assert_eq!(line, wanted);
+        let other = Meaning::of(&refusal(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
+        assert!(other.is_general(), "{other:?}");
+    }
+}

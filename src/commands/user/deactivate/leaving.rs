@@ -1,0 +1,285 @@
+//! What goes on after an account was deactivated: the homeserver takes it out of its rooms one by one
+//! after it has answered. And where no answer came, whether it was deactivated at all: with thousands
+//! of devices that takes longer than anything waits that stands before the homeserver.
+
+use super::super::account::{self, how_many, noted, words};
+use crate::{
+    change::{Outcome, Progress, Snapshot, Subject, Undo},
+    error::Stop,
+    reply::{Fact, Line, Status},
+    synapse::Reader,
+};
+
+/// How many rooms that it could not leave are named.
+const NAMED: usize = 10;
+
+/// What is followed, as it is kept under an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// It leaves this many rooms.
+    Leaving(u64),
+    /// It is perhaps being deactivated; this many devices it had before.
+    Unanswered(u64),
+}
+
+impl Work {
+    fn id(self, subject: &Subject) -> String {
+        let (kind, count) = match self {
+            Self::Leaving(rooms) => (LEAVING, rooms),
+            Self::Unanswered(devices) => (UNANSWERED, devices),
+        };
+        // Several accounts of one change are watched under ids of their own.
+        format!("{kind}{count}-{}", subject.segment())
+    }
+
+    fn of(id: &str) -> Option<Self> {
+        let count = |rest: &str| rest.split_once('-')?.0.parse().ok();
+        if let Some(rest) = id.strip_prefix(LEAVING) {
+            return Some(Self::Leaving(count(rest)?));
+        }
+        Some(Self::Unanswered(count(id.strip_prefix(UNANSWERED)?)?))
+    }
+}
+
+// An id begins with one of these and no user id does.
+const LEAVING: &str = "leaving-";
+const UNANSWERED: &str = "unanswered-";
+
+/// The id of what goes on where an account is deactivated and still in rooms.
+pub(in crate::commands::user) fn begun(subject: &Subject, after: &Snapshot) -> Option<String> {
+    let rooms = noted(after, "rooms").filter(|&rooms| rooms > 0 && after.is("deactivated"))?;
+    Some(Work::Leaving(rooms).id(subject))
+}
+
+/// The id of what perhaps goes on where no answer came.
+pub(in crate::commands::user) fn unanswered(subject: &Subject, before: &Snapshot) -> String {
+    Work::Unanswered(noted(before, "devices").unwrap_or(0)).id(subject)
+}
+
+/// Whether this is the id of something that [`progress`] follows.
+pub(in crate::commands::user) fn is_work(id: &str) -> bool {
+    Work::of(id).is_some()
+}
+
+/// How far it is. With `erase` it was to be erased too.
+pub(in crate::commands::user) async fn progress(
+    subject: &Subject,
+    id: &str,
+    erase: bool,
+    reader: &Reader,
+) -> Result<Progress, Stop> {
+    let work = Work::of(id).ok_or_else(|| Stop::refused("nobody knows what this was"))?;
+    let seen = super::snapshot(subject, reader).await?;
+    let rooms = reader.joined_rooms(account::id(subject)?).await?;
+    let rooms: Vec<String> = rooms.into_iter().map(|room| room.to_string()).collect();
+    Ok(far(subject, work, erase, &seen, rooms))
+}
+
+fn far(
+    subject: &Subject,
+    work: Work,
+    erase: bool,
+    seen: &Snapshot,
+    mut rooms: Vec<String>,
+) -> Progress {
+    rooms.sort();
+    let left = rooms.len() as u64;
+    if !seen.is("exists") {
+        let gone = ": the homeserver does not know the account any more";
+        return Progress::Over(ended(Status::Unknown, Line::new().code(subject).plain(gone)));
+    }
+    if seen.is("deactivated") {
+        if left > 0 {
+            return leaves(subject, work, &rooms);
+        }
+        return Progress::Over(match work {
+            Work::Leaving(all) => all_left(subject, seen, all),
+            Work::Unanswered(_) => deactivated(subject, seen, erase),
+        });
+    }
+    match work {
+        Work::Leaving(_) => {
+            let all = how_many(Some(left), "room", "rooms");
+            let again = format!(" is open again, and in {all}");
+            Progress::Over(ended(Status::DoneInPart, Line::new().code(subject).plain(again)))
+        }
+        Work::Unanswered(before) => active(subject, seen, before),
+    }
+}
+
+/// It is deactivated, and these rooms are still to be left.
+fn leaves(subject: &Subject, work: Work, rooms: &[String]) -> Progress {
+    let left = rooms.len() as u64;
+    let of = match work {
+        Work::Leaving(all) if all >= left => format!(" of {all}"),
+        Work::Leaving(_) | Work::Unanswered(_) => String::new(),
+    };
+    let facts: Vec<Fact> = vec![("Rooms", format!("{left}{of} still to leave").into())];
+    let many = how_many(Some(left), "room", "rooms");
+    let mut title =
+        Line::new().code(subject).plain(format!(" is deactivated, and still in {many}: "));
+    for (n, room) in rooms.iter().take(NAMED).enumerate() {
+        title = if n > 0 { title.plain(", ") } else { title }.code(room);
+    }
+    if rooms.len() > NAMED {
+        title = title.plain(format!(" and {} more", rooms.len() - NAMED));
+    }
+    let title = title.plain(
+        ". The homeserver has tried to take it out and does not get any further; its log says why",
+    );
+    let mut stuck = ended(Status::DoneInPart, title);
+    stuck.remains.push(("See its rooms".into(), words(["user", "membership", &subject.typed()])));
+    Progress::Counts { left, facts, stuck: Box::new(stuck) }
+}
+
+/// The end, as it was to be.
+fn all_left(subject: &Subject, seen: &Snapshot, all: u64) -> Outcome {
+    let title = super::title(subject, seen);
+    let rooms = if all == 1 { "its room".to_owned() } else { format!("all {all} rooms") };
+    ended(Status::Done, title.plain(format!(", and has left {rooms}")))
+}
+
+/// The end of what nobody had answered for: it was done.
+fn deactivated(subject: &Subject, seen: &Snapshot, erase: bool) -> Outcome {
+    let mut outcome = super::outcome(subject, seen);
+    outcome.title = outcome.title.plain(": the homeserver has done it, though no answer came");
+    if erase && !seen.is("erased") {
+        outcome.status = Status::DoneInPart;
+    }
+    outcome
+}
+
+/// No answer came, and it is not deactivated yet, or never will be.
+fn active(subject: &Subject, seen: &Snapshot, before: u64) -> Progress {
+    let devices = noted(seen, "devices");
+    let left = devices.unwrap_or(before);
+    let state = "still active; the homeserver is perhaps still at work on it";
+    let facts: Vec<Fact> =
+        vec![("State", state.into()), ("Devices", format!("{left} of {before} left").into())];
+    let line = Line::new().code(subject);
+    let stuck = if left < before {
+        let what = format!(
+            " is not deactivated, and {} of its {before} devices are logged out: the homeserver \
+             does not get any further. Send the command again",
+            before - left
+        );
+        ended(Status::DoneInPart, line.plain(what))
+    } else {
+        let what = " is not deactivated: the homeserver has not begun with it, or has given up. \
+                    Send the command again";
+        ended(Status::NothingChanged, line.plain(what))
+    };
+    // One more than the devices: the account itself is to be closed last.
+    Progress::Counts { left: left + 1, facts, stuck: Box::new(stuck) }
+}
+
+fn ended(status: Status, title: Line) -> Outcome {
+    let undo = Undo::None("rooms that it has left do not come back by activating it".to_owned());
+    Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::commands::user::testing::{self, ann};
+
+    fn seen(account: Value, devices: u64) -> Snapshot {
+        let account = testing::account(account);
+        let mut seen = Snapshot {
+            preconditions: account::facts_that_bind(true, Some(&account)),
+            ..Snapshot::default()
+        };
+        seen.preconditions.insert("erased".to_owned(), json!(account.erased));
+        seen.extra.insert("devices".to_owned(), json!(devices));
+        seen.extra.insert("rooms".to_owned(), json!(0));
+        seen
+    }
+
+    fn told(progress: Progress) -> String {
+        match progress {
+            Progress::Over(outcome) => testing::outcome(&outcome),
+            Progress::Counts { left, facts, stuck } => {
+                let stuck = testing::outcome(&stuck);
+                format!("{left}\n{}or {stuck}", testing::facts(&facts))
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn rooms(count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("!r{n:02}:example.org")).collect()
+    }
+
+    #[test]
+    fn an_id_says_what_is_followed_and_whose_it_is() {
+        for work in [Work::Leaving(120), Work::Unanswered(0), Work::Unanswered(3000)] {
+            let id = work.id(&ann());
+            assert!(id.ends_with("-@ann:example.org"), "{id}");
+            assert_eq!(Work::of(&id), Some(work));
+        }
+        for other in ["@ann:example.org", "leaving-", "leaving-x-@a:b", "OYlTuHpFZrIgClwz", ""] {
+            assert!(!is_work(other), "{other}");
+        }
+        let mut after = seen(json!({"deactivated": true}), 0);
+        assert_eq!(begun(&ann(), &after), None, "it is in no room");
+        after.extra.insert("rooms".to_owned(), json!(2));
+        assert_eq!(begun(&ann(), &after).as_deref(), Some("leaving-2-@ann:example.org"));
+        let mut active = seen(json!({}), 3);
+        active.extra.insert("rooms".to_owned(), json!(2));
+        assert_eq!(begun(&ann(), &active), None, "nothing takes it out of its rooms");
+        assert_eq!(unanswered(&ann(), &active), "unanswered-3-@ann:example.org");
+    }
+
+    #[test]
+    fn it_is_told_how_many_rooms_are_left_and_that_all_are() {
+        let gone = seen(json!({"deactivated": true}), 0);
+        let far = |left: usize, work| told(far(&ann(), work, false, &gone, rooms(left)));
+        let some = far(2, Work::Leaving(120));
+        assert!(
+            some.starts_with("2\nRooms: 2 of 120 still to leave\nor Done in part · "),
+            "{some}"
+        );
+        assert!(some.contains("still in 2 rooms: `!r00:example.org`, `!r01:example.org`. "));
+        assert!(far(12, Work::Leaving(12)).contains("`!r09:example.org` and 2 more"));
+        assert!(far(2, Work::Unanswered(9)).starts_with("2\nRooms: 2 still to leave\n"));
+        for (all, end) in [(120, "has left all 120 rooms"), (1, "has left its room")] {
+            let over = far(0, Work::Leaving(all));
+            assert!(
+                over.starts_with("Done · `@ann:example.org` is deactivated and **not"),
+                "{over}"
+            );
+            assert!(over.contains(end), "{over}");
+        }
+    }
+
+    #[test]
+    fn what_had_no_answer_is_followed_until_something_is_known() {
+        let far = |seen: &Snapshot, erase| {
+            told(far(&ann(), Work::Unanswered(3000), erase, seen, Vec::new()))
+        };
+        let at_work = far(&seen(json!({}), 1200), false);
+        assert!(at_work.starts_with("1201\nState: still active"), "{at_work}");
+        assert!(at_work.contains("Devices: 1200 of 3000 left\nor Done in part · "), "{at_work}");
+        assert!(at_work.contains("1800 of its 3000 devices are logged out"), "{at_work}");
+        let never = far(&seen(json!({}), 3000), false);
+        assert!(never.contains("or Nothing changed · `@ann:example.org` is not deact"), "{never}");
+        let done = far(&seen(json!({"deactivated": true}), 0), false);
+        assert!(done.starts_with("Done · ") && done.contains("though no answer came"), "{done}");
+        let half = far(&seen(json!({"deactivated": true}), 0), true);
+        assert!(half.starts_with("Done in part · "), "it was to be erased: {half}");
+        let erased = far(&seen(json!({"deactivated": true, "erased": true}), 0), true);
+        assert!(erased.starts_with("Done · ") && erased.contains("**ERASED**"), "{erased}");
+    }
+
+    #[test]
+    fn what_is_opened_again_or_lost_ends_it() {
+        let open = told(far(&ann(), Work::Leaving(5), false, &seen(json!({}), 0), rooms(2)));
+        assert!(open.starts_with("Done in part · ") && open.contains("is open again, and in 2"));
+        let unknown =
+            Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
+        let lost = told(far(&ann(), Work::Leaving(5), false, &unknown, Vec::new()));
+        assert!(lost.starts_with("Unknown · "), "{lost}");
+    }
+}

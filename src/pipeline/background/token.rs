@@ -1,0 +1,217 @@
+//! An admin token that the homeserver takes no more: told at once, and looked for to work again.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ruma::OwnedUserId;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::SharedClock,
+    finding::Finding,
+    operators::{Rank, Roster},
+    pipeline::Voice,
+    reply::{Line, Reply, Status, utc},
+    store::{self, Shelf, Store},
+    synapse::{Error, Reader},
+};
+
+/// How many bytes of its hash tell a token from another. They lead nobody to it.
+const MARK: usize = 6;
+
+/// How often it is asked whether the token is taken, so that its end is known before somebody needs
+/// it.
+const EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often while it is not taken: what waits goes on soon after.
+const WHILE_REFUSED: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long nothing is said of a token that is refused and taken in turn.
+const QUIET: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long before its end, in tenths of its life, a token is said to end soon.
+const SOON: i32 = 10;
+
+/// What looks after the admin token.
+#[derive(Debug)]
+pub(in crate::pipeline) struct TokenWatch {
+    below: Below,
+    life: Shelf<Life>,
+    seen: Mutex<Seen>,
+}
+
+/// How long the admin token lives, as far as the one before it has shown: the homeserver tells of
+/// none when it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Life {
+    /// By what this one is told from another: a part of its hash.
+    token: String,
+    /// When the bot first had it.
+    since: Timestamp,
+    /// How many seconds the last one that ended by itself had lived.
+    lived: Option<i64>,
+    /// Whether it was told that it ends soon.
+    warned: bool,
+}
+
+impl Life {
+    /// When it ends, if it lives as long as that one.
+    fn ends(&self) -> Option<Timestamp> {
+        self.since.checked_add(SignedDuration::from_secs(self.lived?)).ok()
+    }
+
+    /// Whether that is soon.
+    fn ends_soon(&self, now: Timestamp) -> bool {
+        let early = SignedDuration::from_secs(self.lived.unwrap_or_default()) / SOON;
+        self.ends().is_some_and(|end| end.duration_since(now) <= early)
+    }
+}
+
+/// Under this it is kept.
+const KEY: &str = "now";
+
+/// The parts on which it rests.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Below {
+    pub(in crate::pipeline) roster: Arc<Roster>,
+    pub(in crate::pipeline) clock: SharedClock,
+    pub(in crate::pipeline) reader: Reader,
+    pub(in crate::pipeline) voice: Arc<Voice>,
+}
+
+/// What was asked and said so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the homeserver was last asked.
+    asked: Option<Timestamp>,
+    /// When the rooms were last told that the token is not taken, as long as that is what they know.
+    told: Option<Timestamp>,
+    /// When they were last told that it is taken again.
+    well: Option<Timestamp>,
+}
+
+impl TokenWatch {
+    /// What looks after this token; what is known of its life is in `store`.
+    pub(in crate::pipeline) fn new(
+        below: Below,
+        token: &SecretString,
+        store: &Store,
+    ) -> Result<Self, store::Error> {
+        let life: Shelf<Life> = store.shelf("admin-token")?;
+        let hash = Sha256::digest(token.expose_secret());
+        let token = data_encoding::HEXLOWER.encode(hash.get(..MARK).unwrap_or_default());
+        let before = life.get(KEY)?;
+        if before.as_ref().is_none_or(|before| before.token != token) {
+            let lived = before.and_then(|before| before.lived);
+            life.put(KEY, &Life { token, since: below.clock.now(), lived, warned: false })?;
+        }
+        Ok(Self { below, life, seen: Mutex::default() })
+    }
+
+    /// What is known of when the token ends.
+    pub(in crate::pipeline) fn finding(&self) -> Option<Finding> {
+        let life = self.life.get(KEY).ok().flatten()?;
+        let what = format!(
+            "the admin token may end by itself at {}, since the one before it did after {:#}",
+            utc(life.ends()?),
+            SignedDuration::from_secs(life.lived?)
+        );
+        Some(if life.ends_soon(self.below.clock.now()) {
+            Finding::warn(what, "Put a new one in its place before, and send !config reload")
+        } else {
+            Finding::ok(what)
+        })
+    }
+
+    /// Tells that it ends soon, once.
+    async fn warn_before(&self, now: Timestamp) {
+        let Ok(Some(life)) = self.life.get(KEY) else { return };
+        let Some(end) = life.ends().filter(|_| !life.warned && life.ends_soon(now)) else { return };
+        let reply = Reply::data(format!(
+            "My admin token may end by itself at {}, as the one before it did",
+            utc(end)
+        ))
+        .command("When a new one is in its place", vec!["config".into(), "reload".into()])
+        .ringing(self.admins());
+        let key = format!("token-ends-{}", end.as_second());
+        if self.below.voice.tell(&key, &reply).await {
+            self.keep(&Life { warned: true, ..life });
+        }
+    }
+
+    /// Notes how long the token has lived that has now ended by itself.
+    fn note_its_end(&self, now: Timestamp) {
+        let Ok(Some(life)) = self.life.get(KEY) else { return };
+        let lived = Some(now.duration_since(life.since).as_secs());
+        self.keep(&Life { lived, warned: true, ..life });
+    }
+
+    fn keep(&self, life: &Life) {
+        if let Err(error) = self.life.put(KEY, life) {
+            error!(error = &error as &dyn std::error::Error, "the store cannot be written");
+        }
+    }
+
+    /// Asks where it is time to, and tells what is otherwise than the rooms know. One call at a time
+    /// does it.
+    pub(in crate::pipeline) async fn look(&self) {
+        let Ok(mut seen) = self.seen.try_lock() else { return };
+        let Below { reader, clock, .. } = &self.below;
+        let now = clock.now();
+        let every = if reader.token().refused().is_some() { WHILE_REFUSED } else { EVERY };
+        if seen.asked.is_none_or(|asked| now.duration_since(asked) >= every) {
+            seen.asked = Some(now);
+            reader.try_token(&self.below.roster.bot).await;
+        }
+        let lately = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < QUIET);
+        match reader.token().refused() {
+            Some(error) if seen.told.is_none() && !lately(seen.well) => {
+                warn!(error = &error as &dyn std::error::Error, "the admin token is not taken");
+                let key = format!("token-refused-{}", now.as_millisecond());
+                if self.below.voice.tell(&key, &refused(&error).ringing(self.admins())).await {
+                    seen.told = Some(now);
+                }
+                if error.is_of_expired_token() {
+                    self.note_its_end(now);
+                }
+            }
+            None if seen.told.is_none() => self.warn_before(now).await,
+            None if seen.told.is_some() => {
+                info!("the admin token is taken again");
+                let key = format!("token-taken-{}", now.as_millisecond());
+                let reply = Reply::data(
+                    "The homeserver takes my admin token again, and what has waited goes on",
+                );
+                if self.below.voice.tell(&key, &reply).await {
+                    (seen.told, seen.well) = (None, Some(now));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn admins(&self) -> Vec<OwnedUserId> {
+        let operators = self.below.roster.operators.values();
+        let admins = operators.filter(|one| one.role.rank == Rank::Admin);
+        admins.map(|one| one.user.clone()).collect()
+    }
+}
+
+/// What the rooms read of a token that is not taken.
+fn refused(error: &Error) -> Reply {
+    Reply::outcome(Status::Refused, error.line())
+        .text("Until then I can neither look nor change anything. Jobs and the ends of sanctions wait")
+        .command("When the new token is in its place", vec!["config".into(), "reload".into()])
+}
+
+/// Why what goes on by itself waits, where it is for the token.
+pub(in crate::pipeline) fn why_it_waits(reader: &Reader) -> Option<Line> {
+    reader.token().refused().map(|error| error.line())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Something stands in front of the homeserver and answers in its place: it is named for what it is,
+//! and nothing that it says is taken for the homeserver's word.
+
+use anyhow::Result;
+use reqwest::Method;
+use serde_json::json;
+use world::Fault;
+
+use crate::support::{is, says, suspend, watched};
+
+/// What is answered in place of the homeserver, and how that is named.
+fn answers() -> Vec<(Fault, &'static str)> {
+    vec![
+        (Fault::Page(403), "something in front of the homeserver answered in its place (403)"),
+        (Fault::Page(404), "something in front of the homeserver answered in its place (404)"),
+        (Fault::Page(405), "does not let this kind of request through (405)"),
+        (Fault::Page(401), "wants a login of its own (401)"),
+        (Fault::Page(301), "answers with a redirect"),
+        (Fault::Page(200), "something in front of the homeserver answered in its place: a page"),
+        (Fault::Answer(403, json!({ "message": "Forbidden" })), "answered in its place (403)"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_answers_is_named_and_no_fact() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let eve = scene.subject("eve").await?;
+    let path = format!("/_synapse/admin/v2/users/%40{}", eve.user_id.localpart());
+    let empty = [json!({}), json!([])].map(|body| Fault::Answer(200, body));
+    let empty = empty.map(|fault| (fault, "not what its version should say"));
+    for (fault, named) in answers().into_iter().chain(empty) {
+        let _caught = proxy.next(Method::GET, &path, fault.clone());
+        let look = scene.ann_asks(&format!("!user admin {}", eve.user_id)).await?;
+        says(&look, "Refused", &[named, "homeserver.admin_url"]);
+        let _caught = proxy.next(Method::GET, &path, fault);
+        let change = scene.ann_asks(&suspend(&eve)).await?;
+        says(&change, "Refused", &[named, "homeserver.admin_url"]);
+    }
+    for key in ["event_reports", "rooms", "federation/destinations"] {
+        let path = format!("/_synapse/admin/v1/{key}");
+        let list = match key {
+            "event_reports" => "!report list",
+            "rooms" => "!room list",
+            _ => "!federation list",
+        };
+        let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, json!({ "ok": true })));
+        says(&scene.ann_asks(list).await?, "Refused", &["not what its version should say"]);
+    }
+    assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let eve = scene.subject("eve").await?;
+    for (fault, named) in answers() {
+        let unknown = matches!(fault, Fault::Page(200));
+        let _caught = proxy.next(Method::PUT, "/suspend/", fault);
+        let told = scene.ann_asks(&suspend(&eve)).await?;
+        says(&told, if unknown { "Unknown" } else { "Refused" }, &[named, "homeserver.admin_url"]);
+        if unknown {
+            says(&told, "", &["State: active"]);
+        }
+        assert!(!is(&scene, &eve, "suspended").await?);
+    }
+    for status in [502, 504] {
+        let _caught = proxy.next(Method::PUT, "/suspend/", Fault::Page(status));
+        let told = scene.ann_asks(&suspend(&eve)).await?;
+        says(&told, "Unknown", &["the proxy before the homeserver", "State: active"]);
+    }
+    says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
+    assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_does_not_take_it_for_a_lost_right() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    for fault in [Fault::Page(403), Fault::Page(405), Fault::Page(301), Fault::Page(200)] {
+        let _caught = proxy.next(Method::GET, "/_synapse/admin/v2/users?limit=1", fault.clone());
+        let told = scene.ann_asks("!doctor").await?;
+        says(&told, "Bad", &["in front of", "Set homeserver.admin_url"]);
+        assert!(!told.body.contains("is not a server admin"), "{fault:?}: {}", told.body);
+    }
+    let body = json!({ "errcode": "M_FORBIDDEN", "error": "You are not a server admin" });
+    let _caught =
+        proxy.next(Method::GET, "/_synapse/admin/v2/users?limit=1", Fault::Answer(403, body));
+    says(&scene.ann_asks("!doctor").await?, "Bad", &["is not a server admin"]);
+    Ok(())
+}

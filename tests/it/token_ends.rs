@@ -1,0 +1,66 @@
+//! The admin token ends: what needs it waits for another one, and the room knows what to do.
+
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use reqwest::Method;
+use serde_json::json;
+use world::{Caught, Fault, Scene, write_secret};
+
+use crate::{
+    SYNOD,
+    jobs::{accounts, count, ended, lines, say_yes},
+    support::{says, suspend, told, watched},
+};
+
+/// How many accounts the job is about.
+const MANY: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_for_the_next_token_and_goes_on_after_the_reload() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let all = accounts(&scene, MANY).await?;
+    let question = scene.ann_asks(&format!("!user suspend{}", lines(&all))).await?;
+    let caught = |n: usize| proxy.next(Method::PUT, all[n].user_id.localpart(), Fault::HoldRequest);
+    let held: Vec<Caught> = (0..8).map(caught).collect();
+    let yes = say_yes(&scene, &question, MANY).await?;
+    try_join_all(held.iter().map(Caught::reached)).await?;
+
+    // Somebody logs the session of the token out, in the middle of it.
+    let old = scene.synapse().api(&scene.admin_token()?);
+    let (status, _) = old.post("/_matrix/client/v3/logout", json!({})).await?;
+    assert_eq!(status, 200);
+    held.iter().for_each(Caught::release);
+    let news = told(&scene, "does not accept the bot's admin token").await?;
+    says(&news, "Refused", &["homeserver.admin_token", "Jobs", "!config reload"]);
+    assert!(news.mentions.contains(scene.ann().user_id()), "{:?}", news.mentions);
+    let alone = scene.ann_asks(&suspend(&all[19])).await?;
+    says(&alone, "Refused", &["does not accept the bot's admin token", "!config reload"]);
+    assert!(count(&scene, &all, "suspended").await? < MANY);
+
+    let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
+    write_secret(&scene.dir().join("admin-token"), &token)?;
+    scene.bot()?.hang_up(" ready").await?;
+    let over = ended(&scene, &yes).await?;
+    says(&over, &format!("Done · {MANY} of {MANY}"), &[&format!("done {MANY}")]);
+    assert_eq!(count(&scene, &all, "suspended").await?, MANY);
+    says(&scene.ann_asks("!audit verify").await?, "", &["whole"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_starts_with_a_token_that_has_ended_says_so_and_waits() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let eve = scene.subject("eve").await?;
+    scene.bot()?.terminate().await?;
+    let old = scene.synapse().api(&scene.admin_token()?);
+    assert_eq!(old.post("/_matrix/client/v3/logout", json!({})).await?.0, 200);
+    scene.bot()?.start_again().await?;
+    told(&scene, "does not accept the bot's admin token").await?;
+    says(&scene.ann_asks(&suspend(&eve)).await?, "Refused", &["!config reload"]);
+
+    let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
+    write_secret(&scene.dir().join("admin-token"), &token)?;
+    scene.bot()?.hang_up(" ready").await?;
+    says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
+    Ok(())
+}
