@@ -118,6 +118,14 @@ const GENERAL: &[Meaning] = &[
     Meaning::new(413, "", "", "it is longer than the homeserver takes; make it shorter"),
 ];
 
+/// The account is banned from the room that it would be in.
+pub(super) const BANNED: Meaning = Meaning::new(
+    403,
+    "M_FORBIDDEN",
+    "banned",
+    "it is banned from the room; whoever has power there has to lift the ban first",
+);
+
 /// The account has gone since it was looked at.
 pub(super) const ACCOUNT_GONE: Meaning = Meaning::new(
     404,

@@ -10,7 +10,7 @@ use super::{
     known::{self, Room},
     make_admin::membership,
 };
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -54,12 +54,7 @@ struct Join {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(
-        403,
-        "M_FORBIDDEN",
-        "banned",
-        "it is banned from the room; whoever has power there has to lift the ban first",
-    ),
+    refusals::BANNED,
     Meaning::new(
         403,
         "M_FORBIDDEN",

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{holders::Holders, known, power::Power as Level};
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -102,12 +102,7 @@ const REFUSALS: &[Meaning] = &[
         "",
         "it takes no invitations, so it has to join by itself",
     ),
-    Meaning::new(
-        403,
-        "M_FORBIDDEN",
-        "banned",
-        "it is banned from the room; whoever has power there has to lift the ban first",
-    ),
+    refusals::BANNED,
     Meaning::new(
         403,
         "M_FORBIDDEN",
