@@ -6,7 +6,7 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    support::{code, digits},
+    support::{code, digits, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,11 +19,16 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     assert!(details.body.contains(eve.user_id.as_str()), "{}", details.body);
     assert!(details.encrypted);
 
+    says(&scene.ann_asks("!undo").await?, "Refused", &["say which change", "!audit"]);
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
 
+    // Which one is never guessed.
     let number = digits(&done.body, "!undo")?;
+    let which = scene.ann_asks("!undo").await?;
+    says(&which, "Refused", &["say which change", &format!("!undo {number}"), "!user suspend"]);
+    assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
     let undone = scene.ann_asks(&format!("!undo {number}")).await?;
     assert!(undone.body.starts_with("Done · "), "{}", undone.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(false));

@@ -15,7 +15,7 @@ use crate::{
     change::Path,
     commands::{
         Ask, Does, Spec,
-        arguments::{RoomRef, UserRef},
+        arguments::{RoomRef, UserRef, bare},
         listing::{Listing, Named, Page, Pages},
         room::known::titled,
         user::media::{Media, Sort},
@@ -42,6 +42,7 @@ pub(super) const SPEC: Spec = Spec::of::<List>(
 #[command(group(ArgGroup::new("whose").required(true).args(["room", "room_id", "user_id"])))]
 struct List {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
+    #[arg(value_parser = room)]
     room: Option<RoomRef>,
     /// The same, as an option
     #[arg(short, long, value_name = "ROOM")]
@@ -57,6 +58,14 @@ struct List {
     /// With --user-id: the other way round
     #[arg(short = 'R', long, conflicts_with_all = ["room", "room_id"])]
     reverse: bool,
+}
+
+/// Reads a room; who means an account is told how to name it.
+fn room(text: &str) -> Result<RoomRef, String> {
+    text.parse().map_err(|fault: String| match text.parse::<UserRef>() {
+        Ok(_) => format!("{fault}. The files of an account: !media list --user-id {}", bare(text)),
+        Err(_) => fault,
+    })
 }
 
 impl From<List> for Ask {
@@ -167,5 +176,14 @@ mod tests {
         {
             assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn who_means_an_account_is_told_how_to_name_it() {
+        for (typed, told) in [("ann", "--user-id ann"), ("@ann:x.test,", "--user-id @ann:x.test")] {
+            assert!(room(typed).unwrap_err().ends_with(told), "{typed}");
+        }
+        assert!(!room("Village green").unwrap_err().contains("--user-id"));
+        assert!(!room("!").unwrap_err().contains("--user-id"));
     }
 }

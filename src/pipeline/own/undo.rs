@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{AsChange, Own, OwnSpec};
 use crate::{
-    audit::{Kept, Kind, Record},
+    audit::{Audit, Kept, Kind, Record},
     change::{FactMap, Subject, Undo as Way},
     commands::Action,
     error::Stop,
@@ -22,15 +22,19 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Undo {
     /// The number of the change, as its answer shows it
-    pub(super) number: String,
+    // Asked for below, where the last change can be named; a number is never guessed.
+    pub(super) number: Option<String>,
 }
 
 pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Undo>("undo", &["undo 17", "undo 17 --plan"]).changing();
 
 impl Undo {
-    fn number(&self) -> Result<u64, Stop> {
-        number(&self.number, "a change", &["audit"])
+    fn number(&self, audit: &Audit) -> Result<u64, Stop> {
+        match &self.number {
+            Some(typed) => number(typed, "a change", &["audit"]),
+            None => Err(without_number(audit)?),
+        }
     }
 }
 
@@ -42,7 +46,7 @@ impl Own for Undo {
 
     /// What has changed many is taken back as one change of all those that it really changed.
     fn as_change(&self, executor: &Executor) -> Result<Option<AsChange>, Stop> {
-        let number = self.number()?;
+        let number = self.number(executor.audit())?;
         let closing = closing(executor, number)?;
         if executor.audit().undone_by(number)?.is_some() {
             return Ok(None);
@@ -79,7 +83,7 @@ impl Own for Undo {
     }
 
     async fn run(&self, pipeline: &Pipeline, _: &Invocation<'_>) -> Result<Option<Reply>, Stop> {
-        let number = self.number()?;
+        let number = self.number(&pipeline.audit)?;
         let line = Line::new().code(format!("#{number}")).plain(" has been taken back already");
         let line = match pipeline.audit.undone_by(number)? {
             Some(by) => line.plain(", by ").code(format!("#{by}")),
@@ -125,6 +129,23 @@ pub(super) fn taken_back(
     };
     let (words, verb) = (Some(words.to_vec()), Some(typed.verb));
     Ok(AsChange { action, words, verb, undoes: Some(number), left })
+}
+
+/// What to say where no number was typed: it names the last change that can be taken back.
+fn without_number(audit: &Audit) -> Result<Stop, Stop> {
+    let why = "say which change: its number stands in its answer";
+    let last = audit.last_where(1, |kept| {
+        let Some(record) = &kept.record else { return false };
+        let open = |of| audit.undone_by(of).is_ok_and(|by| by.is_none());
+        record.undo.iter().any(|way| !way.commands().is_empty()) && record.of.is_some_and(open)
+    })?;
+    let Some(Record { of: Some(of), words, .. }) = last.into_iter().find_map(|kept| kept.record)
+    else {
+        return Ok(Stop::refused(why).or(&["audit"]));
+    };
+    let line = Line::from(why).plain(". The last that can be taken back is ");
+    let line = line.code(format!("#{of}")).plain(", ").code(crate::input::shown(&words));
+    Ok(Stop::refused(line).or(&["undo", &of.to_string()]))
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
