@@ -56,8 +56,8 @@ pub(super) struct Waits {
 /// What the bot waits for; tests have less time.
 const WAITS: Waits = Waits { poll: Duration::from_secs(30), grace: Duration::from_mins(1) };
 
-/// How long the next sync waits for looks that are in hand.
-const GIVE_WAY: Duration = Duration::from_millis(60);
+/// How long the next sync waits for the looks that the last one brought.
+const GIVE_WAY: Duration = Duration::from_millis(200);
 
 /// How often messages that cannot be decrypted are tried again while nothing arrives.
 const RETRY: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ pub(super) struct Reader {
     unread: BTreeSet<OwnedRoomId>,
     seen: Seen,
     pending: Pending,
-    /// Looks that are in hand.
+    /// Looks in hand that the last sync brought.
     in_hand: TaskTracker,
     pub(super) waits: Waits,
     /// Until when the bot was logged out, while that is being read back: what came meanwhile is not
@@ -147,9 +147,6 @@ impl Reader {
         let unread = rooms.ids().cloned().collect();
         let pending = Pending::load(store)?;
         let own_keys = OwnKeys::new(Arc::clone(&shared));
-        let in_hand = TaskTracker::new();
-        // Only then can it be waited for; it goes on counting.
-        in_hand.close();
         Ok(Self {
             shared,
             keys,
@@ -159,7 +156,7 @@ impl Reader {
             unread,
             seen: Seen::default(),
             pending,
-            in_hand,
+            in_hand: TaskTracker::new(),
             waits: WAITS,
             out_until: None,
             new_device: false,
@@ -248,10 +245,13 @@ impl Reader {
         }
     }
 
-    /// Waits until the looks in hand are answered, for a moment at most: the homeserver would be busy
-    /// with the next sync while somebody waits for an answer.
-    async fn give_way(&self) {
-        let _ = tokio::time::timeout(GIVE_WAY, self.in_hand.wait()).await;
+    /// Waits until the looks that the last sync brought are answered, for a moment at most: the
+    /// homeserver would be busy with the next sync while somebody waits for an answer. A look that
+    /// takes long holds up one sync, and no further one.
+    async fn give_way(&mut self) {
+        let looks = std::mem::take(&mut self.in_hand);
+        looks.close();
+        let _ = tokio::time::timeout(GIVE_WAY, looks.wait()).await;
     }
 
     /// How long to wait after an answer, if at all. `whole` is false where a gap is left.
