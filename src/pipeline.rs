@@ -61,7 +61,7 @@ pub use origin::{Origin, Scheduled, ScheduledKind};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     room::{
-        Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, Incoming, Keys, News,
+        Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, InHand, Incoming, Keys, News,
         NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unsent,
     },
 };

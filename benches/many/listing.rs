@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use world::{Api, Message, Proxy, Scene, Synapse};
 
-use crate::{CROWD, SYNOD, TURNS, answer, megabytes, row, straight};
+use crate::{CROWD, TURNS, answer, megabytes, row, straight, synod};
 
 const ASK: &str = "!user list --all -o csv";
 
@@ -59,7 +59,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
 async fn first_page(scene: &Scene) -> Result<String> {
     let proxy = Proxy::start(&scene.synapse().url()).await?;
     let config = scene.config().set("homeserver.admin_url", proxy.url());
-    let bot = scene.start_bot(SYNOD, &config).await?;
+    let bot = scene.start_bot(synod(), &config).await?;
     scene.ann_asks(ASK).await?;
     bot.terminate().await?;
     let mut asked = proxy.requests().into_iter().map(|request| request.path);

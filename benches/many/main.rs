@@ -2,20 +2,25 @@
 //!
 //! `cargo bench --workspace --bench many` measures both over a real Synapse on loopback, each
 //! beside the requests that it rests on, made bare in the same run and turn by turn, and reads the
-//! bot's memory. `-- listing` or `-- suspending` measures one of the two.
+//! bot's memory. `-- listing` or `-- suspending` measures one of the two. `-- growth` suspends many
+//! more, and nothing beside them: what it shows is whether the bot's memory goes on growing.
 //!
 //! It judges nothing by its exit code: a slow day is no error.
 
-use std::{env, time::Duration};
+use std::{env, ffi::OsString, time::Duration};
 
 use anyhow::Result;
 use ruma::EventId;
 use world::{Crowd, Message, Options, Scene, Synapse};
 
+mod growth;
 mod listing;
 mod suspending;
 
-const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
+/// The program that is measured: the one of this build, or what `SYNOD` names, to compare two.
+fn synod() -> OsString {
+    env::var_os("SYNOD").unwrap_or_else(|| env!("CARGO_BIN_EXE_synod").into())
+}
 
 /// The accounts that are listed, and of which some are suspended.
 const CROWD: Crowd = Crowd { name: "many", count: 100_000, named: 20 };
@@ -49,6 +54,10 @@ async fn main() -> Result<()> {
     }
     if wanted("suspending") {
         suspending::measure(&synapse).await?;
+    }
+    // Only on request: it takes minutes, and compares with nothing.
+    if words.iter().any(|word| word == "growth") {
+        growth::measure(&synapse).await?;
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ use reqwest::Method;
 use ruma::{OwnedEventId, OwnedUserId};
 use world::{Api, Message, Passed, Proxy, Scene, Synapse};
 
-use crate::{CROWD, PATIENT, SYNOD, TURNS, megabytes, row, straight};
+use crate::{CROWD, PATIENT, TURNS, megabytes, row, straight, synod};
 
 /// How many are suspended by one command.
-const MANY: usize = 1_000;
+pub(crate) const MANY: usize = 1_000;
 
 /// How many the requests are learned from: enough to be a job.
 const SAMPLE: usize = 12;
@@ -35,7 +35,7 @@ struct Requests {
 }
 
 /// How long it takes until the question is there, and from the yes to the end.
-struct Times {
+pub(crate) struct Times {
     question: Duration,
     job: Duration,
 }
@@ -84,7 +84,7 @@ pub(crate) async fn measure(synapse: &Synapse) -> Result<()> {
 async fn learn(scene: &Scene, sample: &[OwnedUserId]) -> Result<(Requests, Requests)> {
     let proxy = Proxy::start(&scene.synapse().url()).await?;
     let config = scene.config().set("homeserver.admin_url", proxy.url());
-    let bot = scene.start_bot(SYNOD, &config).await?;
+    let bot = scene.start_bot(synod(), &config).await?;
     let at_start = proxy.requests().len();
     let question = question(scene, sample).await?;
     let asked = proxy.requests().len();
@@ -150,7 +150,7 @@ async fn send(api: &Api, request: &Passed, localpart: &str) -> Result<()> {
     Ok(())
 }
 
-async fn suspend(scene: &Scene, them: &[OwnedUserId]) -> Result<Times> {
+pub(crate) async fn suspend(scene: &Scene, them: &[OwnedUserId]) -> Result<Times> {
     let began = Instant::now();
     let asked = question(scene, them).await?;
     let to_question = began.elapsed();

@@ -26,7 +26,7 @@ use matrix_sdk::{
 };
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     ConnectError, Connection, Fatal, Login, Settings, Shared,
@@ -40,7 +40,7 @@ use super::{
     trust::Trustee,
 };
 use crate::{
-    pipeline::{Bookmark, Doubt, Gone, Incoming, News, Request, Said, Trust},
+    pipeline::{Bookmark, Doubt, Gone, InHand, Incoming, News, Request, Said, Trust},
     store::{Shelf, Store},
 };
 
@@ -55,6 +55,9 @@ pub(super) struct Waits {
 
 /// What the bot waits for; tests have less time.
 const WAITS: Waits = Waits { poll: Duration::from_secs(30), grace: Duration::from_mins(1) };
+
+/// How long the next sync waits for the looks that the last one brought.
+const GIVE_WAY: Duration = Duration::from_millis(200);
 
 /// How often messages that cannot be decrypted are tried again while nothing arrives.
 const RETRY: Duration = Duration::from_secs(5);
@@ -89,6 +92,8 @@ pub(super) struct Reader {
     unread: BTreeSet<OwnedRoomId>,
     seen: Seen,
     pending: Pending,
+    /// Looks in hand that the last sync brought.
+    in_hand: TaskTracker,
     pub(super) waits: Waits,
     /// Until when the bot was logged out, while that is being read back: what came meanwhile is not
     /// run.
@@ -151,6 +156,7 @@ impl Reader {
             unread,
             seen: Seen::default(),
             pending,
+            in_hand: TaskTracker::new(),
             waits: WAITS,
             out_until: None,
             new_device: false,
@@ -191,6 +197,7 @@ impl Reader {
                     hasty = if idle && !at_once { hasty + 1 } else { 0 };
                     let whole = self.take(*response, first || backoff.is_failing()).await;
                     first = false;
+                    self.give_way().await;
                     Self::after_answer(whole, &mut backoff, hasty)
                 }
                 Synced::Stuck => {
@@ -236,6 +243,15 @@ impl Reader {
                 () = stop.cancelled() => return Synced::Stopped,
             }
         }
+    }
+
+    /// Waits until the looks that the last sync brought are answered, for a moment at most: the
+    /// homeserver would be busy with the next sync while somebody waits for an answer. A look that
+    /// takes long holds up one sync, and no further one.
+    async fn give_way(&mut self) {
+        let looks = std::mem::take(&mut self.in_hand);
+        looks.close();
+        let _ = tokio::time::timeout(GIVE_WAY, looks.wait()).await;
     }
 
     /// How long to wait after an answer, if at all. `whole` is false where a gap is left.
@@ -459,14 +475,15 @@ impl Reader {
             Trust::Signed { .. } | Trust::Clear if missed => Trust::Doubtful(Doubt::LoggedOut),
             trust => trust,
         };
-        self.shared.send(Incoming::Request(Request {
+        let request = Request {
             room: room.room_id().to_owned(),
             sender: heard.sender,
             event: heard.event,
             sent: heard.sent,
             trust,
             said: heard.said,
-        }));
+        };
+        self.shared.send(Incoming::Request(request, InHand::of(&self.in_hand)));
     }
 
     /// Hands on that something was said that will not be decrypted.
@@ -477,14 +494,15 @@ impl Reader {
         sender: OwnedUserId,
         sent: jiff::Timestamp,
     ) {
-        self.shared.send(Incoming::Request(Request {
+        let request = Request {
             room: room.room_id().to_owned(),
             sender,
             event,
             sent,
             trust: Trust::Doubtful(Doubt::UnknownDevice),
             said: Said::Undecryptable,
-        }));
+        };
+        self.shared.send(Incoming::Request(request, InHand::default()));
     }
 
     /// Tries again what could not be decrypted.

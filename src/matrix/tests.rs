@@ -85,7 +85,7 @@ impl Running {
     async fn reads(&mut self) -> Result<()> {
         loop {
             match soon("the first mark", self.incoming.recv()).await?.context("the bot ended")? {
-                Incoming::Request(request) => bail!("{request:?} before reading began"),
+                Incoming::Request(request, _) => bail!("{request:?} before reading began"),
                 Incoming::News(news) => self.news.push(news),
                 Incoming::Mark(bookmark) => return Ok(bookmark.keep()?),
             }
@@ -96,7 +96,7 @@ impl Running {
     async fn request(&mut self) -> Result<Request> {
         loop {
             match soon("a request", self.incoming.recv()).await?.context("the bot ended")? {
-                Incoming::Request(request) => return Ok(request),
+                Incoming::Request(request, _) => return Ok(request),
                 Incoming::News(news) => self.news.push(news),
                 Incoming::Mark(bookmark) => bookmark.keep()?,
             }
@@ -109,7 +109,7 @@ impl Running {
                 return Ok(found.clone());
             }
             match soon("news", self.incoming.recv()).await?.context("the bot ended")? {
-                Incoming::Request(request) => bail!("{request:?} before the news"),
+                Incoming::Request(request, _) => bail!("{request:?} before the news"),
                 Incoming::News(news) => self.news.push(news),
                 Incoming::Mark(bookmark) => bookmark.keep()?,
             }

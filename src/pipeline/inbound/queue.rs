@@ -21,7 +21,7 @@ use tracing::error;
 
 use crate::{
     pipeline::{
-        Command, Incoming, Lane, Message, Origin, Pipeline, Task, What, change::mask,
+        Command, InHand, Incoming, Lane, Message, Origin, Pipeline, Task, What, change::mask,
         inbound::names::Names,
     },
     reply::{Line, Reply},
@@ -197,10 +197,10 @@ impl Drop for Handover {
 impl Queue {
     fn take(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Request(request) => {
+            Incoming::Request(request, in_hand) => {
                 let sender = request.sender.clone();
                 if let Some(message) = self.pipeline.receive(request) {
-                    self.start(sender, message);
+                    self.start(sender, message, in_hand);
                 }
             }
             Incoming::News(news) => {
@@ -216,7 +216,7 @@ impl Queue {
         }
     }
 
-    fn start(&mut self, sender: OwnedUserId, message: Message) {
+    fn start(&mut self, sender: OwnedUserId, message: Message, in_hand: InHand) {
         let (next, told) = oneshot::channel();
         let turn = self.turns.insert(sender, Turn::Parsing(told));
         let pipeline = self.pipeline.clone();
@@ -243,11 +243,13 @@ impl Queue {
                 over.drop_guard()
             });
             drop(handover);
+            // What waits for others, and what changes, needs no haste from the sync.
+            let in_hand = (lane == Lane::Beside && before.is_none()).then_some(in_hand);
             if let Some(before) = before {
                 pipeline.wait_for(&task, &before).await;
             }
             let refusal = pipeline.handle(task).await;
-            drop(over);
+            drop((over, in_hand));
             if let Some(refusal) = refusal {
                 pipeline.answer_aside(refusal).await;
             }

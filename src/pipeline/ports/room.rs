@@ -8,6 +8,7 @@ use ruma::{
     OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, UserId,
     events::room::MediaSource,
 };
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use crate::{
     reply::{File, Reply},
@@ -18,11 +19,25 @@ use crate::{
 #[derive(Debug)]
 pub enum Incoming {
     /// Somebody said something in an admin room.
-    Request(Request),
+    Request(Request, InHand),
     /// Something that the room must be told.
     News(News),
     /// Everything before this has been handed over; see [`Bookmark`].
     Mark(Bookmark),
+}
+
+/// Held for as long as a look is in hand. Reading on asks the homeserver too, and gives way to it.
+#[derive(Debug, Default)]
+pub struct InHand {
+    #[expect(dead_code, reason = "to drop it is all that it is for")]
+    token: Option<TaskTrackerToken>,
+}
+
+impl InHand {
+    /// One of those that this counts.
+    pub fn of(tracker: &TaskTracker) -> Self {
+        Self { token: Some(tracker.token()) }
+    }
 }
 
 /// Where reading goes on after a restart.

@@ -45,12 +45,12 @@ async fn all_are_served(stage: &Stage, flood: Vec<Request>, people: [&str; 2]) {
             if number % AT_ONCE == 0 {
                 pace.tick().await;
             }
-            said.send(Incoming::Request(request)).unwrap();
+            said.send(Incoming::Request(request, InHand::default())).unwrap();
             if number % (FLOOD / 3) == FLOOD / 3 - 1
                 && let Some(command) = asked.next()
             {
                 arrived.push(Instant::now());
-                said.send(Incoming::Request(command)).unwrap();
+                said.send(Incoming::Request(command, InHand::default())).unwrap();
             }
         }
         arrived
@@ -130,7 +130,7 @@ async fn ten_thousand_from_somebody_who_is_frozen_hold_up_no_other() {
 async fn served(stage: &Stage, said: &[(&str, &str)]) {
     let (send, incoming) = mpsc::unbounded_channel();
     for (sender, text) in said {
-        send.send(Incoming::Request(stage.request(sender, text))).unwrap();
+        send.send(Incoming::Request(stage.request(sender, text), InHand::default())).unwrap();
     }
     drop(send);
     let served = serve(stage.pipeline.clone(), incoming, CancellationToken::new());
