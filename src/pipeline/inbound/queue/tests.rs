@@ -138,6 +138,23 @@ async fn served(stage: &Stage, said: &[(&str, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_is_in_hand_until_it_is_answered() {
+    let stage = Stage::set(NOWHERE, "token");
+    stage.heard.take_time(Duration::from_millis(200));
+    let (send, incoming) = mpsc::unbounded_channel();
+    let looks = TaskTracker::new();
+    let look = stage.request("ann", ASKED[0].0);
+    send.send(Incoming::Request(look, InHand::of(&looks))).unwrap();
+    looks.close();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(serve(stage.pipeline.clone(), incoming, stop.clone()));
+    tokio::time::timeout(world::PATIENCE, looks.wait()).await.expect("it is answered");
+    assert!(stage.heard.first(ASKED[0].1).is_some(), "the next sync does not get in its way");
+    stop.cancel();
+    served.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fault_in_one_command_stops_no_other_and_its_change_is_told_at_the_next_start() {
     let synapse = Synapse::shared().await.unwrap();
     let api = synapse.admin();
