@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{deletion, holes, known};
 use crate::commands::refusals::Meaning;
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
+    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{
-        Action, Spec,
+        Action, LongWork, Spec,
         arguments::{RoomRef, UserRef},
     },
     error::Stop,
@@ -22,7 +22,7 @@ mod how;
 mod progress;
 
 pub(super) use how::How;
-pub(super) use progress::{begun, task};
+pub(super) use progress::begun;
 
 pub(super) const SPEC: Spec = Spec::action::<Delete>(
     "delete",
@@ -190,22 +190,8 @@ impl Action for Delete {
         Outcome { undo: self.how.undo(subject, before), ..begun(subject, answers, after) }
     }
 
-    fn begins(
-        &self,
-        _subject: &Subject,
-        answers: &[Answer],
-        _after: Option<&Snapshot>,
-    ) -> Option<String> {
-        task(answers)
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        self.how.progress(subject, work, reader).await
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        Some(&self.how)
     }
 }
 

@@ -7,16 +7,18 @@ use super::account::{self, how_many, noted, words};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
-        Snapshot, Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
-    commands::{Action, Delegated, Spec, arguments::UserRef, room::holes},
+    commands::{Action, Delegated, LongWork, Spec, arguments::UserRef, room::holes},
     error::Stop,
     reply::{Hostile, Line},
     synapse::Reader,
 };
 
 pub(super) mod leaving;
+
+use leaving::Leaving;
 
 pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
     "deactivate",
@@ -123,26 +125,8 @@ impl Action for Deactivate {
         outcome(subject, after)
     }
 
-    fn begins(
-        &self,
-        subject: &Subject,
-        _answers: &[Answer],
-        after: Option<&Snapshot>,
-    ) -> Option<String> {
-        leaving::begun(subject, after?)
-    }
-
-    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
-        Some(leaving::unanswered(subject, before))
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        leaving::progress(subject, work, self.erase, reader).await
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        Some(Leaving::after(self.erase))
     }
 }
 

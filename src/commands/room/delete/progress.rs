@@ -1,5 +1,7 @@
 //! What is told of a deletion, part by part: when it has begun, while it goes on, and at its end.
 
+use async_trait::async_trait;
+
 use super::{
     super::{
         deletion::{self, Deletion},
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     change::{Answer, Outcome, Progress, Snapshot, Subject, Undo},
-    commands::user::account::how_many,
+    commands::{LongWork, user::account::how_many},
     error::Stop,
     reply::{Line, Status},
     synapse::Reader,
@@ -20,7 +22,7 @@ pub(super) const GONE: &str = "what was deleted does not come back; where others
                                somebody can be invited to it again";
 
 /// The id of the task that the homeserver has begun.
-pub(in crate::commands::room) fn task(answers: &[Answer]) -> Option<String> {
+fn task(answers: &[Answer]) -> Option<String> {
     let id = answers.last()?.body.get("delete_id")?.as_str()?;
     Some(id.to_owned())
 }
@@ -45,9 +47,19 @@ pub(in crate::commands::room) fn begun(
     outcome
 }
 
-impl How {
+#[async_trait]
+impl LongWork for How {
+    fn begins(
+        &self,
+        _subject: &Subject,
+        answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
+        task(answers)
+    }
+
     /// How far the homeserver is, and at the end the state of the room.
-    pub(in crate::commands::room) async fn progress(
+    async fn progress(
         &self,
         subject: &Subject,
         work: &str,
@@ -94,7 +106,9 @@ impl How {
         outcome.facts = facts;
         Ok(Progress::Over(outcome))
     }
+}
 
+impl How {
     /// What of a deletion that failed was done all the same.
     pub(super) fn parts(&self, found: &Deletion, blocked: bool) -> Vec<String> {
         let out = found.put_out() as u64;
