@@ -240,20 +240,6 @@ pub(super) const ACCOUNT: &[Meaning] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        error::api::{Kind, Refusal},
-        reply::Hostile,
-    };
-
-    fn refusal(status: u16, errcode: &str, message: &str) -> Error {
-        Error::new(Kind::Status(Refusal {
-            status,
-            errcode: Some(errcode.to_owned()),
-            message: Some(Hostile::new(message)),
-            retry_after: None,
-            foreign: false,
-        }))
-    }
 
     #[test]
     fn what_no_verb_knows_is_told_by_its_kind_and_what_is_no_refusal_by_itself() {
@@ -270,7 +256,7 @@ mod tests {
             (409, "M_UNKNOWN"),
             (413, "M_TOO_LARGE"),
         ] {
-            let meaning = Meaning::of(&refusal(status, code, "RAW"), &[]).unwrap();
+            let meaning = Meaning::of(&Error::refused(status, code, "RAW"), &[]).unwrap();
             assert!(meaning.is_general() && !meaning.means.contains("RAW"), "{status} {code}");
         }
         for (status, code, message) in [
@@ -280,7 +266,7 @@ mod tests {
             (405, "M_UNRECOGNIZED", ""),
             (429, "M_LIMIT_EXCEEDED", ""),
         ] {
-            assert!(Meaning::of(&refusal(status, code, message), &[]).is_none(), "{code}");
+            assert!(Meaning::of(&Error::refused(status, code, message), &[]).is_none(), "{code}");
         }
     }
 
@@ -290,12 +276,13 @@ mod tests {
             Meaning::new(403, "M_FORBIDDEN", "banned", "it is banned"),
             Meaning::new(403, "M_FORBIDDEN", "", "see `!room details`, then look again"),
         ];
-        let of = |message| Meaning::of(&refusal(403, "M_FORBIDDEN", message), KNOWN).unwrap();
+        let of =
+            |message| Meaning::of(&Error::refused(403, "M_FORBIDDEN", message), KNOWN).unwrap();
         assert_eq!(of("You are banned from here").means, "it is banned");
         let line = of("No").line();
         let wanted = Line::from("see ").code("!room details").plain(", then look again");
         assert_eq!(line, wanted);
-        let other = Meaning::of(&refusal(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
+        let other = Meaning::of(&Error::refused(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
         assert!(other.is_general(), "{other:?}");
     }
 }
