@@ -101,7 +101,7 @@ fn undo(subject: &Subject, before: &Snapshot) -> Undo {
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);
     }
     match number(before.preconditions.get("expiry_time")) {
-        Some(at) if at <= token::noted_now(before).as_millisecond() => {
+        Some(at) if at <= before.noted_now().as_millisecond() => {
             Undo::None("it was expired, so nobody could register with it before either".to_owned())
         }
         Some(at) => {

@@ -109,7 +109,7 @@ impl Action for New {
         let names: Vec<&Value> = all.iter().map(|token| &token["token"]).collect();
         let mut seen = Snapshot::default();
         seen.extra.insert("tokens".to_owned(), json!(names));
-        token::note_now(&mut seen, reader.now());
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -175,7 +175,7 @@ impl Action for New {
                 undo: Undo::None("look at what is there first".to_owned()),
             };
         };
-        let now = token::noted_now(before);
+        let now = before.noted_now();
         Outcome::done(
             Line::new().code(token).plain(" can be used to register now"),
             Undo::Command(spoken(&["regtok", "update"], &[token], words(["--uses-allowed", "0"]))),
@@ -204,7 +204,7 @@ mod tests {
     fn tokens(names: &[&str]) -> Snapshot {
         let mut seen = Snapshot::default();
         seen.extra.insert("tokens".to_owned(), json!(names));
-        token::note_now(&mut seen, now());
+        seen.note_now(now());
         seen
     }
 

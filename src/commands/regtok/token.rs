@@ -164,7 +164,7 @@ impl Expiry {
 /// Refuses a moment at which a token cannot expire: the homeserver takes none that is past.
 pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
     let Until::At(at) = until else { return Ok(()) };
-    let now = noted_now(seen);
+    let now = seen.noted_now();
     let why = match Timestamp::from_millisecond(at) {
         Err(_) => Line::from("that moment is beyond all time"),
         Ok(moment) if moment <= now => Line::new()
@@ -230,19 +230,8 @@ pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Snapshot {
         seen.extra.insert("pending".to_owned(), json!(token.pending));
         seen.display = token.facts(now);
     }
-    note_now(&mut seen, now);
+    seen.note_now(now);
     seen
-}
-
-/// Notes the moment of the look, against which an expiry is held.
-pub(super) fn note_now(seen: &mut Snapshot, now: Timestamp) {
-    seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
-}
-
-/// The moment of the look.
-pub(super) fn noted_now(seen: &Snapshot) -> Timestamp {
-    let now = seen.extra.get("now").and_then(Value::as_i64);
-    now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
 }
 
 /// Why nothing can be done to the subject, where there is no such token.

@@ -71,7 +71,7 @@ impl Update {
         }
         if self.expiry.until() != Until::Unchanged {
             let at = was("expiry_time").unwrap_or(-1);
-            if at >= 0 && at <= token::noted_now(before).as_millisecond() {
+            if at >= 0 && at <= before.noted_now().as_millisecond() {
                 return Undo::None(
                     "it was expired, and no token can be made to expire in the past; with \
                      --uses-allowed 0 it is as useless as it was"
