@@ -350,15 +350,11 @@ fn remains(subject: &Subject, after: &Snapshot) -> Vec<(Line, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{account, ann, now};
+    use crate::commands::user::testing::{account, ann};
 
     fn seen(other: Value, devices: u64, rooms: u64, media: u64) -> Snapshot {
         let account = account(other);
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert("erased".to_owned(), json!(account.erased));
         for (key, count) in [("devices", devices), ("rooms", rooms), ("media", media)] {
             seen.extra.insert(key.to_owned(), json!(count));

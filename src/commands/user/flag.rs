@@ -136,7 +136,7 @@ pub(super) mod testing {
         change::{Class, FactMap, Power},
         commands::{
             Action as _,
-            user::testing::{account, ann, now},
+            user::testing::{account, ann},
         },
         reply::Status,
     };
@@ -148,11 +148,7 @@ pub(super) mod testing {
         deactivated: bool,
     ) -> Snapshot {
         let account = account(json!({ "deactivated": deactivated }));
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert(set.switch.key().to_owned(), json!(on));
         seen
     }

@@ -220,11 +220,7 @@ mod tests {
 
     fn seen(other: Value) -> Snapshot {
         let account = account(other);
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert("own".to_owned(), json!(false));
         seen.note_now(now());
         seen
