@@ -126,6 +126,44 @@ pub(super) const BANNED: Meaning = Meaning::new(
     "it is banned from the room; whoever has power there has to lift the ban first",
 );
 
+/// It takes no invitations from whom it would have one.
+pub(super) const NO_INVITATIONS: Meaning = Meaning::new(
+    403,
+    "M_INVITE_BLOCKED",
+    "",
+    "it takes no invitations, so it has to join by itself",
+);
+
+/// The room has gone since it was looked at.
+pub(super) const ROOM_GONE: Meaning =
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again");
+
+/// What to us is the id of a room is none to the homeserver.
+pub(super) const NO_ROOM_ID: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "legal room",
+    "to the homeserver this is no id of a room; look for a slip in it",
+);
+
+/// What is said where the request fits another version of the homeserver.
+const OTHER_VERSION: &str =
+    "this version of the homeserver takes it in another way; `!server version` shows which it is";
+
+/// The homeserver wants another body than the one of its version that we know.
+pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION);
+
+/// The homeserver wants another value.
+pub(super) const OTHER_VALUE: Meaning = Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION);
+
+/// An account cannot be both.
+pub(super) const LOCKED_TOO: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "locked",
+    "an account cannot be locked and deactivated; ask for one of them",
+);
+
 /// The account has gone since it was looked at.
 pub(super) const ACCOUNT_GONE: Meaning = Meaning::new(
     404,
@@ -214,12 +252,7 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "password",
         "this homeserver opens an account only together with a password; `!user password` sets one",
     ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "locked",
-        "an account cannot be locked and deactivated; ask for one of them",
-    ),
+    LOCKED_TOO,
     NOT_LOCAL,
     Meaning::new(
         400,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::token::{self, existing};
+use super::token::{self, TOKEN_GONE, existing};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -31,13 +31,7 @@ struct Delete {
 }
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[Meaning::new(
-    404,
-    "M_NOT_FOUND",
-    "",
-    "there is no such token any more; there was when I looked",
-)
-.nothing_to_do()];
+const REFUSALS: &[Meaning] = &[TOKEN_GONE.nothing_to_do()];
 
 #[async_trait]
 impl Action for Delete {

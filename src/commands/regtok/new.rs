@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, named};
+use super::token::{self, END_TO_COME, Expiry, Until, named};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -71,7 +71,7 @@ const REFUSALS: &[Meaning] = &[
         "already exists",
         "there is such a token already; `!regtok details` shows it, `!regtok update` changes it",
     ),
-    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    END_TO_COME,
     Meaning::new(
         400,
         "M_INVALID_PARAM",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{Path, Skip, Snapshot, Subject},
-    commands::arguments::Moment,
+    commands::{arguments::Moment, refusals::Meaning},
     error::Stop,
     reply::{Fact, Line},
     synapse::Reader,
@@ -14,6 +14,18 @@ use crate::{
 
 /// The longest token that the homeserver takes, in characters.
 const LONGEST: usize = 64;
+
+/// The token has gone since it was looked at.
+pub(super) const TOKEN_GONE: Meaning = Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "there is no such token any more; there was when I looked",
+);
+
+/// The token would end before it could be used.
+pub(super) const END_TO_COME: Meaning =
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come");
 
 /// Reads the name of a token to be.
 pub(super) fn named(text: &str) -> Result<String, String> {

@@ -5,7 +5,7 @@ use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::{deletion, holes, known};
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{Meaning, NO_ROOM_ID, OTHER_BODY, ROOM_GONE};
 use crate::{
     change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{
@@ -82,25 +82,15 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         "must be our own",
         "whoever is to make the new room is to the homeserver an account of another server",
     ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "legal room",
-        "to the homeserver this is no id of a room; look for a slip in it",
-    ),
-    Meaning::new(
-        400,
-        "M_BAD_JSON",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
+    NO_ROOM_ID,
+    OTHER_BODY,
     Meaning::new(
         403,
         "M_FORBIDDEN",
         "",
         "a module of the homeserver does not let this room be deleted; whoever runs the homeserver knows which",
     ),
-    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+    ROOM_GONE,
 ];
 
 #[async_trait]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many, noted, words};
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL, OTHER_BODY};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -55,12 +55,7 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         "threepid from ID server",
         "an identity server does not let go of its mail address or telephone number, so the homeserver has left it open. Take them away first, by `!user modify` with --clear-threepids",
     ),
-    Meaning::new(
-        400,
-        "M_BAD_JSON",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
+    OTHER_BODY,
     Meaning::new(
         400,
         "M_UNKNOWN",

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::account;
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_ROW, NOT_LOCAL};
+use crate::commands::refusals::{
+    ACCOUNT_GONE, LOCKED_TOO, Meaning, NO_ROW, NOT_LOCAL, OTHER_VALUE,
+};
 use crate::{
     change::{Skip, Snapshot, Step, Subject},
     commands::{
@@ -60,18 +62,8 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not let this be changed here; where an authentication service keeps the accounts, do it there",
     ),
-    Meaning::new(
-        400,
-        "M_INVALID_PARAM",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "locked",
-        "an account cannot be locked and deactivated; ask for one of them",
-    ),
+    OTHER_VALUE,
+    LOCKED_TOO,
 ];
 
 #[async_trait]
