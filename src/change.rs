@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
+use jiff::Timestamp;
 use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -213,6 +214,9 @@ impl fmt::Display for Subject {
 /// something that the subject can alter at will.
 pub type FactMap = BTreeMap<String, Value>;
 
+/// Under this it is noted when somebody looked.
+const NOW: &str = "now";
+
 /// What was seen of one subject.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -239,6 +243,18 @@ impl Snapshot {
     /// The fact `key`, whether it binds or was only noted.
     pub fn fact(&self, key: &str) -> Option<&Value> {
         self.preconditions.get(key).or_else(|| self.extra.get(key))
+    }
+
+    /// Notes the moment of the look, on which a change or its words rest: neither may ask for the
+    /// time itself.
+    pub fn note_now(&mut self, now: Timestamp) {
+        self.extra.insert(NOW.to_owned(), now.as_millisecond().into());
+    }
+
+    /// The moment of the look, where it was noted.
+    pub fn noted_now(&self) -> Timestamp {
+        let now = self.extra.get(NOW).and_then(Value::as_i64);
+        now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
     }
 }
 

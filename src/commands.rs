@@ -26,6 +26,7 @@ pub mod event;
 pub mod federation;
 pub mod history;
 pub mod listing;
+mod long_work;
 pub mod matrix;
 pub mod media;
 mod needs;
@@ -45,6 +46,7 @@ pub mod task;
 pub mod user;
 
 pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
+pub use long_work::LongWork;
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
 pub use refusals::Meaning;
@@ -173,22 +175,28 @@ pub trait Action: Debug + Send + Sync {
         false
     }
 
+    /// What the homeserver goes on with after this, where other verbs have the same followed: then it
+    /// is asked in place of the three methods below.
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        None
+    }
+
     /// The id by which [`progress`](Self::progress) tells how far the work is that the homeserver
     /// goes on with after these answers; `None` where it was through when it answered. `after` is
     /// what was seen then, where it could be looked up.
     fn begins(
         &self,
-        _subject: &Subject,
-        _answers: &[Answer],
-        _after: Option<&Snapshot>,
+        subject: &Subject,
+        answers: &[Answer],
+        after: Option<&Snapshot>,
     ) -> Option<String> {
-        None
+        self.long_work()?.begins(subject, answers, after)
     }
 
     /// The same where no answer came, and the homeserver is perhaps still at work: what takes it
     /// longer than whatever stands before it waits.
-    fn outlasts(&self, _subject: &Subject, _before: &Snapshot) -> Option<String> {
-        None
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        self.long_work()?.outlasts(subject, before)
     }
 
     /// How far that work is. Asked again and again, after restarts too, until it is over; then this
@@ -197,10 +205,15 @@ pub trait Action: Debug + Send + Sync {
     async fn progress(
         &self,
         subject: &Subject,
-        _work: &str,
-        _reader: &Reader,
+        work: &str,
+        reader: &Reader,
     ) -> Result<Progress, Stop> {
-        Err(Stop::refused(Line::new().code(subject).plain(": nothing goes on after this")))
+        let Some(long) = self.long_work() else {
+            return Err(Stop::refused(
+                Line::new().code(subject).plain(": nothing goes on after this"),
+            ));
+        };
+        long.progress(subject, work, reader).await
     }
 }
 

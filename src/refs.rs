@@ -137,9 +137,71 @@ impl FromStr for RoomRef {
     }
 }
 
+/// What a word names, as far as it tells by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// `@ann` or `@ann:example.org`
+    User(UserRef),
+    /// `!abc`, `!abc:example.org`, `#lobby` or `#lobby:example.org`
+    Room(RoomRef),
+    /// `$abc` or `$abc:example.org`
+    Event(String),
+    /// `mxc://example.org/abc`
+    File(String),
+    /// Nothing that its beginning would tell: an account without its sign, a device, a number, a
+    /// word of a sentence.
+    Plain(String),
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = bare(text);
+        Ok(match id.chars().next() {
+            Some('@') => Self::User(id.parse()?),
+            Some('!' | '#') => Self::Room(id.parse()?),
+            Some('$') => Self::Event(id),
+            _ if id.starts_with("mxc://") => Self::File(id),
+            _ => Self::Plain(id),
+        })
+    }
+}
+
+/// Whether a word begins as ids do that say themselves what they are, so that it is to be one.
+pub fn is_signed(word: &str) -> bool {
+    !matches!(word.parse::<Named>(), Ok(Named::Plain(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_names_what_its_sign_says_however_it_is_typed() {
+        let named = |text: &str| text.parse::<Named>();
+        let localpart = Named::User(UserRef::Localpart("eve".to_owned()));
+        for typed in ["@eve", "<@eve>,", "＠eve", "@e\u{ad}ve;"] {
+            assert_eq!(named(typed), Ok(localpart.clone()), "{typed}");
+        }
+        let Ok(Named::User(UserRef::Id(id))) = named("＠eve：x.org.") else {
+            panic!("an account")
+        };
+        assert_eq!(id, "@eve:x.org");
+        for typed in ["!abc", "!abc:x.org", "#lobby", "<#lobby:x.org>,"] {
+            assert!(matches!(named(typed), Ok(Named::Room(_))), "{typed}");
+        }
+        assert_eq!(named("$abc,"), Ok(Named::Event("$abc".to_owned())));
+        assert_eq!(named("<mxc://x.org/a>"), Ok(Named::File("mxc://x.org/a".to_owned())));
+        for plain in ["eve", "eve:x.org", "4821", "", "-", "MXC"] {
+            assert_eq!(named(plain), Ok(Named::Plain(plain.to_owned())), "{plain}");
+            assert!(!is_signed(plain), "{plain}");
+        }
+        // What begins like an id and is none names nothing, and is no plain word either.
+        for broken in ["@", "#", "@a b", "@a,b", "!a,b"] {
+            assert!(named(broken).is_err() && is_signed(broken), "{broken}");
+        }
+    }
 
     fn user(text: &str) -> String {
         match text.parse() {

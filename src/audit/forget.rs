@@ -9,11 +9,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use ruma::OwnedUserId;
 
 use super::{Audit, Kept, Kind, Record, about, key};
 use crate::{
     change::{Subject, Undo},
-    refs::bare,
+    refs::{Named, UserRef, bare},
     store,
 };
 
@@ -144,9 +145,21 @@ impl Audit {
 /// Those whom a record is about, and those named by their whole id in its command, by the ids of
 /// their owners.
 fn mentioned(record: &Record) -> BTreeSet<String> {
-    let words = record.words.iter().map(|word| bare(word));
-    let named = words.filter(|word| ruma::UserId::parse(word.as_str()).is_ok());
+    let named = record.words.iter().filter_map(|word| whole_id(word)).map(|id| id.to_string());
     record.subjects.iter().map(Subject::owner_id).chain(named).collect()
+}
+
+/// The account whose whole id a word of a command is, also without the sign before it.
+fn whole_id(word: &str) -> Option<OwnedUserId> {
+    let user = match word.parse::<Named>().ok()? {
+        Named::User(user) => user,
+        Named::Plain(word) => word.parse().ok()?,
+        Named::Room(_) | Named::Event(_) | Named::File(_) => return None,
+    };
+    match user {
+        UserRef::Id(id) => Some(id),
+        UserRef::Localpart(_) => None,
+    }
 }
 
 fn is_one(subject: &Subject, gone: &BTreeSet<String>) -> bool {
@@ -211,6 +224,7 @@ impl Name {
         let short = bare.strip_prefix('@').unwrap_or(&bare);
         word.contains(&self.id)
             || bare.contains(&self.id)
+            || whole_id(word).is_some_and(|id| id == self.id)
             || self.localpart.as_deref() == Some(short)
     }
 }
@@ -231,12 +245,18 @@ mod tests {
             "@eve\u{ad}_a:x.org",
             "@eve\\_a:x.org",
             "eve_a,",
+            "eve_a:x.org",
+            "<eve_a：x.org>,",
         ] {
             assert!(eve.is_meant_by(word), "{word}");
         }
-        assert!(!eve.is_meant_by("eve") && !eve.is_meant_by("@eve_ab:x.org"));
-        let words = ["user", "suspend", "<＠eve_a：x.org>,"].map(str::to_owned).to_vec();
-        let record = Record { words, ..Record::new(Kind::Opened) };
-        assert_eq!(mentioned(&record), BTreeSet::from(["@eve_a:x.org".to_owned()]));
+        for other in ["eve", "@eve_ab:x.org", "eve_ab:x.org", "steve_a:x.org", "eve_a:y.org"] {
+            assert!(!eve.is_meant_by(other), "{other}");
+        }
+        for word in ["<＠eve_a：x.org>,", "eve_a:x.org", "eve_a:x.org."] {
+            let words = ["user", "suspend", word].map(str::to_owned).to_vec();
+            let record = Record { words, ..Record::new(Kind::Opened) };
+            assert_eq!(mentioned(&record), BTreeSet::from(["@eve_a:x.org".to_owned()]), "{word}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 use ruma::{owned_event_id, owned_user_id};
 
 use super::*;
-use crate::clock::FixedClock;
+use crate::{
+    change::{FactMap, Undo},
+    clock::FixedClock,
+};
 
 fn audit() -> (Audit, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();

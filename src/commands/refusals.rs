@@ -126,6 +126,44 @@ pub(super) const BANNED: Meaning = Meaning::new(
     "it is banned from the room; whoever has power there has to lift the ban first",
 );
 
+/// It takes no invitations from whom it would have one.
+pub(super) const NO_INVITATIONS: Meaning = Meaning::new(
+    403,
+    "M_INVITE_BLOCKED",
+    "",
+    "it takes no invitations, so it has to join by itself",
+);
+
+/// The room has gone since it was looked at.
+pub(super) const ROOM_GONE: Meaning =
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again");
+
+/// What to us is the id of a room is none to the homeserver.
+pub(super) const NO_ROOM_ID: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "legal room",
+    "to the homeserver this is no id of a room; look for a slip in it",
+);
+
+/// What is said where the request fits another version of the homeserver.
+const OTHER_VERSION: &str =
+    "this version of the homeserver takes it in another way; `!server version` shows which it is";
+
+/// The homeserver wants another body than the one of its version that we know.
+pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION);
+
+/// The homeserver wants another value.
+pub(super) const OTHER_VALUE: Meaning = Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION);
+
+/// An account cannot be both.
+pub(super) const LOCKED_TOO: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "locked",
+    "an account cannot be locked and deactivated; ask for one of them",
+);
+
 /// The account has gone since it was looked at.
 pub(super) const ACCOUNT_GONE: Meaning = Meaning::new(
     404,
@@ -214,12 +252,7 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "password",
         "this homeserver opens an account only together with a password; `!user password` sets one",
     ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "locked",
-        "an account cannot be locked and deactivated; ask for one of them",
-    ),
+    LOCKED_TOO,
     NOT_LOCAL,
     Meaning::new(
         400,
@@ -240,20 +273,6 @@ pub(super) const ACCOUNT: &[Meaning] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        error::api::{Kind, Refusal},
-        reply::Hostile,
-    };
-
-    fn refusal(status: u16, errcode: &str, message: &str) -> Error {
-        Error::new(Kind::Status(Refusal {
-            status,
-            errcode: Some(errcode.to_owned()),
-            message: Some(Hostile::new(message)),
-            retry_after: None,
-            foreign: false,
-        }))
-    }
 
     #[test]
     fn what_no_verb_knows_is_told_by_its_kind_and_what_is_no_refusal_by_itself() {
@@ -270,7 +289,7 @@ mod tests {
             (409, "M_UNKNOWN"),
             (413, "M_TOO_LARGE"),
         ] {
-            let meaning = Meaning::of(&refusal(status, code, "RAW"), &[]).unwrap();
+            let meaning = Meaning::of(&Error::refused(status, code, "RAW"), &[]).unwrap();
             assert!(meaning.is_general() && !meaning.means.contains("RAW"), "{status} {code}");
         }
         for (status, code, message) in [
@@ -280,7 +299,7 @@ mod tests {
             (405, "M_UNRECOGNIZED", ""),
             (429, "M_LIMIT_EXCEEDED", ""),
         ] {
-            assert!(Meaning::of(&refusal(status, code, message), &[]).is_none(), "{code}");
+            assert!(Meaning::of(&Error::refused(status, code, message), &[]).is_none(), "{code}");
         }
     }
 
@@ -290,12 +309,13 @@ mod tests {
             Meaning::new(403, "M_FORBIDDEN", "banned", "it is banned"),
             Meaning::new(403, "M_FORBIDDEN", "", "see `!room details`, then look again"),
         ];
-        let of = |message| Meaning::of(&refusal(403, "M_FORBIDDEN", message), KNOWN).unwrap();
+        let of =
+            |message| Meaning::of(&Error::refused(403, "M_FORBIDDEN", message), KNOWN).unwrap();
         assert_eq!(of("You are banned from here").means, "it is banned");
         let line = of("No").line();
         let wanted = Line::from("see ").code("!room details").plain(", then look again");
         assert_eq!(line, wanted);
-        let other = Meaning::of(&refusal(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
+        let other = Meaning::of(&Error::refused(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
         assert!(other.is_general(), "{other:?}");
     }
 }

@@ -85,6 +85,18 @@ impl Error {
         Self(Arc::new(Inner { kind, source: Some(source.into()) }))
     }
 
+    /// A refusal by the homeserver itself, in these words.
+    #[cfg(test)]
+    pub(crate) fn refused(status: u16, errcode: &str, message: &str) -> Self {
+        Self::new(Kind::Status(Refusal {
+            status,
+            errcode: Some(errcode.to_owned()),
+            message: Some(Hostile::new(message)),
+            retry_after: None,
+            foreign: false,
+        }))
+    }
+
     pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind
     }

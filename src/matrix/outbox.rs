@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,26 +9,19 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use matrix_sdk::{
     Room, RoomState,
-    config::RequestConfig,
     ruma::api::{
         client::{redact::redact_event, room::get_room_event},
         error::ErrorKind,
     },
 };
-use matrix_sdk_base::crypto::{OlmError, SessionRecipientCollectionError};
-use ruma::{
-    EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, TransactionId,
-    UserId,
-};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, RoomId, TransactionId, UserId};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::{
-    Shared,
-    failure::{Backoff, Failure},
-    identity,
+    Shared, identity,
     lane::{Lane, Turn},
     power,
     shown::{is_whole, message_index_of, says},
@@ -37,21 +29,22 @@ use super::{
 };
 use crate::{
     config::Encryption,
-    pipeline::{Ailment, Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent},
-    reply::{Drawn, File, Reply, Ring},
+    pipeline::{Ailment, Attached, Attachment, Held, NoWhisper, Outbox, Said, Unsent},
+    reply::{File, Reply, Ring},
 };
+
+mod content;
+#[cfg(test)]
+mod tests;
+mod tries;
+
+use content::{carrying, message, replacement};
+
+pub(super) use content::CARRIED;
+pub(super) use tries::{Tried, one_try};
 
 /// The longest that one answer may take, all its parts and tries together.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The longest that one request may take before the next try.
-const REQUEST: Duration = Duration::from_secs(12);
-
-/// Where the record travels in the content of a message.
-pub(super) const CARRIED: &str = "synod.record";
-
-/// How long the room is not told again that the bot is limited.
-const TOLD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 /// Sends to rooms, to each in order.
 #[derive(Debug)]
@@ -151,103 +144,6 @@ impl Sender {
         };
         let answer = self.insist(Instant::now() + PATIENCE, attempt).await?;
         Ok(answer.event.json().get().to_owned())
-    }
-
-    /// Tries until it works, until it is of no use, or until the deadline.
-    pub(super) async fn insist<'a, T>(
-        &self,
-        deadline: Instant,
-        attempt: impl Fn() -> BoxFuture<'a, Result<T, Tried>> + Send + Sync,
-    ) -> Result<T, Unsent> {
-        let mut backoff = Backoff::short();
-        let mut limited = false;
-        loop {
-            let tried = tokio::time::timeout_at(deadline, attempt()).await;
-            let wait = match tried {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(Tried::Again)) => continue,
-                Ok(Err(Tried::Failed(error))) => match Failure::of(&error) {
-                    Failure::Limited(asked) => {
-                        limited = true;
-                        let wait = asked.unwrap_or(Duration::from_secs(1));
-                        self.tell_limited(wait);
-                        wait
-                    }
-                    Failure::Passing => backoff.next(None),
-                    Failure::Lasting | Failure::LoggedOut | Failure::Expired => {
-                        return Err(Unsent::Refused(Box::new(error)));
-                    }
-                },
-                Err(_) => deadline.saturating_duration_since(Instant::now()),
-            };
-            if Instant::now() + wait >= deadline {
-                return Err(if limited { Unsent::Limited } else { Unsent::Timeout });
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// Whether an error was that somebody who was verified has a new key, and they are no longer
-    /// verified now.
-    ///
-    /// The bot verifies nobody, but a person may have done so as the bot in another client. The
-    /// SDK then encrypts for nobody at all until that is settled. Their commands do not count
-    /// with a new key (`trust`), so nothing is lost by going on for the others.
-    async fn forgave(&self, error: &matrix_sdk::Error) -> bool {
-        let matrix_sdk::Error::OlmError(error) = error else { return false };
-        let OlmError::SessionRecipientCollectionError(
-            SessionRecipientCollectionError::VerifiedUserChangedIdentity(users),
-        ) = &**error
-        else {
-            return false;
-        };
-        for user in users {
-            if let Err(error) = self.withdraw(user).await {
-                tracing::error!(%user, %error, "cannot send past somebody's changed key");
-                return false;
-            }
-            tracing::warn!(%user, "was verified and has a new key; verified no longer");
-        }
-        !users.is_empty()
-    }
-
-    async fn withdraw(
-        &self,
-        user: &UserId,
-    ) -> Result<(), matrix_sdk_base::crypto::CryptoStoreError> {
-        match self.shared.client.encryption().get_user_identity(user).await? {
-            Some(identity) => identity.withdraw_verification().await,
-            None => Ok(()),
-        }
-    }
-
-    fn tell_limited(&self, retry_after: Duration) {
-        let now = self.shared.clock.now();
-        let mut told = self.told_limited.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| now.duration_since(told) >= TOLD) {
-            *told = Some(now);
-            self.shared.news(News::Limited { retry_after });
-        }
-    }
-}
-
-/// Why a try did not work.
-#[derive(Debug)]
-pub(super) enum Tried {
-    /// What was in the way is out of it.
-    Again,
-    Failed(matrix_sdk::Error),
-}
-
-impl From<matrix_sdk::Error> for Tried {
-    fn from(error: matrix_sdk::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<matrix_sdk::HttpError> for Tried {
-    fn from(error: matrix_sdk::HttpError) -> Self {
-        Self::Failed(error.into())
     }
 }
 
@@ -519,11 +415,6 @@ impl Outbox for Sender {
     }
 }
 
-/// One try of a request; trying again is `insist`'s.
-pub(super) fn one_try() -> RequestConfig {
-    RequestConfig::new().timeout(REQUEST).disable_retry()
-}
-
 /// The transaction id of what is sent for this reason: the same again after a restart, so that
 /// the homeserver takes it once.
 fn transaction(parts: &[&str]) -> OwnedTransactionId {
@@ -546,58 +437,6 @@ fn transaction_in(
     transaction(&[subject, transaction_key, piece])
 }
 
-/// The content of a message. It always says whom it mentions, or clients guess from the text.
-fn message(part: &Drawn, about: Option<&EventId>, ring: &Ring) -> Value {
-    let (msgtype, mentions): (_, &[OwnedUserId]) = match ring {
-        Ring::Nobody => ("m.notice", &[]),
-        Ring::These(people) => ("m.text", people),
-    };
-    let mut content = formatted(msgtype, &part.body, &part.html);
-    content["m.mentions"] =
-        if mentions.is_empty() { json!({}) } else { json!({ "user_ids": mentions }) };
-    if let Some(about) = about {
-        content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": about } });
-    }
-    content
-}
-
-/// The same content, with lines of the record in it that clients do not show. As text, so that
-/// what is hashed is just what was hashed.
-fn carrying(mut content: Value, lines: &[String]) -> Value {
-    if !lines.is_empty() {
-        content[CARRIED] = json!(lines);
-    }
-    content
-}
-
-/// The content of an edit. Whoever was mentioned before is not called again.
-fn replacement(part: &Drawn, event: &EventId, ring: &Ring) -> Value {
-    let msgtype = match ring {
-        Ring::Nobody => "m.notice",
-        Ring::These(_) => "m.text",
-    };
-    let mut body = String::from("* ");
-    let mut html = String::from("* ");
-    // Writing to a string cannot fail.
-    let _ = write!(body, "{}", part.body);
-    let _ = write!(html, "{}", part.html);
-    let mut content = formatted(msgtype, &body, &html);
-    content["m.new_content"] = formatted(msgtype, &part.body, &part.html);
-    content["m.new_content"]["m.mentions"] = json!({});
-    content["m.mentions"] = json!({});
-    content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event });
-    content
-}
-
-fn formatted(msgtype: &str, body: &str, html: &str) -> Value {
-    json!({
-        "msgtype": msgtype,
-        "body": body,
-        "format": "org.matrix.custom.html",
-        "formatted_body": html,
-    })
-}
-
 /// Whether the error says that the same reaction is there already.
 fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
     error
@@ -605,6 +444,3 @@ fn is_duplicate(error: &(dyn std::error::Error + 'static)) -> bool {
         .and_then(matrix_sdk::Error::client_api_error_kind)
         .is_some_and(|kind| *kind == ErrorKind::DuplicateAnnotation)
 }
-
-#[cfg(test)]
-mod tests;

@@ -34,6 +34,7 @@ use crate::{
 };
 use locks::Locks;
 use looks::Looks;
+use prepare::Asks;
 use unreviewed::Counted;
 
 mod alike;
@@ -209,20 +210,11 @@ impl Pipeline {
             }
             Prepared::Rehearsed => Became::Rehearsed,
             Prepared::Asks(asks) => {
-                self.voice.ready_to_whisper(invocation, action).await?;
-                let needs = self.questions.needs(invocation, asks.terms, asks.approvers)?;
+                let mut question = self.to_ask(attempt, *asks, secrets).await?;
                 if let Some(stopped) = look.answer() {
                     return Ok(Became::NotServed(stopped));
                 }
-                let mut guards = asks.guards;
-                guards.0.append(&mut held);
-                let earlier = match yes {
-                    None => Earlier::None,
-                    Some(_) if asks.differences.is_empty() => Earlier::NotEnough,
-                    Some(_) => Earlier::Differs(asks.differences),
-                };
-                let (looked, class) = (asks.looked, asks.class);
-                let question = ToAsk { looked, class, needs, earlier, secrets, guards };
+                question.guards.0.append(&mut held);
                 Became::ToAsk(Box::new(question))
             }
             // It was not enough a moment ago, and is now.
@@ -235,6 +227,24 @@ impl Pipeline {
                 Became::Ran(Box::new(self.executor.run(attempt, *ready, secrets).await?))
             }
         })
+    }
+
+    /// The question that a change takes, where it can be put.
+    async fn to_ask(
+        &self,
+        &Attempt { invocation, action, yes, .. }: &Attempt<'_>,
+        asks: Asks<'_>,
+        secrets: Secrets,
+    ) -> Result<ToAsk, Stop> {
+        let Asks { looked, class, terms, approvers, differences, guards } = asks;
+        self.voice.ready_to_whisper(invocation, action).await?;
+        let needs = self.questions.needs(invocation, terms, approvers)?;
+        let earlier = match yes {
+            None => Earlier::None,
+            Some(_) if differences.is_empty() => Earlier::NotEnough,
+            Some(_) => Earlier::Differs(differences),
+        };
+        Ok(ToAsk { looked, class, needs, earlier, secrets, guards })
     }
 
     /// Collects what a change is about, waits until nobody else changes any of it, and looks at it.

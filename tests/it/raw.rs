@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use reqwest::Method;
+use ruma::UserId;
 use serde_json::json;
 use world::{Fault, Message, Scene};
 
@@ -46,45 +47,71 @@ async fn a_look_shows_what_was_answered_to_those_who_may_see_it() -> Result<()> 
     Ok(())
 }
 
+/// How somebody may try to reach an account by `raw`.
+fn ways_to(id: &UserId) -> Vec<String> {
+    let encoded = id.as_str().replace('@', "%40").replace(':', "%3A");
+    let plain = [id.as_str(), &encoded].into_iter().flat_map(|user| {
+        [
+            format!("v2/users/{user} -m put -d '{{\"deactivated\": true}}'"),
+            format!("v1/deactivate/{user} -m post"),
+            format!("v1/suspend/{user} -m put -d '{{\"suspend\": true}}'"),
+            format!("v2/users/{user}/delete_devices -m post -d '{{\"devices\": []}}'"),
+            format!("v2/users/{user}/devices/X -m delete"),
+            format!("v9/nothing/{user} -m post"),
+            format!("v2/users/{user}"),
+            format!("v1/whois/{user}"),
+            format!("v2/users?user_id={user}"),
+        ]
+    });
+    let twisted = [
+        format!("v9/nothing -m post -d '{{\"x\": [\"{id}\"]}}'"),
+        format!("v1/send_server_notice -m post -d '{{\"user_id\": \"{id}\"}}'"),
+        format!("v1/rooms/!x:synod.test/make_room_admin -m post -d '{{\"user_id\": \"{id}\"}}'"),
+        format!("v2/users//{id} -m put"),
+        format!("v1/../v2/users/{id} -m put"),
+        format!("v1/%2e%2e/v2/users/{id} -m put"),
+        format!("v2/users/{id}/ -m put"),
+        format!("v2/users%2F{id} -m put"),
+        format!("v2/users/{} -m put", encoded.replace('%', "%25")),
+        format!("v2\\users\\{id} -m put"),
+        format!("V2/users/{id} -m put"),
+        format!("v2/Users/{id} -m put"),
+        format!("v2/users;x=y/{id} -m put"),
+        format!("http://127.0.0.1/_synapse/admin/v2/users/{id} -m put"),
+    ];
+    plain.chain(twisted).collect()
+}
+
+/// What is nobody's business but that of whoever is logged in.
+const ONES_OWN: [&str; 19] = [
+    "sync",
+    "account/whoami",
+    "account/3pid",
+    "devices",
+    "keys/changes",
+    "pushers",
+    "room_keys/version",
+    "joined_rooms",
+    "logout -m post",
+    "logout/all -m post",
+    "login -m post",
+    "register -m post",
+    "delete_devices -m post",
+    "account/password -m post",
+    "account/deactivate -m post",
+    "user/@a:synod.test/openid/request_token -m post",
+    "devices/X -m delete",
+    "keys/upload -m post",
+    "sendToDevice/a/b -m put",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_bots_own_is_reached_however_its_path_is_written() -> Result<()> {
     let (scene, proxy) = watched(|config| config).await?;
     let room = scene.room();
     let mut refused = Vec::new();
     for own in [scene.bot_account(), scene.keeper()] {
-        let id = &own.user_id;
-        let encoded = id.as_str().replace('@', "%40").replace(':', "%3A");
-        for user in [id.as_str(), &encoded] {
-            refused.extend([
-                format!("v2/users/{user} -m put -d '{{\"deactivated\": true}}'"),
-                format!("v1/deactivate/{user} -m post"),
-                format!("v1/suspend/{user} -m put -d '{{\"suspend\": true}}'"),
-                format!("v2/users/{user}/delete_devices -m post -d '{{\"devices\": []}}'"),
-                format!("v2/users/{user}/devices/X -m delete"),
-                format!("v9/nothing/{user} -m post"),
-                format!("v2/users/{user}"),
-                format!("v1/whois/{user}"),
-                format!("v2/users?user_id={user}"),
-            ]);
-        }
-        refused.extend([
-            format!("v9/nothing -m post -d '{{\"x\": [\"{id}\"]}}'"),
-            format!("v1/send_server_notice -m post -d '{{\"user_id\": \"{id}\"}}'"),
-            format!(
-                "v1/rooms/!x:synod.test/make_room_admin -m post -d '{{\"user_id\": \"{id}\"}}'"
-            ),
-            format!("v2/users//{id} -m put"),
-            format!("v1/../v2/users/{id} -m put"),
-            format!("v1/%2e%2e/v2/users/{id} -m put"),
-            format!("v2/users/{id}/ -m put"),
-            format!("v2/users%2F{id} -m put"),
-            format!("v2/users/{} -m put", encoded.replace('%', "%25")),
-            format!("v2\\users\\{id} -m put"),
-            format!("V2/users/{id} -m put"),
-            format!("v2/Users/{id} -m put"),
-            format!("v2/users;x=y/{id} -m put"),
-            format!("http://127.0.0.1/_synapse/admin/v2/users/{id} -m put"),
-        ]);
+        refused.extend(ways_to(&own.user_id));
     }
     refused.extend([
         format!("v2/rooms/{room} -m delete"),
@@ -99,27 +126,7 @@ async fn nothing_of_the_bots_own_is_reached_however_its_path_is_written() -> Res
         let answer = scene.ann_asks(&format!("!raw {typed}")).await?;
         assert!(answer.body.starts_with("Refused · "), "{typed}: {}", answer.body);
     }
-    for path in [
-        "sync",
-        "account/whoami",
-        "account/3pid",
-        "devices",
-        "keys/changes",
-        "pushers",
-        "room_keys/version",
-        "joined_rooms",
-        "logout -m post",
-        "logout/all -m post",
-        "login -m post",
-        "register -m post",
-        "delete_devices -m post",
-        "account/password -m post",
-        "account/deactivate -m post",
-        "user/@a:synod.test/openid/request_token -m post",
-        "devices/X -m delete",
-        "keys/upload -m post",
-        "sendToDevice/a/b -m put",
-    ] {
+    for path in ONES_OWN {
         let answer = scene.ann_asks(&format!("!matrix raw client/v3/{path}")).await?;
         says(&answer, "Refused", &["nobody's business"]);
     }

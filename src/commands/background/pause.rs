@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::updates;
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{Meaning, OTHER_BODY, OTHER_VALUE};
 use crate::{
     change::{Method, Path, Power, Snapshot, Step, Subject},
     commands::{
@@ -59,20 +59,7 @@ static OFF: Wording = Wording {
 };
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[
-    Meaning::new(
-        400,
-        "M_BAD_JSON",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
-    Meaning::new(
-        400,
-        "M_INVALID_PARAM",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
-];
+const REFUSALS: &[Meaning] = &[OTHER_BODY, OTHER_VALUE];
 
 #[async_trait]
 impl Switch for Updating {

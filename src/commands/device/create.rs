@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use ruma::OwnedDeviceId;
 use serde_json::json;
 
-use super::{delete, rename::name};
+use super::{
+    delete,
+    rename::{NAME_TOO_LONG, name},
+};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
@@ -47,12 +50,7 @@ struct Create {
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
     NOT_LOCAL,
-    Meaning::new(
-        400,
-        "M_TOO_LARGE",
-        "",
-        "the name is too long; a device's name has at most 100 characters",
-    ),
+    NAME_TOO_LONG,
     Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this id for a device"),
     ACCOUNT_GONE,
 ];

@@ -42,16 +42,16 @@ struct Delete {
     devices: Vec<OwnedDeviceId>,
 }
 
+/// The device has gone since it was looked at.
+pub(super) const DEVICE_GONE: Meaning = Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "the device or its account is not there any more; it was when I looked",
+);
+
 /// What it means where the homeserver refuses it.
-pub(in crate::commands) const REFUSALS: &[Meaning] = &[
-    NOT_LOCAL,
-    Meaning::new(
-        404,
-        "M_NOT_FOUND",
-        "",
-        "the device or its account is not there any more; it was when I looked",
-    ),
-];
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[NOT_LOCAL, DEVICE_GONE];
 
 #[async_trait]
 impl Action for Delete {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ruma::OwnedDeviceId;
 use serde_json::{Value, json};
 
-use super::delete;
+use super::delete::{self, DEVICE_GONE};
 use crate::commands::refusals::{Meaning, NOT_LOCAL};
 use crate::{
     change::{
@@ -54,22 +54,16 @@ fn named(seen: &Snapshot) -> &str {
     seen.extra.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The name is longer than the homeserver takes.
+pub(super) const NAME_TOO_LONG: Meaning = Meaning::new(
+    400,
+    "M_TOO_LARGE",
+    "",
+    "the name is too long; a device's name has at most 100 characters",
+);
+
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[
-    NOT_LOCAL,
-    Meaning::new(
-        400,
-        "M_TOO_LARGE",
-        "",
-        "the name is too long; a device's name has at most 100 characters",
-    ),
-    Meaning::new(
-        404,
-        "M_NOT_FOUND",
-        "",
-        "the device or its account is not there any more; it was when I looked",
-    ),
-];
+const REFUSALS: &[Meaning] = &[NOT_LOCAL, NAME_TOO_LONG, DEVICE_GONE];
 
 #[async_trait]
 impl Action for Rename {

@@ -173,7 +173,7 @@ impl Action for Purge {
             let line = Line::new().plain("what is from before ").time(moment, reader.now());
             seen.display.push(("Goes", line));
             seen.extra.insert("before".to_owned(), json!(before));
-            seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+            seen.note_now(reader.now());
             // Of what no event can be older than, the homeserver says so itself.
             if seen.is("exists") && (1..=reader.now().as_millisecond()).contains(&before) {
                 self.note_older(&mut seen, before, subject, reader).await?;
@@ -222,8 +222,7 @@ impl Action for Purge {
         match (&self.before_event_id, seen.extra.get("before").and_then(Value::as_i64)) {
             (Some(event), _) => body.insert("purge_up_to_event_id".to_owned(), json!(event.0)),
             (None, Some(before)) => {
-                let now = seen.extra.get("now").and_then(Value::as_i64).unwrap_or_default();
-                if before > now {
+                if before > seen.noted_now().as_millisecond() {
                     return Err(refused(Line::from(
                         "that moment is still to come; for everything but the last message, say \
                          --before-days 0",
@@ -367,7 +366,7 @@ mod tests {
         if let Some(before) = verb.at(now()) {
             seen.extra.insert("before".to_owned(), json!(before));
         }
-        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen.note_now(now());
         seen
     }
 

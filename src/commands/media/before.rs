@@ -48,12 +48,13 @@ impl Before {
     /// Notes the moment, and the one at which it was asked for.
     pub(super) fn note(&self, seen: &mut Snapshot, now: Timestamp) {
         seen.extra.insert("before".to_owned(), json!(self.at(now)));
-        seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
+        seen.note_now(now);
     }
 }
 
-fn noted(seen: &Snapshot, key: &str) -> i64 {
-    seen.extra.get(key).and_then(Value::as_i64).unwrap_or_default()
+/// The moment that was noted, in milliseconds.
+fn noted(seen: &Snapshot) -> i64 {
+    seen.extra.get("before").and_then(Value::as_i64).unwrap_or_default()
 }
 
 fn refused(seen: &Snapshot, why: &str) -> Skip {
@@ -62,7 +63,7 @@ fn refused(seen: &Snapshot, why: &str) -> Skip {
 
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.
 pub(super) fn moment(seen: &Snapshot) -> Result<String, Skip> {
-    match noted(seen, "before") {
+    match noted(seen) {
         before if before < EARLIEST => Err(refused(seen, " is before there was anything here")),
         before => Ok(before.to_string()),
     }
@@ -70,7 +71,7 @@ pub(super) fn moment(seen: &Snapshot) -> Result<String, Skip> {
 
 /// The same, where a slip in the date must not reach everything there is.
 pub(super) fn past_moment(seen: &Snapshot) -> Result<String, Skip> {
-    if noted(seen, "before") > noted(seen, "now") {
+    if noted(seen) > seen.noted_now().as_millisecond() {
         let why = " is still to come; for everything there is, say --before-days 0";
         return Err(refused(seen, why));
     }
@@ -98,8 +99,7 @@ pub(super) fn outcome(
 
 /// The moment that was noted, in words.
 pub(super) fn in_words(seen: &Snapshot) -> Line {
-    let moment = |key| Timestamp::from_millisecond(noted(seen, key)).ok();
-    Line::new().time(moment("before"), moment("now").unwrap_or_default())
+    Line::new().time(Timestamp::from_millisecond(noted(seen)).ok(), seen.noted_now())
 }
 
 #[cfg(test)]

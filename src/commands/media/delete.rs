@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     before::{self, Before},
-    file,
+    file::{self, FILE_GONE},
     several::Several,
 };
 use crate::commands::refusals::Meaning;
@@ -126,8 +126,7 @@ const REFUSALS: &[Meaning] = &[
         "local media",
         "it came from another server; `!media purge` deletes copies of such files",
     ),
-    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked")
-        .nothing_to_do(),
+    FILE_GONE.nothing_to_do(),
     Meaning::new(
         400,
         "M_INVALID_PARAM",

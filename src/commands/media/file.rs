@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     change::{Path, Snapshot, Subject},
-    commands::arguments::bare,
+    commands::{arguments::bare, refusals::Meaning},
     error::Stop,
     reply::{Fact, Hostile, Line, size},
     synapse::{
@@ -20,6 +20,10 @@ use crate::{
 
 /// How many of an account's files are compared with one, newest first.
 const COMPARED: u64 = 1000;
+
+/// The file has gone since it was looked at.
+pub(super) const FILE_GONE: Meaning =
+    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked");
 
 /// `mxc://SERVER/ID`
 #[derive(Debug, Clone, PartialEq, Eq)]

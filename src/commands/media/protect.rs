@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::json;
 
-use super::{file, several::Several};
+use super::{
+    file::{self, FILE_GONE},
+    several::Several,
+};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{Method, Path, Skip, Snapshot, Step, Subject},
@@ -76,7 +79,7 @@ const REFUSALS: &[Meaning] = &[
         "No row found",
         "the file is not there any more; it was when I looked",
     ),
-    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked"),
+    FILE_GONE,
 ];
 
 #[async_trait]

@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Value, json};
 
-use super::{file, files_of, several::Several};
+use super::{
+    file::{self, FILE_GONE},
+    files_of,
+    several::Several,
+};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -112,8 +116,7 @@ pub(super) struct SetQuarantine {
 }
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] =
-    &[Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked")];
+const REFUSALS: &[Meaning] = &[FILE_GONE];
 
 #[async_trait]
 impl Action for SetQuarantine {

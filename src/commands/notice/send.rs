@@ -1,7 +1,6 @@
 //! `notice send`: the homeserver says something to people.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use ruma::OwnedUserId;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
@@ -215,7 +214,7 @@ impl Action for Send {
         let shown = |text: &str| Line::new().hostile(&Hostile::new(Text::preview(text, SHOWN)));
         seen.display.push(("Text", shown(&text.plain)));
         seen.display.extend(text.html.as_deref().map(|html| ("As HTML", shown(html))));
-        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -254,7 +253,7 @@ impl Action for Send {
         }
         // The homeserver sends a notice once for each of these, whoever it is for. So it is another
         // for everybody, and another the next time.
-        let transaction = format!("synod-{}-{user}", noted_now(seen).as_millisecond());
+        let transaction = format!("synod-{}-{user}", seen.noted_now().as_millisecond());
         let path = Path::admin(["v1", "send_server_notice", &transaction]);
         let mut body = self.event().map_err(Skip::refused)?;
         body.insert("user_id".to_owned(), json!(user));
@@ -292,12 +291,6 @@ impl Action for Send {
 /// Under this it is kept how somebody stands to the notice that was sent.
 const REACH: &str = "reach";
 
-/// The moment of the look.
-fn noted_now(seen: &Snapshot) -> Timestamp {
-    let now = seen.extra.get("now").and_then(Value::as_i64);
-    now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,7 +302,7 @@ mod tests {
             preconditions: account::facts_that_bind(true, Some(&account)),
             ..Snapshot::default()
         };
-        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen.note_now(now());
         seen
     }
 

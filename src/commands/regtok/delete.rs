@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::token::{self, existing};
+use super::token::{self, TOKEN_GONE, existing};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -31,13 +31,7 @@ struct Delete {
 }
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[Meaning::new(
-    404,
-    "M_NOT_FOUND",
-    "",
-    "there is no such token any more; there was when I looked",
-)
-.nothing_to_do()];
+const REFUSALS: &[Meaning] = &[TOKEN_GONE.nothing_to_do()];
 
 #[async_trait]
 impl Action for Delete {
@@ -101,7 +95,7 @@ fn undo(subject: &Subject, before: &Snapshot) -> Undo {
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);
     }
     match number(before.preconditions.get("expiry_time")) {
-        Some(at) if at <= token::noted_now(before).as_millisecond() => {
+        Some(at) if at <= before.noted_now().as_millisecond() => {
             Undo::None("it was expired, so nobody could register with it before either".to_owned())
         }
         Some(at) => {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, named};
+use super::token::{self, END_TO_COME, Expiry, Until, named};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -71,7 +71,7 @@ const REFUSALS: &[Meaning] = &[
         "already exists",
         "there is such a token already; `!regtok details` shows it, `!regtok update` changes it",
     ),
-    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    END_TO_COME,
     Meaning::new(
         400,
         "M_INVALID_PARAM",
@@ -109,7 +109,7 @@ impl Action for New {
         let names: Vec<&Value> = all.iter().map(|token| &token["token"]).collect();
         let mut seen = Snapshot::default();
         seen.extra.insert("tokens".to_owned(), json!(names));
-        token::note_now(&mut seen, reader.now());
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -175,7 +175,7 @@ impl Action for New {
                 undo: Undo::None("look at what is there first".to_owned()),
             };
         };
-        let now = token::noted_now(before);
+        let now = before.noted_now();
         Outcome::done(
             Line::new().code(token).plain(" can be used to register now"),
             Undo::Command(spoken(&["regtok", "update"], &[token], words(["--uses-allowed", "0"]))),
@@ -204,7 +204,7 @@ mod tests {
     fn tokens(names: &[&str]) -> Snapshot {
         let mut seen = Snapshot::default();
         seen.extra.insert("tokens".to_owned(), json!(names));
-        token::note_now(&mut seen, now());
+        seen.note_now(now());
         seen
     }
 

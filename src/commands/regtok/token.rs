@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     change::{Path, Skip, Snapshot, Subject},
-    commands::arguments::Moment,
+    commands::{arguments::Moment, refusals::Meaning},
     error::Stop,
     reply::{Fact, Line},
     synapse::Reader,
@@ -14,6 +14,18 @@ use crate::{
 
 /// The longest token that the homeserver takes, in characters.
 const LONGEST: usize = 64;
+
+/// The token has gone since it was looked at.
+pub(super) const TOKEN_GONE: Meaning = Meaning::new(
+    404,
+    "M_NOT_FOUND",
+    "",
+    "there is no such token any more; there was when I looked",
+);
+
+/// The token would end before it could be used.
+pub(super) const END_TO_COME: Meaning =
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come");
 
 /// Reads the name of a token to be.
 pub(super) fn named(text: &str) -> Result<String, String> {
@@ -164,7 +176,7 @@ impl Expiry {
 /// Refuses a moment at which a token cannot expire: the homeserver takes none that is past.
 pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
     let Until::At(at) = until else { return Ok(()) };
-    let now = noted_now(seen);
+    let now = seen.noted_now();
     let why = match Timestamp::from_millisecond(at) {
         Err(_) => Line::from("that moment is beyond all time"),
         Ok(moment) if moment <= now => Line::new()
@@ -230,19 +242,8 @@ pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Snapshot {
         seen.extra.insert("pending".to_owned(), json!(token.pending));
         seen.display = token.facts(now);
     }
-    note_now(&mut seen, now);
+    seen.note_now(now);
     seen
-}
-
-/// Notes the moment of the look, against which an expiry is held.
-pub(super) fn note_now(seen: &mut Snapshot, now: Timestamp) {
-    seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
-}
-
-/// The moment of the look.
-pub(super) fn noted_now(seen: &Snapshot) -> Timestamp {
-    let now = seen.extra.get("now").and_then(Value::as_i64);
-    now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
 }
 
 /// Why nothing can be done to the subject, where there is no such token.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clap::ArgGroup;
 use serde_json::{Map, Value, json};
 
-use super::token::{self, Expiry, Until, existing};
+use super::token::{self, END_TO_COME, Expiry, TOKEN_GONE, Until, existing};
 use crate::commands::refusals::Meaning;
 use crate::{
     change::{
@@ -71,7 +71,7 @@ impl Update {
         }
         if self.expiry.until() != Until::Unchanged {
             let at = was("expiry_time").unwrap_or(-1);
-            if at >= 0 && at <= token::noted_now(before).as_millisecond() {
+            if at >= 0 && at <= before.noted_now().as_millisecond() {
                 return Undo::None(
                     "it was expired, and no token can be made to expire in the past; with \
                      --uses-allowed 0 it is as useless as it was"
@@ -86,14 +86,9 @@ impl Update {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come"),
+    END_TO_COME,
     Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
-    Meaning::new(
-        404,
-        "M_NOT_FOUND",
-        "",
-        "there is no such token any more; there was when I looked",
-    ),
+    TOKEN_GONE,
 ];
 
 #[async_trait]

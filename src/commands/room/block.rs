@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::known;
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{Meaning, NO_ROOM_ID};
 use crate::{
     change::{Method, Path, Snapshot, Step, Subject},
     commands::{
@@ -76,12 +76,7 @@ static END: Wording = Wording {
 };
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[Meaning::new(
-    400,
-    "M_UNKNOWN",
-    "legal room",
-    "to the homeserver this is no id of a room; look for a slip in it",
-)];
+const REFUSALS: &[Meaning] = &[NO_ROOM_ID];
 
 #[async_trait]
 impl Switch for Blocks {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::known;
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{Meaning, ROOM_GONE};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -140,7 +140,7 @@ struct Delete {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+    ROOM_GONE,
     Meaning::new(
         400,
         "M_UNKNOWN",

@@ -73,12 +73,7 @@ const REFUSALS: &[Meaning] = &[
         "",
         "it is suspended, and so cannot join a room; `!user unsuspend` ends that",
     ),
-    Meaning::new(
-        403,
-        "M_INVITE_BLOCKED",
-        "",
-        "it takes no invitations, so it has to join by itself",
-    ),
+    refusals::NO_INVITATIONS,
     Meaning::new(
         404,
         "M_NOT_FOUND",
@@ -97,12 +92,7 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the account or the room is not known any more; look again",
     ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "local user",
-        "to the homeserver it is an account of another server: it goes by another name than the one behind the colon",
-    ),
+    refusals::NOT_LOCAL,
     Meaning::new(
         400,
         "M_UNKNOWN",

@@ -96,12 +96,7 @@ const REFUSALS: &[Meaning] = &[
         "blocked",
         "the room is blocked on this server, so nobody can be invited; `!room unblock` ends that",
     ),
-    Meaning::new(
-        403,
-        "M_INVITE_BLOCKED",
-        "",
-        "it takes no invitations, so it has to join by itself",
-    ),
+    refusals::NO_INVITATIONS,
     refusals::BANNED,
     Meaning::new(
         403,
@@ -109,7 +104,7 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the room does not let it be given power or be invited in that name; `!room power-levels` shows what it takes",
     ),
-    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again"),
+    refusals::ROOM_GONE,
 ];
 
 #[async_trait]

@@ -10,10 +10,8 @@ use super::{
 };
 use crate::commands::refusals::Meaning;
 use crate::{
-    change::{
-        Answer, Change, Class, Outcome, Path, Power, Progress, Question, Skip, Snapshot, Subject,
-    },
-    commands::{Action, Spec},
+    change::{Answer, Change, Class, Outcome, Path, Power, Question, Skip, Snapshot, Subject},
+    commands::{Action, LongWork, Spec},
     error::Stop,
     synapse::{
         Reader,
@@ -140,21 +138,7 @@ impl Action for PurgeEmpty {
         Outcome { undo, ..delete::begun(subject, answers, after) }
     }
 
-    fn begins(
-        &self,
-        _subject: &Subject,
-        answers: &[Answer],
-        _after: Option<&Snapshot>,
-    ) -> Option<String> {
-        delete::task(answers)
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        self.how.progress(subject, work, reader).await
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        Some(&self.how)
     }
 }

@@ -183,16 +183,12 @@ mod tests {
     use serde_json::Value;
 
     use super::{super::testing, *};
-    use crate::commands::user::testing::{ann, now};
+    use crate::commands::user::testing::ann;
     use crate::reply::Status;
 
     fn seen(account: Value) -> Snapshot {
         let account = testing::account(account);
-        Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        }
+        testing::snapshot_of(&account)
     }
 
     fn make(typed: &[&str]) -> Box<dyn Action> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account;
 use crate::commands::refusals::{Meaning, NO_ROW};
@@ -64,7 +64,7 @@ impl Action for Reset {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let (mut seen, _) = account::snapshot(subject, reader).await?;
-        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -102,11 +102,9 @@ impl Action for Reset {
         answers: &[Answer],
         _after: &Snapshot,
     ) -> Outcome {
-        let moment = |value: Option<&Value>| {
-            value.and_then(Value::as_i64).and_then(|at| Timestamp::from_millisecond(at).ok())
-        };
-        let until = moment(answers.first().map(|a| &a.body["updatable_without_uia_before_ms"]));
-        let now = moment(before.extra.get("now")).unwrap_or_default();
+        let until =
+            answers.first().and_then(|a| a.body["updatable_without_uia_before_ms"].as_i64());
+        let until = until.and_then(|at| Timestamp::from_millisecond(at).ok());
         Outcome {
             status: if until.is_some() { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if until.is_some() {
@@ -114,7 +112,10 @@ impl Action for Reset {
             } else {
                 ": the homeserver answered with success, but does not say until when"
             }),
-            facts: until.map(|at| ("Until", Line::new().time(Some(at), now))).into_iter().collect(),
+            facts: until
+                .map(|at| ("Until", Line::new().time(Some(at), before.noted_now())))
+                .into_iter()
+                .collect(),
             remains: Vec::new(),
             undo: Undo::None("it ends by itself in ten minutes".to_owned()),
         }
@@ -123,13 +124,15 @@ impl Action for Reset {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
     fn seen(other: Value) -> Snapshot {
         let preconditions = account::facts_that_bind(true, Some(&account(other)));
         let mut seen = Snapshot { preconditions, ..Snapshot::default() };
-        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen.note_now(now());
         seen
     }
 

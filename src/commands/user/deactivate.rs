@@ -4,19 +4,21 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many, noted, words};
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL, OTHER_BODY};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
-        Snapshot, Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
-    commands::{Action, Delegated, Spec, arguments::UserRef, room::holes},
+    commands::{Action, Delegated, LongWork, Spec, arguments::UserRef, room::holes},
     error::Stop,
     reply::{Hostile, Line},
     synapse::Reader,
 };
 
 pub(super) mod leaving;
+
+use leaving::Leaving;
 
 pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
     "deactivate",
@@ -53,12 +55,7 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         "threepid from ID server",
         "an identity server does not let go of its mail address or telephone number, so the homeserver has left it open. Take them away first, by `!user modify` with --clear-threepids",
     ),
-    Meaning::new(
-        400,
-        "M_BAD_JSON",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
+    OTHER_BODY,
     Meaning::new(
         400,
         "M_UNKNOWN",
@@ -123,26 +120,8 @@ impl Action for Deactivate {
         outcome(subject, after)
     }
 
-    fn begins(
-        &self,
-        subject: &Subject,
-        _answers: &[Answer],
-        after: Option<&Snapshot>,
-    ) -> Option<String> {
-        leaving::begun(subject, after?)
-    }
-
-    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
-        Some(leaving::unanswered(subject, before))
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        leaving::progress(subject, work, self.erase, reader).await
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        Some(Leaving::after(self.erase))
     }
 }
 
@@ -366,15 +345,11 @@ fn remains(subject: &Subject, after: &Snapshot) -> Vec<(Line, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{account, ann, now};
+    use crate::commands::user::testing::{account, ann};
 
     fn seen(other: Value, devices: u64, rooms: u64, media: u64) -> Snapshot {
         let account = account(other);
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert("erased".to_owned(), json!(account.erased));
         for (key, count) in [("devices", devices), ("rooms", rooms), ("media", media)] {
             seen.extra.insert(key.to_owned(), json!(count));

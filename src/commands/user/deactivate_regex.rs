@@ -4,13 +4,13 @@ use async_trait::async_trait;
 
 use super::{
     account,
-    deactivate::{self, leaving},
+    deactivate::{self, leaving::Leaving},
     fits::{self, Pattern},
 };
 use crate::commands::refusals::Meaning;
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
-    commands::{Action, Delegated, Spec, room::holes},
+    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
+    commands::{Action, Delegated, LongWork, Spec, room::holes},
     error::Stop,
     reply::Line,
     synapse::Reader,
@@ -121,26 +121,8 @@ impl Action for DeactivateRegex {
         deactivate::outcome(subject, after)
     }
 
-    fn begins(
-        &self,
-        subject: &Subject,
-        _answers: &[Answer],
-        after: Option<&Snapshot>,
-    ) -> Option<String> {
-        leaving::begun(subject, after?)
-    }
-
-    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
-        Some(leaving::unanswered(subject, before))
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        leaving::progress(subject, work, self.erase, reader).await
+    fn long_work(&self) -> Option<&dyn LongWork> {
+        Some(Leaving::after(self.erase))
     }
 }
 

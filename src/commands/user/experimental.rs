@@ -258,7 +258,7 @@ mod tests {
     use serde_json::Value;
 
     use super::{super::testing, *};
-    use crate::commands::user::testing::{account, ann, now};
+    use crate::commands::user::testing::{account, ann};
 
     fn verb(typed: &[&str]) -> Box<dyn Action> {
         match testing::parse::<Experimental>(typed).unwrap().into() {
@@ -270,11 +270,7 @@ mod tests {
     fn seen(on: Value) -> Snapshot {
         let account = account(json!({}));
         let on: Features = serde_json::from_value(on).unwrap();
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.display.extend(facts(&on));
         seen.preconditions.extend(on.into_iter().map(|(name, on)| (name, json!(on))));
         seen

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::account;
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NO_ROW, NOT_LOCAL};
+use crate::commands::refusals::{
+    ACCOUNT_GONE, LOCKED_TOO, Meaning, NO_ROW, NOT_LOCAL, OTHER_VALUE,
+};
 use crate::{
     change::{Skip, Snapshot, Step, Subject},
     commands::{
@@ -60,18 +62,8 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not let this be changed here; where an authentication service keeps the accounts, do it there",
     ),
-    Meaning::new(
-        400,
-        "M_INVALID_PARAM",
-        "",
-        "this version of the homeserver takes it in another way; `!server version` shows which it is",
-    ),
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "locked",
-        "an account cannot be locked and deactivated; ask for one of them",
-    ),
+    OTHER_VALUE,
+    LOCKED_TOO,
 ];
 
 #[async_trait]
@@ -136,7 +128,7 @@ pub(super) mod testing {
         change::{Class, FactMap, Power},
         commands::{
             Action as _,
-            user::testing::{account, ann, now},
+            user::testing::{account, ann},
         },
         reply::Status,
     };
@@ -148,11 +140,7 @@ pub(super) mod testing {
         deactivated: bool,
     ) -> Snapshot {
         let account = account(json!({ "deactivated": deactivated }));
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert(set.switch.key().to_owned(), json!(on));
         seen
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clap::ArgGroup;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account;
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
@@ -140,7 +140,7 @@ impl Action for Login {
         let (seen, caller) = tokio::join!(account::snapshot(subject, reader), reader.caller());
         let (mut seen, _) = seen?;
         seen.preconditions.insert("own".to_owned(), json!(Some(&caller?) == subject.user()));
-        note_now(&mut seen, reader.now());
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -150,7 +150,7 @@ impl Action for Login {
                 .plain("Make an access token that acts as ")
                 .code(subject)
                 .plain(" and ")
-                .line(self.lasting(noted_now(seen))),
+                .line(self.lasting(seen.noted_now())),
             goes: Vec::new(),
             stays: vec!["its password and its devices; its owner sees nothing of the token".into()],
         }
@@ -167,7 +167,7 @@ impl Action for Login {
         if seen.is("deactivated") {
             return Err(refuse(" is deactivated; nobody acts as it any more"));
         }
-        let body = match self.until(noted_now(seen)).map_err(refuse)? {
+        let body = match self.until(seen.noted_now()).map_err(refuse)? {
             Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
             None => json!({}),
         };
@@ -187,9 +187,9 @@ impl Action for Login {
         let made = answers.iter().any(|answer| {
             answer.body.pointer("/access_token").is_some_and(|token| !token.is_null())
         });
-        let until = self.until(noted_now(before)).ok().flatten();
+        let until = self.until(before.noted_now()).ok().flatten();
         let expires = match until {
-            Some(_) => Line::new().time(until, noted_now(before)),
+            Some(_) => Line::new().time(until, before.noted_now()),
             None => Line::new().strong("never"),
         };
         let title = Line::new().code(subject).plain(if made {
@@ -211,33 +211,18 @@ impl Action for Login {
     }
 }
 
-fn note_now(seen: &mut Snapshot, now: Timestamp) {
-    seen.extra.insert("now".to_owned(), json!(now.as_millisecond()));
-}
-
-/// The moment of the look, on which an expiry counted in days rests.
-fn noted_now(seen: &Snapshot) -> Timestamp {
-    seen.extra
-        .get("now")
-        .and_then(Value::as_i64)
-        .and_then(|now| Timestamp::from_millisecond(now).ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::{super::testing, *};
     use crate::commands::user::testing::{account, ann, now};
 
     fn seen(other: Value) -> Snapshot {
         let account = account(other);
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert("own".to_owned(), json!(false));
-        note_now(&mut seen, now());
+        seen.note_now(now());
         seen
     }
 

@@ -170,7 +170,7 @@ fn devices(seen: &Snapshot) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{ann, now};
+    use crate::commands::user::testing::ann;
 
     fn device(id: &str, dehydrated: bool) -> Device {
         serde_json::from_value(json!({
@@ -182,11 +182,7 @@ mod tests {
 
     fn seen(devices: &[Device]) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         note(&mut seen, devices);
         seen
     }

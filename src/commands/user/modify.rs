@@ -7,17 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::{
     account,
-    deactivate::{self, leaving},
+    deactivate::{self, leaving::Leaving},
     password::{SLOT, devices},
 };
 use crate::commands::refusals::{self, Meaning};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
-        Snapshot, Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
+        Step, Subject, Undo,
     },
     commands::{
-        Action, Spec,
+        Action, LongWork, Spec,
         arguments::{UserRef, secret},
         room::holes,
     },
@@ -30,6 +30,7 @@ mod field;
 mod rooms;
 
 use field::Field;
+use rooms::Telling;
 
 pub(super) const SPEC: Spec = Spec::action::<Modify>(
     "modify",
@@ -317,33 +318,11 @@ impl Action for Modify {
         outcome
     }
 
-    /// There is one such work for each account at most, so that its id is enough.
-    fn begins(
-        &self,
-        subject: &Subject,
-        _answers: &[Answer],
-        after: Option<&Snapshot>,
-    ) -> Option<String> {
+    fn long_work(&self) -> Option<&dyn LongWork> {
         if self.deactivate {
-            return leaving::begun(subject, after?);
+            return Some(Leaving::after(false));
         }
-        self.is_seen_in_rooms().then(|| subject.segment().into_owned())
-    }
-
-    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
-        self.deactivate.then(|| leaving::unanswered(subject, before))
-    }
-
-    async fn progress(
-        &self,
-        subject: &Subject,
-        work: &str,
-        reader: &Reader,
-    ) -> Result<Progress, Stop> {
-        if leaving::is_work(work) {
-            return leaving::progress(subject, work, false, reader).await;
-        }
-        rooms::progress(subject, reader).await
+        self.is_seen_in_rooms().then_some(&Telling as &dyn LongWork)
     }
 }
 

@@ -181,15 +181,11 @@ pub(super) fn devices(before: Option<u64>, after: Option<u64>) -> Line {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{account, ann, now};
+    use crate::commands::user::testing::{account, ann};
 
     fn seen(deactivated: bool, devices: u64) -> Snapshot {
         let account = account(json!({ "deactivated": deactivated }));
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.extra.insert("devices".to_owned(), json!(devices));
         seen
     }

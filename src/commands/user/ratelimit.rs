@@ -298,16 +298,12 @@ fn back(user: &str, before: &Snapshot) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{ann, now};
+    use crate::commands::user::testing::ann;
     use crate::reply::Status;
 
     fn seen(limit: Value) -> Snapshot {
         let account = testing::account(json!({}));
-        let mut seen = Snapshot {
-            display: account::facts(&account, now()),
-            preconditions: account::facts_that_bind(true, Some(&account)),
-            ..Snapshot::default()
-        };
+        let mut seen = testing::snapshot_of(&account);
         seen.preconditions.insert("limit".to_owned(), limit);
         seen
     }

@@ -9,7 +9,7 @@ use super::{
     account::{self, how_many, words},
     redact_status,
 };
-use crate::commands::refusals::Meaning;
+use crate::commands::refusals::{Meaning, OTHER_BODY};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Progress, Question, Skip,
@@ -80,7 +80,7 @@ struct Redact {
 const REFUSALS: &[Meaning] = &[
     Meaning::new(400, "M_UNKNOWN", "already in progress", "the homeserver is redacting what it wrote already; `!user redact-status` shows how far it is").nothing_to_do(),
     Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this limit or moment"),
-    Meaning::new(400, "M_BAD_JSON", "", "this version of the homeserver takes it in another way; `!server version` shows which it is"),
+    OTHER_BODY,
     Meaning::new(404, "M_NOT_FOUND", "", "one of the rooms is not known to the homeserver any more; look again"),
 ];
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    change::{Outcome, Question, Skip, Subject, Undo},
+    change::{Outcome, Question, Skip, Snapshot, Subject, Undo},
     clock::FixedClock,
     commands::{Memory, Remembered},
     reply::{Block, Fact, Line, Record, Reply, Span},
@@ -59,6 +59,15 @@ pub(crate) fn account(other: Value) -> Account {
     };
     fields.extend(other);
     serde_json::from_value(account).unwrap()
+}
+
+/// What a verb sees of an account of this server, before it notes anything of its own.
+pub(crate) fn snapshot_of(account: &Account) -> Snapshot {
+    Snapshot {
+        display: super::account::facts(account, now()),
+        preconditions: super::account::facts_that_bind(true, Some(account)),
+        ..Snapshot::default()
+    }
 }
 
 /// Reads the arguments of a verb as they would be typed.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clap::ArgGroup;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account;
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning};
@@ -58,11 +58,9 @@ impl Validity {
     }
 
     fn in_words(&self, seen: &Snapshot) -> Line {
-        let now = seen.extra.get("now").and_then(Value::as_i64).unwrap_or_default();
-        let moment = |ms| Timestamp::from_millisecond(ms).ok();
-        match moment(self.until()) {
-            Some(at) => Line::new().time(Some(at), moment(now).unwrap_or_default()),
-            None => "beyond all time".into(),
+        match Timestamp::from_millisecond(self.until()) {
+            Ok(at) => Line::new().time(Some(at), seen.noted_now()),
+            Err(_) => "beyond all time".into(),
         }
     }
 }
@@ -105,7 +103,7 @@ impl Action for Validity {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let (mut seen, _) = account::snapshot(subject, reader).await?;
-        seen.extra.insert("now".to_owned(), json!(reader.now().as_millisecond()));
+        seen.note_now(reader.now());
         Ok(seen)
     }
 
@@ -170,7 +168,7 @@ mod tests {
     fn seen() -> Snapshot {
         let preconditions = account::facts_that_bind(true, Some(&account(json!({}))));
         let mut seen = Snapshot { preconditions, ..Snapshot::default() };
-        seen.extra.insert("now".to_owned(), json!(now().as_millisecond()));
+        seen.note_now(now());
         seen
     }
 

@@ -3,6 +3,7 @@
 use ruma::{event_id, owned_user_id};
 
 use super::*;
+use crate::reply::Drawn;
 
 fn drawn() -> Drawn {
     Drawn { body: "Done".to_owned(), html: "<p>Done</p>".to_owned() }

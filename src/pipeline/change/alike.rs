@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use ruma::{OwnedUserId, UserId};
 
-use crate::{change::Subject, error::Stop, refs::bare, reply::Line, synapse::Reader};
+use crate::{change::Subject, error::Stop, refs::UserRef, reply::Line, synapse::Reader};
 
 /// Refuses a change of an account that was not named exactly, where there is another one whose id
 /// differs only in capitals.
@@ -21,7 +21,7 @@ pub(super) async fn must_be_exact(
         let Some(word) = words.iter().position(|word| is_localpart_of(word, user)) else {
             continue;
         };
-        if words.iter().any(|word| bare(word) == user.as_str()) {
+        if words.iter().any(|word| is_whole_id_of(word, user)) {
             continue;
         }
         let mut alike = Vec::new();
@@ -44,8 +44,12 @@ pub(super) async fn must_be_exact(
 
 /// Whether a word names this account by no more than its localpart.
 fn is_localpart_of(word: &str, user: &UserId) -> bool {
-    let bare = bare(word);
-    bare.strip_prefix('@').unwrap_or(&bare) == user.localpart()
+    matches!(word.parse::<UserRef>(), Ok(UserRef::Localpart(localpart)) if localpart == user.localpart())
+}
+
+/// Whether a word names this account and no other.
+fn is_whole_id_of(word: &str, user: &UserId) -> bool {
+    matches!(word.parse::<UserRef>(), Ok(UserRef::Id(id)) if id == user)
 }
 
 /// How people and phones spell the same name: as it is, in small letters, in capitals, and with a
@@ -101,6 +105,10 @@ mod tests {
         let alice = user_id!("@alice:example.org");
         assert!(is_localpart_of("alice", alice) && is_localpart_of("@alice", alice));
         assert!(!is_localpart_of("@alice:example.org", alice));
+        for whole in ["@alice:example.org", "alice:example.org", "<@alice:example.org>,"] {
+            assert!(is_whole_id_of(whole, alice), "{whole}");
+        }
+        assert!(!is_whole_id_of("alice", alice) && !is_whole_id_of("@Alice:example.org", alice));
         assert!(!is_localpart_of("Alice", alice));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         Attached, Attachment, Held, Invocation, Origin, Pipeline, Request,
         inbound::understand::{self, Parsed, Understood},
     },
-    refs::bare,
+    refs::{bare, is_signed},
     reply::{IdsOf, Line, Reply, Status},
     store::{self, Shelf, Store},
 };
@@ -425,8 +425,7 @@ fn subject_in(line: &str) -> Option<String> {
     let words = line.split_whitespace().map(|word| bare(word.trim_matches(AROUND)));
     let words: Vec<String> = words.filter(|word| !word.is_empty() && *word != "-").collect();
     let mut words = words.iter().map(String::as_str);
-    let is_id = |word: &str| word.starts_with(['@', '!', '#', '$']) || word.starts_with("mxc://");
-    let ids: Vec<&str> = words.clone().filter(|word| is_id(word)).collect();
+    let ids: Vec<&str> = words.clone().filter(|word| is_signed(word)).collect();
     match ids.as_slice() {
         [id] => Some((*id).to_owned()),
         [] => {

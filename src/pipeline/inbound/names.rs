@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use ruma::ServerName;
 
+use crate::refs::{Named, RoomRef, UserRef};
+
 /// Groups whose verbs take a bare name for an id.
 const BARE: &[&str] = &["user", "device"];
 
@@ -71,29 +73,37 @@ impl Names {
     }
 }
 
-/// One word in the spelling in which it is compared; `None` where nobody knows what it is.
+/// One word in the spelling in which it is compared; `None` where nobody knows what it is. With
+/// `bare` a word without a sign is an account.
 fn spelled(word: &str, bare: bool, server: &ServerName) -> Option<String> {
-    let sign = word.chars().next()?;
-    let word = word.to_lowercase();
-    match sign {
-        '@' => Some(user(word.trim_start_matches('@'), server)),
+    let spelled = match word.parse::<Named>().ok()? {
+        Named::User(user) => account(&user, server),
         // The part before the colon is never the same for two rooms.
-        '!' => Some(word.split(':').next().unwrap_or_default().to_owned()),
-        '#' if word.contains(':') => Some(word),
-        '#' => Some(format!("{word}:{server}")),
-        '$' => Some(word),
-        _ if word.starts_with("mxc://") => Some(word),
-        _ if bare && word.chars().all(|c| c.is_alphanumeric() || "._=-/+:".contains(c)) => {
-            Some(user(&word, server))
+        Named::Room(RoomRef::Id(id)) => id.as_str().split(':').next()?.to_owned(),
+        Named::Room(RoomRef::Alias(alias)) => alias.to_string(),
+        Named::Room(RoomRef::Local(alias)) => format!("{alias}:{server}"),
+        Named::Event(id) | Named::File(id) => id,
+        Named::Plain(word) if bare && word.chars().all(can_be_in_a_name) => {
+            account(&word.parse().ok()?, server)
         }
-        _ => None,
-    }
+        Named::Plain(_) => return None,
+    };
+    Some(spelled.to_lowercase())
+}
+
+fn can_be_in_a_name(c: char) -> bool {
+    c.is_alphanumeric() || "._=-/+:".contains(c)
 }
 
 /// An account, without the name of this homeserver.
-fn user(name: &str, server: &ServerName) -> String {
-    let own = format!(":{}", server.as_str().to_lowercase());
-    format!("@{}", name.strip_suffix(&own).unwrap_or(name))
+fn account(user: &UserRef, server: &ServerName) -> String {
+    match user {
+        UserRef::Id(id) if id.server_name().as_str().eq_ignore_ascii_case(server.as_str()) => {
+            format!("@{}", id.localpart())
+        }
+        UserRef::Id(id) => id.to_string(),
+        UserRef::Localpart(localpart) => format!("@{localpart}"),
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +122,9 @@ mod tests {
         for (change, look) in [
             ("user suspend eve", "user details @eve:x.test"),
             ("user suspend @Eve:x.test", "user details eve"),
+            ("user suspend <@eve:X.test>,", "user details ＠eve"),
+            ("user suspend eve:x.test", "user details eve,"),
+            ("user suspend @eve:other.test.", "user details eve:other.test"),
             ("user suspend eve sam", "device list sam"),
             ("user deactivate eve --gdpr-erase", "user details eve"),
             ("room block !abc:x.test", "room details !abc"),

@@ -8,10 +8,10 @@ use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record, Verified},
     change::{Power, Subject},
-    commands::arguments::{RoomRef, Since, UserRef},
+    commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Invocation, Pipeline, look::reader_for},
-    refs::bare,
+    refs::{Named, bare},
     reply::{self, Block, Hostile, Line, Reply, Status},
     synapse::Reader,
 };
@@ -158,13 +158,11 @@ impl About {
         let (mut user, mut room) = (None, None);
         let fault =
             |why| Stop::refused(Line::new().code(&id).plain(format!(" will not do: {why}")));
-        match id.chars().next() {
-            Some('#' | '!') => {
-                room = Some(reader.room_id(&id.parse::<RoomRef>().map_err(fault)?).await?);
-            }
-            Some('@') => user = Some(reader.user_id(&id.parse::<UserRef>().map_err(fault)?)?),
+        match id.parse::<Named>().map_err(fault)? {
+            Named::Room(typed) => room = Some(reader.room_id(&typed).await?),
+            Named::User(typed) => user = Some(reader.user_id(&typed)?),
             // It may be that of a device or a file, or the localpart of an account.
-            _ => {
+            Named::Event(_) | Named::File(_) | Named::Plain(_) => {
                 reader.may_tell_of([id.as_str()])?;
                 user = id.parse::<UserRef>().ok().and_then(|user| reader.user_id(&user).ok());
             }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedUserId, RoomOrAliasId, UserId};
+use ruma::{OwnedUserId, RoomAliasId, RoomId, RoomOrAliasId, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
@@ -61,18 +61,8 @@ impl Announcements {
                 self.voice.tell(&format!("changed-{}", tail(&now)), &reply).await;
             }
             News::AliasMoved { alias, pinned, now } => {
-                let reply = Reply::outcome(
-                    Status::Refused,
-                    Line::new()
-                        .code(alias)
-                        .plain(" names another room now, ")
-                        .code(&now)
-                        .plain("; I stay in ")
-                        .code(&pinned)
-                        .plain(" and serve only that. If the move is meant, put the new id into the config"),
-                );
-                let transaction_key = format!("moved-{now}");
-                self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await;
+                let reply = alias_moved(&alias, &pinned, &now).ringing(self.admins());
+                self.voice.tell(&format!("moved-{now}"), &reply).await;
             }
             News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
             News::Joined { room } => {
@@ -100,24 +90,26 @@ impl Announcements {
                 let reply = one_time_keys_clash().ringing(self.admins());
                 self.voice.tell("one-time-keys", &reply).await;
             }
-            News::OwnDeviceUnsigned => {
-                if self.was_warned("unsigned", "unsigned") {
-                    return;
-                }
-                let reply = Reply::data(
-                    "My device is not signed by my own key, so many clients neither show what I \
-                     say nor let me read what you say",
-                )
-                .note("The log of the start says how to put that right");
-                let transaction_key = format!("unsigned-{}", self.clock.now().as_second());
-                if self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await {
-                    self.has_warned("unsigned", "unsigned");
-                }
-            }
+            News::OwnDeviceUnsigned => self.device_unsigned().await,
         }
     }
 
-    async fn not_encrypted(&self, room: &ruma::RoomId, served: bool) {
+    async fn device_unsigned(&self) {
+        if self.was_warned("unsigned", "unsigned") {
+            return;
+        }
+        let reply = Reply::data(
+            "My device is not signed by my own key, so many clients neither show what I say nor let \
+             me read what you say",
+        )
+        .note("The log of the start says how to put that right");
+        let transaction_key = format!("unsigned-{}", self.clock.now().as_second());
+        if self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await {
+            self.has_warned("unsigned", "unsigned");
+        }
+    }
+
+    async fn not_encrypted(&self, room: &RoomId, served: bool) {
         warn!(%room, served, "an admin room is not encrypted");
         let (about, so) = (format!("clear {room}"), if served { "served" } else { "not served" });
         if self.was_warned(&about, so) {
@@ -154,7 +146,7 @@ impl Announcements {
     }
 
     /// The room was upgraded. It is told of it for as long as the bot can write there.
-    async fn upgraded(&self, room: &ruma::RoomId, now: &ruma::RoomId) {
+    async fn upgraded(&self, room: &RoomId, now: &RoomId) {
         warn!(%room, %now, "an admin room was upgraded");
         self.noted(&format!("the admin room {room} was upgraded to {now}")).await;
         let reply = Reply::outcome(
@@ -225,6 +217,19 @@ fn room_gone(room: &RoomOrAliasId, why: Gone, record: bool) -> Reply {
     };
     Reply::data(lost.plain(cost))
         .text(Line::from(format!("{back}, take it out of ")).code(key).plain(" in the config"))
+}
+
+fn alias_moved(alias: &RoomAliasId, pinned: &RoomId, now: &RoomId) -> Reply {
+    Reply::outcome(
+        Status::Refused,
+        Line::new()
+            .code(alias)
+            .plain(" names another room now, ")
+            .code(now)
+            .plain("; I stay in ")
+            .code(pinned)
+            .plain(" and serve only that. If the move is meant, put the new id into the config"),
+    )
 }
 
 fn own_keys_replaced() -> Reply {

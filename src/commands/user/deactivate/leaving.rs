@@ -2,9 +2,12 @@
 //! after it has answered. And where no answer came, whether it was deactivated at all: with thousands
 //! of devices that takes longer than anything waits that stands before the homeserver.
 
+use async_trait::async_trait;
+
 use super::super::account::{self, how_many, noted, words};
 use crate::{
-    change::{Outcome, Progress, Snapshot, Subject, Undo},
+    change::{Answer, Outcome, Progress, Snapshot, Subject, Undo},
+    commands::LongWork,
     error::Stop,
     reply::{Fact, Line, Status},
     synapse::Reader,
@@ -45,34 +48,49 @@ impl Work {
 const LEAVING: &str = "leaving-";
 const UNANSWERED: &str = "unanswered-";
 
-/// The id of what goes on where an account is deactivated and still in rooms.
-pub(in crate::commands::user) fn begun(subject: &Subject, after: &Snapshot) -> Option<String> {
-    let rooms = noted(after, "rooms").filter(|&rooms| rooms > 0 && after.is("deactivated"))?;
-    Some(Work::Leaving(rooms).id(subject))
-}
-
-/// The id of what perhaps goes on where no answer came.
-pub(in crate::commands::user) fn unanswered(subject: &Subject, before: &Snapshot) -> String {
-    Work::Unanswered(noted(before, "devices").unwrap_or(0)).id(subject)
-}
-
-/// Whether this is the id of something that [`progress`] follows.
-pub(in crate::commands::user) fn is_work(id: &str) -> bool {
-    Work::of(id).is_some()
-}
-
-/// How far it is. With `erase` it was to be erased too.
-pub(in crate::commands::user) async fn progress(
-    subject: &Subject,
-    id: &str,
+/// What is followed after an account was deactivated, whichever verb did it.
+pub(in crate::commands::user) struct Leaving {
+    /// Whether it was to be erased too.
     erase: bool,
-    reader: &Reader,
-) -> Result<Progress, Stop> {
-    let work = Work::of(id).ok_or_else(|| Stop::refused("nobody knows what this was"))?;
-    let seen = super::snapshot(subject, reader).await?;
-    let rooms = reader.joined_rooms(account::id(subject)?).await?;
-    let rooms: Vec<String> = rooms.into_iter().map(|room| room.to_string()).collect();
-    Ok(far(subject, work, erase, &seen, rooms))
+}
+
+impl Leaving {
+    /// What follows a deactivation, with erasure or without.
+    pub(in crate::commands::user) fn after(erase: bool) -> &'static Self {
+        if erase { &Self { erase: true } } else { &Self { erase: false } }
+    }
+}
+
+#[async_trait]
+impl LongWork for Leaving {
+    /// It goes on where the account is deactivated and still in rooms.
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        after: Option<&Snapshot>,
+    ) -> Option<String> {
+        let after = after?;
+        let rooms = noted(after, "rooms").filter(|&rooms| rooms > 0 && after.is("deactivated"))?;
+        Some(Work::Leaving(rooms).id(subject))
+    }
+
+    fn outlasts(&self, subject: &Subject, before: &Snapshot) -> Option<String> {
+        Some(Work::Unanswered(noted(before, "devices").unwrap_or(0)).id(subject))
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        let work = Work::of(work).ok_or_else(|| Stop::refused("nobody knows what this was"))?;
+        let seen = super::snapshot(subject, reader).await?;
+        let rooms = reader.joined_rooms(account::id(subject)?).await?;
+        let rooms: Vec<String> = rooms.into_iter().map(|room| room.to_string()).collect();
+        Ok(far(subject, work, self.erase, &seen, rooms))
+    }
 }
 
 fn far(
@@ -220,16 +238,18 @@ mod tests {
             assert_eq!(Work::of(&id), Some(work));
         }
         for other in ["@ann:example.org", "leaving-", "leaving-x-@a:b", "OYlTuHpFZrIgClwz", ""] {
-            assert!(!is_work(other), "{other}");
+            assert_eq!(Work::of(other), None, "{other}");
         }
         let mut after = seen(json!({"deactivated": true}), 0);
-        assert_eq!(begun(&ann(), &after), None, "it is in no room");
+        let begun = |after: &Snapshot| Leaving::after(false).begins(&ann(), &[], Some(after));
+        assert_eq!(begun(&after), None, "it is in no room");
         after.extra.insert("rooms".to_owned(), json!(2));
-        assert_eq!(begun(&ann(), &after).as_deref(), Some("leaving-2-@ann:example.org"));
+        assert_eq!(begun(&after).as_deref(), Some("leaving-2-@ann:example.org"));
         let mut active = seen(json!({}), 3);
         active.extra.insert("rooms".to_owned(), json!(2));
-        assert_eq!(begun(&ann(), &active), None, "nothing takes it out of its rooms");
-        assert_eq!(unanswered(&ann(), &active), "unanswered-3-@ann:example.org");
+        assert_eq!(begun(&active), None, "nothing takes it out of its rooms");
+        let unanswered = Leaving::after(true).outlasts(&ann(), &active);
+        assert_eq!(unanswered.as_deref(), Some("unanswered-3-@ann:example.org"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The new name or picture of an account, on its way into the rooms that it is in: the homeserver
 //! brings it there one by one after it has answered.
 
+use async_trait::async_trait;
+
 use crate::{
-    change::{Outcome, Progress, Subject, Undo},
+    change::{Answer, Outcome, Progress, Snapshot, Subject, Undo},
     commands::{
+        LongWork,
         task::scheduled::{Task, tasks},
         user::account::words,
     },
@@ -12,8 +15,33 @@ use crate::{
     synapse::Reader,
 };
 
+/// The rooms of an account are told of its new name or picture.
+pub(super) struct Telling;
+
+#[async_trait]
+impl LongWork for Telling {
+    /// There is one such work for each account at most, so that its id is enough.
+    fn begins(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        _after: Option<&Snapshot>,
+    ) -> Option<String> {
+        Some(subject.segment().into_owned())
+    }
+
+    async fn progress(
+        &self,
+        subject: &Subject,
+        _work: &str,
+        reader: &Reader,
+    ) -> Result<Progress, Stop> {
+        progress(subject, reader).await
+    }
+}
+
 /// How far the homeserver is with the rooms of `subject`.
-pub(super) async fn progress(subject: &Subject, reader: &Reader) -> Result<Progress, Stop> {
+async fn progress(subject: &Subject, reader: &Reader) -> Result<Progress, Stop> {
     let query = [
         ("action_name", "update_join_states".to_owned()),
         ("resource_id", subject.segment().into_owned()),

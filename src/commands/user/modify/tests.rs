@@ -1,7 +1,7 @@
 use proptest::strategy::Strategy;
 
 use super::*;
-use crate::commands::user::testing::{self, account, ann, now, spoken};
+use crate::commands::user::testing::{self, account, ann, spoken};
 
 fn verb(typed: &[&str]) -> Modify {
     let typed: Vec<&str> =
@@ -11,11 +11,7 @@ fn verb(typed: &[&str]) -> Modify {
 
 fn seen(other: Value) -> Snapshot {
     let account = account(other);
-    let mut seen = Snapshot {
-        display: account::facts(&account, now()),
-        preconditions: account::facts_that_bind(true, Some(&account)),
-        ..Snapshot::default()
-    };
+    let mut seen = testing::snapshot_of(&account);
     field::note(&mut seen, &account);
     seen
 }

@@ -9,13 +9,12 @@ use serde_json::json;
 use crate::{
     change::{Change, Class, FactMap, Power, Snapshot, Subject, Undo},
     commands::{Action, Does},
-    error::api::{Error, Kind, Refusal},
+    error::api::Error,
     operators::Rank,
     pipeline::{
         change::{Plan, found::broken_off},
         inbound::understand::*,
     },
-    reply::Hostile,
     synapse::SendError,
 };
 
@@ -491,25 +490,20 @@ fn changes() -> impl Iterator<Item = (&'static str, Box<dyn Action>)> {
 }
 
 /// What is told where the homeserver refuses the request of this command with this.
-fn told(action: &dyn Action, refusal: Refusal) -> String {
+fn told(action: &dyn Action, refusal: Error) -> String {
     let plan = Plan {
         subject: Subject::Room("!room:x.test".try_into().unwrap()),
         seen: Snapshot::default(),
         change: Change { steps: Vec::new(), wanted: FactMap::new() },
     };
-    let error = SendError::Refused(Error::new(Kind::Status(refusal)));
+    let error = SendError::Refused(refusal);
     let outcome = broken_off(action, &plan, &error, None, 0);
     format!("{} · {}", outcome.status.as_str(), outcome.title.text())
 }
 
-fn refusal(status: u16, errcode: &str, says: &str) -> Refusal {
-    Refusal {
-        status,
-        errcode: Some(errcode.to_owned()),
-        message: Some(Hostile::new(format!("RAW {says} RAW"))),
-        retry_after: None,
-        foreign: false,
-    }
+/// A refusal of which no word is to be told.
+fn refusal(status: u16, errcode: &str, says: &str) -> Error {
+    Error::refused(status, errcode, &format!("RAW {says} RAW"))
 }
 
 #[test]

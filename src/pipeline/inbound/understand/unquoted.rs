@@ -12,6 +12,7 @@ use clap::{Arg, Command};
 use crate::{
     commands::arguments::{Lasting, Moment, Since},
     pipeline::inbound::understand::{ROOT, misplaced::is_secret},
+    refs::is_signed,
     reply::{Line, Reply, Status},
 };
 
@@ -269,7 +270,7 @@ fn is_reason(option: &Arg) -> bool {
 }
 
 fn is_id(word: &str) -> bool {
-    word.len() > 1 && (word.starts_with(['@', '!', '#', '$']) || word.starts_with("mxc://"))
+    word.len() > 1 && is_signed(word)
 }
 
 /// The words with the value of the option before the word at `wrong`, which has no place, up to the
