@@ -195,6 +195,29 @@ struct Collected {
     total: Option<u64>,
     filtered: bool,
     next: Option<String>,
+    /// How many more the homeserver counts than it lists.
+    unlisted: u64,
+}
+
+impl Collected {
+    /// The same, where the homeserver has nothing more to list.
+    fn ended(mut self) -> Self {
+        self.next = None;
+        if let (Some(total), Some(from)) = (self.total, self.from) {
+            self.unlisted = total.saturating_sub(from.saturating_add(self.looked));
+        }
+        self
+    }
+}
+
+/// What is said where the homeserver counts more than it lists.
+fn counts_more(unlisted: u64) -> Option<String> {
+    (unlisted > 0).then(|| {
+        format!(
+            "The homeserver counts {unlisted} more than it lists; it may have left out what it \
+             cannot read itself."
+        )
+    })
 }
 
 /// Collects a page: asks on until it is full or nothing is left.
@@ -231,8 +254,7 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
         // An empty page ends it too, whatever it says of a next: the list may shrink meanwhile. And
         // one that leads to itself would never end.
         if empty || page.next.is_none() || page.next == place {
-            found.next = None;
-            return Ok(found);
+            return Ok(found.ended());
         }
         if found.rows.len() as u64 >= limit || found.looked >= search::MOST {
             return Ok(found);
@@ -241,21 +263,24 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
     }
 }
 
-/// Writes every row of every page; the first `keep` of them are returned too. Nothing else is held
-/// but one page.
+/// Writes every row of every page; the first `keep` of them are returned too, and how many more the
+/// homeserver counts than it lists. Nothing else is held but one page.
 async fn write_all<L: Listing>(
     listing: &L,
     reader: &Reader,
     sheet: &mut Sheet,
     keep: usize,
-) -> Result<Vec<Value>, Stop> {
+) -> Result<(Vec<Value>, u64), Stop> {
     let filter = listing.filter(reader);
     sheet.begin(L::NAMED.key, L::NAMED.columns)?;
     let (mut place, mut first) = (None::<String>, Vec::new());
+    let mut found = Collected { from: Some(0), ..Collected::default() };
     'pages: loop {
         let page = listing.page(reader, place.as_deref(), LARGE).await?;
         let empty = page.rows.is_empty();
+        found.total = page.total.or(found.total);
         for row in page.rows {
+            found.looked += 1;
             match kept::<L>(filter.as_ref(), &row) {
                 Kept::Yes => {}
                 Kept::No => continue,
@@ -269,13 +294,15 @@ async fn write_all<L: Listing>(
             }
         }
         if empty || page.next.is_none() || page.next == place {
+            found = found.ended();
             break;
         }
         place = page.next;
     }
-    let rest = Map::from_iter([("total".to_owned(), json!(sheet.rows()))]);
+    let mut rest = Map::from_iter([("total".to_owned(), json!(sheet.rows()))]);
+    rest.extend(counts_more(found.unlisted).map(|note| ("note".to_owned(), json!(note))));
     sheet.end(&rest)?;
-    Ok(first)
+    Ok((first, found.unlisted))
 }
 
 #[async_trait]
@@ -288,21 +315,26 @@ impl<L: Listing> Query for L {
         if !self.pages().all {
             let found = find(self, reader).await?;
             let title = self.of(reader).plain(title(&found, L::NAMED));
-            return Ok(shown(self, title, found.rows, reader).await.with_next(found.next));
+            let more = counts_more(found.unlisted);
+            let reply = shown(self, title, found.rows, reader).await.with_next(found.next);
+            return Ok(more.into_iter().fold(reply, Reply::note));
         }
         let mut sheet = Sheet::new(Format::Csv);
         // One more than is shown tells whether that is all.
         let shown_most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-        let first = write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
+        let (first, unlisted) =
+            write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
+        let more = counts_more(unlisted);
         let count = super::user::account::how_many(Some(sheet.rows()), L::NAMED.one, L::NAMED.many);
         let title = self.of(reader).plain(count);
         if first.len() <= shown_most {
-            return Ok(shown(self, title, first, reader).await);
+            let reply = shown(self, title, first, reader).await;
+            return Ok(more.into_iter().fold(reply, Reply::note));
         }
         let file = sheet.file()?;
         let line =
             title.plain(", all of them in ").code(&file.name).plain(format!(" ({})", file.size()));
-        Ok(Reply::data(line).attaching(file))
+        Ok(more.into_iter().fold(Reply::data(line).attaching(file), Reply::note))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
@@ -311,7 +343,8 @@ impl<L: Listing> Query for L {
         }
         let found = find(self, reader).await?;
         let mut rest = Map::new();
-        let remark = self.remark(&found.rows, reader).await;
+        let remark = self.remark(&found.rows, reader).await.map(str::to_owned);
+        let remark = remark.or_else(|| counts_more(found.unlisted));
         rest.extend(remark.map(|remark| ("note".to_owned(), json!(remark))));
         sheet.begin(L::NAMED.key, L::NAMED.columns)?;
         for mut row in self.corrected(found.rows, reader).await {

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Unreadable,
     /// An answer of success whose body is no JSON, which the homeserver never gives.
     NotJson,
+    /// An answer of success without a body, which the homeserver never gives to a look.
+    Empty,
     /// An answer that is not success.
     Status(Refusal),
 }
@@ -55,6 +57,7 @@ impl Kind {
             Self::TooLong => "too long",
             Self::Unreadable => "unreadable",
             Self::NotJson => "no JSON",
+            Self::Empty => "empty",
             Self::Status(_) => "status",
         }
     }
@@ -174,14 +177,14 @@ impl Error {
 
     /// Whether it was answered with success, and the body is no JSON at all.
     pub fn is_not_json(&self) -> bool {
-        matches!(self.kind(), Kind::NotJson)
+        matches!(self.kind(), Kind::NotJson | Kind::Empty)
     }
 
     /// Whether something in front of the homeserver answered in its place, such as a proxy, so that
     /// nothing is known of what was asked for.
     pub fn is_foreign(&self) -> bool {
         match self.kind() {
-            Kind::NotJson => true,
+            Kind::NotJson | Kind::Empty => true,
             Kind::Status(refusal) => refusal.foreign,
             _ => false,
         }
@@ -228,6 +231,10 @@ impl fmt::Display for Error {
             Kind::NotJson => {
                 "something in front of the homeserver answered in its place: a page, no answer of a \
                  homeserver's; set homeserver.admin_url to an address that leads straight to it"
+            }
+            Kind::Empty => {
+                "something in front of the homeserver answered in its place: nothing at all; \
+                 set homeserver.admin_url to an address that leads straight to it"
             }
             Kind::Status(refusal) => return refusal.fmt(f),
         })

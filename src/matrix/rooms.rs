@@ -150,17 +150,20 @@ impl AdminRooms {
         }
     }
 
-    /// Tells the room, once, where an admin room was upgraded. The bot does not follow by itself:
-    /// whoever has power in the room could lead it away. Only the config says where it serves.
+    /// Tells, once, where an admin room or that of the record was upgraded. The bot does not follow by
+    /// itself: whoever has power in the room could lead it away. Only the config says where it serves.
     pub(super) fn check_upgrades(&self) {
-        for room in self.ids.iter().filter_map(|id| self.shared.client.get_room(id)) {
+        let of_record = &self.shared.settings.record_room;
+        let rooms = self.ids.iter().chain(of_record);
+        for room in rooms.filter_map(|id| self.shared.client.get_room(id)) {
             let Some(successor) = room.successor_room() else { continue };
             let (room, now) = (room.room_id().to_owned(), successor.room_id);
-            if self.contains(&now) {
+            if self.contains(&now) || of_record.as_ref() == Some(&now) {
                 continue;
             }
+            let record = !self.contains(&room);
             match self.upgraded.put_new(room.as_str(), &now) {
-                Ok(true) => self.shared.news(News::RoomUpgraded { room, now }),
+                Ok(true) => self.shared.news(News::RoomUpgraded { room, now, record }),
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "cannot note that a room was upgraded"),
             }

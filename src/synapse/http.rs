@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use jiff::fmt::rfc2822;
 use reqwest::{
     Client, RequestBuilder, Response,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER},
     retry,
 };
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::access::Access;
+use super::{access::Access, wire::known};
 use crate::{
     error::api::{Error, Kind, Refusal},
     reply::Hostile,
@@ -116,7 +118,7 @@ async fn read(response: Response, length: usize) -> Result<Success, Error> {
         foreign: whole && said.is_foreign(),
         errcode: said.errcode.filter(|code| is_errcode(code)),
         message: said.error.map(|text| Hostile::new(without_input(&text))),
-        retry_after: said.retry_after_ms.map(Duration::from_millis).or(retry_after),
+        retry_after: said.retry_after.or(retry_after),
     })))
 }
 
@@ -137,12 +139,16 @@ async fn body(response: Response, length: usize) -> Result<Vec<u8>, Error> {
     Ok(body)
 }
 
-/// The body of an answer that is not success.
+/// The body of an answer that is not success. A field of another type than it should have does not
+/// make the others unread: without its `errcode` a refusal would be taken for somebody else's.
 #[derive(Debug, Default, Deserialize)]
 struct Said {
+    #[serde(default, deserialize_with = "known")]
     errcode: Option<String>,
+    #[serde(default, deserialize_with = "known")]
     error: Option<String>,
-    retry_after_ms: Option<u64>,
+    #[serde(default, rename = "retry_after_ms", deserialize_with = "millis")]
+    retry_after: Option<Duration>,
     /// What a request that wants to be authenticated again is answered in place of an `errcode`.
     flows: Option<serde::de::IgnoredAny>,
 }
@@ -166,9 +172,24 @@ fn without_input(text: &str) -> &str {
     text.split("[type=").next().unwrap_or_default()
 }
 
-/// `Retry-After` in seconds; a date is not understood.
+/// A time to wait in milliseconds, which some write with a fraction.
+fn millis<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Error> {
+    let millis = Value::deserialize(value)?.as_f64();
+    Ok(millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1_000.0).ok()))
+}
+
+/// `Retry-After` in seconds or as a date. How far that is away is told by the answer's own date, so
+/// that it does not matter whose clock is wrong.
 fn header_wait(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let after = text(RETRY_AFTER)?;
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let wait = date(after)?.duration_since(date(text(DATE)?)?);
+    // A date that is over is no reason to wait.
+    Some(wait.try_into().unwrap_or_default())
 }
 
 /// Why there is no answer. The address is cut out: it names whom the request is about.

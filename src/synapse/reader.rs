@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,8 +14,11 @@ use backon::{ExponentialBuilder, Retryable as _};
 use jiff::Timestamp;
 use reqwest::Client;
 use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::{Value, error::Category};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -80,6 +86,8 @@ pub(super) struct Shared {
     server_name: OwnedServerName,
     clock: SharedClock,
     pub(super) token: TokenState,
+    /// Whether the homeserver was seen to keep statistics of rooms.
+    statistics: AtomicBool,
 }
 
 type Body = Result<Arc<[u8]>, Error>;
@@ -110,7 +118,8 @@ impl Reader {
         let client = http::client(&access, limits)?;
         let Access { base, server_name, .. } = access;
         let token = TokenState::default();
-        let shared = Shared { client, limits, base, server_name, clock, token };
+        let statistics = AtomicBool::default();
+        let shared = Shared { client, limits, base, server_name, clock, token, statistics };
         Ok(Self {
             shared: Arc::new(shared),
             memory: None,
@@ -171,6 +180,17 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Whether the homeserver was seen to keep statistics of rooms, so that nobody need look for it
+    /// again.
+    pub fn has_seen_statistics(&self) -> bool {
+        self.shared.statistics.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the homeserver keeps statistics of rooms.
+    pub fn note_statistics(&self) {
+        self.shared.statistics.store(true, Ordering::Relaxed);
     }
 
     /// The name behind the colon of the ids of the homeserver's own users.
@@ -266,8 +286,8 @@ impl Reader {
         query: &[(&str, String)],
     ) -> Result<T, Error> {
         let body = self.body(path, query).await?;
-        if is_empty_or_list(&body) {
-            let place = format!("{} answers with an empty object or a list", template(path));
+        if is_no_object(&body) {
+            let place = format!("{} answers with an empty object or none", template(path));
             return Err(Error::because(Kind::Unreadable, place));
         }
         parsed(&body, path)
@@ -324,6 +344,11 @@ impl Reader {
         let path = Path::admin(["v2", "users", user.as_str()]);
         let mut account: Option<Account> = self.find(&path, &[]).await?;
         if let Some(account) = &mut account {
+            // Something between that mixes answers up must not lend one account the state of another.
+            if account.user_id != *user {
+                return Err(Error::because(Kind::Unreadable, "it is about another account"));
+            }
+            account.created = self.passed(account.created);
             if account.created.is_none() {
                 tracing::info!(
                     field = "creation_ts",
@@ -451,23 +476,34 @@ fn parsed<T: DeserializeOwned>(body: &[u8], path: &Path) -> Result<T, Error> {
         let (line, column) = (error.line(), error.column());
         let wanted = std::any::type_name::<T>();
         let place = format!("at {line}:{column} of {} there is no {wanted}", template(path));
-        Error::because(if error.is_data() { Kind::Unreadable } else { Kind::NotJson }, place)
+        Error::because(unreadable(&error, body), place)
     })
 }
 
-/// Whether a body is `{}` or any list. A list would be taken for the fields of an object in order,
-/// and `{}` for one whose fields are all left out.
-fn is_empty_or_list(body: &[u8]) -> bool {
+/// What a body is that cannot be read as what is wanted.
+pub(super) fn unreadable(error: &serde_json::Error, body: &[u8]) -> Kind {
+    match error.classify() {
+        Category::Data | Category::Io => Kind::Unreadable,
+        Category::Syntax => Kind::NotJson,
+        Category::Eof if body.trim_ascii().is_empty() => Kind::Empty,
+        // It began as JSON and is cut off.
+        Category::Eof => Kind::Broken,
+    }
+}
+
+/// Whether a body is JSON, and no object with something in it. A list would be taken for the fields of
+/// an object in order, `{}` for one whose fields are all left out, and `null` for one without any.
+fn is_no_object(body: &[u8]) -> bool {
     let mut signs = body.iter().filter(|byte| !byte.is_ascii_whitespace());
     match signs.next() {
-        Some(b'[') => true,
         Some(b'{') => signs.next() == Some(&b'}'),
-        _ => false,
+        Some(_) => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+        None => false,
     }
 }
 
 /// The pauses between repeats: each twice as long as the last, and never in step with others.
-fn pauses(first: Duration) -> ExponentialBuilder {
+pub(super) fn pauses(first: Duration) -> ExponentialBuilder {
     ExponentialBuilder::new().with_min_delay(first).with_max_times(REPEATS).with_jitter()
 }
 
@@ -479,6 +515,11 @@ fn may_pass(error: &Error) -> bool {
             matches!(refusal.status, 429 | 502 | 503 | 504)
                 && refusal.retry_after.is_none_or(|wait| wait <= PATIENCE)
         }
-        Kind::Part | Kind::Client | Kind::TooLong | Kind::Unreadable | Kind::NotJson => false,
+        Kind::Part
+        | Kind::Client
+        | Kind::TooLong
+        | Kind::Unreadable
+        | Kind::NotJson
+        | Kind::Empty => false,
     }
 }

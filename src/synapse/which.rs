@@ -66,7 +66,7 @@ impl Reader {
 /// Whether it is an answer, though not to what was asked. An address that leads to the Admin API alone
 /// is answered for the rest by whatever stands in front of it.
 fn is_no(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Status(_) | Kind::Unreadable | Kind::NotJson)
+    matches!(error.kind(), Kind::Status(_) | Kind::Unreadable | Kind::NotJson | Kind::Empty)
 }
 
 /// What was answered, `None` for a refusal; an error where nothing was.

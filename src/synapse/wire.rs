@@ -150,19 +150,20 @@ pub fn passed(at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     at.filter(|at| *at <= latest)
 }
 
+/// Makes a moment `null` that is still to come, whatever unit it is in.
+pub fn null_unless_passed(row: &mut Value, key: &str, now: Timestamp) {
+    if let Some(field) = row.get_mut(key)
+        && let at @ Some(_) = Timestamp::plausible(field)
+        && passed(at, now).is_none()
+    {
+        field.take();
+    }
+}
+
 /// Writes a moment in milliseconds whatever unit it was in, or `null` where it is not known.
 pub fn in_millis(row: &mut Value, key: &str) {
-    moment(row, key, Timestamp::as_millisecond);
-}
-
-/// Writes a moment in seconds whatever unit it was in, or `null` where it is not known.
-pub fn in_seconds(row: &mut Value, key: &str) {
-    moment(row, key, Timestamp::as_second);
-}
-
-fn moment(row: &mut Value, key: &str, number: impl Fn(Timestamp) -> i64) {
     if let Some(field) = row.get_mut(key) {
-        *field = Timestamp::plausible(field).map_or(Value::Null, |at| number(at).into());
+        *field = Timestamp::plausible(field).map_or(Value::Null, |at| at.as_millisecond().into());
     }
 }
 
@@ -242,6 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_still_to_come_has_not_happened() {
+        let now: Timestamp = "2026-11-20T14:03:00Z".parse().unwrap();
+        for (number, stays) in [
+            (json!(1_795_183_200), true),
+            (json!(1_795_183_200_000_i64), true),
+            (json!(1_795_183_200_000_000_i64), true),
+            (json!(4_000_000_000_i64), false),
+            (json!(4_000_000_000_000_i64), false),
+            (json!("tomorrow"), true),
+            (json!(null), true),
+        ] {
+            let mut row = json!({ "at": number, "other": 4_000_000_000_000_i64 });
+            null_unless_passed(&mut row, "at", now);
+            let left = if stays { number } else { Value::Null };
+            assert_eq!(row, json!({ "at": left, "other": 4_000_000_000_000_i64 }));
+        }
+    }
+
+    #[test]
     fn programs_get_null_for_what_cannot_be_true() {
         let mut row = json!({"a": -1, "b": 3, "c": 0});
         for key in ["a", "b", "d"] {
@@ -249,10 +269,11 @@ mod tests {
         }
         in_millis(&mut row, "c");
         assert_eq!(row, json!({"a": null, "b": 3, "c": null}));
-        let mut row = json!({"ms": 1_600_000_000, "s": 1_600_000_000_000_000_i64});
-        in_millis(&mut row, "ms");
-        in_seconds(&mut row, "s");
-        in_seconds(&mut row, "none");
-        assert_eq!(row, json!({"ms": 1_600_000_000_000_i64, "s": 1_600_000_000}));
+        let mut row = json!({"s": 1_600_000_000, "us": 1_600_000_000_000_000_i64});
+        for key in ["s", "us", "none"] {
+            in_millis(&mut row, key);
+        }
+        let at = 1_600_000_000_000_i64;
+        assert_eq!(row, json!({"s": at, "us": at}));
     }
 }

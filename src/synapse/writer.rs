@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable as _};
+use backon::Retryable as _;
 use reqwest::Client;
 use serde_json::Value;
 use url::Url;
@@ -11,6 +11,7 @@ use super::{
     access::Access,
     address::{address, template},
     http::{self, Limits, Success},
+    reader::{pauses, unreadable},
     secrets::Secrets,
     token::TokenState,
 };
@@ -20,8 +21,6 @@ use crate::{
     gate::Permit,
 };
 
-/// How often a step is sent again after the homeserver said that it came too early.
-const REPEATS: usize = 3;
 /// How long the homeserver may ask a step to wait; longer, and it is reported as refused.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -82,8 +81,8 @@ impl Writer {
 
     /// Sends `step`, which uses up one place of `permit`, however it ends.
     ///
-    /// It is sent once; only after a 429 that says when, and not later than 30 seconds, it is sent
-    /// again, up to three times. `secrets` fills the secrets of the body and takes those of the
+    /// It is sent once; only after a 429 it is sent again, up to three times: when that says so, unless
+    /// it is later than in 30 seconds, or else after a short pause. `secrets` fills the secrets of the body and takes those of the
     /// answer.
     ///
     /// A status of success counts as done even where the body is too long, broken off or empty:
@@ -125,18 +124,19 @@ impl Writer {
             http::exchange(request, self.limits.length, name, &template)
         };
         let answer = send
-            .retry(ConstantBuilder::new().with_max_times(REPEATS))
-            .adjust(|error, wait| wait.and(too_early(error)))
+            .retry(pauses(self.limits.pause))
+            .adjust(|error, pause| too_early(error, pause?))
             .await;
         self.token.note(&answer);
         answer
     }
 }
 
-/// How long to wait before the same step is sent again, where the homeserver said that it came too
-/// early and did nothing.
-fn too_early(error: &Error) -> Option<Duration> {
-    error.retry_after().filter(|&wait| error.status() == Some(429) && wait <= PATIENCE)
+/// How long to wait before the same step is sent again, where it was said that it came too early, so
+/// that nothing was done. Proxies often do not say when.
+fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
+    let wait = error.retry_after().unwrap_or(pause);
+    (error.status() == Some(429) && wait <= PATIENCE).then_some(wait)
 }
 
 /// What an error says about the homeserver.
@@ -158,7 +158,9 @@ fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer
         Ok(bytes) if bytes.is_empty() => (Value::Null, None),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(body) => (body, None),
-            Err(_) => return Err(SendError::Unknown(Error::new(Kind::NotJson))),
+            Err(error) => {
+                return Err(SendError::Unknown(Error::new(unreadable(&error, &bytes))));
+            }
         },
         Err(error) => (Value::Null, Some(error)),
     };

@@ -385,6 +385,18 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
         &["Encrypted: yes", "Members: not known", "Who may join: \u{201c}invite\u{201d}"],
     );
     assert!(!told.body.contains("cannot take part"), "{}", told.body);
+    // Reports are joined to them, so that none is shown: that is no reason to say that there are none.
+    let eve = scene.subject("eve").await?;
+    let says_so = scene.ann().say(scene.room(), "spam").await?;
+    let path = format!("/_matrix/client/v3/rooms/{}/report/{says_so}", scene.room());
+    assert_eq!(scene.ann().api().post(&path, json!({ "reason": "spam" })).await?.0, 200);
+    for command in ["!report list".to_owned(), format!("!report list --room {}", scene.room())] {
+        says(&scene.ann_asks(&command).await?, "Refused", &["hides all reports", "not known"]);
+    }
+    for user in [scene.ann().user_id(), &eve.user_id] {
+        let told = scene.ann_asks(&format!("!user details {user}")).await?;
+        says(&told, "", &["Open reports: not known of messages", "0 of the account"]);
+    }
     let doctor = scene.ann_asks("!doctor").await?;
     says(&doctor, "", &["keeps no statistics", "background run populate_stats_process_rooms"]);
     Ok(())

@@ -5,7 +5,7 @@
 use anyhow::{Context as _, Result, ensure};
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
-use world::{Account, Message, PATIENCE, Person, Scene};
+use world::{Account, Message, NewRoom, PATIENCE, Person, Scene};
 
 use crate::{
     SYNOD,
@@ -469,6 +469,30 @@ async fn an_upgraded_room_is_told_of_and_not_followed() -> Result<()> {
     says(&scene.answer(ann, &moved).await?, "Done", &[eve.user_id.as_str()]);
     assert!(is(&scene, &eve, "suspended").await?);
     assert_eq!(ann.heard().iter().filter(|message| about(message)).count(), 1, "told once");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgraded_room_of_the_record_is_told_of_in_the_admin_room() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (ann, bot) = (scene.ann(), scene.bot_id());
+    let record = NewRoom {
+        invite: vec![bot.clone()],
+        powers: [(bot.clone(), 50)].into(),
+        ..NewRoom::default()
+    };
+    let record = ann.create_room(&record).await?;
+    scene.start_bot(SYNOD, &scene.config().set("record.room", record.as_str())).await?;
+    ann.sees_joined(&record, bot).await?;
+    let path = format!("/_matrix/client/v3/rooms/{record}/upgrade");
+    let (_, made) = ann.api().post(&path, json!({ "new_version": "11" })).await?;
+    let new = made["replacement_room"].as_str().with_context(|| made.to_string())?;
+    let about = |message: &Message| message.sender == *bot && message.body.contains(new);
+    let told = ann.wait_for("the news of the upgrade", about).await?;
+    assert_eq!(told.room, *scene.room());
+    assert!(told.body.contains("record.room in the config"), "{}", told.body);
+    assert!(told.mentions.contains(ann.user_id()), "{:?}", told.raw);
+    says(&scene.ann_asks("!me").await?, "", &["Role: admin"]);
     Ok(())
 }
 

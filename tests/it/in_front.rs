@@ -64,6 +64,24 @@ async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Resu
         }
         assert!(!is(&scene, &eve, "suspended").await?);
     }
+    let ok = |rest: &str| Fault::Raw(format!("HTTP/1.1 200 OK\r\n{rest}").into_bytes());
+    for (fault, word) in [
+        (Fault::Answer(200, json!({})), "Nothing changed"),
+        (Fault::Answer(200, json!([])), "Nothing changed"),
+        (ok("content-length: 0\r\n\r\n"), "Nothing changed"),
+        (ok("content-length: 9\r\n\r\n{\"name\":"), "Nothing changed"),
+        (ok("content-length: 8\r\n\r\n{\"name\":"), "Unknown"),
+        (ok("content-encoding: gzip\r\ncontent-length: 7\r\n\r\ngarbage"), "Nothing changed"),
+        (Fault::Raw(b"no HTTP\r\n\r\n".to_vec()), "Unknown"),
+        (Fault::Answer(413, json!({ "errcode": "M_TOO_LARGE", "error": "x" })), "Refused"),
+        (Fault::Page(413), "Refused"),
+    ] {
+        let _caught = proxy.next(Method::PUT, "/suspend/", fault.clone());
+        let told = scene.ann_asks(&suspend(&eve)).await?;
+        says(&told, word, &[eve.user_id.as_str()]);
+        assert!(!told.body.contains("It may"), "it may still do all: {fault:?} {}", told.body);
+        assert!(!is(&scene, &eve, "suspended").await?);
+    }
     for status in [502, 504] {
         let _caught = proxy.next(Method::PUT, "/suspend/", Fault::Page(status));
         let told = scene.ann_asks(&suspend(&eve)).await?;
@@ -71,6 +89,24 @@ async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Resu
     }
     says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_another_is_not_taken_for_that_of_whom_it_is_asked() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let others = scene.synapse().admin().account(&sam.user_id).await?;
+    let path = format!("/_synapse/admin/v2/users/%40{}", eve.user_id.localpart());
+    for command in [suspend(&eve), format!("!user admin {}", eve.user_id)] {
+        let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, others.clone()));
+        says(&scene.ann_asks(&command).await?, "Refused", &["not what its version should say"]);
+    }
+    let other = json!({ "room_id": "!other:x.example", "name": "Other", "joined_members": 0 });
+    let _caught = proxy.next(Method::GET, "/_synapse/admin/v1/rooms/", Fault::Answer(200, other));
+    let told = scene.ann_asks("!room power-levels !another:synod.test").await?;
+    says(&told, "Refused", &["not what its version should say"]);
+    assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     Ok(())
 }
 

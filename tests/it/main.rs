@@ -36,6 +36,7 @@ mod media;
 mod neighbours;
 mod notes;
 mod notice;
+mod odd;
 mod open_matters;
 mod order;
 mod output;

@@ -1,12 +1,12 @@
 //! What several tests ask, say and look at.
 
-use std::{fmt::Display, future::Future};
+use std::{fmt::Display, future::Future, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use world::{Account, Api, Config, Message, PATIENCE, Person, Proxy, Scene, Synadm};
+use world::{Account, Api, Config, Message, PATIENCE, Person, Proxy, Scene, Synadm, Synapse};
 
 use crate::SYNOD;
 
@@ -87,6 +87,18 @@ pub(crate) async fn both() -> Result<(Scene, Synadm)> {
     let scene = Scene::start(SYNOD).await?;
     let synadm = Synadm::of(&scene).await?;
     Ok((scene, synadm))
+}
+
+/// Changes the database of a homeserver of one's own, which is stopped and started again for it.
+pub(crate) async fn behind_its_back(synapse: &Synapse, statement: String) -> Result<()> {
+    synapse.stop().await?;
+    let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as database:\n    \
+                  database.executescript(sys.argv[2])";
+    let mut command = Command::new("python3");
+    command.args(["-c", script]).arg(synapse.dir().join("homeserver.db")).arg(statement);
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    synapse.start_again().await
 }
 
 /// The command that suspends an account.

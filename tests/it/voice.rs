@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use reqwest::Method;
 use ruma::OwnedEventId;
 use serde_json::json;
@@ -10,7 +10,7 @@ use world::{Caught, Config, Fault, NewRoom, Options, PATIENCE, Person, Proxy, Sc
 
 use crate::{
     SYNOD,
-    support::{devices, is, says, suspend, told_since},
+    support::{behind_its_back, devices, is, says, suspend, told_since},
 };
 
 /// A scene whose bot speaks with its homeserver through a proxy.
@@ -35,18 +35,6 @@ async fn check(scene: &Scene) -> Result<String> {
 fn bad_line<'a>(check: &'a str, part: &str) -> &'a str {
     let mut bad = check.lines().filter(|line| line.starts_with("BAD"));
     bad.find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part:?} is not bad in {check}"))
-}
-
-/// Changes the database of a homeserver of one's own, which is stopped and started again for it.
-async fn behind_its_back(synapse: &Synapse, statement: String) -> Result<()> {
-    synapse.stop().await?;
-    let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as database:\n    \
-                  database.executescript(sys.argv[2])";
-    let mut command = Command::new("python3");
-    command.args(["-c", script]).arg(synapse.dir().join("homeserver.db")).arg(statement);
-    let output = tokio::task::spawn_blocking(move || command.output()).await??;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    synapse.start_again().await
 }
 
 /// From now on nothing that the bot says gets through.

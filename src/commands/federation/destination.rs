@@ -9,7 +9,10 @@ use crate::{
     change::Path,
     commands::arguments::bare,
     reply::{Fact, Line},
-    synapse::{Error, Reader, holding, wire::optional_millis},
+    synapse::{
+        Error, Reader, holding,
+        wire::{Plausible as _, known, passed},
+    },
 };
 
 /// A server, as `GET /_synapse/admin/v1/federation/destinations/{destination}` shows it.
@@ -24,7 +27,7 @@ pub(super) struct Destination {
     /// How long it is left alone after that.
     #[serde(default)]
     retry_interval: Option<i64>,
-    #[serde(default, deserialize_with = "optional_millis")]
+    #[serde(default, deserialize_with = "known")]
     failure_ts: Option<Timestamp>,
     last_successful_stream_ordering: Option<i64>,
 }
@@ -45,12 +48,13 @@ impl Destination {
             };
             return vec![("Reached", said.into())];
         }
-        let tried = self.retry_last_ts.and_then(|at| Timestamp::from_millisecond(at).ok());
+        let tried = self.retry_last_ts.and_then(|at| Timestamp::plausible(&at.into()));
+        let (since, tried) = (passed(self.failure_ts, now), passed(tried, now));
         let waits = SignedDuration::from_millis(self.retry_interval.unwrap_or(0));
         let next = tried.and_then(|tried| tried.checked_add(waits).ok());
         vec![
             ("Reached", Line::new().strong("no")),
-            ("Failing since", Line::new().time(self.failure_ts, now)),
+            ("Failing since", Line::new().time(since, now)),
             ("Last tried", Line::new().time(tried, now)),
             ("Next try", Line::new().time(next, now)),
         ]
@@ -117,6 +121,20 @@ pub(super) mod tests {
              Last tried: 2026-11-20 14:00 UTC (3 min ago)\n\
              Next try: 2026-11-20 15:00 UTC (in 57 min)\n"
         );
+        // Nothing was tried before there was time, nor will it have been.
+        let odd = [json!(null), json!(1), json!(-5), json!(4_000_000_000_000_i64), json!("x")];
+        for odd in odd.into_iter().chain([json!(i64::MAX), json!({})]) {
+            let mut server = remote(true);
+            server["failure_ts"] = odd.clone();
+            if let Some(at) = odd.as_i64().filter(|at| *at > 0) {
+                server["retry_last_ts"] = json!(at);
+                let told = told(server);
+                assert!(told.contains("Last tried: not known\nNext try: not known"), "{told}");
+            } else {
+                let told = told(server);
+                assert!(told.contains("Failing since: not known\nLast tried: 2026"), "{told}");
+            }
+        }
         let bare = told(json!({"destination": "remote.example"}));
         assert!(bare.contains("nothing is known against it"), "{bare}");
     }

@@ -115,6 +115,38 @@ async fn a_list_that_shrinks_meanwhile_ends() {
 }
 
 #[tokio::test]
+async fn what_the_homeserver_counts_and_does_not_list_is_told() {
+    let more = "The homeserver counts 3 more than it lists; it may have left out what it cannot";
+    let page = |from, limit| Numbers { total: 10, ..numbers(7, from, limit) };
+    let all = Pages { all: true, ..Pages::default() };
+    for listing in [
+        page(None, 20),
+        page(Some(5), 20),
+        Numbers { keeps: Some(|_| Kept::Yes), ..page(None, 20) },
+        Numbers { pages: all, ..page(None, 20) },
+    ] {
+        let reply = listing.answer(&nowhere(), &testing::nothing()).await.unwrap();
+        let text = testing::reply(&reply);
+        assert!(text.contains(more), "{text}");
+        let mut sheet = Sheet::new(Format::Minified);
+        listing.data(&nowhere(), &mut sheet).await.unwrap();
+        let Written::Text(text) = sheet.finish().unwrap() else { panic!("it is short") };
+        assert!(text.contains(more), "{text}");
+    }
+    for listing in [
+        numbers(7, None, 20),
+        numbers(7, Some(7), 20),
+        numbers(7, Some(9), 20),
+        page(None, 2),
+        Numbers { keeps: Some(|n| if n == 3 { Kept::End } else { Kept::Yes }), ..page(None, 20) },
+    ] {
+        let reply = listing.answer(&nowhere(), &testing::nothing()).await.unwrap();
+        let text = testing::reply(&reply);
+        assert!(!text.contains("counts"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn all_of_it_is_shown_where_it_is_short_and_a_file_where_it_is_long() {
     let all = |count| {
         let pages = Pages { all: true, ..Pages::default() };

@@ -14,6 +14,7 @@ use crate::{
     commands::{
         Memory, Query, Spec,
         past::{self, PAST},
+        user::media::amend,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -96,7 +97,9 @@ impl Query for Details {
         ];
         sheet.begin("media_info", &columns)?;
         for subject in self.files.subjects(reader) {
-            sheet.row(&found::<Value>(&subject, reader).await?)?;
+            let mut file = found::<Value>(&subject, reader).await?;
+            amend(&mut file, reader.now());
+            sheet.row(&file)?;
         }
         Ok(sheet.end(&Map::new())?)
     }

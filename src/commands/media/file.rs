@@ -14,7 +14,7 @@ use crate::{
     reply::{Fact, Hostile, Line, size},
     synapse::{
         Error, Reader,
-        wire::{Bytes, flag, known},
+        wire::{Bytes, flag, known, passed},
     },
 };
 
@@ -188,7 +188,7 @@ pub(super) fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
     if let Some(user) = &file.user_id {
         facts.push(("Uploaded by", Line::new().code(user)));
     }
-    facts.push(("Created", Line::new().time(file.created_ts, now)));
+    facts.push(("Created", Line::new().time(passed(file.created_ts, now), now)));
     if let Some(by) = &file.quarantined_by {
         facts.push(("Quarantined by", Line::new().hostile(by)));
     }

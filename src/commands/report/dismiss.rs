@@ -69,7 +69,16 @@ impl Action for Dismiss {
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let found = match subject {
-            Subject::EventReport(number) => reports::of_event(*number, reader).await?,
+            Subject::EventReport(number) => match reports::of_event(*number, reader).await {
+                // It is there, and nobody needs to read it for it to be cleared away.
+                Err(error) if reports::is_damaged(&error) => {
+                    let mut seen = Snapshot::default();
+                    seen.preconditions.insert("exists".to_owned(), json!(true));
+                    seen.display = vec![("Report", reports::damaged(subject))];
+                    return Ok(seen);
+                }
+                found => found?,
+            },
             Subject::UserReport(number) => reports::of_user(*number, reader).await?,
             _ => None,
         };

@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ruma::RoomId;
 use serde_json::Value;
 
-use super::reports::{EventReport, UserReport};
+use super::reports::{self, EventReport, UserReport};
 use crate::{
     change::Path,
     commands::{
         Ask, Does, Spec,
         arguments::{RoomRef, UserRef},
         listing::{Filter, Kept, Listing, Named, Page, Pages},
+        room::known,
     },
     error::{
         Stop,
@@ -102,11 +104,35 @@ async fn fetch(
     let mut listed: Value = reader.get(&Path::admin(["v1", key]), &query).await?;
     let next = listed["next_token"].as_u64().map(|next| next.to_string());
     let total = listed["total"].as_u64();
-    let Value::Array(rows) = listed[key].take() else {
+    let Value::Array(mut rows) = listed[key].take() else {
         let what = format!("there is no list under {key}");
         return Err(Error::because(Fault::Unreadable, what).into());
     };
+    for row in &mut rows {
+        reports::amend(row, reader.now());
+    }
     Ok(Page { rows, total, next })
+}
+
+/// Refuses to say that there are no reports where the homeserver would hide them.
+async fn not_hidden(room: Option<&RoomId>, reader: &Reader) -> Result<(), Stop> {
+    if known::hides_all_reports(reader).await {
+        return Err(Stop::refused(
+            "this homeserver keeps no statistics of rooms, and without them it hides all reports of \
+             messages; whether there are any is not known. Whoever runs it sets stats.enabled",
+        )
+        .or(&["background", "run", "populate_stats_process_rooms"]));
+    }
+    match room {
+        Some(room) if known::hides_reports(room, reader).await => Err(Stop::refused(
+            Line::from("this homeserver has no statistics of ").code(room).plain(
+                ", perhaps since it was deleted, and hides the reports from such a room; \
+                     whether there are any is not known",
+            ),
+        )
+        .or(&["background", "run", "populate_stats_process_rooms"])),
+        _ => Ok(()),
+    }
 }
 
 fn direction(reverse: bool) -> (&'static str, String) {
@@ -158,10 +184,16 @@ impl Listing for Events {
         if let Some(reporter) = &self.reporter {
             query.push(("user_id", reader.user_id(reporter)?.to_string()));
         }
-        if let Some(room) = &self.room {
-            query.push(("room_id", reader.room_id(room).await?.to_string()));
+        let room = match &self.room {
+            Some(room) => Some(reader.room_id(room).await?),
+            None => None,
+        };
+        query.extend(room.iter().map(|room| ("room_id", room.to_string())));
+        let page = fetch(reader, Self::NAMED.key, query, from, limit).await?;
+        if page.total.unwrap_or_default() == 0 {
+            not_hidden(room.as_deref(), reader).await?;
         }
-        fetch(reader, Self::NAMED.key, query, from, limit).await
+        Ok(page)
     }
 
     // The homeserver looks for whatever holds these ids, and takes _ and % for any characters. What

@@ -13,7 +13,10 @@ use crate::{
     change::{Path, Subject},
     error::Stop,
     reply::{Fact, Hostile, Line},
-    synapse::{Error, Reader, holding, wire::known},
+    synapse::{
+        Error, Reader, holding,
+        wire::{in_millis, known, null_unless_known, null_unless_passed, passed},
+    },
 };
 
 /// A report of an event, as `GET /_synapse/admin/v1/event_reports` lists it.
@@ -73,7 +76,7 @@ impl EventReport {
             ("Sent by", sender),
             ("Reported by", Line::new().code(&self.user_id)),
             ("Reason", reason(self.reason.as_ref())),
-            ("When", Line::new().time(self.received_ts, now)),
+            ("When", Line::new().time(passed(self.received_ts, now), now)),
             ("Room", room),
             ("Event", Line::new().code(&self.event_id)),
         ];
@@ -91,9 +94,32 @@ impl UserReport {
             ("Account", Line::new().code(&self.target_user_id)),
             ("Reported by", Line::new().code(&self.user_id)),
             ("Reason", reason(self.reason.as_ref())),
-            ("When", Line::new().time(self.received_ts, now)),
+            ("When", Line::new().time(passed(self.received_ts, now), now)),
         ]
     }
+}
+
+/// Takes out of a report's data what cannot be true.
+pub(super) fn amend(report: &mut Value, now: Timestamp) {
+    null_unless_passed(report, "received_ts", now);
+    in_millis(report, "received_ts");
+    null_unless_known::<String>(report, "reason");
+    if let Some(score) = report.get_mut("score").filter(|score| !score.is_i64()) {
+        score.take();
+    }
+}
+
+/// Whether the homeserver has a report and fails at reading it: what a client has once sent with it
+/// need not be what is read there today.
+pub(super) fn is_damaged(error: &Error) -> bool {
+    error.status() == Some(500) && !error.is_foreign()
+}
+
+/// What is said of such a report.
+pub(super) fn damaged(subject: &Subject) -> Line {
+    Line::from("the homeserver fails at reading ")
+        .code(subject)
+        .plain(" (500), so what it says is not known; it can be cleared away all the same")
 }
 
 fn reason(reason: Option<&Hostile>) -> Line {
@@ -210,6 +236,15 @@ pub(super) mod tests {
              Room: `!lobby:example.org` “#lobby:example.org” “Lobby”\n\
              Event: `$one`\n"
         );
+        for odd in [json!(null), json!(0), json!(-5), json!(4_000_000_000_000_i64), json!("x")] {
+            let odd = told(json!({ "received_ts": odd, "score": "much", "reason": [1] }));
+            assert!(odd.contains("When: not known") && !odd.contains("Score"), "{odd}");
+        }
+        let mut odd =
+            event_report(json!({ "received_ts": 1_795_183_200, "score": "much", "reason": [1] }));
+        amend(&mut odd, now());
+        assert_eq!(odd["received_ts"], json!(1_795_183_200_000_i64));
+        assert!(odd["score"].is_null() && odd["reason"].is_null(), "{odd}");
         let gone = told(json!({"sender": null, "reason": null, "score": null}));
         assert!(gone.contains("the event is gone") && gone.contains("Reason: none given"));
         assert_eq!(

@@ -39,7 +39,7 @@ impl Query for Details {
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
         let id = reader.room_id(&self.room).await?;
-        let (room, blocked) = tokio::join!(known::room(&id, reader), known::blocked(&id, reader));
+        let (room, blocked) = tokio::join!(known::whole(&id, reader), known::blocked(&id, reader));
         let remembered = memory.of(&Subject::Room(id.clone()), PAST);
         match (room?, blocked?) {
             (Some(room), blocked) => Ok(told(&id, &room, &blocked, &remembered, reader.now())),
@@ -55,7 +55,7 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let id = reader.room_id(&self.room).await?;
-        let room = known::raw(&id, reader).await?;
+        let room = known::raw_whole(&id, reader).await?;
         let room = room.ok_or_else(|| Stop::refused(known::unknown(&id)))?;
         Ok(sheet.object("room", &room)?)
     }

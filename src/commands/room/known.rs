@@ -16,7 +16,7 @@ use crate::{
     reply::{Fact, Hostile, Line},
     synapse::{
         Error, Reader,
-        wire::{flag, known},
+        wire::{Plausible as _, flag, known},
     },
 };
 
@@ -111,8 +111,28 @@ pub(in crate::commands) fn id(subject: &Subject) -> Result<&RoomId, Stop> {
 /// The room, `None` where the homeserver has never been in it.
 pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
     let Some(found) = raw(room, reader).await? else { return Ok(None) };
-    let read = Room::deserialize(found);
-    Ok(Some(read.map_err(|error| Error::because(Kind::Unreadable, error.to_string()))?))
+    read(found).map(Some)
+}
+
+/// [`room`], with each field that the statistics leave empty read from the room's state: for whoever
+/// shows them all.
+pub(super) async fn whole(room: &RoomId, reader: &Reader) -> Result<Option<Room>, Error> {
+    let Some(found) = raw_whole(room, reader).await? else { return Ok(None) };
+    read(found).map(Some)
+}
+
+/// [`raw`], in the same way.
+pub(super) async fn raw_whole(room: &RoomId, reader: &Reader) -> Result<Option<Value>, Error> {
+    let Some(mut found) = raw(room, reader).await? else { return Ok(None) };
+    let settled = [standing::AS_OF_LEAVING, standing::STATE_NOT_KNOWN];
+    if settled.iter().all(|key| found[*key] != true) {
+        standing::fill_gaps(&mut found, room, reader).await;
+    }
+    Ok(Some(found))
+}
+
+fn read(found: Value) -> Result<Room, Error> {
+    Room::deserialize(found).map_err(|error| Error::because(Kind::Unreadable, error.to_string()))
 }
 
 /// The room as the homeserver has it, without what cannot be true, and with what its state says where
@@ -120,6 +140,9 @@ pub(super) async fn room(room: &RoomId, reader: &Reader) -> Result<Option<Room>,
 pub(super) async fn raw(room: &RoomId, reader: &Reader) -> Result<Option<Value>, Error> {
     let path = Path::admin(["v1", "rooms", room.as_str()]);
     let Some(mut found) = reader.find::<Value>(&path, &[]).await? else { return Ok(None) };
+    if found["room_id"] != room.as_str() {
+        return Err(Error::because(Kind::Unreadable, "it is about another room"));
+    }
     page::amend(&mut found);
     if standing::has_no_statistics(&found) {
         standing::fill(&mut found, room, reader).await;
@@ -127,6 +150,25 @@ pub(super) async fn raw(room: &RoomId, reader: &Reader) -> Result<Option<Value>,
         standing::doubt(&mut found, room, reader).await;
     }
     Ok(Some(found))
+}
+
+/// Whether the homeserver hides the reports from a room: it shows those from rooms of which it has
+/// statistics, and so none from one that was deleted.
+pub(in crate::commands) async fn hides_reports(room: &RoomId, reader: &Reader) -> bool {
+    let path = Path::admin(["v1", "rooms", room.as_str()]);
+    match reader.find::<Value>(&path, &[]).await {
+        Ok(Some(found)) => {
+            standing::has_no_statistics(&found)
+                && bool::plausible(&found["federatable"]) != Some(true)
+        }
+        Ok(None) => true,
+        Err(_) => false,
+    }
+}
+
+/// Whether the homeserver hides the reports from all rooms, since it keeps no statistics of any.
+pub(in crate::commands) async fn hides_all_reports(reader: &Reader) -> bool {
+    page::keeps_no_statistics(reader).await
 }
 
 /// The room of a listing, as it was typed.
@@ -248,7 +290,11 @@ pub(super) fn facts(room: &Room) -> Vec<Fact> {
         facts.push(("Forgotten", "by everybody here".into()));
     }
     if room.tombstoned {
-        facts.push(("Replaced by", hostile(room.replacement.as_ref())));
+        let by = match &room.replacement {
+            Some(by) if !by.is_empty() => Line::new().hostile(by),
+            _ => "it is closed, and names no room in its place".into(),
+        };
+        facts.push(("Replaced by", by));
     }
     facts
 }

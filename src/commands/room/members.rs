@@ -16,7 +16,7 @@ use crate::{
     },
     error::Stop,
     reply::{Hostile, IdsOf, Line, Record},
-    synapse::Reader,
+    synapse::{Reader, wire::known as known_field},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Members>(
@@ -76,7 +76,10 @@ impl Membership {
 #[derive(Debug, Deserialize)]
 struct Member {
     user_id: String,
+    #[serde(default, deserialize_with = "known_field")]
     membership: Option<Hostile>,
+    /// What the member's own client or server has written, so that it may be anything.
+    #[serde(default, deserialize_with = "known_field")]
     displayname: Option<Hostile>,
     /// Who made it so, where that was somebody else.
     sender: Option<String>,
@@ -264,6 +267,10 @@ mod tests {
         let rows: Vec<Value> = [event, left].iter().map(row).collect();
         assert!(!rows[0].to_string().contains("secret"));
         let read = |row: &Value| record(&Member::deserialize(row).unwrap());
+        for odd in [json!(null), json!(42), json!({}), json!(["Eve"]), json!(true)] {
+            let row = json!({ "user_id": "@eve:example.org", "displayname": odd });
+            assert_eq!(testing::line(&read(&row).title), "`@eve:example.org`", "{odd}");
+        }
         let mut records: Vec<Record> = rows.iter().map(read).collect();
         records.push(record(&member("@ann:example.org")));
         insta::assert_snapshot!(testing::reply(&Reply::data("").with(Block::Records(records))), @r"

@@ -269,13 +269,20 @@ const OWN_ROOMS: usize = 3;
 
 /// Whether the homeserver keeps no statistics of rooms: it has none of those that the bot is in.
 pub(super) async fn keeps_no_statistics(reader: &Reader) -> bool {
+    if reader.has_seen_statistics() {
+        return false;
+    }
     let mut looked = 0;
     for own in reader.own() {
         for room in reader.joined_rooms(own).await.unwrap_or_default().iter().take(OWN_ROOMS) {
             let path = Path::admin(["v1", "rooms", room.as_str()]);
             match reader.find::<Value>(&path, &[]).await {
                 Ok(Some(room)) if room["joined_members"].is_null() => looked += 1,
-                Ok(_) | Err(_) => return false,
+                Ok(Some(_)) => {
+                    reader.note_statistics();
+                    return false;
+                }
+                Ok(None) | Err(_) => return false,
             }
         }
     }

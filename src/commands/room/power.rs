@@ -1,5 +1,7 @@
 //! Who has how much power in a room, as its state says.
 
+use std::num::IntErrorKind;
+
 use ruma::{RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -92,10 +94,28 @@ impl Event {
     }
 }
 
-/// A level, which old rooms may write as text.
+/// A level. Old rooms may write it as text, with a fraction, which does not count, or larger than any
+/// number here, which is as good as the largest.
 pub(super) fn level(value: Option<&Value>) -> Option<i64> {
     let value = value?;
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+    if let Some(text) = value.as_str() {
+        return written(text.trim());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "beyond the largest it is the largest")]
+    let whole = |level: f64| level as i64;
+    value.as_i64().or_else(|| value.as_f64().map(whole))
+}
+
+/// A level that is written as text.
+fn written(text: &str) -> Option<i64> {
+    match text.parse::<i64>() {
+        Ok(level) => Some(level),
+        Err(error) => match error.kind() {
+            IntErrorKind::PosOverflow => Some(i64::MAX),
+            IntErrorKind::NegOverflow => Some(i64::MIN),
+            _ => None,
+        },
+    }
 }
 
 /// The event of this type with an empty state key.
@@ -162,6 +182,26 @@ mod tests {
         assert_eq!(of("@eve:example.org"), Power::Level { has: 60, needed: 100 });
         assert_eq!(of("@sam:example.org"), Power::Level { has: 5, needed: 100 });
         assert!(of("@old:example.org").is_enough(), "old rooms write text");
+        for (written, is) in [
+            (json!(" 100 "), Some(100)),
+            (json!("+7"), Some(7)),
+            (json!("-5"), Some(-5)),
+            (json!(50.9), Some(50)),
+            (json!(-0.5), Some(0)),
+            (json!(u64::MAX), Some(i64::MAX)),
+            (json!(1e30), Some(i64::MAX)),
+            (json!(-1e30), Some(i64::MIN)),
+            (json!("99999999999999999999"), Some(i64::MAX)),
+            (json!("-99999999999999999999"), Some(i64::MIN)),
+            (json!("much"), None),
+            (json!("--5"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!([100]), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(level(Some(&written)), is, "{written}");
+        }
         let plain = read("@eve:example.org", json!({}), Some(json!({"users": {}})), false);
         assert_eq!(plain, Power::Level { has: 0, needed: 50 });
         assert!(read("@ann:example.org", json!({}), None, false).is_enough(), "its creator");

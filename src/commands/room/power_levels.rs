@@ -243,9 +243,13 @@ fn facts(powered: &Powered) -> Vec<Fact> {
         return facts;
     };
     let mut by_level: BTreeMap<Reverse<i64>, Vec<String>> = BTreeMap::new();
+    let mut odd = Vec::new();
     for (user, level) in levels["users"].as_object().into_iter().flatten() {
-        if let Some(level) = power::level(Some(level)) {
-            by_level.entry(Reverse(level)).or_default().push(user.clone());
+        match power::level(Some(level)) {
+            Some(level) => by_level.entry(Reverse(level)).or_default().push(user.clone()),
+            // As if they were not named.
+            None if level.is_null() => {}
+            None => odd.push(user.clone()),
         }
     }
     let mut line = Line::new();
@@ -254,6 +258,9 @@ fn facts(powered: &Powered) -> Vec<Fact> {
         line = line.plain(head).line(some(users));
     }
     facts.push(("Power", if by_level.is_empty() { "nobody".into() } else { line }));
+    if !odd.is_empty() {
+        facts.push(("Power not known, since it is no number", some(&odd)));
+    }
     let of = |key: &str| power::level(levels.get(key));
     facts.push(("Everybody else", of("users_default").unwrap_or(0).to_string().into()));
     let needed = power::level(levels.pointer("/events/m.room.power_levels"))
@@ -287,12 +294,13 @@ mod tests {
     #[test]
     fn levels_come_from_the_highest_down() {
         let levels = json!({
-            "users": {"@moe:x": 50, "@ann:x": 100, "@bob:x": "50", "@odd:x": "much"},
+            "users": {"@moe:x": 50, "@ann:x": 100, "@bob:x": "50", "@odd:x": "much", "@nil:x": null},
             "users_default": 5, "events": {"m.room.power_levels": 90},
         });
         assert_eq!(
             told(json!({"power_levels": levels, "creators": ["@ann:x"]})),
             "Power: 100: `@ann:x`; 50: `@bob:x`, `@moe:x`\n\
+             Power not known, since it is no number: `@odd:x`\n\
              Everybody else: 5\n\
              Changing power takes: 90\n"
         );

@@ -177,6 +177,25 @@ pub(super) async fn fill(row: &mut Value, room: &RoomId, reader: &Reader) {
     }
 }
 
+/// Fills in, from the room's state, the fields in which the statistics say nothing: they may be half
+/// built, and to them what they do not know is the same as what is not there. What a room shows to
+/// everybody who looks at it should not be told as missing.
+pub(super) async fn fill_gaps(row: &mut Value, room: &RoomId, reader: &Reader) {
+    let gaps = FIELDS.iter().filter(|(field, ..)| row[*field].is_null());
+    let looks = gaps.map(|(_, kind, _)| typed(room, kind, reader));
+    let mut state = Vec::new();
+    for found in join_all(looks).await {
+        match found {
+            Ok(found) => state.extend(found),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a gap stays open");
+                row[STATE_NOT_KNOWN] = json!(true);
+            }
+        }
+    }
+    fill_from(row, &state);
+}
+
 /// Takes the counts out of a room's data that say that nobody of this server is in it, where somebody
 /// is: the statistics are wrong then.
 pub(super) async fn doubt(row: &mut Value, room: &RoomId, reader: &Reader) {

@@ -89,8 +89,10 @@ impl Sort {
 
 #[derive(Debug, Deserialize)]
 struct User {
-    #[serde(rename = "user_id")]
-    id: String,
+    /// `None` for files that no account is kept for, such as old previews of links.
+    #[serde(default, rename = "user_id", deserialize_with = "known")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "known")]
     displayname: Option<Hostile>,
     #[serde(default, deserialize_with = "known")]
     media_count: Option<u64>,
@@ -148,7 +150,8 @@ impl Listing for Media {
         let name = self.name.as_ref().filter(|name| search::is_found_here(name))?;
         let name = search::folded(name);
         Some(Box::new(move |user| {
-            let localpart = user.id.split(':').next().unwrap_or_default();
+            let id = user.id.as_deref().unwrap_or_default();
+            let localpart = id.split(':').next().unwrap_or_default();
             let shown = user.displayname.as_ref().map(Hostile::raw).unwrap_or_default();
             let has = |text: &str| search::holds(text, &name);
             if has(localpart) || has(shown) { Kept::Yes } else { Kept::No }
@@ -160,7 +163,7 @@ impl Listing for Media {
     }
 
     fn id(&self, user: &User, _: &Reader) -> Option<String> {
-        Some(user.id.clone())
+        user.id.clone()
     }
 
     fn record(&self, user: &User, _now: Timestamp) -> Record {
@@ -192,7 +195,10 @@ impl Media {
 }
 
 fn record(user: &User) -> Record {
-    let mut title = Line::new().code(&user.id);
+    let mut title = match &user.id {
+        Some(id) => Line::new().code(id),
+        None => "no account is kept".into(),
+    };
     if let Some(name) = user.displayname.as_ref().filter(|name| !name.is_empty()) {
         title = title.plain(" ").hostile(name);
     }
@@ -272,6 +278,11 @@ mod tests {
         let records = vec![record(&User::deserialize(user).unwrap())];
         let text = testing::reply(&Reply::data("").with(Block::Records(records)));
         assert_eq!(text, "\n* `@ann:example.org` “Ann Lee”\n  Size: 1.5 KiB · Files: 3\n");
+        let nobodys = json!({"user_id": null, "displayname": 7, "media_count": -1,
+                             "media_length": "x"});
+        let records = vec![record(&User::deserialize(nobodys).unwrap())];
+        let text = testing::reply(&Reply::data("").with(Block::Records(records)));
+        assert_eq!(text, "\n* no account is kept\n  Size: not known · Files: not known\n");
         let line = testing::line(&verb(&["--since", "2026-11-01"]).of(&nowhere()));
         assert_eq!(line, "Uploaded since 2026-11-01 00:00 UTC: ");
     }

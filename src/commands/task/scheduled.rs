@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     change::Path,
     reply::Hostile,
-    synapse::{Error, Reader, wire::optional_millis},
+    synapse::{Error, Reader, wire::known},
 };
 
 /// A task, as `GET /_synapse/admin/v1/scheduled_tasks` shows it.
@@ -19,7 +19,7 @@ pub struct Task {
     /// `scheduled`, `active`, `complete`, `failed` or `cancelled`.
     pub status: Hostile,
     /// Since when it stands there.
-    #[serde(default, rename = "timestamp_ms", deserialize_with = "optional_millis")]
+    #[serde(default, rename = "timestamp_ms", deserialize_with = "known")]
     pub at: Option<Timestamp>,
     /// The id of the room, account or device that it is about.
     pub resource_id: Option<Hostile>,

@@ -12,10 +12,11 @@ use crate::{
         Memory, Query, Remembered, Spec,
         arguments::UserRef,
         past::{self, PAST},
+        room::known,
     },
     error::Stop,
     reply::{Fact, Hostile, Line, Reply, Sheet},
-    synapse::{Account, Reader, wire::in_seconds},
+    synapse::{Account, Reader},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Details>(
@@ -70,7 +71,7 @@ impl Query for Details {
             tokio::join!(account::existing(&user, reader), reader.devices(&user));
         let known = known?;
         let mut account: Value = reader.get(&path, &[]).await?;
-        in_seconds(&mut account, "creation_ts");
+        account["creation_ts"] = json!(known.created.map(Timestamp::as_second));
         // As it is said in words; the homeserver's own field is empty after a month.
         let seen = reader.last_seen(&known, &devices.unwrap_or_default());
         account["last_seen_ts"] = json!(seen.map(Timestamp::as_millisecond));
@@ -97,7 +98,12 @@ pub(super) fn mask(account: &mut Value) {
 async fn reports(user: &UserId, reader: &Reader) -> Line {
     let (messages, account) =
         tokio::join!(reader.reports_of_messages(user), reader.reports_of_account(user));
-    let of_messages = account::count(&messages).plain(" of messages, ");
+    let of_messages = match messages {
+        Ok(0) if known::hides_all_reports(reader).await => {
+            "not known of messages, since this homeserver keeps no statistics of rooms, ".into()
+        }
+        messages => account::count(&messages).plain(" of messages, "),
+    };
     match account {
         // Older homeservers do not take them.
         Err(error) if error.is_unknown_route() => of_messages.plain("none of accounts here"),

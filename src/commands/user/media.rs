@@ -16,7 +16,7 @@ use crate::{
     reply::{Hostile, IdsOf, Line, Record, size},
     synapse::{
         Reader,
-        wire::{Bytes, flag, in_millis, known, null_unless_known},
+        wire::{Bytes, flag, in_millis, known, null_unless_known, null_unless_passed},
     },
 };
 
@@ -90,6 +90,15 @@ pub(in crate::commands) struct File {
     safe_from_quarantine: bool,
 }
 
+/// Takes out of a file's data what cannot be true.
+pub(in crate::commands) fn amend(file: &mut Value, now: Timestamp) {
+    null_unless_known::<Bytes>(file, "media_length");
+    for moment in ["created_ts", "last_access_ts"] {
+        null_unless_passed(file, moment, now);
+        in_millis(file, moment);
+    }
+}
+
 #[async_trait]
 impl Listing for Media {
     const NAMED: Named = Named {
@@ -130,9 +139,7 @@ impl Listing for Media {
         let next = next_token.map(|next| next.to_string());
         let mut rows = media;
         for row in &mut rows {
-            null_unless_known::<Bytes>(row, "media_length");
-            in_millis(row, "created_ts");
-            in_millis(row, "last_access_ts");
+            amend(row, reader.now());
         }
         Ok(Page { rows, total: Some(total), next })
     }

@@ -13,7 +13,7 @@ use crate::{
     reply::{Hostile, Line, Record},
     synapse::{
         Reader,
-        wire::{Plausible, flag, in_millis, known, passed},
+        wire::{Plausible, flag, in_millis, known, null_unless_passed, passed},
     },
 };
 
@@ -161,7 +161,11 @@ pub(super) async fn fetch(
         }
         answered => answered?,
     };
-    Ok(Page { rows: listed.users, total: Some(listed.total), next: listed.next_token })
+    let mut rows = listed.users;
+    for row in &mut rows {
+        null_unless_passed(row, "creation_ts", reader.now());
+    }
+    Ok(Page { rows, total: Some(listed.total), next: listed.next_token })
 }
 
 /// One answer of the homeserver.

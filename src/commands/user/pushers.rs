@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::account;
@@ -15,7 +15,7 @@ use crate::{
     },
     error::Stop,
     reply::{Hostile, Line, Record},
-    synapse::{Private, Reader},
+    synapse::{Private, Reader, wire::known},
 };
 
 pub(super) const SPEC: Spec = Spec::query::<Pushers>(
@@ -39,21 +39,29 @@ struct Pushers {
     pages: Pages,
 }
 
+/// What a client has registered, as it liked: no field of it is sure to be of the type that it should
+/// be of.
 #[derive(Debug, Deserialize)]
 struct Pusher {
+    #[serde(default, deserialize_with = "known")]
     app_id: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     app_display_name: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     device_display_name: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     kind: Option<Hostile>,
+    #[serde(default, deserialize_with = "known")]
     lang: Option<Hostile>,
     pushkey: Option<Private>,
-    #[serde(default)]
-    data: Data,
+    /// Where it is sent to.
+    #[serde(default, rename = "data", deserialize_with = "url")]
+    url: Option<Private>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Data {
-    url: Option<Private>,
+fn url<'de, D: Deserializer<'de>>(data: D) -> Result<Option<Private>, D::Error> {
+    let data = Value::deserialize(data)?;
+    Ok(data.get("url").and_then(|url| Private::deserialize(url).ok()))
 }
 
 /// Takes out what an app is reached by.
@@ -127,7 +135,7 @@ fn record(pusher: &Pusher) -> Record {
     ] {
         facts.extend(named(text).map(|text| (label, Line::new().hostile(&text))));
     }
-    for (label, private) in [("Key", &pusher.pushkey), ("Sent to", &pusher.data.url)] {
+    for (label, private) in [("Key", &pusher.pushkey), ("Sent to", &pusher.url)] {
         facts.extend(private.as_ref().map(|text| (label, Line::new().hostile(text.show()))));
     }
     Record { title, facts }
@@ -149,6 +157,18 @@ mod tests {
     fn text(pusher: &Value) -> String {
         let record = record(&Pusher::deserialize(pusher).unwrap());
         testing::reply(&Reply::default().with(Block::Records(vec![record])))
+    }
+
+    #[test]
+    fn an_odd_field_spoils_nothing_beside_it() {
+        for odd in [json!(null), json!(7), json!(["x"]), json!({ "url": 7 })] {
+            let mut one = pusher();
+            for field in ["app_id", "device_display_name", "lang", "data", "profile_tag"] {
+                one[field] = odd.clone();
+                let told = text(&one);
+                assert!(told.contains("\u{201c}App\u{201d}") && told.contains("s3cret"), "{told}");
+            }
+        }
     }
 
     #[test]

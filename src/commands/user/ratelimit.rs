@@ -13,8 +13,11 @@ use crate::{
         Step, Subject, Undo,
     },
     commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
-    error::Stop,
-    reply::{Fact, Line, Reply, Sheet},
+    error::{
+        Stop,
+        api::{Error, Kind},
+    },
+    reply::{Fact, Hostile, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -103,7 +106,16 @@ fn path(user: &str) -> Path {
 /// What the homeserver has set for an account that exists: an empty object where it has not.
 async fn present(user: &UserId, reader: &Reader) -> Result<Value, Stop> {
     // Where nothing is set, the answer is empty.
-    Ok(reader.get_any(&path(user.as_str()), &[]).await?)
+    let answer: Value = reader.get_any(&path(user.as_str()), &[]).await?;
+    if answer.is_object() {
+        return Ok(answer);
+    }
+    Err(Error::because(Kind::Unreadable, "a limit is no object").into())
+}
+
+/// Whether the account has no limit of its own.
+fn is_none(present: &Value) -> bool {
+    present.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 /// The limit in what the homeserver has set, if there is one.
@@ -113,7 +125,9 @@ fn limit(present: &Value) -> Option<Limit> {
 
 fn in_words(present: &Value) -> Line {
     match limit(present) {
-        None => "none of its own: the homeserver's config applies".into(),
+        None if is_none(present) => "none of its own: the homeserver's config applies".into(),
+        None => Line::from("one of its own that cannot be true: ")
+            .hostile(&Hostile::new(present.to_string())),
         Some(Limit { messages_per_second: 0, .. }) => Line::new().strong("no limit at all"),
         Some(Limit { messages_per_second, burst_count }) => {
             format!("{messages_per_second} a second, {burst_count} at once").into()
@@ -149,10 +163,10 @@ impl Query for Show {
 
 fn told(user: &UserId, present: &Value) -> Reply {
     let reply = Reply::data(Line::new().code(user)).facts(vec![("Messages", in_words(present))]);
-    match limit(present) {
-        Some(_) => reply.command("Clear it", words(["user", "ratelimit", "clear", user.as_str()])),
-        None => reply,
+    if is_none(present) {
+        return reply;
     }
+    reply.command("Clear it", words(["user", "ratelimit", "clear", user.as_str()]))
 }
 
 /// What the limit of an account becomes.
@@ -270,18 +284,17 @@ impl Action for Set {
         let fact = |label, seen: &Snapshot| -> Option<Fact> {
             seen.preconditions.get("limit").map(|limit| (label, in_words(limit)))
         };
-        Outcome::done(
-            Line::new().code(subject).plain(said),
-            Undo::Command(back(&subject.typed(), before)),
-        )
-        .facts(fact("Before", before).into_iter().chain(fact("Now", after)))
+        Outcome::done(Line::new().code(subject).plain(said), back(&subject.typed(), before))
+            .facts(fact("Before", before).into_iter().chain(fact("Now", after)))
     }
 }
 
-/// The command that sets what was set before.
-fn back(user: &str, before: &Snapshot) -> Vec<String> {
-    match before.preconditions.get("limit").and_then(limit) {
-        None => words(["user", "ratelimit", "clear", user]),
+/// The command that sets what was set before, where that can be set.
+fn back(user: &str, before: &Snapshot) -> Undo {
+    let present = before.preconditions.get("limit");
+    let command = match present.and_then(limit) {
+        None if present.is_none_or(is_none) => words(["user", "ratelimit", "clear", user]),
+        None => return Undo::None("nobody can set what was set before".to_owned()),
         Some(Limit { messages_per_second, burst_count }) => words([
             "user",
             "ratelimit",
@@ -292,7 +305,8 @@ fn back(user: &str, before: &Snapshot) -> Vec<String> {
             "--burst-count",
             &burst_count.to_string(),
         ]),
-    }
+    };
+    Undo::Command(command)
 }
 
 #[cfg(test)]
@@ -389,6 +403,18 @@ mod tests {
         assert!(text(json!({})).contains("none of its own"));
         let lifted = json!({"messages_per_second": 0, "burst_count": 0});
         assert!(text(lifted).contains("**no limit at all**"));
+        for odd in [
+            json!({"messages_per_second": -1, "burst_count": -1}),
+            json!({"messages_per_second": 5}),
+            json!({"messages_per_second": "5", "burst_count": null}),
+        ] {
+            let told = text(odd.clone());
+            assert!(told.contains("cannot be true") && told.contains("ratelimit clear"), "{told}");
+            let clear = set(&["clear", "ann"]);
+            assert!(clear.change(&ann(), &seen(odd.clone())).is_ok());
+            let told = testing::outcome(&clear.outcome(&ann(), &seen(odd), &[], &seen(json!({}))));
+            assert!(told.contains("No undo: nobody can set"), "{told}");
+        }
         let five = text(json!({"messages_per_second": 5, "burst_count": 20}));
         assert!(five.contains("5 a second, 20 at once"), "{five}");
         assert!(five.contains("!user ratelimit clear @ann:example.org"), "{five}");

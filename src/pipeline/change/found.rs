@@ -47,6 +47,11 @@ pub(in crate::pipeline) fn verified(
     if outcome.status == Status::Done && met < wanted.len() {
         let untouched = wanted.keys().all(|key| after.fact(key) == plan.seen.fact(key));
         outcome.status = if untouched { Status::NothingChanged } else { Status::DoneInPart };
+        if untouched {
+            // What the verb says of it would be so if it had been done.
+            outcome.facts.clear();
+            outcome.remains.clear();
+        }
         outcome.title = Line::new()
             .code(&plan.subject)
             .plain(": the homeserver answered with success, and yet not everything is so");

@@ -105,12 +105,14 @@ pub enum News {
         /// Who invited.
         by: OwnedUserId,
     },
-    /// An admin room was upgraded to another room, which the config does not name. Told once.
+    /// A room of the config was upgraded to another room, which the config does not name. Told once.
     RoomUpgraded {
         /// The room.
         room: OwnedRoomId,
         /// The room that replaces it.
         now: OwnedRoomId,
+        /// Whether it is only that of the record.
+        record: bool,
     },
     /// The homeserver limits how fast the bot may send.
     Limited {

@@ -23,6 +23,10 @@ fn answers() -> Vec<(&'static str, ResponseTemplate)> {
         ("an empty object", ResponseTemplate::new(200).set_body_json(json!({}))),
         ("an empty list", ResponseTemplate::new(200).set_body_json(json!([]))),
         ("another object", ResponseTemplate::new(200).set_body_json(json!({ "ok": true }))),
+        ("null", ResponseTemplate::new(200).set_body_json(json!(null))),
+        ("text", ResponseTemplate::new(200).set_body_json(json!("ok"))),
+        ("nothing at all", ResponseTemplate::new(200)),
+        ("what is cut off", ResponseTemplate::new(200).set_body_string("{\"name\": \"@eve")),
         ("a 403 that is a page", page(403)),
         (
             "a 403 of a gateway",
@@ -30,6 +34,7 @@ fn answers() -> Vec<(&'static str, ResponseTemplate)> {
         ),
         ("a 404 that is a page", page(404)),
         ("a 405 that is a page", page(405)),
+        ("a 413 that is a page", page(413)),
         ("a redirect", page(301).insert_header("Location", "https://elsewhere.example/")),
     ]
 }
@@ -56,7 +61,12 @@ async fn wrong_where(commands: &[String], (what, answer): (&str, ResponseTemplat
         let before = stage.heard.all().len();
         stage.say("ann", &format!("!{command}")).await;
         let said = stage.heard.all()[before..].join("\n");
-        let names = ["in front of", "with a redirect", "not what its version should say"];
+        let names = [
+            "in front of",
+            "with a redirect",
+            "not what its version should say",
+            "broke before its answer was complete",
+        ];
         if !said.contains("Refused") || !names.iter().any(|name| said.contains(name)) {
             wrong.push(format!("{what}, !{command}: {said}"));
         }

@@ -64,7 +64,7 @@ impl Announcements {
                 let reply = alias_moved(&alias, &pinned, &now).ringing(self.admins());
                 self.voice.tell(&format!("moved-{now}"), &reply).await;
             }
-            News::RoomUpgraded { room, now } => self.upgraded(&room, &now).await,
+            News::RoomUpgraded { room, now, record } => self.upgraded(&room, &now, record).await,
             News::Joined { room } => {
                 info!(%room, "joined an admin room");
                 self.voice.backlog().wake();
@@ -146,16 +146,28 @@ impl Announcements {
     }
 
     /// The room was upgraded. It is told of it for as long as the bot can write there.
-    async fn upgraded(&self, room: &RoomId, now: &RoomId) {
-        warn!(%room, %now, "an admin room was upgraded");
-        self.noted(&format!("the admin room {room} was upgraded to {now}")).await;
+    async fn upgraded(&self, room: &RoomId, now: &RoomId, record: bool) {
+        warn!(%room, %now, record, "a room of the config was upgraded");
+        let (what, so) = if record {
+            (
+                "the room of the record ",
+                ". I do not follow by myself, and write the record there for as long as I can. If it \
+                 is meant, put the new id under record.room in the config, start me again, and \
+                 invite me there",
+            )
+        } else {
+            (
+                "the room ",
+                ". I do not follow by myself, and take commands here for as long as I can write \
+                 here. If it is meant, put the new id under rooms in the config, start me again, and \
+                 invite me there",
+            )
+        };
+        let noted = if record { what } else { "the admin room " };
+        self.noted(&format!("{noted}{room} was upgraded to {now}")).await;
         let reply = Reply::outcome(
             Status::Refused,
-            Line::new().plain("the room ").code(room).plain(" was upgraded to ").code(now).plain(
-                ". I do not follow by myself, and take commands here for as long as I can write \
-                     here. If it is meant, put the new id under rooms in the config, start me \
-                     again, and invite me there",
-            ),
+            Line::new().plain(what).code(room).plain(" was upgraded to ").code(now).plain(so),
         );
         self.voice.tell(&format!("upgraded-{now}"), &reply.ringing(self.admins())).await;
     }

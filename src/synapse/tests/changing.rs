@@ -124,7 +124,7 @@ async fn a_failure_of_the_homeserver_is_unknown_and_not_sent_again() {
 #[tokio::test]
 async fn a_no_is_a_no() {
     let elsewhere = always(ResponseTemplate::new(200)).await;
-    for status in [307, 308, 400, 401, 403, 404, 409, 429] {
+    for status in [307, 308, 400, 401, 403, 404, 409] {
         let no = ResponseTemplate::new(status).insert_header("Location", elsewhere.uri());
         let server = always(no).await;
         let error = plain(&writer(&server.uri())).await.unwrap_err();
@@ -132,6 +132,23 @@ async fn a_no_is_a_no() {
         assert_eq!(asked(&server).await, 1, "{status}");
     }
     assert_eq!(asked(&elsewhere).await, 0, "neither token nor change follows a redirect");
+}
+
+#[tokio::test]
+async fn too_early_is_sent_again_where_nobody_says_when() {
+    let page = ResponseTemplate::new(429).set_body_raw("<h1>Slow down</h1>", "text/html");
+    let silent = ResponseTemplate::new(429).set_body_json(json!({
+        "errcode": "M_LIMIT_EXCEEDED", "error": "Slow", "retry_after_ms": null,
+    }));
+    for limited in [page, silent, ResponseTemplate::new(429)] {
+        let server = at_first(3, limited.clone()).await;
+        plain(&short_writer(&server.uri())).await.unwrap();
+        assert_eq!(asked(&server).await, 4);
+        let server = always(limited).await;
+        let error = plain(&short_writer(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, SendError::Refused(_)), "{error:?}");
+        assert_eq!(asked(&server).await, 4);
+    }
 }
 
 #[tokio::test]
@@ -211,6 +228,17 @@ async fn a_page_in_place_of_an_answer_is_no_success() {
         let error = plain(&writer(&server.uri())).await.unwrap_err();
         assert!(matches!(error, SendError::Unknown(_)), "{status}: {error:?}");
         assert!(error.to_string().contains("something in front of the homeserver"), "{error}");
+        assert_eq!(asked(&server).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_no_success_either() {
+    for body in ["{\"a\"", "[1, 2", "{"] {
+        let server = always(ResponseTemplate::new(200).set_body_string(body)).await;
+        let error = plain(&writer(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, SendError::Unknown(_)), "{body}: {error:?}");
+        assert!(error.to_string().contains("broke before its answer was complete"), "{error}");
         assert_eq!(asked(&server).await, 1);
     }
 }

@@ -109,6 +109,48 @@ async fn the_homeserver_says_how_long_to_wait() {
 }
 
 #[tokio::test]
+async fn a_wait_is_understood_in_every_form_in_which_it_is_said() {
+    let limited = |headers: &[(&'static str, &'static str)], body: Value| {
+        let answer = ResponseTemplate::new(429).set_body_json(body);
+        headers.iter().fold(answer, |answer, (name, value)| answer.append_header(*name, *value))
+    };
+    let said = json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Slow" });
+    let with = |wait: Value| {
+        let mut said = said.clone();
+        said["retry_after_ms"] = wait;
+        said
+    };
+    let date = ("Date", "Sun, 29 Nov 2026 15:00:00 GMT");
+    let after = |at| [("Retry-After", at), date];
+    for (answer, wait) in [
+        (limited(&[], with(json!(29_500))), Some(29_500)),
+        (limited(&[], with(json!(29_500.0))), Some(29_500)),
+        (limited(&[], with(json!(29_500.25))), Some(29_500)),
+        (limited(&[("Retry-After", " 29 ")], said.clone()), Some(29_000)),
+        (limited(&[("Retry-After", "29")], with(json!("soon"))), Some(29_000)),
+        (limited(&[("Retry-After", "29")], with(json!(-1))), Some(29_000)),
+        (limited(&after("Sun, 29 Nov 2026 15:00:29 GMT"), said.clone()), Some(29_000)),
+        (limited(&after("Sun, 29 Nov 2026 16:00:00 GMT"), json!({})), Some(3_600_000)),
+    ] {
+        let server = always(answer).await;
+        let error = get(&reader(&server.uri())).await.unwrap_err();
+        let told = error.retry_after().map(|wait| wait.as_millis());
+        assert_eq!(told, wait, "{error}");
+        assert_eq!(asked(&server).await, 1, "it is longer than anybody waits");
+    }
+    // Nobody can tell how far these are away, or they are over: it is tried again as after any fault.
+    for at in ["Sun, 29 Nov 2026 14:00:00 GMT", "tomorrow", "-5", "1.5", ""] {
+        let server = at_first(1, limited(&after(at), said.clone())).await;
+        get(&reader(&server.uri())).await.unwrap();
+        assert_eq!(asked(&server).await, 2, "{at}");
+    }
+    let odd = json!({ "errcode": "M_LIMIT_EXCEEDED", "error": ["Slow"], "retry_after_ms": [] });
+    let server = always(limited(&[], odd)).await;
+    let error = get(&reader(&server.uri())).await.unwrap_err();
+    assert_eq!((error.errcode(), error.is_foreign()), (Some("M_LIMIT_EXCEEDED"), false), "{error}");
+}
+
+#[tokio::test]
 async fn a_wait_that_is_too_long_is_told_instead() {
     let limited = ResponseTemplate::new(429).insert_header("Retry-After", "21");
     let server = always(limited).await;
@@ -257,12 +299,34 @@ async fn an_answer_that_is_something_else_shows_nothing_of_itself() {
         ("[2]", other),
         ("<html>hunter2</html>", page),
         ("", page),
+        (" \r\n", page),
+        ("null", other),
+        ("5", other),
+        ("true", other),
+        ("\u{1f}\u{8b}hunter2", page),
+        ("not found", page),
     ] {
         let server = always(ResponseTemplate::new(200).set_body_string(body)).await;
         let error = reader(&server.uri()).get::<Wanted>(&version(), &[]).await.unwrap_err();
         assert!(error.to_string().contains(words), "{body}: {error}");
         assert!(error.to_string().contains("homeserver.admin_url"), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_or_empty_is_named_so() {
+    for (body, words) in [
+        ("{\"count\": 7", "broke before its answer was complete"),
+        ("{\"users\": [{\"name\": \"hunt", "broke before its answer was complete"),
+        ("{", "broke before its answer was complete"),
+        ("", "in its place: nothing at all"),
+        ("\n", "in its place: nothing at all"),
+        ("<p>", "in its place: a page"),
+    ] {
+        let server = always(ResponseTemplate::new(200).set_body_string(body)).await;
+        let error = get(&reader(&server.uri())).await.unwrap_err();
+        assert!(error.to_string().contains(words), "{body}: {error}");
     }
 }
 

@@ -15,7 +15,7 @@ use reqwest::{
     Client, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -65,6 +65,11 @@ pub enum Fault {
     /// The homeserver never sees it; a page is answered with this status, as a web server has it that
     /// stands in front.
     Page(u16),
+    /// The homeserver never sees it; these bytes are the answer, its head included, and the
+    /// connection ends.
+    Raw(Vec<u8>),
+    /// As [`Fault::Raw`], and the connection stays open and silent until released.
+    Stall(Vec<u8>),
 }
 
 /// A fault that lies in wait for one request, or for all until it is lifted.
@@ -284,7 +289,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         return write(&mut stream, json_answer(200, &body)?).await;
     }
     let Some(trap) = take_trap(shared, &request.passed) else {
-        let hurt = lock(&shared.storm).as_mut().and_then(Blowing::next);
+        let hurt = lock(&shared.storm).as_mut().and_then(|storm| storm.next(&request.passed));
         if let Some(hurt) = hurt {
             return suffer(&mut stream, shared, request, hurt).await;
         }
@@ -308,12 +313,30 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
         Fault::Page(status) => Some(page(*status)?),
+        Fault::Raw(bytes) => return raw(&mut stream, bytes, &trap, false).await,
+        Fault::Stall(bytes) => return raw(&mut stream, bytes, &trap, true).await,
     };
     trap.reached.send_replace(true);
     match answer {
         Some(answer) => write(&mut stream, answer).await,
         None => Ok(()),
     }
+}
+
+/// Answers just these bytes.
+async fn raw(
+    stream: &mut BufReader<TcpStream>,
+    bytes: &[u8],
+    trap: &Trap,
+    stalls: bool,
+) -> Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await?;
+    if stalls {
+        trap.hold().await;
+    }
+    trap.reached.send_replace(true);
+    Ok(stream.shutdown().await?)
 }
 
 /// Lets this befall a request.
@@ -330,6 +353,15 @@ async fn suffer(
         Hurt::PageAfter(status) => {
             forward(shared, request).await?;
             write(stream, page(status)?).await
+        }
+        Hurt::TooLarge => {
+            let body = json!({ "errcode": "M_TOO_LARGE", "error": "Too large" });
+            write(stream, json_answer(413, &body)?).await
+        }
+        Hurt::Nothing => write(stream, json_answer(200, &json!({}))?).await,
+        Hurt::NothingAfter => {
+            forward(shared, request).await?;
+            write(stream, json_answer(200, &json!({}))?).await
         }
         Hurt::Late(wait) => {
             tokio::time::sleep(wait).await;

@@ -3,8 +3,9 @@
 use std::{sync::PoisonError, time::Duration};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use reqwest::Method;
 
-use super::Proxy;
+use super::{Passed, Proxy};
 
 /// How bad the way to the homeserver is.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,12 @@ pub(super) enum Hurt {
     Page(u16),
     /// The homeserver acts on it; a proxy's page is the answer.
     PageAfter(u16),
+    /// The homeserver never sees it; it is told to be too large, as the homeserver says it.
+    TooLarge,
+    /// The homeserver never sees it; an empty object is the answer, with success.
+    Nothing,
+    /// The homeserver acts on it; an empty object is the answer.
+    NothingAfter,
     /// It comes to the homeserver later.
     Late(Duration),
 }
@@ -43,20 +50,41 @@ impl Blowing {
         Self { chance: StdRng::seed_from_u64(seed), percent }
     }
 
-    /// What befalls the next request, if anything does.
-    pub(super) fn next(&mut self) -> Option<Hurt> {
+    /// What befalls this request, if anything does.
+    pub(super) fn next(&mut self, request: &Passed) -> Option<Hurt> {
         if self.chance.random_range(0..100) >= self.percent {
             return None;
         }
-        Some(match self.chance.random_range(0..6) {
+        // Chance is asked the same number of times whatever the request is.
+        let late = Duration::from_millis(self.chance.random_range(100..2_000));
+        Some(match self.chance.random_range(0..10) {
             0 => Hurt::LoseRequest,
             1 => Hurt::LoseAnswer,
             2 => Hurt::Page(502),
             3 => Hurt::Page(413),
             4 => Hurt::PageAfter(504),
-            _ => Hurt::Late(Duration::from_millis(self.chance.random_range(100..2_000))),
+            5 if carries_content(request) => Hurt::TooLarge,
+            6 if is_answered_with_something(request) => Hurt::Nothing,
+            7 if is_answered_with_something(request) => Hurt::NothingAfter,
+            _ => Hurt::Late(late),
         })
     }
+}
+
+/// Whether a request is a message or a file, of which a proxy has enough sooner than of others.
+fn carries_content(request: &Passed) -> bool {
+    let upload = request.path.contains("/media/") && request.path.contains("/upload");
+    request.path.contains("/send/") || upload && request.method != Method::GET
+}
+
+/// Whether the homeserver never answers a request with an empty object, so that nobody can take that
+/// for its word. A key for somebody's device that is lost in this way is lost for good, and a piece
+/// of state may well be empty.
+fn is_answered_with_something(request: &Passed) -> bool {
+    let may_be_empty = ["/state/", "/account_data/", "/profile/"];
+    let looks = request.method == Method::GET
+        && may_be_empty.iter().all(|part| !request.path.contains(part));
+    request.path.starts_with("/_synapse/") || looks || carries_content(request)
 }
 
 impl Proxy {
