@@ -157,7 +157,6 @@ mod tests {
             let told = refused(typed);
             assert!(told.contains(&format!("`{meant}`")), "{typed}: {told}");
         }
-        assert!(!refused("frobnicate eve").contains("Did you mean"));
     }
 
     #[test]
