@@ -12,6 +12,7 @@ use std::fmt;
 
 use ruma::UserId;
 
+mod answers;
 mod characters;
 mod links;
 mod markup;
@@ -30,7 +31,8 @@ const LONGEST: usize = 64 * 1024;
 pub enum Heard {
     /// Not meant for the bot.
     Nothing(Reason),
-    /// A bare yes: `yes`, `y` or `ok`, in any case, with a full stop, comma or exclamation mark.
+    /// A bare yes: `yes`, `y`, `ok`, `okay` or a sign for it, in any case, with a full stop, comma or
+    /// exclamation mark.
     Yes,
     /// A bare no: `no` or `n`, written like a yes.
     No,
@@ -67,6 +69,8 @@ pub enum Reason {
     Quote,
     /// It begins with a room id, which begins with `!` too.
     RoomId,
+    /// It may be meant for an answer to a question, and is none: `ja`, `yes please`, a bare code.
+    Answer,
 }
 
 impl fmt::Display for Reason {
@@ -76,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Talk => "talk",
             Self::Quote => "quote",
             Self::RoomId => "room id",
+            Self::Answer => "almost an answer",
         })
     }
 }
@@ -113,8 +118,8 @@ pub enum Misread {
     UnderQuote,
     /// A quotation that does not end.
     #[error(
-        "the quotation mark {mark} before {text} is never closed; close it with the same mark, or \
-         put the other kind of marks around the whole"
+        "the quotation mark {mark} before {text} is never closed in its line; close it there with the \
+         same mark, or put the other kind of marks around the whole"
     )]
     Unclosed {
         /// The mark that opens.
@@ -146,6 +151,15 @@ pub enum Misread {
          the quotation marks"
     )]
     Quoted,
+    /// The command is struck out: whoever did that does not want it.
+    #[error("a command that is struck out is not run; if you mean it, send it without the marks")]
+    StruckOut,
+    /// Something stands in the place of the exclamation mark, or before it.
+    #[error(
+        "that looks like a command, and a command begins with an exclamation mark and nothing before \
+         it, such as !help; send it again so"
+    )]
+    Unsigned,
     /// A bullet before the command, and other lines below it.
     #[error(
         "that command stands in a list among other lines, so it was not run; send it in a message \

@@ -73,8 +73,12 @@ use background::{
 };
 use change::report::stopped;
 use inbound::{
-    authentic::Authenticity, hindrance::Hindrance, list::Listings, read::Heard,
-    strangers::Strangers, understand::misplaced,
+    authentic::Authenticity,
+    hindrance::Hindrance,
+    list::Listings,
+    read::Heard,
+    strangers::Strangers,
+    understand::{misplaced, tokens},
 };
 use own::Own;
 use questions::Questions;
@@ -189,7 +193,26 @@ enum What {
     Say(Reply),
     /// Not run, and perhaps with a secret in it: to be taken out of the room, and answered without
     /// a word of it.
-    Suspect(misplaced::Meant),
+    Suspect(Suspicion),
+}
+
+/// Why a message may hold a secret.
+#[derive(Debug)]
+enum Suspicion {
+    /// It is nearly a command that takes one.
+    Misplaced(misplaced::Meant),
+    /// There is an access token in it.
+    Token,
+}
+
+impl Suspicion {
+    /// The answer to the message, which is out of the room if it is `removed`.
+    fn told(&self, removed: bool) -> Reply {
+        match self {
+            Self::Misplaced(meant) => misplaced::told(*meant, removed),
+            Self::Token => tokens::told(removed),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -323,9 +346,9 @@ impl Pipeline {
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply.repeating()),
-            What::Suspect(meant) => {
+            What::Suspect(suspicion) => {
                 let removed = self.aside.remove_in_turn(&request).await;
-                Some(misplaced::told(meant, removed).repeating())
+                Some(suspicion.told(removed).repeating())
             }
             What::Command(operator, command) => {
                 let typed = command.holds_secret();

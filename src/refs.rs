@@ -10,18 +10,53 @@ use crate::unicode;
 const LONGEST: usize = 255;
 
 /// What ends a sentence or a part of one, and no id that has a server's name in it.
-const ENDS: [char; 8] = ['.', ',', ';', ':', '!', '?', '\u{3002}', '\u{3001}'];
+const ENDS: [char; 9] = ['.', ',', ';', ':', '!', '?', '\u{2026}', '\u{3002}', '\u{3001}'];
 
 /// What is listed with, and can be the end of no id at all.
 const LISTS: [char; 4] = [',', ';', ':', '\u{3001}'];
 
+/// What is put before an id: brackets, quotation marks, a mark of a table.
+const OPENS: [char; 14] = [
+    '<', '(', '[', '{', '"', '\'', '`', '|', '\u{201C}', '\u{201D}', '\u{201E}', '\u{AB}',
+    '\u{BB}', '\u{300C}',
+];
+
+/// The same behind an id.
+const CLOSES: [char; 13] = [
+    '>', ')', ']', '}', '"', '\'', '`', '|', '\u{201C}', '\u{201D}', '\u{AB}', '\u{BB}', '\u{300D}',
+];
+
+/// What Markdown makes a text bold, italic or struck out with.
+const STYLES: [char; 3] = ['*', '_', '~'];
+
 /// An id without what a sentence, a list, a keyboard or a client has put around it or into it:
-/// characters that cannot be seen, `<` and `>`, the backslashes of Markdown, full-width signs, and
-/// the comma or full stop behind it.
+/// characters that cannot be seen, brackets and quotation marks, the marks and backslashes of
+/// Markdown, full-width signs, a genitive, and the comma or full stop behind it.
 ///
 /// The full stop behind a name without a server's stays, since it can belong to that. An alias may
 /// hold any character, so only what can have no effect there is taken out of it.
 pub fn bare(text: &str) -> String {
+    let plain = typed(text);
+    let mut bare = plain.as_str();
+    loop {
+        let without = unsurrounded(bare);
+        if without == bare {
+            return bare.to_owned();
+        }
+        bare = without;
+    }
+}
+
+/// The same of an id that may hold any character: only what cannot be seen and what lists it is left
+/// out, and the brackets of an address.
+pub fn bare_of_any(text: &str) -> String {
+    let plain = typed(text);
+    let listed = plain.trim_end_matches(LISTS);
+    listed.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(listed).to_owned()
+}
+
+/// A text without what keyboards and clients put into an id.
+fn typed(text: &str) -> String {
     let is_alias = text.trim_start_matches(['<', '\\']).starts_with(['#', '\u{FF03}']);
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().enumerate().peekable();
@@ -34,19 +69,40 @@ pub fn bare(text: &str) -> String {
         let is_sign = place == 0 || c == '\u{FF1A}';
         plain.push(if is_alias && !is_sign { c } else { narrow(c) });
     }
-    let mut bare = plain.as_str();
-    loop {
-        let whole = bare.contains(':') || bare.starts_with(['!', '$']) || bare.contains("://");
-        let without = bare.trim_end_matches(if whole { &ENDS[..] } else { &LISTS[..] });
-        let without = without
-            .strip_prefix('<')
-            .and_then(|inside| inside.strip_suffix('>'))
-            .unwrap_or(without);
-        if without == bare {
-            return bare.to_owned();
+    plain
+}
+
+/// `text` without a layer of what stands around an id.
+fn unsurrounded(text: &str) -> &str {
+    // A sign says where an id begins, whatever stands before it.
+    let opened = text.trim_start_matches(OPENS);
+    let inside = opened.trim_start_matches(STYLES);
+    let text = match inside.chars().next() {
+        Some('@' | '#' | '!' | '$') if inside.len() < opened.len() => {
+            inside.trim_end_matches(|c: char| STYLES.contains(&c) || CLOSES.contains(&c))
         }
-        bare = without;
+        _ => opened,
+    };
+    let text = text.strip_suffix("**").and_then(|text| text.strip_prefix("**")).unwrap_or(text);
+    let text = text.strip_suffix('*').and_then(|text| text.strip_prefix('*')).unwrap_or(text);
+    let server = text.split_once(':').map(|(_, server)| server).filter(|_| !text.contains("://"));
+    let has_server = server.is_some_and(|server| server.starts_with(is_of_server));
+    if has_server {
+        let text =
+            ["'s", "\u{2019}s"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
+        // Nothing else can be in the name of a server.
+        let is_end = |c: char| !c.is_alphanumeric() && (c != ']' || !text.contains(":["));
+        return text.trim_end_matches(is_end);
     }
+    let whole = text.contains(':') || text.starts_with(['!', '$']) || text.contains("://");
+    let text = text.trim_end_matches(if whole { &ENDS[..] } else { &LISTS[..] });
+    // Whatever was opened within it belongs to it.
+    let is_close = |c: char| CLOSES.contains(&c) && !text.contains(['(', '[', '{', '<']);
+    text.trim_end_matches(is_close)
+}
+
+fn is_of_server(c: char) -> bool {
+    c.is_alphanumeric() || c == '['
 }
 
 /// A full-width character as the ASCII one that it stands for; any other as it is.
@@ -69,6 +125,10 @@ fn one(text: &str) -> Result<String, String> {
     Ok(id)
 }
 
+/// Why what has the look of an address is no id.
+const NO_LINK: &str = "it is not a link to one that I understand; type the id itself, or a link such as \
+                       https://matrix.to/#/@ann:example.org without quotation marks";
+
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
@@ -83,11 +143,21 @@ impl FromStr for UserRef {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = one(text)?;
-        if text.contains(':') {
+        // Only behind its @ a localpart may begin with the sign of something else, in old accounts.
+        if text.starts_with(['!', '#', '$', '+']) {
+            return Err(format!(
+                "a user is wanted here, and {text:.1} begins the id of something else; one looks \
+                 like @ann:example.org"
+            ));
+        }
+        if text.contains(':') && !text.contains("://") {
             let id = if text.starts_with('@') { text } else { format!("@{text}") };
             return UserId::parse(id)
                 .map(Self::Id)
                 .map_err(|_| "it is not a user id; one looks like @ann:example.org".to_owned());
+        }
+        if text.contains("://") || text.contains("/#/") {
+            return Err(NO_LINK.to_owned());
         }
         let localpart = text.strip_prefix('@').unwrap_or(&text);
         // Whatever the server could have: the historical grammar is printable ASCII, and beyond
@@ -97,10 +167,17 @@ impl FromStr for UserRef {
                         an account on this server"
                 .to_owned());
         }
-        if text.starts_with(['!', '#', '$', '+']) {
+        if !localpart.contains(char::is_alphanumeric) {
+            return Err(
+                "that is nobody's name; type whole ids such as @ann:example.org, or ann for \
+                        an account on this server, with nothing but spaces between them"
+                    .to_owned(),
+            );
+        }
+        if let Some((name, server)) = localpart.split_once('@').filter(|(_, s)| s.contains('.')) {
             return Err(format!(
-                "a user is wanted here, and {text:.1} begins the id of something else; one looks \
-                 like @ann:example.org"
+                "it looks like a mail address; the account would be @{name}:{server}, and !user 3pid \
+                 finds one by its mail address"
             ));
         }
         Ok(Self::Localpart(localpart.to_owned()))
@@ -132,7 +209,15 @@ impl FromStr for RoomRef {
             Some('#') => RoomAliasId::parse(&text).map(Self::Alias).map_err(|_| {
                 "it is not a room alias; one looks like #lobby:example.org".to_owned()
             }),
-            _ => Err("a room is wanted here: its id begins with !, its alias with #".to_owned()),
+            Some('$') => Err("a room is wanted here, and this is the id of a message; \
+                              !event details shows in which room that is"
+                .to_owned()),
+            _ if text.contains("://") || text.contains("/#/") => Err(NO_LINK.to_owned()),
+            _ => {
+                Err("a room is wanted here: its id begins with !, its alias with #; !room search \
+                      finds one by its name"
+                    .to_owned())
+            }
         }
     }
 }
@@ -242,12 +327,43 @@ mod tests {
             "@eve\u{ad}_a:x.org",
             "\u{feff}@eve_a\u{200b}:x.\u{2060}org\u{200e}",
             "@eve_a\u{3164}:x.org",
+            "(@eve_a:x.org)",
+            "(@eve_a:x.org),",
+            "@eve_a:x.org)",
+            "[@eve_a:x.org]",
+            "{@eve_a:x.org}",
+            "[\"@eve_a:x.org\",",
+            "\"@eve_a:x.org\"]",
+            "„@eve_a:x.org“",
+            "«@eve_a:x.org»",
+            "@eve_a:x.org's",
+            "@eve_a:x.org’s",
+            "@eve_a:x.org…",
+            "@eve_a:x.org...",
+            "@eve_a:x.org/",
+            "|@eve_a:x.org|",
+            "**@eve_a:x.org**",
+            "_@eve_a:x.org_",
+            "~~@eve_a:x.org~~",
+            "(**@eve_a:x.org**).",
         ] {
             assert_eq!(user(typed), "@eve_a:x.org", "{typed}");
         }
         for typed in ["eve", "@eve", "eve,", "eve;", "@eve:", "eve,;", "＠eve", "e\u{ad}ve"] {
             assert_eq!(user(typed), "eve", "{typed}");
         }
+        for odd in ["\"", "(x)", "a'b", "[", "*"] {
+            assert_eq!(bare_of_any(odd), odd);
+        }
+        assert_eq!(bare_of_any("<ABC>,"), "ABC");
+        for typed in ["~~@eve~~", "_@eve_", "(*@eve*)"] {
+            assert_eq!(user(typed), "eve", "{typed}");
+        }
+        for typed in ["(eve)", "eve)", "\"eve\"", "[eve],", "*eve*", "**eve**", "„eve“"] {
+            assert_eq!(user(typed), "eve", "{typed}");
+        }
+        assert_eq!(user("_bridge_"), "_bridge_", "a name may begin and end so");
+        assert_eq!(user("@_bridge_a:x.org"), "@_bridge_a:x.org");
         assert_eq!(user("eve."), "eve.", "a name may end so");
         assert_eq!(user(r"e\ve"), r"e\ve");
         assert_eq!(user("@eve:[2001:db8::1]:8448,"), "@eve:[2001:db8::1]:8448");
@@ -267,9 +383,46 @@ mod tests {
             assert_eq!(room(typed), "#lob_by:x.org", "{typed}");
         }
         assert_eq!(room("#lobby,"), "#lobby");
+        for typed in ["(#lob_by:x.org)", "[#lob_by:x.org],", "#lob_by:x.org's", "**#lob_by:x.org**"]
+        {
+            assert_eq!(room(typed), "#lob_by:x.org", "{typed}");
+        }
+        for typed in ["({})", "[{}]", "\"{}\",", "**{}**", "{})"] {
+            assert_eq!(room(&typed.replace("{}", id)), id, "{typed}");
+        }
+        assert_eq!(room("#(lob)by:x.org"), "#(lob)by:x.org");
+        assert_eq!(room("#lobby(2)"), "#lobby(2)");
         let emoji = "#\u{1f469}\u{200d}\u{1f4bb}ｔ:x.org";
         assert_eq!(room(emoji), emoji);
         assert_eq!(room("#lob\u{200d}by\u{ad}:x.org"), "#lobby:x.org");
+    }
+
+    #[test]
+    fn what_is_something_else_is_told_with_what_to_type() {
+        for (typed, said) in [
+            ("#lobby:x.org", "# begins the id of something else"),
+            ("!abc:x.org", "! begins the id of something else"),
+            ("+group:x.org", "+ begins the id of something else"),
+            ("—", "nobody's name"),
+            ("&", "nobody's name"),
+            ("@-", "nobody's name"),
+            ("eve@x.org", "the account would be @eve:x.org"),
+            ("@eve@x.org", "the account would be @eve:x.org"),
+            ("https://x.org/eve", "not a link to one"),
+        ] {
+            let told = typed.parse::<UserRef>().unwrap_err();
+            assert!(told.contains(said), "{typed}: {told}");
+        }
+        for (typed, said) in [
+            ("$event", "!event details"),
+            ("Lobby", "!room search"),
+            ("@eve:x.org", "a room is wanted here"),
+            ("https://x.org/#/lobby", "not a link to one"),
+        ] {
+            let told = typed.parse::<RoomRef>().unwrap_err();
+            assert!(told.contains(said), "{typed}: {told}");
+        }
+        assert_eq!(user("@#old:x.org"), "@#old:x.org", "an old account");
     }
 
     #[test]

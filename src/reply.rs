@@ -239,6 +239,8 @@ pub enum IdsOf {
     Rooms,
     /// Files.
     Files,
+    /// Devices of one account.
+    Devices,
     /// Registration tokens.
     Tokens,
     /// Other servers.
@@ -256,6 +258,7 @@ impl IdsOf {
             Self::Accounts => "accounts",
             Self::Rooms => "rooms",
             Self::Files => "files",
+            Self::Devices => "devices",
             Self::Tokens => "registration tokens",
             Self::Servers => "servers",
             Self::EventReports => "reports of events",

@@ -4,6 +4,8 @@
 use ruma::OwnedDeviceId;
 use secrecy::SecretString;
 
+use crate::refs::bare_of_any;
+
 mod time;
 
 pub(in crate::commands) use crate::refs::bare;
@@ -43,7 +45,7 @@ pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
 
 /// Reads the id of a device that is there.
 pub(in crate::commands) fn device(text: &str) -> Result<OwnedDeviceId, String> {
-    let id = bare(text);
+    let id = bare_of_any(text);
     if id.is_empty() || id.len() > 255 {
         return Err("it is not the id of a device; !device list shows them".to_owned());
     }

@@ -3,16 +3,22 @@
 use crate::unicode;
 
 /// What begins a command: the exclamation mark, also as keyboards for Chinese and Japanese have it.
-pub(super) const BANGS: [char; 2] = ['!', '\u{FF01}'];
+pub(super) const BANGS: [char; 3] = ['!', '\u{FF01}', '\u{FE57}'];
+
+/// What a phone offers for an exclamation mark. It may as well be an exclamation.
+pub(super) const BANG_SIGNS: [char; 4] = ['\u{2757}', '\u{2755}', '\u{203C}', '\u{A1}'];
+
+/// What begins the commands of other programs, or lies beside the exclamation mark on a keyboard.
+pub(super) const OTHER_SIGNS: [char; 10] = ['/', '.', '?', '\\', ',', ';', '$', '%', '&', '1'];
 
 /// A dash that a phone makes of two hyphens.
 pub(super) fn is_dash(c: char) -> bool {
-    matches!(c, '\u{2012}'..='\u{2015}')
+    matches!(c, '\u{2012}'..='\u{2015}' | '\u{2E3A}' | '\u{2E3B}' | '\u{FE58}' | '\u{FE31}')
 }
 
-/// A hyphen, typographic or not.
+/// A hyphen, typographic or not; the sign for minus among them.
 pub(super) fn is_hyphen(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}' | '\u{2011}' | '\u{FF0D}')
+    matches!(c, '-' | '\u{2010}' | '\u{2011}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}')
 }
 
 /// Whether `c` is invisible where it stands, behind `before`, and comes from copying or from a

@@ -9,6 +9,9 @@ use crate::{refs, unicode};
 
 /// What begins a link of the web kind.
 pub(super) const WEB: &str = "https://matrix.to/#/";
+
+/// What every link of the web has in it, that of a client's own address too.
+pub(super) const WITHIN: &str = "/#/";
 /// What begins a link of the scheme of its own.
 pub(super) const SCHEME: &str = "matrix:";
 
@@ -37,7 +40,7 @@ pub(super) fn id(address: &str) -> Option<String> {
     // Servers to go through, which nobody here goes to.
     let (address, _) = address.split_once('?').unwrap_or((address, ""));
     // ruma's parser panics where slashes surround the path, which it takes off one by one.
-    let id = if let Some(path) = address.strip_prefix(WEB) {
+    let id = if let Some(path) = web_path(address) {
         MatrixToUri::parse(&format!("{WEB}{}", path.trim_matches('/'))).ok()?.id().clone()
     } else {
         let path = address.strip_prefix(SCHEME)?.trim_matches('/');
@@ -53,31 +56,44 @@ pub(super) fn id(address: &str) -> Option<String> {
     (!id.chars().any(char::is_control)).then_some(id)
 }
 
-/// The link that `text` begins with: `[label](address)`, `<address>` or a bare address that ends
-/// with the word.
-pub(super) fn at_start(text: &str) -> Option<Link<'_>> {
-    if text.starts_with('[') {
-        return labelled(text);
+/// What the address of a link of the web kind has behind its `/#/`: that of matrix.to as people copy
+/// it, or of a client's own page about a user or a room.
+fn web_path(address: &str) -> Option<&str> {
+    let (page, path) = address.split_once(WITHIN)?;
+    let page = page.to_ascii_lowercase();
+    let host = page.strip_prefix("https://").or_else(|| page.strip_prefix("http://"));
+    if matches!(host.unwrap_or(&page), "matrix.to" | "www.matrix.to") {
+        return Some(path);
     }
-    let inside = text.strip_prefix('<');
-    let link = inside.unwrap_or(text);
-    if !link.starts_with(WEB) && !link.starts_with(SCHEME) {
+    // Of a client, the address says what its page is about.
+    host?;
+    path.strip_prefix("user/").or_else(|| path.strip_prefix("room/"))
+}
+
+/// What may open before a bare address and close behind it.
+const OPENS: [char; 4] = ['(', '[', '{', '<'];
+const CLOSES: [char; 9] = [')', ']', '}', '>', ',', ';', '.', '"', '\''];
+
+/// The link that `text` begins with: `[label](address)`, `<address>` or a bare address that ends
+/// with the word, perhaps in brackets.
+pub(super) fn at_start(text: &str) -> Option<Link<'_>> {
+    if let Some(link) = labelled(text) {
+        return Some(link);
+    }
+    if let Some((address, rest)) = text.strip_prefix('<').and_then(|text| text.split_once('>')) {
+        return Some(Link { id: id(address)?, label: None, rest });
+    }
+    let (address, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    if !address.contains(WITHIN) && !address.contains(SCHEME) {
         return None;
     }
-    let (address, rest) = match inside {
-        Some(inside) => inside.split_once('>')?,
-        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
-    };
+    let address = address.trim_start_matches(OPENS).trim_end_matches(CLOSES);
     Some(Link { id: id(address)?, label: None, rest })
 }
 
 /// The link `[label](address)` that `text` begins with: what some clients write for a pill.
 pub(super) fn labelled(text: &str) -> Option<Link<'_>> {
     let (label, text) = bracketed(text, '[', ']', LONGEST_LABEL)?;
-    let address = text.strip_prefix('(')?;
-    if !address.starts_with(WEB) && !address.starts_with(SCHEME) {
-        return None;
-    }
     let (address, rest) = bracketed(text, '(', ')', LONGEST_ADDRESS)?;
     Some(Link { id: id(address)?, label: Some(label), rest })
 }

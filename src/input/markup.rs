@@ -26,7 +26,7 @@ pub(super) enum Rebuilt {
 
 /// Rebuilds the text of a message.
 pub(super) fn rebuild(html: &str) -> Rebuilt {
-    if !html.contains(links::SCHEME) && !html.contains(links::WEB) {
+    if !html.contains(links::SCHEME) && !html.contains(links::WITHIN) {
         return Rebuilt::NoPills;
     }
     if html.matches('<').count() > MOST_TAGS {
@@ -86,8 +86,10 @@ enum Tag {
     Cell,
     Code,
     Pre,
-    /// What Markdown makes of `*`, `_` and `~`.
+    /// What Markdown makes of `*` and `_`.
     Styled,
+    /// What it makes of `~~`.
+    Struck,
     Link,
     /// Quoted, or nothing that anybody sees.
     Hidden,
@@ -104,7 +106,8 @@ impl Tag {
             "td" | "th" => Self::Cell,
             "code" => Self::Code,
             "pre" => Self::Pre,
-            "em" | "i" | "strong" | "b" | "del" | "s" | "strike" => Self::Styled,
+            "em" | "i" | "strong" | "b" => Self::Styled,
+            "del" | "s" | "strike" => Self::Struck,
             "a" => Self::Link,
             "mx-reply" | "blockquote" | "script" | "style" | "template" => Self::Hidden,
             _ => Self::Other,
@@ -160,11 +163,11 @@ impl Text {
                 self.code += 1;
                 self.backtick();
             }
-            Tag::Styled => {
+            Tag::Styled | Tag::Struck => {
                 let before = self.is_first_line() && !self.written.contains(characters::BANGS);
                 self.styled.push(before);
                 if before {
-                    self.written.push('*');
+                    self.written.push_str(mark(tag));
                 } else if self.is_first_line() {
                     self.doubt.get_or_insert(Misread::Styled);
                 }
@@ -186,9 +189,9 @@ impl Text {
                 self.code -= 1;
             }
             Tag::Cell => self.written.push(' '),
-            Tag::Styled => {
+            Tag::Styled | Tag::Struck => {
                 if self.styled.pop() == Some(true) {
-                    self.written.push('*');
+                    self.written.push_str(mark(tag));
                 }
             }
             Tag::Break | Tag::Link | Tag::Hidden | Tag::Other => {}
@@ -234,6 +237,11 @@ impl Text {
     fn is_first_line(&self) -> bool {
         !self.written.trim_start().contains('\n')
     }
+}
+
+/// What stands before and behind a text for what an element makes of it.
+fn mark(tag: Tag) -> &'static str {
+    if tag == Tag::Struck { "~~" } else { "*" }
 }
 
 /// The text within a node.

@@ -3,9 +3,11 @@
 use ruma::{RoomId, UserId};
 
 use super::{
-    Command, Heard, Misread, Reason, characters, links,
+    Command, Heard, Misread, Reason, answers, characters, links,
     words::{self, Style},
 };
+
+mod unsigned;
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,18 +128,10 @@ fn read_lines(
         Head::Unclear(misread) => Heard::Misread(misread),
         _ if another => Heard::Misread(Misread::NotFirst),
         Head::RoomId => Heard::Nothing(Reason::RoomId),
-        Head::Talk if alone => answer(line).unwrap_or(Heard::Nothing(Reason::Talk)),
+        Head::Talk if alone => {
+            answers::heard(bot.and_then(|bot| unaddressed(line, bot)).unwrap_or(line))
+        }
         Head::Talk => Heard::Nothing(Reason::Talk),
-    }
-}
-
-/// A bare yes or no. A question mark makes it neither.
-fn answer(line: &str) -> Option<Heard> {
-    let said = line.trim().trim_end_matches(['.', ',', '!']).trim_end().to_ascii_lowercase();
-    match said.as_str() {
-        "yes" | "y" | "ok" => Some(Heard::Yes),
-        "no" | "n" => Some(Heard::No),
-        _ => None,
     }
 }
 
@@ -161,6 +155,9 @@ impl<'a> Head<'a> {
         let (line, style) =
             in_backticks(line).map_or((line, style), |line| (line, Style::Verbatim));
         let Some(behind) = line.strip_prefix(characters::BANGS) else { return Self::Talk };
+        // A key that was pressed twice; without a known word behind it is an exclamation.
+        let doubled = behind.starts_with(characters::BANGS);
+        let behind = behind.trim_start_matches(characters::BANGS);
         let command = trim(behind);
         let word: String = command
             .chars()
@@ -173,11 +170,13 @@ impl<'a> Head<'a> {
             Self::Talk
         } else if is_group(&word.to_ascii_lowercase()) {
             Self::Known(command, style)
-        } else if spaced {
+        } else if spaced || doubled {
             Self::Talk
         } else if is_room_id(&word) {
             Self::RoomId
-        } else if is_letters(word.trim_end_matches(['.', ',', ':', ';', '!', '?'])) {
+        } else if is_joined(&word, is_group)
+            || is_letters(word.trim_end_matches(['.', ',', ':', ';', '!', '?']))
+        {
             Self::Meant(command, style)
         } else {
             Self::Talk
@@ -208,12 +207,16 @@ impl<'a> Head<'a> {
             return if is_known { Self::Unclear(Misread::Styled) } else { Self::Talk };
         };
         match Self::of(whole, Style::Typed, is_group) {
+            Self::Known(..) if marks.contains("~~") => Self::Unclear(Misread::StruckOut),
             Self::Known(..) if bulleted && !alone => Self::Unclear(Misread::Bulleted),
             known @ Self::Known(..) => known,
             meant @ Self::Meant(..) if unaddressed.is_some() && !bulleted && marks.is_empty() => {
                 meant
             }
             _ if is_quoted(line, is_group) => Self::Unclear(Misread::Quoted),
+            _ if unsigned::is_meant(text, unaddressed.is_some(), is_group) => {
+                Self::Unclear(Misread::Unsigned)
+            }
             _ => Self::Talk,
         }
     }
@@ -222,11 +225,24 @@ impl<'a> Head<'a> {
 /// What makes text bold, italic or struck out.
 const STYLES: [char; 3] = ['*', '_', '~'];
 
-/// `line` without the mention of the bot that it begins with.
+/// `line` without the mention of the bot that it begins with: its id, or its localpart with an `@`
+/// before it or a colon behind it, as clients without pills write it.
 fn unaddressed<'a>(line: &'a str, bot: &UserId) -> Option<&'a str> {
-    let behind = line.strip_prefix(bot.as_str())?;
-    let rest = behind.trim_start_matches([':', ',', '\u{FF1A}', '\u{FF0C}']);
-    (rest.len() < behind.len() || rest.starts_with(char::is_whitespace)).then(|| trim(rest))
+    let separators = [':', ',', ';', '\u{FF1A}', '\u{FF0C}'];
+    let line = trim(line);
+    if let Some(behind) = line.strip_prefix(bot.as_str()) {
+        let rest = behind.trim_start_matches(separators);
+        return (rest.len() < behind.len() || rest.starts_with(char::is_whitespace))
+            .then(|| trim(rest));
+    }
+    let text = line.strip_prefix('@').unwrap_or(line);
+    let (name, behind) = text.split_at_checked(bot.localpart().len())?;
+    let rest = behind.trim_start_matches(separators);
+    let separated = text.len() < line.len() || rest.len() < behind.len();
+    (name.eq_ignore_ascii_case(bot.localpart())
+        && separated
+        && rest.starts_with(char::is_whitespace))
+    .then(|| trim(rest))
 }
 
 /// `line` without the bullet that it begins with.
@@ -251,6 +267,16 @@ fn is_quoted(line: &str, is_group: &dyn Fn(&str) -> bool) -> bool {
     let mut chars = line.chars();
     let opens = chars.next().and_then(characters::Mark::opening).is_some();
     opens && matches!(Head::of(chars.as_str(), Style::Typed, is_group), Head::Known(..))
+}
+
+/// Whether a word is one that begins commands, with something else than a space behind it:
+/// `user.details`.
+fn is_joined(word: &str, is_group: &dyn Fn(&str) -> bool) -> bool {
+    let end = word.find(|c: char| !c.is_alphabetic()).unwrap_or(word.len());
+    word.split_at_checked(end).is_some_and(|(first, behind)| {
+        behind.starts_with(['.', '/', '_', ':', ',', ';', '=', '+'])
+            && is_group(&first.to_ascii_lowercase())
+    })
 }
 
 fn is_letters(word: &str) -> bool {

@@ -83,7 +83,9 @@ fn what_a_phone_makes_of_hyphens_and_quotes_is_undone() {
         ("!user list —name=“Ann Lee”", "user|list|--name=Ann Lee"),
         ("!user list —n=Ann", "user|list|-n=Ann"),
         ("!user list —-name", "user|list|--name"),
-        ("!user list —", "user|list|--"),
+        ("!user suspend @a:x −−plan", "user|suspend|@a:x|--plan"),
+        ("!user suspend @a:x ﹣﹣plan", "user|suspend|@a:x|--plan"),
+        ("!user suspend @a:x ﹘plan", "user|suspend|@a:x|--plan"),
         ("!user list ‑n Ann", "user|list|-n|Ann"),
         ("!user list -n “Ann Lee”", "user|list|-n|Ann Lee"),
         ("!user list -n ‘Ann Lee’", "user|list|-n|Ann Lee"),
@@ -103,6 +105,8 @@ fn what_a_phone_makes_of_hyphens_and_quotes_is_undone() {
 #[test]
 fn what_is_meant_to_the_letter_stays() {
     for (typed, understood) in [
+        ("!user list —", "user|list|—"),
+        ("!user suspend @a:x — spam", "user|suspend|@a:x|—|spam"),
         ("!user list -n \"Ann — Lee…\"", "user|list|-n|Ann — Lee…"),
         ("!user list -n \"—Ann “A” Lee\"", "user|list|-n|—Ann “A” Lee"),
         ("!user list -n `Ann\u{200b}“`", "user|list|-n|Ann\u{200b}“"),
@@ -162,15 +166,36 @@ fn people_talk() {
         (" \n ", Reason::Empty),
         ("hello", Reason::Talk),
         ("what does user list do", Reason::Talk),
-        ("/user list", Reason::Talk),
+        ("user list is what you want", Reason::Talk),
+        ("type !user list to see", Reason::Talk),
+        ("... user list", Reason::Talk),
+        ("❗ user list is slow", Reason::Talk),
+        ("!! wow", Reason::Talk),
+        ("!!usr list", Reason::Talk),
+        ("/me is away", Reason::Talk),
+        ("100 user", Reason::Talk),
+        ("yes, I have seen that too", Reason::Talk),
+        ("sure, that is what I would do", Reason::Talk),
+        ("12", Reason::Talk),
         ("!", Reason::Talk),
         ("!!!", Reason::Talk),
         ("!=", Reason::Talk),
         ("!5", Reason::Talk),
         ("! wow", Reason::Talk),
         ("!\"user\" list", Reason::Talk),
-        ("yes please", Reason::Talk),
-        ("yes?", Reason::Talk),
+        ("yes please", Reason::Answer),
+        ("yes?", Reason::Answer),
+        ("Ja!", Reason::Answer),
+        ("oui", Reason::Answer),
+        ("confirm", Reason::Answer),
+        ("confirm 4821", Reason::Answer),
+        ("yes, 4821", Reason::Answer),
+        ("4821", Reason::Answer),
+        ("#4821", Reason::Answer),
+        ("\"yes\"", Reason::Answer),
+        ("nope", Reason::Answer),
+        ("Cancel.", Reason::Answer),
+        ("+1", Reason::Answer),
         ("yes\nand no", Reason::Talk),
         ("> hello", Reason::Quote),
         ("> !usr list", Reason::Quote),
@@ -203,6 +228,27 @@ fn an_unknown_word_of_letters_is_meant_as_a_command() {
 fn bare_answers() {
     for yes in ["yes", "Yes", " Y ", "ok.", "OK!", "> sure?\n\nyes", "> <@b:x> Sure?\n\nYes!"] {
         assert_eq!(said(yes), Heard::Yes, "{yes}");
+    }
+    for yes in [
+        "\u{200b}yes",
+        "**yes**",
+        "`Yes`",
+        "ｙｅｓ",
+        "Okay.",
+        "✅",
+        "✔\u{fe0f}",
+        "👍",
+        "👍🏽",
+        "yes。",
+    ] {
+        assert_eq!(said(yes), Heard::Yes, "{yes}");
+    }
+    let bot = user_id!("@synod:x.org");
+    for yes in ["@synod:x.org yes", "synod: Yes!", "@Synod yes"] {
+        assert_eq!(hear_as(Some(bot), yes, None, &is_group), Heard::Yes, "{yes}");
+    }
+    for no in ["❌", "👎🏻", "*no*", "✖\u{fe0f}"] {
+        assert_eq!(said(no), Heard::No, "{no}");
     }
     for no in ["no", "N", "No.", "no!!"] {
         assert_eq!(said(no), Heard::No, "{no}");
@@ -257,8 +303,8 @@ fn a_quotation_that_is_not_clear_is_not_guessed() {
     assert_eq!(
         told,
         format!(
-            "the quotation mark \" before {}... is never closed; close it with the same mark, or \
-             put the other kind of marks around the whole",
+            "the quotation mark \" before {}... is never closed in its line; close it there with \
+             the same mark, or put the other kind of marks around the whole",
             "x".repeat(40)
         )
     );
@@ -294,6 +340,48 @@ fn pills_of_every_client_become_the_id() {
         assert_eq!(heard.words, ["user", "details", "@alice:x.org", "-d"], "{client}");
         assert!(heard.changed, "{client}");
     }
+}
+
+#[test]
+fn a_link_is_understood_in_every_form_in_which_people_copy_it() {
+    for link in [
+        "http://matrix.to/#/@a:x.org",
+        "matrix.to/#/@a:x.org",
+        "HTTPS://Matrix.to/#/@a:x.org",
+        "https://www.matrix.to/#/%40a%3Ax.org?via=x.org",
+        "(https://matrix.to/#/@a:x.org)",
+        "https://matrix.to/#/@a:x.org),",
+        "[https://matrix.to/#/@a:x.org]",
+        "(matrix:u/a:x.org)",
+        "https://app.element.io/#/user/@a:x.org",
+        "http://chat.x.org:8080/web/#/user/%40a%3Ax.org",
+        "<https://app.element.io/#/user/@a:x.org>",
+        "[Ann](https://app.element.io/#/user/@a:x.org)",
+    ] {
+        assert_eq!(words(&format!("!user details {link}")), "user|details|@a:x.org", "{link}");
+    }
+    let room = "!room details https://app.element.io/#/room/#lobby:x.org";
+    assert_eq!(words(room), "room|details|#lobby:x.org");
+    let html = "!user details <a href=\"https://app.element.io/#/user/@a:x.org\">Ann</a>";
+    assert_eq!(command(formatted("!user details Ann", html)).words[2], "@a:x.org");
+    let twin = "!user details [@b:x.org](https://app.element.io/#/user/@a:x.org)";
+    assert!(matches!(misread(said(twin)), Misread::Disagrees { .. }));
+    for other in ["https://x.org/#/settings", "app.x.org/#/user/@a:x.org", "https://x.org/@a:x.org"]
+    {
+        assert_eq!(words(&format!("!user details {other}")), format!("user|details|{other}"));
+    }
+}
+
+#[test]
+fn quoted_words_may_be_listed() {
+    for (typed, understood) in [
+        ("!user details \"ann\", \"bob\"", "user|details|ann|bob"),
+        ("!user details “ann”; ‘bob’.", "user|details|ann|bob"),
+        ("!user search \"Ann Lee\")", "user|search|Ann Lee"),
+    ] {
+        assert_eq!(words(typed), understood);
+    }
+    assert!(matches!(misread(said("!user search \"Ann\",Lee")), Misread::Glued { .. }));
 }
 
 #[test]
@@ -470,6 +558,68 @@ fn to_synod(body: &str, html: Option<&str>) -> Heard {
 }
 
 #[test]
+fn a_command_without_its_exclamation_mark_is_told_and_not_run() {
+    for typed in [
+        "/user list",
+        "/help",
+        ".user list",
+        "?help",
+        "1user list",
+        "\\User list",
+        "❗user list",
+        "❗\u{fe0f}user list",
+        "¡user list",
+        "‼\u{fe0f}user list",
+        "exclamation mark user list",
+        "Exclamation point user list",
+        "(!user list)",
+        "[!user list]",
+        "☐ !user list",
+        "👉 !user list",
+        "@synod:x.org user list",
+        "@synod:x.org: User list",
+        "synod: user list",
+        "@synod:x.org please !user list",
+    ] {
+        assert_eq!(misread(to_synod(typed, None)), Misread::Unsigned, "{typed}");
+    }
+    let pill = "<a href=\"https://matrix.to/#/@synod:x.org\">Synod</a>";
+    assert_eq!(
+        misread(to_synod("x", Some(&format!("{pill}, please !user list")))),
+        Misread::Unsigned
+    );
+    assert_eq!(misread(to_synod("x", Some(&format!("{pill} user list")))), Misread::Unsigned);
+    for typed in [
+        "@synod:x.org is slow",
+        "synod user list",
+        "@synod:y.org !user list",
+        "@synodical !user list",
+        "ann: !user list is what you want",
+        "@bob:x.org !user list",
+    ] {
+        assert_eq!(to_synod(typed, None), Heard::Nothing(Reason::Talk), "{typed}");
+    }
+}
+
+#[test]
+fn a_command_that_is_struck_out_is_not_run() {
+    for typed in ["~~!user list~~", "**~~!user list~~**", "- ~~!user list~~"] {
+        assert_eq!(misread(to_synod(typed, None)), Misread::StruckOut, "{typed}");
+    }
+    let html = "<del>!user details <a href=\"https://matrix.to/#/@a:x.org\">A</a></del>";
+    assert_eq!(misread(to_synod("!user details A", Some(html))), Misread::StruckOut);
+}
+
+#[test]
+fn a_command_in_one_word_is_meant_as_one() {
+    for typed in ["!user.list", "!user/list", "!User_list now", "!user:"] {
+        assert!(matches!(said(typed), Heard::Command(_)), "{typed}");
+    }
+    assert_eq!(said("!user:example.org"), Heard::Nothing(Reason::RoomId));
+    assert_eq!(said("!wow/user"), Heard::Nothing(Reason::Talk));
+}
+
+#[test]
 fn what_stands_before_a_command_or_around_it_is_taken_off() {
     for typed in [
         "！user list",
@@ -478,7 +628,13 @@ fn what_stands_before_a_command_or_around_it_is_taken_off() {
         "*!user list*",
         "***!user list***",
         "__!user list__",
-        "~~!user list~~",
+        "!!user list",
+        "﹗user list",
+        "@synod !user list",
+        "Synod: !user list",
+        "synod, !user list",
+        "@synod: !user list",
+        "@synod:x.org; !user list",
         "- !user list",
         "* !user list",
         "• !user list",

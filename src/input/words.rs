@@ -79,7 +79,7 @@ impl Splitter<'_> {
                 self.bump(c);
                 self.changed = true;
             } else if ended {
-                return Err(Misread::Glued { text: excerpt(self.rest) });
+                self.listing()?;
             } else if opens && self.link(&mut word)? {
                 opens = false;
             } else {
@@ -129,7 +129,9 @@ impl Splitter<'_> {
         let name =
             self.rest.trim_start_matches(|c| characters::is_dash(c) || characters::is_hyphen(c));
         let run = self.rest.strip_suffix(name).unwrap_or_default();
-        if !run.contains(characters::is_dash) {
+        // One that stands alone is punctuation of a sentence, and ends no options.
+        let alone = name.is_empty() || name.starts_with(char::is_whitespace);
+        if !run.contains(characters::is_dash) || alone {
             return;
         }
         let mut letters = name.chars().take_while(|&c| !c.is_whitespace() && c != '=');
@@ -163,6 +165,19 @@ impl Splitter<'_> {
         for c in mark.without_padding(inside).chars() {
             characters::push_plain(c, &mut word.text);
         }
+        Ok(())
+    }
+
+    /// Leaves out the comma or bracket that lists a word in quotation marks, if nothing else stands
+    /// behind the closing one.
+    fn listing(&mut self) -> Result<(), Misread> {
+        let end = self.rest.find(char::is_whitespace).unwrap_or(self.rest.len());
+        let (behind, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        if self.style == Style::Verbatim || !behind.chars().all(|c| ",;:.)]}".contains(c)) {
+            return Err(Misread::Glued { text: excerpt(self.rest) });
+        }
+        self.rest = rest;
+        self.changed = true;
         Ok(())
     }
 
@@ -229,7 +244,7 @@ pub fn shown(words: &[String]) -> String {
 pub(super) fn quote_word(word: &str) -> String {
     let bare = !word.is_empty()
         && word.chars().all(|c| c.is_alphanumeric() || "!#$%&()*+,-./:;<=>?@\\^_{|}~".contains(c))
-        && !word.contains("matrix.to/")
+        && !word.contains(links::WITHIN)
         && !word.contains(links::SCHEME);
     if bare { word.to_owned() } else { in_marks(word) }
 }

@@ -12,6 +12,7 @@ use crate::{
     change::{FactMap, Power, Subject},
     commands::{Action, Options},
     error::Stop,
+    refs::narrow,
     reply::Reply,
 };
 
@@ -36,6 +37,16 @@ mod undo;
 
 pub(super) use audit::card;
 pub(super) use help::Help;
+
+/// Reads the code of a question, without the sign or full stop that a sentence puts around it.
+fn code(text: &str) -> Result<String, String> {
+    if text.len() > 255 {
+        return Err("no code is so long; !pending lists those of open questions".to_owned());
+    }
+    let text: String = text.chars().map(narrow).collect();
+    let bare = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    Ok(if bare.is_empty() { text } else { bare.to_owned() })
+}
 
 /// A verb of the bot's own.
 #[async_trait]

@@ -212,7 +212,7 @@ impl Reader {
     /// where it is not within the scope.
     pub fn user_id(&self, user: &UserRef) -> Result<OwnedUserId, Stop> {
         let id = match user {
-            UserRef::Id(id) => id.clone(),
+            UserRef::Id(id) => self.as_served(id),
             UserRef::Localpart(localpart) => {
                 let id = format!("@{localpart}:{}", self.server_name());
                 UserId::parse(&id).map_err(|_| {
@@ -224,12 +224,33 @@ impl Reader {
         Ok(id)
     }
 
+    /// Whether a server's name is that of this homeserver in other capital letters. No other server
+    /// can have it: in the domain name system both are one.
+    fn is_own_in_capitals(&self, server: &ServerName) -> bool {
+        let own = self.server_name();
+        server != own && server.as_str().eq_ignore_ascii_case(own.as_str())
+    }
+
+    /// An id as this homeserver writes those of its own accounts.
+    fn as_served(&self, id: &UserId) -> OwnedUserId {
+        if !self.is_own_in_capitals(id.server_name()) {
+            return id.to_owned();
+        }
+        let own = format!("@{}:{}", id.localpart(), self.server_name());
+        UserId::parse(own).unwrap_or_else(|_| id.to_owned())
+    }
+
     /// The id of `room`; an alias is resolved by `GET /_matrix/client/v3/directory/room/{alias}`.
     /// An alias that nobody knows is refused, and so is one whose own server cannot be asked, and
     /// what is not within the scope.
     pub async fn room_id(&self, room: &RoomRef) -> Result<OwnedRoomId, Stop> {
         let id = match room {
             RoomRef::Id(id) => id.clone(),
+            RoomRef::Alias(alias) if self.is_own_in_capitals(alias.server_name()) => {
+                let whole = format!("#{}:{}", alias.alias(), self.server_name());
+                let own = RoomAliasId::parse(&whole).unwrap_or_else(|_| alias.clone());
+                self.resolved(&own).await?
+            }
             RoomRef::Alias(alias) => self.resolved(alias).await?,
             RoomRef::Local(alias) => {
                 let whole = format!("{alias}:{}", self.server_name());

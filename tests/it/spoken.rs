@@ -329,3 +329,76 @@ async fn a_question_with_its_list_is_answered_like_any_other() -> Result<()> {
     assert_eq!(count(&scene, &all, "locked").await?, 11);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (eve, bob) = (scene.subject("eve").await?, scene.subject("bob").await?);
+    let (id, localpart) = (eve.user_id.as_str(), eve.user_id.localpart());
+    for typed in [
+        format!("!user details ({id})"),
+        format!("!user details {id}'s"),
+        format!("!user details [\"{id}\"]"),
+        format!("!user details **{id}**"),
+        format!("!user details @{localpart}:SYNOD.TEST"),
+        format!("!user details https://app.element.io/#/user/{id}"),
+        format!("!user details http://matrix.to/#/{id}?via=synod.test"),
+        format!("!!user details {localpart}"),
+        format!("{}: !user details {localpart}", scene.bot_id().localpart()),
+    ] {
+        let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
+        says(&answer, "", &[id, "State: active"]);
+    }
+    for (typed, meant) in [
+        ("!user suspend {} because he spams", "--reason"),
+        ("!user suspend {} -plan", "--plan"),
+        ("!user suspend {} plan", "--plan"),
+        ("!user suspend {} for a week", "--for"),
+        ("!suspend {}", "!user suspend"),
+        ("!user.suspend {}", "!user suspend"),
+        ("!user suspend {} — spam", "nobody's name"),
+        ("/user suspend {}", "exclamation mark"),
+        ("(!user suspend {})", "exclamation mark"),
+        ("~~!user suspend {}~~", "struck out"),
+        ("!room details Lobby", "!room search"),
+    ] {
+        let typed = typed.replace("{}", localpart);
+        let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
+        says(&answer, "Refused", &[meant]);
+        assert!(!is(&scene, &eve, "suspended").await?, "{typed}");
+    }
+    let planned = scene.ann_asks(&format!("!user suspend {localpart} −−plan")).await?;
+    says(&planned, "What", &["Nothing was sent"]);
+    let asked = format!("!user suspend {localpart} and {}", bob.user_id.localpart());
+    let again = scene.ann_asks(&asked).await?;
+    says(&again, "Refused", &["put nothing but spaces between them"]);
+    let question = scene.ann_asks(offered(&again, "!user suspend")?).await?;
+    says(&question, "2 subjects", &[id, bob.user_id.as_str()]);
+    says(&scene.ann_asks("yes").await?, "Done", &["2 subjects"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_other_words_is_an_answer_or_is_told() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    for (place, yes) in ["✅", "Okay.", "**yes**"].into_iter().enumerate() {
+        let (eve, _) = with_device(&scene, &format!("eve{place}")).await?;
+        scene.ann_asks(&format!("!user logout {}", eve.user_id)).await?;
+        says(&scene.ann_asks(yes).await?, "Done", &[eve.user_id.as_str()]);
+        assert!(devices(&scene, &eve).await?.is_empty(), "{yes}");
+    }
+    let (eve, _) = with_device(&scene, "eve").await?;
+    let question = scene.ann_asks(&format!("!user logout {}", eve.user_id)).await?;
+    let code = code(&question)?;
+    for almost in ["ja", "yes please", "confirm", &format!("yes {code}"), &code] {
+        let told = scene.ann_asks(almost).await.with_context(|| almost.to_owned())?;
+        says(&told, "Refused", &["nothing was done", &format!("!confirm {code}"), "!cancel"]);
+        assert!(!devices(&scene, &eve).await?.is_empty(), "{almost}");
+    }
+    // What is told is right as it stands, and so is the shorter word.
+    says(&scene.ann_asks(&format!("!confirm #{code}.")).await?, "Done", &[eve.user_id.as_str()]);
+    assert!(devices(&scene, &eve).await?.is_empty());
+    // Without a question it is talk.
+    let talk = scene.ann().say(scene.room(), "ja").await?;
+    scene.unanswered(&talk).await
+}

@@ -44,6 +44,8 @@ fn spellings(eve: &Account) -> Vec<String> {
         "- !user password {} Canary-18",
         "> !user password {} Canary-19",
         "！user password {}, Canary-20",
+        "/user password {} Canary-21",
+        "!user.password {} Canary-22",
     ]
     .map(|text| text.replace("{}", user.as_str()))
     .to_vec()
@@ -58,6 +60,24 @@ async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Resu
         let said = ann.say(scene.room(), &text).await?;
         let answer = scene.answer(ann, &said).await.with_context(|| text.clone())?;
         says(&answer, "Refused", &["removed your message", "as known"]);
+        assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
+        answers.push_str(&answer.raw.to_string());
+    }
+    // An access token says by its form what it is, wherever it stands.
+    let token = format!("syt_a2VlcGVy_{}_38nVFx", "Canary-mvvmTndMPXzQz");
+    for text in [
+        "{}",
+        "Bearer {}",
+        "!note eve {}",
+        "!regtok new --token {}",
+        "!user details {}",
+        "!config set homeserver.admin_token {}",
+        "!user suspend nobody --reason \"{}\"",
+        "good morning\n{}",
+    ] {
+        let said = ann.say(scene.room(), &text.replace("{}", &token)).await?;
+        let answer = scene.answer(ann, &said).await.with_context(|| text.to_owned())?;
+        says(&answer, "Refused", &["access token", "removed your message"]);
         assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
         answers.push_str(&answer.raw.to_string());
     }

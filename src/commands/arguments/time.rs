@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use jiff::{Timestamp, civil, fmt::friendly::SpanParser, tz::TimeZone};
 
+use crate::refs::narrow;
+
 const EXAMPLES: &str = "write a date such as 2026-11-01 or 2026-11-01T10:00Z";
 
 const LONE_M: &str = "m can be minutes or months; write min or mo";
@@ -17,6 +19,7 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim().trim_end_matches(['.', ',', ';']);
         if let Some(at) = unix_millis(text) {
             return Ok(Self(at));
         }
@@ -84,7 +87,7 @@ impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
+        let text = text.trim().trim_end_matches(['.', ',', ';']);
         let is_date = text.contains(['-', '/', '.']) || has_date_shape(text);
         let from = if is_date || unix_millis(text).is_some() {
             let Moment(at) =
@@ -122,11 +125,8 @@ impl FromStr for Lasting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let typed = text.trim();
-        if has_lone_m(typed) {
-            return Err(LONE_M.to_owned());
-        }
-        match SpanParser::new().parse_span(typed) {
-            Ok(span) if span.is_positive() => Ok(Self { typed: typed.to_owned(), span }),
+        match span(typed)? {
+            Some(span) if span.is_positive() => Ok(Self { typed: typed.to_owned(), span }),
             _ => {
                 Err("it is no length of time; write one such as 3d, 2h30min or 2 weeks".to_owned())
             }
@@ -134,13 +134,68 @@ impl FromStr for Lasting {
     }
 }
 
-fn age(text: &str) -> Result<jiff::Span, String> {
-    if has_lone_m(text) {
+/// The length of time that a text says, if it says one; why not where it could be two.
+fn span(text: &str) -> Result<Option<jiff::Span>, String> {
+    let text = plain(text);
+    // In ISO 8601 the place of an M says what it is.
+    if text.starts_with('p') && !text.contains(' ') {
+        return Ok(text.to_uppercase().parse().ok());
+    }
+    if has_lone_m(&text) {
         return Err(LONE_M.to_owned());
     }
+    if has_thousands(&text) {
+        return Err("it can be a thousand or a fraction; write the number without the point or \
+                    comma"
+            .to_owned());
+    }
+    Ok(SpanParser::new().parse_span(&text).ok())
+}
+
+/// A length of time as it is read: in small letters, with digits for words, without the `and` between
+/// its parts and the full stop of the sentence.
+fn plain(text: &str) -> String {
+    let text: String = text.chars().map(narrow).collect();
+    let text = text.trim().trim_end_matches(['.', ',', ';', ':', '!']).to_lowercase();
+    let digits = |word: &str| {
+        NUMBERS.iter().find(|(name, _)| *name == word).map(|(_, digits)| (*digits).to_owned())
+    };
+    let words = text.split_whitespace().filter(|word| *word != "and");
+    words.map(|word| digits(word).unwrap_or_else(|| word.to_owned())).collect::<Vec<_>>().join(" ")
+}
+
+/// Numbers that people write as words where they write a time.
+const NUMBERS: [(&str, &str); 14] = [
+    ("a", "1"),
+    ("an", "1"),
+    ("one", "1"),
+    ("two", "2"),
+    ("three", "3"),
+    ("four", "4"),
+    ("five", "5"),
+    ("six", "6"),
+    ("seven", "7"),
+    ("eight", "8"),
+    ("nine", "9"),
+    ("ten", "10"),
+    ("eleven", "11"),
+    ("twelve", "12"),
+];
+
+/// Whether there is a point or comma with just three digits behind it.
+fn has_thousands(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(['.', ',']).collect();
+    parts.windows(2).any(|pair| {
+        let [before, behind] = pair else { return false };
+        let digits = behind.chars().take_while(char::is_ascii_digit).count();
+        digits == 3 && before.ends_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+fn age(text: &str) -> Result<jiff::Span, String> {
     let text = text.strip_suffix("ago").unwrap_or(text).trim_end();
-    match SpanParser::new().parse_span(text) {
-        Ok(span) if !span.is_negative() => Ok(span),
+    match span(text)? {
+        Some(span) if !span.is_negative() => Ok(span),
         _ => Err(format!(
             "it is neither an age nor a date; write an age such as 3d, 2h30min or 2 weeks, or \
              {}",
@@ -194,6 +249,10 @@ mod tests {
             ("2 weeks ago", "2026-11-06T14:03:00Z"),
             ("1mo", "2026-10-20T14:03:00Z"),
             ("1y", "2025-11-20T14:03:00Z"),
+            ("An hour ago", "2026-11-20T13:03:00Z"),
+            ("two weeks", "2026-11-06T14:03:00Z"),
+            ("P1W", "2026-11-13T14:03:00Z"),
+            ("2026-11-01.", "2026-11-01T00:00:00Z"),
         ] {
             assert_eq!(since(text).as_deref(), Ok(moment), "{text}");
         }
@@ -206,11 +265,31 @@ mod tests {
             ("3d", "2026-11-23T14:03:00Z"),
             ("2h30min", "2026-11-20T16:33:00Z"),
             ("1mo", "2026-12-20T14:03:00Z"),
+            ("3 d", "2026-11-23T14:03:00Z"),
+            ("3D", "2026-11-23T14:03:00Z"),
+            ("3 Days", "2026-11-23T14:03:00Z"),
+            ("3d.", "2026-11-23T14:03:00Z"),
+            ("３d", "2026-11-23T14:03:00Z"),
+            ("three days", "2026-11-23T14:03:00Z"),
+            ("a week", "2026-11-27T14:03:00Z"),
+            ("An hour", "2026-11-20T15:03:00Z"),
+            ("1w2d", "2026-11-29T14:03:00Z"),
+            ("2 weeks and 3 days", "2026-12-07T14:03:00Z"),
+            ("36h", "2026-11-22T02:03:00Z"),
+            ("1.5h", "2026-11-20T15:33:00Z"),
+            ("PT3H", "2026-11-20T17:03:00Z"),
+            ("P3D", "2026-11-23T14:03:00Z"),
+            ("PT5M", "2026-11-20T14:08:00Z"),
         ] {
             assert_eq!(after(text), Some(end.parse().unwrap()), "{text}");
         }
         assert_eq!(after("19000y"), None);
         for text in ["3m", "0s", "-3d", "3", "soon", "", "2026-11-23", "3d ago"] {
+            assert!(text.parse::<Lasting>().is_err(), "{text}");
+        }
+        for text in
+            ["1h30", "1:30", "0d", "a", "forever", "tomorrow", "P", "-PT3H", "1,000h", "1.000h"]
+        {
             assert!(text.parse::<Lasting>().is_err(), "{text}");
         }
     }

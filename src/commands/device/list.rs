@@ -16,7 +16,7 @@ use crate::{
         user::account,
     },
     error::Stop,
-    reply::{Line, Record},
+    reply::{IdsOf, Line, Record},
     synapse::{
         Device, Reader,
         wire::{Plausible as _, passed},
@@ -90,6 +90,10 @@ impl Listing for List {
             });
         }
         Ok(Page::part(devices, Pages::number(from)?, limit))
+    }
+
+    fn ids_of(&self) -> Option<IdsOf> {
+        Some(IdsOf::Devices)
     }
 
     fn id(&self, device: &Device, _: &Reader) -> Option<String> {

@@ -103,6 +103,15 @@ impl Listings {
         if of == Some(IdsOf::AccountReports) && !wanted.account_reports {
             words.push("--users".to_owned());
         }
+        if let [first, _, ..] = listed.ids.as_slice()
+            && understand::looks(words, first)
+        {
+            let many = listed.ids.len();
+            return Err(Box::new(Reply::outcome(
+                Status::Refused,
+                format!("that list holds {many}, and this looks at one; type which"),
+            )));
+        }
         append(words, listed.ids);
         Ok(true)
     }
@@ -147,6 +156,8 @@ impl Wanted {
             IdsOf::Accounts => missing == "USER",
             IdsOf::Rooms => missing == "ROOM",
             IdsOf::Files => missing == "FILE",
+            // Of whom they are is in the command, and could be somebody else.
+            IdsOf::Devices => false,
             IdsOf::Tokens => missing == "TOKEN",
             IdsOf::Servers => matches!(missing.as_str(), "SERVER" | "DESTINATION"),
             IdsOf::EventReports => self.is_of_reports() && !self.account_reports,
@@ -168,6 +179,9 @@ impl Wanted {
         };
         if self.fits(of) {
             return None;
+        }
+        if of == IdsOf::Devices && self.missing == ["DEVICE"] {
+            return Some("I take no devices from a list; type them with the command".into());
         }
         let line = Line::new().plain(format!("that list holds {}, and this needs ", of.as_str()));
         let line = match self.missing.as_slice() {
@@ -479,8 +493,10 @@ mod tests {
 
     #[test]
     fn a_list_goes_to_a_command_that_is_about_what_it_holds_and_to_no_other() {
-        use IdsOf::{AccountReports, Accounts, EventReports, Files, Rooms, Servers, Tokens};
-        let all = [Accounts, Rooms, Files, Tokens, Servers, EventReports, AccountReports];
+        use IdsOf::{
+            AccountReports, Accounts, Devices, EventReports, Files, Rooms, Servers, Tokens,
+        };
+        let all = [Accounts, Rooms, Files, Tokens, Servers, EventReports, AccountReports, Devices];
         for (line, fits) in [
             ("user suspend", &[Accounts][..]),
             ("user deactivate", &[Accounts]),
@@ -510,6 +526,10 @@ mod tests {
             }
             assert!(wanted(line).unfit(None).is_some(), "{line}");
         }
+        let told = wanted("device delete eve").unfit(Some(Devices)).unwrap().text();
+        assert_eq!(told, "I take no devices from a list; type them with the command");
+        let told = wanted("user suspend").unfit(Some(Devices)).unwrap().text();
+        assert!(told.starts_with("that list holds devices, and this needs an account"), "{told}");
         let told = wanted("user suspend").unfit(Some(EventReports)).unwrap().text();
         assert_eq!(
             told,

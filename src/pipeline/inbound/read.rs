@@ -7,13 +7,14 @@ use ruma::OwnedEventId;
 
 use crate::{
     commands::{Ask, Options},
+    confirm::Ticket,
     input,
     operators::Operator,
     pipeline::{
-        Command, Lane, Message, Pipeline, Request, Said, Task, What, YesTo,
+        Command, Lane, Message, Pipeline, Request, Said, Suspicion, Task, What, YesTo,
         inbound::{
             list,
-            understand::{self, Understood, misplaced, unquoted},
+            understand::{self, Understood, misplaced, spelling, tokens, unquoted},
         },
         is_first_word,
         own::Help,
@@ -45,10 +46,14 @@ impl Pipeline {
     /// What is heard of a message; why it is nothing for the bot, where it is.
     pub(in crate::pipeline) fn hear(&self, request: &Request) -> Result<Heard, String> {
         let operator = self.roster.operator(&request.sender);
+        let pasted = operator.is_some() && holds_token(&request.said);
         let (body, formatted, reply_to, file) = match &request.said {
             Said::Message { body, formatted, reply_to, captions } => {
                 let file = captions.then_some(&request.event);
                 (body, formatted, reply_to, file)
+            }
+            Said::Edit { .. } if pasted => {
+                return Ok(Heard::What(What::Suspect(Suspicion::Token)));
             }
             Said::Edit { body } => return Self::read_edit(operator, body).map(Heard::What),
             Said::Reaction { target, key } => {
@@ -61,21 +66,33 @@ impl Pipeline {
         };
         let bot = Some(&*self.roster.bot);
         let heard = input::hear_as(bot, body, formatted.as_deref(), &is_first_word);
-        if !matches!(heard, input::Heard::Yes | input::Heard::No) {
+        let Some(operator) = operator else {
+            if !matches!(heard, input::Heard::Yes | input::Heard::No) {
+                self.questions.something_said(&request.room);
+            }
+            return stranger(&heard);
+        };
+        let open = if heard == input::Heard::Nothing(input::Reason::Answer) {
+            self.perhaps_answered(request, operator, body, reply_to.as_ref())
+        } else {
+            Vec::new()
+        };
+        if open.is_empty() && !matches!(heard, input::Heard::Yes | input::Heard::No) {
             self.questions.something_said(&request.room);
         }
-        let Some(operator) = operator else {
-            return match heard {
-                input::Heard::Command(_) | input::Heard::Misread(_) => {
-                    Ok(Heard::What(What::Stranger))
-                }
-                input::Heard::Nothing(reason) => Err(reason.to_string()),
-                input::Heard::Yes | input::Heard::No => {
-                    Err("a bare answer of a stranger".to_owned())
-                }
-            };
-        };
         let command = match heard {
+            input::Heard::Command(command) => {
+                return Ok(Heard::Words(Words {
+                    operator: operator.clone(),
+                    command,
+                    reply_to: reply_to.clone(),
+                    file: file.cloned(),
+                }));
+            }
+            _ if pasted => return Ok(Heard::What(What::Suspect(Suspicion::Token))),
+            input::Heard::Nothing(_) if !open.is_empty() => {
+                return Ok(Heard::What(What::Say(almost(&open))));
+            }
             input::Heard::Nothing(reason) => return Err(reason.to_string()),
             input::Heard::Misread(misread) => {
                 return Ok(Heard::What(misread_text(body, &misread)));
@@ -87,16 +104,30 @@ impl Pipeline {
                 None => YesTo::LastWord(self.questions.last_asked(&request.room)),
             }),
             input::Heard::No => Command::No(reply_to.clone()),
-            input::Heard::Command(command) => {
-                return Ok(Heard::Words(Words {
-                    operator: operator.clone(),
-                    command,
-                    reply_to: reply_to.clone(),
-                    file: file.cloned(),
-                }));
-            }
         };
         Ok(Heard::What(What::Command(operator.clone(), command)))
+    }
+
+    /// The sender's open questions that what is almost an answer may be meant for: the one that it
+    /// replies to, that whose code it holds, or those that were the last word.
+    fn perhaps_answered(
+        &self,
+        request: &Request,
+        operator: &Operator,
+        body: &str,
+        reply_to: Option<&OwnedEventId>,
+    ) -> Vec<Ticket> {
+        // Where they cannot be read it is taken for talk; whoever answers in so many words is told.
+        let open = self.questions.open_in(&request.room).unwrap_or_default();
+        let last = self.questions.last_asked(&request.room);
+        let is_meant = |ticket: &Ticket| {
+            last.contains(&ticket.code)
+                || body.contains(&ticket.code)
+                || reply_to.is_some() && reply_to == ticket.question.as_ref()
+        };
+        open.into_iter()
+            .filter(|ticket| ticket.asker == operator.user && is_meant(ticket))
+            .collect()
     }
 
     /// Parses what was heard of a message.
@@ -109,11 +140,15 @@ impl Pipeline {
         let operator = words.operator.clone();
         let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
         let read = self.read_command(words);
+        let in_its_place = matches!(&read, Ok(command) if command.holds_secret());
+        if holds_token(&request.said) && !in_its_place {
+            return Task { request, what: What::Suspect(Suspicion::Token), arrived };
+        }
         // What is not run may hold what nobody must repeat.
         let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
         let suspect = if runs { None } else { misplaced::meant(&typed, &lines) };
         let what = match (suspect, read) {
-            (Some(meant), _) => What::Suspect(meant),
+            (Some(meant), _) => What::Suspect(Suspicion::Misplaced(meant)),
             (None, Ok(command)) => What::Command(operator, command),
             (None, Err(reply)) => What::Say(*reply),
         };
@@ -127,8 +162,9 @@ impl Pipeline {
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        command.words = unquoted::joined(command.words);
-        if let Some(reply) = unquoted::unclear(&command.words) {
+        command.words = unquoted::joined(spelling::in_small_letters(command.words));
+        let unclear = spelling::one_hyphen(&command.words);
+        if let Some(reply) = unclear.or_else(|| unquoted::unclear(&command.words)) {
             return Err(Box::new(reply));
         }
         let lines = command.body.iter().any(|line| !line.trim().is_empty());
@@ -175,7 +211,7 @@ impl Pipeline {
         match (operator, input::hear(body, None, &is_first_word)) {
             (Some(_), input::Heard::Command(_) | input::Heard::Misread(_)) => {
                 Ok(match misplaced::meant_in_text(body) {
-                    Some(meant) => What::Suspect(meant),
+                    Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
                     None => What::Say(Reply::outcome(
                         Status::Refused,
                         "an edited message is not run; send the command again as a new message",
@@ -204,10 +240,41 @@ impl Pipeline {
     }
 }
 
+/// What is heard of somebody who is no operator.
+fn stranger(heard: &input::Heard) -> Result<Heard, String> {
+    match heard {
+        input::Heard::Command(_) | input::Heard::Misread(_) => Ok(Heard::What(What::Stranger)),
+        input::Heard::Nothing(reason) => Err(reason.to_string()),
+        input::Heard::Yes | input::Heard::No => Err("a bare answer of a stranger".to_owned()),
+    }
+}
+
+/// The answer to what is almost an answer to these questions.
+fn almost(open: &[Ticket]) -> Reply {
+    let why = "if that answers a question, I cannot be sure what it says; nothing was done, and the \
+               question is still open";
+    open.iter().fold(Reply::outcome(Status::Refused, why), |reply, ticket| {
+        reply
+            .command("Yes", vec!["confirm".to_owned(), ticket.code.clone()])
+            .command("No", vec!["cancel".to_owned(), ticket.code.clone()])
+    })
+}
+
+/// Whether an access token is in a message, wherever it stands.
+fn holds_token(said: &Said) -> bool {
+    match said {
+        Said::Message { body, formatted, .. } => {
+            tokens::held_in(body) || formatted.as_deref().is_some_and(tokens::held_in)
+        }
+        Said::Edit { body } => tokens::held_in(body),
+        Said::Reaction { .. } | Said::Undecryptable => false,
+    }
+}
+
 /// The answer to what could not be taken apart into words.
 fn misread_text(text: &str, misread: &input::Misread) -> What {
     match misplaced::meant_in_text(text) {
-        Some(meant) => What::Suspect(meant),
+        Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
         None => What::Say(Reply::outcome(Status::Refused, misread.to_string())),
     }
 }

@@ -172,6 +172,12 @@ pub(in crate::pipeline) fn names_nobody(parsed: &Parsed) -> bool {
     matches!(parsed, Err(error) if error.kind() == ErrorKind::MissingRequiredArgument)
 }
 
+/// Whether the words, with this one more, are a look: that is at one thing.
+pub(in crate::pipeline) fn looks(words: &[String], at: &str) -> bool {
+    let words = [words, &["--".to_owned(), at.to_owned()]].concat();
+    matches!(understand(&words), Understood::Command(Ask::Read(_), _))
+}
+
 /// The names of the arguments that the words lack, as the usage shows them: `USER`.
 pub(in crate::pipeline) fn missing(parsed: &Parsed) -> Vec<String> {
     let Err(error) = parsed else { return Vec::new() };
@@ -296,11 +302,13 @@ fn wrong(error: &clap::Error) -> Line {
             .plain(" and ")
             .code(said(ContextKind::PriorArg))
             .plain(" cannot be used together"),
-        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues | ErrorKind::TooManyValues => {
-            Line::new()
-                .code(said(ContextKind::InvalidArg))
-                .plain(" was given the wrong number of values")
+        ErrorKind::TooManyValues => {
+            let option = said(ContextKind::InvalidArg);
+            Line::new().code(option).plain(" takes no value, or not so many")
         }
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => Line::new()
+            .code(said(ContextKind::InvalidArg))
+            .plain(" was given the wrong number of values"),
         _ => Line::from("it cannot be understood"),
     }
 }
@@ -314,9 +322,26 @@ fn invalid_value(error: &clap::Error) -> Line {
     let line = Line::new().code(value).plain(" will not do for ").code(argument);
     let choices = context(error, ContextKind::ValidValue);
     match (std::error::Error::source(error), choices.is_empty()) {
-        (Some(why), _) => line.plain(": ").plain(why.to_string()),
+        (Some(why), _) => line.plain(": ").plain(number_fault(&why.to_string())),
         (None, false) => line.plain("; it takes: ").plain(choices),
         (None, true) => line,
+    }
+}
+
+/// What the library says of a number, for people.
+fn number_fault(why: &str) -> String {
+    let range = why.split_once(" is not in ").map(|(_, range)| range);
+    match (why, range) {
+        ("invalid digit found in string" | "cannot parse integer from empty string", _) => {
+            "write a whole number in plain digits, such as 1000".to_owned()
+        }
+        ("number too large to fit in target type", _) => "it is too large".to_owned(),
+        (_, Some(range)) => match range.split_once("..=").or_else(|| range.split_once("..")) {
+            Some((from, "")) => format!("it takes {from} or more"),
+            Some((from, to)) => format!("it takes {from} to {to}"),
+            None => why.to_owned(),
+        },
+        _ => why.to_owned(),
     }
 }
 
@@ -355,6 +380,15 @@ fn nearest(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
         let last = all.rsplit(", ").next().unwrap_or_default().to_owned();
         (!last.is_empty()).then_some(last)
     };
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && matches!(place(words), Place::Nowhere)
+        && let Some(words) = spelling::respelled(words)
+    {
+        return Some(words);
+    }
+    if let Some(words) = spelling::separated(words, error) {
+        return Some(words);
+    }
     let suggested = error.get(ContextKind::SuggestedArg).is_some();
     if error.kind() == ErrorKind::UnknownArgument && !suggested {
         let wrong = whole_context(error, ContextKind::InvalidArg);
@@ -517,8 +551,10 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 #[cfg(test)]
 mod acting;
 pub(in crate::pipeline) mod misplaced;
+pub(in crate::pipeline) mod spelling;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tests;
+pub(in crate::pipeline) mod tokens;
 pub(in crate::pipeline) mod unquoted;

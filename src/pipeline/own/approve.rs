@@ -14,6 +14,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Approve {
     /// The code of the question
+    #[arg(value_parser = super::code)]
     code: String,
     /// The phrase that the question asks for, and after it your one-time password where it asks
     /// for that

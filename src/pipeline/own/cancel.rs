@@ -14,6 +14,7 @@ use crate::{
 pub(crate) struct Cancel {
     /// The code of the question; without it, what you sent last and I still look at, or the only
     /// question of yours that is open
+    #[arg(value_parser = super::code)]
     code: Option<String>,
 }
 

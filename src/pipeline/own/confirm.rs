@@ -14,6 +14,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirm {
     /// The code of the question; without it I say which are open
+    #[arg(value_parser = super::code)]
     code: Option<String>,
     /// The phrase, where the question asks for one
     // The end of a room's id can begin like an option.

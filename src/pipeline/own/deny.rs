@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Deny {
     /// The code of the question
+    #[arg(value_parser = super::code)]
     code: String,
     /// Why, for the record
     #[arg(allow_hyphen_values = true)]

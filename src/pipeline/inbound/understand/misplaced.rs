@@ -15,7 +15,9 @@ use crate::{
     commands::{GROUPS, Group, Spec},
     input::{Heard, hear},
     pipeline::{
-        inbound::understand::{ROOT, SKIPPERS, is_first_word, named, usage, whole_context},
+        inbound::understand::{
+            ROOT, SKIPPERS, is_first_word, named, spelling, usage, whole_context,
+        },
         own::OWN,
     },
     reply::{Block, Line, Reply, Status},
@@ -42,6 +44,11 @@ pub(in crate::pipeline) fn meant(words: &[String], lines: &[String]) -> Option<M
     if let Some(group) = GROUPS.iter().find(|group| group.name == first) {
         return in_group(group, rest, lines, true).or_else(|| by_option(rest));
     }
+    if let Some(spelled) = spelling::respelled(words)
+        && let Some(found) = meant(&spelled, lines)
+    {
+        return Some(found);
+    }
     // The group was mistyped, or left out. A secret has something before it.
     if words.len() < 3 && lines.is_empty() {
         return by_option(words);
@@ -62,12 +69,29 @@ pub(in crate::pipeline) fn meant_in_text(text: &str) -> Option<Meant> {
         let before = |(at, _): &(usize, &str)| {
             line.get(..*at).is_some_and(|before| !before.ends_with(char::is_alphanumeric))
         };
-        let (at, bang) = line.match_indices(['!', '\u{FF01}']).find(before)?;
-        let command = line.get(at + bang.len()..)?;
+        let signed = line.match_indices(['!', '\u{FF01}']).find(before);
+        let command = match signed {
+            Some((at, bang)) => line.get(at + bang.len()..)?,
+            // With another sign, or none.
+            None => unsigned(line)?,
+        };
         let bare = |word: &str| word.trim_matches(['"', '\'', '`', '“', '”', '„']).to_owned();
         let mut words: Vec<String> = command.split_whitespace().map(bare).collect();
         words.iter_mut().take(2).for_each(|word| word.make_ascii_lowercase());
         meant(&words, lines.get(place + 1..).unwrap_or_default())
+    })
+}
+
+/// A line from the first word on that begins commands, whatever sign stands before that.
+fn unsigned(line: &str) -> Option<&str> {
+    let begins = line.char_indices().filter(|&(at, c)| {
+        let before = line.get(..at).unwrap_or_default();
+        c.is_alphabetic() && !before.ends_with(char::is_alphabetic)
+    });
+    let mut lines = begins.filter_map(|(at, _)| line.get(at..));
+    lines.find(|rest| {
+        let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+        rest.get(..end).is_some_and(|word| is_first_word(&word.to_ascii_lowercase()))
     })
 }
 
@@ -212,7 +236,7 @@ impl Typed {
 
 fn option(command: &Command, word: &str) -> Typed {
     let Some(long) = word.strip_prefix("--") else { return short(command, word) };
-    let (name, attached) = match long.split_once('=') {
+    let (name, attached) = match long.split_once(['=', ':']) {
         Some((name, _)) => (name, true),
         None => (long, false),
     };
@@ -247,6 +271,13 @@ fn near_options(command: &Command, name: &str) -> Vec<String> {
 
 /// A word of short options, the last of which may hold its value.
 fn short(command: &Command, word: &str) -> Typed {
+    // A long one behind one hyphen, which is told as that.
+    let name = word.trim_start_matches('-').split('=').next().unwrap_or_default().to_lowercase();
+    if let Some(values) =
+        LONG.get(&name).filter(|_| name.chars().count() > 1 && !word.contains('='))
+    {
+        return Typed::Takes(*values);
+    }
     let mut letters = word.chars().skip(1);
     let alone = word.chars().count() == 2;
     while let Some(letter) = letters.next() {
@@ -330,9 +361,15 @@ mod tests {
             "user password eve --pasword=x",
             "user password eve --secret=x",
             "user password eve --hunter2",
+            "user password eve --password:hunter2",
+            "user.password eve hunter2",
+            "userpassword eve hunter2",
+            "user password eve because hunter2",
             "user password eve -P=hunter2",
             "user password eve -Phunter2",
             "user password eve -nphunter2",
+            "user password eve -password hunter2",
+            "user password eve -plan=hunter2",
             "user password eve -p hunter2 --bogus",
             "user password eve --bogus -p hunter2",
             "user password eve --display-name=hunter2",
@@ -362,6 +399,11 @@ mod tests {
             "- ！user password eve hunter2",
             "**!user** password eve hunter2",
             "@synod:x.test !user password eve \"hunter2",
+            "/user password eve hunter2",
+            "1user password eve hunter2",
+            "(!user password eve hunter2)",
+            "synod: user password eve hunter2",
+            "exclamation mark user password eve hunter2",
         ] {
             assert!(meant_in_text(text).is_some(), "{text}");
         }
@@ -376,6 +418,7 @@ mod tests {
             "user password eve --no-logot",
             "user password eve --yes",
             "user password eve --plan --for 3d",
+            "user password eve -plan",
             "regtok new --token welcome --bogus",
             "user password @eve:x.test @sam:x.test",
             "user password\n@eve:x.test\n@sam:x.test",

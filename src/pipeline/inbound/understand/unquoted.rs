@@ -16,11 +16,13 @@ use crate::{
     reply::{Line, Reply, Status},
 };
 
+mod sentence;
+
 /// The most words that one time is typed in: `1 day, 2 hours and ...` is somebody else's.
 const MOST: usize = 6;
 
 /// The arguments of the verb that the words begin with.
-struct Verb {
+pub(super) struct Verb {
     arguments: Vec<&'static Arg>,
     /// Where the words behind its name begin.
     from: usize,
@@ -36,7 +38,7 @@ enum Part<'a> {
 }
 
 impl Verb {
-    fn of(words: &[String]) -> Option<Self> {
+    pub(super) fn of(words: &[String]) -> Option<Self> {
         let mut command: &'static Command = &ROOT;
         let (mut arguments, mut from) = (Vec::new(), 0);
         while let Some(below) = words.get(from).and_then(|word| command.find_subcommand(word)) {
@@ -47,7 +49,7 @@ impl Verb {
         (from > 0).then_some(Self { arguments, from })
     }
 
-    fn long(&self, name: &str) -> Option<&'static Arg> {
+    pub(super) fn long(&self, name: &str) -> Option<&'static Arg> {
         self.arguments.iter().copied().find(|one| one.get_long() == Some(name))
     }
 
@@ -100,7 +102,7 @@ impl Verb {
             let most = argument.get_num_args().map_or(1, |values| values.max_values());
             let many =
                 most == usize::MAX || matches!(argument.get_action(), clap::ArgAction::Append);
-            (!many).then_some(sum + most)
+            (!many).then(|| sum.saturating_add(most))
         })
     }
 }
@@ -174,6 +176,7 @@ pub(in crate::pipeline) fn unclear(words: &[String]) -> Option<Reply> {
     let longer = parts.iter().find_map(|part| longer_time(words, *part));
     longer
         .or_else(|| parts.iter().find_map(|part| without_dashes(words, &verb, *part)))
+        .or_else(|| sentence::unclear(words, &verb, &parts))
         .or_else(|| endless_reason(words, &verb, &parts))
 }
 
@@ -358,6 +361,9 @@ mod tests {
             ("user suspend eve bob FOR 3d --plan", "user suspend eve bob --for 3d --plan"),
             ("user suspend eve until 2026-12-01", "user suspend eve --until 2026-12-01"),
             ("room block #a:x.org for 2 weeks", "room block #a:x.org --for \"2 weeks\""),
+            ("user suspend eve for a week", "user suspend eve --for \"a week\""),
+            ("user suspend eve for three days", "user suspend eve --for \"three days\""),
+            ("user suspend eve 3d", "user suspend eve --for 3d"),
         ] {
             assert_eq!(proposed(typed), meant, "{typed}");
         }
@@ -365,7 +371,7 @@ mod tests {
         assert!(told(&reply).contains("does not end by itself"), "{}", told(&reply));
         for line in [
             "user search for 3d",
-            "user suspend @for 3d",
+            "user suspend @for bob",
             "user suspend eve -- for 3d",
             "notice send eve We are down for 3 days",
         ] {
@@ -411,6 +417,39 @@ mod tests {
             "user suspend --reason spam -- eve bob",
             "device rename eve --reason old ABC Work",
             "note eve --reason is what he wrote",
+        ] {
+            assert!(unclear(&words(line)).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_made_of_the_words_of_a_sentence() {
+        for (typed, meant) in [
+            ("user suspend eve and bob", "user suspend eve bob"),
+            ("user suspend eve & bob & sam --plan", "user suspend eve bob sam --plan"),
+            ("user suspend @a:x.org und @b:x.org", "user suspend @a:x.org @b:x.org"),
+            ("room block #a:x.org AND #b:x.org", "room block #a:x.org #b:x.org"),
+            ("user suspend eve because he spams", "user suspend eve --reason \"he spams\""),
+            ("user lock eve reason spam --plan", "user lock eve --reason spam --plan"),
+            ("user suspend eve for spam", "user suspend eve --reason spam"),
+            ("user suspend eve plan", "user suspend eve --plan"),
+            ("device delete eve ABC and DEF", "device delete eve ABC DEF"),
+            ("user deactivate eve bob Plan", "user deactivate eve bob --plan"),
+        ] {
+            assert_eq!(proposed(typed), meant, "{typed}");
+        }
+        for line in ["user suspend eve until friday", "user suspend eve until tomorrow"] {
+            let reply = unclear(&words(line)).unwrap();
+            assert!(told(&reply).contains("--until 2026-12-01"), "{line}");
+        }
+        for line in [
+            "user suspend and",
+            "user suspend eve @and @because @plan",
+            "user suspend eve 3d4",
+            "user search this and that",
+            "notice send eve this and that because of the plan",
+            "note eve he spams and spams",
+            "user suspend eve -- and plan",
         ] {
             assert!(unclear(&words(line)).is_none(), "{line}");
         }
