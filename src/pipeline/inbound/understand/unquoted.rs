@@ -98,7 +98,7 @@ impl Verb {
     /// How many words it takes that are the value of no option; `None` where as many as one likes.
     fn places(&self) -> Option<usize> {
         let mut places = self.arguments.iter().filter(|argument| argument.is_positional());
-        places.try_fold(0, |sum, argument| {
+        places.try_fold(0_usize, |sum, argument| {
             let most = argument.get_num_args().map_or(1, |values| values.max_values());
             let many =
                 most == usize::MAX || matches!(argument.get_action(), clap::ArgAction::Append);
