@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedEventId;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -448,6 +448,11 @@ impl Pipeline {
     /// at a time does it.
     pub async fn watch_token(&self) {
         self.token_watch.look().await;
+    }
+
+    /// Takes in how long a token lives that the homeserver has just given to the bot.
+    pub fn learn_token_life(&self, life: SignedDuration) {
+        self.token_watch.learn(life);
     }
 
     /// Lifts every sanction that is due. One call at a time does it.

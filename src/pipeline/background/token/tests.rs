@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::{
+    clock::Clock,
     pipeline::background::testing::{
         REFUSALS, heard, is_done_once, is_over, job, started, until, work_beside,
     },
@@ -153,6 +156,75 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     }
     assert_eq!(heard(&stage, "My admin token may end"), 1, "{:?}", stage.heard.all());
     assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
+}
+
+#[tokio::test]
+async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
+    let (_server, homeserver, stage) = started().await;
+    let start = Clock::now(stage.clock.as_ref());
+    let ends = start + SignedDuration::from_hours(72);
+    let stage = stage.with_token_that_expires(ends);
+    let doctor = async |all: &str| {
+        stage.say("ann", &format!("!doctor{all}")).await;
+        stage.heard.all().pop().unwrap().replace('\\', "")
+    };
+    let told = "My admin token ends at 1970-01-04 00:00 UTC, as my config says";
+    stage.clock.pass(47 * 3600);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token"), 0, "a day and an hour before");
+    assert!(doctor(" --all").await.contains("the admin token ends at 1970-01-04 00:00 UTC"));
+    assert!(!doctor("").await.contains("the admin token"), "{}", doctor("").await);
+    stage.clock.pass(2 * 3600);
+    for _ in 0..3 {
+        stage.pipeline.watch_token().await;
+        stage.clock.pass(61);
+    }
+    assert_eq!(heard(&stage, told), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "!config reload"), 1);
+    assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
+
+    // Another date for the same token is told too, and the same one is not told again.
+    let stage = stage.with_token_that_expires(ends);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token ends"), 1);
+    let stage = stage.with_token_that_expires(ends + SignedDuration::from_mins(5));
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token ends at 1970-01-04 00:05 UTC"), 1);
+
+    // It is asked at that moment, not within the minute after it.
+    let end = ends + SignedDuration::from_mins(5);
+    stage.clock.pass(end.duration_since(Clock::now(stage.clock.as_ref())).as_secs() - 2);
+    stage.pipeline.watch_token().await;
+    homeserver.end_after(0, REFUSALS[0]);
+    stage.clock.pass(1);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "its time is over"), 0);
+    stage.clock.pass(1);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
+}
+
+#[tokio::test]
+async fn how_long_a_token_lives_is_learned_from_what_the_bot_was_told_at_its_own_login() {
+    let (_server, _homeserver, stage) = started().await;
+    stage.pipeline.learn_token_life(SignedDuration::from_hours(240));
+    stage.clock.pass(215 * 3600);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token"), 0, "more than a tenth is left");
+    stage.say("ann", "!doctor --all").await;
+    let said = stage.heard.all().pop().unwrap().replace('\\', "");
+    let known = "may end by itself at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
+    assert!(said.contains(known), "{said}");
+    stage.clock.pass(2 * 3600);
+    stage.pipeline.watch_token().await;
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "as tokens on this homeserver do"), 1, "{:?}", stage.heard.all());
+
+    // It lives longer, so it is none of those that end.
+    stage.clock.pass(48 * 3600);
+    stage.say("ann", "!doctor --all").await;
+    let said = stage.heard.all().pop().unwrap();
+    assert!(!said.contains("may end by itself"), "{said}");
 }
 
 #[tokio::test]
