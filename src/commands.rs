@@ -47,7 +47,7 @@ pub mod user;
 pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
-pub use refusals::Meaning;
+pub use refusals::{Meaning, looks::Tables};
 
 /// A command that only looks.
 #[async_trait]
@@ -60,6 +60,10 @@ pub trait Query: Debug + Send + Sync {
     fn private(&self) -> bool {
         self.power() == Power::LookPrivate
     }
+
+    /// What it means where the homeserver refuses the look: cause and next step. `None` where the
+    /// homeserver's own words are what was asked for.
+    fn refusals(&self) -> Option<Tables>;
 
     /// Looks and answers.
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop>;

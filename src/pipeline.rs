@@ -439,7 +439,8 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(invocation, query.power(), query.private()).await? {
             return Ok(refusal);
         }
-        self.served.must_serve(&[&invocation.options.verb], invocation.options).await?;
+        let served = self.served.must_serve(&[&invocation.options.verb], invocation.options).await;
+        served.map_err(|stop| look::by_its_cause(stop, query.refusals()))?;
         look::look(invocation, query, &look::reader_for(invocation.operator, &self.reader), self)
             .await
     }

@@ -8,9 +8,10 @@ use super::reports::{EventReport, UserReport};
 use crate::{
     change::Path,
     commands::{
-        Ask, Does, Spec,
+        Ask, Does, Spec, Tables,
         arguments::{RoomRef, UserRef},
         listing::{Filter, Kept, Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::{
         Stop,
@@ -142,6 +143,10 @@ impl Listing for Events {
     };
     type Row = EventReport;
 
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
+
     fn pages(&self) -> &Pages {
         &self.pages
     }
@@ -204,6 +209,10 @@ impl Listing for Users {
         columns: &["id", "received_ts", "target_user_id", "user_id", "reason"],
     };
     type Row = UserReport;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages
