@@ -11,7 +11,9 @@
 use std::fmt::Debug;
 
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
+    change::{
+        Answer, Change, Class, Outcome, Power, Probe, Progress, Question, Skip, Snapshot, Subject,
+    },
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::{Reader, Version},
@@ -126,6 +128,12 @@ pub trait Action: Debug + Send + Sync {
     /// `None` where the homeserver's own words are what was asked for.
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
         Some(&[])
+    }
+
+    /// What is asked of the homeserver before the question where no look shows whether it does this at
+    /// all, and the refusal that says that it does not.
+    fn probe(&self) -> Option<(Probe, Meaning)> {
+        None
     }
 
     /// The subjects, all of them, before anything is done to one.

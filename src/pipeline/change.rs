@@ -50,6 +50,7 @@ mod observe;
 pub(super) mod overview;
 pub(super) mod plan;
 mod prepare;
+mod probe;
 pub(super) mod report;
 mod secrets;
 pub(super) mod together;
