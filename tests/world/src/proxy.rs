@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -68,6 +69,9 @@ pub enum Fault {
     LoseRequest,
     /// The homeserver acts on it; the connection breaks in place of the answer.
     LoseAnswer,
+    /// The homeserver acts on it; where it takes longer than this, a page is answered with 504 and the
+    /// connection to it is given up, as a web server does that stands in front.
+    Impatient(Duration),
     /// The homeserver never sees it; this is answered, with a JSON body.
     Answer(u16, Value),
     /// The homeserver never sees it; a page is answered with this status, as a web server has it that
@@ -314,6 +318,12 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         Fault::LoseAnswer => {
             forward(shared, request).await?;
             None
+        }
+        Fault::Impatient(patience) => {
+            match tokio::time::timeout(*patience, forward(shared, request)).await {
+                Ok(answer) => Some(answer?),
+                Err(_) => Some(page(504)?),
+            }
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
         Fault::Page(status) => Some(page(*status)?),
