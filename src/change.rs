@@ -40,6 +40,31 @@ impl Class {
     }
 }
 
+/// A request by which the homeserver is asked whether it does something at all, where nothing that can
+/// be looked at shows it.
+///
+/// It refuses each of these whatever it is set to, before it does anything; only why differs. So none
+/// is a change, and there are no others than those that stand here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Whether it sends server notices: one for nobody. Where they are switched off that is what
+    /// Synapse says, and else that an empty id is none of an account. It compares the two in this
+    /// order, and sends after both (1.98 to 1.163).
+    ServerNotices,
+}
+
+impl Probe {
+    /// The request.
+    pub fn step(self) -> Step {
+        match self {
+            Self::ServerNotices => {
+                let nobody = serde_json::json!({ "user_id": "", "content": {} });
+                Step::new(Method::Post, Path::admin(["v1", "send_server_notice"]), nobody)
+            }
+        }
+    }
+}
+
 /// What right a command takes. Ordered as they are listed, not by strength.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -11,7 +11,9 @@
 use std::fmt::Debug;
 
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Progress, Question, Skip, Snapshot, Subject},
+    change::{
+        Answer, Change, Class, Outcome, Power, Probe, Progress, Question, Skip, Snapshot, Subject,
+    },
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::{Reader, Version},
@@ -49,7 +51,7 @@ pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
 pub use long_work::LongWork;
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
-pub use refusals::Meaning;
+pub use refusals::{Meaning, looks::Tables};
 
 /// A command that only looks.
 #[async_trait]
@@ -62,6 +64,10 @@ pub trait Query: Debug + Send + Sync {
     fn private(&self) -> bool {
         self.power() == Power::LookPrivate
     }
+
+    /// What it means where the homeserver refuses the look: cause and next step. `None` where the
+    /// homeserver's own words are what was asked for.
+    fn refusals(&self) -> Option<Tables>;
 
     /// Looks and answers.
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop>;
@@ -124,6 +130,12 @@ pub trait Action: Debug + Send + Sync {
     /// `None` where the homeserver's own words are what was asked for.
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
         Some(&[])
+    }
+
+    /// What is asked of the homeserver before the question where no look shows whether it does this at
+    /// all, and the refusal that says that it does not.
+    fn probe(&self) -> Option<(Probe, Meaning)> {
+        None
     }
 
     /// The subjects, all of them, before anything is done to one.

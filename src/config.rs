@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 use secrecy::SecretString;
 use url::Url;
@@ -80,6 +81,8 @@ pub struct Homeserver {
     pub admin_url: Url,
     /// The access token of a server admin.
     pub admin_token: SecretString,
+    /// When that token ends by itself, where it does.
+    pub admin_token_expires: Option<Timestamp>,
     /// The file that it came from, where it came from one.
     pub admin_token_file: Option<PathBuf>,
     /// What to do about the homeserver's limits on the bot's account.

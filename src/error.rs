@@ -3,7 +3,7 @@
 //! The room learns what happened, whose side it is on, and what to do next. The log gets the chain
 //! of causes once, at the boundary where it is turned into a reply.
 
-use crate::reply::{Line, Reply, Status};
+use crate::reply::{Hostile, Line, Reply, Status};
 
 pub mod api;
 
@@ -22,6 +22,17 @@ pub enum Stop {
     /// The homeserver did not answer as it should.
     #[error(transparent)]
     Api(#[from] api::Error),
+    /// The homeserver refused to show something, and it is known what that means.
+    #[error("{}", .means.text())]
+    NotShown {
+        /// The cause, and what to do next.
+        means: Line,
+        /// Its own words, where no more is known than the kind of its refusal.
+        said: Option<Hostile>,
+        /// What it answered.
+        #[source]
+        refusal: api::Error,
+    },
     /// The bot's own store cannot be used.
     #[error("my store cannot be read or written, so nothing was done")]
     Store(#[from] crate::store::Error),
@@ -57,6 +68,15 @@ impl Stop {
                     reply = reply.command("Try", words.clone());
                 }
                 reply
+            }
+            Self::NotShown { means, said, .. } => {
+                let reply = Reply::outcome(Status::Refused, means.clone());
+                match said {
+                    Some(said) => reply
+                        .facts(vec![("The homeserver said", Line::new().hostile(said))])
+                        .note(Line::new().plain("In the log under ").code(incident)),
+                    None => reply,
+                }
             }
             Self::Record(_) => Reply::outcome(
                 Status::Refused,

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt};
 use jiff::SignedDuration;
 
 use crate::{
-    change::{Class, Power, Step, Subject},
+    change::{Class, Power, Probe, Step, Subject},
     confirm::{Consent, Demand},
     operators::{Facts, Operator, Rank, Refusal, Roster, Rule, Stance},
     reply::Line,
@@ -172,6 +172,11 @@ impl<'a> Gate<'a> {
     pub fn held(mut self, held: bool) -> Self {
         self.held |= held;
         self
+    }
+
+    /// The right to send this probe once, which changes nothing; none where nothing is sent at all.
+    pub fn permit_probe(self, probe: Probe) -> Option<Permit> {
+        if self.held { None } else { Permit::over(&[probe.step()]) }
     }
 
     /// Whether `operator` has `power` for this verb at all; said before anything is looked up.

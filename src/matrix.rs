@@ -7,6 +7,7 @@
 
 use std::{error::Error as StdError, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use matrix_sdk::{Client, config::SyncSettings};
 use matrix_sdk_base::crypto::CollectStrategy;
 use ruma::{OwnedDeviceId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
@@ -294,6 +295,7 @@ pub struct Matrix {
     incoming: UnboundedReceiver<Incoming>,
     outbox: Arc<outbox::Sender>,
     keys: Arc<trust::Trustee>,
+    token_life: Option<Duration>,
 }
 
 /// Logs in or goes on with the session of an earlier run, sees to it that the bot's device is
@@ -334,7 +336,7 @@ async fn try_connect(
     let session = match connection {
         Some(Connection { client, unsigned }) => {
             let client = client.clone();
-            Session { client, fresh: false, was_out: false, unsigned: *unsigned }
+            Session { client, fresh: false, was_out: false, unsigned: *unsigned, token_life: None }
         }
         None => signed_session(settings, &out).await?,
     };
@@ -351,7 +353,7 @@ async fn try_connect(
     let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper));
     let mut reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
     reader.begin_as(&session);
-    Ok(Matrix { reader, incoming, outbox, keys })
+    Ok(Matrix { reader, incoming, outbox, keys, token_life: session.token_life })
 }
 
 /// A session whose device is signed; where plain rooms are served, one that is not will do.
@@ -379,10 +381,10 @@ async fn signed_session(
     // Nobody left to hear it means that nobody needs to be told.
     let _ = out.send(Incoming::News(News::OwnDeviceUnsigned));
     // Encrypting for signed devices only is refused to a device that is not signed itself.
-    let Session { fresh, was_out, .. } = session;
+    let Session { fresh, was_out, token_life, .. } = session;
     drop(session);
     let session = session::open(settings, CollectStrategy::AllDevices).await?;
-    Ok(Session { fresh, was_out, unsigned: true, ..session })
+    Ok(Session { fresh, was_out, token_life, unsigned: true, ..session })
 }
 
 /// The bot's session on Matrix, which outlives a change of the configuration.
@@ -394,6 +396,11 @@ pub struct Connection {
 }
 
 impl Matrix {
+    /// How long a token lives that the homeserver gives, where the bot has just been given one.
+    pub fn token_life(&self) -> Option<SignedDuration> {
+        self.token_life.and_then(|life| SignedDuration::try_from(life).ok())
+    }
+
     /// The bot's session.
     pub fn connection(&self) -> Connection {
         self.reader.connection()

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedEventId;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -462,7 +462,8 @@ impl Pipeline {
         if let Some(refusal) = self.may_look(invocation, query.power(), query.private()).await? {
             return Ok(refusal);
         }
-        self.served.must_serve(&[&invocation.options.verb], invocation.options).await?;
+        let served = self.served.must_serve(&[&invocation.options.verb], invocation.options).await;
+        served.map_err(|stop| look::by_its_cause(stop, query.refusals()))?;
         look::look(invocation, query, &look::reader_for(invocation.operator, &self.reader), self)
             .await
     }
@@ -471,6 +472,11 @@ impl Pipeline {
     /// at a time does it.
     pub async fn watch_token(&self) {
         self.token_watch.look().await;
+    }
+
+    /// Takes in how long a token lives that the homeserver has just given to the bot.
+    pub fn learn_token_life(&self, life: SignedDuration) {
+        self.token_watch.learn(life);
     }
 
     /// Lifts every sanction that is due. One call at a time does it.

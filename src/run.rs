@@ -244,6 +244,9 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
         assemble(config, lasting, admin_account.clone(), matrix.rooms(), ports)
     };
     let mut pipeline = assemble(&matrix)?;
+    if let Some(life) = matrix.token_life() {
+        pipeline.learn_token_life(life);
+    }
     let mut put_back = None;
     if connection.is_none() && !lasting.new {
         put_back = catch_up(config, &settings, &matrix, &pipeline).await?;
@@ -505,6 +508,7 @@ fn access(config: &Config, base: url::Url) -> Access {
     Access {
         base,
         token: config.homeserver.admin_token.clone(),
+        token_expires: config.homeserver.admin_token_expires,
         server_name: config.bot.user_id.server_name().to_owned(),
     }
 }

@@ -76,9 +76,18 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
                 let device = Some(kept.device);
                 return Some(Bot { api: server.with(&kept.token), device, passing: None });
             }
+            Err(trouble)
+                if trouble.is_of_expired_token()
+                    && matches!(config.bot.login, Login::Password(_)) =>
+            {
+                report.add(Finding::warn(
+                    format!("bot: the time of the kept session is over: {trouble}"),
+                    "Start synod if it does not run: it logs in again on the same device",
+                ));
+            }
             Err(trouble) => report.add(Finding::bad(
                 format!("bot: the kept session does not work: {trouble}"),
-                after(trouble.status(), &config.bot.login),
+                after(&trouble, &config.bot.login),
             )),
         }
     }
@@ -89,8 +98,11 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
 }
 
 /// What helps against a kept session that does not work.
-fn after(status: Option<u16>, login: &Login) -> &'static str {
-    match (status, login) {
+fn after(trouble: &Trouble, login: &Login) -> &'static str {
+    match (trouble.status(), login) {
+        (Some(401), Login::AccessToken(_)) if trouble.is_of_expired_token() => {
+            "Its time is over: log in as the bot, put the new token in its place and start synod"
+        }
         (Some(401), Login::Password(_)) => {
             "Somebody has logged its device out. If that was not meant as a stop, delete \
              session.json in the state folder and start synod: it logs in as a new device"

@@ -63,6 +63,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the homeserver does not take a token because its time is over.
+    pub(super) fn is_of_expired_token(&self) -> bool {
+        matches!(self, Self::Refused { status: 401, error, .. } if error.contains("expired"))
+    }
+
     /// The HTTP status of a refusal by the homeserver itself.
     pub(super) fn status(&self) -> Option<u16> {
         match self {

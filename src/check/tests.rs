@@ -17,6 +17,7 @@ pub(super) fn config(encryption: Encryption) -> Config {
             admin_url: url.clone(),
             url,
             admin_token: "".into(),
+            admin_token_expires: None,
             admin_token_file: None,
             rate_limit: RateLimit::Keep,
         },

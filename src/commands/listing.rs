@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{Memory, Query};
+use super::{Memory, Query, Tables};
 use crate::{
     change::Power,
     error::Stop,
@@ -126,6 +126,9 @@ pub trait Listing: Debug + Send + Sync {
     fn power(&self) -> Power {
         Power::Look
     }
+
+    /// What it means where the homeserver refuses the look.
+    fn refusals(&self) -> Tables;
 
     /// Which part is wanted.
     fn pages(&self) -> &Pages;
@@ -309,6 +312,10 @@ async fn write_all<L: Listing>(
 impl<L: Listing> Query for L {
     fn power(&self) -> Power {
         Listing::power(self)
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(Listing::refusals(self))
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -7,6 +7,8 @@ use crate::{
     reply::{Line, Status},
 };
 
+pub(super) mod looks;
+
 /// What one refusal of the homeserver means.
 #[derive(Debug, Clone, Copy)]
 pub struct Meaning {
@@ -54,7 +56,14 @@ impl Meaning {
         if error.is_foreign() {
             return None;
         }
-        known.iter().find(|meaning| meaning.is(error)).or_else(|| in_general(error))
+        known.iter().find(|meaning| meaning.is(error)).or_else(|| in_general(error, GENERAL))
+    }
+
+    /// The same where the homeserver refused a look.
+    pub fn of_look<'a>(error: &Error, known: &[&'a [Self]]) -> Option<&'a Self> {
+        let general = in_general(error, looks::GENERAL)?;
+        let mut all = known.iter().copied().flatten();
+        Some(all.find(|meaning| meaning.is(error)).unwrap_or(general))
     }
 
     /// The words, in which commands stand between backticks.
@@ -70,13 +79,18 @@ impl Meaning {
 
     /// Whether no verb knows this refusal, so that the homeserver's own words may say more.
     pub fn is_general(&self) -> bool {
-        GENERAL.iter().any(|general| std::ptr::eq(general.means, self.means))
+        let mut general = GENERAL.iter().chain(looks::GENERAL);
+        general.any(|general| general.means == self.means)
     }
 }
 
-/// What a refusal of this kind means, whatever was asked for. Those of the token, the route and the
-/// rate are told by themselves.
-fn in_general(error: &Error) -> Option<&'static Meaning> {
+/// What a refusal of this kind means, whatever was asked for, by one of these tables. Those of the
+/// token, the route and the rate are told by themselves, and so is whatever something in front of the
+/// homeserver says.
+fn in_general(error: &Error, general: &'static [Meaning]) -> Option<&'static Meaning> {
+    if error.is_foreign() {
+        return None;
+    }
     let code = error.errcode()?;
     let told = matches!(
         code,
@@ -91,7 +105,7 @@ fn in_general(error: &Error) -> Option<&'static Meaning> {
     if told || message.contains("not a server admin") {
         return None;
     }
-    GENERAL.iter().find(|general| Some(general.status) == error.status())
+    general.iter().find(|general| Some(general.status) == error.status())
 }
 
 const GENERAL: &[Meaning] = &[

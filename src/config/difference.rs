@@ -136,11 +136,20 @@ impl Config {
 impl Found {
     fn homeserver(&mut self, was: &Homeserver, is: &Homeserver) {
         // Where the token lies says nothing about what it may do.
-        let Homeserver { url, admin_url, admin_token, admin_token_file: _, rate_limit } = was;
+        let Homeserver {
+            url,
+            admin_url,
+            admin_token,
+            admin_token_expires,
+            admin_token_file: _,
+            rate_limit,
+        } = was;
         self.key("homeserver.url", *url == is.url, Effect::AtStart);
         self.key("homeserver.admin_url", *admin_url == is.admin_url, Effect::Wider);
         let same = same_secret(admin_token, &is.admin_token);
         self.key("homeserver.admin_token", same, Effect::Wider);
+        let same = *admin_token_expires == is.admin_token_expires;
+        self.key("homeserver.admin_token_expires", same, Effect::Narrower);
         self.key("homeserver.rate_limit", *rate_limit == is.rate_limit, Effect::Narrower);
     }
 

@@ -140,6 +140,7 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
     let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(value::address);
     let admin_token =
         files::sourced(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
+    let expires = section.field("admin_token_expires", "2027-01-31").optional(value::moment);
     let rate_limit = section
         .field("rate_limit", "keep")
         .choice(&[("keep", RateLimit::Keep), ("lift", RateLimit::Lift)], Some(RateLimit::Keep));
@@ -149,6 +150,7 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
         admin_url: admin_url?.unwrap_or_else(|| url.clone()),
         url,
         admin_token,
+        admin_token_expires: expires?,
         admin_token_file,
         rate_limit: rate_limit?,
     })

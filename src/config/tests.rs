@@ -174,6 +174,29 @@ fn addresses() {
 }
 
 #[test]
+fn dates() {
+    const TOKEN: &str = "admin_token: { file: secret }";
+    let dated = |date: &str| format!("{TOKEN}\n  admin_token_expires: {date}");
+    let folder = Folder::new();
+    for (date, moment) in [
+        ("2027-01-31", "2027-01-31T00:00:00Z"),
+        ("\"2027-01-31\"", "2027-01-31T00:00:00Z"),
+        ("2027-01-31T10:00:00Z", "2027-01-31T10:00:00Z"),
+        ("2027-01-31T10:00:00+02:00", "2027-01-31T08:00:00Z"),
+    ] {
+        let config = folder.load(&SOUND.replace(TOKEN, &dated(date))).unwrap();
+        assert_eq!(config.homeserver.admin_token_expires, Some(moment.parse().unwrap()), "{date}");
+    }
+    assert_eq!(folder.load(SOUND).unwrap().homeserver.admin_token_expires, None);
+    const PLACE: &str = "line 5, homeserver.admin_token_expires: this is not a date";
+    for date in ["31.1.2027", "2027-02-30", "2027-01-31T10:00", "never", "1801353600"] {
+        let faults = folder.faults(&SOUND.replace(TOKEN, &dated(date)));
+        let [fault] = faults.as_slice() else { panic!("{date}: {faults:?}") };
+        assert!(fault.starts_with(PLACE) && fault.contains("2027-01-31"), "{date}: {fault}");
+    }
+}
+
+#[test]
 fn secrets() {
     const TOKEN: &str = "{ file: secret }";
     const PLACE: &str = "line 4, homeserver.admin_token";
@@ -487,8 +510,9 @@ fn the_example_is_sound_and_begins_harmlessly() {
 fn the_example_shows_every_key() {
     let folder = Folder::new();
     // Keys that exclude others, or that few want, are shown as a comment.
-    let text =
-        ["access_token", "totp", "reason"].into_iter().fold(example(&folder), |text, key| {
+    let text = ["access_token", "totp", "reason", "admin_token_expires"]
+        .into_iter()
+        .fold(example(&folder), |text, key| {
             text.replace(&format!("  # {key}:"), &format!("  {key}:"))
         });
     let node = tree::parse(&text).unwrap_or_else(|fault| panic!("{fault}")).unwrap();

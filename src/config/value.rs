@@ -3,7 +3,7 @@
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use data_encoding::BASE64_NOPAD;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, RoomOrAliasId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
@@ -102,6 +102,21 @@ pub(super) fn duration(field: &Field<'_>, text: &str) -> Result<Duration, Report
         Ok(span) if (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&span) => Ok(span),
         _ => Err(field.wrong("this is too short or too long", INSTEAD)),
     }
+}
+
+/// A moment: a day, from whose beginning in UTC it counts, or a time of day with its zone.
+pub(super) fn moment(field: &Field<'_>, text: &str) -> Result<Timestamp, Reported> {
+    let day = || {
+        let is_day = text.len() == "2027-01-31".len();
+        let day = text.parse::<civil::Date>().ok().filter(|_| is_day)?;
+        day.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+    };
+    text.parse().ok().or_else(day).ok_or_else(|| {
+        field.wrong(
+            "this is not a date",
+            "Write a day such as 2027-01-31, or a moment such as 2027-01-31T10:00:00Z",
+        )
+    })
 }
 
 /// A whole number within these bounds.

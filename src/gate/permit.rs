@@ -6,7 +6,8 @@ use crate::change::Step;
 
 /// The proof that the gate let exactly these requests through.
 ///
-/// Only [`Allowed::permit`](super::Allowed::permit) makes one, and it cannot be copied. Each step that
+/// Only [`Allowed::permit`](super::Allowed::permit) makes one, and for what changes nothing
+/// [`Gate::permit_probe`](super::Gate::permit_probe); it cannot be copied. Each step that
 /// is sent is taken out of it, so none can be sent twice on one permit.
 #[derive(Debug)]
 pub struct Permit {

@@ -420,3 +420,19 @@ fn whoever_stands_above_gets_nothing_harmless_from_below_either() {
         assert!(to(Rank::Moderator, user(own)).contains("nobody changes it"), "{own}");
     }
 }
+
+#[test]
+fn a_probe_is_allowed_by_itself_and_not_while_nothing_is_sent() {
+    let roster = roster();
+    let probe = Probe::ServerNotices.step();
+    // For nobody: the homeserver takes this for the id of no account, whoever is there.
+    assert_eq!(probe.body, json!({ "user_id": "", "content": {} }));
+    let gate = Gate::new(&roster);
+    let mut permit = gate.permit_probe(Probe::ServerNotices).unwrap();
+    let to_eve = json!({ "user_id": "@eve:x.test", "content": {} });
+    let somebody = Step { body: to_eve, ..probe.clone() };
+    assert!(!permit.take(&somebody) && permit.take(&probe) && !permit.take(&probe));
+    assert!(gate.held(true).permit_probe(Probe::ServerNotices).is_none());
+    let read_only = Roster { read_only: true, ..roster.clone() };
+    assert!(Gate::new(&read_only).permit_probe(Probe::ServerNotices).is_none());
+}

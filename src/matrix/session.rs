@@ -37,11 +37,13 @@ pub(super) struct Session {
     pub(super) was_out: bool,
     /// Whether it encrypts for all devices, since its own is not signed.
     pub(super) unsigned: bool,
+    /// How long its token lives, as the homeserver has just said when it logged in.
+    pub(super) token_life: Option<Duration>,
 }
 
 impl Session {
     fn of(client: Client, fresh: bool) -> Self {
-        Self { client, fresh, was_out: false, unsigned: false }
+        Self { client, fresh, was_out: false, unsigned: false, token_life: None }
     }
 }
 
@@ -260,7 +262,8 @@ async fn log_in(
     files::private_dir(&files.store)?;
     let client = client(settings, files, http.clone(), strategy).await?;
     let auth = client.matrix_auth();
-    auth.login_username(&settings.user_id, password.expose_secret())
+    let login = auth
+        .login_username(&settings.user_id, password.expose_secret())
         .initial_device_display_name(&settings.device_name)
         .send()
         .await
@@ -279,7 +282,7 @@ async fn log_in(
     if let Some(token) = orphan {
         log_out(&settings.homeserver, &http, &token).await;
     }
-    Ok(Session::of(client, true))
+    Ok(Session { token_life: login.expires_in, ..Session::of(client, true) })
 }
 
 /// What the homeserver answers to a login (`POST /_matrix/client/v3/login`).
@@ -288,6 +291,8 @@ struct LoggedIn {
     user_id: OwnedUserId,
     device_id: OwnedDeviceId,
     access_token: String,
+    /// How many milliseconds it lives; left out where it does not end by itself.
+    expires_in_ms: Option<u64>,
 }
 
 /// Logs in by password on the device of before, whose token has expired: it has its store still.
@@ -320,7 +325,7 @@ async fn log_in_again(
                 _ => ConnectError::unreachable(error),
             }
         })?;
-    let LoggedIn { user_id, device_id, access_token } =
+    let LoggedIn { user_id, device_id, access_token, expires_in_ms } =
         answer.json().await.map_err(ConnectError::unreachable)?;
     if user_id != meta.user_id || device_id != meta.device_id {
         return Err(ConnectError::other("the homeserver logged in another device"));
@@ -330,7 +335,8 @@ async fn log_in_again(
     files.keep(&session)?;
     tracing::info!(device = %session.meta.device_id, "logged in again on the same device");
     let restored = restore(settings, files, http, strategy, session).await?;
-    Ok(Session { was_out: true, ..restored })
+    let token_life = expires_in_ms.map(Duration::from_millis);
+    Ok(Session { was_out: true, token_life, ..restored })
 }
 
 /// Takes the device of an access token as ours, with a new store.

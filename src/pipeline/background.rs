@@ -9,3 +9,8 @@ pub(super) mod sanction_expiry;
 pub(super) mod start;
 pub(super) mod token;
 pub(super) mod watch;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

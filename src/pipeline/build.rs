@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
@@ -48,7 +49,7 @@ impl Pipeline {
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
         let reader = Reader::new(access.clone(), clock.clone())?.of(own);
-        let token = access.token.clone();
+        let token = (access.token.clone(), access.token_expires);
         let writer = Writer::new(access)?.noting(reader.token());
         let audit = Audit::new(store, clock.clone())?;
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
@@ -238,12 +239,12 @@ impl Base {
     fn token_watch(
         &self,
         store: &Store,
-        token: &SecretString,
+        (token, expires): &(SecretString, Option<Timestamp>),
         spoken: &Spoken,
     ) -> Result<TokenWatch, store::Error> {
         let Self { roster, clock, reader, .. } = self.clone();
         let below = token::Below { roster, clock, reader, voice: spoken.voice.clone() };
-        TokenWatch::new(below, token, store)
+        TokenWatch::new(below, (token, *expires), store)
     }
 
     fn agreements(&self, spoken: &Spoken) -> Agreements {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{Invocation, Outbox, Pipeline, own::AsChange, voice::Voice};
+use super::{Invocation, Outbox, Pipeline, look::by_its_cause, own::AsChange, voice::Voice};
 use crate::{
     audit::Audit,
     change::Subject,
     clock::SharedClock,
-    commands::{Action, Ask, Options},
+    commands::{Action, Ask, Meaning, Options},
     confirm::Ticket,
     error::Stop,
     gate::AT_A_GLANCE,
@@ -51,6 +51,7 @@ mod observe;
 pub(super) mod overview;
 pub(super) mod plan;
 mod prepare;
+mod probe;
 pub(super) mod report;
 mod secrets;
 pub(super) mod together;
@@ -178,7 +179,10 @@ impl Pipeline {
         secrets: Secrets,
     ) -> Result<Became, Stop> {
         let &Attempt { invocation, action, yes, .. } = attempt;
-        self.served.must_serve(&verbs(invocation, action, &[]), invocation.options).await?;
+        let by_its_cause = |stop| by_its_cause(stop, known_of_looks(action, &self.roster));
+        let verbs = verbs(invocation, action, &[]);
+        let served = self.served.must_serve(&verbs, invocation.options).await;
+        served.map_err(by_its_cause)?;
         if !invocation.options.plan {
             self.freeze_control.ensure_not_frozen()?;
         }
@@ -196,7 +200,7 @@ impl Pipeline {
             () = look.stopped() => {
                 return Ok(look.answer().map_or(Became::NothingToDo(Vec::new()), Became::NotServed));
             }
-            looked = self.look_and_prepare(attempt) => looked?,
+            looked = self.look_and_prepare(attempt) => looked.map_err(by_its_cause)?,
         };
         Ok(match prepared {
             Prepared::Refused(why) => Became::Refused(why),
@@ -287,6 +291,16 @@ impl Pipeline {
     fn as_job(&self, guards: Guards) -> Became {
         if self.roster.read_only { Became::Rehearsed } else { Became::Job(guards) }
     }
+}
+
+/// What refusals mean of what is looked at before a change: no more than their kind, and nothing where
+/// the homeserver's own words are what is asked for.
+pub(super) fn known_of_looks(
+    action: &dyn Action,
+    roster: &Roster,
+) -> Option<&'static [&'static [Meaning]]> {
+    let anybody = Subject::User(roster.bot.clone());
+    action.refusals(&anybody).map(|_| [].as_slice())
 }
 
 /// Whether a question is about more than one sees at a glance, so that a job does it.

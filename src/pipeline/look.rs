@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Invocation;
 use crate::{
-    commands::{Memory, Query},
+    commands::{Meaning, Memory, Query},
     error::Stop,
     operators::Operator,
     reply::{Beyond, Block, Format, Line, Reply, Sheet, Written},
@@ -19,8 +19,28 @@ pub(super) fn reader_for(operator: &Operator, reader: &Reader) -> Reader {
     }))
 }
 
+/// What ended a look, told by its cause and the next step where the homeserver refused it. With no
+/// tables of what refusals mean its own words are what was asked for.
+pub(super) fn by_its_cause(stop: Stop, known: Option<&[&'static [Meaning]]>) -> Stop {
+    let (Stop::Api(error), Some(known)) = (&stop, known) else { return stop };
+    let Some(meaning) = Meaning::of_look(error, known) else { return stop };
+    let said = error.message().filter(|said| meaning.is_general() && !said.is_empty()).cloned();
+    Stop::NotShown { means: meaning.line(), said, refusal: error.clone() }
+}
+
 /// Looks, and answers in words or as data.
 pub(super) async fn look(
+    invocation: &Invocation<'_>,
+    query: &dyn Query,
+    reader: &Reader,
+    memory: &dyn Memory,
+) -> Result<Reply, Stop> {
+    found(invocation, query, reader, memory)
+        .await
+        .map_err(|stop| by_its_cause(stop, query.refusals()))
+}
+
+async fn found(
     invocation: &Invocation<'_>,
     query: &dyn Query,
     reader: &Reader,
@@ -76,7 +96,53 @@ fn next_page(words: &[String], from: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
     use super::*;
+    use crate::{
+        commands::{GROUPS, Group, takes_path},
+        pipeline::testing::Stage,
+    };
+
+    /// What a homeserver answers that refuses all of it.
+    const REFUSALS: [(u16, &str); 6] = [
+        (400, "M_UNKNOWN"),
+        (400, "M_INVALID_PARAM"),
+        (400, "M_BAD_JSON"),
+        (403, "M_FORBIDDEN"),
+        (404, "M_NOT_FOUND"),
+        (404, "M_UNKNOWN"),
+    ];
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_command_answers_with_the_homeservers_own_sentence_whatever_its_looks_meet() {
+        for (status, errcode) in REFUSALS {
+            let server = MockServer::start().await;
+            let body = json!({ "errcode": errcode, "error": "RAW SENTENCE" });
+            let refusal = ResponseTemplate::new(status).set_body_json(body);
+            Mock::given(any()).respond_with(refusal).mount(&server).await;
+            let stage = Stage::set(&server.uri(), "token");
+            let verbs = GROUPS.iter().flat_map(|group| group.verbs.iter().map(move |v| (group, v)));
+            let with_words = |(group, verb)| !takes_path(&Group::words(group, verb));
+            let mut answered = 0;
+            for (_, verb) in verbs.filter(|both| with_words(*both)) {
+                for example in verb.examples {
+                    let mark = stage.heard.all().len();
+                    stage.say("ann", &format!("!{example}")).await;
+                    let heard = stage.heard.all();
+                    for said in &heard[mark..] {
+                        let first = said.lines().next().unwrap_or_default();
+                        let raw = ["RAW", "M_", &format!("({status}")];
+                        let shows = raw.iter().any(|raw| first.contains(raw));
+                        assert!(!shows, "{status} {errcode}: {example}: {said}");
+                    }
+                    answered += usize::from(heard.len() > mark);
+                }
+            }
+            assert!(answered > 150, "{status} {errcode}: only {answered} were answered");
+        }
+    }
 
     #[test]
     fn csv_that_is_cut_says_so_and_the_other_formats_hold_it_themselves() {

@@ -363,6 +363,7 @@ impl Stage {
         let access = Access {
             base: base.parse().unwrap(),
             token: token.into(),
+            token_expires: None,
             server_name: owned_server_name!("synod.test"),
         };
         let heard = Arc::new(Heard::default());
@@ -394,6 +395,13 @@ impl Stage {
     /// Begins anew on the same store, with this token.
     pub(super) fn with_token(mut self, token: &str) -> Self {
         self.access.token = token.into();
+        self.pipeline = Arc::new((self.build)(self.access.clone()));
+        self
+    }
+
+    /// Begins anew on the same store, where the config says when the token ends.
+    pub(super) fn with_token_that_expires(mut self, at: Timestamp) -> Self {
+        self.access.token_expires = Some(at);
         self.pipeline = Arc::new((self.build)(self.access.clone()));
         self
     }

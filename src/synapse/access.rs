@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
@@ -13,6 +14,8 @@ pub struct Access {
     pub base: Url,
     /// The access token of a server admin.
     pub token: SecretString,
+    /// When that token ends, where whoever runs the bot has said it.
+    pub token_expires: Option<Timestamp>,
     /// The name behind the colon of the ids of its own users.
     pub server_name: OwnedServerName,
 }

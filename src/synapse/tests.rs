@@ -34,6 +34,7 @@ fn access(base: &str) -> Access {
     Access {
         base: base.parse().unwrap(),
         token: TOKEN.into(),
+        token_expires: None,
         server_name: server_name!("example.org").to_owned(),
     }
 }

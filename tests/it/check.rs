@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use world::{Config, Fault, NewRoom, PATIENCE, Proxy, Scene};
+use world::{Config, Fault, NewRoom, Options, PATIENCE, Proxy, Scene, Synapse, until};
 
 use crate::{SYNOD, support::devices};
 
@@ -210,6 +210,83 @@ async fn all_is_well_beside_a_running_bot_which_does_not_notice() -> Result<()> 
     check(&scene, &sound(&scene)).await?.well(&lines);
     assert!(files(&scene.state())? == before, "the check wrote into the state");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_was_logged_out_is_told_and_what_it_says_to_do_works() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    scene.start_bot(SYNOD, &sound(&scene)).await?;
+    scene.ann_asks("!me").await?;
+    let bot = scene.bot()?;
+    bot.terminate().await?;
+    let before = devices(&scene, scene.bot_account()).await?;
+    let [device] = before.as_slice() else { panic!("one device: {before:?}") };
+    let path = format!("/_synapse/admin/v2/users/{}/devices/{device}", scene.bot_id());
+    assert_eq!(scene.synapse().admin().delete(&path, None).await?.0, 200);
+
+    let told = check(&scene, &sound(&scene)).await?;
+    told.bad(&["the kept session does not work", "logged its device out", "delete session.json"]);
+    fs::remove_file(scene.state().join("session.json"))?;
+    bot.start_again().await?;
+    let answer = scene.ann_asks("!me").await?;
+    assert!(answer.from_signed_device && answer.body.contains("Role: admin"), "{}", answer.body);
+    let after = devices(&scene, scene.bot_account()).await?;
+    assert!(after.len() == 1 && after != before, "{after:?} in place of {before:?}");
+    let told = check(&scene, &sound(&scene)).await?;
+    assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_time_is_over_is_not_told_as_logged_out() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    scene.start_bot(SYNOD, &sound(&scene)).await?;
+    scene.ann_asks("!me").await?;
+    let bot = scene.bot()?;
+    bot.terminate().await?;
+    let before = devices(&scene, scene.bot_account()).await?;
+    let expire =
+        format!("UPDATE access_tokens SET valid_until_ms = 1 WHERE user_id = '{}'", scene.bot_id());
+    synapse.damage(&expire).await?;
+    let told = check(&scene, &sound(&scene)).await?;
+    told.warns(&["the time of the kept session is over", "logs in again on the same device"]);
+    assert!(!told.lines.iter().any(|line| line.contains("logged its device out")));
+    bot.start_again().await?;
+    scene.ann_asks("!me").await?;
+    assert_eq!(devices(&scene, scene.bot_account()).await?, before, "another device");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_time_keys_that_run_out_are_told_and_a_start_puts_new_ones_there() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    scene.start_bot(SYNOD, &sound(&scene)).await?;
+    scene.ann_asks("!me").await?;
+    let bot = scene.bot()?;
+    bot.terminate().await?;
+    let own = devices(&scene, scene.bot_account()).await?;
+    let [device] = own.as_slice() else { panic!("one device: {own:?}") };
+    let few = |told: &Told| {
+        told.marked("BAD ").any(|line| line.contains(&format!("of the bot's device {device}")))
+    };
+    assert!(!few(&check(&scene, &sound(&scene)).await?), "there are enough of them");
+    // Whoever writes to the bot from a new device takes one of fifty.
+    let claim = json!({ "one_time_keys": { scene.bot_id().as_str(): {
+        device.as_str(): "signed_curve25519" } } });
+    for _ in 0..45 {
+        let claimed = scene.ann().api().post("/_matrix/client/v3/keys/claim", claim.clone());
+        assert_eq!(claimed.await?.0, 200);
+    }
+    let told = check(&scene, &sound(&scene)).await?;
+    told.bad(&[
+        "one-time keys of the bot's device",
+        "cannot read what comes from new devices",
+        "Start synod if it does not run",
+    ]);
+    bot.start_again().await?;
+    scene.ann_asks("!me").await?;
+    until("there are enough again", async || Ok(!few(&check(&scene, &sound(&scene)).await?))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

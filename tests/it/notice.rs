@@ -1,12 +1,13 @@
 //! Server notices on a real homeserver.
 
 use anyhow::{Context as _, Result};
+use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Account, Scene};
+use world::{Account, Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    support::{says, with_yes},
+    support::{says, watched, with_yes},
 };
 
 /// What the homeserver has said to an account, oldest first.
@@ -51,6 +52,48 @@ async fn a_notice_reaches_whom_it_is_for_once_and_as_it_was_written() -> Result<
         "format": "org.matrix.custom.html", "formatted_body": "<p><strong>Up</strong> again</p>"});
     assert_eq!(notices(&scene, &eve).await?, [plain, html.clone()]);
     assert_eq!(notices(&scene, &sam).await?, [html]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_that_are_switched_off_are_told_before_anything_is_asked() -> Result<()> {
+    let extra = "server_notices:\n".to_owned();
+    let synapse = Synapse::start(Options { extra, ..Options::default() }).await?;
+    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    for to in [format!("{}", eve.user_id), format!("{} --also {}", eve.user_id, sam.user_id)] {
+        let told = scene.ann_asks(&format!("!notice send {to} Hello")).await?;
+        says(&told, "Refused", &["switched off", "homeserver.yaml", "system_mxid_localpart"]);
+        assert!(!told.body.contains("!confirm"), "{}", told.body);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_notices_are_switched_on_is_asked_without_anybody_getting_one() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let eve = scene.subject("eve").await?;
+    let sent = || {
+        let mut sent = proxy.answered();
+        sent.retain(|answered| answered.request.method != Method::GET);
+        sent
+    };
+    let command = format!("!notice send {} Hello", eve.user_id);
+    // A plan sends nothing, and neither does a command that is refused.
+    says(&scene.ann_asks(&format!("{command} --plan")).await?, "", &["Hello"]);
+    let boss = scene.keeper();
+    let moe = scene.moe().await?;
+    let above = scene.ask(moe, &format!("!notice send {} Hello", boss.user_id)).await?;
+    says(&above, "Refused", &[boss.user_id.as_str()]);
+    assert!(sent().is_empty(), "{:?}", sent());
+
+    says(&scene.ann_asks(&command).await?, "Send a notice to", &[eve.user_id.as_str()]);
+    let [asked] = sent().try_into().expect("one probe");
+    assert_eq!((asked.status, asked.request.body), (400, json!({"user_id": "", "content": {}})));
+    let rooms = format!("/_synapse/admin/v1/users/{}/memberships", eve.user_id);
+    let (_, rooms) = scene.synapse().admin().get(&rooms).await?;
+    assert_eq!(rooms["memberships"], json!({}), "nobody has a room for notices by it");
+    assert!(notices(&scene, &eve).await?.is_empty());
     Ok(())
 }
 

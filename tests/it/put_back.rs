@@ -134,6 +134,12 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     assert!(second > first, "{second} comes after {first}");
     let gone = scene.ann_asks(offered(&done, "!undo ")?).await?;
     says(&gone, "Refused", &[]);
+    // What the record has of such a number is that it was given, and not what under it was done.
+    let shown = scene.ann_asks(&format!("!audit show {first}")).await?;
+    let given = "this number was given before an older state of the bot was put back";
+    says(&shown, &format!("#{first}"), &[given]);
+    assert!(!shown.body.contains(eve.user_id.as_str()), "{}", shown.body);
+    says(&scene.ann_asks(&format!("!audit show {second}")).await?, "", &[sam.user_id.as_str()]);
     assert!(is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
     Ok(())

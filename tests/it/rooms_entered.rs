@@ -1,13 +1,14 @@
 //! Rooms on a real homeserver: who is put into them, and what was sent there.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Scene, fork};
+use world::{Fault, Scene, fork};
 
 use crate::{
     SYNOD,
     events::{redact, send},
-    support::{api, make, offered, says, with_yes},
+    support::{api, make, offered, says, watched, with_yes},
 };
 
 /// Whether the homeserver has an account in a room.
@@ -175,6 +176,49 @@ async fn a_moment_leads_to_an_event_and_a_space_to_its_rooms() -> Result<()> {
     says(&odd, "Refused", &["has forgotten this place"]);
     let unknown = scene.ann_asks("!room hierarchy !nowhere:synod.test").await?;
     says(&unknown, "Refused", &["does not know the room"]);
+    Ok(())
+}
+
+/// Where a space that everybody may join names rooms that the homeserver does not know, it lists in
+/// their place what it has listed before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_space_that_the_homeserver_garbles_is_told_as_far_as_it_is_known() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let eve = scene.subject("eve").await?;
+    let by_eve = api(&scene, &eve).await?;
+    let public = |name: &str| json!({"preset": "public_chat", "name": name});
+    let room = make(&by_eve, public("Child")).await?;
+    let mut wanted = public("Club");
+    wanted["creation_content"] = json!({"type": "m.space"});
+    let space = make(&by_eve, wanted).await?;
+    for child in [room.as_str(), "!far:elsewhere.example", "!farther:elsewhere.example"] {
+        let path = format!("/_matrix/client/v3/rooms/{space}/state/m.space.child/{child}");
+        assert_eq!(by_eve.put(&path, json!({"via": ["synod.test"]})).await?.0, 200);
+    }
+    let path = format!("/_synapse/admin/v1/rooms/{space}/hierarchy");
+    let (_, listed) = scene.synapse().admin().get(&path).await?;
+    let rooms = listed["rooms"].as_array().context("rooms")?;
+    assert_eq!(rooms.len(), 4, "the homeserver does not garble it any more: {listed}");
+
+    let told = scene.ann_asks(&format!("!room hierarchy {space}")).await?;
+    says(&told, &space, &["“Club”", "“Child”", "more than once", "fewer than it counted"]);
+    for (name, once) in [("“Club”", 1), ("“Child”", 1), ("elsewhere.example", 0)] {
+        assert_eq!(told.body.matches(name).count(), once, "{name}: {}", told.body);
+    }
+
+    let fails = json!({"errcode": "M_UNKNOWN", "error": "Internal server error"});
+    let failing = proxy.every(Method::GET, "/hierarchy", Fault::Answer(500, fails));
+    let failed = scene.ann_asks(&format!("!room hierarchy {space}")).await?;
+    let next = [format!("!room hierarchy {space} --max-depth 1"), format!("!room state {space}")];
+    let [less_deep, state] = next.each_ref().map(String::as_str);
+    says(&failed, "Refused", &["fails at the space", "(500)", less_deep, state]);
+    let top = scene.ann_asks(less_deep).await?;
+    says(&top, "Refused", &["(500)", state]);
+    assert!(!top.body.contains("--max-depth"), "{}", top.body);
+    failing.lift();
+    // What it says to do works.
+    let state = scene.ann_asks(offered(&top, "!room state")?).await?;
+    says(&state, "", &["m.space.child", "elsewhere.example"]);
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! The admin token ends: what needs it waits for another one, and the room knows what to do.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
 use world::{Caught, Fault, Scene, write_secret};
@@ -44,6 +45,38 @@ async fn a_job_waits_for_the_next_token_and_goes_on_after_the_reload() -> Result
     says(&over, &format!("Done · {MANY} of {MANY}"), &[&format!("done {MANY}")]);
     assert_eq!(count(&scene, &all, "suspended").await?, MANY);
     says(&scene.ann_asks("!audit verify").await?, "", &["whole"]);
+    Ok(())
+}
+
+/// How long the token of the test below lives: long enough for the bot to start.
+const LIVES: i64 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_by_itself_is_told_before_and_at_once() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let eve = scene.subject("eve").await?;
+    let ends = Timestamp::now() + SignedDuration::from_secs(LIVES);
+    let path = format!("/_synapse/admin/v1/users/{}/login", scene.keeper().user_id);
+    let wanted = json!({ "valid_until_ms": ends.as_millisecond() });
+    let (_, made) = scene.synapse().admin().post(&path, wanted).await?;
+    let token = made["access_token"].as_str().context("a token")?;
+    write_secret(&scene.dir().join("admin-token"), token)?;
+    let config = scene.config().set("homeserver.admin_token_expires", ends.to_string());
+    scene.start_bot(SYNOD, &config).await?;
+
+    let before = told(&scene, "My admin token ends at").await?;
+    says(&before, "", &["as my config says", "!config reload"]);
+    assert!(before.mentions.contains(scene.ann().user_id()), "{:?}", before.mentions);
+    // Nobody asks for anything meanwhile: the bot looks by itself, at the moment that was named.
+    let over = told(&scene, "since its time is over").await?;
+    says(&over, "Refused", &["homeserver.admin_token", "!config reload"]);
+    says(&scene.ann_asks("!doctor").await?, "", &["the admin token ends at"]);
+
+    let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
+    write_secret(&scene.dir().join("admin-token"), &token)?;
+    scene.bot()?.configure(&scene.config().to_string())?;
+    scene.bot()?.hang_up(" ready").await?;
+    says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
     Ok(())
 }
 

@@ -1,16 +1,20 @@
 //! What was begun is followed to its true end, what is kept is named, and what the homeserver refuses
 //! is told by its cause.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Account, Api, Fault, Options, Scene, Synapse};
+use world::{Account, Api, Fault, Options, Proxy, Scene, Synapse};
 
 use crate::{
     SYNOD,
     jobs::{ended, outcomes, say_yes},
-    support::{api, code, digits, make, offered, says, told, told_since, watched, with_yes},
+    support::{
+        api, code, devices, digits, make, offered, says, told, told_since, watched, with_yes,
+    },
 };
 
 async fn joined(scene: &Scene, account: &Account) -> Result<usize> {
@@ -66,6 +70,44 @@ async fn a_deactivation_without_an_answer_is_followed_to_the_later_word() -> Res
     // Later answers say how it really ended.
     let details = scene.ann_asks(&format!("!user details {}", eve.user_id)).await?;
     assert!(!details.body.contains("Unknown · "), "{}", details.body);
+    Ok(())
+}
+
+/// How many devices the account of the next test has, so many that it takes the homeserver longer to
+/// delete them than what stands before it waits.
+const DEVICES: usize = 4_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_followed() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).in_clear().set().await?;
+    let eve = scene.subject("eve").await?;
+    // Each device goes once for each room.
+    rooms(&api(&scene, &eve).await?, 24).await?;
+    let many = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {DEVICES}) \
+         INSERT INTO devices (user_id, device_id, display_name, hidden) \
+         SELECT '{}', 'D' || i, 'Phone ' || i, 0 FROM n;",
+        eve.user_id
+    );
+    synapse.damage(&many).await?;
+    let proxy = Proxy::start(&synapse.url()).await?;
+    scene.start_bot(SYNOD, &scene.config().set("homeserver.admin_url", proxy.url())).await?;
+    let before = devices(&scene, &eve).await?.len();
+    assert!(before >= DEVICES, "{before}");
+
+    let impatient = Fault::Impatient(Duration::from_millis(500));
+    let _waits = proxy.every(Method::POST, "/deactivate/", impatient);
+    let unknown = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
+    says(&unknown, "Unknown", &["(504)", "Still at work: perhaps", "say here what came of it"]);
+    let over = told(&scene, "though no answer came").await?;
+    says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and not erased"]);
+    let account = synapse.admin().account(&eve.user_id).await?;
+    assert_eq!(account["deactivated"], true, "{account}");
+    assert!(devices(&scene, &eve).await?.is_empty());
+    assert_eq!(joined(&scene, &eve).await?, 0);
+    let sent = proxy.changes().iter().filter(|sent| sent.path.contains("deactivate")).count();
+    assert_eq!(sent, 1, "{:?}", proxy.changes());
     Ok(())
 }
 

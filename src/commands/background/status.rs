@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::updates::{self, Updates};
 use crate::{
     change::Power,
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
@@ -23,6 +23,10 @@ struct Status {}
 impl Query for Status {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::{
     change::{Path, Power},
     commands::{
-        Memory, Query, Spec,
+        Memory, Query, Spec, Tables,
         arguments::UserRef,
+        refusals::looks,
         user::{
             account::{self, how_many},
             whois::{Connection, Sightings},
@@ -65,6 +66,10 @@ impl Details {
 impl Query for Details {
     fn power(&self) -> Power {
         if self.show_ip { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::DEVICE, looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::{
     change::Power,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::UserRef,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
         user::account,
     },
     error::Stop,
@@ -61,6 +62,10 @@ impl Listing for List {
 
     fn power(&self) -> Power {
         if self.show_ip { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::ACCOUNT]
     }
 
     fn pages(&self) -> &Pages {

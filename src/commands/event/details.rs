@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::content::{self, Event, EventRef};
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables, refusals::looks},
     error::Stop,
     reply::{Fact, Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -45,6 +45,10 @@ struct Details {
 impl Query for Details {
     fn power(&self) -> Power {
         if self.show_content || self.show_redacted { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::EVENT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

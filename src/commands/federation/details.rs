@@ -12,8 +12,9 @@ use super::{
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec,
+        Memory, Query, Remembered, Spec, Tables,
         past::{self, PAST},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -35,6 +36,10 @@ struct Details {
 impl Query for Details {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::DESTINATION])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -9,8 +9,9 @@ use super::destination::Destination;
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         listing::{Filter, Kept, Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{IdsOf, Line, Record},
@@ -85,6 +86,10 @@ impl Listing for List {
         ],
     };
     type Row = Destination;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

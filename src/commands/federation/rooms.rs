@@ -11,8 +11,9 @@ use super::destination;
 use crate::{
     change::{Path, Subject},
     commands::{
-        Spec,
+        Spec, Tables,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Fact, Hostile, IdsOf, Line, Record},
@@ -76,6 +77,10 @@ impl Listing for Rooms {
         columns: &["room_id", "stream_ordering"],
     };
     type Row = Shared;
+
+    fn refusals(&self) -> Tables {
+        &[looks::DESTINATION, looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables, refusals::looks},
     error::Stop,
     reply::{Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -49,6 +49,10 @@ pub(super) async fn found<T: DeserializeOwned>(id: &str, reader: &Reader) -> Res
 impl Query for PurgeStatus {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::WORK])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -30,6 +30,10 @@ impl Listing for Numbers {
     const NAMED: Named = Named { key: "numbers", one: "number", many: "numbers", columns: &["n"] };
     type Row = Number;
 
+    fn refusals(&self) -> Tables {
+        &[]
+    }
+
     fn pages(&self) -> &Pages {
         &self.pages
     }

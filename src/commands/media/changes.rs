@@ -9,8 +9,9 @@ use super::file;
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, Line, Record},
@@ -94,6 +95,10 @@ impl Listing for Changes {
         columns: &["origin", "media_id", "quarantined"],
     };
     type Row = Row;
+
+    fn refusals(&self) -> Tables {
+        &[looks::CHANGES]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     change::{Path, Power, Subject},
     commands::{
-        Memory, Query, Spec,
+        Memory, Query, Spec, Tables,
         past::{self, PAST},
+        refusals::looks,
         user::media::amend,
     },
     error::Stop,
@@ -62,6 +63,10 @@ async fn found<T: DeserializeOwned>(subject: &Subject, reader: &Reader) -> Resul
 impl Query for Details {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::FILE])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -14,9 +14,10 @@ use super::{
 use crate::{
     change::Path,
     commands::{
-        Ask, Does, Spec,
+        Ask, Does, Spec, Tables,
         arguments::{RoomRef, UserRef, bare},
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
         room::known::titled,
         user::media::{Media, Sort},
     },
@@ -117,6 +118,10 @@ impl Listing for InRoom {
     const NAMED: Named =
         Named { key: "media", one: "file", many: "files", columns: &["mxc", "list"] };
     type Row = Row;
+
+    fn refusals(&self) -> Tables {
+        &[looks::ROOM]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

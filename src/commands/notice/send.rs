@@ -9,8 +9,8 @@ use super::{reach::Reach, text::Text};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
-        Step, Subject, Undo,
+        Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Probe, Question, Skip,
+        Snapshot, Step, Subject, Undo,
     },
     commands::{
         Action, Spec,
@@ -136,14 +136,17 @@ impl Send {
     }
 }
 
+/// It sends no notices at all.
+const SWITCHED_OFF: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "not enabled",
+    "server notices are switched off on this homeserver. Its configuration, homeserver.yaml, switches them on: server_notices with system_mxid_localpart",
+);
+
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "not enabled",
-        "server notices are switched off on this homeserver. Its configuration, homeserver.yaml, switches them on: server_notices with system_mxid_localpart",
-    ),
+    SWITCHED_OFF,
     NOT_LOCAL,
     ACCOUNT_GONE,
     Meaning::new(
@@ -185,6 +188,10 @@ impl Action for Send {
 
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
         Some(REFUSALS)
+    }
+
+    fn probe(&self) -> Option<(Probe, Meaning)> {
+        Some((Probe::ServerNotices, SWITCHED_OFF))
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {

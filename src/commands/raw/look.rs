@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{mask::masked, request::Request};
 use crate::{
     change::{Power, Subject},
-    commands::{Memory, Query},
+    commands::{Memory, Query, Tables},
     error::Stop,
     reply::{Block, Format, Line, Reply, Sheet, Written},
     synapse::Reader,
@@ -78,6 +78,10 @@ impl Query for Look {
 
     fn private(&self) -> bool {
         self.0.known.is_none() || self.power() == Power::LookPrivate
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        None
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -14,7 +14,7 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Power, Question, Skip, Snapshot, Step,
         Subject, Undo,
     },
-    commands::{Action, Meaning, Memory, Query, room::known, user::account},
+    commands::{Action, Meaning, Memory, Query, Tables, room::known, user::account},
     error::Stop,
     reply::{Line, Reply, Sheet, Status},
     synapse::Reader,
@@ -182,6 +182,10 @@ impl Refused {
 impl Query for Refused {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        None
     }
 
     async fn answer(&self, _: &Reader, _: &dyn Memory) -> Result<Reply, Stop> {

@@ -7,8 +7,9 @@ use super::token::{self, Token, existing};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Delegated, Memory, Query, Spec,
+        Delegated, Memory, Query, Spec, Tables,
         past::{self, PAST},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -43,6 +44,10 @@ impl Query for Details {
     // Whoever reads a token can make an account with it.
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::TOKEN])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -7,8 +7,9 @@ use super::token::{self, Token};
 use crate::{
     change::Power,
     commands::{
-        Delegated, Spec,
+        Delegated, Spec, Tables,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{IdsOf, Line, Record},
@@ -44,6 +45,10 @@ impl Listing for List {
     // Whoever reads a token can make an account with it.
     fn power(&self) -> Power {
         Power::Account
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::TOKEN, looks::PAGE]
     }
 
     fn pages(&self) -> &Pages {

@@ -9,9 +9,10 @@ use super::reports::{self, EventReport, Number, UserReport};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec,
+        Memory, Query, Remembered, Spec, Tables,
         event::content::{self, Event},
         past::{self, PAST},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -45,6 +46,10 @@ struct Details {
 impl Query for Details {
     fn power(&self) -> Power {
         if self.show_content { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::REPORT])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -9,9 +9,10 @@ use super::reports::{self, EventReport, UserReport};
 use crate::{
     change::Path,
     commands::{
-        Ask, Does, Spec,
+        Ask, Does, Spec, Tables,
         arguments::{RoomRef, UserRef},
         listing::{Filter, Kept, Listing, Named, Page, Pages},
+        refusals::looks,
         room::known,
     },
     error::{
@@ -168,6 +169,10 @@ impl Listing for Events {
     };
     type Row = EventReport;
 
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
+
     fn pages(&self) -> &Pages {
         &self.pages
     }
@@ -236,6 +241,10 @@ impl Listing for Users {
         columns: &["id", "received_ts", "target_user_id", "user_id", "reason"],
     };
     type Row = UserReport;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -10,8 +10,9 @@ use super::known;
 use crate::{
     change::{Path, Power},
     commands::{
-        Memory, Query, Spec,
+        Memory, Query, Spec, Tables,
         arguments::{RoomRef, Since},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Reply, Sheet, utc},
@@ -49,6 +50,10 @@ struct NearestEvent {
 impl Query for At {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::MOMENT, looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -6,7 +6,7 @@ use ruma::RoomId;
 use super::known::{self, Blocked};
 use crate::{
     change::Power,
-    commands::{Memory, Query, Spec, arguments::RoomRef},
+    commands::{Memory, Query, Spec, Tables, arguments::RoomRef, refusals::looks},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
@@ -28,6 +28,10 @@ struct BlockStatus {
 impl Query for BlockStatus {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

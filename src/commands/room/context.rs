@@ -9,9 +9,10 @@ use super::known;
 use crate::{
     change::{Path, Power},
     commands::{
-        Memory, Query, Spec,
+        Memory, Query, Spec, Tables,
         arguments::RoomRef,
         event::content::{self, Event, EventRef},
+        refusals::looks,
     },
     error::Stop,
     reply::{Block, Line, Record, Reply, Sheet},
@@ -50,6 +51,10 @@ struct Context {
 impl Query for Context {
     fn power(&self) -> Power {
         if self.show_content { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::EVENT, looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

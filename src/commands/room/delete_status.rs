@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     change::Power,
-    commands::{Memory, Query, Spec, arguments::RoomRef},
+    commands::{Memory, Query, Spec, Tables, arguments::RoomRef, refusals::looks},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
@@ -80,6 +80,10 @@ impl DeleteStatus {
 impl Query for DeleteStatus {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::WORK, looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -8,9 +8,10 @@ use super::known::{self, Blocked, Room};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec,
+        Memory, Query, Remembered, Spec, Tables,
         arguments::RoomRef,
         past::{self, PAST},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -35,6 +36,10 @@ struct Details {
 impl Query for Details {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

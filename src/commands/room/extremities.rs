@@ -13,7 +13,9 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::RoomRef},
+    commands::{
+        Action, Ask, Does, Memory, Query, Spec, Tables, arguments::RoomRef, refusals::looks,
+    },
     error::Stop,
     reply::{Block, Line, Record, Reply, Sheet, Status},
     synapse::{Reader, wire::optional_millis},
@@ -86,6 +88,10 @@ struct Show {
 impl Query for Show {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -12,9 +12,10 @@ use super::known;
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::RoomRef,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, Line, Record},
@@ -83,6 +84,10 @@ impl Listing for Hierarchy {
         ],
     };
     type Row = Room;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PLACE, looks::ROOM]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

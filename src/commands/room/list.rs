@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use super::page::{self, Order, Row, Wanted};
 use crate::{
     commands::{
-        Later, Spec,
+        Later, Spec, Tables,
         listing::{Filter, Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{IdsOf, Record},
@@ -78,6 +79,10 @@ impl List {
 impl Listing for List {
     const NAMED: Named = page::NAMED;
     type Row = Row;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -10,9 +10,10 @@ use super::{known, standing};
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::RoomRef,
         listing::{Filter, Kept, Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, IdsOf, Line, Record},
@@ -94,6 +95,10 @@ impl Listing for Members {
         columns: &["user_id", "membership", "displayname", "sender"],
     };
     type Row = Member;
+
+    fn refusals(&self) -> Tables {
+        &[looks::ROOM]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

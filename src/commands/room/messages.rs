@@ -11,10 +11,11 @@ use super::known;
 use crate::{
     change::{Path, Power},
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::{RoomRef, UserRef},
         event::content::{self, Event},
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Record},
@@ -71,6 +72,10 @@ impl Listing for Messages {
 
     fn power(&self) -> Power {
         if self.show_content { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::PLACE, looks::ROOM]
     }
 
     fn pages(&self) -> &Pages {

@@ -17,9 +17,10 @@ use super::{
 };
 use crate::{
     commands::{
-        Ask, Does, Spec,
+        Ask, Does, Spec, Tables,
         arguments::RoomRef,
         listing::{Kept, Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Fact, Line, Record},
@@ -124,6 +125,10 @@ impl Listing for Levels {
         ..page::NAMED
     };
     type Row = Powered;
+
+    fn refusals(&self) -> Tables {
+        &[looks::ROOM]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::known;
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec, arguments::RoomRef},
+    commands::{Memory, Query, Spec, Tables, arguments::RoomRef, refusals::looks},
     error::Stop,
     reply::{Block, Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -36,6 +36,10 @@ struct Resolve {
 impl Query for Resolve {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ROOM])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

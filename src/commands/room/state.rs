@@ -8,10 +8,11 @@ use super::{known, standing};
 use crate::{
     change::Power,
     commands::{
-        Later, Spec,
+        Later, Spec, Tables,
         arguments::RoomRef,
         event::content::{self, Event},
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Record},
@@ -58,6 +59,10 @@ impl Listing for State {
 
     fn power(&self) -> Power {
         if self.show_content { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::ROOM]
     }
 
     fn pages(&self) -> &Pages {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables},
     error::Stop,
     reply::{Fact, Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -22,6 +22,10 @@ struct Version {}
 impl Query for Version {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::Since,
         listing::{Filter, Kept, Listing, Named, Page, Pages, search},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, IdsOf, Line, Record, size, utc},
@@ -109,6 +110,10 @@ impl Listing for Media {
         columns: &["user_id", "displayname", "media_count", "media_length"],
     };
     type Row = User;
+
+    fn refusals(&self) -> Tables {
+        &[looks::USAGE, looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

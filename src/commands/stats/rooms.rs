@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::{
     change::Path,
     commands::{
-        Spec,
+        Spec, Tables,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, IdsOf, Line, Record, size},
@@ -45,6 +46,10 @@ impl Listing for Rooms {
     const NAMED: Named =
         Named { key: "rooms", one: "room", many: "rooms", columns: &["room_id", "estimated_size"] };
     type Row = Room;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::scheduled::{Task, tasks};
 use crate::{
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::{RoomRef, Since, UserRef, bare},
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Line, Record},
@@ -87,6 +88,10 @@ impl Listing for List {
         columns: &["id", "action", "status", "timestamp_ms", "resource_id", "result", "error"],
     };
     type Row = Task;
+
+    fn refusals(&self) -> Tables {
+        &[looks::ROOM, looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

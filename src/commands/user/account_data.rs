@@ -11,9 +11,10 @@ use super::account;
 use crate::{
     change::Power,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::UserRef,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, Line, Record},
@@ -105,6 +106,10 @@ impl Listing for AccountData {
 
     fn power(&self) -> Power {
         if self.show_content { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::ACCOUNT]
     }
 
     fn pages(&self) -> &Pages {

@@ -10,7 +10,10 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Ask, Delegated, Does, Memory, Query, Spec, arguments::UserRef},
+    commands::{
+        Action, Ask, Delegated, Does, Memory, Query, Spec, Tables, arguments::UserRef,
+        refusals::looks,
+    },
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::{Account, Reader},
@@ -72,6 +75,10 @@ struct Show {
 impl Query for Show {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::account::words;
 use crate::{
     change::{Path, Power, Subject},
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables, refusals::looks},
     error::Stop,
     reply::{Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -64,6 +64,10 @@ impl AuthProvider {
 impl Query for AuthProvider {
     fn power(&self) -> Power {
         Power::LookPrivate
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::SIGN_ON])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

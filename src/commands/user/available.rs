@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::account;
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec, arguments::UserRef},
+    commands::{Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::{Error, Reader, holding},
@@ -83,6 +83,10 @@ pub(super) async fn taken(user: &UserId, reader: &Reader) -> Result<Option<Taken
 impl Query for Available {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::NEW_NAME])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

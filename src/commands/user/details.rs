@@ -9,9 +9,10 @@ use super::account::{self, Belongings};
 use crate::{
     change::{Path, Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec,
+        Memory, Query, Remembered, Spec, Tables,
         arguments::UserRef,
         past::{self, PAST},
+        refusals::looks,
         room::known,
     },
     error::Stop,
@@ -41,6 +42,10 @@ struct Details {
 impl Query for Details {
     fn power(&self) -> Power {
         if self.show_3pid { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -14,7 +14,9 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
+    commands::{
+        Action, Ask, Does, Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks,
+    },
     error::Stop,
     reply::{Fact, Line, Reply, Sheet},
     synapse::Reader,
@@ -112,6 +114,10 @@ struct Show {
 impl Query for Show {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{account::how_many, count::Counted};
 use crate::{
     change::Power,
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables, refusals::looks},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
@@ -31,6 +31,10 @@ const KEY: &str = "invite_count";
 impl Query for Invites {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::SINCE, looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     change::Power,
-    commands::{Memory, Query, Spec},
+    commands::{Memory, Query, Spec, Tables, refusals::looks},
     error::Stop,
     reply::{Line, Reply, Sheet},
     synapse::Reader,
@@ -33,6 +33,10 @@ const KEY: &str = "cumulative_joined_room_count";
 impl Query for Joins {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::SINCE, looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

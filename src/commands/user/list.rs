@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::page::{self, Besides, Row, Sort};
 use crate::{
     commands::{
-        Later, Spec,
+        Later, Spec, Tables,
         arguments::Since,
         listing::{Filter, Kept, Listing, Named, Page, Pages, search},
+        refusals::looks,
     },
     error::Stop,
     reply::{IdsOf, Line, Record},
@@ -101,6 +102,10 @@ fn not_empty(text: &str) -> Result<String, String> {
 impl Listing for List {
     const NAMED: Named = page::NAMED;
     type Row = Row;
+
+    fn refusals(&self) -> Tables {
+        &[looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

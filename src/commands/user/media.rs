@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::account;
 use crate::{
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::UserRef,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, IdsOf, Line, Record, size},
@@ -117,6 +118,10 @@ impl Listing for Media {
         ],
     };
     type Row = File;
+
+    fn refusals(&self) -> Tables {
+        &[looks::ACCOUNT, looks::PAGE]
+    }
 
     fn pages(&self) -> &Pages {
         &self.pages

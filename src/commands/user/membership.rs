@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use super::account::{self, how_many};
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec, arguments::UserRef},
+    commands::{Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks},
     error::Stop,
     reply::{Block, Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -69,6 +69,10 @@ struct Called {
 impl Query for Membership {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

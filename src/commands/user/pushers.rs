@@ -9,9 +9,10 @@ use super::account;
 use crate::{
     change::Power,
     commands::{
-        Spec,
+        Spec, Tables,
         arguments::UserRef,
         listing::{Listing, Named, Page, Pages},
+        refusals::looks,
     },
     error::Stop,
     reply::{Hostile, Line, Record},
@@ -92,6 +93,10 @@ impl Listing for Pushers {
 
     fn power(&self) -> Power {
         if self.show_keys { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Tables {
+        &[looks::ACCOUNT]
     }
 
     fn pages(&self) -> &Pages {

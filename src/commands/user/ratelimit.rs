@@ -12,7 +12,9 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Ask, Does, Memory, Query, Spec, arguments::UserRef},
+    commands::{
+        Action, Ask, Does, Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks,
+    },
     error::{
         Stop,
         api::{Error, Kind},
@@ -145,6 +147,10 @@ struct Show {
 impl Query for Show {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

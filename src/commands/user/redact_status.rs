@@ -10,7 +10,8 @@ use super::account::{how_many, words};
 use crate::{
     change::{Outcome, Path, Power, Progress, Subject, Undo},
     commands::{
-        Memory, Query, Spec,
+        Memory, Query, Spec, Tables,
+        refusals::looks,
         task::scheduled::{Task, tasks},
     },
     error::Stop,
@@ -47,6 +48,10 @@ pub(super) struct Answered {
 impl Query for RedactStatus {
     fn power(&self) -> Power {
         Power::Look
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::WORK])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

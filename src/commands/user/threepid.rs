@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     change::{Path, Power, Subject},
-    commands::{Memory, Query, Spec, arguments::UserRef},
+    commands::{Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks},
     error::Stop,
     reply::{Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -114,6 +114,10 @@ impl Query for ThreePid {
             What::User(_) if !self.show => Power::Look,
             What::User(_) | What::Address(_) => Power::LookPrivate,
         }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::SIGN_ON])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

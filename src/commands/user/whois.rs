@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::account::{self, how_many};
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec, arguments::UserRef},
+    commands::{Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks},
     error::Stop,
     reply::{Block, Hostile, Line, Record, Reply, Sheet},
     synapse::{
@@ -78,6 +78,10 @@ pub(in crate::commands) struct Connection {
 impl Query for WhoIs {
     fn power(&self) -> Power {
         if self.show_ip { Power::LookPrivate } else { Power::Look }
+    }
+
+    fn refusals(&self) -> Option<Tables> {
+        Some(&[looks::ACCOUNT])
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {

@@ -53,6 +53,11 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
             &[("homeserver.url", AtStart), ("homeserver.admin_url", Wider)],
         ),
         ("state: mine", "state: yours", &[("state", AtStart), ("recovery_key_file", AtStart)]),
+        (
+            "admin_token: { file: secret }",
+            "admin_token: { file: secret }\n  admin_token_expires: 2027-01-31",
+            &[("homeserver.admin_token_expires", Narrower)],
+        ),
         ("{ file: secret }", "{ file: other }", &[("homeserver.admin_token", Wider)]),
         ("@synod:example.org", "@nomad:example.org", &[("bot", AtStart)]),
         ("#admins", "#others", &[("rooms", Wider)]),

@@ -36,6 +36,9 @@ const QUIET: SignedDuration = SignedDuration::from_mins(10);
 /// How long before its end, in tenths of its life, a token is said to end soon.
 const SOON: i32 = 10;
 
+/// The same where the day is known.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// What looks after the admin token.
 #[derive(Debug)]
 pub(in crate::pipeline) struct TokenWatch {
@@ -44,30 +47,66 @@ pub(in crate::pipeline) struct TokenWatch {
     seen: Mutex<Seen>,
 }
 
-/// How long the admin token lives, as far as the one before it has shown: the homeserver tells of
-/// none when it ends.
+/// How long the admin token lives, as far as the config says it, or the one before it or the bot's own
+/// login has shown it: the homeserver tells of none that it has given away when it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Life {
     /// By what this one is told from another: a part of its hash.
     token: String,
     /// When the bot first had it.
     since: Timestamp,
-    /// How many seconds the last one that ended by itself had lived.
+    /// How many seconds the last one that ended by itself had lived, or one lives that the
+    /// homeserver gives now.
     lived: Option<i64>,
+    /// Whether that is what the homeserver said when the bot itself logged in.
+    #[serde(default)]
+    by_login: bool,
+    /// When it ends, as the config says.
+    #[serde(default)]
+    dated: Option<Timestamp>,
     /// Whether it was told that it ends soon.
     warned: bool,
 }
 
+/// The end of a token, as far as it is known.
+struct End {
+    at: Timestamp,
+    /// How long before it is soon.
+    early: SignedDuration,
+    /// What is told of it.
+    told: &'static str,
+    /// From where it is known, in short and whole.
+    known: (&'static str, String),
+}
+
+impl End {
+    fn is_soon(&self, now: Timestamp) -> bool {
+        self.at.duration_since(now) <= self.early
+    }
+}
+
 impl Life {
-    /// When it ends, if it lives as long as that one.
-    fn ends(&self) -> Option<Timestamp> {
-        self.since.checked_add(SignedDuration::from_secs(self.lived?)).ok()
+    /// When it ends: as the config says, or if it lives as long as others do.
+    fn end(&self) -> Option<End> {
+        if let Some(at) = self.dated {
+            let as_said = "as my config says";
+            let known = (as_said, as_said.to_owned());
+            return Some(End { at, early: A_DAY, told: "ends", known });
+        }
+        let lived = SignedDuration::from_secs(self.lived?);
+        let at = self.since.checked_add(lived).ok()?;
+        let known = if self.by_login {
+            let others = format!("since tokens on this homeserver live {lived:#}");
+            ("as tokens on this homeserver do", others)
+        } else {
+            ("as the one before it did", format!("since the one before it did after {lived:#}"))
+        };
+        Some(End { at, early: lived / SOON, told: "may end by itself", known })
     }
 
-    /// Whether that is soon.
-    fn ends_soon(&self, now: Timestamp) -> bool {
-        let early = SignedDuration::from_secs(self.lived.unwrap_or_default()) / SOON;
-        self.ends().is_some_and(|end| end.duration_since(now) <= early)
+    /// The same, as long as it can be believed: one that has outlived others does not end as they do.
+    fn end_at(&self, now: Timestamp) -> Option<End> {
+        self.end().filter(|end| self.dated.is_some() || now < end.at)
     }
 }
 
@@ -98,29 +137,49 @@ impl TokenWatch {
     /// What looks after this token; what is known of its life is in `store`.
     pub(in crate::pipeline) fn new(
         below: Below,
-        token: &SecretString,
+        (token, dated): (&SecretString, Option<Timestamp>),
         store: &Store,
     ) -> Result<Self, store::Error> {
         let life: Shelf<Life> = store.shelf("admin-token")?;
         let hash = Sha256::digest(token.expose_secret());
         let token = data_encoding::HEXLOWER.encode(hash.get(..MARK).unwrap_or_default());
-        let before = life.get(KEY)?;
-        if before.as_ref().is_none_or(|before| before.token != token) {
-            let lived = before.and_then(|before| before.lived);
-            life.put(KEY, &Life { token, since: below.clock.now(), lived, warned: false })?;
+        match life.get(KEY)? {
+            Some(before) if before.token == token => {
+                // Another date is another thing to be told.
+                let warned = before.warned && before.dated == dated;
+                life.put(KEY, &Life { dated, warned, ..before })?;
+            }
+            before => {
+                let by_login = before.as_ref().is_some_and(|before| before.by_login);
+                let lived = before.and_then(|before| before.lived);
+                let since = below.clock.now();
+                life.put(KEY, &Life { token, since, lived, by_login, dated, warned: false })?;
+            }
         }
         Ok(Self { below, life, seen: Mutex::default() })
+    }
+
+    /// Takes in how long a token lives that the homeserver has just given to the bot itself.
+    pub(in crate::pipeline) fn learn(&self, lives: SignedDuration) {
+        let Ok(Some(life)) = self.life.get(KEY) else { return };
+        let lived = Some(lives.as_secs());
+        let warned = life.warned && life.lived == lived;
+        self.keep(&Life { lived, by_login: true, warned, ..life });
     }
 
     /// What is known of when the token ends.
     pub(in crate::pipeline) fn finding(&self) -> Option<Finding> {
         let life = self.life.get(KEY).ok().flatten()?;
-        let what = format!(
-            "the admin token may end by itself at {}, since the one before it did after {:#}",
-            utc(life.ends()?),
-            SignedDuration::from_secs(life.lived?)
-        );
-        Some(if life.ends_soon(self.below.clock.now()) {
+        let now = self.below.clock.now();
+        let end = life.end_at(now)?;
+        let what = format!("the admin token {} at {}, {}", end.told, utc(end.at), end.known.1);
+        Some(if end.at <= now && life.dated.is_some() {
+            Finding::warn(
+                what,
+                "Put a new one in its place, write its date as homeserver.admin_token_expires, and \
+                 send !config reload",
+            )
+        } else if end.is_soon(now) {
             Finding::warn(what, "Put a new one in its place before, and send !config reload")
         } else {
             Finding::ok(what)
@@ -130,14 +189,13 @@ impl TokenWatch {
     /// Tells that it ends soon, once.
     async fn warn_before(&self, now: Timestamp) {
         let Ok(Some(life)) = self.life.get(KEY) else { return };
-        let Some(end) = life.ends().filter(|_| !life.warned && life.ends_soon(now)) else { return };
-        let reply = Reply::data(format!(
-            "My admin token may end by itself at {}, as the one before it did",
-            utc(end)
-        ))
-        .command("When a new one is in its place", vec!["config".into(), "reload".into()])
-        .ringing(self.admins());
-        let key = format!("token-ends-{}", end.as_second());
+        let soon = life.end_at(now).filter(|end| !life.warned && end.is_soon(now));
+        let Some(end) = soon else { return };
+        let End { at, told, known: (short, _), .. } = end;
+        let reply = Reply::data(format!("My admin token {told} at {}, {short}", utc(at)))
+            .command("When a new one is in its place", vec!["config".into(), "reload".into()])
+            .ringing(self.admins());
+        let key = format!("token-ends-{}", at.as_second());
         if self.below.voice.tell(&key, &reply).await {
             self.keep(&Life { warned: true, ..life });
         }
@@ -147,7 +205,14 @@ impl TokenWatch {
     fn note_its_end(&self, now: Timestamp) {
         let Ok(Some(life)) = self.life.get(KEY) else { return };
         let lived = Some(now.duration_since(life.since).as_secs());
-        self.keep(&Life { lived, warned: true, ..life });
+        self.keep(&Life { lived, by_login: false, warned: true, ..life });
+    }
+
+    /// Whether it ends between these moments, as far as that is known: then it is asked at once.
+    fn ends_between(&self, earlier: Timestamp, later: Timestamp) -> bool {
+        let life = self.life.get(KEY).ok().flatten();
+        let end = life.and_then(|life| life.end());
+        end.is_some_and(|end| earlier < end.at && end.at <= later)
     }
 
     fn keep(&self, life: &Life) {
@@ -163,7 +228,8 @@ impl TokenWatch {
         let Below { reader, clock, .. } = &self.below;
         let now = clock.now();
         let every = if reader.token().refused().is_some() { WHILE_REFUSED } else { EVERY };
-        if seen.asked.is_none_or(|asked| now.duration_since(asked) >= every) {
+        let is_time = |asked| now.duration_since(asked) >= every || self.ends_between(asked, now);
+        if seen.asked.is_none_or(is_time) {
             seen.asked = Some(now);
             reader.try_token(&self.below.roster.bot).await;
         }

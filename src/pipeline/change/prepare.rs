@@ -130,6 +130,9 @@ impl Executor {
             _ if invocation.options.plan => Prepared::Planned(looked),
             Decision::Rehearse => Prepared::Rehearsed,
             Decision::Ask(terms, approvers) => {
+                if let Some(why) = self.shown_not_to_do(action, &looked).await {
+                    return Ok(Prepared::Refused(why));
+                }
                 let class = looked.class(action);
                 let asks = Asks { looked, class, terms, approvers, differences, guards };
                 Prepared::Asks(Box::new(asks))

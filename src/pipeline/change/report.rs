@@ -190,7 +190,7 @@ pub(in crate::pipeline) fn stopped(clock: &SharedClock, stop: &Stop) -> Reply {
         Stop::Refused { .. } => {}
         Stop::Store(_) => error!(%incident, error = cause, "the store cannot be used"),
         Stop::Record(_) => error!(%incident, error = cause, "the record cannot be written"),
-        Stop::Api(_) | Stop::Disk(_) => {
+        Stop::Api(_) | Stop::NotShown { .. } | Stop::Disk(_) => {
             warn!(%incident, error = cause, "a command ended early");
         }
     }

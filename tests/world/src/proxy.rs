@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -40,6 +41,14 @@ pub struct Passed {
     pub body: Value,
 }
 
+impl Passed {
+    /// Whether it is a notice for nobody, which no homeserver sends.
+    fn is_probe(&self) -> bool {
+        let nobody = serde_json::json!({ "user_id": "", "content": {} });
+        self.path.ends_with("/send_server_notice") && self.body == nobody
+    }
+}
+
 /// A request that the homeserver answered.
 #[derive(Debug, Clone)]
 pub struct Answered {
@@ -60,6 +69,9 @@ pub enum Fault {
     LoseRequest,
     /// The homeserver acts on it; the connection breaks in place of the answer.
     LoseAnswer,
+    /// The homeserver acts on it; where it takes longer than this, a page is answered with 504 and the
+    /// connection to it is given up, as a web server does that stands in front.
+    Impatient(Duration),
     /// The homeserver never sees it; this is answered, with a JSON body.
     Answer(u16, Value),
     /// The homeserver never sees it; a page is answered with this status, as a web server has it that
@@ -182,10 +194,11 @@ impl Proxy {
         lock(&self.shared.answered).clone()
     }
 
-    /// The requests so far that were not mere looking: all but `GET`.
+    /// The requests so far that were not mere looking: all but `GET`, and but what asks only whether
+    /// the homeserver sends notices, and is for nobody.
     pub fn changes(&self) -> Vec<Passed> {
         let mut requests = self.requests();
-        requests.retain(|request| request.method != Method::GET);
+        requests.retain(|request| request.method != Method::GET && !request.is_probe());
         requests
     }
 
@@ -310,6 +323,12 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         Fault::LoseAnswer => {
             forward(shared, request).await?;
             None
+        }
+        Fault::Impatient(patience) => {
+            match tokio::time::timeout(*patience, forward(shared, request)).await {
+                Ok(answer) => Some(answer?),
+                Err(_) => Some(page(504)?),
+            }
         }
         Fault::Answer(status, body) => Some(json_answer(*status, body)?),
         Fault::Page(status) => Some(page(*status)?),

@@ -21,8 +21,9 @@ use crate::{
         },
         change::{
             Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
-            report::line_of,
+            known_of_looks, report::line_of,
         },
+        look::by_its_cause,
     },
     reply::{Line, Status},
     synapse::{Reader, Secrets},
@@ -299,8 +300,11 @@ impl<'a> Work<'a> {
             Err(stop) => {
                 let status = if left.before.is_some() { Status::Unknown } else { Status::Refused };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
-                let why = match stop {
-                    Stop::Api(_) => format!("it cannot be looked at: {stop}"),
+                let known = known_of_looks(self.action.as_ref(), &self.runner.below.roster);
+                let why = match by_its_cause(stop, known) {
+                    stop @ (Stop::Api(_) | Stop::NotShown { .. }) => {
+                        format!("it cannot be looked at: {stop}")
+                    }
                     other => other.to_string(),
                 };
                 nothing(status, &why.into())

@@ -1,155 +1,19 @@
 //! The admin token ends, in each of the ways in which it can.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::{
+    clock::Clock,
+    pipeline::background::testing::{
+        REFUSALS, heard, is_done_once, is_over, job, started, until, work_beside,
+    },
+    pipeline::testing::Stage,
 };
-
-use ruma::room_id;
-use serde_json::json;
-use tokio_util::sync::CancellationToken;
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
-
-use crate::{pipeline::testing::Stage, reply::Status};
-
-/// An answer that says what is wrong with the token, and what of it the room reads.
-type Refusal = (u16, &'static str, &'static str, &'static str);
-
-const REFUSALS: [Refusal; 5] = [
-    (401, "M_UNKNOWN_TOKEN", "Access token has expired", "its time is over"),
-    (401, "M_UNKNOWN_TOKEN", "Invalid access token passed.", "it was logged out"),
-    (401, "M_USER_LOCKED", "This account has been locked", "token is locked"),
-    (403, "ORG_MATRIX_EXPIRED_ACCOUNT", "User account has expired", "has expired"),
-    (403, "M_FORBIDDEN", "You are not a server admin", "is not a server admin"),
-];
-
-/// Accounts that can be suspended, as long as the token is taken.
-#[derive(Debug, Default, Clone)]
-struct Homeserver(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// How often each was suspended or not any more.
-    sent: HashMap<String, usize>,
-    suspended: HashMap<String, bool>,
-    /// After so many changes the token is not taken any more, and this is answered.
-    ends: Option<(usize, Refusal)>,
-}
-
-impl Homeserver {
-    fn end_after(&self, changes: usize, refusal: Refusal) {
-        let mut state = self.0.lock().unwrap();
-        let so_far: usize = state.sent.values().sum();
-        state.ends = Some((so_far + changes, refusal));
-    }
-
-    fn take_again(&self) {
-        self.0.lock().unwrap().ends = None;
-    }
-
-    fn sent(&self) -> HashMap<String, usize> {
-        self.0.lock().unwrap().sent.clone()
-    }
-}
-
-impl Respond for Homeserver {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let path = request.url.path().replace("%40", "@").replace("%3A", ":");
-        let user = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut state = self.0.lock().unwrap();
-        let so_far: usize = state.sent.values().sum();
-        if let Some((after, (status, errcode, error, _))) = state.ends
-            && so_far >= after
-        {
-            let body = json!({ "errcode": errcode, "error": error });
-            return ResponseTemplate::new(status).set_body_json(body);
-        }
-        if request.method == "PUT" {
-            let wanted = request.body_json::<serde_json::Value>().unwrap()["suspend"] == true;
-            *state.sent.entry(user.clone()).or_default() += 1;
-            state.suspended.insert(user, wanted);
-            return ResponseTemplate::new(200).set_body_json(json!({}));
-        }
-        let suspended = state.suspended.get(&user).copied().unwrap_or_default();
-        ResponseTemplate::new(200).set_body_json(json!({
-            "name": user, "displayname": null, "avatar_url": null, "admin": 0, "deactivated": 0,
-            "erased": false, "locked": false, "suspended": suspended, "shadow_banned": 0,
-            "is_guest": 0, "creation_ts": 1_760_000_000, "last_seen_ts": null,
-            "appservice_id": null, "user_type": null, "threepids": [], "external_ids": [],
-        }))
-    }
-}
-
-async fn started() -> (MockServer, Homeserver, Stage) {
-    let (server, homeserver) = (MockServer::start().await, Homeserver::default());
-    Mock::given(any()).respond_with(homeserver.clone()).mount(&server).await;
-    let stage = Stage::set(&server.uri(), "token");
-    stage.pipeline.watch_token().await;
-    (server, homeserver, stage)
-}
-
-fn heard(stage: &Stage, words: &str) -> usize {
-    stage.heard.all().iter().filter(|said| said.contains(words)).count()
-}
-
-const MANY: usize = 30;
-
-/// A job of suspensions to which yes was said.
-async fn job(stage: &Stage) {
-    let users: Vec<String> = (0..MANY).map(|n| format!("@spam{n:02}:synod.test")).collect();
-    stage.say("ann", &format!("!user suspend {}", users.join(" "))).await;
-    let [ticket] = stage
-        .pipeline
-        .questions
-        .open_in(room_id!("!admin:synod.test"))
-        .unwrap()
-        .try_into()
-        .expect("one question");
-    stage.say("ann", &format!("!confirm {} {MANY}", ticket.code)).await;
-}
-
-/// Returns when this holds.
-async fn until(holds: impl Fn() -> bool) {
-    while !holds() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Works on the jobs while this goes on, then stops as the bot does.
-async fn work_beside(stage: &Stage, goes_on: impl Future<Output = ()>) {
-    let over = CancellationToken::new();
-    let beside = async {
-        goes_on.await;
-        over.cancel();
-    };
-    let whole = async { tokio::join!(stage.pipeline.work(over.clone()), beside) };
-    if tokio::time::timeout(world::PATIENCE, whole).await.is_err() {
-        let jobs = stage.pipeline.jobs.all().unwrap();
-        let items: Vec<_> =
-            jobs.iter().map(|job| stage.pipeline.jobs.items(job).unwrap()).collect();
-        panic!("it does not come to that: {:?} {items:?}", stage.heard.all());
-    }
-}
 
 fn is_refused(stage: &Stage) -> bool {
     stage.pipeline.reader.token().refused().is_some()
-}
-
-fn is_over(stage: &Stage) -> bool {
-    stage.pipeline.jobs.open().unwrap().is_empty()
-}
-
-/// It is done to the end, each once, and told as done.
-fn is_done_once(stage: &Stage, homeserver: &Homeserver, why: &str) {
-    let sent = homeserver.sent();
-    assert_eq!(sent.len(), MANY, "{why}");
-    assert!(sent.values().all(|times| *times == 1), "{why}: {sent:?}");
-    assert_eq!(heard(stage, &format!("**Done** · {MANY} of {MANY}")), 1, "{why}");
-    let job = stage.pipeline.jobs.all().unwrap().remove(0);
-    let closed = stage.pipeline.audit.closing(job.number.unwrap()).unwrap().unwrap();
-    let closed = closed.record.unwrap();
-    assert_eq!((closed.status, closed.undo.len()), (Some(Status::Done), MANY), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,6 +156,75 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     }
     assert_eq!(heard(&stage, "My admin token may end"), 1, "{:?}", stage.heard.all());
     assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
+}
+
+#[tokio::test]
+async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
+    let (_server, homeserver, stage) = started().await;
+    let start = Clock::now(stage.clock.as_ref());
+    let ends = start + SignedDuration::from_hours(72);
+    let stage = stage.with_token_that_expires(ends);
+    let doctor = async |all: &str| {
+        stage.say("ann", &format!("!doctor{all}")).await;
+        stage.heard.all().pop().unwrap().replace('\\', "")
+    };
+    let told = "My admin token ends at 1970-01-04 00:00 UTC, as my config says";
+    stage.clock.pass(47 * 3600);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token"), 0, "a day and an hour before");
+    assert!(doctor(" --all").await.contains("the admin token ends at 1970-01-04 00:00 UTC"));
+    assert!(!doctor("").await.contains("the admin token"), "{}", doctor("").await);
+    stage.clock.pass(2 * 3600);
+    for _ in 0..3 {
+        stage.pipeline.watch_token().await;
+        stage.clock.pass(61);
+    }
+    assert_eq!(heard(&stage, told), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "!config reload"), 1);
+    assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
+
+    // Another date for the same token is told too, and the same one is not told again.
+    let stage = stage.with_token_that_expires(ends);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token ends"), 1);
+    let stage = stage.with_token_that_expires(ends + SignedDuration::from_mins(5));
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token ends at 1970-01-04 00:05 UTC"), 1);
+
+    // It is asked at that moment, not within the minute after it.
+    let end = ends + SignedDuration::from_mins(5);
+    stage.clock.pass(end.duration_since(Clock::now(stage.clock.as_ref())).as_secs() - 2);
+    stage.pipeline.watch_token().await;
+    homeserver.end_after(0, REFUSALS[0]);
+    stage.clock.pass(1);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "its time is over"), 0);
+    stage.clock.pass(1);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
+}
+
+#[tokio::test]
+async fn how_long_a_token_lives_is_learned_from_what_the_bot_was_told_at_its_own_login() {
+    let (_server, _homeserver, stage) = started().await;
+    stage.pipeline.learn_token_life(SignedDuration::from_hours(240));
+    stage.clock.pass(215 * 3600);
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "My admin token"), 0, "more than a tenth is left");
+    stage.say("ann", "!doctor --all").await;
+    let said = stage.heard.all().pop().unwrap().replace('\\', "");
+    let known = "may end by itself at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
+    assert!(said.contains(known), "{said}");
+    stage.clock.pass(2 * 3600);
+    stage.pipeline.watch_token().await;
+    stage.pipeline.watch_token().await;
+    assert_eq!(heard(&stage, "as tokens on this homeserver do"), 1, "{:?}", stage.heard.all());
+
+    // It lives longer, so it is none of those that end.
+    stage.clock.pass(48 * 3600);
+    stage.say("ann", "!doctor --all").await;
+    let said = stage.heard.all().pop().unwrap();
+    assert!(!said.contains("may end by itself"), "{said}");
 }
 
 #[tokio::test]

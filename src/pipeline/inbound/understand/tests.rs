@@ -8,13 +8,18 @@ use serde_json::json;
 
 use crate::{
     change::{Change, Class, FactMap, Power, Snapshot, Subject, Undo},
-    commands::{Action, Does},
-    error::api::Error,
+    commands::{Action, Does, Query},
+    error::{
+        Stop,
+        api::{Error, Kind, Refusal},
+    },
     operators::Rank,
     pipeline::{
         change::{Plan, found::broken_off},
         inbound::understand::*,
+        look::by_its_cause,
     },
+    reply::Layout,
     synapse::SendError,
 };
 
@@ -228,7 +233,7 @@ fn what_a_verb_would_send_follows_from_what_was_seen_alone() {
 }
 
 fn text(reply: &Reply) -> String {
-    let drawn = reply.draw(&crate::reply::Layout::default());
+    let drawn = reply.draw(&Layout::default());
     drawn.into_iter().map(|drawn| drawn.body).collect::<Vec<_>>().join("\n")
 }
 
@@ -303,7 +308,7 @@ fn every_command_in_the_readme_is_one() {
 #[test]
 fn help_and_suggestions_show_only_what_the_role_may_do() {
     let viewer = Role::from(Rank::Viewer);
-    let text = |reply: &Reply| reply.markdown(&crate::reply::Layout::default());
+    let text = |reply: &Reply| reply.markdown(&Layout::default());
     let all = text(&help(&[], Some(&viewer)));
     assert!(all.contains("details") && all.contains("!me"), "{all}");
     assert!(!all.contains("deactivate") && !all.contains("!freeze"), "{all}");
@@ -548,21 +553,110 @@ fn every_refusal_of_the_homeserver_is_told_by_its_cause() {
     assert!(walked > 300, "{walked}");
 }
 
+/// Every verb that looks, of its examples each that does.
+fn looks() -> impl Iterator<Item = (&'static str, Box<dyn Query>)> {
+    examples().filter_map(|(_, _, example)| match understand(&words(example)) {
+        Understood::Command(Ask::Read(query), _) => Some((example, query)),
+        _ => None,
+    })
+}
+
+/// What is told where the homeserver refuses this look with this: the answer, and its first line.
+fn told_of_look(query: &dyn Query, refused: Error) -> (String, String) {
+    let stop = Stop::from(refused);
+    let reply = by_its_cause(stop, query.refusals()).reply("482193");
+    let told = reply.markdown(&Layout::default()).replace('\\', "");
+    let first = told.lines().next().unwrap_or_default().to_owned();
+    (told, first)
+}
+
+/// What asks for nothing that the homeserver could refuse by itself.
+const REFUSED_BY_NONE: [&str; 2] = ["server version", "background status"];
+
+#[test]
+fn every_refusal_of_a_look_is_told_by_its_cause() {
+    let (mut walked, mut verbs) = (0, 0);
+    for (example, query) in looks() {
+        let Some(known) = query.refusals() else {
+            assert!(example.starts_with("raw ") || example.starts_with("matrix "), "{example}");
+            continue;
+        };
+        verbs += 1;
+        let some = known.iter().any(|table| !table.is_empty());
+        let none = REFUSED_BY_NONE.iter().any(|verb| example.starts_with(verb));
+        assert!(some != none, "{example} says of no refusal what it means");
+        for meaning in known.iter().copied().flatten() {
+            let says = refusal(meaning.status, meaning.errcode, meaning.says);
+            let (told, first) = told_of_look(query.as_ref(), says);
+            assert!(first.starts_with("**Refused** · "), "{example}: {told}");
+            let plain = meaning.means;
+            assert!(first.contains(plain), "{example}: {told} instead of {plain}");
+            assert!(!told.contains("RAW") && !told.contains("M_"), "{example}: {told}");
+            assert!((400..500).contains(&meaning.status), "{example}: {meaning:?}");
+            assert!(!plain.ends_with('.') && !plain.contains("M_"), "{example}: {plain}");
+            walked += 1;
+        }
+        for (status, errcode) in [
+            (400, "M_UNKNOWN"),
+            (400, "M_BAD_JSON"),
+            (400, "M_INVALID_PARAM"),
+            (400, "M_MISSING_PARAM"),
+            (403, "M_FORBIDDEN"),
+            (403, "M_UNKNOWN"),
+            (404, "M_NOT_FOUND"),
+            (404, "M_UNKNOWN"),
+            (409, "M_UNKNOWN"),
+            (413, "M_TOO_LARGE"),
+        ] {
+            let (told, first) = told_of_look(query.as_ref(), refusal(status, errcode, ""));
+            let raw = ["RAW", "M_", &format!("({status}")];
+            assert!(!raw.iter().any(|raw| first.contains(raw)), "{example}: {told}");
+        }
+    }
+    assert!(verbs > 60 && walked > 150, "{verbs} {walked}");
+}
+
+#[test]
+fn what_is_no_refusal_of_the_look_is_told_as_before() {
+    for (example, query) in looks().filter(|(_, query)| query.refusals().is_some()) {
+        for (status, errcode, says, told) in [
+            (401, "M_UNKNOWN_TOKEN", "", "does not accept the bot's admin token"),
+            (403, "M_FORBIDDEN", "You are not a server admin", "is not a server admin"),
+            (404, "M_UNRECOGNIZED", "", "does not have this function"),
+            (429, "M_LIMIT_EXCEEDED", "", "limits how often"),
+            (500, "M_UNKNOWN", "", "failed at the request"),
+        ] {
+            let (whole, first) = told_of_look(query.as_ref(), refusal(status, errcode, says));
+            assert!(first.contains(told), "{example}: {whole}");
+        }
+        let page =
+            Refusal { status: 404, errcode: None, message: None, retry_after: None, foreign: true };
+        let (whole, first) = told_of_look(query.as_ref(), Error::new(Kind::Status(page)));
+        assert!(first.contains("something in front of the homeserver"), "{example}: {whole}");
+    }
+}
+
 #[test]
 fn commands_in_what_a_refusal_means_are_commands() {
-    for (example, action) in changes() {
+    let of_changes = changes().flat_map(|(example, action)| {
         let subject = Subject::Room("!room:x.test".try_into().unwrap());
-        for meaning in action.refusals(&subject).unwrap_or_default() {
-            for command in meaning.means.split('`').skip(1).step_by(2) {
-                let mut named = command.trim_start_matches('!').split(' ');
-                let group = named.next().unwrap_or_default();
-                let verb = named.next().unwrap_or_default();
-                let there = GROUPS
-                    .iter()
-                    .find(|known| known.name == group)
-                    .is_some_and(|known| known.verbs.iter().any(|spec| spec.name == verb));
-                assert!(there, "{example}: {command} is no command");
-            }
+        let known = action.refusals(&subject).unwrap_or_default();
+        known.iter().map(move |meaning| (example, meaning))
+    });
+    let of_looks = looks().flat_map(|(example, query)| {
+        let known = query.refusals().unwrap_or_default().iter().copied().flatten();
+        known.map(move |meaning| (example, meaning))
+    });
+    for (example, meaning) in of_changes.chain(of_looks) {
+        for command in meaning.means.split('`').skip(1).step_by(2) {
+            let mut named = command.trim_start_matches('!').split(' ');
+            let group = named.next().unwrap_or_default();
+            let verb = named.next().unwrap_or_default();
+            let there = GROUPS
+                .iter()
+                .find(|known| known.name == group)
+                .is_some_and(|known| known.verbs.iter().any(|spec| spec.name == verb));
+            assert!(there, "{example}: {command} is no command");
         }
     }
 }
