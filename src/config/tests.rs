@@ -188,11 +188,11 @@ fn dates() {
         assert_eq!(config.homeserver.admin_token_expires, Some(moment.parse().unwrap()), "{date}");
     }
     assert_eq!(folder.load(SOUND).unwrap().homeserver.admin_token_expires, None);
-    const PLACE: &str = "line 5, homeserver.admin_token_expires: this is not a date";
+    let place = "line 5, homeserver.admin_token_expires: this is not a date";
     for date in ["31.1.2027", "2027-02-30", "2027-01-31T10:00", "never", "1801353600"] {
         let faults = folder.faults(&SOUND.replace(TOKEN, &dated(date)));
         let [fault] = faults.as_slice() else { panic!("{date}: {faults:?}") };
-        assert!(fault.starts_with(PLACE) && fault.contains("2027-01-31"), "{date}: {fault}");
+        assert!(fault.starts_with(place) && fault.contains("2027-01-31"), "{date}: {fault}");
     }
 }
 

@@ -54,9 +54,9 @@ impl Homeserver {
 
     /// After so many changes more, nobody hears the bot of this stage any more.
     pub(super) fn mute_after(&self, changes: usize, stage: &Stage) {
-        let mut state = self.0.lock().unwrap();
-        let so_far: usize = state.sent.values().sum();
-        state.mutes = Some((so_far + changes, stage.heard.clone()));
+        let mut inner = self.0.lock().unwrap();
+        let so_far: usize = inner.sent.values().sum();
+        inner.mutes = Some((so_far + changes, stage.heard.clone()));
     }
 
     pub(super) fn take_again(&self) {

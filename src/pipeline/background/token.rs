@@ -162,9 +162,9 @@ impl TokenWatch {
     /// Takes in how long a token lives that the homeserver has just given to the bot itself.
     pub(in crate::pipeline) fn learn(&self, lives: SignedDuration) {
         let Ok(Some(life)) = self.life.get(KEY) else { return };
-        let lived = Some(lives.as_secs());
-        let warned = life.warned && life.lived == lived;
-        self.keep(&Life { lived, by_login: true, warned, ..life });
+        let seconds = Some(lives.as_secs());
+        let warned = life.warned && life.lived == seconds;
+        self.keep(&Life { lived: seconds, by_login: true, warned, ..life });
     }
 
     /// What is known of when the token ends.

@@ -42,7 +42,7 @@ pub(super) fn unclear(words: &[String], verb: &Verb, parts: &[Part<'_>]) -> Opti
 
 /// How many words from `at` on stand beside each other in the places of subjects.
 fn run(places: &[usize], at: usize) -> usize {
-    (at..).take_while(|place| places.contains(place)).count()
+    (at..at + places.len()).take_while(|place| places.contains(place)).count()
 }
 
 fn option(words: &[String], at: usize, name: &str) -> Reply {
