@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -92,13 +92,21 @@ pub(super) struct Shared {
 
 type Body = Result<Arc<[u8]>, Error>;
 
-/// What one look has seen so far, by address.
+/// How often one look searches for what was perhaps meant by a name that nobody has. More than these
+/// are told by their number, and nobody would read what is near each.
+const COURTESIES: usize = 20;
+
+/// What one look has seen so far.
 #[derive(Debug, Default)]
-struct Memory(Mutex<HashMap<Url, Arc<OnceCell<Body>>>>);
+struct Memory {
+    /// By address.
+    cells: Mutex<HashMap<Url, Arc<OnceCell<Body>>>>,
+    courtesies: AtomicUsize,
+}
 
 impl Memory {
     fn cell(&self, address: &Url) -> Arc<OnceCell<Body>> {
-        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(cells.entry(address.clone()).or_default())
     }
 }
@@ -191,6 +199,13 @@ impl Reader {
     /// Notes that the homeserver keeps statistics of rooms.
     pub fn note_statistics(&self) {
         self.shared.statistics.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is worth a search what was perhaps meant by a name that nobody has: only for the first
+    /// few of one look. Counts this one.
+    pub fn is_worth_a_search(&self) -> bool {
+        let counted = |memory: &Arc<Memory>| memory.courtesies.fetch_add(1, Ordering::Relaxed);
+        self.memory.as_ref().is_none_or(|memory| counted(memory) < COURTESIES)
     }
 
     /// The name behind the colon of the ids of the homeserver's own users.

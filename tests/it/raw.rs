@@ -25,6 +25,9 @@ async fn a_look_shows_what_was_answered_to_those_who_may_see_it() -> Result<()> 
     says(&scene.ask(vic, "!raw v1/server_version").await?, "GET", &["server_version"]);
     let minified = scene.ann_asks("!raw /_synapse/admin/v1/server_version -o minified").await?;
     says(&minified, "{\"server_version\":\"", &[]);
+    // As it is written in the homeserver's documentation.
+    let written = scene.ann_asks("!raw GET /_synapse/admin/v1/server_version -o minified").await?;
+    says(&written, "{\"server_version\":\"", &[]);
     // What is private is on record, and so is what nobody knows.
     let unknown = "!raw v9/nothing/known";
     says(&scene.ask(moe, unknown).await?, "Refused", &["the role admin"]);

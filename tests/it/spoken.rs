@@ -157,6 +157,49 @@ async fn file(scene: &Scene, mark: usize, name: &str) -> Result<String> {
     Ok(String::from_utf8(scene.ann().download(&file).await?)?)
 }
 
+/// So many short ids are what one message of 64 kB holds.
+const UNKNOWN: usize = 3_200;
+
+/// How often it is waited for an answer that takes long.
+const ROUNDS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_unknown_ids_are_one_summary_and_a_file() -> Result<()> {
+    let scene = Scene::plan().in_clear().start(SYNOD).await?;
+    let ann = scene.ann();
+    scene.ann_asks("!me").await?;
+    let nobody: Vec<String> = (0..UNKNOWN).map(|n| format!("@n{n:04}:synod.test")).collect();
+    let mark = ann.mark();
+    let typed = format!("!user suspend\n{}", nobody.join("\n"));
+    let said = ann.say(scene.room(), &typed).await?;
+    let is_end = |message: &Message| {
+        message.reply_to.as_ref() == Some(&said) && !message.body.contains("First I look at all")
+    };
+    let mut end = ann.wait_for_since(mark, "the summary", is_end).await;
+    for _ in 1..ROUNDS {
+        if end.is_err() {
+            end = ann.wait_for_since(mark, "the summary", is_end).await;
+        }
+    }
+    let end = end?;
+    let all = format!("{UNKNOWN}, which no such user");
+    says(&end, "Nothing changed", &[&format!("{UNKNOWN} subjects"), &all, "left-out.csv"]);
+    let left_out = file(&scene, mark, "left-out.csv").await?;
+    assert_eq!(left_out.lines().count(), UNKNOWN + 1, "{}", left_out.lines().count());
+    assert!(left_out.contains("@n0000:synod.test,") && left_out.contains("@n3199:synod.test,"));
+
+    // That it looks, the summary and its file, and no more, however often the first is brought up to
+    // date.
+    let by_bot = |message: &&Message| message.sender == *scene.bot_id();
+    let heard = ann.heard_since(mark);
+    let said: Vec<&Message> = heard.iter().filter(by_bot).collect();
+    assert!(said.iter().all(|message| message.body.len() < 1_500), "{said:?}");
+    let summaries = said.iter().filter(|message| message.body.contains(&all)).count();
+    let files = said.iter().filter(|message| message.msgtype == "m.file").count();
+    assert_eq!((summaries, files), (1, 1), "{said:?}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;

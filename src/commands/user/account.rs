@@ -122,6 +122,9 @@ async fn near(user: &UserId, reader: &Reader) -> Option<String> {
     struct AccountCount {
         total: u64,
     }
+    if !reader.is_worth_a_search() {
+        return None;
+    }
     let path = Path::admin(["v2", "users"]);
     for term in terms(user.localpart()) {
         let query = [

@@ -3,11 +3,15 @@
 //! Old homeservers took capitals, and phones write one at the beginning of a word. Somebody who types
 //! only a localpart, where two accounts have it in different spelling, is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use futures_util::{FutureExt as _, future::try_join_all};
 use ruma::{OwnedUserId, UserId};
 
 use crate::{change::Subject, error::Stop, refs::UserRef, reply::Line, synapse::Reader};
+
+/// How many accounts are looked at once.
+const AT_ONCE: usize = 8;
 
 /// Refuses a change of an account that was not named exactly, where there is another one whose id
 /// differs only in capitals.
@@ -16,40 +20,71 @@ pub(super) async fn must_be_exact(
     subjects: &[Subject],
     reader: &Reader,
 ) -> Result<(), Stop> {
+    let named = Named::by(words);
     let users: BTreeSet<&OwnedUserId> = subjects.iter().filter_map(Subject::user).collect();
-    for user in users.into_iter().filter(|user| reader.is_local(user)) {
-        let Some(word) = words.iter().position(|word| is_localpart_of(word, user)) else {
-            continue;
-        };
-        if words.iter().any(|word| is_whole_id_of(word, user)) {
-            continue;
-        }
-        let mut alike = Vec::new();
-        for other in spellings(user) {
-            if other == **user || reader.account(&other).await?.is_some() {
-                alike.push(other);
-            }
-        }
-        if alike.iter().any(|other| other != user) {
-            // Itself need not exist: then it is known which is meant, or none is.
-            let there = reader.account(user).await?.is_some();
-            alike.retain(|other| there || other != user);
+    let loose: Vec<(&OwnedUserId, usize)> = users
+        .into_iter()
+        .filter(|user| reader.is_local(user))
+        .filter_map(|user| Some((user, named.by_localpart(user)?)))
+        .collect();
+    for some in loose.chunks(AT_ONCE) {
+        let looks = some.iter().map(|(user, _)| alike(user, reader).boxed());
+        for (alike, (_, place)) in try_join_all(looks).await?.iter().zip(some) {
             if alike.len() > 1 {
-                return Err(which(&alike, words, word));
+                return Err(which(alike, words, *place));
             }
         }
     }
     Ok(())
 }
 
-/// Whether a word names this account by no more than its localpart.
-fn is_localpart_of(word: &str, user: &UserId) -> bool {
-    matches!(word.parse::<UserRef>(), Ok(UserRef::Localpart(localpart)) if localpart == user.localpart())
+/// What the words of a command name, each read once: there may be thousands.
+#[derive(Debug, Default)]
+struct Named {
+    /// Accounts by their whole ids.
+    whole: HashSet<OwnedUserId>,
+    /// Localparts, and the first word that is each.
+    local: HashMap<String, usize>,
 }
 
-/// Whether a word names this account and no other.
-fn is_whole_id_of(word: &str, user: &UserId) -> bool {
-    matches!(word.parse::<UserRef>(), Ok(UserRef::Id(id)) if id == user)
+impl Named {
+    fn by(words: &[String]) -> Self {
+        let mut named = Self::default();
+        for (place, word) in words.iter().enumerate() {
+            match word.parse() {
+                Ok(UserRef::Id(id)) => {
+                    named.whole.insert(id);
+                }
+                Ok(UserRef::Localpart(localpart)) => {
+                    named.local.entry(localpart).or_insert(place);
+                }
+                Err(_) => {}
+            }
+        }
+        named
+    }
+
+    /// The word that names this account by no more than its localpart, where none names it exactly.
+    fn by_localpart(&self, user: &OwnedUserId) -> Option<usize> {
+        let exact = self.whole.contains(user);
+        self.local.get(user.localpart()).copied().filter(|_| !exact)
+    }
+}
+
+/// The accounts that somebody may have meant by this one's localpart.
+async fn alike(user: &UserId, reader: &Reader) -> Result<Vec<OwnedUserId>, Stop> {
+    let mut alike = Vec::new();
+    for other in spellings(user) {
+        if other == *user || reader.account(&other).await?.is_some() {
+            alike.push(other);
+        }
+    }
+    if alike.len() > 1 {
+        // Itself need not exist: then it is known which is meant, or none is.
+        let there = reader.account(user).await?.is_some();
+        alike.retain(|other| there || other != user);
+    }
+    Ok(alike)
 }
 
 /// How people and phones spell the same name: as it is, in small letters, in capitals, and with a
@@ -102,13 +137,17 @@ mod tests {
 
     #[test]
     fn a_whole_id_is_exact_and_a_localpart_is_not() {
-        let alice = user_id!("@alice:example.org");
-        assert!(is_localpart_of("alice", alice) && is_localpart_of("@alice", alice));
-        assert!(!is_localpart_of("@alice:example.org", alice));
+        let alice = user_id!("@alice:example.org").to_owned();
+        let place = |words: &str| {
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            Named::by(&words).by_localpart(&alice)
+        };
+        assert_eq!(place("user suspend alice @alice"), Some(2));
+        assert_eq!(place("user suspend bob @alice,"), Some(3));
         for whole in ["@alice:example.org", "alice:example.org", "<@alice:example.org>,"] {
-            assert!(is_whole_id_of(whole, alice), "{whole}");
+            assert_eq!(place(&format!("user suspend {whole}")), None);
+            assert_eq!(place(&format!("user suspend alice {whole}")), None);
         }
-        assert!(!is_whole_id_of("alice", alice) && !is_whole_id_of("@Alice:example.org", alice));
-        assert!(!is_localpart_of("Alice", alice));
+        assert_eq!(place("user suspend Alice @Alice:example.org"), None);
     }
 }

@@ -162,7 +162,8 @@ impl Pipeline {
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        command.words = unquoted::joined(spelling::in_small_letters(command.words));
+        let words = spelling::method_as_option(spelling::in_small_letters(command.words));
+        command.words = unquoted::joined(words);
         let unclear = spelling::one_hyphen(&command.words);
         if let Some(reply) = unclear.or_else(|| unquoted::unclear(&command.words)) {
             return Err(Box::new(reply));

@@ -99,7 +99,7 @@ mod tests {
     fn the_last_task_counts_and_only_what_nobody_expects_is_told() {
         let task = |status: &str, at: i64| {
             json!({ "id": "t", "action": "update_join_states", "status": status,
-                "timestamp_ms": at })
+                "timestamp_ms": 1_790_000_000_000 + at })
         };
         assert!(matches!(progress(json!([])), Progress::AsToldBefore));
         for status in ["complete", "cancelled"] {

@@ -91,6 +91,27 @@ pub(in crate::pipeline) fn in_small_letters(mut words: Vec<String>) -> Vec<Strin
     words
 }
 
+/// The words of a request with its method as the option that it is: `raw GET v1/rooms` is how it is
+/// written everywhere else.
+pub(in crate::pipeline) fn method_as_option(mut words: Vec<String>) -> Vec<String> {
+    let at = match words.as_slice() {
+        [raw, ..] if raw == "raw" => 1,
+        [matrix, raw, ..] if matrix == "matrix" && raw == "raw" => 2,
+        _ => return words,
+    };
+    let [.., method, endpoint] = words.get(..at + 2).unwrap_or_default() else { return words };
+    let method = method.to_ascii_lowercase();
+    if METHODS.contains(&method.as_str()) && !endpoint.starts_with('-') {
+        words.remove(at);
+        words.insert(at + 1, method);
+        words.insert(at + 1, "--method".to_owned());
+    }
+    words
+}
+
+/// The methods that a request can have.
+const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
+
 /// The answer to a long option behind one hyphen: `-plan` would be four short ones.
 pub(in crate::pipeline) fn one_hyphen(words: &[String]) -> Option<Reply> {
     let verb = Verb::of(words)?;
@@ -115,7 +136,7 @@ mod tests {
         input::{Heard, hear},
         pipeline::inbound::understand::{
             complaint, is_first_word, parse,
-            spelling::{in_small_letters, one_hyphen},
+            spelling::{in_small_letters, method_as_option, one_hyphen},
         },
         reply::{Layout, Reply},
     };
@@ -202,6 +223,31 @@ mod tests {
         {
             assert!(one_hyphen(&words(typed)).is_none(), "{typed}");
         }
+    }
+
+    #[test]
+    fn a_method_in_front_of_a_path_is_the_option() {
+        let read = |text: &str| {
+            let words = text.split(' ').map(str::to_owned).collect();
+            method_as_option(words).join(" ")
+        };
+        for (typed, meant) in [
+            ("raw GET v1/rooms", "raw v1/rooms --method get"),
+            ("raw delete v1/rooms/!a -d {}", "raw v1/rooms/!a --method delete -d {}"),
+            ("matrix raw Put client/v3/x", "matrix raw client/v3/x --method put"),
+            ("raw v1/rooms", "raw v1/rooms"),
+            ("raw get", "raw get"),
+            ("raw get -m put", "raw get -m put"),
+            ("raw patch v1/rooms", "raw patch v1/rooms"),
+            ("matrix raw", "matrix raw"),
+            ("user details get now", "user details get now"),
+        ] {
+            assert_eq!(read(typed), meant);
+        }
+        // What is one word too many there is still taken for a secret.
+        let words = read("raw PUT v2/users/@eve:x.test hunter2");
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        assert!(parse(&words).is_err(), "{words:?}");
     }
 
     #[test]
