@@ -74,7 +74,8 @@ pub struct Config {
 /// The homeserver.
 #[derive(Debug, Clone)]
 pub struct Homeserver {
-    /// Base address of the client-server API: https, or http on loopback; without a path.
+    /// Base address of the client-server API: https, or http on loopback and, where the config
+    /// allows it, to a private host; without a path.
     pub url: Url,
     /// Base address of the Admin API, under the same rules.
     pub admin_url: Url,
