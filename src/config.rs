@@ -32,6 +32,7 @@ mod tests;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub(crate) use value::is_loopback;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.

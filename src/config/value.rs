@@ -76,7 +76,7 @@ fn is_private(url: &Url) -> bool {
 }
 
 /// Whether the host is this machine itself.
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
