@@ -169,6 +169,53 @@ fn every_key_of_the_reference_is_explained_above_it() {
     }
 }
 
+/// The sound file with these sections in place of its own.
+fn with_sections(sections: &str) -> String {
+    let is_key = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+    let named: Vec<&str> = sections.lines().filter(is_key).collect();
+    let mut kept = Vec::new();
+    let mut keeps = true;
+    for line in SOUND.lines() {
+        if is_key(&line) {
+            let key = line.split_once(':').map_or(line, |(key, _)| key);
+            keeps = !named.iter().any(|named| named.starts_with(&format!("{key}:")));
+        }
+        if keeps {
+            kept.push(line);
+        }
+    }
+    kept.join("\n") + "\n" + sections
+}
+
+#[test]
+fn every_piece_of_a_config_in_the_book_is_sound() {
+    let folder = Folder::new();
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut found = 0;
+    for page in fs::read_dir(book).unwrap() {
+        let path = page.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "md") {
+            continue;
+        }
+        let page = fs::read_to_string(&path).unwrap();
+        for piece in page.split("```yaml\n").skip(1) {
+            let piece = piece.split("```").next().unwrap();
+            let yaml = moved(&folder, &with_sections(piece));
+            folder.file("synod.yaml", &yaml, 0o644);
+            let loaded = Config::load_with(
+                &folder.0.path().join("synod.yaml"),
+                &crate::pipeline::verbs(),
+                &|_| Some(CANARY.into()),
+            );
+            if let Err(faults) = loaded {
+                panic!("{}: {faults}\n{yaml}", path.display());
+            }
+            found += 1;
+        }
+    }
+    assert!(found >= 8, "only {found} pieces");
+}
+
 fn paths(value: &tree::Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         tree::Value::Map(entries) => {
