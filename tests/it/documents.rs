@@ -188,3 +188,36 @@ fn every_use_of_the_binary_is_understood() -> Result<()> {
     ensure!(!wrong.status.success(), "help comes in spite of what is not understood");
     Ok(())
 }
+
+/// All sources below a folder, each text in one line.
+fn sources(folder: &Path) -> Result<String> {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            all.push_str(&sources(&path)?);
+        } else {
+            let text = fs::read_to_string(&path)?;
+            let joined = text.split("\\\n").enumerate();
+            let joined = joined.map(|(n, part)| if n == 0 { part } else { part.trim_start() });
+            all.extend(joined);
+        }
+    }
+    Ok(all)
+}
+
+#[test]
+fn what_the_check_is_said_to_say_it_says() -> Result<()> {
+    let said = [sources(&root().join("src/check"))?, sources(&root().join("src/config"))?].concat();
+    let page = read("docs/trouble.md")?;
+    let mut found = 0;
+    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let (words, _) = row.split_once('`').context("a row begins with what is said")?;
+        for piece in words.split('…').map(|piece| piece.trim_matches([' ', ':', ','])) {
+            assert!(said.contains(piece), "nobody says {piece:?}");
+        }
+        found += 1;
+    }
+    assert!(found >= 8, "only {found} rows");
+    Ok(())
+}
