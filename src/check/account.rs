@@ -83,13 +83,12 @@ fn no_admin_api(server: &Api, admin_server: &Api, why: &str) -> Finding {
 
 /// Told where another homeserver answers than the one that the ids of the config name.
 pub(super) async fn misnamed(config: &Config, server: &Api) -> Option<Finding> {
-    let name = match whoami(server, &config.homeserver.admin_token).await {
-        Ok((user, _)) => user.server_name().to_owned(),
+    let name = if let Ok((user, _)) = whoami(server, &config.homeserver.admin_token).await {
+        user.server_name().to_owned()
+    } else {
         // What it tells other servers of itself; it need not do so at this address.
-        Err(_) => {
-            let keys = server.get(&["_matrix", "key", "v2", "server"], &[]).await.ok()?;
-            OwnedServerName::try_from(keys["server_name"].as_str()?).ok()?
-        }
+        let keys = server.get(&["_matrix", "key", "v2", "server"], &[]).await.ok()?;
+        OwnedServerName::try_from(keys["server_name"].as_str()?).ok()?
     };
     otherwise_named(&name, config.bot.user_id.server_name(), &server.address())
 }

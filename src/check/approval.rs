@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_rule_that_wants_more_than_there_are_is_told_by_its_place() {
         let mut config = with(&[ANN, BEN, MOE]);
-        let rule = |others, power| Rule { others, power, ..Rule::default() };
+        let rule = |others, power| Rule { power, others, ..Rule::default() };
         config.policy.rules = vec![
             Rule { reason: true, ..Rule::default() },
             rule(3, None),
