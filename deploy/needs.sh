@@ -61,14 +61,26 @@ need_postgres() {
     fi
 }
 
-# What holds deny.toml: cargo-deny of this very version, built once into the build folder. 1 where it
-# is not there and cannot be had.
-need_deny() {
-    local version=0.20.2 root="${CARGO_TARGET_DIR:-target}/tools"
+# need_tool NAME VERSION COMMAND [ARGUMENTS]: this very version of a tool of cargo's, built once into the
+# build folder. COMMAND prints its version. 1 where it is not there and cannot be had.
+need_tool() {
+    local name=$1 version=$2 command=$3 root="${CARGO_TARGET_DIR:-target}/tools"
+    shift 3
     PATH="$(mkdir -p "$root" && cd "$root" && pwd)/bin:$PATH"
-    if [ "$(cargo deny --version 2>/dev/null)" != "cargo-deny $version" ]; then
-        echo "building cargo-deny $version (the first time takes minutes)"
+    if [[ "$($command --version 2>/dev/null)" != *"$version" ]]; then
+        echo "building $name $version (the first time takes minutes)"
         # Without optimization: that takes a third of the time, and what it does takes seconds.
-        cargo install cargo-deny --version "=$version" --locked --debug --quiet --root "$root"
+        cargo install "$name" --version "=$version" --locked --debug --quiet --root "$root" "$@"
     fi
+}
+
+# What holds deny.toml.
+need_deny() {
+    need_tool cargo-deny 0.20.2 "cargo deny"
+}
+
+# What makes a book of docs, and what follows each link and anchor in it without a network.
+need_book() {
+    need_tool mdbook 0.5.4 mdbook --no-default-features --features search &&
+        need_tool hyperlink 0.3.2 hyperlink
 }

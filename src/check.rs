@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod account;
+mod approval;
 mod disk;
 mod http;
 mod keys;
@@ -58,7 +59,18 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
         report.add(Finding::bad("signals cannot be watched here", "Look at this system's limits"));
         return report.findings;
     };
-    let bot = account::bot(config, &server, &mut report).await;
+    let bot = match account::bot(config, &server, &mut report).await {
+        Ok(bot) => Some(bot),
+        Err(why) => {
+            let other = account::misnamed(config, &server).await;
+            let is_ours = other.is_none();
+            report.add(other.unwrap_or(why));
+            if !is_ours {
+                return report.findings;
+            }
+            None
+        }
+    };
     let whole = tokio::select! {
         () = rest(config, &server, &admin_server, bot.as_ref(), &mut report) => true,
         _ = interrupt.recv() => false,
@@ -99,6 +111,7 @@ async fn rest(
         }
         report.all(keys::findings(config, client, bot).await);
         report.all(operators::findings(config, members.as_ref(), all_seeing).await);
+        report.all(approval::findings(config, members.as_ref()));
     } else {
         report.add(Finding::bad(
             "rooms and keys were not looked at, since no token works",

@@ -33,6 +33,7 @@ mod tests;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub(crate) use value::is_loopback;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.
@@ -75,7 +76,8 @@ pub struct Config {
 /// The homeserver.
 #[derive(Debug, Clone)]
 pub struct Homeserver {
-    /// Base address of the client-server API: https, or http on loopback; without a path.
+    /// Base address of the client-server API: https, or http on loopback and, where the config
+    /// allows it, to a private host; without a path.
     pub url: Url,
     /// Base address of the Admin API, under the same rules.
     pub admin_url: Url,

@@ -35,7 +35,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
     ("config", &["change", "operators", "reply", "totp"]),
-    ("check", &["config", "finding", "http", "reply"]),
+    ("check", &["change", "config", "finding", "http", "reply"]),
     ("synapse", &["change", "clock", "error", "gate", "http", "refs", "reply"]),
     ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
     (

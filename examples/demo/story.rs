@@ -14,8 +14,10 @@ use crate::{
 pub(crate) async fn tell(town: &Town, synapse: &Synapse, talk: &mut Talk<'_>) -> Result<()> {
     look(town, talk).await?;
     refuse(town, synapse, talk).await?;
+    talk.take_down();
     suspend(town, synapse, talk).await?;
     deactivate(town, synapse, talk).await?;
+    talk.compare_with_the_book()?;
     prove(town, synapse, talk).await
 }
 

@@ -1,8 +1,8 @@
 //! The conversation as an operator's client has it, and whether it goes as it should.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, env, fmt::Write as _, fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ruma::OwnedEventId;
 use world::{Message, Person};
 
@@ -18,11 +18,14 @@ pub(crate) struct Talk<'a> {
     shown: HashSet<OwnedEventId>,
     checked: usize,
     unexpected: Vec<String>,
+    /// What was said in the room since [`Talk::take_down`].
+    taken_down: Option<String>,
 }
 
 impl<'a> Talk<'a> {
     pub(crate) fn new(town: &'a Town) -> Self {
-        Self { town, shown: HashSet::new(), checked: 0, unexpected: Vec::new() }
+        let (shown, unexpected) = (HashSet::new(), Vec::new());
+        Self { town, shown, checked: 0, unexpected, taken_down: None }
     }
 
     /// A conversation that begins now: what was heard before is not shown.
@@ -72,6 +75,33 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// Takes down what is said from now on.
+    pub(crate) fn take_down(&mut self) {
+        self.show_heard(None);
+        self.taken_down = Some(String::new());
+    }
+
+    /// Compares what was taken down with the page of the book that shows it; with `UPDATE_DOCS` the
+    /// page is written anew.
+    pub(crate) fn compare_with_the_book(&mut self) -> Result<()> {
+        self.show_heard(None);
+        let said = self.taken_down.take().unwrap_or_default();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/example.md");
+        let page = fs::read_to_string(&file)?;
+        let (before, rest) = page.split_once("```\n").context("the page has a transcript")?;
+        let (kept, after) = rest.split_once("```\n").context("it has an end")?;
+        if env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&file, format!("{before}```\n{}```\n{after}", said.trim_start()))?;
+            return Ok(());
+        }
+        let known: HashSet<String> = said.lines().map(lasting).collect();
+        for line in kept.lines().filter(|line| !known.contains(&lasting(line))) {
+            self.expect(&format!("docs/example.md shows what was said: {line}"), false);
+        }
+        self.checked += 1;
+        Ok(())
+    }
+
     /// Something that nobody said in the room.
     pub(crate) fn remark(&mut self, text: &str) {
         self.show_heard(None);
@@ -113,7 +143,11 @@ impl<'a> Talk<'a> {
             if in_room && self.shown.insert(message.event_id.clone()) {
                 let edited = if message.replaces.is_some() { "(edits its question) " } else { "" };
                 let text = format!("{edited}{}", message.body);
-                show(message.sender.localpart(), &text);
+                let lines = laid_out(message.sender.localpart(), &text);
+                print!("{lines}");
+                if let Some(taken_down) = &mut self.taken_down {
+                    taken_down.push_str(&lines);
+                }
             }
             if Some(&message.event_id) == up_to {
                 break;
@@ -122,12 +156,25 @@ impl<'a> Talk<'a> {
     }
 }
 
-fn show(who: &str, text: &str) {
-    println!();
+/// A message as it is printed: an empty line, and then who says what.
+fn laid_out(who: &str, text: &str) -> String {
+    let mut lines = "\n".to_owned();
     for (position, line) in text.lines().enumerate() {
         let who = if position == 0 { who } else { "" };
-        println!("{}", format!("{who:>MARGIN$} │ {line}").trim_end());
+        let _ = writeln!(lines, "{}", format!("{who:>MARGIN$} │ {line}").trim_end());
     }
+    lines
+}
+
+fn show(who: &str, text: &str) {
+    print!("{}", laid_out(who, text));
+}
+
+/// What of a line is the same each time: no numbers, times and codes, and not how far the homeserver
+/// is with leaving rooms.
+fn lasting(line: &str) -> String {
+    let line = line.split_once("Rooms: ").map_or(line, |(before, _)| before);
+    line.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 fn aside(text: &str) {

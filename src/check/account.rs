@@ -1,6 +1,6 @@
 //! The homeserver and the accounts: the bot's, and that of the admin token.
 
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -38,32 +38,81 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
     });
     if let Err(trouble) = versions {
         report.add(Finding::bad(
-            format!("homeserver: {trouble}"),
-            "See that it runs and that homeserver.url is its address",
+            format!("homeserver: asked at {}: {trouble}", server.address()),
+            trouble
+                .to_do("homeserver.url", "See that it runs and that homeserver.url is its address"),
         ));
         return false;
     }
     let version = admin_server.get(&["_synapse", "admin", "v1", "server_version"], &[]).await;
     let version = version.map(|answer| answer["server_version"].as_str().map(str::to_owned));
     report.add(match version {
-        Ok(Some(version)) => Finding::ok(format!("homeserver: reachable, Synapse {version}")),
-        Ok(None) => no_admin_api("it is not Synapse's"),
-        Err(trouble) => no_admin_api(&trouble.to_string()),
+        Ok(Some(version)) => {
+            let places = places(server, admin_server);
+            Finding::ok(format!("homeserver: reachable, Synapse {version}, at {places}"))
+        }
+        Ok(None) => no_admin_api(server, admin_server, "it is not Synapse's"),
+        Err(trouble) => no_admin_api(server, admin_server, &trouble.to_string()),
     });
     true
 }
 
-fn no_admin_api(why: &str) -> Finding {
+/// Where the homeserver is asked, and which of that others on the network can read.
+fn places(server: &Api, admin_server: &Api) -> String {
+    let place = |api: &Api| {
+        let clear = if api.is_in_clear() { " (in clear, as allow_plain_http lets it)" } else { "" };
+        api.address() + clear
+    };
+    let (server, admin_server) = (place(server), place(admin_server));
+    if server == admin_server {
+        return server;
+    }
+    format!("{server}, and its Admin API at {admin_server}")
+}
+
+fn no_admin_api(server: &Api, admin_server: &Api, why: &str) -> Finding {
+    let (server, admin_server) = (server.address(), admin_server.address());
     Finding::bad(
-        format!("homeserver: reachable, but its Admin API is not: {why}"),
+        format!(
+            "homeserver: reachable at {server}, but its Admin API is not at {admin_server}: {why}"
+        ),
         "Let homeserver.admin_url name the address where Synapse serves /_synapse/admin; a \
          reverse proxy often leaves it out",
     )
 }
 
+/// Told where another homeserver answers than the one that the ids of the config name.
+pub(super) async fn misnamed(config: &Config, server: &Api) -> Option<Finding> {
+    let name = if let Ok((user, _)) = whoami(server, &config.homeserver.admin_token).await {
+        user.server_name().to_owned()
+    } else {
+        // What it tells other servers of itself; it need not do so at this address.
+        let keys = server.get(&["_matrix", "key", "v2", "server"], &[]).await.ok()?;
+        OwnedServerName::try_from(keys["server_name"].as_str()?).ok()?
+    };
+    otherwise_named(&name, config.bot.user_id.server_name(), &server.address())
+}
+
+fn otherwise_named(name: &ServerName, written: &ServerName, at: &str) -> Option<Finding> {
+    (name != written).then(|| {
+        Finding::bad(
+            format!("homeserver: this homeserver is {name}, not {written}"),
+            format!(
+                "Write {name} after the colon in bot.user_id, rooms and operators; or, if you mean \
+                 {written}, write its address and not {at} as homeserver.url. Then check again: \
+                 nothing else was looked at"
+            ),
+        )
+    })
+}
+
 /// Finds a token of the bot that works: the session that it keeps, its access token, or one login
-/// by password.
-pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) -> Option<Bot> {
+/// by password. Where there is none, the last finding is why.
+pub(super) async fn bot(
+    config: &Config,
+    server: &Api,
+    report: &mut Report<'_>,
+) -> Result<Bot, Finding> {
     let (kept, finding) = disk::kept(config);
     report.all(finding);
     if let Some(kept) = kept {
@@ -74,21 +123,9 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
                     kept.device
                 )));
                 let device = Some(kept.device);
-                return Some(Bot { api: server.with(&kept.token), device, passing: None });
+                return Ok(Bot { api: server.with(&kept.token), device, passing: None });
             }
-            Err(trouble)
-                if trouble.is_of_expired_token()
-                    && matches!(config.bot.login, Login::Password(_)) =>
-            {
-                report.add(Finding::warn(
-                    format!("bot: the time of the kept session is over: {trouble}"),
-                    "Start synod if it does not run: it logs in again on the same device",
-                ));
-            }
-            Err(trouble) => report.add(Finding::bad(
-                format!("bot: the kept session does not work: {trouble}"),
-                after(&trouble, &config.bot.login),
-            )),
+            Err(trouble) => report.add(ended(config, &kept.device, &trouble)),
         }
     }
     match &config.bot.login {
@@ -97,22 +134,40 @@ pub(super) async fn bot(config: &Config, server: &Api, report: &mut Report<'_>) 
     }
 }
 
-/// What helps against a kept session that does not work.
-fn after(trouble: &Trouble, login: &Login) -> &'static str {
-    match (trouble.status(), login) {
-        (Some(401), Login::AccessToken(_)) if trouble.is_of_expired_token() => {
-            "Its time is over: log in as the bot, put the new token in its place and start synod"
+/// What is told of a kept session that does not work.
+fn ended(config: &Config, device: &str, trouble: &Trouble) -> Finding {
+    let file = disk::session(config);
+    let file = file.display();
+    let by_password = matches!(config.bot.login, Login::Password(_));
+    match trouble.status() {
+        Some(401) if trouble.has_expired() && by_password => Finding::warn(
+            format!("bot: the session of its device {device} has expired: {trouble}"),
+            "Start synod, which logs in again by itself, as the same device",
+        ),
+        Some(401) if trouble.has_expired() => Finding::bad(
+            format!("bot: the session of its device {device} has expired: {trouble}"),
+            "Log in as the bot, put the new token in the place that bot.access_token names, and \
+             start synod",
+        ),
+        Some(401) => {
+            let token = if by_password {
+                ""
+            } else {
+                "log in as the bot, put the new token in the place that bot.access_token names, "
+            };
+            Finding::bad(
+                format!("bot: somebody has logged its device {device} out: {trouble}"),
+                format!(
+                    "If that was meant to stop it, leave it so. If not, {token}delete {file} and \
+                     start synod: it goes on as a new device"
+                ),
+            )
         }
-        (Some(401), Login::Password(_)) => {
-            "Somebody has logged its device out. If that was not meant as a stop, delete \
-             session.json in the state folder and start synod: it logs in as a new device"
-        }
-        (Some(401), Login::AccessToken(_)) => {
-            "Somebody has logged its device out. If that was not meant as a stop, log in as the \
-             bot, put the new token in its place, delete session.json in the state folder and \
-             start synod"
-        }
-        _ => "Look at what the homeserver says there, and check again",
+        _ => Finding::bad(
+            format!("bot: the kept session of its device {device} does not work: {trouble}"),
+            trouble
+                .to_do("homeserver.url", "Look at what the homeserver says there, and check again"),
+        ),
     }
 }
 
@@ -121,32 +176,36 @@ async fn by_token(
     server: &Api,
     token: &SecretString,
     report: &mut Report<'_>,
-) -> Option<Bot> {
+) -> Result<Bot, Finding> {
     const FIT: &str = "Log in as the bot and take that token: one made through the Admin API, or \
                        an application service's, belongs to no device and cannot encrypt";
     match whoami(server, token).await {
         Err(trouble) => {
-            report.add(Finding::bad(
-                format!("bot: bot.access_token does not work: {trouble}"),
-                "Log in as the bot and put the new token in its place",
-            ));
-            None
+            let ended = match trouble.status() {
+                Some(401) if trouble.has_expired() => "it has expired: ",
+                Some(401) => "somebody has logged it out, or it never was one: ",
+                _ => "",
+            };
+            Err(Finding::bad(
+                format!("bot: bot.access_token does not work: {ended}{trouble}"),
+                trouble.to_do(
+                    "homeserver.url",
+                    "Log in as the bot and put the new token in its place",
+                ),
+            ))
         }
-        Ok((user, _)) if user != config.bot.user_id => {
-            report.add(Finding::bad(
-                format!("bot: bot.access_token belongs to {user}, not to {}", config.bot.user_id),
-                "Write the user id of the token's account, or the token of this account",
-            ));
-            None
-        }
+        Ok((user, _)) if user != config.bot.user_id => Err(Finding::bad(
+            format!("bot: bot.access_token belongs to {user}, not to {}", config.bot.user_id),
+            "Write the user id of the token's account, or the token of this account",
+        )),
         Ok((user, None)) => {
             let what = format!("bot: the token of {user} is unfit, it belongs to no device");
             report.add(Finding::bad(what, FIT));
-            Some(Bot { api: server.with(token), device: None, passing: None })
+            Ok(Bot { api: server.with(token), device: None, passing: None })
         }
         Ok((user, Some(device))) => {
             report.add(Finding::ok(format!("bot: the token of {user} works, device {device}")));
-            Some(Bot { api: server.with(token), device: Some(device), passing: None })
+            Ok(Bot { api: server.with(token), device: Some(device), passing: None })
         }
     }
 }
@@ -156,7 +215,7 @@ async fn by_password(
     server: &Api,
     password: &SecretString,
     report: &mut Report<'_>,
-) -> Option<Bot> {
+) -> Result<Bot, Finding> {
     let user = &config.bot.user_id;
     let body = json!({
         "type": "m.login.password",
@@ -169,7 +228,7 @@ async fn by_password(
     match (&answer, token) {
         (Ok(answer), Some(token)) => {
             report.add(Finding::ok(format!("bot: the password of {user} works")));
-            Some(Bot {
+            Ok(Bot {
                 api: server.with(&token.into()),
                 device: None,
                 passing: Some(answer["device_id"].as_str().unwrap_or("?").to_owned()),
@@ -177,21 +236,19 @@ async fn by_password(
         }
         (Err(trouble), _) if trouble.status() == Some(429) => {
             let what = format!("bot: the homeserver limits logins just now: {trouble}");
-            report.add(Finding::warn(what, "Wait some minutes and check again"));
-            None
+            Err(Finding::warn(what, "Wait some minutes and check again"))
         }
-        (Err(trouble), _) => {
-            report.add(Finding::bad(
-                format!("bot: {user} cannot log in: {trouble}"),
+        (Err(trouble), _) => Err(Finding::bad(
+            format!("bot: {user} cannot log in: {trouble}"),
+            trouble.to_do(
+                "homeserver.url",
                 "See that the account exists on this server and that bot.password is its \
                  password; where accounts are delegated, give it bot.access_token instead",
-            ));
-            None
-        }
+            ),
+        )),
         (Ok(_), None) => {
             let what = "bot: the answer to the login holds no token";
-            report.add(Finding::bad(what, "See that homeserver.url is a homeserver's address"));
-            None
+            Err(Finding::bad(what, "See that homeserver.url is a homeserver's address"))
         }
     }
 }
@@ -219,13 +276,7 @@ pub(super) async fn admin(
     let (user, _) = match whoami(server, token).await {
         Ok(who) => who,
         Err(trouble) => {
-            report.add(Finding::bad(
-                format!("admin token: it does not work: {trouble}"),
-                trouble.to_do(
-                    "homeserver.url",
-                    "Put a token of a server admin in the place that homeserver.admin_token names",
-                ),
-            ));
+            report.add(untaken(config, &trouble));
             return None;
         }
     };
@@ -259,6 +310,27 @@ pub(super) async fn admin(
     let works = finding.mark != super::Mark::Bad;
     report.add(finding);
     works.then(|| Admin { client_api: server.with(token), admin_api })
+}
+
+/// What is told of an admin token that the homeserver does not take.
+fn untaken(config: &Config, trouble: &Trouble) -> Finding {
+    let ended = match trouble.status() {
+        Some(401) if trouble.has_expired() => "it has expired: ",
+        Some(401) => "somebody has logged it out, or it never was one: ",
+        _ => "",
+    };
+    let place = config.homeserver.admin_token_file.as_ref().map_or_else(
+        || "in the place that homeserver.admin_token names".to_owned(),
+        |file| format!("into {}", file.display()),
+    );
+    let to_do = format!(
+        "Log in as the server admin and put the token of that login {place}; a bot that runs takes \
+         it with !config reload"
+    );
+    Finding::bad(
+        format!("admin token: it does not work: {ended}{trouble}"),
+        trouble.to_do("homeserver.url", &to_do),
+    )
 }
 
 /// Tells if accounts are kept by an authentication service beside Synapse.
@@ -368,6 +440,65 @@ fn truth(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{super::Mark, *};
+    use crate::config::Encryption;
+
+    fn refused(status: u16, soft_logout: bool) -> Trouble {
+        let (errcode, error) = ("M_UNKNOWN_TOKEN".to_owned(), "no".to_owned());
+        Trouble::Refused { status, errcode, error, soft_logout }
+    }
+
+    #[test]
+    fn another_homeserver_is_told_by_both_names() {
+        let told = |name: &str, written: &str| {
+            let [name, written] = [name, written].map(|name| ServerName::parse(name).unwrap());
+            otherwise_named(&name, &written, "https://m.x")
+        };
+        assert_eq!(told("example.org", "example.org"), None);
+        for (name, written) in [("example.org", "exmaple.org"), ("x", "x:8448"), ("x.org", "x")] {
+            let told = told(name, written).unwrap();
+            assert_eq!(told.mark, Mark::Bad);
+            let what = format!("homeserver: this homeserver is {name}, not {written}");
+            assert_eq!(told.what, what);
+            let to_do = told.to_do.unwrap();
+            assert!(to_do.contains(&format!("Write {name} after the colon")), "{to_do}");
+            assert!(to_do.contains("and not https://m.x as homeserver.url"), "{to_do}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_logged_out_is_told_from_one_that_has_expired() {
+        let mut config = super::super::tests::config(Encryption::Required);
+        config.state = "/var/lib/synod".into();
+        let told = |config: &Config, trouble| ended(config, "DEV", &trouble).to_string();
+        let out = told(&config, refused(401, false));
+        assert!(out.starts_with("BAD   bot: somebody has logged its device DEV out: "), "{out}");
+        assert!(out.contains("delete /var/lib/synod/session.json and start synod"), "{out}");
+        assert!(!out.contains("bot.access_token"), "{out}");
+        let expired = told(&config, refused(401, true));
+        assert!(expired.starts_with("warn  bot: the session of its device DEV has"), "{expired}");
+        assert!(expired.contains("Start synod, which logs in again by itself"), "{expired}");
+        config.bot.login = Login::AccessToken("".into());
+        for soft in [false, true] {
+            let out = told(&config, refused(401, soft));
+            assert!(out.contains("put the new token in the place that bot.access_token"), "{out}");
+        }
+        let other = told(&config, refused(500, false));
+        assert!(other.contains("DEV does not work: the server answered 500"), "{other}");
+        let foreign = told(&config, Trouble::Foreign(502));
+        assert!(foreign.contains("Set homeserver.url to an address"), "{foreign}");
+    }
+
+    #[test]
+    fn an_admin_token_that_is_not_taken_is_told_with_its_file() {
+        let mut config = super::super::tests::config(Encryption::Required);
+        let told = untaken(&config, &refused(401, false)).to_string();
+        assert!(told.contains("does not work: somebody has logged it out, or it never"), "{told}");
+        assert!(told.contains("in the place that homeserver.admin_token names"), "{told}");
+        config.homeserver.admin_token_file = Some("/etc/synod/admin-token".into());
+        let told = untaken(&config, &refused(401, true)).to_string();
+        assert!(told.contains("it has expired: the server answered 401"), "{told}");
+        assert!(told.contains("into /etc/synod/admin-token; a bot that runs"), "{told}");
+    }
 
     #[test]
     fn an_empty_override_is_not_a_lifted_limit() {

@@ -167,7 +167,8 @@ pub(super) fn has_run(config: &Config) -> bool {
     session(config).exists()
 }
 
-fn session(config: &Config) -> PathBuf {
+/// The file of the session.
+pub(super) fn session(config: &Config) -> PathBuf {
     config.state.join("session.json")
 }
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, is_loopback};
 
 /// To connect, and for a whole request.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub(super) enum Trouble {
         errcode: String,
         /// The server's words, cut short.
         error: String,
+        /// Whether it says that the session is there still, and only its token has expired.
+        soft_logout: bool,
     },
     /// Something else than the homeserver refused: the homeserver names an error code.
     #[error("something in front of the homeserver answered {0} in its place")]
@@ -63,17 +65,17 @@ impl Trouble {
         }
     }
 
-    /// Whether the homeserver does not take a token because its time is over.
-    pub(super) fn is_of_expired_token(&self) -> bool {
-        matches!(self, Self::Refused { status: 401, error, .. } if error.contains("expired"))
-    }
-
     /// The HTTP status of a refusal by the homeserver itself.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
         }
+    }
+
+    /// Whether only the token has expired.
+    pub(super) fn has_expired(&self) -> bool {
+        matches!(self, Self::Refused { soft_logout: true, .. })
     }
 }
 
@@ -85,6 +87,16 @@ pub(super) fn both(config: &Config) -> reqwest::Result<(Api, Api)> {
 }
 
 impl Api {
+    /// Where it is asked, as people write it.
+    pub(super) fn address(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Whether requests go over a network as they are, for others there to read.
+    pub(super) fn is_in_clear(&self) -> bool {
+        self.base.scheme() == "http" && !is_loopback(&self.base)
+    }
+
     /// The same server, asked with `token`.
     pub(super) fn with(&self, token: &SecretString) -> Self {
         Self { token: Some(token.clone()), ..self.clone() }
@@ -96,15 +108,15 @@ impl Api {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Value, Trouble> {
-        self.send(self.client.get(self.address(path, query))).await
+        self.send(self.client.get(self.url(path, query))).await
     }
 
     /// `POST` with a JSON body.
     pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Trouble> {
-        self.send(self.client.post(self.address(path, &[])).json(body)).await
+        self.send(self.client.post(self.url(path, &[])).json(body)).await
     }
 
-    fn address(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         // Only an address that cannot be a base has no segments, and the config lets none pass.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -143,6 +155,7 @@ impl Api {
             status: status.as_u16(),
             errcode: words(&json["errcode"]),
             error: words(&json["error"]),
+            soft_logout: json["soft_logout"] == true,
         })
     }
 }

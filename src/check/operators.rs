@@ -36,6 +36,11 @@ impl Members {
             }
         }
     }
+
+    /// Whether somebody has joined one of the rooms.
+    pub(super) fn have_joined(&self, user: &UserId) -> bool {
+        self.0.get(user.as_str()).is_some_and(|membership| membership == "join")
+    }
 }
 
 /// What is told of all operators. `members` is nothing where a room could not be looked at;

@@ -33,7 +33,7 @@ const MAX_AGE: Duration = Duration::from_mins(5);
 pub(super) struct Reading {
     pub(super) config: Result<Config, Vec<Fault>>,
     /// Every key that was asked for, `[]` standing for the items of a list.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the example"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the reference"))]
     pub(super) asked: BTreeSet<String>,
 }
 
@@ -136,14 +136,18 @@ pub(super) fn within<T>(
 }
 
 fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeserver, Reported> {
-    let url = section.field("url", "https://matrix.example.org").required(value::address);
-    let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(value::address);
+    let plain = section.field("allow_plain_http", "true").flag(false);
+    let allowed = plain.unwrap_or(false);
+    let address = |field: &Field<'_>, text: &str| value::address(field, text, allowed);
+    let url = section.field("url", "https://matrix.example.org").required(address);
+    let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(address);
     let admin_token =
         files::sourced(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
     let expires = section.field("admin_token_expires", "2027-01-31").optional(value::moment);
     let rate_limit = section
         .field("rate_limit", "keep")
         .choice(&[("keep", RateLimit::Keep), ("lift", RateLimit::Lift)], Some(RateLimit::Keep));
+    plain?;
     let url = url?;
     let (admin_token, admin_token_file) = admin_token?;
     Ok(Homeserver {

@@ -258,6 +258,13 @@ impl<'a> Field<'a> {
     /// The text, and whether it stands without quotes.
     fn text(&self) -> Result<(&'a str, bool), Reported> {
         match self.node.map(|node| &node.value) {
+            Some(Value::Text { text, .. }) if holds_placeholder(text) => Err(self.wrong(
+                "a placeholder still stands here",
+                format!(
+                    "Put what is yours in place of the angle brackets and what is in them, such as {}",
+                    self.example
+                ),
+            )),
             Some(Value::Text { text, plain }) => Ok((text, *plain)),
             None | Some(Value::Empty) => Err(self.absent()),
             Some(Value::Foreign) => Err(self.wrong(
@@ -299,6 +306,15 @@ fn generic(path: &str) -> String {
     let mut parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |path, part| path + "[]" + part)
+}
+
+/// Whether a text holds a placeholder of config.example.yaml, such as `<your-name>`. Nothing that may
+/// stand in a config looks like one, not even a regular expression: its groups have no hyphen.
+fn holds_placeholder(text: &str) -> bool {
+    let mut names = text.split("<your-").skip(1).filter_map(|rest| rest.split_once('>'));
+    names.any(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    })
 }
 
 /// Whether a text is plainly a key and no value, so that it can be repeated.

@@ -9,11 +9,10 @@ use tempfile::TempDir;
 use super::{files::Surroundings, *};
 
 mod difference;
+mod examples;
 
 /// Stands wherever a secret does, in the right places and in the wrong ones.
 const CANARY: &str = "syt_Canary_7x9Q";
-
-const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
 const KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
@@ -194,6 +193,55 @@ fn dates() {
         let [fault] = faults.as_slice() else { panic!("{date}: {faults:?}") };
         assert!(fault.starts_with(place) && fault.contains("2027-01-31"), "{date}: {fault}");
     }
+}
+
+#[test]
+fn plain_http_goes_to_a_private_host_only_and_only_where_the_config_says_so() {
+    const REMOTE: &str = "https://matrix.example.org";
+    let folder = Folder::new();
+    let with = |address: &str, key: &str| {
+        SOUND.replace(REMOTE, &format!("\"{address}\"\n  admin_url: \"{address}\"{key}"))
+    };
+    let allowed = |address: &str| with(address, "\n  allow_plain_http: true");
+    for private in [
+        "http://synapse:8008",
+        "http://synapse.internal",
+        "http://matrix.home.arpa",
+        "http://synapse.default.svc.cluster.local:8008",
+        "http://10.0.0.2:8008",
+        "http://172.16.0.1",
+        "http://192.168.1.2",
+        "http://[fd00::2]:8008",
+    ] {
+        let config = folder.load(&allowed(private)).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(config.homeserver.url.scheme(), "http");
+        assert_eq!(config.homeserver.url, config.homeserver.admin_url);
+        for refused in [with(private, ""), with(private, "\n  allow_plain_http: false")] {
+            let faults = folder.faults(&refused);
+            assert_eq!(faults.len(), 2, "{private}: {faults:#?}");
+            for (fault, key) in faults.iter().zip(["url", "admin_url"]) {
+                assert!(fault.contains(&format!("homeserver.{key}: plain http")), "{fault}");
+                assert!(fault.contains("`allow_plain_http: true` under homeserver"), "{fault}");
+            }
+        }
+    }
+    for public in [
+        "http://matrix.example.org",
+        "http://internal.example.org",
+        "http://example.local.org",
+        "http://8.8.8.8",
+        "http://172.32.0.1",
+        "http://192.0.2.1",
+        "http://[2001:db8::1]",
+    ] {
+        let faults = folder.faults(&allowed(public));
+        assert_eq!(faults.len(), 2, "{public}: {faults:#?}");
+        assert!(faults[0].contains("allow_plain_http is for private names"), "{faults:#?}");
+        let faults = folder.faults(&with(public, ""));
+        assert!(faults[0].ends_with("only to localhost, 127.0.0.1 or [::1]."), "{faults:#?}");
+    }
+    let faults = folder.faults(&with("http://synapse:8008", "\n  allow_plain_http: yes"));
+    assert!(faults.iter().any(|fault| fault.contains("allow_plain_http: this is neither")));
 }
 
 #[test]
@@ -487,66 +535,4 @@ fn what_is_no_configuration_at_all() {
     assert!(folder.faults(&format!("rooms: {deep}"))[0].contains("this is not YAML"));
     let missing = Config::load(&folder.0.path().join("nowhere"), &[]).unwrap_err().to_string();
     assert!(missing.contains("it does not exist. Name the configuration"), "{missing}");
-}
-
-/// The example with its paths moved into a folder where they exist.
-fn example(folder: &Folder) -> String {
-    let here = folder.0.path().to_str().unwrap();
-    folder.file("admin-token", CANARY, 0o600);
-    folder.file("password", CANARY, 0o600);
-    EXAMPLE.replace("/etc/synod", here).replace("/var/lib/synod", &format!("{here}/state"))
-}
-
-#[test]
-fn the_example_is_sound_and_begins_harmlessly() {
-    let folder = Folder::new();
-    let config = folder.load(&example(&folder)).unwrap_or_else(|faults| panic!("{faults}"));
-    assert!(config.read_only);
-    let first = EXAMPLE.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
-    assert_eq!(first, Some("read_only: true"));
-}
-
-#[test]
-fn the_example_shows_every_key() {
-    let folder = Folder::new();
-    // Keys that exclude others, or that few want, are shown as a comment.
-    let text = ["access_token", "totp", "reason", "admin_token_expires"]
-        .into_iter()
-        .fold(example(&folder), |text, key| {
-            text.replace(&format!("  # {key}:"), &format!("  {key}:"))
-        });
-    let node = tree::parse(&text).unwrap_or_else(|fault| panic!("{fault}")).unwrap();
-    let mut shown = std::collections::BTreeSet::new();
-    paths(&node.value, "", &mut shown);
-    // Every secret has both of these, and the example says so once, in words.
-    assert!(EXAMPLE.contains("`{ file: /path }`") && EXAMPLE.contains("`{ env: NAME }`"));
-    let of_a_secret =
-        |key: &str| key.rsplit('.').next().is_some_and(|last| ["file", "env"].contains(&last));
-    let verbs = crate::pipeline::verbs();
-    let around = Surroundings { base: folder.0.path(), environment: &|_| None, verbs: &verbs };
-    for known in read::config(&example(&folder), around).asked {
-        assert!(
-            of_a_secret(&known) || shown.contains(&known),
-            "config.example.yaml does not show {known}"
-        );
-    }
-}
-
-fn paths(value: &tree::Value, path: &str, found: &mut std::collections::BTreeSet<String>) {
-    match value {
-        tree::Value::Map(entries) => {
-            for entry in entries {
-                let dot = if path.is_empty() { "" } else { "." };
-                let path = format!("{path}{dot}{}", entry.key);
-                paths(&entry.node.value, &path, found);
-                found.insert(path);
-            }
-        }
-        tree::Value::List(items) => {
-            for item in items {
-                paths(&item.value, &format!("{path}[]"), found);
-            }
-        }
-        _ => {}
-    }
 }

@@ -14,8 +14,9 @@ use super::section::{Field, Reported};
 /// Bytes of an Ed25519 public key.
 const KEY_BYTES: usize = 32;
 
-/// A base address: https anywhere, http on loopback, and nothing but scheme, host and port.
-pub(super) fn address(field: &Field<'_>, text: &str) -> Result<Url, Reported> {
+/// A base address: https anywhere, http on loopback and, where it is `plain_allowed`, to a private
+/// host; and nothing but scheme, host and port.
+pub(super) fn address(field: &Field<'_>, text: &str, plain_allowed: bool) -> Result<Url, Reported> {
     const EXAMPLE: &str = "Write an address such as https://matrix.example.org";
     let Ok(url) = Url::parse(text) else {
         return Err(field.wrong("this is not a web address", EXAMPLE));
@@ -28,12 +29,24 @@ pub(super) fn address(field: &Field<'_>, text: &str) -> Result<Url, Reported> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&url) => {}
+        "http" if is_loopback(&url) || (plain_allowed && is_private(&url)) => {}
         "http" => {
-            return Err(field.wrong(
-                "plain http would send the tokens readable over the network",
-                "Write https://, or http:// only to localhost, 127.0.0.1 or [::1]",
-            ));
+            let instead = match (is_private(&url), plain_allowed) {
+                (true, _) => {
+                    "Write https://, or `allow_plain_http: true` under homeserver, if nobody else \
+                     is on the network between synod and the homeserver"
+                }
+                (false, true) => {
+                    "Write https://: allow_plain_http is for private names and addresses, such as \
+                     http://synapse:8008 or http://10.0.0.2:8008"
+                }
+                (false, false) => {
+                    "Write https://, or http:// only to localhost, 127.0.0.1 or [::1]"
+                }
+            };
+            return Err(
+                field.wrong("plain http would send the tokens readable over the network", instead)
+            );
         }
         _ => return Err(field.wrong("this is neither https nor http", EXAMPLE)),
     }
@@ -46,7 +59,24 @@ pub(super) fn address(field: &Field<'_>, text: &str) -> Result<Url, Reported> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Endings of names that are never those of a public host.
+const PRIVATE: &[&str] = &[".internal", ".local", ".home.arpa", ".localhost"];
+
+/// Whether the host is one of a private network, by its name or address: such as `synapse`, as the
+/// containers of one compose file name each other.
+fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            !name.contains('.') || PRIVATE.iter().any(|ending| name.ends_with(ending))
+        }
+        Some(Host::Ipv4(address)) => address.is_private(),
+        Some(Host::Ipv6(address)) => address.is_unique_local(),
+        None => false,
+    }
+}
+
+/// Whether the host is this machine itself.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),

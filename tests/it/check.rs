@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -60,9 +61,14 @@ impl Told {
 
 /// Starts a check on a configuration that lies in a file of its own.
 fn start(scene: &Scene, config: &Config) -> Result<Child> {
+    start_by(SYNOD, scene, &config.to_string())
+}
+
+/// The same, with the binary or what stands in its place, and the text of the file.
+fn start_by(binary: impl AsRef<OsStr>, scene: &Scene, config: &str) -> Result<Child> {
     let file = scene.dir().join("check.yaml");
-    fs::write(&file, config.to_string())?;
-    let mut check = Command::new(SYNOD);
+    fs::write(&file, config)?;
+    let mut check = Command::new(binary);
     check.args(["check", "--config"]).arg(file).current_dir(scene.dir());
     check.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     Ok(check.spawn()?)
@@ -150,6 +156,7 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
         format!("keys: {own}"),
         format!("keys: {ann} has the master key "),
         "operators: all of them are in an admin room.".to_owned(),
+        "approval: more than 20 changes".to_owned(),
         "rate limit: ".to_owned(),
     ]
 }
@@ -167,6 +174,8 @@ async fn all_is_well_before_the_first_start_and_nothing_is_made() -> Result<()> 
     ]);
     lines.extend(room_and_keys(&scene, "the bot is invited", "the bot has none yet"));
     told.well(&lines);
+    let asked = format!(", at {}.", scene.synapse().url());
+    assert!(told.marked("ok").any(|line| line.ends_with(&asked)), "{:#?}", told.lines);
     assert!(!scene.state().exists(), "a check makes no state");
     assert_eq!(devices(&scene, scene.bot_account()).await?, Vec::<String>::new());
 
@@ -225,8 +234,11 @@ async fn a_device_that_was_logged_out_is_told_and_what_it_says_to_do_works() -> 
     assert_eq!(scene.synapse().admin().delete(&path, None).await?.0, 200);
 
     let told = check(&scene, &sound(&scene)).await?;
-    told.bad(&["the kept session does not work", "logged its device out", "delete session.json"]);
-    fs::remove_file(scene.state().join("session.json"))?;
+    let session = scene.state().join("session.json");
+    told.bad(&[&format!("somebody has logged its device {device} out"), "401 M_UNKNOWN_TOKEN"]);
+    told.bad(&[&format!("delete {} and start synod", session.display()), "as a new device"]);
+    // What it says helps.
+    fs::remove_file(session)?;
     bot.start_again().await?;
     let answer = scene.ann_asks("!me").await?;
     assert!(answer.from_signed_device && answer.body.contains("Role: admin"), "{}", answer.body);
@@ -250,8 +262,8 @@ async fn a_session_whose_time_is_over_is_not_told_as_logged_out() -> Result<()> 
         format!("UPDATE access_tokens SET valid_until_ms = 1 WHERE user_id = '{}'", scene.bot_id());
     synapse.damage(&expire).await?;
     let told = check(&scene, &sound(&scene)).await?;
-    told.warns(&["the time of the kept session is over", "logs in again on the same device"]);
-    assert!(!told.lines.iter().any(|line| line.contains("logged its device out")));
+    told.warns(&["has expired", "logs in again by itself, as the same device"]);
+    assert!(!told.lines.iter().any(|line| line.contains("somebody has logged")));
     bot.start_again().await?;
     scene.ann_asks("!me").await?;
     assert_eq!(devices(&scene, scene.bot_account()).await?, before, "another device");
@@ -462,5 +474,95 @@ async fn a_bot_that_is_hindered_or_unlimited_is_told() -> Result<()> {
     let suspend = format!("/_synapse/admin/v1/suspend/{bot}");
     api.put(&suspend, json!({ "suspend": true })).await?;
     check(&scene, &keep).await?.bad(&[bot.as_str(), "is suspended", "Take that back"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_homeserver_than_the_configs_is_told_by_name_and_nothing_else() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let url = scene.synapse().url();
+    let misspelt = sound(&scene).to_string().replace(":synod.test", ":sinod.test");
+    let told = end(&scene, start_by(SYNOD, &scene, &misspelt)?).await?;
+    let names = ["homeserver: this homeserver is synod.test, not sinod.test.", url.as_str()];
+    told.bad(&names);
+    told.bad(&["Write synod.test after the colon in bot.user_id, rooms and operators"]);
+    let last = told.lines.last().context("something is told")?;
+    assert!(last.starts_with("BAD   homeserver: "), "the check ends there: {:#?}", told.lines);
+
+    // So too with a token, which says whose it is.
+    let (token, _) = scene.synapse().log_in(scene.bot_account()).await?;
+    let config = with_token(&scene, &token)?.to_string().replace(":synod.test", ":sinod.test");
+    end(&scene, start_by(SYNOD, &scene, &config)?).await?.bad(&names);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_alone_can_approve_is_told_and_where_nobody_can() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let (ann, [moe, vic, _]) = (scene.ann().user_id(), scene.accounts());
+    // Without keys their word counts for nothing; here that is no fault.
+    let config = sound(&scene).set("encryption", "optional").operator(&moe.user_id, "admin");
+    let told = check(&scene, &config).await?;
+    let nobody = "approval: nobody can approve changes of operators, changes of server admins";
+    told.warns(&[nobody, &format!("there is only {ann}"), "is in an admin room"]);
+
+    for account in [moe, vic] {
+        let (token, _) = scene.synapse().log_in(account).await?;
+        let join = format!("/_matrix/client/v3/join/{}", scene.room());
+        assert_eq!(scene.synapse().api(&token).post(&join, json!({})).await?.0, 200);
+    }
+    let told = check(&scene, &config).await?;
+    let only = format!("nobody but {} can approve what {ann} asks", moe.user_id);
+    assert!(told.marked("ok").any(|line| line.contains(&only)), "{:#?}", told.lines);
+    let told = check(&scene, &config.operator(&vic.user_id, "admin")).await?;
+    assert!(!told.lines.iter().any(|line| line.contains("approval: ")), "{:#?}", told.lines);
+    Ok(())
+}
+
+/// Something that runs the binary where `synapse` is a name of this machine, as it would be that of
+/// another container.
+fn beside_a_container(scene: &Scene) -> Result<PathBuf> {
+    let (hosts, script) = (scene.dir().join("hosts"), scene.dir().join("synod-in-compose"));
+    fs::write(&hosts, "127.0.0.1 localhost synapse\n")?;
+    let text = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind {} /etc/hosts && exec {SYNOD} \"$@\"' \
+         sh \"$@\"\n",
+        hosts.display()
+    );
+    fs::write(&script, text)?;
+    fs::set_permissions(&script, Permissions::from_mode(0o755))?;
+    Ok(script)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_to_a_private_name_takes_a_key_of_the_config() -> Result<()> {
+    let scene = Scene::plan().set().await?;
+    let synod = beside_a_container(&scene)?;
+    let url = scene.synapse().url().replace("127.0.0.1", "synapse");
+    let there = sound(&scene).set("homeserver.url", url.as_str());
+    let there = there.set("homeserver.admin_url", url.as_str());
+    let refused = start_by(&synod, &scene, &there.to_string())?.wait_with_output().await?;
+    let said = String::from_utf8(refused.stderr)?;
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("homeserver.url: plain http would send the tokens readable"), "{said}");
+    assert!(said.contains("`allow_plain_http: true` under homeserver"), "{said}");
+
+    let allowed = there.set("homeserver.allow_plain_http", true);
+    let told = end(&scene, start_by(&synod, &scene, &allowed.to_string())?).await?;
+    assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
+    let clear = format!("at {url} (in clear, as allow_plain_http lets it).");
+    assert!(told.marked("ok").any(|line| line.ends_with(&clear)), "{:#?}", told.lines);
+
+    scene.start_bot(&synod, &allowed).await?;
+    let eve = scene.subject("eve").await?;
+    let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
+    assert!(done.body.starts_with("Done · "), "{}", done.body);
+    let account = scene.synapse().admin().account(&eve.user_id).await?;
+    assert_eq!(account["suspended"], json!(true), "{account}");
+
+    let public = allowed.set("homeserver.url", "http://matrix.example.org");
+    let refused = start_by(&synod, &scene, &public.to_string())?.wait_with_output().await?;
+    let said = String::from_utf8(refused.stderr)?;
+    assert!(said.contains("allow_plain_http is for private names and addresses"), "{said}");
     Ok(())
 }

@@ -82,6 +82,7 @@ fn a_homeserver_that_does_not_answer_is_one_bad_line() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(told.lines().filter(|line| line.starts_with("BAD ")).count(), 1, "{told}");
     assert!(told.contains("Connection refused") && told.contains("homeserver.url"), "{told}");
+    assert!(told.contains(&format!("homeserver: asked at {url}: no answer")), "{told}");
     assert!(!folder.path().join("state").exists(), "a check makes nothing");
 }
 
@@ -95,6 +96,60 @@ fn wrong_arguments_end_with_2_and_the_usage() {
     let version = synod(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert!(said(&version).starts_with("synod "));
+}
+
+#[test]
+fn the_example_as_it_stands_is_told_to_hold_placeholders() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.yaml");
+    let output = synod(&["check", "--config", example]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for key in ["homeserver.url", "bot.user_id", "rooms[0]", "operators[0].user_id"] {
+        assert!(
+            said.contains(&format!("{key}: a placeholder still stands here.")),
+            "{key}: {said}"
+        );
+    }
+}
+
+/// A homeserver by the name `name`, which takes no token and no password.
+async fn foreign_homeserver(name: &str) -> MockServer {
+    let server = MockServer::start().await;
+    let answers = [
+        ("/_matrix/client/versions", json!({ "versions": ["v1.18"] })),
+        ("/_synapse/admin/v1/server_version", json!({ "server_version": "1.163.2" })),
+        ("/_matrix/key/v2/server", json!({ "server_name": name })),
+    ];
+    for (route, answer) in answers {
+        let answer = ResponseTemplate::new(200).set_body_json(answer);
+        Mock::given(path(route)).respond_with(answer).mount(&server).await;
+    }
+    let refused = json!({ "errcode": "M_FORBIDDEN", "error": "Invalid username or password" });
+    let refused = ResponseTemplate::new(403).set_body_json(refused);
+    Mock::given(path("/_matrix/client/v3/login")).respond_with(refused).mount(&server).await;
+    let unknown = json!({ "errcode": "M_UNKNOWN_TOKEN", "error": "Invalid access token" });
+    let unknown = ResponseTemplate::new(401).set_body_json(unknown);
+    Mock::given(path("/_matrix/client/v3/account/whoami"))
+        .respond_with(unknown)
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_takes_no_token_says_who_it_is_where_it_tells_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, other) in [("y", true), ("x", false)] {
+        let server = foreign_homeserver(name).await;
+        let yaml = sound(folder.path(), &server.uri());
+        let place = folder.path().to_owned();
+        let output = tokio::task::spawn_blocking(move || check(&place, &yaml)).await.unwrap();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(said.contains("this homeserver is y, not x"), other, "{said}");
+        assert_eq!(said.contains("@synod:x cannot log in"), !other, "{said}");
+        assert_eq!(said.contains("admin token: it does not work"), !other, "{said}");
+    }
 }
 
 /// A homeserver that answers nothing after the login, so that the check is still at it.

@@ -7,6 +7,7 @@ mod actors;
 mod away;
 mod background;
 mod basics;
+mod book;
 mod check;
 mod config;
 mod core_dumps;
