@@ -58,6 +58,7 @@ mod second_person;
 mod secrets;
 mod series;
 mod served;
+mod service;
 mod spoken;
 mod statistics;
 mod stopped;
