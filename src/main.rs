@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use ruma::OwnedUserId;
 use rustix::{
     fs::Mode,
@@ -38,6 +38,8 @@ use tracing_subscriber::{
     EnvFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
+mod pages;
+
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
 
@@ -56,6 +58,12 @@ enum Command {
     /// Look at a record that the bot has written.
     #[command(subcommand)]
     Audit(Audit),
+    /// Write the manual pages and the completions of shells into a folder.
+    #[command(hide = true)]
+    Pages {
+        /// The folder; made where there is none.
+        folder: PathBuf,
+    },
 }
 
 /// What needs a configuration.
@@ -124,6 +132,7 @@ fn main() -> ExitCode {
     let command = match Arguments::parse().command {
         Command::Configured(command) => command,
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
+        Command::Pages { folder } => return written(&folder),
     };
     let config = match Config::load(command.config(), &pipeline::verbs()) {
         Ok(config) => config,
@@ -164,6 +173,18 @@ fn verified(file: &Path, head: Option<&str>) -> ExitCode {
         Err(error) => {
             let error = anyhow::Error::new(error);
             let _ = writeln!(io::stderr(), "{}: {error:#}", file.display());
+            ExitCode::from(FOUND)
+        }
+    }
+}
+
+/// Writes manual pages and completions, and says if it cannot.
+fn written(folder: &Path) -> ExitCode {
+    match pages::write(&Arguments::command(), folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ =
+                writeln!(io::stderr(), "synod: {} cannot be written: {error}", folder.display());
             ExitCode::from(FOUND)
         }
     }

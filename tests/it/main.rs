@@ -39,6 +39,7 @@ mod notice;
 mod open_matters;
 mod order;
 mod output;
+mod pages;
 mod parity;
 mod plan;
 mod power;
