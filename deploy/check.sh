@@ -62,5 +62,5 @@ for script in "$folder"/control/{postinst,prerm,postrm}; do
 done
 dpkg-deb --fsys-tarfile "$package" | tar -xO ./etc/synod/config.example.yaml >"$folder/example.yaml"
 grep -q 'admin_token: { credential: secrets_admin-token }' "$folder/example.yaml"
-
+deploy/kubernetes/check.sh
 echo "the ways to run it hold"
