@@ -6,7 +6,7 @@
 #   deploy/debian/test.sh --profile release
 #   deploy/debian/test.sh --no-build     of the binary that is there
 #
-# Takes root, and one to two minutes beyond the build, the first time two more.
+# Takes root, and two to three minutes beyond the build, the first time two more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/needs.sh
@@ -236,6 +236,14 @@ is_watched() {
     is "an outage is no reason to restart" 0 "$(property NRestarts)"
     homeserver start
     becomes "after an outage it is back" "In touch with the homeserver" property StatusText
+
+    homeserver stop
+    local from=$SECONDS
+    succeeds "without a homeserver a start ends too" inside systemctl restart synod
+    succeeds "after a minute" test $((SECONDS - from)) -ge 55 -a $((SECONDS - from)) -le 75
+    is "and the status says so" "Waiting for the homeserver to answer" "$(property StatusText)"
+    homeserver start
+    becomes "when it comes, it is served" "In touch with the homeserver" property StatusText
 
     inside kill -STOP "$(property MainPID)"
     becomes "what hangs is started again" 1 property NRestarts
