@@ -10,7 +10,7 @@ need_debian systemd-analyze systemd
 folder=$(mktemp -d --tmpdir synod-check-XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 
-for script in deploy/*.sh deploy/*/*.sh deploy/debian/scripts/* \
+for script in deploy/*.sh deploy/*/*.sh deploy/debian/scripts/* deploy/rpm/{post,preun,postun} \
     deploy/systemd/synodctl tests/*.sh; do
     bash -n "$script"
 done
