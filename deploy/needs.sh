@@ -1,4 +1,4 @@
-# Sourced by deploy/demo.sh and tests/run.sh: what a build and a homeserver need of the machine.
+# Sourced by the scripts: what builds, homeservers and packages need of the machine.
 # Installs what it can; names all that is missing in one line and ends otherwise.
 
 # at_least WANTED FOUND: whether version FOUND is WANTED or newer.
@@ -83,4 +83,60 @@ need_deny() {
 need_book() {
     need_tool mdbook 0.5.4 mdbook --no-default-features --features search &&
         need_tool hyperlink 0.3.2 hyperlink
+}
+
+# What builds the packages: a tool of crates.io of this very version, built once into the build folder.
+need_crate() {
+    local crate=$1 version=$2 root="${CARGO_TARGET_DIR:-target}/tools"
+    PATH="$(mkdir -p "$root" && cd "$root" && pwd)/bin:$PATH"
+    if ! cargo install --list --root "$root" | grep -qx "$crate v$version:"; then
+        echo "building $crate $version (the first time takes minutes)" >&2
+        # Without optimization: that takes a third of the time, and what it does takes seconds.
+        cargo install "$crate" --version "=$version" --locked --debug --quiet --root "$root"
+    fi
+}
+
+# A program, from a package of Debian where it is missing: need_debian PROGRAM PACKAGE.
+need_debian() {
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing $2 with apt" >&2
+        { apt-get update -qq && apt-get install -qq -y "$2"; } >/dev/null 2>&1 || true
+    fi
+    if ! command -v "$1" >/dev/null; then
+        echo "missing: $1 (Debian: apt install $2)" >&2
+        exit 1
+    fi
+}
+
+# The version in Cargo.toml.
+crate_version() {
+    sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml
+}
+
+# Debian's form of the changelog, of this version of the package. Its date is that of the last commit,
+# so that the same commit makes the same package.
+debian_changelog() {
+    local date
+    date=$(date -R -u -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}")
+    printf 'synod (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n' "$1"
+    printf ' -- %s  %s\n' "$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)" "$date"
+}
+
+# The Python of an environment with Synapse: the one of the tests, or else one of its own.
+need_synapse() {
+    local folder="${CARGO_TARGET_DIR:-target}/synapse" version
+    if [ ! -x "$folder/venv/bin/python" ]; then
+        folder="${CARGO_TARGET_DIR:-target}/trial"
+        version=$(grep -o 'matrix-synapse==[0-9.]*' tests/world/src/install.rs)
+        if [ ! -e "$folder/complete" ]; then
+            echo "installing $version" >&2
+            rm -rf "$folder"
+            python3 -m venv "$folder/venv" >&2
+            "$folder/venv/bin/pip" install --quiet "$version" >&2
+            touch "$folder/complete"
+        fi
+    fi
+    # Not resolved: it knows its environment by where it is called.
+    echo "$(cd "$folder" && pwd)/venv/bin/python"
 }

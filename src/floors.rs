@@ -12,6 +12,7 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 const FLOORS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("http", &[]),
+    ("service", &[]),
     ("store", &[]),
     ("unicode", &[]),
     ("refs", &["unicode"]),
@@ -67,7 +68,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
-    ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "store"]),
+    ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "service", "store"]),
     (
         "run",
         &[
@@ -80,6 +81,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "operators",
             "pipeline",
             "reply",
+            "service",
             "store",
             "synapse",
             "totp",

@@ -83,6 +83,7 @@ pub mod refs;
 pub mod reply;
 pub mod run;
 pub mod sanctions;
+pub mod service;
 pub mod store;
 pub mod synapse;
 pub mod totp;

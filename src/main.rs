@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use ruma::OwnedUserId;
 use rustix::{
     fs::Mode,
@@ -27,6 +27,7 @@ use synod::{
     finding::{Finding, Mark},
     pipeline,
     run::Control,
+    service::{Service, is_alive},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -36,6 +37,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{
     EnvFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
+
+mod pages;
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -55,6 +58,12 @@ enum Command {
     /// Look at a record that the bot has written.
     #[command(subcommand)]
     Audit(Audit),
+    /// Write the manual pages and the completions of shells into a folder.
+    #[command(hide = true)]
+    Pages {
+        /// The folder; made where there is none.
+        folder: PathBuf,
+    },
 }
 
 /// What needs a configuration.
@@ -64,6 +73,10 @@ enum Configured {
     Run(Where),
     /// Look at everything that the configuration names, change nothing, and say what to do.
     Check(Where),
+    /// Say whether the bot that runs with this configuration is alive, for probes of containers.
+    ///
+    /// It is while what reads from the homeserver turns, through outages of the homeserver too.
+    Alive(Where),
     /// Let a frozen bot change things again, or serve a frozen operator.
     Unfreeze(Unfreeze),
 }
@@ -102,7 +115,7 @@ struct Unfreeze {
 impl Configured {
     fn config(&self) -> &Path {
         match self {
-            Self::Run(place) | Self::Check(place) => &place.config,
+            Self::Run(place) | Self::Check(place) | Self::Alive(place) => &place.config,
             Self::Unfreeze(unfreeze) => &unfreeze.place.config,
         }
     }
@@ -119,6 +132,7 @@ fn main() -> ExitCode {
     let command = match Arguments::parse().command {
         Command::Configured(command) => command,
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
+        Command::Pages { folder } => return written(&folder),
     };
     let config = match Config::load(command.config(), &pipeline::verbs()) {
         Ok(config) => config,
@@ -164,6 +178,18 @@ fn verified(file: &Path, head: Option<&str>) -> ExitCode {
     }
 }
 
+/// Writes manual pages and completions, and says if it cannot.
+fn written(folder: &Path) -> ExitCode {
+    match pages::write(&Arguments::command(), folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ =
+                writeln!(io::stderr(), "synod: {} cannot be written: {error}", folder.display());
+            ExitCode::from(FOUND)
+        }
+    }
+}
+
 fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
     let filter =
         EnvFilter::builder().parse(filter(&config.log)).context("the log cannot be filtered")?;
@@ -176,6 +202,12 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
         .context("no threads can be started")?;
     match command {
         Configured::Check(_) => Ok(runtime.block_on(checked(config))),
+        Configured::Alive(_) => {
+            let alive = is_alive(&config.state);
+            let what = if alive { "alive" } else { "no sign of life for a minute" };
+            writeln!(io::stdout(), "{what}")?;
+            Ok(ExitCode::from(if alive { 0 } else { FOUND }))
+        }
         Configured::Unfreeze(unfreeze) => {
             synod::run::unfreeze(config, unfreeze.operator.as_deref())
                 .with_context(|| format!("{} cannot be written", config.state.display()))?;
@@ -219,21 +251,28 @@ fn filter(log: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "a signal is listened for until the process ends")]
 async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Result<()> {
     let (log, mut told_log) = watch::channel(config.log.clone());
-    let control = Control { stop: CancellationToken::new(), reload: Arc::default(), log };
+    let service = Service::of_environment();
+    let control = Control {
+        stop: CancellationToken::new(),
+        reload: Arc::default(),
+        log,
+        service: service.clone(),
+    };
     let mut hangup = signal(SignalKind::hangup()).context("signals cannot be heard")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
     // A write beyond the limit on the size of files must fail like one on a full disk. Unheard,
     // this signal would end the bot in the middle of whatever it does.
     let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
         .context("signals cannot be heard")?;
-    let told = control.stop.clone();
+    let (stop, told) = (control.stop.clone(), service.clone());
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
         tracing::info!("stopping; what is in hand is finished first");
-        told.cancel();
+        told.stops();
+        stop.cancel();
     });
     let heard = async {
         loop {
@@ -246,6 +285,7 @@ async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Resul
     tokio::select! {
         ended = Box::pin(synod::run::run(file, config, &control)) => Ok(ended?),
         never = heard => never,
+        never = service.watch() => never,
     }
 }
 

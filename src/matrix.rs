@@ -20,6 +20,7 @@ use crate::{
     config::{Encryption, Login, TrustSource},
     pipeline::{Incoming, Keys, News, Outbox, SaidLater},
     reply::Layout,
+    service::Service,
     store::{self, Store},
 };
 
@@ -89,6 +90,8 @@ pub struct Settings {
     pub max_age: Duration,
     /// How answers are drawn.
     pub layout: Layout,
+    /// Who is told how the bot stands with the homeserver.
+    pub service: Service,
 }
 
 /// An operator, as far as keys go.
@@ -316,6 +319,7 @@ pub async fn connect(
     loop {
         match try_connect(&settings, &store, &clock, connection).await {
             Err(ConnectError::Unreachable(error)) => {
+                settings.service.fails();
                 if !backoff.is_failing() {
                     tracing::warn!(error = &*error as &dyn StdError, "waiting for the homeserver");
                 }
@@ -418,6 +422,7 @@ impl Matrix {
         loop {
             match recall::since(settings, &self.reader).await {
                 Err(ConnectError::Unreachable(error)) => {
+                    settings.service.fails();
                     if !backoff.is_failing() {
                         tracing::warn!(
                             error = &*error as &dyn StdError,
@@ -466,11 +471,15 @@ impl Matrix {
                 }
             }
         };
-        tokio::select! {
+        let service = reader.service().clone();
+        let ended = tokio::select! {
             result = reader.run(&stop) => result,
             // Whoever listened has gone.
             () = forward => Ok(()),
-        }
+        };
+        // What is in hand is finished, or the bot begins anew.
+        service.without_limit();
+        ended
     }
 }
 

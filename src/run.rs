@@ -21,6 +21,7 @@ use crate::{
     operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
+    service::Service,
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
     totp::OneTimePasswords,
@@ -91,6 +92,8 @@ pub struct Control {
     pub reload: Arc<Notify>,
     /// Told what to log, see [`Config::log`], when another configuration is in force.
     pub log: watch::Sender<String>,
+    /// Told how the bot is.
+    pub service: Service,
 }
 
 /// Runs the bot with `config`, which was read from `file`, until it is told to stop; then finishes
@@ -101,6 +104,7 @@ pub struct Control {
 /// on with the configuration before.
 pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), RunError> {
     let _lock = lock(&config.state)?;
+    control.service.lives_in(&config.state);
     let clock: SharedClock = Arc::new(SystemClock);
     let Opened { store, moved_aside, rebuilt, new } = open_store(&config, &clock).await?;
     let mut opening = moved_aside.clone().filter(|_| rebuilt).map(Opening::RebuiltStore);
@@ -113,6 +117,7 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
         moved_aside,
         connection: None,
         new_device: false,
+        service: control.service.clone(),
     };
     let (mut config, mut before) = (config, None);
     loop {
@@ -180,6 +185,7 @@ struct Lasting<'a> {
     connection: Option<matrix::Connection>,
     /// Whether the device of before is given up.
     new_device: bool,
+    service: Service,
 }
 
 impl Lasting<'_> {
@@ -220,7 +226,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     // up or read by then must not be readable any more either.
     let settings = matrix::Settings {
         new_device: lasting.new_device,
-        ..settings(config, lasting.new || lasting.rebuilt)
+        ..settings(config, lasting.new || lasting.rebuilt, &lasting.service)
     };
     let recalled = if lasting.new && connection.is_none() {
         Some((recall(config)?, matrix::recall(&settings).await))
@@ -230,7 +236,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     let mut matrix =
         matrix::connect(settings.clone(), store.clone(), clock.clone(), connection.as_ref())
             .await?;
-    let admin_account = admin_account(config, clock, store).await?;
+    let admin_account = admin_account(config, lasting).await?;
     if admin_account == config.bot.user_id {
         warn!("the admin token is the bot's own account's; give it an account of its own");
     }
@@ -346,6 +352,7 @@ impl Bot {
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
         let Self { matrix, pipeline, config_source, store } = self;
+        let service = &control.service;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
         pipeline.tidy();
@@ -382,12 +389,22 @@ impl Bot {
         let reload = async {
             loop {
                 tokio::select! {
-                    () = control.reload.notified() => pipeline.reload_from_machine().await,
-                    () = config_source.again.notified() => over.cancel(),
+                    () = control.reload.notified() => {
+                        service.reloads();
+                        pipeline.reload_from_machine().await;
+                        if !config_source.has_next() {
+                            service.has_reloaded();
+                        }
+                    }
+                    () = config_source.again.notified() => {
+                        service.reloads();
+                        over.cancel();
+                    }
                     () = over.cancelled() => break,
                 }
             }
         };
+        service.has_reloaded();
         info!("ready");
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
         let jobs = async {
@@ -466,12 +483,9 @@ async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunE
 /// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
 /// homeserver cannot be reached. Where the token has ended since an earlier start, it is as it was
 /// then: the bot begins, tells the rooms, and waits for another token.
-async fn admin_account(
-    config: &Config,
-    clock: &SharedClock,
-    store: &Store,
-) -> Result<OwnedUserId, RunError> {
+async fn admin_account(config: &Config, lasting: &Lasting<'_>) -> Result<OwnedUserId, RunError> {
     const KEY: &str = "account";
+    let Lasting { clock, store, service, .. } = lasting;
     let known = store.shelf::<OwnedUserId>("admin-account")?;
     let access = access(config, config.homeserver.url.clone());
     let reader = Reader::new(access, clock.clone()).map_err(RunError::AdminToken)?;
@@ -491,6 +505,7 @@ async fn admin_account(
                 return Err(RunError::AdminToken(error));
             }
             Err(error) => {
+                service.fails();
                 warn!(error = &error as &dyn std::error::Error, "waiting for the homeserver");
                 tokio::time::sleep(AGAIN).await;
             }
@@ -513,7 +528,7 @@ fn access(config: &Config, base: url::Url) -> Access {
     }
 }
 
-fn settings(config: &Config, remembers_nothing: bool) -> matrix::Settings {
+fn settings(config: &Config, remembers_nothing: bool, service: &Service) -> matrix::Settings {
     matrix::Settings {
         remembers_nothing,
         new_device: false,
@@ -530,6 +545,7 @@ fn settings(config: &Config, remembers_nothing: bool) -> matrix::Settings {
         operators: config.operators.iter().map(pinned).collect(),
         max_age: config.commands.max_age,
         layout: Layout { tables: config.tables, ..Layout::default() },
+        service: service.clone(),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn config(path: &Path) -> Result<String, Fault> {
     })
 }
 
-/// A secret, named as `{ file: PATH }` or `{ env: NAME }`.
+/// A secret, named as `{ file: PATH }`, `{ env: NAME }` or `{ credential: NAME }`.
 pub(super) fn secret(
     field: &Field<'_>,
     around: Surroundings<'_>,
@@ -76,20 +76,28 @@ pub(super) fn sourced(
         return Err(field.wrong(
             "a secret does not stand in this file",
             "Put it into a file of its own that only synod may read and write \
-             `{ file: /path/to/it }`, or `{ env: NAME }` for a variable of the environment",
+             `{ file: /path/to/it }`, or `{ env: NAME }` for a variable of the environment, or \
+             `{ credential: NAME }` for what systemd hands over",
         ));
     };
     let file = section.field("file", "/etc/synod/secret");
     let variable = section.field("env", "SYNOD_SECRET");
-    let secret = match (file.is_named(), variable.is_named()) {
-        (true, false) => file.required(|field, text| from_file(field, text, around)),
-        (false, true) => {
+    let credential = section.field("credential", "secrets_admin-token");
+    let secret = match (file.is_named(), variable.is_named(), credential.is_named()) {
+        (true, false, false) => file.required(|field, text| from_file(field, text, around)),
+        (false, true, false) => {
             variable.required(|field, text| Ok((from_variable(field, text, around)?, None)))
         }
-        (true, true) => Err(section.wrong("it has two sources", "Keep one of `file:` and `env:`")),
-        (false, false) => {
-            Err(section.wrong("it has no source", "Write `{ file: PATH }` or `{ env: NAME }`"))
+        (false, false, true) => {
+            // How old its file is says only when the bot was started.
+            credential.required(|field, text| Ok((from_credential(field, text, around)?, None)))
         }
+        (false, false, false) => Err(section.wrong(
+            "it has no source",
+            "Write `{ file: PATH }`, `{ env: NAME }` or `{ credential: NAME }`",
+        )),
+        _ => Err(section
+            .wrong("it has more than one source", "Keep one of `file:`, `env:` and `credential:`")),
     };
     section.finish();
     secret
@@ -140,6 +148,40 @@ fn from_variable(
             "Set it for the process that runs synod; write its name here, not the secret",
         )),
     }
+}
+
+/// What systemd hands over (`LoadCredential=`), by its name.
+fn from_credential(
+    field: &Field<'_>,
+    name: &str,
+    around: Surroundings<'_>,
+) -> Result<SecretString, Reported> {
+    let is_name = !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']);
+    if !is_name {
+        return Err(field.wrong(
+            "this is not the name of a credential",
+            "Write the name that LoadCredential= of the unit gives it, not a path",
+        ));
+    }
+    let directory = (around.environment)("CREDENTIALS_DIRECTORY");
+    let Some(directory) = directory.filter(|directory| !directory.is_empty()) else {
+        return Err(field.wrong(
+            "no credentials were handed over to this process",
+            "Start it by its systemd unit, whose LoadCredential= does so (synodctl does for \
+             check and unfreeze), or write `{ file: PATH }`",
+        ));
+    };
+    let path = PathBuf::from(directory).join(name);
+    if !path.exists() {
+        return Err(field.wrong(
+            "no credential of this name was handed over",
+            "Name it in LoadCredential= of the unit; where that names a folder, its files are \
+             credentials called after it, such as secrets_admin-token",
+        ));
+    }
+    let path = path.into_os_string().into_string();
+    let path = path.map_err(|_| field.wrong("its path is not UTF-8 text", "Move the folder"))?;
+    from_file(field, &path, around).map(|(secret, _)| secret)
 }
 
 /// A secret without the line break that editors and `echo` leave at its end.

@@ -252,6 +252,10 @@ fn secrets() {
         (TOKEN, CANARY, PLACE, "{ env: NAME }"),
         (TOKEN, "\"syt_Canary\"", PLACE, "{ file: /path/to/it }"),
         (TOKEN, "{}", PLACE, "Write `{ file: PATH }`"),
+        (TOKEN, "{ credential: admin-token }", PLACE, "Start it by its systemd unit"),
+        (TOKEN, "{ credential: ../secret }", PLACE, "not a path"),
+        (TOKEN, "{ credential: .. }", PLACE, "not a path"),
+        (TOKEN, "{ credential: a, env: TOKEN }", PLACE, "Keep one"),
         (TOKEN, "{ file: secret, env: TOKEN }", PLACE, "Keep one"),
         (TOKEN, "{ file: syt_Canary }", "line 4, homeserver.admin_token.file: ", "Make it"),
         (TOKEN, "{ file: open }", PLACE, "chmod 0600"),
@@ -279,7 +283,7 @@ fn a_key_that_may_be_a_secret_is_not_named() {
         let faults = Folder::new().faults(&SOUND.replace("{ file: secret }", keys));
         assert!(faults.iter().all(|fault| !fault.contains("canary")), "{faults:#?}");
         assert!(
-            faults.iter().any(|fault| fault.contains("write one of: file, env")),
+            faults.iter().any(|fault| fault.contains("write one of: file, env, credential")),
             "{faults:#?}"
         );
     }
@@ -301,6 +305,32 @@ fn a_credential_of_systemd_may_show_the_mask_of_its_access_list() {
     load(&folder.0.path().join("mine")).unwrap_err();
     folder.file("group", CANARY, 0o644);
     load(folder.0.path()).unwrap_err();
+}
+
+#[test]
+fn a_credential_is_found_by_its_name() {
+    use secrecy::ExposeSecret as _;
+
+    let folder = Folder::new();
+    let path = folder.0.path().join("synod.yaml");
+    let load = |name: &str, directory: &str| {
+        let source = format!("credential: {name}");
+        folder.file("synod.yaml", &SOUND.replace("file: secret", &source), 0o644);
+        Config::load_with(&path, &crate::pipeline::verbs(), &|variable| match variable {
+            "TOKEN" => Some(CANARY.into()),
+            "CREDENTIALS_DIRECTORY" => Some(folder.0.path().join(directory).into()),
+            _ => None,
+        })
+    };
+    for name in ["secret", "group"] {
+        let homeserver = load(name, "").unwrap().homeserver;
+        assert_eq!(homeserver.admin_token.expose_secret(), CANARY, "{name}");
+        assert_eq!(homeserver.admin_token_file, None, "its age says nothing");
+    }
+    let missing = load("secret", "mine").unwrap_err().to_string();
+    assert!(missing.contains("admin_token.credential: no credential of this name"), "{missing}");
+    let open = load("open", "").unwrap_err().to_string();
+    assert!(open.contains("every user of this machine"), "{open}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     pipeline::{Bookmark, Doubt, Gone, InHand, Incoming, News, Request, Said, Trust},
+    service::Service,
     store::{Shelf, Store},
 };
 
@@ -58,6 +59,12 @@ const WAITS: Waits = Waits { poll: Duration::from_secs(30), grace: Duration::fro
 
 /// How long the next sync waits for the looks that the last one brought.
 const GIVE_WAY: Duration = Duration::from_millis(200);
+
+/// How much longer what has a limit of its own may take before it counts as hanging.
+const SLACK: Duration = Duration::from_mins(1);
+
+/// How long it may take to read back one room, with a homeserver that is slow.
+const READING: Duration = Duration::from_mins(10);
 
 /// How often messages that cannot be decrypted are tried again while nothing arrives.
 const RETRY: Duration = Duration::from_secs(5);
@@ -116,6 +123,10 @@ enum Synced {
 impl Reader {
     pub(super) fn client(&self) -> &Client {
         &self.shared.client
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.shared.settings.service
     }
 
     pub(super) fn connection(&self) -> Connection {
@@ -184,6 +195,7 @@ impl Reader {
             let wait = match self.sync(at_once, stop).await {
                 Synced::Stopped => return Ok(()),
                 Synced::Answer(response) => {
+                    self.service().answers();
                     if std::mem::take(&mut self.afresh) {
                         self.shared.news(News::PositionRefused);
                     }
@@ -201,13 +213,18 @@ impl Reader {
                     Self::after_answer(whole, &mut backoff, hasty)
                 }
                 Synced::Stuck => {
+                    self.service().fails();
                     tracing::warn!("the homeserver holds a sync for too long; starting another");
                     self.unread.extend(self.rooms.ids().cloned());
                     Some(backoff.next(None))
                 }
-                Synced::Failed(error) => Some(self.after_failure(&error, &mut backoff)?),
+                Synced::Failed(error) => {
+                    self.service().fails();
+                    Some(self.after_failure(&error, &mut backoff)?)
+                }
             };
             if let Some(wait) = wait {
+                self.service().within(wait + SLACK);
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = stop.cancelled() => return Ok(()),
@@ -227,6 +244,7 @@ impl Reader {
             .filter(filter())
             .set_presence(PresenceState::Offline)
             .token(token);
+        self.service().within(poll + grace + SLACK);
         let sync = tokio::time::timeout(poll + grace, client.sync_once(settings));
         tokio::pin!(sync);
         let mut retry = interval(RETRY);
@@ -234,12 +252,19 @@ impl Reader {
         retry.reset();
         loop {
             tokio::select! {
-                result = &mut sync => return match result {
-                    Ok(Ok(response)) => Synced::Answer(Box::new(response)),
-                    Ok(Err(error)) => Synced::Failed(error),
-                    Err(_) => Synced::Stuck,
-                },
-                _ = retry.tick(), if !self.pending.is_empty() => self.retry().await,
+                result = &mut sync => {
+                    self.service().within(READING);
+                    return match result {
+                        Ok(Ok(response)) => Synced::Answer(Box::new(response)),
+                        Ok(Err(error)) => Synced::Failed(error),
+                        Err(_) => Synced::Stuck,
+                    };
+                }
+                _ = retry.tick(), if !self.pending.is_empty() => {
+                    self.service().within(READING);
+                    self.retry().await;
+                    self.service().within(poll + grace + SLACK);
+                }
                 () = stop.cancelled() => return Synced::Stopped,
             }
         }
@@ -314,6 +339,7 @@ impl Reader {
             if silent || room.state() != RoomState::Joined {
                 continue;
             }
+            self.service().within(READING);
             match self.read(&room, update.map(|update| update.timeline)).await {
                 Ok(()) => {
                     self.unread.remove(&id);

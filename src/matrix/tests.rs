@@ -53,6 +53,7 @@ fn settings(scene: &Scene) -> Settings {
         operators: operators.map(operator).collect(),
         max_age: Duration::from_mins(5),
         layout: Layout::default(),
+        service: Service::of_nobody(),
     }
 }
 

@@ -31,6 +31,11 @@ impl File {
         Self { path: path.to_owned(), config: config.clone(), next, again }
     }
 
+    /// Whether there is a configuration to begin anew with.
+    pub(super) fn has_next(&self) -> bool {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The configuration to begin anew with, if there is one.
     pub(super) fn take(&self) -> Option<Config> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner).take()

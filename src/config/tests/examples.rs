@@ -140,11 +140,14 @@ fn the_reference_shows_every_key_and_no_other() {
     let reading = read::config(&sound, around);
     reading.config.unwrap_or_else(|faults| panic!("{faults:#?}"));
     // Every secret has both of these, and the reference says so once, in words.
-    assert!(REFERENCE.contains("`{ file: /path }`") && REFERENCE.contains("`{ env: NAME }`"));
+    for source in ["`{ file: /path }`", "`{ env: NAME }`", "`{ credential: NAME }`"] {
+        assert!(REFERENCE.contains(source), "{source}");
+    }
     let of_a_secret = |key: &str| {
         let secrets = ["admin_token", "password", "access_token", "totp"];
         key.rsplit_once('.').is_some_and(|(secret, last)| {
-            ["file", "env"].contains(&last) && secrets.iter().any(|one| secret.ends_with(one))
+            ["file", "env", "credential"].contains(&last)
+                && secrets.iter().any(|one| secret.ends_with(one))
         })
     };
     let without = |keys: BTreeSet<String>| -> BTreeSet<String> {
