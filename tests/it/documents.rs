@@ -42,7 +42,7 @@ fn blocks(page: &str, word: &str) -> Vec<String> {
         let text = line.trim_start();
         match &mut open {
             Some(_) if text.starts_with("```") => {
-                blocks.extend(open.take().map(|(_, block)| block))
+                blocks.extend(open.take().map(|(_, block)| block));
             }
             Some((indent, block)) => {
                 block.push_str(line.get(*indent..).unwrap_or_default());
