@@ -43,7 +43,7 @@ pub struct Passed {
 
 impl Passed {
     /// Whether it is a notice for nobody, which no homeserver sends.
-    fn is_probe(&self) -> bool {
+    pub fn is_probe(&self) -> bool {
         let nobody = serde_json::json!({ "user_id": "", "content": {} });
         self.path.ends_with("/send_server_notice") && self.body == nobody
     }
