@@ -200,6 +200,8 @@ async fn whenever_the_bot_is_killed_each_change_is_made_at_most_once_and_told() 
     let scene = Scene::plan().set().await?;
     let admin = Proxy::start(&scene.synapse().url()).await?;
     scene.start_bot(SYNOD, &scene.config().set("homeserver.admin_url", admin.url())).await?;
+    // What is said before it has begun to read in the room is for nobody.
+    scene.ann_asks("!me").await?;
     let mut series = Series::new(&scene, &admin);
     for kill in 1..=kills {
         series.ask(&mut chance).await?;
@@ -225,6 +227,7 @@ async fn through_a_storm_of_faults_each_change_is_made_at_most_once_and_told() -
     let config =
         scene.config().set("homeserver.url", client.url()).set("homeserver.admin_url", admin.url());
     scene.start_bot(SYNOD, &config).await?;
+    scene.ann_asks("!me").await?;
     let mut series = Series::new(&scene, &admin);
     admin.storm(Storm { seed, percent: HURT });
     client.storm(Storm { seed: seed.wrapping_add(1), percent: HURT });

@@ -235,7 +235,8 @@ async fn notices_that_are_switched_off_are_told_with_the_key_that_switches_them_
     let synapse = Synapse::start(Options { extra, ..Options::default() }).await?;
     let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
     let nora = scene.subject("nora").await?;
-    let refused = with_yes(&scene, &format!("!notice send {} Hello", nora.user_id)).await?;
+    // Before anything is asked.
+    let refused = scene.ann_asks(&format!("!notice send {} Hello", nora.user_id)).await?;
     says(&refused, "Refused", &["server notices are switched off", "system_mxid_localpart"]);
     assert!(!refused.body.contains("M_UNKNOWN"), "{}", refused.body);
     Ok(())
