@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{files::Surroundings, *};
 
 mod difference;
+mod shell;
 
 /// Stands wherever a secret does, in the right places and in the wrong ones.
 const CANARY: &str = "syt_Canary_7x9Q";
@@ -491,6 +492,9 @@ fn the_example_shows_every_key() {
         ["access_token", "totp", "reason"].into_iter().fold(example(&folder), |text, key| {
             text.replace(&format!("  # {key}:"), &format!("  {key}:"))
         });
+    let text = ["shell", "  socket", "  group", "  operators", "    root"]
+        .into_iter()
+        .fold(text, |text, key| text.replace(&format!("\n# {key}:"), &format!("\n{key}:")));
     let node = tree::parse(&text).unwrap_or_else(|fault| panic!("{fault}")).unwrap();
     let mut shown = std::collections::BTreeSet::new();
     paths(&node.value, "", &mut shown);
