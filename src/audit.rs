@@ -34,12 +34,14 @@ mod mirror;
 mod restore;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use chain::{Chain, digest_of, hash, zeros};
 use mirror::Mirror;
 
 pub use chain::{Broken, Head, NotWhole, verify_lines};
 pub use restore::{Links, Missing};
+pub use way::Way;
 
 /// What a record is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,6 +105,9 @@ pub struct Record {
     pub room: Option<OwnedRoomId>,
     /// By which event.
     pub event: Option<OwnedEventId>,
+    /// By which way, where it was no room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// The command as understood, secrets masked.
     pub words: Vec<String>,
     /// What it was about.
@@ -165,6 +170,7 @@ impl Record {
             approvals: Vec::new(),
             room: None,
             event: None,
+            way: None,
             words: Vec::new(),
             subjects: Vec::new(),
             ticket: None,

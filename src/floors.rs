@@ -67,6 +67,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
+    ("shell", &["config", "pipeline", "reply"]),
     ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "store"]),
     (
         "run",
@@ -80,6 +81,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "operators",
             "pipeline",
             "reply",
+            "shell",
             "store",
             "synapse",
             "totp",

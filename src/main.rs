@@ -1,6 +1,7 @@
 //! The binary: reads its arguments and its configuration, and says how it ended.
 //!
-//! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration.
+//! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration; `exec` has
+//! more, see [`Exit`].
 
 // The list is in clippy.toml.
 #![warn(clippy::disallowed_methods)]
@@ -8,13 +9,14 @@
 use std::{
     fs::File,
     io::{self, BufReader, Write as _},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use ruma::OwnedUserId;
 use rustix::{
     fs::Mode,
@@ -25,8 +27,9 @@ use synod::{
     check,
     config::Config,
     finding::{Finding, Mark},
-    pipeline,
-    run::Control,
+    pipeline::{self, Exit},
+    run::{Alone, Control, RunError},
+    shell,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -55,6 +58,41 @@ enum Command {
     /// Look at a record that the bot has written.
     #[command(subcommand)]
     Audit(Audit),
+    /// Run a command of the admin room from here, by the bot that runs on this machine.
+    ///
+    /// It is the same command, asked of the same operator, and what it changes is told in the room.
+    /// Who you are is the account of this machine; `shell.operators` in the bot's configuration says
+    /// which operator that is. Data (`-o json`, `-o csv`) and files go to the standard output; questions
+    /// and everything else that is no answer to the standard error.
+    Exec(Exec),
+    /// Print the completions of a shell, with the commands below `exec`.
+    #[command(hide = true)]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder, one for each command.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must be there.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Exec {
+    /// The configuration of the bot, which says where it listens.
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    config: Option<PathBuf>,
+    /// Where the bot listens; without it `$SYNOD_SOCKET`, or `/run/synod/exec.sock`.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// When to show colours.
+    #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value = "auto")]
+    color: shell::Colour,
+    /// The command, as it is typed in the room, without the `!`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    words: Vec<String>,
 }
 
 /// What needs a configuration.
@@ -116,8 +154,15 @@ fn main() -> ExitCode {
         return ExitCode::from(FOUND);
     }
     // clap ends the process by itself, with 2, where the arguments are wrong.
-    let command = match Arguments::parse().command {
+    let parsed = Arguments::from_arg_matches(&arguments().get_matches());
+    let command = match parsed.unwrap_or_else(|error| error.exit()).command {
         Command::Configured(command) => command,
+        Command::Exec(exec) => return ExitCode::from(executed(exec)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut with_verbs(), "synod", &mut io::stdout());
+            return ExitCode::SUCCESS;
+        }
+        Command::Man { folder } => return man(&folder),
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
     };
     let config = match Config::load(command.config(), &pipeline::verbs()) {
@@ -135,6 +180,94 @@ fn main() -> ExitCode {
             ExitCode::from(FOUND)
         }
     }
+}
+
+/// The binary's own command line, with the exit codes of `exec` in its help.
+fn arguments() -> clap::Command {
+    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+    let codes = format!("Exit codes:\n{}", codes.join("\n"));
+    Arguments::command().mut_subcommand("exec", |exec| exec.after_help(codes))
+}
+
+/// The same, with every command of the room below `exec`: what is completed and described.
+fn with_verbs() -> clap::Command {
+    arguments().mut_subcommand("exec", |exec| {
+        let exec = exec.mut_arg("words", |words| words.hide(true)).disable_help_subcommand(true);
+        exec.subcommands(pipeline::command_tree().get_subcommands().cloned())
+    })
+}
+
+/// Writes the man pages.
+fn man(folder: &Path) -> ExitCode {
+    match clap_mangen::generate_to(with_verbs(), folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{}: {error}", folder.display());
+            ExitCode::from(FOUND)
+        }
+    }
+}
+
+/// Has the bot run a command; its exit code.
+fn executed(exec: Exec) -> u8 {
+    let Exec { config: file, socket, color, words } = exec;
+    let config = file.as_deref().map(|file| Config::load(file, &pipeline::verbs())).transpose();
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            let _ = writeln!(io::stderr(), "{faults}");
+            return USAGE;
+        }
+    };
+    let of_config = config
+        .as_ref()
+        .and_then(|config| config.shell.as_ref().map(|access| shell::socket_of(config, access)));
+    let socket = match (socket, &config, of_config) {
+        (Some(socket), _, _) | (None, _, Some(socket)) => socket,
+        (None, None, None) => shell::usual_socket(),
+        (None, Some(_), None) => {
+            let _ = writeln!(io::stderr(), "synod: {}", RunError::NoShell);
+            return Exit::Refused.code();
+        }
+    };
+    let exit = match (shell::connect(&socket), file.zip(config)) {
+        (Ok(stream), _) => shell::talk(stream, words, color),
+        (Err(error), Some((file, config))) if is_nobody(&error) => {
+            match without_bot(&file, &config, words, color) {
+                Ok(exit) => exit,
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "synod: {error:#}");
+                    Exit::Failed
+                }
+            }
+        }
+        (Err(error), _) => shell::no_bot(&socket, &error),
+    };
+    exit.code()
+}
+
+/// Whether nobody listens there, rather than that it may not be used.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// Runs a command over the state of the bot, which does not run.
+fn without_bot(
+    file: &Path,
+    config: &Config,
+    words: Vec<String>,
+    colour: shell::Colour,
+) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads can be started")?;
+    let alone = runtime.block_on(Alone::open(file, config))?;
+    let (here, there) = UnixStream::pair().context("no socket can be made")?;
+    let heard = runtime.spawn(alone.hear(there));
+    let exit = shell::talk(here, words, colour);
+    runtime.block_on(heard).context("a fault of the bot's own")??;
+    Ok(exit)
 }
 
 /// Lets no core dump be made, whatever limit the process was started with, for it would hold the

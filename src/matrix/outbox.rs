@@ -37,7 +37,10 @@ use super::{
 };
 use crate::{
     config::Encryption,
-    pipeline::{Ailment, Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent},
+    pipeline::{
+        Ailment, Attached, Attachment, Held, News, NoWhisper, Outbox, Said, Unsent,
+        stands_for_event,
+    },
     reply::{Drawn, File, Reply, Ring},
 };
 
@@ -555,7 +558,8 @@ fn message(part: &Drawn, about: Option<&EventId>, ring: &Ring) -> Value {
     let mut content = formatted(msgtype, &part.body, &part.html);
     content["m.mentions"] =
         if mentions.is_empty() { json!({}) } else { json!({ "user_ids": mentions }) };
-    if let Some(about) = about {
+    // What was typed in a shell is no event that anything could reply to.
+    if let Some(about) = about.filter(|about| !stands_for_event(about)) {
         content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": about } });
     }
     content
