@@ -33,6 +33,7 @@ mod record;
 mod restore;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use chain::{Chain, digest_of, hash, zeros};
 use mirror::Mirror;
@@ -40,6 +41,7 @@ use mirror::Mirror;
 pub use chain::{Broken, Head, NotWhole, verify_lines};
 pub use record::{Entry, Kept, Kind, Record};
 pub use restore::{Links, Missing};
+pub use way::Way;
 
 /// Why something was not recorded.
 #[derive(Debug, thiserror::Error)]

@@ -24,6 +24,7 @@ mod files;
 mod policy;
 mod read;
 mod section;
+mod shell;
 mod tree;
 mod value;
 
@@ -33,6 +34,7 @@ mod tests;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub use shell::ShellAccess;
 pub(crate) use value::is_loopback;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
@@ -67,6 +69,8 @@ pub struct Config {
     pub commands: Commands,
     /// What becomes of the record.
     pub record: RecordKeeping,
+    /// Who may speak to the bot from a shell of its machine; nobody where the config does not say.
+    pub shell: Option<ShellAccess>,
     /// Whether wide HTML tables stand beside cards.
     pub tables: bool,
     /// What is logged, as a filter of `tracing`; known to parse.

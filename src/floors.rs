@@ -68,6 +68,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
+    ("shell", &["config", "pipeline", "reply"]),
     ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "service", "store"]),
     (
         "run",
@@ -82,6 +83,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "pipeline",
             "reply",
             "service",
+            "shell",
             "store",
             "synapse",
             "totp",

@@ -25,6 +25,10 @@
 //! 6. The [`Reply`](reply::Reply) is drawn as plain text and HTML and sent through the
 //!    [`Outbox`](pipeline::Outbox).
 //!
+//! A command can also be typed in a [`shell`] of the machine. It goes the way from step 3 on, as the
+//! operator to whom the config maps that account; its answer is shown there, and the room is told
+//! what was changed.
+//!
 //! A change of many subjects is a job in [`jobs`]: one yes to a list, and then steps 3 to 5 for each
 //! that stands in it, whatever happens to the process in between.
 //!
@@ -84,6 +88,7 @@ pub mod reply;
 pub mod run;
 pub mod sanctions;
 pub mod service;
+pub mod shell;
 pub mod store;
 pub mod synapse;
 pub mod totp;

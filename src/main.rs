@@ -1,6 +1,7 @@
 //! The binary: reads its arguments and its configuration, and says how it ended.
 //!
-//! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration.
+//! Exit codes: 0 well, 1 something was found or failed, 2 the arguments or the configuration; `exec` has
+//! more, which its help lists.
 
 // The list is in clippy.toml.
 #![warn(clippy::disallowed_methods)]
@@ -14,7 +15,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use ruma::OwnedUserId;
 use rustix::{
     fs::Mode,
@@ -38,7 +39,10 @@ use tracing_subscriber::{
     EnvFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
+mod exec;
 mod pages;
+
+use exec::Exec;
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -58,6 +62,13 @@ enum Command {
     /// Look at a record that the bot has written.
     #[command(subcommand)]
     Audit(Audit),
+    /// Run a command of the admin room from here, by the bot that runs on this machine.
+    ///
+    /// It is the same command, asked of the same operator, and what it changes is told in the room.
+    /// Who you are is the account of this machine; `shell.operators` in the bot's configuration says
+    /// which operator that is. Data (`-o json`, `-o csv`) and files go to the standard output; questions
+    /// and everything else that is no answer to the standard error.
+    Exec(Exec),
     /// Write the manual pages and the completions of shells into a folder.
     #[command(hide = true)]
     Pages {
@@ -129,8 +140,10 @@ fn main() -> ExitCode {
         return ExitCode::from(FOUND);
     }
     // clap ends the process by itself, with 2, where the arguments are wrong.
-    let command = match Arguments::parse().command {
+    let parsed = Arguments::from_arg_matches(&arguments().get_matches());
+    let command = match parsed.unwrap_or_else(|error| error.exit()).command {
         Command::Configured(command) => command,
+        Command::Exec(exec) => return ExitCode::from(exec.run()),
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
         Command::Pages { folder } => return written(&folder),
     };
@@ -149,6 +162,11 @@ fn main() -> ExitCode {
             ExitCode::from(FOUND)
         }
     }
+}
+
+/// What the binary takes.
+fn arguments() -> clap::Command {
+    Arguments::command().mut_subcommand("exec", exec::with_exit_codes)
 }
 
 /// Lets no core dump be made, whatever limit the process was started with, for it would hold the
@@ -180,7 +198,7 @@ fn verified(file: &Path, head: Option<&str>) -> ExitCode {
 
 /// Writes manual pages and completions, and says if it cannot.
 fn written(folder: &Path) -> ExitCode {
-    match pages::write(&Arguments::command(), folder) {
+    match pages::write(&arguments().mut_subcommand("exec", exec::with_verbs), folder) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ =

@@ -49,6 +49,7 @@ mod whisper;
 
 pub use files::FileError;
 pub use recall::recall;
+pub use rooms::known_rooms;
 
 use failure::{Backoff, Failure};
 use identity::Standing;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::OwnedEventId;
+use ruma::{OwnedEventId, OwnedRoomId};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -43,6 +43,7 @@ mod questions;
 mod record;
 mod router;
 mod served;
+mod shell;
 #[cfg(test)]
 mod testing;
 mod voice;
@@ -55,16 +56,18 @@ pub use background::{
 pub use change::Executor;
 pub use inbound::{
     queue,
-    understand::{is_first_word, verbs},
+    understand::{command_tree, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
+    console::{Console, Left, Shown, Typed},
     room::{
         Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, InHand, Incoming, Keys, News,
         NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unsent,
     },
 };
+pub use shell::{Call, Exit, ShellCommand, stands_for_event};
 pub use voice::aside::Refusal;
 
 use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
@@ -107,6 +110,8 @@ pub struct Rules {
     pub ask_again: Duration,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
+    /// The admin room that is told what was changed from a shell: the first of the config.
+    pub told_in: Option<OwnedRoomId>,
 }
 
 /// Everything that it takes to deal with a message.
@@ -389,19 +394,30 @@ impl Pipeline {
             warn!(sender = %request.sender, event = %request.event, "frozen, and not served");
             return Some(reply);
         }
+        let done = self.obey(Origin::Message(request), operator, &command).await;
+        done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
+    }
+
+    /// Does what nothing keeps from being run.
+    async fn obey(
+        &self,
+        origin: Origin<'_>,
+        operator: &Operator,
+        command: &Command,
+    ) -> Result<Option<Reply>, Stop> {
         let none = Options::default();
-        let origin = Origin::Message(request);
+        let (sender, event) = (&operator.user, origin.event());
         let invocation =
             |words, options| Invocation { origin, operator, words, options, undoes: None };
         let explained = |options, stop| Served::explained(&invocation(&[], options), stop);
-        let done = match &command {
+        match command {
             Command::Read(query, options, words) => {
-                info!(sender = %request.sender, event = %request.event, verb = options.verb, "look");
+                info!(%sender, %event, verb = options.verb, "look");
                 let looked = self.look(&invocation(words, options), query.as_ref()).await.map(Some);
                 looked.map_err(|stop| explained(options, stop))
             }
             Command::Change(action, options, words) => {
-                info!(sender = %request.sender, event = %request.event, verb = options.verb, "change");
+                info!(%sender, %event, verb = options.verb, "change");
                 // Also where the gate refuses it, its words are on record.
                 let words = change::mask(words, &action.typed());
                 let done = self.make(&invocation(&words, options), action.as_ref(), None).await;
@@ -410,15 +426,15 @@ impl Pipeline {
             Command::Own(own, options, words) => {
                 self.own(&invocation(words, options), own.as_ref()).await
             }
-            Command::InFile(words, file) => {
-                self.change_in_file(request, operator, words, file).await
-            }
+            Command::InFile(words, file) => match origin.message() {
+                Some(request) => self.change_in_file(request, operator, words, file).await,
+                None => Err(Stop::refused("a list in a file of the room is named there")),
+            },
             Command::Yes(to) => self.light_yes(&invocation(&[], &none), to).await,
             Command::No(target) => {
                 self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
             }
-        };
-        done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
+        }
     }
 
     /// Answers a command of the bot's own.

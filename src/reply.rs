@@ -19,6 +19,7 @@ mod html;
 mod markdown;
 mod sheet;
 mod split;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod when;
@@ -26,6 +27,7 @@ mod when;
 pub use file::{File, Reading};
 pub use hostile::Hostile;
 pub use sheet::{Beyond, Format, Sheet, Written};
+pub use terminal::{Screen, harmless};
 pub use when::{ago, size, utc};
 
 /// The first word of an answer to a change.

@@ -16,19 +16,22 @@ use tracing::{error, info, warn};
 use crate::{
     audit::Links,
     clock::{SharedClock, SystemClock},
-    config::{self, Config, RateLimit},
+    config::{self, Config, RateLimit, ShellAccess},
     matrix::{self, ConnectError, Fatal},
     operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
     service::Service,
+    shell::{self, Door},
     store::{self, Opened, Store},
     synapse::{self, Access, Reader},
     totp::OneTimePasswords,
 };
 
+mod alone;
 mod file;
 
+pub use alone::Alone;
 use file::File;
 
 /// How long to wait before a homeserver that cannot be reached is asked again.
@@ -69,6 +72,30 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// No shell may speak to it.
+    #[error("the config has no `shell` section, which says who may")]
+    NoShell,
+    /// There is no state yet that a command could go by.
+    #[error(
+        "no bot runs, and none has been in the rooms of this config with this state: start it once, so \
+         that it knows them, and nothing has to be restored"
+    )]
+    NeverRun,
+    /// What would be written into the state the bot could not read any more.
+    #[error(
+        "{} belongs to user id {owner} of this machine, as which the bot runs: run this as that account, or \
+         with the package as `synodctl exec -- COMMAND`",
+        state.display()
+    )]
+    OfAnother {
+        /// The folder.
+        state: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Nobody says whose the admin token is.
+    #[error("the homeserver does not answer")]
+    NoHomeserver,
     /// The admin token is not one.
     #[error("the admin token cannot be used: {0}; `synod check` says more")]
     AdminToken(synapse::Error),
@@ -216,6 +243,8 @@ struct Bot {
     config_source: Arc<File>,
     /// The folder of the store.
     store: PathBuf,
+    /// Who may speak to it from a shell, and where.
+    shell: Option<(ShellAccess, PathBuf)>,
 }
 
 /// Puts the bot together, and what its rooms are told first, where the store is new or older than what
@@ -282,7 +311,10 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
     let opening = lost.map(Opening::LostStore).or(put_back.map(Opening::PutBack));
-    Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, opening))
+    let shell =
+        config.shell.as_ref().map(|access| (access.clone(), shell::socket_of(config, access)));
+    let store = store_folder(config);
+    Ok((Bot { matrix, pipeline, config_source, store, shell }, opening))
 }
 
 /// Takes over what the bot has said and its store does not know, where an older state was put back.
@@ -310,9 +342,12 @@ fn assemble(
     rooms: Vec<OwnedRoomId>,
     ports: Ports,
 ) -> Result<Arc<Pipeline>, RunError> {
+    let first = matrix::known_rooms(&config.rooms, &lasting.store)?.into_iter();
+    let told_in = first.chain(rooms.iter().cloned()).find(|room| rooms.contains(room));
+    let rules = Rules { told_in, ..rules(config) };
     Ok(Arc::new(Pipeline::new(
         roster(config, admin_account, rooms),
-        rules(config),
+        rules,
         access(config, config.homeserver.admin_url.clone()),
         &lasting.store,
         lasting.clock.clone(),
@@ -351,7 +386,7 @@ impl Bot {
         opening: Option<Opening>,
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
-        let Self { matrix, pipeline, config_source, store } = self;
+        let Self { matrix, pipeline, config_source, store, shell } = self;
         let service = &control.service;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
@@ -405,17 +440,34 @@ impl Bot {
             }
         };
         service.has_reloaded();
+        let door = shell.and_then(|(access, socket)| open_door(&access, socket));
+        let from_shell = async {
+            if let Some(door) = door {
+                door.serve(pipeline.clone(), over.clone()).await;
+            }
+        };
         info!("ready");
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
         let jobs = async {
             let unsaid = pipeline.say_unsaid(over.clone());
             tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()), unsaid);
         };
-        let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
+        let (ended, (), (), (), (), ()) =
+            tokio::join!(read, queue, begin, reload, jobs, from_shell);
         pipeline.flush().await?;
         ended?;
         Ok(if control.stop.is_cancelled() { None } else { config_source.take() })
     }
+}
+
+/// The socket at which the bot hears shells of the machine. It serves the room also without.
+fn open_door(access: &ShellAccess, socket: PathBuf) -> Option<Door> {
+    let opened = Door::open(access, socket);
+    opened
+        .inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "nothing is heard from shells");
+        })
+        .ok()
 }
 
 /// Notes that the rooms know what became of the store before.
@@ -596,6 +648,7 @@ fn rules(config: &Config) -> Rules {
         settling: SETTLING,
         ask_again: ASK_AGAIN,
         unfreeze_file: unfreeze_file(&config.state),
+        told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
     }

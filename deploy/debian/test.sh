@@ -209,6 +209,44 @@ runs() {
     devices=$(homeserver devices)
 }
 
+hears_shells() {
+    local said operator code=0
+    operator=$(sed -n 's/.*user_id: "\(.*\)", role: admin.*/\1/p' "$root/etc/synod/synod.yaml")
+    cp "$root/etc/synod/synod.yaml" "$folder/without-shell.yaml"
+    printf 'shell:\n  group: adm\n  operators:\n    root: "%s"\n' "$operator" \
+        >>"$root/etc/synod/synod.yaml"
+    mkdir -p "$root/etc/systemd/system/synod.service.d"
+    printf '[Service]\nSupplementaryGroups=adm\n' \
+        >"$root/etc/systemd/system/synod.service.d/shell.conf"
+    inside systemctl daemon-reload
+    inside systemctl restart synod
+    inside useradd --groups adm ben
+    inside useradd eve
+    becomes "the socket is for the group" "660 adm" inside stat -c '%a %G' /run/synod/exec.sock
+    said=$(inside synod exec -- user details @keeper:packages.test 2>&1)
+    has "root is served at the shell" "Server admin: yes" "$said"
+    said=$(inside synodctl exec -- user details @keeper:packages.test 2>&1)
+    has "and by synodctl" "Server admin: yes" "$said"
+    said=$(inside runuser -u ben -- synod exec -- user list 2>&1) || code=$?
+    has "a member of the group that is no operator is refused" "is no operator's" "$said"
+    is "and learns it by the exit code" 4 "$code"
+    said=$(inside runuser -u eve -- synod exec -- user list 2>&1 || true)
+    has "who is not in the group does not reach it" "Permission denied" "$said"
+
+    inside systemctl stop synod
+    said=$(inside synodctl exec -- user details @keeper:packages.test 2>&1)
+    has "without the bot its state is used" "Server admin: yes" "$said"
+    said=$(inside synod exec --config /etc/synod/synod.yaml -- user list 2>&1 || true)
+    has "which root leaves to its owner" "credential" "$said"
+    cp "$folder/without-shell.yaml" "$root/etc/synod/synod.yaml"
+    rm -r "$root/etc/systemd/system/synod.service.d"
+    inside userdel ben
+    inside userdel eve
+    inside systemctl daemon-reload
+    inside systemctl start synod
+    answers "after that it answers in the room"
+}
+
 reloads() {
     local pid
     pid=$(property MainPID)
@@ -312,6 +350,7 @@ boot
 installs
 configures
 runs
+hears_shells
 reloads
 is_watched
 rotates

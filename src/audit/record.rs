@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
+use super::Way;
 use crate::{
     change::{Class, FactMap, Subject, Undo},
     freeze::What,
@@ -72,6 +73,9 @@ pub struct Record {
     pub room: Option<OwnedRoomId>,
     /// By which event.
     pub event: Option<OwnedEventId>,
+    /// By which way, where it was no room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// The command as understood, secrets masked.
     pub words: Vec<String>,
     /// What it was about.
@@ -134,6 +138,7 @@ impl Record {
             approvals: Vec::new(),
             room: None,
             event: None,
+            way: None,
             words: Vec::new(),
             subjects: Vec::new(),
             ticket: None,

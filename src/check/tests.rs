@@ -43,6 +43,7 @@ pub(super) fn config(encryption: Encryption) -> Config {
         policy: Policy::default(),
         record: RecordKeeping { file: None, room: None, details: Duration::ZERO },
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
+        shell: None,
         tables: false,
         log: String::new(),
     }

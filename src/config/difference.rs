@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
+use super::{
+    Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping, ShellAccess,
+};
 use crate::{
     operators::{Policy, Protection, Stance},
     reply::Line,
@@ -106,6 +108,7 @@ impl Config {
             policy,
             commands,
             record,
+            shell,
             tables,
             log,
         } = self;
@@ -127,6 +130,7 @@ impl Config {
         found.policy(policy, &now.policy);
         found.commands(commands, &now.commands);
         found.record(record, &now.record);
+        found.shell(shell.as_ref(), now.shell.as_ref());
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
         found.0
@@ -229,6 +233,19 @@ impl Found {
         let Commands { max_age, typed_secrets } = was;
         self.at_most("commands.max_age", max_age, &is.max_age);
         self.at_most("commands.typed_secrets", typed_secrets, &is.typed_secrets);
+    }
+
+    /// Where it lies says nothing about who may speak there; its group does.
+    fn shell(&mut self, was: Option<&ShellAccess>, is: Option<&ShellAccess>) {
+        let (Some(was), Some(is)) = (was, is) else {
+            self.key("shell", was == is, narrower_if(is.is_none()));
+            return;
+        };
+        let ShellAccess { socket, group, operators } = was;
+        self.key("shell.socket", *socket == is.socket, Effect::Narrower);
+        self.key("shell.group", *group == is.group, narrower_if(is.group.is_none()));
+        let kept = is.operators.iter().all(|(uid, user)| operators.get(uid) == Some(user));
+        self.key("shell.operators", *operators == is.operators, narrower_if(kept));
     }
 
     fn record(&mut self, was: &RecordKeeping, is: &RecordKeeping) {

@@ -16,7 +16,7 @@ use super::{
     files::{self, Surroundings},
     policy,
     section::{Book, Field, Reported, Section},
-    tree, value,
+    shell, tree, value,
 };
 use crate::change::Power;
 
@@ -98,6 +98,12 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let kept = root.field("record", "keep_details: 90").optional_section();
     let record = within(kept, |section| record(section, rooms.as_deref().ok(), around));
+    let asked_shell = root.field("shell", "operators: ...");
+    let shell = asked_shell.is_named().then(|| {
+        let known = operators.as_deref().unwrap_or_default();
+        within(asked_shell.section(), |section| shell::read(section, known, around.base))
+    });
+    let shell = shell.transpose();
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -119,6 +125,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         policy: Policy { protection: protection?, ..demands },
         commands: commands?,
         record: record?,
+        shell: shell?,
         tables: tables?,
         log: log?.unwrap_or_else(|| LOG.to_owned()),
     })

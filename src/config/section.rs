@@ -74,6 +74,30 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Every key with its field, where the keys are not ours to know; a fault where one stands there
+    /// twice or is no text. The keys are in no fault's path, for they may be anything.
+    pub(super) fn entries(
+        self,
+        example: &'static str,
+    ) -> Result<Vec<(&'a str, Field<'a>)>, Reported> {
+        let mut lost = None;
+        let mut fields = Vec::new();
+        for (place, entry) in self.entries.iter().enumerate() {
+            let before = self.entries[..place].iter().find(|other| other.key == entry.key);
+            let (line, node) = (Some(entry.line), Some(&entry.node));
+            let field = Field { book: self.book, path: self.path.clone(), line, node, example };
+            if entry.key.is_empty() {
+                lost = Some(field.wrong("this key is no text", "Write a name, a colon, a value"));
+            } else if let Some(before) = before {
+                let what = format!("this key stands in line {} already", before.line);
+                lost = Some(field.wrong(what, "Keep one of the two"));
+            } else {
+                fields.push((entry.key.as_str(), field));
+            }
+        }
+        lost.map_or(Ok(fields), Err)
+    }
+
     /// A fault of the section as a whole.
     pub(super) fn wrong(&self, what: &str, instead: &str) -> Reported {
         self.book.add(Fault {

@@ -10,6 +10,7 @@ use super::{files::Surroundings, *};
 
 mod difference;
 mod examples;
+mod shell;
 
 /// Stands wherever a secret does, in the right places and in the wrong ones.
 const CANARY: &str = "syt_Canary_7x9Q";

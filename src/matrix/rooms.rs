@@ -9,7 +9,7 @@ use matrix_sdk::{
     Room, RoomState,
     ruma::api::{client::membership::leave_room, error::ErrorKind},
 };
-use ruma::{OwnedRoomId, OwnedUserId, RoomAliasId, RoomId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomAliasId, RoomId};
 
 use super::{
     ConnectError, Encryption, Shared,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     pipeline::{Gone, News},
-    store::{Shelf, Store},
+    store::{self, Shelf, Store},
 };
 
 /// Tries to join before an invitation is left alone until the next start. A room of another
@@ -46,6 +46,20 @@ enum Joining {
     UnderWay,
     /// It was joined. Whoever was removed since may be invited again.
     Joined,
+}
+
+/// The rooms of these that are known without asking anybody, in their order: those named by their ids, and
+/// those whose aliases have been looked up before.
+pub fn known_rooms(
+    rooms: &[OwnedRoomOrAliasId],
+    store: &Store,
+) -> Result<Vec<OwnedRoomId>, store::Error> {
+    let pinned: Shelf<OwnedRoomId> = store.shelf("aliases")?;
+    let known = |room: &OwnedRoomOrAliasId| match <&RoomId>::try_from(&**room) {
+        Ok(id) => Ok(Some(id.to_owned())),
+        Err(alias) => pinned.get(alias.as_str()),
+    };
+    rooms.iter().filter_map(|room| known(room).transpose()).collect()
 }
 
 impl AdminRooms {

@@ -275,7 +275,7 @@ impl Pipeline {
         if let Ok(held) = tokio::time::timeout(WITHOUT_A_WORD, &mut holding).await {
             return held;
         }
-        if invocation.origin.message().is_some() {
+        if invocation.origin.is_typed() {
             let what = match subjects {
                 [one] => Line::new().code(one),
                 several => Line::from(format!("some of these {}", several.len())),

@@ -1,8 +1,9 @@
-//! Where a command comes from: a message that was sent, or work that goes on in somebody's name.
+//! Where a command comes from: a message that was sent, the machine's own shell, or work that goes on
+//! in somebody's name.
 
 use ruma::{OwnedEventId, OwnedRoomId};
 
-use super::{Invocation, Request, Trust};
+use super::{Invocation, Request, ShellCommand, Trust};
 use crate::audit::{Kind, Record};
 
 /// Where a command comes from.
@@ -10,6 +11,8 @@ use crate::audit::{Kind, Record};
 pub enum Origin<'a> {
     /// A message, with what makes it its sender's own word.
     Message(&'a Request),
+    /// It was typed in a shell of the machine, by an account of it that the config maps to an operator.
+    Shell(&'a ShellCommand),
     /// Nobody has sent anything now. It follows from an earlier message, whose origin was judged
     /// when it came, and it is done in the name of whoever sent that.
     Scheduled(Scheduled<'a>),
@@ -36,18 +39,21 @@ pub enum ScheduledKind {
 }
 
 impl<'a> Origin<'a> {
-    /// The admin room in which it is answered.
+    /// The admin room in which it is answered; of what was typed in a shell, that in which the others
+    /// are told of it.
     pub fn room(self) -> &'a OwnedRoomId {
         match self {
             Self::Message(request) => &request.room,
+            Self::Shell(command) => &command.room,
             Self::Scheduled(work) => work.room,
         }
     }
 
-    /// The message to which its answer replies.
+    /// The message to which its answer replies, or what stands for it where there is none.
     pub fn event(self) -> &'a OwnedEventId {
         match self {
             Self::Message(request) => &request.event,
+            Self::Shell(command) => &command.event,
             Self::Scheduled(work) => work.event,
         }
     }
@@ -56,8 +62,21 @@ impl<'a> Origin<'a> {
     pub fn message(self) -> Option<&'a Request> {
         match self {
             Self::Message(request) => Some(request),
-            Self::Scheduled(_) => None,
+            Self::Shell(_) | Self::Scheduled(_) => None,
         }
+    }
+
+    /// What was typed in a shell, where it was.
+    pub fn shell(self) -> Option<&'a ShellCommand> {
+        match self {
+            Self::Shell(command) => Some(command),
+            Self::Message(_) | Self::Scheduled(_) => None,
+        }
+    }
+
+    /// Whether somebody has typed it now, and waits for it.
+    pub fn is_typed(self) -> bool {
+        matches!(self, Self::Message(_) | Self::Shell(_))
     }
 
     /// Whether it runs because a sanction is over.
@@ -66,7 +85,8 @@ impl<'a> Origin<'a> {
     }
 
     /// Whether anything shows that its sender has encrypted it. Work that was scheduled shows
-    /// nothing, and counts as little as a message in clear.
+    /// nothing, and counts as little as a message in clear; so does what was typed in a shell, which
+    /// shows whose account of the machine it was and no key of theirs.
     pub fn is_in_clear(self) -> bool {
         self.message().is_none_or(|request| request.trust == Trust::Clear)
     }
@@ -90,6 +110,7 @@ impl Invocation<'_> {
             room: Some(self.room()),
             // What nobody typed has no event: the one that asked has led to its own change.
             event: (!self.origin.is_sanction_expiry()).then(|| self.event()),
+            way: self.origin.shell().map(|command| command.way),
             words: self.words.to_vec(),
             undoes: self.undoes,
             reason: self.options.reason.clone(),

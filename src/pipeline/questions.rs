@@ -29,7 +29,7 @@ mod yes;
 pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
 pub(super) use approve::{Needs, approved_in_part};
 use last_word::LastWord;
-pub(super) use put::not_this;
+pub(super) use put::{ended, not_this};
 
 /// The questions that were put, and what is needed to answer them.
 #[derive(Debug)]

@@ -11,12 +11,15 @@ use crate::{
     confirm::End,
     error::Stop,
     operators::Roster,
-    pipeline::change::{
-        overview::warned,
-        plan,
-        report::{cost_in_words, not_as_left, rehearsed, report},
+    pipeline::{
+        change::{
+            overview::warned,
+            plan,
+            report::{cost_in_words, not_as_left, rehearsed, report},
+        },
+        shell::line_of_change,
     },
-    reply::{Reply, Status},
+    reply::{Line, Reply, Status},
 };
 
 /// What became of a change, with its words as they may be shown.
@@ -98,6 +101,7 @@ impl Pipeline {
         }
         let Tried { words, became } = tried?;
         let invocation = &Invocation { words: &words, ..*invocation };
+        invocation.origin.became(&became);
         match became {
             Became::Refused(why) => Ok(Some(self.voice.refused(invocation, why).await)),
             Became::NotServed(reply) => Ok(Some(reply)),
@@ -111,10 +115,12 @@ impl Pipeline {
             Became::Rehearsed => {
                 Ok(Some(rehearsed(invocation.words, self.freeze_control.bot_frozen())))
             }
-            Became::ToAsk(question) => {
-                self.questions.ask(invocation, action, *question).await?;
-                Ok(None)
-            }
+            Became::ToAsk(question) => match invocation.origin.shell() {
+                Some(shell) if question.is_for_asker() && !shell.console.can_ask() => {
+                    Ok(Some(nobody_to_ask(invocation)))
+                }
+                _ => self.questions.ask(invocation, action, *question).await.map(|()| None),
+            },
             Became::Job(_guards) => {
                 // There is no job without a yes; should there be one, nothing is done in silence.
                 let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
@@ -139,6 +145,11 @@ impl Pipeline {
     ) -> Reply {
         let reply = told(&ran, &self.roster);
         let Ran { number, done, secrets, .. } = ran;
+        if let Some(shell) = invocation.origin.shell()
+            && let Some(line) = line_of_change(invocation, number, &reply)
+        {
+            shell.tell(line);
+        }
         let reply =
             if action.whispers() && done.iter().all(|one| one.outcome.status == Status::Done) {
                 self.voice.whisper(invocation, number, secrets, reply).await
@@ -147,6 +158,15 @@ impl Pipeline {
             };
         self.served.with_other_half(&verbs(invocation, action, &[]), reply).await
     }
+}
+
+/// The answer to what takes a yes, typed where nobody can be asked.
+fn nobody_to_ask(invocation: &Invocation<'_>) -> Reply {
+    let line = Line::new()
+        .code(crate::input::shown(invocation.words))
+        .plain(" takes a yes, and this is no terminal to ask for it; nothing was done");
+    Reply::outcome(Status::Refused, line)
+        .note("Run it at a terminal, where I ask; --plan shows here what it would do")
 }
 
 /// The words with these options, before what can be no option.

@@ -350,6 +350,7 @@ impl Stage {
         };
         let minutes = Duration::from_mins;
         let rules = Rules {
+            told_in: Some(owned_room_id!("!admin:synod.test")),
             max_age: minutes(5),
             expire_after: minutes(10),
             keep_details: minutes(90 * 24 * 60),

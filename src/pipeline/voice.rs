@@ -11,7 +11,7 @@ use std::{
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomOrAliasId};
 use tracing::{error, warn};
 
-use super::{Ailment, Invocation, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{Ailment, Exit, Invocation, Left, Origin, Outbox, Request, Unsent, record::Feed};
 use crate::{
     audit::{Audit, Kind},
     clock::SharedClock,
@@ -153,8 +153,23 @@ impl Voice {
         })
     }
 
-    /// Answers to a message now or not at all: what would be wrong to say later.
+    /// Answers to a message now or not at all: what would be wrong to say later. What was typed in a
+    /// shell is answered there, which is no event.
     pub(super) async fn answer(
+        &self,
+        to: Origin<'_>,
+        transaction_key: &str,
+        reply: &Reply,
+    ) -> Option<OwnedEventId> {
+        if let Some(shell) = to.shell() {
+            shell.aside(reply).await;
+            return None;
+        }
+        self.say_in_room(to, transaction_key, reply).await
+    }
+
+    /// Says in the room what an answer is, now or not at all: also of what was typed in a shell.
+    pub(super) async fn say_in_room(
         &self,
         to: Origin<'_>,
         transaction_key: &str,
@@ -227,7 +242,13 @@ impl Voice {
 
     /// Nothing is changed of which the room could not be told: the room is where others see it, and
     /// whoever asked would ask again.
+    ///
+    /// What was typed in a shell is answered there, also on the day when the room is out of reach: what
+    /// the room is to be told of it waits.
     pub(super) async fn ready_to_tell(&self, invocation: &Invocation<'_>) -> Result<(), Stop> {
+        if invocation.origin.shell().is_some() {
+            return Ok(());
+        }
         let room = invocation.origin.room();
         self.ensure_heard(room).await.map_err(unheard)?;
         if self.outbox.may_say_now(room).await {
@@ -260,6 +281,13 @@ impl Voice {
         if !action.whispers() {
             return Ok(());
         }
+        if let Some(shell) = invocation.origin.shell() {
+            return if shell.console.is_open() {
+                Ok(())
+            } else {
+                Err(Stop::refused(Left.to_string()))
+            };
+        }
         self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
             Stop::refused(
                 Line::new()
@@ -281,6 +309,15 @@ impl Voice {
         receipt: Reply,
     ) -> Reply {
         let Some((_, secret)) = secrets.only() else { return receipt };
+        if let Some(shell) = invocation.origin.shell() {
+            return match shell.console.secret(&secret).await {
+                Ok(()) => receipt.note("The secret is at the terminal; it is nowhere else."),
+                Err(why) => {
+                    shell.ended(Exit::InPart);
+                    lost(receipt, number, &why)
+                }
+            };
+        }
         let words = Reply::data(
             Line::new()
                 .plain("For change ")
@@ -295,19 +332,21 @@ impl Voice {
             .await
         {
             Ok(_) => receipt.note("The secret is in our direct room; it is nowhere else."),
-            Err(why) => {
-                error!(number, error = &why as &dyn std::error::Error, "a secret was not told");
-                let mut reply = receipt;
-                reply.status = Some(Status::DoneInPart);
-                reply.text(
-                    Line::new()
-                        .plain("The secret could not be told to you, and is lost: ")
-                        .plain(why.to_string())
-                        .plain(". Put that right, and send the command again for a new one"),
-                )
-            }
+            Err(why) => lost(receipt, number, &why),
         }
     }
+}
+
+/// The receipt of a change whose secret could not be told.
+fn lost(receipt: Reply, number: u64, why: &(dyn std::error::Error + 'static)) -> Reply {
+    error!(number, error = why, "a secret was not told");
+    let reply = Reply { status: Some(Status::DoneInPart), ..receipt };
+    reply.text(
+        Line::new()
+            .plain("The secret could not be told to you, and is lost: ")
+            .plain(why.to_string())
+            .plain(". Put that right, and send the command again for a new one"),
+    )
 }
 
 /// The answer without its file: why there is none, and the beginning of what it holds. Of a look

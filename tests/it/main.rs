@@ -20,6 +20,7 @@ mod documents;
 mod double;
 mod events;
 mod everything;
+mod exec;
 mod federation;
 mod flood;
 mod freezes;

@@ -13,15 +13,26 @@ fn pages_and_completions_name_every_command_and_no_hidden_one() -> Result<()> {
     let status = Command::new(SYNOD).arg("pages").arg(&folder).status()?;
     assert!(status.success(), "{status}");
     let page = fs::read_to_string(folder.join("synod.1"))?;
-    for command in ["run", "check", "alive", "unfreeze", "audit"] {
+    for command in ["run", "check", "alive", "unfreeze", "audit", "exec"] {
         let own = fs::read_to_string(folder.join(format!("synod-{command}.1")))?;
         assert!(own.contains(".SH SYNOPSIS"), "{own}");
         assert!(page.contains(&format!("synod\\-{command}(1)")), "{page}");
         for shell in ["synod.bash", "synod.fish", "_synod"] {
             let completed = fs::read_to_string(folder.join(shell))?;
             assert!(completed.contains(command), "{shell} does not know {command}");
-            assert!(!completed.contains("pages"), "{shell} shows what is hidden");
+            let hidden = ["synod,pages)", "Write the manual pages"];
+            assert!(
+                !hidden.iter().any(|one| completed.contains(one)),
+                "{shell} shows what is hidden"
+            );
         }
+    }
+    // And every command of the room.
+    let exec = fs::read_to_string(folder.join("synod-exec.1"))?;
+    assert!(exec.contains("Exit codes"), "{exec}");
+    assert!(folder.join("synod-exec-user-deactivate.1").exists());
+    for shell in ["synod.bash", "synod.fish", "_synod"] {
+        assert!(fs::read_to_string(folder.join(shell))?.contains("deactivate-regex"), "{shell}");
     }
     assert!(fs::read_to_string(folder.join("synod-audit-verify.1"))?.contains("\\-\\-head"));
     assert!(!folder.join("synod-pages.1").exists());

@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// The words of every difference between these files.
+pub(super) fn differ(was: &str, now: &str) -> Vec<(String, Effect)> {
+    let folder = Folder::new();
+    let (was, now) = (folder.load(was).unwrap(), folder.load(now).unwrap());
+    was.differences(&now).iter().map(|one| (one.to_string(), one.effect)).collect()
+}
+
 /// The words of every difference between the sound file and the same with this put in its place.
 fn differences(changes: &[(&str, &str)]) -> Vec<(String, Effect)> {
     let folder = Folder::new();

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use ruma::{EventId, OwnedUserId};
 use serde_json::{Value, json};
 
-use crate::reply::{Drawn, Ring};
+use crate::{
+    pipeline::stands_for_event,
+    reply::{Drawn, Ring},
+};
 
 /// Where the record travels in the content of a message.
 pub(in crate::matrix) const CARRIED: &str = "synod.record";
@@ -19,7 +22,8 @@ pub(super) fn message(part: &Drawn, about: Option<&EventId>, ring: &Ring) -> Val
     let mut content = formatted(msgtype, &part.body, &part.html);
     content["m.mentions"] =
         if mentions.is_empty() { json!({}) } else { json!({ "user_ids": mentions }) };
-    if let Some(about) = about {
+    // What was typed in a shell is no event that anything could reply to.
+    if let Some(about) = about.filter(|about| !stands_for_event(about)) {
         content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": about } });
     }
     content

@@ -155,7 +155,16 @@ impl JobRunner {
         let counts = Counts::of(job.total);
         let reply = progress::shown(&job, &counts, None, None);
         let transaction_key = format!("job-{}", job.id);
-        job.message = self.below.voice.answer(invocation.origin, &transaction_key, &reply).await;
+        let reply = match invocation.origin.shell() {
+            Some(shell) => {
+                shell.aside(&reply).await;
+                let by = Line::from("Asked for by ").code(&job.asker).plain(" from ");
+                reply.text(by.line(shell.way.into()))
+            }
+            None => reply,
+        };
+        let voice = &self.below.voice;
+        job.message = voice.say_in_room(invocation.origin, &transaction_key, &reply).await;
         self.jobs.keep(&job).await?;
         info!(number = job.number, total = job.total, "a job begins");
         self.begun.notify_one();

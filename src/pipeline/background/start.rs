@@ -10,7 +10,7 @@ use crate::{
     audit::{Kind, Record},
     change::Snapshot,
     confirm::End,
-    pipeline::{Pipeline, Restored},
+    pipeline::{Pipeline, Restored, shell::with_way, stands_for_event},
     reply::{Line, Reply, Status, utc},
     store,
 };
@@ -123,6 +123,7 @@ impl Pipeline {
             self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
         let title = Line::new().code(crate::input::shown(&closing.words));
+        let title = with_way(title, closing.by.as_ref(), closing.way);
         let reply = if self.goes_on(number) {
             Reply::data(title.plain(
                 ": the homeserver has begun, and goes on; I watch it, and say here when it is \
@@ -168,6 +169,10 @@ impl Pipeline {
         }
         if let Ok(Some(ticket)) = self.questions.taken_by(event) {
             self.questions.close_ticket(&ticket.code, End::Refused, None).await;
+        }
+        if stands_for_event(event) {
+            // Nobody in the room has seen that it was asked for.
+            return;
         }
         let reply = Reply::outcome(
             Status::Refused,

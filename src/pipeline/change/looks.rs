@@ -55,7 +55,7 @@ impl Looks {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let stop = Arc::<Stop>::default();
         // What nobody has typed now is none of those that can be stopped.
-        if invocation.origin.message().is_some() {
+        if invocation.origin.is_typed() {
             let (person, words) = (invocation.operator.person.clone(), invocation.words.to_vec());
             self.open().push(Entry { number, person, words, stop: stop.clone() });
         }

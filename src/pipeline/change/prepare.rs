@@ -118,7 +118,7 @@ impl Executor {
             guards = Guards(self.counted.hold(invocation.operator, looked.class(action)).await);
             // Somebody may have been frozen while this waited. The end of what they imposed is not
             // theirs to prevent.
-            if invocation.origin.message().is_some()
+            if invocation.origin.is_typed()
                 && let Some(reply) = self.freeze_control.person_frozen(&invocation.operator.person)
             {
                 return Ok(Prepared::NotServed(reply));

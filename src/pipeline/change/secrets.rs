@@ -24,6 +24,13 @@ impl Pipeline {
         if typed.is_empty() {
             return Ok((invocation.words.to_vec(), Secrets::new()));
         }
+        if invocation.origin.shell().is_some() {
+            return Err(Stop::refused(
+                "a secret is not typed in the line of a command: every account of the machine can \
+                 see it there, and the shell keeps it. Consider it as known; without it I make one, \
+                 and show it at the terminal",
+            ));
+        }
         // What is scheduled holds no secret: none is kept with a list, nor with an undo.
         let Some(request) = invocation.origin.message() else {
             return Err(Stop::refused("a secret is not kept, so this cannot be done later"));

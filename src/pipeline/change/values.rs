@@ -136,6 +136,13 @@ pub(in crate::pipeline) struct ToAsk {
     pub(in crate::pipeline) guards: Guards,
 }
 
+impl ToAsk {
+    /// Whether its asker says yes to it, at once: nobody else has to, nor to be given time to deny it.
+    pub(in crate::pipeline) fn is_for_asker(&self) -> bool {
+        self.needs.is_for_asker()
+    }
+}
+
 /// The question that was put about the same change before.
 pub(in crate::pipeline) enum Earlier {
     /// There was none.

@@ -71,6 +71,11 @@ fn quiet(command: clap::Command) -> clap::Command {
     command.disable_help_subcommand(true).disable_version_flag(true)
 }
 
+/// A copy of the command tree, to complete and describe all of it.
+pub fn command_tree() -> clap::Command {
+    ROOT.clone()
+}
+
 /// A copy of the command tree, for checks over all of it.
 #[cfg(test)]
 pub(in crate::pipeline) fn root() -> clap::Command {

@@ -266,7 +266,15 @@ pub(in crate::pipeline) fn card(kept: &Kept, now: Timestamp) -> reply::Record {
     let first = |(label, _): &reply::Fact| {
         matches!(
             *label,
-            "Command" | "By" | "Approved by" | "ALONE" | "Reason" | "Ended" | "Ends" | "Note"
+            "Command"
+                | "By"
+                | "From"
+                | "Approved by"
+                | "ALONE"
+                | "Reason"
+                | "Ended"
+                | "Ends"
+                | "Note"
         )
     };
     if let Some(record) = &kept.record {
@@ -364,6 +372,9 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     }
     if let Some(by) = &record.by {
         facts.push(("By", Line::new().code(by)));
+    }
+    if let Some(way) = record.way {
+        facts.push(("From", way.into()));
     }
     if let Some(yes) = &record.yes {
         facts.push(("Yes by", Line::new().code(yes)));

@@ -47,20 +47,8 @@ impl Own for Doctor {
 
 /// What only the bot itself can tell.
 fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Finding>, Stop> {
-    let now = pipeline.clock.now();
-    let apart = now.duration_since(invocation.origin.message().map_or(now, |request| request.sent));
-    let clock = if apart.abs() > APART {
-        let order = if apart.is_negative() { "before" } else { "after" };
-        Finding::warn(
-            format!(
-                "your message reached me {} s {order} it was sent, by our clocks",
-                apart.abs().as_secs()
-            ),
-            "Let both machines take their time from the network; or the homeserver is very slow",
-        )
-    } else {
-        Finding::ok("my clock and the homeserver's agree")
-    };
+    let sent = invocation.origin.message().map(|request| request.sent);
+    let clock = sent.map(|sent| clocks(pipeline.clock.now().duration_since(sent)));
     let record = match pipeline.audit.verify()? {
         Verified::Whole(head) => {
             Finding::ok(format!("the record is whole: {} entries", head.count))
@@ -71,7 +59,7 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
         ),
     };
     let open = pipeline.audit.left_open()?.len();
-    let mut findings = vec![clock, record];
+    let mut findings: Vec<Finding> = clock.into_iter().chain([record]).collect();
     findings.extend(pipeline.token_watch.finding());
     if open > 0 {
         findings.push(Finding::warn(
@@ -90,6 +78,21 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
         ));
     }
     Ok(findings)
+}
+
+/// What a message that took so long says about the clocks.
+fn clocks(apart: SignedDuration) -> Finding {
+    if apart.abs() <= APART {
+        return Finding::ok("my clock and the homeserver's agree");
+    }
+    let order = if apart.is_negative() { "before" } else { "after" };
+    Finding::warn(
+        format!(
+            "your message reached me {} s {order} it was sent, by our clocks",
+            apart.abs().as_secs()
+        ),
+        "Let both machines take their time from the network; or the homeserver is very slow",
+    )
 }
 
 /// What is wrong with the bot's own keys, and what to do.

@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Invocation, NoWhisper, Pipeline, Trust},
+    pipeline::{Invocation, NoWhisper, Origin, Pipeline, Trust},
     reply::{Line, Reply},
 };
 
@@ -61,16 +61,19 @@ fn known(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Reply {
         Some(key) => Line::new().code(key),
         None => Line::from("none yet"),
     };
-    let came = match invocation.origin.message().map(|request| &request.trust) {
-        Some(Trust::Signed { .. }) => "encrypted, from a device that your key has signed",
-        Some(Trust::Clear) => "in clear, as the config allows here",
-        Some(Trust::Doubtful(_)) | None => "in a way that I do not believe",
+    let came = match invocation.origin {
+        Origin::Shell(command) => Line::from("from ").line(command.way.into()),
+        origin => Line::from(match origin.message().map(|request| &request.trust) {
+            Some(Trust::Signed { .. }) => "encrypted, from a device that your key has signed",
+            Some(Trust::Clear) => "in clear, as the config allows here",
+            Some(Trust::Doubtful(_)) | None => "in a way that I do not believe",
+        }),
     };
     let mut facts = vec![
         ("Role", Line::from(operator.role.name.clone())),
         ("You may", Line::from(powers.join("; "))),
         ("Your key", key),
-        ("This message came", Line::from(came)),
+        ("This message came", came),
     ];
     if operator.person != operator.user.as_str() {
         facts.insert(1, ("Person", Line::from(operator.person.clone())));

@@ -30,6 +30,13 @@ pub(in crate::pipeline) struct Needs {
     pub(in crate::pipeline) because: Because,
 }
 
+impl Needs {
+    /// Whether its asker says yes to it, at once: nobody else has to, nor to be given time to deny it.
+    pub(in crate::pipeline) fn is_for_asker(&self) -> bool {
+        self.second.is_none() && self.alone.is_none()
+    }
+}
+
 impl Questions {
     /// What a question must ask for, which these could approve besides its asker; refused where
     /// nobody could answer it.
@@ -52,7 +59,8 @@ impl Questions {
         if others == 0 {
             return Ok(own);
         }
-        if invocation.origin.is_in_clear() {
+        // What was typed in a shell is asked in the room, where their word counts only encrypted.
+        if invocation.origin.is_in_clear() && invocation.origin.shell().is_none() {
             return Err(Stop::refused(format!(
                 "this takes the word of another operator, since {because}, and that counts only in \
                  an encrypted room: in clear anybody on your server's side could have written it"

@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     gate::Because,
     pipeline::{
-        Invocation,
+        Exit, Invocation, ShellCommand,
         change::{Earlier, Looked, ToAsk, overview, report::cost_in_words},
     },
     reply::{Block, File, Hostile, Line, Reply, Status, utc},
@@ -31,6 +31,7 @@ impl Questions {
     ) -> Result<(), Stop> {
         let ToAsk { looked, class, needs, earlier, secrets, guards: _held } = to_ask;
         let because = needs.because;
+        let here = invocation.origin.shell().filter(|_| needs.is_for_asker());
         // A crash may have come between keeping the question and saying it: then it is said now.
         let kept = self.tickets.asked_by(invocation.origin.event())?;
         let ticket = match kept.filter(|ticket| ticket.state == State::Open) {
@@ -41,13 +42,17 @@ impl Questions {
             self.secrets.lock().await.insert(ticket.code.clone(), secrets);
         }
         let reply = self.question(&ticket, action, &looked, &earlier);
+        if let Some(shell) = here {
+            self.put_at_terminal(shell, invocation, reply, (&ticket, &looked, because), action)
+                .await;
+            return Ok(());
+        }
         let reply = self.with_lists(reply, &ticket, action, &looked).await;
         let reply = self.who_is_asked(reply, invocation, &ticket, &looked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.question_put(&ticket.room, &ticket.code);
-        let Some(event) =
-            self.voice.answer(invocation.origin, &format!("ask-{}", ticket.code), &reply).await
-        else {
+        let key = format!("ask-{}", ticket.code);
+        let Some(event) = self.voice.say_in_room(invocation.origin, &key, &reply).await else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
             let unasked = Reply::outcome(
@@ -57,9 +62,21 @@ impl Questions {
                     .code(crate::input::shown(&ticket.words))
                     .plain(", so nothing was done. Send it again if it is still meant"),
             );
-            self.voice.answer_later(invocation.origin, "answer", &unasked);
+            match invocation.origin.shell() {
+                Some(shell) => {
+                    shell.ended(Exit::Unchanged);
+                    shell.aside(&unasked).await;
+                }
+                None => {
+                    self.voice.answer_later(invocation.origin, "answer", &unasked);
+                }
+            }
             return Ok(());
         };
+        if let Some(shell) = invocation.origin.shell() {
+            shell.ended(Exit::Waits);
+            shell.aside(&reply.text("This is asked in the room, and answered there")).await;
+        }
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
         if ticket.demand == Demand::Yes && ticket.second.is_none() {
             for key in ["✅", "❌"] {
@@ -69,6 +86,40 @@ impl Questions {
             }
         }
         Ok(())
+    }
+
+    /// Puts a question at the terminal where its command was typed, with the lists of those that it is
+    /// about and of those that are left out before it.
+    async fn put_at_terminal(
+        &self,
+        shell: &ShellCommand,
+        invocation: &Invocation<'_>,
+        reply: Reply,
+        (ticket, looked, because): (&Ticket, &Looked, Because),
+        action: &dyn Action,
+    ) {
+        let mut lists = Vec::new();
+        if overview::are_many(&looked.plans) {
+            lists.push(overview::list("all of them", action, looked));
+        }
+        if overview::are_many(&looked.skips) {
+            lists.push(overview::list_left_out("left out", &looked.skips));
+        }
+        for list in lists {
+            match list {
+                Ok(list) => {
+                    let title = Line::from(list.name.clone());
+                    shell.aside(&Reply::data(title).attaching(list)).await;
+                }
+                Err(error) => {
+                    error!(code = ticket.code, %error, "a list was not shown");
+                    shell.aside(&Reply::data("The list of all of them could not be shown")).await;
+                }
+            }
+        }
+        let reply = self.who_is_asked(reply, invocation, ticket, looked, because);
+        shell.asked(&ticket.code);
+        shell.aside(&reply).await;
     }
 
     /// Keeps a new question and records that it is put.
@@ -227,6 +278,7 @@ impl Questions {
         let mut facts = Vec::new();
         if ticket.second.is_some() || ticket.alone.is_some() {
             facts.push(("Asked by", Line::new().code(&ticket.asker)));
+            facts.extend(invocation.origin.shell().map(|shell| ("From", shell.way.into())));
             let options = invocation.options;
             for (label, why) in [("Reason", &options.reason), ("Alone", &options.alone)] {
                 let why = why.as_ref().map(|why| Line::new().hostile(&Hostile::new(why.clone())));
@@ -256,7 +308,13 @@ impl Questions {
                 .code(format!("!deny {}", ticket.code));
             reply = reply.text(line).ringing(others.cloned().collect());
         }
-        reply = reply.text(how_to_say_yes(ticket, looked));
+        let at_terminal = invocation.origin.shell().is_some();
+        reply = reply.text(match &ticket.demand {
+            Demand::Yes if at_terminal && !ticket.totp && ticket.second.is_none() => {
+                Line::from("Go on? Type ").code("yes").plain(" or ").code("no")
+            }
+            _ => how_to_say_yes(ticket, looked),
+        });
         let mut note = format!("Open until {}", utc(ticket.expires));
         if self.roster.read_only {
             note.push_str(". I am read-only: a yes will be answered, and nothing will be done");

@@ -74,6 +74,9 @@ impl Pipeline {
         yes: &Yes,
     ) -> Result<Option<Reply>, Stop> {
         self.authenticity.authenticate(invocation.origin).await?;
+        if matches!(yes, Yes::Approve(_)) && invocation.origin.shell().is_some() {
+            return Err(Stop::refused("nobody approves from a shell"));
+        }
         if matches!(yes, Yes::Approve(_)) && invocation.origin.is_in_clear() {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
         }

@@ -25,7 +25,7 @@ use crate::{
     audit::{Audit, Record},
     change::Undo,
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, inbound::list::Listings},
+    pipeline::{Outbox, Unsent, inbound::list::Listings, shell::with_way},
     reply::{Line, Reply, Ring, Status, utc},
     store::{self, Store},
     unsaid::{Unsaid, Unsaids, Words},
@@ -393,12 +393,13 @@ impl Backlog {
     /// What the record says of a change.
     fn outcome(&self, number: u64) -> Reply {
         let closing = self.audit.closing(number).ok().flatten().and_then(|kept| kept.record);
-        let Some(Record { status, words, subjects, changed, undo, .. }) = closing else {
+        let Some(Record { status, words, subjects, changed, undo, by, way, .. }) = closing else {
             let line = Line::from("what became of change ").code(format!("#{number}"));
             let line = line.plain(" is not known to me any more");
             return Reply::outcome(Status::Unknown, line);
         };
         let line = Line::new().code(crate::input::shown(&words));
+        let line = with_way(line, by.as_ref(), way);
         let mut reply = Reply::outcome(status.unwrap_or(Status::Unknown), line);
         if let (Some(changed), 2..) = (changed, subjects.len()) {
             reply = reply.text(format!("{changed} of {} were changed", subjects.len()));

@@ -1,0 +1,151 @@
+//! How a command from the shell ended, as its exit code says it.
+
+use crate::{
+    error::Stop,
+    pipeline::change::{Became, Ran, report::overall},
+    reply::Status,
+};
+
+/// How a command from the shell ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It was done, or looked up.
+    Done,
+    /// The homeserver, the store or the bot failed, and nothing more was done.
+    Failed,
+    /// It was not understood.
+    Usage,
+    /// Nothing had to be changed, or was: a no, a plan that was not carried out.
+    Unchanged,
+    /// It may not be done, or not now.
+    Refused,
+    /// It takes a yes, and nobody was there to be asked.
+    Asks,
+    /// It waits for somebody else, or goes on without the shell.
+    Waits,
+    /// What became of it is not known.
+    Unknown,
+    /// Some of it was done.
+    InPart,
+}
+
+impl Exit {
+    /// Every one of them, in the order of their codes.
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Unchanged,
+        Self::Refused,
+        Self::Asks,
+        Self::Waits,
+        Self::Unknown,
+        Self::InPart,
+    ];
+
+    /// The exit code of the process.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unchanged => 3,
+            Self::Refused => 4,
+            Self::Asks => 5,
+            Self::Waits => 6,
+            Self::Unknown => 7,
+            Self::InPart => 8,
+        }
+    }
+
+    /// What it means, for the help.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or looked up",
+            Self::Failed => "the homeserver failed, or the bot does not run; nothing was done",
+            Self::Usage => "not understood",
+            Self::Unchanged => "nothing changed: it was so already, or you said no",
+            Self::Refused => "refused: you may not, or not now",
+            Self::Asks => "it takes a yes, and there was no terminal to ask at; nothing was done",
+            Self::Waits => "it waits for somebody else's yes in the room, or goes on as a job",
+            Self::Unknown => "unknown: it was sent, and what became of it cannot be known",
+            Self::InPart => "done in part",
+        }
+    }
+
+    /// The one with this code.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
+    /// What became of a change.
+    pub(in crate::pipeline) fn of(became: &Became) -> Self {
+        match became {
+            Became::Refused(_) | Became::Differs(_) => Self::Refused,
+            Became::NotServed(reply) => reply.status.map_or(Self::Refused, Self::of_status),
+            Became::NothingToDo(skips)
+                if skips.iter().any(|(_, skip)| skip.status == Status::Refused) =>
+            {
+                Self::Refused
+            }
+            Became::NothingToDo(_) | Became::Rehearsed => Self::Unchanged,
+            Became::Planned(_) => Self::Done,
+            Became::ToAsk(_) => Self::Asks,
+            Became::Job(_) => Self::Waits,
+            Became::Ran(ran) => Self::of_ran(ran),
+        }
+    }
+
+    fn of_ran(ran: &Ran) -> Self {
+        match overall(&ran.done) {
+            // It was sent, so that it is the homeserver that did not do it.
+            Status::Refused => Self::Failed,
+            status => Self::of_status(status),
+        }
+    }
+
+    /// The first word of an answer that is not about a change of the homeserver.
+    pub(in crate::pipeline) fn of_status(status: Status) -> Self {
+        match status {
+            Status::Done => Self::Done,
+            Status::DoneInPart => Self::InPart,
+            Status::NothingChanged => Self::Unchanged,
+            Status::Refused | Status::Expired => Self::Refused,
+            Status::Unknown => Self::Unknown,
+        }
+    }
+
+    /// Why a command ended early.
+    pub(in crate::pipeline) fn of_stop(stop: &Stop) -> Self {
+        match stop {
+            Stop::Refused { .. } => Self::Refused,
+            Stop::Api(_)
+            | Stop::NotShown { .. }
+            | Stop::Store(_)
+            | Stop::Record(_)
+            | Stop::Disk(_) => Self::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_them() {
+        const PAGE: &str = include_str!("../../../docs/shell.md");
+        let rows = PAGE.lines().filter(|line| line.starts_with("| ") && !line.contains("meaning"));
+        let exits = Exit::ALL.map(|exit| format!("| {} | {} |", exit.code(), exit.meaning()));
+        assert_eq!(rows.collect::<Vec<_>>(), exits);
+    }
+
+    #[test]
+    fn every_exit_has_a_code_of_its_own_and_is_found_by_it() {
+        for (place, exit) in Exit::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(exit.code()), place);
+            assert_eq!(Exit::of_code(exit.code()), Some(exit));
+        }
+        assert_eq!(Exit::of_code(9), None);
+    }
+}
