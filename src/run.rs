@@ -81,18 +81,6 @@ pub enum RunError {
          that it knows them, and nothing has to be restored"
     )]
     NeverRun,
-    /// What would be written into the state the bot could not read any more.
-    #[error(
-        "{} belongs to user id {owner} of this machine, as which the bot runs: run this as that account, or \
-         with the package as `synodctl exec -- COMMAND`",
-        state.display()
-    )]
-    OfAnother {
-        /// The folder.
-        state: PathBuf,
-        /// Its owner.
-        owner: u32,
-    },
     /// Nobody says whose the admin token is.
     #[error("the homeserver does not answer")]
     NoHomeserver,

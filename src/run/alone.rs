@@ -3,12 +3,7 @@
 //! What the room is to be told waits in the store, as do the jobs that were agreed to and the work that is
 //! to be watched: the bot goes on with all of it when it is started.
 
-use std::{
-    os::unix::{fs::MetadataExt as _, net::UnixStream},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{os::unix::net::UnixStream, path::Path, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt as _,
@@ -50,7 +45,6 @@ impl Alone {
         if !store_folder(config).is_dir() {
             return Err(RunError::NeverRun);
         }
-        owned(&config.state)?;
         let lock = lock(&config.state)?;
         let clock: SharedClock = Arc::new(SystemClock);
         let Opened { store, moved_aside, rebuilt, new } = open_store(config, &clock).await?;
@@ -93,18 +87,6 @@ impl Alone {
     pub async fn hear(self, from: UnixStream, uid: u32) -> Result<(), RunError> {
         shell::hear_one(from, uid, &self.pipeline, &self.access).await;
         Ok(self.pipeline.flush().await?)
-    }
-}
-
-/// Whether the state belongs to the account that this runs as: what is written into it by another, the bot
-/// could not read any more.
-fn owned(state: &Path) -> Result<(), RunError> {
-    let failed = |source| RunError::State { state: state.to_owned(), source };
-    let owner = std::fs::metadata(state).map_err(failed)?.uid();
-    if owner == rustix::process::geteuid().as_raw() {
-        Ok(())
-    } else {
-        Err(RunError::OfAnother { state: state.to_owned(), owner })
     }
 }
 

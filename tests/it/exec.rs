@@ -484,8 +484,7 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     // What root wrote into the state of another account, the bot could not read any more.
     let state = scene.state();
     chown(&state, Some(MOE), None)?;
-    let named = format!("belongs to user id {MOE}");
-    run(&["user", "list"]).await?.ends(1, &[&named, "synodctl exec"]);
+    run(&["user", "list"]).await?.ends(2, &["it belongs to another user"]);
     chown(&state, Some(0), None)?;
 
     scene.bot()?.start_again().await?;
