@@ -109,6 +109,43 @@ need_debian() {
     fi
 }
 
+# read_build_options "$@": what scripts take that pack or run the binary. --profile NAME goes to $profile,
+# --no-build empties $build.
+read_build_options() {
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --profile)
+            profile=${2:?"--profile needs a name"}
+            shift
+            ;;
+        --no-build) build= ;;
+        *)
+            echo "$1 is not known; see the head of $0" >&2
+            exit 2
+            ;;
+        esac
+        shift
+    done
+}
+
+# Builds the binary with $profile, unless $build is empty; $binary says where it lies.
+build_binary() {
+    local folder=$profile
+    [ "$profile" != dev ] || folder=debug
+    binary=${CARGO_TARGET_DIR:-target}/$folder/synod
+    if [ -n "$build" ] && [ "$profile" = dev ]; then
+        # With an example, so that it has the dependencies of the tests: with fewer of their features all
+        # would be compiled once more.
+        cargo build --workspace --bin synod --example demo --quiet
+    elif [ -n "$build" ]; then
+        cargo build --profile "$profile" --locked --package synod --bin synod --quiet
+    fi
+    if [ ! -x "$binary" ]; then
+        echo "missing: $binary; build it, or leave --no-build out" >&2
+        exit 1
+    fi
+}
+
 # The version in Cargo.toml.
 crate_version() {
     sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml

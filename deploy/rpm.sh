@@ -5,31 +5,11 @@ cd "$(dirname "$0")/.."
 . deploy/needs.sh
 
 profile=release build=1
-while [ $# -gt 0 ]; do
-    case "$1" in
-    --profile)
-        profile=${2:?"--profile needs a name"}
-        shift
-        ;;
-    --no-build) build= ;;
-    *)
-        echo "$1 is not known; see the head of $0" >&2
-        exit 2
-        ;;
-    esac
-    shift
-done
+read_build_options "$@"
 need_tools
 need_crate cargo-generate-rpm 0.21.1
 
-folder=$profile
-[ "$profile" != dev ] || folder=debug
-binary=${CARGO_TARGET_DIR:-target}/$folder/synod
-if [ -n "$build" ]; then
-    if [ "$profile" = dev ]; then cargo build --workspace --bin synod; else
-        cargo build --profile "$profile" --locked --bin synod
-    fi
-fi
+build_binary
 deploy/pages.sh "$binary"
 # Its assets name the release folder, for the tool knows no other.
 strip --strip-all -o target/package/synod "$binary"

@@ -11,21 +11,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/needs.sh
 
-profile=dev build=
-while [ $# -gt 0 ]; do
-    case "$1" in
-    --profile)
-        profile=${2:?"--profile needs a name"}
-        shift
-        ;;
-    --no-build) build=--no-build ;;
-    *)
-        echo "$1 is not known; see the head of $0" >&2
-        exit 2
-        ;;
-    esac
-    shift
-done
+profile=dev build=1
+read_build_options "$@"
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing: root, who alone can boot a system in a folder" >&2
     exit 1
@@ -35,8 +22,9 @@ need_debian systemd-nspawn systemd-container
 python=$(need_synapse)
 
 old=$(crate_version)-1 new=$(crate_version)-2
-first=$(deploy/debian/build.sh --profile "$profile" --version "$old" $build | tail -n 1)
-second=$(deploy/debian/build.sh --profile "$profile" --version "$new" --no-build | tail -n 1)
+build_binary
+first=$(deploy/debian/build.sh --version "$old" --profile "$profile" --no-build | tail -n 1)
+second=$(deploy/debian/build.sh --version "$new" --profile "$profile" --no-build | tail -n 1)
 
 # What it takes to boot, made once.
 base=target/package/bookworm.tar
@@ -141,7 +129,7 @@ answers() {
 boot() {
     mkdir "$root"
     tar -xf "$base" -C "$root"
-    cp "$first" "$second" "$root/root/"
+    cp "$first" "$second" "$root/srv/"
     # Its own init, and the network of this machine.
     systemd-nspawn --register=no --keep-unit --console=pipe --resolv-conf=off --quiet -b -D "$root" \
         </dev/null >"$folder/console.log" 2>&1 &
@@ -165,7 +153,7 @@ boot() {
 
 installs() {
     local said
-    said=$(inside dpkg -i "/root/$(basename "$first")" 2>&1) || { echo "$said"; exit 1; }
+    said=$(inside dpkg -i "/srv/$(basename "$first")" 2>&1) || { echo "$said"; exit 1; }
     has "an installation says what to do next" "synodctl check" "$said"
     is "it is started at the next boot" enabled "$(inside systemctl is-enabled synod)"
     is "it is not started by the installation" inactive "$(inside systemctl is-active synod || true)"
@@ -216,7 +204,7 @@ hears_shells() {
     printf 'shell:\n  group: adm\n  operators:\n    root: "%s"\n' "$operator" \
         >>"$root/etc/synod/synod.yaml"
     mkdir -p "$root/etc/systemd/system/synod.service.d"
-    printf '[Service]\nSupplementaryGroups=adm\n' \
+    printf '[Service]\nGroup=adm\n' \
         >"$root/etc/systemd/system/synod.service.d/shell.conf"
     inside systemctl daemon-reload
     inside systemctl restart synod
@@ -231,7 +219,7 @@ hears_shells() {
     has "a member of the group that is no operator is refused" "is no operator's" "$said"
     is "and learns it by the exit code" 4 "$code"
     said=$(inside runuser -u eve -- synod exec -- user list 2>&1 || true)
-    has "who is not in the group does not reach it" "Permission denied" "$said"
+    has "who is not in the group does not reach it" "is not for you" "$said"
 
     inside systemctl stop synod
     said=$(inside synodctl exec -- user details @keeper:packages.test 2>&1)
@@ -314,7 +302,7 @@ refuses_faults() {
 upgrades() {
     local pid
     pid=$(property MainPID)
-    inside dpkg -i "/root/$(basename "$second")" >"$folder/upgrade.log" 2>&1
+    inside dpkg -i "/srv/$(basename "$second")" >"$folder/upgrade.log" 2>&1
     is "an upgrade is there" "$new" "$(inside dpkg-query -W -f '${Version}' synod)"
     is "an upgrade restarts it" active "$(inside systemctl is-active synod)"
     [ "$pid" != "$(property MainPID)" ] || is "an upgrade restarts it" "another process" "$pid"
@@ -323,7 +311,7 @@ upgrades() {
         "$(cat "$root/etc/synod/synod.yaml")"
     inside systemctl stop synod
     is "a stop is clean" success "$(property Result)"
-    inside dpkg -i "/root/$(basename "$first")" >"$folder/downgrade.log" 2>&1
+    inside dpkg -i "/srv/$(basename "$first")" >"$folder/downgrade.log" 2>&1
     is "what was stopped stays so" inactive "$(inside systemctl is-active synod || true)"
 }
 
@@ -334,13 +322,13 @@ goes() {
     is "and takes the binary" absent "$([ -e "$root/usr/bin/synod" ] || echo absent)"
     succeeds "the state stays" test -e "$root/var/lib/private/synod/recovery.key"
     succeeds "the configuration stays" test -e "$root/etc/synod/synod.yaml"
-    inside dpkg -i "/root/$(basename "$second")" >"$folder/again.log" 2>&1
+    inside dpkg -i "/srv/$(basename "$second")" >"$folder/again.log" 2>&1
     inside systemctl start synod
     answers "installed again, it goes on"
     is "with the device of before" "$devices" "$(homeserver devices)"
     inside dpkg -P synod >"$folder/purge.log" 2>&1
     is "a purge ends it" "" "$(inside pgrep -x synod || true)"
-    rm "$root"/root/synod_*.deb
+    rm "$root"/srv/synod_*.deb
     is "a purge leaves nothing" "" "$(inside find / -xdev \( -path /proc -o -path /sys -o -path \
         /var/log/journal \) -prune -o -name '*synod*' -print)"
 }

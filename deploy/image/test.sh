@@ -9,20 +9,7 @@ cd "$(dirname "$0")/../.."
 . deploy/needs.sh
 
 profile=dev build=1
-while [ $# -gt 0 ]; do
-    case "$1" in
-    --profile)
-        profile=${2:?"--profile needs a name"}
-        shift
-        ;;
-    --no-build) build= ;;
-    *)
-        echo "$1 is not known; see the head of $0" >&2
-        exit 2
-        ;;
-    esac
-    shift
-done
+read_build_options "$@"
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing: root, who runs the containers of this test" >&2
     exit 1
@@ -32,13 +19,7 @@ need_debian podman podman
 need_debian runc runc
 python=$(need_synapse)
 
-target=${CARGO_TARGET_DIR:-target}/$profile
-[ "$profile" != dev ] || target=${CARGO_TARGET_DIR:-target}/debug
-if [ -n "$build" ]; then
-    if [ "$profile" = dev ]; then cargo build --workspace --bin synod --quiet; else
-        cargo build --profile "$profile" --locked --bin synod --quiet
-    fi
-fi
+build_binary
 
 folder=$(mktemp -d --tmpdir synod-image-XXXXXX)
 passed=0 began=$SECONDS
@@ -79,7 +60,7 @@ base() {
     while read -r library; do
         mkdir -p "$base$(dirname "$library")"
         cp -L "$library" "$base$library"
-    done < <(ldd "$target/synod" | grep -o '/[^ ]*')
+    done < <(ldd "$binary" | grep -o '/[^ ]*')
     cp -L /etc/ssl/certs/ca-certificates.crt "$base/etc/ssl/certs/"
     tar -C "$base" -cf "$folder/base.tar" .
     podman import --quiet "$folder/base.tar" localhost/base >/dev/null
@@ -88,7 +69,7 @@ base() {
 image() {
     local context=$folder/context
     mkdir -p "$context/synod/out"
-    strip --strip-all -o "$context/synod/out/synod" "$target/synod"
+    strip --strip-all -o "$context/synod/out/synod" "$binary"
     install -d -m 0700 "$context/synod/out/state"
     # What the first stage would leave stands in the context.
     { echo 'ARG BASE'; sed '1,/^# What is shipped/d; s/--from=build //' deploy/image/Dockerfile; } \
