@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::Permissions,
     io::{self, Read as _},
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::Arc,
@@ -140,7 +140,10 @@ fn listen(socket: &Path, group: Option<u32>) -> io::Result<UnixListener> {
     // The process makes everything for its own user only; so it was never open to anybody else.
     let mode = match group {
         Some(group) => {
-            chown(socket, None, Some(group))?;
+            // Its unit lets it hand nothing over, and gives it the group from the start.
+            if std::fs::metadata(socket)?.gid() != group {
+                chown(socket, None, Some(group))?;
+            }
             0o660
         }
         None => 0o600,
