@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes everything of a release, in target/release-TAG: the binary, the Debian package, an RPM, what is
-# in them and under which licences (SBOM), the changes, and checksums of all.
+# in them (SBOM) and under which licences (a page with their texts), the changes, and checksums of all.
 #
 #   deploy/release.sh v0.1.0                  of the commit that is checked out
 #   deploy/release.sh v0.1.0 --twice          builds the binary once more elsewhere, and compares
@@ -52,6 +52,7 @@ need_tools
 need_crate cargo-deb 3.8.0
 need_crate cargo-cyclonedx 0.5.9
 need_crate cargo-generate-rpm 0.21.1
+need_tool cargo-about 0.9.3 "cargo about" --features cli
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
@@ -83,7 +84,7 @@ name=synod-$tag-$(uname -m)-linux
 echo "building"
 if [ "$profile" = dev ]; then
     # Tries the script: with flags of its own everything would be compiled anew.
-    [ -n "$no_build" ] || cargo build --workspace --bin synod --quiet
+    [ -n "$no_build" ] || cargo build --workspace --bin synod --example demo --quiet
 else
     build "$(pwd)" "$target"
 fi
@@ -115,6 +116,19 @@ cargo cyclonedx --format json --manifest-path Cargo.toml --override-filename syn
 # Where it was built is no part of what it is.
 sed "s|file://$(pwd)|file:///synod|g" synod-sbom.json >"$out/synod-$tag.cdx.json"
 rm -f synod-sbom.json tests/world/synod-sbom.json
+# Which licences there may be, deny.toml says; one of another kind ends this.
+python3 - >"$out/about.toml" <<'ABOUT'
+import json, tomllib
+with open("deny.toml", "rb") as file:
+    deny = tomllib.load(file)
+print("accepted =", json.dumps(deny["licenses"]["allow"]))
+print("targets =", json.dumps(deny["graph"]["targets"]))
+print("ignore-dev-dependencies = true")
+print("ignore-build-dependencies = true")
+ABOUT
+cargo about generate --offline --locked --fail --config "$out/about.toml" \
+    --output-file "$out/LICENCES.html" deploy/licences.hbs
+rm "$out/about.toml"
 deploy/changes.sh "$version" >"$out/CHANGES.md"
 
 (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
