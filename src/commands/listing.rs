@@ -146,6 +146,15 @@ pub trait Listing: Debug + Send + Sync {
         None
     }
 
+    /// The same listing of what is [spelt otherwise](search::Spellings::All) than its term too, where a
+    /// search may have missed that.
+    fn in_all_spellings(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Looks up what the homeserver's listing does not say, for what is shown in words.
     async fn complete(&self, rows: Vec<Value>, _reader: &Reader) -> Vec<Value> {
         rows
@@ -266,6 +275,18 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
     }
 }
 
+/// The same, and where a search finds nothing, in all spellings: that there is nothing is said only then.
+async fn find_in_any_spelling<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Stop> {
+    let found = find(listing, reader).await?;
+    if !found.rows.is_empty() || found.next.is_some() || listing.pages().from.is_some() {
+        return Ok(found);
+    }
+    match listing.in_all_spellings() {
+        Some(listing) => find(&listing, reader).await,
+        None => Ok(found),
+    }
+}
+
 /// Writes every row of every page; the first `keep` of them are returned too, and how many more the
 /// homeserver counts than it lists. Nothing else is held but one page.
 async fn write_all<L: Listing>(
@@ -274,6 +295,9 @@ async fn write_all<L: Listing>(
     sheet: &mut Sheet,
     keep: usize,
 ) -> Result<(Vec<Value>, u64), Stop> {
+    // All are looked through anyway.
+    let in_all_spellings = listing.in_all_spellings();
+    let listing = in_all_spellings.as_ref().unwrap_or(listing);
     let filter = listing.filter(reader);
     sheet.begin(L::NAMED.key, L::NAMED.columns)?;
     let (mut place, mut first) = (None::<String>, Vec::new());
@@ -320,7 +344,7 @@ impl<L: Listing> Query for L {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         if !self.pages().all {
-            let found = find(self, reader).await?;
+            let found = find_in_any_spelling(self, reader).await?;
             let title = self.of(reader).plain(title(&found, L::NAMED));
             let more = counts_more(found.unlisted);
             let reply = shown(self, title, found.rows, reader).await.with_next(found.next);
@@ -348,7 +372,7 @@ impl<L: Listing> Query for L {
         if self.pages().all {
             return write_all(self, &reader.afresh(), sheet, 0).await.map(drop);
         }
-        let found = find(self, reader).await?;
+        let found = find_in_any_spelling(self, reader).await?;
         let mut rest = Map::new();
         let remark = self.remark(&found.rows, reader).await.map(str::to_owned);
         let remark = remark.or_else(|| counts_more(found.unlisted));

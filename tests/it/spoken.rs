@@ -308,7 +308,13 @@ async fn names_in_other_alphabets_are_found_in_every_spelling() -> Result<()> {
     let by_eve = api(&scene, &eve).await?;
     let tag = eve.user_id.localpart();
     let mut rooms: Vec<(String, &str)> = Vec::new();
-    for (name, term) in [("Ärger-Ecke", "ärger-ecke"), ("ЖКХ Дом", "жкх дом")] {
+    for (name, term) in [
+        ("Ärger-Ecke", "ärger-ecke"),
+        ("ЖКХ Дом", "жкх дом"),
+        // A capital of a letter of ASCII that is none itself, and a letter with its mark in two characters.
+        ("İstanbul", "istanbul"),
+        ("A\u{308}pfel", "äpfel"),
+    ] {
         let room = make(&by_eve, json!({ "name": format!("{name} {tag}") })).await?;
         until_counted(&scene.synapse().admin(), &room, 1).await?;
         rooms.push((room, term));
@@ -332,6 +338,8 @@ async fn names_in_other_alphabets_are_found_in_every_spelling() -> Result<()> {
         &scene.ann_asks(&format!("!room search \"жкх дом {tag}\" -o json")).await?.body,
     )?;
     assert_eq!(listed["rooms"][0]["room_id"], json!(rooms[1].0));
+    let all = scene.ann_asks(&format!("!room search \"istanbul {tag}\" --all")).await?;
+    says(&all, "1 room", &[&rooms[2].0]);
     Ok(())
 }
 

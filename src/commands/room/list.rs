@@ -7,7 +7,7 @@ use super::page::{self, Order, Row, Wanted};
 use crate::{
     commands::{
         Later, Spec, Tables,
-        listing::{Filter, Listing, Named, Page, Pages},
+        listing::{Filter, Listing, Named, Page, Pages, search::Spellings},
         refusals::looks,
     },
     error::Stop,
@@ -35,7 +35,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 ///
 /// Empty rooms are those that nobody is in any more, from any server. The counts are the
 /// homeserver's statistics, which lag a moment behind.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
     #[command(flatten)]
@@ -57,6 +57,9 @@ pub(super) struct List {
     /// Leave out rooms in the directory
     #[arg(short = 'P', long)]
     not_public: bool,
+    // In which spellings the name is searched for.
+    #[arg(skip)]
+    spellings: Spellings,
 }
 
 impl List {
@@ -69,6 +72,7 @@ impl List {
         let of = |yes: bool, no: bool| (yes || no).then_some(yes);
         Wanted {
             name: self.name.clone(),
+            spellings: self.spellings,
             public: of(self.public, self.not_public),
             empty: of(self.empty, self.not_empty),
         }
@@ -94,6 +98,11 @@ impl Listing for List {
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Row>> {
         self.wanted().filter()
+    }
+
+    fn in_all_spellings(&self) -> Option<Self> {
+        let Wanted { spellings, .. } = self.wanted().in_all_spellings()?;
+        Some(Self { spellings, ..self.clone() })
     }
 
     fn ids_of(&self) -> Option<IdsOf> {

@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use crate::{
     change::Path,
-    commands::listing::{Filter, Kept, Named, Page, Pages, search},
+    commands::listing::{
+        Filter, Kept, Named, Page, Pages,
+        search::{self, Spellings},
+    },
     error::Stop,
     reply::{Fact, Hostile, Line, Record},
     synapse::{
@@ -70,6 +73,8 @@ pub(super) struct Order {
 pub(super) struct Wanted {
     /// What name, alias or id must hold.
     pub(super) name: Option<String>,
+    /// In which spellings.
+    pub(super) spellings: Spellings,
     /// Whether they are in the directory.
     pub(super) public: Option<bool>,
     /// Whether nobody is in them.
@@ -108,8 +113,8 @@ impl Wanted {
             ("dir", if order.reverse { "b" } else { "f" }.to_owned()),
         ];
         if let Some(name) = &self.name {
-            let asked = search::asked_for(bare(name));
-            query.extend(asked.map(|part| ("search_term", part.to_owned())));
+            let asked = search::asked_for(bare(name), self.spellings);
+            query.extend(asked.map(|part| ("search_term", part)));
             return query;
         }
         for (key, is) in [("public_rooms", self.public), ("empty_rooms", self.empty)] {
@@ -118,10 +123,16 @@ impl Wanted {
         query
     }
 
+    /// The same in all spellings, where there may be more than the homeserver's.
+    pub(super) fn in_all_spellings(&self) -> Option<Self> {
+        let more = self.name.as_deref().is_some_and(|name| search::is_spelt_otherwise(bare(name)));
+        more.then(|| Self { spellings: Spellings::All, ..self.clone() })
+    }
+
     /// What the homeserver does not filter itself.
     pub(super) fn filter(&self) -> Option<Filter<'static, Row>> {
         let name = self.name.as_deref().map(bare)?;
-        let here = search::is_found_here(name);
+        let here = search::is_found_here(name, self.spellings);
         if !here && self.public.is_none() && self.empty.is_none() {
             return None;
         }
@@ -393,7 +404,7 @@ pub(super) mod tests {
     }
 
     fn wanted(name: Option<&str>, public: Option<bool>, empty: Option<bool>) -> Wanted {
-        Wanted { name: name.map(str::to_owned), public, empty }
+        Wanted { name: name.map(str::to_owned), public, empty, ..Wanted::default() }
     }
 
     fn asked(wanted: &Wanted, order: Order) -> String {

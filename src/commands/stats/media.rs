@@ -10,7 +10,10 @@ use crate::{
     commands::{
         Spec, Tables,
         arguments::Since,
-        listing::{Filter, Kept, Listing, Named, Page, Pages, search},
+        listing::{
+            Filter, Kept, Listing, Named, Page, Pages,
+            search::{self, Spellings},
+        },
         refusals::looks,
     },
     error::Stop,
@@ -152,7 +155,8 @@ impl Listing for Media {
     }
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, User>> {
-        let name = self.name.as_ref().filter(|name| search::is_found_here(name))?;
+        let name =
+            self.name.as_ref().filter(|name| search::is_found_here(name, Spellings::Usual))?;
         let name = search::folded(name);
         Some(Box::new(move |user| {
             let id = user.id.as_deref().unwrap_or_default();
@@ -193,8 +197,9 @@ impl Media {
         }
         query.extend(since.map(|since| ("from_ts", since.to_string())));
         query.extend(until.map(|until| ("until_ts", until.to_string())));
-        let asked = self.name.as_deref().and_then(search::asked_for);
-        query.extend(asked.map(|name| ("search_term", name.to_owned())));
+        let asked = self.name.as_deref();
+        let asked = asked.and_then(|name| search::asked_for(name, Spellings::Usual));
+        query.extend(asked.map(|name| ("search_term", name)));
         Ok(query)
     }
 }

@@ -10,7 +10,10 @@ use crate::{
     commands::{
         Later, Spec, Tables,
         arguments::Since,
-        listing::{Filter, Kept, Listing, Named, Page, Pages, search},
+        listing::{
+            Filter, Kept, Listing, Named, Page, Pages,
+            search::{self, Spellings},
+        },
         refusals::looks,
     },
     error::Stop,
@@ -39,7 +42,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 ///
 /// Deactivated accounts are left out unless -d is given; locked and suspended ones are listed and
 /// marked.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
     #[command(flatten)]
@@ -92,6 +95,9 @@ pub(super) struct List {
     // Whether it is `user search`, which is nothing without a name.
     #[arg(skip)]
     searches: bool,
+    // In which spellings name or id are searched for.
+    #[arg(skip)]
+    spellings: Spellings,
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
@@ -125,6 +131,12 @@ impl Listing for List {
     fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
         let wanted = self.wanted_here(reader.server_name().as_str(), reader.now());
         wanted.filters().then(|| Box::new(move |row: &Row| wanted.keeps(row)) as Filter<'_, Row>)
+    }
+
+    fn in_all_spellings(&self) -> Option<Self> {
+        // An id is in ASCII, or as old servers made it.
+        let more = self.name.as_deref().is_some_and(search::is_spelt_otherwise);
+        more.then(|| Self { spellings: Spellings::All, ..self.clone() })
     }
 
     async fn complete(&self, rows: Vec<Value>, reader: &Reader) -> Vec<Value> {
@@ -188,15 +200,16 @@ impl List {
         query.extend(self.exclude_user_type.iter().map(|kind| ("not_user_type", kind.clone())));
         let name = self.name.as_deref().map(|name| bare(name, server));
         for (key, term) in [("name", name), ("user_id", self.user_id.as_deref())] {
-            let asked = term.and_then(search::asked_for);
-            query.extend(asked.map(|part| (key, part.to_owned())));
+            let asked = term.and_then(|term| search::asked_for(term, self.spellings));
+            query.extend(asked.map(|part| (key, part)));
         }
         query
     }
 
     fn wanted_here(&self, server: &str, now: Timestamp) -> Wanted {
         let (sort, backwards) = self.order();
-        let exactly = |text: &str| search::is_found_here(text).then(|| search::folded(text));
+        let exactly =
+            |text: &str| search::is_found_here(text, self.spellings).then(|| search::folded(text));
         Wanted {
             created: self.since.as_ref().map(|since| since.before(now)),
             seen: self.seen_since.as_ref().map(|since| since.before(now)),
