@@ -43,6 +43,7 @@ mod reader;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod token;
 mod which;
 pub mod wire;
@@ -53,6 +54,7 @@ pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
 pub use reader::{Reader, Scope, holding};
 pub use secrets::Secrets;
+pub use throttle::Throttle;
 pub use token::TokenState;
 pub use which::Version;
 pub use writer::{SendError, Writer};

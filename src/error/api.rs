@@ -100,6 +100,18 @@ impl Error {
         }))
     }
 
+    /// A refusal since too much was asked, until so many seconds are over.
+    #[cfg(test)]
+    pub(crate) fn limited(seconds: Option<u64>) -> Self {
+        Self::new(Kind::Status(Refusal {
+            status: 429,
+            errcode: Some("M_LIMIT_EXCEEDED".to_owned()),
+            message: None,
+            retry_after: seconds.map(Duration::from_secs),
+            foreign: false,
+        }))
+    }
+
     pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind
     }
@@ -162,6 +174,17 @@ impl Error {
     /// is wrong is not what was asked, and the same will work with another token.
     pub fn is_of_token(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.token_fault().is_some())
+    }
+
+    /// Whether the homeserver, or what is before it, limits how often it is asked.
+    pub fn is_limited(&self) -> bool {
+        self.status() == Some(429)
+    }
+
+    /// Whether nothing is wrong with what was asked, so that what has time waits and asks again: for a
+    /// token that is taken, or until a limit is over.
+    pub fn is_for_now(&self) -> bool {
+        self.is_of_token() || self.is_limited()
     }
 
     /// Whether the admin token has ended by itself.

@@ -50,7 +50,7 @@ impl Pipeline {
         let own = own.into_iter().flatten().cloned().collect();
         let reader = Reader::new(access.clone(), clock.clone())?.of(own);
         let token = (access.token.clone(), access.token_expires);
-        let writer = Writer::new(access)?.noting(reader.token());
+        let writer = Writer::new(access)?.noting(&reader);
         let audit = Audit::new(store, clock.clone())?;
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
         let authenticity =

@@ -27,6 +27,7 @@ use super::{
     account::{Account, Device},
     address::{address, template},
     http::{self, Limits},
+    throttle::Throttle,
     token::TokenState,
     wire::passed,
 };
@@ -86,6 +87,7 @@ pub(super) struct Shared {
     server_name: OwnedServerName,
     clock: SharedClock,
     pub(super) token: TokenState,
+    pub(super) throttle: Throttle,
     /// Whether the homeserver was seen to keep statistics of rooms.
     statistics: AtomicBool,
 }
@@ -125,9 +127,10 @@ impl Reader {
     ) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
         let Access { base, server_name, .. } = access;
-        let token = TokenState::default();
+        let (token, throttle) = (TokenState::default(), Throttle::default());
         let statistics = AtomicBool::default();
-        let shared = Shared { client, limits, base, server_name, clock, token, statistics };
+        let shared =
+            Shared { client, limits, base, server_name, clock, token, throttle, statistics };
         Ok(Self {
             shared: Arc::new(shared),
             memory: None,
@@ -493,6 +496,7 @@ impl Reader {
             .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
             .await;
         self.shared.token.note(&body);
+        self.shared.throttle.note(&body);
         Ok(body?.into())
     }
 }

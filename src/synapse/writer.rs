@@ -11,8 +11,9 @@ use super::{
     access::Access,
     address::{address, template},
     http::{self, Limits, Success},
-    reader::{pauses, unreadable},
+    reader::{Reader, pauses, unreadable},
     secrets::Secrets,
+    throttle::Throttle,
     token::TokenState,
 };
 use crate::{
@@ -31,6 +32,7 @@ pub struct Writer {
     limits: Limits,
     base: Url,
     token: TokenState,
+    throttle: Throttle,
 }
 
 /// Why a step did not come to a good end, by what is known of the homeserver.
@@ -55,9 +57,9 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// Whether the homeserver did nothing since it does not take the admin token.
-    pub fn is_of_token(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.is_of_token())
+    /// Whether the homeserver did nothing, and the same will be done [later](Error::is_for_now).
+    pub fn is_for_now(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.is_for_now())
     }
 }
 
@@ -70,13 +72,15 @@ impl Writer {
 
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        Ok(Self { client, limits, base: access.base, token: TokenState::default() })
+        let (token, throttle) = (TokenState::default(), Throttle::default());
+        Ok(Self { client, limits, base: access.base, token, throttle })
     }
 
-    /// The same, noting what is said of the token where a [`Reader`](super::Reader) does.
+    /// The same, noting what is said of the token and of limits where this reader does.
     #[must_use]
-    pub fn noting(self, token: &TokenState) -> Self {
-        Self { token: token.clone(), ..self }
+    pub fn noting(self, reader: &Reader) -> Self {
+        let (token, throttle) = (reader.token().clone(), reader.throttle().clone());
+        Self { token, throttle, ..self }
     }
 
     /// Sends `step`, which uses up one place of `permit`, however it ends.
@@ -128,6 +132,7 @@ impl Writer {
             .adjust(|error, pause| too_early(error, pause?))
             .await;
         self.token.note(&answer);
+        self.throttle.note(&answer);
         answer
     }
 }

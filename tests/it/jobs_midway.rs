@@ -46,7 +46,7 @@ async fn held_job(
 }
 
 /// The message that shows how far the job of this yes is, and its number.
-async fn progress(scene: &Scene, yes: &OwnedEventId) -> Result<(Message, String)> {
+pub(crate) async fn progress(scene: &Scene, yes: &OwnedEventId) -> Result<(Message, String)> {
     let message = scene.answer(scene.ann(), yes).await?;
     let number = digits(&message.body, "Job #")?;
     Ok((message, number))

@@ -5,11 +5,12 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
-use world::{Caught, Fault, Scene, write_secret};
+use world::{Caught, Fault, Message, Scene, write_secret};
 
 use crate::{
     SYNOD,
     jobs::{accounts, count, ended, lines, say_yes},
+    jobs_midway::progress,
     support::{says, suspend, told, watched},
 };
 
@@ -45,6 +46,39 @@ async fn a_job_waits_for_the_next_token_and_goes_on_after_the_reload() -> Result
     says(&over, &format!("Done · {MANY} of {MANY}"), &[&format!("done {MANY}")]);
     assert_eq!(count(&scene, &all, "suspended").await?, MANY);
     says(&scene.ann_asks("!audit verify").await?, "", &["whole"]);
+    Ok(())
+}
+
+/// How long the homeserver asks for in the test below: longer than one request waits for it.
+const ASKED_FOR: u64 = 31;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_until_a_limit_is_over_and_leaves_nobody_out() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let all = accounts(&scene, MANY).await?;
+    let question = scene.ann_asks(&format!("!user suspend{}", lines(&all))).await?;
+    let limited = json!({
+        "errcode": "M_LIMIT_EXCEEDED", "error": "Too many requests", "retry_after_ms": ASKED_FOR * 1000,
+    });
+    let refusing = proxy.every(Method::PUT, "/suspend", Fault::Answer(429, limited));
+    let yes = say_yes(&scene, &question, MANY).await?;
+    let (message, _) = progress(&scene, &yes).await?;
+    // What it tells is waited for in steps, each shorter than the patience of the client.
+    for most in [ASKED_FOR, 18, 6] {
+        let goes_on = |edit: &Message| {
+            let (_, why) =
+                edit.body.split_once("It waits: the homeserver limits how often it is asked")?;
+            let (_, left) = why.split_once("I go on in ")?;
+            left.split_once('s')?.0.parse::<u64>().ok()
+        };
+        let soon = |edit: &Message| goes_on(edit).is_some_and(|left| left <= most);
+        scene.ann().edit_of(&message.event_id, soon).await?;
+    }
+    assert_eq!(count(&scene, &all, "suspended").await?, 0);
+    refusing.lift();
+    let over = ended(&scene, &yes).await?;
+    says(&over, &format!("Done · {MANY} of {MANY}"), &[&format!("done {MANY}")]);
+    assert_eq!(count(&scene, &all, "suspended").await?, MANY);
     Ok(())
 }
 

@@ -108,7 +108,7 @@ impl SanctionExpiry {
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
-            Err(Stop::Api(error)) if error.is_of_token() => Lifted::NotNow,
+            Err(Stop::Api(error)) if error.is_for_now() => Lifted::NotNow,
             Err(stop) => Lifted::Failed(stopped(&self.below.clock, &stop)),
         };
         match lifted {
@@ -176,7 +176,7 @@ impl SanctionExpiry {
                     let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
                         Status::Done => Lifted::Done(told(&ran, &self.below.roster)),
-                        _ if ran.done.iter().all(|one| one.without_token) => Lifted::NotNow,
+                        _ if ran.done.iter().all(|one| one.not_now) => Lifted::NotNow,
                         _ => Lifted::Failed(told(&ran, &self.below.roster)),
                     }
                 }

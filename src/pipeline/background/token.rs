@@ -274,9 +274,16 @@ fn refused(error: &Error) -> Reply {
         .command("When the new token is in its place", vec!["config".into(), "reload".into()])
 }
 
-/// Why what goes on by itself waits, where it is for the token.
+/// Why what goes on by itself waits, where it is for the token, or until a limit is over.
 pub(in crate::pipeline) fn why_it_waits(reader: &Reader) -> Option<Line> {
-    reader.token().refused().map(|error| error.line())
+    if let Some(error) = reader.token().refused() {
+        return Some(error.line());
+    }
+    let left = SignedDuration::try_from(reader.throttle().left()?).unwrap_or_default();
+    // In whole seconds, and at least one.
+    let left = SignedDuration::from_secs(left.as_secs() + 1);
+    let line = "the homeserver limits how often it is asked; I go on in ";
+    Some(Line::from(format!("{line}{left:#}")))
 }
 
 #[cfg(test)]

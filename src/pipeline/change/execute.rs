@@ -154,10 +154,9 @@ impl Executor {
                 broken_off(action, &plan, error, after.as_ref().ok(), answers.len()).into()
             }
         };
-        let without_token =
-            answers.is_empty() && failed.as_ref().is_some_and(SendError::is_of_token);
+        let not_now = answers.is_empty() && failed.as_ref().is_some_and(SendError::is_for_now);
         let unseen =
-            failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_of_token());
+            failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_for_now());
         let work = match &failed {
             None => action.begins(&plan.subject, &answers, after.as_ref().ok()),
             Some(SendError::Unknown(_)) => action.outlasts(&plan.subject, &plan.seen),
@@ -170,7 +169,7 @@ impl Executor {
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         let subject = plan.subject;
-        Done { subject, outcome, unmet, left, erased, without_token, unseen, work }
+        Done { subject, outcome, unmet, left, erased, not_now, unseen, work }
     }
 
     async fn close(

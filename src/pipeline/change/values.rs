@@ -83,9 +83,9 @@ pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) left: FactMap,
     /// Whether it was somebody's erasure, so that what is kept of them goes too.
     pub(in crate::pipeline) erased: bool,
-    /// Whether nothing was done since the homeserver does not take the admin token, so that it can be
-    /// done with another one.
-    pub(in crate::pipeline) without_token: bool,
+    /// Whether nothing was done since the homeserver does not take the admin token, or limits how often
+    /// it is asked, so that it can be done later.
+    pub(in crate::pipeline) not_now: bool,
     /// Whether all was sent, and for the same reason could not be looked at afterwards.
     pub(in crate::pipeline) unseen: bool,
     /// The work that the homeserver goes on with, by the id under which its verb asks for it.

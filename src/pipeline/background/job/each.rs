@@ -292,8 +292,8 @@ impl<'a> Work<'a> {
         match self.try_to_change(item, left).await {
             Ok(turn) => turn,
             Err(Stop::Refused { why, .. }) => nothing(Status::Refused, &why),
-            // It waits for a token that works, and is looked at then.
-            Err(Stop::Api(error)) if error.is_of_token() => match left.before {
+            // It waits for a token that works, or for a limit to be over, and is looked at then.
+            Err(Stop::Api(error)) if error.is_for_now() => match left.before {
                 Some(Before::Unseen) => Turn::Unseen,
                 _ => Turn::NotNow,
             },
@@ -388,7 +388,7 @@ impl<'a> Work<'a> {
         let (executor, number) = (&self.runner.below.executor, self.number);
         let mut secrets = Secrets::new();
         let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
-        if done.without_token {
+        if done.not_now {
             return Ok(Turn::NotNow);
         }
         if done.unseen && repeatable {
