@@ -27,6 +27,7 @@ use crate::{
 
 mod chain;
 mod export;
+mod files;
 mod forget;
 mod mirror;
 mod record;
@@ -34,10 +35,13 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-use chain::{Chain, digest_of, hash, zeros};
+use chain::{digest_of, hash, zeros};
 use mirror::Mirror;
 
+pub(crate) use chain::Chain;
 pub use chain::{Broken, Head, NotWhole, verify_lines};
+pub use files::{Unread, joined};
+pub use mirror::{Rotation, files_of};
 pub use record::{Entry, Kept, Kind, Record};
 pub use restore::{Links, Missing};
 
@@ -394,10 +398,10 @@ impl Audit {
 
     /// Appends every entry to the file at `path` too, beginning with those that it lacks. What
     /// cannot be written is logged and written with the next.
-    pub async fn mirror(&self, path: &Path) -> std::io::Result<()> {
+    pub async fn mirror(&self, path: &Path, rotation: Option<Rotation>) -> std::io::Result<()> {
         let head = self.head.lock().await;
         let kept = |seq| self.link(seq).map_err(std::io::Error::other);
-        *self.mirror.lock().await = Some(Mirror::open(path, kept, self.clock.now())?);
+        *self.mirror.lock().await = Some(Mirror::open(path, rotation, kept, self.clock.now())?);
         drop(head);
         self.catch_up().await;
         Ok(())

@@ -30,6 +30,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::audit::Rotation;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
@@ -179,6 +180,8 @@ pub struct RecordKeeping {
     pub file: Option<PathBuf>,
     /// The room to which it is also written.
     pub room: Option<OwnedRoomId>,
+    /// When that file is set aside, and another begun; never, where nothing is said.
+    pub rotation: Option<Rotation>,
     /// How long personal details stay in it.
     pub details: Duration,
 }

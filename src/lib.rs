@@ -80,6 +80,7 @@ pub mod notes;
 pub mod operators;
 pub mod pipeline;
 pub mod refs;
+pub mod record_page;
 pub mod reply;
 pub mod run;
 pub mod sanctions;

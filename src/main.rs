@@ -6,8 +6,7 @@
 #![warn(clippy::disallowed_methods)]
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -21,7 +20,6 @@ use rustix::{
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
 };
 use synod::{
-    audit::{Head, NotWhole, verify_lines},
     check,
     config::Config,
     finding::{Finding, Mark},
@@ -39,6 +37,7 @@ use tracing_subscriber::{
 };
 
 mod pages;
+mod records;
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -57,7 +56,7 @@ enum Command {
     Configured(Configured),
     /// Look at a record that the bot has written.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(records::Audit),
     /// Write the manual pages and the completions of shells into a folder.
     #[command(hide = true)]
     Pages {
@@ -88,22 +87,6 @@ struct Where {
     config: PathBuf,
 }
 
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Check that nothing in a file of the record was changed, is missing or was cut off.
-    ///
-    /// It takes nothing but the file: no configuration, no homeserver. What it proves is that the
-    /// file is one unbroken chain from its first entry to the head that you give, not that what
-    /// stands in it is true. Without a head from elsewhere an end that was cut off does not show.
-    Verify {
-        /// The file, one JSON object a line.
-        file: PathBuf,
-        /// A hash that was told in the room or noted elsewhere.
-        #[arg(long)]
-        head: Option<String>,
-    },
-}
-
 #[derive(Debug, Args)]
 struct Unfreeze {
     #[command(flatten)]
@@ -131,7 +114,7 @@ fn main() -> ExitCode {
     // clap ends the process by itself, with 2, where the arguments are wrong.
     let command = match Arguments::parse().command {
         Command::Configured(command) => command,
-        Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
+        Command::Audit(command) => return records::run(&command),
         Command::Pages { folder } => return written(&folder),
     };
     let config = match Config::load(command.config(), &pipeline::verbs()) {
@@ -157,25 +140,6 @@ fn keep_memory_private() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     // The limit does not hold where the kernel hands core dumps to a program; this does.
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
-}
-
-/// Checks a file of the record, and says what it found.
-fn verified(file: &Path, head: Option<&str>) -> ExitCode {
-    let checked = File::open(file)
-        .map_err(NotWhole::from)
-        .and_then(|opened| verify_lines(BufReader::new(opened), head));
-    // Where nobody can be told, the exit code still says it.
-    match checked {
-        Ok(Head { count, hash }) => {
-            let _ = writeln!(io::stdout(), "{count} entries, unbroken; the last is {hash}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let error = anyhow::Error::new(error);
-            let _ = writeln!(io::stderr(), "{}: {error:#}", file.display());
-            ExitCode::from(FOUND)
-        }
-    }
 }
 
 /// Writes manual pages and completions, and says if it cannot.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    audit::Links,
+    audit::{Links, files_of},
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
     matrix::{self, ConnectError, Fatal},
@@ -278,7 +278,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
         None => None,
     };
     if let Some(file) = &config.record.file {
-        let mirrored = pipeline.mirror_record(file).await;
+        let mirrored = pipeline.mirror_record(file, config.record.rotation).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
     let opening = lost.map(Opening::LostStore).or(put_back.map(Opening::PutBack));
@@ -333,13 +333,11 @@ fn recall(config: &Config) -> Result<Links, RunError> {
 /// Adds what stands in a file of the record, where there is one.
 fn read_record(path: &Path, links: &mut Links) -> Result<(), RunError> {
     let failed = |source| RunError::Record { file: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    for line in BufReader::new(file).lines() {
-        links.add(&line.map_err(failed)?);
+    for file in files_of(path).map_err(failed)? {
+        let file = std::fs::File::open(file).map_err(failed)?;
+        for line in BufReader::new(file).lines() {
+            links.add(&line.map_err(failed)?);
+        }
     }
     Ok(())
 }

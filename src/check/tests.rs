@@ -41,7 +41,7 @@ pub(super) fn config(encryption: Encryption) -> Config {
         questions: Questions { expire_after: Duration::ZERO, approve_within: Duration::ZERO },
         roles: Vec::new(),
         policy: Policy::default(),
-        record: RecordKeeping { file: None, room: None, details: Duration::ZERO },
+        record: RecordKeeping { file: None, rotation: None, room: None, details: Duration::ZERO },
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         tables: false,
         log: String::new(),

@@ -232,11 +232,12 @@ impl Found {
     }
 
     fn record(&mut self, was: &RecordKeeping, is: &RecordKeeping) {
-        let RecordKeeping { file, room, details } = was;
+        let RecordKeeping { file, rotation, room, details } = was;
         self.key("record.room", *room == is.room, narrower_if(room.is_none()));
         self.key("record.file", *file == is.file, narrower_if(file.is_none()));
         // Details that go sooner are looks and changes that nobody can be asked about.
         let longer = narrower_if(is.details > *details);
+        self.key("record.rotate", *rotation == is.rotation, Effect::Narrower);
         self.key("record.keep_details", *details == is.details, longer);
     }
 }

@@ -382,9 +382,22 @@ fn record(
         .optional(|field, text| files::own_file(field, text, around.base));
     let days = section
         .field("keep_details", "90")
+    let rotate = section.field("rotate", "month");
+    let rotation = match (rotate.is_named(), section.field("file", "").is_named()) {
+        (true, false) => Err(rotate.wrong(
+            "there is no file that could be set aside",
+            "Write `file:` too, or remove the key",
+        )),
+        _ => rotate.optional(value::rotation),
+    };
         .optional(|field, text| value::count(field, text, 1..=MOST_DAYS));
     let days = u64::try_from(days?.unwrap_or(DETAILS_DAYS)).unwrap_or_default();
-    Ok(RecordKeeping { file: file?, room: room?, details: Duration::from_hours(24 * days) })
+    Ok(RecordKeeping {
+        file: file?,
+        rotation: rotation?,
+        room: room?,
+        details: Duration::from_hours(24 * days),
+    })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

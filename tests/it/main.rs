@@ -49,6 +49,7 @@ mod power_in_rooms;
 mod put_back;
 mod raw;
 mod record;
+mod record_page;
 mod regtok;
 mod reload;
 mod reports;
