@@ -124,12 +124,19 @@ pub struct Audit {
 impl Audit {
     /// The record in `store`.
     pub fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        let audit = Self::looked_at(store, clock)?;
+        audit.note_older_mentions()?;
+        Ok(audit)
+    }
+
+    /// The same, only to be looked at.
+    pub fn looked_at(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
         let entries: Shelf<Kept> = store.shelf("audit")?;
         let head = match entries.last(1)?.pop() {
             Some((_, last)) => (last.entry.seq, last.entry.hash),
             None => (0, zeros()),
         };
-        let audit = Self {
+        Ok(Self {
             entries,
             open: store.shelf("audit-open")?,
             opened: store.shelf("audit-opened-by")?,
@@ -145,9 +152,7 @@ impl Audit {
             clock,
             on_disk: Arc::new(AtomicU64::new(head.0)),
             head: Arc::new(Mutex::new(head)),
-        };
-        audit.note_older_mentions()?;
-        Ok(audit)
+        })
     }
 
     /// Appends `record` and returns its number once it is on disk.

@@ -68,6 +68,8 @@ pub struct Config {
     pub commands: Commands,
     /// What becomes of the record.
     pub record: RecordKeeping,
+    /// How the store is backed up.
+    pub backup: Backup,
     /// Whether wide HTML tables stand beside cards.
     pub tables: bool,
     /// What is logged, as a filter of `tracing`; known to parse.
@@ -178,12 +180,19 @@ pub struct Commands {
 pub struct RecordKeeping {
     /// The file to which it is also written, one JSON object a line.
     pub file: Option<PathBuf>,
-    /// The room to which it is also written.
-    pub room: Option<OwnedRoomId>,
     /// When that file is set aside, and another begun; never, where nothing is said.
     pub rotation: Option<Rotation>,
+    /// The room to which it is also written.
+    pub room: Option<OwnedRoomId>,
     /// How long personal details stay in it.
     pub details: Duration,
+}
+
+/// How the store is backed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backup {
+    /// Who can read what is exported: public keys, as the program `age` takes them.
+    pub recipients: Vec<String>,
 }
 
 /// A variable of the environment by its name.

@@ -38,6 +38,23 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("gate", &["change", "confirm", "operators", "reply"]),
     ("config", &["audit", "change", "operators", "reply", "totp"]),
     ("check", &["change", "config", "finding", "http", "reply"]),
+    (
+        "backup",
+        &[
+            "audit",
+            "clock",
+            "config",
+            "confirm",
+            "finding",
+            "freeze",
+            "jobs",
+            "notes",
+            "sanctions",
+            "store",
+            "unsaid",
+            "watches",
+        ],
+    ),
     ("synapse", &["change", "clock", "error", "gate", "http", "refs", "reply"]),
     ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
     (

@@ -38,6 +38,7 @@ use tracing_subscriber::{
 
 mod pages;
 mod records;
+mod stores;
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -76,6 +77,9 @@ enum Configured {
     ///
     /// It is while what reads from the homeserver turns, through outages of the homeserver too.
     Alive(Where),
+    /// Look at the store, put it into one file and take it out of one, or make it small.
+    #[command(subcommand)]
+    Store(stores::Command),
     /// Let a frozen bot change things again, or serve a frozen operator.
     Unfreeze(Unfreeze),
 }
@@ -99,6 +103,7 @@ impl Configured {
     fn config(&self) -> &Path {
         match self {
             Self::Run(place) | Self::Check(place) | Self::Alive(place) => &place.config,
+            Self::Store(command) => command.config(),
             Self::Unfreeze(unfreeze) => &unfreeze.place.config,
         }
     }
@@ -172,6 +177,7 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
             writeln!(io::stdout(), "{what}")?;
             Ok(ExitCode::from(if alive { 0 } else { FOUND }))
         }
+        Configured::Store(command) => stores::run(command, config),
         Configured::Unfreeze(unfreeze) => {
             synod::run::unfreeze(config, unfreeze.operator.as_deref())
                 .with_context(|| format!("{} cannot be written", config.state.display()))?;

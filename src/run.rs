@@ -17,7 +17,7 @@ use crate::{
     audit::{Links, files_of},
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit},
-    matrix::{self, ConnectError, Fatal},
+    matrix::{self, ConnectError, Fatal, SaidBy},
     operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
@@ -255,7 +255,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     }
     let mut put_back = None;
     if connection.is_none() && !lasting.new {
-        put_back = catch_up(config, &settings, &matrix, &pipeline).await?;
+        put_back = catch_up(config, &settings, store, &matrix, &pipeline).await?;
     }
     if put_back.is_some() {
         // The device is as old as the store. It would encrypt with keys that it has used up since, and
@@ -285,21 +285,27 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, opening))
 }
 
-/// Takes over what the bot has said and its store does not know, where an older state was put back.
+/// Takes over what the bot has said and its store does not know, where an older state was put back. Of
+/// an import nobody has to find that out: its device is gone, so what came after it cannot be read.
 async fn catch_up(
     config: &Config,
     settings: &matrix::Settings,
+    store: &Store,
     matrix: &matrix::Matrix,
     pipeline: &Pipeline,
 ) -> Result<Option<CaughtUp>, RunError> {
-    let mut said = matrix.said_later(settings).await?;
-    if !pipeline.is_older_than(&said).await? {
+    let imported = store.is_imported()?;
+    let by = if imported { SaidBy::AnyDevice } else { SaidBy::ThisDevice };
+    let mut said = matrix.said_later(settings, by).await?;
+    if !imported && !pipeline.is_older_than(&said).await? {
         return Ok(None);
     }
     if let Some(file) = &config.record.file {
         read_record(file, &mut said.entries)?;
     }
-    Ok(Some(pipeline.catch_up_with(&said).await?))
+    let caught_up = pipeline.catch_up_with(&said).await?;
+    store.has_caught_up().await?;
+    Ok(Some(caught_up))
 }
 
 /// The pipeline under this configuration.
@@ -330,7 +336,7 @@ fn recall(config: &Config) -> Result<Links, RunError> {
     Ok(links)
 }
 
-/// Adds what stands in a file of the record, where there is one.
+/// Adds what stands in the files of the record, where there are any.
 fn read_record(path: &Path, links: &mut Links) -> Result<(), RunError> {
     let failed = |source| RunError::Record { file: path.to_owned(), source };
     for file in files_of(path).map_err(failed)? {
@@ -429,7 +435,7 @@ fn store_folder(config: &Config) -> PathBuf {
 
 /// Makes the state folder where there is none, and keeps other instances out of it for as long as
 /// the file lives.
-fn lock(state: &Path) -> Result<std::fs::File, RunError> {
+pub fn lock(state: &Path) -> Result<std::fs::File, RunError> {
     let failed = |source| RunError::State { state: state.to_owned(), source };
     std::fs::create_dir_all(state).map_err(failed)?;
     let file = std::fs::File::options()

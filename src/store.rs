@@ -17,11 +17,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use disk::Disk;
 
 pub(crate) mod advice;
+mod compact;
 mod disk;
+mod import;
 mod open;
+mod raw;
 mod repair;
+mod version;
 
+pub use compact::Compacted;
+pub use import::Importing;
 pub use open::Opened;
+pub use raw::{Contents, RawRecord};
+pub use version::STATE_VERSION;
 
 /// The version that new records are written in.
 const VERSION: u8 = 1;
@@ -59,6 +67,33 @@ pub enum Error {
         folder: PathBuf,
         /// What sled says of it.
         what: String,
+    },
+    /// The state was written by a later version of Synod.
+    #[error(
+        "{} was written by a later version of Synod{by}: its state has version {version}, and this \
+         binary knows {STATE_VERSION}; start that one again, or put back a copy from before the \
+         upgrade",
+        folder.display()
+    )]
+    LaterState {
+        /// The folder.
+        folder: PathBuf,
+        /// Its version.
+        version: u32,
+        /// Which release wrote it, in brackets, where that is known.
+        by: String,
+    },
+    /// There is no store.
+    #[error("there is no store in {}", folder.display())]
+    Missing {
+        /// Where it should be.
+        folder: PathBuf,
+    },
+    /// What was copied is not what was to be copied.
+    #[error("the copy is not the same; the store as it was is in {}", folder.display())]
+    NotTheSame {
+        /// Where the one is that counts.
+        folder: PathBuf,
     },
     /// What was written did not get on disk.
     #[error("what was written to the store is not surely on disk; restart the bot")]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
+use super::{Backup, Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
 use crate::{
     operators::{Policy, Protection, Stance},
     reply::Line,
@@ -106,6 +106,7 @@ impl Config {
             policy,
             commands,
             record,
+            backup: Backup { recipients },
             tables,
             log,
         } = self;
@@ -127,6 +128,7 @@ impl Config {
         found.policy(policy, &now.policy);
         found.commands(commands, &now.commands);
         found.record(record, &now.record);
+        found.key("backup", *recipients == now.backup.recipients, Effect::Wider);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
         found.0
@@ -235,9 +237,9 @@ impl Found {
         let RecordKeeping { file, rotation, room, details } = was;
         self.key("record.room", *room == is.room, narrower_if(room.is_none()));
         self.key("record.file", *file == is.file, narrower_if(file.is_none()));
+        self.key("record.rotate", *rotation == is.rotation, Effect::Narrower);
         // Details that go sooner are looks and changes that nobody can be asked about.
         let longer = narrower_if(is.details > *details);
-        self.key("record.rotate", *rotation == is.rotation, Effect::Narrower);
         self.key("record.keep_details", *details == is.details, longer);
     }
 }

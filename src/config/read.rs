@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank,
-    RateLimit, RecordKeeping, Role, TrustSource,
+    Backup, Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions,
+    Rank, RateLimit, RecordKeeping, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -98,6 +98,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let kept = root.field("record", "keep_details: 90").optional_section();
     let record = within(kept, |section| record(section, rooms.as_deref().ok(), around));
+    let backup = within(root.field("backup", "recipients: ...").optional_section(), backup);
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -119,6 +120,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         policy: Policy { protection: protection?, ..demands },
         commands: commands?,
         record: record?,
+        backup: backup?,
         tables: tables?,
         log: log?.unwrap_or_else(|| LOG.to_owned()),
     })
@@ -380,8 +382,6 @@ fn record(
     let file = section
         .field("file", "/var/lib/synod/record.jsonl")
         .optional(|field, text| files::own_file(field, text, around.base));
-    let days = section
-        .field("keep_details", "90")
     let rotate = section.field("rotate", "month");
     let rotation = match (rotate.is_named(), section.field("file", "").is_named()) {
         (true, false) => Err(rotate.wrong(
@@ -390,6 +390,8 @@ fn record(
         )),
         _ => rotate.optional(value::rotation),
     };
+    let days = section
+        .field("keep_details", "90")
         .optional(|field, text| value::count(field, text, 1..=MOST_DAYS));
     let days = u64::try_from(days?.unwrap_or(DETAILS_DAYS)).unwrap_or_default();
     Ok(RecordKeeping {
@@ -398,6 +400,13 @@ fn record(
         room: room?,
         details: Duration::from_hours(24 * days),
     })
+}
+
+fn backup(section: &Section<'_>) -> Result<Backup, Reported> {
+    let recipients = policy::optional_list(&section.field("recipients", "[age1...]"), |item| {
+        item.required(value::recipient)
+    });
+    Ok(Backup { recipients: recipients? })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

@@ -141,6 +141,21 @@ pub(super) fn rotation(field: &Field<'_>, text: &str) -> Result<Rotation, Report
     }
 }
 
+/// A public key of the program `age`, or one of ssh that it takes too.
+pub(super) fn recipient(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    let is_age = text.starts_with("age1")
+        && text.len() > "age1".len()
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_ssh = ["ssh-ed25519 ", "ssh-rsa "].iter().any(|kind| text.starts_with(kind));
+    if is_age || is_ssh && !text.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(field.wrong(
+        "this is not a public key of age",
+        "Write the one that `age-keygen` shows as `Public key`; it begins with age1",
+    ))
+}
+
 /// A span of time from one second to a day.
 pub(super) fn duration(field: &Field<'_>, text: &str) -> Result<Duration, Reported> {
     const INSTEAD: &str = "Write a time from 1s to 24h, such as 30s, 10min or 1h";

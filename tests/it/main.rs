@@ -67,6 +67,7 @@ mod spoken;
 mod statistics;
 mod stopped;
 mod store;
+mod store_commands;
 mod strangers;
 mod support;
 mod takedowns;
