@@ -15,6 +15,8 @@ mod chains;
 mod html;
 mod plot;
 mod read;
+#[cfg(test)]
+mod tests;
 mod weeks;
 
 use read::Reading;

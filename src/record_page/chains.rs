@@ -68,7 +68,7 @@ fn pointers(entry: &Entry, details: &Details) -> Vec<(&'static str, u64)> {
     };
     let undone = match (entry.kind.as_str(), details.outcome().as_deref()) {
         ("closed", Some("Done")) => Some("taken back"),
-        ("closed", _) | ("given_up", _) => Some("not taken back"),
+        ("closed" | "given_up", _) => Some("not taken back"),
         // The opening of the same is told with its outcome.
         _ => None,
     };

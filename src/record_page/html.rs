@@ -84,7 +84,7 @@ fn policy(style: &str) -> String {
 /// Whether the chain holds.
 fn proof(reading: &Reading, now: Timestamp) -> Markup {
     let Proof { head, broken, head_found } = &reading.proof;
-    let when = |entry: Option<&Entry>| entry.map(|entry| time(entry)).unwrap_or_default();
+    let when = |entry: Option<&Entry>| entry.map(time).unwrap_or_default();
     html! {
         div class={ "proof" @if !reading.proof.holds() { " bad" } } id="proof" {
             @match broken {

@@ -51,12 +51,15 @@ fn draw(weeks: &Weeks, text: &mut String) -> Result<(), Box<dyn std::error::Erro
         .x_label_area_size(24)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..f64::from(count), 0.0..most * 1.05)?;
+    // Labels stand at whole numbers only: the beginnings of weeks, and counts.
+    let is_whole = |at: f64, whole: f64| (at - whole).abs() < 1e-6;
     let week = |at: &f64| {
-        let whole = at.fract() == 0.0;
-        let date = weeks.begin.iter().zip(0_u32..).find(|(_, n)| whole && f64::from(*n) == *at);
+        let mut begin = weeks.begin.iter().zip(0_u32..);
+        let date = begin.find(|(_, number)| is_whole(*at, f64::from(*number)));
         date.map_or_else(String::new, |(date, _)| date.to_string())
     };
-    let amount = |at: &f64| if at.fract() == 0.0 { format!("{at:.0}") } else { String::new() };
+    let amount =
+        |at: &f64| if is_whole(*at, at.round()) { format!("{at:.0}") } else { String::new() };
     chart
         .configure_mesh()
         .disable_x_mesh()

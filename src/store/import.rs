@@ -31,9 +31,9 @@ impl Importing {
         Ok(Self { dir: dir.to_owned(), store })
     }
 
-    /// Adds a record.
-    pub fn put(&self, shelf: &str, record: &RawRecord) -> Result<(), Error> {
-        self.store.put_raw(shelf, record)
+    /// Adds a record to the shelf of this name.
+    pub fn put(&self, name: &str, record: &RawRecord) -> Result<(), Error> {
+        self.store.put_raw(name, record)
     }
 
     /// The store so far.

@@ -58,13 +58,13 @@ impl Store {
         Ok(names)
     }
 
-    /// The records of a shelf, in the order of their keys, each read when it is asked for. After an
+    /// The records of the shelf of this name, in the order of their keys, each read when it is asked for. After an
     /// error there are no more.
     pub fn records(
         &self,
-        shelf: &str,
+        name: &str,
     ) -> Result<impl Iterator<Item = Result<RawRecord, Error>> + use<>, Error> {
-        let tree = guard(|| self.db.open_tree(shelf))?;
+        let tree = guard(|| self.db.open_tree(name))?;
         let mut entries = Some(tree.iter());
         Ok(std::iter::from_fn(move || {
             let next = entries.as_mut().map(|entries| guard(|| entries.next().transpose()))?;
@@ -81,9 +81,9 @@ impl Store {
         }))
     }
 
-    /// Keeps a record as it was kept elsewhere.
-    pub fn put_raw(&self, shelf: &str, record: &RawRecord) -> Result<(), Error> {
-        let tree = guard(|| self.db.open_tree(shelf))?;
+    /// Keeps a record in the shelf of this name, as it was kept elsewhere.
+    pub fn put_raw(&self, name: &str, record: &RawRecord) -> Result<(), Error> {
+        let tree = guard(|| self.db.open_tree(name))?;
         guard(|| tree.insert(record.key.as_str(), record.value.as_str()))?;
         Ok(())
     }

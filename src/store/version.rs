@@ -29,9 +29,9 @@ impl Store {
 
     /// Notes that this version has written here.
     pub(super) fn note_version(&self) -> Result<(), Error> {
-        let shelf = self.shelf::<u32>(SHELF)?;
-        if shelf.get(VERSION)? != Some(STATE_VERSION) {
-            shelf.put(VERSION, &STATE_VERSION)?;
+        let versions = self.shelf::<u32>(SHELF)?;
+        if versions.get(VERSION)? != Some(STATE_VERSION) {
+            versions.put(VERSION, &STATE_VERSION)?;
         }
         let (by, own) = (self.shelf::<String>("state-written-by")?, env!("CARGO_PKG_VERSION"));
         if by.get(BY)?.as_deref() != Some(own) {
