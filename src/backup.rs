@@ -21,12 +21,14 @@ mod age;
 mod check;
 mod export;
 mod import;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
 pub use check::check;
 pub use export::{Exported, export, export_to};
 pub use import::{Imported, Source, import};
+pub use schedule::{is_due, make};
 
 /// The version of the format.
 const FORMAT: u32 = 1;

@@ -193,6 +193,19 @@ pub struct RecordKeeping {
 pub struct Backup {
     /// Who can read what is exported: public keys, as the program `age` takes them.
     pub recipients: Vec<String>,
+    /// When the bot exports by itself.
+    pub schedule: Option<Schedule>,
+}
+
+/// When the bot exports its store by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// How long after the one before.
+    pub every: Duration,
+    /// Where the files are.
+    pub folder: PathBuf,
+    /// How many are kept.
+    pub keep: usize,
 }
 
 /// A variable of the environment by its name.

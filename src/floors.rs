@@ -91,6 +91,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "run",
         &[
             "audit",
+            "backup",
             "check",
             "clock",
             "config",

@@ -27,6 +27,7 @@ use crate::{
     totp::OneTimePasswords,
 };
 
+mod backups;
 mod file;
 
 use file::File;
@@ -216,6 +217,7 @@ struct Bot {
     config_source: Arc<File>,
     /// The folder of the store.
     store: PathBuf,
+    backup: backups::Backups,
 }
 
 /// Puts the bot together, and what its rooms are told first, where the store is new or older than what
@@ -282,7 +284,9 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
     let opening = lost.map(Opening::LostStore).or(put_back.map(Opening::PutBack));
-    Ok((Bot { matrix, pipeline, config_source, store: store_folder(config) }, opening))
+    let backup = backups::Backups::of(config, store, clock)?;
+    let store = store_folder(config);
+    Ok((Bot { matrix, pipeline, config_source, store, backup }, opening))
 }
 
 /// Takes over what the bot has said and its store does not know, where an older state was put back. Of
@@ -355,7 +359,7 @@ impl Bot {
         opening: Option<Opening>,
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
-        let Self { matrix, pipeline, config_source, store } = self;
+        let Self { matrix, pipeline, config_source, store, backup } = self;
         let service = &control.service;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
@@ -415,7 +419,8 @@ impl Bot {
             let unsaid = pipeline.say_unsaid(over.clone());
             tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()), unsaid);
         };
-        let (ended, (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs);
+        let backups = backups::keep(&backup, &pipeline, over.clone());
+        let (ended, (), (), (), (), ()) = tokio::join!(read, queue, begin, reload, jobs, backups);
         pipeline.flush().await?;
         ended?;
         Ok(if control.stop.is_cancelled() { None } else { config_source.take() })

@@ -42,6 +42,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("audit-opened-by", "changes by their messages", RawRecord::check::<u64>),
     ("audit-redacted", "entries without those who were erased", RawRecord::check::<u64>),
     ("audit-undone-by", "changes that were taken back", RawRecord::check::<u64>),
+    ("backup-failed", "that a backup failed was told", RawRecord::check::<bool>),
     ("changed_keys", "changed keys that were told", RawRecord::check::<String>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),

@@ -88,14 +88,14 @@ pub fn export_to(
 }
 
 /// Lines of the file, and their digest so far.
-struct Lines<W: Write> {
-    out: W,
+pub(super) struct Lines<W: Write> {
+    pub(super) out: W,
     hasher: Sha256,
     recovery_key: bool,
 }
 
 impl<W: Write> Lines<W> {
-    fn into(out: W) -> Self {
+    pub(super) fn into(out: W) -> Self {
         Self { out, hasher: Sha256::new(), recovery_key: false }
     }
 
@@ -108,7 +108,7 @@ impl<W: Write> Lines<W> {
 }
 
 /// Writes everything; answers how many records there are.
-fn write<W: Write>(
+pub(super) fn write<W: Write>(
     store: &Store,
     config: &Config,
     encrypted: bool,

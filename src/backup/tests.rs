@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     audit::{Audit, Kind, Record},
     clock::FixedClock,
-    config::{Backup, Config, Encryption},
+    config::{Backup, Config, Encryption, Schedule},
     finding::Mark,
     store::{RawRecord, Store},
 };
@@ -23,14 +23,14 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join("state");
+        let folder = dir.path().join("state");
         let config = Config {
-            recovery_key_file: state.join(RECOVERY_KEY),
-            state: state.clone(),
+            recovery_key_file: folder.join(RECOVERY_KEY),
+            state: folder.clone(),
             ..crate::check::stage_config(Encryption::Required)
         };
         let stage = Self { dir, config };
-        let store = Store::open(&state.join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
+        let store = Store::open(&folder.join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
         let audit = Audit::new(&store, clock()).unwrap();
         for note in ["one", "two", "three"] {
             let record = Record { note: Some(note.to_owned()), ..Record::new(Kind::Noted) };
@@ -38,9 +38,9 @@ impl Stage {
         }
         store.shelf::<String>("pins").unwrap().put("@ann:x", &"key".to_owned()).unwrap();
         store.flush().await.unwrap();
-        fs::write(state.join(IDENTITY), "{\"master_key\":\"public\"}").unwrap();
-        fs::write(state.join(RECOVERY_KEY), "very secret").unwrap();
-        fs::write(state.join("session.json"), "session").unwrap();
+        fs::write(folder.join(IDENTITY), "{\"master_key\":\"public\"}").unwrap();
+        fs::write(folder.join(RECOVERY_KEY), "very secret").unwrap();
+        fs::write(folder.join("session.json"), "session").unwrap();
         stage
     }
 
@@ -195,7 +195,7 @@ async fn without_somebody_who_may_read_it_nothing_is_written() {
     let error = export(&stage.store(), &stage.config, &file, false, now()).unwrap_err();
     assert!(matches!(error, Error::NoRecipients), "{error}");
     assert!(!file.exists());
-    let backup = Backup { recipients: vec!["age1nobody".to_owned()] };
+    let backup = Backup { recipients: vec!["age1nobody".to_owned()], schedule: None };
     let config = Config { backup, ..stage.config.clone() };
     let error = export(&stage.store(), &config, &file, false, now()).unwrap_err();
     assert!(matches!(error, Error::Age(_) | Error::NoAge), "{error}");
@@ -311,4 +311,69 @@ async fn a_state_of_every_version_that_there_has_been_is_read_whole() {
         let record = Record { note: Some("on".to_owned()), ..Record::new(Kind::Noted) };
         assert_eq!(audit.note(record).await.unwrap(), 13, "numbers go on");
     }
+}
+
+#[tokio::test]
+async fn one_is_due_when_the_last_is_old_enough_and_only_so_many_are_kept() {
+    let stage = Stage::new().await;
+    let key = std::process::Command::new("age-keygen").output().unwrap();
+    let said = String::from_utf8(key.stderr).unwrap();
+    let recipient = said.trim().rsplit(' ').next().unwrap().to_owned();
+    let day = std::time::Duration::from_hours(24);
+    let folder = stage.file("backups");
+    let schedule = Schedule { every: day, folder: folder.clone(), keep: 3 };
+    let backup = Backup { recipients: vec![recipient], schedule: Some(schedule.clone()) };
+    let config = Config { backup, ..stage.config.clone() };
+    let store = stage.store();
+    assert!(is_due(&schedule, now()).unwrap());
+    let mut at = now();
+    for _ in 0..5 {
+        make(&store, &config, &schedule, at).unwrap();
+        assert!(!is_due(&schedule, at).unwrap());
+        at += jiff::SignedDuration::from_hours(23);
+        assert!(!is_due(&schedule, at).unwrap());
+        at += jiff::SignedDuration::from_hours(1);
+        assert!(is_due(&schedule, at).unwrap());
+        fs::write(folder.join("somebody-elses.age"), "").unwrap();
+    }
+    let entries = fs::read_dir(&folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let days = ["07", "08", "09"].map(|day| format!("synod-202610{day}T080000Z.age"));
+    assert_eq!(names[1..], days);
+    assert_eq!(names[0], "somebody-elses.age");
+    assert!(fs::read(folder.join(&names[1])).unwrap().starts_with(b"age-encryption.org/"));
+}
+
+/// While all is copied nobody writes, so that what is copied was there at one moment.
+#[tokio::test]
+async fn what_is_copied_while_others_write_was_there_at_one_moment() {
+    let stage = Stage::new().await;
+    let store = stage.store();
+    let [first, second] = ["pins", "changed_keys"].map(|name| store.shelf::<String>(name).unwrap());
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let told = stop.clone();
+    let writer = std::thread::spawn(move || {
+        let mut number = 0_u64;
+        while !told.load(std::sync::atomic::Ordering::Relaxed) {
+            // The second never says more than the first.
+            first.put("counter", &number.to_string()).unwrap();
+            second.put("counter", &number.to_string()).unwrap();
+            number += 1;
+        }
+    });
+    let read = |shelf: &'static str| -> u64 {
+        let shelf = store.shelf::<String>(shelf).unwrap();
+        shelf.get("counter").unwrap().unwrap_or_default().parse().unwrap_or_default()
+    };
+    while read("changed_keys") < 10 {
+        std::thread::yield_now();
+    }
+    for _ in 0..200 {
+        let (second, first) = store.at_one_moment(|| (read("changed_keys"), read("pins")));
+        assert!(first == second || first == second + 1, "{first} {second}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
 }

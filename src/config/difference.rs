@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Backup, Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
+use super::{Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping};
 use crate::{
     operators::{Policy, Protection, Stance},
     reply::Line,
@@ -106,7 +106,7 @@ impl Config {
             policy,
             commands,
             record,
-            backup: Backup { recipients },
+            backup,
             tables,
             log,
         } = self;
@@ -128,7 +128,7 @@ impl Config {
         found.policy(policy, &now.policy);
         found.commands(commands, &now.commands);
         found.record(record, &now.record);
-        found.key("backup", *recipients == now.backup.recipients, Effect::Wider);
+        found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
         found.0

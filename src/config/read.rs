@@ -11,7 +11,7 @@ use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
     Backup, Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions,
-    Rank, RateLimit, RecordKeeping, Role, TrustSource,
+    Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -27,6 +27,9 @@ const EXPIRE_AFTER: Duration = Duration::from_mins(10);
 const APPROVE_WITHIN: Duration = Duration::from_hours(24);
 const DETAILS_DAYS: usize = 90;
 const MOST_DAYS: usize = 3650;
+const HOUR: u64 = 3600;
+const BACKUPS: usize = 7;
+const MOST_BACKUPS: usize = 1000;
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// What came of a file.
@@ -98,7 +101,9 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let kept = root.field("record", "keep_details: 90").optional_section();
     let record = within(kept, |section| record(section, rooms.as_deref().ok(), around));
-    let backup = within(root.field("backup", "recipients: ...").optional_section(), backup);
+    let backup = within(root.field("backup", "recipients: ...").optional_section(), |section| {
+        backup(section, around)
+    });
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -402,11 +407,35 @@ fn record(
     })
 }
 
-fn backup(section: &Section<'_>) -> Result<Backup, Reported> {
-    let recipients = policy::optional_list(&section.field("recipients", "[age1...]"), |item| {
-        item.required(value::recipient)
-    });
-    Ok(Backup { recipients: recipients? })
+fn backup(section: &Section<'_>, around: Surroundings<'_>) -> Result<Backup, Reported> {
+    let field = section.field("recipients", "[age1...]");
+    let recipients = policy::optional_list(&field, |item| item.required(value::recipient));
+    let every = policy::choice(
+        &section.field("every", "day"),
+        &[("hour", HOUR), ("day", 24 * HOUR), ("week", 7 * 24 * HOUR)],
+    );
+    let place = section.field("folder", "/var/backups/synod");
+    let folder = place.optional(|field, text| files::path(field, text, around.base));
+    let keep = section
+        .field("keep", "7")
+        .optional(|field, text| value::count(field, text, 1..=MOST_BACKUPS));
+    let (recipients, keep) = (recipients?, keep?.unwrap_or(BACKUPS));
+    let schedule = match (every?, folder?) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(place.wrong("a schedule needs a folder", "Write `folder: PATH`"));
+        }
+        (Some(_), _) if recipients.is_empty() => {
+            return Err(field.wrong(
+                "a schedule needs somebody who can read what it makes",
+                "Write the public key that `age-keygen` shows",
+            ));
+        }
+        (Some(seconds), Some(folder)) => {
+            Some(Schedule { every: Duration::from_secs(seconds), folder, keep })
+        }
+    };
+    Ok(Backup { recipients, schedule })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

@@ -86,7 +86,7 @@ impl Store {
             tries += 1;
         };
         let disk = Arc::new(Disk::of(&db, dir).map_err(unusable(dir))?);
-        Ok(Self { db, disk })
+        Ok(Self { db, disk, writes: Arc::default() })
     }
 
     /// Returns when nothing of this process has the store in `dir` open any more: what was closed is

@@ -6,6 +6,7 @@ mod accounts;
 mod actors;
 mod away;
 mod background;
+mod backups;
 mod basics;
 mod book;
 mod check;
