@@ -27,6 +27,7 @@ use crate::{
 
 mod chain;
 mod export;
+mod files;
 mod forget;
 mod mirror;
 mod record;
@@ -35,10 +36,13 @@ mod restore;
 mod tests;
 mod way;
 
-use chain::{Chain, digest_of, hash, zeros};
+use chain::{digest_of, hash, zeros};
 use mirror::Mirror;
 
+pub(crate) use chain::Chain;
 pub use chain::{Broken, Head, NotWhole, verify_lines};
+pub use files::{Unread, joined};
+pub use mirror::{Rotation, files_of};
 pub use record::{Entry, Kept, Kind, Record};
 pub use restore::{Links, Missing};
 pub use way::Way;
@@ -122,12 +126,19 @@ pub struct Audit {
 impl Audit {
     /// The record in `store`.
     pub fn new(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
+        let audit = Self::looked_at(store, clock)?;
+        audit.note_older_mentions()?;
+        Ok(audit)
+    }
+
+    /// The same, only to be looked at.
+    pub fn looked_at(store: &Store, clock: SharedClock) -> Result<Self, store::Error> {
         let entries: Shelf<Kept> = store.shelf("audit")?;
         let head = match entries.last(1)?.pop() {
             Some((_, last)) => (last.entry.seq, last.entry.hash),
             None => (0, zeros()),
         };
-        let audit = Self {
+        Ok(Self {
             entries,
             open: store.shelf("audit-open")?,
             opened: store.shelf("audit-opened-by")?,
@@ -143,9 +154,7 @@ impl Audit {
             clock,
             on_disk: Arc::new(AtomicU64::new(head.0)),
             head: Arc::new(Mutex::new(head)),
-        };
-        audit.note_older_mentions()?;
-        Ok(audit)
+        })
     }
 
     /// Appends `record` and returns its number once it is on disk.
@@ -396,10 +405,10 @@ impl Audit {
 
     /// Appends every entry to the file at `path` too, beginning with those that it lacks. What
     /// cannot be written is logged and written with the next.
-    pub async fn mirror(&self, path: &Path) -> std::io::Result<()> {
+    pub async fn mirror(&self, path: &Path, rotation: Option<Rotation>) -> std::io::Result<()> {
         let head = self.head.lock().await;
         let kept = |seq| self.link(seq).map_err(std::io::Error::other);
-        *self.mirror.lock().await = Some(Mirror::open(path, kept, self.clock.now())?);
+        *self.mirror.lock().await = Some(Mirror::open(path, rotation, kept, self.clock.now())?);
         drop(head);
         self.catch_up().await;
         Ok(())

@@ -131,3 +131,5 @@ fn client_of<'a>(bot: Option<&'a Bot>, admin: &'a account::Admin) -> &'a Api {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::config as stage_config;

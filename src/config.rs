@@ -31,6 +31,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::audit::Rotation;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
@@ -71,6 +72,8 @@ pub struct Config {
     pub record: RecordKeeping,
     /// Who may speak to the bot from a shell of its machine; nobody where the config does not say.
     pub shell: Option<ShellAccess>,
+    /// How the store is backed up.
+    pub backup: Backup,
     /// Whether wide HTML tables stand beside cards.
     pub tables: bool,
     /// What is logged, as a filter of `tracing`; known to parse.
@@ -181,10 +184,32 @@ pub struct Commands {
 pub struct RecordKeeping {
     /// The file to which it is also written, one JSON object a line.
     pub file: Option<PathBuf>,
+    /// When that file is set aside, and another begun; never, where nothing is said.
+    pub rotation: Option<Rotation>,
     /// The room to which it is also written.
     pub room: Option<OwnedRoomId>,
     /// How long personal details stay in it.
     pub details: Duration,
+}
+
+/// How the store is backed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backup {
+    /// Who can read what is exported: public keys, as the program `age` takes them.
+    pub recipients: Vec<String>,
+    /// When the bot exports by itself.
+    pub schedule: Option<Schedule>,
+}
+
+/// When the bot exports its store by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// How long after the one before.
+    pub every: Duration,
+    /// Where the files are.
+    pub folder: PathBuf,
+    /// How many are kept.
+    pub keep: usize,
 }
 
 /// A variable of the environment by its name.

@@ -61,6 +61,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod audit;
+pub mod backup;
 pub mod change;
 pub mod check;
 pub mod ciphertexts;
@@ -83,6 +84,7 @@ pub mod memory;
 pub mod notes;
 pub mod operators;
 pub mod pipeline;
+pub mod record_page;
 pub mod refs;
 pub mod reply;
 pub mod run;

@@ -7,8 +7,7 @@
 #![warn(clippy::disallowed_methods)]
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -22,7 +21,6 @@ use rustix::{
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
 };
 use synod::{
-    audit::{Head, NotWhole, verify_lines},
     check,
     config::Config,
     finding::{Finding, Mark},
@@ -41,6 +39,8 @@ use tracing_subscriber::{
 
 mod exec;
 mod pages;
+mod records;
+mod stores;
 
 use exec::Exec;
 
@@ -61,7 +61,7 @@ enum Command {
     Configured(Configured),
     /// Look at a record that the bot has written.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(records::Audit),
     /// Run a command of the admin room from here, by the bot that runs on this machine.
     ///
     /// It is the same command, asked of the same operator, and what it changes is told in the room.
@@ -88,6 +88,9 @@ enum Configured {
     ///
     /// It is while what reads from the homeserver turns, through outages of the homeserver too.
     Alive(Where),
+    /// Look at the store, put it into one file and take it out of one, or make it small.
+    #[command(subcommand)]
+    Store(stores::Command),
     /// Let a frozen bot change things again, or serve a frozen operator.
     Unfreeze(Unfreeze),
 }
@@ -97,22 +100,6 @@ struct Where {
     /// The configuration, a YAML file; config.example.yaml is one to start from.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Check that nothing in a file of the record was changed, is missing or was cut off.
-    ///
-    /// It takes nothing but the file: no configuration, no homeserver. What it proves is that the
-    /// file is one unbroken chain from its first entry to the head that you give, not that what
-    /// stands in it is true. Without a head from elsewhere an end that was cut off does not show.
-    Verify {
-        /// The file, one JSON object a line.
-        file: PathBuf,
-        /// A hash that was told in the room or noted elsewhere.
-        #[arg(long)]
-        head: Option<String>,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +114,7 @@ impl Configured {
     fn config(&self) -> &Path {
         match self {
             Self::Run(place) | Self::Check(place) | Self::Alive(place) => &place.config,
+            Self::Store(command) => command.config(),
             Self::Unfreeze(unfreeze) => &unfreeze.place.config,
         }
     }
@@ -144,7 +132,7 @@ fn main() -> ExitCode {
     let command = match parsed.unwrap_or_else(|error| error.exit()).command {
         Command::Configured(command) => command,
         Command::Exec(exec) => return ExitCode::from(exec.run()),
-        Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
+        Command::Audit(command) => return records::run(&command),
         Command::Pages { folder } => return written(&folder),
     };
     let config = match Config::load(command.config(), &pipeline::verbs()) {
@@ -177,25 +165,6 @@ fn keep_memory_private() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-/// Checks a file of the record, and says what it found.
-fn verified(file: &Path, head: Option<&str>) -> ExitCode {
-    let checked = File::open(file)
-        .map_err(NotWhole::from)
-        .and_then(|opened| verify_lines(BufReader::new(opened), head));
-    // Where nobody can be told, the exit code still says it.
-    match checked {
-        Ok(Head { count, hash }) => {
-            let _ = writeln!(io::stdout(), "{count} entries, unbroken; the last is {hash}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let error = anyhow::Error::new(error);
-            let _ = writeln!(io::stderr(), "{}: {error:#}", file.display());
-            ExitCode::from(FOUND)
-        }
-    }
-}
-
 /// Writes manual pages and completions, and says if it cannot.
 fn written(folder: &Path) -> ExitCode {
     match pages::write(&arguments().mut_subcommand("exec", exec::with_verbs), folder) {
@@ -226,6 +195,7 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
             writeln!(io::stdout(), "{what}")?;
             Ok(ExitCode::from(if alive { 0 } else { FOUND }))
         }
+        Configured::Store(command) => stores::run(command, config),
         Configured::Unfreeze(unfreeze) => {
             synod::run::unfreeze(config, unfreeze.operator.as_deref())
                 .with_context(|| format!("{} cannot be written", config.state.display()))?;

@@ -48,7 +48,7 @@ mod upload;
 mod whisper;
 
 pub use files::FileError;
-pub use recall::recall;
+pub use recall::{SaidBy, recall};
 pub use rooms::known_rooms;
 
 use failure::{Backoff, Failure};
@@ -418,10 +418,14 @@ impl Matrix {
 
     /// What the bot has said after the place up to which its store knows its rooms. Waits as long as
     /// the homeserver cannot be reached.
-    pub async fn said_later(&self, settings: &Settings) -> Result<SaidLater, ConnectError> {
+    pub async fn said_later(
+        &self,
+        settings: &Settings,
+        by: SaidBy,
+    ) -> Result<SaidLater, ConnectError> {
         let mut backoff = Backoff::default();
         loop {
-            match recall::since(settings, &self.reader).await {
+            match recall::since(settings, &self.reader, by).await {
                 Err(ConnectError::Unreachable(error)) => {
                     settings.service.fails();
                     if !backoff.is_failing() {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    audit::{Audit, Kind},
+    audit::{Audit, Kind, Rotation},
     change::{Power, Subject},
     clock::SharedClock,
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
@@ -302,8 +302,12 @@ impl Task {
 
 impl Pipeline {
     /// Appends the record to this file too, from now on.
-    pub async fn mirror_record(&self, file: &Path) -> std::io::Result<()> {
-        self.audit.mirror(file).await
+    pub async fn mirror_record(
+        &self,
+        file: &Path,
+        rotation: Option<Rotation>,
+    ) -> std::io::Result<()> {
+        self.audit.mirror(file, rotation).await
     }
 
     /// Decides whether a message is for the bot, without asking anybody and before its words are

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    audit::Links,
+    audit::{Links, files_of},
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit, ShellAccess},
-    matrix::{self, ConnectError, Fatal},
+    matrix::{self, ConnectError, Fatal, SaidBy},
     operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod alone;
+mod backups;
 mod file;
 
 pub use alone::Alone;
@@ -233,6 +234,7 @@ struct Bot {
     store: PathBuf,
     /// Who may speak to it from a shell, and where.
     shell: Option<(ShellAccess, PathBuf)>,
+    backup: backups::Backups,
 }
 
 /// Puts the bot together, and what its rooms are told first, where the store is new or older than what
@@ -272,7 +274,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     }
     let mut put_back = None;
     if connection.is_none() && !lasting.new {
-        put_back = catch_up(config, &settings, &matrix, &pipeline).await?;
+        put_back = catch_up(config, &settings, store, &matrix, &pipeline).await?;
     }
     if put_back.is_some() {
         // The device is as old as the store. It would encrypt with keys that it has used up since, and
@@ -295,31 +297,38 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
         None => None,
     };
     if let Some(file) = &config.record.file {
-        let mirrored = pipeline.mirror_record(file).await;
+        let mirrored = pipeline.mirror_record(file, config.record.rotation).await;
         mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
     }
     let opening = lost.map(Opening::LostStore).or(put_back.map(Opening::PutBack));
     let shell =
         config.shell.as_ref().map(|access| (access.clone(), shell::socket_of(config, access)));
+    let backup = backups::Backups::of(config, store, clock)?;
     let store = store_folder(config);
-    Ok((Bot { matrix, pipeline, config_source, store, shell }, opening))
+    Ok((Bot { matrix, pipeline, config_source, store, shell, backup }, opening))
 }
 
-/// Takes over what the bot has said and its store does not know, where an older state was put back.
+/// Takes over what the bot has said and its store does not know, where an older state was put back. Of
+/// an import nobody has to find that out: its device is gone, so what came after it cannot be read.
 async fn catch_up(
     config: &Config,
     settings: &matrix::Settings,
+    store: &Store,
     matrix: &matrix::Matrix,
     pipeline: &Pipeline,
 ) -> Result<Option<CaughtUp>, RunError> {
-    let mut said = matrix.said_later(settings).await?;
-    if !pipeline.is_older_than(&said).await? {
+    let imported = store.is_imported()?;
+    let by = if imported { SaidBy::AnyDevice } else { SaidBy::ThisDevice };
+    let mut said = matrix.said_later(settings, by).await?;
+    if !imported && !pipeline.is_older_than(&said).await? {
         return Ok(None);
     }
     if let Some(file) = &config.record.file {
         read_record(file, &mut said.entries)?;
     }
-    Ok(Some(pipeline.catch_up_with(&said).await?))
+    let caught_up = pipeline.catch_up_with(&said).await?;
+    store.has_caught_up().await?;
+    Ok(Some(caught_up))
 }
 
 /// The pipeline under this configuration.
@@ -353,16 +362,14 @@ fn recall(config: &Config) -> Result<Links, RunError> {
     Ok(links)
 }
 
-/// Adds what stands in a file of the record, where there is one.
+/// Adds what stands in the files of the record, where there are any.
 fn read_record(path: &Path, links: &mut Links) -> Result<(), RunError> {
     let failed = |source| RunError::Record { file: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    for line in BufReader::new(file).lines() {
-        links.add(&line.map_err(failed)?);
+    for file in files_of(path).map_err(failed)? {
+        let file = std::fs::File::open(file).map_err(failed)?;
+        for line in BufReader::new(file).lines() {
+            links.add(&line.map_err(failed)?);
+        }
     }
     Ok(())
 }
@@ -374,7 +381,7 @@ impl Bot {
         opening: Option<Opening>,
         control: &Control,
     ) -> Result<Option<Config>, RunError> {
-        let Self { matrix, pipeline, config_source, store, shell } = self;
+        let Self { matrix, pipeline, config_source, store, backup, shell } = self;
         let service = &control.service;
         let over = control.stop.child_token();
         let (incoming, requests) = mpsc::unbounded_channel();
@@ -440,8 +447,9 @@ impl Bot {
             let unsaid = pipeline.say_unsaid(over.clone());
             tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()), unsaid);
         };
-        let (ended, (), (), (), (), ()) =
-            tokio::join!(read, queue, begin, reload, jobs, from_shell);
+        let backups = backups::keep(&backup, &pipeline, over.clone());
+        let beside = async { tokio::join!(from_shell, backups) };
+        let (ended, (), (), (), (), _) = tokio::join!(read, queue, begin, reload, jobs, beside);
         pipeline.flush().await?;
         ended?;
         Ok(if control.stop.is_cancelled() { None } else { config_source.take() })
@@ -471,7 +479,7 @@ fn store_folder(config: &Config) -> PathBuf {
 
 /// Makes the state folder where there is none, and keeps other instances out of it for as long as
 /// the file lives.
-fn lock(state: &Path) -> Result<std::fs::File, RunError> {
+pub fn lock(state: &Path) -> Result<std::fs::File, RunError> {
     let failed = |source| RunError::State { state: state.to_owned(), source };
     std::fs::create_dir_all(state).map_err(failed)?;
     let file = std::fs::File::options()

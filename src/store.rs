@@ -9,7 +9,7 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -17,11 +17,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use disk::Disk;
 
 pub(crate) mod advice;
+mod compact;
 mod disk;
+mod import;
 mod open;
+mod raw;
 mod repair;
+mod version;
 
+pub use compact::Compacted;
+pub use import::Importing;
 pub use open::Opened;
+pub use raw::{Contents, RawRecord};
+pub use version::STATE_VERSION;
 
 /// The version that new records are written in.
 const VERSION: u8 = 1;
@@ -60,6 +68,33 @@ pub enum Error {
         /// What sled says of it.
         what: String,
     },
+    /// The state was written by a later version of Synod.
+    #[error(
+        "{} was written by a later version of Synod{by}: its state has version {version}, and this \
+         binary knows {STATE_VERSION}; start that one again, or put back a copy from before the \
+         upgrade",
+        folder.display()
+    )]
+    LaterState {
+        /// The folder.
+        folder: PathBuf,
+        /// Its version.
+        version: u32,
+        /// Which release wrote it, in brackets, where that is known.
+        by: String,
+    },
+    /// There is no store.
+    #[error("there is no store in {}", folder.display())]
+    Missing {
+        /// Where it should be.
+        folder: PathBuf,
+    },
+    /// What was copied is not what was to be copied.
+    #[error("the copy is not the same; the store as it was is in {}", folder.display())]
+    NotTheSame {
+        /// Where the one is that counts.
+        folder: PathBuf,
+    },
     /// What was written did not get on disk.
     #[error("what was written to the store is not surely on disk; restart the bot")]
     NotOnDisk(#[source] Arc<std::io::Error>),
@@ -79,7 +114,11 @@ impl Error {
 pub struct Store {
     db: sled::Db,
     disk: Arc<Disk>,
+    writes: Writes,
 }
+
+/// Held while something is written, and by whoever wants nothing to be written.
+type Writes = Arc<RwLock<()>>;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +130,15 @@ impl Store {
     /// The shelf called `name`. Its records are of one type.
     pub fn shelf<T>(&self, name: &'static str) -> Result<Shelf<T>, Error> {
         let tree = guard(|| self.db.open_tree(name))?;
-        Ok(Shelf { tree, record: PhantomData })
+        Ok(Shelf { tree, writes: self.writes.clone(), record: PhantomData })
+    }
+
+    /// Looks at all shelves as they are at one moment: nothing is written meanwhile.
+    ///
+    /// What is found is what a crash at that moment would have left, which every start can go on with.
+    pub fn at_one_moment<R>(&self, look: impl FnOnce() -> R) -> R {
+        let _nobody_writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        look()
     }
 
     /// Returns when everything written so far is on disk, and a power cut cannot take it away.
@@ -105,12 +152,13 @@ impl Store {
 /// Records of one type by their key, in the order of the keys' bytes.
 pub struct Shelf<T> {
     tree: sled::Tree,
+    writes: Writes,
     record: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for Shelf<T> {
     fn clone(&self) -> Self {
-        Self { tree: self.tree.clone(), record: PhantomData }
+        Self { tree: self.tree.clone(), writes: self.writes.clone(), record: PhantomData }
     }
 }
 
@@ -136,6 +184,7 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
     /// Keeps `record` under `key`, in place of what was there.
     pub fn put(&self, key: &str, record: &T) -> Result<(), Error> {
         let bytes = pack(record)?;
+        let _writing = self.writing();
         guard(|| self.tree.insert(key, bytes))?;
         Ok(())
     }
@@ -143,6 +192,7 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
     /// Keeps `record` under `key` if there is none; true if it was kept.
     pub fn put_new(&self, key: &str, record: &T) -> Result<bool, Error> {
         let bytes = pack(record)?;
+        let _writing = self.writing();
         let swapped = guard(|| self.tree.compare_and_swap(key, None::<&[u8]>, Some(bytes)))?;
         Ok(swapped.is_ok())
     }
@@ -150,14 +200,20 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
     /// Keeps `new` under `key` if `old` is there; true if it was kept.
     pub fn swap(&self, key: &str, old: &T, new: &T) -> Result<bool, Error> {
         let (old, new) = (pack(old)?, pack(new)?);
+        let _writing = self.writing();
         let swapped = guard(|| self.tree.compare_and_swap(key, Some(old), Some(new)))?;
         Ok(swapped.is_ok())
     }
 
     /// Forgets the record under `key`.
     pub fn remove(&self, key: &str) -> Result<(), Error> {
+        let _writing = self.writing();
         guard(|| self.tree.remove(key))?;
         Ok(())
+    }
+
+    fn writing(&self) -> RwLockReadGuard<'_, ()> {
+        self.writes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All records with their keys, in the order of the keys.

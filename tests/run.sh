@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 
 need_tools
 need_postgres
+# What opens the page of a record, and what encrypts backups.
+need_debian chromium chromium
+need_debian age age
 # Errors in snapshots and transcripts must not depend on who runs the tests.
 unset RUST_BACKTRACE
 # Each test may have a bot and clients of its own beside the homeserver that all share, and that

@@ -69,26 +69,26 @@ pub struct Head {
 
 /// A chain as far as it has been read.
 #[derive(Debug, Clone)]
-pub(super) struct Chain(Head);
+pub(crate) struct Chain(Head);
 
 impl Chain {
     /// Nothing read yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Head { count: 0, hash: zeros() })
     }
 
     /// Read up to here.
-    pub(super) fn from(head: Head) -> Self {
+    pub(crate) fn from(head: Head) -> Self {
         Self(head)
     }
 
     /// Where it stands.
-    pub(super) fn head(&self) -> &Head {
+    pub(crate) fn head(&self) -> &Head {
         &self.0
     }
 
     /// Reads the next entry, in one line of JSON.
-    pub(super) fn push(&mut self, line: &str) -> Result<(), Broken> {
+    pub(crate) fn push(&mut self, line: &str) -> Result<(), Broken> {
         let next = self.0.count + 1;
         let broken = |seq, what| Err(Broken { seq, what });
         let Ok(Line { entry, salt, record }) = serde_json::from_str::<Line<'_>>(line) else {

@@ -3,7 +3,7 @@ use ruma::{owned_event_id, owned_user_id};
 use super::*;
 use crate::{
     change::{FactMap, Undo},
-    clock::FixedClock,
+    clock::{Clock as _, FixedClock},
 };
 
 fn audit() -> (Audit, tempfile::TempDir) {
@@ -121,7 +121,7 @@ async fn the_file_has_every_entry_over_restarts_torn_lines_and_another_store() {
     let (audit, dir) = audit();
     let file = dir.path().join("record.jsonl");
     audit.note(suspend("$1")).await.unwrap();
-    audit.mirror(&file).await.unwrap();
+    audit.mirror(&file, None).await.unwrap();
     audit.note(suspend("$2")).await.unwrap();
     let count = |file: &Path| {
         let text = std::fs::read_to_string(file).unwrap();
@@ -132,7 +132,7 @@ async fn the_file_has_every_entry_over_restarts_torn_lines_and_another_store() {
     let mut text = std::fs::read_to_string(&file).unwrap();
     text.truncate(text.len() - 9);
     std::fs::write(&file, text).unwrap();
-    audit.mirror(&file).await.unwrap();
+    audit.mirror(&file, None).await.unwrap();
     audit.note(suspend("$3")).await.unwrap();
     assert_eq!(count(&file), 3);
     let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
@@ -140,7 +140,7 @@ async fn the_file_has_every_entry_over_restarts_torn_lines_and_another_store() {
 
     let (other, _dir) = self::audit();
     other.note(suspend("$1")).await.unwrap();
-    other.mirror(&file).await.unwrap();
+    other.mirror(&file, None).await.unwrap();
     assert_eq!(count(&file), 1, "another store begins another file");
     let names = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name());
     assert!(names.into_iter().any(|n| n.to_string_lossy().contains("record.jsonl.before-")));
@@ -256,7 +256,7 @@ async fn an_erasure_reads_only_what_names_its_subject() {
 async fn whoever_was_erased_is_not_back_where_the_record_is_restored_from_its_file() {
     let (audit, dir) = audit();
     let file = dir.path().join("record.jsonl");
-    audit.mirror(&file).await.unwrap();
+    audit.mirror(&file, None).await.unwrap();
     let number = change_of_three(&audit).await;
     audit.forget_about(&[of("eve")], 9).await.unwrap();
     audit.forget_about(&[of("sam")], 9).await.unwrap();
@@ -355,4 +355,119 @@ async fn what_is_not_on_disk_travels_nowhere() {
     assert_eq!(audit.from(1, 9).unwrap().len(), 1);
     audit.note(suspend("$3")).await.unwrap();
     assert_eq!(audit.from(1, 9).unwrap().len(), 3);
+}
+
+/// Each sample holds what a version of the record has written: the first one; the one with approvals,
+/// reasons and ends; the one with erasures and what goes on after a change. They are not to be made anew.
+#[tokio::test]
+async fn a_record_of_every_version_that_there_has_been_is_read_verified_and_gone_on_with() {
+    let samples = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    for (version, count) in [(1, 9), (2, 9), (3, 12)] {
+        let text =
+            std::fs::read_to_string(samples.join(format!("record-v{version}.jsonl"))).unwrap();
+        let whole = verify_lines(text.as_bytes(), None).unwrap();
+        assert_eq!(whole.count, count, "version {version}");
+        let mut links = Links::default();
+        for line in text.lines() {
+            links.add(line);
+            // What was written is written the same again, so that a chain can be taken over.
+            let kept: Kept = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&kept).unwrap(), line, "version {version}");
+        }
+        let (audit, _dir) = audit();
+        assert_eq!(audit.restore(&links).await.unwrap(), whole, "version {version}");
+        assert_eq!(audit.verify().unwrap().whole(), Some(whole));
+        let next = audit.note(Record::new(Kind::Noted)).await.unwrap();
+        assert_eq!(next, count + 1);
+        assert!(audit.verify().unwrap().whole().is_some(), "version {version}");
+        match version {
+            1 => assert_eq!(audit.undone_by(2).unwrap(), Some(8)),
+            2 => {
+                let opened = audit.get(5).unwrap().unwrap().record.unwrap();
+                assert_eq!(opened.approvals, [owned_user_id!("@ben:x.test")]);
+            }
+            _ => {
+                let left = audit.get(1).unwrap().unwrap().record.unwrap();
+                assert_eq!((left.erased, left.subjects.len()), (1, 1));
+                assert_eq!(audit.ends(5).unwrap().len(), 1);
+            }
+        }
+    }
+}
+
+/// The file and those that were set aside, by their names, and how many entries each has.
+fn rotated(file: &Path) -> Vec<(String, usize)> {
+    let files = files_of(file).unwrap();
+    let whole = verify_lines(joined(&files).unwrap(), None).unwrap();
+    let entries: Vec<_> = files
+        .iter()
+        .map(|file| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(file).unwrap().lines().count())
+        })
+        .collect();
+    assert_eq!(whole.count, entries.iter().map(|(_, count)| *count as u64).sum::<u64>());
+    entries
+}
+
+#[tokio::test]
+async fn the_file_rotates_by_size_and_verifies_across_files_also_after_restarts() {
+    let (audit, dir) = audit();
+    let file = dir.path().join("record.jsonl");
+    let rotation = Some(Rotation::Size(2_000));
+    for round in 1..=6_u64 {
+        audit.mirror(&file, rotation).await.unwrap();
+        for _ in 0..3 {
+            audit.note(suspend("$n")).await.unwrap();
+        }
+        let entries = rotated(&file);
+        assert_eq!(entries.iter().map(|(_, count)| *count as u64).sum::<u64>(), 3 * round);
+    }
+    let entries = rotated(&file);
+    assert!(entries.len() > 3, "{entries:?}");
+    for (name, _) in &entries {
+        let size = dir.path().join(name).metadata().unwrap().len();
+        assert!(size <= 2_000, "{name}: {size}");
+    }
+    let second = entries[0].1 + 1;
+    assert_eq!(entries[1].0, format!("record.jsonl.{second:012}"));
+    // A stop between two files.
+    std::fs::rename(&file, dir.path().join("record.jsonl.000000000018")).unwrap();
+    audit.mirror(&file, rotation).await.unwrap();
+    assert_eq!(rotated(&file).last().unwrap().1, 0, "nothing is written twice");
+    audit.note(suspend("$n")).await.unwrap();
+    assert_eq!(rotated(&file).last().unwrap().1, 1);
+
+    // One that is missing, and one that was changed, shows; their order does not matter.
+    let mut files = files_of(&file).unwrap();
+    files.reverse();
+    assert!(verify_lines(joined(&files).unwrap(), None).is_ok());
+    let lost = files.remove(1);
+    assert!(verify_lines(joined(&files).unwrap(), None).is_err());
+    files.push(lost);
+    let text = std::fs::read_to_string(&files[1]).unwrap();
+    std::fs::write(&files[1], text.replacen("@ann", "@ben", 1)).unwrap();
+    assert!(verify_lines(joined(&files).unwrap(), None).is_err());
+
+    // Those of another store go aside together.
+    let (other, _dir) = self::audit();
+    other.note(suspend("$1")).await.unwrap();
+    other.mirror(&file, rotation).await.unwrap();
+    assert_eq!(rotated(&file), [("record.jsonl".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn the_file_rotates_with_the_first_entry_of_another_month() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FixedClock::at("2026-10-31T23:59:00Z".parse().unwrap()));
+    let store = Store::open(&dir.path().join("store"), clock.now()).unwrap().store;
+    let audit = Audit::new(&store, clock.clone()).unwrap();
+    let file = dir.path().join("record.jsonl");
+    audit.mirror(&file, Some(Rotation::Month)).await.unwrap();
+    for pass in [0, 30, 60, 0, 40 * 24 * 3600] {
+        clock.pass(pass);
+        audit.note(suspend("$n")).await.unwrap();
+    }
+    let counts: Vec<usize> = rotated(&file).into_iter().map(|(_, count)| count).collect();
+    assert_eq!(counts, [2, 2, 1]);
 }

@@ -4,12 +4,12 @@ use ruma::user_id;
 
 use super::*;
 use crate::config::{
-    Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank, RateLimit,
-    RecordKeeping, TrustSource,
+    Backup, Bot, Commands, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank,
+    RateLimit, RecordKeeping, TrustSource,
 };
 
 /// A bot `@synod:x` with one operator `@ann:x`.
-pub(super) fn config(encryption: Encryption) -> Config {
+pub(crate) fn config(encryption: Encryption) -> Config {
     let url = url::Url::parse("https://x").unwrap();
     Config {
         read_only: true,
@@ -41,7 +41,8 @@ pub(super) fn config(encryption: Encryption) -> Config {
         questions: Questions { expire_after: Duration::ZERO, approve_within: Duration::ZERO },
         roles: Vec::new(),
         policy: Policy::default(),
-        record: RecordKeeping { file: None, room: None, details: Duration::ZERO },
+        record: RecordKeeping { file: None, rotation: None, room: None, details: Duration::ZERO },
+        backup: Backup::default(),
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
         tables: false,

@@ -109,6 +109,7 @@ impl Config {
             commands,
             record,
             shell,
+            backup,
             tables,
             log,
         } = self;
@@ -131,6 +132,7 @@ impl Config {
         found.commands(commands, &now.commands);
         found.record(record, &now.record);
         found.shell(shell.as_ref(), now.shell.as_ref());
+        found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
         found.0
@@ -249,9 +251,10 @@ impl Found {
     }
 
     fn record(&mut self, was: &RecordKeeping, is: &RecordKeeping) {
-        let RecordKeeping { file, room, details } = was;
+        let RecordKeeping { file, rotation, room, details } = was;
         self.key("record.room", *room == is.room, narrower_if(room.is_none()));
         self.key("record.file", *file == is.file, narrower_if(file.is_none()));
+        self.key("record.rotate", *rotation == is.rotation, Effect::Narrower);
         // Details that go sooner are looks and changes that nobody can be asked about.
         let longer = narrower_if(is.details > *details);
         self.key("record.keep_details", *details == is.details, longer);

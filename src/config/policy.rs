@@ -140,7 +140,7 @@ pub(super) fn optional_list<T>(
     items.into_iter().collect()
 }
 
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     field: &Field<'_>,
     choices: &[(&'static str, T)],
 ) -> Result<Option<T>, Reported> {

@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank,
-    RateLimit, RecordKeeping, Role, TrustSource,
+    Backup, Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions,
+    Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -27,6 +27,9 @@ const EXPIRE_AFTER: Duration = Duration::from_mins(10);
 const APPROVE_WITHIN: Duration = Duration::from_hours(24);
 const DETAILS_DAYS: usize = 90;
 const MOST_DAYS: usize = 3650;
+const HOUR: u64 = 3600;
+const BACKUPS: usize = 7;
+const MOST_BACKUPS: usize = 1000;
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// What came of a file.
@@ -104,6 +107,9 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         within(asked_shell.section(), |section| shell::read(section, known, around.base))
     });
     let shell = shell.transpose();
+    let backup = within(root.field("backup", "recipients: ...").optional_section(), |section| {
+        backup(section, around)
+    });
     let tables = root.field("tables", "false").flag(false);
     let log = root.field("log", LOG).optional(value::log);
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
@@ -126,6 +132,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         commands: commands?,
         record: record?,
         shell: shell?,
+        backup: backup?,
         tables: tables?,
         log: log?.unwrap_or_else(|| LOG.to_owned()),
     })
@@ -387,11 +394,55 @@ fn record(
     let file = section
         .field("file", "/var/lib/synod/record.jsonl")
         .optional(|field, text| files::own_file(field, text, around.base));
+    let rotate = section.field("rotate", "month");
+    let rotation = match (rotate.is_named(), section.field("file", "").is_named()) {
+        (true, false) => Err(rotate.wrong(
+            "there is no file that could be set aside",
+            "Write `file:` too, or remove the key",
+        )),
+        _ => rotate.optional(value::rotation),
+    };
     let days = section
         .field("keep_details", "90")
         .optional(|field, text| value::count(field, text, 1..=MOST_DAYS));
     let days = u64::try_from(days?.unwrap_or(DETAILS_DAYS)).unwrap_or_default();
-    Ok(RecordKeeping { file: file?, room: room?, details: Duration::from_hours(24 * days) })
+    Ok(RecordKeeping {
+        file: file?,
+        rotation: rotation?,
+        room: room?,
+        details: Duration::from_hours(24 * days),
+    })
+}
+
+fn backup(section: &Section<'_>, around: Surroundings<'_>) -> Result<Backup, Reported> {
+    let field = section.field("recipients", "[age1...]");
+    let recipients = policy::optional_list(&field, |item| item.required(value::recipient));
+    let every = policy::choice(
+        &section.field("every", "day"),
+        &[("hour", HOUR), ("day", 24 * HOUR), ("week", 7 * 24 * HOUR)],
+    );
+    let place = section.field("folder", "/var/backups/synod");
+    let folder = place.optional(|field, text| files::path(field, text, around.base));
+    let keep = section
+        .field("keep", "7")
+        .optional(|field, text| value::count(field, text, 1..=MOST_BACKUPS));
+    let (recipients, keep) = (recipients?, keep?.unwrap_or(BACKUPS));
+    let schedule = match (every?, folder?) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(place.wrong("a schedule needs a folder", "Write `folder: PATH`"));
+        }
+        (Some(_), _) if recipients.is_empty() => {
+            return Err(field.wrong(
+                "a schedule needs somebody who can read what it makes",
+                "Write the public key that `age-keygen` shows",
+            ));
+        }
+        (Some(seconds), Some(folder)) => {
+            Some(Schedule { every: Duration::from_secs(seconds), folder, keep })
+        }
+    };
+    Ok(Backup { recipients, schedule })
 }
 
 /// Where a rule demands one-time passwords, everybody who could say yes has a seed.

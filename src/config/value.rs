@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
+use bytesize::ByteSize;
 use data_encoding::BASE64_NOPAD;
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, RoomOrAliasId, UserId};
@@ -9,7 +10,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::{Host, Url};
 
-use super::section::{Field, Reported};
+use super::{
+    Rotation,
+    section::{Field, Reported},
+};
 
 /// Bytes of an Ed25519 public key.
 const KEY_BYTES: usize = 32;
@@ -120,6 +124,36 @@ pub(super) fn master_key(field: &Field<'_>, text: &str) -> Result<String, Report
             "Write its 43 characters of base64, without spaces, `=` or `ed25519:`",
         )),
     }
+}
+
+/// When a file is set aside: `month`, or a size.
+pub(super) fn rotation(field: &Field<'_>, text: &str) -> Result<Rotation, Reported> {
+    const INSTEAD: &str = "Write month, or a size from 1MiB to 1TiB, such as 64MiB";
+    if text == "month" {
+        return Ok(Rotation::Month);
+    }
+    match text.parse::<ByteSize>() {
+        Ok(size) if (ByteSize::mib(1)..=ByteSize::tib(1)).contains(&size) => {
+            Ok(Rotation::Size(size.as_u64()))
+        }
+        Ok(_) => Err(field.wrong("this is too small or too large", INSTEAD)),
+        Err(_) => Err(field.wrong("this is neither a month nor a size", INSTEAD)),
+    }
+}
+
+/// A public key of the program `age`, or one of ssh that it takes too.
+pub(super) fn recipient(field: &Field<'_>, text: &str) -> Result<String, Reported> {
+    let is_age = text.starts_with("age1")
+        && text.len() > "age1".len()
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_ssh = ["ssh-ed25519 ", "ssh-rsa "].iter().any(|kind| text.starts_with(kind));
+    if is_age || is_ssh && !text.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(field.wrong(
+        "this is not a public key of age",
+        "Write the one that `age-keygen` shows as `Public key`; it begins with age1",
+    ))
 }
 
 /// A span of time from one second to a day.

@@ -61,14 +61,27 @@ async fn rooms(settings: &Settings, client: &Client) -> Vec<OwnedRoomId> {
     rooms
 }
 
+/// Of which messages that cannot be read the bot answers for what came with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaidBy {
+    /// Of those by the device that reads: what another one said, the store knows.
+    ThisDevice,
+    /// Of all by the bot's account: its device of before is gone, and with it the store of then.
+    AnyDevice,
+}
+
 /// What the bot has said in the rooms that `reader` reads, after the place in each up to which it has
 /// read (`GET /_matrix/client/v3/rooms/{roomId}/messages`). A room that cannot be read says nothing.
-pub(super) async fn since(settings: &Settings, reader: &Reader) -> Result<SaidLater, ConnectError> {
+pub(super) async fn since(
+    settings: &Settings,
+    reader: &Reader,
+    by: SaidBy,
+) -> Result<SaidLater, ConnectError> {
     let mut later = SaidLater::default();
     let deadline = Instant::now() + PATIENCE;
     for (room, place) in reader.places() {
         let Some(room) = reader.client().get_room(room) else { continue };
-        let take = |event: &TimelineEvent| note(settings, &room, event, &mut later);
+        let take = |event: &TimelineEvent| note(settings, &room, event, by, &mut later);
         match timeout_at(deadline, read(&room, Some(place), take)).await {
             Ok(Ok(())) => {}
             Ok(Err(error @ ConnectError::Unreachable(_))) => return Err(error),
@@ -104,9 +117,15 @@ async fn read(
 }
 
 /// Notes what an event of a room says of the record.
-fn note(settings: &Settings, room: &Room, event: &TimelineEvent, later: &mut SaidLater) {
+fn note(
+    settings: &Settings,
+    room: &Room,
+    event: &TimelineEvent,
+    by: SaidBy,
+    later: &mut SaidLater,
+) {
     if event.kind.is_utd() {
-        later.unreadable += u64::from(is_by_this_device(room, event));
+        later.unreadable += u64::from(is_by(room, event, by));
         return;
     }
     let lines = said(settings, room, event);
@@ -123,8 +142,8 @@ fn note(settings: &Settings, room: &Room, event: &TimelineEvent, later: &mut Sai
     }
 }
 
-/// Whether an event that cannot be decrypted says that it comes from the device that reads it.
-fn is_by_this_device(room: &Room, event: &TimelineEvent) -> bool {
+/// Whether an event that cannot be decrypted says that it comes from the bot, and from that device.
+fn is_by(room: &Room, event: &TimelineEvent, by: SaidBy) -> bool {
     #[derive(Deserialize)]
     struct Sealed {
         sender: ruma::OwnedUserId,
@@ -137,8 +156,9 @@ fn is_by_this_device(room: &Room, event: &TimelineEvent) -> bool {
     let sealed = serde_json::from_str::<Sealed>(event.raw().json().get());
     sealed.is_ok_and(|Sealed { sender, content }| {
         let client = room.client();
+        let is_this = |device| client.device_id() == Some(device);
         sender == room.own_user_id()
-            && content.device_id.is_none_or(|device| client.device_id() == Some(&*device))
+            && (by == SaidBy::AnyDevice || content.device_id.as_deref().is_none_or(is_this))
     })
 }
 

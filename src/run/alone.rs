@@ -77,7 +77,7 @@ impl Alone {
         };
         let pipeline = assemble(config, &lasting, admin_account, rooms, ports)?;
         if let Some(file) = &config.record.file {
-            let mirrored = pipeline.mirror_record(file).await;
+            let mirrored = pipeline.mirror_record(file, config.record.rotation).await;
             mirrored.map_err(|source| RunError::Record { file: file.clone(), source })?;
         }
         Ok(Self { pipeline, access, _lock: lock })

@@ -57,6 +57,8 @@ impl Store {
             opened => opened,
         };
         let store = opened.map_err(|error| said(dir, error))?;
+        store.check_version(dir)?;
+        store.note_version()?;
         let recovered = store.db.was_recovered();
         let instead = repair::instead(dir).map_err(unusable(dir))?;
         let rebuilt = instead.as_ref().is_some_and(|instead| instead.rebuilt);
@@ -84,7 +86,21 @@ impl Store {
             tries += 1;
         };
         let disk = Arc::new(Disk::of(&db, dir).map_err(unusable(dir))?);
-        Ok(Self { db, disk })
+        Ok(Self { db, disk, writes: Arc::default() })
+    }
+
+    /// Returns when nothing of this process has the store in `dir` open any more: what was closed is
+    /// written to its end a moment later, and must not be moved before.
+    pub(super) fn released(dir: &Path) -> Result<(), Error> {
+        let file = std::fs::File::open(dir.join("db")).map_err(unusable(dir))?;
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(std::fs::TryLockError::Error(error)) => return Err(unusable(dir)(error)),
+            }
+        }
+        Err(unusable(dir)(std::io::ErrorKind::ResourceBusy.into()))
     }
 
     /// Reads every record.

@@ -59,16 +59,21 @@ pub(super) fn replace(dir: &Path, now: Timestamp) -> Result<(), Error> {
     let place = || {
         let note = serde_json::to_vec(&Instead { of: aside.clone(), rebuilt })?;
         fs::write(making(dir).join(INSTEAD), note)?;
-        disk::sync_all(&making(dir))?;
-        fs::rename(making(dir), ready(dir))?;
-        sync_parent(dir)?;
-        fs::rename(dir, &aside)?;
-        fs::rename(ready(dir), dir)?;
-        sync_parent(dir)
+        swap(dir, &aside)
     };
     place().map_err(unusable(dir))?;
     tracing::error!(aside = %aside.display(), rebuilt, "another store is in the place of the damaged one");
     Ok(())
+}
+
+/// Puts what was made in the place of the store, which moves to `aside`.
+pub(super) fn swap(dir: &Path, aside: &Path) -> io::Result<()> {
+    disk::sync_all(&making(dir))?;
+    fs::rename(making(dir), ready(dir))?;
+    sync_parent(dir)?;
+    fs::rename(dir, aside)?;
+    fs::rename(ready(dir), dir)?;
+    sync_parent(dir)
 }
 
 /// Makes the other store; true if what was in the damaged one is in it.
@@ -159,12 +164,18 @@ pub(super) fn drop_unfinished_snapshots(dir: &Path) -> io::Result<bool> {
     Ok(any)
 }
 
-fn making(dir: &Path) -> PathBuf {
+/// Where a store is made.
+pub(super) fn making(dir: &Path) -> PathBuf {
     dir.with_extension("making")
 }
 
 fn ready(dir: &Path) -> PathBuf {
     dir.with_extension("ready")
+}
+
+/// Where a store lies that was written anew, until the new one has been opened.
+pub(super) fn before_compacting(dir: &Path) -> PathBuf {
+    dir.with_extension("before-compacting")
 }
 
 /// Where the damaged store goes: nothing is there.
@@ -184,7 +195,7 @@ fn is_there(path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -192,7 +203,7 @@ fn remove(folder: &Path) -> io::Result<()> {
 }
 
 /// A rename is on disk when its folder is.
-fn sync_parent(dir: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(dir: &Path) -> io::Result<()> {
     match dir.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => Ok(()),

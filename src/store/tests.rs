@@ -346,3 +346,129 @@ async fn a_flush_waits_for_the_files_of_large_records_too() {
     assert!(std::fs::read_dir(path.join("blobs")).unwrap().count() > 0, "it is no large record");
     assert_eq!(store.disk.unsynced().unwrap(), 0);
 }
+
+#[test]
+fn a_state_of_a_later_version_is_refused_in_one_line_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    keep_one(&path);
+    assert_kept(&path, 0);
+    {
+        let store = open(&path).store;
+        store.shelf("state-version").unwrap().put("version", &(STATE_VERSION + 1)).unwrap();
+        store.shelf("state-written-by").unwrap().put("by", &"9.0.0".to_owned()).unwrap();
+        store.flush_here().unwrap();
+    }
+    for _ in 0..2 {
+        let refused = Store::open(&path, jiff::Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+        assert!(refused.contains("a later version of Synod (9.0.0)"), "{refused}");
+        assert!(refused.contains("start that one again") && !refused.contains('\n'), "{refused}");
+    }
+    // Back with the version that wrote it, nothing is missing.
+    let store = Store::try_open(&path).unwrap();
+    assert_eq!(store.shelf::<u32>("state-version").unwrap().get("version").unwrap(), Some(2));
+    store.shelf("state-version").unwrap().put("version", &STATE_VERSION).unwrap();
+    drop(store);
+    assert_kept(&path, 0);
+}
+
+#[test]
+fn a_store_from_before_there_were_versions_is_taken_for_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    {
+        let store = Store::try_open(&path).unwrap();
+        store.shelf::<u32>("numbers").unwrap().put("a", &1).unwrap();
+        store.flush_here().unwrap();
+    }
+    let opened = open(&path);
+    assert!(!opened.new);
+    assert_eq!(opened.store.shelf::<u32>("numbers").unwrap().get("a").unwrap(), Some(1));
+    let version = opened.store.shelf::<u32>("state-version").unwrap().get("version").unwrap();
+    assert_eq!(version, Some(STATE_VERSION));
+}
+
+/// A store that has held much more than it holds.
+fn bloated(path: &Path) -> Contents {
+    let store = open(path).store;
+    let shelf = store.shelf::<String>("some").unwrap();
+    for round in 0..4_u32 {
+        for number in 0..500_u32 {
+            shelf.put(&format!("{number:06}"), &format!("{round}").repeat(2_000)).unwrap();
+        }
+    }
+    for number in 20..500_u32 {
+        shelf.remove(&format!("{number:06}")).unwrap();
+    }
+    shelf.put("large", &"x".repeat(300_000)).unwrap();
+    store.flush_here().unwrap();
+    store.contents().unwrap()
+}
+
+#[test]
+fn a_store_that_is_compacted_holds_the_same_in_less_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let before = bloated(&path);
+    let compacted = Store::compact(&path).unwrap();
+    assert!(compacted.after < compacted.before / 2, "{compacted:?}");
+    assert_eq!(compacted.records, before.records);
+    let opened = open(&path);
+    assert!(!opened.new && opened.moved_aside.is_none());
+    assert_eq!(opened.store.contents().unwrap(), before);
+    drop(opened);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn wherever_compacting_is_cut_off_the_store_is_whole_and_it_can_be_done_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let before = bloated(&path);
+    let [making, ready, old] =
+        ["making", "ready", "before-compacting"].map(|name| path.with_extension(name));
+    let same = |path: &Path| assert_eq!(open(path).store.contents().unwrap(), before);
+    let again = || {
+        Store::compact(&path).unwrap();
+        same(&path);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    };
+    // While it is made, and when it is ready.
+    for left in [&making, &ready] {
+        std::fs::create_dir(left).unwrap();
+        std::fs::write(left.join("db"), "half").unwrap();
+        same(&path);
+        std::fs::create_dir(left).unwrap();
+        again();
+    }
+    // Between the two renames: the new one is ready, the old one aside.
+    let copy = |to: &Path| {
+        let words = ["-r", text(&path), text(to)];
+        run("cp", &words);
+    };
+    copy(&old);
+    std::fs::rename(&path, &ready).unwrap();
+    same(&path);
+    again();
+    // Behind them, before the old one has gone.
+    copy(&old);
+    same(&path);
+    assert!(old.exists(), "a start leaves it where it is");
+    again();
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_not_compacted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    assert!(matches!(Store::compact(&path), Err(Error::Missing { .. })));
+    keep_one(&path);
+    spoil_snapshot(&path);
+    let names = || {
+        let entries = std::fs::read_dir(dir.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    assert!(Store::compact(&path).is_err());
+    assert_eq!(names(), ["store"], "it is left for the start that repairs it");
+    assert!(open(&path).rebuilt);
+}

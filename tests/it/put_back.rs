@@ -3,14 +3,16 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use world::{Message, Scene};
 
 use crate::{
     SYNOD,
-    support::{code, digits, is, offered, says, told_since},
+    support::{code, devices, digits, is, offered, says, told_since, watched},
 };
 
 /// Copies a folder with everything in it.
@@ -142,5 +144,83 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     says(&scene.ann_asks(&format!("!audit show {second}")).await?, "", &[sam.user_id.as_str()]);
     assert!(is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+    Ok(())
+}
+
+/// Runs a command about the store with the bot's config.
+fn store(scene: &Scene, words: &[&str]) -> Result<String> {
+    let config = scene.bot()?.config_file().display().to_string();
+    let output =
+        Command::new(SYNOD).arg("store").args(words).args(["--config", &config]).output()?;
+    let said = String::from_utf8([output.stdout, output.stderr].concat())?;
+    ensure!(output.status.success(), "{words:?}: {said}");
+    Ok(said)
+}
+
+/// Backup, loss of the machine, import, start: nothing runs twice, and nothing is forgotten that was in
+/// the backup.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_is_imported_on_a_new_machine_runs_nothing_again() -> Result<()> {
+    let keys = tempfile::tempdir()?;
+    let key = keys.path().join("key");
+    let made = Command::new("age-keygen").arg("-o").arg(&key).output()?;
+    let made = String::from_utf8(made.stderr)?;
+    let recipient = made.trim().rsplit(' ').next().context("a public key")?.to_owned();
+    let (scene, proxy) =
+        watched(|config| config.set("backup.recipients", json!([recipient]))).await?;
+    let [eve, sam, kim] = ["eve", "sam", "kim"].map(|name| scene.subject(name));
+    let (eve, sam, kim) = (eve.await?, sam.await?, kim.await?);
+    let first = scene.ann_asks(&format!("!user suspend {} --for 9d", eve.user_id)).await?;
+    scene.ann_asks(&format!("!note {} lives in Ulm", eve.user_id)).await?;
+    let question = scene.ann_asks(&format!("!user deactivate {}", kim.user_id)).await?;
+    let device = devices(&scene, scene.bot_account()).await?;
+    scene.bot()?.terminate().await?;
+    let export = keys.path().join("export").display().to_string();
+    assert!(store(&scene, &["export", &export])?.contains("with the recovery key"));
+    scene.bot()?.start_again().await?;
+
+    // What comes after the backup: another change, an undo, a question that is answered.
+    let later = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
+    let later: u64 = number(&later)?.parse()?;
+    says(&scene.ann_asks(offered(&first, "!undo ")?).await?, "Done", &[eve.user_id.as_str()]);
+    let yes = format!("!confirm {}", code(&question)?);
+    says(&scene.ann_asks(&yes).await?, "Done", &[]);
+    assert!(is(&scene, &kim, "deactivated").await? && !is(&scene, &eve, "suspended").await?);
+    let changes = proxy.changes().len();
+
+    scene.bot()?.terminate().await?;
+    fs::remove_dir_all(scene.state())?;
+    let identity = key.display().to_string();
+    store(&scene, &["import", &export, "--identity", &identity])?;
+    assert!(store(&scene, &["check"])?.contains("the record is whole"));
+    let mark = scene.ann().mark();
+    scene.bot()?.start_again().await?;
+    let told = told_since(&scene, mark, "a copy was put back").await?;
+    says(
+        &told,
+        "My state is older",
+        &["No number of the record is given again", "Questions ended"],
+    );
+    assert!(told.mentions.contains(scene.ann().user_id()), "{:?}", told.raw);
+    assert_ne!(devices(&scene, scene.bot_account()).await?, device, "it is another device");
+
+    says(&scene.ann_asks(&yes).await?, "Nothing changed", &[]);
+    assert_eq!(proxy.changes().len(), changes, "{:?}", proxy.changes());
+    assert!(is(&scene, &sam, "suspended").await? && !is(&scene, &eve, "suspended").await?);
+    let notes = scene.ann_asks(&format!("!note list {}", eve.user_id)).await?;
+    says(&notes, "", &["Ulm"]);
+    let again = scene.ann_asks(&format!("!user lock {}", sam.user_id)).await?;
+    let again: u64 = number(&again)?.parse()?;
+    assert!(again > later, "{again} comes after {later}");
+    says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
+
+    // At the next start it is no news any more.
+    let mark = scene.ann().mark();
+    scene.bot()?.terminate().await?;
+    scene.bot()?.start_again().await?;
+    scene.ann_asks("!me").await?;
+    let news = |message: &&Message| message.body.contains("a copy was put back");
+    assert_eq!(scene.ann().heard_since(mark).iter().filter(news).count(), 0);
+    assert_eq!(proxy.changes().len(), changes + 1, "{:?}", proxy.changes());
     Ok(())
 }

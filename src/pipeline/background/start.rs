@@ -299,6 +299,15 @@ impl Pipeline {
         self.voice.tell(&transaction_key, &reply).await;
     }
 
+    /// Tells the rooms that no backup could be made, and why.
+    pub async fn report_backup_failed(&self, why: &str) {
+        let reply = Reply::data("I could not make the backup that is due")
+            .text(Line::new().plain("Why: ").code(why))
+            .note("I try again every hour, and say no more of it until one is made");
+        let transaction_key = format!("backup-failed-{}", self.clock.now().as_second());
+        self.voice.tell(&transaction_key, &reply).await;
+    }
+
     /// Tells the rooms that the bot is another device now, since nobody new could write to the one
     /// before.
     pub async fn report_new_device(&self) {

@@ -1,0 +1,164 @@
+//! A look through everything that the store holds.
+
+use std::path::Path;
+
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use serde::de::IgnoredAny;
+
+use super::Error;
+use crate::{
+    audit::{Audit, Kept, Verified},
+    clock::SharedClock,
+    confirm::Ticket,
+    finding::Finding,
+    freeze::Freeze,
+    jobs::{Item, Job},
+    notes::Note,
+    sanctions::Sanction,
+    store::{self, RawRecord, Store},
+    unsaid::Unsaid,
+    watches::Watch,
+};
+
+/// Records that are named, of those of a shelf that cannot be read.
+const NAMED: usize = 3;
+
+/// Whether a record can be read as what its shelf holds.
+type Readable = fn(&RawRecord) -> Result<(), store::Error>;
+
+/// Every shelf that there is: its name, what is in it, and how it is read.
+pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
+    ("admin-account", "whose the admin token is", RawRecord::check::<OwnedUserId>),
+    ("admin-token", "how long the admin token lives", RawRecord::check::<IgnoredAny>),
+    ("aliases", "rooms by their aliases", RawRecord::check::<OwnedRoomId>),
+    ("asked-to-lift", "whether the rate limit was asked about", RawRecord::check::<bool>),
+    ("audit", "entries of the record", RawRecord::check::<Kept>),
+    ("audit-about", "the record by subject", RawRecord::check::<u64>),
+    ("audit-closed-by", "changes by what closed them", RawRecord::check::<u64>),
+    ("audit-ends", "what went on after changes", RawRecord::check::<u64>),
+    ("audit-forgotten", "how far details have gone", RawRecord::check::<u64>),
+    ("audit-mentions", "the record by whom it names", RawRecord::check::<u64>),
+    ("audit-open", "changes that are open", RawRecord::check::<u64>),
+    ("audit-opened-by", "changes by their messages", RawRecord::check::<u64>),
+    ("audit-redacted", "entries without those who were erased", RawRecord::check::<u64>),
+    ("audit-undone-by", "changes that were taken back", RawRecord::check::<u64>),
+    ("backup-failed", "that a backup failed was told", RawRecord::check::<bool>),
+    ("changed_keys", "changed keys that were told", RawRecord::check::<String>),
+    ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
+    ("freezes", "freezes", RawRecord::check::<Freeze>),
+    ("gone_rooms", "rooms that are gone", RawRecord::check::<bool>),
+    ("imported", "that it was imported", RawRecord::check::<jiff::Timestamp>),
+    ("job-items", "subjects of jobs", RawRecord::check::<Item>),
+    ("jobs", "jobs", RawRecord::check::<Job>),
+    ("journal", "messages that were dealt with", RawRecord::check::<IgnoredAny>),
+    ("listings", "lists that were shown", RawRecord::check::<IgnoredAny>),
+    ("notes", "notes", RawRecord::check::<Note>),
+    ("one-time-passwords", "used one-time passwords", RawRecord::check::<IgnoredAny>),
+    ("pins", "keys of operators", RawRecord::check::<String>),
+    ("position", "places where reading stopped", RawRecord::check::<OwnedEventId>),
+    ("ratchet", "used ciphertexts of an earlier version", RawRecord::check::<OwnedEventId>),
+    ("ratchet-files", "used ciphertexts of files", RawRecord::check::<IgnoredAny>),
+    ("ratchet-sessions", "used ciphertexts", RawRecord::check::<IgnoredAny>),
+    ("record-head-told", "when the head was told", RawRecord::check::<i64>),
+    ("record-travelled", "how far the record has travelled", RawRecord::check::<u64>),
+    ("record-written", "how far the record's room has it", RawRecord::check::<u64>),
+    ("refused_invites", "invitations that were refused", RawRecord::check::<OwnedUserId>),
+    ("sanctions", "sanctions", RawRecord::check::<Sanction>),
+    ("sanctions-on", "sanctions by subject", RawRecord::check::<String>),
+    ("state-version", "the version of the state", RawRecord::check::<u32>),
+    ("state-written-by", "the release that wrote it", RawRecord::check::<String>),
+    ("strange-hours", "messages of strangers", RawRecord::check::<u64>),
+    ("strangers", "strangers that were answered", RawRecord::check::<jiff::Timestamp>),
+    ("tickets", "questions", RawRecord::check::<Ticket>),
+    ("undecrypted", "messages that could not be decrypted", RawRecord::check::<IgnoredAny>),
+    ("unsaid", "answers that could not be given", RawRecord::check::<Unsaid>),
+    ("upgraded_rooms", "rooms that were upgraded", RawRecord::check::<OwnedRoomId>),
+    ("warned", "warnings that were given", RawRecord::check::<IgnoredAny>),
+    ("watches", "work of the homeserver that is watched", RawRecord::check::<Watch>),
+];
+
+/// Looks through the store of the state in the folder `state`, which nobody else may have open: what
+/// every shelf holds, what cannot be read, and whether the record's chain is whole. Changes nothing.
+pub fn check(store: &Store, state: &Path, clock: SharedClock) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
+    for name in store.shelves()? {
+        let known = SHELVES.iter().find(|(shelf, ..)| *shelf == name);
+        match known {
+            Some((_, what, readable)) => findings.push(shelf(store, &name, what, *readable)?),
+            None => findings.push(Finding::warn(
+                format!("{name}: nobody knows what is in it"),
+                "Another version of Synod has written it",
+            )),
+        }
+    }
+    findings.push(chain(store, clock));
+    findings.extend(left_over(state));
+    Ok(findings)
+}
+
+/// How many records there are, and which of them cannot be read.
+fn shelf(store: &Store, name: &str, what: &str, readable: Readable) -> Result<Finding, Error> {
+    let (mut count, mut unread, mut named) = (0_u64, 0_u64, Vec::new());
+    for record in store.records(name)? {
+        count += 1;
+        let failed = match record {
+            Ok(record) => {
+                readable(&record).err().map(|error| format!("{:?} ({error})", record.key))
+            }
+            Err(error) => Some(format!("what follows ({error})")),
+        };
+        if let Some(failed) = failed {
+            unread += 1;
+            if named.len() < NAMED {
+                named.push(failed);
+            }
+        }
+    }
+    let found = format!("{name}: {count} ({what})");
+    if unread == 0 {
+        return Ok(Finding::ok(found));
+    }
+    Ok(Finding::bad(
+        format!("{found}; {unread} of them cannot be read: {}", named.join(", ")),
+        "Keep a copy of the state, and put a backup back; see docs/backup.md",
+    ))
+}
+
+/// Whether the record is one unbroken chain.
+fn chain(store: &Store, clock: SharedClock) -> Finding {
+    let unread = |error: store::Error| {
+        Finding::bad(format!("the record cannot be read: {error}"), "Put a backup back")
+    };
+    let audit = match Audit::looked_at(store, clock) {
+        Ok(audit) => audit,
+        Err(error) => return unread(error),
+    };
+    match audit.verify() {
+        Ok(Verified::Whole(head)) => Finding::ok(format!(
+            "the record is whole: {} entries; the last is {}",
+            head.count, head.hash
+        )),
+        Ok(Verified::Broken(broken)) => Finding::bad(
+            broken.to_string(),
+            "Compare it with what stands elsewhere: record.file, the rooms, a backup",
+        ),
+        Err(error) => unread(error),
+    }
+}
+
+/// What earlier repairs have left beside the store.
+fn left_over(state: &Path) -> Vec<Finding> {
+    let entries = std::fs::read_dir(state).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut old: Vec<String> = names
+        .filter(|name| name.starts_with("store.broken-") || name == "store.before-compacting")
+        .collect();
+    old.sort();
+    let finding = |name| {
+        Finding::warn(
+            format!("{name}: an earlier store lies beside this one"),
+            "Remove it when nobody needs it any more",
+        )
+    };
+    old.into_iter().map(finding).collect()
+}
