@@ -66,7 +66,7 @@ pub(super) struct Details {
 impl Details {
     /// The command as it was understood, or nothing.
     pub(super) fn command(&self) -> Option<String> {
-        (!self.words.is_empty()).then(|| format!("!{}", shown(&self.words)))
+        (!self.words.is_empty()).then(|| shown(&self.words))
     }
 
     /// Whom or what it is about.
@@ -104,7 +104,7 @@ impl Details {
     /// The commands that take it back.
     pub(super) fn ways_back(&self) -> Vec<String> {
         let undo = self.undo.iter().filter_map(|undo| Undo::deserialize(undo).ok());
-        undo.flat_map(|undo| undo.commands().to_vec()).map(|w| format!("!{}", shown(&w))).collect()
+        undo.flat_map(|undo| undo.commands().to_vec()).map(|words| shown(&words)).collect()
     }
 }
 

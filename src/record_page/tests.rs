@@ -34,6 +34,7 @@ fn a_record_of_every_version_has_a_page() {
         for piece in held {
             assert!(page.contains(piece), "version {version}: {piece}\n{page}");
         }
+        assert!(!page.contains("!!"), "a command is shown as it is typed");
         assert!(!page.contains("Behind the break"), "version {version}");
     }
 }
