@@ -18,6 +18,7 @@ use url::Url;
 
 use files::Surroundings;
 
+mod answers;
 mod difference;
 mod fault;
 mod files;
@@ -31,9 +32,10 @@ mod value;
 mod tests;
 
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
+pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
-pub(crate) use value::is_loopback;
+pub(crate) use value::{is_loopback, is_private};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.

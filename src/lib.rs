@@ -84,6 +84,7 @@ pub mod reply;
 pub mod run;
 pub mod sanctions;
 pub mod service;
+pub mod setup;
 pub mod store;
 pub mod synapse;
 pub mod totp;

@@ -39,6 +39,7 @@ use tracing_subscriber::{
 };
 
 mod pages;
+mod setup_command;
 
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
@@ -53,6 +54,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make what the bot needs: its account, its room, its secrets and its configuration.
+    ///
+    /// It asks what is not said. Run again, it goes on where it was, and mends what is missing.
+    Setup(Box<setup_command::Setup>),
     #[command(flatten)]
     Configured(Configured),
     /// Look at a record that the bot has written.
@@ -131,6 +136,7 @@ fn main() -> ExitCode {
     // clap ends the process by itself, with 2, where the arguments are wrong.
     let command = match Arguments::parse().command {
         Command::Configured(command) => command,
+        Command::Setup(options) => return setup_command::run(&options),
         Command::Audit(Audit::Verify { file, head }) => return verified(&file, head.as_deref()),
         Command::Pages { folder } => return written(&folder),
     };

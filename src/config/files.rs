@@ -103,7 +103,7 @@ pub(super) fn sourced(
     secret
 }
 
-fn from_file(
+pub(super) fn from_file(
     field: &Field<'_>,
     text: &str,
     around: Surroundings<'_>,
@@ -235,7 +235,7 @@ pub(super) fn own_file(field: &Field<'_>, text: &str, base: &Path) -> Result<Pat
 }
 
 /// A path, from the folder of the configuration where it is relative.
-fn path(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf, Reported> {
+pub(super) fn path(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf, Reported> {
     if text.is_empty() || text.contains('\0') {
         return Err(field.wrong("this is not a path", "Write a path, such as /etc/synod/secret"));
     }
