@@ -15,7 +15,7 @@ use crate::{
 mod account;
 mod approval;
 mod disk;
-mod http;
+pub(crate) mod http;
 mod keys;
 mod operators;
 mod room;

@@ -18,6 +18,7 @@ use url::Url;
 
 use files::Surroundings;
 
+mod answers;
 mod difference;
 mod fault;
 mod files;
@@ -33,10 +34,11 @@ mod tests;
 
 pub use crate::audit::Rotation;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
+pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
 pub use shell::ShellAccess;
-pub(crate) use value::is_loopback;
+pub(crate) use value::{is_loopback, is_private};
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.

@@ -108,6 +108,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "totp",
         ],
     ),
+    ("setup", &["check", "clock", "config", "finding", "matrix", "run"]),
 ];
 
 /// The folders that one file names after `crate::`.

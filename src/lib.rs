@@ -90,6 +90,7 @@ pub mod reply;
 pub mod run;
 pub mod sanctions;
 pub mod service;
+pub mod setup;
 pub mod shell;
 pub mod store;
 pub mod synapse;

@@ -40,6 +40,7 @@ use tracing_subscriber::{
 mod exec;
 mod pages;
 mod records;
+mod setup_command;
 mod stores;
 
 use exec::Exec;
@@ -57,6 +58,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make what the bot needs: its account, its room, its secrets and its configuration.
+    ///
+    /// It asks what is not said. Run again, it goes on where it was, and mends what is missing.
+    Setup(Box<setup_command::Setup>),
     #[command(flatten)]
     Configured(Configured),
     /// Look at a record that the bot has written.
@@ -132,6 +137,7 @@ fn main() -> ExitCode {
     let command = match parsed.unwrap_or_else(|error| error.exit()).command {
         Command::Configured(command) => command,
         Command::Exec(exec) => return ExitCode::from(exec.run()),
+        Command::Setup(options) => return setup_command::run(&options),
         Command::Audit(command) => return records::run(&command),
         Command::Pages { folder } => return written(&folder),
     };

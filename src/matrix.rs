@@ -27,7 +27,7 @@ use crate::{
 mod attach;
 mod download;
 mod failure;
-mod files;
+pub(crate) mod files;
 mod history;
 mod identity;
 mod intake;

@@ -31,6 +31,9 @@ use crate::{
 mod alone;
 mod backups;
 mod file;
+mod first;
+
+pub use first::prepare;
 
 pub use alone::Alone;
 use file::File;
@@ -562,7 +565,7 @@ async fn admin_account(config: &Config, lasting: &Lasting<'_>) -> Result<OwnedUs
 }
 
 /// An error with everything that led to it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,8 +1,8 @@
-//! Requests of the check: to one server, with at most one token.
+//! Requests of the check and of the setup: to one server, with at most one token.
 
 use std::{error::Error as _, time::Duration};
 
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -21,7 +21,7 @@ const WORDS: usize = 160;
 
 /// One server and, where there is one, the token that requests carry.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(crate) struct Api {
     client: Client,
     base: Url,
     token: Option<SecretString>,
@@ -29,7 +29,7 @@ pub(super) struct Api {
 
 /// Why there is no answer that can be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// No answer, or not all of it, in time.
     #[error("no answer: {0}")]
     Silent(String),
@@ -56,7 +56,7 @@ pub(super) enum Trouble {
 impl Trouble {
     /// What to do about it: `otherwise`, where the homeserver itself said it. `key` of the config
     /// names the address that was asked.
-    pub(super) fn to_do(&self, key: &str, otherwise: &str) -> String {
+    pub(crate) fn to_do(&self, key: &str, otherwise: &str) -> String {
         match self {
             Self::Foreign(_) | Self::Strange => {
                 format!("Set {key} to an address that leads straight to the homeserver")
@@ -66,7 +66,7 @@ impl Trouble {
     }
 
     /// The HTTP status of a refusal by the homeserver itself.
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
@@ -74,36 +74,46 @@ impl Trouble {
     }
 
     /// Whether only the token has expired.
-    pub(super) fn has_expired(&self) -> bool {
+    pub(crate) fn has_expired(&self) -> bool {
         matches!(self, Self::Refused { soft_logout: true, .. })
     }
 }
 
 /// The client-server API and the Admin API, both still without a token.
 pub(super) fn both(config: &Config) -> reqwest::Result<(Api, Api)> {
-    let client = crate::http::client().connect_timeout(CONNECT).timeout(WHOLE).build()?;
-    let api = |base: &Url| Api { client: client.clone(), base: base.clone(), token: None };
+    let client = client().build()?;
+    let api = |base: &Url| Api::new(client.clone(), base);
     Ok((api(&config.homeserver.url), api(&config.homeserver.admin_url)))
 }
 
+/// A client that waits as long as a person does.
+pub(crate) fn client() -> ClientBuilder {
+    crate::http::client().connect_timeout(CONNECT).timeout(WHOLE)
+}
+
 impl Api {
+    /// The server at `base`, asked without a token.
+    pub(crate) fn new(client: Client, base: &Url) -> Self {
+        Self { client, base: base.clone(), token: None }
+    }
+
     /// Where it is asked, as people write it.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
 
     /// Whether requests go over a network as they are, for others there to read.
-    pub(super) fn is_in_clear(&self) -> bool {
+    pub(crate) fn is_in_clear(&self) -> bool {
         self.base.scheme() == "http" && !is_loopback(&self.base)
     }
 
     /// The same server, asked with `token`.
-    pub(super) fn with(&self, token: &SecretString) -> Self {
+    pub(crate) fn with(&self, token: &SecretString) -> Self {
         Self { token: Some(token.clone()), ..self.clone() }
     }
 
     /// `GET`; each part of the path is encoded.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
@@ -112,8 +122,13 @@ impl Api {
     }
 
     /// `POST` with a JSON body.
-    pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Trouble> {
+    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Trouble> {
         self.send(self.client.post(self.url(path, &[])).json(body)).await
+    }
+
+    /// `PUT` with a JSON body.
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Trouble> {
+        self.send(self.client.put(self.url(path, &[])).json(body)).await
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {

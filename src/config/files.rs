@@ -103,7 +103,7 @@ pub(super) fn sourced(
     secret
 }
 
-fn from_file(
+pub(super) fn from_file(
     field: &Field<'_>,
     text: &str,
     around: Surroundings<'_>,

@@ -153,6 +153,11 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// A value that stands in no file.
+    pub(super) fn alone(book: &'a Book, node: &'a Node) -> Self {
+        Self { book, path: String::new(), line: None, node: Some(node), example: "" }
+    }
+
     /// Whether the key stands there, be it with nothing after it.
     pub(super) fn is_named(&self) -> bool {
         self.node.is_some()

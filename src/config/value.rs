@@ -68,7 +68,7 @@ const PRIVATE: &[&str] = &[".internal", ".local", ".home.arpa", ".localhost"];
 
 /// Whether the host is one of a private network, by its name or address: such as `synapse`, as the
 /// containers of one compose file name each other.
-fn is_private(url: &Url) -> bool {
+pub(crate) fn is_private(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
             !name.contains('.') || PRIVATE.iter().any(|ending| name.ends_with(ending))

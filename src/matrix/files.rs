@@ -27,7 +27,7 @@ fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> FileError {
 }
 
 /// Makes the folder `path`, and those above it, for the bot alone (0700).
-pub(super) fn private_dir(path: &Path) -> Result<(), FileError> {
+pub(crate) fn private_dir(path: &Path) -> Result<(), FileError> {
     let make = || {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o700))
@@ -52,7 +52,7 @@ pub(super) fn close_all(path: &Path) -> Result<(), FileError> {
 }
 
 /// The content of the file, or nothing where there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -62,12 +62,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 
 /// Whether there is such a file. That nobody can tell is an error: what is taken for lost is
 /// given up.
-pub(super) fn is_there(path: &Path) -> Result<bool, FileError> {
+pub(crate) fn is_there(path: &Path) -> Result<bool, FileError> {
     path.try_exists().map_err(at(path, "look for it"))
 }
 
 /// The secret in the file, without the white space around it; nothing where there is no such file.
-pub(super) fn read_secret(path: &Path) -> Result<Option<SecretString>, FileError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Option<SecretString>, FileError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     let text = String::from_utf8(bytes)
         .map_err(|_| at(path, "read it")(io::Error::from(io::ErrorKind::InvalidData)))?;
@@ -76,7 +76,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Option<SecretString>, FileError
 
 /// Writes the file as a whole or not at all, for the bot alone (0600), and returns when it is on
 /// disk.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let replace = || {
         // A rename is on disk when its folder is.
         let folder = match path.parent() {

@@ -65,6 +65,7 @@ mod secrets;
 mod series;
 mod served;
 mod service;
+mod setup;
 mod spoken;
 mod statistics;
 mod stopped;

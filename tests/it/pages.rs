@@ -13,7 +13,7 @@ fn pages_and_completions_name_every_command_and_no_hidden_one() -> Result<()> {
     let status = Command::new(SYNOD).arg("pages").arg(&folder).status()?;
     assert!(status.success(), "{status}");
     let page = fs::read_to_string(folder.join("synod.1"))?;
-    for command in ["run", "check", "alive", "unfreeze", "store", "audit", "exec"] {
+    for command in ["setup", "run", "check", "alive", "unfreeze", "store", "audit", "exec"] {
         let own = fs::read_to_string(folder.join(format!("synod-{command}.1")))?;
         assert!(own.contains(".SH SYNOPSIS"), "{own}");
         assert!(page.contains(&format!("synod\\-{command}(1)")), "{page}");
