@@ -12,6 +12,8 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 const FLOORS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("http", &[]),
+    ("log", &[]),
+    ("metrics", &[]),
     ("service", &[]),
     ("store", &[]),
     ("unicode", &[]),
@@ -37,7 +39,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("gate", &["change", "confirm", "operators", "reply"]),
     ("config", &["change", "operators", "reply", "totp"]),
     ("check", &["change", "config", "finding", "http", "reply"]),
-    ("synapse", &["change", "clock", "error", "gate", "http", "refs", "reply"]),
+    ("synapse", &["change", "clock", "error", "gate", "http", "metrics", "refs", "reply"]),
     ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
     (
         "pipeline",
@@ -56,6 +58,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "input",
             "jobs",
             "journal",
+            "metrics",
             "notes",
             "operators",
             "refs",
@@ -68,7 +71,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
-    ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "service", "store"]),
+    ("monitoring", &["config", "metrics", "pipeline", "service"]),
+    (
+        "matrix",
+        &["audit", "clock", "config", "http", "metrics", "pipeline", "reply", "service", "store"],
+    ),
     (
         "run",
         &[
@@ -78,6 +85,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "config",
             "finding",
             "matrix",
+            "metrics",
+            "monitoring",
             "operators",
             "pipeline",
             "reply",

@@ -22,6 +22,7 @@ use crate::{
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     journal::Journal,
+    metrics::Metrics,
     notes::Notes,
     operators::{Operator, Roster},
     reply::{Reply, Status},
@@ -46,6 +47,7 @@ mod served;
 #[cfg(test)]
 mod testing;
 mod voice;
+mod watched;
 
 pub use background::{
     put_back::{CaughtUp, SaidLater},
@@ -57,7 +59,7 @@ pub use inbound::{
     queue,
     understand::{is_first_word, verbs},
 };
-pub use origin::{Origin, Scheduled, ScheduledKind};
+pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     room::{
@@ -66,6 +68,7 @@ pub use ports::{
     },
 };
 pub use voice::aside::Refusal;
+pub use watched::operations;
 
 use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
 use background::{
@@ -85,6 +88,7 @@ use questions::Questions;
 use record::Feed;
 use served::Served;
 use voice::{Voice, aside::Aside, news::Announcements};
+use watched::Sort;
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
@@ -142,6 +146,7 @@ pub struct Pipeline {
     agreements: Arc<Agreements>,
     reloader: Reloader,
     announcements: Announcements,
+    metrics: Metrics,
 }
 
 /// What the pipeline uses of the world around it besides the homeserver's Admin API.
@@ -153,6 +158,8 @@ pub struct Ports {
     pub keys: Arc<dyn Keys>,
     /// The configuration.
     pub config_source: Arc<dyn ConfigSource>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Why the pipeline could not be put together.
@@ -173,6 +180,13 @@ pub struct Message {
     heard: Heard,
     /// When it came: what it waits for here does not make it older.
     arrived: Timestamp,
+}
+
+impl Message {
+    /// The event.
+    fn event(&self) -> &OwnedEventId {
+        &self.request.event
+    }
 }
 
 /// A message and what it is.
@@ -343,6 +357,7 @@ impl Pipeline {
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
         let Task { request, what, arrived } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
+        let sort = Sort::of(&what);
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply.repeating()),
@@ -360,10 +375,16 @@ impl Pipeline {
                 reply
             }
         };
+        self.metrics.command(&sort.verb, sort.outcome(reply.as_ref()));
+        let answered = reply.is_some();
         let refusal = match reply {
             Some(reply) => self.aside.answer_now(request, reply).await,
             None => None,
         };
+        if answered && refusal.is_none() {
+            let after = self.clock.now().duration_since(arrived);
+            self.metrics.answered(sort.kind, Duration::try_from(after).unwrap_or_default());
+        }
         if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
         }
@@ -418,7 +439,7 @@ impl Pipeline {
                 self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
             }
         };
-        done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
+        done.unwrap_or_else(|stop| Some(stopped(&request.event, &stop)))
     }
 
     /// Answers a command of the bot's own.

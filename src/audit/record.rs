@@ -72,6 +72,9 @@ pub struct Record {
     pub room: Option<OwnedRoomId>,
     /// By which event.
     pub event: Option<OwnedEventId>,
+    /// The short id under which the log has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The command as understood, secrets masked.
     pub words: Vec<String>,
     /// What it was about.
@@ -134,6 +137,7 @@ impl Record {
             approvals: Vec::new(),
             room: None,
             event: None,
+            request: None,
             words: Vec::new(),
             subjects: Vec::new(),
             ticket: None,

@@ -43,8 +43,10 @@ pub(super) fn config(encryption: Encryption) -> Config {
         policy: Policy::default(),
         record: RecordKeeping { file: None, room: None, details: Duration::ZERO },
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
+        monitoring: None,
         tables: false,
         log: String::new(),
+        log_format: crate::config::LogFormat::Auto,
     }
 }
 

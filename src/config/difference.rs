@@ -106,8 +106,10 @@ impl Config {
             policy,
             commands,
             record,
+            monitoring,
             tables,
             log,
+            log_format,
         } = self;
         let mut found = Found::default();
         found.key("read_only", *read_only == now.read_only, narrower_if(now.read_only));
@@ -127,8 +129,10 @@ impl Config {
         found.policy(policy, &now.policy);
         found.commands(commands, &now.commands);
         found.record(record, &now.record);
+        found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
+        found.key("log.format", *log_format == now.log_format, Effect::AtStart);
         found.0
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions, Rank,
-    RateLimit, RecordKeeping, Role, TrustSource,
+    Bot, Commands, Config, Encryption, Homeserver, LogFormat, Login, Monitoring, Operator, Policy,
+    Questions, Rank, RateLimit, RecordKeeping, Role, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -28,6 +28,7 @@ const APPROVE_WITHIN: Duration = Duration::from_hours(24);
 const DETAILS_DAYS: usize = 90;
 const MOST_DAYS: usize = 3650;
 const MAX_AGE: Duration = Duration::from_mins(5);
+const OUTAGE_AFTER: Duration = Duration::from_mins(5);
 
 /// What came of a file.
 pub(super) struct Reading {
@@ -98,12 +99,15 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let commands = within(root.field("commands", "max_age: 5min").optional_section(), commands);
     let kept = root.field("record", "keep_details: 90").optional_section();
     let record = within(kept, |section| record(section, rooms.as_deref().ok(), around));
+    let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
+    let monitoring = within(watched, monitoring);
     let tables = root.field("tables", "false").flag(false);
-    let log = root.field("log", LOG).optional(value::log);
+    let log = log(&root.field("log", LOG));
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
         totp_for_all(&field, operators, demands)?;
     }
     let (questions, demands) = asked?;
+    let (log, log_format) = log?;
     Ok(Config {
         read_only: read_only?,
         homeserver: homeserver?,
@@ -119,8 +123,10 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         policy: Policy { protection: protection?, ..demands },
         commands: commands?,
         record: record?,
+        monitoring: monitoring?,
         tables: tables?,
-        log: log?.unwrap_or_else(|| LOG.to_owned()),
+        log,
+        log_format,
     })
 }
 
@@ -403,6 +409,32 @@ fn totp_for_all(
         ));
     }
     Ok(())
+}
+
+/// What is logged and how it looks; the first of them alone may stand in the line of the key.
+fn log(field: &Field<'_>) -> Result<(String, LogFormat), Reported> {
+    let Some(section) = field.section_or_text()? else {
+        return Ok((field.required(value::log)?, LogFormat::Auto));
+    };
+    within(Ok(section), |section| {
+        let filter = section.field("filter", LOG).optional(value::log);
+        let formats =
+            [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let format = section.field("format", "json").choice(&formats, Some(LogFormat::Auto));
+        Ok((filter?.unwrap_or_else(|| LOG.to_owned()), format?))
+    })
+}
+
+fn monitoring(section: &Section<'_>) -> Result<Option<Monitoring>, Reported> {
+    let remote = section.field("allow_remote", "true").flag(false);
+    let allowed = remote.unwrap_or(false);
+    let listen = section
+        .field("listen", "127.0.0.1:9464")
+        .optional(|field, text| value::listened(field, text, allowed));
+    let outage_after = section.field("outage_after", "5min").optional(value::duration);
+    remote?;
+    let outage_after = outage_after?.unwrap_or(OUTAGE_AFTER);
+    Ok(listen?.map(|listen| Monitoring { listen, outage_after }))
 }
 
 fn commands(section: &Section<'_>) -> Result<Commands, Reported> {

@@ -19,6 +19,7 @@ use crate::{
     change::{Answer, Method, Step},
     error::api::{Error, Kind},
     gate::Permit,
+    metrics::Metrics,
 };
 
 /// How long the homeserver may ask a step to wait; longer, and it is reported as refused.
@@ -31,6 +32,7 @@ pub struct Writer {
     limits: Limits,
     base: Url,
     token: TokenState,
+    metrics: Metrics,
 }
 
 /// Why a step did not come to a good end, by what is known of the homeserver.
@@ -70,13 +72,25 @@ impl Writer {
 
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        Ok(Self { client, limits, base: access.base, token: TokenState::default() })
+        Ok(Self {
+            client,
+            limits,
+            base: access.base,
+            token: TokenState::default(),
+            metrics: Metrics::off(),
+        })
     }
 
     /// The same, noting what is said of the token where a [`Reader`](super::Reader) does.
     #[must_use]
     pub fn noting(self, token: &TokenState) -> Self {
         Self { token: token.clone(), ..self }
+    }
+
+    /// The same, whose requests are counted here.
+    #[must_use]
+    pub fn counted_in(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
     }
 
     /// Sends `step`, which uses up one place of `permit`, however it ends.
@@ -121,7 +135,7 @@ impl Writer {
             if !body.is_null() {
                 request = request.json(body);
             }
-            http::exchange(request, self.limits.length, name, &template)
+            http::exchange(request, self.limits.length, (name, &template), &self.metrics)
         };
         let answer = send
             .retry(pauses(self.limits.pause))
