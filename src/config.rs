@@ -6,6 +6,7 @@
 
 use std::{
     ffi::OsString,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -76,10 +77,25 @@ pub struct Config {
     pub shell: Option<ShellAccess>,
     /// How the store is backed up.
     pub backup: Backup,
+    /// Where the bot can be watched from outside; nowhere, unless the config says so.
+    pub monitoring: Option<Monitoring>,
     /// Whether wide HTML tables stand beside cards.
     pub tables: bool,
     /// What is logged, as a filter of `tracing`; known to parse.
     pub log: String,
+    /// How the lines of the log look.
+    pub log_format: LogFormat,
+}
+
+/// How the lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, for machines elsewhere.
+    Auto,
+    /// Lines that people read.
+    Human,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The homeserver.
@@ -212,6 +228,15 @@ pub struct Schedule {
     pub folder: PathBuf,
     /// How many are kept.
     pub keep: usize,
+}
+
+/// Where the bot can be watched from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Monitoring {
+    /// On which address it answers: of this machine only, unless the config allows another.
+    pub listen: SocketAddr,
+    /// For how long the homeserver may be silent before the bot counts as not healthy.
+    pub outage_after: Duration,
 }
 
 /// A variable of the environment by its name.

@@ -12,6 +12,8 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 const FLOORS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("http", &[]),
+    ("log", &[]),
+    ("metrics", &[]),
     ("service", &[]),
     ("store", &[]),
     ("unicode", &[]),
@@ -55,7 +57,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "watches",
         ],
     ),
-    ("synapse", &["change", "clock", "error", "gate", "http", "refs", "reply"]),
+    ("synapse", &["change", "clock", "error", "gate", "http", "metrics", "refs", "reply"]),
     ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
     (
         "pipeline",
@@ -74,6 +76,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "input",
             "jobs",
             "journal",
+            "metrics",
             "notes",
             "operators",
             "refs",
@@ -87,7 +90,11 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("shell", &["config", "pipeline", "reply"]),
-    ("matrix", &["audit", "clock", "config", "http", "pipeline", "reply", "service", "store"]),
+    ("monitoring", &["config", "metrics", "pipeline", "service"]),
+    (
+        "matrix",
+        &["audit", "clock", "config", "http", "metrics", "pipeline", "reply", "service", "store"],
+    ),
     (
         "run",
         &[
@@ -98,6 +105,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "config",
             "finding",
             "matrix",
+            "metrics",
+            "monitoring",
             "operators",
             "pipeline",
             "reply",

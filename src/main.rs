@@ -7,7 +7,7 @@
 #![warn(clippy::disallowed_methods)]
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -22,8 +22,9 @@ use rustix::{
 };
 use synod::{
     check,
-    config::Config,
+    config::{Config, LogFormat},
     finding::{Finding, Mark},
+    log::{JsonFields, JsonLines},
     pipeline,
     run::Control,
     service::{Service, is_alive},
@@ -34,7 +35,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{
-    EnvFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
 mod exec;
@@ -188,6 +189,11 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
         EnvFilter::builder().parse(filter(&config.log)).context("the log cannot be filtered")?;
     let (filter, handle) = reload::Layer::new(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = if is_for_machines(command, config) {
+        lines.fmt_fields(JsonFields).event_format(JsonLines).boxed()
+    } else {
+        lines.boxed()
+    };
     tracing_subscriber::registry().with(filter).with(lines).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -223,6 +229,15 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
             runtime.block_on(run(&place.config, config.clone(), relog))?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Whether the log is for machines. What the other commands say is for whoever typed them.
+fn is_for_machines(command: &Configured, config: &Config) -> bool {
+    match config.log_format {
+        LogFormat::Auto => matches!(command, Configured::Run(_)) && !io::stderr().is_terminal(),
+        LogFormat::Human => false,
+        LogFormat::Json => true,
     }
 }
 

@@ -18,6 +18,7 @@ use url::Url;
 use crate::{
     clock::SharedClock,
     config::{Encryption, Login, TrustSource},
+    metrics::Metrics,
     pipeline::{Incoming, Keys, News, Outbox, SaidLater},
     reply::Layout,
     service::Service,
@@ -93,6 +94,8 @@ pub struct Settings {
     pub layout: Layout,
     /// Who is told how the bot stands with the homeserver.
     pub service: Service,
+    /// Where is counted what cannot be decrypted.
+    pub metrics: Metrics,
 }
 
 /// An operator, as far as keys go.

@@ -22,6 +22,7 @@ use crate::{
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     journal::Journal,
+    metrics::Metrics,
     notes::Notes,
     operators::{Operator, Roster},
     reply::{Reply, Status},
@@ -47,6 +48,7 @@ mod shell;
 #[cfg(test)]
 mod testing;
 mod voice;
+mod watched;
 
 pub use background::{
     put_back::{CaughtUp, SaidLater},
@@ -58,7 +60,7 @@ pub use inbound::{
     queue,
     understand::{command_tree, is_first_word, verbs},
 };
-pub use origin::{Origin, Scheduled, ScheduledKind};
+pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     console::{Console, Left, Shown, Typed},
@@ -69,6 +71,7 @@ pub use ports::{
 };
 pub use shell::{Call, Exit, ShellCommand, stands_for_event};
 pub use voice::aside::Refusal;
+pub use watched::operations;
 
 use admin::{agree::Agreements, freeze_control::FreezeControl, reload::Reloader};
 use background::{
@@ -88,6 +91,7 @@ use questions::Questions;
 use record::Feed;
 use served::Served;
 use voice::{Voice, aside::Aside, news::Announcements};
+use watched::Sort;
 
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
@@ -147,6 +151,7 @@ pub struct Pipeline {
     agreements: Arc<Agreements>,
     reloader: Reloader,
     announcements: Announcements,
+    metrics: Metrics,
 }
 
 /// What the pipeline uses of the world around it besides the homeserver's Admin API.
@@ -158,6 +163,8 @@ pub struct Ports {
     pub keys: Arc<dyn Keys>,
     /// The configuration.
     pub config_source: Arc<dyn ConfigSource>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Why the pipeline could not be put together.
@@ -178,6 +185,13 @@ pub struct Message {
     heard: Heard,
     /// When it came: what it waits for here does not make it older.
     arrived: Timestamp,
+}
+
+impl Message {
+    /// The event.
+    fn event(&self) -> &OwnedEventId {
+        &self.request.event
+    }
 }
 
 /// A message and what it is.
@@ -352,6 +366,7 @@ impl Pipeline {
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
         let Task { request, what, arrived } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
+        let sort = Sort::of(&what);
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply.repeating()),
@@ -369,10 +384,16 @@ impl Pipeline {
                 reply
             }
         };
+        self.metrics.command(&sort.verb, sort.outcome(reply.as_ref()));
+        let answered = reply.is_some();
         let refusal = match reply {
             Some(reply) => self.aside.answer_now(request, reply).await,
             None => None,
         };
+        if answered && refusal.is_none() {
+            let after = self.clock.now().duration_since(arrived);
+            self.metrics.answered(sort.kind, Duration::try_from(after).unwrap_or_default());
+        }
         if let Err(error) = self.journal.settle(&event, &room, self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
         }
@@ -399,7 +420,7 @@ impl Pipeline {
             return Some(reply);
         }
         let done = self.obey(Origin::Message(request), operator, &command).await;
-        done.unwrap_or_else(|stop| Some(stopped(&self.clock, &stop)))
+        done.unwrap_or_else(|stop| Some(stopped(&request.event, &stop)))
     }
 
     /// Does what nothing keeps from being run.

@@ -18,6 +18,8 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::{self, Config, RateLimit, ShellAccess},
     matrix::{self, ConnectError, Fatal, SaidBy},
+    metrics::Metrics,
+    monitoring::{self, Monitor},
     operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
     reply::Layout,
@@ -100,6 +102,9 @@ pub enum RunError {
     /// The bot cannot stay on Matrix.
     #[error(transparent)]
     Fatal(#[from] Fatal),
+    /// The bot cannot be watched as the config says.
+    #[error(transparent)]
+    Monitoring(#[from] monitoring::Error),
 }
 
 /// How the process steers its bot.
@@ -124,6 +129,7 @@ pub struct Control {
 pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), RunError> {
     let _lock = lock(&config.state)?;
     control.service.lives_in(&config.state);
+    let monitor = Monitor::begin(config.monitoring.as_ref(), &control.service).await?;
     let clock: SharedClock = Arc::new(SystemClock);
     let Opened { store, moved_aside, rebuilt, new } = open_store(&config, &clock).await?;
     let mut opening = moved_aside.clone().filter(|_| rebuilt).map(Opening::RebuiltStore);
@@ -137,6 +143,7 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
         connection: None,
         new_device: false,
         service: control.service.clone(),
+        monitor,
     };
     let (mut config, mut before) = (config, None);
     loop {
@@ -162,6 +169,7 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
             (Err(error), None) => return Err(error),
         };
         lasting.connection = Some(bot.matrix.connection());
+        lasting.monitor.shows(&bot.pipeline);
         lasting.new_device = false;
         control.log.send_replace(config.log.clone());
         let next = match Box::pin(bot.serve(opening.take(), control)).await {
@@ -205,6 +213,7 @@ struct Lasting<'a> {
     /// Whether the device of before is given up.
     new_device: bool,
     service: Service,
+    monitor: Monitor,
 }
 
 impl Lasting<'_> {
@@ -248,6 +257,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
     // up or read by then must not be readable any more either.
     let settings = matrix::Settings {
         new_device: lasting.new_device,
+        metrics: lasting.monitor.metrics(),
         ..settings(config, lasting.new || lasting.rebuilt, &lasting.service)
     };
     let recalled = if lasting.new && connection.is_none() {
@@ -268,6 +278,7 @@ async fn begin(lasting: &Lasting<'_>, config: &Config) -> Result<(Bot, Option<Op
             outbox: matrix.outbox(),
             keys: matrix.keys(),
             config_source: config_source.clone(),
+            metrics: lasting.monitor.metrics(),
         };
         assemble(config, lasting, admin_account.clone(), matrix.rooms(), ports)
     };
@@ -597,6 +608,7 @@ fn settings(config: &Config, remembers_nothing: bool, service: &Service) -> matr
         max_age: config.commands.max_age,
         layout: Layout { tables: config.tables, ..Layout::default() },
         service: service.clone(),
+        metrics: Metrics::off(),
     }
 }
 

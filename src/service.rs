@@ -8,6 +8,7 @@
 //!
 //! The watchdog is fed as long as the loop that reads from the homeserver turns. Whether the
 //! homeserver answers makes no difference: an outage is waited out, and to be killed would not end it.
+//! Whoever wants to know of outages too asks for the [`Pulse`].
 
 use std::{
     fmt::Debug,
@@ -77,8 +78,42 @@ struct State {
     ready: bool,
     reloading: bool,
     stopping: bool,
-    /// When the loop comes round at the latest; `None` where nothing says how long it may take.
+    rounds: Rounds,
+}
+
+/// The rounds of the loop that reads from the homeserver. Whether it turns is told by this alone: to the
+/// watchdog, to `synod alive` and to whoever watches the bot from outside.
+#[derive(Debug, Clone, Copy)]
+struct Rounds {
+    /// When the last one ended with an answer of the homeserver; before the first one, the start.
+    last: Instant,
+    /// When this one ends at the latest; `None` where nothing says how long it may take.
     due: Option<Instant>,
+}
+
+impl Rounds {
+    /// Whether the loop is where it should be by now.
+    fn turn(self, now: Instant) -> bool {
+        self.due.is_none_or(|due| now <= due)
+    }
+
+    /// How long ago the last one ended.
+    fn age(self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last)
+    }
+}
+
+/// How the loop that reads from the homeserver is, as one look shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// Whether it turns: it is where it should be by now.
+    pub turns: bool,
+    /// How long ago the homeserver last answered it; where it has not yet, how long ago the start was.
+    pub age: Duration,
+    /// For how long the homeserver has failed to answer it; `None` while it answers.
+    pub silent: Option<Duration>,
+    /// What the bot does now, in words.
+    pub status: &'static str,
 }
 
 /// How the bot stands with its homeserver.
@@ -101,9 +136,13 @@ impl State {
         }
     }
 
-    /// Whether the loop is where it should be by now.
-    fn is_alive(&self, now: Instant) -> bool {
-        self.due.is_none_or(|due| now <= due)
+    fn pulse(&self, now: Instant) -> Pulse {
+        let silent = match self.contact {
+            Contact::Silent(since) => Some(now.saturating_duration_since(since)),
+            Contact::NotYet | Contact::Answers => None,
+        };
+        let (turns, age) = (self.rounds.turn(now), self.rounds.age(now));
+        Pulse { turns, age, silent, status: self.status() }
     }
 
     /// Whether the start has waited long enough for a homeserver that does not answer.
@@ -129,7 +168,7 @@ impl Service {
             ready: false,
             reloading: false,
             stopping: false,
-            due: None,
+            rounds: Rounds { last: Instant::now(), due: None },
         };
         Self(Arc::new(Inner { manager, state: Mutex::new(state), sign: OnceLock::new() }))
     }
@@ -144,6 +183,7 @@ impl Service {
     pub fn answers(&self) {
         self.change(|state| {
             state.contact = Contact::Answers;
+            state.rounds.last = Instant::now();
             if !state.ready {
                 state.ready = true;
                 return &[NotifyState::Ready];
@@ -165,12 +205,12 @@ impl Service {
     /// What the loop does now takes `time` at most. If it takes longer, something hangs, and the
     /// watchdog is not fed.
     pub fn within(&self, time: Duration) {
-        self.state().due = Some(Instant::now() + time);
+        self.state().rounds.due = Some(Instant::now() + time);
     }
 
     /// Nothing says how long it takes until the loop turns again.
     pub fn without_limit(&self) {
-        self.state().due = None;
+        self.state().rounds.due = None;
     }
 
     /// The configuration is read again.
@@ -205,6 +245,11 @@ impl Service {
         });
     }
 
+    /// How the loop is now.
+    pub fn pulse(&self) -> Pulse {
+        self.state().pulse(Instant::now())
+    }
+
     /// Feeds the watchdog, where there is one, as long as the loop turns.
     pub async fn watch(&self) -> ! {
         let watchdog = sd_notify::watchdog_enabled();
@@ -231,7 +276,7 @@ impl Service {
             }
             &[]
         });
-        let alive = self.state().is_alive(now);
+        let alive = self.state().pulse(now).turns;
         if alive {
             if feed {
                 self.tell(&[NotifyState::Watchdog]);

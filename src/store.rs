@@ -141,6 +141,21 @@ impl Store {
         look()
     }
 
+    /// What the files of the store take of the disk, bytes.
+    pub fn size(&self) -> Result<u64, Error> {
+        guard(|| self.db.size_on_disk())
+    }
+
+    /// Whether what is written now would be kept. The store itself is not written for it: what fails in
+    /// it fails until the next start.
+    pub async fn ensure_writable(&self) -> Result<(), Error> {
+        self.flush().await?;
+        let disk = self.disk.clone();
+        let tried = tokio::task::spawn_blocking(move || disk.try_to_write()).await;
+        let tried = tried.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        tried.map_err(|error| Error::NotOnDisk(Arc::new(error)))
+    }
+
     /// Returns when everything written so far is on disk, and a power cut cannot take it away.
     ///
     /// Those that wait at the same time wait for the same.

@@ -76,6 +76,9 @@ pub struct Record {
     /// By which way, where it was no room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<Way>,
+    /// The short id under which the log has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The command as understood, secrets masked.
     pub words: Vec<String>,
     /// What it was about.
@@ -139,6 +142,7 @@ impl Record {
             room: None,
             event: None,
             way: None,
+            request: None,
             words: Vec::new(),
             subjects: Vec::new(),
             ticket: None,

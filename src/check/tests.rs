@@ -45,8 +45,10 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         backup: Backup::default(),
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
+        monitoring: None,
         tables: false,
         log: String::new(),
+        log_format: crate::config::LogFormat::Auto,
     }
 }
 

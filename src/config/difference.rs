@@ -110,8 +110,10 @@ impl Config {
             record,
             shell,
             backup,
+            monitoring,
             tables,
             log,
+            log_format,
         } = self;
         let mut found = Found::default();
         found.key("read_only", *read_only == now.read_only, narrower_if(now.read_only));
@@ -133,8 +135,10 @@ impl Config {
         found.record(record, &now.record);
         found.shell(shell.as_ref(), now.shell.as_ref());
         found.key("backup", *backup == now.backup, Effect::Wider);
+        found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
+        found.key("log.format", *log_format == now.log_format, Effect::AtStart);
         found.0
     }
 }

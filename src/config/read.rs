@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Backup, Bot, Commands, Config, Encryption, Homeserver, Login, Operator, Policy, Questions,
-    Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
+    Backup, Bot, Commands, Config, Encryption, Homeserver, LogFormat, Login, Monitoring, Operator,
+    Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -31,6 +31,7 @@ const HOUR: u64 = 3600;
 const BACKUPS: usize = 7;
 const MOST_BACKUPS: usize = 1000;
 const MAX_AGE: Duration = Duration::from_mins(5);
+const OUTAGE_AFTER: Duration = Duration::from_mins(5);
 
 /// What came of a file.
 pub(super) struct Reading {
@@ -110,12 +111,15 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let backup = within(root.field("backup", "recipients: ...").optional_section(), |section| {
         backup(section, around)
     });
+    let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
+    let monitoring = within(watched, monitoring);
     let tables = root.field("tables", "false").flag(false);
-    let log = root.field("log", LOG).optional(value::log);
+    let log = log(&root.field("log", LOG));
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
         totp_for_all(&field, operators, demands)?;
     }
     let (questions, demands) = asked?;
+    let (log, log_format) = log?;
     Ok(Config {
         read_only: read_only?,
         homeserver: homeserver?,
@@ -133,8 +137,10 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         record: record?,
         shell: shell?,
         backup: backup?,
+        monitoring: monitoring?,
         tables: tables?,
-        log: log?.unwrap_or_else(|| LOG.to_owned()),
+        log,
+        log_format,
     })
 }
 
@@ -461,6 +467,32 @@ fn totp_for_all(
         ));
     }
     Ok(())
+}
+
+/// What is logged and how it looks; the first of them alone may stand in the line of the key.
+fn log(field: &Field<'_>) -> Result<(String, LogFormat), Reported> {
+    let Some(section) = field.section_or_text()? else {
+        return Ok((field.required(value::log)?, LogFormat::Auto));
+    };
+    within(Ok(section), |section| {
+        let filter = section.field("filter", LOG).optional(value::log);
+        let formats =
+            [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let format = section.field("format", "json").choice(&formats, Some(LogFormat::Auto));
+        Ok((filter?.unwrap_or_else(|| LOG.to_owned()), format?))
+    })
+}
+
+fn monitoring(section: &Section<'_>) -> Result<Option<Monitoring>, Reported> {
+    let remote = section.field("allow_remote", "true").flag(false);
+    let allowed = remote.unwrap_or(false);
+    let listen = section
+        .field("listen", "127.0.0.1:9464")
+        .optional(|field, text| value::listened(field, text, allowed));
+    let outage_after = section.field("outage_after", "5min").optional(value::duration);
+    remote?;
+    let outage_after = outage_after?.unwrap_or(OUTAGE_AFTER);
+    Ok(listen?.map(|listen| Monitoring { listen, outage_after }))
 }
 
 fn commands(section: &Section<'_>) -> Result<Commands, Reported> {

@@ -273,6 +273,15 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The section below this key, an empty one where the key is absent. `None` if one piece of text
+    /// stands there instead.
+    pub(super) fn section_or_text(&self) -> Result<Option<Section<'a>>, Reported> {
+        match self.node.map(|node| &node.value) {
+            Some(Value::Text { .. } | Value::Foreign) => Ok(None),
+            _ => self.optional_section().map(Some),
+        }
+    }
+
     fn open(&self, entries: &'a [Entry]) -> Section<'a> {
         Section {
             book: self.book,

@@ -114,7 +114,72 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.commands.max_age, Duration::from_mins(5));
     assert!(!config.commands.typed_secrets);
     assert!(!config.tables);
+    assert_eq!(config.monitoring, None, "it listens nowhere");
     assert_eq!(config.log, "info");
+}
+
+#[test]
+fn the_log_is_a_filter_or_a_section_with_its_form() {
+    let folder = Folder::new();
+    for (lines, filter, format) in [
+        ("log: debug", "debug", LogFormat::Auto),
+        ("log: { filter: warn }", "warn", LogFormat::Auto),
+        ("log: { format: json }", "info", LogFormat::Json),
+        (
+            "log: { format: human, filter: 'info,synod=debug' }",
+            "info,synod=debug",
+            LogFormat::Human,
+        ),
+        ("log: { format: auto }", "info", LogFormat::Auto),
+    ] {
+        let config = folder.load(&format!("{SOUND}{lines}\n"));
+        let config = config.unwrap_or_else(|faults| panic!("{lines}: {faults}"));
+        assert_eq!((config.log.as_str(), config.log_format), (filter, format), "{lines}");
+    }
+    for (lines, instead) in [
+        ("log: { format: yaml }", "auto or human or json"),
+        ("log: { level: info }", "filter, format"),
+        ("log: { filter: inof }", "info,synod=debug"),
+        ("log: { filter: }", "filter: info"),
+    ] {
+        let faults = folder.faults(&format!("{SOUND}{lines}\n"));
+        assert!(faults.len() == 1 && faults[0].contains(instead), "{lines}: {faults:#?}");
+    }
+}
+
+#[test]
+fn it_listens_on_this_machine_unless_another_address_is_allowed() {
+    let folder = Folder::new();
+    let with = |lines: &str| format!("{SOUND}monitoring: {{ {lines} }}\n");
+    for (lines, listen, minutes) in [
+        ("listen: 127.0.0.1:9464", "127.0.0.1:9464", 5),
+        ("listen: \"[::1]:9464\", outage_after: 1min", "[::1]:9464", 1),
+        ("listen: 127.9.9.9:80, allow_remote: false", "127.9.9.9:80", 5),
+        ("listen: 0.0.0.0:9464, allow_remote: true", "0.0.0.0:9464", 5),
+        ("listen: 10.0.0.2:9464, allow_remote: true, outage_after: 2min", "10.0.0.2:9464", 2),
+    ] {
+        let config = folder.load(&with(lines)).unwrap_or_else(|faults| panic!("{lines}: {faults}"));
+        let outage_after = Duration::from_mins(minutes);
+        let listen = listen.parse().unwrap();
+        assert_eq!(config.monitoring, Some(Monitoring { listen, outage_after }), "{lines}");
+    }
+    let nowhere = folder.load(&with("allow_remote: true, outage_after: 2min")).unwrap();
+    assert_eq!(nowhere.monitoring, None);
+    for (lines, what, instead) in [
+        ("listen: 0.0.0.0:9464", "other machines", "allow_remote: true"),
+        ("listen: \"[::]:9464\"", "other machines", "allow_remote: true"),
+        ("listen: 192.168.1.1:9464", "other machines", "127.0.0.1:9464"),
+        ("listen: localhost:9464", "not an address with a port", "127.0.0.1:9464"),
+        ("listen: 127.0.0.1", "not an address with a port", "127.0.0.1:9464"),
+        ("listen: \"127.0.0.1:99999\"", "not an address with a port", "127.0.0.1:9464"),
+        ("listen: 127.0.0.1:9464, allow_remote: yes", "neither true nor false", "true"),
+        ("listen: 127.0.0.1:9464, outage_after: 0s", "too short", "1s to 24h"),
+        ("listen: 127.0.0.1:9464, port: 9464", "no such key", "listen"),
+    ] {
+        let faults = folder.faults(&with(lines));
+        assert!(faults.len() == 1 && faults[0].contains("monitoring"), "{lines}: {faults:#?}");
+        assert!(faults[0].contains(what) && faults[0].contains(instead), "{lines}: {faults:#?}");
+    }
 }
 
 #[test]

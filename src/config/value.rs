@@ -1,6 +1,10 @@
 //! Single values: text in, checked value out, or the fault written down.
 
-use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use data_encoding::BASE64_NOPAD;
@@ -77,6 +81,28 @@ pub(crate) fn is_private(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_unique_local(),
         None => false,
     }
+}
+
+/// An address and a port to listen on: of this machine, or any where another is `allowed`.
+pub(super) fn listened(
+    field: &Field<'_>,
+    text: &str,
+    allowed: bool,
+) -> Result<SocketAddr, Reported> {
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        return Err(field.wrong(
+            "this is not an address with a port",
+            "Write one such as 127.0.0.1:9464 or \"[::1]:9464\"",
+        ));
+    };
+    if !allowed && !address.ip().is_loopback() {
+        return Err(field.wrong(
+            "other machines could reach this address, and nobody there is asked who they are",
+            "Write 127.0.0.1:9464, or `allow_remote: true` under monitoring, if only what watches the \
+             bot gets there",
+        ));
+    }
+    Ok(address)
 }
 
 /// Whether the host is this machine itself.

@@ -40,6 +40,7 @@ use super::{
     trust::Trustee,
 };
 use crate::{
+    metrics::Undecryptable,
     pipeline::{Bookmark, Doubt, Gone, InHand, Incoming, News, Request, Said, Trust},
     service::Service,
     store::{Shelf, Store},
@@ -459,6 +460,7 @@ impl Reader {
         if !event.kind.is_utd() {
             return self.hear(room, id, event).await;
         }
+        let count = |outcome| self.shared.settings.metrics.undecryptable(outcome);
         match event.sender() {
             Some(sender) if self.new_device && self.shared.is_operator(&sender) => {
                 let sent = event
@@ -468,9 +470,11 @@ impl Reader {
                 self.undecryptable(room, id.to_owned(), sender, sent);
             }
             Some(sender) if self.shared.is_operator(&sender) && self.pending.is_full(&sender) => {
+                count(Undecryptable::Ignored);
                 tracing::warn!(event = %id, %sender, "ignored: too many cannot be decrypted");
             }
             Some(sender) if self.shared.is_operator(&sender) => {
+                count(Undecryptable::Waits);
                 tracing::info!(event = %id, %sender, "cannot be decrypted yet");
                 let now = self.shared.clock.now();
                 let kept = self.pending.keep(room, id.to_owned(), sender, event, now);
@@ -478,7 +482,10 @@ impl Reader {
                     tracing::error!(event = %id, %error, "cannot keep what is not decrypted yet");
                 }
             }
-            _ => tracing::debug!(event = %id, "ignored: not decrypted, and not an operator's"),
+            _ => {
+                count(Undecryptable::Ignored);
+                tracing::debug!(event = %id, "ignored: not decrypted, and not an operator's");
+            }
         }
     }
 
@@ -520,6 +527,7 @@ impl Reader {
         sender: OwnedUserId,
         sent: jiff::Timestamp,
     ) {
+        self.shared.settings.metrics.undecryptable(Undecryptable::GivenUp);
         let request = Request {
             room: room.room_id().to_owned(),
             sender,

@@ -54,6 +54,7 @@ fn settings(scene: &Scene) -> Settings {
         max_age: Duration::from_mins(5),
         layout: Layout::default(),
         service: Service::of_nobody(),
+        metrics: Metrics::off(),
     }
 }
 

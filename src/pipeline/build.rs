@@ -15,6 +15,7 @@ use crate::{
     audit::Audit,
     clock::SharedClock,
     journal::Journal,
+    metrics::Metrics,
     notes::Notes,
     operators::Roster,
     pipeline::{
@@ -45,12 +46,12 @@ impl Pipeline {
         passwords: OneTimePasswords,
         ports: Ports,
     ) -> Result<Self, BuildError> {
-        let Ports { outbox, keys, config_source } = ports;
+        let Ports { outbox, keys, config_source, metrics } = ports;
         let own = [Some(&roster.bot), roster.admin_account.as_ref()];
         let own = own.into_iter().flatten().cloned().collect();
-        let reader = Reader::new(access.clone(), clock.clone())?.of(own);
+        let reader = Reader::new(access.clone(), clock.clone())?.of(own).counted_in(&metrics);
         let token = (access.token.clone(), access.token_expires);
-        let writer = Writer::new(access)?.noting(&reader);
+        let writer = Writer::new(access)?.noting(&reader).counted_in(&metrics);
         let audit = Audit::new(store, clock.clone())?;
         let (roster, rules) = (Arc::new(roster), Arc::new(rules));
         let authenticity =
@@ -58,7 +59,7 @@ impl Pipeline {
         let base = Base { roster, rules, clock, reader, audit, outbox };
         let spoken = base.spoken(store, passwords)?;
         let kept = Kept::new(store)?;
-        let executor = Arc::new(base.executor(&spoken, &kept, writer));
+        let executor = Arc::new(base.executor(&spoken, &kept, (writer, metrics.clone())));
         let token_watch = base.token_watch(store, &token, &spoken)?;
         let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
         let agreements = Arc::new(base.agreements(&spoken));
@@ -99,6 +100,7 @@ impl Pipeline {
             audit,
             outbox,
             keys,
+            metrics,
         })
     }
 }
@@ -184,7 +186,12 @@ impl Base {
         Ok(Spoken { freeze_control, listings, feed, voice, questions })
     }
 
-    fn executor(&self, spoken: &Spoken, kept: &Kept, writer: Writer) -> Executor {
+    fn executor(
+        &self,
+        spoken: &Spoken,
+        kept: &Kept,
+        (writer, metrics): (Writer, Metrics),
+    ) -> Executor {
         let Self { roster, clock, reader, audit, outbox, .. } = self.clone();
         Executor::new(change::Below {
             roster,
@@ -199,6 +206,7 @@ impl Base {
             notes: kept.notes.clone(),
             watches: kept.watches.clone(),
             watch_begun: kept.watch_begun.clone(),
+            metrics,
         })
     }
 

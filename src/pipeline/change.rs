@@ -9,7 +9,9 @@ use std::sync::Arc;
 use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{Invocation, Outbox, Pipeline, look::by_its_cause, own::AsChange, voice::Voice};
+use super::{
+    Invocation, Outbox, Pipeline, look::by_its_cause, own::AsChange, voice::Voice, watched::label,
+};
 use crate::{
     audit::Audit,
     change::Subject,
@@ -18,6 +20,7 @@ use crate::{
     confirm::Ticket,
     error::Stop,
     gate::AT_A_GLANCE,
+    metrics::Metrics,
     notes::Notes,
     operators::Roster,
     pipeline::{
@@ -27,7 +30,7 @@ use crate::{
             understand::{self, Understood},
         },
     },
-    reply::{Line, Reply},
+    reply::{Line, Reply, Status},
     sanctions::Sanctions,
     synapse::{Reader, Secrets, Writer},
     watches::Watches,
@@ -85,6 +88,7 @@ pub struct Executor {
     watch_begun: Arc<Notify>,
     locks: Locks,
     looks: Looks,
+    metrics: Metrics,
     /// Held by person while it is weighed how much somebody may destroy unreviewed.
     counted: Counted,
 }
@@ -104,6 +108,7 @@ pub(super) struct Below {
     pub(super) watches: Arc<Watches>,
     /// Notified when something is added to what is watched.
     pub(super) watch_begun: Arc<Notify>,
+    pub(super) metrics: Metrics,
 }
 
 impl Executor {
@@ -111,7 +116,7 @@ impl Executor {
     pub(super) fn new(below: Below) -> Self {
         let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
             below;
-        let Below { sanctions, notes, watches, watch_begun, .. } = below;
+        let Below { sanctions, notes, watches, watch_begun, metrics, .. } = below;
         let (locks, counted) = (Locks::default(), Counted::default());
         Self {
             roster,
@@ -128,8 +133,14 @@ impl Executor {
             watch_begun,
             locks,
             looks: Looks::default(),
+            metrics,
             counted,
         }
+    }
+
+    /// Counts a change that has ended so.
+    pub(super) fn count(&self, verb: &str, status: Status) {
+        self.metrics.change(verb, label(status));
     }
 
     /// The record.

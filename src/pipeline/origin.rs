@@ -1,10 +1,29 @@
 //! Where a command comes from: a message that was sent, the machine's own shell, or work that goes on
 //! in somebody's name.
 
-use ruma::{OwnedEventId, OwnedRoomId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId};
+use sha2::{Digest as _, Sha256};
 
 use super::{Invocation, Request, ShellCommand, Trust};
 use crate::audit::{Kind, Record};
+
+/// How many ids of requests there are: those of six digits.
+const IDS: u64 = 1_000_000;
+
+/// The short id of what a message asks for: six digits, in the answer where the log has the causes of
+/// something, in each line of the log, and on record. It follows from the event, so that it is the same
+/// after a restart, and for what goes on from the message later.
+pub fn request_id(event: &EventId) -> String {
+    let hash = Sha256::digest(event.as_bytes());
+    let number = hash.iter().take(7).fold(0_u64, |number, byte| number * 256 + u64::from(*byte));
+    format!("{:06}", number % IDS)
+}
+
+/// The span of the lines that the log has of what this message asks for. Of the level of errors, so that
+/// no filter that shows a line leaves it out.
+pub(super) fn span(event: &EventId) -> tracing::Span {
+    tracing::error_span!("request", id = %request_id(event))
+}
 
 /// Where a command comes from.
 #[derive(Debug, Clone, Copy)]
@@ -111,10 +130,29 @@ impl Invocation<'_> {
             // What nobody typed has no event: the one that asked has led to its own change.
             event: (!self.origin.is_sanction_expiry()).then(|| self.event()),
             way: self.origin.shell().map(|command| command.way),
+            request: Some(request_id(self.origin.event())),
             words: self.words.to_vec(),
             undoes: self.undoes,
             reason: self.options.reason.clone(),
             ..Record::new(kind)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::event_id;
+
+    use super::*;
+
+    #[test]
+    fn a_request_has_six_digits_that_follow_from_its_event() {
+        let ids = [event_id!("$a"), event_id!("$b"), event_id!("$143273582443PhrSn:example.org")];
+        let ids = ids.map(request_id);
+        for id in &ids {
+            assert!(id.len() == 6 && id.bytes().all(|digit| digit.is_ascii_digit()), "{id}");
+        }
+        assert_eq!(ids[0], request_id(event_id!("$a")));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "{ids:?}");
     }
 }

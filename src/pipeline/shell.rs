@@ -11,7 +11,7 @@ use std::{
 };
 
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 use super::{
     Command, Console, Invocation, Left, Origin, Pipeline, Shown, Typed,
@@ -20,7 +20,9 @@ use super::{
         list,
         understand::{self, Understood},
     },
+    origin::span,
     own::Help,
+    watched::Sort,
 };
 use crate::{
     audit::Way,
@@ -234,6 +236,13 @@ impl Pipeline {
 
     /// Does what was typed, and shows what came of it.
     async fn run_typed(&self, typed: ShellCommand, operator: &Operator, said: Said<'_>) -> Ran {
+        let (span, sort) = (span(&typed.event), said.sort());
+        let ran = self.run_in_turn(typed, operator, said).instrument(span).await;
+        self.metrics.command(&sort.verb, sort.outcome(ran.reply.as_ref()));
+        ran
+    }
+
+    async fn run_in_turn(&self, typed: ShellCommand, operator: &Operator, said: Said<'_>) -> Ran {
         let looks =
             matches!(&said, Said::Command(command) if matches!(**command, Command::Read(..)));
         let begun = if looks { Ok(()) } else { self.begin_typed(&typed) };
@@ -250,7 +259,7 @@ impl Pipeline {
             }
             Err(stop) => {
                 typed.ended(Exit::of_stop(&stop));
-                Some(stopped(&self.clock, &stop))
+                Some(stopped(&typed.event, &stop))
             }
         };
         let ran = Ran { command: typed, reply, data: said.is_data() };
@@ -375,6 +384,15 @@ enum Said<'a> {
 }
 
 impl Said<'_> {
+    /// As what it is counted.
+    fn sort(&self) -> Sort {
+        match self {
+            Self::Yes(_) => Sort::yes(),
+            Self::No(_) => Sort::no(),
+            Self::Command(command) => Sort::of_command(command),
+        }
+    }
+
     /// Whether its answer is for a program.
     fn is_data(&self) -> bool {
         let Self::Command(command) = self else { return false };

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
+    metrics::Metrics,
     operators::{Operator, Policy, Protection, Rank, Roster, Stance},
     reply::{File, Layout, Reply},
     store::Store,
@@ -318,6 +319,7 @@ pub(super) struct Stage {
     events: std::sync::atomic::AtomicU64,
     build: Box<dyn Fn(Access) -> Pipeline + Send + Sync>,
     access: Access,
+    pub(super) metrics: Metrics,
     _dir: tempfile::TempDir,
 }
 
@@ -368,21 +370,23 @@ impl Stage {
             server_name: owned_server_name!("synod.test"),
         };
         let heard = Arc::new(Heard::default());
+        let metrics = Metrics::counting(super::verbs(), super::operations()).unwrap();
         let build = {
-            let heard = heard.clone();
+            let (heard, metrics) = (heard.clone(), metrics.clone());
             let clock: SharedClock =
                 Arc::new(Faulty { clock: clock.clone(), heard: heard.clone() });
             move |access: Access| {
                 let passwords = OneTimePasswords::new([], &store).unwrap();
                 let (outbox, keys, config_source) = (heard.clone(), heard.clone(), heard.clone());
-                let ports = Ports { outbox, keys, config_source };
+                let metrics = metrics.clone();
+                let ports = Ports { outbox, keys, config_source, metrics };
                 let (roster, rules) = (roster.clone(), rules.clone());
                 let clock = clock.clone();
                 Pipeline::new(roster, rules, access, &store, clock, passwords, ports).unwrap()
             }
         };
         let (pipeline, build) = (Arc::new(build(access.clone())), Box::new(build));
-        Self { pipeline, clock, heard, events: 0.into(), build, access, _dir: dir }
+        Self { pipeline, clock, heard, events: 0.into(), build, access, metrics, _dir: dir }
     }
 
     /// Begins anew on the same store, as after a kill, and reports what was cut off.

@@ -17,6 +17,8 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::{Config, ShellAccess},
     matrix,
+    metrics::Metrics,
+    monitoring::Monitor,
     pipeline::{
         Ailment, Attached, Attachment, Held, Keys, NoWhisper, NotAccepted, Outbox, Pipeline, Ports,
         Said, Trust, Unsent,
@@ -52,6 +54,7 @@ impl Alone {
             // What is lost is restored, and told, by the bot.
             return Err(RunError::NeverRun);
         }
+        let service = Service::of_nobody();
         let lasting = Lasting {
             file,
             clock,
@@ -61,7 +64,8 @@ impl Alone {
             moved_aside,
             connection: None,
             new_device: false,
-            service: Service::of_nobody(),
+            monitor: Monitor::begin(None, &service).await?,
+            service,
         };
         let whose = tokio::time::timeout(ANSWERS_WITHIN, admin_account(config, &lasting));
         let admin_account = whose.await.map_err(|_| RunError::NoHomeserver)??;
@@ -74,6 +78,7 @@ impl Alone {
             outbox: Arc::new(OutOfReach),
             keys: Arc::new(OutOfReach),
             config_source: Arc::new(File::new(file, config)),
+            metrics: Metrics::off(),
         };
         let pipeline = assemble(config, &lasting, admin_account, rooms, ports)?;
         if let Some(file) = &config.record.file {

@@ -128,3 +128,23 @@ fn signs_of_life_are_left_while_the_loop_turns() {
     age(LIFE / 2);
     assert!(is_alive(dir.path()));
 }
+
+#[test]
+fn the_pulse_tells_of_rounds_of_outages_and_of_a_loop_that_hangs() {
+    let (service, _heard) = service();
+    let pulse = |after: u64| service.state().pulse(Instant::now() + Duration::from_secs(after));
+    let about = |time: Duration, seconds: u64| time.as_secs().abs_diff(seconds) <= 1;
+    assert!(pulse(9).turns && about(pulse(9).age, 9), "{:?}", pulse(9));
+    assert_eq!((pulse(9).silent, pulse(9).status), (None, "Starting"));
+    service.answers();
+    service.within(Duration::from_secs(40));
+    assert!(about(pulse(30).age, 30) && pulse(30).turns, "{:?}", pulse(30));
+    assert!(!pulse(60).turns, "it hangs: {:?}", pulse(60));
+    assert_eq!(pulse(60).silent, None, "that is not the homeserver's fault");
+    service.fails();
+    service.fails();
+    let silent = pulse(20).silent.unwrap();
+    assert!(pulse(20).turns && about(silent, 20), "{silent:?}");
+    service.answers();
+    assert_eq!((pulse(20).silent, pulse(20).status), (None, "In touch with the homeserver"));
+}

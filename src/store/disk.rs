@@ -9,7 +9,7 @@ use std::{
     collections::HashSet,
     ffi::OsString,
     fs::{self, File},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,6 +18,9 @@ use std::{
 };
 
 use super::{Error, guard};
+
+/// How many bytes are written to see that the disk takes them.
+const TRIAL: usize = 4096;
 
 /// The files of an open store.
 pub(super) struct Disk {
@@ -56,6 +59,13 @@ impl Disk {
             served: tokio::sync::Mutex::new(0),
             lost: Mutex::default(),
         })
+    }
+
+    /// Writes a file beside those of the store, which goes again, to see that the disk takes it.
+    pub(super) fn try_to_write(&self) -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(self.blobs.parent().unwrap_or(&self.blobs))?;
+        file.write_all(&[1; TRIAL])?;
+        file.sync_all()
     }
 
     /// Returns when everything that was written before is on disk.

@@ -53,6 +53,7 @@ pub(super) fn address<'a>(
 /// Words of the API's own paths. Only these are logged: any other part is an id, or a secret such
 /// as a registration token.
 const WORDS: &[&str] = &[
+    "_allow_cross_signing_replacement_without_uia",
     "_matrix",
     "_synapse",
     "account",
@@ -98,6 +99,7 @@ const WORDS: &[&str] = &[
     "pushers",
     "quarantine",
     "quarantine_changes",
+    "quarantine_media",
     "redact",
     "redact_status",
     "register",
@@ -107,6 +109,7 @@ const WORDS: &[&str] = &[
     "room",
     "rooms",
     "scheduled_tasks",
+    "search_users",
     "send_server_notice",
     "sent_invite_count",
     "server_version",
@@ -156,6 +159,27 @@ mod tests {
         assert_eq!(template(&path), "/_synapse/admin/v2/users/{}/devices");
         let path = Path::admin(["v1", "registration_tokens", "letmein"]);
         assert_eq!(template(&path), "/_synapse/admin/v1/registration_tokens/{}");
+    }
+
+    #[test]
+    fn every_operation_of_the_table_is_counted_as_itself() {
+        use std::time::Duration;
+
+        use crate::{change::Root, commands::operations::OPERATIONS, metrics::Metrics};
+
+        let metrics = Metrics::counting([], crate::pipeline::operations()).unwrap();
+        let process =
+            crate::metrics::Process { sync_age: Duration::ZERO, healthy: true, ready: true };
+        for one in OPERATIONS {
+            let id = |part: &str| if part.starts_with('{') { "@a:b" } else { part }.to_owned();
+            let path = Path::below(Root::Admin, one.path.split('/').map(id));
+            metrics.requested(one.method, &template(&path), Duration::ZERO, None);
+        }
+        let text = metrics.text(process, None).unwrap();
+        for one in OPERATIONS {
+            let series = format!("_count{{operation=\"{} {}\"}} 1", one.method, one.path);
+            assert!(text.contains(&series), "{} {} is not counted once", one.method, one.path);
+        }
     }
 
     /// Subjects of every kind whose ids hold `text`.

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{access::Access, wire::known};
 use crate::{
     error::api::{Error, Kind, Refusal},
+    metrics::Metrics,
     reply::Hostile,
 };
 
@@ -72,7 +73,7 @@ pub(super) struct Success {
     pub(super) body: Result<Vec<u8>, Error>,
 }
 
-/// Sends `request` once. `template` names it in the log.
+/// Sends `request` once. `template` names it in the log and in the `metrics`.
 #[expect(
     clippy::disallowed_methods,
     reason = "what the reader and the writer send goes through here"
@@ -80,15 +81,17 @@ pub(super) struct Success {
 pub(super) async fn exchange(
     request: RequestBuilder,
     length: usize,
-    method: &'static str,
-    template: &str,
+    (method, template): (&'static str, &str),
+    metrics: &Metrics,
 ) -> Result<Success, Error> {
     let started = Instant::now();
     let answer = match request.send().await {
         Ok(response) => read(response, length).await,
         Err(error) => Err(fault(error)),
     };
-    let ms = started.elapsed().as_millis();
+    let took = started.elapsed();
+    metrics.requested(method, template, took, answer.as_ref().err().map(failure));
+    let ms = took.as_millis();
     match &answer {
         Ok(success) => tracing::debug!(method, path = template, status = success.status, ms),
         Err(error) => tracing::debug!(
@@ -101,6 +104,30 @@ pub(super) async fn exchange(
         ),
     }
     answer
+}
+
+/// The kind of a failure in one word: one of a few, whatever the homeserver says.
+fn failure(error: &Error) -> &'static str {
+    match error.kind() {
+        Kind::Part => "part",
+        Kind::Client => "client",
+        Kind::Unreachable => "unreachable",
+        Kind::Timeout => "timeout",
+        Kind::Broken => "broken",
+        Kind::TooLong => "too_long",
+        Kind::Unreadable => "unreadable",
+        Kind::NotJson => "not_json",
+        Kind::Empty => "empty",
+        Kind::Status(refusal) => match refusal.status {
+            401 => "401",
+            403 => "403",
+            404 => "404",
+            429 => "429",
+            500.. => "5xx",
+            400..500 => "4xx",
+            _ => "3xx",
+        },
+    }
 }
 
 async fn read(response: Response, length: usize) -> Result<Success, Error> {

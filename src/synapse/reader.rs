@@ -38,6 +38,7 @@ use crate::{
         Stop,
         api::{Error, Kind},
     },
+    metrics::Metrics,
     refs::{RoomRef, UserRef},
     reply::Line,
 };
@@ -58,6 +59,7 @@ pub struct Reader {
     memory: Option<Arc<Memory>>,
     scope: Scope,
     own: Arc<BTreeSet<OwnedUserId>>,
+    metrics: Metrics,
 }
 
 /// Which of the subjects that somebody names they may ask about: all, where nothing is said.
@@ -136,7 +138,14 @@ impl Reader {
             memory: None,
             scope: Scope::default(),
             own: Arc::default(),
+            metrics: Metrics::off(),
         })
+    }
+
+    /// The same, whose requests are counted here.
+    #[must_use]
+    pub fn counted_in(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
     }
 
     /// A fresh look at the same homeserver: within it, and its clones, the same request is sent
@@ -487,7 +496,8 @@ impl Reader {
         let Shared { client, limits, .. } = &*self.shared;
         let ask = || async {
             let request = client.get(address.clone());
-            http::exchange(request, limits.length, "GET", &template).await?.body
+            let what = ("GET", template.as_str());
+            http::exchange(request, limits.length, what, &self.metrics).await?.body
         };
         let started = Instant::now();
         let body = ask

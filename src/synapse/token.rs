@@ -38,14 +38,15 @@ impl Reader {
     }
 
     /// Asks for an account that an admin may see, to learn whether the token is taken. Where nothing
-    /// can be learned, what was known before stays.
-    pub async fn try_token(&self, account: &UserId) {
+    /// can be learned, what was known before stays, and the error says why.
+    pub async fn try_token(&self, account: &UserId) -> Result<(), Error> {
         match self.afresh().account(account).await {
-            Ok(_) => self.shared.token.set(None),
-            // It was answered with an account, whatever is wrong with it.
-            Err(error) if matches!(error.kind(), Kind::Unreadable) => self.shared.token.set(None),
-            // Noted where it was answered, or nothing that says anything of the token.
-            Err(_) => {}
+            // Answered with an account, whatever is wrong with it.
+            Err(error) if !matches!(error.kind(), Kind::Unreadable) => Err(error),
+            _ => {
+                self.shared.token.set(None);
+                Ok(())
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     change::{Answer, Method, Step},
     error::api::{Error, Kind},
     gate::Permit,
+    metrics::Metrics,
 };
 
 /// How long the homeserver may ask a step to wait; longer, and it is reported as refused.
@@ -33,6 +34,7 @@ pub struct Writer {
     base: Url,
     token: TokenState,
     throttle: Throttle,
+    metrics: Metrics,
 }
 
 /// Why a step did not come to a good end, by what is known of the homeserver.
@@ -73,7 +75,8 @@ impl Writer {
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
         let (token, throttle) = (TokenState::default(), Throttle::default());
-        Ok(Self { client, limits, base: access.base, token, throttle })
+        let (base, metrics) = (access.base, Metrics::off());
+        Ok(Self { client, limits, base, token, throttle, metrics })
     }
 
     /// The same, noting what is said of the token and of limits where this reader does.
@@ -81,6 +84,12 @@ impl Writer {
     pub fn noting(self, reader: &Reader) -> Self {
         let (token, throttle) = (reader.token().clone(), reader.throttle().clone());
         Self { token, throttle, ..self }
+    }
+
+    /// The same, whose requests are counted here.
+    #[must_use]
+    pub fn counted_in(self, metrics: &Metrics) -> Self {
+        Self { metrics: metrics.clone(), ..self }
     }
 
     /// Sends `step`, which uses up one place of `permit`, however it ends.
@@ -125,7 +134,7 @@ impl Writer {
             if !body.is_null() {
                 request = request.json(body);
             }
-            http::exchange(request, self.limits.length, name, &template)
+            http::exchange(request, self.limits.length, (name, &template), &self.metrics)
         };
         let answer = send
             .retry(pauses(self.limits.pause))

@@ -83,6 +83,7 @@ mod unreviewed;
 mod users;
 mod verbs;
 mod voice;
+mod watching;
 mod weather;
 mod what_is_so;
 

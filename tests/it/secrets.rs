@@ -119,7 +119,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let scene = Scene::plan().set().await?;
     let proxy = Proxy::start(&scene.synapse().url()).await?;
     let config: Config =
-        scene.config().set("homeserver.admin_url", proxy.url()).set("log", "trace");
+        scene.config().set("homeserver.admin_url", proxy.url()).set("log.filter", "trace");
     scene.start_bot(SYNOD, &config).await?;
     let eve = scene.subject("eve").await?;
     scene.ann_asks(&format!("!user password {}", eve.user_id)).await?;

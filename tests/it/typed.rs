@@ -53,7 +53,7 @@ fn spellings(eve: &Account) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Result<()> {
-    let scene = Scene::plan().start_with(SYNOD, |config| config.set("log", "trace")).await?;
+    let scene = Scene::plan().start_with(SYNOD, |config| config.set("log.filter", "trace")).await?;
     let (eve, ann) = (scene.subject("eve").await?, scene.ann());
     let mut answers = String::new();
     for text in spellings(&eve) {

@@ -317,7 +317,7 @@ async fn a_position_that_the_homeserver_refuses_is_given_up_and_what_is_not_so_i
 #[tokio::test(flavor = "multi_thread")]
 async fn after_an_outage_the_bot_is_back_within_seconds() -> Result<()> {
     let synapse = Synapse::start(Options::default()).await?;
-    let verbose = |config: Config| config.set("log", "info,synod::matrix=debug");
+    let verbose = |config: Config| config.set("log.filter", "info,synod::matrix=debug");
     let scene = Scene::plan().on(&synapse).start_with(SYNOD, verbose).await?;
     scene.ann_asks("!me").await?;
     let log = scene.bot()?.log();

@@ -59,6 +59,11 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
             "url: https://other",
             &[("homeserver.url", AtStart), ("homeserver.admin_url", Wider)],
         ),
+        (
+            "state: mine",
+            "state: mine\nmonitoring: { listen: 127.0.0.1:9464 }",
+            &[("monitoring", AtStart)],
+        ),
         ("state: mine", "state: yours", &[("state", AtStart), ("recovery_key_file", AtStart)]),
         (
             "admin_token: { file: secret }",

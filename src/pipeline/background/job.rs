@@ -10,7 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 use crate::{
     audit::{Audit, Kind, Record},
@@ -22,7 +22,11 @@ use crate::{
     operators::Roster,
     pipeline::{
         Executor, FreezeControl, Invocation, Origin, Outbox, Questions, Rules, Scheduled,
-        ScheduledKind, Voice, background::watch::Watcher, change::Confirmed, served::Served,
+        ScheduledKind, Voice,
+        background::{token::why_it_waits, watch::Watcher},
+        change::Confirmed,
+        origin::span,
+        served::Served,
     },
     reply::Line,
     store::{self, Store},
@@ -91,6 +95,27 @@ impl JobRunner {
     /// The subjects of a job, in the order of its list.
     pub(in crate::pipeline) fn items(&self, job: &Job) -> Result<Vec<Item>, store::Error> {
         self.jobs.items(&job.id)
+    }
+
+    /// Why a job waits, if it does: the bot, or whoever asked, is frozen, nobody could read what the
+    /// bot says, or the homeserver does not take its token.
+    pub(in crate::pipeline) async fn why_it_waits(&self, job: &Job) -> Option<Line> {
+        let below = &self.below;
+        if let Some(why) = below.freeze_control.bot_frozen() {
+            return Some(why);
+        }
+        if let Err(ailment) = below.voice.ensure_heard(&job.asked.0).await {
+            return Some(ailment.to_string().into());
+        }
+        if below.roster.read_only {
+            return Some("I am read-only".into());
+        }
+        if let Some(why) = why_it_waits(&below.reader) {
+            return Some(why);
+        }
+        let operator = below.roster.operator(&job.asker)?;
+        let frozen = below.freeze_control.person_frozen(&operator.person)?;
+        Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 
     /// Whether the question with this code was answered with a yes that a job goes on from.
@@ -184,7 +209,9 @@ impl JobRunner {
             for job in open.unwrap_or_default() {
                 // A new one is begun when it has its number.
                 if (resumed || job.number.is_some()) && known.insert(job.id.clone()) {
-                    let work = AssertUnwindSafe(self.do_job(job, resumed, &over)).catch_unwind();
+                    let span = span(&job.asked.1);
+                    let work = self.do_job(job, resumed, &over).instrument(span);
+                    let work = AssertUnwindSafe(work).catch_unwind();
                     in_hand.push(work);
                 }
             }

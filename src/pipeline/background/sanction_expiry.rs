@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tokio::sync::Mutex;
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 use crate::{
     audit::{Audit, Kind, Record},
@@ -20,6 +20,7 @@ use crate::{
             Attempt, Executor, Expected, Extent, Prepared,
             report::{not_as_left, overall, stopped},
         },
+        origin::span,
         router::told,
         voice::Voice,
     },
@@ -91,7 +92,8 @@ impl SanctionExpiry {
             // Somebody may have ended or moved it meanwhile.
             match self.below.sanctions.again(&sanction) {
                 Ok(Some(sanction)) if sanction.state.is_open() && sanction.due() <= now => {
-                    self.lift(sanction).await;
+                    let span = span(&sanction.asked.1);
+                    self.lift(sanction).instrument(span).await;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -109,7 +111,7 @@ impl SanctionExpiry {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
             Err(Stop::Api(error)) if error.is_for_now() => Lifted::NotNow,
-            Err(stop) => Lifted::Failed(stopped(&self.below.clock, &stop)),
+            Err(stop) => Lifted::Failed(stopped(&sanction.asked.1, &stop)),
         };
         match lifted {
             Lifted::Done(reply) => {

@@ -221,6 +221,9 @@ impl Pipeline {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be written");
         }
         let ticket = record.ticket.clone();
+        if let Some((_, options)) = self.executor.action(&record.words) {
+            self.executor.count(&options.verb, Status::Unknown);
+        }
         let closed = Record {
             kind: Kind::Closed,
             status: Some(Status::Unknown),

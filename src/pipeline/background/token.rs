@@ -231,7 +231,8 @@ impl TokenWatch {
         let is_time = |asked| now.duration_since(asked) >= every || self.ends_between(asked, now);
         if seen.asked.is_none_or(is_time) {
             seen.asked = Some(now);
-            reader.try_token(&self.below.roster.bot).await;
+            // What a refusal says of the token is noted where it was answered.
+            let _ = reader.try_token(&self.below.roster.bot).await;
         }
         let lately = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < QUIET);
         match reader.token().refused() {

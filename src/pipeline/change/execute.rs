@@ -188,6 +188,7 @@ impl Executor {
             undo: done.iter().map(|one| one.outcome.undo.clone()).collect(),
             ..invocation.record(Kind::Closed)
         };
+        self.count(&invocation.options.verb, overall(done));
         if let Err(error) = self.audit.close(number, closed).await {
             // The change stays open in the record, and is reported at the next start.
             error!(number, error = &error as &dyn std::error::Error, "an outcome was not recorded");

@@ -1,15 +1,18 @@
 //! What was done, or why it ended early, in the words of the answer.
 
 use jiff::Timestamp;
+use ruma::EventId;
 use tracing::{error, warn};
 
 use crate::{
     change::{Class, Skip, Step, Subject, Undo},
-    clock::SharedClock,
     commands::Action,
     error::Stop,
     operators::Roster,
-    pipeline::change::{Done, fact::Difference, overview},
+    pipeline::{
+        change::{Done, fact::Difference, overview},
+        origin::request_id,
+    },
     reply::{Block, Line, Reply, Status, utc},
 };
 
@@ -182,9 +185,9 @@ pub(in crate::pipeline) fn cost_in_words(class: Class, action: &dyn Action) -> &
     }
 }
 
-/// Says why a command ended early, and logs the causes under the same number.
-pub(in crate::pipeline) fn stopped(clock: &SharedClock, stop: &Stop) -> Reply {
-    let incident = clock.digits(6);
+/// Says why what this message asks for ended early, and logs the causes under its short id.
+pub(in crate::pipeline) fn stopped(event: &EventId, stop: &Stop) -> Reply {
+    let incident = request_id(event);
     let cause = stop as &dyn std::error::Error;
     match stop {
         Stop::Refused { .. } => {}

@@ -17,12 +17,12 @@ use tokio::{
     time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 use crate::{
     pipeline::{
         Command, InHand, Incoming, Lane, Message, Origin, Pipeline, Task, What, change::mask,
-        inbound::names::Names,
+        inbound::names::Names, origin::span,
     },
     reply::{Line, Reply},
 };
@@ -220,7 +220,8 @@ impl Queue {
         let (next, told) = oneshot::channel();
         let turn = self.turns.insert(sender, Turn::Parsing(told));
         let pipeline = self.pipeline.clone();
-        self.spawn(async move {
+        let span = span(message.event());
+        let work = async move {
             let mut earlier = match turn {
                 Some(turn) => turn.earlier().await,
                 None => Vec::new(),
@@ -253,7 +254,8 @@ impl Queue {
             if let Some(refusal) = refusal {
                 pipeline.answer_aside(refusal).await;
             }
-        });
+        };
+        self.spawn(work.instrument(span));
     }
 
     fn tick(&mut self) {

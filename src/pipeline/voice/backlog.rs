@@ -136,6 +136,11 @@ impl Backlog {
         Ok(Self { unsaid, audit, clock, outbox, listings, waiting, next, more })
     }
 
+    /// How many answers wait to be said.
+    pub(in crate::pipeline) fn count(&self) -> usize {
+        self.waiting().len()
+    }
+
     /// Whether what is said in this room now would be said before what waits.
     pub(in crate::pipeline) fn has(&self, room: &RoomId) -> bool {
         self.waiting().values().any(|one| one.unsaid.room == *room && one.not_before.is_none())

@@ -57,8 +57,9 @@ impl Bot {
         let command = [&[self.binary.as_os_str()], words.as_slice()].concat();
         let folder = self.config.parent().context("a file has a folder")?;
         let process = Process::start(&self.python, &command, folder, None, self.log.clone())?;
-        // With the space before it, for `already` says something else.
-        self.log.wait_for(" ready", mark, READY).await.context("the bot did not start")?;
+        // With the space or quotation mark before it, for `already` says something else.
+        let ready = self.log.wait_for_any(&[" ready", "\"ready\""], mark, READY);
+        ready.await.context("the bot did not start")?;
         *lock(&self.process) = Some(process);
         Ok(())
     }

@@ -63,21 +63,31 @@ impl Log {
     /// Waits for a line with `needle` after `mark`. An error, with the end of the log, if the
     /// program ends before or nothing comes within `patience`.
     pub async fn wait_for(&self, needle: &str, mark: usize, patience: Duration) -> Result<String> {
+        self.wait_for_any(&[needle], mark, patience).await
+    }
+
+    /// As [`Log::wait_for`], with any of these.
+    pub(crate) async fn wait_for_any(
+        &self,
+        needles: &[&str],
+        mark: usize,
+        patience: Duration,
+    ) -> Result<String> {
         let mut open = self.0.open.subscribe();
         let search = async {
             loop {
                 let still_open = *open.borrow_and_update();
-                if let Some(line) = self.find(needle, mark) {
+                if let Some(line) = needles.iter().find_map(|needle| self.find(needle, mark)) {
                     return Ok(line);
                 }
                 if !still_open || open.changed().await.is_err() {
-                    bail!("it ended before its log said {needle:?}");
+                    bail!("it ended before its log said {needles:?}");
                 }
             }
         };
         match timeout(patience, search).await {
             Ok(found) => found,
-            Err(_) => Err(anyhow::anyhow!("its log did not say {needle:?} within {patience:?}")),
+            Err(_) => Err(anyhow::anyhow!("its log did not say {needles:?} within {patience:?}")),
         }
         .with_context(|| format!("the end of its log:\n{}", self.tail(60)))
     }

@@ -174,6 +174,7 @@ impl Scene {
             .set("state", self.state().display().to_string())
             .room(&self.room)
             .set("encryption", encryption)
+            .set("log.format", "human")
             .operator(self.ann.user_id(), "admin")
             .operator(&self.moe.account.user_id, "moderator")
             .operator(&self.vic.account.user_id, "viewer")

@@ -15,10 +15,7 @@ use crate::{
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
         Invocation,
-        background::{
-            job::{Counts, JobRunner, gone, job_origin, progress},
-            token::why_it_waits,
-        },
+        background::job::{Counts, JobRunner, gone, job_origin, progress},
         change::{
             Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
             known_of_looks, report::line_of,
@@ -256,7 +253,7 @@ impl<'a> Work<'a> {
             if over.is_cancelled() || state != Some(State::Running) {
                 return false;
             }
-            let why = self.why_not().await;
+            let why = self.runner.why_it_waits(self.job).await;
             let waits = why.is_some();
             *self.waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
             if !waits {
@@ -267,24 +264,6 @@ impl<'a> Work<'a> {
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
-    }
-
-    async fn why_not(&self) -> Option<Line> {
-        if let Some(why) = self.runner.below.freeze_control.bot_frozen() {
-            return Some(why);
-        }
-        if let Err(ailment) = self.runner.below.voice.ensure_heard(&self.job.asked.0).await {
-            return Some(ailment.to_string().into());
-        }
-        if self.runner.below.roster.read_only {
-            return Some("I am read-only".into());
-        }
-        if let Some(why) = why_it_waits(&self.runner.below.reader) {
-            return Some(why);
-        }
-        let operator = self.runner.below.roster.operator(&self.job.asker)?;
-        let frozen = self.runner.below.freeze_control.person_frozen(&operator.person)?;
-        Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
     }
 
     /// Changes one subject.

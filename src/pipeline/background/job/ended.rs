@@ -132,6 +132,9 @@ impl JobRunner {
             note: Some(format!("a job of {}", job.total)),
             ..Record::new(Kind::Closed)
         };
+        if let Some((_, options)) = self.below.executor.action(&job.words) {
+            self.below.executor.count(&options.verb, status);
+        }
         if let Err(error) = self.below.audit.close(number, closed).await {
             error!(number, error = &error as &dyn std::error::Error, "not recorded");
         }
