@@ -63,6 +63,9 @@ pub(crate) struct Setup {
     /// The folder of everything that the bot keeps; /var/lib/synod where nothing is said.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
+    /// How the bot is started here, for what is said at the end.
+    #[arg(long, value_name = "COMMAND", hide = true)]
+    next: Option<String>,
 }
 
 impl Setup {
@@ -136,7 +139,6 @@ fn ended(options: &Setup) -> io::Result<Result<Ready, Stopped>> {
 
 fn next(options: &Setup, ready: &Ready) -> ExitCode {
     let Ready { state, recovery_key, read_only, is_well } = ready;
-    let config = options.config.display();
     let mut steps = Vec::new();
     if !is_well {
         steps.push("Mend what is BAD above; `synod check` says when it is well.".to_owned());
@@ -144,7 +146,13 @@ fn next(options: &Setup, ready: &Ready) -> ExitCode {
     steps.extend(recovery_key.as_ref().map(|file| {
         format!("Keep a copy of {}, with which a lost state is no loss.", file.display())
     }));
-    steps.push(format!("Start it, as the user that owns {}:", state.display()));
+    let start = if let Some(command) = &options.next {
+        steps.push("Start it:".to_owned());
+        command.clone()
+    } else {
+        steps.push(format!("Start it, as the user that owns {}:", state.display()));
+        format!("synod run --config {}", options.config.display())
+    };
     steps
         .push("Accept the invitation to its room in your client, and type !help there.".to_owned());
     if *read_only {
@@ -156,7 +164,7 @@ fn next(options: &Setup, ready: &Ready) -> ExitCode {
     for (number, step) in (1..).zip(steps) {
         let _ = writeln!(out, "  {number}. {step}");
         if step.starts_with("Start it") {
-            let _ = writeln!(out, "     synod run --config {config}");
+            let _ = writeln!(out, "     {start}");
         }
     }
     ExitCode::from(if *is_well { 0 } else { FOUND })

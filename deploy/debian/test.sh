@@ -23,6 +23,7 @@ python=$(need_synapse)
 
 old=$(crate_version)-1 new=$(crate_version)-2
 build_binary
+[ -z "$build" ] || cargo build --workspace --example newcomer --quiet
 first=$(deploy/debian/build.sh --version "$old" --profile "$profile" --no-build | tail -n 1)
 second=$(deploy/debian/build.sh --version "$new" --profile "$profile" --no-build | tail -n 1)
 
@@ -164,6 +165,51 @@ installs() {
     has "synodctl says that there is no configuration" "config.example.yaml" "$said"
     said=$(inside synod check --config /etc/synod/config.example.yaml 2>&1 || true)
     has "the example takes its secrets from systemd" "credentials" "$said"
+}
+
+# From an empty machine to the first !help, as the documentation says: the operator types it in an encrypted
+# client of their own.
+newcomes() {
+    local url login password operator said newcomer from=$SECONDS
+    rm -rf "$folder/newcomer"
+    mkdir "$folder/newcomer"
+    "${CARGO_TARGET_DIR:-target}/debug/examples/newcomer" "$folder/newcomer" >"$folder/help.txt" 2>&1 &
+    newcomer=$!
+    becomes "a homeserver is there" yes sh -c "test -e '$folder/newcomer/site' && echo yes"
+    . "$folder/newcomer/site"
+    from=$SECONDS
+    inside apt-get install -qq -y --no-install-recommends "/srv/$(basename "$first")" \
+        >"$folder/install.log" 2>&1
+    said=$(inside synodctl setup --homeserver "$url" --login "$login" --password-file - \
+        --admin "$operator" <<<"$password" 2>&1) || { echo "$said"; exit 1; }
+    has "a setup says what to do next" "systemctl start synod" "$said"
+    is "no secret is in what it says" absent "$(grep -q "$password" <<<"$said" || echo absent)"
+    is "the configuration is there" "644 root" "$(inside stat -c '%a %U' /etc/synod/synod.yaml)"
+    is "the secrets are root's" "600 root" "$(inside stat -c '%a %U' /etc/synod/secrets/password)"
+    is "no other copy is left" absent \
+        "$([ -e "$root/var/lib/private/synod/setup" ] || echo absent)"
+    has "check is content" "the bot has joined" "$(inside synodctl check 2>&1 || true)"
+    succeeds "the service starts with it" inside systemctl start synod
+    touch "$folder/newcomer/started"
+    becomes "the first !help is answered" yes sh -c "test -e '$folder/newcomer/help' && echo yes"
+    has "and says what can be typed" "!user" "$(cat "$folder/newcomer/help")"
+    echo "from the package to the first !help: $((SECONDS - from)) s"
+    succeeds "in under five minutes" test $((SECONDS - from)) -lt 300
+
+    # What is lost is made anew, and nothing else.
+    local before after
+    inside systemctl stop synod
+    rm "$root/etc/synod/secrets/admin-token"
+    before=$(cat "$root/etc/synod/synod.yaml" "$root/etc/synod/secrets/password" | sha256sum)
+    said=$(inside synodctl setup --login "$login" --password-file - <<<"$password" 2>&1) ||
+        { echo "$said"; exit 1; }
+    after=$(cat "$root/etc/synod/synod.yaml" "$root/etc/synod/secrets/password" | sha256sum)
+    is "another setup leaves what is there" "$before" "$after"
+    has "a token is there again" "works" "$(inside synodctl check 2>&1 | grep 'admin token' || true)"
+    touch "$folder/newcomer/done"
+    wait "$newcomer" || { cat "$folder/help.txt"; exit 1; }
+    inside dpkg -P synod >"$folder/forget.log" 2>&1
+    inside sh -c 'rm -rf /var/lib/private/synod /var/lib/synod'
 }
 
 configures() {
@@ -335,6 +381,7 @@ goes() {
 
 homeserver make
 boot
+newcomes
 installs
 configures
 runs
