@@ -1,14 +1,13 @@
 //! The bot from its start to its end: what is opened in which order, and how it stops.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    os::unix::fs::PermissionsExt as _,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -16,29 +15,29 @@ use tracing::{error, info, warn};
 use crate::{
     audit::{Links, files_of},
     clock::{SharedClock, SystemClock},
-    config::{self, Config, RateLimit, ShellAccess},
+    config::{Config, Login, ShellAccess},
     matrix::{self, ConnectError, Fatal, SaidBy},
-    metrics::Metrics,
     monitoring::{self, Monitor},
-    operators::{Operator, Roster},
     pipeline::{BuildError, CaughtUp, Lost, Pipeline, Ports, Recalled, Rules, queue},
-    reply::Layout,
     service::Service,
     shell::{self, Door},
     store::{self, Opened, Store},
-    synapse::{self, Access, Reader},
-    totp::OneTimePasswords,
+    synapse::{self, Reader},
 };
 
 mod alone;
 mod backups;
 mod file;
 mod first;
-
-pub use first::prepare;
+mod parts;
+mod state;
 
 pub use alone::Alone;
 use file::File;
+pub use first::prepare;
+use parts::{access, passwords, roster, rules, settings};
+pub use state::{lock, unfreeze};
+use state::{open_store, store_folder};
 
 /// How long to wait before a homeserver that cannot be reached is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -195,7 +194,7 @@ pub async fn run(file: &Path, config: Config, control: &Control) -> Result<(), R
 
 /// Whether the bot can log in by itself.
 fn logs_in(config: &Config) -> bool {
-    matches!(config.bot.login, config::Login::Password(_))
+    matches!(config.bot.login, Login::Password(_))
 }
 
 /// What stays when another configuration is put in force.
@@ -487,61 +486,6 @@ fn told(store: &Path) {
     }
 }
 
-fn store_folder(config: &Config) -> PathBuf {
-    config.state.join("store")
-}
-
-/// Makes the state folder where there is none, and keeps other instances out of it for as long as
-/// the file lives.
-pub fn lock(state: &Path) -> Result<std::fs::File, RunError> {
-    let failed = |source| RunError::State { state: state.to_owned(), source };
-    std::fs::create_dir_all(state).map_err(failed)?;
-    let file = std::fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(state.join("lock"))
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(RunError::Running { state: state.to_owned() })
-        }
-        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-/// The file by which somebody on the machine asks a bot with this state folder to lift a freeze.
-fn unfreeze_file(state: &Path) -> PathBuf {
-    state.join("unfreeze")
-}
-
-/// Asks the bot with this configuration, now or when it is started, to lift its freeze, or that of
-/// the person to whom `operator` belongs.
-pub fn unfreeze(config: &Config, operator: Option<&UserId>) -> std::io::Result<()> {
-    std::fs::create_dir_all(&config.state)?;
-    ask_to_unfreeze(&config.state, operator)
-}
-
-/// Writes the file whole or not at all, since the bot may look at any moment; and so that the bot
-/// can read it where root asks and the bot runs as somebody else.
-fn ask_to_unfreeze(state: &Path, operator: Option<&UserId>) -> std::io::Result<()> {
-    let readable = std::fs::Permissions::from_mode(0o644);
-    let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(state)?;
-    file.write_all(operator.map_or("", UserId::as_str).as_bytes())?;
-    file.persist(unfreeze_file(state))?;
-    Ok(())
-}
-
-async fn open_store(config: &Config, clock: &SharedClock) -> Result<Opened, RunError> {
-    let (path, now) = (store_folder(config), clock.now());
-    let opened = tokio::task::spawn_blocking(move || Store::open(&path, now)).await;
-    match opened {
-        Ok(opened) => Ok(opened?),
-        Err(panic) => Err(store::Error::Broken(panic.to_string()).into()),
-    }
-}
-
 /// Whose the admin token is (`GET /_matrix/client/v3/account/whoami`). Waits as long as the
 /// homeserver cannot be reached. Where the token has ended since an earlier start, it is as it was
 /// then: the bot begins, tells the rooms, and waits for another token.
@@ -579,103 +523,4 @@ async fn admin_account(config: &Config, lasting: &Lasting<'_>) -> Result<OwnedUs
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn access(config: &Config, base: url::Url) -> Access {
-    Access {
-        base,
-        token: config.homeserver.admin_token.clone(),
-        token_expires: config.homeserver.admin_token_expires,
-        server_name: config.bot.user_id.server_name().to_owned(),
-    }
-}
-
-fn settings(config: &Config, remembers_nothing: bool, service: &Service) -> matrix::Settings {
-    matrix::Settings {
-        remembers_nothing,
-        new_device: false,
-        homeserver: config.homeserver.url.clone(),
-        user_id: config.bot.user_id.clone(),
-        login: config.bot.login.clone(),
-        device_name: config.bot.device_name.clone(),
-        state: config.state.clone(),
-        recovery_key_file: config.recovery_key_file.clone(),
-        rooms: config.rooms.clone(),
-        record_room: config.record.room.clone(),
-        encryption: config.encryption,
-        trust: config.trust,
-        operators: config.operators.iter().map(pinned).collect(),
-        max_age: config.commands.max_age,
-        layout: Layout { tables: config.tables, ..Layout::default() },
-        service: service.clone(),
-        metrics: Metrics::off(),
-    }
-}
-
-fn pinned(operator: &config::Operator) -> matrix::Pinned {
-    matrix::Pinned { user_id: operator.user_id.clone(), master_key: operator.master_key.clone() }
-}
-
-fn roster(config: &Config, admin_account: OwnedUserId, rooms: Vec<OwnedRoomId>) -> Roster {
-    let operators = config.operators.iter().map(|operator| {
-        let known = Operator {
-            user: operator.user_id.clone(),
-            role: operator.role.clone(),
-            person: operator.person.clone(),
-        };
-        (operator.user_id.clone(), known)
-    });
-    Roster {
-        bot: config.bot.user_id.clone(),
-        admin_account: Some(admin_account),
-        rooms: rooms.into_iter().collect(),
-        record_room: config.record.room.clone(),
-        operators: operators.collect(),
-        roles: config.roles.clone(),
-        read_only: config.read_only,
-        policy: config.policy.clone(),
-    }
-}
-
-fn passwords(config: &Config, store: &Store) -> Result<OneTimePasswords, store::Error> {
-    let seed = |one: &config::Operator| Some((one.user_id.clone(), one.totp.clone()?));
-    OneTimePasswords::new(config.operators.iter().filter_map(seed), store)
-}
-
-/// How long after a start the homeserver may still be busy with what was sent before it: as long as
-/// it may take to answer a change.
-const SETTLING: Duration = Duration::from_secs(5);
-
-/// How long the homeserver is left alone with its work before it is asked how far it is: most of it
-/// is over by then.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-fn rules(config: &Config) -> Rules {
-    Rules {
-        max_age: config.commands.max_age,
-        expire_after: config.questions.expire_after,
-        approve_within: config.questions.approve_within,
-        typed_secrets: config.commands.typed_secrets,
-        settling: SETTLING,
-        ask_again: ASK_AGAIN,
-        unfreeze_file: unfreeze_file(&config.state),
-        told_in: None,
-        keep_details: config.record.details,
-        lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_the_bot_runs_as_can_read_that_it_is_to_be_unfrozen() {
-        let dir = tempfile::tempdir().unwrap();
-        ask_to_unfreeze(dir.path(), Some(ruma::user_id!("@moe:synod.test"))).unwrap();
-        let file = unfreeze_file(dir.path());
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o444, 0o444);
-        assert_eq!(std::fs::read_to_string(file).unwrap(), "@moe:synod.test");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
-    }
 }

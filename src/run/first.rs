@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{
-    Config, Opened, RunError, SharedClock, SystemClock, lock, matrix, open_store, settings,
+use super::{RunError, lock, open_store, settings};
+use crate::{
+    clock::{SharedClock, SystemClock},
+    config::Config,
+    matrix,
+    service::Service,
+    store::Opened,
 };
-use crate::service::Service;
 
 /// Makes the store, the bot's device, its keys and its recovery key, where there are none, as the
 /// first start does; nothing is read or said in any room.
