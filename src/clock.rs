@@ -7,6 +7,10 @@ use std::{fmt::Debug, sync::Arc};
 use jiff::Timestamp;
 use rand::Rng as _;
 
+mod weekly;
+
+pub use weekly::{NotWeekly, Weekly};
+
 /// Where the time of day and the digits of a code come from.
 pub trait Clock: Debug + Send + Sync {
     /// The present moment, UTC.

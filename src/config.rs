@@ -34,6 +34,7 @@ mod value;
 mod tests;
 
 pub use crate::audit::Rotation;
+pub use crate::clock::Weekly;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
@@ -77,6 +78,8 @@ pub struct Config {
     pub shell: Option<ShellAccess>,
     /// How the store is backed up.
     pub backup: Backup,
+    /// When the rooms are told what was done in the week; never, where nothing is said.
+    pub digest: Option<Weekly>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// Whether wide HTML tables stand beside cards.

@@ -38,7 +38,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
-    ("config", &["audit", "change", "operators", "reply", "totp"]),
+    ("config", &["audit", "change", "clock", "operators", "reply", "totp"]),
     ("check", &["change", "config", "finding", "http", "reply"]),
     (
         "backup",

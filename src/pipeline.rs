@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{Audit, Kind, Rotation},
     change::{Power, Subject},
-    clock::SharedClock,
+    clock::{SharedClock, Weekly},
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     journal::Journal,
@@ -27,7 +27,7 @@ use crate::{
     operators::{Operator, Roster},
     reply::{Reply, Status},
     sanctions::Sanctions,
-    store::{self, Store},
+    store::{self, Shelf, Store},
     synapse::Reader,
 };
 
@@ -112,6 +112,8 @@ pub struct Rules {
     pub settling: Duration,
     /// How long to wait before the homeserver is first asked how far its work is.
     pub ask_again: Duration,
+    /// When the rooms are told what was done in the week; never, where nothing is said.
+    pub digest: Option<Weekly>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell: the first of the config.
@@ -132,6 +134,8 @@ pub struct Pipeline {
     questions: Arc<Questions>,
     audit: Audit,
     sanctions: Arc<Sanctions>,
+    /// Until when the rooms were told what was done.
+    digests: Shelf<Timestamp>,
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     jobs: JobRunner,

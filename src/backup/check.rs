@@ -44,6 +44,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("audit-undone-by", "changes that were taken back", RawRecord::check::<u64>),
     ("backup-failed", "that a backup failed was told", RawRecord::check::<bool>),
     ("changed_keys", "changed keys that were told", RawRecord::check::<String>),
+    ("digests", "until when weeks were told", RawRecord::check::<jiff::Timestamp>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),
     ("gone_rooms", "rooms that are gone", RawRecord::check::<bool>),

@@ -43,6 +43,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         policy: Policy::default(),
         record: RecordKeeping { file: None, rotation: None, room: None, details: Duration::ZERO },
         backup: Backup::default(),
+        digest: None,
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
         monitoring: None,

@@ -110,6 +110,7 @@ impl Config {
             record,
             shell,
             backup,
+            digest,
             monitoring,
             tables,
             log,
@@ -135,6 +136,7 @@ impl Config {
         found.record(record, &now.record);
         found.shell(shell.as_ref(), now.shell.as_ref());
         found.key("backup", *backup == now.backup, Effect::Wider);
+        found.key("digest", *digest == now.digest, Effect::Narrower);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("tables", *tables == now.tables, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

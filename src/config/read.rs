@@ -111,6 +111,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let backup = within(root.field("backup", "recipients: ...").optional_section(), |section| {
         backup(section, around)
     });
+    let digest = root.field("digest", "monday 09:00").optional(value::weekly);
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let tables = root.field("tables", "false").flag(false);
@@ -137,6 +138,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         record: record?,
         shell: shell?,
         backup: backup?,
+        digest: digest?,
         monitoring: monitoring?,
         tables: tables?,
         log,

@@ -15,7 +15,7 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::{Host, Url};
 
 use super::{
-    Rotation,
+    Rotation, Weekly,
     section::{Field, Reported},
 };
 
@@ -241,6 +241,17 @@ pub(super) fn name(field: &Field<'_>, text: &str) -> Result<String, Reported> {
         return Err(field.wrong("this is not a name", "Write 1 to 64 characters in one line"));
     }
     Ok(text.to_owned())
+}
+
+/// A moment of each week.
+pub(super) fn weekly(field: &Field<'_>, text: &str) -> Result<Weekly, Reported> {
+    let wrong = |_| {
+        field.wrong(
+            "this is no moment of a week",
+            "Write a day and a time, UTC, such as monday 09:00",
+        )
+    };
+    text.parse().map_err(wrong)
 }
 
 /// A filter of the log.

@@ -1,6 +1,7 @@
-//! What goes on without a message: jobs, the homeserver's long work, ends of sanctions, and what is
-//! done at a start.
+//! What goes on without a message: jobs, the homeserver's long work, ends of sanctions, what is told of each
+//! week, and what is done at a start.
 
+mod digest;
 pub(super) mod homeserver_put_back;
 pub(super) mod job;
 pub(super) mod put_back;

@@ -87,6 +87,7 @@ impl Pipeline {
             listings: spoken.listings,
             feed: spoken.feed,
             sanctions: kept.sanctions,
+            digests: store.shelf("digests")?,
             notes: kept.notes,
             authenticity,
             executor,

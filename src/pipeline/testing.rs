@@ -361,6 +361,7 @@ impl Stage {
             lift_rate_limit: false,
             settling: Duration::ZERO,
             ask_again: Duration::ZERO,
+            digest: "monday 09:00".parse().ok(),
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {

@@ -104,6 +104,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         settling: SETTLING,
         ask_again: ASK_AGAIN,
         unfreeze_file: unfreeze_file(&config.state),
+        digest: config.digest,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

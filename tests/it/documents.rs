@@ -175,6 +175,10 @@ fn every_use_of_the_binary_is_understood() -> Result<()> {
     let mut found = 0;
     for page in book()?.into_iter().chain(["README.md".into(), "CHANGELOG.md".into()]) {
         for line in of_the_binary(&read(&page)?) {
+            // What follows is a command of the room, which a bot would have to understand.
+            let (line, command) = line.split_once(" -- ").unwrap_or((&line, "help"));
+            let first = command.split(' ').next().unwrap_or_default();
+            ensure!(synod::pipeline::is_first_word(first), "{page}: {command}");
             // Help comes when everything before it was understood.
             let words: Vec<&str> = line.split_whitespace().skip(1).chain(["--help"]).collect();
             let told = Command::new(SYNOD).args(&words).output()?;

@@ -267,6 +267,7 @@ impl Queue {
             pipeline.unfreeze_from_shell().await;
             pipeline.watch_token().await;
             pipeline.lift_due().await;
+            pipeline.tell_digest().await;
             pipeline.write_record_room().await;
             pipeline.keep_hours().await;
         });
