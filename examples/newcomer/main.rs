@@ -26,13 +26,13 @@ const PASSWORD: &str = "of somebody who is an admin";
 async fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).context("usage: newcomer FOLDER")?;
     let synapse = Synapse::start(Options::default()).await?;
-    let root = synapse.register("root", PASSWORD, true, "Root").await?;
+    let keeper = synapse.register("root", PASSWORD, true, "Root").await?;
     let ann = synapse.register("ann", "somebody else's", false, "Ann").await?;
     let ann = Person::login(&synapse, ann.user_id.localpart(), &ann.password).await?;
     let site = format!(
         "url='{}' login='{}' password='{PASSWORD}' operator='{}'\n",
         synapse.url(),
-        root.user_id,
+        keeper.user_id,
         ann.user_id(),
     );
     world::write_secret(&folder.join("site"), &site)?;
