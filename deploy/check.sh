@@ -47,7 +47,7 @@ LC_ALL=C sort -k 3 >"$folder/wanted" <<'WANTED'
 -rw-r--r-- 0/0 ./usr/share/zsh/vendor-completions/_synod
 WANTED
 # Besides these: a manual page for each command, and the pages of docs.
-grep -v -e '/synod-[a-z-]*\.1\.gz$' -e '/doc/synod/docs/' "$folder/found" |
+grep -v -e '/synod-[a-z0-9-]*\.1\.gz$' -e '/doc/synod/docs/' "$folder/found" |
     diff -u "$folder/wanted" - || {
     echo "the package does not hold what it should; see above" >&2
     exit 1
