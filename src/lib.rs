@@ -92,6 +92,8 @@ pub mod refs;
 pub mod reply;
 pub mod run;
 pub mod sanctions;
+#[cfg(test)]
+mod sentences;
 pub mod service;
 pub mod setup;
 pub mod shell;
