@@ -4,6 +4,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
 
+mod reduced;
+
 const CARDS: Layout = Layout { tables: false, max_bytes: 40_000 };
 const TABLES: Layout = Layout { tables: true, ..CARDS };
 
