@@ -54,6 +54,7 @@ mod record;
 mod record_page;
 mod regtok;
 mod reload;
+mod rendered;
 mod reports;
 mod roles;
 mod rooms;
