@@ -128,7 +128,8 @@ struct Measure {
 impl Replies {
     fn add(&mut self, (name, row): Named, message: &Message) {
         let html = message.html.as_deref().unwrap_or_default();
-        self.0.push(json!({ "name": name, "row": row, "body": message.body, "html": html }));
+        let body = &message.raw["content"]["body"];
+        self.0.push(json!({ "name": name, "row": row, "body": body, "html": html }));
     }
 
     /// Lets ann ask, and keeps the answer.
