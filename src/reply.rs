@@ -417,9 +417,10 @@ pub struct Drawn {
 }
 
 impl Reply {
-    /// The answer as one Markdown document in which nobody else's text is markup.
+    /// The answer as one Markdown document in which nobody else's text is markup, for those who read
+    /// it as it is: nothing in it keeps a client from making links.
     pub fn markdown(&self, layout: &Layout) -> String {
-        markdown::document(&markdown::sections(self), layout)
+        markdown::document(&markdown::sections(self), layout).replace(markdown::APART, "")
     }
 
     /// The answer as one message or, where it is larger than the layout allows, several that say

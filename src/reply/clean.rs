@@ -1,9 +1,12 @@
 //! What of a text is shown: one line, no controls, nothing invisible, nothing that turns the
-//! direction of writing or overflows the line.
+//! direction of writing or overflows the line; and nothing of somebody else's that a client makes a
+//! link or a mention of.
+
+use std::net::IpAddr;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::Hostile;
+use super::{Hostile, markdown::APART};
 use crate::unicode;
 
 /// Most graphemes of somebody else's text that are shown.
@@ -53,6 +56,44 @@ pub(super) fn quoted(text: &Hostile) -> String {
     let circle = if lone { "◌" } else { "" };
     let more = if cut { "…" } else { "" };
     isolated(&kept, format!("“{circle}{kept}”{more}"))
+}
+
+/// Somebody else's words in quotation marks, with [`APART`] wherever a client would otherwise find an
+/// address, an id or a call to the room in them. It is drawn as a word joiner, of which nothing is seen.
+///
+/// Clients look for links in text that has none. On both sides of a colon and of a dot: `matrix:` takes
+/// whatever follows for its address, `www.` takes it in the simpler clients, an id takes whatever
+/// precedes its server, and Android counts the joiner as a letter of a domain, but of none that exists
+/// where it stands behind the dot. An IP address alone stays whole, so that it can be copied.
+pub(super) fn unlinked(text: &Hostile) -> String {
+    let quoted = quoted(text);
+    if text.raw().parse::<IpAddr>().is_ok() {
+        return quoted;
+    }
+    let mut out = String::with_capacity(quoted.len() + 8);
+    let mut graphemes = quoted.graphemes(true).peekable();
+    while let Some(grapheme) = graphemes.next() {
+        // Before the mark that closes the quotation there is nothing to go on with.
+        let next = graphemes.peek().and_then(|next| next.chars().next());
+        let goes_on = next.is_some_and(|next| next != ' ' && next != '”');
+        let joins = goes_on && matches!(grapheme, ":" | "." | "。" | "．" | "｡");
+        if joins && !out.ends_with(APART) {
+            out.push(APART);
+        }
+        out.push_str(grapheme);
+        // The only name of a host that takes no dot.
+        let local_host =
+            ends_with_local(&out) && next.is_some_and(|next| matches!(next, 'h' | 'H'));
+        if joins || goes_on && grapheme == "@" || local_host {
+            out.push(APART);
+        }
+    }
+    out
+}
+
+fn ends_with_local(text: &str) -> bool {
+    let at = text.len().checked_sub("local".len());
+    at.and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("local"))
 }
 
 /// `drawn`, closed off from its surroundings where `text` is written from right to left: without
@@ -107,6 +148,53 @@ mod tests {
     #[test]
     fn a_name_cannot_close_the_quotation_marks() {
         assert_eq!(shown_as("Ann” · admin: yes · x: “"), "“Ann\" · admin: yes · x: \"”");
+    }
+
+    /// As it is drawn, with `|` for what is invisible.
+    fn apart(text: &str) -> String {
+        unlinked(&Hostile::new(text)).replace(APART, "|")
+    }
+
+    #[test]
+    fn nothing_in_a_name_is_an_address() {
+        for (name, drawn) in [
+            ("https://evil.example/login", "“https|:|//evil|.|example/login”"),
+            ("WWW.evil.example", "“WWW|.|evil|.|example”"),
+            ("see evil.example.", "“see evil|.|example.”"),
+            ("матрица.рф", "“матрица|.|рф”"),
+            ("evil。example", "“evil|。|example”"),
+            ("matrix:u/eve:evil.test?a", "“matrix|:|u/eve|:|evil|.|test?a”"),
+            ("mailto:eve@evil.example", "“mailto|:|eve@|evil|.|example”"),
+            ("@eve:evil.example", "“@|eve|:|evil|.|example”"),
+            ("#lobby:evil.example", "“#lobby|:|evil|.|example”"),
+            ("@room and @ROOM", "“@|room and @|ROOM”"),
+            ("http://LocalHost/x", "“http|:|//Local|Host/x”"),
+            ("a::b @@c", "“a|:|:|b @|@|c”"),
+            ("203.0.113.7:80", "“203|.|0|.|113|.|7|:|80”"),
+        ] {
+            assert_eq!(apart(name), drawn);
+        }
+    }
+
+    #[test]
+    fn what_nobody_takes_for_an_address_stays_as_it_is() {
+        for name in ["Ann: the boss", "Dr. No", "so. ", "a @ b", "ends with @", "x:", "local hero"]
+        {
+            assert_eq!(apart(name), format!("“{}”", name.trim()));
+        }
+        for address in ["203.0.113.7", "2001:db8::1"] {
+            assert_eq!(apart(address), format!("“{address}”"), "it can be copied");
+        }
+        assert_eq!(apart(""), "(none)");
+        assert_eq!(apart("שלום.com"), "\u{2068}“שלום|.|com”\u{2069}");
+    }
+
+    #[test]
+    fn what_holds_links_apart_cannot_be_brought_along_and_has_its_bounds() {
+        let name = format!("{}{APART}\u{2060}{}", "@".repeat(60), ":".repeat(60));
+        let drawn = unlinked(&Hostile::new(name));
+        assert!(drawn.len() <= 120 + 3 * 121 + "“”".len(), "{}", drawn.len());
+        assert!(!drawn.contains("\u{2060}") && !drawn.contains(&format!("{APART}{APART}")));
     }
 
     #[test]

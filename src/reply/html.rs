@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::markdown::{GUARD, PIPE};
+use super::markdown::{APART, GUARD, PIPE};
 
 /// The events of a document, with adjacent text in one piece.
 pub(super) fn events(markdown: &str, tables: bool) -> Vec<Event<'_>> {
@@ -14,9 +14,12 @@ pub(super) fn events(markdown: &str, tables: bool) -> Vec<Event<'_>> {
 }
 
 /// What a text or code event says, without the characters that served the Markdown only.
+///
+/// Nothing is seen of the word joiner that holds the parts of a hostile address apart, and the bot
+/// drops it from what is typed, so that a copied name still means the same.
 pub(super) fn said(text: &str) -> Cow<'_, str> {
-    if text.contains([GUARD, PIPE]) {
-        Cow::Owned(text.replace(GUARD, "").replace(PIPE, "|"))
+    if text.contains([GUARD, PIPE, APART]) {
+        Cow::Owned(text.replace(GUARD, "").replace(PIPE, "|").replace(APART, "\u{2060}"))
     } else {
         Cow::Borrowed(text)
     }

@@ -1,12 +1,12 @@
 //! A reply as one Markdown document.
 //!
 //! Everything that is not our own markup is escaped, so that the structure comes from the reply
-//! alone. Two characters that no text holds, since cleaning removes them, serve the document:
-//! [`GUARD`] and [`PIPE`]; the walkers take them out again.
+//! alone. Three characters that no text holds, since cleaning removes them, serve the document:
+//! [`GUARD`] and [`PIPE`], which the walkers take out again, and [`APART`].
 
 use super::{
     Block, Fact, Layout, Line, Record, Reply, Span, Status,
-    clean::{isolated, quoted, visible},
+    clean::{isolated, unlinked, visible},
 };
 
 /// Stands between markup and what it touches. Whether `**` opens or closes depends on the
@@ -16,6 +16,10 @@ pub(super) const GUARD: char = '\u{2060}';
 
 /// A pipe inside code inside a table, where Markdown has no unambiguous way to write one.
 pub(super) const PIPE: char = '\u{fdd0}';
+
+/// Stands in somebody else's text where a client would otherwise see a link or a mention. What is
+/// sent has a word joiner in its place.
+pub(super) const APART: char = '\u{fdd1}';
 
 /// A part of the document: the first line, or a block.
 #[derive(Debug, Clone)]
@@ -186,7 +190,7 @@ fn spans(line: &Line, place: Place) -> String {
             Span::Strong(text) if place == Place::Strong => escaped(&visible(text)),
             Span::Strong(text) => strong_words(text),
             Span::Code(text) => code(text, place),
-            Span::Hostile(text) => escaped(&quoted(text)),
+            Span::Hostile(text) => escaped(&unlinked(text)),
         };
         let touching = !out.is_empty()
             && !out.ends_with(char::is_whitespace)

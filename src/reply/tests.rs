@@ -4,6 +4,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
 
+mod reduced;
+
 const CARDS: Layout = Layout { tables: false, max_bytes: 40_000 };
 const TABLES: Layout = Layout { tables: true, ..CARDS };
 
@@ -368,10 +370,14 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// A character that may not stand in what is drawn. Our own isolates may, and the joiner in a call
-/// to the whole room.
+/// A character that may not stand in what is drawn. Our own isolates may, and the joiners that keep
+/// links and calls to the whole room apart.
 fn unseen(text: &str) -> Option<char> {
-    text.replace("@\u{2060}", "@").chars().find(|c| {
+    let joiner = '\u{2060}';
+    let text = ["@", ":", ".", "。", "．", "｡"].iter().fold(text.to_owned(), |text, sign| {
+        text.replace(&format!("{joiner}{sign}"), sign).replace(&format!("{sign}{joiner}"), sign)
+    });
+    text.chars().find(|c| {
         matches!(c,
             '\0'..='\t' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2067}' | '\u{206a}'..='\u{206f}'

@@ -55,6 +55,7 @@ mod record;
 mod record_page;
 mod regtok;
 mod reload;
+mod rendered;
 mod reports;
 mod roles;
 mod rooms;

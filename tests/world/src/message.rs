@@ -21,7 +21,8 @@ pub struct Message {
     pub kind: String,
     /// `m.text`, `m.notice` and so on; empty if it has none.
     pub msgtype: String,
-    /// The plain text; of an edit, the new one. Empty if it has none.
+    /// The plain text as it is read, without word joiners, of which nothing is seen; of an edit, the new
+    /// one. Empty if it has none.
     pub body: String,
     /// The HTML; of an edit, the new one.
     pub html: Option<String>,
@@ -60,7 +61,7 @@ impl Message {
             sender: id(&raw, "sender")?,
             kind: text(&raw, "type")?,
             msgtype: text(shown, "msgtype").unwrap_or_default(),
-            body: text(shown, "body").unwrap_or_default(),
+            body: text(shown, "body").unwrap_or_default().replace('\u{2060}', ""),
             html: text(shown, "formatted_body"),
             reply_to: relates
                 .and_then(|relates| relates.get("m.in_reply_to"))
