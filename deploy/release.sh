@@ -137,6 +137,8 @@ print("targets =", json.dumps(deny["graph"]["targets"]))
 print("ignore-dev-dependencies = true")
 print("ignore-build-dependencies = true")
 ABOUT
+# Their texts are in the crates, also of those that this machine does not compile.
+cargo fetch --locked --quiet
 cargo about generate --offline --locked --fail --config "$out/about.toml" \
     --output-file "$out/LICENCES.html" deploy/licences.hbs
 rm "$out/about.toml"
