@@ -314,7 +314,7 @@ fn a_reason_is_given_where_it_is_wanted_and_as_it_is_wanted() {
     assert!(with(Some("spam"), "user suspend", false).contains("not as my config wants it"));
     assert_eq!(with(Some("OPS-7: spam"), "user deactivate", false), "run");
     assert_eq!(with(None, "user suspend", false), "run");
-    assert_eq!(with(Some("its time was over"), "user deactivate", true), "run", "agreed before");
+    assert_eq!(with(Some("its time was up"), "user deactivate", true), "run", "agreed before");
 }
 
 #[test]

@@ -75,8 +75,8 @@ impl Served {
             return reply;
         }
         reply.note(
-            "The accounts of this homeserver are delegated: the authentication service goes on \
-             letting people in until the same is done there",
+            "This homeserver uses an authentication service for accounts: people can still sign in \
+            until you do the same there",
         )
     }
 
@@ -93,11 +93,11 @@ impl Served {
                 .plain("this homeserver does not serve ")
                 .code(verb)
                 .plain(
-                    " at the address that I ask: another worker does, or it is too old for it. \
-                     Whoever runs me looks whether ",
+                    " at the address that I use: another worker does, or it is too old. Whoever \
+                    runs me should check that ",
                 )
                 .code("homeserver.admin_url")
-                .plain(" leads to its main process"),
+                .plain(" points to its main process"),
         )
         .or(&["server", "version"])
     }

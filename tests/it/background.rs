@@ -65,7 +65,7 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
 
     let short = scene.ann_asks("!background pause --for 3s").await?;
     says(&short, "Done", &["Ends: by itself"]);
-    told_in_reply(&scene, &short, "took it back by myself").await?;
+    told_in_reply(&scene, &short, "undid it as planned").await?;
     assert!(is_on(&synapse).await?);
 
     let odd = scene.ann_asks("!background run regenerate_directory --before 2026-11-01").await?;

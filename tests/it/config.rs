@@ -152,7 +152,7 @@ async fn a_homeserver_that_takes_no_token_says_who_it_is_where_it_tells_others()
     }
 }
 
-/// A homeserver that answers nothing after the login, so that the check is still at it.
+/// A homeserver that is not an answer after the login, so that the check is still at it.
 async fn slow_homeserver() -> MockServer {
     let server = MockServer::start().await;
     let answers = [

@@ -297,7 +297,7 @@ async fn alike(dirty: &Dirty, scene: &Scene) -> Result<()> {
     let (small, large) = (dirty.user("alice"), dirty.user("Alice"));
     for typed in ["!user suspend Alice", "!User suspend alice", "!user suspend @Alice"] {
         let which = scene.ann_asks(typed).await?;
-        says(&which, "Refused", &["which?", small, large, &format!("!user suspend {small}")]);
+        says(&which, "Refused", &["which one?", small, large, &format!("!user suspend {small}")]);
         assert!(!suspended(small).await? && !suspended(large).await?, "{typed}");
     }
     // There is nobody else who is called so.

@@ -175,7 +175,7 @@ async fn a_store_whose_snapshot_alone_is_damaged_is_there_again_and_that_is_told
         .ann()
         .wait_for_since(mark, "the news of the store", |said| said.body.contains("My store"))
         .await?;
-    assert!(told.body.contains("have it again"), "{}", told.body);
+    assert!(told.body.contains("rebuilt it"), "{}", told.body);
     let aside = told.body.split_whitespace().find(|word| word.contains("store.broken-"));
     let aside = aside.context(told.body.clone())?.trim_matches(['`', '.']);
     assert!(PathBuf::from(aside).join("db").exists(), "it is kept: {aside}");

@@ -211,7 +211,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
 
     // What takes a yes is not done where nobody can be asked, and leaves no question.
     let asked = shell.runs(&["user", "deactivate", other]).await?;
-    asked.ends(5, &["takes a yes", "--plan"]);
+    asked.ends(5, &["needs a confirmation", "--plan"]);
     assert!(!is(&scene, &sam, "deactivated").await?);
     shell.runs(&["pending"]).await?.ends(0, &[]);
     assert!(!scene.ann_asks("!pending").await?.body.contains("deactivate"));
@@ -259,12 +259,12 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     let before = said(&scene).len();
 
     let no = shell.typed(&["user", "deactivate", id], "no\n").await?;
-    no.ends(3, &[id, "This goes", "is cancelled"]);
+    no.ends(3, &[id, "This goes", "was cancelled"]);
     let ended = shell.typed(&["user", "deactivate", id], "\u{4}").await?;
-    ended.ends(3, &["is cancelled"]);
+    ended.ends(3, &["was cancelled"]);
     // A bare yes is not enough for what cannot be undone, and other words answer nothing.
     let light = shell.typed(&["user", "deactivate", id], "yes\nuser list\n\u{4}").await?;
-    light.ends(3, &["takes its code", "that answers nothing"]);
+    light.ends(3, &["needs its code", "that is not an answer"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     let told_now = said(&scene).split_off(before);
     assert!(told_now.iter().all(|body| !body.contains("deactivate")), "{told_now:?}");
@@ -477,7 +477,7 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     run(&["user", "details", eve.user_id.as_str()]).await?.ends(0, &[eve.user_id.as_str()]);
     run(&["user", "suspend", eve.user_id.as_str()]).await?.ends(0, &["Done"]);
     run(&["user", "suspend", eve.user_id.as_str()]).await?.ends(3, &["Nothing changed"]);
-    run(&["user", "deactivate", eve.user_id.as_str()]).await?.ends(5, &["takes a yes"]);
+    run(&["user", "deactivate", eve.user_id.as_str()]).await?.ends(5, &["needs a confirmation"]);
     run(&["room", "delete", scene.room().as_str()]).await?.ends(4, &["Refused"]);
     assert!(is(&scene, &eve, "suspended").await?);
 

@@ -79,7 +79,7 @@ async fn a_report_of_an_event_is_read_and_cleared_away() -> Result<()> {
         assert!(!exists(&scene, "event_reports", number).await?);
     }
     let again = scene.ann_asks(&format!("!report dismiss {first}")).await?;
-    says(&again, "Nothing changed", &["cleared away already, by", moe.user_id().as_str()]);
+    says(&again, "Nothing changed", &["already dismissed, by", moe.user_id().as_str()]);
     let never = scene.ann_asks("!report dismiss 999999").await?;
     says(&never, "Refused", &["there is no report", "!report list"]);
     says(&scene.ann_asks("!report details five").await?, "Refused", &["a report has a number"]);

@@ -120,7 +120,7 @@ async fn approvals_survive_a_kill_and_not_their_giver_s_removal() -> Result<()> 
     bot.kill().await?;
     bot.configure(&config.clone().without_operator(&moe_id).to_string())?;
     bot.start_again().await?;
-    // Of the two one is no operator any more, and nobody is left to make up for it.
+    // Of the two one is no longer an operator, and nobody is left to make up for it.
     let second = approves(&scene, vic, &number, &eve).await?;
     says(&second, "Refused", &["2 other operators", "only 1 may"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
@@ -155,7 +155,7 @@ async fn what_somebody_asks_for_who_is_removed_is_not_done() -> Result<()> {
     bot.configure(&config.without_operator(scene.ann().user_id()).to_string())?;
     bot.start_again().await?;
     let refused = approves(&scene, moe, &number, &eve).await?;
-    says(&refused, "Refused", &[scene.ann().user_id().as_str(), "no operator any more"]);
+    says(&refused, "Refused", &[scene.ann().user_id().as_str(), "no longer an operator"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     Ok(())
 }
@@ -326,7 +326,7 @@ async fn protected_subjects_take_a_second_person_and_a_reason_is_as_wanted() -> 
     let sloppy = format!("{suspend} --reason because");
     says(&scene.ann_asks(&sloppy).await?, "Refused", &["not as my config wants it"]);
     let refused = scene.ann_asks(&format!("!user suspend {}", abuse.user_id)).await?;
-    says(&refused, "Refused", &["protected by name"]);
+    says(&refused, "Refused", &["protected by the config"]);
 
     let plan = scene.ann_asks(&format!("{suspend} --reason OPS-7 --plan")).await?;
     says(&plan, "What", &["by another operator", "Nothing was sent"]);

@@ -95,7 +95,7 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
     let noted = scene.ann_asks(&format!("!note add {user} warned by mail")).await?;
     says(&noted, "Done", &[eve.user_id.as_str(), "warned by mail"]);
     let number = digits(&noted.body, "!note remove")?;
-    says(&scene.ann_asks(&format!("!note delete {number}")).await?, "Done", &["removed about"]);
+    says(&scene.ann_asks(&format!("!note delete {number}")).await?, "Done", &["removed note about"]);
     says(&scene.ann_asks("!note delete it").await?, "Refused", &["a note has a number"]);
     Ok(())
 }
@@ -222,11 +222,11 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
         "1",
         &[
             "subjects",
-            "What stands out among them:",
+            "What stands out:",
             &format!("1 server admin: {}", all[3].user_id),
             &format!("1 with a note: {noted}"),
-            &format!("1 with a mail address or telephone number: {}", all[7].user_id),
-            "Of each this goes:",
+            &format!("1 with an email address or phone number: {}", all[7].user_id),
+            "Deleted for each:",
             "All of them: list-",
             "30, which no such user",
         ],
@@ -260,7 +260,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
 }
 
 /// Says yes in a way that does not name the question, right below one that it may answer, while
-/// another is open that takes its code.
+/// another is open that needs its code.
 async fn right_below(
     scene: &Scene,
     names: [&str; 2],
@@ -275,9 +275,9 @@ async fn right_below(
     says(&scene.answer(scene.ann(), &yes).await?, "Done", &[sam.user_id.as_str()]);
     assert!(devices(scene, &sam).await?.is_empty());
     assert!(!is(scene, &eve, "deactivated").await?);
-    // What takes its code is not answered so, wherever the yes stands.
+    // What needs its code is not answered so, wherever the yes stands.
     let light = scene.ann().reply(scene.room(), &first.event_id, "yes").await?;
-    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["takes its code"]);
+    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["needs its code"]);
     assert!(!is(scene, &eve, "deactivated").await?);
     scene.ann_asks(&format!("!cancel {}", code(&first)?)).await?;
     Ok(())
@@ -361,7 +361,7 @@ async fn what_cannot_be_taken_back_says_why_and_what_is_still_frozen() -> Result
     says(&scene.ann_asks(&format!("!freeze {}", moe.user_id())).await?, "Done", &["frozen"]);
     scene.ann_asks("!freeze").await?;
     let unfrozen = scene.ann_asks(&format!("!unfreeze {}", moe.user_id())).await?;
-    says(&unfrozen, "Done", &["not frozen any more", "I am frozen since", "!unfreeze"]);
+    says(&unfrozen, "Done", &["no longer frozen", "I have been frozen since", "!unfreeze"]);
     scene.ann_asks("!unfreeze").await?;
     says(&scene.ask(moe, "!unfreeze").await?, "Done", &["I am not frozen any more"]);
     let sam = scene.subject("sam").await?;

@@ -40,7 +40,7 @@ async fn while_many_are_looked_at_cancel_and_stop_work_at_once() -> Result<()> {
     // What comes after it is not held up.
     let question = scene.ann_asks(&command).await?;
     says(&question, "12 subjects", &[]);
-    says(&scene.ann_asks("!stop").await?, "Done", &["questions ended"]);
+    says(&scene.ann_asks("!stop").await?, "Done", &["questions closed"]);
     Ok(())
 }
 

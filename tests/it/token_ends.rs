@@ -99,7 +99,7 @@ async fn a_token_that_ends_by_itself_is_told_before_and_at_once() -> Result<()> 
     scene.start_bot(SYNOD, &config).await?;
 
     let before = told(&scene, "My admin token ends at").await?;
-    says(&before, "", &["as my config says", "!config reload"]);
+    says(&before, "", &["according to my config", "!config reload"]);
     assert!(before.mentions.contains(scene.ann().user_id()), "{:?}", before.mentions);
     // Nobody asks for anything meanwhile: the bot looks by itself, at the moment that was named.
     let over = told(&scene, "since its time is over").await?;

@@ -59,7 +59,7 @@ async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Resu
     for text in spellings(&eve) {
         let said = ann.say(scene.room(), &text).await?;
         let answer = scene.answer(ann, &said).await.with_context(|| text.clone())?;
-        says(&answer, "Refused", &["removed your message", "as known"]);
+        says(&answer, "Refused", &["removed your message", "as leaked"]);
         assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
         answers.push_str(&answer.raw.to_string());
     }

@@ -160,7 +160,7 @@ async fn it_says_why_it_could_not_speak_or_act() -> Result<()> {
     // Somebody logs the session of the admin token out.
     let old = scene.synapse().api(&scene.admin_token()?);
     assert_eq!(old.post("/_matrix/client/v3/logout", json!({})).await?.0, 200);
-    shows(&scene, "/readyz", 503, "the homeserver does not take my admin token\n").await?;
+    shows(&scene, "/readyz", 503, "the homeserver does not accept my admin token\n").await?;
     shows(&scene, "/metrics", 200, "\nsynod_admin_token_accepted 0\n").await?;
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
     write_secret(&scene.dir().join("admin-token"), &token)?;

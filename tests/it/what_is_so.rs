@@ -63,7 +63,7 @@ async fn a_deactivation_without_an_answer_is_followed_to_the_later_word() -> Res
     let question = scene.ann_asks(&format!("!user deactivate {} -e", eve.user_id)).await?;
     let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
     let unknown = scene.ann_asks(&yes).await?;
-    says(&unknown, "Unknown", &["Still at work: perhaps", "say here what came of it"]);
+    says(&unknown, "Unknown", &["Still running: perhaps", "say here what happened"]);
     let over = told(&scene, "though no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and ERASED", "none left"]);
     assert_eq!(joined(&scene, &eve).await?, 0);
@@ -99,7 +99,7 @@ async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_follow
     let impatient = Fault::Impatient(Duration::from_millis(500));
     let _waits = proxy.every(Method::POST, "/deactivate/", impatient);
     let unknown = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
-    says(&unknown, "Unknown", &["(504)", "Still at work: perhaps", "say here what came of it"]);
+    says(&unknown, "Unknown", &["(504)", "Still running: perhaps", "say here what happened"]);
     let over = told(&scene, "though no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and not erased"]);
     let account = synapse.admin().account(&eve.user_id).await?;

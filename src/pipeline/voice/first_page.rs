@@ -45,9 +45,9 @@ fn read(file: &File) -> io::Result<Option<Vec<Block>>> {
     let more = if file.bytes() > COUNTED { "more than " } else { "" };
     let lines = if count == 1 { "line" } else { "lines" };
     let head = if whole {
-        format!("It holds {count} {lines}:")
+        format!("It has {count} {lines}:")
     } else {
-        format!("It holds {more}{count} {lines}; it begins with")
+        format!("It has {more}{count} {lines}; it begins with")
     };
     Ok(Some(vec![Block::Text(Line::from(head)), Block::Code(shown.trim_end().to_owned())]))
 }

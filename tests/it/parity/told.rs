@@ -72,7 +72,7 @@ async fn a_password_is_as_good_as_synadms() -> Result<()> {
         synadm.runs(&super::words(&words)).await?;
         // One that is typed has been read by the whole room: it is made, and told in another.
         let typed = format!("{ask} {options} -p \"{chosen}\"");
-        says(&scene.ann_asks(&typed).await?, "Refused", &["a secret is not typed in a room"]);
+        says(&scene.ann_asks(&typed).await?, "Refused", &["do not type a secret in a room"]);
         let mark = scene.ann().mark();
         says(&with_yes(&scene, &format!("{ask} {options}")).await?, "Done", &[]);
         let made = secret_told(&scene, &direct, mark).await?;

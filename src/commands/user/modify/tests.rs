@@ -247,14 +247,14 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Undo: !user modify @ann:example.org "--display-name=Ann Lee" --user-type=regular --unlock
     "#);
     insta::assert_snapshot!(told(&typed, &before, json!({"displayname": "New"})), @r#"
-    Done in part · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Done in part · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Display name: “Ann Lee” → “New”
     Type: **not applied**: still regular
     Locked: **not applied**: still no
     Undo: !user modify @ann:example.org "--display-name=Ann Lee" --user-type=regular --unlock
     "#);
     insta::assert_snapshot!(told(&["-n", "New"], &before, json!({})), @r#"
-    Nothing changed · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Nothing changed · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Display name: **not applied**: still “Ann Lee”
     Undo: !user modify @ann:example.org "--display-name=Ann Lee"
     "#);
@@ -265,7 +265,7 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Undo: !user deactivate @ann:example.org
     ");
     insta::assert_snapshot!(told(&["-P", "x", "-a"], &before, json!({})), @r"
-    Done in part · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Done in part · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Server admin: **not applied**: still no
     Password: set, as typed
     Devices: cannot be looked up

@@ -33,7 +33,7 @@ async fn a_job_waits_for_a_token_and_does_the_rest() {
             homeserver.take_again();
             stage.clock.pass(6);
             stage.pipeline.watch_token().await;
-            assert_eq!(heard(&stage, "takes my admin token again"), 1, "{refusal:?}");
+            assert_eq!(heard(&stage, "accepts my admin token again"), 1, "{refusal:?}");
             // What was in hand meanwhile may only now hear that it was refused.
             while !is_over(&stage) {
                 if is_refused(&stage) {
@@ -82,7 +82,7 @@ async fn a_sanction_waits_for_a_token_and_is_lifted() {
         stage.pipeline.watch_token().await;
         assert!(!is_refused(&stage), "{refusal:?}");
         stage.pipeline.lift_due().await;
-        assert_eq!(heard(&stage, "I took it back by myself"), 1, "{:?}", stage.heard.all());
+        assert_eq!(heard(&stage, "I undid it as planned"), 1, "{:?}", stage.heard.all());
         assert_eq!(homeserver.sent()["@eve:synod.test"], 2);
         assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
     }
@@ -135,7 +135,7 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     homeserver.end_after(0, REFUSALS[0]);
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
-    assert_eq!(heard(&stage, "may end by itself"), 0);
+    assert_eq!(heard(&stage, "may expire"), 0);
     homeserver.take_again();
 
     // Another token, a day of which nobody hears of it until a tenth of it is left.
@@ -148,7 +148,7 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "My admin token may end"), 0);
     let said = doctor(" --all").await.replace('\\', "");
-    assert!(said.contains("may end by itself at 1970-01-03 00:00 UTC"), "{said}");
+    assert!(said.contains("may expire at 1970-01-03 00:00 UTC"), "{said}");
     stage.clock.pass(8_000);
     for _ in 0..3 {
         stage.pipeline.watch_token().await;
@@ -168,7 +168,7 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
         stage.say("ann", &format!("!doctor{all}")).await;
         stage.heard.all().pop().unwrap().replace('\\', "")
     };
-    let told = "My admin token ends at 1970-01-04 00:00 UTC, as my config says";
+    let told = "My admin token ends at 1970-01-04 00:00 UTC, according to my config";
     stage.clock.pass(47 * 3600);
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "My admin token"), 0, "a day and an hour before");
@@ -213,18 +213,18 @@ async fn how_long_a_token_lives_is_learned_from_what_the_bot_was_told_at_its_own
     assert_eq!(heard(&stage, "My admin token"), 0, "more than a tenth is left");
     stage.say("ann", "!doctor --all").await;
     let said = stage.heard.all().pop().unwrap().replace('\\', "");
-    let known = "may end by itself at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
+    let known = "may expire at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
     assert!(said.contains(known), "{said}");
     stage.clock.pass(2 * 3600);
     stage.pipeline.watch_token().await;
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "as tokens on this homeserver do"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "like other tokens on this homeserver"), 1, "{:?}", stage.heard.all());
 
     // It lives longer, so it is none of those that end.
     stage.clock.pass(48 * 3600);
     stage.say("ann", "!doctor --all").await;
     let said = stage.heard.all().pop().unwrap();
-    assert!(!said.contains("may end by itself"), "{said}");
+    assert!(!said.contains("may expire"), "{said}");
 }
 
 #[tokio::test]
@@ -238,5 +238,5 @@ async fn one_that_was_logged_out_says_nothing_of_how_long_another_lives() {
     let stage = stage.with_token("another");
     stage.clock.pass(3600);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "may end by itself"), 0);
+    assert_eq!(heard(&stage, "may expire"), 0);
 }
