@@ -75,8 +75,8 @@ impl Served {
             return reply;
         }
         reply.note(
-            "This homeserver uses an authentication service for accounts: people can still sign in \
-            until you do the same there",
+            "An authentication service manages the accounts of this homeserver: people can still \
+            log in until you do the same there",
         )
     }
 
@@ -113,7 +113,9 @@ impl Served {
         match needs.unmet(&verb, known.version, known.is_delegated) {
             Some(why) => reply.note(not_here(why)),
             None if known.is_delegated => reply.note(
-                Line::new().strong("Here: ").plain("the accounts of this homeserver are delegated"),
+                Line::new()
+                    .strong("Here: ")
+                    .plain("an authentication service manages the accounts"),
             ),
             None => needs
                 .later

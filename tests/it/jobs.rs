@@ -110,7 +110,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
     says(&question, "10 subjects", &["Left out", "it has changed since"]);
     // Ten are seen at a glance: one yes does it.
     let back = scene.ann_asks("yes").await?;
-    says(&back, "Done", &["10 subjects", "is not suspended any more"]);
+    says(&back, "Done", &["10 subjects", "no longer suspended"]);
     assert!(is(&scene, &all[3], "suspended").await?, "that one was suspended before");
     assert_eq!(count(&scene, &all, "suspended").await?, 1);
     let jobs = scene.ann_asks("!job list").await?;

@@ -108,7 +108,7 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     let eve = &things.eve.user_id;
     assert!(gone(&synapse).await?.is_empty());
     let help = scene.ann_asks("!help user password").await?;
-    says(&help, "", &["a homeserver that keeps its accounts itself"]);
+    says(&help, "", &["a homeserver that manages its own accounts"]);
     assert!(!help.body.contains("Not here"), "{}", help.body);
 
     let many = accounts(&scene, 11).await?;

@@ -95,7 +95,11 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
     let noted = scene.ann_asks(&format!("!note add {user} warned by mail")).await?;
     says(&noted, "Done", &[eve.user_id.as_str(), "warned by mail"]);
     let number = digits(&noted.body, "!note remove")?;
-    says(&scene.ann_asks(&format!("!note delete {number}")).await?, "Done", &["removed note about"]);
+    says(
+        &scene.ann_asks(&format!("!note delete {number}")).await?,
+        "Done",
+        &["removed note about"],
+    );
     says(&scene.ann_asks("!note delete it").await?, "Refused", &["a note has a number"]);
     Ok(())
 }
@@ -135,7 +139,7 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
     if !done.body.starts_with("Done") {
         done = scene.ann_asks(&format!("{confirm} account report {number}")).await?;
     }
-    says(&done, "Done", &["is cleared away"]);
+    says(&done, "Done", &["dismissed"]);
 
     until_counted(&scene.synapse().admin(), &room, 1).await?;
     let rooms = scene.ann_asks(&format!("!room search \"{}\"", eve.user_id)).await?;

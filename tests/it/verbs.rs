@@ -157,7 +157,7 @@ async fn a_typo_creates_nobody_and_create_does() -> Result<()> {
     says(&done, "Done", &["is created"]);
     assert!(exists().await?);
     let again = scene.ann_asks(&format!("!user modify {new} -n Eve --create")).await?;
-    says(&again, "Refused", &["exists already"]);
+    says(&again, "Refused", &["already exists"]);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::commands::{Ask, Does, Spec, switch::Switch as _};
 
 pub(super) const SPEC: Spec = Spec::of::<Resume>(Does::Change, "resume", &["background resume"]);
 
-/// Let background updates go on after `background pause`
+/// Resume background updates after `background pause`
 #[derive(Debug, clap::Args)]
 struct Resume {}
 

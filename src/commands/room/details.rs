@@ -24,8 +24,7 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 )
 .also(&["show"]);
 
-/// Show one room: what it is, who may join and read, whether it is blocked, and what was done to
-/// it through me
+/// Show one room: what it is, who may join and read, whether it is blocked, and what I did to it
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org

@@ -207,7 +207,7 @@ async fn f06_a_device_named_for_pruning_has_to_be_as_old_as_was_said() -> Result
     assert!(crash.crashed_with("TypeError"), "synadm does what it says now: {crash:?}");
 
     let command = format!("!user prune-devices {} -d 90 -i {two_seen}", two.user_id);
-    says(&scene.ann_asks(&command).await?, "Refused", &["no device to delete"]);
+    says(&scene.ann_asks(&command).await?, "Refused", &["no devices to delete"]);
     assert_eq!(devices(&scene, &two).await?.len(), 2);
     let spare = format!("!user prune-devices {} -i SPARE --never-seen", two.user_id);
     says(&with_yes(&scene, &spare).await?, "Done", &[]);
