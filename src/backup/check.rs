@@ -87,8 +87,8 @@ pub fn check(store: &Store, state: &Path, clock: SharedClock) -> Result<Vec<Find
         match known {
             Some((_, what, readable)) => findings.push(shelf(store, &name, what, *readable)?),
             None => findings.push(Finding::warn(
-                format!("{name}: nobody knows what is in it"),
-                "Another version of Synod has written it",
+                format!("{name}: unknown content"),
+                "Another version of Synod wrote it",
             )),
         }
     }
@@ -121,14 +121,14 @@ fn shelf(store: &Store, name: &str, what: &str, readable: Readable) -> Result<Fi
     }
     Ok(Finding::bad(
         format!("{found}; {unread} of them cannot be read: {}", named.join(", ")),
-        "Keep a copy of the state, and put a backup back; see docs/backup.md",
+        "Keep a copy of the state, and restore a backup; see docs/backup.md",
     ))
 }
 
 /// Whether the record is one unbroken chain.
 fn chain(store: &Store, clock: SharedClock) -> Finding {
     let unread = |error: store::Error| {
-        Finding::bad(format!("the record cannot be read: {error}"), "Put a backup back")
+        Finding::bad(format!("the record cannot be read: {error}"), "Restore a backup")
     };
     let audit = match Audit::looked_at(store, clock) {
         Ok(audit) => audit,
@@ -141,7 +141,7 @@ fn chain(store: &Store, clock: SharedClock) -> Finding {
         )),
         Ok(Verified::Broken(broken)) => Finding::bad(
             broken.to_string(),
-            "Compare it with what stands elsewhere: record.file, the rooms, a backup",
+            "Compare it with a hash kept elsewhere: in record.file, the rooms, a backup",
         ),
         Err(error) => unread(error),
     }
@@ -157,7 +157,7 @@ fn left_over(state: &Path) -> Vec<Finding> {
     old.sort();
     let finding = |name| {
         Finding::warn(
-            format!("{name}: an earlier store lies beside this one"),
+            format!("{name}: an earlier store beside this one"),
             "Remove it when nobody needs it any more",
         )
     };

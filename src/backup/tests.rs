@@ -170,7 +170,7 @@ async fn only_an_empty_state_is_imported_into_and_no_file_is_written_over() {
     let again = export(&stage.store(), &stage.config, &file, true, now()).unwrap_err();
     assert!(matches!(again, Error::IsThere(_)), "{again}");
     let into = import(&stage.config, source(&file), now()).unwrap_err().to_string();
-    assert!(into.contains("is in the way: an import needs an empty state"), "{into}");
+    assert!(into.contains("already exists: an import needs an empty state"), "{into}");
     for left in ["session.json", "matrix", "store", "store.broken-7", "somebody's"] {
         let config = stage.elsewhere("not-empty");
         fs::create_dir_all(config.state.join(left)).unwrap();

@@ -78,8 +78,11 @@ fn demands(config: &Config) -> Vec<Demand> {
         all.push(Demand::of("changes of what protected.subjects names", 1, Rank::Viewer));
     }
     for (place, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.others > 0) {
-        let demand =
-            Demand::of(format!("what questions.rules[{place}] fits"), rule.others, Rank::Viewer);
+        let demand = Demand::of(
+            format!("changes that match questions.rules[{place}]"),
+            rule.others,
+            Rank::Viewer,
+        );
         all.push(Demand { power: rule.power.unwrap_or(Power::Moderate), ..demand });
     }
     let many =
@@ -106,28 +109,29 @@ fn judge(circle: &Circle<'_>, alone: bool) -> Option<Finding> {
     let names = persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match persons.as_slice() {
         [] => None,
-        [only] if *by_default => {
-            Some(Finding::ok(format!("approval: {what} are refused, since {only} acts alone")))
-        }
+        [only] if *by_default => Some(Finding::ok(format!(
+            "approval: {what} are refused, since {only} is the only \
+                operator with that right"
+        ))),
         some if some.len() <= *others => Some(Finding::warn(
             format!(
-                "approval: nobody can approve {what}: it takes {others} besides whoever asks, and \
-                 there is only {names}"
+                "approval: nobody can approve {what}: it needs {others} besides the person who \
+                asks, and there is only {names}"
             ),
             if alone {
-                "Name one more operator who may do it themselves and is in an admin room; until \
-                 then it goes only with --alone"
+                "Add one more operator who has that right and is in an admin room; until then it \
+                works only with --alone"
             } else {
-                "Name one more operator who may do it themselves and is in an admin room, or let \
-                 the config ask for less; until then it is refused"
+                "Add one more operator who has that right and is in an admin room, or require less \
+                in the config; until then it is refused"
             },
         )),
         [one, other] => Some(Finding::ok(format!(
-            "approval: nobody but {other} can approve what {one} asks, and nobody but {one} what \
-             {other} asks: {what}"
+            "approval: only {other} can approve what {one} asks, and only {one} what {other} asks: \
+             {what}"
         ))),
         all if all.len() == *others + 1 => {
-            Some(Finding::ok(format!("approval: it takes all of {names} together: {what}")))
+            Some(Finding::ok(format!("approval: all of {names} are needed together: {what}")))
         }
         _ => None,
     }
@@ -230,7 +234,7 @@ mod tests {
         assert_eq!(told.len(), 3, "{told:#?}");
         assert!(told[0].starts_with("warn  approval: nobody can approve what questions.rules[1]"));
         assert!(told[0].contains("it takes 3 besides whoever asks"), "{told:#?}");
-        assert!(told[0].contains("or let the config ask for less"), "{told:#?}");
+        assert!(told[0].contains("or require less in the config"), "{told:#?}");
         assert!(
             told[1].contains("all of @ann:x, @ben:x, @moe:x together: what questions.rules[2]")
         );

@@ -122,7 +122,7 @@ fn parse(book: &Book, text: &str) -> Result<tree::Node, Reported> {
         book.add(Fault {
             key: String::new(),
             line: None,
-            what: "nothing stands in it".to_owned(),
+            what: "it is empty".to_owned(),
             instead: "Write at least `homeserver: example.org`".to_owned(),
         })
     })
@@ -146,7 +146,7 @@ fn answers(root: &Section<'_>, base: &Path) -> Result<Answers, Reported> {
     let (password_file, token_file) = (password_file?, token_file?);
     if password_file.is_some() && token_file.is_some() {
         return Err(token.wrong(
-            "there is a password already",
+            "there is already a password",
             "Keep one of `password_file:` and `token_file:`",
         ));
     }
@@ -250,7 +250,7 @@ pub fn secret(path: &Path) -> Result<secrecy::SecretString, Fault> {
         let (mut faults, _) = book.close();
         let what = "it cannot be read".to_owned();
         let other =
-            Fault { key: String::new(), line: None, what, instead: "Look at it".to_owned() };
+            Fault { key: String::new(), line: None, what, instead: "Check the file".to_owned() };
         Fault { key: shown, line: None, ..faults.pop().unwrap_or(other) }
     })
 }
@@ -327,8 +327,8 @@ mod tests {
         }
         assert!(!told.contains("Canary"), "{told}");
         let both = load("password_file: a\ntoken_file: b\n").unwrap_err();
-        assert!(both.contains("there is a password already"), "{both}");
-        assert!(load("").unwrap_err().contains("nothing stands in it"));
+        assert!(both.contains("there is already a password"), "{both}");
+        assert!(load("").unwrap_err().contains("it is empty"));
         assert!(load("[").is_err());
     }
 

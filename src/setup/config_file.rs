@@ -102,13 +102,13 @@ pub(super) fn differences(
         ("operators", team(&have.operators, server), team(&said.operators, server)),
     ];
     let file = file.display();
-    let mut findings = vec![Finding::ok(format!("config: {file} is there, and stays as it is"))];
+    let mut findings = vec![Finding::ok(format!("config: {file} exists, and stays as it is"))];
     findings.extend(pairs.into_iter().filter_map(|(key, have, said)| {
         let said = said.filter(|said| Some(said) != have.as_ref())?;
         let have = have.unwrap_or_else(|| "nothing".to_owned());
         Some(Finding::warn(
             format!("config: {key} is {have} there, not {said}"),
-            format!("Change it in {file} if that is meant"),
+            format!("Change it in {file} if you want that"),
         ))
     }));
     findings

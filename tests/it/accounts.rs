@@ -349,7 +349,7 @@ async fn the_bot_and_whoever_stands_above_are_left_alone() -> Result<()> {
         let before = (api.account(&own.user_id).await?, limit(&scene, own).await?);
         for command in all(own.user_id.as_str()) {
             let answer = scene.ann_asks(&command).await?;
-            says(&answer, "Refused", &["nobody changes it through the bot"]);
+            says(&answer, "Refused", &["which nobody can change through me"]);
         }
         assert_eq!((api.account(&own.user_id).await?, limit(&scene, own).await?), before);
         assert!(!devices(&scene, own).await?.is_empty());

@@ -23,14 +23,14 @@ const FAILS: [&str; 3] = ["no-version", "odd-version", "off-file"];
 
 /// What is said of these where the homeserver fails, and of nothing else.
 const TOLD_OF_FAILS: [&str; 4] = [
-    "!room state no-version: Refused · the homeserver failed at the request, and its log says why \
-     (500 M_UNKNOWN: Internal server error)",
-    "!room messages no-version --limit 20: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
-    "!room at no-version 2026-11-01T10:00Z: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
-    "!room at off-file 2026-11-01T10:00Z: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
+    "!room state no-version: Refused · the homeserver failed to handle the request; its log says \
+     why (500 M_UNKNOWN: Internal server error)",
+    "!room messages no-version --limit 20: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
+    "!room at no-version 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
+    "!room at off-file 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
 ];
 
 /// What is looked at at once.
@@ -420,6 +420,6 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
         says(&told, "", &["Open reports: not known of messages", "0 of the account"]);
     }
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["keeps no statistics", "background run populate_stats_process_rooms"]);
+    says(&doctor, "", &["keeps no room statistics", "background run populate_stats_process_rooms"]);
     Ok(())
 }

@@ -122,7 +122,7 @@ async fn a_disk_that_is_full_at_the_start_costs_nothing() -> Result<()> {
     let filler = disk.fill()?;
     for _ in 0..3 {
         let said = starts_in_vain(&scene, None).await?;
-        assert!(said.contains("make room on its disk"), "{said}");
+        assert!(said.contains("free space on its disk"), "{said}");
     }
     fs::remove_file(filler)?;
     nothing_is_lost(&scene).await
@@ -151,7 +151,7 @@ async fn a_disk_that_cannot_be_written_at_the_start_costs_nothing() -> Result<()
     for folder in [scene.state().join("store"), scene.state()] {
         let _mounted = Mounted::read_only(&folder)?;
         let said = starts_in_vain(&scene, None).await?;
-        assert!(said.contains("so that it can be written"), "{said}");
+        assert!(said.contains("mount it writable"), "{said}");
     }
     nothing_is_lost(&scene).await
 }

@@ -23,7 +23,7 @@ async fn what_could_be_better_is_told_in_the_room_with_what_to_do() -> Result<()
     let all = scene.ann_asks("!doctor --all").await?;
     says(&all, "", &["the record is whole", "clock", "Well"]);
     let own = concat!("synod: version ", env!("CARGO_PKG_VERSION"));
-    let rests_on = ["Synapse 1.", "left for the state", "store: it takes", "file was written"];
+    let rests_on = ["Synapse 1.", "free for the state", "store: it uses", "file was written"];
     says(&all, "", &[&[own][..], &rests_on].concat());
     scene.ask(scene.moe().await?, "!freeze").await?;
     says(&scene.ann_asks("!doctor").await?, "", &["I am frozen", "!unfreeze"]);

@@ -138,7 +138,7 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     says(&gone, "Refused", &[]);
     // What the record has of such a number is that it was given, and not what under it was done.
     let shown = scene.ann_asks(&format!("!audit show {first}")).await?;
-    let given = "this number was given before an older state of the bot was put back";
+    let given = "this number was used before an older state of the bot was restored";
     says(&shown, &format!("#{first}"), &[given]);
     assert!(!shown.body.contains(eve.user_id.as_str()), "{}", shown.body);
     says(&scene.ann_asks(&format!("!audit show {second}")).await?, "", &[sam.user_id.as_str()]);

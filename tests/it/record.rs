@@ -272,10 +272,10 @@ async fn a_room_of_its_own_has_it_all_and_doctor_says_whether_the_bot_can_thin_i
     says(&blocked, "Refused", &["the room of the bot's record"]);
 
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["the bot may redact what it writes of the record"]);
+    says(&doctor, "", &["the bot may redact the record that it writes"]);
     let mut levels = state(ann, &room, "m.room.power_levels").await?;
     levels["events"]["m.room.redaction"] = 50.into();
     set_state(ann, &room, "m.room.power_levels", levels).await?;
-    says(&scene.ann_asks("!doctor --all").await?, "", &["may write the record and not redact it"]);
+    says(&scene.ann_asks("!doctor --all").await?, "", &["may write the record but not redact it"]);
     Ok(())
 }

@@ -132,7 +132,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
 
     write(&scene, &config.clone().set("tables", true).set("questions.reactions", true))?;
     let bare = scene.ann_asks("!config reload").await?;
-    says(&bare, "Refused", &["this takes a reason", "--reason"]);
+    says(&bare, "Refused", &["this needs a reason", "--reason"]);
     let reasoned = r#"!config reload --reason "wider tables""#;
     let bare = scene.ann_asks(reasoned).await?;
     let whole = format!("{reasoned} 123456");
@@ -163,7 +163,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     let key = vic.master_key().await?;
     let tail = key.get(key.len() - 6..).context("a key has six characters")?;
     let accept = format!("!trust accept {} {tail}", vic.user_id());
-    says(&scene.ann_asks(&accept).await?, "Refused", &["this takes a reason"]);
+    says(&scene.ann_asks(&accept).await?, "Refused", &["this needs a reason"]);
     let accept = format!("{accept} --reason \"a new phone\"");
     let first = scene.ann_asks(&accept).await?;
     says(&first, "Nothing changed", &["1 more", &accept]);

@@ -52,7 +52,7 @@ async fn a_room_is_shown_by_id_alias_link_and_pill() -> Result<()> {
         "Refused",
         &["no room with the alias", "#nowhere:synod.test", "!room search nowhere"],
     );
-    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is wanted"]);
+    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is needed"]);
     Ok(())
 }
 

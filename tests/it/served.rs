@@ -126,19 +126,19 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
         for verb in group.verbs.iter().filter(cannot) {
             for example in verb.examples {
                 let refused = scene.ann_asks(&things.typed(example)).await?;
-                says(&refused, "Refused", &["delegated", "Do it there"]);
+                says(&refused, "Refused", &["an authentication service", "Do it there"]);
             }
         }
     }
     for option in ["--lock", "--unlock", "--admin", "--activate"] {
         let refused = scene.ann_asks(&format!("!user modify {eve} {option}")).await?;
-        says(&refused, "Refused", &["delegated"]);
+        says(&refused, "Refused", &["an authentication service"]);
     }
     let made = scene.ann_asks("!user modify @brand-new --create").await?;
-    says(&made, "Refused", &["delegated", "!user register"]);
+    says(&made, "Refused", &["an authentication service", "!user register"]);
     assert_eq!(synapse.admin().account(eve).await?, before);
     let help = scene.ann_asks("!help user password").await?;
-    says(&help, "", &["Not here: ", "delegated"]);
+    says(&help, "", &["Not here: ", "an authentication service"]);
     assert_eq!(scene.ann_asks("!user password --help").await?.body, help.body);
 
     // The rest goes on as it was.

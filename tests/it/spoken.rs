@@ -38,7 +38,7 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
         says(&answer, "", &[id, "State: active"]);
     }
     let quoted = scene.ann_asks(&format!("> !user suspend {id}")).await?;
-    says(&quoted, "Refused", &["a command that is quoted is not run"]);
+    says(&quoted, "Refused", &["I do not run quoted commands"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     // A letter that only looks like one of the id.
     let other = scene.ann_asks(&format!("!user details {}", id.replacen('e', "е", 1))).await?;
@@ -411,7 +411,7 @@ async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> R
         ("!user suspend {} for a week", "--for"),
         ("!suspend {}", "!user suspend"),
         ("!user.suspend {}", "!user suspend"),
-        ("!user suspend {} — spam", "nobody's name"),
+        ("!user suspend {} — spam", "not a user name"),
         ("/user suspend {}", "exclamation mark"),
         ("(!user suspend {})", "exclamation mark"),
         ("~~!user suspend {}~~", "struck out"),

@@ -260,7 +260,7 @@ async fn nobody_makes_another_speak_in_the_place_of_a_room() -> Result<()> {
             raw("v2", own),
             raw("v1", own),
         ] {
-            says(&scene.ann_asks(&command).await?, "Refused", &[own.as_str(), "nobody changes it"]);
+            says(&scene.ann_asks(&command).await?, "Refused", &[own.as_str(), "nobody can change"]);
         }
     }
     for command in [

@@ -102,7 +102,7 @@ async fn a_token_that_ends_by_itself_is_told_before_and_at_once() -> Result<()> 
     says(&before, "", &["according to my config", "!config reload"]);
     assert!(before.mentions.contains(scene.ann().user_id()), "{:?}", before.mentions);
     // Nobody asks for anything meanwhile: the bot looks by itself, at the moment that was named.
-    let over = told(&scene, "since its time is over").await?;
+    let over = told(&scene, "admin token has expired").await?;
     says(&over, "Refused", &["homeserver.admin_token", "!config reload"]);
     says(&scene.ann_asks("!doctor").await?, "", &["the admin token ends at"]);
 

@@ -149,14 +149,14 @@ async fn whose_keys_were_replaced_changes_nothing_until_it_is_heard_again() -> R
     assert!(!is(&scene, &eve, "suspended").await?);
     let file = scene.state().join("recovery.key");
     let told = check(&scene).await?;
-    let bad = bad_line(&told, "somebody has made new cross-signing keys");
+    let bad = bad_line(&told, "somebody made new cross-signing keys");
     assert!(bad.contains(&file.display().to_string()), "the cure: {bad}");
 
     // With the key of before it does not begin, and says the same.
     bot.terminate().await?;
     let mark = log.mark();
     assert!(bot.start_again().await.is_err(), "it began");
-    let why = log.wait_for("somebody has made new cross-signing keys", mark, PATIENCE).await?;
+    let why = log.wait_for("somebody made new cross-signing keys", mark, PATIENCE).await?;
     assert!(why.contains(&file.display().to_string()), "{why}");
 
     fs::write(&file, &key)?;
@@ -191,7 +191,7 @@ async fn secrets_and_keys_that_are_gone_from_the_homeserver_are_told_and_put_bac
     let (status, answer) = own.put(&path, json!({})).await?;
     assert_eq!(status, 200, "{answer}");
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["secret storage of the bot's account is gone", "Restart synod"]);
+    says(&doctor, "", &["secret storage of the bot's account is missing", "Restart synod"]);
 
     bot.terminate().await?;
     bot.start_again().await?;

@@ -118,8 +118,8 @@ async fn it_is_not_well_while_the_homeserver_is_gone_for_long_and_is_when_it_is_
     let synapse = Synapse::start(Options::default()).await?;
     let scene = Scene::plan().on(&synapse).start_with(SYNOD, shown).await?;
     scene.ann_asks("!me").await?;
-    shows(&scene, "/healthz", 200, "ok: In touch with the homeserver\n").await?;
-    shows(&scene, "/readyz", 200, "ok: In touch with the homeserver\n").await?;
+    shows(&scene, "/healthz", 200, "ok: Connected to the homeserver\n").await?;
+    shows(&scene, "/readyz", 200, "ok: Connected to the homeserver\n").await?;
     synapse.stop().await?;
     shows(&scene, "/readyz", 503, "the homeserver ").await?;
     shows(&scene, "/healthz", 503, "the homeserver has not answered for ").await?;

@@ -70,14 +70,18 @@ fn who_is_in_it() {
 #[test]
 fn how_open_it_is() {
     let rule = |rule| event("m.room.join_rules", "", &json!({ "join_rule": rule }));
-    one(&rule("public"), Mark::Bad, &["anybody may join", "invited people only"]);
+    one(&rule("public"), Mark::Bad, &["anybody may join", "invite-only"]);
     one(&rule("knock"), Mark::Warn, &["join rule knock"]);
     let history = json!({ "history_visibility": "world_readable" });
-    one(&event("m.room.history_visibility", "", &history), Mark::Bad, &["open to everybody"]);
+    one(
+        &event("m.room.history_visibility", "", &history),
+        Mark::Bad,
+        &["everybody can read its history"],
+    );
     one(
         &event("m.room.encryption", "", &json!({})),
         Mark::Bad,
-        &["not encrypted", "Turn encryption on"],
+        &["not encrypted", "Turn on encryption"],
     );
     let mut clear = sound();
     clear.retain(|event| event["type"] != "m.room.encryption");
@@ -102,7 +106,7 @@ fn what_the_bot_may_do_in_it() {
     );
     assert!(faults(&levels(&json!({ "users_default": 50 }))).is_empty());
     let content = json!({ "room_version": "12", "additional_creators": ["@synod:x"] });
-    one(&event("m.room.create", "", &content), Mark::Warn, &["all power in it, for ever"]);
+    one(&event("m.room.create", "", &content), Mark::Warn, &["all power in it, permanently"]);
     let content = json!({ "room_version": "11", "additional_creators": ["@synod:x"] });
     assert!(faults(&event("m.room.create", "", &content)).is_empty());
 }

@@ -175,7 +175,7 @@ async fn a_redaction_takes_as_much_as_synadms() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_of_other_servers_is_purged() -> Result<()> {
-    // Nothing is of another server here, and nothing is as old as this: the requests tell.
+    // Nothing is on another server here, and nothing is as old as this: the requests tell.
     let (scene, proxy, synadm) = both_watched().await?;
     let rows = [
         ("media purge -t 31000000000", "media purge -t 31000000000"),

@@ -134,7 +134,7 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     stage.clock.pass(86_400);
     homeserver.end_after(0, REFUSALS[0]);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "admin token has expired"), 1, "{:?}", stage.heard.all());
     assert_eq!(heard(&stage, "may expire"), 0);
     homeserver.take_again();
 
@@ -198,10 +198,10 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
     homeserver.end_after(0, REFUSALS[0]);
     stage.clock.pass(1);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 0);
+    assert_eq!(heard(&stage, "admin token has expired"), 0);
     stage.clock.pass(1);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "admin token has expired"), 1, "{:?}", stage.heard.all());
 }
 
 #[tokio::test]
