@@ -211,7 +211,7 @@ impl Reading {
             return Err(Error::NotWhole("its end is missing"));
         }
         let piece = serde_json::from_slice(&self.line);
-        piece.map(Some).map_err(|_| Error::NotWhole("a line of it cannot be understood"))
+        piece.map(Some).map_err(|_| Error::NotWhole("one of its lines cannot be read"))
     }
 }
 

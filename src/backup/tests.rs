@@ -77,7 +77,7 @@ fn source(file: &std::path::Path) -> Source {
     Source { file: File::open(file).unwrap(), identity: None }
 }
 
-/// Everything in a store but what says that it was imported.
+/// Everything in a store but what says whether it was imported.
 fn contents(store: &Store) -> Vec<(String, RawRecord)> {
     let mut all = Vec::new();
     for shelf in store.shelves().unwrap() {

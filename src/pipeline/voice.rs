@@ -358,7 +358,7 @@ fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
     let line = Line::new().plain("I could not send ").code(&file.name);
     let why = format!(" ({}): {error}", file.size());
     let to_do = match (error, reply.status) {
-        (Unsent::TooLarge, None) => "; ask for less of it at a time",
+        (Unsent::TooLarge, None) => "; ask for less at a time",
         _ => "",
     };
     let line = line.plain(why + to_do);

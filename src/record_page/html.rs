@@ -177,13 +177,13 @@ fn search(reading: &Reading) -> Markup {
     html! {
         form id="search" hidden {
             label { "Words" input type="search" name="q" autocomplete="off"; }
-            label { "By whom"
+            label { "By"
                 select name="by" {
                     option value="" { "anybody" }
                     @for one in people { option value=(one) { (plain(one)) } }
                 }
             }
-            label { "On whom or what"
+            label { "Account or room"
                 input type="search" name="on" list="subjects" autocomplete="off";
             }
             datalist id="subjects" { @for one in subjects.iter().take(PROPOSED) { option value=(one) {} } }
@@ -259,7 +259,7 @@ fn links(reading: &Reading, chains: &Chains, entry: &Entry, details: &Details) -
     };
     html! {
         (to("Of", details.of))
-        (to("Takes back", details.undoes))
+        (to("Undoes", details.undoes))
         (to("What is left of", details.redacts))
         (to("Details as left in", entry.left_in))
         @if !backwards.is_empty() {

@@ -26,10 +26,9 @@ pub(super) fn render(content: &Content<'_>) -> String {
     let Content { server, files, bot, operators, room, .. } = content;
     let address = |url: &url::Url| quoted(url.as_str().trim_end_matches('/'));
     let mut text = String::from(
-        "# Made by `synod setup`; config.reference.yaml has every other key.\n\n\
-         # Every command can be typed and every question is asked, but a yes does nothing. Write \
-         false when\n# you have seen how the bot answers.\n\
-         read_only: true\n\nhomeserver:\n",
+        "# Made by `synod setup`; config.reference.yaml has every other key.\n\n# The bot answers \
+        every command and asks every question, but a yes does nothing. Set this to\n# false when \
+        you are happy with its answers.\nread_only: true\n\nhomeserver:\n",
     );
     // Writing into a text cannot fail.
     let _ = writeln!(text, "  url: {}", address(&server.url));

@@ -222,7 +222,7 @@ async fn a_file_that_the_homeserver_does_not_take_is_told_in_one_sentence() -> R
     let too_large = json!({ "errcode": "M_TOO_LARGE", "error": "no" });
     let _refused = proxy.next(Method::POST, "/media/v3/upload", Fault::Answer(413, too_large));
     let told = scene.ann_asks("!audit export").await?;
-    let one = "it is larger than the homeserver accepts; ask for less of it at a time";
+    let one = "it is larger than the homeserver accepts; ask for less at a time";
     says(&told, "Refused", &["I could not send record-", one]);
     assert!(!told.body.contains("entries"), "nothing is said of what is not there: {}", told.body);
     assert!(told.body.contains("It has ") && told.body.contains("\"seq\":1"), "{}", told.body);

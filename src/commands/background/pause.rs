@@ -38,13 +38,13 @@ impl From<Pause> for Ask {
     }
 }
 
-/// Whether background updates go on (`POST /_synapse/admin/v1/background_updates/enabled`).
+/// Whether background updates resume (`POST /_synapse/admin/v1/background_updates/enabled`).
 #[derive(Debug)]
 pub(super) struct Updating;
 
 static ON: Wording = Wording {
     verb: "background resume",
-    asked: ("Let the background updates of ", " go on"),
+    asked: ("Let the background updates of ", " resume"),
     already: ": background updates are not paused",
     said: ": background updates resumed",
     back: |_| words(["background", "pause"]),

@@ -78,7 +78,7 @@ const REFUSALS: &[Meaning] = &[
         404,
         "M_UNKNOWN",
         "No row found",
-        "the file is not there any more; it was when I looked",
+        "the file no longer exists; it did when I looked",
     ),
     FILE_GONE,
 ];

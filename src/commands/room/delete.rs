@@ -86,7 +86,7 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "a module of the homeserver does not let this room be deleted; whoever runs the homeserver knows which",
+        "a module of the homeserver forbids deleting this room; ask whoever runs the homeserver",
     ),
     ROOM_GONE,
 ];

@@ -38,7 +38,7 @@ struct List {
     /// `redact_all_events`. Can be repeated
     #[arg(short, long, value_name = "NAME")]
     action: Vec<String>,
-    /// Only tasks about this: a room or an account as any command takes them, or a device
+    /// Only tasks about this room, account or device
     #[arg(short = 'i', long, value_name = "ID")]
     resource: Option<String>,
     /// Only tasks in this state. Can be repeated

@@ -225,7 +225,7 @@ impl Pipeline {
         let closed = Record {
             kind: Kind::Closed,
             status: Some(Status::Unknown),
-            note: Some("cut off in the middle; reported at the next start".to_owned()),
+            note: Some("interrupted; reported at the next start".to_owned()),
             requests: Vec::new(),
             left: Vec::new(),
             ..record

@@ -180,7 +180,7 @@ pub(in crate::pipeline) fn cost_in_words(class: Class, action: &dyn Action) -> &
     let class = if class == Class::Disruptive { action.class(1) } else { class };
     match class {
         Class::Reversible => "can be undone",
-        Class::Disruptive => "cannot be put back as it was",
+        Class::Disruptive => "cannot be restored as it was",
         Class::Irreversible => "cannot be undone",
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Notes {
 pub(super) const SPEC: OwnSpec = OwnSpec::new::<Notes>(
     "note",
     &[
-        "note @eve:example.org warned by mail on Monday",
+        "note @eve:example.org warned by email on Monday",
         "note list",
         "note list @eve:example.org",
         "note remove 17",
