@@ -149,7 +149,7 @@ async fn another_bots_and_a_later_versions_are_refused_in_one_line() {
     let stage = Stage::new().await;
     let text = fs::read_to_string(stage.exported("export")).unwrap();
     let cases = [
-        ("@synod:x", "@other:x", "it is of the bot @other:x"),
+        ("@synod:x", "@other:x", "it belongs to the bot @other:x"),
         ("\"format\":1", "\"format\":2", "a later version of Synod"),
         ("\"state\":1", "\"state\":2", "a later version of Synod"),
     ];
@@ -233,7 +233,7 @@ async fn the_check_names_what_cannot_be_read_and_where_the_chain_breaks() {
         "{all}"
     );
     assert!(all.contains("later version of Synod"), "{all}");
-    assert!(all.contains("from-later: nobody knows what is in it"), "{all}");
+    assert!(all.contains("from-later: unknown content"), "{all}");
 
     let record = stage.store().records("audit").unwrap().nth(1).unwrap().unwrap();
     put("audit", &record.key, &record.value.replace("two", "too"));

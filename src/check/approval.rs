@@ -182,10 +182,8 @@ mod tests {
         let told = told(&config);
         assert_eq!(
             told,
-            [
-                "ok    approval: nobody but @ben:x can approve what @ann:x asks, and nobody but @ann:x \
-              what @ben:x asks: changes of operators, changes of server admins."
-            ],
+            ["ok    approval: only @ben:x can approve what @ann:x asks, and only @ann:x what \
+                @ben:x asks: changes of operators, changes of server admins."],
             "of what a moderator may do there are three"
         );
     }
@@ -232,15 +230,19 @@ mod tests {
         ];
         let told = told(&config);
         assert_eq!(told.len(), 3, "{told:#?}");
-        assert!(told[0].starts_with("warn  approval: nobody can approve what questions.rules[1]"));
-        assert!(told[0].contains("it takes 3 besides whoever asks"), "{told:#?}");
+        assert!(told[0].starts_with(
+            "warn  approval: nobody can approve changes that match \
+            questions.rules[1]"
+        ));
+        assert!(told[0].contains("it needs 3 besides the person who asks"), "{told:#?}");
         assert!(told[0].contains("or require less in the config"), "{told:#?}");
-        assert!(
-            told[1].contains("all of @ann:x, @ben:x, @moe:x together: what questions.rules[2]")
-        );
-        assert!(told[2].contains("nobody but @ben:x can approve what @ann:x asks"), "{told:#?}");
+        assert!(told[1].contains(
+            "all of @ann:x, @ben:x, @moe:x are needed together: changes that \
+                match questions.rules[2]"
+        ));
+        assert!(told[2].contains("only @ben:x can approve what @ann:x asks"), "{told:#?}");
         config.policy.alone = Some(std::time::Duration::from_mins(5));
-        assert!(self::told(&config)[0].ends_with("it goes only with --alone."));
+        assert!(self::told(&config)[0].ends_with("it works only with --alone."));
     }
 
     #[test]
@@ -249,7 +251,7 @@ mod tests {
         assert_eq!(
             lone,
             ["ok    approval: more than 20 changes within ten minutes that cannot be undone are \
-              refused, since @ann:x acts alone."]
+              refused, since @ann:x is the only operator with that right."]
         );
         let mut config = with(&[ANN, VIC]);
         let powers = [Power::Look, Power::Moderate].into();
@@ -259,7 +261,7 @@ mod tests {
         config.policy.protection.operators = Stance::SecondPerson;
         let told = told(&config);
         assert!(told[0].starts_with("warn  approval: nobody can approve changes of operators"));
-        assert!(told[1].starts_with("ok    approval: nobody but @vic:x can approve"), "{told:#?}");
+        assert!(told[1].starts_with("ok    approval: only @vic:x can approve"), "{told:#?}");
         assert!(told[1].ends_with("changes of bridged accounts."), "{told:#?}");
     }
 }

@@ -144,8 +144,8 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "this homeserver is too old for !user redact: it is Synapse 1.99, and that came \
-                 with 1.116"
+                "this homeserver is too old for !user redact: it runs Synapse 1.99, and this needs \
+                 1.116"
             )
         );
         assert!(redact.unmet("user redact", NEW, true).is_none());
@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(
             told.map(|line| line.text()).as_deref(),
             Some(
-                "this homeserver is too old for --before of !user redact, and would do it \
-                 without: it is Synapse 1.150, and that came with 1.157"
+                "this homeserver is too old for --before of !user redact, and would ignore it: it \
+                runs Synapse 1.150, and this needs 1.157"
             )
         );
         assert!(before.unmet("user redact", NEW).is_none());

@@ -320,7 +320,7 @@ mod tests {
             "line 2, password: there is no such key here",
             "line 3, allow_plain_http: this is neither true nor false",
             "line 4, login: this is not one word",
-            "operators[0].role: this word has no meaning here. Write viewer or moderator or admin",
+            "operators[0].role: this value is not allowed here. Write viewer or moderator or admin",
             "operators[1].user_id: this key is missing",
         ] {
             assert!(told.contains(part), "{part} is not in {told}");

@@ -263,7 +263,7 @@ mod tests {
         let web = MockServer::start().await;
         Mock::given(any()).respond_with(ResponseTemplate::new(404)).mount(&web).await;
         let told = find_at(&web.uri()).await.unwrap_err();
-        assert!(told.what.contains("is no homeserver: something in front"), "{told}");
+        assert!(told.what.contains("is not a homeserver: something in front"), "{told}");
 
         let other = MockServer::start().await;
         let versions = json!({ "versions": ["v1.11"] });

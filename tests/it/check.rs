@@ -151,7 +151,7 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
         format!("room {room}: {member}"),
         format!("room {room}: encrypted."),
         format!("room {room}: "),
-        format!("room {room}: the bot may redact, no more (50)."),
+        format!("room {room}: the bot may redact, nothing more (50)."),
         format!("room {room}: people who join later can read earlier messages"),
         format!("keys: {own}"),
         format!("keys: {ann} has the master key "),
@@ -372,7 +372,7 @@ async fn a_room_that_does_not_serve_is_told() -> Result<()> {
     let told = check(&scene, &with_room(&scene, new(true, false, 50)).await?).await?;
     told.bad(&["the bot is not invited", &format!("operator invite {bot}")]);
     let told = check(&scene, &with_room(&scene, new(true, true, 0)).await?).await?;
-    told.bad(&["may not redact (it has 0, that takes 50)", "power level to 50"]);
+    told.bad(&["may not redact (it has 0, and needs 50)", "power level to 50"]);
     let told = check(&scene, &with_room(&scene, new(false, true, 50)).await?).await?;
     told.bad(&["not encrypted", "answers nobody there", "Turn on encryption"]);
     let served = with_room(&scene, new(false, true, 50)).await?.set("encryption", "optional");

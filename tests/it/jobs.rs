@@ -82,7 +82,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
             &format!("First: {first}"),
             &format!("Last: {last}"),
             "Left out, 4:",
-            "1, which is suspended already: @spam03",
+            "1, which is already suspended: @spam03",
             "1, which no such user: @nobody",
             "the bot's own account",
             "account of another server",
@@ -238,7 +238,11 @@ async fn a_job_waits_while_the_bot_is_frozen_and_is_stopped_for_good() -> Result
     let caught: Vec<Caught> = all[..8].iter().map(hold).collect();
     let yes = say_yes(&scene, &question, 30).await?;
     try_join_all(caught.iter().map(Caught::reached)).await?;
-    says(&scene.ann_asks("!freeze").await?, "Done", &["Jobs that wait until that is lifted: 1"]);
+    says(
+        &scene.ann_asks("!freeze").await?,
+        "Done",
+        &["Jobs that wait until the freeze is lifted: 1"],
+    );
     caught.iter().for_each(Caught::release);
     let list = scene.ann_asks("!job list").await?;
     says(&list, "Running jobs: 1", &["running", "not started"]);

@@ -85,11 +85,11 @@ async fn each_subject_of_a_job_with_an_end_is_let_go_by_itself() -> Result<()> {
     let yes = say_yes(&scene, &question, 11).await?;
     says(&ended(&scene, &yes).await?, "Done · 11 of 11", &["Ends: by itself, "]);
     assert_eq!(count(&scene, &all, "suspended").await?, 11);
-    says(&scene.ann_asks("!sanction list").await?, "11 changes end by themselves", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "11 temporary measures", &[]);
     // Whom somebody lets go before is none of those any more.
     let early = scene.ann_asks(&format!("!user unsuspend {}", all[0].user_id)).await?;
     says(&early, "Done", &[]);
-    says(&scene.ann_asks("!sanction list").await?, "10 changes end by themselves", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "10 temporary measures", &[]);
     // One after the other, so that each is waited for by itself: they are let go in a row.
     for one in &all[1..] {
         let lifted = |message: &Message| {
@@ -118,7 +118,7 @@ async fn the_end_of_a_job_is_moved_for_all_of_it_and_so_is_its_lift() -> Result<
     let moved = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
     says(&moved, "Done", &["12 subjects", &format!("#{number}")]);
     let listed = scene.ann_asks("!sanction list").await?;
-    says(&listed, "12 changes end by themselves", &["in 3 days"]);
+    says(&listed, "12 temporary measures", &["in 3 days"]);
     assert!(!listed.body.contains("in 2 days"), "one was left behind: {}", listed.body);
     assert_eq!(count(&scene, &all, "locked").await?, 12);
 

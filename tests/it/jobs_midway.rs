@@ -191,7 +191,11 @@ async fn frozen_or_read_only_it_waits_says_so_and_goes_on() -> Result<()> {
     let all = accounts(&scene, 30).await?;
     let (yes, held) = held_job((&scene, &proxy), ann, ("user suspend", &all)).await?;
     let (message, _) = progress(&scene, &yes).await?;
-    says(&scene.ask(moe, "!freeze").await?, "Done", &["Jobs that wait until that is lifted: 1"]);
+    says(
+        &scene.ask(moe, "!freeze").await?,
+        "Done",
+        &["Jobs that wait until the freeze is lifted: 1"],
+    );
     held.iter().for_each(Caught::release);
     let waits = |why: &'static str| {
         move |edit: &Message| edit.body.contains("It waits") && edit.body.contains(why)

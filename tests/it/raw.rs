@@ -226,7 +226,7 @@ async fn what_the_config_says_of_a_verb_holds_for_its_path_too() -> Result<()> {
     says(&scene.ask(vic, &of(&eve)).await?, "GET", &["\"deactivated\": false"]);
     for beyond in [of(&staff), format!("!raw v2/users?name={}", staff.user_id.localpart())] {
         let answer = scene.ask(vic, &beyond).await?;
-        says(&answer, "Refused", &["readers does not reach"]);
+        says(&answer, "Refused", &["readers does not cover"]);
     }
     says(&scene.ask(vic, "!raw v9/nothing").await?, "Refused", &["the role admin"]);
 

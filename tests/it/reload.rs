@@ -143,7 +143,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     says(&first, "Nothing changed", &["2 other operators", "tables", reasoned]);
     assert!(first.mentions.contains(moe.user_id()), "{:?}", first.mentions);
     let second = scene.ask(moe, &reload(&right)).await?;
-    says(&second, "Nothing changed", &["another operator must say the same"]);
+    says(&second, "Nothing changed", &["another operator must send the same command"]);
     assert!(!second.mentions.contains(scene.ann().user_id()), "{:?}", second.mentions);
     // Said once more it is no third voice, and neither is it the same password again.
     says(&scene.ask(moe, &reload(&right)).await?, "Refused", &["has been used"]);

@@ -44,7 +44,7 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
     let other = scene.ann_asks(&format!("!user details {}", id.replacen('e', "е", 1))).await?;
     says(&other, "Refused", &["no such user", "U+0435"]);
     let long = scene.ann_asks(&format!("!user suspend {}", "x".repeat(20_000))).await?;
-    says(&long, "Refused", &["no id is longer than 255 characters"]);
+    says(&long, "Refused", &["an id has at most 255 characters"]);
     assert!(long.body.len() < 600, "{}", long.body);
 
     let both = accounts(&scene, 2).await?;

@@ -238,7 +238,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
         message.sender == *scene.bot_id() && message.body.contains("My store was missing")
     };
     let told = scene.ann().wait_for_since(mark, "the news of the store", lost).await?;
-    let so = "sanctions that go on: 1, freezes that hold: 1";
+    let so = "Temporary measures still running: 1, freezes in force: 1";
     assert!(told.body.contains(so), "{}", told.body);
     let held = scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?;
     assert!(held.body.contains("frozen"), "{}", held.body);

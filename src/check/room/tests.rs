@@ -102,7 +102,7 @@ fn what_the_bot_may_do_in_it() {
     one(
         &levels(&json!({ "users": { "@synod:x": "50" }, "events": { "m.room.redaction": 60 } })),
         Mark::Bad,
-        &["that takes 60"],
+        &["and needs 60"],
     );
     assert!(faults(&levels(&json!({ "users_default": 50 }))).is_empty());
     let content = json!({ "room_version": "12", "additional_creators": ["@synod:x"] });

@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(change.steps[0].body, json!({ "enabled": true }));
         assert!(verb.change(&here(), &seen(true)).is_err());
         let told = testing::outcome(&verb.outcome(&here(), &seen(false), &[], &seen(true)));
-        assert!(told.starts_with("Done · `example.org`: background updates go on\n"), "{told}");
+        assert!(told.starts_with("Done · `example.org`: background updates resumed\n"), "{told}");
         assert!(told.ends_with("Undo: !background pause"), "{told}");
     }
 }

@@ -381,7 +381,7 @@ mod tests {
             let answers = [Answer { status: 200, body: json!({ "total": total }) }];
             testing::outcome(&verb.outcome(&here(), &old(&verb), &answers, &Snapshot::default()))
         };
-        assert!(told(3).starts_with("Done · `example.org`: 3 files are deleted"), "{}", told(3));
+        assert!(told(3).starts_with("Done · `example.org`: 3 files deleted"), "{}", told(3));
         assert!(told(0).starts_with("Nothing changed · "));
         let sum = Sum { accounts: 2, files: 3, bytes: 2048 };
         assert_eq!(

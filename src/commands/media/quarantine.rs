@@ -293,7 +293,7 @@ mod tests {
     fn what_the_homeserver_would_answer_200_to_and_not_do_is_not_sent() {
         let skip = |seen: &Snapshot| testing::skip(&verb().change(&cat(), seen).unwrap_err());
         let already = skip(&seen(json!({"quarantined_by": "@moe:example.org"}), None));
-        assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is in quarantine already");
+        assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is already in quarantine");
         let protected = skip(&seen(json!({"safe_from_quarantine": true}), None));
         assert!(protected.starts_with("Refused ·") && protected.contains("protected"));
         let now = testing::now();

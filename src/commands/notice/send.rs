@@ -414,7 +414,7 @@ mod tests {
         };
         assert_eq!(
             told(json!({"event_id": "$x"})),
-            "Done · `@ann:example.org` has a notice from the homeserver\n\
+            "Done · `@ann:example.org` got a notice from the homeserver\n\
              No undo: a sent notice cannot be taken back; you can send a correction"
         );
         assert!(told(json!({})).starts_with("Unknown · "));

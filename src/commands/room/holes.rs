@@ -267,10 +267,10 @@ mod tests {
         let text = told(&Holes { found, looked_at: of, of, fault: None });
         assert_eq!(
             text,
-            "`@ann:example.org` is the **only admin** of 2 rooms that others are in; when it has \
-             left, nobody can change who has power there\n`!r2:example.org`, 2 others; its power \
-             as the creator is lost for good\n“The *lobby*” `!r1:example.org`, 1 other\nTo make \
-             somebody else an admin there first: `!room make-admin !r2:example.org --user-id @…`"
+            "`@ann:example.org` is the **only admin** of 2 rooms with other members; when it has \
+            left, nobody can change who has power there\n`!r2:example.org`, 2 others; its power as \
+            the creator is lost for good\n“The *lobby*” `!r1:example.org`, 1 other\nTo make \
+            somebody else an admin there first: `!room make-admin !r2:example.org --user-id @…`"
         );
         let many = (1..=8).map(|n| hole(n, Loss::Admin)).collect();
         let text = told(&Holes { found: many, looked_at: 8, of: 8, fault: None });
@@ -288,11 +288,11 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_said() {
         let text = told(&Holes { looked_at: 100, of: 240, ..Holes::default() });
-        assert!(text.contains("is in 240 rooms. In 100 of them"), "{text}");
+        assert!(text.contains("is in 240 rooms. I checked 100 of them"), "{text}");
         assert!(text.ends_with("found none"), "{text}");
         let fault = Some("the homeserver is away".to_owned());
         let text = told(&Holes { looked_at: 3, of: 3, fault, ..Holes::default() });
-        assert!(text.ends_with("could not be looked up: the homeserver is away"), "{text}");
+        assert!(text.ends_with("room with other members: the homeserver is away"), "{text}");
         assert!(warnings_of_account(&ann(), &Snapshot::default()).is_empty());
     }
 
@@ -303,8 +303,8 @@ mod tests {
         let found = json!({ "admins": ["@ann:example.org"], "stay": 12 });
         seen.extra.insert(KEY.to_owned(), found);
         let text: Vec<String> = warnings_of_room(&lobby(), &seen).iter().map(line).collect();
-        assert!(text[0].contains("12 people of other servers stay in it"), "{text:?}");
-        assert!(text[0].contains("are of this server: `@ann:example.org`;"), "{text:?}");
+        assert!(text[0].contains("12 people on other servers stay in it"), "{text:?}");
+        assert!(text[0].contains("are on this server: `@ann:example.org`;"), "{text:?}");
         assert!(text[1].contains("!room make-admin !lobby:example.org"), "{text:?}");
     }
 }

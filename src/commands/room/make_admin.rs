@@ -398,8 +398,8 @@ mod tests {
             testing::outcome(&verb().outcome(&lobby(), &before, &[], &after)),
             "Done · `@ann:example.org` is an admin of `!lobby:example.org`\n\
              Room: “The lobby”\n\
-             Power before: 0; changing power takes 100\n\
-             Power now: 100; changing power takes 100\n\
+             Power before: 0; changing power needs 100\n\
+             Power now: 100; changing power needs 100\n\
              In the room: invited\n\
              No undo: it can lower its own power itself, in the room"
         );

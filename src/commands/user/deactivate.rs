@@ -439,7 +439,7 @@ mod tests {
             ..Snapshot::default()
         };
         insta::assert_snapshot!(skip(&plain, &remote), @r"
-        Refused · `@ann:example.org` is an account of another server, over which this one has no say; only the rooms that both share can be listed
+        Refused · `@ann:example.org` is an account on another server, so this server can only list the rooms that both share
         Try !user membership @ann:example.org
         ");
         let mut unknown =
@@ -528,7 +528,7 @@ mod tests {
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r#"
         Done · `@ann:example.org` is deactivated and **not erased**
         Devices: none left
-        Rooms: 1 still to leave; I watch it, and say here when that is over
+        Rooms: 1 still to leave; I will say here when that is finished
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin

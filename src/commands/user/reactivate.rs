@@ -134,7 +134,7 @@ mod tests {
         let after = seen(json!({"admin": true}));
         assert_eq!(
             testing::outcome(&verb().outcome(&ann(), &erased, &[], &after)),
-            "Done · `@ann:example.org` is open again\n\
+            "Done · `@ann:example.org` reactivated\n\
              It has no password yet: !user password @ann:example.org\n\
              It is still a server admin: !user admin revoke @ann:example.org\n\
              No undo: user deactivate deactivates it again"

@@ -113,7 +113,7 @@ mod tests {
             testing::skip(&verb.change(&ann(), &seen).unwrap_err())
         };
         insta::assert_snapshot!(skip(&["ann"], true, false), @r"
-        Nothing changed · `@ann:example.org` is suspended already
+        Nothing changed · `@ann:example.org` is already suspended
         Try !user details @ann:example.org
         ");
         insta::assert_snapshot!(skip(&["ann", "-U"], false, false), @r"

@@ -86,7 +86,7 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
         (
             "role: moderator",
             "role: moderator, person: ann",
-            &[("operators @moe:example.org: another person", Wider)],
+            &[("operators @moe:example.org: different person", Wider)],
         ),
         // Who is no longer an operator is not protected as one.
         (moe, "", &[("operators @moe:example.org: gone", Wider)]),

@@ -296,7 +296,9 @@ mod tests {
     #[test]
     fn what_is_opened_again_or_lost_ends_it() {
         let open = told(far(&ann(), Work::Leaving(5), false, &seen(json!({}), 0), rooms(2)));
-        assert!(open.starts_with("Done in part · ") && open.contains("is open again, and in 2"));
+        assert!(
+            open.starts_with("Done in part · ") && open.contains("was reactivated, and is in 2")
+        );
         let unknown =
             Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
         let lost = told(far(&ann(), Work::Leaving(5), false, &unknown, Vec::new()));

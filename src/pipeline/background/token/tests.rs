@@ -213,7 +213,7 @@ async fn how_long_a_token_lives_is_learned_from_what_the_bot_was_told_at_its_own
     assert_eq!(heard(&stage, "My admin token"), 0, "more than a tenth is left");
     stage.say("ann", "!doctor --all").await;
     let said = stage.heard.all().pop().unwrap().replace('\\', "");
-    let known = "may expire at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
+    let known = "may expire at 1970-01-11 00:00 UTC, since tokens on this homeserver last";
     assert!(said.contains(known), "{said}");
     stage.clock.pass(2 * 3600);
     stage.pipeline.watch_token().await;
