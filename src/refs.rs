@@ -403,9 +403,9 @@ mod tests {
     #[test]
     fn what_is_something_else_is_told_with_what_to_type() {
         for (typed, said) in [
-            ("#lobby:x.org", "# begins the id of something else"),
-            ("!abc:x.org", "! begins the id of something else"),
-            ("+group:x.org", "+ begins the id of something else"),
+            ("#lobby:x.org", "# begins another kind of id"),
+            ("!abc:x.org", "! begins another kind of id"),
+            ("+group:x.org", "+ begins another kind of id"),
             ("—", "not a user name"),
             ("&", "not a user name"),
             ("@-", "not a user name"),

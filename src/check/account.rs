@@ -501,12 +501,12 @@ mod tests {
     fn an_admin_token_that_is_not_taken_is_told_with_its_file() {
         let mut config = super::super::tests::config(Encryption::Required);
         let told = untaken(&config, &refused(401, false)).to_string();
-        assert!(told.contains("does not work: somebody has logged it out, or it never"), "{told}");
+        assert!(told.contains("does not work: it was logged out, or it never"), "{told}");
         assert!(told.contains("in the place set in homeserver.admin_token"), "{told}");
         config.homeserver.admin_token_file = Some("/etc/synod/admin-token".into());
         let told = untaken(&config, &refused(401, true)).to_string();
         assert!(told.contains("it has expired: the server answered 401"), "{told}");
-        assert!(told.contains("into /etc/synod/admin-token; a bot that runs"), "{told}");
+        assert!(told.contains("into /etc/synod/admin-token; a running bot"), "{told}");
     }
 
     #[test]

@@ -361,7 +361,7 @@ mod tests {
         fs::write(&file, "Canary\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let fault = secret(&file).unwrap_err();
-        assert!(fault.what.contains("every user of this machine may use it"), "{fault}");
+        assert!(fault.what.contains("every user of this machine can access it"), "{fault}");
         assert!(fault.key.ends_with("/secret") && !fault.to_string().contains("Canary"), "{fault}");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(secret(&file).unwrap().expose_secret(), "Canary");

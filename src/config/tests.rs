@@ -190,7 +190,7 @@ fn keys() {
         ("state: mine", "state: mine\nsyt_Canary: 1", "line 9, the file: ", "Remove it"),
         ("state: mine", "state: mine\nstate: mine", "line 9, state: ", "Keep one"),
         ("state: mine", "", "state: this key is missing", "Write `state: /var/lib/synod`"),
-        ("state: mine", "state:", "line 8, state: nothing stands here", "Write `state: "),
+        ("state: mine", "state:", "line 8, state: the value is missing", "Write `state: "),
         ("state: mine", "state: [mine]", "line 8, state: ", "such as /var/lib/synod"),
         (
             "state: mine",
@@ -298,7 +298,7 @@ fn plain_http_goes_to_a_private_host_only_and_only_where_the_config_says_so() {
 #[test]
 fn the_state() {
     each_is_the_only_fault(&[
-        ("state: mine", "state: shared", "line 8, state: its group may use it", "chmod 0700"),
+        ("state: mine", "state: shared", "line 8, state: its group can access it", "chmod 0700"),
         ("state: mine", "state: secret", "line 8, state: ", "Name a directory"),
         (
             "state: mine",
@@ -470,7 +470,10 @@ protected:
     assert!(unknown[0].contains("Write viewer or moderator or admin"), "{unknown:?}");
 
     let short = folder.faults(&yaml.replacen("file: seed", "file: short", 1));
-    assert!(short[0].contains("operators[0].totp: this is no seed"), "{short:?}");
+    assert!(
+        short[0].contains("operators[0].totp: this is not a one-time password seed"),
+        "{short:?}"
+    );
 }
 
 #[test]

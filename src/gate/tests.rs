@@ -253,7 +253,7 @@ fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
     assert_eq!(weigh_one(Target { server_admin: true, ..user("boss") }), second);
     assert_eq!(weigh_one(user("staff-jo")), second);
     let bridged = weigh_one(Target { bridged: true, ..user("irc_jo") });
-    assert!(bridged.contains("a bridge, and my config says that nobody"), "{bridged}");
+    assert!(bridged.contains("a bridge, and my config forbids"), "{bridged}");
 }
 
 #[test]
@@ -366,16 +366,16 @@ fn a_role_of_ones_own_holds_for_its_verbs_and_over_its_subjects() {
     let staff = asked(&roster, &jo, &Weight { harmless: true, verbs, ..harmless }, None);
     assert!(staff.contains("does not cover"), "{staff}");
     let room = tried("room block", Power::Moderate, user("eve"));
-    assert!(room.contains("takes the role moderator, and you are spam-team"), "{room}");
+    assert!(room.contains("needs the role moderator, and you are spam-team"), "{room}");
     let power = tried("user password", Power::Account, user("eve"));
-    assert!(power.contains("takes the role admin,"), "{power}");
+    assert!(power.contains("needs the role admin,"), "{power}");
     assert!(tried("user suspend", Power::Moderate, user("vic")).contains("only an admin"));
     let moe = operator("vic", Rank::Viewer);
     let targets = [user("eve")];
     let weight =
         Weight { verbs: &["user lock"], ..weigh(Class::Reversible, Power::Moderate, &targets) };
     let refused = asked(&roster, &moe, &weight, None);
-    assert!(refused.contains("takes the role moderator or spam-team"), "{refused}");
+    assert!(refused.contains("needs the role moderator or spam-team"), "{refused}");
 }
 
 #[test]

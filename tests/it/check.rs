@@ -548,7 +548,10 @@ async fn plain_http_to_a_private_name_takes_a_key_of_the_config() -> Result<()> 
     let refused = start_by(&synod, &scene, &there.to_string())?.wait_with_output().await?;
     let said = String::from_utf8(refused.stderr)?;
     assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains("homeserver.url: plain http would send the tokens readable"), "{said}");
+    assert!(
+        said.contains("homeserver.url: plain http would send the tokens unencrypted"),
+        "{said}"
+    );
     assert!(said.contains("`allow_plain_http: true` under homeserver"), "{said}");
 
     let allowed = there.set("homeserver.allow_plain_http", true);

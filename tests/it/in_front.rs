@@ -13,15 +13,15 @@ fn answers() -> Vec<(Fault, &'static str)> {
     vec![
         (Fault::Page(403), "something in front of the homeserver answered instead (403)"),
         (Fault::Page(404), "something in front of the homeserver answered instead (404)"),
-        (Fault::Page(405), "does not let this kind of request through (405)"),
-        (Fault::Page(401), "wants a login of its own (401)"),
+        (Fault::Page(405), "blocks this kind of request (405)"),
+        (Fault::Page(401), "requires its own login (401)"),
         (Fault::Page(301), "answers with a redirect"),
         (
             Fault::Page(200),
             "something in front of the homeserver answered instead, with a web \
                             page",
         ),
-        (Fault::Answer(403, json!({ "message": "Forbidden" })), "answered in its place (403)"),
+        (Fault::Answer(403, json!({ "message": "Forbidden" })), "answered instead (403)"),
     ]
 }
 

@@ -125,7 +125,7 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     let told = ended(&scene, &yes).await?;
     says(&told, "Done in part · 8 of 30", &["not started 22", "Stopped by"]);
     assert_eq!(count(&scene, &all, "suspended").await?, IN_HAND);
-    ann.edit_of(&message.event_id, |edit| edit.body.contains("Over: done 8")).await?;
+    ann.edit_of(&message.event_id, |edit| edit.body.contains("Finished: done 8")).await?;
     // The message that shows it, and the end.
     assert_eq!(ann.answers_to(&yes).len(), 2, "{:?}", ann.answers_to(&yes));
     says(&scene.ann_asks(&show).await?, "", &["finished", &format!("!audit show {number}")]);

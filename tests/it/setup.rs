@@ -314,7 +314,7 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
     assert!(secrets.iter().all(|secret| !config.contains(secret.trim())), "{config}");
     site.check().await?.well(&[
         "the bot has joined",
-        "may redact, no more (50)",
+        "may redact, nothing more (50)",
         "admin token: it",
     ]);
 

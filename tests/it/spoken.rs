@@ -230,7 +230,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
             &format!("1 server admin: {}", all[3].user_id),
             &format!("1 with a note: {noted}"),
             &format!("1 with an email address or phone number: {}", all[7].user_id),
-            "Deleted for each:",
+            "Lost for each:",
             "All of them: list-",
             "30, which no such user",
         ],

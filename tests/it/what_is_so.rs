@@ -64,7 +64,7 @@ async fn a_deactivation_without_an_answer_is_followed_to_the_later_word() -> Res
     let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
     let unknown = scene.ann_asks(&yes).await?;
     says(&unknown, "Unknown", &["Still running: perhaps", "say here what happened"]);
-    let over = told(&scene, "though no answer came").await?;
+    let over = told(&scene, "although no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and ERASED", "none left"]);
     assert_eq!(joined(&scene, &eve).await?, 0);
     // Later answers say how it really ended.
@@ -100,7 +100,7 @@ async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_follow
     let _waits = proxy.every(Method::POST, "/deactivate/", impatient);
     let unknown = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
     says(&unknown, "Unknown", &["(504)", "Still running: perhaps", "say here what happened"]);
-    let over = told(&scene, "though no answer came").await?;
+    let over = told(&scene, "although no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and not erased"]);
     let account = synapse.admin().account(&eve.user_id).await?;
     assert_eq!(account["deactivated"], true, "{account}");

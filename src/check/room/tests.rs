@@ -60,7 +60,7 @@ fn who_is_in_it() {
         |user, membership| event("m.room.member", user, &json!({ "membership": membership }));
     one(&member("@synod:x", "leave"), Mark::Bad, &["not invited", "operator invite @synod:x"]);
     one(&member("@synod:x", "ban"), Mark::Bad, &["banned"]);
-    one(&member("@eve:x", "join"), Mark::Warn, &["1 in it who are no operators"]);
+    one(&member("@eve:x", "join"), Mark::Warn, &["1 in it who are not operators"]);
     assert!(faults(&member("@synod:x", "invite")).is_empty());
     let mut by_a_stranger = member("@synod:x", "invite");
     by_a_stranger["sender"] = json!("@eve:x");

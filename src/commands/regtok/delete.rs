@@ -145,7 +145,7 @@ mod tests {
              Undo: !regtok new --token welcome --uses-allowed 7 --expiry-ts 4000000000000"
         );
         assert!(told(None, None).ends_with("Undo: !regtok new --token welcome"));
-        assert!(told(None, Some(1_000)).contains("No undo: it was expired"));
+        assert!(told(None, Some(1_000)).contains("No undo: it had expired"));
     }
 
     #[test]

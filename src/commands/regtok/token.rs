@@ -317,7 +317,7 @@ mod tests {
         let odd = json!({"token": "a b/ü", "uses_allowed": 3, "pending": -2, "completed": -1,
             "expiry_time": i64::MAX});
         let odd = testing::facts(&serde_json::from_value::<Token>(odd).unwrap().facts(now()));
-        assert_eq!(odd, "State: valid\nUsed: not known of 3\nExpires: beyond all time\n");
+        assert_eq!(odd, "State: valid\nUsed: not known of 3\nExpires: too far in the future\n");
         assert!(token(json!(9), json!(1_000)).starts_with("State: **expired**"));
     }
 

@@ -142,7 +142,7 @@ mod tests {
         });
         let told = text(left, json!({"block": false}), &[]);
         assert!(told.contains("Members: nobody from here; of others"), "{told}");
-        assert!(told.contains("Here: This server has left this room; what is known is of then"));
+        assert!(told.contains("Here: This server has left this room; this is the state from then"));
         let absurd = text(json!({"joined_members": 1_u64 << 53}), json!({"block": false}), &[]);
         assert!(absurd.contains("Members: not known\n"), "{absurd}");
     }

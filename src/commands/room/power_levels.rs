@@ -330,7 +330,10 @@ mod tests {
         assert_eq!(told(json!({"power_levels": null})), "Power: not known\n");
         let then =
             told(json!({"power_levels": null, "creators_above": true, "as_of_leaving": true}));
-        assert!(then.starts_with("Here: This server has left this room; what is known is of then"));
+        assert!(then.starts_with(
+            "Here: This server has left this room; this is the state from \
+                                  then"
+        ));
         assert!(then.ends_with("Creators, above all: not known\nPower: not known\n"), "{then}");
         let fault = told(json!({"fault": "the homeserver is away"}));
         assert_eq!(fault, "Power: cannot be looked up: the homeserver is away\n");

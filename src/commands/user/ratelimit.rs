@@ -420,7 +420,7 @@ mod tests {
             let clear = set(&["clear", "ann"]);
             assert!(clear.change(&ann(), &seen(odd.clone())).is_ok());
             let told = testing::outcome(&clear.outcome(&ann(), &seen(odd), &[], &seen(json!({}))));
-            assert!(told.contains("No undo: nobody can set"), "{told}");
+            assert!(told.contains("No undo: the earlier limit cannot be set"), "{told}");
         }
         let five = text(json!({"messages_per_second": 5, "burst_count": 20}));
         assert!(five.contains("5 a second, 20 at once"), "{five}");

@@ -200,7 +200,7 @@ mod tests {
             testing::outcome(&verb.outcome(&ann(), &seen(), &answers, &seen()))
         };
         let done = told(4_102_444_800_000);
-        assert!(done.starts_with("Done · `@ann:example.org` has a new end"), "{done}");
+        assert!(done.starts_with("Done · `@ann:example.org` has a new expiry date"), "{done}");
         assert!(done.contains("Expires: 2100-01-01 00:00 UTC"), "{done}");
         assert!(told(1).starts_with("Unknown · "));
     }

@@ -102,7 +102,7 @@ fn a_credential_is_found_by_its_name() {
         assert_eq!(homeserver.admin_token_file, None, "its age says nothing");
     }
     let missing = load("secret", "mine").unwrap_err().to_string();
-    assert!(missing.contains("admin_token.credential: no credential of this name"), "{missing}");
+    assert!(missing.contains("admin_token.credential: no credential with this name"), "{missing}");
     let open = load("open", "").unwrap_err().to_string();
     assert!(open.contains("every user of this machine"), "{open}");
 }

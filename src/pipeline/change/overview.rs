@@ -225,9 +225,9 @@ pub(in crate::pipeline) fn many(reply: Reply, action: &dyn Action, looked: &Look
     let goes = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).goes)));
     let stays = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).stays)));
     for (head, lines) in [
-        ("Deleted for each:", goes.0),
-        ("Deleted for some:", goes.1),
-        ("What stays:", stays.0),
+        ("Lost for each:", goes.0),
+        ("Lost for some:", goes.1),
+        ("Stays for each:", stays.0),
         ("Stays for some:", stays.1),
     ] {
         if !lines.is_empty() {

@@ -162,7 +162,7 @@ mod tests {
         };
         let body = |reply: Reply| reply.draw(&Layout::default())[0].body.clone();
         let text = body(told(findings(), false));
-        assert!(text.contains("Bad: 1; could be better: 1; well: 1"), "{text}");
+        assert!(text.contains("Problems: 1; could be better: 1; fine: 1"), "{text}");
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         assert!(place("the room is open") < place("the disk is small"));
         assert!(place("Close it") < place("Buy a larger one"));

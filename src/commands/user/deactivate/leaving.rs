@@ -286,7 +286,7 @@ mod tests {
         let never = far(&seen(json!({}), 3000), false);
         assert!(never.contains("or Nothing changed · `@ann:example.org` is not deact"), "{never}");
         let done = far(&seen(json!({"deactivated": true}), 0), false);
-        assert!(done.starts_with("Done · ") && done.contains("though no answer came"), "{done}");
+        assert!(done.starts_with("Done · ") && done.contains("although no answer came"), "{done}");
         let half = far(&seen(json!({"deactivated": true}), 0), true);
         assert!(half.starts_with("Done in part · "), "it was to be erased: {half}");
         let erased = far(&seen(json!({"deactivated": true, "erased": true}), 0), true);

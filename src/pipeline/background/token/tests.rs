@@ -146,7 +146,7 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     };
     stage.clock.pass(70_000);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "My admin token may end"), 0);
+    assert_eq!(heard(&stage, "My admin token may expire"), 0);
     let said = doctor(" --all").await.replace('\\', "");
     assert!(said.contains("may expire at 1970-01-03 00:00 UTC"), "{said}");
     stage.clock.pass(8_000);
@@ -154,7 +154,7 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
         stage.pipeline.watch_token().await;
         stage.clock.pass(61);
     }
-    assert_eq!(heard(&stage, "My admin token may end"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "My admin token may expire"), 1, "{:?}", stage.heard.all());
     assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
 }
 
@@ -168,11 +168,11 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
         stage.say("ann", &format!("!doctor{all}")).await;
         stage.heard.all().pop().unwrap().replace('\\', "")
     };
-    let told = "My admin token ends at 1970-01-04 00:00 UTC, according to my config";
+    let told = "My admin token expires at 1970-01-04 00:00 UTC, according to my config";
     stage.clock.pass(47 * 3600);
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "My admin token"), 0, "a day and an hour before");
-    assert!(doctor(" --all").await.contains("the admin token ends at 1970-01-04 00:00 UTC"));
+    assert!(doctor(" --all").await.contains("the admin token expires at 1970-01-04 00:00 UTC"));
     assert!(!doctor("").await.contains("the admin token"), "{}", doctor("").await);
     stage.clock.pass(2 * 3600);
     for _ in 0..3 {
@@ -189,7 +189,7 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
     assert_eq!(heard(&stage, "My admin token ends"), 1);
     let stage = stage.with_token_that_expires(ends + SignedDuration::from_mins(5));
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "My admin token ends at 1970-01-04 00:05 UTC"), 1);
+    assert_eq!(heard(&stage, "My admin token expires at 1970-01-04 00:05 UTC"), 1);
 
     // It is asked at that moment, not within the minute after it.
     let end = ends + SignedDuration::from_mins(5);
