@@ -127,8 +127,8 @@ async fn it_is_not_well_while_the_homeserver_is_gone_for_long_and_is_when_it_is_
     assert_eq!(value(&text, "synod_healthy"), Some(0.0), "{text}");
     assert_eq!(value(&text, "synod_ready"), Some(0.0), "{text}");
     synapse.start_again().await?;
-    shows(&scene, "/healthz", 200, "ok: In touch").await?;
-    shows(&scene, "/readyz", 200, "ok: In touch").await?;
+    shows(&scene, "/healthz", 200, "ok: Connected").await?;
+    shows(&scene, "/readyz", 200, "ok: Connected").await?;
     scene.ann_asks("!me").await?;
     let (_, text) = get(&scene, "/metrics").await?;
     assert_eq!(value(&text, "synod_healthy"), Some(1.0), "{text}");
