@@ -253,7 +253,7 @@ fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
     assert_eq!(weigh_one(Target { server_admin: true, ..user("boss") }), second);
     assert_eq!(weigh_one(user("staff-jo")), second);
     let bridged = weigh_one(Target { bridged: true, ..user("irc_jo") });
-    assert!(bridged.contains("a bridge, and my config forbids"), "{bridged}");
+    assert!(bridged.contains("a bridged account, and my config forbids"), "{bridged}");
 }
 
 #[test]

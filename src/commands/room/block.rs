@@ -141,7 +141,7 @@ pub(super) mod tests {
             display: if exists {
                 known::in_short(&room(json!({})))
             } else {
-                vec![("Room", "this homeserver is not in it, and does not know it".into())]
+                vec![("Room", "this homeserver is not in it and does not know it".into())]
             },
             ..Snapshot::default()
         };
@@ -189,7 +189,7 @@ pub(super) mod tests {
         assert_eq!(
             told,
             "Done · `!lobby:example.org` blocked: nobody on this server can join it any more\n\
-             Room: this homeserver is not in it, and does not know it\n\
+             Room: this homeserver is not in it and does not know it\n\
              Undo: !room unblock !lobby:example.org"
         );
     }

@@ -76,12 +76,12 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
         (
             "role: moderator",
             "role: viewer",
-            &[("operators @moe:example.org: the role: moderator before, viewer now", Narrower)],
+            &[("operators @moe:example.org: role: moderator before, viewer now", Narrower)],
         ),
         (
             "role: moderator",
             "role: admin",
-            &[("operators @moe:example.org: the role: moderator before, admin now", Wider)],
+            &[("operators @moe:example.org: role: moderator before, admin now", Wider)],
         ),
         (
             "role: moderator",
