@@ -417,7 +417,7 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
     }
     for user in [scene.ann().user_id(), &eve.user_id] {
         let told = scene.ann_asks(&format!("!user details {user}")).await?;
-        says(&told, "", &["Open reports: not known of messages", "0 of the account"]);
+        says(&told, "", &["Open reports: unknown for messages", "0 of the account"]);
     }
     let doctor = scene.ann_asks("!doctor").await?;
     says(&doctor, "", &["keeps no room statistics", "background run populate_stats_process_rooms"]);

@@ -211,6 +211,6 @@ async fn a_member_may_write_what_they_like_as_their_name() -> Result<()> {
     let power = scene.ann_asks(&format!("!room power-levels {room}")).await?;
     let all = ["@big:x.example; 75: @text:x.example; 50: @half:x.example", "Everybody else: 0"];
     says(&power, "", &all);
-    says(&power, "", &["is no number: @odd:x.example"]);
+    says(&power, "", &["is not a number: @odd:x.example"]);
     Ok(())
 }

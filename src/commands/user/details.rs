@@ -105,7 +105,7 @@ async fn reports(user: &UserId, reader: &Reader) -> Line {
         tokio::join!(reader.reports_of_messages(user), reader.reports_of_account(user));
     let of_messages = match messages {
         Ok(0) if known::hides_all_reports(reader).await => {
-            "of messages unknown, since this homeserver keeps no room statistics, ".into()
+            "unknown for messages, since this homeserver keeps no room statistics, ".into()
         }
         messages => account::count(&messages).plain(" of messages, "),
     };
