@@ -83,7 +83,7 @@ impl From<Error> for Stop {
             Error::Store(error) => Self::Record(error),
             Error::AlreadyOpened(number) => Self::refused(
                 Line::new()
-                    .plain("this message has led to a change before; see ")
+                    .plain("this message has already led to a change; see ")
                     .code(format!("!audit show {number}")),
             ),
         }

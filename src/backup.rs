@@ -54,12 +54,12 @@ pub enum Error {
         source: io::Error,
     },
     /// There is something where the export should go.
-    #[error("{} is there already; name another file, or move it away", .0.display())]
+    #[error("{} already exists; name another file, or move it away", .0.display())]
     IsThere(PathBuf),
     /// Nobody is named who may read it.
     #[error(
-        "nobody is named who may read it: write `backup.recipients` into the config (the public key \
-         that `age-keygen` shows), or give --plain"
+        "nobody is set who may read it: set `backup.recipients` in the config (the public key that \
+        `age-keygen` shows), or use --plain"
     )]
     NoRecipients,
     /// The program is missing that encrypts and decrypts.
@@ -69,7 +69,7 @@ pub enum Error {
     #[error("age: {0}")]
     Age(String),
     /// A record of the store cannot be put into a file.
-    #[error("a record cannot be read: {key:?} in {shelf}; `synod store check` says more")]
+    #[error("an entry cannot be read: {key:?} in {shelf}; `synod store check` says more")]
     Record {
         /// The shelf that it is in.
         shelf: String,
@@ -78,23 +78,24 @@ pub enum Error {
     },
     /// The state holds something.
     #[error(
-        "{} is in the way: an import needs an empty state folder; move it away, or name another \
-         `state` in the config",
+        "{} already exists: an import needs an empty state folder; move it away, or set another \
+        `state` in the config",
         .0.display()
     )]
     NotEmpty(PathBuf),
     /// It is encrypted, and nobody has said with what it is opened.
-    #[error("it is encrypted: give --identity FILE, the key of age that it was encrypted to")]
+    #[error("it is encrypted: use --identity FILE with the age key that can decrypt it")]
     Encrypted,
     /// It is no export, or not all of one.
-    #[error("it is not a whole export of a store: {0}")]
+    #[error("it is not a complete export of a store: {0}")]
     NotWhole(&'static str),
     /// A later version has made it.
-    #[error("it was made by a later version of Synod ({0}); import it with that one")]
+    #[error("it was made by a later version of Synod ({0}); import it with that version")]
     Later(String),
     /// It is of another bot.
     #[error(
-        "it is of the bot {found}, and the config is for {wanted}; name the right one of the two"
+        "it belongs to the bot {found}, but the config is for {wanted}; use the right export or \
+        the right config"
     )]
     OtherBot {
         /// Whose it is.

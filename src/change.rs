@@ -189,12 +189,12 @@ impl Subject {
     /// What the phrase is, in words, so that somebody who sees the subject knows what to type.
     pub fn phrase_in_words(&self) -> &'static str {
         match self {
-            Self::User(user) if user.localpart().is_empty() => "the whole id of the account",
-            Self::User(_) => "the localpart of the account (what stands between @ and :)",
+            Self::User(user) if user.localpart().is_empty() => "the full id of the account",
+            Self::User(_) => "the localpart of the account (the part between @ and :)",
             Self::Room(room) => match (opaque(room).chars().count(), room.as_str().contains(':')) {
-                (0, _) => "the whole id of the room",
-                (..PHRASE, true) => "what stands between ! and : in the room id",
-                (..PHRASE, false) => "what stands behind the ! of the room id",
+                (0, _) => "the full id of the room",
+                (..PHRASE, true) => "the part of the room id between ! and :",
+                (..PHRASE, false) => "the part of the room id after the !",
                 (_, true) => "the last six characters of the room id before its colon",
                 (_, false) => "the last six characters of the room id",
             },
@@ -204,7 +204,7 @@ impl Subject {
             Self::Destination(_) => "the name of that server",
             Self::EventReport(_) | Self::UserReport(_) => "the number of the report",
             Self::Homeserver(_) => {
-                "the name of this server (what stands behind the colon of its users)"
+                "the name of this server (the part after the colon in its user ids)"
             }
         }
     }
@@ -549,7 +549,7 @@ mod tests {
             (phrase_of_12.as_str(), words),
             ("ezz5-A", "the last six characters of the room id")
         );
-        let short = "what stands between ! and : in the room id";
+        let short = "the part of the room id between ! and :";
         assert_eq!(phrase("!ab:x.test"), ("ab".to_owned(), short));
         assert_eq!(phrase("!-b:x.test"), ("-b".to_owned(), short));
         assert_eq!(phrase("!äöüßéñç:x.test"), ("öüßéñç".to_owned(), before_colon));

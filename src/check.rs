@@ -47,7 +47,10 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
     report.add(Finding::ok(concat!("synod: version ", env!("CARGO_PKG_VERSION"))));
     report.all(disk::findings(config));
     let Ok((server, admin_server)) = http::both(config) else {
-        report.add(Finding::bad("no HTTPS client can be made here", "Look at this system's TLS"));
+        report.add(Finding::bad(
+            "an HTTPS client cannot be set up here",
+            "Check the TLS setup of this system",
+        ));
         return report.findings;
     };
     if !account::homeserver(&server, &admin_server, &mut report).await {
@@ -56,7 +59,10 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
     // Installed before the login, so that a Ctrl-C during it cannot leave the device behind.
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
-        report.add(Finding::bad("signals cannot be watched here", "Look at this system's limits"));
+        report.add(Finding::bad(
+            "signals cannot be received here",
+            "Check the limits of this system",
+        ));
         return report.findings;
     };
     let bot = match account::bot(config, &server, &mut report).await {
@@ -77,7 +83,10 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
         _ = terminate.recv() => false,
     };
     if !whole {
-        report.add(Finding::bad("interrupted: what is not told was not looked at", "Check again"));
+        report.add(Finding::bad(
+            "interrupted: whatever is not listed was not checked",
+            "Check again",
+        ));
     }
     if let Some(bot) = bot {
         report.all(account::leave(bot).await);
@@ -114,8 +123,8 @@ async fn rest(
         report.all(approval::findings(config, members.as_ref()));
     } else {
         report.add(Finding::bad(
-            "rooms and keys were not looked at, since no token works",
-            "Mend the tokens and check again",
+            "rooms and keys were not checked, since no token works",
+            "Fix the tokens and check again",
         ));
     }
     if let Some(admin) = &admin {

@@ -222,7 +222,7 @@ pub trait Action: Debug + Send + Sync {
     ) -> Result<Progress, Stop> {
         let Some(long) = self.long_work() else {
             return Err(Stop::refused(
-                Line::new().code(subject).plain(": nothing goes on after this"),
+                Line::new().code(subject).plain(": nothing continues after this"),
             ));
         };
         long.progress(subject, work, reader).await

@@ -34,13 +34,13 @@ pub enum Stop {
         refusal: api::Error,
     },
     /// The bot's own store cannot be used.
-    #[error("my store cannot be read or written, so nothing was done")]
+    #[error("I cannot read or write my store, so nothing was done")]
     Store(#[from] crate::store::Error),
     /// What is about to be done cannot be recorded first.
     #[error("I cannot write the record, so nothing was done")]
     Record(#[source] crate::store::Error),
     /// What was found could not be written down.
-    #[error("I cannot write a temporary file, so there is no answer")]
+    #[error("I cannot write a temporary file, so I have no answer")]
     Disk(#[from] std::io::Error),
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let full = || store::Error::Broken("no space left".to_owned());
         let told = |stop: &Stop| stop.reply("482193").markdown(&Layout::default());
         for (stop, said) in [
-            (Stop::Store(full()), "my store cannot be read or written"),
+            (Stop::Store(full()), "I cannot read or write my store"),
             (Stop::from(audit::Error::Store(full())), "I cannot write the record"),
             (Stop::Disk(std::io::Error::other("no space left")), "I cannot write a temporary file"),
         ] {

@@ -19,19 +19,19 @@ use crate::USAGE;
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
-    /// The configuration of the bot, which says where it listens.
+    /// The bot's configuration, which says where it listens.
     #[arg(long, value_name = "FILE", conflicts_with = "socket")]
     config: Option<PathBuf>,
     /// Where the bot listens; without it `$SYNOD_SOCKET`, or `/run/synod/exec.sock`.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// For which account of this machine, where no bot runs and this one may open its state.
+    /// Act for this account of the machine, if no bot runs and you may open its state.
     #[arg(long, value_name = "UID", hide = true)]
     caller: Option<u32>,
     /// When to show colours.
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value = "auto")]
     color: shell::Colour,
-    /// The command, as it is typed in the room, without the `!`.
+    /// The command, as typed in the room, without the `!`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     words: Vec<String>,
 }
@@ -92,14 +92,14 @@ fn without_bot(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("no threads can be started")?;
+        .context("cannot start threads")?;
     let alone = runtime.block_on(Alone::open(file, config))?;
-    let (here, there) = UnixStream::pair().context("no socket can be made")?;
+    let (here, there) = UnixStream::pair().context("cannot create a socket")?;
     // Whoever may open the state could write anything into it; so this is only for the record.
     let uid = caller.unwrap_or_else(|| rustix::process::getuid().as_raw());
     let heard = runtime.spawn(alone.hear(there, uid));
     let exit = shell::talk(here, words, colour);
-    runtime.block_on(heard).context("a fault of the bot's own")??;
+    runtime.block_on(heard).context("an error in the bot itself")??;
     Ok(exit)
 }
 

@@ -115,7 +115,7 @@ pub enum Because {
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rule => f.write_str("my config wants it so"),
+            Self::Rule => f.write_str("my config requires it"),
             Self::Protected => f.write_str("it is protected"),
             Self::Many { allowed, with_this } => write!(
                 f,
@@ -192,7 +192,7 @@ impl<'a> Gate<'a> {
         Err(Refusal(
             Line::new()
                 .plain(format!(
-                    "this takes the role {}, and you are {}. Ask one of: ",
+                    "this needs the role {}, and you are {}. Ask one of: ",
                     roles.join(" or "),
                     operator.role.name
                 ))
@@ -219,7 +219,7 @@ impl<'a> Gate<'a> {
             return Err(Refusal(
                 Line::new()
                     .code(subject)
-                    .plain(format!(" is {whose}: nobody changes it through the bot")),
+                    .plain(format!(" is {whose}, which nobody can change through me")),
             ));
         }
         operator.role.must_reach(subject)?;
@@ -233,9 +233,11 @@ impl<'a> Gate<'a> {
             ));
         }
         if stance == Stance::Refused {
-            return Err(Refusal(Line::new().code(subject).plain(format!(
-                " is {what}, and my config says that nobody changes that through me"
-            ))));
+            return Err(Refusal(
+                Line::new()
+                    .code(subject)
+                    .plain(format!(" is {what}, and my config forbids changing that through me")),
+            ));
         }
         Ok(())
     }
@@ -289,8 +291,8 @@ impl<'a> Gate<'a> {
         [
             operator.then_some(("an operator", protection.operators)),
             target.server_admin.then_some(("a server admin", protection.server_admins)),
-            target.bridged.then_some(("an account of a bridge", protection.bridged)),
-            protection.named(&target.subject).map(|stance| ("protected by name", stance)),
+            target.bridged.then_some(("a bridged account", protection.bridged)),
+            protection.named(&target.subject).map(|stance| ("protected by the config", stance)),
         ]
         .into_iter()
         .flatten()
@@ -347,16 +349,19 @@ impl<'a> Gate<'a> {
     fn reasoned(self, weight: &Weight<'_>) -> Result<(), Refusal> {
         let wanted = self.roster.policy.reason.as_ref();
         let like = |line: Line| match wanted {
-            Some(pattern) => line.plain(", and it must fit ").code(pattern),
+            Some(pattern) => line.plain(", which must match ").code(pattern),
             None => line,
         };
         match weight.reason {
             _ if weight.due => Ok(()),
             None if self.rules(weight).iter().any(|rule| rule.reason) => Err(Refusal(like(
-                Line::new().plain("this takes a reason: add ").code("--reason \"…\""),
+                Line::new().plain("this needs a reason: add ").code("--reason \"…\""),
             ))),
             Some(reason) if wanted.is_some_and(|wanted| !wanted.is_match(reason)) => {
-                Err(Refusal(like(Line::from("the reason is not as my config wants it"))))
+                Err(Refusal(like(Line::from(
+                    "the reason does not have the form that my config \
+                                             requires",
+                ))))
             }
             None | Some(_) => Ok(()),
         }

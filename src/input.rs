@@ -90,36 +90,35 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misread {
     /// Longer than an event can be.
-    #[error("that message is longer than 64 KiB, so it was not read; send a shorter one")]
+    #[error("that message is longer than 64 KiB, so I did not read it; send a shorter one")]
     TooLong,
     /// The HTML has more elements than any client makes of a command.
     #[error(
-        "that message holds too much formatting to be read safely; send it again as plain text, \
-         with the ids typed out"
+        "that message has too much formatting to be read safely; send it again as plain text, with \
+        the ids typed out"
     )]
     TooMuchMarkup,
     /// Two lines are commands.
     #[error(
-        "there are two commands in that message, so neither was run; send each in a message of \
-         its own"
+        "there are two commands in that message, so neither was run; send each in its own message"
     )]
     TwoCommands,
     /// There is text above the command.
     #[error(
-        "there is other text above the command, so it was not run; send the command as the first \
-         line of a message"
+        "there is other text above the command, so it was not run; put the command in the first \
+        line of the message"
     )]
     NotFirst,
     /// There is a quote right above, and by the rules of Markdown it swallows the line below it.
     #[error(
-        "that line stands right under a quote and could be part of it, so it was not taken; send \
-         it again with an empty line between, or alone"
+        "that line is directly below a quote and could be part of it, so it was ignored; send it \
+        again with an empty line between, or alone"
     )]
     UnderQuote,
     /// A quotation that does not end.
     #[error(
-        "the quotation mark {mark} before {text} is never closed in its line; close it there with the \
-         same mark, or put the other kind of marks around the whole"
+        "the quotation mark {mark} before {text} is not closed on its line; close it there with \
+        the same mark, or put the other kind of marks around everything"
     )]
     Unclosed {
         /// The mark that opens.
@@ -129,8 +128,8 @@ pub enum Misread {
     },
     /// An odd double quotation mark within a word.
     #[error(
-        "the quotation mark within {word} closes nothing; put marks around the whole part, such \
-         as \"Ann Lee\", or single ones around a word that holds a double one"
+        "the quotation mark inside {word} closes nothing; put marks around the whole part, such as \
+        \"Ann Lee\", or single marks around a word that contains a double one"
     )]
     Stray {
         /// The word.
@@ -138,8 +137,8 @@ pub enum Misread {
     },
     /// Text right behind a closing mark.
     #[error(
-        "there is no space between a closing quotation mark and {text}; put one there, or the \
-         other kind of marks around the whole"
+        "there is no space between a closing quotation mark and {text}; add one, or put the other \
+        kind of marks around everything"
     )]
     Glued {
         /// How the text behind the mark begins.
@@ -147,23 +146,22 @@ pub enum Misread {
     },
     /// A quote of a command, or one in quotation marks, and nothing else.
     #[error(
-        "a command that is quoted is not run; if you mean it, send it without the quote sign or \
-         the quotation marks"
+        "I do not run quoted commands; if you mean it, send it without the quote sign or the \
+        quotation marks"
     )]
     Quoted,
     /// The command is struck out: whoever did that does not want it.
-    #[error("a command that is struck out is not run; if you mean it, send it without the marks")]
+    #[error("I do not run commands that are struck out; if you mean it, send it without the marks")]
     StruckOut,
     /// Something stands in the place of the exclamation mark, or before it.
     #[error(
-        "that looks like a command, and a command begins with an exclamation mark and nothing before \
-         it, such as !help; send it again so"
+        "that looks like a command, but a command begins with an exclamation mark and nothing \
+        before it, such as !help; send it again like that"
     )]
     Unsigned,
     /// A bullet before the command, and other lines below it.
     #[error(
-        "that command stands in a list among other lines, so it was not run; send it in a message \
-         of its own"
+        "that command is in a list with other lines, so it was not run; send it in its own message"
     )]
     Bulleted,
     /// Bold, italic or struck out: it cannot be known which characters the client took for that.
@@ -174,7 +172,7 @@ pub enum Misread {
     Styled,
     /// A link that says one user or room and leads to another.
     #[error(
-        "a link there reads {label} but leads to {id}{}; type the id of the one that you mean",
+        "a link there reads {label} but leads to {id}{}; type the id that you mean",
         if *twins { ", which differs in capital letters only" } else { "" }
     )]
     Disagrees {
@@ -187,8 +185,8 @@ pub enum Misread {
     },
     /// A link to a user whose id has a character that shows nothing.
     #[error(
-        "a link there leads to {shown}, in which a character cannot be seen; type the id of the one \
-         that you mean"
+        "a link there leads to {shown}, which contains an invisible character; type the id that \
+         you mean"
     )]
     Unseen {
         /// The id with that character made visible.

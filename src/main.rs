@@ -49,7 +49,7 @@ use exec::Exec;
 const FOUND: u8 = 1;
 const USAGE: u8 = 2;
 
-/// A Matrix bot through which the people who run a Synapse homeserver run it.
+/// A Matrix bot for running a Synapse homeserver from a chat room.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {
@@ -59,26 +59,25 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make what the bot needs: its account, its room, its secrets and its configuration.
+    /// Set up what the bot needs: its account, its room, its secrets and its configuration.
     ///
-    /// It asks what is not said. Run again, it goes on where it was, and mends what is missing.
+    /// It asks for what you do not give. Run it again to continue, or to repair what is missing.
     Setup(Box<setup_command::Setup>),
     #[command(flatten)]
     Configured(Configured),
-    /// Look at a record that the bot has written.
+    /// Check or show a record that the bot has written.
     #[command(subcommand)]
     Audit(records::Audit),
-    /// Run a command of the admin room from here, by the bot that runs on this machine.
+    /// Send a command of the admin room from here to the bot that runs on this machine.
     ///
-    /// It is the same command, asked of the same operator, and what it changes is told in the room.
-    /// Who you are is the account of this machine; `shell.operators` in the bot's configuration says
-    /// which operator that is. Data (`-o json`, `-o csv`) and files go to the standard output; questions
-    /// and everything else that is no answer to the standard error.
+    /// The same rules apply as in the room, and changes are reported there. `shell.operators` in the
+    /// bot's configuration says which operator your account on this machine is. Data (`-o json`, `-o
+    /// csv`) and files go to standard output; questions and everything else go to standard error.
     Exec(Exec),
-    /// Write the manual pages and the completions of shells into a folder.
+    /// Write manual pages and shell completions into a folder.
     #[command(hide = true)]
     Pages {
-        /// The folder; made where there is none.
+        /// The folder; created if missing.
         folder: PathBuf,
     },
 }
@@ -88,22 +87,22 @@ enum Command {
 enum Configured {
     /// Run the bot until it is stopped by Ctrl-C or SIGTERM.
     Run(Where),
-    /// Look at everything that the configuration names, change nothing, and say what to do.
+    /// Check everything that the configuration names, change nothing, and say what to fix.
     Check(Where),
-    /// Say whether the bot that runs with this configuration is alive, for probes of containers.
+    /// Say whether the bot with this configuration is alive, for container probes.
     ///
-    /// It is while what reads from the homeserver turns, through outages of the homeserver too.
+    /// It is alive as long as its sync loop runs, even while the homeserver is down.
     Alive(Where),
-    /// Look at the store, put it into one file and take it out of one, or make it small.
+    /// Check the store, export it to one file, import it, or compact it.
     #[command(subcommand)]
     Store(stores::Command),
-    /// Let a frozen bot change things again, or serve a frozen operator.
+    /// Unfreeze the bot, or an operator.
     Unfreeze(Unfreeze),
 }
 
 #[derive(Debug, Args)]
 struct Where {
-    /// The configuration, a YAML file; config.example.yaml is one to start from.
+    /// The configuration, a YAML file; you can start from config.example.yaml.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -112,7 +111,7 @@ struct Where {
 struct Unfreeze {
     #[command(flatten)]
     place: Where,
-    /// The operator, such as @ann:example.org; without one the bot as a whole.
+    /// The operator, such as @ann:example.org; the bot itself by default.
     operator: Option<OwnedUserId>,
 }
 
@@ -213,7 +212,8 @@ fn start(command: &Configured, config: &Config) -> anyhow::Result<ExitCode> {
                 .with_context(|| format!("{} cannot be written", config.state.display()))?;
             writeln!(
                 io::stdout(),
-                "A running bot lifts it within a second; one that is not, when it starts."
+                "A running bot lifts the freeze within a second; otherwise it does so when it \
+                 starts."
             )?;
             Ok(ExitCode::SUCCESS)
         }
@@ -267,12 +267,12 @@ async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Resul
         log,
         service: service.clone(),
     };
-    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be heard")?;
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be received")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     // A write beyond the limit on the size of files must fail like one on a full disk. Unheard,
     // this signal would end the bot in the middle of whatever it does.
     let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
-        .context("signals cannot be heard")?;
+        .context("signals cannot be received")?;
     let (stop, told) = (control.stop.clone(), service.clone());
     tokio::spawn(async move {
         tokio::select! {

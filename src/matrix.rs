@@ -116,15 +116,15 @@ pub enum ConnectError {
     Unreachable(#[source] Box<dyn StdError + Send + Sync>),
     /// The access token does not count.
     #[error(
-        "the bot's access token does not count any more: somebody logged its device out, or its \
-         account is gone. If that was not meant as a stop, delete `session.json` in the state \
-         folder (or give a new token, from a new login) and start again"
+        "the bot's access token is no longer valid: somebody logged its device out, or its account \
+        no longer exists. If that was not done to stop the bot, delete `session.json` in the state \
+        folder (or give it a new token from a new login) and start it again"
     )]
     LoggedOut,
     /// The access token's time is over.
     #[error(
-        "the bot's access token has expired; give a new token, from a new login, or give the \
-         password, with which the bot logs in again by itself"
+        "the bot's access token has expired; give it a new token from a new login, or the \
+        password, so that the bot can log in again by itself"
     )]
     Expired,
     /// The password or account is wrong, or the server takes no passwords.
@@ -137,7 +137,7 @@ pub enum ConnectError {
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The state belongs to another account.
-    #[error("{} holds the session of {found}; give this bot a state folder of its own", state.display())]
+    #[error("{} contains the session of {found}; give this bot its own state folder", state.display())]
     OtherAccount {
         /// The folder.
         state: PathBuf,
@@ -145,21 +145,21 @@ pub enum ConnectError {
         found: OwnedUserId,
     },
     /// The token is somebody else's.
-    #[error("the access token is that of {found}, not of the bot's account in the config")]
+    #[error("the access token belongs to {found}, not to the bot's account in the config")]
     TokenOfOtherAccount {
         /// Whose it is.
         found: OwnedUserId,
     },
     /// The token has no device, so there can be no encryption.
     #[error(
-        "the access token belongs to no device (an application service's, or made by the admin \
-         API), so it cannot encrypt; take one from a login, or give the password"
+        "the access token belongs to no device (it is from an application service or the admin \
+        API), so it cannot encrypt; use one from a login, or give the password"
     )]
     TokenWithoutDevice,
     /// The token's device has keys of which the secret halves are not here.
     #[error(
-        "the device {device} of the access token was used with another store, or its store here \
-         is lost; log the bot in once more and give the new token, or give the password"
+        "the device {device} of the access token was used with another store, or its store here is \
+        lost; log the bot in again and give the new token, or give the password"
     )]
     TokenDeviceInUse {
         /// The device.
@@ -167,15 +167,15 @@ pub enum ConnectError {
     },
     /// Cross-signing keys need the password.
     #[error(
-        "the homeserver wants the bot's password before it takes cross-signing keys; give the \
-         password instead of a token for the first start"
+        "the homeserver needs the bot's password before it accepts cross-signing keys; give the \
+        password instead of a token for the first start"
     )]
     NeedsPassword,
     /// The account has cross-signing keys, but the bot has not.
     #[error(
-        "the bot's account has cross-signing keys, and this device is not signed by them. Put the \
-         account's recovery key into {} and start again; if it is lost, reset the bot's encryption \
-         with another client that is logged in as the bot, and use the recovery key that it gives",
+        "the bot's account has cross-signing keys, but this device is not signed by them. Put the \
+        account's recovery key into {} and start again; if it is lost, reset the bot's encryption \
+        with another client that is logged in as the bot, and use the recovery key that it shows",
         path.display()
     )]
     Unsigned {
@@ -184,11 +184,11 @@ pub enum ConnectError {
     },
     /// Somebody else has made cross-signing keys for the account.
     #[error(
-        "somebody has made new cross-signing keys for the bot's account with another client, and \
-         this device is not signed by them. Put the recovery key that they were given into {} and \
-         start again; if nobody has it, make keys once more with a client that is logged in as the \
-         bot, and use the recovery key that it gives. If it was none of you, give the account another \
-         password first",
+        "somebody made new cross-signing keys for the bot's account with another client, and this \
+        device is not signed by them. Put the recovery key of the new keys into {} and start \
+        again; if nobody has it, create new keys again with a client that is logged in as the bot, \
+        and use the recovery key that it shows. If it was none of you, change the account's \
+        password first",
         path.display()
     )]
     KeysReplaced {
@@ -199,7 +199,7 @@ pub enum ConnectError {
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
     /// The recovery key does not open the account's secrets.
-    #[error("the recovery key in {} is not that of the bot's account", path.display())]
+    #[error("the recovery key in {} does not belong to the bot's account", path.display())]
     WrongRecoveryKey {
         /// The file.
         path: PathBuf,
@@ -209,8 +209,8 @@ pub enum ConnectError {
     },
     /// A recovery key is there, but the account has no keys to recover.
     #[error(
-        "{} holds a recovery key, but the bot's account has no cross-signing keys to recover; if \
-         the key is not needed any more, move the file away",
+        "{} contains a recovery key, but the bot's account has no cross-signing keys to recover; \
+        if the key is no longer needed, move the file away",
         path.display()
     )]
     RecoveryKeyInTheWay {
@@ -218,15 +218,15 @@ pub enum ConnectError {
         path: PathBuf,
     },
     /// An alias of the config names no room.
-    #[error("{alias} names no room; make the room first, or put its id into the config")]
+    #[error("{alias} points to no room; create the room first, or put its id into the config")]
     Alias {
         /// The alias.
         alias: OwnedRoomAliasId,
     },
     /// The SDK's store will not open.
     #[error(
-        "the store of the bot's session in {} will not open; move that folder away and start \
-         again, and the bot makes itself a new device",
+        "the store of the bot's session in {} cannot be opened; move that folder away and start \
+        again, and the bot creates a new device",
         path.display()
     )]
     Store {
@@ -243,7 +243,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Kept(#[from] store::Error),
     /// Anything else.
-    #[error("the bot cannot get on Matrix")]
+    #[error("the bot cannot connect to Matrix")]
     Other(#[source] Box<dyn StdError + Send + Sync>),
 }
 

@@ -106,13 +106,13 @@ pub struct Levels {
     pub open_changes: usize,
     /// Entries of the record.
     pub record_entries: u64,
-    /// What the store takes of the disk, bytes.
+    /// Disk space used by the store, bytes.
     pub store_bytes: u64,
     /// Whether the bot's device is signed by its account's keys.
     pub device_signed: bool,
     /// Whether the homeserver has just the one-time keys that the bot knows.
     pub one_time_keys: bool,
-    /// Whether the homeserver takes the admin token, as far as its answers have said.
+    /// Whether the homeserver accepts the admin token, as far as known.
     pub token_accepted: bool,
     /// Whether the bot is frozen.
     pub frozen: bool,
@@ -279,13 +279,13 @@ impl LevelGauges {
             )?,
             open_changes: make.gauge(
                 "synod_open_changes",
-                "Changes that were begun on record and have not ended",
+                "Changes that have started and not ended",
             )?,
             record_entries: make.gauge("synod_record_entries", "Entries of the record")?,
-            store_bytes: make.gauge("synod_store_bytes", "What the store takes of the disk")?,
+            store_bytes: make.gauge("synod_store_bytes", "Disk space used by the store")?,
             token_accepted: make.gauge(
                 "synod_admin_token_accepted",
-                "Whether the homeserver takes the admin token, as far as its answers have said",
+                "Whether the homeserver accepts the admin token, as far as known",
             )?,
             frozen: make.gauge("synod_frozen", "Whether the bot is frozen")?,
             read_only: make.gauge("synod_read_only", "Whether the bot is read-only")?,

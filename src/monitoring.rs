@@ -43,7 +43,7 @@ const FRESH: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("the address {address} of monitoring.listen cannot be listened on: {source}")]
+    #[error("cannot listen on the address {address} of monitoring.listen: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -144,9 +144,7 @@ impl View {
         let pulse = self.service.pulse();
         if !pulse.turns {
             let seconds = pulse.age.as_secs();
-            return Err(format!(
-                "what reads from the homeserver hangs; the last answer came {seconds} s ago"
-            ));
+            return Err(format!("the sync loop hangs; the last answer came {seconds} s ago"));
         }
         match pulse.silent {
             Some(silent) if silent >= self.outage_after => {

@@ -357,8 +357,8 @@ impl Pipeline {
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
                 let heard = Heard::What(What::Say(Reply::outcome(
                     Status::Refused,
-                    "my store cannot be read or written, so I do nothing until it can and I have \
-                     been restarted",
+                    "I cannot read or write my store, so I do nothing until that is fixed and I am \
+                    restarted",
                 )));
                 Some(Message { request, heard, arrived })
             }

@@ -20,19 +20,17 @@ use crate::FOUND;
 pub(crate) enum Audit {
     /// Check that nothing in the files of a record was changed, is missing or was cut off.
     ///
-    /// It takes nothing but the files: no configuration, no homeserver. What it proves is that they
-    /// are one unbroken chain from its first entry to the head that you give, not that what stands
-    /// in it is true. Without a head from elsewhere an end that was cut off does not show.
+    /// It needs only the files: no configuration, no homeserver. It proves that they are one unbroken
+    /// chain from the first entry to the hash that you give, not that their content is true. Without a
+    /// hash from elsewhere, a cut-off end does not show.
     Verify(Files),
-    /// Make one page of HTML of a record: its timeline, a search, what was done by week, and whether
-    /// the chain holds.
+    /// Make an HTML page of a record: a timeline, a search, numbers by week, and whether the chain is intact.
     ///
-    /// The page needs no bot and no network, and asks for nothing. Who opens it sees all that stands
-    /// in the record.
+    /// The page needs no bot, no network and no password. Whoever opens it sees everything in the record.
     Report {
         #[command(flatten)]
         files: Files,
-        /// Where the page is written; a file that is there is replaced.
+        /// Where to write the page; an existing file is replaced.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -40,10 +38,10 @@ pub(crate) enum Audit {
 
 #[derive(Debug, Args)]
 pub(crate) struct Files {
-    /// The file, one JSON object a line; all of them where the record stands in several, in any order.
+    /// The file, one JSON object per line; if the record is in several files, name all of them, in any order.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A hash that was told in the room or noted elsewhere.
+    /// A hash from the room, or one that you kept elsewhere.
     #[arg(long)]
     head: Option<String>,
 }
@@ -98,7 +96,7 @@ fn reported(files: &Files, out: &Path) -> anyhow::Result<ExitCode> {
         Some(broken) => broken.to_string(),
     };
     let head =
-        if proof.head_found == Some(false) { "; the head that you gave is not in it" } else { "" };
-    let _ = writeln!(io::stdout(), "{} is written. {said}{head}", out.display());
+        if proof.head_found == Some(false) { "; the hash that you gave is not in it" } else { "" };
+    let _ = writeln!(io::stdout(), "Wrote {}. {said}{head}", out.display());
     Ok(ExitCode::from(if proof.holds() { 0 } else { FOUND }))
 }

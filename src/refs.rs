@@ -117,17 +117,17 @@ pub fn narrow(c: char) -> char {
 fn one(text: &str) -> Result<String, String> {
     let id = bare(text);
     if id.len() > LONGEST {
-        return Err(format!("no id is longer than {LONGEST} characters"));
+        return Err(format!("it is too long: an id has at most {LONGEST} characters"));
     }
     if id.contains([',', ';']) {
-        return Err("there is more than one in it; put spaces between them".to_owned());
+        return Err("it contains more than one id; put spaces between them".to_owned());
     }
     Ok(id)
 }
 
 /// Why what has the look of an address is no id.
-const NO_LINK: &str = "it is not a link to one that I understand; type the id itself, or a link such as \
-                       https://matrix.to/#/@ann:example.org without quotation marks";
+const NO_LINK: &str = "I do not understand this link; type the id itself, or a link such as \
+    https://matrix.to/#/@ann:example.org without quotation marks";
 
 /// A user as typed: a whole id, or only the localpart of an account here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,15 +146,15 @@ impl FromStr for UserRef {
         // Only behind its @ a localpart may begin with the sign of something else, in old accounts.
         if text.starts_with(['!', '#', '$', '+']) {
             return Err(format!(
-                "a user is wanted here, and {text:.1} begins the id of something else; one looks \
-                 like @ann:example.org"
+                "a user is needed here, but {text:.1} begins another kind of id; a user id looks \
+                like @ann:example.org"
             ));
         }
         if text.contains(':') && !text.contains("://") {
             let id = if text.starts_with('@') { text } else { format!("@{text}") };
             return UserId::parse(id)
                 .map(Self::Id)
-                .map_err(|_| "it is not a user id; one looks like @ann:example.org".to_owned());
+                .map_err(|_| "it is not a user id, which looks like @ann:example.org".to_owned());
         }
         if text.contains("://") || text.contains("/#/") {
             return Err(NO_LINK.to_owned());
@@ -163,21 +163,23 @@ impl FromStr for UserRef {
         // Whatever the server could have: the historical grammar is printable ASCII, and beyond
         // that older servers took anything but whitespace.
         if localpart.is_empty() || localpart.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("it is not a user; type a whole id such as @ann:example.org, or ann for \
-                        an account on this server"
-                .to_owned());
+            return Err(
+                "it is not a user; type a full id such as @ann:example.org, or ann for an \
+                account on this server"
+                    .to_owned(),
+            );
         }
         if !localpart.contains(char::is_alphanumeric) {
             return Err(
-                "that is nobody's name; type whole ids such as @ann:example.org, or ann for \
-                        an account on this server, with nothing but spaces between them"
+                "that is not a user name; type full ids such as @ann:example.org, or ann for an \
+                account on this server, with only spaces between them"
                     .to_owned(),
             );
         }
         if let Some((name, server)) = localpart.split_once('@').filter(|(_, s)| s.contains('.')) {
             return Err(format!(
-                "it looks like a mail address; the account would be @{name}:{server}, and !user 3pid \
-                 finds one by its mail address"
+                "it looks like an email address; the account would be @{name}:{server}, and !user \
+                3pid finds an account by its email address"
             ));
         }
         Ok(Self::Localpart(localpart.to_owned()))
@@ -202,20 +204,21 @@ impl FromStr for RoomRef {
         let text = one(text)?;
         match text.chars().next() {
             Some('!') => RoomId::parse(&text).map(Self::Id).map_err(|_| {
-                "it is not a room id; one looks like !abcdef:example.org, or !abcdef in newer rooms"
+                "it is not a room id, which looks like !abcdef:example.org, or !abcdef in newer \
+                 rooms"
                     .to_owned()
             }),
             Some('#') if text.len() > 1 && !text.contains(':') => Ok(Self::Local(text)),
             Some('#') => RoomAliasId::parse(&text).map(Self::Alias).map_err(|_| {
-                "it is not a room alias; one looks like #lobby:example.org".to_owned()
+                "it is not a room alias, which looks like #lobby:example.org".to_owned()
             }),
-            Some('$') => Err("a room is wanted here, and this is the id of a message; \
-                              !event details shows in which room that is"
+            Some('$') => Err("a room is needed here, and this is the id of a message; !event \
+                details shows its room"
                 .to_owned()),
             _ if text.contains("://") || text.contains("/#/") => Err(NO_LINK.to_owned()),
             _ => {
-                Err("a room is wanted here: its id begins with !, its alias with #; !room search \
-                      finds one by its name"
+                Err("a room is needed here: its id begins with !, its alias with #; !room search \
+                    finds a room by its name"
                     .to_owned())
             }
         }
@@ -400,15 +403,15 @@ mod tests {
     #[test]
     fn what_is_something_else_is_told_with_what_to_type() {
         for (typed, said) in [
-            ("#lobby:x.org", "# begins the id of something else"),
-            ("!abc:x.org", "! begins the id of something else"),
-            ("+group:x.org", "+ begins the id of something else"),
-            ("—", "nobody's name"),
-            ("&", "nobody's name"),
-            ("@-", "nobody's name"),
+            ("#lobby:x.org", "# begins another kind of id"),
+            ("!abc:x.org", "! begins another kind of id"),
+            ("+group:x.org", "+ begins another kind of id"),
+            ("—", "not a user name"),
+            ("&", "not a user name"),
+            ("@-", "not a user name"),
             ("eve@x.org", "the account would be @eve:x.org"),
             ("@eve@x.org", "the account would be @eve:x.org"),
-            ("https://x.org/eve", "not a link to one"),
+            ("https://x.org/eve", "do not understand this link"),
         ] {
             let told = typed.parse::<UserRef>().unwrap_err();
             assert!(told.contains(said), "{typed}: {told}");
@@ -416,8 +419,8 @@ mod tests {
         for (typed, said) in [
             ("$event", "!event details"),
             ("Lobby", "!room search"),
-            ("@eve:x.org", "a room is wanted here"),
-            ("https://x.org/#/lobby", "not a link to one"),
+            ("@eve:x.org", "a room is needed here"),
+            ("https://x.org/#/lobby", "do not understand this link"),
         ] {
             let told = typed.parse::<RoomRef>().unwrap_err();
             assert!(told.contains(said), "{typed}: {told}");
@@ -429,9 +432,9 @@ mod tests {
     fn what_is_too_long_or_several_is_told_in_a_few_words() {
         let long = "x".repeat(20_000);
         for (typed, said) in [
-            (long.as_str(), "no id is longer than 255 characters"),
-            ("spam1,spam2", "there is more than one in it; put spaces between them"),
-            ("@a:x.org;@b:x.org", "there is more than one in it; put spaces between them"),
+            (long.as_str(), "an id has at most 255 characters"),
+            ("spam1,spam2", "it contains more than one id; put spaces between them"),
+            ("@a:x.org;@b:x.org", "it contains more than one id; put spaces between them"),
         ] {
             assert_eq!(typed.parse::<UserRef>().unwrap_err(), said);
         }

@@ -47,7 +47,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub enum RunError {
     /// Another bot runs on the same state.
     #[error(
-        "another Synod is running on {}; stop it first, or give this one a state folder of its own",
+        "another Synod is running on {}; stop it first, or give this one its own state folder",
         state.display()
     )]
     Running {
@@ -78,12 +78,12 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// No shell may speak to it.
-    #[error("the config has no `shell` section, which says who may")]
+    #[error("the config has no `shell` section to say who may use this")]
     NoShell,
     /// There is no state yet that a command could go by.
     #[error(
-        "no bot runs, and none has been in the rooms of this config with this state: start it once, so \
-         that it knows them, and nothing has to be restored"
+        "no bot is running, and this state has never been used in the rooms of this config: start \
+        the bot once"
     )]
     NeverRun,
     /// Nobody says whose the admin token is.

@@ -128,10 +128,10 @@ enum Contact {
 impl State {
     fn status(&self) -> &'static str {
         match self {
-            Self { stopping: true, .. } => "Stopping; what is in hand is finished first",
-            Self { reloading: true, .. } => "Reading the configuration again",
+            Self { stopping: true, .. } => "Stopping; running work is finished first",
+            Self { reloading: true, .. } => "Reloading the configuration",
             Self { contact: Contact::NotYet, .. } => "Starting",
-            Self { contact: Contact::Answers, .. } => "In touch with the homeserver",
+            Self { contact: Contact::Answers, .. } => "Connected to the homeserver",
             Self { contact: Contact::Silent(_), .. } => "Waiting for the homeserver to answer",
         }
     }

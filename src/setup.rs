@@ -126,8 +126,8 @@ impl Files {
         if self.state.metadata().is_ok_and(is_open) {
             let state = self.state.display();
             return Err(Finding::bad(
-                format!("state: others than its owner may use {state}"),
-                format!("Close it with chmod 0700 {state}, or name another with --state"),
+                format!("state: others besides its owner can access {state}"),
+                format!("Close it with chmod 0700 {state}, or name another folder with --state"),
             ));
         }
         Ok(())
@@ -147,8 +147,12 @@ pub async fn setup(
 ) -> Result<Ready, Stopped> {
     let written = Written::read(config)?;
     if written.as_ref().is_some_and(|written| written.admin_token.is_none()) {
-        let what = format!("config: {} names no file of an admin token", config.display());
-        return Err(Finding::bad(what, "See what `synod check` says of it, or name another").into());
+        let what = format!("config: {} names no admin token file", config.display());
+        return Err(Finding::bad(
+            what,
+            "See what `synod check` says about it, or name another file",
+        )
+        .into());
     }
     let mut answers = written.as_ref().map_or_else(|| said.clone(), |written| kept(said, written));
     let files = Files::of(config, written.as_ref(), &answers);
@@ -175,8 +179,8 @@ pub async fn setup(
     // From here nothing is asked any more, so that Ctrl-C is heard.
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
-        let what = "signals cannot be watched here";
-        return Err(Finding::bad(what, "Look at this system's limits").into());
+        let what = "signals cannot be received here";
+        return Err(Finding::bad(what, "Check the limits of this system").into());
     };
     let done = tokio::select! {
         done = work.carry_out(said, &entry, &mut notes, terminal) => done,
@@ -206,7 +210,7 @@ fn tell_all(terminal: &mut dyn Terminal, findings: &[Finding]) {
 }
 
 fn interrupted() -> Finding {
-    Finding::bad("interrupted", "Run it again: it goes on from here")
+    Finding::bad("interrupted", "Run it again: it continues from here")
 }
 
 /// What is said, where the config does not say it already.
@@ -279,17 +283,17 @@ async fn kept_token(
                 Ok(Some(caller))
             }
             Err(trouble) => Err(Finding::bad(
-                format!("admin token: that of {} in {shown} is no admin's: {trouble}", caller.user),
+                format!("admin token: {} in {shown} is not an admin: {trouble}", caller.user),
                 trouble.to_do("--admin-url", "Move the file aside, and run this again"),
             )),
         },
         Err(trouble) if trouble.status() == Some(401) => {
-            let what = format!("admin token: the one in {shown} does not work any more");
-            terminal.tell(&Finding::warn(what, "Another is made now"));
+            let what = format!("admin token: the one in {shown} no longer works");
+            terminal.tell(&Finding::warn(what, "A new one is made now"));
             Ok(None)
         }
         Err(trouble) => Err(Finding::bad(
-            format!("admin token: the one in {shown} cannot be tried: {trouble}"),
+            format!("admin token: the one in {shown} cannot be tested: {trouble}"),
             trouble.to_do("--homeserver", "Run this again"),
         )),
     }
@@ -303,8 +307,8 @@ fn full(text: &str, server: &ServerName) -> Result<OwnedUserId, Finding> {
         format!("@{}:{server}", text.trim_start_matches('@'))
     };
     let wrong = || {
-        let what = format!("{text}: this is not the name of an account");
-        Finding::bad(what, format!("Write it such as @ann:{server}"))
+        let what = format!("{text}: this is not an account name");
+        Finding::bad(what, format!("Write it like @ann:{server}"))
     };
     OwnedUserId::try_from(whole).map_err(|_| wrong())
 }
@@ -313,7 +317,8 @@ fn full(text: &str, server: &ServerName) -> Result<OwnedUserId, Finding> {
 fn cannot(error: &dyn Error) -> Finding {
     Finding::bad(
         format!("files: {}", chain(error)),
-        "Run this as the user that is to run synod, and see that the folders are that user's own",
+        "Run this as the user that will run synod, and make sure that the folders belong to that \
+         user",
     )
 }
 

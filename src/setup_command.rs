@@ -21,49 +21,49 @@ use crate::{FOUND, USAGE};
 /// The options, each of which may stand in the file of answers too.
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
-    /// The configuration; written where there is none, and else left as it is.
+    /// The configuration; created if missing, otherwise left as it is.
     #[arg(long, value_name = "FILE", default_value = "/etc/synod/synod.yaml")]
     config: PathBuf,
-    /// A file with answers, YAML; what else is given here counts more.
+    /// A YAML file with answers; options given here override it.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
     /// The homeserver: its name, such as example.org, or its address.
     #[arg(long, value_name = "ADDRESS")]
     homeserver: Option<String>,
-    /// Where its Admin API answers, if that is elsewhere.
+    /// The address of its Admin API, if different.
     #[arg(long, value_name = "ADDRESS")]
     admin_url: Option<String>,
-    /// Ask it over plain http on a private network, where nobody else reads along.
+    /// Allow plain http, on a private network that nobody else can read.
     #[arg(long)]
     allow_plain_http: bool,
-    /// A server admin, whose login is used once and ended again.
+    /// A server admin, whose login is used once and then logged out.
     #[arg(long, value_name = "NAME")]
     login: Option<String>,
-    /// The file of that admin's password; - is standard input.
+    /// The file with that admin's password; - is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     password_file: Option<PathBuf>,
-    /// The file of an access token of that admin, in place of a password; - is standard input.
+    /// The file with an access token of that admin, instead of a password; - is standard input.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The bot's account; synod where nothing is said.
+    /// The bot's account; synod by default.
     #[arg(long, value_name = "NAME")]
     bot: Option<String>,
-    /// The account of the admin token, for that alone; synod-admin where nothing is said.
+    /// The account of the admin token, used only for that; synod-admin by default.
     #[arg(long, value_name = "NAME")]
     admin_account: Option<String>,
-    /// Somebody who may give every command; may be given several times.
+    /// An admin, who may use every command; can be repeated.
     #[arg(long = "admin", value_name = "NAME")]
     admins: Vec<String>,
-    /// Somebody who may moderate; may be given several times.
+    /// A moderator; can be repeated.
     #[arg(long = "moderator", value_name = "NAME")]
     moderators: Vec<String>,
-    /// Somebody who may look; may be given several times.
+    /// A viewer, who may only look; can be repeated.
     #[arg(long = "viewer", value_name = "NAME")]
     viewers: Vec<String>,
-    /// The folder of everything that the bot keeps; /var/lib/synod where nothing is said.
+    /// The folder for all data of the bot; /var/lib/synod by default.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
-    /// How the bot is started here, for what is said at the end.
+    /// How the bot is started here, for the instructions at the end.
     #[arg(long, value_name = "COMMAND", hide = true)]
     next: Option<String>,
 }
@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Setup) -> ExitCode {
         Ok(Ok(ready)) => return next(options, &ready),
         Ok(Err(stopped)) => stopped,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "synod: no threads can be started: {error}");
+            let _ = writeln!(io::stderr(), "synod: cannot start threads: {error}");
             return ExitCode::from(FOUND);
         }
     };
@@ -141,10 +141,13 @@ fn next(options: &Setup, ready: &Ready) -> ExitCode {
     let Ready { state, recovery_key, read_only, is_well } = ready;
     let mut steps = Vec::new();
     if !is_well {
-        steps.push("Mend what is BAD above; `synod check` says when it is well.".to_owned());
+        steps.push("Fix what is BAD above, then run `synod check`.".to_owned());
     }
     steps.extend(recovery_key.as_ref().map(|file| {
-        format!("Keep a copy of {}, with which a lost state is no loss.", file.display())
+        format!(
+            "Keep a copy of {}; with it you can recover the bot if its state is lost.",
+            file.display()
+        )
     }));
     let start = if let Some(command) = &options.next {
         steps.push("Start it:".to_owned());
@@ -156,7 +159,7 @@ fn next(options: &Setup, ready: &Ready) -> ExitCode {
     steps
         .push("Accept the invitation to its room in your client, and type !help there.".to_owned());
     if *read_only {
-        let seen = "When you have seen how it answers: read_only: false, and start it again.";
+        let seen = "When you are happy with its answers, set read_only: false and restart it.";
         steps.push(seen.to_owned());
     }
     let mut out = io::stdout().lock();
@@ -202,7 +205,7 @@ impl Terminal for Machine {
     }
 
     fn ask_secret(&mut self, question: &str) -> Option<SecretString> {
-        write!(io::stderr(), "{question} (it is not shown): ").ok()?;
+        write!(io::stderr(), "{question} (input is hidden): ").ok()?;
         Term::stderr().read_secure_line().ok().map(SecretString::from)
     }
 }

@@ -41,13 +41,13 @@ pub enum Error {
     #[error("the store cannot be read or written")]
     Sled(#[from] sled::Error),
     /// The database gave up in a way that it does not report.
-    #[error("the store broke: {0}")]
+    #[error("the store failed: {0}")]
     Broken(String),
     /// A record is not what was expected, or was written by a later version of Synod.
-    #[error("a record in the store cannot be understood")]
+    #[error("an entry in the store cannot be read")]
     Record(#[from] serde_json::Error),
     /// A record was written by a later version of Synod.
-    #[error("a record in the store was written by a later version of Synod (record version {0})")]
+    #[error("an entry in the store was written by a later version of Synod (record version {0})")]
     Later(u8),
     /// The folder of the store cannot be used. Nothing in it is given up.
     #[error("{}: {source}; {}", folder.display(), advice::on(source))]
@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// The store was written by another version of sled.
     #[error(
-        "{} was written by another version of Synod ({what}); start that one again",
+        "{} was written by another version of Synod ({what}); start that version again",
         folder.display()
     )]
     OtherVersion {
@@ -71,8 +71,8 @@ pub enum Error {
     /// The state was written by a later version of Synod.
     #[error(
         "{} was written by a later version of Synod{by}: its state has version {version}, and this \
-         binary knows {STATE_VERSION}; start that one again, or put back a copy from before the \
-         upgrade",
+        binary knows {STATE_VERSION}; start the later version again, or restore a copy from before \
+        the upgrade",
         folder.display()
     )]
     LaterState {
@@ -90,13 +90,13 @@ pub enum Error {
         folder: PathBuf,
     },
     /// What was copied is not what was to be copied.
-    #[error("the copy is not the same; the store as it was is in {}", folder.display())]
+    #[error("the copy differs; the original store is in {}", folder.display())]
     NotTheSame {
         /// Where the one is that counts.
         folder: PathBuf,
     },
     /// What was written did not get on disk.
-    #[error("what was written to the store is not surely on disk; restart the bot")]
+    #[error("the last writes to the store may not be on disk; restart the bot")]
     NotOnDisk(#[source] Arc<std::io::Error>),
 }
 

@@ -24,22 +24,22 @@ use crate::{FOUND, Where};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what the store holds, what of it cannot be read, and whether the record is whole.
+    /// Show what is in the store, what cannot be read, and whether the record is complete.
     ///
-    /// Stop the bot first. Exit code 1 where something is wrong.
+    /// Stop the bot first. The exit code is 1 if something is wrong.
     Check(Where),
-    /// Put everything that the bot needs to go on into one file.
+    /// Export everything that the bot needs to continue into one file.
     ///
-    /// It is encrypted with the program `age`, to those whom `backup.recipients` of the config names, and
-    /// then the recovery key is in it too. The session and the keys of the bot's device never are: one
-    /// that is put back makes itself a new device. Stop the bot first.
+    /// The file is encrypted with the program `age` for the keys in `backup.recipients` of the config,
+    /// and then also contains the recovery key. It never contains the session and the keys of the bot's
+    /// device: a restored bot creates a new device. Stop the bot first.
     Export(Export),
-    /// Make the state of a bot from an export, in a state folder in which there is none.
+    /// Restore the state of a bot from an export, into an empty state folder.
     ///
-    /// At its next start the bot ends the questions and jobs that were open, gives no number of the
-    /// record again, and tells the rooms.
+    /// At its next start the bot closes the open questions and jobs, gives new records new numbers, and
+    /// tells the rooms.
     Import(Import),
-    /// Write the store anew, so that it takes no more room than it needs. Stop the bot first.
+    /// Rewrite the store so that it uses no more space than it needs. Stop the bot first.
     Compact(Where),
 }
 
@@ -47,9 +47,9 @@ pub(crate) enum Command {
 pub(crate) struct Export {
     #[command(flatten)]
     place: Where,
-    /// The new file; - is the output.
+    /// The new file; - is standard output.
     file: PathBuf,
-    /// Do not encrypt it. The recovery key is not in it then.
+    /// Do not encrypt it. It then does not contain the recovery key.
     #[arg(long)]
     plain: bool,
 }
@@ -58,9 +58,9 @@ pub(crate) struct Export {
 pub(crate) struct Import {
     #[command(flatten)]
     place: Where,
-    /// The export; - is the input.
+    /// The export; - is standard input.
     file: PathBuf,
-    /// The key of age that opens it, a file, where it is encrypted.
+    /// The file with the age key that decrypts it, if it is encrypted.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 }
@@ -115,7 +115,7 @@ fn exported(store: &Path, config: &Config, export: &Export) -> anyhow::Result<()
     let how = if encrypted { "encrypted" } else { "not encrypted" };
     writeln!(
         io::stderr(),
-        "{} is written: {records} records, {how}, {key} the recovery key.",
+        "Wrote {}: {records} entries, {how}, {key} the recovery key.",
         file.display()
     )?;
     Ok(())
@@ -132,11 +132,11 @@ fn imported(config: &Config, import: &Import) -> anyhow::Result<()> {
     let Imported { records, at, recovery_key } = backup::import(config, source, SystemClock.now())
         .with_context(|| file.display().to_string())?;
     let at = at.strftime("%Y-%m-%d %H:%M UTC");
-    writeln!(io::stdout(), "{records} records of {at} are in {}.", config.state.display())?;
+    writeln!(io::stdout(), "Restored {records} entries of {at} into {}.", config.state.display())?;
     if !recovery_key {
         writeln!(
             io::stdout(),
-            "The recovery key is not in it: put it into {} before the bot starts.",
+            "The export has no recovery key: put it into {} before you start the bot.",
             config.recovery_key_file.display()
         )?;
     }
@@ -147,6 +147,6 @@ fn imported(config: &Config, import: &Import) -> anyhow::Result<()> {
 fn compacted(store: &Path) -> anyhow::Result<()> {
     let Compacted { before, after, records } = Store::compact(store)?;
     let size = synod::reply::size;
-    writeln!(io::stdout(), "{records} records: {} before, {} now.", size(before), size(after))?;
+    writeln!(io::stdout(), "{records} entries: {} before, {} now.", size(before), size(after))?;
     Ok(())
 }

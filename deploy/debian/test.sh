@@ -217,7 +217,7 @@ configures() {
     cp "$folder/homeserver/bot/synod.yaml" "$root/etc/synod/synod.yaml"
     chmod 0644 "$root/etc/synod/synod.yaml"
     said=$(inside synodctl check 2>&1 || true)
-    has "a missing secret is named" "no credential of this name was handed over" "$said"
+    has "a missing secret is named" "no credential with this name was given" "$said"
     install -m 0600 "$folder/homeserver/bot/"{admin-token,password} "$root/etc/synod/secrets/"
     said=$(inside synodctl check 2>&1 || true)
     has "check finds the token with what the service has" "@keeper:packages.test" "$said"
@@ -226,7 +226,7 @@ configures() {
 runs() {
     succeeds "a start is over when the bot is up" inside systemctl start synod
     is "it runs" active "$(inside systemctl is-active synod)"
-    is "its status says so" "In touch with the homeserver" "$(property StatusText)"
+    is "its status says so" "Connected to the homeserver" "$(property StatusText)"
     answers "it answers"
     local pid uid
     pid=$(property MainPID)
@@ -286,8 +286,8 @@ reloads() {
     pid=$(property MainPID)
     echo 'tables: true' >>"$root/etc/synod/synod.yaml"
     succeeds "a reload goes through" inside systemctl reload synod
-    becomes "after a reload it is up" "In touch with the homeserver" property StatusText
-    becomes "the new configuration is in force" "Nothing changed · my config says what it said" \
+    becomes "after a reload it is up" "Connected to the homeserver" property StatusText
+    becomes "the new configuration is in force" "Nothing changed · my config has not changed" \
         homeserver ask '!config reload --plan'
     is "a reload is no restart" "$pid" "$(property MainPID)"
     succeeds "a restart goes through" inside systemctl restart synod
@@ -307,7 +307,7 @@ is_watched() {
     sleep 9
     is "an outage is no reason to restart" 0 "$(property NRestarts)"
     homeserver start
-    becomes "after an outage it is back" "In touch with the homeserver" property StatusText
+    becomes "after an outage it is back" "Connected to the homeserver" property StatusText
 
     homeserver stop
     local from=$SECONDS
@@ -315,7 +315,7 @@ is_watched() {
     succeeds "after a minute" test $((SECONDS - from)) -ge 55 -a $((SECONDS - from)) -le 75
     is "and the status says so" "Waiting for the homeserver to answer" "$(property StatusText)"
     homeserver start
-    becomes "when it comes, it is served" "In touch with the homeserver" property StatusText
+    becomes "when it comes, it is served" "Connected to the homeserver" property StatusText
 
     inside kill -STOP "$(property MainPID)"
     becomes "what hangs is started again" 1 property NRestarts

@@ -52,8 +52,8 @@ pub enum NotWhole {
     Broken(#[from] Broken),
     /// All that stands in it fits, and the head that was noted elsewhere does not stand in it.
     #[error(
-        "the head that you gave is not in it: it ends at number {} with {}, so its end was cut \
-         off, or it was rolled back and written anew", .0.count, .0.hash
+        "the hash that you gave is not in it: it ends at number {} with {}, so its end was cut \
+        off, or it was rolled back and rewritten", .0.count, .0.hash
     )]
     OtherHead(Head),
 }

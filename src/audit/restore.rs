@@ -66,7 +66,7 @@ impl Links {
     fn stand_in(&self, seq: u64) -> Record {
         let told = self.lines.get(&seq).and_then(|links| links.first());
         let told = told.and_then(|link| serde_json::from_str::<Kept>(&link.line).ok()?.record);
-        let note = "this number was given before an older state of the bot was put back";
+        let note = "this number was used before an older state of the bot was restored";
         let record = Record { note: Some(note.to_owned()), ..Record::new(Kind::Noted) };
         match told {
             Some(Record { by, room, words, subjects, .. }) => {

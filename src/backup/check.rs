@@ -28,54 +28,54 @@ type Readable = fn(&RawRecord) -> Result<(), store::Error>;
 
 /// Every shelf that there is: its name, what is in it, and how it is read.
 pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
-    ("admin-account", "whose the admin token is", RawRecord::check::<OwnedUserId>),
-    ("admin-token", "how long the admin token lives", RawRecord::check::<IgnoredAny>),
+    ("admin-account", "the owner of the admin token", RawRecord::check::<OwnedUserId>),
+    ("admin-token", "the lifetime of the admin token", RawRecord::check::<IgnoredAny>),
     ("aliases", "rooms by their aliases", RawRecord::check::<OwnedRoomId>),
     ("asked-to-lift", "whether the rate limit was asked about", RawRecord::check::<bool>),
     ("audit", "entries of the record", RawRecord::check::<Kept>),
     ("audit-about", "the record by subject", RawRecord::check::<u64>),
     ("audit-closed-by", "changes by what closed them", RawRecord::check::<u64>),
-    ("audit-ends", "what went on after changes", RawRecord::check::<u64>),
-    ("audit-forgotten", "how far details have gone", RawRecord::check::<u64>),
-    ("audit-mentions", "the record by whom it names", RawRecord::check::<u64>),
+    ("audit-ends", "work that continued after changes", RawRecord::check::<u64>),
+    ("audit-forgotten", "up to where details were deleted", RawRecord::check::<u64>),
+    ("audit-mentions", "the record by account", RawRecord::check::<u64>),
     ("audit-open", "changes that are open", RawRecord::check::<u64>),
     ("audit-opened-by", "changes by their messages", RawRecord::check::<u64>),
-    ("audit-redacted", "entries without those who were erased", RawRecord::check::<u64>),
-    ("audit-undone-by", "changes that were taken back", RawRecord::check::<u64>),
-    ("backup-failed", "that a backup failed was told", RawRecord::check::<bool>),
-    ("changed_keys", "changed keys that were told", RawRecord::check::<String>),
-    ("digests", "until when weeks were told", RawRecord::check::<jiff::Timestamp>),
+    ("audit-redacted", "entries with erased people removed", RawRecord::check::<u64>),
+    ("audit-undone-by", "changes that were undone", RawRecord::check::<u64>),
+    ("backup-failed", "reported backup failures", RawRecord::check::<bool>),
+    ("changed_keys", "reported changes of keys", RawRecord::check::<String>),
+    ("digests", "the last weekly summary", RawRecord::check::<jiff::Timestamp>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),
-    ("gone_rooms", "rooms that are gone", RawRecord::check::<bool>),
-    ("imported", "that it was imported", RawRecord::check::<jiff::Timestamp>),
+    ("gone_rooms", "rooms that no longer exist", RawRecord::check::<bool>),
+    ("imported", "whether it was imported", RawRecord::check::<jiff::Timestamp>),
     ("job-items", "subjects of jobs", RawRecord::check::<Item>),
     ("jobs", "jobs", RawRecord::check::<Job>),
-    ("journal", "messages that were dealt with", RawRecord::check::<IgnoredAny>),
+    ("journal", "messages that were handled", RawRecord::check::<IgnoredAny>),
     ("listings", "lists that were shown", RawRecord::check::<IgnoredAny>),
     ("notes", "notes", RawRecord::check::<Note>),
     ("one-time-passwords", "used one-time passwords", RawRecord::check::<IgnoredAny>),
     ("pins", "keys of operators", RawRecord::check::<String>),
-    ("position", "places where reading stopped", RawRecord::check::<OwnedEventId>),
+    ("position", "positions where reading stopped", RawRecord::check::<OwnedEventId>),
     ("ratchet", "used ciphertexts of an earlier version", RawRecord::check::<OwnedEventId>),
     ("ratchet-files", "used ciphertexts of files", RawRecord::check::<IgnoredAny>),
     ("ratchet-sessions", "used ciphertexts", RawRecord::check::<IgnoredAny>),
-    ("record-head-told", "when the head was told", RawRecord::check::<i64>),
-    ("record-travelled", "how far the record has travelled", RawRecord::check::<u64>),
-    ("record-written", "how far the record's room has it", RawRecord::check::<u64>),
+    ("record-head-told", "when the last hash was posted", RawRecord::check::<i64>),
+    ("record-travelled", "up to where the record was posted", RawRecord::check::<u64>),
+    ("record-written", "up to where the record's room has it", RawRecord::check::<u64>),
     ("refused_invites", "invitations that were refused", RawRecord::check::<OwnedUserId>),
     ("sanctions", "sanctions", RawRecord::check::<Sanction>),
-    ("sanctions-on", "sanctions by subject", RawRecord::check::<String>),
+    ("sanctions-on", "temporary measures by subject", RawRecord::check::<String>),
     ("state-version", "the version of the state", RawRecord::check::<u32>),
     ("state-written-by", "the release that wrote it", RawRecord::check::<String>),
     ("strange-hours", "messages of strangers", RawRecord::check::<u64>),
-    ("strangers", "strangers that were answered", RawRecord::check::<jiff::Timestamp>),
+    ("strangers", "strangers who got an answer", RawRecord::check::<jiff::Timestamp>),
     ("tickets", "questions", RawRecord::check::<Ticket>),
     ("undecrypted", "messages that could not be decrypted", RawRecord::check::<IgnoredAny>),
-    ("unsaid", "answers that could not be given", RawRecord::check::<Unsaid>),
+    ("unsaid", "answers that could not be sent", RawRecord::check::<Unsaid>),
     ("upgraded_rooms", "rooms that were upgraded", RawRecord::check::<OwnedRoomId>),
     ("warned", "warnings that were given", RawRecord::check::<IgnoredAny>),
-    ("watches", "work of the homeserver that is watched", RawRecord::check::<Watch>),
+    ("watches", "watched work of the homeserver", RawRecord::check::<Watch>),
 ];
 
 /// Looks through the store of the state in the folder `state`, which nobody else may have open: what
@@ -87,8 +87,8 @@ pub fn check(store: &Store, state: &Path, clock: SharedClock) -> Result<Vec<Find
         match known {
             Some((_, what, readable)) => findings.push(shelf(store, &name, what, *readable)?),
             None => findings.push(Finding::warn(
-                format!("{name}: nobody knows what is in it"),
-                "Another version of Synod has written it",
+                format!("{name}: unknown content"),
+                "Another version of Synod wrote it",
             )),
         }
     }
@@ -121,14 +121,14 @@ fn shelf(store: &Store, name: &str, what: &str, readable: Readable) -> Result<Fi
     }
     Ok(Finding::bad(
         format!("{found}; {unread} of them cannot be read: {}", named.join(", ")),
-        "Keep a copy of the state, and put a backup back; see docs/backup.md",
+        "Keep a copy of the state, and restore a backup; see docs/backup.md",
     ))
 }
 
 /// Whether the record is one unbroken chain.
 fn chain(store: &Store, clock: SharedClock) -> Finding {
     let unread = |error: store::Error| {
-        Finding::bad(format!("the record cannot be read: {error}"), "Put a backup back")
+        Finding::bad(format!("the record cannot be read: {error}"), "Restore a backup")
     };
     let audit = match Audit::looked_at(store, clock) {
         Ok(audit) => audit,
@@ -141,7 +141,7 @@ fn chain(store: &Store, clock: SharedClock) -> Finding {
         )),
         Ok(Verified::Broken(broken)) => Finding::bad(
             broken.to_string(),
-            "Compare it with what stands elsewhere: record.file, the rooms, a backup",
+            "Compare it with a hash kept elsewhere: in record.file, the rooms, a backup",
         ),
         Err(error) => unread(error),
     }
@@ -157,7 +157,7 @@ fn left_over(state: &Path) -> Vec<Finding> {
     old.sort();
     let finding = |name| {
         Finding::warn(
-            format!("{name}: an earlier store lies beside this one"),
+            format!("{name}: an earlier store beside this one"),
             "Remove it when nobody needs it any more",
         )
     };

@@ -109,7 +109,7 @@ struct Taken {
 fn take(config: &Config, mut lines: impl BufRead) -> Result<Taken, Error> {
     let mut reading = Reading { hasher: Sha256::new(), line: Vec::new() };
     let Some(Piece::SynodStore(begin)) = reading.next(&mut lines)? else {
-        return Err(Error::NotWhole("it does not begin like one"));
+        return Err(Error::NotWhole("it does not begin like an export"));
     };
     is_for(config, &begin)?;
     DirBuilder::new()
@@ -186,7 +186,7 @@ fn all(
                     Err(Error::NotWhole("more follows"))
                 };
             }
-            Some(Piece::End { .. }) => return Err(Error::NotWhole("something in it was changed")),
+            Some(Piece::End { .. }) => return Err(Error::NotWhole("it was changed")),
             Some(Piece::SynodStore(_)) => return Err(Error::NotWhole("it begins twice")),
             None => return Err(Error::NotWhole("its end is missing")),
         }
@@ -211,7 +211,7 @@ impl Reading {
             return Err(Error::NotWhole("its end is missing"));
         }
         let piece = serde_json::from_slice(&self.line);
-        piece.map(Some).map_err(|_| Error::NotWhole("a line of it cannot be understood"))
+        piece.map(Some).map_err(|_| Error::NotWhole("one of its lines cannot be read"))
     }
 }
 

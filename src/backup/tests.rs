@@ -77,7 +77,7 @@ fn source(file: &std::path::Path) -> Source {
     Source { file: File::open(file).unwrap(), identity: None }
 }
 
-/// Everything in a store but what says that it was imported.
+/// Everything in a store but what says whether it was imported.
 fn contents(store: &Store) -> Vec<(String, RawRecord)> {
     let mut all = Vec::new();
     for shelf in store.shelves().unwrap() {
@@ -149,7 +149,7 @@ async fn another_bots_and_a_later_versions_are_refused_in_one_line() {
     let stage = Stage::new().await;
     let text = fs::read_to_string(stage.exported("export")).unwrap();
     let cases = [
-        ("@synod:x", "@other:x", "it is of the bot @other:x"),
+        ("@synod:x", "@other:x", "it belongs to the bot @other:x"),
         ("\"format\":1", "\"format\":2", "a later version of Synod"),
         ("\"state\":1", "\"state\":2", "a later version of Synod"),
     ];
@@ -170,7 +170,7 @@ async fn only_an_empty_state_is_imported_into_and_no_file_is_written_over() {
     let again = export(&stage.store(), &stage.config, &file, true, now()).unwrap_err();
     assert!(matches!(again, Error::IsThere(_)), "{again}");
     let into = import(&stage.config, source(&file), now()).unwrap_err().to_string();
-    assert!(into.contains("is in the way: an import needs an empty state"), "{into}");
+    assert!(into.contains("already exists: an import needs an empty state"), "{into}");
     for left in ["session.json", "matrix", "store", "store.broken-7", "somebody's"] {
         let config = stage.elsewhere("not-empty");
         fs::create_dir_all(config.state.join(left)).unwrap();
@@ -233,7 +233,7 @@ async fn the_check_names_what_cannot_be_read_and_where_the_chain_breaks() {
         "{all}"
     );
     assert!(all.contains("later version of Synod"), "{all}");
-    assert!(all.contains("from-later: nobody knows what is in it"), "{all}");
+    assert!(all.contains("from-later: unknown content"), "{all}");
 
     let record = stage.store().records("audit").unwrap().nth(1).unwrap().unwrap();
     put("audit", &record.key, &record.value.replace("two", "too"));

@@ -38,9 +38,12 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
     });
     if let Err(trouble) = versions {
         report.add(Finding::bad(
-            format!("homeserver: asked at {}: {trouble}", server.address()),
-            trouble
-                .to_do("homeserver.url", "See that it runs and that homeserver.url is its address"),
+            format!("homeserver: request to {} failed: {trouble}", server.address()),
+            trouble.to_do(
+                "homeserver.url",
+                "Make sure that it runs and that homeserver.url is its \
+                                          address",
+            ),
         ));
         return false;
     }
@@ -51,7 +54,7 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
             let places = places(server, admin_server);
             Finding::ok(format!("homeserver: reachable, Synapse {version}, at {places}"))
         }
-        Ok(None) => no_admin_api(server, admin_server, "it is not Synapse's"),
+        Ok(None) => no_admin_api(server, admin_server, "it is not Synapse"),
         Err(trouble) => no_admin_api(server, admin_server, &trouble.to_string()),
     });
     true
@@ -60,7 +63,8 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
 /// Where the homeserver is asked, and which of that others on the network can read.
 fn places(server: &Api, admin_server: &Api) -> String {
     let place = |api: &Api| {
-        let clear = if api.is_in_clear() { " (in clear, as allow_plain_http lets it)" } else { "" };
+        let clear =
+            if api.is_in_clear() { " (unencrypted, as allow_plain_http allows)" } else { "" };
         api.address() + clear
     };
     let (server, admin_server) = (place(server), place(admin_server));
@@ -76,8 +80,8 @@ fn no_admin_api(server: &Api, admin_server: &Api, why: &str) -> Finding {
         format!(
             "homeserver: reachable at {server}, but its Admin API is not at {admin_server}: {why}"
         ),
-        "Let homeserver.admin_url name the address where Synapse serves /_synapse/admin; a \
-         reverse proxy often leaves it out",
+        "Set homeserver.admin_url to the address where Synapse serves /_synapse/admin; a reverse \
+        proxy often leaves it out",
     )
 }
 
@@ -99,8 +103,8 @@ fn otherwise_named(name: &ServerName, written: &ServerName, at: &str) -> Option<
             format!("homeserver: this homeserver is {name}, not {written}"),
             format!(
                 "Write {name} after the colon in bot.user_id, rooms and operators; or, if you mean \
-                 {written}, write its address and not {at} as homeserver.url. Then check again: \
-                 nothing else was looked at"
+                {written}, set homeserver.url to its address instead of {at}. Then check again: \
+                nothing else was checked"
             ),
         )
     })
@@ -119,7 +123,7 @@ pub(super) async fn bot(
         match whoami(server, &kept.token).await {
             Ok(_) => {
                 report.add(Finding::ok(format!(
-                    "bot: the kept session works, device {}",
+                    "bot: the saved session works, device {}",
                     kept.device
                 )));
                 let device = Some(kept.device);
@@ -146,27 +150,26 @@ fn ended(config: &Config, device: &str, trouble: &Trouble) -> Finding {
         ),
         Some(401) if trouble.has_expired() => Finding::bad(
             format!("bot: the session of its device {device} has expired: {trouble}"),
-            "Log in as the bot, put the new token in the place that bot.access_token names, and \
-             start synod",
+            "Log in as the bot, put the new token in the place set in bot.access_token, and start \
+             synod",
         ),
         Some(401) => {
             let token = if by_password {
                 ""
             } else {
-                "log in as the bot, put the new token in the place that bot.access_token names, "
+                "log in as the bot, put the new token in the place set in bot.access_token, "
             };
             Finding::bad(
                 format!("bot: somebody has logged its device {device} out: {trouble}"),
                 format!(
-                    "If that was meant to stop it, leave it so. If not, {token}delete {file} and \
-                     start synod: it goes on as a new device"
+                    "If that was done to stop the bot, leave it. If not, {token}delete {file} and \
+                    start synod: it continues as a new device"
                 ),
             )
         }
         _ => Finding::bad(
-            format!("bot: the kept session of its device {device} does not work: {trouble}"),
-            trouble
-                .to_do("homeserver.url", "Look at what the homeserver says there, and check again"),
+            format!("bot: the saved session of its device {device} does not work: {trouble}"),
+            trouble.to_do("homeserver.url", "Fix what the homeserver says there, and check again"),
         ),
     }
 }
@@ -177,21 +180,19 @@ async fn by_token(
     token: &SecretString,
     report: &mut Report<'_>,
 ) -> Result<Bot, Finding> {
-    const FIT: &str = "Log in as the bot and take that token: one made through the Admin API, or \
-                       an application service's, belongs to no device and cannot encrypt";
+    const FIT: &str = "Log in as the bot and use that token: a token from the Admin API or an \
+        application service belongs to no device and cannot encrypt";
     match whoami(server, token).await {
         Err(trouble) => {
             let ended = match trouble.status() {
                 Some(401) if trouble.has_expired() => "it has expired: ",
-                Some(401) => "somebody has logged it out, or it never was one: ",
+                Some(401) => "it was logged out, or it never was a token: ",
                 _ => "",
             };
             Err(Finding::bad(
                 format!("bot: bot.access_token does not work: {ended}{trouble}"),
-                trouble.to_do(
-                    "homeserver.url",
-                    "Log in as the bot and put the new token in its place",
-                ),
+                trouble
+                    .to_do("homeserver.url", "Log in as the bot and replace it with the new token"),
             ))
         }
         Ok((user, _)) if user != config.bot.user_id => Err(Finding::bad(
@@ -199,7 +200,10 @@ async fn by_token(
             "Write the user id of the token's account, or the token of this account",
         )),
         Ok((user, None)) => {
-            let what = format!("bot: the token of {user} is unfit, it belongs to no device");
+            let what = format!(
+                "bot: the token of {user} cannot be used, since it belongs to no \
+                                device"
+            );
             report.add(Finding::bad(what, FIT));
             Ok(Bot { api: server.with(token), device: None, passing: None })
         }
@@ -235,20 +239,21 @@ async fn by_password(
             })
         }
         (Err(trouble), _) if trouble.status() == Some(429) => {
-            let what = format!("bot: the homeserver limits logins just now: {trouble}");
-            Err(Finding::warn(what, "Wait some minutes and check again"))
+            let what = format!("bot: the homeserver limits logins at the moment: {trouble}");
+            Err(Finding::warn(what, "Wait a few minutes and check again"))
         }
         (Err(trouble), _) => Err(Finding::bad(
             format!("bot: {user} cannot log in: {trouble}"),
             trouble.to_do(
                 "homeserver.url",
-                "See that the account exists on this server and that bot.password is its \
-                 password; where accounts are delegated, give it bot.access_token instead",
+                "Make sure that the account exists on this server and that bot.password is its \
+                password; if an authentication service manages the accounts, use bot.access_token \
+                instead",
             ),
         )),
         (Ok(_), None) => {
-            let what = "bot: the answer to the login holds no token";
-            Err(Finding::bad(what, "See that homeserver.url is a homeserver's address"))
+            let what = "bot: the answer to the login contains no token";
+            Err(Finding::bad(what, "Make sure that homeserver.url is the address of a homeserver"))
         }
     }
 }
@@ -290,20 +295,20 @@ pub(super) async fn admin(
     let finding = match listed {
         Ok(()) if user == config.bot.user_id => Finding::warn(
             format!("admin token: it works, but belongs to the bot's own account {user}"),
-            "Better make an admin account for it alone, so that whoever takes over the bot's \
-             account does not get the server",
+            "Use a separate admin account for it, so that somebody who takes over the bot's \
+            account does not get the server",
         ),
         Ok(()) => Finding::ok(format!("admin token: it works and belongs to the admin {user}")),
         Err(trouble) if trouble.status() == Some(403) => Finding::bad(
             format!("admin token: {user} is not a server admin: {trouble}"),
-            "Make the account an admin, or take the token of one; where accounts are delegated \
-             the token needs the scope urn:synapse:admin:*",
+            "Make the account an admin, or use an admin's token; if an authentication service \
+            manages the accounts, the token needs the scope urn:synapse:admin:*",
         ),
         Err(trouble) => Finding::bad(
-            format!("admin token: the Admin API does not take it: {trouble}"),
+            format!("admin token: the Admin API does not accept it: {trouble}"),
             trouble.to_do(
                 "homeserver.admin_url",
-                "See that homeserver.admin_url is an address of the same homeserver",
+                "Make sure that homeserver.admin_url is an address of the same homeserver",
             ),
         ),
     };
@@ -316,16 +321,16 @@ pub(super) async fn admin(
 fn untaken(config: &Config, trouble: &Trouble) -> Finding {
     let ended = match trouble.status() {
         Some(401) if trouble.has_expired() => "it has expired: ",
-        Some(401) => "somebody has logged it out, or it never was one: ",
+        Some(401) => "it was logged out, or it never was a token: ",
         _ => "",
     };
     let place = config.homeserver.admin_token_file.as_ref().map_or_else(
-        || "in the place that homeserver.admin_token names".to_owned(),
+        || "in the place set in homeserver.admin_token".to_owned(),
         |file| format!("into {}", file.display()),
     );
     let to_do = format!(
-        "Log in as the server admin and put the token of that login {place}; a bot that runs takes \
-         it with !config reload"
+        "Log in as the server admin and put the token of that login {place}; a running bot loads \
+        it with !config reload"
     );
     Finding::bad(
         format!("admin token: it does not work: {ended}{trouble}"),
@@ -338,9 +343,9 @@ pub(super) async fn delegated(server: &Api, report: &mut Report<'_>) {
     let metadata = server.get(&["_matrix", "client", "v1", "auth_metadata"], &[]).await;
     if metadata.is_ok_and(|metadata| metadata["issuer"].is_string()) {
         report.add(Finding::warn(
-            "accounts are delegated to an authentication service",
-            "Passwords, locks, admin rights and logins are changed there; Synapse cannot, and \
-             synod says so when asked to",
+            "an authentication service manages the accounts",
+            "Change passwords, locks, admin rights and logins there; Synapse cannot, and synod \
+             says so",
         ));
     }
 }
@@ -352,10 +357,10 @@ pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding>
         Ok(answer) => answer,
         Err(trouble) => {
             return Some(Finding::bad(
-                format!("bot: the account {user} cannot be looked at: {trouble}"),
+                format!("bot: the account {user} cannot be checked: {trouble}"),
                 trouble.to_do(
                     "homeserver.admin_url",
-                    "Register it on this homeserver, as an ordinary account",
+                    "Register it on this homeserver as an ordinary account",
                 ),
             ));
         }
@@ -363,11 +368,11 @@ pub(super) async fn bot_as_seen(config: &Config, admin: &Api) -> Option<Finding>
     match hindrance(&answer) {
         Some(flag) => Some(Finding::bad(
             format!("bot: the account {user} is {flag}"),
-            "Take that back, or give the bot another account",
+            "Undo that, or give the bot another account",
         )),
         None if truth(&answer["admin"]) => Some(Finding::warn(
-            format!("bot: the account {user} is a server admin and need not be"),
-            "Take the right away from it; the admin token is enough",
+            format!("bot: the account {user} is a server admin, which is not needed"),
+            "Make it an ordinary account; the admin token is enough",
         )),
         None => None,
     }
@@ -397,7 +402,7 @@ pub(super) async fn rate_limit(config: &Config, admin: &Api) -> Vec<Finding> {
         // The account is not there, which has been told.
         Err(trouble) if trouble.status() == Some(404) => Vec::new(),
         Err(trouble) => vec![Finding::warn(
-            format!("rate limit: it cannot be looked at: {trouble}"),
+            format!("rate limit: it cannot be checked: {trouble}"),
             "Check again",
         )],
     }
@@ -410,12 +415,13 @@ fn limit(wanted: RateLimit, answer: &Value) -> Finding {
         (Some(rate), Some(burst), _) => Finding::ok(format!(
             "rate limit: set for the bot, {rate} a second after the first {burst}"
         )),
-        (_, _, RateLimit::Lift) => {
-            Finding::ok("rate limit: the server's own; the bot will ask once whether to lift it")
-        }
+        (_, _, RateLimit::Lift) => Finding::ok(
+            "rate limit: the server's default; the bot will ask once whether to lift \
+                         it",
+        ),
         (_, _, RateLimit::Keep) => Finding::warn(
-            "rate limit: the server's own, by default ten events and then one in five seconds",
-            "If answers are slow, write `rate_limit: lift` under homeserver",
+            "rate limit: the server's default, usually ten events and then one every five seconds",
+            "If answers are slow, set `rate_limit: lift` under homeserver",
         ),
     }
 }
@@ -480,7 +486,10 @@ mod tests {
         config.bot.login = Login::AccessToken("".into());
         for soft in [false, true] {
             let out = told(&config, refused(401, soft));
-            assert!(out.contains("put the new token in the place that bot.access_token"), "{out}");
+            assert!(
+                out.contains("put the new token in the place set in bot.access_token"),
+                "{out}"
+            );
         }
         let other = told(&config, refused(500, false));
         assert!(other.contains("DEV does not work: the server answered 500"), "{other}");
@@ -492,12 +501,12 @@ mod tests {
     fn an_admin_token_that_is_not_taken_is_told_with_its_file() {
         let mut config = super::super::tests::config(Encryption::Required);
         let told = untaken(&config, &refused(401, false)).to_string();
-        assert!(told.contains("does not work: somebody has logged it out, or it never"), "{told}");
-        assert!(told.contains("in the place that homeserver.admin_token names"), "{told}");
+        assert!(told.contains("does not work: it was logged out, or it never"), "{told}");
+        assert!(told.contains("in the place set in homeserver.admin_token"), "{told}");
         config.homeserver.admin_token_file = Some("/etc/synod/admin-token".into());
         let told = untaken(&config, &refused(401, true)).to_string();
         assert!(told.contains("it has expired: the server answered 401"), "{told}");
-        assert!(told.contains("into /etc/synod/admin-token; a bot that runs"), "{told}");
+        assert!(told.contains("into /etc/synod/admin-token; a running bot"), "{told}");
     }
 
     #[test]

@@ -78,8 +78,11 @@ fn demands(config: &Config) -> Vec<Demand> {
         all.push(Demand::of("changes of what protected.subjects names", 1, Rank::Viewer));
     }
     for (place, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.others > 0) {
-        let demand =
-            Demand::of(format!("what questions.rules[{place}] fits"), rule.others, Rank::Viewer);
+        let demand = Demand::of(
+            format!("changes that match questions.rules[{place}]"),
+            rule.others,
+            Rank::Viewer,
+        );
         all.push(Demand { power: rule.power.unwrap_or(Power::Moderate), ..demand });
     }
     let many =
@@ -106,28 +109,29 @@ fn judge(circle: &Circle<'_>, alone: bool) -> Option<Finding> {
     let names = persons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match persons.as_slice() {
         [] => None,
-        [only] if *by_default => {
-            Some(Finding::ok(format!("approval: {what} are refused, since {only} acts alone")))
-        }
+        [only] if *by_default => Some(Finding::ok(format!(
+            "approval: {what} are refused, since {only} is the only \
+                operator with that right"
+        ))),
         some if some.len() <= *others => Some(Finding::warn(
             format!(
-                "approval: nobody can approve {what}: it takes {others} besides whoever asks, and \
-                 there is only {names}"
+                "approval: nobody can approve {what}: it needs {others} besides the person who \
+                asks, and there is only {names}"
             ),
             if alone {
-                "Name one more operator who may do it themselves and is in an admin room; until \
-                 then it goes only with --alone"
+                "Add one more operator who has that right and is in an admin room; until then it \
+                works only with --alone"
             } else {
-                "Name one more operator who may do it themselves and is in an admin room, or let \
-                 the config ask for less; until then it is refused"
+                "Add one more operator who has that right and is in an admin room, or require less \
+                in the config; until then it is refused"
             },
         )),
         [one, other] => Some(Finding::ok(format!(
-            "approval: nobody but {other} can approve what {one} asks, and nobody but {one} what \
-             {other} asks: {what}"
+            "approval: only {other} can approve what {one} asks, and only {one} what {other} asks: \
+             {what}"
         ))),
         all if all.len() == *others + 1 => {
-            Some(Finding::ok(format!("approval: it takes all of {names} together: {what}")))
+            Some(Finding::ok(format!("approval: all of {names} are needed together: {what}")))
         }
         _ => None,
     }
@@ -178,10 +182,8 @@ mod tests {
         let told = told(&config);
         assert_eq!(
             told,
-            [
-                "ok    approval: nobody but @ben:x can approve what @ann:x asks, and nobody but @ann:x \
-              what @ben:x asks: changes of operators, changes of server admins."
-            ],
+            ["ok    approval: only @ben:x can approve what @ann:x asks, and only @ann:x what \
+                @ben:x asks: changes of operators, changes of server admins."],
             "of what a moderator may do there are three"
         );
     }
@@ -196,7 +198,7 @@ mod tests {
             same[0].starts_with("warn  approval: nobody can approve changes of op"),
             "{same:?}"
         );
-        assert!(same[0].contains("and there is only @ann:x. Name one more"), "{same:?}");
+        assert!(same[0].contains("and there is only @ann:x. Add one more"), "{same:?}");
 
         "@ben:x".clone_into(&mut config.operators[1].person);
         let mut members = Members::default();
@@ -212,7 +214,7 @@ mod tests {
         members.add(&[member("@ben:x", "join")]);
         let there = findings(&config, Some(&members));
         assert_eq!(there[0].mark, Mark::Ok, "{there:?}");
-        assert!(there[0].what.contains("nobody but @ben:x can approve what @ann:x"), "{there:?}");
+        assert!(there[0].what.contains("only @ben:x can approve what @ann:x"), "{there:?}");
     }
 
     #[test]
@@ -228,15 +230,19 @@ mod tests {
         ];
         let told = told(&config);
         assert_eq!(told.len(), 3, "{told:#?}");
-        assert!(told[0].starts_with("warn  approval: nobody can approve what questions.rules[1]"));
-        assert!(told[0].contains("it takes 3 besides whoever asks"), "{told:#?}");
-        assert!(told[0].contains("or let the config ask for less"), "{told:#?}");
-        assert!(
-            told[1].contains("all of @ann:x, @ben:x, @moe:x together: what questions.rules[2]")
-        );
-        assert!(told[2].contains("nobody but @ben:x can approve what @ann:x asks"), "{told:#?}");
+        assert!(told[0].starts_with(
+            "warn  approval: nobody can approve changes that match \
+            questions.rules[1]"
+        ));
+        assert!(told[0].contains("it needs 3 besides the person who asks"), "{told:#?}");
+        assert!(told[0].contains("or require less in the config"), "{told:#?}");
+        assert!(told[1].contains(
+            "all of @ann:x, @ben:x, @moe:x are needed together: changes that \
+                match questions.rules[2]"
+        ));
+        assert!(told[2].contains("only @ben:x can approve what @ann:x asks"), "{told:#?}");
         config.policy.alone = Some(std::time::Duration::from_mins(5));
-        assert!(self::told(&config)[0].ends_with("it goes only with --alone."));
+        assert!(self::told(&config)[0].ends_with("it works only with --alone."));
     }
 
     #[test]
@@ -245,7 +251,7 @@ mod tests {
         assert_eq!(
             lone,
             ["ok    approval: more than 20 changes within ten minutes that cannot be undone are \
-              refused, since @ann:x acts alone."]
+              refused, since @ann:x is the only operator with that right."]
         );
         let mut config = with(&[ANN, VIC]);
         let powers = [Power::Look, Power::Moderate].into();
@@ -255,7 +261,7 @@ mod tests {
         config.policy.protection.operators = Stance::SecondPerson;
         let told = told(&config);
         assert!(told[0].starts_with("warn  approval: nobody can approve changes of operators"));
-        assert!(told[1].starts_with("ok    approval: nobody but @vic:x can approve"), "{told:#?}");
+        assert!(told[1].starts_with("ok    approval: only @vic:x can approve"), "{told:#?}");
         assert!(told[1].ends_with("changes of bridged accounts."), "{told:#?}");
     }
 }

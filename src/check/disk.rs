@@ -45,15 +45,17 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 fn state(config: &Config) -> Finding {
     let state = config.state.display();
     if config.state.is_dir() {
-        return Finding::ok(format!("state: {state} is there and closed to everybody else"));
+        return Finding::ok(format!("state: {state} exists and is closed to everybody else"));
     }
     if existing(&config.state).is_some_and(writable) {
-        return Finding::ok(format!("state: {state} does not exist yet; the first start makes it"));
+        return Finding::ok(format!(
+            "state: {state} does not exist yet; the first start creates it"
+        ));
     }
     Finding::bad(
-        format!("state: {state} does not exist and cannot be made"),
+        format!("state: {state} does not exist and cannot be created"),
         format!(
-            "Make it for the user that runs synod, as root: install -d -m 0700 -o USER {state}"
+            "Create it for the user that runs synod, as root: install -d -m 0700 -o USER {state}"
         ),
     )
 }
@@ -70,8 +72,8 @@ fn free(folder: &Path) -> Option<u64> {
 }
 
 fn left(bytes: u64) -> Finding {
-    let what = format!("disk: {} left for the state", size(bytes));
-    let to_do = "Make room: where the record cannot be written, nothing is changed";
+    let what = format!("disk: {} free for the state", size(bytes));
+    let to_do = "Free some space: if the record cannot be written, nothing is changed";
     if bytes < TOO_LITTLE {
         Finding::bad(what, to_do)
     } else if bytes < LITTLE {
@@ -94,13 +96,13 @@ fn taken(folder: &Path) -> Option<u64> {
 }
 
 fn stored(bytes: u64) -> Finding {
-    let what = format!("store: it takes {}", size(bytes));
+    let what = format!("store: it uses {}", size(bytes));
     if bytes <= LARGE {
         return Finding::ok(what);
     }
     Finding::warn(
         what,
-        "Look at what is asked of the bot so often, and let record.keep_details be fewer days",
+        "Find out why the bot is used so much, and set record.keep_details to fewer days",
     )
 }
 
@@ -119,8 +121,8 @@ fn since_written(age: Duration) -> Finding {
     }
     Finding::warn(
         what,
-        "Log in anew as that admin, put the new token into the file, restart synod, and log the \
-         old session out",
+        "Log in again as that admin, put the new token into the file, restart synod, and log out \
+        the old session",
     )
 }
 
@@ -146,7 +148,7 @@ pub(super) fn kept(config: &Config) -> (Option<Kept>, Option<Finding>) {
     };
     let open = fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
     let finding = open.then(|| {
-        let what = format!("{} holds a token and may be read by others", path.display());
+        let what = format!("{} contains a token and can be read by others", path.display());
         Finding::bad(what, format!("Close it with chmod 0600 {}", path.display()))
     });
     match parse(&text, &config.bot.user_id) {
@@ -183,9 +185,9 @@ fn parse(text: &str, bot: &UserId) -> Result<Kept, &'static str> {
 
 fn unusable(path: &Path, why: &str) -> Finding {
     Finding::bad(
-        format!("the session kept in {} cannot be used: {why}", path.display()),
-        "Name another `state:`, or move this one aside with the whole folder, so that keys and \
-         session stay together",
+        format!("the session saved in {} cannot be used: {why}", path.display()),
+        "Set another `state:`, or move this whole folder aside, so that keys and session stay \
+         together",
     )
 }
 
@@ -198,7 +200,7 @@ mod tests {
         let mark = |bytes| left(bytes).mark;
         assert_eq!((mark(1 << 30), mark((1 << 30) - 1)), (Mark::Ok, Mark::Warn));
         assert_eq!((mark(100 << 20), mark((100 << 20) - 1)), (Mark::Warn, Mark::Bad));
-        assert_eq!(left(5 << 29).to_string(), "ok    disk: 2.5 GiB left for the state.");
+        assert_eq!(left(5 << 29).to_string(), "ok    disk: 2.5 GiB free for the state.");
     }
 
     #[test]

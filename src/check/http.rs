@@ -46,10 +46,10 @@ pub(crate) enum Trouble {
         soft_logout: bool,
     },
     /// Something else than the homeserver refused: the homeserver names an error code.
-    #[error("something in front of the homeserver answered {0} in its place")]
+    #[error("something in front of the homeserver answered {0} instead")]
     Foreign(u16),
     /// The answer is no JSON, or too large.
-    #[error("the answer is not what a homeserver answers; something in front of it may answer")]
+    #[error("the answer is not from a homeserver; something in front of it may have answered")]
     Strange,
 }
 

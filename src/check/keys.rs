@@ -25,7 +25,7 @@ pub(super) async fn findings(config: &Config, client: &Api, bot: Option<&Bot>) -
     let answer = match client.post(&path, &json!({ "device_keys": wanted })).await {
         Ok(answer) => answer,
         Err(trouble) => {
-            let what = format!("keys: they cannot be looked at: {trouble}");
+            let what = format!("keys: they cannot be checked: {trouble}");
             return vec![Finding::bad(what, "Check again")];
         }
     };
@@ -77,15 +77,18 @@ async fn secrets(config: &Config, client: &Api) -> Option<Finding> {
     match client.get(&path, &[]).await {
         Ok(content) if content["key"].is_string() => None,
         Err(trouble) if trouble.status() != Some(404) => Some(Finding::warn(
-            format!("keys: the secret storage of the bot's account cannot be looked at: {trouble}"),
+            format!("keys: the secret storage of the bot's account cannot be checked: {trouble}"),
             "Check again",
         )),
         Ok(_) | Err(_) => Some(Finding::bad(
             format!(
-                "keys: the secret storage of the bot's account is gone, so the recovery key in \
-                 {file} recovers nothing"
+                "keys: the secret storage of the bot's account is missing, so the recovery key in \
+                {file} recovers nothing"
             ),
-            format!("Restart synod, which makes it anew and writes its recovery key into {file}"),
+            format!(
+                "Restart synod, which creates a new one and writes its recovery key into \
+                     {file}"
+            ),
         )),
     }
 }
@@ -100,11 +103,11 @@ async fn one_time_keys(config: &Config, client: &Api, device: &str) -> Option<Fi
         Finding::bad(
             format!(
                 "keys: the homeserver has {count} one-time keys of the bot's device {device}, and \
-                 without them it cannot read what comes from new devices"
+                without them the bot cannot read messages from new devices"
             ),
             format!(
-                "Start synod if it does not run. If they stay so few: stop it, delete session.json \
-                 in {}, and start it again, so that it logs in as a new device",
+                "Start synod if it does not run. If there are still so few then: stop it, delete \
+                session.json in {}, and start it again, so that it logs in as a new device",
                 config.state.display()
             ),
         )
@@ -120,22 +123,22 @@ fn own_keys(config: &Config, own: &OwnState<'_>, keys: &Keys<'_>) -> Finding {
     match (keys.master(), own.device) {
         (None, _) if own.has_run => Finding::bad(
             "keys: the bot has run, but has no cross-signing keys, so clients ignore it",
-            "Start it and read what its log says about keys",
+            "Start it and read its log about keys",
         ),
-        (None, _) => Finding::ok("keys: the bot has none yet; the first start makes them"),
+        (None, _) => Finding::ok("keys: the bot has none yet; the first start creates them"),
         (Some(_), Some(device)) if keys.is_signed(device) => {
             Finding::ok(format!("keys: the bot's device {device} is signed by its own keys"))
         }
         (Some(_), Some(device)) if own.replaced => Finding::bad(
             format!(
-                "keys: somebody has made new cross-signing keys for the bot's account, so its \
-                 device {device} is not signed, nobody can read what it says, and it changes nothing"
+                "keys: somebody made new cross-signing keys for the bot's account, so its device \
+                {device} is not signed, nobody can read its messages, and it changes nothing"
             ),
             format!(
-                "Put the recovery key that belongs to the new keys into {file} and restart synod; if \
-                 nobody has it, make keys once more with a client that is logged in as the bot, and \
-                 use the recovery key that it gives. If it was none of you, give the account another \
-                 password first"
+                "Put the recovery key of the new keys into {file} and restart synod; if nobody has \
+                it, create new keys again with a client that is logged in as the bot, and use the \
+                recovery key that it shows. If it was none of you, change the account's password \
+                first"
             ),
         ),
         (Some(_), Some(device)) if own.recovery_key => Finding::warn(
@@ -147,10 +150,13 @@ fn own_keys(config: &Config, own: &OwnState<'_>, keys: &Keys<'_>) -> Finding {
             recover,
         ),
         (Some(_), None) if own.recovery_key => Finding::ok(format!(
-            "keys: the bot has keys, and the first start takes them up with {file}"
+            "keys: the bot has keys, and the first start recovers them with {file}"
         )),
         (Some(_), None) => Finding::bad(
-            format!("keys: the bot's account has keys, but {file} does not hold the recovery key"),
+            format!(
+                "keys: the bot's account has keys, but {file} does not contain the recovery \
+                     key"
+            ),
             recover,
         ),
     }
@@ -169,9 +175,9 @@ fn operator_keys(config: &Config, operator: &Operator, keys: &Keys<'_>) -> Findi
             return Finding::warn(what, "Check again when it does");
         }
         return missing(
-            format!("keys: {user} has no master key, so nothing they type is believed"),
-            "Let them set up secure backup (or recovery) in their client's settings, which makes \
-             the keys",
+            format!("keys: {user} has no master key, so the bot accepts nothing from them"),
+            "Ask them to set up secure backup (or recovery) in their client's settings, which \
+            creates the keys",
         );
     };
     match &operator.master_key {
@@ -193,10 +199,15 @@ fn operator_keys(config: &Config, operator: &Operator, keys: &Keys<'_>) -> Findi
         devices(signed)
     );
     if signed == 0 {
-        return missing(what, "Let them verify a device of theirs: only such a one is believed");
+        return missing(
+            what,
+            "Ask them to verify a session: the bot accepts commands only from \
+            verified ones",
+        );
     }
     if unsigned > 0 {
-        let to_do = "What they type on an unsigned device is refused; let them verify or remove it";
+        let to_do = "Commands from an unsigned session are refused; ask them to verify or remove \
+                     it";
         return Finding::warn(what, to_do);
     }
     Finding::ok(what)

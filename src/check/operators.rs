@@ -62,10 +62,10 @@ pub(super) async fn findings(
                 Ok(account) => hindered(user, &account),
                 Err(trouble) if trouble.status() == Some(404) => Some(Finding::warn(
                     format!("operators: {user} has no account on this homeserver"),
-                    "Correct the id under operators, or take it out",
+                    "Correct the id under operators, or remove it",
                 )),
                 Err(trouble) => Some(Finding::warn(
-                    format!("operators: {user} cannot be looked at: {trouble}"),
+                    format!("operators: {user} cannot be checked: {trouble}"),
                     trouble.to_do("homeserver.admin_url", "Check again"),
                 )),
             });
@@ -82,12 +82,15 @@ fn absent(user: &UserId, members: &Members) -> Option<Finding> {
     match members.0.get(user.as_str()).map(String::as_str) {
         Some("join") => None,
         Some("invite") => Some(Finding::warn(
-            format!("operators: {user} is invited to an admin room and has not joined"),
-            "They approve nothing and hear of nothing until they accept the invitation",
+            format!("operators: {user} is invited to an admin room but has not joined"),
+            "They can approve nothing and see nothing until they accept the invitation",
         )),
         _ => Some(Finding::warn(
-            format!("operators: {user} is in no admin room, so they approve and hear nothing"),
-            "Invite them, or take them out of operators",
+            format!(
+                "operators: {user} is in no admin room, so they can approve nothing and see \
+                     nothing"
+            ),
+            "Invite them, or remove them from operators",
         )),
     }
 }
@@ -97,7 +100,7 @@ fn hindered(user: &UserId, account: &Value) -> Option<Finding> {
     let flag = hindrance(account)?;
     Some(Finding::warn(
         format!("operators: the account {user} is {flag}"),
-        "Take that back if they are to go on, or take them out of operators",
+        "Undo that if they stay operators, or remove them from operators",
     ))
 }
 

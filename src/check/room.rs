@@ -66,9 +66,9 @@ pub(super) async fn statistics(config: &Config, client: &Api, admin: &Api) -> Op
         && room.get("join_rules").is_some_and(Value::is_null);
     keeps_none.then(|| {
         Finding::warn(
-            "homeserver: it keeps no statistics, so it cannot list, search or count rooms",
-            "Take stats: {enabled: false} out of its configuration, start it again, and type \
-             !background run populate_stats_process_rooms",
+            "homeserver: it keeps no room statistics, so it cannot list, search or count rooms",
+            "Remove stats: {enabled: false} from its configuration, restart it, and send \
+            !background run populate_stats_process_rooms",
         )
     })
 }
@@ -92,10 +92,10 @@ async fn state(
         Ok(Value::Array(events)) => Ok(events),
         Ok(_) => Err(not_looked_at(room, &Trouble::Strange)),
         Err(trouble) if trouble.status() == Some(404) => Err(Finding::bad(
-            format!("room {room}: this homeserver is in no such room"),
+            format!("room {room}: this homeserver is not in this room"),
             format!(
-                "Make the room on this homeserver, encrypted and for invited people only, and write \
-                 its id or alias under {key}"
+                "Create the room on this homeserver, encrypted and invite-only, and write its id \
+                or alias under {key}"
             ),
         )),
         Err(trouble) => Err(not_looked_at(room, &trouble)),
@@ -104,8 +104,12 @@ async fn state(
 
 fn not_looked_at(room: &RoomOrAliasId, trouble: &Trouble) -> Finding {
     Finding::bad(
-        format!("room {room}: it cannot be looked at: {trouble}"),
-        trouble.to_do("homeserver.admin_url", "Invite the bot and see that the admin token works"),
+        format!("room {room}: it cannot be checked: {trouble}"),
+        trouble.to_do(
+            "homeserver.admin_url",
+            "Invite the bot and make sure that the admin token \
+                                               works",
+        ),
     )
 }
 
@@ -116,7 +120,7 @@ async fn resolve(room: &RoomOrAliasId, key: &str, client: &Api) -> Result<String
     let path = ["_matrix", "client", "v3", "directory", "room", room.as_str()];
     let answer = client.get(&path, &[]).await.map_err(|trouble| {
         Finding::bad(
-            format!("room {room}: the alias leads nowhere: {trouble}"),
+            format!("room {room}: the alias points nowhere: {trouble}"),
             trouble.to_do(
                 "homeserver.url",
                 &format!("Give the room this alias, or write its id under {key}"),
@@ -124,7 +128,7 @@ async fn resolve(room: &RoomOrAliasId, key: &str, client: &Api) -> Result<String
         )
     })?;
     answer["room_id"].as_str().map(str::to_owned).ok_or_else(|| {
-        Finding::bad(format!("room {room}: the alias names no room"), "Write the room's id")
+        Finding::bad(format!("room {room}: the alias points to no room"), "Write the room's id")
     })
 }
 
@@ -148,9 +152,15 @@ fn membership(config: &Config, room: &str, state: &State<'_>) -> Finding {
         Some(event) if event["content"]["membership"] == "invite" => {
             let inviter = event["sender"].as_str().unwrap_or_default();
             if config.operators.iter().any(|operator| operator.user_id == inviter) {
-                return Finding::ok(format!("room {room}: the bot is invited and joins at start"));
+                return Finding::ok(format!(
+                    "room {room}: the bot is invited and joins when it \
+                                            starts"
+                ));
             }
-            let what = format!("room {room}: the bot is invited by {inviter}, who is no operator");
+            let what = format!(
+                "room {room}: the bot is invited by {inviter}, who is not an \
+                                operator"
+            );
             Finding::bad(what, invite)
         }
         Some(event) if event["content"]["membership"] == "ban" => {
@@ -165,32 +175,30 @@ fn encryption(config: &Config, room: &str, state: &State<'_>) -> Finding {
     match (algorithm.as_str(), config.encryption) {
         (Some("m.megolm.v1.aes-sha2"), _) => Finding::ok(format!("room {room}: encrypted")),
         (Some(_), _) => Finding::bad(
-            format!("room {room}: encrypted in a way that synod does not know"),
+            format!("room {room}: encrypted with a method that synod does not know"),
             "Use another room",
         ),
         (None, Encryption::Required) => Finding::bad(
             format!("room {room}: not encrypted, so the bot answers nobody there"),
-            "Turn encryption on in the room's settings, or write `encryption: optional`",
+            "Turn on encryption in the room's settings, or set `encryption: optional`",
         ),
         (None, Encryption::Optional) => Finding::warn(
             format!("room {room}: not encrypted; whoever runs a server in it can forge commands"),
-            "Better turn encryption on in the room's settings",
+            "Turn on encryption in the room's settings",
         ),
     }
 }
 
 fn join_rule(room: &str, state: &State<'_>) -> Finding {
     let rule = &state.content("m.room.join_rules")["join_rule"];
-    let to_do = "Set it to invited people only in the room's settings";
+    let to_do = "Make it invite-only in the room's settings";
     match rule.as_str() {
-        None | Some("invite" | "private") => {
-            Finding::ok(format!("room {room}: for invited people only"))
-        }
+        None | Some("invite" | "private") => Finding::ok(format!("room {room}: invite-only")),
         Some("public") => {
             Finding::bad(format!("room {room}: public, anybody may join and read"), to_do)
         }
         Some(rule) => {
-            let what = format!("room {room}: not for invited people only (join rule {rule})");
+            let what = format!("room {room}: not invite-only (join rule {rule})");
             Finding::warn(what, to_do)
         }
     }
@@ -202,39 +210,45 @@ fn power(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
     let to_do = format!("Set the bot's power level to {needed}");
     match levels.user(bot, state) {
         None => Finding::warn(
-            format!("room {room}: the bot made the room and so holds all power in it, for ever"),
-            "Better let a person make a room, and give the bot the power to redact",
+            format!(
+                "room {room}: the bot created the room, so it has all power in it, \
+                     permanently"
+            ),
+            "Let a person create a new room, and give the bot the power to redact",
         ),
         Some(power) if power < levels.sends() => {
             let what = format!("room {room}: the bot may not send (it has {power})");
             Finding::bad(what, to_do)
         }
         Some(power) if power < needed => Finding::bad(
-            format!("room {room}: the bot may not redact (it has {power}, that takes {needed})"),
+            format!("room {room}: the bot may not redact (it has {power}, and needs {needed})"),
             to_do,
         ),
         Some(power) if power > needed => Finding::warn(
             format!("room {room}: the bot has more power than it needs ({power}, not {needed})"),
             to_do,
         ),
-        Some(power) => Finding::ok(format!("room {room}: the bot may redact, no more ({power})")),
+        Some(power) => Finding::ok(format!(
+            "room {room}: the bot may redact, nothing more \
+                                            ({power})"
+        )),
     }
 }
 
 /// Whether the bot may write, and may not remove what it has written.
 fn appends_only(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
     let levels = Levels::of(state);
-    let to_do = "In its power levels, set m.room.redaction above the bot's";
+    let to_do = "In its power levels, set m.room.redaction above the bot's level";
     match levels.user(bot, state) {
         Some(power) if power < levels.sends() => Finding::bad(
             format!("room {room}: the bot may not write the record there (it has {power})"),
             format!("Set the bot's power level to {}", levels.sends()),
         ),
         Some(power) if power < levels.event("m.room.redaction") => {
-            Finding::ok(format!("room {room}: the bot may write the record and not redact it"))
+            Finding::ok(format!("room {room}: the bot may write the record but not redact it"))
         }
         _ => Finding::warn(
-            format!("room {room}: the bot may redact what it writes of the record there"),
+            format!("room {room}: the bot may redact the record that it writes there"),
             to_do,
         ),
     }
@@ -243,12 +257,12 @@ fn appends_only(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
 fn history(room: &str, state: &State<'_>) -> Option<Finding> {
     match state.content("m.room.history_visibility")["history_visibility"].as_str() {
         Some("world_readable") => Some(Finding::bad(
-            format!("room {room}: its history is open to everybody"),
-            "Set it to members only in the room's settings",
+            format!("room {room}: everybody can read its history"),
+            "Set the history to members only in the room's settings",
         )),
         Some("invited" | "joined") => None,
         _ => Some(Finding::ok(format!(
-            "room {room}: the history is shared, whoever joins later may see what was said before"
+            "room {room}: people who join later can read earlier messages"
         ))),
     }
 }
@@ -267,8 +281,8 @@ fn listeners(config: &Config, room: &str, state: &State<'_>) -> Option<Finding> 
         .count();
     (strangers > 0).then(|| {
         Finding::warn(
-            format!("room {room}: {strangers} in it who are no operators read every answer"),
-            "Remove them, or name them under operators",
+            format!("room {room}: {strangers} in it who are not operators read every answer"),
+            "Remove them, or add them under operators",
         )
     })
 }

@@ -28,7 +28,7 @@ const DAYS: [(&str, Weekday); 7] = [
 
 /// What is no moment of a week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no day of the week with a time")]
+#[error("this is not a day of the week with a time")]
 pub struct NotWeekly;
 
 impl FromStr for Weekly {

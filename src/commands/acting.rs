@@ -50,7 +50,7 @@ const fn acting(
 const ITSELF: &str = "the account itself";
 const KEEPER: &str = "the account of the admin token";
 const NOTICES: &str = "the account of the server's notices";
-const HOLDER: &str = "whoever is told the secret, as the account";
+const HOLDER: &str = "whoever gets the secret, as the account";
 
 /// All that makes somebody act or speak.
 pub const ACTING: &[Acting] = &[
@@ -68,31 +68,31 @@ pub const ACTING: &[Acting] = &[
     ),
     acting(
         ("user modify", "password"),
-        [HOLDER, "logs in and does anything"],
+        [HOLDER, "can log in and do everything"],
         Nobody,
         "user modify @ann:example.org -P secret",
     ),
     acting(
         ("user modify", "threepid"),
-        ["whoever has the address", "sets a new password by mail"],
+        ["anybody with the email address or phone number", "sets a new password by email"],
         Nobody,
         "user modify @ann:example.org -t email ann@mail.example",
     ),
     acting(
         ("user modify", "external-id"),
-        ["whoever is that at the provider", "logs in and does anything"],
+        ["the person with that account at the provider", "can log in and do everything"],
         Nobody,
         "user modify @ann:example.org --external-id oidc-x 5f0c2a",
     ),
     acting(
         ("user modify", "create"),
-        ["a new account", "comes to be"],
+        ["a new account", "is created"],
         Nobody,
         "user modify @new:example.org --create",
     ),
     acting(
         ("user modify", "admin"),
-        [ITSELF, "does anything with the homeserver"],
+        [ITSELF, "can do everything on the homeserver"],
         Nobody,
         "user modify @ann:example.org --admin",
     ),
@@ -116,7 +116,7 @@ pub const ACTING: &[Acting] = &[
     ),
     acting(
         ("user deactivate-regex", ""),
-        ["each account that fits", "leaves its rooms and declines invitations"],
+        ["each matching account", "leaves its rooms and declines invitations"],
         Nobody,
         "user deactivate-regex @ann:example.org",
     ),
@@ -128,37 +128,37 @@ pub const ACTING: &[Acting] = &[
     ),
     acting(
         ("user password", ""),
-        [HOLDER, "logs in and does anything"],
+        [HOLDER, "can log in and do everything"],
         Nobody,
         "user password @ann:example.org",
     ),
     acting(
         ("user login", ""),
-        [HOLDER, "does anything, unseen by its owner"],
+        [HOLDER, "can do everything, unseen by its owner"],
         Nobody,
         "user login @ann:example.org",
     ),
     acting(
         ("user register", ""),
-        [HOLDER, "logs in and does anything"],
+        [HOLDER, "can log in and do everything"],
         Nobody,
         "user register @new:example.org",
     ),
     acting(
         ("user register", "admin"),
-        [HOLDER, "does anything with the homeserver"],
+        [HOLDER, "can do everything on the homeserver"],
         Nobody,
         "user register @new:example.org --admin",
     ),
     acting(
         ("user admin", ""),
-        [ITSELF, "does anything with the homeserver"],
+        [ITSELF, "can do everything on the homeserver"],
         Nobody,
         "user admin grant @ann:example.org",
     ),
     acting(
         ("user cross-signing-reset", ""),
-        ["whoever is logged in as the account", "replaces its keys without its password"],
+        ["anybody logged in as the account", "replaces its keys without its password"],
         Nobody,
         "user cross-signing-reset @ann:example.org",
     ),
@@ -186,7 +186,7 @@ pub const ACTING: &[Acting] = &[
     acting(
         ("room make-admin", ""),
         [
-            "the strongest account of this server in the room",
+            "the account of this server with the most power in the room",
             "gives the account of the admin token its power, and invites it",
         ],
         Nobody,
@@ -195,7 +195,7 @@ pub const ACTING: &[Acting] = &[
     acting(
         ("room make-admin", "user-id"),
         [
-            "the strongest account of this server in the room",
+            "the account of this server with the most power in the room",
             "gives that account its power, and invites it",
         ],
         Account,
@@ -260,31 +260,31 @@ pub const ACTING: &[Acting] = &[
     ),
     acting(
         ("regtok new", ""),
-        ["whoever knows the token", "makes an account"],
+        ["anybody who knows the token", "registers an account"],
         Nobody,
         "regtok new",
     ),
     acting(
         ("regtok update", "uses-allowed"),
-        ["whoever knows the token", "makes an account"],
+        ["anybody who knows the token", "registers an account"],
         Nobody,
         "regtok update welcome-friends --uses-allowed 3",
     ),
     acting(
         ("regtok update", "expire-at"),
-        ["whoever knows the token", "makes an account"],
+        ["anybody who knows the token", "registers an account"],
         Nobody,
         "regtok update welcome-friends --expire-at 2026-12-01",
     ),
     acting(
         ("regtok update", "expiry-ts"),
-        ["whoever knows the token", "makes an account"],
+        ["anybody who knows the token", "registers an account"],
         Nobody,
         "regtok update welcome-friends --expiry-ts 1796083200000",
     ),
     acting(
         ("raw", ""),
-        ["as with the command that does the same", "anything"],
+        ["same as the command that does this", "anything"],
         Named,
         "raw v9/nothing -m post",
     ),

@@ -47,7 +47,7 @@ pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
 pub(in crate::commands) fn device(text: &str) -> Result<OwnedDeviceId, String> {
     let id = bare_of_any(text);
     if id.is_empty() || id.len() > 255 {
-        return Err("it is not the id of a device; !device list shows them".to_owned());
+        return Err("it is not a device id; !device list shows the ids".to_owned());
     }
     Ok(id.into())
 }

@@ -11,6 +11,6 @@ mod rename;
 /// The verbs about devices.
 pub const GROUP: Group = Group {
     name: "device",
-    about: "Look at the devices of accounts, name them, and log them out",
+    about: "List devices (signed-in sessions) of accounts, rename them, and log them out",
     verbs: &[list::SPEC, details::SPEC, create::SPEC, rename::SPEC, delete::SPEC],
 };

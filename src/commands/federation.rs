@@ -11,6 +11,6 @@ mod rooms;
 /// The verbs about other servers.
 pub const GROUP: Group = Group {
     name: "federation",
-    about: "Look at how other servers are reached, and try them again",
+    about: "Look at the connections to other servers, and retry them",
     verbs: &[list::SPEC, details::SPEC, rooms::SPEC, reset::SPEC],
 };

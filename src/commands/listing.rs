@@ -22,14 +22,14 @@ use crate::{
 /// Which part of a listing is wanted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Pages {
-    /// Begin here: how many to skip, or what the next-page command says
+    /// Start here: how many to skip, or the value in the next-page command
     #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
     pub from: Option<String>,
     /// Show at most this many [default: 100]
     #[arg(short, long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub limit: Option<u64>,
-    /// Follow the pages to the end; what is long comes as a CSV file, or as -o says
+    /// Get all pages; a long list comes as a CSV file, or in the format that -o names
     #[arg(long, conflicts_with_all = ["from", "limit"])]
     pub all: bool,
 }
@@ -54,7 +54,7 @@ impl Pages {
             Stop::refused(
                 Line::new()
                     .code("--from")
-                    .plain(" takes how many to skip, such as 100, and not ")
+                    .plain(" takes a number to skip, such as 100, not ")
                     .code(from),
             )
         })
@@ -226,8 +226,8 @@ impl Collected {
 fn counts_more(unlisted: u64) -> Option<String> {
     (unlisted > 0).then(|| {
         format!(
-            "The homeserver counts {unlisted} more than it lists; it may have left out what it \
-             cannot read itself."
+            "The homeserver counts {unlisted} more than it lists; it may have left out some that \
+            it cannot read itself."
         )
     })
 }

@@ -5,5 +5,8 @@ use super::Group;
 mod raw;
 
 /// The verbs about the API of clients.
-pub const GROUP: Group =
-    Group { name: "matrix", about: "Ask the API that clients use", verbs: &[raw::SPEC] };
+pub const GROUP: Group = Group {
+    name: "matrix",
+    about: "Send requests to the API that clients use",
+    verbs: &[raw::SPEC],
+};

@@ -46,7 +46,7 @@ impl Later {
                 .plain(" of ")
                 .code(format!("!{verb}"))
                 .plain(format!(
-                    ", and would do it without: it is Synapse {version}, and that came with {}",
+                    ", and would ignore it: it runs Synapse {version}, and this needs {}",
                     self.since
                 )),
         )
@@ -76,11 +76,11 @@ impl Needs {
         let since = self.since.map(|since| format!("Synapse {since} or newer").into());
         let delegated = match self.delegated {
             Delegated::Same => None,
-            Delegated::Half => Some(
-                "where an authentication service keeps the accounts, the same to be done there too",
-            ),
+            Delegated::Half => {
+                Some("if an authentication service manages the accounts, do the same there too")
+            }
             Delegated::Nothing => Some(
-                "a homeserver that keeps its accounts itself, without an authentication service",
+                "a homeserver that manages its own accounts, without an authentication service",
             ),
         };
         let later = self.later.iter().map(|option| {
@@ -99,13 +99,15 @@ impl Needs {
         {
             return Some(
                 verb(Line::new().plain("this homeserver is too old for "))
-                    .plain(format!(": it is Synapse {version}, and that came with {since}")),
+                    .plain(format!(": it runs Synapse {version}, and this needs {since}")),
             );
         }
         (is_delegated && self.delegated == Delegated::Nothing).then(|| {
-            verb(Line::new().plain("the accounts of this homeserver are delegated: ")).plain(
-                " has no effect here, since an authentication service keeps them. Do it there",
-            )
+            verb(Line::new().plain(
+                "an authentication service manages the accounts of this \
+                                    homeserver: ",
+            ))
+            .plain(" has no effect here. Do it there")
         })
     }
 }
@@ -142,8 +144,8 @@ mod tests {
         assert_eq!(
             told.as_deref(),
             Some(
-                "this homeserver is too old for !user redact: it is Synapse 1.99, and that came \
-                 with 1.116"
+                "this homeserver is too old for !user redact: it runs Synapse 1.99, and this needs \
+                 1.116"
             )
         );
         assert!(redact.unmet("user redact", NEW, true).is_none());
@@ -154,7 +156,7 @@ mod tests {
     fn what_an_authentication_service_keeps_is_not_changed_here() {
         for verb in ["user password", "user admin grant", "user lock", "regtok new"] {
             let told = needs(verb).unmet(verb, NEW, true).map(|line| line.text());
-            assert!(told.is_some_and(|told| told.contains("are delegated")), "{verb}");
+            assert!(told.is_some_and(|told| told.contains("manages the accounts")), "{verb}");
             assert!(needs(verb).unmet(verb, NEW, false).is_none(), "{verb}");
         }
         for verb in ["user suspend", "user deactivate", "user list", "room delete", "help"] {
@@ -170,8 +172,8 @@ mod tests {
         assert_eq!(
             told.map(|line| line.text()).as_deref(),
             Some(
-                "this homeserver is too old for --before of !user redact, and would do it \
-                 without: it is Synapse 1.150, and that came with 1.157"
+                "this homeserver is too old for --before of !user redact, and would ignore it: it \
+                runs Synapse 1.150, and this needs 1.157"
             )
         );
         assert!(before.unmet("user redact", NEW).is_none());

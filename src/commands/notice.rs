@@ -9,6 +9,6 @@ mod text;
 /// The verbs about server notices.
 pub const GROUP: Group = Group {
     name: "notice",
-    about: "Tell people something in the homeserver's name",
+    about: "Send people messages in the homeserver's name",
     verbs: &[send::SPEC],
 };

@@ -15,8 +15,8 @@ use crate::reply::Format;
 const HEADING: &str = "Options of every change";
 
 const ENDS: [&str; 2] = [
-    "Take it back by myself after this time, such as 3d or 2h30min",
-    "Take it back by myself then: 2026-12-01, or 2026-12-01T10:00Z",
+    "Undo it automatically after this time, such as 3d or 2h30min",
+    "Undo it automatically at this time: 2026-12-01, or 2026-12-01T10:00Z",
 ];
 
 /// The longest reason that is kept, in characters.
@@ -97,12 +97,10 @@ impl Options {
     pub(crate) fn add(command: Command, can_end: bool) -> Command {
         let command = if can_end { Ends::add(command, ENDS) } else { command };
         let has_reason = command.get_arguments().any(|argument| argument.get_id() == "reason");
-        let mut options = vec![
-            Arg::new("plan")
-                .long("plan")
-                .action(ArgAction::SetTrue)
-                .help("Show the requests that would be sent and what they rest on; send nothing"),
-        ];
+        let mut options =
+            vec![Arg::new("plan").long("plan").action(ArgAction::SetTrue).help(
+                "Show the requests that would be sent and what they depend on; send nothing",
+            )];
         if !has_reason {
             options.push(why());
         }
@@ -132,7 +130,7 @@ impl Options {
                 .value_name("FORMAT")
                 .value_parser(clap::value_parser!(Format))
                 .global(true)
-                .help("Answer in this format, without any other words; in a file where it is long"),
+                .help("Answer in this format only; a long answer comes as a file"),
         )
     }
 
@@ -189,10 +187,10 @@ fn why() -> Arg {
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("it is empty; say why in a few words, in quotes".to_owned());
+        return Err("it is empty; give a short reason, in quotes".to_owned());
     }
     if text.chars().count() > LONGEST_REASON {
-        return Err(format!("it is longer than {LONGEST_REASON} characters; say it shorter"));
+        return Err(format!("it is longer than {LONGEST_REASON} characters; shorten it"));
     }
     Ok(text.to_owned())
 }

@@ -42,13 +42,12 @@ pub const GROUP: Group = Group {
     .with_path()],
 };
 
-/// Send a request to the Admin API by its path, for what has no command of its own
+/// Send a request to the Admin API by its path, for what no other command does
 ///
-/// It takes the role that the command takes which does the same, and what it shows or changes is
-/// treated alike; what nobody knows takes the highest. Where there is a command, use that: it looks
-/// first, says what it found, and can often be undone. This only passes on what was answered. An
-/// id's # and / are written as %23 and %2F; nothing is asked about my own account and that of my
-/// admin token.
+/// You need the same role as for the command that does the same, and the same checks apply; unknown
+/// paths need the highest role. If there is a command, use that: it looks first, reports what it found,
+/// and can often be undone. This only passes on the answer. In ids, write # and / as %23 and %2F.
+/// Requests about my own account and that of my admin token are refused.
 #[derive(Debug, clap::Args)]
 struct Raw {
     /// The path below /_synapse/admin, such as v1/rooms, with its parameters: v1/rooms?limit=3
@@ -60,7 +59,7 @@ struct Raw {
 // How a request is made. No doc comment: it would become the verb's help.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
-    /// How to ask; only get changes nothing
+    /// The HTTP method; only get changes nothing
     #[arg(
         short,
         long,
@@ -70,10 +69,10 @@ pub(super) struct How {
         default_value = "get"
     )]
     method: By,
-    /// What to send, an object of JSON in quotes; {} when left out. Not with get
+    /// What to send: a JSON object in quotes; {} by default. Not with get
     #[arg(short, long, value_name = "JSON", value_parser = secret, conflicts_with = "data_file")]
     data: Option<SecretString>,
-    /// Not here, where there are no files: type it behind --data
+    /// Not available, since a room has no files: type the data after --data
     #[arg(short = 'f', long, value_name = "PATH")]
     data_file: Option<String>,
 }
@@ -108,11 +107,11 @@ impl From<Raw> for Ask {
 pub(super) fn ask(root: Root, endpoint: &str, how: &How) -> Ask {
     let secrets = secrets_in(endpoint);
     if !secrets.is_empty() {
-        let why = "a secret does not stand in a path; I ask with my own admin token";
+        let why = "do not put a secret into a path; I use my own admin token";
         return refused(Line::from(why).into(), secrets);
     }
     if how.data_file.is_some() {
-        let why = "here are no files: type what to send behind --data, in quotes";
+        let why = "a room has no files: type the data after --data, in quotes";
         return refused(Line::from(why).into(), secrets);
     }
     let method = how.method.method();
@@ -121,7 +120,7 @@ pub(super) fn ask(root: Root, endpoint: &str, how: &How) -> Ask {
     let (value, secrets) = match (method, read) {
         (_, Some(Err(fault))) => return refused(fault.why.into(), fault.secrets),
         (None, Some(Ok(body))) => {
-            let why = "a get sends no data: leave out --data, or say with --method what to do";
+            let why = "get sends no data: leave out --data, or name another --method";
             return refused(Line::from(why).into(), body.secrets);
         }
         (None, None) => (Value::Null, secrets),
@@ -130,7 +129,7 @@ pub(super) fn ask(root: Root, endpoint: &str, how: &How) -> Ask {
     };
     // In its place on record stands a word that would lead elsewhere.
     if secrets.iter().any(|(_, secret)| endpoint.contains(secret.expose_secret())) {
-        return refused(Line::from("a secret stands in the path too").into(), secrets);
+        return refused(Line::from("there is also a secret in the path").into(), secrets);
     }
     match (method, Request::read(root, method, endpoint, value)) {
         (None, Ok(request)) => Ask::Read(Box::new(Look(request))),

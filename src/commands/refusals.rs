@@ -113,23 +113,24 @@ const GENERAL: &[Meaning] = &[
         400,
         "",
         "",
-        "the homeserver does not take the request as it is; look at what it is about again",
+        "the homeserver does not accept this request; check the account or room it is about",
     ),
     Meaning::new(
         403,
         "",
         "",
-        "the homeserver forbids it: a rule or a module of its own, or too little power in the room",
+        "the homeserver forbids it: because of a rule or module of its own, or too little power in \
+         the room",
     ),
     Meaning::new(
         404,
         "",
         "",
-        "the homeserver does not know it, or something that was named with it, any more; it did when \
-         I looked. Look again",
+        "the homeserver no longer knows it, or something that was named with it; it did when I \
+        looked. Look again",
     ),
-    Meaning::new(409, "", "", "something there is in the way already"),
-    Meaning::new(413, "", "", "it is longer than the homeserver takes; make it shorter"),
+    Meaning::new(409, "", "", "it conflicts with something that already exists"),
+    Meaning::new(413, "", "", "it is too long for the homeserver; shorten it"),
 ];
 
 /// The account is banned from the room that it would be in.
@@ -137,7 +138,7 @@ pub(super) const BANNED: Meaning = Meaning::new(
     403,
     "M_FORBIDDEN",
     "banned",
-    "it is banned from the room; whoever has power there has to lift the ban first",
+    "it is banned from the room; somebody with power there has to lift the ban first",
 );
 
 /// It takes no invitations from whom it would have one.
@@ -145,24 +146,24 @@ pub(super) const NO_INVITATIONS: Meaning = Meaning::new(
     403,
     "M_INVITE_BLOCKED",
     "",
-    "it takes no invitations, so it has to join by itself",
+    "it does not accept invitations, so it has to join by itself",
 );
 
 /// The room has gone since it was looked at.
 pub(super) const ROOM_GONE: Meaning =
-    Meaning::new(404, "M_NOT_FOUND", "", "the room is not known any more; look again");
+    Meaning::new(404, "M_NOT_FOUND", "", "the room is no longer known; look again");
 
 /// What to us is the id of a room is none to the homeserver.
 pub(super) const NO_ROOM_ID: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "legal room",
-    "to the homeserver this is no id of a room; look for a slip in it",
+    "the homeserver says that this is not a room id; check it for a typo",
 );
 
 /// What is said where the request fits another version of the homeserver.
-const OTHER_VERSION: &str =
-    "this version of the homeserver takes it in another way; `!server version` shows which it is";
+const OTHER_VERSION: &str = "this version of the homeserver expects a different request; `!server \
+                             version` shows the version";
 
 /// The homeserver wants another body than the one of its version that we know.
 pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION);
@@ -175,23 +176,19 @@ pub(super) const LOCKED_TOO: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "locked",
-    "an account cannot be locked and deactivated; ask for one of them",
+    "an account cannot be both locked and deactivated; choose one",
 );
 
 /// The account has gone since it was looked at.
-pub(super) const ACCOUNT_GONE: Meaning = Meaning::new(
-    404,
-    "M_NOT_FOUND",
-    "",
-    "the homeserver has no such account any more; it had when I looked",
-);
+pub(super) const ACCOUNT_GONE: Meaning =
+    Meaning::new(404, "M_NOT_FOUND", "", "the account no longer exists; it did when I looked");
 
 /// The same, as the homeserver says it where it looks for no account first.
 pub(super) const NO_ROW: Meaning = Meaning::new(
     404,
     "M_UNKNOWN",
     "No row found",
-    "the homeserver has nothing by that name any more; it had when I looked",
+    "nothing with that name exists any more; it did when I looked",
 );
 
 /// The homeserver goes by another name than the config says.
@@ -199,8 +196,8 @@ pub(super) const NOT_LOCAL: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "local user",
-    "to the homeserver it is an account of another server: it goes by another name than the one \
-     behind the colon",
+    "the homeserver says that it is an account of another server: its own name is not the one \
+    after the colon",
 );
 
 /// Accounts have their passwords elsewhere.
@@ -208,8 +205,8 @@ pub(super) const NO_PASSWORDS: Meaning = Meaning::new(
     403,
     "M_FORBIDDEN",
     "Password change disabled",
-    "this homeserver keeps no passwords (password_config in its configuration, or an authentication \
-     service): set it where they are kept",
+    "this homeserver does not store passwords (password_config in its configuration, or an \
+    authentication service): set it where they are stored",
 );
 
 /// What the account of the admin token cannot do to itself.
@@ -217,7 +214,7 @@ pub(super) const NOT_ITSELF: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "demote yourself",
-    "the account of my admin token cannot take its own admin flag away; another server admin can",
+    "the account of my admin token cannot remove its own admin flag; another server admin can",
 );
 
 /// What an account can be changed to: `PUT /_synapse/admin/v2/users/{user_id}`.
@@ -227,44 +224,45 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the homeserver does not let it be made or changed here; where an authentication service \
-         keeps the accounts, do it there",
+        "the homeserver does not allow that; if an authentication service manages the accounts, do \
+         it there",
     ),
     Meaning::new(
         409,
         "M_UNKNOWN",
         "External id is already in use",
-        "this sign-on account logs in to another account; it has to be taken away there first. `!user \
-         auth-provider` finds that account",
+        "this single sign-on account already belongs to another account; remove it there first. \
+        `!user auth-provider` finds that account",
     ),
     Meaning::new(
         400,
         "M_INVALID_USERNAME",
         "",
-        "this cannot be the id of a new account: a-z, 0-9 and . _ = - / + only, not only digits, and \
-         255 characters with the name of the server",
+        "this cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +, not only \
+        digits, and at most 255 characters including the server name",
     ),
-    Meaning::new(400, "M_USER_IN_USE", "", "this id is taken already, or was once; take another"),
-    Meaning::new(400, "M_EXCLUSIVE", "", "ids like this belong to a bridge; take another"),
+    Meaning::new(400, "M_USER_IN_USE", "", "this id is or was in use; choose another"),
+    Meaning::new(400, "M_EXCLUSIVE", "", "ids like this are reserved for a bridge; choose another"),
     Meaning::new(
         400,
         "M_THREEPID_IN_USE",
         "",
-        "this address or number belongs to another account; `!user 3pid` finds it",
+        "this email address or phone number belongs to another account; `!user 3pid` finds it",
     ),
     NOT_ITSELF,
     Meaning::new(
         400,
         "M_UNKNOWN",
         "user type",
-        "the homeserver does not know this type: bot, support, regular, or one of \
-         user_types.extra_user_types in its configuration",
+        "the homeserver does not know this type; use bot, support, regular, or one of \
+        user_types.extra_user_types in its configuration",
     ),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "password",
-        "this homeserver opens an account only together with a password; `!user password` sets one",
+        "this homeserver reactivates an account only together with a password; `!user password` \
+         sets one",
     ),
     LOCKED_TOO,
     NOT_LOCAL,
@@ -272,15 +270,10 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "",
-        "a value is not as the homeserver takes it: a name has at most 256 characters, a picture's \
-         address 1000, a password 512",
+        "the homeserver does not accept a value: a name can have at most 256 characters, a \
+        picture's address 1000, a password 512",
     ),
-    Meaning::new(
-        400,
-        "M_MISSING_PARAM",
-        "",
-        "a value is missing that this version of the homeserver wants",
-    ),
+    Meaning::new(400, "M_MISSING_PARAM", "", "this version of the homeserver needs one more value"),
     ACCOUNT_GONE,
 ];
 

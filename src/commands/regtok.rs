@@ -12,6 +12,6 @@ mod update;
 /// The verbs about registration tokens.
 pub const GROUP: Group = Group {
     name: "regtok",
-    about: "Make and end the tokens with which people register",
+    about: "Create, change and delete registration tokens",
     verbs: &[list::SPEC, details::SPEC, new::SPEC, update::SPEC, delete::SPEC],
 };

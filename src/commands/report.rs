@@ -10,6 +10,6 @@ mod reports;
 /// The verbs about reports.
 pub const GROUP: Group = Group {
     name: "report",
-    about: "Read what people have reported, and clear it away",
+    about: "Read and dismiss reports",
     verbs: &[list::SPEC, details::SPEC, dismiss::SPEC],
 };

@@ -8,6 +8,6 @@ mod rooms;
 /// The verbs about statistics.
 pub const GROUP: Group = Group {
     name: "stats",
-    about: "See who and what takes up space",
+    about: "See what uses the most space",
     verbs: &[media::SPEC, rooms::SPEC],
 };

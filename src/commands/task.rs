@@ -7,4 +7,4 @@ pub mod scheduled;
 
 /// The verbs about tasks.
 pub const GROUP: Group =
-    Group { name: "task", about: "Follow the homeserver's long tasks", verbs: &[list::SPEC] };
+    Group { name: "task", about: "Look at the homeserver's long tasks", verbs: &[list::SPEC] };

@@ -122,7 +122,7 @@ fn parse(book: &Book, text: &str) -> Result<tree::Node, Reported> {
         book.add(Fault {
             key: String::new(),
             line: None,
-            what: "nothing stands in it".to_owned(),
+            what: "it is empty".to_owned(),
             instead: "Write at least `homeserver: example.org`".to_owned(),
         })
     })
@@ -146,7 +146,7 @@ fn answers(root: &Section<'_>, base: &Path) -> Result<Answers, Reported> {
     let (password_file, token_file) = (password_file?, token_file?);
     if password_file.is_some() && token_file.is_some() {
         return Err(token.wrong(
-            "there is a password already",
+            "there is already a password",
             "Keep one of `password_file:` and `token_file:`",
         ));
     }
@@ -250,7 +250,7 @@ pub fn secret(path: &Path) -> Result<secrecy::SecretString, Fault> {
         let (mut faults, _) = book.close();
         let what = "it cannot be read".to_owned();
         let other =
-            Fault { key: String::new(), line: None, what, instead: "Look at it".to_owned() };
+            Fault { key: String::new(), line: None, what, instead: "Check the file".to_owned() };
         Fault { key: shown, line: None, ..faults.pop().unwrap_or(other) }
     })
 }
@@ -320,15 +320,15 @@ mod tests {
             "line 2, password: there is no such key here",
             "line 3, allow_plain_http: this is neither true nor false",
             "line 4, login: this is not one word",
-            "operators[0].role: this word has no meaning here. Write viewer or moderator or admin",
+            "operators[0].role: this value is not allowed here. Write viewer or moderator or admin",
             "operators[1].user_id: this key is missing",
         ] {
             assert!(told.contains(part), "{part} is not in {told}");
         }
         assert!(!told.contains("Canary"), "{told}");
         let both = load("password_file: a\ntoken_file: b\n").unwrap_err();
-        assert!(both.contains("there is a password already"), "{both}");
-        assert!(load("").unwrap_err().contains("nothing stands in it"));
+        assert!(both.contains("there is already a password"), "{both}");
+        assert!(load("").unwrap_err().contains("it is empty"));
         assert!(load("[").is_err());
     }
 
@@ -361,7 +361,7 @@ mod tests {
         fs::write(&file, "Canary\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let fault = secret(&file).unwrap_err();
-        assert!(fault.what.contains("every user of this machine may use it"), "{fault}");
+        assert!(fault.what.contains("every user of this machine can access it"), "{fault}");
         assert!(fault.key.ends_with("/secret") && !fault.to_string().contains("Canary"), "{fault}");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(secret(&file).unwrap().expose_secret(), "Canary");

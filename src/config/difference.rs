@@ -187,21 +187,21 @@ impl Found {
         let Operator { user_id, role, person, master_key, totp } = was;
         if *role != is.role {
             let (old, new) = (&role.name, &is.role.name);
-            let how = format!("the role: {old} before, {new} now");
+            let how = format!("role: {old} before, {new} now");
             self.of(user_id, how, narrower_if(is.role.is_within(role)));
         }
         if *person != is.person {
-            self.of(user_id, "another person", Effect::Wider);
+            self.of(user_id, "different person", Effect::Wider);
         }
         if *master_key != is.master_key {
-            self.of(user_id, "another master key", Effect::Wider);
+            self.of(user_id, "different master key", Effect::Wider);
         }
         let same = match (totp, &is.totp) {
             (Some(was), Some(is)) => same_secret(was, is),
             (was, is) => was.is_none() && is.is_none(),
         };
         if !same {
-            self.of(user_id, "another seed of one-time passwords", Effect::Wider);
+            self.of(user_id, "different one-time password seed", Effect::Wider);
         }
     }
 

@@ -46,16 +46,16 @@ pub(super) fn config(path: &Path) -> Result<String, Fault> {
     read(path, CONFIG_LIMIT).map_err(|unread| match unread {
         Unread::Missing => fault(
             "it does not exist",
-            "Name the configuration with --config FILE; config.example.yaml is one to start from",
+            "Name the configuration with --config FILE; you can start from config.example.yaml",
         ),
         Unread::Denied => fault(
-            "it may not be read by the user that runs synod",
-            "Make that user its owner, or run synod as the one who is",
+            "the user that runs synod may not read it",
+            "Make that user its owner, or run synod as the owner",
         ),
         Unread::NotAFile => fault("it is not a file", "Name the YAML file itself"),
         Unread::TooLarge => fault("it is larger than a mebibyte", "Name the YAML file"),
         Unread::NotText => fault("it is not UTF-8 text", "Save it as UTF-8"),
-        Unread::Failed(kind) => fault(&format!("it cannot be read: {kind}"), "Look at the disk"),
+        Unread::Failed(kind) => fault(&format!("it cannot be read: {kind}"), "Check the disk"),
     })
 }
 
@@ -74,10 +74,10 @@ pub(super) fn sourced(
 ) -> Result<(SecretString, Option<PathBuf>), Reported> {
     let Some(section) = field.delicate_section()? else {
         return Err(field.wrong(
-            "a secret does not stand in this file",
-            "Put it into a file of its own that only synod may read and write \
-             `{ file: /path/to/it }`, or `{ env: NAME }` for a variable of the environment, or \
-             `{ credential: NAME }` for what systemd hands over",
+            "secrets do not belong in this file",
+            "Put it into a separate file that only synod may read, and write `{ file: /path/to/it \
+            }`; or `{ env: NAME }` for an environment variable, or `{ credential: NAME }` for a \
+            systemd credential",
         ));
     };
     let file = section.field("file", "/etc/synod/secret");
@@ -93,11 +93,13 @@ pub(super) fn sourced(
             credential.required(|field, text| Ok((from_credential(field, text, around)?, None)))
         }
         (false, false, false) => Err(section.wrong(
-            "it has no source",
+            "no source is given",
             "Write `{ file: PATH }`, `{ env: NAME }` or `{ credential: NAME }`",
         )),
-        _ => Err(section
-            .wrong("it has more than one source", "Keep one of `file:`, `env:` and `credential:`")),
+        _ => Err(section.wrong(
+            "more than one source is given",
+            "Keep one of `file:`, `env:` and `credential:`",
+        )),
     };
     section.finish();
     secret
@@ -118,17 +120,17 @@ pub(super) fn from_file(
     let content = read(&path, SECRET_LIMIT).map_err(|unread| match unread {
         Unread::Missing => wrong(
             "there is no such file",
-            "Make it, or name the right one; a relative path counts from the folder of the \
+            "Create it, or name the right one; relative paths start at the folder of the \
              configuration",
         ),
         Unread::Denied => wrong(
             "the user that runs synod may not read it",
-            "Make that user its owner, or run synod as the one who is",
+            "Make that user its owner, or run synod as the owner",
         ),
-        Unread::NotAFile => wrong("it is not a file", "Name the file that holds the secret"),
+        Unread::NotAFile => wrong("it is not a file", "Name the file that contains the secret"),
         Unread::TooLarge => wrong("it is too large for a secret", "Name the right file"),
         Unread::NotText => wrong("it is not UTF-8 text", "Name the right file"),
-        Unread::Failed(kind) => wrong(&format!("it cannot be read: {kind}"), "Look at the disk"),
+        Unread::Failed(kind) => wrong(&format!("it cannot be read: {kind}"), "Check the disk"),
     })?;
     Ok((one_line(field, &content)?, Some(path)))
 }
@@ -142,10 +144,10 @@ fn from_variable(
     let askable = !name.is_empty() && !name.contains(['=', '\0']);
     match askable.then(|| (around.environment)(name)).flatten().map(OsString::into_string) {
         Some(Ok(content)) => one_line(field, &content),
-        Some(Err(_)) => Err(field.wrong("its value is not UTF-8 text", "Set it anew")),
+        Some(Err(_)) => Err(field.wrong("its value is not UTF-8 text", "Set it again")),
         None => Err(field.wrong(
-            "no variable of this name is set",
-            "Set it for the process that runs synod; write its name here, not the secret",
+            "no variable with this name is set",
+            "Set it for the synod process; write its name here, not the secret",
         )),
     }
 }
@@ -160,23 +162,23 @@ fn from_credential(
     if !is_name {
         return Err(field.wrong(
             "this is not the name of a credential",
-            "Write the name that LoadCredential= of the unit gives it, not a path",
+            "Write the name from LoadCredential= of the unit, not a path",
         ));
     }
     let directory = (around.environment)("CREDENTIALS_DIRECTORY");
     let Some(directory) = directory.filter(|directory| !directory.is_empty()) else {
         return Err(field.wrong(
-            "no credentials were handed over to this process",
-            "Start it by its systemd unit, whose LoadCredential= does so (synodctl does for \
-             check and unfreeze), or write `{ file: PATH }`",
+            "this process was given no credentials",
+            "Start it with its systemd unit, whose LoadCredential= does so (use synodctl for check \
+            and unfreeze), or write `{ file: PATH }`",
         ));
     };
     let path = PathBuf::from(directory).join(name);
     if !path.exists() {
         return Err(field.wrong(
-            "no credential of this name was handed over",
-            "Name it in LoadCredential= of the unit; where that names a folder, its files are \
-             credentials called after it, such as secrets_admin-token",
+            "no credential with this name was given",
+            "Name it in LoadCredential= of the unit; if that names a folder, its files become \
+            credentials named after it, such as secrets_admin-token",
         ));
     }
     let path = path.into_os_string().into_string();
@@ -189,10 +191,10 @@ fn one_line(field: &Field<'_>, content: &str) -> Result<SecretString, Reported> 
     let content = content.strip_suffix('\n').unwrap_or(content);
     let content = content.strip_suffix('\r').unwrap_or(content);
     if content.trim().is_empty() {
-        return Err(field.wrong("it is empty", "Put the secret into it, in one line"));
+        return Err(field.wrong("it is empty", "Put the secret into it, on one line"));
     }
     if content.contains(['\n', '\r', '\0']) {
-        return Err(field.wrong("it holds more than one line", "Leave only the secret in it"));
+        return Err(field.wrong("it has more than one line", "Keep only the secret in it"));
     }
     Ok(content.into())
 }
@@ -203,8 +205,12 @@ pub(super) fn state(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBu
     match fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path),
         Err(error) => {
-            let what = format!("it cannot be looked at: {}", error.kind());
-            return Err(field.wrong(what, "Let the user that runs synod into the folders above"));
+            let what = format!("it cannot be checked: {}", error.kind());
+            return Err(field.wrong(
+                what,
+                "Give the user that runs synod access to the folders \
+                                          above it",
+            ));
         }
         Ok(metadata) if !metadata.is_dir() => {
             return Err(field.wrong("it is not a directory", "Name a directory for synod alone"));
@@ -212,8 +218,8 @@ pub(super) fn state(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBu
         Ok(metadata) => {
             if own_user().is_some_and(|own| own != metadata.uid()) {
                 return Err(field.wrong(
-                    "it belongs to another user than the one that runs synod",
-                    "Run synod as its owner, or hand it over with chown -R",
+                    "it does not belong to the user that runs synod",
+                    "Run synod as its owner, or change the owner with chown -R",
                 ));
             }
             closed(field, &metadata, 0, "0700")?;
@@ -227,7 +233,7 @@ pub(super) fn own_file(field: &Field<'_>, text: &str, base: &Path) -> Result<Pat
     let path = path(field, text, base)?;
     if let Ok(metadata) = fs::metadata(&path) {
         if !metadata.is_file() {
-            return Err(field.wrong("it is not a file", "Name a file for this alone"));
+            return Err(field.wrong("it is not a file", "Name a file that is used only for this"));
         }
         closed(field, &metadata, 0, "0600")?;
     }
@@ -240,7 +246,7 @@ pub(super) fn path(field: &Field<'_>, text: &str, base: &Path) -> Result<PathBuf
         return Err(field.wrong("this is not a path", "Write a path, such as /etc/synod/secret"));
     }
     if text.starts_with('~') {
-        return Err(field.wrong("only a shell knows what ~ means", "Write the whole path"));
+        return Err(field.wrong("only a shell knows what ~ means", "Write the full path"));
     }
     Ok(base.join(text))
 }
@@ -258,7 +264,7 @@ fn closed(
     }
     let who = if open & OTHERS == 0 { "its group" } else { "every user of this machine" };
     Err(field.wrong(
-        format!("{who} may use it (mode {:04o})", metadata.mode() & 0o7777),
+        format!("{who} can access it (mode {:04o})", metadata.mode() & 0o7777),
         format!("Close it with chmod {mode}"),
     ))
 }

@@ -77,7 +77,7 @@ fn rule(section: &Section<'_>, known: &[String]) -> Result<Rule, Reported> {
     };
     if rule.others == 0 && !rule.totp && !rule.reason {
         return Err(section.wrong(
-            "this rule demands nothing",
+            "this rule requires nothing",
             "Write `others: 1`, `totp: true` or `reason: true`",
         ));
     }
@@ -154,9 +154,9 @@ fn verbs(field: &Field<'_>, text: &str, known: &[String]) -> Result<WildMatch, R
         return Ok(pattern);
     }
     Err(field.wrong(
-        "there is no such verb",
-        "Write one as it is typed after the !, such as \"user deactivate\", or \"user *\" for all \
-         of a group",
+        "there is no such command",
+        "Write it as it is typed after the !, such as \"user deactivate\", or \"user *\" for a \
+         whole group",
     ))
 }
 
@@ -166,9 +166,9 @@ fn id(field: &Field<'_>, text: &str) -> Result<WildMatch, Reported> {
         return Ok(WildMatch::new(text));
     }
     Err(field.wrong(
-        "this is neither the id of a user nor that of a room",
-        "Write \"@user:example.org\", \"!room:example.org\", or with * for anything \
-         \"@_irc_*:example.org\", in double quotes",
+        "this is neither a user id nor a room id",
+        "Write \"@user:example.org\", \"!room:example.org\", or with * as a wildcard \
+        \"@_irc_*:example.org\", in double quotes",
     ))
 }
 

@@ -58,7 +58,7 @@ fn document(book: &Book, text: &str, around: Surroundings<'_>) -> Result<Config,
         book.add(Fault {
             key: String::new(),
             line: None,
-            what: "nothing stands in it".to_owned(),
+            what: "it is empty".to_owned(),
             instead: "Start from config.example.yaml".to_owned(),
         })
     })?;
@@ -226,9 +226,8 @@ fn rooms(field: &Field<'_>) -> Result<Vec<OwnedRoomOrAliasId>, Reported> {
     for item in field.list()? {
         match item.required(value::room) {
             Ok(room) if rooms.contains(&room) => {
-                lost = Some(
-                    item.wrong("this room stands in the list already", "Remove one of the two"),
-                );
+                lost =
+                    Some(item.wrong("this room is already in the list", "Remove one of the two"));
             }
             Ok(room) => rooms.push(room),
             Err(reported) => lost = Some(reported),
@@ -266,9 +265,10 @@ fn operators(
         .collect();
     let all_read = company.roles.len() == operators.len();
     if all_read && company.roles.iter().all(|role| role.rank < Rank::Admin) {
-        return Err(
-            field.wrong("none of the operators is an admin", "Give at least one `role: admin`")
-        );
+        return Err(field.wrong(
+            "none of the operators is an admin",
+            "Give at least one operator `role: admin`",
+        ));
     }
     operators.into_iter().collect()
 }
@@ -315,7 +315,7 @@ fn roles(field: &Field<'_>, verbs: &[String]) -> Result<Vec<Arc<Role>>, Reported
         if role(&one.name, &roles[..place]).is_some() {
             return Err(field.wrong(
                 "two roles have the same name",
-                "Give each its own; viewer, moderator and admin are there already",
+                "Give each its own name; viewer, moderator and admin are built in",
             ));
         }
     }
@@ -331,7 +331,7 @@ fn operator_id(field: &Field<'_>, company: &mut Company<'_>) -> Result<OwnedUser
         ));
     }
     if company.users.contains(&user) {
-        return Err(field.wrong("this operator stands in the list twice", "Remove one of the two"));
+        return Err(field.wrong("this operator is in the list twice", "Remove one of the two"));
     }
     company.users.push(user.clone());
     Ok(user)
@@ -342,14 +342,14 @@ fn operator_key(
     user: Option<&UserId>,
     company: &mut Company<'_>,
 ) -> Result<Option<String>, Reported> {
-    const INSTEAD: &str = "Write the 43 characters that `synod check` shows for this account, once \
-                           they have been compared with the person";
+    const INSTEAD: &str = "Write the 43 characters that `synod check` shows for this account, \
+        after comparing them with the person";
     let remote =
         user.zip(company.bot).is_some_and(|(user, bot)| user.server_name() != bot.server_name());
     let Some(key) = field.optional(value::master_key)? else {
         return match (remote, company.verified) {
             (true, _) => {
-                Err(field.wrong("an operator of another server needs a master key here", INSTEAD))
+                Err(field.wrong("an operator on another server needs a master key here", INSTEAD))
             }
             (_, true) => {
                 Err(field.wrong("with `trust: verified` every operator needs one", INSTEAD))
@@ -360,7 +360,7 @@ fn operator_key(
     if company.keys.contains(&key) {
         return Err(field.wrong(
             "another operator has the same master key",
-            "Write the key of this account: each account has its own",
+            "Write this account's key: each account has its own",
         ));
     }
     company.keys.push(key.clone());
@@ -393,8 +393,8 @@ fn record(
         let room = value::room_id(field, text)?;
         if rooms.is_some_and(|rooms| rooms.iter().any(|admin| admin.as_str() == room.as_str())) {
             return Err(field.wrong(
-                "this is an admin room, where the record travels anyway",
-                "Make a room for it, or remove the key",
+                "this is an admin room, where the record is written anyway",
+                "Create a separate room for it, or remove the key",
             ));
         }
         Ok(room)
@@ -404,10 +404,9 @@ fn record(
         .optional(|field, text| files::own_file(field, text, around.base));
     let rotate = section.field("rotate", "month");
     let rotation = match (rotate.is_named(), section.field("file", "").is_named()) {
-        (true, false) => Err(rotate.wrong(
-            "there is no file that could be set aside",
-            "Write `file:` too, or remove the key",
-        )),
+        (true, false) => {
+            Err(rotate.wrong("there is no file to rotate", "Write `file:` too, or remove the key"))
+        }
         _ => rotate.optional(value::rotation),
     };
     let days = section
@@ -438,11 +437,11 @@ fn backup(section: &Section<'_>, around: Surroundings<'_>) -> Result<Backup, Rep
     let schedule = match (every?, folder?) {
         (None, _) => None,
         (Some(_), None) => {
-            return Err(place.wrong("a schedule needs a folder", "Write `folder: PATH`"));
+            return Err(place.wrong("scheduled backups need a folder", "Write `folder: PATH`"));
         }
         (Some(_), _) if recipients.is_empty() => {
             return Err(field.wrong(
-                "a schedule needs somebody who can read what it makes",
+                "scheduled backups need somebody who can decrypt them",
                 "Write the public key that `age-keygen` shows",
             ));
         }
@@ -464,7 +463,7 @@ fn totp_for_all(
     let without = |one: &Operator| acts(&one.role) && one.totp.is_none();
     if demanded && operators.iter().any(without) {
         return Err(field.wrong(
-            "a rule demands one-time passwords, and not every operator has a seed of theirs",
+            "a rule requires one-time passwords, but not every operator has a seed",
             "Write `totp: { file: PATH }` for each moderator and admin",
         ));
     }

@@ -87,9 +87,10 @@ impl<'a> Section<'a> {
             let (line, node) = (Some(entry.line), Some(&entry.node));
             let field = Field { book: self.book, path: self.path.clone(), line, node, example };
             if entry.key.is_empty() {
-                lost = Some(field.wrong("this key is no text", "Write a name, a colon, a value"));
+                lost =
+                    Some(field.wrong("this key is not text", "Write a name, a colon and a value"));
             } else if let Some(before) = before {
-                let what = format!("this key stands in line {} already", before.line);
+                let what = format!("this key is already in line {}", before.line);
                 lost = Some(field.wrong(what, "Keep one of the two"));
             } else {
                 fields.push((entry.key.as_str(), field));
@@ -120,7 +121,7 @@ impl<'a> Section<'a> {
                 self.book.add(Fault {
                     key: join(&self.path, &entry.key),
                     line: Some(entry.line),
-                    what: format!("this key stands in line {} already", before.line),
+                    what: format!("this key is already in line {}", before.line),
                     instead: "Keep one of the two".to_owned(),
                 });
             }
@@ -217,7 +218,7 @@ impl<'a> Field<'a> {
         let (text, _) = self.text()?;
         choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            self.wrong("this word has no meaning here", format!("Write {}", words.join(" or ")))
+            self.wrong("this value is not allowed here", format!("Write {}", words.join(" or ")))
         })
     }
 
@@ -242,7 +243,7 @@ impl<'a> Field<'a> {
             )),
             Some(_) => Err(self.wrong(
                 "this is not a list",
-                format!("Put each item in a line of its own, such as `- {}`", self.example),
+                format!("Put each item on its own line, such as `- {}`", self.example),
             )),
         }
     }
@@ -253,7 +254,7 @@ impl<'a> Field<'a> {
             Some(Value::Map(entries)) => Ok(self.open(entries)),
             None | Some(Value::Empty) => Err(self.absent()),
             Some(_) => Err(self.wrong(
-                "keys with values belong here",
+                "keys with values are needed here",
                 format!("Write them indented below, such as `{}`", self.example),
             )),
         }
@@ -297,21 +298,22 @@ impl<'a> Field<'a> {
     fn text(&self) -> Result<(&'a str, bool), Reported> {
         match self.node.map(|node| &node.value) {
             Some(Value::Text { text, .. }) if holds_placeholder(text) => Err(self.wrong(
-                "a placeholder still stands here",
+                "this is still a placeholder",
                 format!(
-                    "Put what is yours in place of the angle brackets and what is in them, such as {}",
+                    "Replace the angle brackets and what is in them with your own value, such as \
+                     {}",
                     self.example
                 ),
             )),
             Some(Value::Text { text, plain }) => Ok((text, *plain)),
             None | Some(Value::Empty) => Err(self.absent()),
             Some(Value::Foreign) => Err(self.wrong(
-                "without quotes, YAML takes a leading !, & or * as a sign of its own",
+                "without quotes, a leading !, & or * has a special meaning in YAML",
                 format!("Put the value in double quotes, such as {}", self.example),
             )),
             Some(Value::List(_) | Value::Map(_)) => Err(self.wrong(
-                "one piece of text belongs here",
-                format!("Write it in the line of the key, such as {}", self.example),
+                "a single text value is needed here",
+                format!("Write it on the line of the key, such as {}", self.example),
             )),
         }
     }
@@ -321,7 +323,7 @@ impl<'a> Field<'a> {
             return self.wrong("this key is missing", format!("Write {}", self.written()));
         }
         self.wrong(
-            "nothing stands here (what follows an unquoted # is a comment)",
+            "the value is missing (text after an unquoted # is a comment)",
             format!("Write {}", self.written()),
         )
     }

@@ -41,7 +41,7 @@ pub(super) fn read(
         id_of(text, GROUPS).ok_or_else(|| {
             field.wrong(
                 "there is no such group on this machine",
-                "Write its name, or its number where it is not in /etc/group",
+                "Write its name, or its number if it is not in /etc/group",
             )
         })
     });
@@ -58,22 +58,21 @@ fn mapped(
         let Some(uid) = id_of(account, ACCOUNTS) else {
             lost = Some(user.wrong(
                 "there is no such account on this machine",
-                "Write its name, or its number where it is not in /etc/passwd",
+                "Write its name, or its number if it is not in /etc/passwd",
             ));
             continue;
         };
         match user.required(value::user) {
             Ok(id) if !operators.iter().any(|one| one.user_id == id) => {
-                lost = Some(user.wrong(
-                    "this is none of the operators",
-                    "Write the id of one that stands under `operators`",
-                ));
+                lost = Some(
+                    user.wrong("this is not one of the operators", "Write an id from `operators`"),
+                );
             }
             Ok(id) => {
                 if mapped.insert(uid, id).is_some() {
                     lost = Some(user.wrong(
-                        "this account of the machine stands here twice",
-                        "Keep one of its name and its number",
+                        "this account of the machine is listed twice",
+                        "Keep either its name or its number",
                     ));
                 }
             }

@@ -190,7 +190,7 @@ fn keys() {
         ("state: mine", "state: mine\nsyt_Canary: 1", "line 9, the file: ", "Remove it"),
         ("state: mine", "state: mine\nstate: mine", "line 9, state: ", "Keep one"),
         ("state: mine", "", "state: this key is missing", "Write `state: /var/lib/synod`"),
-        ("state: mine", "state:", "line 8, state: nothing stands here", "Write `state: "),
+        ("state: mine", "state:", "line 8, state: the value is missing", "Write `state: "),
         ("state: mine", "state: [mine]", "line 8, state: ", "such as /var/lib/synod"),
         (
             "state: mine",
@@ -212,9 +212,9 @@ fn addresses() {
         (REMOTE, "http://matrix.example.org", PLACE, "Write https://"),
         (REMOTE, "http://localhost.example.org", PLACE, "Write https://"),
         (REMOTE, "http://10.0.0.1", PLACE, "Write https://"),
-        (REMOTE, "https://ann:syt_Canary@example.org", PLACE, "Remove what stands before the @"),
-        (REMOTE, "https://example.org/_matrix", PLACE, "End it there"),
-        (REMOTE, "https://example.org/?access_token=syt_Canary", PLACE, "End it there"),
+        (REMOTE, "https://ann:syt_Canary@example.org", PLACE, "Remove everything before the @"),
+        (REMOTE, "https://example.org/_matrix", PLACE, "Remove that"),
+        (REMOTE, "https://example.org/?access_token=syt_Canary", PLACE, "Remove that"),
         (REMOTE, "ftp://example.org", PLACE, "such as https://"),
         (REMOTE, "example.org", PLACE, "such as https://"),
     ]);
@@ -298,7 +298,7 @@ fn plain_http_goes_to_a_private_host_only_and_only_where_the_config_says_so() {
 #[test]
 fn the_state() {
     each_is_the_only_fault(&[
-        ("state: mine", "state: shared", "line 8, state: its group may use it", "chmod 0700"),
+        ("state: mine", "state: shared", "line 8, state: its group can access it", "chmod 0700"),
         ("state: mine", "state: secret", "line 8, state: ", "Name a directory"),
         (
             "state: mine",
@@ -324,7 +324,7 @@ fn people_and_rooms() {
         (BOT, "\"syt_Canary\"", "line 6, bot.user_id: ", "\"@ann:example.org\""),
         (BOT, "!synod:example.org", "line 6, bot.user_id: without quotes", "double quotes"),
         (ROOMS, "rooms: []", "line 9, rooms: the list is empty", "`- \"#admins:example.org\"`"),
-        (ROOMS, "rooms: admins", "line 9, rooms: ", "a line of its own"),
+        (ROOMS, "rooms: admins", "line 9, rooms: ", "on its own line"),
         (ROOMS, "rooms: [admins]", "line 9, rooms[0]: ", "\"!id\""),
         (ROOMS, "rooms:\n  - #admins:example.org", "line 10, rooms[0]: ", "Write `\"#admins"),
         (ROOMS, "rooms:\n  - !id:example.org", "line 10, rooms[0]: ", "double quotes"),
@@ -383,12 +383,12 @@ fn values() {
         case("state: mine\nquestions: { reason: \"(\" }", "line 9, questions.reason", "'^TICKET"),
         case(
             "state: mine\nquestions: { rules: [{ class: irreversible }] }",
-            "line 9, questions.rules[0]: this rule demands nothing",
+            "line 9, questions.rules[0]: this rule requires nothing",
             "others: 1",
         ),
         case(
             "state: mine\nquestions: { rules: [{ verbs: [\"user desactivate\"], others: 1 }] }",
-            "line 9, questions.rules[0].verbs[0]: there is no such verb",
+            "line 9, questions.rules[0].verbs[0]: there is no such command",
             "user *",
         ),
         case(
@@ -404,7 +404,7 @@ fn values() {
         ),
         case(
             "state: mine\nroles: [{ name: a, powers: [look], verbs: [usr] }]",
-            "line 9, roles[0].verbs[0]: there is no such verb",
+            "line 9, roles[0].verbs[0]: there is no such command",
             "user *",
         ),
         case("state: mine\nprotected: { bridged: never }", "line 9, protected.bridged", "refused"),
@@ -470,7 +470,10 @@ protected:
     assert!(unknown[0].contains("Write viewer or moderator or admin"), "{unknown:?}");
 
     let short = folder.faults(&yaml.replacen("file: seed", "file: short", 1));
-    assert!(short[0].contains("operators[0].totp: this is no seed"), "{short:?}");
+    assert!(
+        short[0].contains("operators[0].totp: this is not a one-time password seed"),
+        "{short:?}"
+    );
 }
 
 #[test]
@@ -511,9 +514,9 @@ fn all_faults_come_together_in_the_order_of_their_lines() {
 fn what_is_no_configuration_at_all() {
     let folder = Folder::new();
     for (yaml, words) in [
-        ("", "nothing stands in it. Start from config.example.yaml"),
-        ("# only a comment\n", "nothing stands in it"),
-        ("- a list", "keys with values belong here"),
+        ("", "it is empty. Start from config.example.yaml"),
+        ("# only a comment\n", "it is empty"),
+        ("- a list", "keys with values are needed here"),
         ("read_only: true\nbot: @syt_Canary", "line 2, the file: this is not YAML: "),
         ("read_only: \"syt_Canary", "the file: this is not YAML: "),
         ("read_only: *syt_Canary", "the file: this is not YAML: "),

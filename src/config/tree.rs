@@ -134,8 +134,8 @@ fn not_yaml(error: &ScanError) -> Fault {
         key: String::new(),
         line: Some(error.marker().line()),
         what: format!("this is not YAML: {} (column {})", error.info(), error.marker().col() + 1),
-        instead: "Put ids that begin with @, ! or # in double quotes, and indent with spaces; the \
-                  other faults can be told once this line is right"
+        instead: "Put ids that begin with @, ! or # in double quotes, and indent with spaces; \
+            other mistakes can be found once this line is right"
             .to_owned(),
     }
 }
@@ -145,6 +145,6 @@ fn second_document(line: usize) -> Fault {
         key: String::new(),
         line: Some(line),
         what: "a second YAML document begins here".to_owned(),
-        instead: "Remove the line `---` and what is not meant".to_owned(),
+        instead: "Remove the line `---` and what you do not need".to_owned(),
     }
 }

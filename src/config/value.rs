@@ -31,8 +31,8 @@ pub(super) fn address(field: &Field<'_>, text: &str, plain_allowed: bool) -> Res
     };
     if !url.username().is_empty() || url.password().is_some() {
         return Err(field.wrong(
-            "a name or password stands in the address",
-            "Remove what stands before the @; secrets have keys of their own",
+            "the address contains a name or password",
+            "Remove everything before the @; secrets have their own keys",
         ));
     }
     match url.scheme() {
@@ -52,16 +52,15 @@ pub(super) fn address(field: &Field<'_>, text: &str, plain_allowed: bool) -> Res
                     "Write https://, or http:// only to localhost, 127.0.0.1 or [::1]"
                 }
             };
-            return Err(
-                field.wrong("plain http would send the tokens readable over the network", instead)
-            );
+            return Err(field
+                .wrong("plain http would send the tokens unencrypted over the network", instead));
         }
         _ => return Err(field.wrong("this is neither https nor http", EXAMPLE)),
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(field.wrong(
-            "something stands after the host and port",
-            "End it there; synod adds /_matrix and /_synapse itself",
+            "there is something after the host and port",
+            "Remove that; synod adds /_matrix and /_synapse itself",
         ));
     }
     Ok(url)
@@ -97,9 +96,9 @@ pub(super) fn listened(
     };
     if !allowed && !address.ip().is_loopback() {
         return Err(field.wrong(
-            "other machines could reach this address, and nobody there is asked who they are",
-            "Write 127.0.0.1:9464, or `allow_remote: true` under monitoring, if only what watches the \
-             bot gets there",
+            "other machines could reach this address without logging in",
+            "Write 127.0.0.1:9464, or `allow_remote: true` under monitoring if only your \
+            monitoring can reach it",
         ));
     }
     Ok(address)
@@ -120,7 +119,7 @@ pub(super) fn user(field: &Field<'_>, text: &str) -> Result<OwnedUserId, Reporte
     UserId::parse(text).map_err(|_| {
         field.wrong(
             "this is not a user id",
-            "Write the whole id in double quotes, such as \"@ann:example.org\"",
+            "Write the full id in double quotes, such as \"@ann:example.org\"",
         )
     })
 }
@@ -138,7 +137,7 @@ pub(super) fn room(field: &Field<'_>, text: &str) -> Result<OwnedRoomOrAliasId, 
 /// The id of a room, where it must not come to mean another one.
 pub(super) fn room_id(field: &Field<'_>, text: &str) -> Result<OwnedRoomId, Reported> {
     RoomId::parse(text)
-        .map_err(|_| field.wrong("this is not the id of a room", "Write \"!id\", in double quotes"))
+        .map_err(|_| field.wrong("this is not a room id", "Write \"!id\", in double quotes"))
 }
 
 /// A master key, unpadded base64.
@@ -177,8 +176,8 @@ pub(super) fn recipient(field: &Field<'_>, text: &str) -> Result<String, Reporte
         return Ok(text.to_owned());
     }
     Err(field.wrong(
-        "this is not a public key of age",
-        "Write the one that `age-keygen` shows as `Public key`; it begins with age1",
+        "this is not a public age key",
+        "Write the key that `age-keygen` shows as `Public key`; it begins with age1",
     ))
 }
 
@@ -186,7 +185,7 @@ pub(super) fn recipient(field: &Field<'_>, text: &str) -> Result<String, Reporte
 pub(super) fn duration(field: &Field<'_>, text: &str) -> Result<Duration, Reported> {
     const INSTEAD: &str = "Write a time from 1s to 24h, such as 30s, 10min or 1h";
     let Ok(span) = text.parse::<SignedDuration>() else {
-        return Err(field.wrong("this is not a span of time", INSTEAD));
+        return Err(field.wrong("this is not a duration", INSTEAD));
     };
     match Duration::try_from(span) {
         Ok(span) if (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&span) => Ok(span),
@@ -204,7 +203,7 @@ pub(super) fn moment(field: &Field<'_>, text: &str) -> Result<Timestamp, Reporte
     text.parse().ok().or_else(day).ok_or_else(|| {
         field.wrong(
             "this is not a date",
-            "Write a day such as 2027-01-31, or a moment such as 2027-01-31T10:00:00Z",
+            "Write a day such as 2027-01-31, or a time such as 2027-01-31T10:00:00Z",
         )
     })
 }
@@ -218,8 +217,8 @@ pub(super) fn count(
     match text.parse() {
         Ok(count) if bounds.contains(&count) => Ok(count),
         _ => Err(field.wrong(
-            "this is not a number that will do here",
-            format!("Write one from {} to {}", bounds.start(), bounds.end()),
+            "this number is not allowed here",
+            format!("Write a number from {} to {}", bounds.start(), bounds.end()),
         )),
     }
 }
@@ -230,15 +229,15 @@ pub(super) fn is_totp_seed(field: &Field<'_>, secret: &SecretString) -> Result<(
         return Ok(());
     }
     Err(field.wrong(
-        "this is no seed of one-time passwords",
-        "Put base32 of 16 bytes or more into it, as authenticator apps take it",
+        "this is not a one-time password seed",
+        "Put 16 bytes or more into it as base32, as authenticator apps accept it",
     ))
 }
 
 /// A short text that people see, without control characters.
 pub(super) fn name(field: &Field<'_>, text: &str) -> Result<String, Reported> {
     if text.trim().is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
-        return Err(field.wrong("this is not a name", "Write 1 to 64 characters in one line"));
+        return Err(field.wrong("this is not a name", "Write 1 to 64 characters on one line"));
     }
     Ok(text.to_owned())
 }
@@ -247,8 +246,8 @@ pub(super) fn name(field: &Field<'_>, text: &str) -> Result<String, Reported> {
 pub(super) fn weekly(field: &Field<'_>, text: &str) -> Result<Weekly, Reported> {
     let wrong = |_| {
         field.wrong(
-            "this is no moment of a week",
-            "Write a day and a time, UTC, such as monday 09:00",
+            "this is not a day and time of the week",
+            "Write a day and a time in UTC, such as monday 09:00",
         )
     };
     text.parse().map_err(wrong)
@@ -266,7 +265,7 @@ pub(super) fn log(field: &Field<'_>, text: &str) -> Result<String, Reported> {
     if bare_word || EnvFilter::builder().parse(text).is_err() {
         return Err(field.wrong(
             "this is not a filter for the log",
-            "Write error, warn, info, debug or trace, or more finely info,synod=debug",
+            "Write error, warn, info, debug or trace, or in more detail info,synod=debug",
         ));
     }
     Ok(text.to_owned())

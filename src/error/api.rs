@@ -237,27 +237,23 @@ impl std::error::Error for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind() {
-            Kind::Part => {
-                "an id is empty or only dots, so it cannot be asked for; nothing was sent"
-            }
-            Kind::Client => "the request could not be put together; the fault is the bot's own",
-            Kind::Unreachable => {
-                "the homeserver cannot be reached; it may be down, or the way to it"
-            }
-            Kind::Timeout => "the homeserver took the request and did not answer in time",
+            Kind::Part => "an id is empty or only dots, so I cannot ask for it; nothing was sent",
+            Kind::Client => "the request could not be built, which is an error in the bot itself",
+            Kind::Unreachable => "the homeserver cannot be reached; it or the network may be down",
+            Kind::Timeout => "the homeserver accepted the request but did not answer in time",
             Kind::Broken => "the connection to the homeserver broke before its answer was complete",
-            Kind::TooLong => "the homeserver's answer is longer than the bot takes; ask for less",
+            Kind::TooLong => "the homeserver's answer is longer than the bot accepts; ask for less",
             Kind::Unreadable => {
-                "the homeserver's answer is not what its version should say; \
-                 something else may answer at its address, and homeserver.admin_url names that"
+                "the homeserver's answer is not in the expected format; something else may answer \
+                at its address, which is set in homeserver.admin_url"
             }
             Kind::NotJson => {
-                "something in front of the homeserver answered in its place: a page, no answer of a \
-                 homeserver's; set homeserver.admin_url to an address that leads straight to it"
+                "something in front of the homeserver answered instead, with a web page; set \
+                homeserver.admin_url to an address that leads straight to it"
             }
             Kind::Empty => {
-                "something in front of the homeserver answered in its place: nothing at all; \
-                 set homeserver.admin_url to an address that leads straight to it"
+                "something in front of the homeserver answered instead, with nothing; set \
+                homeserver.admin_url to an address that leads straight to it"
             }
             Kind::Status(refusal) => return refusal.fmt(f),
         })
@@ -274,24 +270,24 @@ impl fmt::Display for Refusal {
         }
         match (self.status, self.errcode.as_deref()) {
             (404 | 405, Some("M_UNRECOGNIZED")) => f.write_str(
-                "the homeserver does not have this function here: it is too old for it, \
-                 another worker serves it, or an authentication service runs its accounts",
+                "the homeserver does not have this function here: it is too old, another worker \
+                serves it, or an authentication service manages its accounts",
             ),
             (429, _) => {
-                f.write_str("the homeserver limits how often it may be asked; try again ")?;
+                f.write_str("the homeserver limits how often I may ask it; try again ")?;
                 self.when(f)
             }
             (300..=399, _) => f.write_str(REDIRECT),
             (404, _) if self.errcode.is_some() => {
-                self.quote(f, "the homeserver knows nothing by that name")
+                self.quote(f, "the homeserver knows nothing with that name")
             }
             (400..=499, _) => self.quote(f, "the homeserver refused the request"),
-            _ => self.quote(f, "the homeserver failed at the request, and its log says why"),
+            _ => self.quote(f, "the homeserver failed to handle the request; its log says why"),
         }
     }
 }
 
-const REDIRECT: &str = "the homeserver's address answers with a redirect, which is not followed: \
+const REDIRECT: &str = "the homeserver's address answers with a redirect, which I do not follow: \
     something in front of it answered; set homeserver.admin_url to the homeserver's own address";
 
 /// What is wrong with the admin token.
@@ -314,27 +310,26 @@ impl TokenFault {
     fn words(self) -> &'static str {
         match self {
             Self::Expired => {
-                "the homeserver does not accept the bot's admin token any more, since its time is \
-                 over; whoever runs the bot puts a new one where homeserver.admin_token names it, \
-                 and sends !config reload"
+                "the bot's admin token has expired; whoever runs the bot must put a new one in the \
+                place set in homeserver.admin_token, and send !config reload"
             }
             Self::Unknown => {
                 "the homeserver does not accept the bot's admin token: it was logged out, or is \
-                 none; whoever runs the bot puts a new one where homeserver.admin_token names it, \
-                 and sends !config reload"
+                not a token; whoever runs the bot must put a new one in the place set in \
+                homeserver.admin_token, and send !config reload"
             }
             Self::Locked => {
-                "the account of the bot's admin token is locked; another server admin unlocks it, \
-                 or whoever runs the bot gives it the token of another one"
+                "the account of the bot's admin token is locked; another server admin can unlock \
+                it, or whoever runs the bot can give it another admin's token"
             }
             Self::AccountExpired => {
-                "the account of the bot's admin token has expired; another server admin renews it, \
-                 or whoever runs the bot gives it the token of another one"
+                "the account of the bot's admin token has expired; another server admin can renew \
+                it, or whoever runs the bot can give it another admin's token"
             }
             Self::NotAdmin => {
-                "the account of the bot's admin token is not a server admin, or not any more; \
-                 another server admin makes it one, or whoever runs the bot gives it the token of \
-                 another one"
+                "the account of the bot's admin token is not a server admin, or no longer is; \
+                another server admin can make it one, or whoever runs the bot can give it another \
+                admin's token"
             }
         }
     }
@@ -363,29 +358,32 @@ impl Refusal {
             300..=399 => f.write_str(REDIRECT),
             401 => write!(
                 f,
-                "something in front of the homeserver wants a login of its own ({status}); {STRAIGHT}"
+                "something in front of the homeserver requires its own login ({status}); {STRAIGHT}"
             ),
             405 => write!(
                 f,
-                "something in front of the homeserver does not let this kind of request through \
-                 ({status}); {STRAIGHT}"
+                "something in front of the homeserver blocks this kind of request ({status}); \
+                 {STRAIGHT}"
             ),
             429 => {
                 f.write_str(
-                    "something in front of the homeserver limits how often it may be asked; ",
+                    "something in front of the homeserver limits how often I may ask it; ",
                 )?;
                 f.write_str("try again ")?;
                 self.when(f)
             }
-            500 => f.write_str("the homeserver failed at the request, and its log says why (500)"),
+            500 => f.write_str(
+                "the homeserver failed to handle the request; its log says why \
+                                (500)",
+            ),
             502..=504 => write!(
                 f,
-                "the proxy before the homeserver got no answer from it ({status}); it may be down, \
-                 or homeserver.admin_url leads elsewhere"
+                "the proxy in front of the homeserver got no answer from it ({status}); it may be \
+                down, or homeserver.admin_url points elsewhere"
             ),
             _ => write!(
                 f,
-                "something in front of the homeserver answered in its place ({status}); {STRAIGHT}"
+                "something in front of the homeserver answered instead ({status}); {STRAIGHT}"
             ),
         }
     }

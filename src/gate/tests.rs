@@ -253,7 +253,7 @@ fn what_is_protected_takes_a_second_person_or_is_refused_as_the_config_says() {
     assert_eq!(weigh_one(Target { server_admin: true, ..user("boss") }), second);
     assert_eq!(weigh_one(user("staff-jo")), second);
     let bridged = weigh_one(Target { bridged: true, ..user("irc_jo") });
-    assert!(bridged.contains("a bridge, and my config says that nobody"), "{bridged}");
+    assert!(bridged.contains("a bridged account, and my config forbids"), "{bridged}");
 }
 
 #[test]
@@ -310,11 +310,14 @@ fn a_reason_is_given_where_it_is_wanted_and_as_it_is_wanted() {
         asked(&roster, &ann, &Weight { verbs: &[verb], reason, due, ..weight }, None)
     };
     let missing = with(None, "user deactivate", false);
-    assert!(missing.contains("this takes a reason") && missing.contains("^OPS-"), "{missing}");
-    assert!(with(Some("spam"), "user suspend", false).contains("not as my config wants it"));
+    assert!(missing.contains("this needs a reason") && missing.contains("^OPS-"), "{missing}");
+    assert!(
+        with(Some("spam"), "user suspend", false)
+            .contains("does not have the form that my config requires")
+    );
     assert_eq!(with(Some("OPS-7: spam"), "user deactivate", false), "run");
     assert_eq!(with(None, "user suspend", false), "run");
-    assert_eq!(with(Some("its time was over"), "user deactivate", true), "run", "agreed before");
+    assert_eq!(with(Some("its time was up"), "user deactivate", true), "run", "agreed before");
 }
 
 #[test]
@@ -355,24 +358,24 @@ fn a_role_of_ones_own_holds_for_its_verbs_and_over_its_subjects() {
     };
     assert_eq!(tried("user suspend", Power::Moderate, user("eve")), "run");
     let staff = tried("user suspend", Power::Moderate, user("staff-li"));
-    assert!(staff.contains("does not reach"), "{staff}");
+    assert!(staff.contains("does not cover"), "{staff}");
     // Nor does it for what harms nobody, such as a notice.
     let targets = [user("staff-li")];
     let verbs = &["user suspend"];
     let harmless = weigh(Class::Disruptive, Power::Moderate, &targets);
     let staff = asked(&roster, &jo, &Weight { harmless: true, verbs, ..harmless }, None);
-    assert!(staff.contains("does not reach"), "{staff}");
+    assert!(staff.contains("does not cover"), "{staff}");
     let room = tried("room block", Power::Moderate, user("eve"));
-    assert!(room.contains("takes the role moderator, and you are spam-team"), "{room}");
+    assert!(room.contains("needs the role moderator, and you are spam-team"), "{room}");
     let power = tried("user password", Power::Account, user("eve"));
-    assert!(power.contains("takes the role admin,"), "{power}");
+    assert!(power.contains("needs the role admin,"), "{power}");
     assert!(tried("user suspend", Power::Moderate, user("vic")).contains("only an admin"));
     let moe = operator("vic", Rank::Viewer);
     let targets = [user("eve")];
     let weight =
         Weight { verbs: &["user lock"], ..weigh(Class::Reversible, Power::Moderate, &targets) };
     let refused = asked(&roster, &moe, &weight, None);
-    assert!(refused.contains("takes the role moderator or spam-team"), "{refused}");
+    assert!(refused.contains("needs the role moderator or spam-team"), "{refused}");
 }
 
 #[test]
@@ -394,9 +397,9 @@ fn who_is_reached_is_protected_as_a_subject_is() {
     let boss = || Target { server_admin: true, ..user("boss") };
     assert_eq!(through(&ann, boss()), "1 others, totp false");
     assert!(through(&moe, boss()).contains("only an admin may act on it"));
-    assert!(through(&ann, user("staff-jo")).contains("nobody changes that"));
+    assert!(through(&ann, user("staff-jo")).contains("forbids changing that"));
     for own in ["synod", "root"] {
-        assert!(through(&ann, user(own)).contains("nobody changes it through the bot"), "{own}");
+        assert!(through(&ann, user(own)).contains("which nobody can change through me"), "{own}");
     }
 }
 
@@ -417,7 +420,7 @@ fn whoever_stands_above_gets_nothing_harmless_from_below_either() {
     }
     for own in ["synod", "root"] {
         assert_eq!(to(Rank::Admin, user(own)), question, "it silences nobody");
-        assert!(to(Rank::Moderator, user(own)).contains("nobody changes it"), "{own}");
+        assert!(to(Rank::Moderator, user(own)).contains("nobody can change"), "{own}");
     }
 }
 

@@ -305,8 +305,8 @@ fn a_quotation_that_is_not_clear_is_not_guessed() {
     assert_eq!(
         told,
         format!(
-            "the quotation mark \" before {}... is never closed in its line; close it there with \
-             the same mark, or put the other kind of marks around the whole",
+            "the quotation mark \" before {}... is not closed on its line; close it there with the \
+            same mark, or put the other kind of marks around everything",
             "x".repeat(40)
         )
     );

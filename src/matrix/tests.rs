@@ -474,7 +474,7 @@ async fn a_token_brings_its_device_and_not_one_whose_store_is_lost() -> Result<(
     }
     std::fs::remove_dir_all(scene.state().join("matrix"))?;
     let error = open(settings, Arc::new(SystemClock)).await.err().context("it ran")?;
-    assert!(error.to_string().contains("log the bot in once more"), "{error}");
+    assert!(error.to_string().contains("log the bot in again"), "{error}");
     Ok(())
 }
 

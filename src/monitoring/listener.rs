@@ -88,7 +88,7 @@ async fn answer(stream: TcpStream, view: Arc<View>) {
 
 async fn respond(method: &Method, path: &str, view: &View) -> Response<String> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "there is only GET here");
+        let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed here");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }

@@ -69,7 +69,7 @@ async fn a_bot_that_starts_is_well_and_not_ready() {
 async fn an_outage_and_a_loop_that_hangs_are_told_in_one_line_and_over_when_they_are() {
     let shown = shown(OUTAGE).await;
     shown.service.answers();
-    assert_eq!(shown.got("/healthz").await, (200, "ok: In touch with the homeserver\n".to_owned()));
+    assert_eq!(shown.got("/healthz").await, (200, "ok: Connected to the homeserver\n".to_owned()));
     shown.service.fails();
     tokio::time::sleep(OUTAGE).await;
     let silent = (503, "the homeserver has not answered for 0 s\n".to_owned());
@@ -81,10 +81,7 @@ async fn an_outage_and_a_loop_that_hangs_are_told_in_one_line_and_over_when_they
     tokio::time::sleep(OUTAGE).await;
     for path in ["/healthz", "/readyz"] {
         let (status, line) = shown.got(path).await;
-        assert!(
-            status == 503 && line.starts_with("what reads from the homeserver hangs"),
-            "{line}"
-        );
+        assert!(status == 503 && line.starts_with("the sync loop hangs"), "{line}");
     }
     shown.service.without_limit();
     assert_eq!(shown.got("/healthz").await.0, 200);

@@ -125,7 +125,7 @@ impl Role {
             return Ok(());
         }
         Err(Refusal(
-            Line::new().plain(format!("your role {} does not reach ", self.name)).code(subject),
+            Line::new().plain(format!("your role {} does not cover ", self.name)).code(subject),
         ))
     }
 

@@ -291,8 +291,8 @@ impl Pipeline {
                 [one] => Line::new().code(one),
                 several => Line::from(format!("some of these {}", several.len())),
             };
-            let line = Line::from("It waits for another change of ").line(what);
-            let reply = Reply::data(line.plain(", which is still at work"));
+            let line = Line::from("Waiting for another change of ").line(what);
+            let reply = Reply::data(line.plain(", which is still running"));
             self.voice.answer(invocation.origin, "waits", &reply).await;
         }
         holding.await

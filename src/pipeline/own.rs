@@ -41,7 +41,9 @@ pub(super) use help::Help;
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
 fn code(text: &str) -> Result<String, String> {
     if text.len() > 255 {
-        return Err("no code is so long; !pending lists those of open questions".to_owned());
+        return Err(
+            "no code is that long; !pending lists the open questions with their codes".to_owned()
+        );
     }
     let text: String = text.chars().map(narrow).collect();
     let bare = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());

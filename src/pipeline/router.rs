@@ -123,7 +123,8 @@ impl Pipeline {
             },
             Became::Job(_guards) => {
                 // There is no job without a yes; should there be one, nothing is done in silence.
-                let yes = yes.ok_or_else(|| Stop::refused("so many take a yes first"))?;
+                let yes =
+                    yes.ok_or_else(|| Stop::refused("that many need a confirmation first"))?;
                 let begun = self.jobs.begin(invocation, yes).await;
                 if begun.is_err() && !self.jobs.is_job(&yes.ticket.code) {
                     self.questions
@@ -164,9 +165,9 @@ impl Pipeline {
 fn nobody_to_ask(invocation: &Invocation<'_>) -> Reply {
     let line = Line::new()
         .code(crate::input::shown(invocation.words))
-        .plain(" takes a yes, and this is no terminal to ask for it; nothing was done");
+        .plain(" needs a confirmation, and there is no terminal to ask at; nothing was done");
     Reply::outcome(Status::Refused, line)
-        .note("Run it at a terminal, where I ask; --plan shows here what it would do")
+        .note("Run it at a terminal, where I can ask; --plan shows here what it would do")
 }
 
 /// The words with these options, before what can be no option.
@@ -202,7 +203,7 @@ pub(super) fn told(ran: &Ran, roster: &Roster) -> Reply {
     };
     let reply = report(ran.number, until, &ran.done, &ran.skips, roster);
     match ran.ends {
-        Ends::NotKept => reply.text("Its end could not be kept, so it does not end by itself"),
+        Ends::NotKept => reply.text("Its end could not be saved, so it does not end by itself"),
         Ends::At(_) | Ends::Never => reply,
     }
 }

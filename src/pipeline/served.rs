@@ -75,8 +75,8 @@ impl Served {
             return reply;
         }
         reply.note(
-            "The accounts of this homeserver are delegated: the authentication service goes on \
-             letting people in until the same is done there",
+            "An authentication service manages the accounts of this homeserver: people can still \
+            log in until you do the same there",
         )
     }
 
@@ -93,11 +93,11 @@ impl Served {
                 .plain("this homeserver does not serve ")
                 .code(verb)
                 .plain(
-                    " at the address that I ask: another worker does, or it is too old for it. \
-                     Whoever runs me looks whether ",
+                    " at the address that I use: another worker does, or it is too old. Whoever \
+                    runs me should check that ",
                 )
                 .code("homeserver.admin_url")
-                .plain(" leads to its main process"),
+                .plain(" points to its main process"),
         )
         .or(&["server", "version"])
     }
@@ -113,7 +113,9 @@ impl Served {
         match needs.unmet(&verb, known.version, known.is_delegated) {
             Some(why) => reply.note(not_here(why)),
             None if known.is_delegated => reply.note(
-                Line::new().strong("Here: ").plain("the accounts of this homeserver are delegated"),
+                Line::new()
+                    .strong("Here: ")
+                    .plain("an authentication service manages the accounts"),
             ),
             None => needs
                 .later

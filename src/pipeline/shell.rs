@@ -54,13 +54,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const NOT_FROM_HERE: &[(&str, &str)] = &[
     (
         "approve",
-        "nobody approves from a shell: the yes of a second person is said in the room, by their own \
-         device",
+        "nobody can approve from a shell: a second person approves in the room, from their own \
+         session",
     ),
     (
         "unfreeze",
-        "a freeze is lifted by two operators in the room, or with `synod unfreeze` by whoever keeps the \
-         machine",
+        "to lift a freeze, two operators send unfreeze in the room, or somebody runs `synod \
+        unfreeze` on the machine",
     ),
 ];
 
@@ -198,21 +198,22 @@ impl Pipeline {
     ) -> Result<Vec<Ran>, (Exit, Reply)> {
         let refused = |why: Line| (Exit::Refused, Reply::outcome(Status::Refused, why));
         let Call { user, uid, words } = call;
-        let operator = self.roster.operator(&user).ok_or_else(|| {
-            refused(Line::new().code(&user).plain(" is no operator of mine any more"))
-        })?;
+        let operator = self
+            .roster
+            .operator(&user)
+            .ok_or_else(|| refused(Line::new().code(&user).plain(" is no longer an operator")))?;
         if let Some(reply) = self.freeze_control.person_frozen(&operator.person) {
             warn!(%user, uid, "frozen, and not served");
             return Err((Exit::Refused, reply));
         }
         let room = self.rules.told_in.clone();
-        let room = room.ok_or_else(|| refused("I am in no admin room yet".into()))?;
+        let room = room.ok_or_else(|| refused("I am not in any admin room yet".into()))?;
         let command = read(&words, operator).map_err(|reply| {
             // Help is no complaint.
             (reply.status.map_or(Exit::Done, |_| Exit::Usage), *reply)
         })?;
         let new = || self.shell_command(room.clone(), uid, console);
-        let typed = new().ok_or_else(|| refused("it cannot be given a name".into()))?;
+        let typed = new().ok_or_else(|| refused("it has no valid name".into()))?;
         let mut all = vec![self.run_typed(typed, operator, Said::Command(Box::new(command))).await];
         while let Some(code) = all.last().and_then(Ran::asked) {
             let Some(ran) = self.answer_question(&new, operator, &code).await else { break };
@@ -296,7 +297,7 @@ impl Pipeline {
                 typed.so_far().begun = true;
                 Ok(())
             }
-            Ok(false) => Err(Stop::refused("this was run before")),
+            Ok(false) => Err(Stop::refused("this was already run")),
             Err(error) => Err(error.into()),
         }
     }
@@ -405,7 +406,7 @@ impl Said<'_> {
 fn heard<'a>(line: &str, code: &'a str, operator: &Operator) -> Result<Said<'a>, Box<Reply>> {
     let line = line.trim();
     let again = || {
-        let line = Line::from("that answers nothing; type ").code("yes").plain(" or ").code("no");
+        let line = Line::from("that is not an answer; type ").code("yes").plain(" or ").code("no");
         let line = line.plain(", or ").code(format!("confirm {code}"));
         Box::new(Reply::outcome(Status::Refused, line.plain(" as the question says")))
     };

@@ -265,7 +265,7 @@ impl Voice {
 
     /// Takes a message with a secret out of the room.
     pub(super) async fn remove_secret(&self, request: &Request) -> Result<(), Unsent> {
-        let why = "It held a secret";
+        let why = "It contained a secret";
         let removed = self.outbox.redact(&request.room, &request.event, why).await;
         removed.inspect_err(|error| {
             error!(error = error as &dyn std::error::Error, "a typed secret stays in the room");
@@ -291,9 +291,12 @@ impl Voice {
         self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
             Stop::refused(
                 Line::new()
-                    .plain("this ends with a secret that only you may read, and that cannot be: ")
+                    .plain(
+                        "this produces a secret that only you may read, and I cannot send you \
+                            one: ",
+                    )
                     .plain(why.to_string())
-                    .plain(". Nothing was done; put that right and send the command again"),
+                    .plain(". Nothing was done; fix that and send the command again"),
             )
             .or(&["me", "dm"])
         })
@@ -320,7 +323,7 @@ impl Voice {
         }
         let words = Reply::data(
             Line::new()
-                .plain("For change ")
+                .plain("Secret of change ")
                 .code(format!("#{number}"))
                 .plain(", ")
                 .code(crate::input::shown(invocation.words)),
@@ -343,9 +346,9 @@ fn lost(receipt: Reply, number: u64, why: &(dyn std::error::Error + 'static)) ->
     let reply = Reply { status: Some(Status::DoneInPart), ..receipt };
     reply.text(
         Line::new()
-            .plain("The secret could not be told to you, and is lost: ")
+            .plain("I could not send you the secret, and it is lost: ")
             .plain(why.to_string())
-            .plain(". Put that right, and send the command again for a new one"),
+            .plain(". Fix that, and send the command again for a new one"),
     )
 }
 
@@ -355,7 +358,7 @@ fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
     let line = Line::new().plain("I could not send ").code(&file.name);
     let why = format!(" ({}): {error}", file.size());
     let to_do = match (error, reply.status) {
-        (Unsent::TooLarge, None) => "; ask for less of it at a time",
+        (Unsent::TooLarge, None) => "; ask for less at a time",
         _ => "",
     };
     let line = line.plain(why + to_do);

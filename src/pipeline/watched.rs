@@ -103,7 +103,7 @@ impl Pipeline {
         if let Err(error) = self.store.ensure_writable().await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the store cannot be written");
-            why.push("my store cannot be written".to_owned());
+            why.push("I cannot write to my store".to_owned());
         }
         why
     }
@@ -124,7 +124,7 @@ impl Pipeline {
         let ask = self.reader.try_token(&self.roster.bot);
         let asked = tokio::time::timeout(PATIENCE, ask).await;
         if self.reader.token().refused().is_some() {
-            return Some("the homeserver does not take my admin token".to_owned());
+            return Some("the homeserver does not accept my admin token".to_owned());
         }
         match asked {
             Ok(Ok(())) => None,

@@ -9,7 +9,7 @@ use super::read::{Details, Entry, Reading};
 pub(super) struct Chains {
     /// The first change of each entry that follows from one.
     first: BTreeMap<u64, u64>,
-    /// All entries of each that is worth to be told: what has an end, or was taken back.
+    /// All entries of each that is worth to be told: what has an end, or was undone.
     told: BTreeMap<u64, Vec<u64>>,
     /// What points to each entry: how, and from where.
     backwards: BTreeMap<u64, Vec<(&'static str, u64)>>,
@@ -42,7 +42,7 @@ impl Chains {
         chains
     }
 
-    /// The chains of sanctions and of what was taken back, the first first.
+    /// The chains of sanctions and of what was undone, the first first.
     pub(super) fn told(&self) -> impl Iterator<Item = (u64, &[u64])> {
         self.told.iter().map(|(first, members)| (*first, members.as_slice()))
     }
@@ -63,12 +63,12 @@ fn pointers(entry: &Entry, details: &Details) -> Vec<(&'static str, u64)> {
     let of = match entry.kind.as_str() {
         "closed" => "its outcome",
         "ended" => "the end of what went on",
-        "moved" => "another end was set",
+        "moved" => "the end was changed",
         _ => "about it",
     };
     let undone = match (entry.kind.as_str(), details.outcome().as_deref()) {
-        ("closed", Some("Done")) => Some("taken back"),
-        ("closed" | "given_up", _) => Some("not taken back"),
+        ("closed", Some("Done")) => Some("undone"),
+        ("closed" | "given_up", _) => Some("not undone"),
         // The opening of the same is told with its outcome.
         _ => None,
     };

@@ -43,8 +43,8 @@ pub(super) fn write(reading: &Reading, now: Timestamp, out: &mut dyn Write) -> R
         (PreEscaped("<body>"))
         h1 { "The record" }
         (proof(reading, now))
-        @if let Some(weeks) = &by_outcome { (weekly("What became of what was asked for, by week", weeks)?) }
-        @if let Some(weeks) = &by_operator { (weekly("Who did it, by week", weeks)?) }
+        @if let Some(weeks) = &by_outcome { (weekly("Results by week", weeks)?) }
+        @if let Some(weeks) = &by_operator { (weekly("Operators by week", weeks)?) }
         (told_chains(reading, &chains))
         h2 { "Timeline" }
         (search(reading))
@@ -88,13 +88,17 @@ fn proof(reading: &Reading, now: Timestamp) -> Markup {
     html! {
         div class={ "proof" @if !reading.proof.holds() { " bad" } } id="proof" {
             @match broken {
-                None => p { strong { "The chain holds: " } (head.count) " entries, unbroken from the first to the last. Last hash: " code { (head.hash) } },
-                Some(broken) => p { strong { "The chain does not hold: " } (broken.to_string()) ". What stands behind that proves nothing, and is marked." },
+                None => p { strong { "The chain is intact: " } (head.count) " entries, unbroken from the first to the last. Last hash: \
+                     " code { (head.hash) } },
+                Some(broken) => p { strong { "The chain is broken: " } (broken.to_string()) ". Entries after that prove nothing, and are marked." },
             }
             @match head_found {
-                Some(true) => p { "The head that was given stands in it: nothing up to there was cut off or written anew." },
-                Some(false) => p { strong { "The head that was given does not stand in it" } ": its end was cut off, or it was rolled back and written anew." },
-                None => p { "No head from elsewhere was given to compare it with, so that an end that was cut off would not show." },
+                Some(true) => p { "The hash that was given is in it: nothing up to there was cut \
+                                   off or rewritten." },
+                Some(false) => p { strong { "The hash that was given is not in it" } ": its end was cut off, or it was rolled back and \
+                     rewritten." },
+                None => p { "No hash from elsewhere was given to compare with, so a cut-off end \
+                             would not show." },
             }
             p { "From " (when(reading.entries.first())) " to " (when(reading.entries.last())) ". This page was made at " (now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) "." }
         }
@@ -113,7 +117,7 @@ fn weekly(title: &str, weeks: &Weeks) -> Result<Markup, Error> {
                     li { svg width="12" height="12" { rect width="12" height="12" class={ "c" (plot::colour_of(series)) } {} } (text(name)) }
                 }
             }
-            @if weeks.cut { p { "Earlier weeks are left out of the plot." } }
+            @if weeks.cut { p { "Earlier weeks are not in the chart." } }
             details {
                 summary { "The numbers" }
                 div class="scroll" {
@@ -139,7 +143,7 @@ fn told_chains(reading: &Reading, chains: &Chains) -> Markup {
     html! {
         @if !all.is_empty() {
             section {
-                h2 { "Sanctions, and what was taken back" }
+                h2 { "Temporary measures, and what was undone" }
                 @for (first, members) in all {
                     details class="chain" id={ "chain" (first) } {
                         summary { (link(first)) " " @if let Some(entry) = reading.get(first) { (command(entry)) } }
@@ -173,19 +177,19 @@ fn search(reading: &Reading) -> Markup {
     html! {
         form id="search" hidden {
             label { "Words" input type="search" name="q" autocomplete="off"; }
-            label { "By whom"
+            label { "By"
                 select name="by" {
                     option value="" { "anybody" }
                     @for one in people { option value=(one) { (plain(one)) } }
                 }
             }
-            label { "On whom or what"
+            label { "Account or room"
                 input type="search" name="on" list="subjects" autocomplete="off";
             }
             datalist id="subjects" { @for one in subjects.iter().take(PROPOSED) { option value=(one) {} } }
             p id="count" role="status" {}
         }
-        noscript { p { "The search needs the script of this page. Everything stands below." } }
+        noscript { p { "The search needs JavaScript. Everything is listed below." } }
     }
 }
 
@@ -200,9 +204,9 @@ fn article(reading: &Reading, chains: &Chains, entry: &Entry) -> Markup {
                 (link(entry.seq)) " " (time(entry)) " " strong { (headline(entry)) }
                 @if let Some(by) = &details.by { " by " code { (text(by)) } }
             }
-            @if entry.unproven { p { "Behind the break of the chain: nothing proves this." } }
+            @if entry.unproven { p { "After the break in the chain: nothing proves this." } }
             @if details.command().is_some() { p { (command(entry)) } }
-            @if entry.details.is_none() { p { "Its details have gone." } }
+            @if entry.details.is_none() { p { "Its details were deleted." } }
             dl { (facts(details)) (links(reading, chains, entry, details)) }
         }
     }
@@ -255,7 +259,7 @@ fn links(reading: &Reading, chains: &Chains, entry: &Entry, details: &Details) -
     };
     html! {
         (to("Of", details.of))
-        (to("Takes back", details.undoes))
+        (to("Undoes", details.undoes))
         (to("What is left of", details.redacts))
         (to("Details as left in", entry.left_in))
         @if !backwards.is_empty() {

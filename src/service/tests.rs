@@ -25,7 +25,7 @@ fn service() -> (Service, Heard) {
     (Service::told_to(Box::new(heard.clone())), heard)
 }
 
-const IN_TOUCH: &str = "STATUS=In touch with the homeserver";
+const IN_TOUCH: &str = "STATUS=Connected to the homeserver";
 const SILENT: &str = "STATUS=Waiting for the homeserver to answer";
 
 #[test]
@@ -94,13 +94,13 @@ fn a_reload_begins_and_ends_and_a_stop_is_told_once() {
     service.reloads();
     service.reloads();
     service.answers();
-    assert_eq!(heard.take(), ["RELOADING=1 STATUS=Reading the configuration again"]);
+    assert_eq!(heard.take(), ["RELOADING=1 STATUS=Reloading the configuration"]);
     service.has_reloaded();
     assert_eq!(heard.take(), [format!("READY=1 {IN_TOUCH}")]);
     service.stops();
     service.stops();
     service.answers();
-    assert_eq!(heard.take(), ["STOPPING=1 STATUS=Stopping; what is in hand is finished first"]);
+    assert_eq!(heard.take(), ["STOPPING=1 STATUS=Stopping; running work is finished first"]);
 }
 
 #[test]
@@ -146,5 +146,5 @@ fn the_pulse_tells_of_rounds_of_outages_and_of_a_loop_that_hangs() {
     let silent = pulse(20).silent.unwrap();
     assert!(pulse(20).turns && about(silent, 20), "{silent:?}");
     service.answers();
-    assert_eq!((pulse(20).silent, pulse(20).status), (None, "In touch with the homeserver"));
+    assert_eq!((pulse(20).silent, pulse(20).status), (None, "Connected to the homeserver"));
 }

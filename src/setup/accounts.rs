@@ -25,9 +25,9 @@ const TOKEN_DEVICE: &str = "SYNODADMINTOKEN";
 const PASSING_DEVICE: &str = "SYNODSETUP";
 
 /// What makes a first admin where nobody is one.
-pub(super) const FIRST_ADMIN: &str = "where there is no admin yet, make one on the homeserver's machine, with \
-     register_new_matrix_user -c homeserver.yaml --user NAME --admin, and run this again with \
-     --login NAME";
+pub(super) const FIRST_ADMIN: &str = "if there is no admin yet, create one on the homeserver's \
+    machine with register_new_matrix_user -c homeserver.yaml --user NAME --admin, and run this \
+    again with --login NAME";
 
 /// Somebody whose token works.
 #[derive(Debug, Clone)]
@@ -120,8 +120,8 @@ impl Visit {
     ) -> Result<Self, Finding> {
         let caller = Caller::of(server, token).await.map_err(|trouble| {
             Finding::bad(
-                format!("login: the homeserver does not take the token: {trouble}"),
-                trouble.to_do("--homeserver", "Log in anew as a server admin and give that token"),
+                format!("login: the homeserver does not accept the token: {trouble}"),
+                trouble.to_do("--homeserver", "Log in again as a server admin and use that token"),
             )
         })?;
         let visit = Self { caller, token: token.clone(), passing: false };
@@ -133,12 +133,16 @@ impl Visit {
         let user = &self.caller.user;
         self.caller.check_admin().await.map_err(|trouble| match trouble.status() {
             Some(403) => Finding::bad(
-                format!("login: {user} is no server admin: {trouble}"),
-                format!("Log in as one with --login; {FIRST_ADMIN}"),
+                format!("login: {user} is not a server admin: {trouble}"),
+                format!("Use a server admin with --login; {FIRST_ADMIN}"),
             ),
             _ => Finding::bad(
-                format!("login: the Admin API does not take the login of {user}: {trouble}"),
-                trouble.to_do("--admin-url", "See that --admin-url is of the same homeserver"),
+                format!("login: the Admin API does not accept the login of {user}: {trouble}"),
+                trouble.to_do(
+                    "--admin-url",
+                    "Make sure that --admin-url belongs to the same \
+                                              homeserver",
+                ),
             ),
         })
     }
@@ -167,14 +171,17 @@ fn is_named(user: &UserId, name: &str) -> bool {
 
 fn not_logged_in(user: &str, trouble: &Trouble) -> Finding {
     let (what, to_do) = match trouble.status() {
-        Some(429) => ("the homeserver limits logins just now", "Wait some minutes, and run again"),
+        Some(429) => {
+            ("the homeserver limits logins at the moment", "Wait a few minutes, and run this again")
+        }
         Some(403) => (
-            "the homeserver does not let them in",
-            "See that this is a server admin of it, and type the password again",
+            "the homeserver refuses the login",
+            "Make sure that this is one of its server admins, and type the password again",
         ),
         _ => (
             "they cannot log in",
-            "Give a token of a server admin in a file with --token-file, if it takes no passwords",
+            "If it does not accept passwords, give a server admin's token in a file with \
+             --token-file",
         ),
     };
     Finding::bad(format!("login: {user}: {what}: {trouble}"), trouble.to_do("--homeserver", to_do))
@@ -211,14 +218,14 @@ pub(super) async fn admin_token(
     if visit.caller.user == *account && !visit.passing {
         write_secret(file, &visit.token)?;
         return Ok(vec![Finding::ok(format!(
-            "admin token: that of {account} is in {}",
+            "admin token: the token of {account} is in {}",
             file.display()
         ))]);
     }
     let mut findings = Vec::new();
     let password = SecretString::from(clock.secret(PASSWORD));
     if make_sure(&visit.caller, account, "--admin-account", notes).await? {
-        findings.push(Finding::ok(format!("admin token: made the account {account}, an admin")));
+        findings.push(Finding::ok(format!("admin token: created the account {account}, an admin")));
     }
     // Nobody keeps its password: whoever needs another token comes with an admin's login again.
     let body = json!({
@@ -233,12 +240,12 @@ pub(super) async fn admin_token(
     let token = token.map_err(|trouble| {
         Finding::bad(
             format!("admin token: {account} cannot log in: {trouble}"),
-            trouble.to_do("--homeserver", "Wait some minutes, and run this again"),
+            trouble.to_do("--homeserver", "Wait a few minutes, and run this again"),
         )
     })?;
     write_secret(file, &token)?;
     findings.push(Finding::ok(format!(
-        "admin token: it is in {}, of a login of {account} that is used for nothing else",
+        "admin token: it is in {}, from a login of {account} that is used only for this",
         file.display()
     )));
     Ok(findings)
@@ -260,27 +267,27 @@ async fn make_sure(
         }
         Some(_) if notes.has_made(account) => Ok(false),
         Some(_) => Err(Finding::bad(
-            format!("account: {account} is there already, and was not made by this setup"),
-            format!("Name another with {flag}, which is then made"),
+            format!("account: {account} already exists, and was not created by this setup"),
+            format!("Name another one with {flag}, which is then created"),
         )),
     }
 }
 
 fn not_seen(account: &UserId, trouble: &Trouble) -> Finding {
     Finding::bad(
-        format!("account: {account} cannot be looked at: {trouble}"),
+        format!("account: {account} cannot be checked: {trouble}"),
         trouble.to_do("--admin-url", "Run this again"),
     )
 }
 
 fn not_made(account: &UserId, as_what: &str, trouble: &Trouble) -> Finding {
     Finding::bad(
-        format!("account: {account} cannot be made: {trouble}"),
+        format!("account: {account} cannot be created: {trouble}"),
         trouble.to_do(
             "--admin-url",
             &format!(
-                "Make it on the homeserver's machine, with register_new_matrix_user -c \
-                 homeserver.yaml --user {} {as_what}, and see what it says there",
+                "Create it on the homeserver's machine with register_new_matrix_user -c \
+                homeserver.yaml --user {} {as_what}, and see what it says there",
                 account.localpart()
             ),
         ),
@@ -305,7 +312,7 @@ pub(super) async fn bot(
         return its_password(server, account, password, file).await;
     }
     if there.is_some() && kept.is_some() && notes.is_done {
-        return Ok(Finding::ok(format!("bot: its account {account} is there")));
+        return Ok(Finding::ok(format!("bot: its account {account} exists")));
     }
     let is_new = make_sure(caller, account, "--bot", notes).await.map_err(|finding| Finding {
         to_do: finding.to_do.map(|to_do| {
@@ -348,17 +355,17 @@ async fn its_password(
                 "bot: {account} cannot log in with the password in {}: {trouble}",
                 file.display()
             ),
-            "Put its password there, or name another with --bot, which is then made",
+            "Put its password there, or name another account with --bot, which is then created",
         )
     })?;
     let path = ["_matrix", "client", "v3", "logout"];
     if let Err(trouble) = server.client.with(&token).post(&path, &json!({})).await {
         return Err(Finding::bad(
-            format!("bot: the login that tried its password could not be logged out: {trouble}"),
+            format!("bot: the login that tested its password could not be logged out: {trouble}"),
             format!("Remove the device {PASSING_DEVICE} of {account}, and run this again"),
         ));
     }
-    Ok(Finding::ok(format!("bot: its account {account} is there, and its password works")))
+    Ok(Finding::ok(format!("bot: its account {account} exists, and its password works")))
 }
 
 /// Logs out what is left of a bot that was cut off at its first login: every device but its own.
@@ -385,7 +392,7 @@ pub(super) async fn log_out_visitor(caller: &Caller, visitor: &UserId) -> Result
     let done = caller.admin.post(&path, &json!({ "devices": [PASSING_DEVICE] })).await;
     done.map(|_| ()).map_err(|trouble| {
         Finding::bad(
-            format!("login: that of {visitor} could not be logged out: {trouble}"),
+            format!("login: the login of {visitor} could not be logged out: {trouble}"),
             format!("Remove the device {PASSING_DEVICE} of that account, and run this again"),
         )
     })

@@ -26,10 +26,9 @@ pub(super) fn render(content: &Content<'_>) -> String {
     let Content { server, files, bot, operators, room, .. } = content;
     let address = |url: &url::Url| quoted(url.as_str().trim_end_matches('/'));
     let mut text = String::from(
-        "# Made by `synod setup`; config.reference.yaml has every other key.\n\n\
-         # Every command can be typed and every question is asked, but a yes does nothing. Write \
-         false when\n# you have seen how the bot answers.\n\
-         read_only: true\n\nhomeserver:\n",
+        "# Made by `synod setup`; config.reference.yaml has every other key.\n\n# The bot answers \
+        every command and asks every question, but a yes does nothing. Set this to\n# false when \
+        you are happy with its answers.\nread_only: true\n\nhomeserver:\n",
     );
     // Writing into a text cannot fail.
     let _ = writeln!(text, "  url: {}", address(&server.url));
@@ -102,13 +101,13 @@ pub(super) fn differences(
         ("operators", team(&have.operators, server), team(&said.operators, server)),
     ];
     let file = file.display();
-    let mut findings = vec![Finding::ok(format!("config: {file} is there, and stays as it is"))];
+    let mut findings = vec![Finding::ok(format!("config: {file} exists, and stays as it is"))];
     findings.extend(pairs.into_iter().filter_map(|(key, have, said)| {
         let said = said.filter(|said| Some(said) != have.as_ref())?;
         let have = have.unwrap_or_else(|| "nothing".to_owned());
         Some(Finding::warn(
             format!("config: {key} is {have} there, not {said}"),
-            format!("Change it in {file} if that is meant"),
+            format!("Change it in {file} if you want that"),
         ))
     }));
     findings

@@ -36,34 +36,34 @@ pub(super) async fn entry(
     let bot = answers.bot.as_deref().unwrap_or(questions::BOT);
     let admin_commands = commands(admin, true);
     terminal.print(&format!(
-        "An authentication service keeps the accounts of this homeserver, so they are made there. \
-         On its machine, run:\n\n{admin_commands}{}\n\
-         The token that the second line prints goes into {}, that of the fourth into {}, each in a \
-         file that only this user can read (chmod 0600).",
+        "An authentication service manages the accounts of this homeserver, so create them there. \
+        On its machine, run:\n\n{admin_commands}{}\nThe token that the second line prints goes \
+        into {}, that of the fourth into {}, each in a file that only this user can read (chmod \
+        0600).",
         commands(bot, false),
         files.admin_token.display(),
         files.access_token.display(),
     ));
-    let Some(token) = pasted("The token that the second line has printed", terminal) else {
+    let Some(token) = pasted("The token that the second line printed", terminal) else {
         return Err(Finding::bad(
-            "accounts: an authentication service keeps them, and they are not made yet",
-            "Do what stands above, and run this again",
+            "accounts: an authentication service manages them, and they are not created yet",
+            "Follow the steps above, and run this again",
         ));
     };
     let caller = Caller::of(server, &token).await.map_err(|trouble| {
-        let to_do = trouble.to_do("--homeserver", "Take the token that the command has printed");
-        Finding::bad(format!("admin token: the homeserver does not take it: {trouble}"), to_do)
+        let to_do = trouble.to_do("--homeserver", "Use the token that the command printed");
+        Finding::bad(format!("admin token: the homeserver does not accept it: {trouble}"), to_do)
     })?;
     caller.check_admin().await.map_err(|trouble| {
-        let what = format!("admin token: that of {} is no admin's: {trouble}", caller.user);
+        let what = format!("admin token: {} is not an admin: {trouble}", caller.user);
         Finding::bad(
             what,
-            "Take one that is made with --yes-i-want-to-grant-synapse-admin-privileges",
+            "Use one that was made with --yes-i-want-to-grant-synapse-admin-privileges",
         )
     })?;
     write_secret(&files.admin_token, &token)?;
     if secret_in(&files.access_token)?.is_none()
-        && let Some(token) = pasted("The token that the fourth line has printed", terminal)
+        && let Some(token) = pasted("The token that the fourth line printed", terminal)
     {
         write_secret(&files.access_token, &token)?;
     }
@@ -97,12 +97,12 @@ pub(super) async fn bot(
     let caller = Caller::of(server, &token).await.map_err(|trouble| {
         Finding::bad(
             format!("bot: the token in {shown} does not work: {trouble}"),
-            trouble.to_do("--homeserver", "Put one there that does, and run this again"),
+            trouble.to_do("--homeserver", "Put a working one there, and run this again"),
         )
     })?;
     if caller.user != account {
         return Err(Finding::bad(
-            format!("bot: the token in {shown} is that of {}, not of {account}", caller.user),
+            format!("bot: the token in {shown} belongs to {}, not to {account}", caller.user),
             "Put the bot's own token there, or name that account with --bot",
         ));
     }

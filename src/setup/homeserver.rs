@@ -53,7 +53,7 @@ pub(super) async fn find(said: Said<'_>) -> Result<(Homeserver, Finding), Findin
     if admin_url.is_some() {
         places = format!("{places}, and its Admin API at {}", admin.address());
     }
-    let kept = if is_delegated { "; an authentication service keeps its accounts" } else { "" };
+    let kept = if is_delegated { "; an authentication service manages its accounts" } else { "" };
     let finding = Finding::ok(format!("homeserver: Synapse {version} answers at {places}{kept}"));
     Ok((Homeserver { url, admin_url, client: client_api, admin, is_delegated }, finding))
 }
@@ -64,7 +64,7 @@ fn api(url: &Url) -> Result<Api, Finding> {
 }
 
 fn no_client() -> Finding {
-    Finding::bad("no HTTPS client can be made here", "Look at this system's TLS")
+    Finding::bad("an HTTPS client cannot be set up here", "Check the TLS setup of this system")
 }
 
 /// Where the client API answers.
@@ -77,8 +77,7 @@ async fn client_address(said: Said<'_>) -> Result<Url, Finding> {
     let silent = |trouble: &Trouble| {
         Finding::bad(
             format!("homeserver: nothing answers at {}: {trouble}", shown(&site)),
-            "See that it runs, and give the address at which it does: --homeserver \
-             https://matrix.example.org",
+            "Make sure that it runs, and give its address: --homeserver https://matrix.example.org",
         )
     };
     if matches!(trouble, Trouble::Silent(_)) {
@@ -93,8 +92,8 @@ async fn client_address(said: Said<'_>) -> Result<Url, Finding> {
     match speaks_matrix(&api(&url)?).await {
         Ok(()) => Ok(url),
         Err(trouble) => Err(Finding::bad(
-            format!("homeserver: what answers at {} is no homeserver: {trouble}", shown(&url)),
-            "Give the address of one: --homeserver https://matrix.example.org",
+            format!("homeserver: what answers at {} is not a homeserver: {trouble}", shown(&url)),
+            "Give the address of a homeserver: --homeserver https://matrix.example.org",
         )),
     }
 }
@@ -115,7 +114,7 @@ async fn synapse(client_api: &Api, admin: &Api) -> Result<String, Finding> {
     if let Some(other) = other_software(client_api).await {
         return Err(Finding::bad(
             format!("homeserver: {other} answers at {}", client_api.address()),
-            "Synod speaks the Admin API of Synapse, which only Synapse has",
+            "Synod needs the Admin API of Synapse, which only Synapse has",
         ));
     }
     Err(Finding::bad(
@@ -124,8 +123,8 @@ async fn synapse(client_api: &Api, admin: &Api) -> Result<String, Finding> {
             client_api.address(),
             admin.address()
         ),
-        "Give the address at which Synapse serves /_synapse/admin, on its own machine often \
-         --admin-url http://127.0.0.1:8008; a reverse proxy often leaves it out",
+        "Give the address where Synapse serves /_synapse/admin, on its own machine often \
+        --admin-url http://127.0.0.1:8008; a reverse proxy often leaves it out",
     ))
 }
 
@@ -157,7 +156,7 @@ async fn well_known(site: &Url) -> Result<Option<String>, Trouble> {
 fn site_of(name: &str) -> Result<Url, Finding> {
     let wrong = || {
         Finding::bad(
-            "homeserver: this is neither the name of a server nor an address",
+            "homeserver: this is neither a server name nor an address",
             "Give a name such as example.org, or an address such as https://matrix.example.org",
         )
     };
@@ -176,8 +175,8 @@ pub(super) fn address(text: &str, allow_plain_http: bool) -> Result<Url, Finding
     };
     if !url.username().is_empty() || url.password().is_some() {
         return bad(
-            "a name or password stands in its address",
-            "Leave out what stands before the @; --login names the account",
+            "its address contains a name or password",
+            "Leave out everything before the @; name the account with --login",
         );
     }
     let may_be_plain = is_loopback(&url) || (allow_plain_http && is_private(&url));
@@ -186,13 +185,13 @@ pub(super) fn address(text: &str, allow_plain_http: bool) -> Result<Url, Finding
         "http" if may_be_plain => {}
         "http" if is_private(&url) => {
             return bad(
-                "plain http would send the tokens readable over the network",
+                "plain http would send the tokens unencrypted over the network",
                 "Give https://, or add --allow-plain-http if nobody else is on that network",
             );
         }
         "http" => {
             return bad(
-                "plain http would send the tokens readable over the network",
+                "plain http would send the tokens unencrypted over the network",
                 "Give https://; http:// is for localhost and private networks",
             );
         }
@@ -205,8 +204,8 @@ pub(super) fn address(text: &str, allow_plain_http: bool) -> Result<Url, Finding
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return bad(
-            "something stands after the host and port of its address",
-            "End it there; synod adds /_matrix and /_synapse itself",
+            "there is something after the host and port of its address",
+            "Remove that; synod adds /_matrix and /_synapse itself",
         );
     }
     Ok(url)
@@ -264,7 +263,7 @@ mod tests {
         let web = MockServer::start().await;
         Mock::given(any()).respond_with(ResponseTemplate::new(404)).mount(&web).await;
         let told = find_at(&web.uri()).await.unwrap_err();
-        assert!(told.what.contains("is no homeserver: something in front"), "{told}");
+        assert!(told.what.contains("is not a homeserver: something in front"), "{told}");
 
         let other = MockServer::start().await;
         let versions = json!({ "versions": ["v1.11"] });

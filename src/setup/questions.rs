@@ -62,7 +62,7 @@ fn line(
 fn missing(question: &str, flag: &str) -> Finding {
     Finding::bad(
         format!("missing: {question}"),
-        format!("Give {flag}, or run it on a terminal, where it asks"),
+        format!("Give {flag}, or run it in a terminal, where it asks"),
     )
 }
 
@@ -87,10 +87,12 @@ pub(super) fn team(answers: &mut Answers, terminal: &mut dyn Terminal) -> Result
     if !answers.operators.is_empty() {
         return Ok(());
     }
-    let question = "Who may give every command (names, with spaces between them)";
+    let question = "Admins, who may use every command (names, separated by spaces)";
     let admins = line(question, answers.login.as_deref(), "--admin NAME", terminal)?;
     let mut named = named(&admins, Rank::Admin);
-    for (rank, whom) in [(Rank::Moderator, "moderators"), (Rank::Viewer, "those who only look")] {
+    for (rank, whom) in
+        [(Rank::Moderator, "moderators"), (Rank::Viewer, "viewers, who can only look")]
+    {
         let question = format!("The names of {whom}, if any");
         named.extend(self::named(&terminal.ask(&question).unwrap_or_default(), rank));
     }
@@ -117,7 +119,7 @@ pub(super) async fn visit(
         team(answers, terminal)?;
         return Ok(visit);
     }
-    let who = "The name of a server admin, whose login is used once";
+    let who = "The name of a server admin, whose login is used only once";
     if answers.login.is_none() {
         answers.login = Some(line(who, None, "--login NAME", terminal)?);
     }
@@ -148,7 +150,7 @@ fn secret_of(file: &std::path::Path) -> Result<SecretString, Finding> {
     if file.as_os_str() != "-" {
         return secret_in(file)?.ok_or_else(|| {
             let what = format!("{}: there is no such file", file.display());
-            Finding::bad(what, "Name the file that holds the secret, or - for standard input")
+            Finding::bad(what, "Name the file that contains the secret, or - for standard input")
         });
     }
     let mut text = String::new();
@@ -156,8 +158,8 @@ fn secret_of(file: &std::path::Path) -> Result<SecretString, Finding> {
     let secret = SecretString::from(text);
     let line = secret.expose_secret().trim_end_matches(['\r', '\n']);
     if read.is_err() || line.trim().is_empty() || line.contains(['\r', '\n', '\0']) {
-        let what = "standard input: there is no secret in one line in it";
-        return Err(Finding::bad(what, "Send the secret alone, such as with < FILE"));
+        let what = "standard input: it does not contain a secret on one line";
+        return Err(Finding::bad(what, "Send only the secret, for example with < FILE"));
     }
     Ok(SecretString::from(line))
 }

@@ -86,16 +86,16 @@ pub(super) async fn make(
 ) -> Result<(OwnedRoomId, Finding), Finding> {
     let failed = |trouble: Trouble| {
         Finding::bad(
-            format!("room: it cannot be made: {trouble}"),
-            trouble.to_do("--homeserver", "Look at what the homeserver says there, and run again"),
+            format!("room: it cannot be created: {trouble}"),
+            trouble.to_do("--homeserver", "Fix what the homeserver says there, and run this again"),
         )
     };
     if let Some(room) = notes.room() {
-        return Ok((room.clone(), Finding::ok(format!("room: {room} is there"))));
+        return Ok((room.clone(), Finding::ok(format!("room: {room} exists"))));
     }
     if let Some(room) = found(caller, team).await.map_err(failed)? {
         notes.has_room(&room)?;
-        let told = Finding::ok(format!("room: {room} was made before"));
+        let told = Finding::ok(format!("room: {room} was created earlier"));
         return Ok((room, told));
     }
     let version = default_version(caller).await.map_err(failed)?;
@@ -107,7 +107,7 @@ pub(super) async fn make(
     notes.has_room(&room)?;
     let invited = team.operators.len();
     let invited = if invited == 1 { "1 operator".into() } else { format!("{invited} operators") };
-    let told = Finding::ok(format!("room: made {room}, encrypted, and invited {invited}"));
+    let told = Finding::ok(format!("room: created {room}, encrypted, and invited {invited}"));
     Ok((room, told))
 }
 
@@ -160,8 +160,8 @@ pub(super) async fn hand_over(
 ) -> Result<Vec<Finding>, Finding> {
     let failed = |trouble: Trouble| {
         Finding::bad(
-            format!("room: {room} cannot be handed over: {trouble}"),
-            trouble.to_do("--admin-url", "Look at what the homeserver says there, and run again"),
+            format!("room: ownership of {room} cannot be given to the operators: {trouble}"),
+            trouble.to_do("--admin-url", "Fix what the homeserver says there, and run this again"),
         )
     };
     let events = state(caller, room).await.map_err(failed)?;
@@ -187,7 +187,7 @@ pub(super) async fn hand_over(
         findings.push(Finding::ok(format!("room: {} is in it", team.bot)));
     }
     leave(caller, room, team, &events).await.map_err(failed)?;
-    findings.push(Finding::ok(format!("room: {}, which made it, has left it", caller.user)));
+    findings.push(Finding::ok(format!("room: {}, which created it, has left it", caller.user)));
     Ok(findings)
 }
 
@@ -223,7 +223,7 @@ fn absent<'a>(
         .map(|user| {
             Finding::warn(
                 format!("room: {user} is not in {room}"),
-                "Let an operator who is in it and has power 100 invite them",
+                "Ask an operator who is in it and has power 100 to invite them",
             )
         })
         .collect()

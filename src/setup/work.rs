@@ -80,7 +80,7 @@ impl Work<'_> {
                 Err(Finding::bad(format!("operators: {user_id} {what}"), to_do))
             };
             if again {
-                return bad("is named twice", "Name each once, with one role");
+                return bad("is named twice", "Name each operator once, with one role");
             }
             if user_id == bot {
                 return bad("is the bot itself", "Name the accounts of people");
@@ -88,13 +88,13 @@ impl Work<'_> {
             let is_local = user_id.server_name() == self.name;
             if self.written.is_none() && !is_local && master_key.is_none() {
                 return bad(
-                    "is of another server",
-                    "Name them in a file of answers (--answers), with their master_key beside",
+                    "is on another server",
+                    "Name them in an answers file (--answers), together with their master_key",
                 );
             }
             if self.written.is_none() && is_local {
                 let there = entry.caller().account(&user_id).await.map_err(|trouble| {
-                    let what = format!("operators: {user_id} cannot be looked at: {trouble}");
+                    let what = format!("operators: {user_id} cannot be checked: {trouble}");
                     Finding::bad(what, trouble.to_do("--admin-url", "Run this again"))
                 })?;
                 if there.is_none() {
@@ -107,7 +107,7 @@ impl Work<'_> {
         let has_admin = operators.iter().any(|operator| operator.rank == Rank::Admin);
         if self.written.is_none() && !has_admin {
             let what = "operators: none of them is an admin";
-            return Err(Finding::bad(what, "Name at least one, as --admin @ann:example.org"));
+            return Err(Finding::bad(what, "Name at least one with --admin @ann:example.org"));
         }
         Ok(operators)
     }
@@ -139,8 +139,8 @@ impl Work<'_> {
             self.answers.operators.iter().filter_map(|one| full(&one.user, &self.name).ok());
         if account == bot || named.any(|operator| operator == account) {
             return Err(Finding::bad(
-                format!("admin token: {account} is to be used for nothing else"),
-                "Name an account of its own with --admin-account, which is then made",
+                format!("admin token: {account} must not be used for anything else"),
+                "Name a separate account with --admin-account, which is then created",
             ));
         }
         let file = &self.files.admin_token;
@@ -152,8 +152,9 @@ impl Work<'_> {
             Some(finding) => terminal.tell(&finding),
             None => notes.is_left()?,
         }
-        let token = secret_in(file)?
-            .ok_or_else(|| Finding::bad("admin token: its file is gone again", "Run this again"))?;
+        let token = secret_in(file)?.ok_or_else(|| {
+            Finding::bad("admin token: its file has disappeared", "Run this again")
+        })?;
         Caller::of(&self.server, &token).await.map_err(|trouble| {
             Finding::bad(
                 format!("admin token: it does not work: {trouble}"),
@@ -242,7 +243,7 @@ impl Work<'_> {
         if !session.exists() && has_keys(caller, bot).await? {
             let file = config.recovery_key_file.display();
             terminal.tell(&Finding::warn(
-                format!("bot: {bot} has keys already, of a bot that has run elsewhere"),
+                format!("bot: {bot} already has keys, from a bot that ran elsewhere"),
                 format!("Put its recovery key into {file} before you start it"),
             ));
             return Ok(());
@@ -250,7 +251,7 @@ impl Work<'_> {
         match tokio::time::timeout(FIRST_START, prepare(config)).await {
             Ok(Ok(())) => {}
             Ok(Err(RunError::Running { .. })) => {
-                terminal.tell(&Finding::ok("bot: it runs already"));
+                terminal.tell(&Finding::ok("bot: it is already running"));
                 return Ok(());
             }
             Ok(Err(error)) => return Err(not_started(&chain(&error))),
@@ -263,16 +264,13 @@ impl Work<'_> {
         }
         let file = config.recovery_key_file.display();
         terminal
-            .tell(&Finding::ok(format!("bot: its keys are made; the recovery key is in {file}")));
+            .tell(&Finding::ok(format!("bot: created its keys; the recovery key is in {file}")));
         Ok(())
     }
 }
 
 fn not_started(why: &dyn Display) -> Finding {
-    Finding::bad(
-        format!("bot: its first login fails: {why}"),
-        "Mend what it names, and run this again",
-    )
+    Finding::bad(format!("bot: its first login fails: {why}"), "Fix that, and run this again")
 }
 
 /// Whether the bot's account has cross-signing keys (`POST /_matrix/client/v3/keys/query`).

@@ -35,13 +35,13 @@ pub fn talk(mut stream: UnixStream, words: Vec<String>, colour: Colour) -> Exit 
     let frame = match call.and_then(|call| wire::frame(Kind::Call, &call)) {
         Ok(frame) => frame,
         Err(error) => {
-            say(&format!("synod: that cannot be sent: {error}"));
+            say(&format!("synod: cannot send that: {error}"));
             return Exit::Usage;
         }
     };
     if let Err(error) = stream.write_all(&frame) {
         // Nothing is run of what has not come whole.
-        say(&format!("synod: the bot does not listen: {error}"));
+        say(&format!("synod: the bot is not listening: {error}"));
         return Exit::Failed;
     }
     heard(&mut stream)
@@ -51,8 +51,10 @@ pub fn talk(mut stream: UnixStream, words: Vec<String>, colour: Colour) -> Exit 
 fn heard(stream: &mut UnixStream) -> Exit {
     loop {
         let Ok((kind, holds)) = wire::read(stream) else {
-            say("synod: the bot was gone before it said what became of this; if it was to change \
-                     something, look in the room, or at `synod exec -- audit`");
+            say(
+                "synod: the bot stopped before it reported the result; if this was a change, check \
+                the room, or `synod exec -- audit`",
+            );
             return Exit::Unknown;
         };
         match kind {
@@ -150,14 +152,15 @@ pub fn no_bot(socket: &Path, error: &io::Error) -> Exit {
         io::ErrorKind::PermissionDenied => (
             Exit::Refused,
             format!(
-                "{socket} is not for you; `shell.group` in the config names the group that may"
+                "you may not use {socket}; `shell.group` in the config sets the group that may"
             ),
         ),
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => (
             Exit::Failed,
             format!(
-                "no bot listens at {socket}: it does not run, or its config has no `shell` section. \
-                 With --config its state is used where it does not run; --socket names another place"
+                "no bot listens at {socket}: it is not running, or its config has no `shell` \
+                section. With --config, its state is used if it is not running; --socket names \
+                another socket"
             ),
         ),
         _ => (Exit::Failed, format!("{socket} cannot be used: {error}")),

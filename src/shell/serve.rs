@@ -44,13 +44,13 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// Something else is there.
-    #[error("{} is no socket of mine; remove it, or name another place by `shell.socket`", .0.display())]
+    #[error("{} is not my socket; remove it, or set another path in `shell.socket`", .0.display())]
     InTheWay(PathBuf),
     /// Another process listens there.
-    #[error("another process listens at {}; name another place by `shell.socket`", .0.display())]
+    #[error("another process listens at {}; set another path in `shell.socket`", .0.display())]
     Taken(PathBuf),
     /// It cannot be made.
-    #[error("the socket {} cannot be made: {source}", socket.display())]
+    #[error("the socket {} cannot be created: {source}", socket.display())]
     Io {
         /// Where.
         socket: PathBuf,
@@ -187,8 +187,8 @@ async fn hear(
     let Some(user) = access.operators.get(&uid).cloned() else {
         warn!(uid, "an account of the machine that is no operator's has called");
         let why = format!(
-            "user id {uid} of this machine is no operator's; whoever keeps my config writes it under \
-             `shell.operators`"
+            "user id {uid} of this machine is not an operator; whoever keeps my config can add it \
+            under `shell.operators`"
         );
         let _ = terminal.show(&Reply::outcome(Status::Refused, why), Shown::Answer).await;
         terminal.end(Exit::Refused).await;

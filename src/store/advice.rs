@@ -9,18 +9,19 @@ const TOO_MANY_FILES: [i32; 2] = [24, 23];
 pub(crate) fn on(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room on its disk, then start again"
+            "free space on its disk, then start again"
         }
         ErrorKind::PermissionDenied => {
-            "make the user that runs synod the owner of it and of all in it, then start again"
+            "make the user that runs synod the owner of it and of everything in it, then start \
+             again"
         }
-        ErrorKind::ReadOnlyFilesystem => "mount it so that it can be written, then start again",
+        ErrorKind::ReadOnlyFilesystem => "mount it writable, then start again",
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
-            "move away what stands in its place, then start again"
+            "move away what is in its place, then start again"
         }
         _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
-            "let the process open more files (ulimit -n), then start again"
+            "allow the process to open more files (ulimit -n), then start again"
         }
-        _ => "look at its disk, then start again",
+        _ => "check its disk, then start again",
     }
 }

@@ -156,7 +156,7 @@ fn a_full_disk_ends_with_what_to_do_and_costs_nothing() {
     keep_one(&path);
     let filler = disk.fill();
     for _ in 0..3 {
-        assert_not_opened(&path, "make room on its disk");
+        assert_not_opened(&path, "free space on its disk");
     }
     std::fs::remove_file(filler).unwrap();
     assert_kept(&path, 0);
@@ -169,7 +169,7 @@ fn a_disk_that_cannot_be_written_ends_with_what_to_do_and_costs_nothing() {
     let path = disk.0.join("store");
     keep_one(&path);
     let view = disk.read_only(&dir.path().join("view"));
-    assert_not_opened(&view.0.join("store"), "so that it can be written");
+    assert_not_opened(&view.0.join("store"), "mount it writable");
     drop(view);
     assert_kept(&path, 0);
 }
@@ -179,7 +179,7 @@ fn what_is_no_folder_is_left_where_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     std::fs::write(&path, "somebody's file").unwrap();
-    assert_not_opened(&path, "move away what stands in its place");
+    assert_not_opened(&path, "move away what is in its place");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's file");
 }
 
@@ -191,7 +191,7 @@ fn a_damaged_store_stays_where_it_is_while_there_is_no_room_for_another() {
     keep_one(&path);
     spoil_snapshot(&path);
     let filler = disk.fill();
-    assert_not_opened(&path, "make room on its disk");
+    assert_not_opened(&path, "free space on its disk");
     assert!(path.join("db").exists());
     std::fs::remove_file(filler).unwrap();
     let opened = open(&path);
@@ -289,7 +289,7 @@ fn a_store_of_another_version_of_sled_is_left_for_that_one() {
     let at = conf.windows(4).position(|window| window == b"0.34").unwrap();
     conf[at + 3] = b'5';
     std::fs::write(path.join("conf"), conf).unwrap();
-    assert_not_opened(&path, "start that one again");
+    assert_not_opened(&path, "start that version again");
 }
 
 #[test]
@@ -362,7 +362,10 @@ fn a_state_of_a_later_version_is_refused_in_one_line_and_left_as_it_is() {
     for _ in 0..2 {
         let refused = Store::open(&path, jiff::Timestamp::UNIX_EPOCH).unwrap_err().to_string();
         assert!(refused.contains("a later version of Synod (9.0.0)"), "{refused}");
-        assert!(refused.contains("start that one again") && !refused.contains('\n'), "{refused}");
+        assert!(
+            refused.contains("start the later version again") && !refused.contains('\n'),
+            "{refused}"
+        );
     }
     // Back with the version that wrote it, nothing is missing.
     let store = Store::try_open(&path).unwrap();

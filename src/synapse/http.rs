@@ -52,7 +52,9 @@ impl Limits {
 /// A client that sends the token of `access` and keeps to `limits`.
 pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
     let mut token = HeaderValue::from_str(&format!("Bearer {}", access.token.expose_secret()))
-        .map_err(|_| Error::because(Kind::Client, "the token has characters that none has"))?;
+        .map_err(|_| {
+            Error::because(Kind::Client, "the token contains characters that no token has")
+        })?;
     token.set_sensitive(true);
     crate::http::client()
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))

@@ -243,7 +243,7 @@ impl Reader {
             UserRef::Localpart(localpart) => {
                 let id = format!("@{localpart}:{}", self.server_name());
                 UserId::parse(&id).map_err(|_| {
-                    Stop::refused(Line::new().code(id).plain(" cannot be the id of a user"))
+                    Stop::refused(Line::new().code(id).plain(" is not a valid user id"))
                 })?
             }
         };
@@ -283,8 +283,8 @@ impl Reader {
                 let whole = format!("{alias}:{}", self.server_name());
                 let alias = RoomAliasId::parse(&whole).map_err(|_| {
                     Stop::refused(Line::new().code(alias).plain(
-                        " is not a room alias; one looks like #lobby:example.org, or #lobby for \
-                         one of this server",
+                        " is not a room alias, which looks like #lobby:example.org, or #lobby for \
+                        one on this server",
                     ))
                 })?;
                 self.resolved(&alias).await?
@@ -317,9 +317,9 @@ impl Reader {
                     Line::new()
                         .plain("this homeserver could not ask ")
                         .code(alias.server_name())
-                        .plain(" which room ")
+                        .plain(" for the room ")
                         .code(alias)
-                        .plain(" is. Look for a slip in the name, or give the id of the room"),
+                        .plain(". Check the name for typos, or give the id of the room"),
                 ))
             }
             Err(error) => Err(error.into()),

@@ -44,7 +44,7 @@ pub enum SendError {
     #[error("the bot tried to send something that was not approved; nothing was sent")]
     NotPermitted,
     /// A secret that the step needs is not in memory any more. Nothing was sent.
-    #[error("a secret that this needs is not in memory any more; nothing was sent")]
+    #[error("a secret that this needs is no longer in memory; nothing was sent")]
     NoSecret,
     /// Nothing of it reached the homeserver, for certain.
     #[error("nothing was sent: {0}")]
@@ -54,7 +54,7 @@ pub enum SendError {
     #[error(transparent)]
     Refused(Error),
     /// It was sent, and there is no answer that tells what became of it.
-    #[error("it was sent, and what became of it is not known: {0}")]
+    #[error("it was sent, but the outcome is unknown: {0}")]
     Unknown(#[source] Error),
 }
 

@@ -54,7 +54,7 @@ async fn a_lock_shuts_out_and_its_undo_lets_in_on_the_same_device() -> Result<()
 
     scene.ann_asks(&format!("!user lock {id}")).await?;
     let unlocked = scene.ann_asks(&format!("!user unlock {id}")).await?;
-    says(&unlocked, "Done", &["not locked any more"]);
+    says(&unlocked, "Done", &["no longer locked"]);
     undone(&scene, &unlocked).await?;
     assert!(is(&scene, &eve, "locked").await?);
     unknown_and_remote(&scene, &["user lock @x", "user unlock @x"]).await?;
@@ -75,7 +75,7 @@ async fn a_shadow_ban_is_set_and_ended() -> Result<()> {
     let none = scene.ann_asks(&format!("!user shadow-ban {id} --unban")).await?;
     says(&none, "Nothing changed", &["not shadow-banned"]);
     let banned = scene.ann_asks(&format!("!user shadow-ban {id}")).await?;
-    says(&banned, "Done", &["reaches nobody"]);
+    says(&banned, "Done", &["nobody receives"]);
     assert!(is(&scene, &eve, "shadow_banned").await?);
     says(&scene.ann_asks(&format!("!user shadow-ban {id}")).await?, "Nothing changed", &[]);
     let ended = undone(&scene, &banned).await?;
@@ -149,7 +149,7 @@ async fn a_rate_limit_is_shown_set_and_put_back_exactly() -> Result<()> {
     assert_eq!(limit(&scene, &eve).await?, both(5, 20));
 
     let cleared = scene.ann_asks(&format!("!user ratelimit clear {id}")).await?;
-    says(&cleared, "Done", &["no limit of its own"]);
+    says(&cleared, "Done", &["no longer has its own limit"]);
     assert_eq!(limit(&scene, &eve).await?, json!({}));
     let back = undone(&scene, &cleared).await?;
     assert_eq!(limit(&scene, &eve).await?, both(5, 20));
@@ -198,7 +198,7 @@ async fn devices_are_deleted_one_by_one_and_an_unknown_one_is_left_out() -> Resu
     says(&question, "Delete the device", &[&first, "Left out", "NOSUCH"]);
     assert_eq!(devices(&scene, &eve).await?.len(), 2);
     let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
-    says(&done, "Done", &[&first, "is deleted", "No undo"]);
+    says(&done, "Done", &[&first, "deleted and logged out", "No undo"]);
     assert_eq!(devices(&scene, &eve).await?, [second.as_str()]);
     assert_eq!(whoami(&scene.synapse().api(&token)).await?, 200, "the other one stays");
 
@@ -238,7 +238,7 @@ async fn redacted(scene: &Scene, answer: &Message) -> Result<Message> {
     let status = offered(answer, "!user redact-status")?;
     for _ in 0..200 {
         let told = scene.ann_asks(status).await?;
-        if !told.body.contains("is at work") && !told.body.contains("waits") {
+        if !told.body.contains("is running") && !told.body.contains("is waiting") {
             return Ok(told);
         }
     }
@@ -349,7 +349,7 @@ async fn the_bot_and_whoever_stands_above_are_left_alone() -> Result<()> {
         let before = (api.account(&own.user_id).await?, limit(&scene, own).await?);
         for command in all(own.user_id.as_str()) {
             let answer = scene.ann_asks(&command).await?;
-            says(&answer, "Refused", &["nobody changes it through the bot"]);
+            says(&answer, "Refused", &["which nobody can change through me"]);
         }
         assert_eq!((api.account(&own.user_id).await?, limit(&scene, own).await?), before);
         assert!(!devices(&scene, own).await?.is_empty());

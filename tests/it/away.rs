@@ -60,7 +60,7 @@ async fn an_answer_that_nobody_took_is_given_when_the_homeserver_is_back() -> Re
     held.release();
     let unsent = log.wait_for("an answer was not sent", mark, GIVES_UP).await?;
     assert!(unsent.contains(command.as_str()), "to what: {unsent}");
-    assert!(unsent.contains("did not take it in time"), "why: {unsent}");
+    assert!(unsent.contains("did not accept it in time"), "why: {unsent}");
 
     synapse.start_again().await?;
     log.wait_for("the homeserver answers again", mark, COMES_BACK).await?;

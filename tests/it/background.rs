@@ -43,9 +43,9 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
     says(&scene.ann_asks("!background resume").await?, "Nothing changed", &["are not paused"]);
 
     let paused = scene.ann_asks("!background pause").await?;
-    says(&paused, "Done", &["are paused", "!undo"]);
+    says(&paused, "Done", &["updates paused", "!undo"]);
     assert!(!is_on(&synapse).await?);
-    says(&scene.ann_asks("!background pause").await?, "Nothing changed", &["paused already"]);
+    says(&scene.ann_asks("!background pause").await?, "Nothing changed", &["already paused"]);
     let status = scene.ann_asks("!background status").await?;
     says(&status, "synod.test", &["Background updates: paused", "!background resume"]);
 
@@ -54,22 +54,22 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
     let question = scene.ann_asks(job).await?;
     says(&question, "Start populate_stats_process_rooms", &["counts members"]);
     let started = with_yes(&scene, job).await?;
-    says(&started, "Done", &["into its queue", "!background resume", "No undo"]);
+    says(&started, "Done", &["to its queue", "!background resume", "No undo"]);
     says(
         &with_yes(&scene, job).await?,
         "Nothing changed",
-        &["waits or runs already", "!background status"],
+        &["already waiting or running", "!background status"],
     );
     says(&scene.ann_asks(offered(&paused, "!undo")?).await?, "Done", &["go on"]);
     assert!(is_on(&synapse).await?);
 
     let short = scene.ann_asks("!background pause --for 3s").await?;
     says(&short, "Done", &["Ends: by itself"]);
-    told_in_reply(&scene, &short, "took it back by myself").await?;
+    told_in_reply(&scene, &short, "undid it as planned").await?;
     assert!(is_on(&synapse).await?);
 
     let odd = scene.ann_asks("!background run regenerate_directory --before 2026-11-01").await?;
-    says(&odd, "Refused", &["event_resign only"]);
+    says(&odd, "Refused", &["only with event_resign"]);
     let unknown = scene.ann_asks("!background run everything").await?;
     says(&unknown, "Refused", &["regenerate_directory"]);
     let moe = scene.moe().await?;

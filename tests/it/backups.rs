@@ -60,7 +60,7 @@ async fn a_running_bot_exports_by_itself_what_another_can_be_made_of() -> Result
     ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     let mark = scene.ann().mark();
     bot.start_again().await?;
-    told_since(&scene, mark, "a copy was put back").await?;
+    told_since(&scene, mark, "somebody restored a copy").await?;
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
     Ok(())
 }

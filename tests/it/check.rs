@@ -151,8 +151,8 @@ fn room_and_keys(scene: &Scene, member: &str, own: &str) -> Vec<String> {
         format!("room {room}: {member}"),
         format!("room {room}: encrypted."),
         format!("room {room}: "),
-        format!("room {room}: the bot may redact, no more (50)."),
-        format!("room {room}: the history is shared"),
+        format!("room {room}: the bot may redact, nothing more (50)."),
+        format!("room {room}: people who join later can read earlier messages"),
         format!("keys: {own}"),
         format!("keys: {ann} has the master key "),
         "operators: all of them are in an admin room.".to_owned(),
@@ -198,12 +198,12 @@ async fn all_is_well_beside_a_running_bot_which_does_not_notice() -> Result<()> 
     let own = devices(&scene, scene.bot_account()).await?;
     let [device] = own.as_slice() else { panic!("one device: {own:?}") };
     let device = device.trim_matches('"');
-    let mut lines = machine(format!("state: {} is there", scene.state().display()));
+    let mut lines = machine(format!("state: {} exists", scene.state().display()));
     lines.extend([
-        "store: it takes ".to_owned(),
+        "store: it uses ".to_owned(),
         "admin token: its file was written 0 days ago.".to_owned(),
         "homeserver: reachable, Synapse 1.".to_owned(),
-        format!("bot: the kept session works, device {device}."),
+        format!("bot: the saved session works, device {device}."),
         format!("admin token: it works and belongs to the admin {}.", scene.keeper().user_id),
     ]);
     let signed = format!("the bot's device {device} is signed by its own keys.");
@@ -297,7 +297,7 @@ async fn one_time_keys_that_run_out_are_told_and_a_start_puts_new_ones_there() -
     let told = check(&scene, &sound(&scene)).await?;
     told.bad(&[
         "one-time keys of the bot's device",
-        "cannot read what comes from new devices",
+        "cannot read messages from new devices",
         "Start synod if it does not run",
     ]);
     bot.start_again().await?;
@@ -328,7 +328,7 @@ async fn a_bot_that_cannot_log_in_is_told_and_the_rest_is_looked_at() -> Result<
     let (_, answer) = scene.synapse().admin().post(&path, json!({})).await?;
     let token = answer["access_token"].as_str().context("no token")?;
     let told = check(&scene, &with_token(&scene, token)?).await?;
-    told.bad(&[bot.as_str(), "unfit", "no device", "Log in as the bot"]);
+    told.bad(&[bot.as_str(), "cannot be used", "no device", "Log in as the bot"]);
     Ok(())
 }
 
@@ -355,7 +355,7 @@ async fn an_admin_token_that_is_none_or_is_the_bots_own_is_told() -> Result<()> 
     scene.synapse().admin().put(&account, json!({ "admin": true })).await?;
     let told = check(&scene, &config).await?;
     told.warns(&["admin token", "the bot's own account"]);
-    told.warns(&[scene.bot_id().as_str(), "is a server admin and need not be"]);
+    told.warns(&[scene.bot_id().as_str(), "is a server admin, which is not needed"]);
     Ok(())
 }
 
@@ -372,14 +372,14 @@ async fn a_room_that_does_not_serve_is_told() -> Result<()> {
     let told = check(&scene, &with_room(&scene, new(true, false, 50)).await?).await?;
     told.bad(&["the bot is not invited", &format!("operator invite {bot}")]);
     let told = check(&scene, &with_room(&scene, new(true, true, 0)).await?).await?;
-    told.bad(&["may not redact (it has 0, that takes 50)", "power level to 50"]);
+    told.bad(&["may not redact (it has 0, and needs 50)", "power level to 50"]);
     let told = check(&scene, &with_room(&scene, new(false, true, 50)).await?).await?;
-    told.bad(&["not encrypted", "answers nobody there", "Turn encryption on"]);
+    told.bad(&["not encrypted", "answers nobody there", "Turn on encryption"]);
     let served = with_room(&scene, new(false, true, 50)).await?.set("encryption", "optional");
     check(&scene, &served).await?.warns(&["not encrypted", "forge commands"]);
 
     let config = sound(&scene).without("rooms").room(ruma::room_id!("!nowhere:synod.test"));
-    check(&scene, &config).await?.bad(&["!nowhere:synod.test", "no such room"]);
+    check(&scene, &config).await?.bad(&["!nowhere:synod.test", "is not in this room"]);
     Ok(())
 }
 
@@ -419,7 +419,7 @@ async fn an_operator_who_cannot_be_reached_is_told() -> Result<()> {
         .into_iter()
         .fold(config, |config, user| config.operator(user, "moderator"));
     let told = check(&scene, &config.operator(nobody, "viewer")).await?;
-    told.warns(&[moe.user_id.as_str(), "is invited to an admin room and has not joined"]);
+    told.warns(&[moe.user_id.as_str(), "is invited to an admin room but has not joined"]);
     told.warns(&[eve.user_id.as_str(), "is in no admin room", "Invite them"]);
     told.warns(&[nobody.as_str(), "has no account on this homeserver"]);
 
@@ -427,7 +427,7 @@ async fn an_operator_who_cannot_be_reached_is_told() -> Result<()> {
     admin.post(&path, json!({})).await?;
     let config = sound(&scene).set("encryption", "optional").operator(&vic.user_id, "viewer");
     let told = check(&scene, &config).await?;
-    told.warns(&[vic.user_id.as_str(), "is deactivated", "take them out of operators"]);
+    told.warns(&[vic.user_id.as_str(), "is deactivated", "remove them from operators"]);
     Ok(())
 }
 
@@ -437,7 +437,7 @@ async fn an_admin_token_that_has_lain_there_for_years_is_told() -> Result<()> {
     let file = fs::File::open(scene.dir().join("admin-token"))?;
     file.set_modified(SystemTime::now() - Duration::from_hours(24 * 500))?;
     let told = check(&scene, &sound(&scene)).await?;
-    told.warns(&["admin token: its file was written 500 days ago", "Log in anew"]);
+    told.warns(&["admin token: its file was written 500 days ago", "Log in again"]);
     Ok(())
 }
 
@@ -467,7 +467,7 @@ async fn a_bot_that_is_hindered_or_unlimited_is_told() -> Result<()> {
     let limit = format!("/_synapse/admin/v1/users/{bot}/override_ratelimit");
     let none = json!({ "messages_per_second": 0, "burst_count": 0 });
     let keep = sound(&scene).without("homeserver.rate_limit");
-    check(&scene, &keep).await?.warns(&["rate limit: the server's own", "rate_limit: lift"]);
+    check(&scene, &keep).await?.warns(&["rate limit: the server's default", "rate_limit: lift"]);
     api.post(&limit, none).await?;
     let told = check(&scene, &keep).await?;
     let lifted = "rate limit: lifted for the bot";
@@ -477,7 +477,7 @@ async fn a_bot_that_is_hindered_or_unlimited_is_told() -> Result<()> {
 
     let suspend = format!("/_synapse/admin/v1/suspend/{bot}");
     api.put(&suspend, json!({ "suspend": true })).await?;
-    check(&scene, &keep).await?.bad(&[bot.as_str(), "is suspended", "Take that back"]);
+    check(&scene, &keep).await?.bad(&[bot.as_str(), "is suspended", "Undo that"]);
     Ok(())
 }
 
@@ -516,7 +516,7 @@ async fn who_alone_can_approve_is_told_and_where_nobody_can() -> Result<()> {
         assert_eq!(scene.synapse().api(&token).post(&join, json!({})).await?.0, 200);
     }
     let told = check(&scene, &config).await?;
-    let only = format!("nobody but {} can approve what {ann} asks", moe.user_id);
+    let only = format!("only {} can approve what {ann} asks", moe.user_id);
     assert!(told.marked("ok").any(|line| line.contains(&only)), "{:#?}", told.lines);
     let told = check(&scene, &config.operator(&vic.user_id, "admin")).await?;
     assert!(!told.lines.iter().any(|line| line.contains("approval: ")), "{:#?}", told.lines);
@@ -548,13 +548,16 @@ async fn plain_http_to_a_private_name_takes_a_key_of_the_config() -> Result<()> 
     let refused = start_by(&synod, &scene, &there.to_string())?.wait_with_output().await?;
     let said = String::from_utf8(refused.stderr)?;
     assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(said.contains("homeserver.url: plain http would send the tokens readable"), "{said}");
+    assert!(
+        said.contains("homeserver.url: plain http would send the tokens unencrypted"),
+        "{said}"
+    );
     assert!(said.contains("`allow_plain_http: true` under homeserver"), "{said}");
 
     let allowed = there.set("homeserver.allow_plain_http", true);
     let told = end(&scene, start_by(&synod, &scene, &allowed.to_string())?).await?;
     assert_eq!(told.status.code(), Some(0), "{:#?}", told.lines);
-    let clear = format!("at {url} (in clear, as allow_plain_http lets it).");
+    let clear = format!("at {url} (unencrypted, as allow_plain_http allows).");
     assert!(told.marked("ok").any(|line| line.ends_with(&clear)), "{:#?}", told.lines);
 
     scene.start_bot(&synod, &allowed).await?;

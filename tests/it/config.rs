@@ -46,7 +46,7 @@ fn faults_are_told_together_before_anything_connects() {
     for part in [
         "synod.yaml: 8 faults",
         "line 2, homeserver.url: plain http",
-        "line 3, homeserver.admin_token: a secret does not stand in this file",
+        "line 3, homeserver.admin_token: secrets do not belong in this file",
         "line 4, bot.user_id: this key is missing",
         "line 4, bot: the bot has no way to log in",
         "line 5, stat: there is no such key here. Write `state:`",
@@ -82,7 +82,7 @@ fn a_homeserver_that_does_not_answer_is_one_bad_line() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(told.lines().filter(|line| line.starts_with("BAD ")).count(), 1, "{told}");
     assert!(told.contains("Connection refused") && told.contains("homeserver.url"), "{told}");
-    assert!(told.contains(&format!("homeserver: asked at {url}: no answer")), "{told}");
+    assert!(told.contains(&format!("homeserver: request to {url} failed: no answer")), "{told}");
     assert!(!folder.path().join("state").exists(), "a check makes nothing");
 }
 
@@ -105,10 +105,7 @@ fn the_example_as_it_stands_is_told_to_hold_placeholders() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     for key in ["homeserver.url", "bot.user_id", "rooms[0]", "operators[0].user_id"] {
-        assert!(
-            said.contains(&format!("{key}: a placeholder still stands here.")),
-            "{key}: {said}"
-        );
+        assert!(said.contains(&format!("{key}: this is still a placeholder.")), "{key}: {said}");
     }
 }
 
@@ -152,7 +149,7 @@ async fn a_homeserver_that_takes_no_token_says_who_it_is_where_it_tells_others()
     }
 }
 
-/// A homeserver that answers nothing after the login, so that the check is still at it.
+/// A homeserver that is not an answer after the login, so that the check is still at it.
 async fn slow_homeserver() -> MockServer {
     let server = MockServer::start().await;
     let answers = [

@@ -170,7 +170,7 @@ fn in_order(wanted: &BTreeSet<&str>) -> Vec<(String, &'static [&'static str])> {
 /// Waits until the homeserver is through with what it goes on with after this answer, if it does.
 async fn through(scene: &Scene, answer: &Message) -> Result<()> {
     let Some((_, number)) = answer.body.split_once("On record as #") else { return Ok(()) };
-    if !answer.body.contains("has begun") {
+    if !answer.body.contains("has started") {
         return Ok(());
     }
     let that_was = format!("That was #{}", number.trim());

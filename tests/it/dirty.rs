@@ -23,14 +23,14 @@ const FAILS: [&str; 3] = ["no-version", "odd-version", "off-file"];
 
 /// What is said of these where the homeserver fails, and of nothing else.
 const TOLD_OF_FAILS: [&str; 4] = [
-    "!room state no-version: Refused · the homeserver failed at the request, and its log says why \
-     (500 M_UNKNOWN: Internal server error)",
-    "!room messages no-version --limit 20: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
-    "!room at no-version 2026-11-01T10:00Z: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
-    "!room at off-file 2026-11-01T10:00Z: Refused · the homeserver failed at the request, and its log \
-     says why (500 M_UNKNOWN: Internal server error)",
+    "!room state no-version: Refused · the homeserver failed to handle the request; its log says \
+     why (500 M_UNKNOWN: Internal server error)",
+    "!room messages no-version --limit 20: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
+    "!room at no-version 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
+    "!room at off-file 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    its log says why (500 M_UNKNOWN: Internal server error)",
 ];
 
 /// What is looked at at once.
@@ -229,7 +229,7 @@ async fn rooms(dirty: &Dirty, scene: &Scene) -> Result<()> {
 /// A room that this server has left is told as it was then.
 async fn room_left(dirty: &Dirty, scene: &Scene) -> Result<()> {
     let left = dirty.room("left");
-    let then = "what is known is of then";
+    let then = "this is the state from then";
     let details = scene.ann_asks(&format!("!room details {left}")).await?;
     let known = [then, "Left", "Encrypted: yes", "Members: nobody from here", "public"];
     says(&details, "", &known);
@@ -258,7 +258,11 @@ async fn things(dirty: &Dirty, scene: &Scene) -> Result<()> {
     says(&scene.ann_asks("!report list --users").await?, "", &["@never-was:synod.test"]);
     let token = scene.ann_asks("!regtok details \"a b/ü?#\"").await?;
     says(&token, "", &["expired", "not known of none (-1)"]);
-    says(&scene.ann_asks("!regtok details for-ever").await?, "", &["valid", "beyond all time"]);
+    says(
+        &scene.ann_asks("!regtok details for-ever").await?,
+        "",
+        &["valid", "too far in the future"],
+    );
     Ok(())
 }
 
@@ -297,7 +301,7 @@ async fn alike(dirty: &Dirty, scene: &Scene) -> Result<()> {
     let (small, large) = (dirty.user("alice"), dirty.user("Alice"));
     for typed in ["!user suspend Alice", "!User suspend alice", "!user suspend @Alice"] {
         let which = scene.ann_asks(typed).await?;
-        says(&which, "Refused", &["which?", small, large, &format!("!user suspend {small}")]);
+        says(&which, "Refused", &["which one?", small, large, &format!("!user suspend {small}")]);
         assert!(!suspended(small).await? && !suspended(large).await?, "{typed}");
     }
     // There is nobody else who is called so.
@@ -394,7 +398,7 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
     let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
     for command in ["!room list", "!room search lobby", "!room power-levels", "!room purge-empty"] {
         let told = scene.ann_asks(command).await?;
-        says(&told, "Refused", &["keeps no statistics of rooms"]);
+        says(&told, "Refused", &["keeps no room statistics"]);
     }
     let told = scene.ann_asks(&format!("!room details {}", scene.room())).await?;
     says(
@@ -413,9 +417,9 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
     }
     for user in [scene.ann().user_id(), &eve.user_id] {
         let told = scene.ann_asks(&format!("!user details {user}")).await?;
-        says(&told, "", &["Open reports: not known of messages", "0 of the account"]);
+        says(&told, "", &["Open reports: unknown for messages", "0 of the account"]);
     }
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["keeps no statistics", "background run populate_stats_process_rooms"]);
+    says(&doctor, "", &["keeps no room statistics", "background run populate_stats_process_rooms"]);
     Ok(())
 }

@@ -122,7 +122,7 @@ async fn a_disk_that_is_full_at_the_start_costs_nothing() -> Result<()> {
     let filler = disk.fill()?;
     for _ in 0..3 {
         let said = starts_in_vain(&scene, None).await?;
-        assert!(said.contains("make room on its disk"), "{said}");
+        assert!(said.contains("free space on its disk"), "{said}");
     }
     fs::remove_file(filler)?;
     nothing_is_lost(&scene).await
@@ -151,7 +151,7 @@ async fn a_disk_that_cannot_be_written_at_the_start_costs_nothing() -> Result<()
     for folder in [scene.state().join("store"), scene.state()] {
         let _mounted = Mounted::read_only(&folder)?;
         let said = starts_in_vain(&scene, None).await?;
-        assert!(said.contains("so that it can be written"), "{said}");
+        assert!(said.contains("mount it writable"), "{said}");
     }
     nothing_is_lost(&scene).await
 }
@@ -175,7 +175,7 @@ async fn a_store_whose_snapshot_alone_is_damaged_is_there_again_and_that_is_told
         .ann()
         .wait_for_since(mark, "the news of the store", |said| said.body.contains("My store"))
         .await?;
-    assert!(told.body.contains("have it again"), "{}", told.body);
+    assert!(told.body.contains("rebuilt it"), "{}", told.body);
     let aside = told.body.split_whitespace().find(|word| word.contains("store.broken-"));
     let aside = aside.context(told.body.clone())?.trim_matches(['`', '.']);
     assert!(PathBuf::from(aside).join("db").exists(), "it is kept: {aside}");

@@ -211,7 +211,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
 
     // What takes a yes is not done where nobody can be asked, and leaves no question.
     let asked = shell.runs(&["user", "deactivate", other]).await?;
-    asked.ends(5, &["takes a yes", "--plan"]);
+    asked.ends(5, &["needs a confirmation", "--plan"]);
     assert!(!is(&scene, &sam, "deactivated").await?);
     shell.runs(&["pending"]).await?.ends(0, &[]);
     assert!(!scene.ann_asks("!pending").await?.body.contains("deactivate"));
@@ -238,7 +238,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
     blind?.lift();
 
     scene.bot()?.terminate().await?;
-    shell.runs(&["user", "list"]).await?.ends(1, &["no bot listens", "it does not run"]);
+    shell.runs(&["user", "list"]).await?.ends(1, &["no bot listens", "it is not running"]);
     assert!(!shell.socket().exists(), "the socket goes with the bot");
     let nothing = Command::new(SYNOD).args(["exec", "--help"]).output().await?;
     let help = String::from_utf8(nothing.stdout)?;
@@ -259,12 +259,12 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     let before = said(&scene).len();
 
     let no = shell.typed(&["user", "deactivate", id], "no\n").await?;
-    no.ends(3, &[id, "This goes", "is cancelled"]);
+    no.ends(3, &[id, "This goes", "was cancelled"]);
     let ended = shell.typed(&["user", "deactivate", id], "\u{4}").await?;
-    ended.ends(3, &["is cancelled"]);
+    ended.ends(3, &["was cancelled"]);
     // A bare yes is not enough for what cannot be undone, and other words answer nothing.
     let light = shell.typed(&["user", "deactivate", id], "yes\nuser list\n\u{4}").await?;
-    light.ends(3, &["takes its code", "that answers nothing"]);
+    light.ends(3, &["needs its code", "that is not an answer"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     let told_now = said(&scene).split_off(before);
     assert!(told_now.iter().all(|body| !body.contains("deactivate")), "{told_now:?}");
@@ -347,7 +347,7 @@ async fn only_accounts_of_the_config_are_served_and_only_by_the_socket_of_the_gr
     let unmapped = shell.runs_as(NOBODY, GROUP, &words).await?;
     unmapped.ends(4, &["Refused", "user id 65533", "shell.operators"]);
     let outside = shell.runs_as(MOE, MOE, &words).await?;
-    outside.ends(4, &["not for you", "shell.group"]);
+    outside.ends(4, &["you may not use", "shell.group"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     let mine = shell.runs_as(MOE, GROUP, &["me"]).await?;
     mine.ends(0, &[scene.accounts()[0].user_id.as_str(), "the shell, as user id 65531"]);
@@ -477,14 +477,14 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     run(&["user", "details", eve.user_id.as_str()]).await?.ends(0, &[eve.user_id.as_str()]);
     run(&["user", "suspend", eve.user_id.as_str()]).await?.ends(0, &["Done"]);
     run(&["user", "suspend", eve.user_id.as_str()]).await?.ends(3, &["Nothing changed"]);
-    run(&["user", "deactivate", eve.user_id.as_str()]).await?.ends(5, &["takes a yes"]);
+    run(&["user", "deactivate", eve.user_id.as_str()]).await?.ends(5, &["needs a confirmation"]);
     run(&["room", "delete", scene.room().as_str()]).await?.ends(4, &["Refused"]);
     assert!(is(&scene, &eve, "suspended").await?);
 
     // What root wrote into the state of another account, the bot could not read any more.
     let state = scene.state();
     chown(&state, Some(MOE), None)?;
-    run(&["user", "list"]).await?.ends(2, &["it belongs to another user"]);
+    run(&["user", "list"]).await?.ends(2, &["it does not belong to the user"]);
     chown(&state, Some(0), None)?;
 
     scene.bot()?.start_again().await?;
@@ -504,6 +504,6 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     world::write_secret(&other, &elsewhere.to_string())?;
     let mut command = Command::new(SYNOD);
     command.args(["exec", "--config"]).arg(other).args(["--", "user", "list"]);
-    Ran::from(command.output().await?).ends(1, &["start it once"]);
+    Ran::from(command.output().await?).ends(1, &["start the bot once"]);
     Ok(())
 }

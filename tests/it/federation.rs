@@ -45,7 +45,7 @@ async fn a_server_that_cannot_be_reached_is_shown_and_tried_again() -> Result<()
     says(&scene.ask(scene.moe().await?, &reset).await?, "Refused", &["the role admin"]);
     assert!(failing().await?);
     let done = with_yes(&scene, &reset).await?;
-    says(&done, "Done", &["is tried again now", "not known yet", "!federation details"]);
+    says(&done, "Done", &["is being retried", "not known yet", "!federation details"]);
     assert!(!failing().await?);
     says(&scene.ann_asks(&reset).await?, "Nothing changed", &["is not failing"]);
     says(&scene.ann_asks("!federation list --failing").await?, "no servers found", &[]);

@@ -86,10 +86,10 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     }
     assert!(!is(&scene, &eve, "suspended").await? && is(&scene, &sam, "suspended").await?);
     // Who brakes again takes back what was said so far.
-    says(&scene.ask(moe, "!freeze").await?, "Nothing changed", &["frozen already"]);
+    says(&scene.ask(moe, "!freeze").await?, "Nothing changed", &["already frozen"]);
     says(&scene.ann_asks("!unfreeze").await?, "Nothing changed", &["still frozen"]);
-    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["not frozen any more"]);
-    told_since(&scene, mark, "took it back by myself").await?;
+    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["no longer frozen"]);
+    told_since(&scene, mark, "undid it as planned").await?;
     assert!(!is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
@@ -110,22 +110,22 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
 
     // Of the two who may act one is left, so nobody acts.
     let frozen = scene.ann_asks(&format!("!freeze {id}")).await?;
-    says(&frozen, "Done", &[id.as_str(), "frozen as a whole"]);
+    says(&frozen, "Done", &[id.as_str(), "frozen completely"]);
     for command in ["!me", "!unfreeze", &format!("!unfreeze {id}"), "!freeze", &suspend, "!stop"] {
-        says(&scene.ask(moe, command).await?, "Refused", &["you are frozen"]);
+        says(&scene.ask(moe, command).await?, "Refused", &["you have been frozen"]);
     }
     says(&scene.ann_asks(&suspend).await?, "Refused", &["frozen"]);
     says(
         &scene.ann_asks("!unfreeze").await?,
         "Nothing changed",
-        &["nobody else", "synod unfreeze"],
+        &["No other operator", "synod unfreeze"],
     );
 
     let mark = scene.ann().mark();
     on_the_machine(&scene, &[])?;
     told_since(&scene, mark, "by synod unfreeze on the machine").await?;
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);
-    says(&scene.ask(moe, "!me").await?, "Refused", &["you are frozen"]);
+    says(&scene.ask(moe, "!me").await?, "Refused", &["you have been frozen"]);
     says(&scene.ann_asks(&format!("!unfreeze {id}")).await?, "Done", &[id.as_str()]);
     says(&scene.ask(moe, "!me").await?, "", &["Role: moderator"]);
 
@@ -133,7 +133,7 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
     let mark = scene.ann().mark();
     on_the_machine(&scene, &[scene.ann().user_id().as_str()])?;
     told_since(&scene, mark, "by synod unfreeze on the machine").await?;
-    says(&scene.ann_asks("!me").await?, "", &["Role: admin", "I am frozen"]);
+    says(&scene.ann_asks("!me").await?, "", &["Role: admin", "I have been frozen"]);
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() 
 
     let frozen = scene.ask(moe, &format!("!freeze {}", vic.user_id())).await?;
     says(&frozen, "Done", &[vic.user_id().as_str(), "ended: 2"]);
-    assert!(!frozen.body.contains("as a whole"), "two are left: {}", frozen.body);
+    assert!(!frozen.body.contains("completely"), "two are left: {}", frozen.body);
     assert!(frozen.mentions.contains(ann.user_id()), "{:?}", frozen.mentions);
     for question in [&question, &own] {
         let edit = ann.edit_of(&question.event_id, |_| true).await?;
@@ -173,7 +173,7 @@ async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() 
     let suspend = format!("!user suspend {}", eve.user_id);
     let own = format!("!unfreeze {}", vic.user_id());
     for command in [&own, "!unfreeze", "!undo 1", &suspend, &approve] {
-        says(&scene.ask(vic, command).await?, "Refused", &["you are frozen"]);
+        says(&scene.ask(vic, command).await?, "Refused", &["you have been frozen"]);
     }
     says(&scene.ann_asks(&suspend).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);

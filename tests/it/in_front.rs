@@ -11,13 +11,17 @@ use crate::support::{is, says, suspend, watched};
 /// What is answered in place of the homeserver, and how that is named.
 fn answers() -> Vec<(Fault, &'static str)> {
     vec![
-        (Fault::Page(403), "something in front of the homeserver answered in its place (403)"),
-        (Fault::Page(404), "something in front of the homeserver answered in its place (404)"),
-        (Fault::Page(405), "does not let this kind of request through (405)"),
-        (Fault::Page(401), "wants a login of its own (401)"),
+        (Fault::Page(403), "something in front of the homeserver answered instead (403)"),
+        (Fault::Page(404), "something in front of the homeserver answered instead (404)"),
+        (Fault::Page(405), "blocks this kind of request (405)"),
+        (Fault::Page(401), "requires its own login (401)"),
         (Fault::Page(301), "answers with a redirect"),
-        (Fault::Page(200), "something in front of the homeserver answered in its place: a page"),
-        (Fault::Answer(403, json!({ "message": "Forbidden" })), "answered in its place (403)"),
+        (
+            Fault::Page(200),
+            "something in front of the homeserver answered instead, with a web \
+                            page",
+        ),
+        (Fault::Answer(403, json!({ "message": "Forbidden" })), "answered instead (403)"),
     ]
 }
 
@@ -27,7 +31,7 @@ async fn what_it_answers_is_named_and_no_fact() -> Result<()> {
     let eve = scene.subject("eve").await?;
     let path = format!("/_synapse/admin/v2/users/%40{}", eve.user_id.localpart());
     let empty = [json!({}), json!([])].map(|body| Fault::Answer(200, body));
-    let empty = empty.map(|fault| (fault, "not what its version should say"));
+    let empty = empty.map(|fault| (fault, "not in the expected format"));
     for (fault, named) in answers().into_iter().chain(empty) {
         let _caught = proxy.next(Method::GET, &path, fault.clone());
         let look = scene.ann_asks(&format!("!user admin {}", eve.user_id)).await?;
@@ -44,7 +48,7 @@ async fn what_it_answers_is_named_and_no_fact() -> Result<()> {
             _ => "!federation list",
         };
         let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, json!({ "ok": true })));
-        says(&scene.ann_asks(list).await?, "Refused", &["not what its version should say"]);
+        says(&scene.ann_asks(list).await?, "Refused", &["not in the expected format"]);
     }
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     Ok(())
@@ -85,7 +89,7 @@ async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Resu
     for status in [502, 504] {
         let _caught = proxy.next(Method::PUT, "/suspend/", Fault::Page(status));
         let told = scene.ann_asks(&suspend(&eve)).await?;
-        says(&told, "Unknown", &["the proxy before the homeserver", "State: active"]);
+        says(&told, "Unknown", &["the proxy in front of the homeserver", "State: active"]);
     }
     says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
@@ -100,12 +104,12 @@ async fn the_state_of_another_is_not_taken_for_that_of_whom_it_is_asked() -> Res
     let path = format!("/_synapse/admin/v2/users/%40{}", eve.user_id.localpart());
     for command in [suspend(&eve), format!("!user admin {}", eve.user_id)] {
         let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, others.clone()));
-        says(&scene.ann_asks(&command).await?, "Refused", &["not what its version should say"]);
+        says(&scene.ann_asks(&command).await?, "Refused", &["not in the expected format"]);
     }
     let other = json!({ "room_id": "!other:x.example", "name": "Other", "joined_members": 0 });
     let _caught = proxy.next(Method::GET, "/_synapse/admin/v1/rooms/", Fault::Answer(200, other));
     let told = scene.ann_asks("!room power-levels !another:synod.test").await?;
-    says(&told, "Refused", &["not what its version should say"]);
+    says(&told, "Refused", &["not in the expected format"]);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     Ok(())
 }

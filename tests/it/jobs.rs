@@ -82,7 +82,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
             &format!("First: {first}"),
             &format!("Last: {last}"),
             "Left out, 4:",
-            "1, which is suspended already: @spam03",
+            "1, which is already suspended: @spam03",
             "1, which no such user: @nobody",
             "the bot's own account",
             "account of another server",
@@ -107,14 +107,14 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
     scene.ann_asks(&format!("!user unsuspend {last}")).await?;
     let number = digits(&told.body, "!undo")?;
     let question = scene.ann_asks(&format!("!undo {number}")).await?;
-    says(&question, "10 subjects", &["Left out", "not as that change left it"]);
+    says(&question, "10 subjects", &["Left out", "it has changed since"]);
     // Ten are seen at a glance: one yes does it.
     let back = scene.ann_asks("yes").await?;
-    says(&back, "Done", &["10 subjects", "is not suspended any more"]);
+    says(&back, "Done", &["10 subjects", "no longer suspended"]);
     assert!(is(&scene, &all[3], "suspended").await?, "that one was suspended before");
     assert_eq!(count(&scene, &all, "suspended").await?, 1);
     let jobs = scene.ann_asks("!job list").await?;
-    says(&jobs, "No job is at work", &[&format!("#{number}"), "it is over: done 11"]);
+    says(&jobs, "No job is running", &[&format!("#{number}"), "finished: done 11"]);
     Ok(())
 }
 
@@ -238,15 +238,19 @@ async fn a_job_waits_while_the_bot_is_frozen_and_is_stopped_for_good() -> Result
     let caught: Vec<Caught> = all[..8].iter().map(hold).collect();
     let yes = say_yes(&scene, &question, 30).await?;
     try_join_all(caught.iter().map(Caught::reached)).await?;
-    says(&scene.ann_asks("!freeze").await?, "Done", &["Jobs that wait until that is lifted: 1"]);
+    says(
+        &scene.ann_asks("!freeze").await?,
+        "Done",
+        &["Jobs that wait until the freeze is lifted: 1"],
+    );
     caught.iter().for_each(Caught::release);
     let list = scene.ann_asks("!job list").await?;
-    says(&list, "Jobs at work: 1", &["it goes on", "not begun"]);
+    says(&list, "Running jobs: 1", &["running", "not started"]);
     let locked = 8;
 
     says(&scene.ann_asks("!stop").await?, "Done", &["jobs stopped: 1"]);
     let told = ended(&scene, &yes).await?;
-    says(&told, "Done in part", &["not begun", "It was stopped by", all[29].user_id.as_str()]);
+    says(&told, "Done in part", &["not started", "Stopped by", all[29].user_id.as_str()]);
     assert_eq!(count(&scene, &all, "locked").await?, locked);
     Ok(())
 }

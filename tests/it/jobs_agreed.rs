@@ -22,7 +22,7 @@ async fn a_job_counts_for_each_of_its_subjects_and_once_where_another_has_agreed
     let question = scene.ann_asks(&deactivate(0, 12)).await?;
     let approve = digits(&question.body, "!approve ")?;
     let short = scene.ask(moe, &format!("!approve {approve}")).await?;
-    says(&short, "Refused", &["takes a phrase"]);
+    says(&short, "Refused", &["needs a phrase"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 0);
     let yes = moe.say(scene.room(), &format!("!approve {approve} 12")).await?;
     let told = ended(&scene, &yes).await?;
@@ -85,22 +85,22 @@ async fn each_subject_of_a_job_with_an_end_is_let_go_by_itself() -> Result<()> {
     let yes = say_yes(&scene, &question, 11).await?;
     says(&ended(&scene, &yes).await?, "Done · 11 of 11", &["Ends: by itself, "]);
     assert_eq!(count(&scene, &all, "suspended").await?, 11);
-    says(&scene.ann_asks("!sanction list").await?, "11 changes end by themselves", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "11 temporary measures", &[]);
     // Whom somebody lets go before is none of those any more.
     let early = scene.ann_asks(&format!("!user unsuspend {}", all[0].user_id)).await?;
     says(&early, "Done", &[]);
-    says(&scene.ann_asks("!sanction list").await?, "10 changes end by themselves", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "10 temporary measures", &[]);
     // One after the other, so that each is waited for by itself: they are let go in a row.
     for one in &all[1..] {
         let lifted = |message: &Message| {
             // The command that imposed it names them all.
             let first = message.body.lines().next().unwrap_or_default();
-            message.body.contains("took it back by myself") && first.contains(one.user_id.as_str())
+            message.body.contains("undid it as planned") && first.contains(one.user_id.as_str())
         };
         scene.ann().wait_for_since(mark, "the end of a sanction", lifted).await?;
     }
     assert_eq!(count(&scene, &all, "suspended").await?, 0);
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())
 }
 
@@ -118,7 +118,7 @@ async fn the_end_of_a_job_is_moved_for_all_of_it_and_so_is_its_lift() -> Result<
     let moved = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
     says(&moved, "Done", &["12 subjects", &format!("#{number}")]);
     let listed = scene.ann_asks("!sanction list").await?;
-    says(&listed, "12 changes end by themselves", &["in 3 days"]);
+    says(&listed, "12 temporary measures", &["in 3 days"]);
     assert!(!listed.body.contains("in 2 days"), "one was left behind: {}", listed.body);
     assert_eq!(count(&scene, &all, "locked").await?, 12);
 
@@ -127,7 +127,7 @@ async fn the_end_of_a_job_is_moved_for_all_of_it_and_so_is_its_lift() -> Result<
     let yes = say_yes(&scene, &question, 12).await?;
     says(&ended(&scene, &yes).await?, "Done · 12 of 12", &[]);
     assert_eq!(count(&scene, &all, "locked").await?, 0);
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())
 }
 
@@ -146,7 +146,7 @@ async fn an_erasure_of_many_takes_their_number_and_what_was_kept_of_each() -> Re
     let bare = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
     says(&bare, "Refused", &["phrase"]);
     let light = scene.ann().reply(scene.room(), &question.event_id, "yes").await?;
-    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["takes its code"]);
+    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["needs its code"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 0);
 
     let yes = say_yes(&scene, &question, 11).await?;

@@ -109,7 +109,7 @@ async fn a_thousand_are_suspended_once_whenever_the_bot_is_killed() -> Result<()
 async fn question(scene: &Scene, command: &str) -> Result<Message> {
     let (ann, asked) = (scene.ann(), scene.ann().say(scene.room(), command).await?);
     let word = patiently(|| scene.answer(ann, &asked)).await?;
-    says(&word, "First I look at all 1000", &["nothing is done meanwhile"]);
+    says(&word, "First I look at all 1000", &["nothing is changed yet"]);
     let is_question = |message: &Message| {
         message.reply_to.as_ref() == Some(&asked) && message.body.contains("!confirm")
     };
@@ -131,6 +131,6 @@ async fn a_pattern_is_about_as_many_as_fit() -> Result<()> {
     says(&asked, "", &["!confirm"]);
     let code = crate::support::code(&asked)?;
     let cancelled = scene.ann_asks(&format!("!cancel {code}")).await?;
-    says(&cancelled, "Nothing changed", &["is cancelled"]);
+    says(&cancelled, "Nothing changed", &["was cancelled"]);
     Ok(())
 }

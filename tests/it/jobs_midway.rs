@@ -84,7 +84,7 @@ async fn what_has_changed_since_the_question_is_left_out_and_told() -> Result<()
     for changed in [5, 7] {
         assert!(line(changed).contains("Nothing changed"), "{text}");
     }
-    assert!(line(5).contains("not as it was when you were asked"), "{text}");
+    assert!(line(5).contains("it has changed since you were asked"), "{text}");
     assert!(line(5).contains("admin"), "{text}");
     assert!(!line(6).contains("Done"), "{text}");
     says(&told, "Done in part · 9 of 12", &["done 9"]);
@@ -109,8 +109,8 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     let half = ann.edit_of(&message.event_id, |_| true).await?;
     assert!(half.body.contains("0 of 30") && half.mentions.is_empty(), "{}", half.body);
     let show = format!("!job show {number}");
-    says(&scene.ask(vic, &show).await?, "", &["it goes on", "not begun 30", "SHA-256"]);
-    says(&scene.ann_asks("!job show 9999").await?, "Refused", &["no job that I know of"]);
+    says(&scene.ask(vic, &show).await?, "", &["running", "not started 30", "SHA-256"]);
+    says(&scene.ann_asks("!job show 9999").await?, "Refused", &["no such job"]);
     says(&scene.ann_asks("!job show it").await?, "Refused", &["a job has a number", "!job list"]);
 
     let stop = format!("!job stop {number}");
@@ -119,23 +119,23 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
         says(&refused, "Refused", &["only they or an admin", ann.user_id().as_str()]);
     }
     says(&scene.ann_asks(&stop).await?, "Done", &["is being stopped"]);
-    says(&scene.ann_asks(&stop).await?, "Nothing changed", &["being stopped already"]);
-    says(&scene.ann_asks(&show).await?, "", &["it is being stopped"]);
+    says(&scene.ann_asks(&stop).await?, "Nothing changed", &["already being stopped"]);
+    says(&scene.ann_asks(&show).await?, "", &["stopping"]);
     held.iter().for_each(Caught::release);
     let told = ended(&scene, &yes).await?;
-    says(&told, "Done in part · 8 of 30", &["not begun 22", "It was stopped by"]);
+    says(&told, "Done in part · 8 of 30", &["not started 22", "Stopped by"]);
     assert_eq!(count(&scene, &all, "suspended").await?, IN_HAND);
-    ann.edit_of(&message.event_id, |edit| edit.body.contains("Over: done 8")).await?;
+    ann.edit_of(&message.event_id, |edit| edit.body.contains("Finished: done 8")).await?;
     // The message that shows it, and the end.
     assert_eq!(ann.answers_to(&yes).len(), 2, "{:?}", ann.answers_to(&yes));
-    says(&scene.ann_asks(&show).await?, "", &["it is over", &format!("!audit show {number}")]);
+    says(&scene.ann_asks(&show).await?, "", &["finished", &format!("!audit show {number}")]);
 
     let (yes, held) = held_job((&scene, &proxy), moe, ("user lock", &all)).await?;
     let (_, number) = progress(&scene, &yes).await?;
     says(&scene.ann_asks(&format!("!job stop {number}")).await?, "Done", &[]);
     held.iter().for_each(Caught::release);
     let told = ended_for(&scene, moe, &yes).await?;
-    says(&told, "Done in part · 8 of 30", &["It was stopped by", ann.user_id().as_str()]);
+    says(&told, "Done in part · 8 of 30", &["Stopped by", ann.user_id().as_str()]);
     assert_eq!(count(&scene, &all, "locked").await?, IN_HAND);
     assert_eq!(proxy.changes().len(), 2 * IN_HAND, "{:?}", proxy.changes());
     Ok(())
@@ -175,7 +175,7 @@ async fn who_loses_the_right_in_between_has_the_rest_refused() -> Result<()> {
     let config = scene.config().set("homeserver.admin_url", proxy.url());
     let config = config.operator_key(moe.user_id(), "role", "viewer");
     scene.bot()?.configure(&config.to_string())?;
-    says(&scene.ann_asks("!config reload").await?, "Done", &["viewer now", "I begin anew"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["viewer now", "restart with it"]);
     held.iter().for_each(Caught::release);
     let told = ended_for(&scene, moe, &yes).await?;
     says(&told, "Done in part · 8 of 30", &["done 8", "refused 22", all[29].user_id.as_str()]);
@@ -191,7 +191,11 @@ async fn frozen_or_read_only_it_waits_says_so_and_goes_on() -> Result<()> {
     let all = accounts(&scene, 30).await?;
     let (yes, held) = held_job((&scene, &proxy), ann, ("user suspend", &all)).await?;
     let (message, _) = progress(&scene, &yes).await?;
-    says(&scene.ask(moe, "!freeze").await?, "Done", &["Jobs that wait until that is lifted: 1"]);
+    says(
+        &scene.ask(moe, "!freeze").await?,
+        "Done",
+        &["Jobs that wait until the freeze is lifted: 1"],
+    );
     held.iter().for_each(Caught::release);
     let waits = |why: &'static str| {
         move |edit: &Message| edit.body.contains("It waits") && edit.body.contains(why)
@@ -201,7 +205,7 @@ async fn frozen_or_read_only_it_waits_says_so_and_goes_on() -> Result<()> {
 
     let held = hold(&proxy, &all[IN_HAND..2 * IN_HAND]);
     says(&scene.ann_asks("!unfreeze").await?, "Nothing changed", &["still frozen"]);
-    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["not frozen any more"]);
+    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["no longer frozen"]);
     try_join_all(held.iter().map(Caught::reached)).await?;
     let config = scene.config().set("homeserver.admin_url", proxy.url());
     scene.bot()?.configure(&config.clone().read_only(true).to_string())?;

@@ -74,7 +74,7 @@ async fn a_list_in_clear_or_from_an_unsigned_device_is_nobodys() -> Result<()> {
             (&clear, "unencrypted"),
             (&stolen, "not verified"),
             (&bots, "unencrypted"),
-            (&open, "what it holds is not encrypted"),
+            (&open, "its content is not encrypted"),
         ],
     )
     .await

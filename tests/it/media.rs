@@ -52,7 +52,7 @@ async fn a_quarantine_goes_by_the_content_and_so_does_its_undo() -> Result<()> {
     says(&again, "Nothing changed", &["already"]);
 
     let undone = scene.ann_asks(offered(&done, "!undo")?).await?;
-    says(&undone, "Done", &["out of quarantine", "Released with it"]);
+    says(&undone, "Done", &["released from quarantine", "Released with it"]);
     for one in [&file, &copy, &other] {
         assert_eq!(quarantined_by(&scene, one).await?, Value::Null, "{one}");
     }
@@ -61,9 +61,9 @@ async fn a_quarantine_goes_by_the_content_and_so_does_its_undo() -> Result<()> {
     let (_, id) = path_of(&other)?.split_once('/').context("server and id")?;
     says(&scene.ann_asks(&format!("!media quarantine -i {id}")).await?, "Done", &[&other]);
     let released = scene.ann_asks(&format!("!media unquarantine -i {id} -s synod.test")).await?;
-    says(&released, "Done", &["out of quarantine"]);
+    says(&released, "Done", &["released from quarantine"]);
     assert_eq!(quarantined_by(&scene, &other).await?, Value::Null);
-    says(&scene.ann_asks(offered(&released, "!undo")?).await?, "Done", &["is in quarantine"]);
+    says(&scene.ann_asks(offered(&released, "!undo")?).await?, "Done", &["quarantined"]);
     assert_eq!(quarantined_by(&scene, &other).await?, json!(scene.keeper().user_id));
     Ok(())
 }
@@ -170,7 +170,7 @@ async fn what_is_protected_stays_out_of_quarantine_until_that_ends() -> Result<(
         anyhow::Ok(is == json!(true) || is == json!(1))
     };
     let done = scene.ann_asks(&format!("!media protect {id}")).await?;
-    says(&done, "Done", &[&file, "is protected from quarantine", "cat.png"]);
+    says(&done, "Done", &[&file, "protected from quarantine", "cat.png"]);
     assert!(protected().await?);
     let again = scene.ann_asks(&format!("!media protect {file}")).await?;
     says(&again, "Nothing changed", &["already"]);
@@ -178,7 +178,7 @@ async fn what_is_protected_stays_out_of_quarantine_until_that_ends() -> Result<(
     let details = scene.ann_asks(&format!("!media details {file}")).await?;
     says(&details, &file, &["cat.png", "Protected: from quarantine", "SHA-256", "Done through me"]);
 
-    says(&scene.ann_asks(offered(&done, "!undo")?).await?, "Done", &["is not protected any more"]);
+    says(&scene.ann_asks(offered(&done, "!undo")?).await?, "Done", &["is no longer protected"]);
     assert!(!protected().await?);
     let free = scene.ann_asks(&format!("!media unprotect -i {id}")).await?;
     says(&free, "Nothing changed", &["is not protected"]);
@@ -206,7 +206,7 @@ async fn a_file_is_deleted_whatever_protects_it_and_several_at_once() -> Result<
     says(&question, "Delete", &[one, "one.png", "its protection, which is one from quarantine"]);
     assert_ne!(info(&scene, one).await?, Value::Null);
     let done = with_yes(&scene, &format!("!media delete {one}")).await?;
-    says(&done, "Done", &[one, "is deleted", "one.png", "No undo"]);
+    says(&done, "Done", &[one, "deleted", "one.png", "No undo"]);
     assert_eq!(info(&scene, one).await?, Value::Null);
     says(&scene.ann_asks(&format!("!media delete {one}")).await?, "Refused", &["no such file"]);
 
@@ -235,7 +235,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() -> Result<(
     let question = scene.ann_asks(&command).await?;
     says(&question, "Delete everything", &[eve.user_id.as_str(), "101 files"]);
     let done = with_yes(&scene, &command).await?;
-    says(&done, "Done", &["has no files here any more", "Deleted: 101", "Left: 0"]);
+    says(&done, "Done", &["no files left here", "Deleted: 101", "Left: 0"]);
     let path = format!("/_synapse/admin/v1/users/{}/media", eve.user_id);
     assert_eq!(scene.synapse().admin().get(&path).await?.1["total"], 0);
     assert_ne!(info(&scene, &other).await?, Value::Null);
@@ -269,7 +269,7 @@ async fn what_is_old_and_large_goes_and_what_is_protected_stays() -> Result<()> 
         assert_ne!(info(&scene, there).await?, Value::Null, "{there}");
     }
     let future = scene.ann_asks("!media delete --before 2100-01-01").await?;
-    says(&future, "Refused", &["still to come"]);
+    says(&future, "Refused", &["in the future"]);
     let seconds = scene.ann_asks("!media purge --before-ts 1793491200").await?;
     says(&seconds, "Refused", &[]);
     let purged = with_yes(&scene, "!media purge --before-days 30").await?;

@@ -89,7 +89,7 @@ async fn another_server_is_reached_lost_and_found_again() -> Result<()> {
     says(&list, "1 server", &[name, "Next try: "]);
 
     both.there.start_again().await?;
-    says(&with_yes(scene, &reset).await?, "Done", &["is tried again now"]);
+    says(&with_yes(scene, &reset).await?, "Done", &["is being retried"]);
     assert_eq!(both.destination().await?["retry_last_ts"], 0);
     world::until("bob hears it", || both.bob_hears(&room, "second")).await?;
     let details = scene.ann_asks(&format!("!federation details {name} -o json")).await?;
@@ -128,7 +128,7 @@ async fn who_and_what_is_of_another_server_is_shown_and_left_to_it() -> Result<(
     world::until("bob's server has her in his room", there).await?;
     says(&scene.ann_asks(&format!("!room details {alias}")).await?, "", &["Den"]);
 
-    // When she leaves, nobody of this server is in it, and it can go.
+    // When she leaves, nobody on this server is in it, and it can go.
     let leave = format!("/_matrix/client/v3/rooms/{den}/leave");
     both.by_eve.post(&leave, json!({})).await?;
     let admin = with_yes(scene, &format!("!room make-admin {den} -u {eve}")).await;
@@ -155,7 +155,7 @@ async fn a_copy_of_another_servers_file_is_purged_and_fetched_again() -> Result<
 
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let purged = with_yes(scene, &format!("!media purge --before-ts {now}")).await?;
-    says(&purged, "Done", &["1 copy is deleted"]);
+    says(&purged, "Done", &["1 copy deleted"]);
     assert_eq!(scene.synapse().admin().get(&info).await?.0, 404);
     assert_eq!(both.by_eve.get(&fetch).await?.0, 200, "its own server has it");
 

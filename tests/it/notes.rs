@@ -14,7 +14,7 @@ async fn a_note_is_shown_with_whom_it_is_about_until_it_is_removed() -> Result<(
     let eve = scene.subject("eve").await?;
     let id = eve.user_id.as_str();
     let details = format!("!user details {id}");
-    says(&scene.ann_asks("!note list").await?, "There is no note", &[]);
+    says(&scene.ann_asks("!note list").await?, "No notes", &[]);
     let viewer = scene.ask(scene.vic().await?, &format!("!note {id} likes cats")).await?;
     says(&viewer, "Refused", &["the role moderator"]);
 
@@ -41,7 +41,7 @@ async fn a_note_is_shown_with_whom_it_is_about_until_it_is_removed() -> Result<(
         (format!("!note {id} {}", "x".repeat(501)), "501"),
         ("!note remove 99999".to_owned(), "no note"),
         ("!note remove soon".to_owned(), "number"),
-        ("!note list a b".to_owned(), "more or less"),
+        ("!note list a b".to_owned(), "too many or too few"),
     ] {
         says(&scene.ann_asks(&wrong).await?, "Refused", &[why]);
     }
@@ -117,7 +117,7 @@ async fn who_removes_the_note_of_another_is_on_record() -> Result<()> {
     let removal = offered(&noted, "!note remove")?.to_owned();
     let number = removal.rsplit(' ').next().unwrap_or_default();
     says(&scene.ask(moe, &removal).await?, "Done", &["removed", id]);
-    says(&scene.ann_asks("!note list").await?, "There is no note", &[]);
+    says(&scene.ann_asks("!note list").await?, "No notes", &[]);
 
     // It says who, what and about whom; and that it was written, by whom and in which words, stands
     // there still.

@@ -40,7 +40,7 @@ async fn a_notice_reaches_whom_it_is_for_once_and_as_it_was_written() -> Result<
     says(&question, "Send a notice to", &[eve.user_id.as_str(), "Down at 8 < 9"]);
     assert!(notices(&scene, &eve).await?.is_empty(), "a question says nothing");
     let done = with_yes(&scene, &command).await?;
-    says(&done, "Done", &["has a notice from the homeserver", "No undo"]);
+    says(&done, "Done", &["got a notice from the homeserver", "No undo"]);
     let plain = json!({"msgtype": "m.text", "body": "Down at 8 < 9\nSorry"});
     assert_eq!(notices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&plain));
 
@@ -63,7 +63,7 @@ async fn notices_that_are_switched_off_are_told_before_anything_is_asked() -> Re
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     for to in [format!("{}", eve.user_id), format!("{} --also {}", eve.user_id, sam.user_id)] {
         let told = scene.ann_asks(&format!("!notice send {to} Hello")).await?;
-        says(&told, "Refused", &["switched off", "homeserver.yaml", "system_mxid_localpart"]);
+        says(&told, "Refused", &["disabled", "homeserver.yaml", "system_mxid_localpart"]);
         assert!(!told.body.contains("!confirm"), "{}", told.body);
     }
     Ok(())
@@ -120,7 +120,7 @@ async fn a_pattern_finds_all_it_fits_and_nobody_who_cannot_read() -> Result<()> 
     assert!(notices(&scene, &other).await?.is_empty());
 
     let none = scene.ann_asks("!notice send \"@nobody-at-all\" Hello -r").await?;
-    says(&none, "Refused", &["no account fits"]);
+    says(&none, "Refused", &["no account matches"]);
     let wrong = scene.ann_asks("!notice send \"@(same\" Hello -r").await?;
     says(&wrong, "Refused", &["not a regular expression"]);
     let named = scene.ann_asks(&format!("!notice send {} Hello", gone.user_id)).await?;
@@ -141,7 +141,7 @@ async fn an_event_of_another_type_is_sent_as_it_was_written() -> Result<()> {
     says(&wrong, "Refused", &["the text is the content of the event", "JSON object"]);
     let question = scene.ann_asks(&command(r#"{"topic": "News"}"#)).await?;
     says(&question, "Send a notice to", &["m.room.topic", "(state)"]);
-    says(&with_yes(&scene, &command(r#"{"topic": "News"}"#)).await?, "Done", &["has a notice"]);
+    says(&with_yes(&scene, &command(r#"{"topic": "News"}"#)).await?, "Done", &["got a notice"]);
     assert!(notices(&scene, &eve).await?.is_empty(), "it is no message");
 
     let api = scene.synapse().api(&scene.synapse().log_in(&eve).await?.0);
@@ -179,6 +179,6 @@ async fn nobody_speaks_in_the_servers_name_to_those_above_them() -> Result<()> {
     says(&scene.ask(moe, &raw).await?, "Refused", &["the role admin"]);
     assert!(notices(&scene, &boss).await?.is_empty() && notices(&scene, &eve).await?.is_empty());
     let ann = with_yes(&scene, &format!("!notice send {} Hello", boss.user_id)).await?;
-    says(&ann, "Done", &["has a notice"]);
+    says(&ann, "Done", &["got a notice"]);
     Ok(())
 }

@@ -84,7 +84,7 @@ async fn reports_that_the_homeserver_cannot_read_or_hides_are_not_told_as_none()
     assert!(listed["note"].as_str().is_some_and(|note| note.contains("counts 2 more")), "{listed}");
 
     let hidden = scene.ann_asks(&format!("!report list --room {bare}")).await?;
-    says(&hidden, "Refused", &["hides the reports", "not known", &bare]);
+    says(&hidden, "Refused", &["hides reports", "cannot tell", &bare]);
     let none = make(&eve, json!({ "preset": "public_chat", "name": "None" })).await?;
     until_counted(&synapse.admin(), &none, 1).await?;
     says(&scene.ann_asks(&format!("!report list --room {none}")).await?, "no reports", &[]);
@@ -136,7 +136,7 @@ async fn what_half_built_statistics_leave_out_of_a_room_is_read_from_its_state()
     let told = scene.ann_asks(&format!("!room details {plain}")).await?;
     says(&told, "", &["Encrypted: no", "Name: \u{201c}Plain\u{201d}"]);
     let told = scene.ann_asks(&format!("!room details {closed}")).await?;
-    says(&told, "", &["Replaced by: it is closed, and names no room in its place"]);
+    says(&told, "", &["Replaced by: it is closed, and names no replacement"]);
     Ok(())
 }
 
@@ -177,7 +177,7 @@ async fn what_lies_ahead_has_not_happened_and_what_nobody_has_is_told_so() -> Re
         assert_eq!(file["last_access_ts"], 1_700_000_000_000_i64, "{file}");
     }
     let stats = scene.ann_asks("!stats media").await?;
-    says(&stats, "2 accounts", &["no account is kept", "Size: 7 B", id.as_str()]);
+    says(&stats, "2 accounts", &["the homeserver has no such account", "Size: 7 B", id.as_str()]);
     assert!(!stats.body.contains("cannot read"), "{}", stats.body);
     let servers = scene.ann_asks("!federation list").await?;
     says(&servers, "3 servers", &["Failing since: not known", "Last tried: 2023-11-14"]);
@@ -211,6 +211,6 @@ async fn a_member_may_write_what_they_like_as_their_name() -> Result<()> {
     let power = scene.ann_asks(&format!("!room power-levels {room}")).await?;
     let all = ["@big:x.example; 75: @text:x.example; 50: @half:x.example", "Everybody else: 0"];
     says(&power, "", &all);
-    says(&power, "", &["is no number: @odd:x.example"]);
+    says(&power, "", &["is not a number: @odd:x.example"]);
     Ok(())
 }

@@ -83,7 +83,7 @@ async fn a_look_at_another_subject_does_not_wait_and_who_waits_is_told_for_what(
             message.reply_to.as_ref() == Some(waiting) && message.says_it_waits()
         };
         let told = ann.wait_for("the word that it waits", of_it).await?;
-        says(&told, "It waits for ", &["user suspend", what.user_id.as_str()]);
+        says(&told, "Waiting for ", &["user suspend", what.user_id.as_str()]);
     }
     for waiting in [&first, &same, &second] {
         assert!(ann.answers_to(waiting).is_empty(), "the first change is not over");
@@ -138,12 +138,12 @@ async fn a_cancel_overtakes_what_is_in_hand() -> Result<()> {
     // The yes waits for its turn; the no that comes after it does not.
     let yes = ann.say(room, &format!("!confirm {code}")).await?;
     let cancelled = scene.ann_asks(&format!("!cancel {code}")).await?;
-    assert!(cancelled.body.contains("is cancelled"), "{}", cancelled.body);
+    assert!(cancelled.body.contains("was cancelled"), "{}", cancelled.body);
     let no = ann.react(room, &raise.event_id, "❌").await?;
     let edit = ann.edit_of(&raise.event_id, |_| true).await?;
     assert!(edit.body.contains("Cancelled"), "{}", edit.body);
     let told = scene.answer(ann, &no).await?;
-    assert!(told.body.contains("is cancelled"), "{}", told.body);
+    assert!(told.body.contains("was cancelled"), "{}", told.body);
     assert!(ann.answers_to(&first).is_empty() && ann.answers_to(&yes).is_empty());
 
     held.release();

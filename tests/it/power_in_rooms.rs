@@ -76,12 +76,12 @@ async fn where_power_cannot_be_given_it_is_said_before_the_question_and_what_can
 
     // Its creator has left, and somebody without power is still in it.
     for (version, said) in
-        [("11", "has enough, has left"), ("12", "a creator, has left: the power of a creator")]
+        [("11", "has enough power, has left"), ("12", "a creator, has left: a creator's power")]
     {
         let room = room_of(&by_eve, version, "public_chat", &[&by_sam]).await?;
         leave(&by_eve, &room).await?;
         let refused = scene.ann_asks(&command(&room)).await?;
-        says(&refused, "Refused", &["nobody of this server", eve, said, "!room join"]);
+        says(&refused, "Refused", &["nobody on this server", eve, said, "!room join"]);
         // What it offers is the way.
         says(&with_yes(&scene, offered(&refused, "!room join")?).await?, "Done", &["is in"]);
         says(&with_yes(&scene, &command(&room)).await?, "Done", &["Power now: 100"]);
@@ -99,7 +99,7 @@ async fn where_power_cannot_be_given_it_is_said_before_the_question_and_what_can
     assert_eq!(by_eve.put(&path, weak).await?.0, 200);
     leave(&by_eve, &room).await?;
     let refused = scene.ann_asks(&command(&room)).await?;
-    says(&refused, "Refused", &["the strongest", tom.as_str(), "with 50", "takes 100", eve]);
+    says(&refused, "Refused", &["the most power", tom.as_str(), "with 50", "needs 100", eve]);
 
     // Whoever is banned would get the power, and no invitation.
     let room = room_of(&by_eve, "11", "private_chat", &[]).await?;
@@ -200,7 +200,7 @@ async fn people_of_other_servers_are_not_left_without_an_admin_by_accident() -> 
     join(&by_sam, &room).await?;
     leave(&api(&scene, &eve).await?, &room).await?;
     let refused = scene.ann_asks(&format!("!room make-admin {room} -u {}", sam.user_id)).await?;
-    let asked = format!("have to be asked: {}", bob.user_id);
+    let asked = format!("Ask one of these, on other servers: {}", bob.user_id);
     says(&refused, "Refused", &["has left, and could come back", &asked]);
     refused.body.find("!room join").context("eve could come back")?;
     Ok(())

@@ -49,7 +49,7 @@ async fn put_back(scene: &Scene, part: &str, kept: &Path) -> Result<Message> {
     copy(kept, &place)?;
     let mark = scene.ann().mark();
     scene.bot()?.start_again().await?;
-    told_since(scene, mark, "a copy was put back").await
+    told_since(scene, mark, "somebody restored a copy").await
 }
 
 /// The number under which a change can be taken back.
@@ -74,7 +74,7 @@ async fn goes_on_where_it_was(part: &str) -> Result<()> {
     says(
         &told,
         "My state is older",
-        &[&format!("#{first}"), eve.user_id.as_str(), "Questions ended"],
+        &[&format!("#{first}"), eve.user_id.as_str(), "Questions closed"],
     );
     assert!(told.mentions.contains(scene.ann().user_id()), "{:?}", told.raw);
 
@@ -87,7 +87,7 @@ async fn goes_on_where_it_was(part: &str) -> Result<()> {
     assert!(!is(&scene, &kim, "deactivated").await?);
     says(
         &scene.ann_asks("!sanction list").await?,
-        "One change ends by itself",
+        "One temporary measure",
         &[eve.user_id.as_str()],
     );
     let undone = scene.ann_asks(offered(&done, "!undo ")?).await?;
@@ -102,7 +102,7 @@ async fn goes_on_where_it_was(part: &str) -> Result<()> {
     scene.bot()?.terminate().await?;
     scene.bot()?.start_again().await?;
     scene.ann_asks("!me").await?;
-    let news = |message: &&Message| message.body.contains("a copy was put back");
+    let news = |message: &&Message| message.body.contains("somebody restored a copy");
     assert_eq!(scene.ann().heard_since(mark).iter().filter(news).count(), 0);
     Ok(())
 }
@@ -130,7 +130,7 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     let first: u64 = number(&done)?.parse()?;
     let told = put_back(&scene, "", &kept).await?;
-    says(&told, "My state is older", &["I cannot read any more"]);
+    says(&told, "My state is older", &["I can no longer read"]);
     let again = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
     let second: u64 = number(&again)?.parse()?;
     assert!(second > first, "{second} comes after {first}");
@@ -138,7 +138,7 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     says(&gone, "Refused", &[]);
     // What the record has of such a number is that it was given, and not what under it was done.
     let shown = scene.ann_asks(&format!("!audit show {first}")).await?;
-    let given = "this number was given before an older state of the bot was put back";
+    let given = "this number was used before an older state of the bot was restored";
     says(&shown, &format!("#{first}"), &[given]);
     assert!(!shown.body.contains(eve.user_id.as_str()), "{}", shown.body);
     says(&scene.ann_asks(&format!("!audit show {second}")).await?, "", &[sam.user_id.as_str()]);
@@ -195,12 +195,8 @@ async fn an_export_that_is_imported_on_a_new_machine_runs_nothing_again() -> Res
     assert!(store(&scene, &["check"])?.contains("the record is whole"));
     let mark = scene.ann().mark();
     scene.bot()?.start_again().await?;
-    let told = told_since(&scene, mark, "a copy was put back").await?;
-    says(
-        &told,
-        "My state is older",
-        &["No number of the record is given again", "Questions ended"],
-    );
+    let told = told_since(&scene, mark, "somebody restored a copy").await?;
+    says(&told, "My state is older", &["New records get new numbers", "Questions closed"]);
     assert!(told.mentions.contains(scene.ann().user_id()), "{:?}", told.raw);
     assert_ne!(devices(&scene, scene.bot_account()).await?, device, "it is another device");
 
@@ -219,7 +215,7 @@ async fn an_export_that_is_imported_on_a_new_machine_runs_nothing_again() -> Res
     scene.bot()?.terminate().await?;
     scene.bot()?.start_again().await?;
     scene.ann_asks("!me").await?;
-    let news = |message: &&Message| message.body.contains("a copy was put back");
+    let news = |message: &&Message| message.body.contains("somebody restored a copy");
     assert_eq!(scene.ann().heard_since(mark).iter().filter(news).count(), 0);
     assert_eq!(proxy.changes().len(), changes + 1, "{:?}", proxy.changes());
     Ok(())

@@ -222,10 +222,10 @@ async fn a_file_that_the_homeserver_does_not_take_is_told_in_one_sentence() -> R
     let too_large = json!({ "errcode": "M_TOO_LARGE", "error": "no" });
     let _refused = proxy.next(Method::POST, "/media/v3/upload", Fault::Answer(413, too_large));
     let told = scene.ann_asks("!audit export").await?;
-    let one = "it is larger than the homeserver takes; ask for less of it at a time";
+    let one = "it is larger than the homeserver accepts; ask for less at a time";
     says(&told, "Refused", &["I could not send record-", one]);
     assert!(!told.body.contains("entries"), "nothing is said of what is not there: {}", told.body);
-    assert!(told.body.contains("It holds ") && told.body.contains("\"seq\":1"), "{}", told.body);
+    assert!(told.body.contains("It has ") && told.body.contains("\"seq\":1"), "{}", told.body);
 
     // What the homeserver says that it takes is asked for once.
     scene.bot()?.kill().await?;
@@ -272,10 +272,10 @@ async fn a_room_of_its_own_has_it_all_and_doctor_says_whether_the_bot_can_thin_i
     says(&blocked, "Refused", &["the room of the bot's record"]);
 
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["the bot may redact what it writes of the record"]);
+    says(&doctor, "", &["the bot may redact the record that it writes"]);
     let mut levels = state(ann, &room, "m.room.power_levels").await?;
     levels["events"]["m.room.redaction"] = 50.into();
     set_state(ann, &room, "m.room.power_levels", levels).await?;
-    says(&scene.ann_asks("!doctor --all").await?, "", &["may write the record and not redact it"]);
+    says(&scene.ann_asks("!doctor --all").await?, "", &["may write the record but not redact it"]);
     Ok(())
 }

@@ -89,7 +89,7 @@ async fn what_cannot_be_is_refused_before_it_is_asked_for() -> Result<()> {
     for (typed, why) in [
         ("new --token new", "changed or deleted"),
         ("new -e 2020-01-01", "in the past"),
-        ("new -t 1900000000", "milliseconds are wanted"),
+        ("new -t 1900000000", "type milliseconds"),
         ("new -n a/b", "letters, digits"),
         ("update nosuchtoken -u 1", "there is no token"),
         ("details nosuchtoken", "there is no token"),

@@ -21,15 +21,15 @@ async fn what_gives_nobody_more_one_operator_puts_in_force_and_questions_stay() 
     let eve = scene.subject("eve").await?;
     let moe = scene.moe().await?;
     for command in ["!config reload", "!config reload --plan"] {
-        says(&scene.ann_asks(command).await?, "Nothing changed", &["what it said"]);
+        says(&scene.ann_asks(command).await?, "Nothing changed", &["has not changed"]);
     }
     says(&scene.ask(moe, "!config reload").await?, "Refused", &["role admin"]);
 
     let question = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     write(&scene, &scene.config().read_only(true).operator_key(moe.user_id(), "role", "viewer"))?;
     let planned = scene.ann_asks("!config reload --plan").await?;
-    says(&planned, "", &["read_only", "moderator before, viewer now", "Gives nobody more"]);
-    says(&scene.ann_asks("!config reload").await?, "Done", &["read_only", "I begin anew"]);
+    says(&planned, "", &["read_only", "moderator before, viewer now", "Gives nobody more rights"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["read_only", "restart with it"]);
 
     let suspend = format!("!user suspend {}", eve.user_id);
     says(&scene.ask(moe, &suspend).await?, "Refused", &["you are viewer"]);
@@ -93,19 +93,19 @@ async fn what_has_faults_or_cannot_be_begun_with_is_not_in_force() -> Result<()>
 
     write(&scene, &scene.config().read_only(true).set("state", "elsewhere"))?;
     let start = scene.ann_asks("!config reload").await?;
-    says(&start, "Refused", &["new start", "state", "nothing of it"]);
+    says(&start, "Refused", &["needs a restart", "state", "nothing is in force"]);
 
     let nobody = ruma::room_id!("!gone:synod.test");
     write(&scene, &scene.config().read_only(true).room(nobody))?;
     scene.bot()?.hang_up("was not put in force").await?;
-    told(&scene, "nothing of it is in force").await?;
+    told(&scene, "the old one stays in force").await?;
 
     // Whether a file can be written shows only when it is opened.
     let file = scene.dir().join("no-such-folder/record.jsonl");
     let config = scene.config().read_only(true).set("record.file", file.display().to_string());
     write(&scene, &config)?;
     says(&scene.ann_asks("!config reload").await?, "Done", &["record.file"]);
-    told(&scene, "what it said before is in force again").await?;
+    told(&scene, "the old one is in force again").await?;
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
@@ -132,7 +132,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
 
     write(&scene, &config.clone().set("tables", true).set("questions.reactions", true))?;
     let bare = scene.ann_asks("!config reload").await?;
-    says(&bare, "Refused", &["this takes a reason", "--reason"]);
+    says(&bare, "Refused", &["this needs a reason", "--reason"]);
     let reasoned = r#"!config reload --reason "wider tables""#;
     let bare = scene.ann_asks(reasoned).await?;
     let whole = format!("{reasoned} 123456");
@@ -143,13 +143,13 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     says(&first, "Nothing changed", &["2 other operators", "tables", reasoned]);
     assert!(first.mentions.contains(moe.user_id()), "{:?}", first.mentions);
     let second = scene.ask(moe, &reload(&right)).await?;
-    says(&second, "Nothing changed", &["another operator must say the same"]);
+    says(&second, "Nothing changed", &["another operator must send the same command"]);
     assert!(!second.mentions.contains(scene.ann().user_id()), "{:?}", second.mentions);
     // Said once more it is no third voice, and neither is it the same password again.
     says(&scene.ask(moe, &reload(&right)).await?, "Refused", &["has been used"]);
     let verbose = scene.ann_asks("!config reload --plan").await?;
     says(&verbose, "", &["tables"]);
-    says(&scene.ask(vic, &reload(&right)).await?, "Done", &["tables", "I begin anew"]);
+    says(&scene.ask(vic, &reload(&right)).await?, "Done", &["tables", "restart with it"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     let (_, listed) = audit.body.split_once("config read again").expect("it is on record");
     assert!(listed.contains("wider tables"), "{}", audit.body);
@@ -163,7 +163,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     let key = vic.master_key().await?;
     let tail = key.get(key.len() - 6..).context("a key has six characters")?;
     let accept = format!("!trust accept {} {tail}", vic.user_id());
-    says(&scene.ann_asks(&accept).await?, "Refused", &["this takes a reason"]);
+    says(&scene.ann_asks(&accept).await?, "Refused", &["this needs a reason"]);
     let accept = format!("{accept} --reason \"a new phone\"");
     let first = scene.ann_asks(&accept).await?;
     says(&first, "Nothing changed", &["1 more", &accept]);

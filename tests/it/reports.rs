@@ -74,15 +74,15 @@ async fn a_report_of_an_event_is_read_and_cleared_away() -> Result<()> {
     assert!(exists(&scene, "event_reports", first).await?, "a question deletes nothing");
     // Of several, how many is to be said with the code.
     let confirm = format!("!confirm {} 2", code(&question)?);
-    says(&scene.ask(moe, &confirm).await?, "Done", &["cleared away"]);
+    says(&scene.ask(moe, &confirm).await?, "Done", &["dismissed"]);
     for number in [first, second] {
         assert!(!exists(&scene, "event_reports", number).await?);
     }
     let again = scene.ann_asks(&format!("!report dismiss {first}")).await?;
-    says(&again, "Nothing changed", &["cleared away already, by", moe.user_id().as_str()]);
+    says(&again, "Nothing changed", &["already dismissed, by", moe.user_id().as_str()]);
     let never = scene.ann_asks("!report dismiss 999999").await?;
     says(&never, "Refused", &["there is no report", "!report list"]);
-    says(&scene.ann_asks("!report details five").await?, "Refused", &["a report has a number"]);
+    says(&scene.ann_asks("!report details five").await?, "Refused", &["a report by its number"]);
     Ok(())
 }
 

@@ -28,7 +28,7 @@ async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() ->
     let done = scene.ask(vic, &format!("!user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
     let staffed = scene.ask(vic, &format!("!user suspend {}", staff.user_id)).await?;
-    says(&staffed, "Refused", &["spam-team does not reach", staff.user_id.as_str()]);
+    says(&staffed, "Refused", &["spam-team does not cover", staff.user_id.as_str()]);
     let other = scene.ask(vic, "!room block !somewhere:synod.test").await?;
     says(&other, "Refused", &["the role moderator", "you are spam-team"]);
     let power = scene.ask(vic, &format!("!user password {}", eve.user_id)).await?;
@@ -40,7 +40,7 @@ async fn a_role_of_ones_own_does_its_verbs_to_its_subjects_and_nothing_else() ->
     let localpart = staff.user_id.localpart();
     for look in ["details", "details -o json", "media", "ratelimit"] {
         let staffed = scene.ask(vic, &format!("!user {look} {localpart}")).await?;
-        says(&staffed, "Refused", &["spam-team does not reach", staff.user_id.as_str()]);
+        says(&staffed, "Refused", &["spam-team does not cover", staff.user_id.as_str()]);
     }
 
     let help = scene.ask(vic, "!help").await?;
@@ -73,7 +73,7 @@ async fn what_a_role_does_not_reach_it_does_not_find_in_notes_and_record() -> Re
     says(&suspended, "Done", &[]);
     let (_, number) = suspended.body.rsplit_once("!undo ").context("an undo line")?;
     let number = number.split_whitespace().next().context("its number")?;
-    let unreached = "spam-team does not reach";
+    let unreached = "spam-team does not cover";
     for look in [
         format!("!audit show {number}"),
         format!("!audit list --on {staff}"),

@@ -52,7 +52,7 @@ async fn a_room_is_shown_by_id_alias_link_and_pill() -> Result<()> {
         "Refused",
         &["no room with the alias", "#nowhere:synod.test", "!room search nowhere"],
     );
-    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is wanted"]);
+    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is needed"]);
     Ok(())
 }
 
@@ -70,14 +70,14 @@ async fn nobody_joins_a_blocked_room_until_that_is_taken_back() -> Result<()> {
     says(&free, "Nothing changed", &["is not blocked"]);
     let moe = scene.moe().await?;
     let blocked = scene.ask(moe, &format!("!room block {room}")).await?;
-    says(&blocked, "Done", &["is blocked", "Members: 1", "who is in it"]);
+    says(&blocked, "Done", &["blocked: nobody", "Members: 1", "who is in it"]);
     assert!(is_blocked(&scene, &room).await?);
     assert_eq!(join().await?, 403);
     says(&scene.ann_asks(&format!("!room block {room}")).await?, "Nothing changed", &["already"]);
     let status = scene.ann_asks(&format!("!room block-status {room}")).await?;
     says(&status, "", &["is blocked", scene.keeper().user_id.as_str(), "!room unblock"]);
 
-    says(&scene.ann_asks(offered(&blocked, "!undo")?).await?, "Done", &["not blocked any more"]);
+    says(&scene.ann_asks(offered(&blocked, "!undo")?).await?, "Done", &["no longer blocked"]);
     assert!(!is_blocked(&scene, &room).await?);
     assert_eq!(join().await?, 200);
     scene.ann_asks(&format!("!room block {room}")).await?;
@@ -93,7 +93,7 @@ async fn a_room_that_nobody_here_knows_is_blocked_and_that_is_said() -> Result<(
     let status = scene.ann_asks(&format!("!room block-status {room}")).await?;
     says(&status, "", &["is not blocked", "does not know it"]);
     let blocked = scene.ann_asks(&format!("!room block {room}")).await?;
-    says(&blocked, "Done", &["is blocked", "does not know it", "!undo"]);
+    says(&blocked, "Done", &["blocked: nobody", "does not know it", "!undo"]);
     assert!(is_blocked(&scene, &room).await?);
     let details = scene.ann_asks(&format!("!room details {room}")).await?;
     says(&details, "", &["does not know the room", "Blocked: yes", "room block"]);

@@ -41,14 +41,14 @@ async fn every_sanction_ends_by_itself_and_the_room_is_told() -> Result<()> {
         let imposed = scene.ann_asks(&format!("{command} --for 3s --reason \"a test\"")).await?;
         says(&imposed, "Done", &["Ends: by itself, "]);
         assert_ne!(state(&scene, &eve, room).await?, before, "{command}");
-        let lifted = told_in_reply(&scene, &imposed, "took it back by myself").await?;
+        let lifted = told_in_reply(&scene, &imposed, "undid it as planned").await?;
         assert!(lifted.body.starts_with("Done · "), "{}", lifted.body);
         assert!(lifted.mentions.is_empty(), "it needs nobody");
         assert_eq!(state(&scene, &eve, room).await?, before, "{command}");
         let undo = scene.ann_asks(offered(&imposed, "!undo")?).await?;
-        says(&undo, "Nothing changed", &["taken back already"]);
+        says(&undo, "Nothing changed", &["already been undone"]);
     }
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn lifting_ends_what_has_an_end_and_nothing_else() -> Result<()> {
     says(&freed, "Done", &[]);
     let lift = format!("!sanction lift {}", number(&freed)?);
     let refused = scene.ann_asks(&lift).await?;
-    says(&refused, "Refused", &["is no change that ends by itself", "!sanction list"]);
+    says(&refused, "Refused", &["is not a temporary measure", "!sanction list"]);
     assert!(!is(&scene, &eve, "suspended").await?, "lifting has suspended somebody");
     let over = scene.ann_asks(&format!("!sanction lift {}", number(&suspended)?)).await?;
     says(&over, "Refused", &["has ended, by"]);
@@ -72,7 +72,7 @@ async fn lifting_ends_what_has_an_end_and_nothing_else() -> Result<()> {
     // A suspension without an end is not lifted either: its undo takes it back.
     let forever = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     let refused = scene.ann_asks(&format!("!sanction lift {}", number(&forever)?)).await?;
-    says(&refused, "Refused", &["is no change that ends by itself"]);
+    says(&refused, "Refused", &["is not a temporary measure"]);
     assert!(is(&scene, &eve, "suspended").await?);
     scene.ann_asks(offered(&forever, "!undo")?).await?;
     let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
@@ -91,7 +91,7 @@ async fn what_became_due_while_the_bot_was_down_is_lifted_at_the_next_start() ->
     scene.bot()?.kill().await?;
     assert!(is(&scene, &eve, "suspended").await?);
     scene.bot()?.start_again().await?;
-    told_in_reply(&scene, &imposed, "took it back by myself").await?;
+    told_in_reply(&scene, &imposed, "undid it as planned").await?;
     assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn what_somebody_else_has_changed_is_told_and_left_alone() -> Result<()> {
     let left = told_in_reply(&scene, &imposed, "did not lift it").await?;
     says(&left, "Nothing changed", &["suspended was yes and is no"]);
     assert_eq!(left.mentions, [scene.ann().user_id().clone()], "somebody should look at it");
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())
 }
 
@@ -118,7 +118,7 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
 
     set_suspended(&scene, &sam, true).await?;
     let by_hand = scene.ann_asks(&suspend(&sam)).await?;
-    says(&by_hand, "Nothing changed", &["not made so through me", "does not end"]);
+    says(&by_hand, "Nothing changed", &["not done through me", "does not end"]);
     set_suspended(&scene, &sam, false).await?;
 
     let plain = scene.ann_asks(&format!("!user suspend {}", sam.user_id)).await?;
@@ -129,7 +129,7 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     says(&scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?, "Done", &[]);
     set_suspended(&scene, &sam, true).await?;
     let otherwise = scene.ann_asks(&suspend(&sam)).await?;
-    says(&otherwise, "Nothing changed", &["not made so through me"]);
+    says(&otherwise, "Nothing changed", &["not done through me"]);
 
     let imposed = scene.ann_asks(&suspend(&eve)).await?;
     let number = offered(&imposed, "!undo")?.trim_start_matches("!undo ").to_owned();
@@ -139,7 +139,7 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     says(&details, "", &["Ends by itself:", &format!("#{number}")]);
 
     let listed = scene.ann_asks("!sanction").await?;
-    says(&listed, "One change ends by itself", &[&number, "in 2 days"]);
+    says(&listed, "One temporary measure", &[&number, "in 2 days"]);
     let moved = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
     says(&moved, "Done", &["Ended: ", "Ends: "]);
     says(&scene.ann_asks("!sanction list").await?, "One", &["in 3 days"]);
@@ -150,10 +150,10 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
 
     says(&scene.ann_asks(&format!("!sanction lift {number}")).await?, "Done", &["not suspended"]);
     assert!(!is(&scene, &eve, "suspended").await?);
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     for verb in ["lift lena", "extend lena --for 1d"] {
         let refused = scene.ann_asks(&format!("!sanction {verb}")).await?;
-        says(&refused, "Refused", &["has a number, such as 17", "!sanction list"]);
+        says(&refused, "Refused", &["by its number, such as 17", "!sanction list"]);
     }
     let over = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
     says(&over, "Refused", &["has ended"]);
@@ -198,9 +198,9 @@ async fn an_end_that_is_none_is_refused_and_nothing_is_done() -> Result<()> {
         ("--for 3m", "min or mo"),
         ("--for soon", "such as 3d"),
         ("--until 03/04", "2026-11-01"),
-        ("--until 2020-01-01", "not ahead of now"),
+        ("--until 2020-01-01", "in the past"),
         ("--for 3d --until 2030-01-01", "cannot"),
-        ("--for 19000y", "not ahead"),
+        ("--for 19000y", "in the past"),
     ] {
         let answer = scene.ann_asks(&format!("!user suspend {id} {end}")).await?;
         says(&answer, "Refused", &[says_why]);
@@ -208,6 +208,6 @@ async fn an_end_that_is_none_is_refused_and_nothing_is_done() -> Result<()> {
     let look = scene.ann_asks(&format!("!user ratelimit {id} --for 3d")).await?;
     says(&look, "Refused", &["only looks"]);
     assert!(!is(&scene, &eve, "suspended").await?);
-    says(&scene.ann_asks("!sanction list").await?, "Nothing ends by itself", &[]);
+    says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())
 }

@@ -120,7 +120,7 @@ async fn approvals_survive_a_kill_and_not_their_giver_s_removal() -> Result<()> 
     bot.kill().await?;
     bot.configure(&config.clone().without_operator(&moe_id).to_string())?;
     bot.start_again().await?;
-    // Of the two one is no operator any more, and nobody is left to make up for it.
+    // Of the two one is no longer an operator, and nobody is left to make up for it.
     let second = approves(&scene, vic, &number, &eve).await?;
     says(&second, "Refused", &["2 other operators", "only 1 may"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
@@ -155,7 +155,7 @@ async fn what_somebody_asks_for_who_is_removed_is_not_done() -> Result<()> {
     bot.configure(&config.without_operator(scene.ann().user_id()).to_string())?;
     bot.start_again().await?;
     let refused = approves(&scene, moe, &number, &eve).await?;
-    says(&refused, "Refused", &[scene.ann().user_id().as_str(), "no operator any more"]);
+    says(&refused, "Refused", &[scene.ann().user_id().as_str(), "no longer an operator"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     Ok(())
 }
@@ -279,7 +279,7 @@ async fn an_account_of_a_bridge_is_known_by_the_servers_mark_and_protected() -> 
     says(&told, "", &["Bridged by"]);
     for verb in ["suspend", "deactivate"] {
         let refused = scene.ann_asks(&format!("!user {verb} {bridged}")).await?;
-        says(&refused, "Refused", &["an account of a bridge", "nobody changes that through me"]);
+        says(&refused, "Refused", &["a bridged account", "forbids changing that through me"]);
     }
     let account = scene.synapse().admin().account(&bridged).await?;
     assert!(account["suspended"] == false && account["deactivated"] == false, "{account}");
@@ -324,9 +324,13 @@ async fn protected_subjects_take_a_second_person_and_a_reason_is_as_wanted() -> 
     let suspend = format!("!user suspend {}", vic.user_id);
     says(&scene.ann_asks(&suspend).await?, "Refused", &["--reason", "^OPS-"]);
     let sloppy = format!("{suspend} --reason because");
-    says(&scene.ann_asks(&sloppy).await?, "Refused", &["not as my config wants it"]);
+    says(
+        &scene.ann_asks(&sloppy).await?,
+        "Refused",
+        &["does not have the form that my config requires"],
+    );
     let refused = scene.ann_asks(&format!("!user suspend {}", abuse.user_id)).await?;
-    says(&refused, "Refused", &["protected by name"]);
+    says(&refused, "Refused", &["protected by the config"]);
 
     let plan = scene.ann_asks(&format!("{suspend} --reason OPS-7 --plan")).await?;
     says(&plan, "What", &["by another operator", "Nothing was sent"]);
@@ -352,7 +356,7 @@ async fn in_a_room_in_clear_nobody_approves() -> Result<()> {
     let eve = scene.subject("eve").await?;
     scene.moe().await?;
     let refused = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
-    says(&refused, "Refused", &["since my config wants it so", "only in an encrypted room"]);
+    says(&refused, "Refused", &["since my config requires it", "only in an encrypted room"]);
     let approval = scene.ask(scene.moe().await?, "!approve 4821 eve").await?;
     says(&approval, "Refused", &["only in an encrypted room"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
@@ -368,7 +372,7 @@ async fn a_rule_by_verb_holds_for_whatever_amounts_to_that_verb() -> Result<()> 
     let id = &eve.user_id;
     says(&scene.ann_asks(&format!("!user modify {id} -n Eve")).await?, "Done", &[]);
     let question = scene.ann_asks(&format!("!user modify {id} --deactivate")).await?;
-    says(&question, "", &["!approve", "my config wants it so"]);
+    says(&question, "", &["!approve", "my config requires it"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     Ok(())
 }
@@ -391,7 +395,7 @@ async fn a_rule_by_verb_holds_for_what_a_verb_sends_and_for_the_same_with_anothe
         format!("!user suspend {id} --unsuspend"),
         format!("!raw v1/suspend/{id} -m put -d '{{\"suspend\": false}}'"),
     ] {
-        says(&scene.ann_asks(&command).await?, "", &["!approve", "my config wants it so"]);
+        says(&scene.ann_asks(&command).await?, "", &["!approve", "my config requires it"]);
     }
     let alone = scene.ann_asks(&format!("!room delete {room}")).await?;
     assert!(!alone.body.contains("!approve"), "no rule is about that: {}", alone.body);

@@ -108,7 +108,7 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     let eve = &things.eve.user_id;
     assert!(gone(&synapse).await?.is_empty());
     let help = scene.ann_asks("!help user password").await?;
-    says(&help, "", &["a homeserver that keeps its accounts itself"]);
+    says(&help, "", &["a homeserver that manages its own accounts"]);
     assert!(!help.body.contains("Not here"), "{}", help.body);
 
     let many = accounts(&scene, 11).await?;
@@ -126,19 +126,19 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
         for verb in group.verbs.iter().filter(cannot) {
             for example in verb.examples {
                 let refused = scene.ann_asks(&things.typed(example)).await?;
-                says(&refused, "Refused", &["delegated", "Do it there"]);
+                says(&refused, "Refused", &["an authentication service", "Do it there"]);
             }
         }
     }
     for option in ["--lock", "--unlock", "--admin", "--activate"] {
         let refused = scene.ann_asks(&format!("!user modify {eve} {option}")).await?;
-        says(&refused, "Refused", &["delegated"]);
+        says(&refused, "Refused", &["an authentication service"]);
     }
     let made = scene.ann_asks("!user modify @brand-new --create").await?;
-    says(&made, "Refused", &["delegated", "!user register"]);
+    says(&made, "Refused", &["an authentication service", "!user register"]);
     assert_eq!(synapse.admin().account(eve).await?, before);
     let help = scene.ann_asks("!help user password").await?;
-    says(&help, "", &["Not here: ", "delegated"]);
+    says(&help, "", &["Not here: ", "an authentication service"]);
     assert_eq!(scene.ann_asks("!user password --help").await?.body, help.body);
 
     // The rest goes on as it was.
@@ -148,10 +148,10 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     let named = scene.ann_asks(&format!("!user modify {eve} -n \"Eve Lee\"")).await?;
     says(&named, "Done", &["Eve Lee"]);
     let gone = with_yes(&scene, &format!("!user deactivate {}", things.bob.user_id)).await?;
-    says(&gone, "Done", &["goes on letting people in until the same is done there"]);
+    says(&gone, "Done", &["can still sign in until you do the same there"]);
     assert!(is(&scene, &things.bob, "deactivated").await?);
     let question = scene.ann_asks(&format!("!user deactivate{}", lines(&many))).await?;
     let told = ended(&scene, &say_yes(&scene, &question, many.len()).await?).await?;
-    says(&told, "Done · 11 of 11", &["goes on letting people in until the same is done there"]);
+    says(&told, "Done · 11 of 11", &["can still sign in until you do the same there"]);
     Ok(())
 }

@@ -86,10 +86,10 @@ impl Manager {
     }
 }
 
-const IN_TOUCH: &str = "STATUS=In touch with the homeserver";
+const IN_TOUCH: &str = "STATUS=Connected to the homeserver";
 const WAITING: &str = "STATUS=Waiting for the homeserver to answer";
-const RELOADING: [&str; 2] = ["RELOADING=1", "STATUS=Reading the configuration again"];
-const STOPPING: [&str; 2] = ["STOPPING=1", "STATUS=Stopping; what is in hand is finished first"];
+const RELOADING: [&str; 2] = ["RELOADING=1", "STATUS=Reloading the configuration"];
+const STOPPING: [&str; 2] = ["STOPPING=1", "STATUS=Stopping; running work is finished first"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_manager_hears_of_start_reload_and_stop() -> Result<()> {

@@ -26,8 +26,8 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
     let room = site.rooms().await?.pop().context("a room")?;
     told.well(&[
         "Synapse 1.",
-        &format!("made the account {}, an admin", site.keeper()?),
-        &format!("made the account {};", site.bot()?),
+        &format!("created the account {}, an admin", site.keeper()?),
+        &format!("created the account {};", site.bot()?),
         &format!("made {room}, encrypted, and invited 1 operator"),
         "the recovery key is in",
         "\nNext:\n",
@@ -49,7 +49,7 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
     assert!(secrets.iter().all(|secret| !config.contains(secret.trim())), "{config}");
     site.check().await?.well(&[
         "the bot has joined",
-        "may redact, no more (50)",
+        "may redact, nothing more (50)",
         "admin token: it",
     ]);
 
@@ -73,7 +73,7 @@ async fn a_second_setup_doubles_nothing_and_mends_what_is_missing() -> Result<()
     // Nobody has to log in any more.
     let config = site.path("synod.yaml").display().to_string();
     let alone = ["--config".to_owned(), config];
-    site.set_up(&alone).await?.well(&["is there, and stays as it is", "works"]);
+    site.set_up(&alone).await?.well(&["exists, and stays as it is", "works"]);
     assert_eq!(files.map(|file| site.read(file).unwrap()), before);
     site.is_whole().await?;
 
@@ -89,7 +89,7 @@ async fn a_second_setup_doubles_nothing_and_mends_what_is_missing() -> Result<()
     fs::remove_file(site.path("password"))?;
     site.set_up(&alone).await?.bad(&["a server admin", "--login NAME"]);
     let told = site.set_up(&options).await?;
-    told.well(&["of a login of", "set the password of"]);
+    told.well(&["from a login of", "set the password of"]);
     let old = site.synapse.api(before[1].trim());
     assert_eq!(old.get("/_matrix/client/v3/account/whoami").await?.0, 401);
     site.is_whole().await?;
@@ -221,7 +221,7 @@ async fn what_is_wrong_is_told_in_one_line_and_nothing_is_made() -> Result<()> {
     let wrong = site.path("wrong").display().to_string();
     site.set_up(&site.with("--password-file", Some(&wrong))).await?.bad(&[
         site.root.user_id.as_str(),
-        "does not let them in",
+        "refuses the login",
         "type the password again",
     ]);
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -245,7 +245,7 @@ async fn what_is_wrong_is_told_in_one_line_and_nothing_is_made() -> Result<()> {
     fs::create_dir(site.path("open"))?;
     fs::set_permissions(site.path("open"), fs::Permissions::from_mode(0o755))?;
     let open = site.path("open").display().to_string();
-    site.set_up(&site.with("--state", Some(&open))).await?.bad(&["others than", "chmod 0700"]);
+    site.set_up(&site.with("--state", Some(&open))).await?.bad(&["others besides", "chmod 0700"]);
     assert_eq!(mode(&site.path("open"))?, 0o755, "it may be anybody's");
 
     write_secret(&site.path("ann"), "I am Ann")?;
@@ -255,7 +255,7 @@ async fn what_is_wrong_is_told_in_one_line_and_nothing_is_made() -> Result<()> {
     let before = site.devices(site.ann.user_id()).await?;
     site.set_up(&ordinary).await?.bad(&[
         site.ann.user_id().as_str(),
-        "is no server admin",
+        "is not a server admin",
         "register_new_matrix_user",
     ]);
     assert_eq!(site.devices(site.ann.user_id()).await?, before, "no login stays behind");
@@ -276,7 +276,7 @@ async fn an_account_that_somebody_else_has_made_is_left_alone() -> Result<()> {
     let before = site.admin().account(&taken.user_id).await?;
     site.set_up(&site.with("--admin-account", Some(taken.user_id.localpart()))).await?.bad(&[
         taken.user_id.as_str(),
-        "was not made by this setup",
+        "was not created by this setup",
         "--admin-account",
     ]);
     assert_eq!(site.admin().account(&taken.user_id).await?, before);
@@ -325,7 +325,7 @@ async fn a_file_of_answers_and_a_secret_on_standard_input_say_the_same() -> Resu
     // Moe has no keys yet, which the check tells; everything is made all the same.
     let told = run(&answers).await?;
     told.bad(&[moe.user_id.as_str(), "no master key"]);
-    told.says(&["\nNext:\n", "Mend what is BAD above"]);
+    told.says(&["\nNext:\n", "Fix what is BAD above"]);
     assert_eq!(mode(&site.path("made"))?, 0o700);
     let [room] = &site.rooms().await?[..] else { panic!("one room") };
     let state = site.state(room.as_str()).await?;
@@ -348,9 +348,9 @@ async fn on_a_terminal_it_asks_and_shows_no_password() -> Result<()> {
         ["The homeserver", url, false],
         ["The name of a server admin", root, false],
         ["The bot's name", bot, false],
-        ["Who may give every command", site.ann.user_id(), false],
+        ["Admins, who may use every command", site.ann.user_id(), false],
         ["The names of moderators", "", false],
-        ["The names of those who only look", "", false],
+        ["The names of viewers, who can only look", "", false],
         ["The password of", "not the password", true],
         // Mistyped, so both are asked for again; the name may stay.
         ["The name of a server admin", "", false],
@@ -363,7 +363,7 @@ async fn on_a_terminal_it_asks_and_shows_no_password() -> Result<()> {
     typing.args(["--admin-account", &format!("keeper-{}", site.tag)]).kill_on_drop(true);
     let output = timeout(PATIENCE, typing.output()).await.context("it waits for an answer")??;
     let told = site.told(&output)?;
-    told.well(&["The bot's name [synod]", "does not let them in", "Next:"]);
+    told.well(&["The bot's name [synod]", "refuses the login", "Next:"]);
     site.is_whole().await
 }
 
@@ -379,7 +379,7 @@ async fn where_a_service_keeps_the_accounts_it_says_what_to_run_there_and_goes_o
     site.synapse.delegate().await?;
     let options = site.options(&site.synapse.url());
     let told = site.set_up(&options).await?;
-    told.bad(&["an authentication service keeps them"]);
+    told.bad(&["an authentication service manages them"]);
     for (name, rest) in
         [("keeper", " --yes-i-want-to-grant-synapse-admin-privileges"), ("synod", "")]
     {
@@ -392,7 +392,7 @@ async fn where_a_service_keeps_the_accounts_it_says_what_to_run_there_and_goes_o
     write_secret(&site.path("admin-token"), &keeper)?;
     site.set_up(&options).await?.bad(&["its access token is not in", "mas-cli manage"]);
     write_secret(&site.path("access-token"), &keeper)?;
-    site.set_up(&options).await?.bad(&["is that of", "name that account with --bot"]);
+    site.set_up(&options).await?.bad(&["belongs to", "name that account with --bot"]);
     write_secret(&site.path("access-token"), &bot)?;
     let told = site.set_up(&options).await?;
     told.well(&["the recovery key is in", "Next:"]);

@@ -38,13 +38,13 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
         says(&answer, "", &[id, "State: active"]);
     }
     let quoted = scene.ann_asks(&format!("> !user suspend {id}")).await?;
-    says(&quoted, "Refused", &["a command that is quoted is not run"]);
+    says(&quoted, "Refused", &["I do not run quoted commands"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     // A letter that only looks like one of the id.
     let other = scene.ann_asks(&format!("!user details {}", id.replacen('e', "е", 1))).await?;
     says(&other, "Refused", &["no such user", "U+0435"]);
     let long = scene.ann_asks(&format!("!user suspend {}", "x".repeat(20_000))).await?;
-    says(&long, "Refused", &["no id is longer than 255 characters"]);
+    says(&long, "Refused", &["an id has at most 255 characters"]);
     assert!(long.body.len() < 600, "{}", long.body);
 
     let both = accounts(&scene, 2).await?;
@@ -95,7 +95,11 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
     let noted = scene.ann_asks(&format!("!note add {user} warned by mail")).await?;
     says(&noted, "Done", &[eve.user_id.as_str(), "warned by mail"]);
     let number = digits(&noted.body, "!note remove")?;
-    says(&scene.ann_asks(&format!("!note delete {number}")).await?, "Done", &["removed about"]);
+    says(
+        &scene.ann_asks(&format!("!note delete {number}")).await?,
+        "Done",
+        &["removed note about"],
+    );
     says(&scene.ann_asks("!note delete it").await?, "Refused", &["a note has a number"]);
     Ok(())
 }
@@ -135,7 +139,7 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
     if !done.body.starts_with("Done") {
         done = scene.ann_asks(&format!("{confirm} account report {number}")).await?;
     }
-    says(&done, "Done", &["is cleared away"]);
+    says(&done, "Done", &["dismissed"]);
 
     until_counted(&scene.synapse().admin(), &room, 1).await?;
     let rooms = scene.ann_asks(&format!("!room search \"{}\"", eve.user_id)).await?;
@@ -222,11 +226,11 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
         "1",
         &[
             "subjects",
-            "What stands out among them:",
+            "What stands out:",
             &format!("1 server admin: {}", all[3].user_id),
             &format!("1 with a note: {noted}"),
-            &format!("1 with a mail address or telephone number: {}", all[7].user_id),
-            "Of each this goes:",
+            &format!("1 with an email address or phone number: {}", all[7].user_id),
+            "Lost for each:",
             "All of them: list-",
             "30, which no such user",
         ],
@@ -260,7 +264,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
 }
 
 /// Says yes in a way that does not name the question, right below one that it may answer, while
-/// another is open that takes its code.
+/// another is open that needs its code.
 async fn right_below(
     scene: &Scene,
     names: [&str; 2],
@@ -275,9 +279,9 @@ async fn right_below(
     says(&scene.answer(scene.ann(), &yes).await?, "Done", &[sam.user_id.as_str()]);
     assert!(devices(scene, &sam).await?.is_empty());
     assert!(!is(scene, &eve, "deactivated").await?);
-    // What takes its code is not answered so, wherever the yes stands.
+    // What needs its code is not answered so, wherever the yes stands.
     let light = scene.ann().reply(scene.room(), &first.event_id, "yes").await?;
-    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["takes its code"]);
+    says(&scene.answer(scene.ann(), &light).await?, "Refused", &["needs its code"]);
     assert!(!is(scene, &eve, "deactivated").await?);
     scene.ann_asks(&format!("!cancel {}", code(&first)?)).await?;
     Ok(())
@@ -361,7 +365,7 @@ async fn what_cannot_be_taken_back_says_why_and_what_is_still_frozen() -> Result
     says(&scene.ann_asks(&format!("!freeze {}", moe.user_id())).await?, "Done", &["frozen"]);
     scene.ann_asks("!freeze").await?;
     let unfrozen = scene.ann_asks(&format!("!unfreeze {}", moe.user_id())).await?;
-    says(&unfrozen, "Done", &["not frozen any more", "I am frozen since", "!unfreeze"]);
+    says(&unfrozen, "Done", &["no longer frozen", "I have been frozen since", "!unfreeze"]);
     scene.ann_asks("!unfreeze").await?;
     says(&scene.ask(moe, "!unfreeze").await?, "Done", &["I am not frozen any more"]);
     let sam = scene.subject("sam").await?;
@@ -407,7 +411,7 @@ async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> R
         ("!user suspend {} for a week", "--for"),
         ("!suspend {}", "!user suspend"),
         ("!user.suspend {}", "!user suspend"),
-        ("!user suspend {} — spam", "nobody's name"),
+        ("!user suspend {} — spam", "not a user name"),
         ("/user suspend {}", "exclamation mark"),
         ("(!user suspend {})", "exclamation mark"),
         ("~~!user suspend {}~~", "struck out"),

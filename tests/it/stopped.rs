@@ -40,7 +40,7 @@ async fn while_many_are_looked_at_cancel_and_stop_work_at_once() -> Result<()> {
     // What comes after it is not held up.
     let question = scene.ann_asks(&command).await?;
     says(&question, "12 subjects", &[]);
-    says(&scene.ann_asks("!stop").await?, "Done", &["questions ended"]);
+    says(&scene.ann_asks("!stop").await?, "Done", &["questions closed"]);
     Ok(())
 }
 
@@ -53,7 +53,7 @@ async fn what_the_homeserver_goes_on_with_is_named_and_said_not_to_stop() -> Res
     let phrase: String = own.chars().skip(own.chars().count() - 6).collect();
     let asked = proxy.next(Method::GET, "delete_status", Fault::HoldAnswer);
     let begun = scene.ann_asks(&format!("!confirm {} {phrase}", code(&question)?)).await?;
-    says(&begun, "Done", &["has begun"]);
+    says(&begun, "Done", &["has started"]);
     asked.reached().await?;
     let stopped = scene.ann_asks("!stop").await?;
     says(&stopped, "Nothing changed", &["I cannot stop", "room delete", "nothing stops it"]);
@@ -62,7 +62,7 @@ async fn what_the_homeserver_goes_on_with_is_named_and_said_not_to_stop() -> Res
     scene.bot()?.kill().await?;
     asked.release();
     scene.bot()?.start_again().await?;
-    let over = crate::support::told(&scene, "is deleted from this server").await?;
+    let over = crate::support::told(&scene, "deleted from this server").await?;
     says(&over, "Done", &[&things.room]);
     Ok(())
 }

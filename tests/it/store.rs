@@ -108,7 +108,7 @@ async fn without_a_record_nothing_is_changed_and_the_answer_says_so() -> Result<
     for command in [suspend.as_str(), "!me"] {
         let refused = scene.ann_asks(command).await?;
         assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
-        assert!(refused.body.contains("my store cannot be read or written"), "{}", refused.body);
+        assert!(refused.body.contains("I cannot read or write my store"), "{}", refused.body);
         assert!(refused.body.contains("restarted"), "what to do: {}", refused.body);
     }
 
@@ -194,7 +194,7 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     let mark = ann.mark();
     scene.bot()?.start_again().await?;
     let lost = |message: &Message| {
-        message.sender == *scene.bot_id() && message.body.contains("My store would not open")
+        message.sender == *scene.bot_id() && message.body.contains("My store could not be opened")
     };
     let told = ann.wait_for_since(mark, "the news of the store", lost).await?;
     let aside = told.body.split_whitespace().find(|word| word.contains("store.broken-"));
@@ -235,10 +235,10 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
     let mark = scene.ann().mark();
     scene.bot()?.start_again().await?;
     let lost = |message: &Message| {
-        message.sender == *scene.bot_id() && message.body.contains("My store was gone")
+        message.sender == *scene.bot_id() && message.body.contains("My store was missing")
     };
     let told = scene.ann().wait_for_since(mark, "the news of the store", lost).await?;
-    let so = "sanctions that go on: 1, freezes that hold: 1";
+    let so = "Temporary measures still running: 1, freezes in force: 1";
     assert!(told.body.contains(so), "{}", told.body);
     let held = scene.ann_asks(&format!("!user unsuspend {}", sam.user_id)).await?;
     assert!(held.body.contains("frozen"), "{}", held.body);
@@ -248,7 +248,7 @@ async fn a_lost_store_has_its_record_and_the_ends_of_sanctions_back_from_the_roo
     }
     let undone = scene.ann_asks(undo).await?;
     assert!(undone.body.starts_with("Done · "), "{}", undone.body);
-    let lifted = |message: &Message| message.body.contains("I took it back by myself");
+    let lifted = |message: &Message| message.body.contains("I undid it as planned");
     scene.ann().wait_for_since(mark, "the end of the sanction", lifted).await?;
     assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &sam, "suspended").await?);
     let whole = scene.ann_asks("!audit verify").await?;

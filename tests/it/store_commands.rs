@@ -142,7 +142,7 @@ async fn what_a_bot_has_open_and_what_is_not_there_is_refused_in_one_line() -> R
         refused(&machine.runs(what, words)?, "another Synod is running");
     }
     drop(running);
-    refused(&machine.runs("export", &[export.as_os_str()])?, "nobody is named who may read it");
+    refused(&machine.runs("export", &[export.as_os_str()])?, "nobody is set who may read it");
     machine.is_well()?;
     machine.configure("elsewhere.yaml", "elsewhere", &[])?;
     for (what, words) in &commands {
@@ -171,7 +171,7 @@ async fn an_encrypted_export_brings_back_everything_and_opens_with_its_key_alone
     let text = String::from_utf8_lossy(&bytes);
     assert!(text.starts_with("age-encryption.org/v1") && !text.contains("very secret"));
     assert_eq!(fs::metadata(&export)?.permissions().mode() & 0o777, 0o600);
-    refused(&machine.runs("export", &[export.as_os_str()])?, "is there already");
+    refused(&machine.runs("export", &[export.as_os_str()])?, "already exists");
 
     machine.configure("elsewhere.yaml", "elsewhere", &[])?;
     let import = |identity: Option<&str>| -> Result<Output> {
@@ -182,11 +182,11 @@ async fn an_encrypted_export_brings_back_everything_and_opens_with_its_key_alone
         }
         Ok(command.output()?)
     };
-    refused(&import(None)?, "it is encrypted: give --identity FILE");
+    refused(&import(None)?, "it is encrypted: use --identity FILE");
     refused(&import(Some("other-key"))?, "age: ");
     assert!(!machine.path("elsewhere/store").exists());
     let told = well(&import(Some("key"))?)?;
-    assert!(told.contains("records") && !told.contains("recovery key is not in it"), "{told}");
+    assert!(told.contains("entries") && !told.contains("has no recovery key"), "{told}");
     let recovery = machine.path("elsewhere/recovery.key");
     assert_eq!(fs::read_to_string(&recovery)?, "very secret");
     assert_eq!(fs::metadata(&recovery)?.permissions().mode() & 0o777, 0o600);
@@ -219,7 +219,7 @@ async fn an_export_goes_through_pipes_and_without_encryption_has_no_recovery_key
     let mut import = import.arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     import.stdin.take().context("its input")?.write_all(&out.stdout)?;
     let told = well(&import.wait_with_output()?)?;
-    assert!(told.contains("The recovery key is not in it"), "{told}");
+    assert!(told.contains("The export has no recovery key"), "{told}");
     let store = Store::open_as_it_is(&machine.path("elsewhere/store"))?;
     assert_eq!(store.contents()?.records, machine.contents()?.records + 1, "and that it is one");
     Ok(())
@@ -301,7 +301,7 @@ async fn compacting_that_is_killed_anywhere_loses_nothing() -> Result<()> {
     }
     assert!(killed >= 2, "it was killed {killed} times only");
     let told = well(&machine.runs("compact", &[])?)?;
-    assert!(told.contains(&format!("{} records", before.records)), "{told}");
+    assert!(told.contains(&format!("{} entries", before.records)), "{told}");
     machine.is_well()?;
     assert_eq!(machine.contents()?, before);
     let left: Vec<_> = fs::read_dir(machine.state())?.map(|one| one.unwrap().file_name()).collect();

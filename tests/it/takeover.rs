@@ -60,7 +60,7 @@ async fn a_new_key_takes_an_admin_who_is_another_person_in_sight_of_all_admins()
     }
 
     let accept = format!("!trust accept {} {}", ann.user_id(), tail(ann).await?);
-    says(&scene.ask(moe, &accept).await?, "Refused", &["nobody accepts their own key"]);
+    says(&scene.ask(moe, &accept).await?, "Refused", &["you cannot accept your own key"]);
     says(&scene.ann_asks(&suspend).await?, "Refused", &["not the one that I know"]);
     assert!(!is(&scene, &eve, "suspended").await?, "her other account made it count");
 

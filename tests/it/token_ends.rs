@@ -67,7 +67,7 @@ async fn a_job_waits_until_a_limit_is_over_and_leaves_nobody_out() -> Result<()>
     for most in [ASKED_FOR, 18, 6] {
         let goes_on = |edit: &Message| {
             let (_, why) =
-                edit.body.split_once("It waits: the homeserver limits how often it is asked")?;
+                edit.body.split_once("It waits: the homeserver limits how often I may ask it")?;
             let (_, left) = why.split_once("I go on in ")?;
             left.split_once('s')?.0.parse::<u64>().ok()
         };
@@ -98,13 +98,13 @@ async fn a_token_that_ends_by_itself_is_told_before_and_at_once() -> Result<()> 
     let config = scene.config().set("homeserver.admin_token_expires", ends.to_string());
     scene.start_bot(SYNOD, &config).await?;
 
-    let before = told(&scene, "My admin token ends at").await?;
-    says(&before, "", &["as my config says", "!config reload"]);
+    let before = told(&scene, "My admin token expires at").await?;
+    says(&before, "", &["according to my config", "!config reload"]);
     assert!(before.mentions.contains(scene.ann().user_id()), "{:?}", before.mentions);
     // Nobody asks for anything meanwhile: the bot looks by itself, at the moment that was named.
-    let over = told(&scene, "since its time is over").await?;
+    let over = told(&scene, "admin token has expired").await?;
     says(&over, "Refused", &["homeserver.admin_token", "!config reload"]);
-    says(&scene.ann_asks("!doctor").await?, "", &["the admin token ends at"]);
+    says(&scene.ann_asks("!doctor").await?, "", &["the admin token expires at"]);
 
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
     write_secret(&scene.dir().join("admin-token"), &token)?;

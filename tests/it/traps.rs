@@ -356,7 +356,7 @@ async fn what_is_no_redaction_is_not_told_as_one() -> Result<()> {
         assert_eq!(admin.get(&path).await?.0, trap, "it is no trap any more");
         for output in ["", " -o json"] {
             let answer = scene.ann_asks(&format!("!user redact-status {id}{output}")).await?;
-            says(&answer, "Refused", &["something else than a redaction", "!task list"]);
+            says(&answer, "Refused", &["not the id of a redaction", "!task list"]);
         }
     }
     says(&scene.ann_asks(&format!("!user redact-status {redaction}")).await?, "Redaction", &[]);

@@ -239,7 +239,8 @@ async fn an_admin_room_in_clear_runs_nothing_where_encryption_is_required() -> R
     let scene = plan.start_with(SYNOD, |config| config.set("encryption", "required")).await?;
     let eve = scene.subject("eve").await?;
     let told = |message: &Message| {
-        message.sender == *scene.bot_id() && message.body.contains("take commands only where it is")
+        message.sender == *scene.bot_id()
+            && message.body.contains("take commands only in encrypted rooms")
     };
     scene.ann().wait_for("what is wrong with the room", told).await?;
     let user = &eve.user_id;

@@ -59,7 +59,7 @@ async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Resu
     for text in spellings(&eve) {
         let said = ann.say(scene.room(), &text).await?;
         let answer = scene.answer(ann, &said).await.with_context(|| text.clone())?;
-        says(&answer, "Refused", &["removed your message", "as known"]);
+        says(&answer, "Refused", &["removed your message", "as leaked"]);
         assert!(is_removed(&scene, &said).await?, "{text} stays in the room");
         answers.push_str(&answer.raw.to_string());
     }
@@ -141,7 +141,7 @@ async fn the_phrase_of_a_room_is_its_own_and_not_the_end_of_the_servers_name() -
         let wrong = scene.ann_asks(&format!("!confirm {code} {server}")).await?;
         says(&wrong, "Refused", &["not the phrase"]);
         let done = scene.ann_asks(&format!("!confirm {code} {end}")).await?;
-        says(&done, "Done", &["has begun", room.as_str()]);
+        says(&done, "Done", &["has started", room.as_str()]);
     }
     Ok(())
 }
@@ -187,10 +187,10 @@ async fn a_device_gets_back_a_name_that_looks_like_an_option() -> Result<()> {
         scene.synapse().admin().put(&path, json!({ "display_name": odd })).await?;
         let rename = format!("!device rename {} {device} Work", eve.user_id);
         let done = scene.ann_asks(&rename).await?;
-        says(&done, "Done", &["has another name", "!undo "]);
+        says(&done, "Done", &["renamed", "!undo "]);
         let number = digits(&done.body, "!undo")?;
         let undone = scene.ann_asks(&format!("!undo {number} --reason=-slip")).await?;
-        says(&undone, "Done", &["has another name"]);
+        says(&undone, "Done", &["renamed"]);
         assert_eq!(name().await?, odd);
     }
     Ok(())

@@ -42,7 +42,7 @@ async fn a_list_counts_whole_before_anything_of_it_is_done() -> Result<()> {
     says(&question, "", &["21 subjects", why, ann.user_id().as_str()]);
     let number = digits(&question.body, "!approve ")?;
     let own = scene.ask(moe, &format!("!confirm {number} 21")).await?;
-    says(&own, "Refused", &["somebody who has not asked for it"]);
+    says(&own, "Refused", &["somebody else's approval"]);
     let own = scene.ask(moe, &format!("!approve {number} 21")).await?;
     says(&own, "Refused", &["not for you to approve"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 0);
@@ -128,7 +128,7 @@ async fn what_is_asked_for_or_never_begun_does_not_count_and_what_is_in_hand_doe
     says(&while_in_hand, "", &["!approve", "with this it would be 14"]);
     says(&scene.ann_asks("!stop").await?, "Done", &[]);
     held.iter().for_each(Caught::release);
-    says(&ended(&scene, &yes).await?, "Done in part · 8 of 12", &["not begun 4"]);
+    says(&ended(&scene, &yes).await?, "Done in part · 8 of 12", &["not started 4"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 8);
 
     let four = scene.ann_asks(&deactivate(&all[12..16])).await?;
@@ -165,7 +165,7 @@ async fn where_nobody_else_may_the_answer_says_why_and_what_helps() -> Result<()
     let all = accounts(&scene, 3).await?;
     let refused = scene.ann_asks(&deactivate(&all)).await?;
     let why = "more than 2 irreversible changes in ten minutes need a second person";
-    says(&refused, "Refused", &[why, "nobody else may", "--alone"]);
+    says(&refused, "Refused", &[why, "there is nobody else", "--alone"]);
     let two = scene.ann_asks(&deactivate(&all[..2])).await?;
     says(&scene.ann_asks(&own_yes(&two, 2)?).await?, "Done", &["2 subjects"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 2);

@@ -28,7 +28,7 @@ async fn an_account_is_made_with_a_password_that_only_the_asker_knows() -> Resul
     scene.synapse().log_in(&new).await?;
     assert!(!done.body.contains(&new.password));
 
-    says(&scene.ann_asks(&register).await?, "Refused", &["exists already"]);
+    says(&scene.ann_asks(&register).await?, "Refused", &["already exists"]);
     let taken = scene.ann_asks(&format!("!user available @{name}:synod.test")).await?;
     says(&taken, "", &["is taken", "!user details"]);
     says(&scene.ann_asks("!user available 12345").await?, "", &["cannot be"]);
@@ -54,7 +54,7 @@ async fn a_deactivated_account_is_opened_again() -> Result<()> {
         with_yes(&scene, &format!("!user deactivate {}", account.user_id)).await?;
     }
     let done = with_yes(&scene, &command).await?;
-    says(&done, "Done", &["is open again", "!user password", "No undo"]);
+    says(&done, "Done", &["reactivated", "!user password", "No undo"]);
     assert!(!is(&scene, &eve, "deactivated").await? && is(&scene, &sam, "deactivated").await?);
     // Of these two only one is listed where only the deactivated are wanted.
     let tag = sam.user_id.localpart().trim_start_matches("sam-");
@@ -93,7 +93,7 @@ async fn a_pattern_deactivates_all_that_fit_and_nobody_else() -> Result<()> {
         assert!(is(&scene, account, "deactivated").await?);
     }
     assert!(!is(&scene, &other, "deactivated").await?);
-    says(&scene.ann_asks(&command).await?, "Refused", &["no account fits"]);
+    says(&scene.ann_asks(&command).await?, "Refused", &["no account matches"]);
     Ok(())
 }
 
@@ -110,7 +110,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     says(&again, "Nothing changed", &["already"]);
 
     let young = scene.ann_asks(&format!("!user prune-devices {}", eve.user_id)).await?;
-    says(&young, "Refused", &["no device to delete", "1 device never seen"]);
+    says(&young, "Refused", &["no devices to delete", "1 device never seen"]);
     let localpart = eve.user_id.localpart();
     let limits = "-d 0 -s 1 --never-seen";
     let list = scene.ann_asks(&format!("!user prune-devices {localpart} {limits} -l")).await?;
@@ -120,7 +120,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     assert_eq!(devices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&seen));
 
     let old = scene.ann_asks(&format!("!user prune-devices {localpart} -i {seen}")).await?;
-    says(&old, "Refused", &["no device to delete"]);
+    says(&old, "Refused", &["no devices to delete"]);
     let all = format!("!user prune-devices {localpart} -d 0 -s 0 -i {seen} --never-seen");
     says(&with_yes(&scene, &all).await?, "Done", &[&seen]);
     assert!(devices(&scene, &eve).await?.is_empty());
@@ -144,7 +144,7 @@ async fn a_device_gets_another_name_and_its_old_one_back() -> Result<()> {
     says(&none, "Refused", &["has no device", "!device list"]);
     let rename = format!("!device rename {} {device}", eve.user_id);
     let done = scene.ann_asks(&format!("{rename} \"Eve's phone\"")).await?;
-    says(&done, "Done", &["has another name", "Eve's phone"]);
+    says(&done, "Done", &["renamed", "Eve's phone"]);
     assert_eq!(name().await?, "Eve's phone");
     let same = scene.ann_asks(&format!("{rename} \"Eve's phone\"")).await?;
     says(&same, "Nothing changed", &["already"]);
@@ -184,7 +184,7 @@ async fn addresses_and_sign_on_lead_to_an_account() -> Result<()> {
     assert!(data.body.contains("oidc-test") && !data.body.contains(&external), "{}", data.body);
 
     let found = scene.ann_asks(&format!("!user auth-provider {external} -p oidc-test")).await?;
-    says(&found, eve.user_id.as_str(), &["signs on as"]);
+    says(&found, eve.user_id.as_str(), &["logs in as"]);
     let none = scene.ann_asks(&format!("!user auth-provider {external} -p test")).await?;
     says(&none, "Refused", &["begin with oidc-"]);
     let vic = scene.vic().await?;
@@ -294,7 +294,7 @@ async fn keys_may_be_replaced_for_ten_minutes_and_an_end_is_set() -> Result<()> 
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     Person::login(scene.synapse(), eve.user_id.localpart(), &eve.password).await?;
     let done = with_yes(&scene, &format!("!user cross-signing-reset {}", eve.user_id)).await?;
-    says(&done, "Done", &["may replace its cross-signing keys", "Until: 20", "in 10 min"]);
+    says(&done, "Done", &["may now replace its cross-signing keys", "Until: 20", "in 10 min"]);
     // Who has no keys has none to replace.
     let none = with_yes(&scene, &format!("!user cross-signing-reset {}", sam.user_id)).await?;
     says(&none, "Refused", &["nothing was done", "has no cross-signing keys"]);

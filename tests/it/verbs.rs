@@ -157,7 +157,7 @@ async fn a_typo_creates_nobody_and_create_does() -> Result<()> {
     says(&done, "Done", &["is created"]);
     assert!(exists().await?);
     let again = scene.ann_asks(&format!("!user modify {new} -n Eve --create")).await?;
-    says(&again, "Refused", &["exists already"]);
+    says(&again, "Refused", &["already exists"]);
     Ok(())
 }
 
@@ -248,13 +248,13 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     says(&scene.ann_asks(&format!("!confirm {one}")).await?, "Nothing changed", &["over"]);
     says(&scene.ann_asks("!confirm 000000").await?, "Refused", &["no such question"]);
     let yes = scene.ann_asks("yes").await?;
-    says(&yes, "Refused", &["not what was said here last", &format!("!confirm {two}")]);
+    says(&yes, "Refused", &["not the last message here", &format!("!confirm {two}")]);
     let done = scene.ann_asks(&format!("!confirm {two}")).await?;
     says(&done, "Done", &[sam.user_id.as_str()]);
     assert!(!is(&scene, &eve, "admin").await? && is(&scene, &sam, "admin").await?);
     says(&scene.ann_asks("!audit").await?, "", &["change ended", "question cancelled"]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
-    says(&scene.ann_asks("!confirm").await?, "Nothing changed", &["no question of yours"]);
+    says(&scene.ann_asks("!confirm").await?, "Nothing changed", &["you have no open question"]);
     Ok(())
 }
 
@@ -275,7 +275,7 @@ async fn what_others_have_changed_since_is_not_undone() -> Result<()> {
     for person in [scene.ann(), moe] {
         for undo in [&undo, &unlock] {
             let refused = scene.ask(person, undo).await?;
-            says(&refused, "Refused", &["not as that change left it"]);
+            says(&refused, "Refused", &["it has changed since"]);
         }
     }
     assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &sam, "locked").await?);
@@ -296,7 +296,7 @@ async fn what_others_have_changed_since_is_not_undone() -> Result<()> {
     let named = scene.ann_asks(&format!("!user modify {id} -n \"Eve Lee\"")).await?;
     says(&scene.ask(moe, &format!("!user modify {id} -n Eva")).await?, "Done", &[]);
     let undone = scene.ann_asks(offered(&named, "!undo")?).await?;
-    says(&undone, "Refused", &["not as that change left it", "Eva"]);
+    says(&undone, "Refused", &["it has changed since", "Eva"]);
     assert_eq!(api.account(&eve.user_id).await?["displayname"], "Eva");
     Ok(())
 }

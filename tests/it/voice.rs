@@ -102,9 +102,9 @@ async fn an_answer_that_was_refused_outlives_a_kill_and_a_restart() -> Result<()
     silenced.lift();
     scene.bot()?.start_again().await?;
     let first = scene.answer(ann, &suspended).await?;
-    says(&first, "Done", &["user suspend", "On record as #", "late and in short", "!undo"]);
+    says(&first, "Done", &["user suspend", "On record as #", "late and shortened", "!undo"]);
     let second = scene.answer(ann, &frozen).await?;
-    says(&second, "Done", &["frozen", "late and in short"]);
+    says(&second, "Done", &["frozen", "late and shortened"]);
     assert!(is(&scene, &eve, "suspended").await?);
 
     scene.bot()?.terminate().await?;
@@ -149,14 +149,14 @@ async fn whose_keys_were_replaced_changes_nothing_until_it_is_heard_again() -> R
     assert!(!is(&scene, &eve, "suspended").await?);
     let file = scene.state().join("recovery.key");
     let told = check(&scene).await?;
-    let bad = bad_line(&told, "somebody has made new cross-signing keys");
+    let bad = bad_line(&told, "somebody made new cross-signing keys");
     assert!(bad.contains(&file.display().to_string()), "the cure: {bad}");
 
     // With the key of before it does not begin, and says the same.
     bot.terminate().await?;
     let mark = log.mark();
     assert!(bot.start_again().await.is_err(), "it began");
-    let why = log.wait_for("somebody has made new cross-signing keys", mark, PATIENCE).await?;
+    let why = log.wait_for("somebody made new cross-signing keys", mark, PATIENCE).await?;
     assert!(why.contains(&file.display().to_string()), "{why}");
 
     fs::write(&file, &key)?;
@@ -164,14 +164,14 @@ async fn whose_keys_were_replaced_changes_nothing_until_it_is_heard_again() -> R
     says(&scene.answer(ann, &refused).await?, "Refused", &["Nothing was done"]);
     says(&scene.answer(ann, &frozen).await?, "Done", &["frozen"]);
     says(&scene.answer(ann, &kept).await?, "Refused", &["Nothing was done"]);
-    let news = told_since(&scene, heard, "other cross-signing keys than before").await?;
+    let news = told_since(&scene, heard, "new cross-signing keys").await?;
     assert!(news.mentions.contains(ann.user_id()) && news.encrypted, "{:?}", news.raw);
     says(&scene.ann_asks(&suspend(&eve)).await?, "", &["frozen"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     let told = check(&scene).await?;
     let own = |line: &str| line.starts_with("BAD") && line.contains("bot's");
     assert!(!told.lines().any(own), "{told}");
-    let again = |text: &str| text.contains("other cross-signing keys than before");
+    let again = |text: &str| text.contains("new cross-signing keys");
     let news = ann.heard().into_iter().filter(|message| again(&message.body)).count();
     assert_eq!(news, 1, "told once");
     Ok(())
@@ -191,7 +191,7 @@ async fn secrets_and_keys_that_are_gone_from_the_homeserver_are_told_and_put_bac
     let (status, answer) = own.put(&path, json!({})).await?;
     assert_eq!(status, 200, "{answer}");
     let doctor = scene.ann_asks("!doctor").await?;
-    says(&doctor, "", &["secret storage of the bot's account is gone", "Restart synod"]);
+    says(&doctor, "", &["secret storage of the bot's account is missing", "Restart synod"]);
 
     bot.terminate().await?;
     bot.start_again().await?;
@@ -270,7 +270,7 @@ async fn one_of_several_rooms_that_is_gone_is_told_in_the_others_and_ends_nothin
         ann.kick(room, bot_id).await?;
         let told = told_since(&scene, mark, room.as_str()).await?;
         assert_eq!(told.room, *scene.room());
-        assert!(told.body.contains(key) && told.body.contains("any more"), "{}", told.body);
+        assert!(told.body.contains(key) && told.body.contains("no longer"), "{}", told.body);
         assert!(told.mentions.contains(ann.user_id()), "{:?}", told.raw);
     }
     // It is told once, is no reason not to start, and heals with an invitation.
@@ -356,7 +356,7 @@ async fn one_time_keys_that_clash_are_healed_by_another_device() -> Result<()> {
     bot.start_again().await?;
     let vic = scene.vic().await?;
     vic.say(scene.room(), "!me").await?;
-    told_since(&scene, mark, "I have logged in as a new device").await?;
+    told_since(&scene, mark, "I logged in as a new device").await?;
     let after = devices(&scene, scene.bot_account()).await?;
     assert!(after.len() == 1 && after != before, "{after:?} in place of {before:?}");
     let told = scene.ask(vic, "!me").await?;

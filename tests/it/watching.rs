@@ -118,8 +118,8 @@ async fn it_is_not_well_while_the_homeserver_is_gone_for_long_and_is_when_it_is_
     let synapse = Synapse::start(Options::default()).await?;
     let scene = Scene::plan().on(&synapse).start_with(SYNOD, shown).await?;
     scene.ann_asks("!me").await?;
-    shows(&scene, "/healthz", 200, "ok: In touch with the homeserver\n").await?;
-    shows(&scene, "/readyz", 200, "ok: In touch with the homeserver\n").await?;
+    shows(&scene, "/healthz", 200, "ok: Connected to the homeserver\n").await?;
+    shows(&scene, "/readyz", 200, "ok: Connected to the homeserver\n").await?;
     synapse.stop().await?;
     shows(&scene, "/readyz", 503, "the homeserver ").await?;
     shows(&scene, "/healthz", 503, "the homeserver has not answered for ").await?;
@@ -127,8 +127,8 @@ async fn it_is_not_well_while_the_homeserver_is_gone_for_long_and_is_when_it_is_
     assert_eq!(value(&text, "synod_healthy"), Some(0.0), "{text}");
     assert_eq!(value(&text, "synod_ready"), Some(0.0), "{text}");
     synapse.start_again().await?;
-    shows(&scene, "/healthz", 200, "ok: In touch").await?;
-    shows(&scene, "/readyz", 200, "ok: In touch").await?;
+    shows(&scene, "/healthz", 200, "ok: Connected").await?;
+    shows(&scene, "/readyz", 200, "ok: Connected").await?;
     scene.ann_asks("!me").await?;
     let (_, text) = get(&scene, "/metrics").await?;
     assert_eq!(value(&text, "synod_healthy"), Some(1.0), "{text}");
@@ -160,7 +160,7 @@ async fn it_says_why_it_could_not_speak_or_act() -> Result<()> {
     // Somebody logs the session of the admin token out.
     let old = scene.synapse().api(&scene.admin_token()?);
     assert_eq!(old.post("/_matrix/client/v3/logout", json!({})).await?.0, 200);
-    shows(&scene, "/readyz", 503, "the homeserver does not take my admin token\n").await?;
+    shows(&scene, "/readyz", 503, "the homeserver does not accept my admin token\n").await?;
     shows(&scene, "/metrics", 200, "\nsynod_admin_token_accepted 0\n").await?;
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
     write_secret(&scene.dir().join("admin-token"), &token)?;

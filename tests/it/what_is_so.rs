@@ -35,7 +35,7 @@ async fn a_deactivation_is_followed_until_every_room_is_left_after_a_restart_too
     let eve = scene.subject("eve").await?;
     rooms(&api(&scene, &eve).await?, 25).await?;
     let begun = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
-    says(&begun, "Done", &["is deactivated and not erased", "still to leave; I watch it"]);
+    says(&begun, "Done", &["is deactivated and not erased", "still to leave; I will say here"]);
     let asked = proxy.next(Method::GET, "joined_rooms", Fault::HoldAnswer);
     asked.reached().await?;
     scene.bot()?.kill().await?;
@@ -63,8 +63,8 @@ async fn a_deactivation_without_an_answer_is_followed_to_the_later_word() -> Res
     let question = scene.ann_asks(&format!("!user deactivate {} -e", eve.user_id)).await?;
     let yes = format!("!confirm {} {}", code(&question)?, eve.user_id.localpart());
     let unknown = scene.ann_asks(&yes).await?;
-    says(&unknown, "Unknown", &["Still at work: perhaps", "say here what came of it"]);
-    let over = told(&scene, "though no answer came").await?;
+    says(&unknown, "Unknown", &["Still running: perhaps", "say here what happened"]);
+    let over = told(&scene, "although no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and ERASED", "none left"]);
     assert_eq!(joined(&scene, &eve).await?, 0);
     // Later answers say how it really ended.
@@ -99,8 +99,8 @@ async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_follow
     let impatient = Fault::Impatient(Duration::from_millis(500));
     let _waits = proxy.every(Method::POST, "/deactivate/", impatient);
     let unknown = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
-    says(&unknown, "Unknown", &["(504)", "Still at work: perhaps", "say here what came of it"]);
-    let over = told(&scene, "though no answer came").await?;
+    says(&unknown, "Unknown", &["(504)", "Still running: perhaps", "say here what happened"]);
+    let over = told(&scene, "although no answer came").await?;
     says(&over, "Done", &[eve.user_id.as_str(), "is deactivated and not erased"]);
     let account = synapse.admin().account(&eve.user_id).await?;
     assert_eq!(account["deactivated"], true, "{account}");
@@ -169,8 +169,8 @@ async fn a_purge_says_which_old_message_stays_and_how_it_is_redacted() -> Result
     let end: String = end.chars().rev().collect();
     let mark = scene.ann().mark();
     let yes = format!("!confirm {} {end}", code(&question)?);
-    says(&scene.ann_asks(&yes).await?, "Done", &["has begun"]);
-    let over = told_since(&scene, mark, "its old messages are deleted").await?;
+    says(&scene.ann_asks(&yes).await?, "Done", &["has started"]);
+    let over = told_since(&scene, mark, "its old messages were deleted").await?;
     says(&over, "Done", &["but for the newest of them", &third, "!user redact"]);
     assert_eq!(still_says(&scene, &room).await?, ["four", "three"]);
     let question = scene.ann_asks(&redact).await?;
@@ -213,7 +213,7 @@ async fn a_notice_to_who_is_not_in_the_room_for_it_is_not_told_as_received() -> 
     let room = invited.first().context("an invitation")?;
 
     by_nora.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
-    says(&with_yes(&scene, &command).await?, "Done", &["has a notice from the homeserver"]);
+    says(&with_yes(&scene, &command).await?, "Done", &["got a notice from the homeserver"]);
     let ignored = json!({ "ignored_users": { "@notices:synod.test": {} } });
     let path = format!("/_matrix/client/v3/user/{}/account_data/m.ignored_user_list", nora.user_id);
     assert_eq!(by_nora.put(&path, ignored).await?.0, 200);
@@ -237,7 +237,7 @@ async fn notices_that_are_switched_off_are_told_with_the_key_that_switches_them_
     let nora = scene.subject("nora").await?;
     // Before anything is asked.
     let refused = scene.ann_asks(&format!("!notice send {} Hello", nora.user_id)).await?;
-    says(&refused, "Refused", &["server notices are switched off", "system_mxid_localpart"]);
+    says(&refused, "Refused", &["server notices are disabled", "system_mxid_localpart"]);
     assert!(!refused.body.contains("M_UNKNOWN"), "{}", refused.body);
     Ok(())
 }
@@ -257,7 +257,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             "v1/suspend",
             (404, "M_NOT_FOUND", "User not found"),
             "Refused",
-            "no such account any more",
+            "no longer exists",
         ),
         (
             format!("!user deactivate {user}"),
@@ -289,7 +289,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             "registration_tokens/new",
             (400, "M_INVALID_PARAM", "Token already exists: x"),
             "Refused",
-            "such a token already",
+            "token already exists",
         ),
         (
             format!("!user lock {user}"),
@@ -297,7 +297,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             "v2/users",
             (400, "M_BAD_JSON", "Something <b>odd</b>"),
             "Refused",
-            "does not take the request as it is",
+            "does not accept this request",
         ),
     ] {
         let body = json!({ "errcode": errcode, "error": error });
@@ -334,9 +334,9 @@ async fn of_a_deletion_that_fails_each_part_is_told_in_every_later_answer() -> R
     let end = own.get(own.len() - 6..).context("its end")?;
     let yes = format!("!confirm {} {end}", code(&question)?);
     let begun = scene.ann_asks(&yes).await?;
-    says(&begun, "Done", &["has begun"]);
+    says(&begun, "Done", &["has started"]);
     let over = told(&scene, "it could not be deleted").await?;
-    says(&over, "Done in part", &["Done all the same: it is blocked", eve.user_id.as_str()]);
+    says(&over, "Done in part", &["What was done: it is blocked", eve.user_id.as_str()]);
     let block = format!("/_synapse/admin/v1/rooms/{room}/block");
     assert_eq!(scene.synapse().admin().get(&block).await?.1["block"], true);
 

@@ -44,7 +44,7 @@ fn an_operator_with_another_key_or_none_is_not_believed() {
     assert!(other.to_string().contains("shows the master key M, not the configured one"));
     let none = operator(&json!({}), None);
     assert_eq!(none.mark, Mark::Bad);
-    assert!(none.to_string().contains("Let them set up secure backup"));
+    assert!(none.to_string().contains("Ask them to set up secure backup"));
     let silent = operator(&json!({ "failures": { "x": {} } }), None);
     assert_eq!(silent.mark, Mark::Warn);
     assert!(silent.what.contains("does not answer"));
@@ -77,7 +77,7 @@ fn the_bot_itself() {
     let own = OwnState { device: Some("B"), has_run: true, recovery_key: true, replaced: true };
     let replaced = own_keys(&config, &own, &Keys { answer: &answer, user: "@ann:x" });
     assert_eq!(replaced.mark, Mark::Bad);
-    assert!(replaced.to_string().contains("that belongs to the new keys"), "{replaced}");
+    assert!(replaced.to_string().contains("of the new keys"), "{replaced}");
     assert_eq!(told(&answer, None, false, true).0, Mark::Ok);
     assert_eq!(told(&answer, None, false, false).0, Mark::Bad);
     assert_eq!(told(&json!({}), None, false, false).0, Mark::Ok);

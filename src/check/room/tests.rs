@@ -60,7 +60,7 @@ fn who_is_in_it() {
         |user, membership| event("m.room.member", user, &json!({ "membership": membership }));
     one(&member("@synod:x", "leave"), Mark::Bad, &["not invited", "operator invite @synod:x"]);
     one(&member("@synod:x", "ban"), Mark::Bad, &["banned"]);
-    one(&member("@eve:x", "join"), Mark::Warn, &["1 in it who are no operators"]);
+    one(&member("@eve:x", "join"), Mark::Warn, &["1 in it who are not operators"]);
     assert!(faults(&member("@synod:x", "invite")).is_empty());
     let mut by_a_stranger = member("@synod:x", "invite");
     by_a_stranger["sender"] = json!("@eve:x");
@@ -70,14 +70,18 @@ fn who_is_in_it() {
 #[test]
 fn how_open_it_is() {
     let rule = |rule| event("m.room.join_rules", "", &json!({ "join_rule": rule }));
-    one(&rule("public"), Mark::Bad, &["anybody may join", "invited people only"]);
+    one(&rule("public"), Mark::Bad, &["anybody may join", "invite-only"]);
     one(&rule("knock"), Mark::Warn, &["join rule knock"]);
     let history = json!({ "history_visibility": "world_readable" });
-    one(&event("m.room.history_visibility", "", &history), Mark::Bad, &["open to everybody"]);
+    one(
+        &event("m.room.history_visibility", "", &history),
+        Mark::Bad,
+        &["everybody can read its history"],
+    );
     one(
         &event("m.room.encryption", "", &json!({})),
         Mark::Bad,
-        &["not encrypted", "Turn encryption on"],
+        &["not encrypted", "Turn on encryption"],
     );
     let mut clear = sound();
     clear.retain(|event| event["type"] != "m.room.encryption");
@@ -98,11 +102,11 @@ fn what_the_bot_may_do_in_it() {
     one(
         &levels(&json!({ "users": { "@synod:x": "50" }, "events": { "m.room.redaction": 60 } })),
         Mark::Bad,
-        &["that takes 60"],
+        &["and needs 60"],
     );
     assert!(faults(&levels(&json!({ "users_default": 50 }))).is_empty());
     let content = json!({ "room_version": "12", "additional_creators": ["@synod:x"] });
-    one(&event("m.room.create", "", &content), Mark::Warn, &["all power in it, for ever"]);
+    one(&event("m.room.create", "", &content), Mark::Warn, &["all power in it, permanently"]);
     let content = json!({ "room_version": "11", "additional_creators": ["@synod:x"] });
     assert!(faults(&event("m.room.create", "", &content)).is_empty());
 }

@@ -8,7 +8,7 @@ use crate::refs::narrow;
 
 const EXAMPLES: &str = "write a date such as 2026-11-01 or 2026-11-01T10:00Z";
 
-const LONE_M: &str = "m can be minutes or months; write min or mo";
+const LONE_M: &str = "m could mean minutes or months; write min or mo";
 
 /// A moment typed as an ISO date, `2026-11-01`, `2026-11-01T10:00` or `2026-11-01T10:00+01:00`, or
 /// as a Unix time in milliseconds. Without a zone a date is UTC, without a time it is midnight.
@@ -24,7 +24,7 @@ impl FromStr for Moment {
             return Ok(Self(at));
         }
         if !has_date_shape(text) {
-            return Err(format!("it is not a date that has only one reading; {EXAMPLES}"));
+            return Err(format!("that date is ambiguous; {EXAMPLES}"));
         }
         text.parse::<Timestamp>()
             .or_else(|_| {
@@ -127,9 +127,7 @@ impl FromStr for Lasting {
         let typed = text.trim();
         match span(typed)? {
             Some(span) if span.is_positive() => Ok(Self { typed: typed.to_owned(), span }),
-            _ => {
-                Err("it is no length of time; write one such as 3d, 2h30min or 2 weeks".to_owned())
-            }
+            _ => Err("it is not a duration; write one such as 3d, 2h30min or 2 weeks".to_owned()),
         }
     }
 }
@@ -145,7 +143,7 @@ fn span(text: &str) -> Result<Option<jiff::Span>, String> {
         return Err(LONE_M.to_owned());
     }
     if has_thousands(&text) {
-        return Err("it can be a thousand or a fraction; write the number without the point or \
+        return Err("it could be a thousand or a fraction; write the number without the point or \
                     comma"
             .to_owned());
     }
@@ -308,7 +306,7 @@ mod tests {
             assert!(text.parse::<Moment>().unwrap_err().contains("2026-11-01"), "{text}");
         }
         for text in ["3m", "3 m", "1h 3m", "3M"] {
-            assert_eq!(since(text).unwrap_err(), "m can be minutes or months; write min or mo");
+            assert_eq!(since(text).unwrap_err(), "m could mean minutes or months; write min or mo");
         }
         for text in
             ["", "soon", "3", "2026", "2026-13-01", "2026-11-01T25:00", "2026-11-01x", "-3d"]

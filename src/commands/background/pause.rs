@@ -24,11 +24,11 @@ pub(super) const SPEC: Spec = Spec::of::<Pause>(
 )
 .ending();
 
-/// Hold background updates, so that the homeserver has more time for people
+/// Pause background updates, so that the homeserver has more time for its users
 ///
-/// What runs stops after its present step and goes on with `background resume`, or when the
-/// homeserver starts again: it does not remember a pause. A long one hurts: features of a new
-/// version may wait for these updates.
+/// The running update stops after its current step. It continues with `background resume`, or when the
+/// homeserver restarts: a restart ends the pause. Do not pause for long: features of a new version may
+/// wait for these updates.
 #[derive(Debug, clap::Args)]
 struct Pause {}
 
@@ -38,23 +38,23 @@ impl From<Pause> for Ask {
     }
 }
 
-/// Whether background updates go on (`POST /_synapse/admin/v1/background_updates/enabled`).
+/// Whether background updates resume (`POST /_synapse/admin/v1/background_updates/enabled`).
 #[derive(Debug)]
 pub(super) struct Updating;
 
 static ON: Wording = Wording {
     verb: "background resume",
-    asked: ("Let the background updates of ", " go on"),
+    asked: ("Let the background updates of ", " resume"),
     already: ": background updates are not paused",
-    said: ": background updates go on",
+    said: ": background updates resumed",
     back: |_| words(["background", "pause"]),
 };
 
 static OFF: Wording = Wording {
     verb: "background pause",
     asked: ("Hold the background updates of ", ""),
-    already: ": background updates are paused already",
-    said: ": background updates are paused, until the homeserver starts again at most",
+    already: ": background updates are already paused",
+    said: ": background updates paused, at most until the homeserver restarts",
     back: |_| words(["background", "resume"]),
 };
 
@@ -131,7 +131,7 @@ pub(super) mod tests {
         let skip = verb.change(&here(), &seen(false)).unwrap_err();
         assert_eq!(
             testing::skip(&skip),
-            "Nothing changed · `example.org`: background updates are paused already\n\
+            "Nothing changed · `example.org`: background updates are already paused\n\
              Try !background status"
         );
     }
@@ -157,10 +157,8 @@ pub(super) mod tests {
         ));
         assert_eq!(
             told,
-            "Done · `example.org`: background updates are paused, until the homeserver starts \
-             again at most\n\
-             Running: nothing\n\
-             Undo: !background resume"
+            "Done · `example.org`: background updates paused, at most until the homeserver \
+             restarts\nRunning: nothing\nUndo: !background resume"
         );
         let question =
             testing::question(&Turn { switch: Updating, on: false }.question(&here(), &seen(true)));

@@ -5,7 +5,7 @@ use crate::commands::{Ask, Does, Spec, switch::Switch as _};
 
 pub(super) const SPEC: Spec = Spec::of::<Resume>(Does::Change, "resume", &["background resume"]);
 
-/// Let background updates go on after `background pause`
+/// Resume background updates after `background pause`
 #[derive(Debug, clap::Args)]
 struct Resume {}
 
@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(change.steps[0].body, json!({ "enabled": true }));
         assert!(verb.change(&here(), &seen(true)).is_err());
         let told = testing::outcome(&verb.outcome(&here(), &seen(false), &[], &seen(true)));
-        assert!(told.starts_with("Done · `example.org`: background updates go on\n"), "{told}");
+        assert!(told.starts_with("Done · `example.org`: background updates resumed\n"), "{told}");
         assert!(told.ends_with("Undo: !background pause"), "{told}");
     }
 }

@@ -27,17 +27,16 @@ pub(super) const SPEC: Spec = Spec::action::<Run>(
 
 /// Start one of the homeserver's large jobs on its database
 ///
-/// It waits behind what runs already, and then runs until it is through: on a large server for
-/// hours.
+/// It waits until the running jobs are finished, and then runs to its end: on a large server for hours.
 #[derive(Debug, clap::Args)]
 struct Run {
     /// Which job
     #[arg(value_enum)]
     job: Job,
-    /// Sign only those events again that were signed with this key: ed25519:ID and the key in base64
+    /// Only sign events again that were signed with this key: ed25519:ID and the key in base64
     #[arg(long, value_name = "KEY")]
     old_key: Option<String>,
-    /// Sign only those events again that are older: 2026-11-01, or 2026-11-01T10:00Z
+    /// Only sign events again that are older: 2026-11-01, or 2026-11-01T10:00Z
     #[arg(long, value_name = "DATE")]
     before: Option<Moment>,
 }
@@ -48,9 +47,9 @@ struct Run {
 enum Job {
     /// Count the members and state of all rooms again
     PopulateStatsProcessRooms,
-    /// Make the directory of users again; searches for people find less until it is through
+    /// Rebuild the user directory; searches for people find less until it is finished
     RegenerateDirectory,
-    /// Sign the events of this server again, after a key was changed
+    /// Sign this server's events again, after a change of its key
     EventResign,
 }
 
@@ -107,22 +106,18 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "already in queue",
-        "it waits or runs already; `!background status` shows what is at work",
+        "it is already waiting or running; `!background status` shows what runs",
     )
     .nothing_to_do(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "Invalid job_name",
-        "this version of the homeserver does not know this work; `!server version` shows which it is",
+        "this version of the homeserver does not have this job; `!server version` shows the \
+         version",
     ),
-    Meaning::new(
-        400,
-        "M_INVALID_PARAM",
-        "",
-        "the homeserver does not take the key or the moment for this",
-    ),
-    Meaning::new(400, "M_MISSING_PARAM", "", "this work wants a key and a moment"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not accept this key or time"),
+    Meaning::new(400, "M_MISSING_PARAM", "", "this job needs a key and a time"),
 ];
 
 #[async_trait]
@@ -145,7 +140,7 @@ impl Action for Run {
                 .code("--old-key")
                 .plain(" and ")
                 .code("--before")
-                .plain(" go with event_resign only");
+                .plain(" can be used only with event_resign");
             return Err(Stop::refused(why));
         }
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
@@ -179,7 +174,7 @@ impl Action for Run {
                     .code(subject)
                     .plain(": ")
                     .code(self.job.as_str())
-                    .plain(" runs already"),
+                    .plain(" is already running"),
             )
             .or("background status".to_owned()));
         }
@@ -195,19 +190,18 @@ impl Action for Run {
         let mut remains = vec![("How far it is".into(), words("status"))];
         if !after.is("enabled") {
             remains.push((
-                "Background updates are paused, so it waits until they go on".into(),
+                "Background updates are paused, so it waits until they resume".into(),
                 words("resume"),
             ));
         }
         Outcome::done(
             Line::new()
                 .code(subject)
-                .plain(": the homeserver has taken ")
+                .plain(": the homeserver has added ")
                 .code(self.job.as_str())
-                .plain(" into its queue"),
+                .plain(" to its queue"),
             Undo::None(
-                "it runs until it is through; `background pause` holds it, and all others"
-                    .to_owned(),
+                "it runs to its end; `background pause` pauses it, and all others".to_owned(),
             ),
         )
         .facts(after.display.clone())
@@ -264,7 +258,7 @@ mod tests {
         let mut seen = updates::seen(&some(true, Some("populate_stats_process_rooms")));
         seen.extra.insert("running".to_owned(), json!(true));
         let skip = verb.change(&here(), &seen).unwrap_err();
-        assert!(testing::skip(&skip).contains("runs already\nTry !background status"));
+        assert!(testing::skip(&skip).contains("is already running\nTry !background status"));
     }
 
     #[test]
@@ -273,12 +267,12 @@ mod tests {
         let told = testing::outcome(&verb.outcome(&here(), &seen(false), &[], &seen(false)));
         assert_eq!(
             told,
-            "Done · `example.org`: the homeserver has taken `regenerate_directory` into its queue\n\
+            "Done · `example.org`: the homeserver has added `regenerate_directory` to its queue\n\
              Background updates: **paused**\n\
              Running: nothing\n\
              How far it is: !background status\n\
-             Background updates are paused, so it waits until they go on: !background resume\n\
-             No undo: it runs until it is through; `background pause` holds it, and all others"
+             Background updates are paused, so it waits until they resume: !background resume\n\
+             No undo: it runs to its end; `background pause` pauses it, and all others"
         );
     }
 }

@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec::query::<Status>("status", &["background stat
 
 /// Show whether background updates are on, and what runs now
 ///
-/// The homeserver does not tell what waits behind it.
+/// The homeserver does not show what is waiting.
 #[derive(Debug, clap::Args)]
 struct Status {}
 

@@ -33,14 +33,14 @@ pub(super) const SPEC: Spec = Spec::action::<Create>(
 )
 .since(1, 85);
 
-/// Make a device of an account, for a program that brings its own
+/// Create a device for an account, for a program that needs a given device id
 ///
-/// Nobody is logged in with it: it has no access token and no keys.
+/// Nobody is logged in on it: it has no access token and no keys.
 #[derive(Debug, clap::Args)]
 struct Create {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// The id that the device gets
+    /// The id of the new device
     device: OwnedDeviceId,
     /// Its name, at most 100 characters
     #[arg(short = 'n', long, value_name = "NAME", value_parser = name)]
@@ -51,7 +51,7 @@ struct Create {
 const REFUSALS: &[Meaning] = &[
     NOT_LOCAL,
     NAME_TOO_LONG,
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this id for a device"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not accept this device id"),
     ACCOUNT_GONE,
 ];
 
@@ -91,13 +91,17 @@ impl Action for Create {
         // The homeserver answers as if it had made one.
         if seen.is("device") {
             return Err(Skip::already(
-                Line::new().code(user).plain(" has a device ").code(device).plain(" already"),
+                Line::new()
+                    .code(user)
+                    .plain(" already has a device ")
+                    .code(device)
+                    .plain(" already"),
             )
             .or(format!("device list {user}")));
         }
         if seen.is("deactivated") {
             return Err(Skip::refused(
-                Line::new().code(user).plain(" is deactivated, and gets no device"),
+                Line::new().code(user).plain(" is deactivated, so it cannot get a device"),
             ));
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices"]);
@@ -119,7 +123,7 @@ impl Action for Create {
             _ => Vec::new(),
         };
         Outcome::done(
-            Line::new().code(subject).plain(" is made"),
+            Line::new().code(subject).plain(" created"),
             Undo::None(format!("{} removes it", remove.join(" "))),
         )
         .facts(after.shown_as(&["Name"]))
@@ -170,7 +174,7 @@ mod tests {
                 &[],
                 &Snapshot::default()
             )),
-            "Done · `BRIDGE of @ann:example.org` is made\n\
+            "Done · `BRIDGE of @ann:example.org` created\n\
              No undo: device delete @ann:example.org BRIDGE removes it"
         );
     }

@@ -35,7 +35,7 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
 /// `device list` shows their ids. `user logout` logs out all of them.
 #[derive(Debug, clap::Args)]
 struct Delete {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// The ids of the devices, in capitals as the list shows them
     #[arg(required = true, value_name = "DEVICE", value_parser = device)]
@@ -47,7 +47,7 @@ pub(super) const DEVICE_GONE: Meaning = Meaning::new(
     404,
     "M_NOT_FOUND",
     "",
-    "the device or its account is not there any more; it was when I looked",
+    "the device or its account no longer exists; it did when I looked",
 );
 
 /// What it means where the homeserver refuses it.
@@ -146,8 +146,8 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Snapshot) -> Result<
 /// The outcome of deleting a device.
 pub(in crate::commands) fn outcome(subject: &Subject, before: &Snapshot) -> Outcome {
     Outcome::done(
-        Line::new().code(subject).plain(" is deleted and logged out"),
-        Undo::None("its owner logs in again, with a device that is new".to_owned()),
+        Line::new().code(subject).plain(" deleted and logged out"),
+        Undo::None("its owner can log in again, on a new device".to_owned()),
     )
     .facts(before.shown_as(&["Name"]))
 }
@@ -228,8 +228,8 @@ mod tests {
         let told = testing::outcome(&verb.outcome(&phone(), &seen(true), &[], &seen(false)));
         assert_eq!(
             told,
-            "Done · `PHONE of @ann:example.org` is deleted and logged out\n\
-             No undo: its owner logs in again, with a device that is new"
+            "Done · `PHONE of @ann:example.org` deleted and logged out\n\
+             No undo: its owner can log in again, on a new device"
         );
     }
 }

@@ -33,14 +33,14 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 )
 .also(&["show"]);
 
-/// Show one device of an account: its name, when and with what it was last seen
+/// Show one device of an account: its name, and when and with which client it was last seen
 ///
-/// The homeserver keeps the connections of an account, and not of which device each is: those by the
-/// client with which this device was last seen are counted. IP addresses are shown only with
-/// --show-ip, to roles that may see private things, and on record.
+/// The homeserver does not store which connection belongs to which device, so connections of the
+/// account with the same client are counted. IP addresses are shown only with
+/// --show-ip, to roles that may see private data, and that is recorded.
 #[derive(Debug, clap::Args)]
 struct Details {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// The id of the device, in capitals as `device list` shows it
     device: OwnedDeviceId,

@@ -31,10 +31,10 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 
 /// List the devices of an account, last seen first
 ///
-/// IP addresses are shown only with --show-ip, to roles that may see private things, and on record.
+/// IP addresses are shown only with --show-ip, to roles that may see private data, and that is recorded.
 #[derive(Debug, clap::Args)]
 struct List {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// Show the IP address from which each device was last seen
     #[arg(long)]

@@ -25,10 +25,10 @@ pub(super) const SPEC: Spec = Spec::action::<Rename>(
     &["device rename @ann:example.org JLAFKJWSCS \"Ann's phone\""],
 );
 
-/// Give a device of an account another name, which its owner and others see
+/// Rename a device of an account; its owner and others see the name
 #[derive(Debug, clap::Args)]
 struct Rename {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// The id of the device, in capitals as the list shows it
     #[arg(value_parser = device)]
@@ -44,7 +44,7 @@ const LONGEST: usize = 100;
 /// Reads the name of a device.
 pub(super) fn name(text: &str) -> Result<String, String> {
     if text.chars().count() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} characters; make it shorter"));
+        return Err(format!("it is longer than {LONGEST} characters; shorten it"));
     }
     Ok(text.to_owned())
 }
@@ -108,7 +108,7 @@ impl Action for Rename {
             return Err(Skip::refused(why));
         };
         if named(seen) == self.name {
-            return Err(Skip::already(Line::new().code(subject).plain(" has this name already"))
+            return Err(Skip::already(Line::new().code(subject).plain(" already has this name"))
                 .or(format!("device list {user}")));
         }
         let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
@@ -140,9 +140,9 @@ impl Action for Rename {
         Outcome {
             status: if so { Status::Done } else { Status::NothingChanged },
             title: Line::new().code(subject).plain(if so {
-                " has another name"
+                " renamed"
             } else {
-                ": the homeserver answered with success, and yet it has another name than that"
+                ": the homeserver reported success, but the name is a different one"
             }),
             facts: vec![("Before", shown(named(before))), ("Now", shown(named(after)))],
             remains: Vec::new(),
@@ -198,7 +198,7 @@ mod tests {
         };
         assert_eq!(
             told("Work", Some("Work")),
-            "Done · `PHONE of @ann:example.org` has another name\nBefore: none\nNow: “Work”\n\
+            "Done · `PHONE of @ann:example.org` renamed\nBefore: none\nNow: “Work”\n\
              Undo: !device rename @ann:example.org PHONE \"\""
         );
         assert!(told("Work", Some("Other")).starts_with("Nothing changed · "));

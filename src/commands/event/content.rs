@@ -127,7 +127,7 @@ impl Event {
         let text = |key: &str| self.content.get(key).and_then(Value::as_str).map(Hostile::new);
         match self.kind.raw() {
             "m.room.encrypted" => {
-                return "encrypted: only who is in the room can read it".into();
+                return "encrypted: only members of the room can read it".into();
             }
             "m.room.message" => {
                 if let (Some(body), Some(kind)) = (text("body"), text("msgtype")) {
@@ -179,7 +179,7 @@ impl FromStr for EventRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong =
-            "the id of an event begins with $; a client shows it in the source of a message";
+            "an event id begins with $; your client shows it in the source view of a message";
         let text = bare(text);
         if !text.starts_with('$') || text.len() < 2 || text.contains(char::is_whitespace) {
             return Err(wrong);

@@ -26,17 +26,17 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 
 /// Show one event: who sent it, when and in which room
 ///
-/// What it says is shown only with --show-content, to roles that may see private things, and on
-/// record. A redacted event says nothing any more; --show-redacted shows what it said, for as long
-/// as the homeserver still has it.
+/// Its content is shown only with --show-content, to roles that may see private data, and that is
+/// recorded. A redacted event has no content any more; --show-redacted shows the former content, for as
+/// long as the homeserver still has it.
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The event: its id, which begins with $
     event: EventRef,
-    /// Show what it says
+    /// Show its content
     #[arg(long)]
     show_content: bool,
-    /// Show what it said before it was redacted
+    /// Show its content from before it was redacted
     #[arg(long)]
     show_redacted: bool,
 }
@@ -53,7 +53,7 @@ impl Query for Details {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let event = self.find(reader).await?;
-        let unread = || Stop::refused("the homeserver has this event, and I cannot read it");
+        let unread = || Stop::refused("the homeserver has this event, but I cannot read it");
         let told = Told::deserialize(&event).map_err(|_| unread())?;
         let facts = self.facts(&told, reader.now());
         let reply = Reply::data(Line::new().code(&self.event.0)).facts(facts);

@@ -44,7 +44,7 @@ impl Destination {
             let said = if self.last_successful_stream_ordering.is_some() {
                 "yes"
             } else {
-                "nothing is known against it; nothing from rooms was sent to it yet"
+                "no problems known; nothing from rooms was sent to it yet"
             };
             return vec![("Reached", said.into())];
         }

@@ -24,10 +24,10 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::query::<Details>("details", &["federation details remote.example"]).also(&["show"]);
 
-/// Show how another server is reached, and how many rooms are shared with it
+/// Show whether another server can be reached, and how many rooms are shared with it
 #[derive(Debug, clap::Args)]
 struct Details {
-    /// The server: its name
+    /// The name of the server
     #[arg(value_parser = destination::server)]
     server: OwnedServerName,
 }
@@ -49,7 +49,12 @@ impl Query for Details {
             rooms::count(&self.server, reader)
         );
         let found = found?.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
-        let unread = || Stop::refused("the homeserver knows this server, and I cannot read how");
+        let unread = || {
+            Stop::refused(
+                "the homeserver knows this server, but I cannot read its \
+                                       answer",
+            )
+        };
         let found = Destination::deserialize(&found).map_err(|_| unread())?;
         let remembered = memory.of(&Subject::Destination(self.server.clone()), PAST);
         // A courtesy: what matters is whether the server is reached.

@@ -25,7 +25,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 
 /// List the servers that this one sends to, by name
 ///
-/// A server counts as failing only after a round of tries, which takes some twenty minutes.
+/// A server counts as failing only after several failed tries, which takes some twenty minutes.
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
@@ -36,10 +36,10 @@ struct List {
     /// Only servers that cannot be reached
     #[arg(long)]
     failing: bool,
-    /// Sort by this; all but destination cost a large server some work
+    /// Sort by this; everything but destination costs a large server some work
     #[arg(short, long, value_enum, default_value_t = Sort::Destination)]
     sort: Sort,
-    /// The other way round
+    /// Reverse the order
     #[arg(short, long)]
     reverse: bool,
 }

@@ -25,13 +25,13 @@ pub(super) const SPEC: Spec = Spec::action::<Reset>(
     &["federation reset remote.example", "federation reset remote.example other.example"],
 );
 
-/// Try servers again at once that could not be reached
+/// Retry unreachable servers immediately
 ///
-/// Each would be tried again by itself, later and later the longer it fails. Whether it is reached
-/// this time shows in `federation details` some minutes afterwards.
+/// The homeserver retries by itself, but less and less often the longer a server fails. Some minutes
+/// later `federation details` shows whether it worked.
 #[derive(Debug, clap::Args)]
 struct Reset {
-    /// The servers: their names
+    /// The names of the servers
     #[arg(required = true, num_args = 1.., value_name = "SERVER",
           value_parser = destination::server)]
     servers: Vec<OwnedServerName>,
@@ -47,12 +47,12 @@ fn server(subject: &Subject) -> Result<&ServerName, Stop> {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(404, "M_NOT_FOUND", "", "this homeserver does not know that server any more"),
+    Meaning::new(404, "M_NOT_FOUND", "", "this homeserver no longer knows that server"),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "does not need to be reset",
-        "it is not failing any more, so there is nothing to reset",
+        "it is no longer failing, so there is nothing to reset",
     )
     .nothing_to_do(),
 ];
@@ -97,7 +97,7 @@ impl Action for Reset {
         }
         if !seen.is("failing") {
             return Err(Skip::already(
-                Line::new().code(subject).plain(" is not failing, so there is nothing to try"),
+                Line::new().code(subject).plain(" is not failing, so there is nothing to retry"),
             )
             .or(format!("federation details {}", subject.typed())));
         }
@@ -114,8 +114,8 @@ impl Action for Reset {
         Outcome::done(
             Line::new()
                 .code(subject)
-                .plain(" is tried again now; that it is reached is not known yet"),
-            Undo::None("if it is not reached, it is left alone again by itself".to_owned()),
+                .plain(" is being retried; whether it can be reached is not known yet"),
+            Undo::None("if it cannot be reached, the homeserver waits again by itself".to_owned()),
         )
         .facts(before.shown_as(&["Failing since"]))
         .remains([("Whether it was reached, in some minutes".into(), look)])
@@ -168,7 +168,7 @@ mod tests {
         let fine = verb().change(&subject(), &seen_as(false)).unwrap_err();
         assert_eq!(
             testing::skip(&fine),
-            "Nothing changed · `remote.example` is not failing, so there is nothing to try\n\
+            "Nothing changed · `remote.example` is not failing, so there is nothing to retry\n\
              Try !federation details remote.example"
         );
         let unknown = verb().change(&subject(), &seen(None, &nowhere())).unwrap_err();
@@ -180,10 +180,10 @@ mod tests {
         let told = verb().outcome(&subject(), &seen_as(true), &[], &seen_as(false));
         assert_eq!(
             testing::outcome(&told),
-            "Done · `remote.example` is tried again now; that it is reached is not known yet\n\
+            "Done · `remote.example` is being retried; whether it can be reached is not known yet\n\
              Failing since: 2026-11-18 11:06 UTC (2 days ago)\n\
              Whether it was reached, in some minutes: !federation details remote.example\n\
-             No undo: if it is not reached, it is left alone again by itself"
+             No undo: if it cannot be reached, the homeserver waits again by itself"
         );
         let question = testing::question(&verb().question(&subject(), &seen_as(true)));
         assert!(question.starts_with("Try `remote.example` again now\n"), "{question}");

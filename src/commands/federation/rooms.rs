@@ -28,12 +28,12 @@ pub(super) const SPEC: Spec = Spec::query::<Rooms>(
 /// List the rooms that are shared with another server, by id
 #[derive(Debug, clap::Args)]
 struct Rooms {
-    /// The server: its name
+    /// The name of the server
     #[arg(value_parser = destination::server)]
     server: OwnedServerName,
     #[command(flatten)]
     pages: Pages,
-    /// The other way round
+    /// Reverse the order
     #[arg(short, long)]
     reverse: bool,
 }

@@ -35,12 +35,12 @@ pub(super) const SPEC: Spec = Spec::action::<Purge>(
     ],
 );
 
-/// Delete the messages of a room that are older than something, from this server
+/// Delete the old messages of a room from this server
 ///
-/// Messages of this server's own people are kept, unless you add --delete-local: no other server
-/// may have them. But clients get none of them any more when they go back that far. The room's state
-/// stays, and so does its last message. Other servers keep theirs. It takes its time; I watch it and
-/// say when it is through.
+/// Messages by this server's own users are kept unless you add --delete-local, since no other server
+/// may have them. But clients no longer load them when people scroll back that far. The room's state
+/// and its last message stay. Other servers keep their copies. It can take long; I watch it and say
+/// when it is finished.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("when").required(true).args(
     ["before_event_id", "before_days", "before", "before_ts"]
@@ -49,20 +49,20 @@ struct Purge {
     /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
     #[arg(required = true, num_args = 1.., value_name = "ROOM")]
     rooms: Vec<RoomRef>,
-    /// What came before this event of the room
+    /// Everything before this event of the room
     #[arg(short = 'i', long, value_name = "ID")]
     before_event_id: Option<EventRef>,
-    /// What is older than this many days
+    /// Everything older than this many days
     #[arg(short = 'd', long, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(0..=18_000))]
     before_days: Option<u32>,
-    /// What is from before this date, or older than this age (30d, 2 months)
+    /// Everything from before this date, or older than this age (30d, 2 months)
     #[arg(short = 'b', long, value_name = "DATE|AGE")]
     before: Option<Since>,
-    /// What is from before this moment, in milliseconds since 1970
+    /// Everything from before this time, in milliseconds since 1970
     #[arg(short = 't', long, value_name = "MS", value_parser = clap::value_parser!(i64).range(0..))]
     before_ts: Option<i64>,
-    /// Delete what this server's own people have written too; perhaps nobody else has it
+    /// Also delete what this server's own users have written; perhaps nobody else has it
     #[arg(long)]
     delete_local: bool,
 }
@@ -97,7 +97,7 @@ impl Purge {
         if named == Some(room) || (first && named.is_none() && is_named_after(room, id.as_str())) {
             return Ok(!first);
         }
-        let why = Line::new().code(id).plain(" is an event of another room than ").code(room);
+        let why = Line::new().code(id).plain(" is not an event of ").code(room);
         Err(Stop::refused(why))
     }
 
@@ -127,15 +127,15 @@ impl Purge {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(404, "M_NOT_FOUND", "", "nothing in it is older than that").nothing_to_do(),
-    Meaning::new(400, "M_UNKNOWN", "wrong room", "the event is one of another room"),
+    Meaning::new(404, "M_NOT_FOUND", "", "nothing in the room is older than that").nothing_to_do(),
+    Meaning::new(400, "M_UNKNOWN", "wrong room", "the event is in another room"),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "",
-        "the homeserver finds no place in the room up to which it could delete; give another moment or event",
+        "the homeserver finds nothing in the room to delete up to; give another time or event",
     ),
-    Meaning::new(400, "M_BAD_JSON", "", "the homeserver does not take this moment"),
+    Meaning::new(400, "M_BAD_JSON", "", "the homeserver does not accept this time"),
 ];
 
 #[async_trait]
@@ -224,13 +224,15 @@ impl Action for Purge {
             (None, Some(before)) => {
                 if before > seen.noted_now().as_millisecond() {
                     return Err(refused(Line::from(
-                        "that moment is still to come; for everything but the last message, say \
-                         --before-days 0",
+                        "that time is in the future; to delete everything but the last message, \
+                        use --before-days 0",
                     )));
                 }
                 body.insert("purge_up_to_ts".to_owned(), json!(before))
             }
-            (None, None) => return Err(refused("before when? Say --before-days 90".into())),
+            (None, None) => {
+                return Err(refused("say how old, for example --before-days 90".into()));
+            }
         };
         if seen.extra.contains_key(NOTHING) {
             return Err(Skip::already(nothing_older(subject, seen)));
@@ -252,7 +254,7 @@ impl Action for Purge {
             Status::Done,
             Line::new()
                 .code(subject)
-                .plain(": the homeserver has begun; I watch it, and say here when it is through"),
+                .plain(": the homeserver has started; I will say here when it is finished"),
         );
         outcome.facts = before.shown_as(&["Goes", STAYS]).collect();
         if let Some(id) = self.begins(subject, answers, None) {
@@ -288,7 +290,7 @@ impl Action for Purge {
             }
             _ => Progress::Goes(vec![
                 ("Task", Line::new().code(work)),
-                ("State", "at work, or waits for others to end".into()),
+                ("State", "running, or waiting for others".into()),
             ]),
         })
     }
@@ -297,7 +299,7 @@ impl Action for Purge {
 impl Purge {
     /// The end, with the message that stayed.
     async fn through(&self, subject: &Subject, reader: &Reader) -> Outcome {
-        let what = ": its old messages are deleted from this server";
+        let what = ": its old messages were deleted from this server";
         let mut outcome = ended(Status::Done, Line::new().code(subject).plain(what));
         let Some(before) = self.at(reader.now()) else { return outcome };
         let Ok(room) = known::id(subject) else { return outcome };
@@ -336,13 +338,12 @@ fn nothing_older(subject: &Subject, seen: &Snapshot) -> Line {
     let before = seen.extra.get("before").and_then(Value::as_i64);
     match before.and_then(|before| Timestamp::from_millisecond(before).ok()) {
         Some(at) => line.plain(format!(" is older than {}", utc(at))),
-        None => line.plain(" is older than that event: it is the first of the room"),
+        None => line.plain(" is older than that event, which is the first of the room"),
     }
 }
 
 fn ended(status: Status, title: Line) -> Outcome {
-    let nearest =
-        "what was deleted comes back only as far as other servers still have it and send it";
+    let nearest = "deleted messages come back only if other servers still have them and send them";
     let undo = Undo::None(nearest.to_owned());
     Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }

@@ -15,12 +15,12 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::query::<PurgeStatus>("purge-status", &["history purge-status QcYLVLbGvFKRUGXe"]);
 
-/// Show how far a purge is that `history purge` has begun, and why it failed
+/// Show the progress of a purge started with `history purge`, or why it failed
 ///
-/// The homeserver forgets it a week after its end.
+/// The homeserver forgets a purge a week after it ends.
 #[derive(Debug, clap::Args)]
 struct PurgeStatus {
-    /// The id of the task, as the answer to `history purge` shows it
+    /// The id of the task, as shown in the answer to `history purge`
     #[arg(value_name = "ID")]
     id: String,
 }
@@ -40,7 +40,7 @@ pub(super) async fn found<T: DeserializeOwned>(id: &str, reader: &Reader) -> Res
             Line::new()
                 .plain("the homeserver knows of no purge ")
                 .code(id)
-                .plain(", or not any more: it forgets one a week after its end"),
+                .plain(", or it has forgotten it: it does so a week after the end"),
         )
     })
 }
@@ -68,10 +68,10 @@ fn told(id: &str, purged: &Purged) -> Reply {
     let title = Line::new().plain("Purge ").code(id);
     match purged.status.raw() {
         "complete" => Reply::data(title.plain(" is complete")),
-        "failed" => Reply::data(title.plain(" has failed: ").line(why(purged))),
+        "failed" => Reply::data(title.plain(" failed: ").line(why(purged))),
         "active" => {
             let again = ["history", "purge-status", id].map(str::to_owned).to_vec();
-            Reply::data(title.plain(" is at work, or waits for others to end"))
+            Reply::data(title.plain(" is running, or waiting for others"))
                 .command("Look again", again)
         }
         _ => Reply::data(title.plain(" is in a state I do not know: ").hostile(&purged.status)),
@@ -82,7 +82,7 @@ fn told(id: &str, purged: &Purged) -> Reply {
 pub(super) fn why(purged: &Purged) -> Line {
     match &purged.error {
         Some(error) => Line::new().hostile(error),
-        None => "the homeserver does not say why".into(),
+        None => "the homeserver does not give a reason".into(),
     }
 }
 
@@ -100,9 +100,9 @@ mod tests {
         };
         assert_eq!(text(json!({ "status": "complete" })), "Purge `abc` is complete\n");
         let failed = text(json!({ "status": "failed", "error": "no *such* room" }));
-        assert_eq!(failed, "Purge `abc` has failed: “no *such* room”\n");
+        assert_eq!(failed, "Purge `abc` failed: “no *such* room”\n");
         let bare = text(json!({ "status": "failed" }));
-        assert!(bare.contains("does not say why"), "{bare}");
+        assert!(bare.contains("does not give a reason"), "{bare}");
         let active = text(json!({ "status": "active" }));
         assert!(active.contains("Look again: !history purge-status abc"), "{active}");
         assert!(text(json!({ "status": "odd" })).contains("“odd”"));

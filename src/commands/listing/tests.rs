@@ -120,7 +120,8 @@ async fn a_list_that_shrinks_meanwhile_ends() {
 
 #[tokio::test]
 async fn what_the_homeserver_counts_and_does_not_list_is_told() {
-    let more = "The homeserver counts 3 more than it lists; it may have left out what it cannot";
+    let more = "The homeserver counts 3 more than it lists; it may have left out some that it \
+                cannot";
     let page = |from, limit| Numbers { total: 10, ..numbers(7, from, limit) };
     let all = Pages { all: true, ..Pages::default() };
     for listing in [

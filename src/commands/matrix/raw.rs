@@ -24,21 +24,21 @@ pub(super) const SPEC: Spec = Spec::of::<Raw>(
 )
 .with_path();
 
-/// Send a request to the API of clients by its path, as the account of my admin token
+/// Send a request to the client API by its path, as the account of my admin token
 ///
-/// What can be asked is what is no business of that account alone: rooms, their directory, the
-/// profiles of others. Nothing of its sessions, devices, keys and data is asked, and nobody is
-/// logged in or out. Every change there is treated as one that cannot be taken back.
+/// You can ask about rooms, the room directory and other people's profiles. Requests about that
+/// account's own sessions, devices, keys and data are refused, and so is logging anybody in or out.
+/// Every change counts as one that cannot be undone.
 #[derive(Debug, clap::Args)]
 struct Raw {
     /// The path below /_matrix, such as client/v3/publicRooms, with its parameters
     endpoint: String,
     #[command(flatten)]
     how: How,
-    /// Not here: I always ask with my own admin token
+    /// Not available: I always use my own admin token
     #[arg(short, long, value_name = "TOKEN", value_parser = secret)]
     token: Option<SecretString>,
-    /// Not here, as --token
+    /// Not available, like --token
     #[arg(short, long)]
     prompt: bool,
 }
@@ -46,8 +46,8 @@ struct Raw {
 impl From<Raw> for Ask {
     fn from(typed: Raw) -> Self {
         if typed.prompt || typed.token.is_some() {
-            let why = "I ask with my own admin token and no other; whoever has another one asks \
-                       with a client of their own";
+            let why = "I only use my own admin token; to use another one, send the request with \
+                your own client";
             return not_here(why, typed.token.as_ref());
         }
         ask(Root::Client, &typed.endpoint, &typed.how)

@@ -15,14 +15,14 @@ const EARLIEST: i64 = 30_000_000_000;
 // The moment, in each way that synadm knows. No doc comment: it would become the verb's help.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Before {
-    /// What nobody has asked for in this many days
+    /// Files that nobody has requested for this many days
     #[arg(id = "before_days", short = 'd', long = "before-days", value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(0..=18_000))]
     days: Option<u32>,
-    /// What nobody has asked for since this date, or within this age (30d, 2 months)
+    /// Files that nobody has requested since this date, or within this age (30d, 2 months)
     #[arg(id = "before", short = 'b', long = "before", value_name = "DATE|AGE")]
     since: Option<Since>,
-    /// What nobody has asked for since this moment, in milliseconds since 1970
+    /// Files that nobody has requested since this time, in milliseconds since 1970
     #[arg(id = "before_ts", short = 't', long = "before-ts", value_name = "MS",
           value_parser = clap::value_parser!(i64).range(EARLIEST..))]
     ms: Option<i64>,
@@ -64,7 +64,9 @@ fn refused(seen: &Snapshot, why: &str) -> Skip {
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.
 pub(super) fn moment(seen: &Snapshot) -> Result<String, Skip> {
     match noted(seen) {
-        before if before < EARLIEST => Err(refused(seen, " is before there was anything here")),
+        before if before < EARLIEST => {
+            Err(refused(seen, " is too early: there was nothing here yet"))
+        }
         before => Ok(before.to_string()),
     }
 }
@@ -72,7 +74,7 @@ pub(super) fn moment(seen: &Snapshot) -> Result<String, Skip> {
 /// The same, where a slip in the date must not reach everything there is.
 pub(super) fn past_moment(seen: &Snapshot) -> Result<String, Skip> {
     if noted(seen) > seen.noted_now().as_millisecond() {
-        let why = " is still to come; for everything there is, say --before-days 0";
+        let why = " is in the future; to delete everything, use --before-days 0";
         return Err(refused(seen, why));
     }
     moment(seen)
@@ -87,9 +89,9 @@ pub(super) fn outcome(
     undo: &str,
 ) -> Outcome {
     let (status, said) = match deleted {
-        Some(0) => (Status::NothingChanged, format!(": there is no such {one}")),
-        Some(1) => (Status::Done, format!(": 1 {one} is deleted")),
-        Some(count) => (Status::Done, format!(": {count} {many} are deleted")),
+        Some(0) => (Status::NothingChanged, format!(": no such {one}")),
+        Some(1) => (Status::Done, format!(": 1 {one} deleted")),
+        Some(count) => (Status::Done, format!(": {count} {many} deleted")),
         None => (Status::Unknown, ": the homeserver does not say how many it deleted".to_owned()),
     };
     let title = Line::new().code(subject).plain(said);
@@ -140,7 +142,7 @@ mod tests {
     fn a_moment_without_sense_is_refused() {
         let skip = |typed: &[&str]| testing::skip(&past_moment(&seen(typed)).unwrap_err());
         assert!(moment(&seen(&["-b", "2030-01-01"])).is_ok(), "where nothing is lost by it");
-        assert!(skip(&["-b", "2030-01-01"]).contains("still to come"));
-        assert!(skip(&["-b", "1970-02-01"]).contains("before there was anything"));
+        assert!(skip(&["-b", "2030-01-01"]).contains("in the future"));
+        assert!(skip(&["-b", "1970-02-01"]).contains("nothing here yet"));
     }
 }

@@ -21,10 +21,9 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::query::<Changes>("changes", &["media changes", "media changes --limit 20"]).since(1, 152);
 
-/// List what went into quarantine and out of it, oldest first
+/// List files that were quarantined or released from quarantine, oldest first
 ///
-/// The homeserver keeps this for programs that follow it, since version 1.152; it does not keep
-/// when each was, and may leave one out or have one twice.
+/// The homeserver keeps this list since version 1.152, without dates; it may miss a change or list one twice.
 #[derive(Debug, clap::Args)]
 struct Changes {
     #[command(flatten)]
@@ -55,7 +54,7 @@ impl Place {
             _ => Err(Stop::refused(
                 Line::new()
                     .code("--from")
-                    .plain(" takes what the command for the next page says, and not ")
+                    .plain(" takes the value in the next-page command, not ")
                     .code(text),
             )),
         }

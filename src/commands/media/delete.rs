@@ -33,12 +33,12 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
     ],
 );
 
-/// Delete files that were uploaded here: those that are named, or all that are old enough
+/// Delete files that were uploaded here: the named ones, or all that are old enough
 ///
-/// A file that is named goes even if it is protected or in quarantine, and its quarantine with it:
-/// the same content can then be uploaded again. With a moment, every file goes that nobody has
-/// asked for since, of every account, but for those that are protected or in quarantine and for the
-/// pictures of people and rooms. Other servers and clients keep what they have.
+/// A named file deleted even if it is protected or in quarantine. That ends its quarantine: the same
+/// content can then be uploaded again. With a time, every file of every account deleted that nobody
+/// has requested since, except protected and quarantined files and the pictures of people and rooms.
+/// Other servers and clients keep their copies.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).args(
     ["files", "mxc_uri", "media_id", "before_days", "before", "before_ts"]
@@ -48,11 +48,11 @@ struct Delete {
     files: Several,
     #[command(flatten)]
     before: Before,
-    /// With a moment: only files larger than this, such as 500KiB or 20MB; a bare number is KiB
+    /// With a time: only files larger than this, such as 500KiB or 20MB; a bare number is KiB
     #[arg(long, visible_alias = "kib", value_name = "SIZE", value_parser = bytes,
           conflicts_with_all = ["files", "mxc_uri", "media_id"])]
     size: Option<u64>,
-    /// With a moment: the pictures of people and rooms too
+    /// With a time: also the pictures of people and rooms
     #[arg(long = "delete-profiles", visible_alias = "all",
           conflicts_with_all = ["files", "mxc_uri", "media_id"])]
     profiles: bool,
@@ -60,7 +60,7 @@ struct Delete {
 
 /// Reads a size in bytes.
 fn bytes(text: &str) -> Result<u64, String> {
-    let fault = "it is no size; write one such as 500KiB or 20MB".to_owned();
+    let fault = "it is not a size; write one such as 500KiB or 20MB".to_owned();
     if let Ok(kib) = text.parse::<u64>() {
         return kib.checked_mul(1024).ok_or(fault);
     }
@@ -131,7 +131,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "",
-        "the homeserver does not take this moment or size; the moment must be after 1970",
+        "the homeserver does not accept this time or size; the time must be after 1970",
     ),
 ];
 
@@ -212,10 +212,10 @@ impl Action for Delete {
         answers: &[Answer],
         _after: &Snapshot,
     ) -> Outcome {
-        let gone = "nobody here has it any more; what clients and other servers have stays there";
+        let gone = "nobody here has it any more; clients and other servers keep their copies";
         if let Subject::Media(..) = subject {
             return Outcome::done(
-                Line::new().code(subject).plain(" is deleted"),
+                Line::new().code(subject).plain(" deleted"),
                 Undo::None(gone.to_owned()),
             )
             .facts(before.shown_as(&["Name", "Size", "Uploaded by"]));
@@ -264,7 +264,7 @@ fn one(
     if !seen.is("local") {
         let mut skip = refused(
             subject,
-            " is of another server. Copies of its files are deleted by their age alone",
+            " is on another server. Copies of its files can be deleted only by age",
         );
         skip.instead.push("media purge --before-days 30".to_owned());
         return Err(skip);
@@ -381,7 +381,7 @@ mod tests {
             let answers = [Answer { status: 200, body: json!({ "total": total }) }];
             testing::outcome(&verb.outcome(&here(), &old(&verb), &answers, &Snapshot::default()))
         };
-        assert!(told(3).starts_with("Done · `example.org`: 3 files are deleted"), "{}", told(3));
+        assert!(told(3).starts_with("Done · `example.org`: 3 files deleted"), "{}", told(3));
         assert!(told(0).starts_with("Nothing changed · "));
         let sum = Sum { accounts: 2, files: 3, bytes: 2048 };
         assert_eq!(

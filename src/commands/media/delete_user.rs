@@ -24,11 +24,11 @@ pub(super) const SPEC: Spec =
 
 /// Delete every file that accounts have uploaded
 ///
-/// Files that are protected or in quarantine go too, and so do the pictures of people and rooms.
-/// Other servers and clients keep what they have.
+/// Protected and quarantined files and the pictures of people and rooms are deleted too. Other servers
+/// and clients keep their copies.
 #[derive(Debug, clap::Args)]
 struct DeleteUser {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }
@@ -57,7 +57,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "order",
-        "this version of the homeserver cannot take them in this order",
+        "this version of the homeserver cannot sort them this way",
     ),
 ];
 
@@ -133,9 +133,9 @@ impl Action for DeleteUser {
         let left = files(after);
         let status = if left == 0 { Status::Done } else { Status::DoneInPart };
         let said = if left == 0 {
-            " has no files here any more"
+            ": no files left here"
         } else {
-            " has files still, since it uploads others meanwhile; send the command again"
+            " still has files: it is still uploading. Send the command again"
         };
         Outcome {
             status,
@@ -143,7 +143,7 @@ impl Action for DeleteUser {
             facts: vec![("Deleted", deleted.to_string().into()), ("Left", left.to_string().into())],
             remains: Vec::new(),
             undo: Undo::None(
-                "nobody here has them any more; what clients and other servers have stays there"
+                "nobody here has them any more; clients and other servers keep their copies"
                     .to_owned(),
             ),
         }
@@ -194,9 +194,11 @@ mod tests {
             let answers = [answer(500), answer(20)];
             testing::outcome(&verb.outcome(&ann(), &seen(520), &answers, &seen(left)))
         };
-        assert!(told(0).starts_with(
-            "Done · `@ann:example.org` has no files here any more\nDeleted: 520\nLeft: 0\n"
-        ));
+        assert!(
+            told(0).starts_with(
+                "Done · `@ann:example.org`: no files left here\nDeleted: 520\nLeft: 0\n"
+            )
+        );
         assert!(told(2).starts_with("Done in part · "), "{}", told(2));
         let asked = testing::question(&verb().question(&ann(), &seen(520)));
         assert!(asked.contains("has uploaded: **520 files**"), "{asked}");

@@ -32,7 +32,7 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 .also(&["show"])
 .since(1, 140);
 
-/// Show what is known of files: what they are, whose, and whether in quarantine
+/// Show files: what they are, who uploaded them, and whether they are in quarantine
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Details {

@@ -23,7 +23,7 @@ const COMPARED: u64 = 1000;
 
 /// The file has gone since it was looked at.
 pub(super) const FILE_GONE: Meaning =
-    Meaning::new(404, "M_NOT_FOUND", "", "the file is not there any more; it was when I looked");
+    Meaning::new(404, "M_NOT_FOUND", "", "the file no longer exists; it did when I looked");
 
 /// `mxc://SERVER/ID`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl FromStr for Mxc {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "the address of a file looks like mxc://example.org/abcdef";
+        let wrong = "a file's address looks like mxc://example.org/abcdef";
         let text = bare(text);
         let path = text.strip_prefix("mxc://").ok_or(wrong)?;
         let (server, id) = path.split_once('/').ok_or(wrong)?;

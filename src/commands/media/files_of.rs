@@ -72,8 +72,8 @@ pub(super) async fn of_account(user: &UserId, reader: &Reader) -> Result<Vec<Sub
         media_id: String,
     }
     if !reader.is_local(user) {
-        let why = " is of another server, and what it has uploaded there cannot be looked up here; \
-                   name the room instead, with --room-id, or the files";
+        let why = " is on another server, so its uploads cannot be looked up here; name the room \
+            instead, with --room-id, or the files";
         return Err(Stop::refused(Line::new().code(user).plain(why)));
     }
     let path = Path::admin(["v1", "users", user.as_str(), "media"]);

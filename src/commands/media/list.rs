@@ -38,7 +38,7 @@ pub(super) const SPEC: Spec = Spec::of::<List>(
 
 /// List the files of a room, or those that an account has uploaded
 ///
-/// Of a room the homeserver knows only files in messages that are not encrypted.
+/// For a room, the homeserver only knows files in unencrypted messages.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("whose").required(true).args(["room", "room_id", "user_id"])))]
 struct List {
@@ -48,7 +48,7 @@ struct List {
     /// The same, as an option
     #[arg(short, long, value_name = "ROOM")]
     room_id: Option<RoomRef>,
-    /// The files of this account instead, as `user media` lists them
+    /// List the files of this account instead, as `user media` does
     #[arg(short, long, value_name = "USER")]
     user_id: Option<UserRef>,
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct List {
     /// With --user-id: sort by this, smallest or earliest first
     #[arg(short, long, value_enum, conflicts_with_all = ["room", "room_id"])]
     sort: Option<Sort>,
-    /// With --user-id: the other way round
+    /// With --user-id: reverse the order
     #[arg(short = 'R', long, conflicts_with_all = ["room", "room_id"])]
     reverse: bool,
 }
@@ -152,7 +152,7 @@ impl Listing for InRoom {
     fn record(&self, row: &Row, now: Timestamp) -> Record {
         let facts = match &row.info {
             Some(info) => file::facts(info, now),
-            None => vec![("State", "this homeserver does not have it, or not any more".into())],
+            None => vec![("State", "this homeserver does not have it, or no longer has it".into())],
         };
         Record { title: file::address(&row.mxc), facts }
     }

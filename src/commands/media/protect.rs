@@ -31,10 +31,11 @@ pub(super) const SPEC: Spec = Spec::of::<Protect>(
 )
 .since(1, 140);
 
-/// Protect files of this server from quarantine
+/// Protect files of this server from being quarantined
 ///
-/// For what many people use, such as stickers. A quarantine that there is stays. Deleting a file
-/// by its id or with its uploader's others is still possible. `media unprotect` takes it back.
+/// Use it for files that many people use, such as stickers. A file that is already in quarantine stays
+/// there. Protected files can still be deleted, by id or with all files of their uploader. `media
+/// unprotect` ends the protection.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Protect {
@@ -58,8 +59,8 @@ pub(super) struct Protection {
 static SET: Wording = Wording {
     verb: "media protect",
     asked: ("Protect ", " from quarantine"),
-    already: " is protected already",
-    said: " is protected from quarantine",
+    already: " is already protected",
+    said: " protected from quarantine",
     back: |file| words(["media", "unprotect", file]),
 };
 
@@ -67,7 +68,7 @@ static END: Wording = Wording {
     verb: "media unprotect",
     asked: ("End the protection of ", ""),
     already: " is not protected",
-    said: " is not protected any more",
+    said: " is no longer protected",
     back: |file| words(["media", "protect", file]),
 };
 
@@ -77,7 +78,7 @@ const REFUSALS: &[Meaning] = &[
         404,
         "M_UNKNOWN",
         "No row found",
-        "the file is not there any more; it was when I looked",
+        "the file no longer exists; it did when I looked",
     ),
     FILE_GONE,
 ];
@@ -107,7 +108,7 @@ impl Switch for Protection {
     fn exists(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
         let why = match subject {
             Subject::Media(..) if !seen.is("local") => {
-                " is of another server; only files of this one are protected"
+                " is from another server; only files of this server can be protected"
             }
             Subject::Media(..) if !seen.is("exists") => ": this homeserver has no such file",
             Subject::Media(..) => return Ok(()),
@@ -186,7 +187,7 @@ mod tests {
         let after = seen(json!({"quarantined_by": "@moe:example.org"}), None);
         assert_eq!(
             testing::outcome(&verb(true).outcome(&cat(), &after, &[], &after)),
-            "Done · `mxc://example.org/cat` is protected from quarantine\n\
+            "Done · `mxc://example.org/cat` protected from quarantine\n\
              Name: “cat.png”\nUploaded by: `@ann:example.org`\n\
              It is still in quarantine: !media unquarantine mxc://example.org/cat\n\
              Undo: !media unprotect mxc://example.org/cat"

@@ -22,10 +22,10 @@ pub(super) const SPEC: Spec = Spec::action::<Purge>(
     &["media purge --before-days 30", "media purge --before 2026-01-01"],
 );
 
-/// Delete the copies of other servers' files that nobody here has asked for since a moment
+/// Delete copies of other servers' files that nobody here has requested for some time
 ///
-/// The homeserver fetches one again when somebody asks for it and its own server still has it.
-/// What is in quarantine stays. It can take minutes.
+/// The homeserver fetches a file again when somebody requests it and its own server still has it.
+/// Quarantined files stay. It can take minutes.
 #[derive(Debug, clap::Args)]
 #[command(group(
     ArgGroup::new("when").required(true).args(["before_days", "before", "before_ts"])
@@ -40,7 +40,7 @@ const REFUSALS: &[Meaning] = &[Meaning::new(
     400,
     "M_INVALID_PARAM",
     "",
-    "the homeserver does not take this moment; it must be after 1970",
+    "the homeserver does not accept this time; it must be after 1970",
 )];
 
 #[async_trait]
@@ -100,7 +100,7 @@ impl Action for Purge {
         _after: &Snapshot,
     ) -> Outcome {
         let deleted = answers.first().and_then(|answer| answer.body["deleted"].as_u64());
-        let undo = "the homeserver fetches what somebody asks for again";
+        let undo = "the homeserver fetches files again when somebody requests them";
         before::outcome(subject, before, (deleted, "copy", "copies"), undo)
     }
 }
@@ -141,7 +141,7 @@ mod tests {
             testing::outcome(&verb.outcome(&here(), &seen, &[Answer { status: 200, body }], &seen))
         };
         assert!(told(json!({"deleted": 3})).starts_with("Done · `example.org`: 3 copies are"));
-        assert!(told(json!({"deleted": 1})).starts_with("Done · `example.org`: 1 copy is deleted"));
+        assert!(told(json!({"deleted": 1})).starts_with("Done · `example.org`: 1 copy deleted"));
         assert!(told(json!({"deleted": 0})).starts_with("Nothing changed · "));
         assert!(told(json!({})).starts_with("Unknown · "));
     }

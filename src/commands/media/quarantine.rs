@@ -37,12 +37,13 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
 )
 .since(1, 140);
 
-/// Quarantine files: nobody gets them from this server any more
+/// Quarantine files: nobody can download them from this server any more
 ///
-/// Those that are named, or all that an account has uploaded, or all of a room. The homeserver goes
-/// by the content: every copy is quarantined with it, whoever uploaded it here or elsewhere, and
-/// what is uploaded with the same content later. Clients that have it keep it. `media unquarantine`
-/// takes it back, for all copies, and `undo` for all files that went together.
+/// Name files, or take all that an account has uploaded, or all of a room. The homeserver compares the
+/// content: every copy of a file is quarantined too, whoever uploaded it, here or elsewhere, and also
+/// later uploads of the same content. Clients keep what they have already downloaded. `media
+/// unquarantine` releases a file and all its copies; `undo` releases all files that were quarantined
+/// together.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(
     ["files", "mxc_uri", "media_id", "room_id", "user_id"]
@@ -50,7 +51,7 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
 struct Quarantine {
     #[command(flatten)]
     files: Several,
-    /// Every file of this room instead, but for those in encrypted messages: nobody can see those
+    /// Every file of this room instead, except those in encrypted messages, which the homeserver cannot see
     #[arg(short, long, value_name = "ROOM",
           conflicts_with_all = ["files", "mxc_uri", "media_id", "server_name"])]
     room_id: Option<RoomRef>,
@@ -98,7 +99,7 @@ impl Which {
             }
         };
         if subjects.is_empty() {
-            let why = " has no file that this homeserver could see";
+            let why = " has no file that this homeserver can see";
             return Err(Stop::refused(Line::new().code(whose).plain(why)));
         }
         Ok(subjects)
@@ -163,20 +164,19 @@ impl Action for SetQuarantine {
             let why = if seen.is("local") {
                 ": this homeserver has no such file"
             } else {
-                ": this homeserver has no copy of it, so there is nothing that could be changed"
+                ": this homeserver has no copy of it, so there is nothing to change"
             };
             return Err(skip(Status::Refused, subject, why));
         }
         match (self.quarantine, seen.is("quarantined")) {
             (true, true) => {
-                return Err(skip(Status::NothingChanged, subject, " is in quarantine already"));
+                return Err(skip(Status::NothingChanged, subject, " is already in quarantine"));
             }
             (false, false) => {
                 return Err(skip(Status::NothingChanged, subject, " is not in quarantine"));
             }
             (true, false) if seen.is("protected") => {
-                let why =
-                    " is protected from quarantine, so the homeserver would leave it as it is";
+                let why = " is protected from quarantine, so the homeserver would not change it";
                 return Err(skip(Status::Refused, subject, why));
             }
             _ => {}
@@ -190,14 +190,14 @@ impl Action for SetQuarantine {
 
     fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         let (said, back) = if self.quarantine {
-            (" is in quarantine: nobody gets it from this server any more", "unquarantine")
+            (" quarantined: nobody can download it from this server any more", "unquarantine")
         } else {
-            (" is out of quarantine", "quarantine")
+            (" released from quarantine", "quarantine")
         };
         let back = ["media", back, &subject.typed()].map(str::to_owned).to_vec();
         let undo = if !self.quarantine && before.is("protected") {
-            let nearest = "it is protected from quarantine; end that with media unprotect, and \
-                           quarantine it again";
+            let nearest = "it is now protected from quarantine; to quarantine it again, send media \
+                unprotect first";
             Undo::None(nearest.to_owned())
         } else {
             Undo::Command(back)
@@ -293,7 +293,7 @@ mod tests {
     fn what_the_homeserver_would_answer_200_to_and_not_do_is_not_sent() {
         let skip = |seen: &Snapshot| testing::skip(&verb().change(&cat(), seen).unwrap_err());
         let already = skip(&seen(json!({"quarantined_by": "@moe:example.org"}), None));
-        assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is in quarantine already");
+        assert_eq!(already, "Nothing changed · `mxc://example.org/cat` is already in quarantine");
         let protected = skip(&seen(json!({"safe_from_quarantine": true}), None));
         assert!(protected.starts_with("Refused ·") && protected.contains("protected"));
         let now = testing::now();
@@ -311,13 +311,11 @@ mod tests {
         };
         assert_eq!(
             told(Some(2)),
-            "Done · `mxc://example.org/cat` is in quarantine: nobody gets it from this server any \
-             more\n\
-             Name: “cat.png”\n\
-             Uploaded by: `@ann:example.org`\n\
-             Quarantined with it: 2 more by the same account, and every other copy with the same \
-             content, here and from other servers, and what is uploaded with it from now on\n\
-             Undo: !media unquarantine mxc://example.org/cat"
+            "Done · `mxc://example.org/cat` quarantined: nobody can download it from this server \
+             any more\nName: “cat.png”\nUploaded by: `@ann:example.org`\nQuarantined with it: 2 \
+             more by the same account, and every other copy with the same content, here and from \
+             other servers, and what is uploaded with it from now on\nUndo: !media unquarantine \
+             mxc://example.org/cat"
         );
         for copies in [None, Some(0)] {
             assert!(told(copies).contains("Quarantined with it: every other copy"));

@@ -13,13 +13,13 @@ pub(super) struct Several {
     /// The files: their addresses, `mxc://example.org/abcdef`, or the ids of files of this server
     #[arg(value_name = "FILE")]
     files: Vec<FileRef>,
-    /// The same, as an option; can be given several times
+    /// The same, as an option; can be repeated
     #[arg(short = 'U', long, value_name = "MXC")]
     mxc_uri: Vec<Mxc>,
-    /// A file by its id alone; can be given several times
+    /// A file by its id alone; can be repeated
     #[arg(short = 'i', long, value_name = "ID", value_parser = id)]
     media_id: Vec<String>,
-    /// The server that those with --media-id come from; this one when left out
+    /// The server that the files of --media-id come from; this one by default
     #[arg(short, long, value_name = "SERVER", requires = "media_id")]
     server_name: Option<OwnedServerName>,
 }
@@ -49,7 +49,7 @@ fn id(text: &str) -> Result<String, String> {
     if can_be_id(text) && !text.contains('.') {
         Ok(text.to_owned())
     } else {
-        Err("it is neither the address of a file, such as mxc://example.org/abcdef, nor an id"
+        Err("it is neither a file's address, such as mxc://example.org/abcdef, nor an id"
             .to_owned())
     }
 }

@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec::of::<Unprotect>(
 )
 .since(1, 140);
 
-/// End the protection of files: they can be quarantined again
+/// End the protection of files, so that they can be quarantined again
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(["files", "mxc_uri", "media_id"])))]
 struct Unprotect {

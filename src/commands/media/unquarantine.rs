@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec::of::<Unquarantine>(
 )
 .since(1, 140);
 
-/// Take files out of quarantine, and with each every copy that has the same content
+/// Release files from quarantine, together with every copy that has the same content
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).multiple(true).args(
     ["files", "mxc_uri", "media_id"]

@@ -100,17 +100,17 @@ impl Reach {
     /// What is said of it.
     pub(super) fn told(&self) -> Line {
         match self {
-            Self::Joined => " has a notice from the homeserver".into(),
+            Self::Joined => " got a notice from the homeserver".into(),
             Self::Invited => Line::from(" was sent a notice, and is only ")
                 .strong("invited, not joined")
-                .plain(": whether it is seen cannot be known before it joins"),
+                .plain(": it is seen only after it joins"),
             Self::Ignored(sender) => Line::from(" was sent a notice, and ")
                 .strong("ignores")
                 .plain(" ")
                 .code(sender)
-                .plain(", who sends them: it probably does not see it"),
+                .plain(", who sends them, so it probably does not see it"),
             Self::NotKnown => {
-                " was sent a notice; whether it is in the room for notices cannot be known".into()
+                " was sent a notice; I cannot tell whether it is in the room for notices".into()
             }
         }
     }
@@ -155,14 +155,14 @@ mod tests {
     #[test]
     fn what_cannot_be_known_is_not_told_as_received() {
         for (reach, said) in [
-            (Reach::Joined, "has a notice from the homeserver"),
-            (Reach::Invited, "only **invited, not joined**: whether it is seen cannot be known"),
+            (Reach::Joined, "got a notice from the homeserver"),
+            (Reach::Invited, "only **invited, not joined**: it is seen only after it joins"),
             (Reach::Ignored("@notices:example.org".into()), "**ignores** `@notices:example.org`"),
-            (Reach::NotKnown, "cannot be known"),
+            (Reach::NotKnown, "cannot tell"),
         ] {
             let told = line(&reach.told());
             assert!(told.contains(said), "{told}");
-            assert_eq!(told.contains("has a notice"), reach == Reach::Joined, "{told}");
+            assert_eq!(told.contains("got a notice"), reach == Reach::Joined, "{told}");
         }
     }
 }

@@ -38,46 +38,46 @@ pub(super) const SPEC: Spec = Spec::action::<Send>(
 
 /// Send people a notice in the homeserver's name, in a room that they cannot refuse
 ///
-/// One person, or several with --also, or with --regex everybody whose id fits: then all are
-/// collected first, without deactivated and locked accounts and without those of bridges. In a
-/// text, \n begins a new line. It takes a homeserver that has server notices switched on.
+/// To one person, to several with --also, or with --regex to everybody whose id matches: all are
+/// collected first, without deactivated, locked and bridged accounts. In the text, \n begins a new
+/// line. Server notices must be enabled on the homeserver.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 struct Send {
-    /// Who: @ann:example.org, or ann for an account of this server; with --regex a pattern for
-    /// whole ids, such as @.*:example\.org
+    /// To whom: @ann:example.org, or ann for an account of this server; with --regex a pattern for full
+    /// ids, such as @.*:example\.org
     to: String,
-    /// What to say, as plain text
+    /// The message, as plain text
     #[arg(value_name = "TEXT", value_parser = said)]
     plain: String,
-    /// The same in HTML, for clients that draw it; none where it is left out
+    /// The same message in HTML, for clients that show it; optional
     #[arg(value_name = "HTML", value_parser = said)]
     formatted: Option<String>,
-    /// The text is Markdown, from which I make the HTML
+    /// The message is Markdown; I make the HTML from it
     #[arg(short, long, conflicts_with = "formatted")]
     markdown: bool,
-    /// Send an event of this type in place of a message; its content, in JSON, is then the text
+    /// Send an event of this type instead of a message; the text is then its content, in JSON
     #[arg(long = "type", value_name = "TYPE", conflicts_with_all = ["formatted", "markdown"])]
     event_type: Option<String>,
     /// Make it state under this key, which may be empty: --state-key ""
     #[arg(long, value_name = "KEY", requires = "event_type")]
     state_key: Option<String>,
-    /// Somebody else who gets it too; can be given several times
+    /// Somebody else to send it to; can be repeated
     #[arg(short, long, value_name = "USER", conflicts_with = "regex")]
     also: Vec<UserRef>,
-    /// Send it to everybody whose id fits the pattern, from its beginning
+    /// Send it to everybody whose id matches the pattern, from its beginning
     #[arg(short, long)]
     regex: bool,
-    /// There are no files to read from in a room; give the texts themselves
+    /// A room has no files to read from; type the text itself
     #[arg(short, long, hide = true)]
     from_file: bool,
-    /// Changes nothing: I collect in pages of a size of my own
+    /// Has no effect: I choose the page size myself
     #[arg(short = 'p', long, visible_alias = "paginate", value_name = "NUMBER", hide = true)]
     batch_size: Option<u64>,
-    /// Changes nothing: I always describe the first few whom it goes to
+    /// Has no effect: I always show the first few recipients
     #[arg(short = 'l', long, value_name = "NUMBER", hide = true)]
     preview_length: Option<u64>,
-    /// Changes nothing: I never show the homeserver's answers
+    /// Has no effect: I never show the homeserver's answers
     #[arg(short, long, hide = true)]
     silent: bool,
 }
@@ -85,7 +85,7 @@ struct Send {
 /// Reads a text that is not empty.
 fn said(text: &str) -> Result<String, String> {
     if text.replace("\\n", "\n").trim().is_empty() {
-        return Err("it is empty; say something, in quotes".to_owned());
+        return Err("it is empty; type a message, in quotes".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -141,7 +141,8 @@ const SWITCHED_OFF: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "not enabled",
-    "server notices are switched off on this homeserver. Its configuration, homeserver.yaml, switches them on: server_notices with system_mxid_localpart",
+    "server notices are disabled on this homeserver. To enable them, set server_notices with \
+    system_mxid_localpart in homeserver.yaml",
 );
 
 /// What it means where the homeserver refuses it.
@@ -153,21 +154,17 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_INVITE_BLOCKED",
         "",
-        "it takes no invitations, so it cannot be brought into a room for notices",
+        "it does not accept invitations, so it cannot be put into a room for notices",
     ),
     Meaning::new(
         403,
         "M_FORBIDDEN",
         "",
-        "the homeserver's account for notices may not do that in this room; without --type it is a plain message",
+        "the homeserver's account for notices may not do that in this room; leave out --type to \
+        send a plain message",
     ),
-    Meaning::new(400, "M_BAD_JSON", "", "the content is not as this type of event has it"),
-    Meaning::new(
-        413,
-        "M_TOO_LARGE",
-        "",
-        "the text is longer than one message can be; send it in parts",
-    ),
+    Meaning::new(400, "M_BAD_JSON", "", "the content does not fit this type of event"),
+    Meaning::new(413, "M_TOO_LARGE", "", "the text is too long for one message; send it in parts"),
 ];
 
 #[async_trait]
@@ -197,7 +194,7 @@ impl Action for Send {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.from_file {
             return Err(Stop::refused(
-                "there are no files to read from in a room; give the texts themselves, in quotes",
+                "a room has no files to read from; type the text itself, in quotes",
             ));
         }
         self.event().map_err(Stop::refused)?;
@@ -252,7 +249,7 @@ impl Action for Send {
         account::exists(subject, seen)?;
         let nobody = [
             (seen.is("deactivated"), " is deactivated, so nobody would read it"),
-            (self.regex && seen.is("bridged"), " is an account of a bridge, which nobody reads"),
+            (self.regex && seen.is("bridged"), " is a bridged account, which nobody reads"),
         ];
         if let Some((_, why)) = nobody.into_iter().find(|(is, _)| *is) {
             let why = Line::new().code(subject).plain(why);
@@ -286,11 +283,14 @@ impl Action for Send {
             title: Line::new().code(subject).line(if sent {
                 reach.told()
             } else {
-                ": the homeserver answered with success, but names no message that it sent".into()
+                ": the homeserver reported success, but does not name the message that it sent"
+                    .into()
             }),
             facts: text.into_iter().collect(),
             remains: Vec::new(),
-            undo: Undo::None("what was said is said; another notice can put it right".to_owned()),
+            undo: Undo::None(
+                "a sent notice cannot be taken back; you can send a correction".to_owned(),
+            ),
         }
     }
 }
@@ -414,8 +414,8 @@ mod tests {
         };
         assert_eq!(
             told(json!({"event_id": "$x"})),
-            "Done · `@ann:example.org` has a notice from the homeserver\n\
-             No undo: what was said is said; another notice can put it right"
+            "Done · `@ann:example.org` got a notice from the homeserver\n\
+             No undo: a sent notice cannot be taken back; you can send a correction"
         );
         assert!(told(json!({})).starts_with("Unknown · "));
     }

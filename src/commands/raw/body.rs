@@ -61,22 +61,23 @@ pub(super) fn read(text: &str, tokens: bool) -> Result<Body, Fault> {
     let perhaps = || if secret(text, false).is_some() { whole() } else { Vec::new() };
     let fault = |why: &str, secrets| Fault { why: why.into(), secrets };
     let Ok(Once(mut value)) = serde_json::from_str(text) else {
-        let why = "the data are no JSON that I can read, or name a field twice";
+        let why = "the data is not valid JSON, or names a field twice";
         return Err(fault(why, perhaps()));
     };
     if !value.is_object() {
-        let why = "the data are to be an object of JSON, such as {\"block\": true}";
+        let why = "the data must be a JSON object, such as {\"block\": true}";
         return Err(fault(why, perhaps()));
     }
     let mut found = Vec::new();
     if !take(&mut value, tokens, &mut found) {
-        let why = "the data hold a secret that is no text, two of a kind, or a slot of my own";
+        let why = "the data contains a secret that is not text, two secrets of one kind, or a \
+            placeholder of mine";
         return Err(fault(why, whole()));
     }
     // On record stands what was typed without the secret. That takes that it is found there.
     let again = found.iter().any(|(_, secret)| text.matches(secret.as_str()).count() != 1);
     if again {
-        let why = "the data hold a secret with escapes, or one that stands in them twice";
+        let why = "the data contains a secret with escapes, or the same secret twice";
         return Err(fault(why, whole()));
     }
     let secrets = found.into_iter().map(|(name, secret)| (name, secret.into())).collect();

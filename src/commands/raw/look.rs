@@ -26,8 +26,8 @@ impl Look {
         let about = request.about.subject(reader).await?;
         for named in request.others.iter().chain([&about]) {
             if named.user().is_some_and(|user| reader.is_own(user)) {
-                let why = " is the bot's own account or that of its admin token: nothing of these \
-                           is asked for by its path";
+                let why = " is the bot's own account or that of its admin token: raw requests \
+                    about these are refused";
                 return Err(Stop::refused(Line::new().code(named).plain(why)));
             }
             if !matches!(named, Subject::Homeserver(_)) {
@@ -39,8 +39,9 @@ impl Look {
         let answer: Value = match reader.get_any(&request.path, &query).await {
             Err(error) if error.is_not_json() => {
                 return Err(Stop::refused(
-                    "what was answered is no JSON, so that I cannot tell what is in it: some paths \
-                     answer with a file, and something in front of the homeserver with a page",
+                    "the answer is not JSON, so I cannot tell what is in it: some paths answer \
+                    with a file, and a proxy in front of the homeserver may answer with a web \
+                    page",
                 ));
             }
             answer => answer?,

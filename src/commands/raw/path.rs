@@ -36,7 +36,7 @@ pub(super) fn read(root: Root, text: &str) -> Result<Typed, Line> {
     }
     if text.contains("://") {
         return Err(Line::new()
-            .plain("only the path is wanted, without the server: ")
+            .plain("type only the path, without the server: ")
             .code(example(root)));
     }
     let (path, query) = match text.split_once('?') {
@@ -62,11 +62,11 @@ fn example(root: Root) -> &'static str {
 fn strayed(c: char) -> Line {
     let encoded: String =
         c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
-    let line = Line::new().hostile(&Hostile::new(c)).plain(" does not stand in a path as it is; ");
+    let line = Line::new().hostile(&Hostile::new(c)).plain(" is not allowed in a path; ");
     match c {
-        '\\' => line.plain("its parts are parted by /"),
+        '\\' => line.plain("separate the parts with /"),
         c if c.is_whitespace() || c.is_control() => line.plain("leave it out"),
-        _ => line.plain("as a part of a name write it as ").code(encoded),
+        _ => line.plain("if it is part of a name, write it as ").code(encoded),
     }
 }
 
@@ -78,18 +78,18 @@ fn part(typed: &str) -> Result<String, Line> {
         return Err("the path has an empty part: two slashes together, or one at its end".into());
     }
     if text.chars().all(|c| c == '.') {
-        return wrong(" in a path leads somewhere else; write where it leads");
+        return wrong(" in a path leads somewhere else; write the real path");
     }
     if text.contains('%') {
         return wrong(" is encoded twice; once is enough");
     }
     if text.chars().any(|c| "\\;?".contains(c) || c.is_control()) {
-        return wrong(" holds a character that stands in no id of the homeserver");
+        return wrong(" contains a character that no id has");
     }
     // Ids of events in old rooms have slashes. Nothing else has.
     let leads = |text: &str| text.split('/').any(|piece| piece.chars().all(|c| c == '.'));
     if text.contains('/') && (!text.starts_with('$') || leads(&text)) {
-        return wrong(" hides a slash, and only the id of an event has one");
+        return wrong(" contains an encoded slash, and only event ids have slashes");
     }
     Ok(text)
 }
@@ -99,10 +99,13 @@ fn decoded(text: &str) -> Result<String, Line> {
         behind.get(..2).is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
     if !text.split('%').skip(1).all(is_code) {
-        return Err(Line::from("behind a % stand two hexadecimal digits; a % itself is %25"));
+        return Err(Line::from(
+            "after a % there must be two hexadecimal digits; write % itself as \
+                               %25",
+        ));
     }
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Line::from("what is encoded in it is no UTF-8"))
+    decoded.map(Into::into).map_err(|_| Line::from("the encoded part is not UTF-8"))
 }
 
 /// Without what everything at this root begins with, which need not be typed.
@@ -113,14 +116,14 @@ fn below(root: Root, parts: Vec<String>) -> Result<Vec<String>, Line> {
         Root::Client => (["_matrix", "client"], "raw", "_synapse"),
     };
     if parts.first().is_some_and(|first| first == other) {
-        return Err(Line::new().plain("for that there is ").code(verb));
+        return Err(Line::new().plain("for that, use ").code(verb));
     }
     let dropped = match root {
         _ if begins(&whole) == 2 => 2,
         Root::Client if begins(&["client"]) == 1 => 1,
         Root::Client => {
             return Err(Line::new()
-                .plain("below /_matrix I ask only what begins with client, such as ")
+                .plain("below /_matrix I allow only paths that begin with client, such as ")
                 .code(example(root)));
         }
         Root::Admin => 0,
@@ -137,7 +140,7 @@ fn below(root: Root, parts: Vec<String>) -> Result<Vec<String>, Line> {
     if !version {
         let begins = match root {
             Root::Admin => "below /_synapse/admin every path begins with its version, such as ",
-            Root::Client => "of the API of clients I ask versions r0, v1 and v3, such as ",
+            Root::Client => "for the client API I allow versions r0, v1 and v3, such as ",
         };
         return Err(Line::new().plain(begins).code(example(root)));
     }
@@ -149,7 +152,7 @@ fn parameters(text: &str) -> Result<Vec<(String, String)>, Line> {
     let plain = |c: char| c.is_ascii_graphic() || c.is_alphanumeric();
     if text.chars().any(|c| !plain(c) || "\\#;+".contains(c)) {
         return Err(Line::new()
-            .plain("behind the question mark stands a character that must be encoded: write ")
+            .plain("a character after the question mark must be encoded: write ")
             .code("%2B")
             .plain(" for +, ")
             .code("%23")
@@ -163,7 +166,7 @@ fn parameters(text: &str) -> Result<Vec<(String, String)>, Line> {
     });
     let pairs = pairs.collect::<Result<Vec<_>, Line>>()?;
     if pairs.iter().any(|(name, value)| format!("{name}{value}").contains(char::is_control)) {
-        return Err("a parameter holds a control character".into());
+        return Err("a parameter contains a control character".into());
     }
     Ok(pairs)
 }

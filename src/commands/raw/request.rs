@@ -94,7 +94,7 @@ impl Request {
         let like = if known.is_none() { extended(method, &parts) } else { Vec::new() };
         if let Some(verb) = known.iter().chain(&like).find_map(|operation| operation.withheld) {
             return Err(Fault {
-                why: "its answer holds a secret, and this room is not the place for it".into(),
+                why: "its answer contains a secret, which I do not show in this room".into(),
                 instead: Some(verb),
             });
         }
@@ -181,7 +181,7 @@ fn admin(
     if lower != parts
         && nearest(OPERATIONS.iter(), &lower).is_some_and(|found| strays(&found, parts))
     {
-        return Err("the words of a path are written in lower case".into());
+        return Err("write the words of a path in lower case".into());
     }
     Ok(None)
 }
@@ -202,15 +202,15 @@ fn of_clients(
     let behind = if parts.len() > 1 { parts.get(1..).unwrap_or_default() } else { parts };
     // With these somebody acts as somebody else.
     if query.iter().any(|(name, _)| name.contains("user_id") || name.contains("device_id")) {
-        return Err("in the API of clients I ask in nobody else's name".into());
+        return Err("in the client API I do not act for other accounts".into());
     }
     let list = if method.is_some() { client::CHANGES } else { client::LOOKS };
     nearest(list.iter(), behind).ok_or_else(|| {
         let what = if method.is_some() { "change" } else { "ask" };
         Line::new()
             .plain(format!(
-                "in the API of clients I am my admin token's own account, and its sessions, devices, \
-                 keys and data are nobody's business; what I {what} there is "
+                "in the client API I act as the account of my admin token, and requests about its \
+                sessions, devices, keys and data are refused; what I {what} there: "
             ))
             .code(list.iter().map(|one| one.path).collect::<Vec<_>>().join(", "))
     })
@@ -323,7 +323,7 @@ fn wrong(text: &str, what: &str) -> Line {
 }
 
 fn user(text: &str) -> Result<OwnedUserId, Line> {
-    UserId::parse(text).map_err(|_| wrong(text, "the whole id of a user, @ann:example.org"))
+    UserId::parse(text).map_err(|_| wrong(text, "the full id of a user, @ann:example.org"))
 }
 
 fn room(text: &str) -> Result<RoomRef, Line> {
@@ -335,7 +335,7 @@ fn room_by_id(text: &str) -> Result<RoomRef, Line> {
     room(text)?;
     RoomId::parse(text)
         .map(RoomRef::Id)
-        .map_err(|_| wrong(text, "the id of a room: it begins with !"))
+        .map_err(|_| wrong(text, "the id of a room, which begins with !"))
 }
 
 fn server(text: &str) -> Result<OwnedServerName, Line> {
@@ -345,14 +345,13 @@ fn server(text: &str) -> Result<OwnedServerName, Line> {
 /// The account that a body names, without which nobody knows what is asked.
 fn user_in(body: &Value, key: &str) -> Result<OwnedUserId, Line> {
     let named = body.get(key).and_then(Value::as_str);
-    let missing = || Line::new().plain("the data must say whom it is about: give them ").code(key);
+    let missing = || Line::new().plain("the data must name the account: add ").code(key);
     user(named.ok_or_else(missing)?)
 }
 
 /// The same for an account, or for several rooms, besides.
 fn named_in(body: &Value, key: &str) -> Result<(), Line> {
-    let missing =
-        || Line::new().plain("the data must name each that it is to be done in: ").code(key);
+    let missing = || Line::new().plain("the data must name each room: ").code(key);
     match body.get(key) {
         Some(Value::Array(all)) if !all.is_empty() => all.iter().try_for_each(|one| {
             let id = one.as_str().ok_or_else(missing)?;

@@ -83,7 +83,7 @@ impl Action for Send {
             (None, _) => Snapshot::default(),
         };
         if subject.user().is_some() && !seen.is("exists") {
-            seen.display.push(("Account", "this homeserver has none of that name".into()));
+            seen.display.push(("Account", "there is no such account on this homeserver".into()));
         }
         // What an alias leads to is as much part of it as what is named by its id.
         let path = self.request.path.parts().iter();
@@ -143,18 +143,17 @@ impl Action for Send {
         let mut facts = vec![("Request", Line::new().code(self.request.line()))];
         if let Some(Answer { status, body }) = answers.first() {
             title = title.plain(format!(
-                ", and the homeserver answered {status}. That is all I know: what has changed I did \
-                 not look up"
+                ", and the homeserver answered {status}. I did not check what changed"
             ));
             let said = match body {
-                Value::Null => "nothing that I can read".into(),
+                Value::Null => "nothing readable".into(),
                 body => short(&masked(body.clone(), self.request.hides_tokens())),
             };
             facts.push(("It said", said));
         }
         let undo = match self.request.instead() {
-            Some(verb) => format!("I have not looked at what was there before; see help {verb}"),
-            None => "I do not know what this has changed".to_owned(),
+            Some(verb) => format!("I did not look at the earlier state; see help {verb}"),
+            None => "I do not know what this changed".to_owned(),
         };
         Outcome::done(title, Undo::None(undo)).facts(facts)
     }

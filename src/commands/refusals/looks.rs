@@ -8,12 +8,12 @@ use super::Meaning;
 /// The tables that hold for a look, in the order in which they are asked.
 pub type Tables = &'static [&'static [Meaning]];
 
-const OTHER_NAME: &str = "to the homeserver this is an account of another server, so it goes by \
-    another name than the config says; whoever runs me writes an account of the homeserver itself as \
+const OTHER_NAME: &str = "the homeserver says that this is an account of another server, so its \
+    name differs from my config; whoever runs me must write an account of the homeserver itself as \
     bot.user_id";
 
-const NO_ACCOUNT: &str = "the homeserver has no such account; `!user search` finds accounts by a part \
-    of their ids";
+const NO_ACCOUNT: &str = "there is no such account; `!user search` finds accounts by a part of \
+                          their ids";
 
 /// An account, or what belongs to one.
 pub(in crate::commands) const ACCOUNT: &[Meaning] = &[
@@ -23,15 +23,15 @@ pub(in crate::commands) const ACCOUNT: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "UserID",
-        "the homeserver does not take this for the id of an account, which looks like \
-         @ann:example.org; `!user search` finds it by a part",
+        "this is not a valid user id, which looks like @ann:example.org; `!user search` finds \
+        accounts by a part of the id",
     ),
     Meaning::new(404, "M_NOT_FOUND", "", NO_ACCOUNT),
     Meaning::new(404, "M_UNKNOWN", "No row found", NO_ACCOUNT),
 ];
 
 const NO_DEVICE: &str =
-    "the account has no such device, or not any more; `!device list` shows those it has";
+    "the account has no such device, or no longer has it; `!device list` shows its devices";
 
 /// One device of an account. What is not found is the device where nothing else is named.
 pub(in crate::commands) const DEVICE: &[Meaning] = &[
@@ -44,8 +44,8 @@ pub(in crate::commands) const SIGN_ON: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "",
-    "no account of this homeserver has that; look for a slip, also in capitals. `!user search` finds \
-     accounts by their names",
+    "no account of this homeserver has that; check for typos, also in capital letters. `!user \
+    search` finds accounts by their names",
 )];
 
 /// A name that an account could have.
@@ -53,15 +53,15 @@ pub(in crate::commands) const NEW_NAME: &[Meaning] = &[Meaning::new(
     400,
     "M_UNKNOWN",
     "ascii",
-    "this cannot be the id of an account, which has only a-z, 0-9 and . _ = - / + before its colon; \
-     take another",
+    "this cannot be a user id, which has only a-z, 0-9 and . _ = - / + before the colon; choose \
+     another",
 )];
 
-const NO_ROOM_ID: &str = "the homeserver does not take this for the id of a room; `!room search` finds \
-    rooms by their names and aliases";
+const NO_ROOM_ID: &str = "this is not a valid room id; `!room search` finds rooms by their names \
+    and aliases";
 
-const NO_ROOM: &str = "the homeserver does not know this room, or not any more; `!room search` finds \
-    those that it knows";
+const NO_ROOM: &str = "the homeserver does not know this room, or no longer knows it; `!room \
+    search` finds the rooms that it knows";
 
 /// A room, or what is in it.
 pub(in crate::commands) const ROOM: &[Meaning] = &[
@@ -71,7 +71,7 @@ pub(in crate::commands) const ROOM: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the homeserver shows this of a room only to those who are in it; `!room members` names them",
+        "the homeserver shows this only to members of the room; `!room members` lists them",
     ),
     Meaning::new(404, "M_NOT_FOUND", "", NO_ROOM),
     Meaning::new(404, "M_UNKNOWN", "No row found", NO_ROOM),
@@ -82,12 +82,12 @@ const NOT_A_NUMBER: Meaning = Meaning::new(
     400,
     "M_INVALID_PARAM",
     "positive integer",
-    "the homeserver does not take one of these numbers, which have to be whole and not below 0; leave \
-     out one option after the other",
+    "the homeserver does not accept one of these numbers, which must be whole and not negative; \
+    leave out one option after the other",
 );
 
 const NO_SUCH_PLACE: &str =
-    "the homeserver does not know this place; leave --from out to begin anew";
+    "the homeserver does not know this position; leave out --from to start at the beginning";
 
 /// A place in a room's messages, or in the rooms of a space.
 pub(in crate::commands) const PLACE: &[Meaning] = &[
@@ -101,11 +101,11 @@ pub(in crate::commands) const MOMENT: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "find event",
-    "the room has nothing on that side of this moment; take another, or look in the other direction",
+    "the room has nothing before or after this time; choose another time, or the other direction",
 )];
 
-const NO_EVENT: &str = "the homeserver does not know this event, or not in this room; look for a slip \
-    in its id, which begins with $. `!room messages` shows the ids of a room's";
+const NO_EVENT: &str = "the homeserver does not know this event, or not in this room; check the \
+    id, which begins with $, for typos. `!room messages` shows the event ids of a room";
 
 /// An event. Not found, it is "Event not found" in one place and "Could not find event" in another.
 pub(in crate::commands) const EVENT: &[Meaning] = &[
@@ -118,8 +118,8 @@ pub(in crate::commands) const WORK: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "id '",
-    "the homeserver knows no such work, or not any more: it forgets it a week after its end. `!task \
-     list` shows what it knows",
+    "the homeserver knows no such task, or has forgotten it: it does so a week after the end. \
+    `!task list` shows the tasks that it knows",
 )];
 
 /// A registration token.
@@ -127,10 +127,10 @@ pub(in crate::commands) const TOKEN: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "",
-    "there is no such token, or not any more; `!regtok list` shows those there are",
+    "there is no such token, or it no longer exists; `!regtok list` shows all tokens",
 )];
 
-const WHICH_REPORT: &str = "`!report list` shows the numbers of those there are";
+const WHICH_REPORT: &str = "`!report list` shows the numbers of all reports";
 
 /// A report.
 pub(in crate::commands) const REPORT: &[Meaning] = &[
@@ -139,7 +139,7 @@ pub(in crate::commands) const REPORT: &[Meaning] = &[
         404,
         "M_NOT_FOUND",
         "",
-        "there is no such report, or somebody has dismissed it; `!report list` shows those there are",
+        "there is no such report, or somebody has dismissed it; `!report list` shows all reports",
     ),
 ];
 
@@ -148,8 +148,8 @@ pub(in crate::commands) const DESTINATION: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "",
-    "this homeserver has never sent anything to a server of that name; `!federation list` shows those \
-     it knows",
+    "this homeserver has never sent anything to a server of that name; `!federation list` shows \
+    the servers it knows",
 )];
 
 /// A file.
@@ -157,8 +157,8 @@ pub(in crate::commands) const FILE: &[Meaning] = &[Meaning::new(
     404,
     "M_NOT_FOUND",
     "",
-    "the homeserver has no such file, or not any more; `!user media` shows those of an account, `!media \
-     list` those of a room",
+    "the homeserver has no such file, or no longer has it; `!user media` lists the files of an \
+    account, `!media list` those of a room",
 )];
 
 /// What went into quarantine and out of it.
@@ -166,7 +166,7 @@ pub(in crate::commands) const CHANGES: &[Meaning] = &[Meaning::new(
     400,
     "M_INVALID_PARAM",
     "token",
-    "nothing has happened yet after this place; leave --from out to begin with the first change",
+    "nothing has happened after this position yet; leave out --from to start with the first change",
 )];
 
 /// Since when something is counted.
@@ -174,7 +174,7 @@ pub(in crate::commands) const SINCE: &[Meaning] = &[Meaning::new(
     400,
     "M_INVALID_PARAM",
     "from_ts",
-    "the homeserver does not take this moment to count from; write a date such as 2026-11-01",
+    "the homeserver does not accept this start; write a date such as 2026-11-01",
 )];
 
 /// How much people have uploaded.
@@ -182,7 +182,7 @@ pub(in crate::commands) const USAGE: &[Meaning] = &[Meaning::new(
     400,
     "M_INVALID_PARAM",
     "until_ts",
-    "the time would end before it begins; give it a later end or an earlier beginning",
+    "the end is before the start; give a later end or an earlier start",
 )];
 
 /// A page of what there is, sought and sorted.
@@ -191,21 +191,22 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "search_term",
-        "what is looked for is empty; give a part of a name, in quotes where it has spaces",
+        "the search text is empty; type a part of a name, in quotes if it has spaces",
     ),
     NOT_A_NUMBER,
     Meaning::new(
         400,
         "M_INVALID_PARAM",
         "",
-        "the homeserver does not take one of these numbers, dates or orders; leave --from out to begin \
-         anew, then one option after the other",
+        "the homeserver does not accept one of these numbers, dates or sort orders; leave out \
+        --from first, then one option after the other",
     ),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "ascii",
-        "the homeserver compares these ids by plain letters only; leave out what has others",
+        "the homeserver accepts only plain letters in these ids; leave out those with other \
+         characters",
     ),
 ];
 
@@ -215,23 +216,23 @@ pub(super) const GENERAL: &[Meaning] = &[
         400,
         "",
         "",
-        "the homeserver does not take what I asked as it is; look for a slip in an id, a date or a \
-         number, then leave out one option after the other",
+        "the homeserver does not accept this request; check ids, dates and numbers for typos, then \
+        leave out one option after the other",
     ),
     Meaning::new(
         403,
         "",
         "",
-        "the homeserver does not show it: a rule or a module of its own forbids that, and its log \
+        "the homeserver does not show it: a rule or module of its own forbids that, and its log \
          says which",
     ),
     Meaning::new(
         404,
         "",
         "",
-        "the homeserver does not know it, or not any more; look for a slip in its name",
+        "the homeserver does not know it, or no longer knows it; check the name for typos",
     ),
-    Meaning::new(409, "", "", "something else is going on with it; look again in a moment"),
-    Meaning::new(413, "", "", "that is more than the homeserver takes at once; ask for less"),
-    Meaning::new(414, "", "", "that is more than the homeserver takes at once; ask for less"),
+    Meaning::new(409, "", "", "something else is happening to it; look again in a moment"),
+    Meaning::new(413, "", "", "that is more than the homeserver handles at once; ask for less"),
+    Meaning::new(414, "", "", "that is more than the homeserver handles at once; ask for less"),
 ];

@@ -19,9 +19,9 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::action::<Delete>("delete", &["regtok delete welcome-friends"])
     .delegated(Delegated::Nothing);
 
-/// Delete registration tokens: nobody can register with them any more
+/// Delete registration tokens, so that nobody can register with them
 ///
-/// Whoever is registering with one just now has to begin again with another. Accounts that were
+/// People who are registering with one right now have to start again with another. Accounts that were
 /// made with it stay.
 #[derive(Debug, clap::Args)]
 struct Delete {
@@ -85,7 +85,7 @@ impl Action for Delete {
 fn undo(subject: &Subject, before: &Snapshot) -> Undo {
     let number = |value: Option<&Value>| value.and_then(Value::as_i64);
     if token::named(&subject.typed()).is_err() {
-        let why = "no token can be made of these characters any more";
+        let why = "a token with these characters can no longer be made";
         return Undo::None(why.to_owned());
     }
     let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
@@ -96,7 +96,7 @@ fn undo(subject: &Subject, before: &Snapshot) -> Undo {
     }
     match number(before.preconditions.get("expiry_time")) {
         Some(at) if at <= before.noted_now().as_millisecond() => {
-            Undo::None("it was expired, so nobody could register with it before either".to_owned())
+            Undo::None("it had expired, so nobody could register with it anyway".to_owned())
         }
         Some(at) => {
             words.extend(["--expiry-ts".to_owned(), at.to_string()]);
@@ -145,7 +145,7 @@ mod tests {
              Undo: !regtok new --token welcome --uses-allowed 7 --expiry-ts 4000000000000"
         );
         assert!(told(None, None).ends_with("Undo: !regtok new --token welcome"));
-        assert!(told(None, Some(1_000)).contains("No undo: it was expired"));
+        assert!(told(None, Some(1_000)).contains("No undo: it had expired"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) const SPEC: Spec =
         .also(&["show"])
         .delegated(Delegated::Nothing);
 
-/// Show a registration token: how often it was used, and until when it is good
+/// Show a registration token: how often it was used, and when it expires
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The token

@@ -22,10 +22,10 @@ pub(super) const SPEC: Spec = Spec::query::<List>("list", &["regtok list", "regt
 /// List the registration tokens
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Only those with which somebody can register now
+    /// Only tokens that can be used now
     #[arg(short, long, conflicts_with = "invalid")]
     valid: bool,
-    /// Only those that are expired or used up
+    /// Only tokens that are expired or used up
     #[arg(short = 'V', long)]
     invalid: bool,
     #[command(flatten)]

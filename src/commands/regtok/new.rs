@@ -26,20 +26,20 @@ pub(super) const SPEC: Spec = Spec::action::<New>(
 )
 .delegated(Delegated::Nothing);
 
-/// Make a registration token: whoever has it can make an account where the homeserver asks for one
+/// Create a registration token, with which people can register an account
 ///
-/// Where no token is given the homeserver makes one, and I show it here: whoever reads this room
-/// can use it. It is good for any number of accounts and for ever unless you say otherwise.
+/// If you name no token, the homeserver makes one, and I show it here: everybody who reads this room
+/// can use it. It can be used for any number of accounts and never expires unless you set limits.
 #[derive(Debug, clap::Args)]
 struct New {
     /// The token itself: up to 64 letters, digits, or one of . _ ~ -
     #[arg(short = 'n', long, value_parser = named)]
     token: Option<String>,
-    /// How long a token the homeserver makes, in characters [default: 16]
+    /// Length of a token that the homeserver makes, in characters [default: 16]
     #[arg(short, long, value_name = "NUMBER", conflicts_with = "token",
           value_parser = clap::value_parser!(u64).range(1..=64))]
     length: Option<u64>,
-    /// How many accounts can be made with it; -1 for any number
+    /// How many accounts can register with it; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..))]
     uses_allowed: Option<i64>,
@@ -69,14 +69,14 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "already exists",
-        "there is such a token already; `!regtok details` shows it, `!regtok update` changes it",
+        "this token already exists; `!regtok details` shows it, `!regtok update` changes it",
     ),
     END_TO_COME,
     Meaning::new(
         400,
         "M_INVALID_PARAM",
         "",
-        "the homeserver does not take this token: 1 to 64 characters, A-Z a-z 0-9 . _ ~ - only",
+        "the homeserver does not accept this token: use 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
     ),
 ];
 
@@ -169,10 +169,10 @@ impl Action for New {
                 status: Status::Unknown,
                 title: Line::new()
                     .code(subject)
-                    .plain(": the homeserver answered with success, and there is no new token"),
+                    .plain(": the homeserver reported success, but there is no new token"),
                 facts: Vec::new(),
                 remains: vec![("Look at all of them".into(), words(["regtok", "list"]))],
-                undo: Undo::None("look at what is there first".to_owned()),
+                undo: Undo::None("check the list first".to_owned()),
             };
         };
         let now = before.noted_now();

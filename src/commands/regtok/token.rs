@@ -16,30 +16,23 @@ use crate::{
 const LONGEST: usize = 64;
 
 /// The token has gone since it was looked at.
-pub(super) const TOKEN_GONE: Meaning = Meaning::new(
-    404,
-    "M_NOT_FOUND",
-    "",
-    "there is no such token any more; there was when I looked",
-);
+pub(super) const TOKEN_GONE: Meaning =
+    Meaning::new(404, "M_NOT_FOUND", "", "the token no longer exists; it did when I looked");
 
 /// The token would end before it could be used.
 pub(super) const END_TO_COME: Meaning =
-    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver wants an end that is to come");
+    Meaning::new(400, "M_INVALID_PARAM", "expiry", "the homeserver needs an end in the future");
 
 /// Reads the name of a token to be.
 pub(super) fn named(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     if text.is_empty() || text.len() > LONGEST || !text.chars().all(allowed) {
-        return Err(format!(
-            "a token is 1 to {LONGEST} letters, digits, or one of . _ ~ - and nothing else"
-        ));
+        return Err(format!("a token has 1 to {LONGEST} characters: letters, digits and . _ ~ -"));
     }
     if text == "new" {
         // Its address is the one at which tokens are made.
         return Err(
-            "a token called new could be made, but never be looked at, changed or deleted; \
-                    take another"
+            "a token called new could be made, but never shown, changed or deleted; choose another"
                 .to_owned(),
         );
     }
@@ -178,11 +171,11 @@ pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
     let Until::At(at) = until else { return Ok(()) };
     let now = seen.noted_now();
     let why = match Timestamp::from_millisecond(at) {
-        Err(_) => Line::from("that moment is beyond all time"),
+        Err(_) => Line::from("that time is too far in the future"),
         Ok(moment) if moment <= now => Line::new()
-            .plain("a token cannot expire in the past, and that is ")
+            .plain("a token cannot expire in the past, and this means ")
             .time(Some(moment), now)
-            .plain(if at > 0 && at < SECONDS { "; milliseconds are wanted" } else { "" }),
+            .plain(if at > 0 && at < SECONDS { "; type milliseconds" } else { "" }),
         Ok(_) => return Ok(()),
     };
     Err(Skip::refused(why))
@@ -294,7 +287,7 @@ mod tests {
         for text in ["abc", "A-b_c.d~9", &"x".repeat(64)] {
             assert_eq!(named(text).as_deref(), Ok(text));
         }
-        assert!(named("new").unwrap_err().contains("never be looked at"));
+        assert!(named("new").unwrap_err().contains("never shown"));
         for text in ["a b/ü?#", &"x".repeat(65)] {
             assert_eq!(existing(text).as_deref(), Ok(text), "it may be there all the same");
         }
@@ -324,7 +317,7 @@ mod tests {
         let odd = json!({"token": "a b/ü", "uses_allowed": 3, "pending": -2, "completed": -1,
             "expiry_time": i64::MAX});
         let odd = testing::facts(&serde_json::from_value::<Token>(odd).unwrap().facts(now()));
-        assert_eq!(odd, "State: valid\nUsed: not known of 3\nExpires: beyond all time\n");
+        assert_eq!(odd, "State: valid\nUsed: not known of 3\nExpires: too far in the future\n");
         assert!(token(json!(9), json!(1_000)).starts_with("State: **expired**"));
     }
 
@@ -341,9 +334,9 @@ mod tests {
         let seen = testing_seen();
         assert!(not_past(Until::At(4_102_444_800_000), &seen).is_ok());
         let refused = |at| testing::skip(&not_past(Until::At(at), &seen).unwrap_err());
-        assert!(refused(1_795_000_000).contains("milliseconds are wanted"));
+        assert!(refused(1_795_000_000).contains("type milliseconds"));
         assert!(refused(1_795_000_000_000).contains("2026-11-18"));
-        assert!(refused(i64::MAX).contains("beyond all time"));
+        assert!(refused(i64::MAX).contains("too far in the future"));
     }
 
     fn testing_seen() -> Snapshot {

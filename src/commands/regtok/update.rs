@@ -29,7 +29,7 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
 
 /// Change how often a registration token can be used, and until when
 ///
-/// What is left out stays as it is. With 0 uses nobody can register with it any more.
+/// What you leave out stays as it is. With 0 uses nobody can register with it any more.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true)
     .args(["uses_allowed", "expire_at", "expiry_ts"])))]
@@ -37,7 +37,7 @@ struct Update {
     /// The tokens
     #[arg(required = true, num_args = 1.., value_name = "TOKEN", value_parser = existing)]
     tokens: Vec<String>,
-    /// How many accounts can be made with it in all; -1 for any number
+    /// How many accounts can register with it in total; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..))]
     uses_allowed: Option<i64>,
@@ -73,8 +73,8 @@ impl Update {
             let at = was("expiry_time").unwrap_or(-1);
             if at >= 0 && at <= before.noted_now().as_millisecond() {
                 return Undo::None(
-                    "it was expired, and no token can be made to expire in the past; with \
-                     --uses-allowed 0 it is as useless as it was"
+                    "it had expired, and a token cannot be set to expire in the past; \
+                    --uses-allowed 0 disables it just as well"
                         .to_owned(),
                 );
             }
@@ -87,7 +87,7 @@ impl Update {
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
     END_TO_COME,
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver accepts whole numbers from 0 on"),
     TOKEN_GONE,
 ];
 
@@ -125,7 +125,7 @@ impl Action for Update {
         let wanted: FactMap = fields.clone().into_iter().collect();
         if wanted.iter().all(|(key, value)| seen.preconditions.get(key) == Some(value)) {
             return Err(Skip::already(
-                Line::new().code(subject).plain(" is as you want it already"),
+                Line::new().code(subject).plain(" already is as you want it"),
             )
             .or(format!("regtok details {}", subject.typed())));
         }
@@ -188,7 +188,7 @@ mod tests {
         };
         assert_eq!(
             skip(&["welcome", "-u", "-1"], &seen(None, None)),
-            "Nothing changed · `welcome` is as you want it already\nTry !regtok details welcome"
+            "Nothing changed · `welcome` already is as you want it\nTry !regtok details welcome"
         );
         assert_eq!(
             skip(&["welcome", "-u", "1"], &unseen()),
@@ -228,6 +228,6 @@ mod tests {
             undo(&["welcome", "-u", "5"], &seen(None, None)),
             "regtok update welcome --uses-allowed -1"
         );
-        assert!(undo(&["welcome", "-t", "-1"], &seen(None, Some(1_000))).contains("was expired"));
+        assert!(undo(&["welcome", "-t", "-1"], &seen(None, Some(1_000))).contains("had expired"));
     }
 }

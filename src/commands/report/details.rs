@@ -27,17 +27,17 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 
 /// Show one report
 ///
-/// What the reported event says is shown only with --show-content, to roles that may see private
-/// things, and on record. What was redacted since says nothing any more; `event details` shows it,
-/// for as long as the homeserver has it.
+/// The content of the reported event is shown only with --show-content, to roles that may see private
+/// data, and that is recorded. An event that was redacted since has no content any more; `event
+/// details` shows it for as long as the homeserver still has it.
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The number of the report, from `report list`
     number: Number,
-    /// It is a report of an account, and not of an event
+    /// It is a report of an account, not of an event
     #[arg(short, long, conflicts_with = "show_content")]
     users: bool,
-    /// Show what the event says
+    /// Show the event's content
     #[arg(long)]
     show_content: bool,
 }

@@ -24,27 +24,22 @@ pub(super) const SPEC: Spec = Spec::action::<Dismiss>(
     &["report dismiss 4711", "report dismiss 4711 4712", "report dismiss 4711 --users"],
 );
 
-/// Clear reports away: they are deleted, and what was reported stays as it is
+/// Dismiss reports: they are deleted, and the reported content or account is not changed
 #[derive(Debug, clap::Args)]
 struct Dismiss {
     /// The numbers of the reports, from `report list`
     #[arg(required = true, num_args = 1.., value_name = "NUMBER")]
     numbers: Vec<Number>,
-    /// They are reports of accounts, and not of events
+    /// They are reports of accounts, not of events
     #[arg(short, long)]
     users: bool,
 }
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(
-        404,
-        "M_NOT_FOUND",
-        "",
-        "there is no such report any more; there was when I looked",
-    )
-    .nothing_to_do(),
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes no report by this number"),
+    Meaning::new(404, "M_NOT_FOUND", "", "the report no longer exists; it did when I looked")
+        .nothing_to_do(),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver has no report with this number"),
 ];
 
 #[async_trait]
@@ -116,8 +111,8 @@ impl Action for Dismiss {
 
     fn outcome(&self, subject: &Subject, before: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         Outcome::done(
-            Line::new().code(subject).plain(" is cleared away. It was:"),
-            Undo::None("whoever reported it can do so again".to_owned()),
+            Line::new().code(subject).plain(" dismissed. It was:"),
+            Undo::None("the same person can report it again".to_owned()),
         )
         .facts(before.display.clone())
     }
@@ -191,12 +186,12 @@ mod tests {
         let told = verb(&["7", "-u"]).outcome(&subject, &before, &[], &some(&subject, None));
         assert_eq!(
             testing::outcome(&told),
-            "Done · `account report 7` is cleared away. It was:\n\
+            "Done · `account report 7` dismissed. It was:\n\
              Account: `@eve:example.org`\n\
              Reported by: `@ann:example.org`\n\
              Reason: none given\n\
              When: 2026-11-20 14:00 UTC (3 min ago)\n\
-             No undo: whoever reported it can do so again"
+             No undo: the same person can report it again"
         );
         let question = testing::question(&verb(&["7"]).question(&subject, &before));
         assert!(question.starts_with("Clear `account report 7` away\nThis goes:\n"), "{question}");

@@ -34,13 +34,12 @@ pub(super) const SPEC: Spec = Spec::of::<List>(
     ],
 );
 
-/// List what people have reported: events, or with --users accounts; newest first
+/// List reports of events, or with --users of accounts; newest first
 ///
-/// Reports from a room that was deleted are hidden by the homeserver. Reports of whole rooms it
-/// does not hand out at all.
+/// The homeserver hides reports from deleted rooms, and does not show reports of whole rooms at all.
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Reports of accounts, and not of events
+    /// Reports of accounts, not of events
     #[arg(short, long, conflicts_with_all = ["sender", "room"])]
     users: bool,
     /// Only reports of what this account has sent
@@ -119,16 +118,17 @@ async fn fetch(
 async fn not_hidden(room: Option<&RoomId>, reader: &Reader) -> Result<(), Stop> {
     if known::hides_all_reports(reader).await {
         return Err(Stop::refused(
-            "this homeserver keeps no statistics of rooms, and without them it hides all reports of \
-             messages; whether there are any is not known. Whoever runs it sets stats.enabled",
+            "this homeserver keeps no room statistics, and without them it hides all reports of \
+            messages, so I cannot tell whether there are any. Whoever runs it can set \
+            stats.enabled",
         )
         .or(&["background", "run", "populate_stats_process_rooms"]));
     }
     match room {
         Some(room) if known::hides_reports(room, reader).await => Err(Stop::refused(
             Line::from("this homeserver has no statistics of ").code(room).plain(
-                ", perhaps since it was deleted, and hides the reports from such a room; \
-                     whether there are any is not known",
+                ", perhaps because it was deleted, and hides reports from such a room, so I cannot \
+                tell whether there are any",
             ),
         )
         .or(&["background", "run", "populate_stats_process_rooms"])),

@@ -65,7 +65,7 @@ impl EventReport {
     pub(super) fn facts(&self, now: Timestamp) -> Vec<Fact> {
         let sender = match &self.sender {
             Some(sender) => Line::new().code(sender),
-            None => "not known any more: the event is gone".into(),
+            None => "unknown: the event no longer exists".into(),
         };
         let mut room = Line::new().code(&self.room_id);
         let names = [&self.canonical_alias, &self.name].into_iter().flatten();
@@ -119,7 +119,7 @@ pub(super) fn is_damaged(error: &Error) -> bool {
 pub(super) fn damaged(subject: &Subject) -> Line {
     Line::from("the homeserver fails at reading ")
         .code(subject)
-        .plain(" (500), so what it says is not known; it can be cleared away all the same")
+        .plain(" (500), so its content is unknown; you can dismiss it all the same")
 }
 
 fn reason(reason: Option<&Hostile>) -> Line {
@@ -159,8 +159,8 @@ pub(super) async fn of_user(number: u64, reader: &Reader) -> Result<Option<Value
 /// The refusal for a report that is not there.
 pub(super) fn unknown(subject: &Subject) -> Line {
     Line::new().plain("there is no ").code(subject).plain(
-        ". Reports of events and of accounts have numbers of their own, and those from a room that \
-         was deleted are hidden",
+        ". Reports of events and of accounts are numbered separately, and those from a deleted \
+        room are hidden",
     )
 }
 
@@ -183,7 +183,7 @@ impl FromStr for Number {
             .trim_end_matches(['.', ',', ';', ':'])
             .parse()
             .map(Self)
-            .map_err(|_| "a report has a number, such as 5; !report list shows it")
+            .map_err(|_| "name a report by its number, such as 5; !report list shows the numbers")
     }
 }
 

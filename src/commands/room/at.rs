@@ -24,17 +24,17 @@ pub(super) const SPEC: Spec = Spec::query::<At>(
     &["room at #lobby:example.org 2026-11-01T10:00Z", "room at #lobby:example.org 3d --before"],
 );
 
-/// Find the first event of a room after a moment, or the last one before it
+/// Find the first event of a room after a given time, or the last one before it
 ///
-/// The homeserver may ask other servers where it does not know it.
+/// The homeserver may ask other servers if it does not have it.
 #[derive(Debug, clap::Args)]
 struct At {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
-    /// The moment: a date, 2026-11-01 or 2026-11-01T10:00Z, or how long ago (3d, 2 weeks)
+    /// The time: a date, 2026-11-01 or 2026-11-01T10:00Z, or an age (3d, 2 weeks)
     #[arg(value_name = "DATE|AGE")]
     moment: Since,
-    /// The last event before it, and not the first after it
+    /// Find the last event before it instead of the first after it
     #[arg(short, long)]
     before: bool,
 }
@@ -58,8 +58,7 @@ impl Query for At {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let (room, found) = self.find(reader).await?;
-        let unread =
-            |_| Stop::refused("the homeserver has found an event, and I cannot read which");
+        let unread = |_| Stop::refused("the homeserver found an event, but I cannot read which");
         let found = NearestEvent::deserialize(&found).map_err(unread)?;
         Ok(self.told(&room, &found, reader.now()))
     }

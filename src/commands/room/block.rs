@@ -29,19 +29,19 @@ pub(super) const SPEC: Spec = Spec::of::<Block>(
 )
 .ending();
 
-/// Block a room: nobody of this server can join it or be invited to it any more
+/// Block a room: nobody on this server can join it or be invited to it
 ///
-/// Who is in it stays in it and goes on as before. A room that this homeserver does not know can
-/// be blocked too, before anybody finds it. `room unblock` takes it back.
+/// Current members stay in it as before. You can also block a room that this homeserver does not know
+/// yet. `room unblock` undoes it.
 #[derive(Debug, clap::Args)]
 struct Block {
     /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
     #[arg(required = true, num_args = 1.., value_name = "ROOM")]
     rooms: Vec<RoomRef>,
-    /// Block it, which is what happens without this too
+    /// Block it, which is also the default
     #[arg(short = 'b', long = "block", conflicts_with = "unblock")]
     set: bool,
-    /// Take a block back, as `room unblock` does
+    /// Unblock it, as `room unblock` does
     #[arg(short, long)]
     unblock: bool,
 }
@@ -62,8 +62,8 @@ pub(super) struct Blocks {
 static SET: Wording = Wording {
     verb: "room block",
     asked: ("Block ", ""),
-    already: " is blocked already",
-    said: " is blocked: nobody of this server can join it any more",
+    already: " is already blocked",
+    said: " blocked: nobody on this server can join it any more",
     back: |room| words(["room", "unblock", room]),
 };
 
@@ -71,7 +71,7 @@ static END: Wording = Wording {
     verb: "room unblock",
     asked: ("Unblock ", ""),
     already: " is not blocked",
-    said: " is not blocked any more",
+    said: " no longer blocked",
     back: |room| words(["room", "block", room]),
 };
 
@@ -141,7 +141,7 @@ pub(super) mod tests {
             display: if exists {
                 known::in_short(&room(json!({})))
             } else {
-                vec![("Room", "this homeserver is not in it, and does not know it".into())]
+                vec![("Room", "this homeserver is not in it and does not know it".into())]
             },
             ..Snapshot::default()
         };
@@ -188,8 +188,8 @@ pub(super) mod tests {
         let told = testing::outcome(&verb.outcome(&lobby(), &before, &[], &after));
         assert_eq!(
             told,
-            "Done · `!lobby:example.org` is blocked: nobody of this server can join it any more\n\
-             Room: this homeserver is not in it, and does not know it\n\
+            "Done · `!lobby:example.org` blocked: nobody on this server can join it any more\n\
+             Room: this homeserver is not in it and does not know it\n\
              Undo: !room unblock !lobby:example.org"
         );
     }
@@ -204,7 +204,7 @@ pub(super) mod tests {
         assert!(told.ends_with("Undo: !room unblock !lobby:example.org"), "{told}");
         let unblock = verb(&["!lobby:example.org", "-u"]);
         let told = testing::outcome(&unblock.outcome(&lobby(), &blocked, &[], &free));
-        assert!(told.starts_with("Done · `!lobby:example.org` is not blocked any more"), "{told}");
+        assert!(told.starts_with("Done · `!lobby:example.org` no longer blocked"), "{told}");
         assert!(told.ends_with("Undo: !room block !lobby:example.org"), "{told}");
     }
 }

@@ -57,7 +57,7 @@ fn told(id: &RoomId, exists: bool, blocked: &Blocked) -> Reply {
         facts.push(("By", Line::new().hostile(by)));
     }
     if !exists {
-        facts.push(("Room", "this homeserver is not in it, and does not know it".into()));
+        facts.push(("Room", "this homeserver is not in it and does not know it".into()));
     }
     Reply::data(Line::new().code(id).plain(said))
         .facts(facts)
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(
             text(false, json!({"block": false})),
             "`!lobby:example.org` is not blocked\n\
-             Room: this homeserver is not in it, and does not know it\n\
+             Room: this homeserver is not in it and does not know it\n\
              Block it: !room block !lobby:example.org\n"
         );
     }

@@ -28,10 +28,10 @@ pub(super) const SPEC: Spec = Spec::query::<Context>(
     ],
 );
 
-/// Show what was sent to a room around one event, oldest first
+/// Show the events of a room before and after one event, oldest first
 ///
-/// What the events say is shown only with --show-content, to roles that may see private things, and
-/// on record.
+/// Their content is shown only with --show-content, to roles that may see private data, and that
+/// is recorded.
 #[derive(Debug, clap::Args)]
 struct Context {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
@@ -42,7 +42,7 @@ struct Context {
     #[arg(short, long, value_name = "NUMBER", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(1..=100))]
     limit: u64,
-    /// Show what each event says
+    /// Show the content of each event
     #[arg(long)]
     show_content: bool,
 }

@@ -33,12 +33,11 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
     ],
 );
 
-/// Delete a room: everybody of this server is put out of it, and this server forgets it
+/// Delete a room from this server: everybody on this server is removed from it
 ///
-/// It takes its time; I watch it and say when it is through. Other servers keep the room and
-/// everything in it. Files stay, unless they are put into quarantine with --quarantine-media. With
-/// --new-room-user-id it takes a higher role: an account is made to speak, and people are put into
-/// a room.
+/// It can take long; I watch it and say when it is finished. Other servers keep the room and everything
+/// in it. Files stay unless you quarantine them with --quarantine-media. --new-room-user-id needs a
+/// higher role, since it speaks as an account and puts people into a room.
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org
@@ -46,14 +45,13 @@ struct Delete {
     rooms: Vec<RoomRef>,
     #[command(flatten)]
     how: How,
-    /// Put those who are put out into a new room, made by this account of this server, and let it
-    /// speak there
+    /// Put the removed people into a new room, which this account of this server creates and posts in
     #[arg(short = 'u', long, value_name = "USER")]
     new_room_user_id: Option<UserRef>,
-    /// The name of that room
+    /// The name of the new room
     #[arg(short = 'n', long, value_name = "NAME", requires = "new_room_user_id")]
     room_name: Option<String>,
-    /// What is said in that room
+    /// The message in the new room
     #[arg(short = 'm', long, value_name = "TEXT", requires = "new_room_user_id")]
     message: Option<String>,
 }
@@ -73,14 +71,14 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "already in progress",
-        "it is being deleted already; `!room delete-status` shows how far that is",
+        "it is already being deleted; `!room delete-status` shows the progress",
     )
     .nothing_to_do(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "must be our own",
-        "whoever is to make the new room is to the homeserver an account of another server",
+        "the homeserver says that the account for the new room is on another server",
     ),
     NO_ROOM_ID,
     OTHER_BODY,
@@ -88,7 +86,7 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "a module of the homeserver does not let this room be deleted; whoever runs the homeserver knows which",
+        "a module of the homeserver forbids deleting this room; ask whoever runs the homeserver",
     ),
     ROOM_GONE,
 ];
@@ -134,8 +132,8 @@ impl Action for Delete {
             let user = reader.user_id(user)?;
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
             if !there {
-                let why = Line::new().code(&user).plain(" is no account of this server");
-                return Err(Stop::refused(why.plain(", so it cannot make the new room")));
+                let why = Line::new().code(&user).plain(" is not an account of this server");
+                return Err(Stop::refused(why.plain(", so it cannot create the new room")));
             }
             seen.display.push(("New room", Line::from("made by ").code(&user)));
             seen.extra.insert(MAKER.to_owned(), json!(user));
@@ -198,7 +196,7 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
     let tasks = deletion::of_room(id, reader).await?;
     let running = tasks.iter().find(|task| matches!(task.status.raw(), "scheduled" | "active"));
     if let Some(task) = running {
-        let line = Line::from("the homeserver is at work on it, as ").code(&task.id);
+        let line = Line::from("the homeserver is working on it, as ").code(&task.id);
         seen.display.push(("Deletion", line));
         seen.extra.insert("running".to_owned(), json!(task.id));
     }

@@ -24,9 +24,9 @@ pub(super) const SPEC: Spec = Spec::query::<DeleteStatus>(
     ],
 );
 
-/// Show how far the homeserver is with deleting a room, and why it failed
+/// Show the progress of deleting a room, or why it failed
 ///
-/// It forgets a deletion a week after its end.
+/// The homeserver forgets a deletion a week after it ends.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["room", "room_id", "delete_id"])))]
 struct DeleteStatus {
@@ -36,7 +36,7 @@ struct DeleteStatus {
     /// The same, as an option
     #[arg(short, long, value_name = "ROOM")]
     room_id: Option<RoomRef>,
-    /// One deletion, by the id of its task
+    /// Only this deletion, by the id of its task
     #[arg(short, long, value_name = "ID")]
     delete_id: Option<String>,
 }
@@ -92,7 +92,7 @@ impl Query for DeleteStatus {
         let mut reply: Option<Reply> = None;
         for found in self.found(reader).await? {
             let one = Deletion::deserialize(&found)
-                .map_err(|_| Stop::refused("the homeserver tells it in a way I cannot read"))?;
+                .map_err(|_| Stop::refused("I cannot read the homeserver's answer"))?;
             let room = found["room_id"].as_str().unwrap_or_default();
             let title = Line::new().plain("Deletion of ").code(room);
             let mut facts = one.facts();

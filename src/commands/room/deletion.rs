@@ -60,9 +60,9 @@ impl Deletion {
     /// What can be said of it.
     pub(super) fn facts(&self) -> Vec<Fact> {
         let state = match self.status.raw() {
-            "scheduled" => "waits for others to end".into(),
-            "active" => "at work".into(),
-            "complete" if self.failed() > 0 => "complete, but not everybody is out".into(),
+            "scheduled" => "waiting for others".into(),
+            "active" => "running".into(),
+            "complete" if self.failed() > 0 => "complete, but not everybody was removed".into(),
             "complete" => "complete".into(),
             "failed" => "failed".into(),
             _ => Line::new().hostile(&self.status),
@@ -128,7 +128,7 @@ pub(super) async fn why(room: &RoomId, id: &str, reader: &Reader) -> Result<Line
     let error = tasks.into_iter().find(|task| task.id == id).and_then(|task| task.error);
     Ok(match error {
         Some(error) => Line::new().hostile(&error),
-        None => "the homeserver does not say why".into(),
+        None => "the homeserver does not give a reason".into(),
     })
 }
 
@@ -137,7 +137,7 @@ pub(super) fn unknown(id: &str) -> Line {
     Line::new()
         .plain("the homeserver knows of no deletion ")
         .code(id)
-        .plain(", or not any more: it forgets one a week after its end")
+        .plain(", or it has forgotten it: it does so a week after the end")
 }
 
 /// The body of a request without what is not to be in it.
@@ -165,7 +165,7 @@ mod tests {
         };
         let waits = deletion("scheduled", &Value::Null);
         assert!(waits.goes_on() && waits.put_out() == 0);
-        assert!(text(&waits).contains("waits for others"), "{}", text(&waits));
+        assert!(text(&waits).contains("waiting for others"), "{}", text(&waits));
         let done = json!({
             "kicked_users": ["@ann:example.org"],
             "failed_to_kick_users": ["@eve:example.org", "@*sly*:example.org"],
@@ -175,7 +175,7 @@ mod tests {
         let partly = deletion("complete", &done);
         assert!(!partly.goes_on() && partly.put_out() == 1 && partly.failed() == 2);
         let told = text(&partly);
-        assert!(told.contains("State: complete, but not everybody is out"), "{told}");
+        assert!(told.contains("State: complete, but not everybody was removed"), "{told}");
         assert!(told.contains("Put out: 1 member of this server"), "{told}");
         assert!(told.contains("2: `@eve:example.org`, `@*sly*:example.org`"), "{told}");
         assert!(told.contains("Instead of it: `!new:example.org`"), "{told}");

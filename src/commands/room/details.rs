@@ -24,8 +24,7 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 )
 .also(&["show"]);
 
-/// Show one room: what it is, who may join and read, whether it is blocked, and what was done to
-/// it through me
+/// Show one room: what it is, who may join and read, whether it is blocked, and what I did to it
 #[derive(Debug, clap::Args)]
 struct Details {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
@@ -143,7 +142,7 @@ mod tests {
         });
         let told = text(left, json!({"block": false}), &[]);
         assert!(told.contains("Members: nobody from here; of others"), "{told}");
-        assert!(told.contains("Here: This server has left this room; what is known is of then"));
+        assert!(told.contains("Here: This server has left this room; this is the state from then"));
         let absurd = text(json!({"joined_members": 1_u64 << 53}), json!({"block": false}), &[]);
         assert!(absurd.contains("Members: not known\n"), "{absurd}");
     }

@@ -27,10 +27,10 @@ pub(super) const SPEC: Spec = Spec::of::<Extremities>(
     &["room extremities #lobby:example.org", "room extremities #lobby:example.org --delete"],
 );
 
-/// Show the loose ends of a room: the events after which nothing has come yet
+/// Show the forward extremities of a room: the events that no later event follows yet
 ///
-/// One or a few are normal. Many make a room slow; the homeserver clears them up by itself as
-/// people write. --delete is for where it does not: it takes out all but the newest.
+/// One or a few are normal. Many make a room slow; the homeserver removes them by itself as people
+/// write. If it does not, --delete removes all but the newest.
 #[derive(Debug, clap::Args)]
 struct Extremities {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
@@ -96,7 +96,7 @@ impl Query for Show {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let room = reader.room_id(&self.room).await?;
-        let unread = |_| Stop::refused("the homeserver has answered, and I cannot read it");
+        let unread = |_| Stop::refused("I cannot read the homeserver's answer");
         let found = LooseEnds::deserialize(raw(&room, reader).await?).map_err(unread)?;
         Ok(told(&room, &found, reader.now()))
     }
@@ -129,7 +129,7 @@ fn told(room: &RoomId, found: &LooseEnds, now: Timestamp) -> Reply {
     }
     match found.results.len().saturating_sub(SHOWN) {
         0 => reply,
-        more => reply.note(format!("And {more} more; -o json shows all.")),
+        more => reply.note(format!("And {more} more; -o json shows all of them.")),
     }
 }
 
@@ -151,7 +151,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "",
-        "the homeserver cannot do it in this room; `!room extremities` shows how it is",
+        "the homeserver cannot do it in this room; `!room extremities` shows the state",
     ),
 ];
 
@@ -201,7 +201,7 @@ impl Action for Delete {
         }
         if count(seen) < 2 {
             return Err(Skip::already(
-                Line::new().code(subject).plain(" has no loose end too many"),
+                Line::new().code(subject).plain(" has no extremities to delete"),
             )
             .or(format!("room extremities {}", subject.typed())));
         }
@@ -233,7 +233,7 @@ impl Action for Delete {
             ],
             remains: Vec::new(),
             undo: Undo::None(
-                "the messages are all there; only their order at the end is lost".to_owned(),
+                "all messages are still there; only their order at the end is lost".to_owned(),
             ),
         }
     }
@@ -327,7 +327,7 @@ mod tests {
             "Done · `!lobby:example.org`: 2 loose ends deleted\n\
              Before: 3\n\
              Now: 1\n\
-             No undo: the messages are all there; only their order at the end is lost"
+             No undo: all messages are still there; only their order at the end is lost"
         );
         assert!(told(0).starts_with("Nothing changed · "), "{}", told(0));
         let question = testing::question(&verb().question(&lobby(), &seen(true, 3)));

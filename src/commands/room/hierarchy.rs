@@ -33,12 +33,12 @@ pub(super) const SPEC: Spec = Spec::query::<Hierarchy>(
 
 /// List the rooms of a space, the space first
 ///
-/// Rooms that nobody of this server is in are left out.
+/// Rooms without members on this server are left out.
 #[derive(Debug, clap::Args)]
 struct Hierarchy {
     /// The space: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
-    /// How many spaces deep to go; 1 stops at the rooms that stand in the space itself
+    /// How many levels deep to go; 1 lists only the rooms of the space itself
     #[arg(short, long, value_name = "NUMBER")]
     max_depth: Option<u64>,
     #[command(flatten)]
@@ -108,7 +108,7 @@ impl Listing for Hierarchy {
         match known::room(&room, reader).await? {
             None => return Err(Stop::refused(known::unknown(&room))),
             Some(known) if !known.has_members_here() => {
-                let why = Line::new().plain("nobody of this server is in ").code(&room);
+                let why = Line::new().plain("nobody on this server is in ").code(&room);
                 return Err(Stop::refused(why));
             }
             Some(_) => {}
@@ -124,7 +124,8 @@ impl Listing for Hierarchy {
             }
             Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
                 Err(Stop::refused(
-                    "the homeserver has forgotten this place; leave --from out to begin anew",
+                    "the homeserver has forgotten this position; leave out --from to start at the \
+                     beginning",
                 ))
             }
             Err(error) if error.status() == Some(500) && !error.is_foreign() => {
@@ -148,7 +149,7 @@ impl Listing for Hierarchy {
         };
         vec![line.plain(
             " more than once, as it does with rooms that it does not know itself. Each is shown \
-             once, so there are fewer than it counted",
+            once, so there are fewer than it counted",
         )]
     }
 
@@ -184,16 +185,11 @@ fn each_once(rows: Vec<Value>) -> Vec<Value> {
 
 /// The refusal where the homeserver has an internal error for a space that it knows.
 fn failed(room: &RoomId, max_depth: Option<u64>) -> Stop {
-    let stop = Stop::refused(
-        Line::new()
-            .plain("the homeserver fails at the space ")
-            .code(room)
-            .plain(
-                " (500). Synapse does so where rooms stand in it that it does not know, or a room \
-                 stands in itself. This is no word on what is in it: less deep it may work, and the \
-                 state of the space names what stands in it",
-            ),
-    );
+    let stop =
+        Stop::refused(Line::new().plain("the homeserver fails at the space ").code(room).plain(
+            " (500). Synapse does so if the space contains rooms that it does not know, or a \
+                room contains itself. Try a smaller depth; the state of the space lists its rooms",
+        ));
     let stop = match max_depth {
         Some(1) => stop,
         _ => stop.or(&["room", "hierarchy", room.as_str(), "--max-depth", "1"]),

@@ -130,22 +130,22 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
         let many = how_many(Some(admins.len() as u64), "room", "rooms");
         lines.push(Line::new().code(subject).plain(" is the ").strong("only admin").plain(
             format!(
-                " of {many} that others are in; when it has left, nobody can change who has \
-                     power there"
+                " of {many} with other members; when it has left, nobody can change who has power \
+                 there"
             ),
         ));
         lines.extend(admins.iter().take(NAMED).map(|hole| hole.line()));
         lines.extend(more(admins.len()));
         lines.push(
-            Line::from("To make another admin there first: ")
+            Line::from("To make somebody else an admin there first: ")
                 .code(format!("!room make-admin {} --user-id @…", first.room)),
         );
     }
     if !creators.is_empty() {
         let many = how_many(Some(creators.len() as u64), "room", "rooms");
         lines.push(Line::new().code(subject).plain(format!(
-            " is the creator of {many} in which other admins stay; the power of a creator cannot \
-             be given to anybody, and is lost for good"
+            " is the creator of {many} in which other admins stay; a creator's power cannot be \
+            given to anybody, and is lost for good"
         )));
         lines.extend(creators.iter().take(NAMED).map(|hole| hole.line()));
         lines.extend(more(creators.len()));
@@ -153,14 +153,14 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
     if holes.looked_at < holes.of {
         let none = if holes.found.is_empty() { ", and found none" } else { "" };
         lines.push(Line::new().code(subject).plain(format!(
-            " is in {} rooms. In {} of them I have looked whether it is the only admin{none}",
+            " is in {} rooms. I checked {} of them for whether it is the only admin{none}",
             holes.of, holes.looked_at
         )));
     }
     lines.extend(holes.fault.map(|fault| {
-        Line::from("Whether ")
+        Line::from("I could not check whether ")
             .code(subject)
-            .plain(" is the only admin of a room that others are in could not be looked up")
+            .plain(" is the only admin of a room with other members")
             .plain(if holes.found.is_empty() { ": " } else { " everywhere: " })
             .plain(fault)
     }));
@@ -223,9 +223,9 @@ pub(super) fn warnings_of_room(subject: &Subject, seen: &Snapshot) -> Vec<Line> 
         found["admins"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut line = Line::new()
         .code(subject)
-        .plain(format!(": {stay} of other servers stay in it. Its "))
+        .plain(format!(": {stay} on other servers stay in it. Its "))
         .strong("only admins")
-        .plain(" are of this server: ");
+        .plain(" are on this server: ");
     for (n, admin) in admins.iter().take(NAMED).enumerate() {
         line = if n > 0 { line.plain(", ") } else { line }.code(admin);
     }
@@ -234,7 +234,7 @@ pub(super) fn warnings_of_room(subject: &Subject, seen: &Snapshot) -> Vec<Line> 
     }
     vec![
         line.plain("; afterwards nobody in it can change who has power"),
-        Line::from("To make one of those who stay an admin first: ")
+        Line::from("To make one of those an admin first: ")
             .code(format!("!room make-admin {} --user-id @…", subject.typed())),
     ]
 }
@@ -267,11 +267,10 @@ mod tests {
         let text = told(&Holes { found, looked_at: of, of, fault: None });
         assert_eq!(
             text,
-            "`@ann:example.org` is the **only admin** of 2 rooms that others are in; when it has \
-             left, nobody can change who has power there\n\
-             `!r2:example.org`, 2 others; its power as the creator is lost for good\n\
-             “The *lobby*” `!r1:example.org`, 1 other\n\
-             To make another admin there first: `!room make-admin !r2:example.org --user-id @…`"
+            "`@ann:example.org` is the **only admin** of 2 rooms with other members; when it has \
+            left, nobody can change who has power there\n`!r2:example.org`, 2 others; its power as \
+            the creator is lost for good\n“The *lobby*” `!r1:example.org`, 1 other\nTo make \
+            somebody else an admin there first: `!room make-admin !r2:example.org --user-id @…`"
         );
         let many = (1..=8).map(|n| hole(n, Loss::Admin)).collect();
         let text = told(&Holes { found: many, looked_at: 8, of: 8, fault: None });
@@ -289,11 +288,11 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_said() {
         let text = told(&Holes { looked_at: 100, of: 240, ..Holes::default() });
-        assert!(text.contains("is in 240 rooms. In 100 of them"), "{text}");
+        assert!(text.contains("is in 240 rooms. I checked 100 of them"), "{text}");
         assert!(text.ends_with("found none"), "{text}");
         let fault = Some("the homeserver is away".to_owned());
         let text = told(&Holes { looked_at: 3, of: 3, fault, ..Holes::default() });
-        assert!(text.ends_with("could not be looked up: the homeserver is away"), "{text}");
+        assert!(text.ends_with("room with other members: the homeserver is away"), "{text}");
         assert!(warnings_of_account(&ann(), &Snapshot::default()).is_empty());
     }
 
@@ -304,8 +303,8 @@ mod tests {
         let found = json!({ "admins": ["@ann:example.org"], "stay": 12 });
         seen.extra.insert(KEY.to_owned(), found);
         let text: Vec<String> = warnings_of_room(&lobby(), &seen).iter().map(line).collect();
-        assert!(text[0].contains("12 people of other servers stay in it"), "{text:?}");
-        assert!(text[0].contains("are of this server: `@ann:example.org`;"), "{text:?}");
+        assert!(text[0].contains("12 people on other servers stay in it"), "{text:?}");
+        assert!(text[0].contains("are on this server: `@ann:example.org`;"), "{text:?}");
         assert!(text[1].contains("!room make-admin !lobby:example.org"), "{text:?}");
     }
 }

@@ -35,19 +35,19 @@ pub(super) const SPEC: Spec = Spec::action::<Join>(
     ],
 );
 
-/// Put accounts of this server into a room; nobody asks them
+/// Make accounts of this server join a room, without asking them
 ///
-/// Into a room that is not open to everybody the homeserver invites them first, in the name of the
-/// account of my admin token: that account must be in the room, with the power to invite. `room
-/// make-admin` gives it the power.
+/// If the room is not open to everybody, the homeserver invites them first, as the account of my admin
+/// token: that account must be in the room with the power to invite. `room make-admin` gives it the
+/// power.
 #[derive(Debug, clap::Args)]
 struct Join {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// A server that is in the room, where nobody of this one is. Can be given several times
+    /// A server that is in the room, if nobody on this server is. Can be repeated
     #[arg(short, long, value_name = "SERVER")]
     server_name: Vec<OwnedServerName>,
 }
@@ -59,7 +59,8 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the room does not let it in: it is not open to everybody, and the account of my admin token is not in it or may not invite. `!room make-admin` gives that account the power",
+        "the room does not let it in: it is not open to everybody, and the account of my admin \
+        token is not in it or may not invite. `!room make-admin` gives that account the power",
     ),
     Meaning::new(
         403,
@@ -71,45 +72,40 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_USER_SUSPENDED",
         "",
-        "it is suspended, and so cannot join a room; `!user unsuspend` ends that",
+        "it is suspended, so it cannot join a room; `!user unsuspend` ends that",
     ),
     refusals::NO_INVITATIONS,
     Meaning::new(
         404,
         "M_NOT_FOUND",
         "no servers",
-        "no server that was named is in the room; name one with --server-name",
+        "none of the named servers is in the room; name one with --server-name",
     ),
     Meaning::new(
         404,
         "M_UNKNOWN",
         "no servers",
-        "no server that was named is in the room; name one with --server-name",
+        "none of the named servers is in the room; name one with --server-name",
     ),
-    Meaning::new(
-        404,
-        "M_NOT_FOUND",
-        "",
-        "the account or the room is not known any more; look again",
-    ),
+    Meaning::new(404, "M_NOT_FOUND", "", "the account or the room is no longer known; look again"),
     refusals::NOT_LOCAL,
     Meaning::new(
         400,
         "M_UNKNOWN",
         "",
-        "the homeserver cannot put it there: the room or its servers cannot be used from here",
+        "the homeserver cannot join it: the room or its servers cannot be used from here",
     ),
     Meaning::new(
         400,
         "M_INCOMPATIBLE_ROOM_VERSION",
         "",
-        "the room is of a version that this homeserver does not know; it takes a newer Synapse",
+        "the room has a version that this homeserver does not know; it needs a newer Synapse",
     ),
     Meaning::new(
         400,
         "M_UNSUPPORTED_ROOM_VERSION",
         "",
-        "the room is of a version that this homeserver does not know; it takes a newer Synapse",
+        "the room has a version that this homeserver does not know; it needs a newer Synapse",
     ),
 ];
 
@@ -195,7 +191,8 @@ impl Action for Join {
         Outcome::done(
             Line::new().code(subject).plain(" is in ").code(room(after)),
             Undo::None(
-                "it can leave by itself, or be removed by whoever has power in the room".to_owned(),
+                "it can leave by itself, or somebody with power in the room can remove it"
+                    .to_owned(),
             ),
         )
         .facts(after.shown_as(&[ROOM]))
@@ -219,7 +216,7 @@ impl Join {
         let room = room(seen);
         let of = |why: &str| Line::new().code(subject).plain(why).code(room);
         if seen.is("member") {
-            return Err(Skip::already(of(" is in it already: "))
+            return Err(Skip::already(of(" is already in "))
                 .or(format!("user membership {}", subject.typed())));
         }
         // The homeserver would put them there all the same.
@@ -227,7 +224,7 @@ impl Join {
             return Err(Skip::refused(Line::new().code(subject).plain(" is deactivated")));
         }
         if seen.is("suspended") {
-            let why = Line::new().code(subject).plain(" is suspended, and so cannot join a room");
+            let why = Line::new().code(subject).plain(" is suspended, so it cannot join a room");
             return Err(Skip::refused(why).or(format!("user unsuspend {}", subject.typed())));
         }
         if seen.is("banned") {
@@ -235,12 +232,12 @@ impl Join {
         }
         if seen.is("blocked") {
             let why =
-                Line::new().code(room).plain(" is blocked: nobody of this server can join it");
+                Line::new().code(room).plain(" is blocked: nobody on this server can join it");
             return Err(Skip::refused(why).or(format!("room unblock {room}")));
         }
         if !seen.is("room known") && self.via().is_empty() {
             let why = known::unknown(room)
-                .plain(". If it is one of other servers, name one that is in it: ")
+                .plain(". If it is on other servers, name one that is in it: ")
                 .code("--server-name");
             return Err(Skip::refused(why));
         }
@@ -248,10 +245,11 @@ impl Join {
             let host = seen.extra.get("host").and_then(Value::as_str).unwrap_or_default();
             let why = Line::new()
                 .code(room)
-                .plain(" is not open to everybody, so the homeserver would invite in the name of ")
+                .plain(" is not open to everybody, so the homeserver would invite as ")
                 .code(host)
                 .plain(
-                    ", which is not in it. It must join first; this gets it invited, with power",
+                    ", which is not in it. That account must join first; this invites it, with \
+                     power",
                 );
             return Err(Skip::refused(why).or(format!("room make-admin {room}")));
         }
@@ -341,7 +339,7 @@ mod tests {
     #[test]
     fn each_hindrance_is_told_before_anything_is_sent() {
         for (facts, word, said) in [
-            (&[("member", true)][..], Status::NothingChanged, "is in it already"),
+            (&[("member", true)][..], Status::NothingChanged, "is already in"),
             (&[("deactivated", true)], Status::Refused, "is deactivated"),
             (&[("suspended", true)], Status::Refused, "!user unsuspend @ann:example.org"),
             (&[("banned", true)], Status::Refused, "is banned from `!lobby:example.org`"),
@@ -368,7 +366,7 @@ mod tests {
             outcome(&verb(&[]).outcome(&ann(), &seen(true, &[]), &[], &after)),
             "Done · `@ann:example.org` is in `!lobby:example.org`\n\
              Room: “The lobby” `!lobby:example.org`\n\
-             No undo: it can leave by itself, or be removed by whoever has power in the room"
+             No undo: it can leave by itself, or somebody with power in the room can remove it"
         );
     }
 }

@@ -217,7 +217,7 @@ pub(in crate::commands) async fn snapshot(
     seen.preconditions.insert("exists".to_owned(), json!(room.is_some()));
     seen.display = match &room {
         Some(room) => in_short(room),
-        None => vec![("Room", "this homeserver is not in it, and does not know it".into())],
+        None => vec![("Room", "this homeserver is not in it and does not know it".into())],
     };
     Ok(seen)
 }
@@ -292,7 +292,7 @@ pub(super) fn facts(room: &Room) -> Vec<Fact> {
     if room.tombstoned {
         let by = match &room.replacement {
             Some(by) if !by.is_empty() => Line::new().hostile(by),
-            _ => "it is closed, and names no room in its place".into(),
+            _ => "it is closed, and names no replacement".into(),
         };
         facts.push(("Replaced by", by));
     }

@@ -33,8 +33,8 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 
 /// List the rooms that this server knows, by name
 ///
-/// Empty rooms are those that nobody is in any more, from any server. The counts are the
-/// homeserver's statistics, which lag a moment behind.
+/// Empty rooms have no members any more, from any server. The counts come from the homeserver's
+/// statistics, which are slightly behind.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
@@ -45,10 +45,10 @@ pub(super) struct List {
     name: Option<String>,
     #[command(flatten)]
     pub(super) order: Order,
-    /// Only rooms that nobody is in
+    /// Only rooms without members
     #[arg(short, long, conflicts_with = "not_empty")]
     empty: bool,
-    /// Leave out rooms that nobody is in
+    /// Leave out rooms without members
     #[arg(short = 'E', long)]
     not_empty: bool,
     /// Only rooms in the directory

@@ -36,16 +36,16 @@ pub(super) const SPEC: Spec = Spec::action::<MakeAdmin>(
     ],
 );
 
-/// Make somebody an admin of a room in which an account of this server has power
+/// Make somebody an admin of a room, where an account of this server has power in it
 ///
-/// The homeserver lets the strongest account of its own there give the same power, which everybody
-/// in the room sees, and invites whoever is not in it where it is not public. In rooms of version
-/// 12 and later nobody becomes a creator by it.
+/// The homeserver uses its own account with the most power in the room to give the same power;
+/// everybody in the room sees that. If the room is not public, it also invites an account that is not
+/// in it. In rooms of version 12 and later nobody becomes a creator this way.
 #[derive(Debug, clap::Args)]
 struct MakeAdmin {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
-    /// Who gets the power; the account of my admin token when left out
+    /// Who gets the power; by default the account of my admin token
     #[arg(short, long, value_name = "USER")]
     user_id: Option<UserRef>,
 }
@@ -56,39 +56,40 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "Server not in room",
-        "nobody of this server is in it any more, so nobody here can give power there",
+        "nobody on this server is in it any more, so nobody here can give power there",
     ),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "with power to update",
-        "the strongest of this server in it may not change who has power there; somebody else has to be asked. `!room power-levels` shows who can",
+        "no account of this server may change who has power there; ask somebody else. `!room \
+        power-levels` shows who can",
     ),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "No local admin user in room",
-        "nobody of this server who is in it has power any more. `!room power-levels` shows who has",
+        "nobody on this server has power in it any more. `!room power-levels` shows who has",
     ),
     Meaning::new(
         400,
         "M_BAD_JSON",
         "Creator",
-        "it is a creator of the room, and stands above all levels already",
+        "it is a creator of the room, so it already has more power than any level",
     )
     .nothing_to_do(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "Creator",
-        "it is a creator of the room, and stands above all levels already",
+        "it is a creator of the room, so it already has more power than any level",
     )
     .nothing_to_do(),
     Meaning::new(
         403,
         "M_USER_SUSPENDED",
         "",
-        "the account in whose name it would be done is suspended; `!user unsuspend` ends that",
+        "the account that would give the power is suspended; `!user unsuspend` ends that",
     ),
     Meaning::new(
         403,
@@ -102,7 +103,8 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the room does not let it be given power or be invited in that name; `!room power-levels` shows what it takes",
+        "that account may not give power or invite in this room; `!room power-levels` shows the \
+        levels needed",
     ),
     refusals::ROOM_GONE,
 ];
@@ -212,7 +214,7 @@ impl Action for MakeAdmin {
         ];
         Outcome::done(
             Line::new().code(user(after)).plain(" is an admin of ").code(subject),
-            Undo::None("in the room, it can lower its own power itself".to_owned()),
+            Undo::None("it can lower its own power itself, in the room".to_owned()),
         )
         .facts(facts.into_iter().flatten())
     }
@@ -271,7 +273,7 @@ fn note(seen: &mut Snapshot, user: &UserId, power: &PowerAsSeen) {
         match level {
             Some(Level::Creator) => "that of a creator".into(),
             Some(Level::Level { has, needed }) => {
-                format!("{has}; changing power takes {needed}").into()
+                format!("{has}; changing power needs {needed}").into()
             }
             None => "not known".into(),
         },
@@ -384,7 +386,7 @@ mod tests {
         let mut alone = seen(NONE, None);
         alone.extra.insert(STANDING.to_owned(), json!(standing(&[])));
         let skip = verb().change(&lobby(), &alone).unwrap_err();
-        assert!(testing::skip(&skip).contains("it takes a new room"), "{skip:?}");
+        assert!(testing::skip(&skip).contains("create a new room"), "{skip:?}");
     }
 
     #[test]
@@ -396,10 +398,10 @@ mod tests {
             testing::outcome(&verb().outcome(&lobby(), &before, &[], &after)),
             "Done · `@ann:example.org` is an admin of `!lobby:example.org`\n\
              Room: “The lobby”\n\
-             Power before: 0; changing power takes 100\n\
-             Power now: 100; changing power takes 100\n\
+             Power before: 0; changing power needs 100\n\
+             Power now: 100; changing power needs 100\n\
              In the room: invited\n\
-             No undo: in the room, it can lower its own power itself"
+             No undo: it can lower its own power itself, in the room"
         );
     }
 }

@@ -29,14 +29,14 @@ pub(super) const SPEC: Spec = Spec::query::<Members>(
     ],
 );
 
-/// List who is in a room; or who is invited to it, banned from it or has left it
+/// List the members of a room, or who is invited to it, banned from it or has left it
 #[derive(Debug, clap::Args)]
 struct Members {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
     #[command(flatten)]
     pages: Pages,
-    /// Those who stand to the room like this
+    /// Only this membership
     #[arg(short, long, value_enum, default_value_t = Membership::Join)]
     membership: Membership,
     /// Only accounts of this server
@@ -47,7 +47,7 @@ struct Members {
     remote: bool,
 }
 
-/// How somebody stands to a room.
+/// A membership of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Membership {
     /// In it
@@ -56,7 +56,7 @@ enum Membership {
     Invite,
     /// Banned
     Ban,
-    /// Asked to be let in
+    /// Asked to join
     Knock,
     /// Left it, or was removed from it
     Leave,

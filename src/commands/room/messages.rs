@@ -31,22 +31,22 @@ pub(super) const SPEC: Spec = Spec::query::<Messages>(
     ],
 );
 
-/// List what was sent to a room, newest first
+/// List the events of a room, newest first
 ///
-/// What each event says is shown only with --show-content, to roles that may see private things,
-/// and on record. What is encrypted nobody here can read. The homeserver may ask other servers for
-/// what it does not have.
+/// Their content is shown only with --show-content, to roles that may see private data, and that is
+/// recorded. Nobody here can read encrypted messages. The homeserver may ask other servers for events
+/// that it does not have.
 #[derive(Debug, clap::Args)]
 struct Messages {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
-    /// Show what each event says
+    /// Show the content of each event
     #[arg(long)]
     show_content: bool,
-    /// Only what this account has sent. Can be given several times
+    /// Only events by this account. Can be repeated
     #[arg(long, value_name = "USER")]
     sender: Vec<UserRef>,
-    /// Only events of this type, such as `m.room.message`. Can be given several times
+    /// Only events of this type, such as `m.room.message`. Can be repeated
     #[arg(short = 't', long = "type", value_name = "TYPE")]
     kind: Vec<String>,
     /// Oldest first
@@ -148,7 +148,8 @@ impl Messages {
             Ok(answered) => Ok(answered),
             Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
                 Err(Stop::refused(
-                    "the homeserver does not know this place; leave --from out to begin anew",
+                    "the homeserver does not know this position; leave out --from to start at the \
+                     beginning",
                 ))
             }
             Err(error) => Err(error.into()),
@@ -177,9 +178,9 @@ impl Messages {
 /// Nothing for so long: whoever wants to look further is told where to go on.
 fn nothing_yet(room: &RoomId, place: &str) -> Stop {
     let why = Line::new()
-        .plain("nothing that fits was found yet in ")
+        .plain("no matches found yet in ")
         .code(room)
-        .plain(", and there is more to look through. Send the same with ")
+        .plain(", but there is more to search. Send the same with ")
         .code(format!("--from {place}"));
     Stop::refused(why)
 }
@@ -227,8 +228,8 @@ mod tests {
         let Stop::Refused { why, .. } = stop else { panic!("it is refused: {stop:?}") };
         assert_eq!(
             testing::line(&why),
-            "nothing that fits was found yet in `!lobby:example.org`, and there is more to look \
-             through. Send the same with `--from t9-1`"
+            "no matches found yet in `!lobby:example.org`, but there is more to search. Send the \
+            same with `--from t9-1`"
         );
     }
 

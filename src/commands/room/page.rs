@@ -59,11 +59,10 @@ impl Sort {
 // In which order rooms come. No doc comment: it would become the verb's help.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct Order {
-    /// Sort by this: texts from A to Z, members, versions and `state_events` largest first; by name
-    /// when left out
+    /// Sort by this: texts from A to Z, members, versions and `state_events` largest first; by name by default
     #[arg(short, long, value_enum)]
     pub(super) sort: Option<Sort>,
-    /// The other way round
+    /// Reverse the order
     #[arg(short, long)]
     pub(super) reverse: bool,
 }
@@ -84,9 +83,7 @@ pub(super) struct Wanted {
 /// Reads what rooms are searched for.
 pub(super) fn term(text: &str) -> Result<String, String> {
     if bare(text).is_empty() {
-        return Err(
-            "there is nothing to search for; type a part of a name or alias, or an id".to_owned()
-        );
+        return Err("the search text is empty; type a part of a name or alias, or an id".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -255,8 +252,8 @@ pub(super) async fn fetch(
     query.push(("limit", limit.to_string()));
     let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
     if listed.total_rooms == 0 && keeps_no_statistics(reader).await {
-        let why = "this homeserver keeps no statistics of rooms, so it cannot list or search \
-                   them; one that is named by its id or alias can be looked at";
+        let why = "this homeserver keeps no room statistics, so it cannot list or search rooms; \
+            you can still look at a room by its id or alias";
         return Err(Stop::refused(why).or(&["room", "details", "#lobby:example.org"]));
     }
     let next = listed.next_batch.map(|next| next.to_string());

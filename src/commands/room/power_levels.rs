@@ -46,28 +46,28 @@ const MOST: usize = 20;
 
 /// Show who has power in a room, or in each of many
 ///
-/// In rooms of version 12 and later the creators stand above all levels.
+/// In rooms of version 12 and later the creators have more power than any level.
 #[derive(Debug, clap::Args)]
 struct PowerLevels {
-    /// One room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org; the rooms of
-    /// this server when left out
+    /// One room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org; by default all
+    /// rooms of this server
     #[arg(conflicts_with_all = ["room_id", "name", "from", "all", "sort", "reverse"])]
     room: Option<RoomRef>,
     /// The same, as an option
     #[arg(short = 'i', long, value_name = "ROOM",
           conflicts_with_all = ["name", "from", "all", "sort", "reverse"])]
     room_id: Option<RoomRef>,
-    /// Show what `room list` shows of each room too
+    /// Also show what `room list` shows of each room
     #[arg(short, long)]
     all_details: bool,
-    /// Begin here: how many rooms to skip, or what the next-page command says
+    /// Start here: how many rooms to skip, or the value in the next-page command
     #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
     from: Option<String>,
-    /// Show at most this many rooms; each takes two requests
+    /// Show at most this many rooms; each needs two requests
     #[arg(short, long, value_name = "NUMBER", default_value_t = SHOWN,
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     limit: u64,
-    /// Follow the pages to the end: on a large server this takes its time
+    /// Get all pages; this can take long on a large server
     #[arg(long, conflicts_with = "from")]
     all: bool,
     /// Only rooms with this in their name or alias, or with exactly this id
@@ -264,7 +264,7 @@ fn facts(powered: &Powered) -> Vec<Fact> {
     }
     facts.push(("Power", if by_level.is_empty() { "nobody".into() } else { line }));
     if !odd.is_empty() {
-        facts.push(("Power not known, since it is no number", some(&odd)));
+        facts.push(("Power unknown, since it is not a number", some(&odd)));
     }
     let of = |key: &str| power::level(levels.get(key));
     facts.push(("Everybody else", of("users_default").unwrap_or(0).to_string().into()));
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(
             told(json!({"power_levels": levels, "creators": ["@ann:x"]})),
             "Power: 100: `@ann:x`; 50: `@bob:x`, `@moe:x`\n\
-             Power not known, since it is no number: `@odd:x`\n\
+             Power unknown, since it is not a number: `@odd:x`\n\
              Everybody else: 5\n\
              Changing power takes: 90\n"
         );
@@ -330,7 +330,10 @@ mod tests {
         assert_eq!(told(json!({"power_levels": null})), "Power: not known\n");
         let then =
             told(json!({"power_levels": null, "creators_above": true, "as_of_leaving": true}));
-        assert!(then.starts_with("Here: This server has left this room; what is known is of then"));
+        assert!(then.starts_with(
+            "Here: This server has left this room; this is the state from \
+                                  then"
+        ));
         assert!(then.ends_with("Creators, above all: not known\nPower: not known\n"), "{then}");
         let fault = told(json!({"fault": "the homeserver is away"}));
         assert_eq!(fault, "Power: cannot be looked up: the homeserver is away\n");

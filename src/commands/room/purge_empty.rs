@@ -22,15 +22,15 @@ use crate::{
 pub(super) const SPEC: Spec =
     Spec::action::<PurgeEmpty>("purge-empty", &["room purge-empty", "room purge-empty --plan"]);
 
-/// Delete every room that nobody of this server is in any more
+/// Delete every room without members on this server
 ///
-/// They are collected first and shown; the question is about just those. Where somebody joins one
-/// meanwhile it is left alone.
+/// I collect and show them first, and ask about exactly those. If somebody joins one of them meanwhile,
+/// it is left alone.
 #[derive(Debug, clap::Args)]
 struct PurgeEmpty {
     #[command(flatten)]
     how: How,
-    /// How many rooms the homeserver is asked for at a time while they are collected
+    /// How many rooms to request at a time while collecting
     #[arg(short = 'p', long = "batch-size", visible_alias = "paginate", value_name = "NUMBER",
           default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=5000))]
     batch_size: u64,
@@ -88,7 +88,7 @@ impl Action for PurgeEmpty {
             let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
             if listed.total_rooms == 0 && page::keeps_no_statistics(reader).await {
                 return Err(Stop::refused(
-                    "this homeserver keeps no statistics of rooms, so it cannot tell which are \
+                    "this homeserver keeps no room statistics, so it cannot tell which rooms are \
                      empty",
                 ));
             }
@@ -122,7 +122,7 @@ impl Action for PurgeEmpty {
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if seen.is("exists") && !seen.is("empty") {
-            return Err(known::already(subject, "is not empty: somebody of this server is in it"));
+            return Err(known::already(subject, "is not empty: somebody on this server is in it"));
         }
         self.how.change(subject, seen, [None, None, None])
     }

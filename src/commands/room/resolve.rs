@@ -21,13 +21,13 @@ pub(super) const SPEC: Spec = Spec::query::<Resolve>(
 
 /// Show the id of an alias, or the aliases of an id
 ///
-/// Aliases are those of this server; other servers may have more for the same room.
+/// Only aliases on this server are shown; other servers may have more for the same room.
 #[derive(Debug, clap::Args)]
 struct Resolve {
     /// An alias, #lobby:example.org, or an id, !abc:example.org or !abc
     #[arg(value_name = "ALIAS|ID")]
     room: RoomRef,
-    /// Show the aliases, which happens without this too where an id is given
+    /// Show the aliases; this is the default for an id
     #[arg(short, long)]
     reverse: bool,
 }

@@ -12,10 +12,10 @@ pub(super) const SPEC: Spec = Spec::of::<Search>(
     &["room search lobby", "room search \"Book club\" --sort joined_members --limit 20"],
 );
 
-/// Search rooms by a part of their name or alias, or by their whole id; capitals do not matter
+/// Search rooms by a part of their name or alias, or by their full id; upper and lower case are the same
 #[derive(Debug, clap::Args)]
 struct Search {
-    /// A part of the name; of an alias, the part before the colon is searched for
+    /// A part of the name; for an alias, only the part before the colon is used
     #[arg(value_parser = page::term)]
     term: String,
     #[command(flatten)]

@@ -17,7 +17,7 @@ use crate::{
 
 /// What is said of a room that this server has left.
 pub(super) const OF_THEN: &str =
-    "This server has left this room; what is known is of then, and may have changed since.";
+    "This server has left this room; this is the state from then, which may have changed since.";
 
 /// Under this it is noted in a room's data that they are of then.
 pub(super) const AS_OF_LEAVING: &str = "as_of_leaving";

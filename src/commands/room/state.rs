@@ -28,11 +28,10 @@ pub(super) const SPEC: Spec = Spec::query::<State>(
 )
 .later(&[Later::new("type", 1, 123)]);
 
-/// List what is set in a room, by type
+/// List the state events (settings) of a room, by type
 ///
-/// What each event says is shown only with --show-content, to roles that may see private things,
-/// and on record. Large rooms have a great many events for their members; --type leaves all others
-/// out.
+/// Their content is shown only with --show-content, to roles that may see private data, and that
+/// is recorded. Large rooms have very many member events; use --type to show only one type.
 #[derive(Debug, clap::Args)]
 struct State {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
@@ -40,7 +39,7 @@ struct State {
     /// Only events of this type, such as `m.room.power_levels`
     #[arg(id = "type", short = 't', long, value_name = "TYPE")]
     kind: Option<String>,
-    /// Show what each event says
+    /// Show the content of each event
     #[arg(long)]
     show_content: bool,
     #[command(flatten)]
@@ -103,7 +102,7 @@ impl Listing for State {
         if self.show_content || rows.is_empty() {
             return Vec::new();
         }
-        vec![Line::new().plain("What they say: add ").code("--show-content")]
+        vec![Line::new().plain("To show their content, add ").code("--show-content")]
     }
 }
 

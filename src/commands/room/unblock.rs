@@ -9,7 +9,7 @@ pub(super) const SPEC: Spec = Spec::of::<Unblock>(
     &["room unblock #lobby:example.org", "room unblock !OGEhHVWSdvArJzumhm:example.org"],
 );
 
-/// Take the block of a room back: it can be joined again
+/// Unblock a room: people can join it again
 #[derive(Debug, clap::Args)]
 struct Unblock {
     /// The rooms, one or several: an id, !abc:example.org or !abc, or an alias, #lobby:example.org

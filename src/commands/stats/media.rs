@@ -29,9 +29,9 @@ pub(super) const SPEC: Spec = Spec::query::<Media>(
     &["stats media", "stats media --since 30d --limit 10", "stats media -s media_count -n ann"],
 );
 
-/// List the accounts that have uploaded files, by how much they take up
+/// List the accounts that have uploaded files, by total size
 ///
-/// Files that were deleted do not count.
+/// Deleted files do not count.
 #[derive(Debug, clap::Args)]
 struct Media {
     #[command(flatten)]
@@ -39,13 +39,13 @@ struct Media {
     /// Sort by this: sizes and counts largest first, names from A to Z
     #[arg(short, long, value_enum, default_value_t = Sort::MediaLength)]
     sort: Sort,
-    /// The other way round
+    /// Reverse the order
     #[arg(short, long)]
     reverse: bool,
     /// Only files uploaded since this date or within this age (3d, 2 weeks)
     #[arg(long, value_name = "DATE|AGE")]
     since: Option<Since>,
-    /// Only files uploaded before this date, or longer ago than this age
+    /// Only files uploaded before this date, or older than this age
     #[arg(long, value_name = "DATE|AGE")]
     until: Option<Since>,
     /// Only accounts with this in their localpart or display name
@@ -59,8 +59,8 @@ fn term(text: &str) -> Result<String, String> {
         return Err("it is empty".to_owned());
     }
     if !text.is_ascii() {
-        return Err("the homeserver searches for plain letters only here, without accents or \
-                    other scripts; type a part that has none, or leave it out"
+        return Err("the homeserver can search only for plain letters here, without accents or \
+            other scripts; type a part with plain letters, or leave it out"
             .to_owned());
     }
     Ok(text.to_owned())
@@ -93,7 +93,7 @@ impl Sort {
 
 #[derive(Debug, Deserialize)]
 struct User {
-    /// `None` for files that no account is kept for, such as old previews of links.
+    /// `None` for files that the homeserver has no such account for, such as old previews of links.
     #[serde(default, rename = "user_id", deserialize_with = "known")]
     id: Option<String>,
     #[serde(default, deserialize_with = "known")]
@@ -207,7 +207,7 @@ impl Media {
 fn record(user: &User) -> Record {
     let mut title = match &user.id {
         Some(id) => Line::new().code(id),
-        None => "no account is kept".into(),
+        None => "the homeserver has no such account".into(),
     };
     if let Some(name) = user.displayname.as_ref().filter(|name| !name.is_empty()) {
         title = title.plain(" ").hostile(name);
@@ -292,7 +292,11 @@ mod tests {
                              "media_length": "x"});
         let records = vec![record(&User::deserialize(nobodys).unwrap())];
         let text = testing::reply(&Reply::data("").with(Block::Records(records)));
-        assert_eq!(text, "\n* no account is kept\n  Size: not known · Files: not known\n");
+        assert_eq!(
+            text,
+            "\n* the homeserver has no such account\n  Size: not known · Files: not \
+                          known\n"
+        );
         let line = testing::line(&verb(&["--since", "2026-11-01"]).of(&nowhere()));
         assert_eq!(line, "Uploaded since 2026-11-01 00:00 UTC: ");
     }

@@ -20,9 +20,9 @@ use crate::{
 
 pub(super) const SPEC: Spec = Spec::query::<Rooms>("rooms", &["stats rooms"]).since(1, 83);
 
-/// List the ten rooms that take up most of the database
+/// List the ten rooms that use the most database space
 ///
-/// The sizes are estimates, and only `PostgreSQL` makes them.
+/// The sizes are estimates, which only `PostgreSQL` can make.
 #[derive(Debug, clap::Args)]
 struct Rooms {
     #[command(flatten)]
@@ -104,15 +104,15 @@ fn explained(error: Error) -> Stop {
     let needs = error.message().is_some_and(|message| message.raw().contains("PostgreSQL"));
     let why = match error.status() {
         Some(400) if needs => {
-            "this homeserver keeps its data in SQLite, which cannot estimate how large a room is; \
-             only PostgreSQL can. Rooms by the number of their state events come near it"
+            "this homeserver uses SQLite, which cannot estimate the size of a room; only \
+            PostgreSQL can. A list by number of state events is a good substitute"
         }
         // It reads an estimate from each of seven tables, and stumbles over one that has none: a
         // column of `event_edges` that has been left empty since the schema of version 72.
         Some(500) if !error.is_foreign() => {
-            "this homeserver fails at it. Synapse does so where its database was made in 2022 or \
-             later, or is still small, and its log then says TypeError. Rooms by the number of \
-             their state events come near it"
+            "this homeserver cannot do it. Synapse fails if its database was created in 2022 or \
+            later, or is still small; its log then says TypeError. A list by number of state \
+            events is a good substitute"
         }
         _ => return error.into(),
     };

@@ -29,19 +29,19 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 
 /// List the homeserver's tasks, newest first: deleted rooms, purged history, redactions
 ///
-/// Here is why a room could not be deleted. What is through is kept for seven days.
+/// It shows why a room could not be deleted. Finished tasks are kept for seven days.
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
     pages: Pages,
     /// Only tasks of this kind, such as `shutdown_and_purge_room`, `purge_history` or
-    /// `redact_all_events`. Can be given several times
+    /// `redact_all_events`. Can be repeated
     #[arg(short, long, value_name = "NAME")]
     action: Vec<String>,
-    /// Only tasks about this: a room or an account as any command takes them, or a device
+    /// Only tasks about this room, account or device
     #[arg(short = 'i', long, value_name = "ID")]
     resource: Option<String>,
-    /// Only tasks in this state. Can be given several times
+    /// Only tasks in this state. Can be repeated
     #[arg(short, long, value_enum)]
     status: Vec<TaskStatus>,
     /// Only tasks from before this date, or older than this age (3d, 2 weeks)
@@ -55,15 +55,15 @@ struct List {
 /// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum TaskStatus {
-    /// It waits
+    /// Waiting
     Scheduled,
-    /// It runs
+    /// Running
     Active,
-    /// It is through
+    /// Finished
     Complete,
-    /// It failed
+    /// Failed
     Failed,
-    /// It was cancelled
+    /// Cancelled
     Cancelled,
 }
 

@@ -99,7 +99,7 @@ fn no_such_user(user: &UserId) -> Line {
     // What looks like a letter that it is not.
     match user.localpart().chars().find(|c| !c.is_ascii()) {
         Some(c) => line.plain(" (the ").code(c).plain(format!(
-            " in it is U+{:04X}, and the ids of this server have plain letters only)",
+            " in it is U+{:04X}, but ids of this server have only plain letters)",
             u32::from(c)
         )),
         None => line,
@@ -108,8 +108,7 @@ fn no_such_user(user: &UserId) -> Line {
 
 fn remote(user: &UserId) -> Line {
     Line::new().code(user).plain(
-        " is an account of another server, over which this one has no say; only the rooms that \
-         both share can be listed",
+        " is an account on another server, so this server can only list the rooms that both share",
     )
 }
 

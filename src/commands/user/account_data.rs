@@ -29,18 +29,18 @@ pub(super) const SPEC: Spec = Spec::query::<AccountData>(
     ],
 );
 
-/// List what clients keep with an account: settings, tags, whom it ignores
+/// List the account data that clients store: settings, tags, ignored users
 ///
-/// Only the kinds are shown. What is in them comes with --show-content, to roles that may see
-/// private things, and on record; what keeps the account's keys is never shown.
+/// Only the types are shown. Their content is shown with --show-content, to roles that may see private
+/// data, and that is recorded; data with the account's keys is never shown.
 #[derive(Debug, clap::Args)]
 struct AccountData {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Only this kind, such as m.direct
+    /// Only this type, such as m.direct
     #[arg(short, long = "type", value_name = "TYPE")]
     kind: Option<String>,
-    /// Show what is in it
+    /// Show its content
     #[arg(long)]
     show_content: bool,
     #[command(flatten)]

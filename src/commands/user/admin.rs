@@ -31,16 +31,16 @@ pub(super) const SPEC: Spec = Spec::of::<Admin>(
 )
 .delegated(Delegated::Nothing);
 
-/// Show whether an account is a server admin, or make it one, or an ordinary one again
+/// Show whether an account is a server admin, make it one, or make it an ordinary account again
 ///
-/// A server admin may do everything with this homeserver. The account of my own token stays one.
+/// A server admin can do everything on this homeserver. The account of my admin token always stays one.
 #[derive(Debug, clap::Args)]
 #[command(allow_missing_positional = true)]
 struct Admin {
-    /// What to do; shows when left out
+    /// What to do; show by default
     #[arg(value_enum, default_value = "show", hide_default_value = true)]
     what: What,
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
 }
 
@@ -156,10 +156,10 @@ impl Action for Make {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         match (self.admin, seen.is("admin")) {
-            (true, true) => return Err(account::already(subject, "is a server admin already")),
+            (true, true) => return Err(account::already(subject, "is already a server admin")),
             (false, false) => return Err(account::already(subject, "is not a server admin")),
             (true, false) if seen.is("deactivated") => {
-                let why = "is deactivated, so it could do nothing as a server admin";
+                let why = "is deactivated, so it cannot use server admin rights";
                 return Err(account::already(subject, why));
             }
             _ => {}

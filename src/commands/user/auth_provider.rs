@@ -19,16 +19,15 @@ pub(super) const SPEC: Spec = Spec::query::<AuthProvider>(
     &["user auth-provider 5f0c2a --provider oidc-keycloak"],
 );
 
-/// Find the account that signs on with an account of another provider
+/// Find the account that uses a given single sign-on (SSO) account
 ///
-/// It takes a role that may see private things, for it says who somebody is elsewhere.
+/// You need a role that may see private data, since this shows who somebody is elsewhere.
 #[derive(Debug, clap::Args)]
 struct AuthProvider {
-    /// The id of the account there, as that provider has it
+    /// The id of the account at the provider
     #[arg(value_name = "ID")]
     external_id: String,
-    /// The provider, by its id in the homeserver's config; those of `OpenID` Connect begin with
-    /// oidc-
+    /// The provider's id in the homeserver's config; for `OpenID` Connect it begins with oidc-
     #[arg(short, long)]
     provider: String,
 }
@@ -44,14 +43,14 @@ impl AuthProvider {
         let found: Option<AccountOf> = reader.find(&path, &[]).await?;
         let found = found.map(|found| found.user_id).ok_or_else(|| {
             let line = Line::new()
-                .plain("no account here signs on as ")
+                .plain("no account here logs in as ")
                 .hostile(&Hostile::new(&self.external_id))
                 .plain(" of ")
                 .hostile(&Hostile::new(&self.provider));
             let hint = if self.provider.starts_with("oidc") {
                 ""
             } else {
-                ". The ids of providers with OpenID Connect begin with oidc-"
+                ". Provider ids for OpenID Connect begin with oidc-"
             };
             Stop::refused(line.plain(hint))
         })?;
@@ -74,7 +73,7 @@ impl Query for AuthProvider {
         let user = self.owner(reader).await?;
         let title = Line::new()
             .code(&user)
-            .plain(" signs on as ")
+            .plain(" logs in as ")
             .hostile(&Hostile::new(&self.external_id))
             .plain(" of ")
             .hostile(&Hostile::new(&self.provider));

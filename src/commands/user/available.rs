@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) const SPEC: Spec = Spec::query::<Available>("available", &["user available new"]);
 
-/// Look whether an account with this name could be made
+/// Check whether a user name is free
 #[derive(Debug, clap::Args)]
 struct Available {
     /// The name: new, or @new:example.org
@@ -47,12 +47,12 @@ impl Taken {
     /// The same in words that follow the id.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::InUse => " is taken: somebody has it, or had it before",
+            Self::InUse => " is taken: it is or was in use",
             Self::Invalid => {
-                " cannot be an account's id here: a name has lower-case letters, digits and . _ = \
-                 - / +, and is no number"
+                " cannot be a user id here: a name has lower-case letters, digits and . _ = - / +, \
+                and is not a number"
             }
-            Self::Exclusive => " is kept for the accounts of a bridge",
+            Self::Exclusive => " is reserved for the accounts of a bridge",
         }
     }
 

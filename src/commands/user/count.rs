@@ -15,9 +15,9 @@ use crate::{
 // Whose, and since when. No doc comment: it would become the verb's help.
 #[derive(Debug, clap::Args)]
 pub(super) struct Counted {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     pub(super) user: UserRef,
-    /// Count since this date or within this age (3d, 2 weeks); all there ever were when left out
+    /// Count since this date or within this age (3d, 2 weeks); all by default
     #[arg(long, value_name = "DATE|AGE")]
     since: Option<Since>,
 }

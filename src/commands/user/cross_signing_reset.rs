@@ -23,12 +23,11 @@ pub(super) const SPEC: Spec =
 
 /// Let an account replace its cross-signing keys without its password, for ten minutes
 ///
-/// For people who have lost their keys and cannot show a password, such as those who sign on
-/// elsewhere. Whoever holds one of its sessions can do it in that time, so speak with its owner
-/// first.
+/// For people who lost their keys and have no password, for example with single sign-on. Anybody with
+/// one of its sessions can do it in that time, so talk to its owner first.
 #[derive(Debug, clap::Args)]
 struct Reset {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }
@@ -39,7 +38,7 @@ const REFUSALS: &[Meaning] = &[
         404,
         "M_NOT_FOUND",
         "",
-        "it has no cross-signing keys that could be replaced, or there is no such account any more",
+        "it has no cross-signing keys to replace, or the account no longer exists",
     ),
     NO_ROW,
 ];
@@ -108,9 +107,9 @@ impl Action for Reset {
         Outcome {
             status: if until.is_some() { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if until.is_some() {
-                " may replace its cross-signing keys; tell its owner to do it now"
+                " may now replace its cross-signing keys; tell its owner to do it now"
             } else {
-                ": the homeserver answered with success, but does not say until when"
+                ": the homeserver reported success, but does not say until when"
             }),
             facts: until
                 .map(|at| ("Until", Line::new().time(Some(at), before.noted_now())))
@@ -158,9 +157,9 @@ mod tests {
         };
         assert_eq!(
             told(json!({"updatable_without_uia_before_ms": 1_795_183_980_000_i64})),
-            "Done · `@ann:example.org` may replace its cross-signing keys; tell its owner to do it \
-             now\nUntil: 2026-11-20 14:13 UTC (in 10 min)\n\
-             No undo: it ends by itself in ten minutes"
+            "Done · `@ann:example.org` may now replace its cross-signing keys; tell its owner to \
+            do it now\nUntil: 2026-11-20 14:13 UTC (in 10 min)\nNo undo: it ends by itself in ten \
+            minutes"
         );
         assert!(told(json!({})).starts_with("Unknown · "));
     }

@@ -28,15 +28,14 @@ pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
 
 /// Deactivate an account: it is logged out everywhere, leaves its rooms, and cannot log in again
 ///
-/// I show who it is and what goes and stays, and ask. Messages and media stay. Activating the
-/// account again does not bring back what went. On an account that is deactivated already,
-/// --gdpr-erase erases it.
+/// I show the account and what is lost, and ask. Messages and media stay. Reactivating the account does
+/// not bring back what was lost. On an account that is already deactivated, --gdpr-erase erases it.
 #[derive(Debug, clap::Args)]
 struct Deactivate {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Also erase: name and picture go, and messages are hidden from whoever joins later
+    /// Also erase: delete name and picture, and hide messages from people who join later
     #[arg(short = 'e', long = "gdpr-erase")]
     erase: bool,
 }
@@ -47,20 +46,23 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "a module of the homeserver does not let this account be deactivated; whoever runs the homeserver knows which",
+        "a module of the homeserver forbids deactivating this account; ask whoever runs the \
+         homeserver",
     ),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "threepid from ID server",
-        "an identity server does not let go of its mail address or telephone number, so the homeserver has left it open. Take them away first, by `!user modify` with --clear-threepids",
+        "an identity server does not release its email address or phone number, so the homeserver \
+        has not deactivated it. Remove them first: `!user modify` with --clear-threepids",
     ),
     OTHER_BODY,
     Meaning::new(
         400,
         "M_UNKNOWN",
         "deactivate",
-        "to the homeserver it is an account of another server: it goes by another name than the one behind the colon",
+        "the homeserver says that it is an account of another server: its own name is not the one \
+        after the colon",
     ),
     NOT_LOCAL,
     ACCOUNT_GONE,
@@ -181,9 +183,9 @@ pub(super) fn change(subject: &Subject, seen: &Snapshot, erase: bool) -> Result<
         return Ok(change_to(subject, erase));
     }
     match (seen.is("deactivated"), seen.is("erased"), erase) {
-        (true, true, _) => Err(account::already(subject, "is deactivated and erased already")),
+        (true, true, _) => Err(account::already(subject, "is already deactivated and erased")),
         (true, false, false) => {
-            Err(account::already(subject, "is deactivated already, and not erased"))
+            Err(account::already(subject, "is already deactivated, and not erased"))
         }
         _ => Ok(change_to(subject, erase)),
     }
@@ -280,8 +282,8 @@ pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
     Outcome::done(
         title(subject, after),
         Undo::None(
-            "user modify with --activate opens the account again, but its sessions, keys, \
-             password, addresses, settings and rooms do not come back"
+            "user modify with --activate reactivates the account, but its sessions, keys, \
+            password, addresses, settings and rooms do not come back"
                 .to_owned(),
         ),
     )
@@ -307,7 +309,7 @@ fn rooms(after: &Snapshot) -> Line {
     match noted(after, "rooms") {
         Some(0) => "none left".into(),
         Some(left) => {
-            format!("{left} still to leave; I watch it, and say here when that is over").into()
+            format!("{left} still to leave; I will say here when that is finished").into()
         }
         None => "cannot be looked up".into(),
     }
@@ -437,7 +439,7 @@ mod tests {
             ..Snapshot::default()
         };
         insta::assert_snapshot!(skip(&plain, &remote), @r"
-        Refused · `@ann:example.org` is an account of another server, over which this one has no say; only the rooms that both share can be listed
+        Refused · `@ann:example.org` is an account on another server, so this server can only list the rooms that both share
         Try !user membership @ann:example.org
         ");
         let mut unknown =
@@ -450,12 +452,12 @@ mod tests {
         ");
         let deactivated = seen(json!({"deactivated": true}), 0, 0, 0);
         insta::assert_snapshot!(skip(&plain, &deactivated), @r"
-        Nothing changed · `@ann:example.org` is deactivated already, and not erased
+        Nothing changed · `@ann:example.org` is already deactivated, and not erased
         Try !user details @ann:example.org
         ");
         let erased = seen(json!({"deactivated": true, "erased": true}), 0, 0, 0);
         insta::assert_snapshot!(skip(&verb(&["ann", "-e"]), &erased), @r"
-        Nothing changed · `@ann:example.org` is deactivated and erased already
+        Nothing changed · `@ann:example.org` is already deactivated and erased
         Try !user details @ann:example.org
         ");
     }
@@ -526,12 +528,12 @@ mod tests {
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r#"
         Done · `@ann:example.org` is deactivated and **not erased**
         Devices: none left
-        Rooms: 1 still to leave; I watch it, and say here when that is over
+        Rooms: 1 still to leave; I will say here when that is finished
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin
         Its sign-on links remain: !user modify @ann:example.org --external-id "" ""
-        No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
+        No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
         "#);
         let after = seen(json!({"deactivated": 1, "erased": 1}), 0, 0, 0);
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r"
@@ -539,7 +541,7 @@ mod tests {
         Devices: none left
         Rooms: none left
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
-        No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
+        No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
         ");
     }
 }

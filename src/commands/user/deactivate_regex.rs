@@ -26,23 +26,23 @@ pub(super) const SPEC: Spec = Spec::action::<DeactivateRegex>(
 )
 .delegated(Delegated::Half);
 
-/// Deactivate every account whose id fits a pattern, as `user deactivate` does with one
+/// Deactivate every account whose id matches a pattern, as `user deactivate` does with one
 ///
-/// All that fit are collected before the first is deactivated, and I ask with the number of them.
-/// The pattern is a regular expression for the whole id, such as @spam-[0-9]+:example\.org, held
-/// against its beginning. Accounts that are deactivated already are left out.
+/// I collect all matches first, and ask with their number before I deactivate any. The pattern is a
+/// regular expression for the full id, such as @spam-[0-9]+:example\.org, matched from the beginning.
+/// Accounts that are already deactivated are left out.
 #[derive(Debug, clap::Args)]
 struct DeactivateRegex {
     /// The pattern, in quotes: "@spam-.*:example\.org"
     #[arg(value_name = "PATTERN")]
     pattern: Pattern,
-    /// Also erase: names and pictures go, and messages are hidden from whoever joins later
+    /// Also erase: delete names and pictures, and hide messages from people who join later
     #[arg(short = 'e', long = "gdpr-erase")]
     erase: bool,
-    /// Only list the accounts, and do nothing to them
+    /// Only list the accounts, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Changes nothing: I collect in pages of a size of my own
+    /// Has no effect: I choose the page size myself
     #[arg(short = 'p', long, visible_alias = "paginate", value_name = "NUMBER", hide = true)]
     batch_size: Option<u64>,
 }
@@ -96,12 +96,12 @@ impl Action for DeactivateRegex {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         // The homeserver's list said that it is not, so somebody has been faster.
         if seen.is("deactivated") {
-            return Err(account::already(subject, "is deactivated already"));
+            return Err(account::already(subject, "is already deactivated"));
         }
         let change = deactivate::change(subject, seen, self.erase)?;
         if self.dry_run {
             return Err(Skip::already(
-                Line::new().code(subject).plain(" fits, and would be deactivated"),
+                Line::new().code(subject).plain(" matches, and would be deactivated"),
             ));
         }
         Ok(change)
@@ -177,7 +177,7 @@ mod tests {
         let skip = verb(&["@ann:.*", "-e", "-n"]).change(&ann(), &seen()).unwrap_err();
         assert_eq!(
             testing::skip(&skip),
-            "Nothing changed · `@ann:example.org` fits, and would be deactivated"
+            "Nothing changed · `@ann:example.org` matches, and would be deactivated"
         );
     }
 }

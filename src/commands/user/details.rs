@@ -26,14 +26,14 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 )
 .also(&["show"]);
 
-/// Show one account: who it is, its state, how much it has, and what was done to it through me
+/// Show one account: who it is, its state, its rooms, devices and media, and what I did to it
 ///
-/// Mail addresses, telephone numbers and the ids of sign-on providers are masked.
+/// Email addresses, phone numbers and single sign-on ids are masked.
 #[derive(Debug, clap::Args)]
 struct Details {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Show mail addresses, telephone numbers and sign-on ids in full
+    /// Show email addresses, phone numbers and single sign-on ids in full
     #[arg(long = "show-3pid")]
     show_3pid: bool,
 }
@@ -105,7 +105,7 @@ async fn reports(user: &UserId, reader: &Reader) -> Line {
         tokio::join!(reader.reports_of_messages(user), reader.reports_of_account(user));
     let of_messages = match messages {
         Ok(0) if known::hides_all_reports(reader).await => {
-            "not known of messages, since this homeserver keeps no statistics of rooms, ".into()
+            "unknown for messages, since this homeserver keeps no room statistics, ".into()
         }
         messages => account::count(&messages).plain(" of messages, "),
     };

@@ -33,25 +33,25 @@ pub(super) const SPEC: Spec = Spec::of::<Experimental>(
 )
 .since(1, 83);
 
-/// Show which experimental features are switched on for accounts, or switch them
+/// Show which experimental features accounts have, or switch them on or off
 #[derive(Debug, clap::Args)]
 struct Experimental {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Switch this feature on; can be given several times
+    /// Switch this feature on; can be repeated
     #[arg(short, long, value_enum, value_name = "FEATURE")]
     enable: Vec<Feature>,
-    /// Switch this feature off; can be given several times
+    /// Switch this feature off; can be repeated
     #[arg(short, long, value_enum, value_name = "FEATURE")]
     disable: Vec<Feature>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 enum Feature {
-    /// Switching pushers on and off from afar
+    /// Switching pushers on and off remotely
     Msc3881,
-    /// Sliding sync, as it was first proposed
+    /// Sliding sync, the first proposal
     Msc3575,
     /// State after the timeline in sync
     Msc4222,
@@ -164,7 +164,8 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "not recognised",
-        "this version of the homeserver does not know this feature, or does not give it to single accounts",
+        "this version of the homeserver does not know this feature, or cannot set it for single \
+         accounts",
     ),
 ];
 
@@ -185,7 +186,7 @@ impl Action for SetFeatures {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.both {
             return Err(Stop::refused(
-                "one feature is to be on and off at once; name it behind --enable or --disable",
+                "the same feature is after --enable and --disable; name it only once",
             ));
         }
         account::subjects(&self.users, reader)
@@ -222,7 +223,7 @@ impl Action for SetFeatures {
         let wanted: FactMap =
             self.to.iter().map(|(f, on)| (f.as_str().to_owned(), json!(on))).collect();
         if wanted.iter().all(|(key, value)| json!(seen.is(key)) == *value) {
-            return Err(account::already(subject, "has its features switched so already"));
+            return Err(account::already(subject, "already has its features set like that"));
         }
         let body = json!({ "features": wanted });
         let step = Step::new(Method::Put, path(&subject.segment()), body).idempotent();
@@ -252,7 +253,7 @@ impl Action for SetFeatures {
             }
         }
         Outcome::done(
-            Line::new().code(subject).plain(" has its experimental features switched"),
+            Line::new().code(subject).plain(": experimental features changed"),
             Undo::Command(back),
         )
         .facts(of(after))
@@ -302,7 +303,7 @@ mod tests {
         let after = seen(json!({"msc3881": true, "msc3575": true, "msc4222": false}));
         assert_eq!(
             testing::outcome(&verb.outcome(&ann(), &before, &[], &after)),
-            "Done · `@ann:example.org` has its experimental features switched\n\
+            "Done · `@ann:example.org`: experimental features changed\n\
              On: msc3575, msc3881\nOff: msc4222\n\
              Undo: !user experimental @ann:example.org --disable msc3881 --enable msc4222"
         );

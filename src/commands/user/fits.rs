@@ -18,12 +18,12 @@ impl std::str::FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
-            return Err("it is empty, and would fit everybody".to_owned());
+            return Err("it is empty, and would match everybody".to_owned());
         }
         Regex::new(&format!("^(?:{text})")).map(Self).map_err(|error| {
             let why = error.to_string();
             let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("it is not a regular expression: {last}. One is @spam-.*:example\\.org")
+            format!("it is not a regular expression: {last}. An example: @spam-.*:example\\.org")
         })
     }
 }
@@ -71,8 +71,8 @@ pub(in crate::commands) async fn ids(
         rows.iter().filter_map(|row| row["name"].as_str()?.try_into().ok()).collect();
     if found.is_empty() {
         return Err(Stop::refused(
-            "no account fits. The pattern is held against whole ids, such as @ann:example.org, \
-             from their beginning",
+            "no account matches. The pattern is matched against full ids, such as \
+            @ann:example.org, from their beginning",
         ));
     }
     Ok(found)

@@ -60,7 +60,8 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the homeserver does not let this be changed here; where an authentication service keeps the accounts, do it there",
+        "the homeserver does not allow that here; if an authentication service manages the \
+        accounts, do it there",
     ),
     OTHER_VALUE,
     LOCKED_TOO,

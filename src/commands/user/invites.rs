@@ -17,7 +17,7 @@ pub(super) const SPEC: Spec = Spec::query::<Invites>(
 )
 .since(1, 122);
 
-/// Count the invitations that an account has sent: many of late are a sign of spam
+/// Count the invitations that an account has sent; many recent ones are a sign of spam
 #[derive(Debug, clap::Args)]
 struct Invites {
     #[command(flatten)]

@@ -20,7 +20,7 @@ pub(super) const SPEC: Spec = Spec::query::<Joins>(
 )
 .since(1, 122);
 
-/// Count the rooms that an account has joined, whether it is still in them or not
+/// Count the rooms that an account has joined, including those it has left
 #[derive(Debug, clap::Args)]
 struct Joins {
     #[command(flatten)]

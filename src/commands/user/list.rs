@@ -65,17 +65,16 @@ pub(super) struct List {
     /// Leave server admins out
     #[arg(short = 'A', long)]
     non_admins: bool,
-    /// Sort by this; all but name and `creation_ts` cost a large server some work
+    /// Sort by this; everything but name and `creation_ts` costs a large server some work
     #[arg(long, value_enum)]
     sort_by: Option<Sort>,
-    /// The other way round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// Leave this type out, such as bot; "" stands for accounts without a type. Can be given
-    /// several times
+    /// Leave out this type, such as bot; "" stands for accounts without a type. Can be repeated
     #[arg(long, value_name = "TYPE")]
     exclude_user_type: Vec<String>,
-    /// List locked accounts too; they are always listed, so this changes nothing
+    /// Has no effect: locked accounts are always listed
     #[arg(short = 'L', long)]
     locked: bool,
     /// Only accounts with this in their localpart or display name
@@ -120,7 +119,7 @@ impl Listing for List {
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let server = reader.server_name().as_str();
         if self.searches && self.name.as_deref().is_none_or(|name| bare(name, server).is_empty()) {
-            return Err(Stop::refused("there is nothing to search for").or(&["user", "list"]));
+            return Err(Stop::refused("the search text is empty").or(&["user", "list"]));
         }
         let query = self.query(server);
         // With true the older version lists all, and the newer one only those.

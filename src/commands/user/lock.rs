@@ -31,7 +31,7 @@ pub(super) static LOCKED: Flag = Flag {
     set: Wording {
         verb: "user lock",
         asked: ("Lock ", ""),
-        already: " is locked already",
+        already: " is already locked",
         said: " is locked",
         back: |user| words(["user", "unlock", user]),
     },
@@ -39,23 +39,23 @@ pub(super) static LOCKED: Flag = Flag {
         verb: "user unlock",
         asked: ("Unlock ", ""),
         already: " is not locked",
-        said: " is not locked any more",
+        said: " no longer locked",
         back: |user| words(["user", "lock", user]),
     },
     may: [
         "do nothing, not even read; its devices stay, for when it is unlocked",
-        "do everything again, on the devices that it had",
+        "do everything again, on its devices",
     ],
-    moot: "is deactivated, so nothing is left to lock",
+    moot: "is deactivated, so there is nothing to lock",
 };
 
 /// Lock an account: it can do nothing until it is unlocked, not even read
 ///
-/// Its devices keep their sessions and go on when `user unlock` takes it back. Its messages and
-/// rooms stay as they are.
+/// Its devices keep their sessions, and work again after `user unlock`. Its messages and rooms stay as
+/// they are.
 #[derive(Debug, clap::Args)]
 struct Lock {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }

@@ -31,18 +31,18 @@ pub(super) const SPEC: Spec = Spec::action::<Login>(
 )
 .delegated(Delegated::Nothing);
 
-/// Make an access token that acts as an account, and tell it to you alone, in a direct room
+/// Make an access token that acts as an account, and send it only to you, in a direct room
 ///
-/// Whoever holds the token is that account: they can read its rooms and write in its name, and
-/// its owner does not see it among their devices. It expires after a day unless you say otherwise.
+/// Anybody with the token can act as that account: read its rooms and write in its name. Its owner does
+/// not see it among their devices. It expires after a day unless you set another time.
 #[derive(Debug, clap::Args)]
 #[command(group(
     ArgGroup::new("expiry").args(["expire_days", "expire", "expire_ts", "expire_never"])
 ))]
 struct Login {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Days until the token expires; 1 where nothing is said
+    /// Days until the token expires; 1 by default
     #[arg(short = 'd', long, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     expire_days: Option<u32>,
@@ -69,14 +69,14 @@ impl Login {
         } else if let Some(Moment(at)) = self.expire {
             at
         } else if let Some(at) = self.expire_ts {
-            Timestamp::from_millisecond(at).map_err(|_| ": that moment is beyond all time")?
+            Timestamp::from_millisecond(at).map_err(|_| ": that time is too far in the future")?
         } else {
             let days = i64::from(self.expire_days.unwrap_or(DAYS));
             now.checked_add(SignedDuration::from_hours(days * 24))
-                .map_err(|_| ": that moment is beyond all time")?
+                .map_err(|_| ": that time is too far in the future")?
         };
         if until <= now {
-            return Err(": that moment is past, so the token would be dead when it is made");
+            return Err(": that time is in the past, so the token would already be expired");
         }
         Ok(Some(until))
     }
@@ -102,7 +102,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_UNKNOWN",
         "login as self",
-        "that is the account of my admin token itself, and nobody logs in as it this way",
+        "that is the account of my admin token, and nobody can log in as it this way",
     ),
     NOT_LOCAL,
     ACCOUNT_GONE,
@@ -110,7 +110,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "",
-        "the homeserver does not take this moment; give one that is to come",
+        "the homeserver does not accept this time; give one in the future",
     ),
 ];
 
@@ -161,11 +161,11 @@ impl Action for Login {
         let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         if seen.is("own") {
             return Err(refuse(
-                " is the account of the bot's own admin token; it gets no second one",
+                " is the account of the bot's own admin token, which gets no second token",
             ));
         }
         if seen.is("deactivated") {
-            return Err(refuse(" is deactivated; nobody acts as it any more"));
+            return Err(refuse(" is deactivated, so nobody can act as it"));
         }
         let body = match self.until(seen.noted_now()).map_err(refuse)? {
             Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
@@ -195,7 +195,7 @@ impl Action for Login {
         let title = Line::new().code(subject).plain(if made {
             ": a token that acts as it was made"
         } else {
-            ": the homeserver answered with success, but without a token"
+            ": the homeserver reported success, but sent no token"
         });
         Outcome {
             status: if made { Status::Done } else { Status::Unknown },
@@ -203,8 +203,8 @@ impl Action for Login {
             facts: vec![("Expires", expires)],
             remains: Vec::new(),
             undo: Undo::None(
-                "the token ends at its time, when somebody logs out with it, or when the account \
-                 of the bot's admin token logs out everywhere"
+                "the token ends when it expires, when somebody logs out with it, or when the \
+                account of the bot's admin token logs out everywhere"
                     .to_owned(),
             ),
         }
@@ -275,11 +275,11 @@ mod tests {
             testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
         };
         let active = seen(json!({}));
-        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that moment is past, so the token would be dead when it is made");
-        insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated; nobody acts as it any more");
+        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that time is in the past, so the token would already be expired");
+        insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated, so nobody can act as it");
         let mut own = seen(json!({}));
         own.preconditions.insert("own".to_owned(), json!(true));
-        insta::assert_snapshot!(skip(&["ann"], &own), @"Refused · `@ann:example.org` is the account of the bot's own admin token; it gets no second one");
+        insta::assert_snapshot!(skip(&["ann"], &own), @"Refused · `@ann:example.org` is the account of the bot's own admin token, which gets no second token");
     }
 
     #[test]
@@ -309,12 +309,12 @@ mod tests {
         insta::assert_snapshot!(told(&answer(json!({"access_token": {"$secret": "token"}}))), @r"
         Done · `@ann:example.org`: a token that acts as it was made
         Expires: 2026-11-21 14:03 UTC (in 1 day)
-        No undo: the token ends at its time, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
+        No undo: the token ends when it expires, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
         ");
         insta::assert_snapshot!(told(&answer(json!({}))), @r"
-        Unknown · `@ann:example.org`: the homeserver answered with success, but without a token
+        Unknown · `@ann:example.org`: the homeserver reported success, but sent no token
         Expires: 2026-11-21 14:03 UTC (in 1 day)
-        No undo: the token ends at its time, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
+        No undo: the token ends when it expires, when somebody logs out with it, or when the account of the bot's admin token logs out everywhere
         ");
     }
 }

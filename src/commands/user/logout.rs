@@ -22,13 +22,13 @@ pub(super) const SPEC: Spec =
 /// How many devices are named.
 const NAMED: usize = 5;
 
-/// Log an account out on all of its devices
+/// Log an account out on all its devices
 ///
-/// It can log in again, with devices that are new to everybody. To keep it out, suspend or lock it,
-/// or set a new password. `device delete` logs single devices out.
+/// It can log in again, on new, unverified devices. To keep it out, suspend or lock it, or set a new
+/// password. `device delete` logs out single devices.
 #[derive(Debug, clap::Args)]
 struct Logout {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }
@@ -132,7 +132,7 @@ impl Action for Logout {
             } else {
                 vec![("What is logged in now".into(), list)]
             },
-            undo: Undo::None("its owner logs in again, with devices that are new".to_owned()),
+            undo: Undo::None("its owner can log in again, on new devices".to_owned()),
         }
     }
 }
@@ -213,7 +213,7 @@ mod tests {
         let skip = verb().change(&ann(), &seen(&[device("ASLEEP", true)])).unwrap_err();
         assert_eq!(
             testing::skip(&skip),
-            "Nothing changed · `@ann:example.org` is logged in on no device\n\
+            "Nothing changed · `@ann:example.org` is not logged in anywhere\n\
              Try !user details @ann:example.org"
         );
     }
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(
             told(&[]),
             "Done · `@ann:example.org` is logged out on 2 devices\n\
-             No undo: its owner logs in again, with devices that are new"
+             No undo: its owner can log in again, on new devices"
         );
         let new = told(&[device("C", false)]);
         assert!(new.starts_with("Done ·") && new.contains("Logged in since: 1 device"), "{new}");

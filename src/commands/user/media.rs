@@ -29,15 +29,15 @@ pub(super) const SPEC: Spec = Spec::query::<Media>(
 /// List the files that an account has uploaded, newest first
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Media {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     pub(in crate::commands) user: UserRef,
     #[command(flatten)]
     pub(in crate::commands) pages: Pages,
-    /// Sort by this, smallest or earliest first; all but `media_id` and `created_ts` cost a large
-    /// server some work
+    /// Sort by this, smallest or earliest first; everything but `media_id` and `created_ts` costs a
+    /// large server some work
     #[arg(short, long, value_enum)]
     pub(in crate::commands) sort: Option<Sort>,
-    /// The other way round
+    /// Reverse the order
     #[arg(short, long)]
     pub(in crate::commands) reverse: bool,
 }

@@ -25,13 +25,13 @@ pub(super) const SPEC: Spec = Spec::query::<Membership>(
 
 /// List the rooms that an account is in, is invited to, is banned from or has left
 ///
-/// Only rooms that somebody of this server is in are known: those that an account left as the last
-/// one here, or shares with nobody here, are not listed.
+/// Only rooms with members on this server are known: rooms that the account was the last to leave, or
+/// shares with nobody here, are not listed.
 #[derive(Debug, clap::Args)]
 struct Membership {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Show aliases and names beside the ids; this is so unless --ids is given
+    /// Show aliases and names beside the ids; this is the default
     #[arg(long, conflicts_with = "ids")]
     aliases: bool,
     /// Show only the ids

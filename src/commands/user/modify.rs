@@ -44,9 +44,9 @@ pub(super) const SPEC: Spec = Spec::action::<Modify>(
     ],
 );
 
-/// Change fields of an account, and see old and new side by side
+/// Change fields of an account, and show old and new values side by side
 ///
-/// An account that does not exist is created only with --create, so a typo creates nothing.
+/// A new account is created only with --create, so a typo creates nothing.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args([
     "password_prompt", "password", "display_name", "threepid", "clear_threepids", "avatar_url",
@@ -55,9 +55,9 @@ pub(super) const SPEC: Spec = Spec::action::<Modify>(
 ])))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 struct Modify {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// There is no prompt in a room; `user password` makes a password instead
+    /// A room cannot prompt for a password; `user password` makes one instead
     #[arg(short, long, conflicts_with = "password")]
     password_prompt: bool,
     /// Set this password; refused unless the config allows typed secrets
@@ -66,12 +66,12 @@ struct Modify {
     /// Set the display name; "" removes it
     #[arg(short = 'n', long, value_name = "NAME")]
     display_name: Option<String>,
-    /// Set a mail address (email) or telephone number (msisdn); replaces all there are. Can be
-    /// given several times; '' '' removes all
+    /// Set an email address (email) or phone number (msisdn); replaces all existing ones. Can be
+    /// repeated; '' '' removes all
     #[arg(short, long, num_args = 2, value_names = ["MEDIUM", "ADDRESS"],
           allow_hyphen_values = true)]
     threepid: Vec<String>,
-    /// Remove all mail addresses and telephone numbers
+    /// Remove all email addresses and phone numbers
     #[arg(long, conflicts_with = "threepid")]
     clear_threepids: bool,
     /// Set the picture to this mxc:// address; "" removes it
@@ -83,16 +83,16 @@ struct Modify {
     /// Make it an ordinary account
     #[arg(short = 'u', long)]
     no_admin: bool,
-    /// Open a deactivated account again; what it lost does not come back
+    /// Reactivate a deactivated account; what it lost does not come back
     #[arg(long, conflicts_with_all = ["deactivate", "create"])]
     activate: bool,
     /// Deactivate it without erasure, as `user deactivate` does
     #[arg(long, conflicts_with_all = ["create", "lock", "password"])]
     deactivate: bool,
-    /// Set its type: bot, support, a type of the server's own, or regular for none
+    /// Set its type: bot, support, a type defined by the server, or regular for none
     #[arg(long, value_name = "TYPE")]
     user_type: Option<String>,
-    /// Leave its devices logged in when the password is set
+    /// Keep its devices logged in when the password is set
     #[arg(long, requires = "password")]
     no_logout: bool,
     /// Lock it: it can do nothing until it is unlocked, and stays logged in
@@ -104,8 +104,8 @@ struct Modify {
     /// Create the account, which must not exist
     #[arg(long)]
     create: bool,
-    /// Set an account of a sign-on provider that logs in to this one; replaces all there are. Can
-    /// be given several times; '' '' removes all
+    /// Set a single sign-on account that logs in to this one; replaces all existing ones. Can be
+    /// repeated; '' '' removes all
     #[arg(long, num_args = 2, value_names = ["PROVIDER", "ID"], allow_hyphen_values = true)]
     external_id: Vec<String>,
 }
@@ -115,7 +115,7 @@ fn picture(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with("mxc://") {
         Ok(text.to_owned())
     } else {
-        Err("the address of a picture begins with mxc://".to_owned())
+        Err("a picture's address begins with mxc://".to_owned())
     }
 }
 
@@ -172,7 +172,7 @@ impl Action for Modify {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.password_prompt {
             let user = reader.user_id(&self.user)?;
-            let stop = Stop::refused("there is no prompt in a room; I can make a password myself");
+            let stop = Stop::refused("a room cannot prompt for a password; I can make one myself");
             return Err(stop.or(&["user", "password", user.as_str()]));
         }
         for (pairs, option) in
@@ -245,7 +245,7 @@ impl Action for Modify {
         self.possible(subject, seen)?;
         let fields = self.fields();
         if !self.create && self.password.is_none() && fields.iter().all(|field| field.is_so(seen)) {
-            return Err(account::already(subject, "is as you want it already"));
+            return Err(account::already(subject, "already is as you want it"));
         }
         let mut body: Map<String, Value> =
             fields.iter().map(|field| (field.key().to_owned(), field.value())).collect();
@@ -290,7 +290,7 @@ impl Action for Modify {
                 (true, true) => " is created",
                 (true, false) => " is changed",
                 (false, _) => {
-                    ": the homeserver answered with success, and yet not everything is so"
+                    ": the homeserver reported success, but not everything is as it should be"
                 }
             }),
             facts,
@@ -307,7 +307,7 @@ impl Action for Modify {
         if self.password.is_some()
             && let Some(back) = self.back(&subject.typed(), before)
         {
-            outcome.remains.push(("This puts back all but the password".into(), back));
+            outcome.remains.push(("This restores everything but the password".into(), back));
         }
         if (self.activate || self.create) && self.password.is_none() {
             outcome.remains.push((
@@ -365,7 +365,7 @@ impl Modify {
         let refused = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
         match (account::exists(subject, seen), self.create) {
             (Ok(()), true) => {
-                return Err(refused(" exists already, so it is not created")
+                return Err(refused(" already exists, so it is not created")
                     .or(format!("user details {}", subject.typed())));
             }
             (Err(_), true) if seen.is("local") => {
@@ -375,13 +375,13 @@ impl Modify {
                     Ok(())
                 } else {
                     Err(refused(
-                        " cannot be the id of a new account: a-z, 0-9 and . _ = - / + only",
+                        " cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +",
                     ))
                 };
             }
             (Err(mut skip), _) => {
                 if seen.is("local") {
-                    skip.why = skip.why.plain("; creating it takes ").code("--create");
+                    skip.why = skip.why.plain("; to create it, add ").code("--create");
                 }
                 return Err(skip);
             }
@@ -391,7 +391,7 @@ impl Modify {
             return Err(refused(" is deactivated, so there is nothing to lock"));
         }
         if self.password.is_some() && seen.is("deactivated") && !self.activate {
-            return Err(refused(" is deactivated; a password would not let it in")
+            return Err(refused(" is deactivated, so a password does not help")
                 .or(format!("user modify {} --activate", subject.typed())));
         }
         Ok(())
@@ -415,16 +415,16 @@ impl Modify {
         }
         if self.password.is_some() {
             return Undo::None(
-                "nobody here knows the old password; user password sets another".to_owned(),
+                "nobody here knows the old password; user password sets a new one".to_owned(),
             );
         }
         if !self.fields().iter().all(|field| field.can_be_typed(before)) {
             return Undo::None(
-                "what was there before looks like an option, and cannot be typed here".to_owned(),
+                "the old value looks like an option, so it cannot be typed here".to_owned(),
             );
         }
         self.back(id, before)
-            .map_or_else(|| Undo::None("everything was so before".to_owned()), Undo::Command)
+            .map_or_else(|| Undo::None("everything already was that way".to_owned()), Undo::Command)
     }
 
     /// The command that puts back the fields that were not so before.

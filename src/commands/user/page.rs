@@ -218,9 +218,10 @@ pub(super) fn amend(row: &mut Value) {
 pub(super) fn notes(rows: &[Row], without_deactivated: bool) -> Vec<Line> {
     let unknown = rows.iter().filter(|row| row.suspended.is_none()).count();
     let unknown = (unknown > 0)
-        .then(|| Line::from(format!("For {unknown} of them I could not see whether suspended.")));
-    let without = without_deactivated
-        .then(|| Line::new().plain("Without deactivated accounts; add ").code("-d"));
+        .then(|| Line::from(format!("I could not check whether {unknown} of them are suspended.")));
+    let without = without_deactivated.then(|| {
+        Line::new().plain("Deactivated accounts are left out; to list them, add ").code("-d")
+    });
     unknown.into_iter().chain(without).collect()
 }
 

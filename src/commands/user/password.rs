@@ -29,14 +29,14 @@ pub(super) const SPEC: Spec = Spec::action::<Password>(
 /// The slot that holds the password.
 pub(super) const SLOT: &str = "password";
 
-/// Give an account a new password, which I make and tell you alone, in a direct room
+/// Give an account a new password, which I make and send only to you, in a direct room
 ///
-/// Its devices are logged out unless --no-logout says otherwise.
+/// Its devices are logged out unless you add --no-logout.
 #[derive(Debug, clap::Args)]
 struct Password {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Leave its devices logged in
+    /// Keep its devices logged in
     #[arg(short, long)]
     no_logout: bool,
     #[command(flatten)]
@@ -78,7 +78,7 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_INVALID_PARAM",
         "",
-        "the homeserver does not take this password; it has at most 512 characters",
+        "the homeserver does not accept this password; it can have at most 512 characters",
     ),
 ];
 
@@ -132,7 +132,7 @@ impl Action for Password {
         account::exists(subject, seen)?;
         if seen.is("deactivated") {
             return Err(Skip::refused(
-                Line::new().code(subject).plain(" is deactivated; a password would not let it in"),
+                Line::new().code(subject).plain(" is deactivated, so a password does not help"),
             )
             .or(format!("user modify {} --activate", subject.typed())));
         }
@@ -163,7 +163,7 @@ impl Action for Password {
             facts: vec![("Devices", devices(of, left))],
             remains: Vec::new(),
             undo: Undo::None(
-                "nobody here knows the old password; user password sets another".to_owned(),
+                "nobody here knows the old password; user password sets a new one".to_owned(),
             ),
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     fn a_deactivated_account_gets_none() {
         let skip = verb(&["ann"]).change(&ann(), &seen(true, 0)).unwrap_err();
         insta::assert_snapshot!(testing::skip(&skip), @r"
-        Refused · `@ann:example.org` is deactivated; a password would not let it in
+        Refused · `@ann:example.org` is deactivated, so a password does not help
         Try !user modify @ann:example.org --activate
         ");
     }
@@ -263,17 +263,17 @@ mod tests {
         insta::assert_snapshot!(told(&["ann"], 0), @r"
         Done · `@ann:example.org` has a new password
         Devices: 3 before, 0 now
-        No undo: nobody here knows the old password; user password sets another
+        No undo: nobody here knows the old password; user password sets a new one
         ");
         insta::assert_snapshot!(told(&["ann", "-n"], 3), @r"
         Done · `@ann:example.org` has a new password
         Devices: 3 before, 3 now
-        No undo: nobody here knows the old password; user password sets another
+        No undo: nobody here knows the old password; user password sets a new one
         ");
         insta::assert_snapshot!(told(&["ann"], 1), @r"
         Done in part · `@ann:example.org` has a new password, but not all of its devices were logged out
         Devices: 3 before, 1 now
-        No undo: nobody here knows the old password; user password sets another
+        No undo: nobody here knows the old password; user password sets a new one
         ");
     }
 }

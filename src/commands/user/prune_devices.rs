@@ -34,30 +34,30 @@ pub(super) const SPEC: Spec = Spec::action::<PruneDevices>(
     ],
 );
 
-/// Delete devices of accounts that have not been seen for long: each is logged out
+/// Delete devices that have not been used for a long time: each is logged out
 ///
-/// All are collected before the first is deleted, and I ask. Devices that were never seen stay
-/// unless --never-seen is given, for they may be new; a dehydrated device, which collects keys
-/// while its owner is away, always stays.
+/// I collect all of them first, and ask before I delete any. Devices that were never seen stay unless
+/// you add --never-seen, since they may be new. A dehydrated device, which collects keys while its
+/// owner is away, always stays.
 #[derive(Debug, clap::Args)]
 struct PruneDevices {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Only list the devices, and delete none
+    /// Only list the devices, and delete nothing
     #[arg(short, long)]
     list_only: bool,
     /// Only devices that have not been seen for this many days
     #[arg(short = 'd', long, value_name = "DAYS", default_value_t = 90,
           value_parser = clap::value_parser!(u32).range(0..=36_500))]
     min_days: u32,
-    /// Leave at least this many devices, those that were seen last
+    /// Keep at least this many devices, the most recently seen ones
     #[arg(short = 's', long, value_name = "NUMBER", default_value_t = 1)]
     min_surviving: usize,
-    /// Only this device, and only if the rest lets it; can be given several times
+    /// Only this device, and only if the other options allow it; can be repeated
     #[arg(short = 'i', long, value_name = "DEVICE", value_parser = device)]
     device_id: Vec<OwnedDeviceId>,
-    /// Devices that were never seen too
+    /// Also devices that were never seen
     #[arg(long)]
     never_seen: bool,
     // What stays of each account, counted once while its devices are collected: there may be
@@ -126,11 +126,8 @@ impl Chosen {
             })
         };
         [
-            counted(self.others, " seen since, or left on purpose"),
-            counted(
-                self.never_seen,
-                " never seen, as far as is known; --never-seen takes them too",
-            ),
+            counted(self.others, " seen since then, or kept by the other options"),
+            counted(self.never_seen, " never seen, as far as is known; --never-seen includes them"),
             counted(self.dehydrated, " dehydrated, which collects keys while its owner is away"),
         ]
         .into_iter()
@@ -172,9 +169,9 @@ impl Action for PruneDevices {
             subjects.extend(stale.map(device));
         }
         if subjects.is_empty() {
-            let why = Line::new().plain("there is no device to delete");
+            let why = Line::new().plain("there are no devices to delete");
             let why = stays.into_iter().enumerate().fold(why, |why, (n, line)| {
-                why.plain(if n == 0 { ". This stays: " } else { "; " }).line(line)
+                why.plain(if n == 0 { ". Kept: " } else { "; " }).line(line)
             });
             return Err(Stop::refused(why));
         }
@@ -288,10 +285,7 @@ mod tests {
         let chosen = chosen(&[]);
         assert_eq!((chosen.others, chosen.never_seen, chosen.dehydrated), (1, 1, 1));
         let stays: Vec<String> = chosen.stays().iter().map(testing::line).collect();
-        assert_eq!(
-            stays[1],
-            "1 device never seen, as far as is known; --never-seen takes them too"
-        );
+        assert_eq!(stays[1], "1 device never seen, as far as is known; --never-seen includes them");
         assert!(stays[2].starts_with("1 device dehydrated"), "{stays:?}");
     }
 
@@ -331,7 +325,7 @@ mod tests {
         assert!(asked.contains("This stays:\n- 2 devices seen since"), "{asked}");
         assert!(
             asked.ends_with(
-                "- 1 device never seen, as far as is known; --never-seen takes them too\n"
+                "- 1 device never seen, as far as is known; --never-seen includes them\n"
             ),
             "{asked}"
         );

@@ -26,12 +26,11 @@ pub(super) const SPEC: Spec = Spec::query::<Pushers>(
 
 /// List the apps that get notifications for an account
 ///
-/// The keys with which they are reached, and where they are reached, are shown only with
-/// --show-keys, to roles that may see private things, and on record. Of a mail address that gets
-/// notifications the key is the address.
+/// Their push keys and addresses are shown only with --show-keys, to roles that may see private data,
+/// and that is recorded. For email notifications the key is the email address.
 #[derive(Debug, clap::Args)]
 struct Pushers {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// Show the push keys and the addresses that the homeserver sends to
     #[arg(long)]

@@ -35,22 +35,22 @@ pub(super) const SPEC: Spec = Spec::of::<RateLimit>(
 )
 .ending();
 
-/// Show how fast an account may send messages, set a limit of its own, or clear that again
+/// Show how fast an account may send messages, or set or clear its own limit
 ///
-/// Without one of its own the limits of the homeserver's config apply to it. 0 messages a second
-/// mean no limit at all, for everything that the homeserver otherwise limits.
+/// Without its own limit, the limits of the homeserver's config apply. 0 messages a second mean no
+/// limit at all, for everything that the homeserver normally limits.
 #[derive(Debug, clap::Args)]
 #[command(allow_missing_positional = true)]
 struct RateLimit {
-    /// What to do; shows when left out, and sets where numbers are given
+    /// What to do; show by default, or set if numbers are given
     #[arg(value_enum)]
     what: Option<What>,
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
-    /// Messages a second that it may send in the long run; 0 lifts every limit
+    /// Messages a second that it may send on average; 0 removes every limit
     #[arg(short, long, value_name = "NUMBER", requires = "burst_count")]
     messages_per_second: Option<u64>,
-    /// Messages that it may send at once before it has to slow down
+    /// Messages that it may send at once before it is slowed down
     #[arg(short, long, value_name = "NUMBER", requires = "messages_per_second")]
     burst_count: Option<u64>,
 }
@@ -59,7 +59,7 @@ struct RateLimit {
 enum What {
     /// Show its limit
     Show,
-    /// Set a limit of its own
+    /// Set its own limit
     Set,
     /// Clear it, so that the homeserver's config applies
     Clear,
@@ -112,10 +112,10 @@ async fn present(user: &UserId, reader: &Reader) -> Result<Value, Stop> {
     if answer.is_object() {
         return Ok(answer);
     }
-    Err(Error::because(Kind::Unreadable, "a limit is no object").into())
+    Err(Error::because(Kind::Unreadable, "a limit is not an object").into())
 }
 
-/// Whether the account has no limit of its own.
+/// Whether the account does not have its own limit.
 fn is_none(present: &Value) -> bool {
     present.as_object().is_some_and(serde_json::Map::is_empty)
 }
@@ -208,7 +208,7 @@ impl Set {
 const REFUSALS: &[Meaning] = &[
     NOT_LOCAL,
     ACCOUNT_GONE,
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver takes whole numbers from 0 on"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver accepts whole numbers from 0 on"),
 ];
 
 #[async_trait]
@@ -228,12 +228,13 @@ impl Action for Set {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         match self.to {
             To::Limit(_) | To::Nothing => account::subject(&self.user, reader),
-            To::Missing => Err(Stop::refused(
-                "to set a limit, say which: --messages-per-second and --burst-count",
-            )),
-            To::Unclear => {
-                Err(Stop::refused("numbers go with set; to show or clear a limit, leave them out"))
+            To::Missing => {
+                Err(Stop::refused("to set a limit, add --messages-per-second and --burst-count"))
             }
+            To::Unclear => Err(Stop::refused(
+                "numbers are only for set; to show or clear a limit, leave them \
+                                   out",
+            )),
         }
     }
 
@@ -262,8 +263,8 @@ impl Action for Set {
         let wanted = self.wanted();
         if seen.preconditions.get("limit") == Some(&wanted) {
             let what = match self.to {
-                To::Limit(_) => "has this limit already",
-                _ => "has no limit of its own",
+                To::Limit(_) => "already has this limit",
+                _ => "does not have its own limit",
             };
             return Err(account::already(subject, what));
         }
@@ -284,8 +285,8 @@ impl Action for Set {
         after: &Snapshot,
     ) -> Outcome {
         let said = match self.to {
-            To::Limit(_) => " has a limit of its own",
-            _ => " has no limit of its own any more",
+            To::Limit(_) => " now has its own limit",
+            _ => " no longer has its own limit",
         };
         let fact = |label, seen: &Snapshot| -> Option<Fact> {
             seen.preconditions.get("limit").map(|limit| (label, in_words(limit)))
@@ -300,7 +301,7 @@ fn back(user: &str, before: &Snapshot) -> Undo {
     let present = before.preconditions.get("limit");
     let command = match present.and_then(limit) {
         None if present.is_none_or(is_none) => words(["user", "ratelimit", "clear", user]),
-        None => return Undo::None("nobody can set what was set before".to_owned()),
+        None => return Undo::None("the earlier limit cannot be set again".to_owned()),
         Some(Limit { messages_per_second, burst_count }) => words([
             "user",
             "ratelimit",
@@ -377,7 +378,7 @@ mod tests {
         assert_eq!((change.steps[0].method, &change.steps[0].body), (Method::Delete, &Value::Null));
         assert_eq!(change.wanted, FactMap::from([("limit".to_owned(), json!({}))]));
         let skip = clear.change(&ann(), &seen(json!({}))).unwrap_err();
-        assert!(testing::skip(&skip).contains("has no limit of its own"), "{skip:?}");
+        assert!(testing::skip(&skip).contains("does not have its own limit"), "{skip:?}");
     }
 
     #[test]
@@ -389,7 +390,7 @@ mod tests {
         };
         assert_eq!(
             undo(&["clear", "ann"], &five, &none),
-            "Done · `@ann:example.org` has no limit of its own any more\n\
+            "Done · `@ann:example.org` no longer has its own limit\n\
              Before: 5 a second, 20 at once\n\
              Now: none of its own: the homeserver's config applies\n\
              Undo: !user ratelimit set @ann:example.org --messages-per-second 5 --burst-count 20"
@@ -419,7 +420,7 @@ mod tests {
             let clear = set(&["clear", "ann"]);
             assert!(clear.change(&ann(), &seen(odd.clone())).is_ok());
             let told = testing::outcome(&clear.outcome(&ann(), &seen(odd), &[], &seen(json!({}))));
-            assert!(told.contains("No undo: nobody can set"), "{told}");
+            assert!(told.contains("No undo: the earlier limit cannot be set"), "{told}");
         }
         let five = text(json!({"messages_per_second": 5, "burst_count": 20}));
         assert!(five.contains("5 a second, 20 at once"), "{five}");

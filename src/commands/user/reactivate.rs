@@ -20,13 +20,13 @@ pub(super) const SPEC: Spec =
     Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"])
         .delegated(Delegated::Nothing);
 
-/// Open deactivated accounts again
+/// Reactivate deactivated accounts
 ///
 /// What an account lost when it was deactivated does not come back: sessions, keys, password,
 /// addresses, settings and rooms. It needs a new password before anybody can log in.
 #[derive(Debug, clap::Args)]
 struct Reactivate {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }
@@ -88,8 +88,8 @@ impl Action for Reactivate {
             ));
         }
         Outcome::done(
-            Line::new().code(subject).plain(" is open again"),
-            Undo::None("user deactivate closes it again".to_owned()),
+            Line::new().code(subject).plain(" reactivated"),
+            Undo::None("user deactivate deactivates it again".to_owned()),
         )
         .remains(remains)
     }
@@ -134,10 +134,10 @@ mod tests {
         let after = seen(json!({"admin": true}));
         assert_eq!(
             testing::outcome(&verb().outcome(&ann(), &erased, &[], &after)),
-            "Done · `@ann:example.org` is open again\n\
+            "Done · `@ann:example.org` reactivated\n\
              It has no password yet: !user password @ann:example.org\n\
              It is still a server admin: !user admin revoke @ann:example.org\n\
-             No undo: user deactivate closes it again"
+             No undo: user deactivate deactivates it again"
         );
     }
 }

@@ -43,25 +43,24 @@ pub(super) const SPEC: Spec = Spec::action::<Redact>(
 /// What the homeserver takes in each room where no limit is given.
 const LIMIT: u32 = 1000;
 
-/// Redact what somebody wrote: the messages stay in place, empty
+/// Redact a person's messages: they stay in place, but empty
 ///
-/// In all rooms that they are in or banned from, or only in those that are named; what they wrote
-/// in a room that they have left goes only where it is named. Redaction is not erasure: the
-/// homeserver keeps the content for a while, and other servers may ignore it.
+/// In all rooms that they are in or banned from, or only in named rooms. A room that they have left
+/// must be named. Redaction is not erasure: the homeserver keeps the content for a while, and other
+/// servers may ignore it.
 #[derive(Debug, clap::Args)]
 struct Redact {
-    /// Who, one or several: @ann:example.org, ann for an account of this server, or somebody of
-    /// another server
+    /// The accounts, one or several: @ann:example.org, ann for an account of this server, or an account
+    /// of another server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Only in this room; can be given several times
+    /// Only in this room; can be repeated
     #[arg(short, long, value_name = "ROOM")]
     room: Vec<RoomRef>,
-    /// What to give as the reason, which everybody in those rooms can read
+    /// The reason to give; everybody in those rooms can read it
     #[arg(long)]
     reason: Option<String>,
-    /// At most this many messages in each room, newest first; above 100 in steps of 100, and 1000
-    /// when left out
+    /// At most this many messages in each room, newest first; above 100 in steps of 100; 1000 by default
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Only what was sent before this date, or is older than this age (30d, 2 months)
@@ -70,18 +69,31 @@ struct Redact {
     /// Only what was sent after this date, or within this age
     #[arg(long, value_name = "DATE|AGE")]
     after: Option<Since>,
-    /// Let the account of my admin token redact, as for somebody of another server; it needs the
-    /// power for that in each room
+    /// Redact as the account of my admin token, as for people on other servers; it needs the power for
+    /// that in each room
     #[arg(long)]
     use_admin: bool,
 }
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(400, "M_UNKNOWN", "already in progress", "the homeserver is redacting what it wrote already; `!user redact-status` shows how far it is").nothing_to_do(),
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this limit or moment"),
+    Meaning::new(
+        400,
+        "M_UNKNOWN",
+        "already in progress",
+        "the homeserver is already redacting its \
+        messages; `!user redact-status` shows the progress",
+    )
+    .nothing_to_do(),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not accept this limit or time"),
     OTHER_BODY,
-    Meaning::new(404, "M_NOT_FOUND", "", "one of the rooms is not known to the homeserver any more; look again"),
+    Meaning::new(
+        404,
+        "M_NOT_FOUND",
+        "",
+        "the homeserver no longer knows one of the rooms; look \
+                                          again",
+    ),
 ];
 
 #[async_trait]
@@ -169,8 +181,8 @@ impl Action for Redact {
         let rooms = rooms(seen);
         if rooms.is_empty() {
             return Err(Skip::already(Line::new().code(subject).plain(
-                " is in no room here and banned from none; what it wrote in rooms that it \
-                     has left goes where they are named with --room",
+                " is in no room here and banned from none; to redact messages in rooms that it has \
+                left, name them with --room",
             ))
             .or(format!("user membership {}", subject.typed())));
         }
@@ -178,7 +190,7 @@ impl Action for Redact {
         if let (Some(after), Some(before)) = (moment("after"), moment("before"))
             && after >= before
         {
-            let why = "nothing was sent both before and after these: --after takes the earlier one";
+            let why = "no message can be in that range: give --after the earlier time";
             return Err(Skip::refused(why));
         }
         let mut body = Map::new();
@@ -216,7 +228,7 @@ impl Action for Redact {
     ) -> Outcome {
         let begun = Line::new()
             .code(subject)
-            .plain(": the homeserver has begun to redact what it wrote in ")
+            .plain(": the homeserver has started to redact its messages in ")
             .plain(in_rooms(before));
         let id = answers.first().and_then(|answer| answer.body.get("redact_id")?.as_str());
         let mut facts = Vec::new();
@@ -226,7 +238,7 @@ impl Action for Redact {
                 facts.push(("Task", Line::new().code(id)));
                 remains.push(("See how far it is".into(), words(["user", "redact-status", id])));
             }
-            None => facts.push(("Task", "the homeserver gave it no id".into())),
+            None => facts.push(("Task", "the homeserver gave no id".into())),
         }
         facts.push((
             "Mind",
@@ -234,7 +246,7 @@ impl Action for Redact {
              servers may ignore it"
                 .into(),
         ));
-        Outcome::done(begun, Undo::None("what is redacted is empty for everybody".to_owned()))
+        Outcome::done(begun, Undo::None("redacted messages are empty for everybody".to_owned()))
             .facts(facts)
             .remains(remains)
     }
@@ -371,7 +383,7 @@ mod tests {
         );
         window.extra.insert("after".to_owned(), json!(2000));
         let skip = verb(&typed).change(&ann(), &window).unwrap_err();
-        assert!(testing::skip(&skip).contains("--after takes the earlier one"), "{skip:?}");
+        assert!(testing::skip(&skip).contains("give --after the earlier time"), "{skip:?}");
         assert!(testing::parse::<Redact>(&["ann", "-l", "0"]).is_err());
         assert!(testing::parse::<Redact>(&["ann", "-r", "lobby"]).is_err());
     }

@@ -26,12 +26,12 @@ pub(super) const SPEC: Spec =
 /// How many messages that could not be redacted are named.
 const NAMED: usize = 10;
 
-/// Show how far a redaction is that `user redact` has begun
+/// Show the progress of a redaction started with `user redact`
 ///
-/// The homeserver forgets it a week after its end.
+/// The homeserver forgets a redaction a week after it ends.
 #[derive(Debug, clap::Args)]
 struct RedactStatus {
-    /// The id of the task, as the answer to `user redact` shows it
+    /// The id of the task, as shown in the answer to `user redact`
     id: String,
 }
 
@@ -89,8 +89,7 @@ async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop>
 
 /// The refusal for the id of another kind of task.
 fn another(id: &str) -> Stop {
-    Stop::refused(Line::new().code(id).plain(" is the id of something else than a redaction"))
-        .or(&["task", "list"])
+    Stop::refused(Line::new().code(id).plain(" is not the id of a redaction")).or(&["task", "list"])
 }
 
 /// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any
@@ -102,7 +101,7 @@ pub(super) async fn begun<T: DeserializeOwned>(id: &str, reader: &Reader) -> Res
             Line::new()
                 .plain("the homeserver knows of no redaction ")
                 .code(id)
-                .plain(", or not any more: it forgets one a week after its end"),
+                .plain(", or it has forgotten it: it does so a week after the end"),
         )
     })
 }
@@ -114,7 +113,7 @@ pub(super) fn progress(user: &Subject, answered: &Answered, id: &str) -> Progres
     let over = |status, title, facts| {
         let look = words(["user", "redact-status", id]);
         let remains = if failed > 0 { vec![("See which".into(), look)] } else { Vec::new() };
-        let undo = Undo::None("what is redacted is empty for everybody".to_owned());
+        let undo = Undo::None("redacted messages are empty for everybody".to_owned());
         Progress::Over(Outcome { status, title, facts, remains, undo })
     };
     match answered.status.raw() {
@@ -123,13 +122,13 @@ pub(super) fn progress(user: &Subject, answered: &Answered, id: &str) -> Progres
                         other servers may ignore it";
             over(
                 Status::Done,
-                line.plain(": its messages are redacted"),
+                line.plain(": its messages were redacted"),
                 vec![("Mind", mind.into())],
             )
         }
         "complete" => {
             let messages = how_many(Some(failed), "message", "messages");
-            let what = format!(": its messages are redacted, but for {messages}");
+            let what = format!(": its messages were redacted, except {messages}");
             over(Status::DoneInPart, line.plain(what), Vec::new())
         }
         "failed" => {
@@ -138,7 +137,7 @@ pub(super) fn progress(user: &Subject, answered: &Answered, id: &str) -> Progres
             over(Status::DoneInPart, line.hostile(&why), Vec::new())
         }
         state => {
-            let state = if state == "scheduled" { "waits for others to end" } else { "at work" };
+            let state = if state == "scheduled" { "waiting for others" } else { "running" };
             Progress::Goes(vec![("Task", Line::new().code(id)), ("State", state.into())])
         }
     }
@@ -167,8 +166,8 @@ impl RedactStatus {
                 let why = answered.error.clone().unwrap_or_else(|| Hostile::new(String::new()));
                 Reply::data(id().plain(" has failed: ").hostile(&why))
             }
-            "scheduled" => self.again(id().plain(" waits for others to end")),
-            "active" => self.again(id().plain(" is at work")),
+            "scheduled" => self.again(id().plain(" is waiting for others")),
+            "active" => self.again(id().plain(" is running")),
             _ => {
                 Reply::data(id().plain(" is in a state I do not know: ").hostile(&answered.status))
             }

@@ -31,21 +31,21 @@ pub(super) const SPEC: Spec = Spec::action::<Register>(
 )
 .delegated(Delegated::Nothing);
 
-/// Make a new account with a password, which I make and tell you alone, in a direct room
+/// Create a new account with a password, which I make and send only to you, in a direct room
 ///
-/// The name must be free; an account that exists is never changed. The account has no device until
+/// The name must be free; an existing account is never changed. The account has no device until
 /// somebody logs in.
 #[derive(Debug, clap::Args)]
 struct Register {
     /// The account: @new:example.org, or new
     user: UserRef,
-    /// Its display name; the homeserver takes the name itself when left out
+    /// Its display name; by default the user name
     #[arg(short = 'n', long, value_name = "NAME")]
     display_name: Option<String>,
     /// Make it a server admin
     #[arg(short, long)]
     admin: bool,
-    /// Its type: bot, support, or a type of the server's own
+    /// Its type: bot, support, or a type defined by the server
     #[arg(long, value_name = "TYPE")]
     user_type: Option<String>,
     #[command(flatten)]
@@ -110,7 +110,7 @@ impl Action for Register {
             return Err(refuse(" would be an account of another server"));
         }
         if seen.is("exists") {
-            return Err(refuse(" exists already").or(format!("user details {}", subject.typed())));
+            return Err(refuse(" already exists").or(format!("user details {}", subject.typed())));
         }
         if !seen.is("free") {
             let why = seen.extra.get("why").and_then(Value::as_str);
@@ -139,7 +139,7 @@ impl Action for Register {
         Outcome::done(
             Line::new().code(subject).plain(" is made"),
             Undo::None(format!(
-                "an account stays for ever; {} closes it",
+                "an account cannot be removed completely; {} deactivates it",
                 words(["user", "deactivate", &subject.typed()]).join(" ")
             )),
         )
@@ -217,8 +217,8 @@ mod tests {
             |seen: &Snapshot| testing::skip(&verb(&["ann"]).change(&ann(), seen).unwrap_err());
         let there = account::facts_that_bind(true, Some(&account(json!({}))));
         let there = skip(&Snapshot { preconditions: there, ..Snapshot::default() });
-        assert!(there.contains("exists already"), "{there}");
-        assert!(skip(&free(false)).contains("kept for the accounts of a bridge"));
+        assert!(there.contains("already exists"), "{there}");
+        assert!(skip(&free(false)).contains("reserved for the accounts of a bridge"));
         let remote = account::facts_that_bind(false, None);
         assert!(
             skip(&Snapshot { preconditions: remote, ..Snapshot::default() })

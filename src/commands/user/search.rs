@@ -9,12 +9,12 @@ pub(super) const SPEC: Spec = Spec::of::<Search>(
     &["user search ann", "user search \"Ann Lee\" --limit 20"],
 );
 
-/// Search accounts by a part of their localpart or display name; capitals do not matter
+/// Search accounts by a part of their user name or display name; upper and lower case are the same
 ///
 /// Deactivated accounts and guests are found too.
 #[derive(Debug, clap::Args)]
 struct Search {
-    /// A part of the name; of a whole id, the part before the colon is searched for
+    /// A part of the name; for a full id, only the part before the colon is used
     term: String,
     #[command(flatten)]
     pages: Pages,

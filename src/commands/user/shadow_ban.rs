@@ -38,7 +38,7 @@ static SHADOW_BANNED: Flag = Flag {
     set: Wording {
         verb: "user shadow-ban",
         asked: ("Shadow-ban ", ""),
-        already: " is shadow-banned already",
+        already: " is already shadow-banned",
         said: " is shadow-banned",
         back: |user| words(["user", "shadow-ban", user, "--unban"]),
     },
@@ -46,26 +46,26 @@ static SHADOW_BANNED: Flag = Flag {
         verb: "user shadow-ban",
         asked: ("End the shadow-ban of ", ""),
         already: " is not shadow-banned",
-        said: " is not shadow-banned any more",
+        said: " no longer shadow-banned",
         back: |user| words(["user", "shadow-ban", user]),
     },
     may: [
-        "do everything as it seems to it; what it sends from now on reaches nobody",
-        "be heard again; what it sent meanwhile stays unheard",
+        "apparently do everything, but nobody receives what it sends from now on",
+        "send messages again; what it sent meanwhile is not delivered",
     ],
-    moot: "is deactivated, so nothing is left to ban",
+    moot: "is deactivated, so there is nothing to ban",
 };
 
-/// Shadow-ban an account: it can go on writing, but nobody gets what it sends
+/// Shadow-ban an account: it can keep writing, but nobody receives its messages
 ///
-/// The homeserver tells it that all went well, so it does not notice at once. Some clients become
-/// confused by it; `user suspend` is the honest way. --unban takes it back.
+/// The homeserver reports success to it, so it does not notice at once. Some clients get confused by
+/// that; `user suspend` is the honest way. --unban undoes it.
 #[derive(Debug, clap::Args)]
 struct ShadowBan {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Take a shadow-ban back: what it sends is delivered again
+    /// End a shadow-ban: its messages are delivered again
     #[arg(short, long)]
     unban: bool,
 }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn each_way_names_the_other() {
         let there = told(&typed::<ShadowBan>(&["ann"]));
-        assert!(there.contains("what it sends from now on reaches nobody"), "{there}");
+        assert!(there.contains("nobody receives what it sends from now on"), "{there}");
         assert!(there.ends_with("Undo: !user shadow-ban @ann:example.org --unban"), "{there}");
         let back = told(&typed::<ShadowBan>(&["ann", "--unban"]));
         assert!(back.ends_with("Undo: !user shadow-ban @ann:example.org"), "{back}");

@@ -37,7 +37,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     set: Wording {
         verb: "user suspend",
         asked: ("Suspend ", ""),
-        already: " is suspended already",
+        already: " is already suspended",
         said: " is suspended",
         back: |user| words(["user", "unsuspend", user]),
     },
@@ -45,22 +45,22 @@ pub(super) static SUSPENDED: Flag = Flag {
         verb: "user unsuspend",
         asked: ("End the suspension of ", ""),
         already: " is not suspended",
-        said: " is not suspended any more",
+        said: " no longer suspended",
         back: |user| words(["user", "suspend", user]),
     },
-    may: ["read, and remove its own messages; nothing else", "do everything again"],
-    moot: "is deactivated, so nothing is left to suspend",
+    may: ["read and remove its own messages, nothing else", "do everything again"],
+    moot: "is deactivated, so there is nothing to suspend",
 };
 
-/// Suspend an account: it can still read, and cannot write, join, invite or change its profile
+/// Suspend an account: it can read, but not write, join, invite or change its profile
 ///
-/// It stays logged in and may remove its own messages. `user unsuspend` takes it back.
+/// It stays logged in and may remove its own messages. `user unsuspend` undoes it.
 #[derive(Debug, clap::Args)]
 struct Suspend {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// Take a suspension back, as `user unsuspend` does
+    /// End a suspension, as `user unsuspend` does
     #[arg(short = 'U', long)]
     unsuspend: bool,
 }
@@ -113,7 +113,7 @@ mod tests {
             testing::skip(&verb.change(&ann(), &seen).unwrap_err())
         };
         insta::assert_snapshot!(skip(&["ann"], true, false), @r"
-        Nothing changed · `@ann:example.org` is suspended already
+        Nothing changed · `@ann:example.org` is already suspended
         Try !user details @ann:example.org
         ");
         insta::assert_snapshot!(skip(&["ann", "-U"], false, false), @r"
@@ -121,7 +121,7 @@ mod tests {
         Try !user details @ann:example.org
         ");
         insta::assert_snapshot!(skip(&["ann"], false, true), @r"
-        Nothing changed · `@ann:example.org` is deactivated, so nothing is left to suspend
+        Nothing changed · `@ann:example.org` is deactivated, so there is nothing to suspend
         Try !user details @ann:example.org
         ");
     }
@@ -132,12 +132,12 @@ mod tests {
         Suspend `@ann:example.org`
         Done · `@ann:example.org` is suspended
         Name: “Ann Lee”
-        It may: read, and remove its own messages; nothing else
+        It may: read and remove its own messages, nothing else
         Undo: !user unsuspend @ann:example.org
         ");
         insta::assert_snapshot!(told(&verb(&["ann", "-U"])), @r"
         End the suspension of `@ann:example.org`
-        Done · `@ann:example.org` is not suspended any more
+        Done · `@ann:example.org` no longer suspended
         Name: “Ann Lee”
         It may: do everything again
         Undo: !user suspend @ann:example.org

@@ -27,16 +27,16 @@ pub(super) const SPEC: Spec = Spec::query::<ThreePid>(
     ],
 );
 
-/// Find the account with a mail address or telephone number, or list those of an account
+/// Find the account with an email address or phone number, or list those of an account
 ///
-/// A telephone number has its country code. Those of an account are masked unless --show-3pid is
-/// given. Finding somebody by an address takes a role that may see private things.
+/// Type a phone number with its country code. The addresses and numbers of an account are masked unless
+/// you add --show-3pid. To find somebody by an address, you need a role that may see private data.
 #[derive(Debug, clap::Args)]
 struct ThreePid {
-    /// A mail address or telephone number; or an account by its whole id, @ann:example.org
+    /// An email address or phone number; or an account by its full id, @ann:example.org
     #[arg(value_name = "ADDRESS|USER")]
     what: What,
-    /// What kind of address it is: email, or msisdn for a telephone number
+    /// The kind of address: email, or msisdn for a phone number
     #[arg(short, long, default_value = "email")]
     medium: String,
     /// Show the addresses and numbers of an account in full
@@ -61,8 +61,8 @@ impl std::str::FromStr for What {
         }
         if text.chars().all(char::is_alphabetic) {
             return Err(
-                "it is neither a mail address nor a telephone number; to list those of an \
-                        account, type its whole id, such as @ann:example.org"
+                "it is neither an email address nor a phone number; to list those of an account, \
+                type its full id, such as @ann:example.org"
                     .to_owned(),
             );
         }
@@ -100,7 +100,7 @@ impl ThreePid {
         let line = line.plain(" as ").hostile(&Hostile::new(&self.medium));
         Err(Stop::refused(match self.medium.as_str() {
             "email" if !address.contains('@') => {
-                line.plain(". For a telephone number add --medium msisdn")
+                line.plain(". For a phone number add --medium msisdn")
             }
             _ => line,
         }))

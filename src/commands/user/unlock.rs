@@ -8,10 +8,10 @@ pub(super) const SPEC: Spec =
         .since(1, 93)
         .delegated(Delegated::Nothing);
 
-/// Unlock an account: its devices go on where they were
+/// Unlock an account: its devices work again as before
 #[derive(Debug, clap::Args)]
 struct Unlock {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }

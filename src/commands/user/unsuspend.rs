@@ -7,10 +7,10 @@ pub(super) const SPEC: Spec =
     Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"])
         .since(1, 110);
 
-/// Take the suspension of an account back: it can do everything again
+/// End the suspension of an account: it can do everything again
 #[derive(Debug, clap::Args)]
 struct Unsuspend {
-    /// The accounts, one or several: @ann:example.org, or ann for one of this server
+    /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
 }

@@ -30,14 +30,14 @@ pub(super) const SPEC: Spec = Spec::action::<Validity>(
 )
 .delegated(Delegated::Nothing);
 
-/// Set until when accounts are good, on a homeserver whose accounts expire
+/// Set when accounts expire, on a homeserver with account validity
 ///
-/// It has an effect only where the homeserver's config switches account validity on; the
-/// homeserver does not tell whether it does, nor what was set before.
+/// It only has an effect if account validity is enabled in the homeserver's config; the homeserver
+/// shows neither whether it is, nor the earlier date.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("when").required(true).args(["expire_at", "expiry_ts"])))]
 struct Validity {
-    /// The accounts: @ann:example.org, or ann for one of this server
+    /// The accounts: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
     /// When it expires: 2026-12-01 or 2026-12-01T10:00Z, in UTC unless a zone is given
@@ -47,7 +47,7 @@ struct Validity {
     #[arg(short = 't', long, value_name = "MS",
           value_parser = clap::value_parser!(i64).range(30_000_000_000..))]
     expiry_ts: Option<i64>,
-    /// Do not mail its owner before it expires
+    /// Do not email its owner before it expires
     #[arg(short, long)]
     no_renewal_emails: bool,
 }
@@ -60,7 +60,7 @@ impl Validity {
     fn in_words(&self, seen: &Snapshot) -> Line {
         match Timestamp::from_millisecond(self.until()) {
             Ok(at) => Line::new().time(Some(at), seen.noted_now()),
-            Err(_) => "beyond all time".into(),
+            Err(_) => "too far in the future".into(),
         }
     }
 }
@@ -72,14 +72,15 @@ const REFUSALS: &[Meaning] = &[
         400,
         "M_MISSING_PARAM",
         "",
-        "this version of the homeserver wants a moment; give one with --until",
+        "this version of the homeserver needs a time; give one with --until",
     ),
-    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not take this moment"),
+    Meaning::new(400, "M_INVALID_PARAM", "", "the homeserver does not accept this time"),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "",
-        "the homeserver does not take it; account validity is perhaps not switched on (account_validity in its configuration)",
+        "the homeserver does not accept it; perhaps account validity is not enabled \
+        (account_validity in its configuration)",
     ),
 ];
 
@@ -144,9 +145,9 @@ impl Action for Validity {
         Outcome {
             status: if so { Status::Done } else { Status::Unknown },
             title: Line::new().code(subject).plain(if so {
-                " has a new end, where the homeserver's accounts expire"
+                " has a new expiry date, if accounts expire on this homeserver"
             } else {
-                ": the homeserver answered with success, but with another moment"
+                ": the homeserver reported success, but with a different date"
             }),
             facts: vec![
                 ("Expires", self.in_words(before)),
@@ -154,7 +155,7 @@ impl Action for Validity {
             ],
             remains: Vec::new(),
             undo: Undo::None(
-                "the homeserver does not tell what was set before; set another moment".to_owned(),
+                "the homeserver does not show the earlier date; set another date".to_owned(),
             ),
         }
     }
@@ -199,7 +200,7 @@ mod tests {
             testing::outcome(&verb.outcome(&ann(), &seen(), &answers, &seen()))
         };
         let done = told(4_102_444_800_000);
-        assert!(done.starts_with("Done · `@ann:example.org` has a new end"), "{done}");
+        assert!(done.starts_with("Done · `@ann:example.org` has a new expiry date"), "{done}");
         assert!(done.contains("Expires: 2100-01-01 00:00 UTC"), "{done}");
         assert!(told(1).starts_with("Unknown · "));
     }

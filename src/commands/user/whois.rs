@@ -25,12 +25,12 @@ pub(super) const SPEC: Spec = Spec::query::<WhoIs>(
     &["user whois @ann:example.org", "user whois @ann:example.org --show-ip"],
 );
 
-/// Show the connections of an account: with which clients, and when last
+/// Show the connections of an account: which clients, and when they were last seen
 ///
-/// IP addresses are shown only with --show-ip, to roles that may see private things, and on record.
+/// IP addresses are shown only with --show-ip, to roles that may see private data, and that is recorded.
 #[derive(Debug, clap::Args)]
 struct WhoIs {
-    /// The account: @ann:example.org, or ann for one of this server
+    /// The account: @ann:example.org, or ann for an account of this server
     user: UserRef,
     /// Show the IP addresses
     #[arg(long)]
@@ -150,7 +150,7 @@ fn told(user: &UserId, answered: &Sightings, show_ip: bool, now: Timestamp) -> R
 fn record(agent: Option<&Hostile>, client: &Client<'_>, show_ip: bool, now: Timestamp) -> Record {
     let title = match agent {
         Some(agent) if !agent.is_empty() => Line::new().hostile(agent),
-        _ => "a client that gives no name".into(),
+        _ => "unnamed client".into(),
     };
     let addresses = if show_ip {
         client.addresses.iter().enumerate().fold(Line::new(), |line, (n, ip)| {
@@ -201,14 +201,14 @@ mod tests {
         `@ann:example.org`: 3 connections
         * “Element”
           Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: 2
-        * a client that gives no name
+        * unnamed client
           Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: 1
         ");
         insta::assert_snapshot!(text(true), @r"
         `@ann:example.org`: 3 connections
         * “Element”
           Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: “192.0.2.7”, “192.0.2.8”
-        * a client that gives no name
+        * unnamed client
           Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: “192.0.2.8”
         ");
     }

@@ -76,19 +76,19 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
         (
             "role: moderator",
             "role: viewer",
-            &[("operators @moe:example.org: the role: moderator before, viewer now", Narrower)],
+            &[("operators @moe:example.org: role: moderator before, viewer now", Narrower)],
         ),
         (
             "role: moderator",
             "role: admin",
-            &[("operators @moe:example.org: the role: moderator before, admin now", Wider)],
+            &[("operators @moe:example.org: role: moderator before, admin now", Wider)],
         ),
         (
             "role: moderator",
             "role: moderator, person: ann",
-            &[("operators @moe:example.org: another person", Wider)],
+            &[("operators @moe:example.org: different person", Wider)],
         ),
-        // Who is no operator any more is not protected as one.
+        // Who is no longer an operator is not protected as one.
         (moe, "", &[("operators @moe:example.org: gone", Wider)]),
         (
             "@bob",

@@ -53,7 +53,10 @@ fn each_placeholder_of_the_example_is_named_as_one_and_nothing_else_is_wrong() {
     assert!(lines.len() >= 4, "{lines:?}");
     for (fault, line) in faults.iter().zip(lines) {
         assert!(fault.starts_with(&format!("line {line}, ")), "{fault}");
-        assert!(fault.contains(": a placeholder still stands here. Put what is yours"), "{fault}");
+        assert!(
+            fault.contains(": this is still a placeholder. Replace the angle brackets"),
+            "{fault}"
+        );
         assert!(fault.contains("such as "), "{fault}");
     }
     let left = filled_in(EXAMPLE);

@@ -26,18 +26,18 @@ fn secrets() {
         (TOKEN, CANARY, PLACE, "{ env: NAME }"),
         (TOKEN, "\"syt_Canary\"", PLACE, "{ file: /path/to/it }"),
         (TOKEN, "{}", PLACE, "Write `{ file: PATH }`"),
-        (TOKEN, "{ credential: admin-token }", PLACE, "Start it by its systemd unit"),
+        (TOKEN, "{ credential: admin-token }", PLACE, "Start it with its systemd unit"),
         (TOKEN, "{ credential: ../secret }", PLACE, "not a path"),
         (TOKEN, "{ credential: .. }", PLACE, "not a path"),
         (TOKEN, "{ credential: a, env: TOKEN }", PLACE, "Keep one"),
         (TOKEN, "{ file: secret, env: TOKEN }", PLACE, "Keep one"),
-        (TOKEN, "{ file: syt_Canary }", "line 4, homeserver.admin_token.file: ", "Make it"),
+        (TOKEN, "{ file: syt_Canary }", "line 4, homeserver.admin_token.file: ", "Create it"),
         (TOKEN, "{ file: open }", PLACE, "chmod 0600"),
         (TOKEN, "{ file: group }", PLACE, "chmod 0600"),
         (TOKEN, "{ file: blank }", PLACE, "Put the secret into it"),
-        (TOKEN, "{ file: lines }", PLACE, "Leave only the secret"),
+        (TOKEN, "{ file: lines }", PLACE, "Keep only the secret"),
         (TOKEN, "{ file: mine }", PLACE, "Name the file"),
-        (TOKEN, "{ file: ~/secret }", PLACE, "Write the whole path"),
+        (TOKEN, "{ file: ~/secret }", PLACE, "Write the full path"),
         (TOKEN, "{ env: syt_Canary }", "line 4, homeserver.admin_token.env: ", "not the secret"),
         (TOKEN, "{ env: EMPTY }", PLACE, "Put the secret into it"),
         (TOKEN, "{ env: \"A=B\" }", PLACE, "write its name here"),
@@ -102,7 +102,7 @@ fn a_credential_is_found_by_its_name() {
         assert_eq!(homeserver.admin_token_file, None, "its age says nothing");
     }
     let missing = load("secret", "mine").unwrap_err().to_string();
-    assert!(missing.contains("admin_token.credential: no credential of this name"), "{missing}");
+    assert!(missing.contains("admin_token.credential: no credential with this name"), "{missing}");
     let open = load("open", "").unwrap_err().to_string();
     assert!(open.contains("every user of this machine"), "{open}");
 }

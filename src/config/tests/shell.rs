@@ -27,7 +27,7 @@ fn what_is_wrong_in_it_is_told_and_no_key_repeated() {
     let folder = Folder::new();
     for (section, said) in [
         ("{ operators: { nobody-of-this-name: \"@ann:example.org\" } }", "no such account"),
-        ("{ operators: { root: \"@bob:example.org\" } }", "none of the operators"),
+        ("{ operators: { root: \"@bob:example.org\" } }", "not one of the operators"),
         ("{ operators: { root: ann } }", "not a user id"),
         ("{ operators: { root: \"@ann:example.org\", 0: \"@ann:example.org\" } }", "twice"),
         ("{ operators: { 0: \"@ann:example.org\", 0: \"@ann:example.org\" } }", "already"),
@@ -37,7 +37,7 @@ fn what_is_wrong_in_it_is_told_and_no_key_repeated() {
             "{ group: none-of-this-name, operators: { root: \"@ann:example.org\" } }",
             "no such group",
         ),
-        ("{ socket: \"~/s\", operators: { root: \"@ann:example.org\" } }", "whole path"),
+        ("{ socket: \"~/s\", operators: { root: \"@ann:example.org\" } }", "full path"),
         ("{ group: root }", "this key is missing"),
         ("{ operators: {}, user: root }", "there is no such key"),
     ] {

@@ -176,7 +176,7 @@ impl Agreements {
             freeze_control.ensure_not_frozen()?;
             if invocation.origin.is_in_clear() {
                 return Err(Stop::refused(
-                    "this takes more than one operator, and that counts only in an encrypted room",
+                    "this needs more than one operator, and that counts only in an encrypted room",
                 ));
             }
         }
@@ -199,8 +199,8 @@ impl Agreements {
             return Err(Stop::refused(
                 Line::new()
                     .plain(format!(
-                        "this takes your one-time password at the end, the {DIGITS} digits that \
-                         your app shows now: "
+                        "this needs your one-time password at the end (the {DIGITS} digits that \
+                        your app shows now): "
                     ))
                     .code(again),
             ));

@@ -32,7 +32,7 @@ impl Pipeline {
             && *person == invocation.operator.person
         {
             return Err(Stop::refused(
-                "that is yourself; to keep me from changing anything there is",
+                "you cannot freeze yourself; to stop me from changing anything, send",
             )
             .or(&["freeze"]));
         }
@@ -42,7 +42,7 @@ impl Pipeline {
             // Whoever freezes again does not agree with somebody who wants to unfreeze.
             self.freeze_control.take_back_lifts(|_| true).await?;
             let line = Line::new()
-                .plain(format!("{} frozen already, by ", in_words(&freeze.what)))
+                .plain(format!("{} already frozen, by ", in_words(&freeze.what)))
                 .code(&freeze.by);
             return Ok(Reply::outcome(Status::NothingChanged, line));
         }
@@ -59,7 +59,7 @@ impl Pipeline {
             }
         };
         if void > 0 {
-            reply = reply.text(format!("Open questions that ended: {void}"));
+            reply = reply.text(format!("Open questions closed: {void}"));
         }
         let waiting = self.jobs.open()?;
         let theirs = |user: &OwnedUserId| match &what {
@@ -68,13 +68,13 @@ impl Pipeline {
         };
         let waiting = waiting.iter().filter(|job| theirs(&job.asker)).count();
         if waiting > 0 {
-            reply = reply.text(format!("Jobs that wait until that is lifted: {waiting}"));
+            reply = reply.text(format!("Jobs that wait until the freeze is lifted: {waiting}"));
         }
         if self.freeze_control.leaves_one(&what)? {
             self.freeze_control.put_freeze(invocation, &What::Bot).await?;
             reply = reply.text(
-                "Only one person is left who is not frozen, so I am frozen as a whole: it takes \
-                 the machine that I run on to lift that, by synod unfreeze",
+                "Only one person is left who is not frozen, so I am frozen completely. Only synod \
+                unfreeze, run on my machine, lifts that",
             );
         }
         let others = self.roster.operators.keys().filter(|user| **user != invocation.operator.user);

@@ -63,16 +63,16 @@ impl FreezeControl {
             Ok(None) => None,
             Ok(Some(freeze)) => Some(
                 Line::new()
-                    .plain("I am frozen since ")
+                    .plain("I have been frozen since ")
                     .plain(utc(freeze.at))
                     .plain(" by ")
                     .code(&freeze.by)
-                    .plain(": nothing is changed until ")
+                    .plain(". I change nothing until ")
                     .line(self.how_to_unfreeze()),
             ),
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "freezes cannot be read");
-                Some("my store cannot be read, so I do not know whether I am frozen".into())
+                Some("I cannot read my store, so I do not know whether I am frozen".into())
             }
         }
     }
@@ -82,9 +82,9 @@ impl FreezeControl {
     fn how_to_unfreeze(&self) -> Line {
         if self.unfrozen().is_ok_and(|persons| persons.len() < 2) {
             return Line::new()
-                .plain("somebody on the machine that I run on runs ")
+                .plain("somebody runs ")
                 .code("synod unfreeze")
-                .plain(", since fewer than two operators are left who may send ")
+                .plain("on my machine, since fewer than two operators are left who can send ")
                 .code("!unfreeze");
         }
         Line::new().plain("two operators send ").code("!unfreeze")
@@ -102,20 +102,22 @@ impl FreezeControl {
                 Ok(why) => Line::from(why?),
                 Err(stop) => {
                     error!(error = &stop as &dyn std::error::Error, "passwords cannot be read");
-                    "my store cannot be read, so I do not know whether you have guessed".into()
+                    "I cannot read my store, so I do not know whether you typed too many wrong \
+                    one-time passwords"
+                        .into()
                 }
             },
             Ok(Some(freeze)) => Line::new()
-                .plain("you are frozen since ")
+                .plain("you have been frozen since ")
                 .plain(utc(freeze.at))
                 .plain(" by ")
                 .code(&freeze.by)
-                .plain(". Another operator lifts that with ")
+                .plain(". Another operator can lift that with ")
                 .code("!unfreeze")
                 .plain(" and your id"),
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "freezes cannot be read");
-                "my store cannot be read, so I do not know whether you are frozen".into()
+                "I cannot read my store, so I do not know whether you are frozen".into()
             }
         };
         Some(Reply::outcome(Status::Refused, why))
@@ -200,13 +202,13 @@ impl FreezeControl {
         if *what == What::Bot && first.is_none_or(|first| first == person) {
             return self.first_to_lift(invocation, freeze).await;
         }
-        let note = Some(format!("{} not frozen any more", in_words(what)));
+        let note = Some(format!("{} no longer frozen", in_words(what)));
         let freeze = Some(what.clone());
         let record = Record { freeze, note, ..invocation.record(Kind::Unfrozen) };
         self.audit.note(record).await?;
         self.freezes.lift(what).await?;
         info!(by = %invocation.operator.user, ?what, "not frozen any more");
-        let reply = Reply::outcome(Status::Done, format!("{} not frozen any more", in_words(what)));
+        let reply = Reply::outcome(Status::Done, format!("{} no longer frozen", in_words(what)));
         Ok(match self.bot_frozen() {
             Some(still) => reply.text(still),
             None => reply,
@@ -221,7 +223,7 @@ impl FreezeControl {
     ) -> Result<Reply, Stop> {
         let person = invocation.operator.person.clone();
         let record = Record {
-            note: Some("the first of two to lift it".to_owned()),
+            note: Some("the first of two operators to lift it".to_owned()),
             ..invocation.record(Kind::Unfrozen)
         };
         self.audit.note(record).await?;
@@ -238,11 +240,11 @@ impl FreezeControl {
         let reply = Reply::outcome(
             Status::NothingChanged,
             Line::new()
-                .plain("I am still frozen: it takes another operator besides you to send ")
+                .plain("I am still frozen. A second operator must also send ")
                 .code("!unfreeze"),
         );
         Ok(if others.is_empty() {
-            reply.text("There is nobody else who may. On the machine that I run on there is synod unfreeze")
+            reply.text("No other operator can. Run synod unfreeze on my machine")
         } else {
             reply.ringing(others)
         })
@@ -270,7 +272,7 @@ impl FreezeControl {
             }
         }
         let note =
-            format!("{} not frozen any more, by synod unfreeze on the machine", in_words(&what));
+            format!("{} no longer frozen, by synod unfreeze on the machine", in_words(&what));
         let (told, freeze) = (Some(note.clone()), Some(what.clone()));
         let record = Record { note: told, freeze, ..Record::new(Kind::Unfrozen) };
         if let Err(error) = self.audit.note(record).await {
@@ -287,7 +289,10 @@ impl FreezeControl {
 
 /// Why somebody who has guessed is not served, and until when.
 pub(in crate::pipeline) fn stopped_until(until: Timestamp) -> String {
-    format!("you have shown too many wrong one-time passwords; I serve you again at {}", utc(until))
+    format!(
+        "you typed too many wrong one-time passwords; I take commands from you again at {}",
+        utc(until)
+    )
 }
 
 /// What is frozen or not, up to the verb.

@@ -59,17 +59,14 @@ impl Reloader {
         };
         let has = |effect| proposal.differences.iter().any(|one| one.effect == effect);
         if proposal.differences.is_empty() {
-            let so = "my config says what it said";
+            let so = "my config has not changed";
             return Ok(Reply::outcome(Status::NothingChanged, so));
         }
         if only_look {
-            return Ok(listed(
-                Reply::data("What my config says now, and did not before"),
-                &proposal,
-            ));
+            return Ok(listed(Reply::data("Changes in my config"), &proposal));
         }
         if has(Effect::AtStart) {
-            let what = "some of it takes a new start of me, so nothing of it is in force";
+            let what = "some of it needs a restart, so nothing is in force yet";
             return Ok(listed(Reply::outcome(Status::Refused, what), &proposal));
         }
         let wider = has(Effect::Wider);
@@ -86,7 +83,7 @@ impl Reloader {
         match self.agreements.on_reload(invocation, proposal.config.clone(), wanted).await? {
             Agreed::By(by) => self.put_in_force(by, invocation, proposal).await,
             Agreed::Waits(left, of) => Ok(listed(waits(wider, left), &proposal)
-                .command("If it is right", invocation.words.to_vec())
+                .command("To agree", invocation.words.to_vec())
                 .ringing(of)),
             Agreed::TooFew(others) => Ok(listed(too_few(wider, others), &proposal)),
         }
@@ -125,8 +122,8 @@ impl Reloader {
             }
         };
         if proposal.differences.iter().any(|one| one.effect == Effect::AtStart) {
-            let what = "my config was to be read again, and some of it takes a new start of me, \
-                        so nothing of it is in force";
+            let what = "my config was to be reloaded, but some of it needs a restart, so nothing \
+                is in force yet";
             self.voice
                 .tell(&transaction_key, &listed(Reply::outcome(Status::Refused, what), &proposal))
                 .await;
@@ -151,12 +148,12 @@ impl Reloader {
     /// Says that what was to be put in force could not be begun with, and that the one before is
     /// in force again.
     pub(in crate::pipeline) async fn report_not_in_force(&self, why: &str) {
-        let note = Some("the config that was read again could not be begun with".to_owned());
+        let note = Some("starting with the reloaded config failed".to_owned());
         if let Err(error) = self.audit.note(Record { note, ..Record::new(Kind::Noted) }).await {
             error!(error = &error as &dyn std::error::Error, "not recorded");
         }
         let line = Line::new()
-            .plain("with what my config says now I could not begin, so what it said before is in force again: ")
+            .plain("I could not start with the new config, so the old one is in force again: ")
             .hostile(&Hostile::new(why.to_owned()));
         let transaction_key = format!("reload-failed-{}", self.clock.now().as_millisecond());
         self.voice.tell(&transaction_key, &Reply::outcome(Status::Refused, line)).await;
@@ -165,26 +162,33 @@ impl Reloader {
 
 /// The answer to those who have said so while others have not.
 fn waits(wider: bool, left: usize) -> Reply {
-    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let why =
+        if wider { "gives somebody more rights" } else { "needs several operators by my rules" };
     let who = match left {
         1 => "another operator".to_owned(),
         n => format!("{n} other operators"),
     };
-    Reply::outcome(Status::NothingChanged, format!("this {why}, so {who} must say the same"))
+    Reply::outcome(
+        Status::NothingChanged,
+        format!("this {why}, so {who} must send the same command"),
+    )
 }
 
 fn too_few(wider: bool, others: usize) -> Reply {
-    let why = if wider { "gives somebody more than they had" } else { "takes several by my rules" };
+    let why =
+        if wider { "gives somebody more rights" } else { "needs several operators by my rules" };
     let who = match others {
-        1 => "nobody else may agree to it".to_owned(),
-        n => format!("fewer than {n} others may agree to it"),
+        1 => "nobody else can agree to it".to_owned(),
+        n => format!("fewer than {n} others can agree to it"),
     };
-    let what =
-        format!("this {why}, and {who}. Whoever has my machine starts me anew or sends me SIGHUP");
+    let what = format!(
+        "this {why}, and {who}. Somebody with access to my machine can restart me or send \
+                 me SIGHUP"
+    );
     Reply::outcome(Status::Refused, what)
 }
 
-const BEGIN: &str = "my config is read again, and I begin anew with it";
+const BEGIN: &str = "I reloaded my config, and restart with it";
 
 fn noted(proposal: &ConfigProposal) -> String {
     let all: Vec<String> = proposal.differences.iter().map(ToString::to_string).collect();
@@ -194,9 +198,9 @@ fn noted(proposal: &ConfigProposal) -> String {
 /// What is otherwise, each in the list of what it means.
 fn listed(reply: Reply, proposal: &ConfigProposal) -> Reply {
     [
-        ("Gives somebody more, or may", Effect::Wider),
-        ("Gives nobody more", Effect::Narrower),
-        ("Takes a new start", Effect::AtStart),
+        ("Gives somebody more rights, or might", Effect::Wider),
+        ("Gives nobody more rights", Effect::Narrower),
+        ("Needs a restart", Effect::AtStart),
     ]
     .into_iter()
     .map(|(heading, effect)| {
@@ -220,9 +224,7 @@ fn unfit_reply(rejected: &ConfigRejected) -> Reply {
     let things = if count == 1 { "thing is" } else { "things are" };
     Reply::outcome(
         Status::Refused,
-        format!(
-            "{count} {things} wrong with what my config says now, so nothing of it is in force"
-        ),
+        format!("{count} {things} wrong with my new config, so the old one stays in force"),
     )
     .with(Block::List("What is wrong".into(), lines))
 }

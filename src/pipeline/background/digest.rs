@@ -79,17 +79,17 @@ impl Pipeline {
         }
         for (label, count) in [
             ("Refused", week.refused),
-            ("Not done, or not known", week.failed),
-            ("Left to you", week.given_up),
+            ("Not done, or unknown", week.failed),
+            ("Needs your attention", week.given_up),
             ("Open questions", open_questions),
-            ("Sanctions that end in the next week", ending),
+            ("Temporary measures that end in the next week", ending),
         ] {
             if count > 0 {
                 facts.push((label, count.to_string().into()));
             }
         }
         let reply = Reply::data(format!("The week until {}: {changes}", utc(due))).facts(facts);
-        Ok(reply.command("What it was, one by one", vec!["audit".into(), "list".into()]))
+        Ok(reply.command("One by one", vec!["audit".into(), "list".into()]))
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         let told = told();
         assert_eq!(told.matches("The week until").count(), 1, "{told}");
         assert!(told.contains("no change") && told.contains("Refused: 1"), "{told}");
-        assert!(told.contains("Left to you: 1"), "{told}");
+        assert!(told.contains("Needs your attention: 1"), "{told}");
         assert!(told.contains("!audit list"), "{told}");
         // What is due for weeks is told once.
         stage.clock.pass(21 * DAY);

@@ -45,22 +45,26 @@ impl Pipeline {
     async fn report_homeserver_put_back(&self) {
         warn!("the homeserver did not know the position of the bot any more");
         let differences = self.not_so_any_more().await;
-        let head = "The homeserver does not know any more how far I have read, as after its database \
-                    was put back. I have begun anew, and read what came since";
+        let head = "The homeserver no longer knows how far I had read, as after its database was \
+            restored from a backup. I started over and read what came since";
         let mut reply = Reply::data(head);
         if differences.is_empty() {
-            reply = reply.text("What is on record as done, as far as I have looked, is so");
+            reply = reply.text("Everything I checked is still as my record says");
         } else {
             let count = differences.len();
             let lines = differences.iter().take(NAMED).map(|(number, difference)| {
                 Line::new().code(format!("#{number}")).plain(" ").line(difference.line())
             });
-            let title = format!("On record as done and not so any more, {count}:");
+            let title = format!("Recorded as done, but no longer in effect, {count}:");
             reply = reply
                 .with(Block::List(title.into(), lines.collect()))
-                .note("Nothing is done again by itself");
+                .note("I repeat none of it by myself");
         }
-        let note = format!("the homeserver went back; not so any more: {}", differences.len());
+        let note = format!(
+            "the homeserver was restored to an older state; no longer in effect: \
+                            {}",
+            differences.len()
+        );
         let record = Record { note: Some(note), ..Record::new(Kind::Noted) };
         if let Err(error) = self.audit.note(record).await {
             error!(error = &error as &dyn std::error::Error, "it was not recorded");

@@ -115,7 +115,7 @@ impl JobRunner {
         }
         let operator = below.roster.operator(&job.asker)?;
         let frozen = below.freeze_control.person_frozen(&operator.person)?;
-        Some(Line::from("whoever asked for it may not act now: ").line(frozen.title))
+        Some(Line::from("the operator who asked for it may not act now: ").line(frozen.title))
     }
 
     /// Whether the question with this code was answered with a yes that a job goes on from.

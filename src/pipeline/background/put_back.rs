@@ -92,7 +92,7 @@ impl Pipeline {
         let CaughtUp { taken_over, lost, .. } = caught_up;
         let lost = lost.map(|(first, last)| format!("; entries {first} to {last} are lost"));
         let note = format!(
-            "an older state was put back; entries taken over from the rooms: {}{}",
+            "an older state was restored; entries recovered from the rooms: {}{}",
             taken_over.len(),
             lost.unwrap_or_default()
         );
@@ -141,11 +141,11 @@ impl Pipeline {
     fn in_words(&self, caught_up: &CaughtUp) -> Reply {
         let CaughtUp { taken_over, lost, differs, questions, jobs } = caught_up;
         let mut reply =
-            Reply::data("My state is older than what I have said here: a copy was put back")
-                .text("No number of the record is given again");
+            Reply::data("My state is older than my messages here: somebody restored a copy of it")
+                .text("New records get new numbers");
         if !taken_over.is_empty() {
             let title = format!(
-                "What the copy did not know of the record I have from this room again, entries: {}",
+                "Entries of the record that I recovered from this room: {}",
                 taken_over.len()
             );
             reply = match changes_in(taken_over) {
@@ -155,34 +155,36 @@ impl Pipeline {
         }
         if let Some((first, last)) = lost {
             reply = reply.text(format!(
-                "What I did under the numbers {first} to {last}, if anything, I cannot read any more. \
-                 Look at the homeserver, and at what I said in this room"
+                "I can no longer read the entries {first} to {last}. Check the homeserver, and my \
+                messages in this room"
             ));
         }
         if let Some(number) = differs {
             reply = reply.text(
                 Line::new()
-                    .plain("The number ")
+                    .plain("Number ")
                     .code(format!("#{number}"))
-                    .plain(" and those after it stand for two things: for what the record has now, and \
-                            for what I said before under them. Go by what the record has: ")
+                    .plain(
+                        " and those after it mean two things: one in my record, another in my \
+                        earlier messages. The record is what counts: ",
+                    )
                     .code(format!("!audit show {number}")),
             );
         }
         if !questions.is_empty() {
             reply = reply.text(format!(
-                "Questions ended that were open in the copy: {}. Ask again",
+                "Questions closed that were open in the copy: {}. Send those commands again",
                 questions.len()
             ));
         }
         if *jobs > 0 {
             reply = reply.text(format!(
-                "Jobs stopped: {jobs}. What they have done since the copy was made I do not know: \
-                 look before you send them again"
+                "Jobs stopped: {jobs}. I do not know what they did after the copy was made: check \
+                before you send them again"
             ));
         }
         reply
-            .note("What else I knew since then is lost: notes, and keys by which I knew you")
+            .note("Notes, and operators' keys that I accepted since then, are lost")
             .ringing(self.roster.operators.keys().cloned().collect())
     }
 }

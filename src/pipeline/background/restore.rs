@@ -45,7 +45,7 @@ impl Pipeline {
         let (links, place) = if found.file.unbroken() >= found.rooms.unbroken() {
             (&found.file, "its file")
         } else {
-            (&found.rooms, "what I said in my rooms")
+            (&found.rooms, "my messages in the rooms")
         };
         let entries = self.audit.restore(links).await?.count;
         if entries == 0 {
@@ -80,9 +80,9 @@ impl From<&Restored> for Line {
         let Restored { entries, sanctions, freezes, place } = restored;
         Self::new()
             .plain(format!(
-                "From {place} I have the record again, {entries} entries of it; by what it says \
-             sanctions that go on: {sanctions}, freezes that hold: {freezes}. Check it against a \
-             head that was told or noted: "
+                "I recovered {entries} entries of the record from {place}. Temporary measures \
+                still running: {sanctions}, freezes in force: {freezes}. Check it against the last \
+                hash that you kept: "
             ))
             .code("!audit verify")
     }

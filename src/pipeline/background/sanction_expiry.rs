@@ -121,7 +121,8 @@ impl SanctionExpiry {
             Lifted::NotNow if sanction.state == State::Waiting => {}
             Lifted::NotNow => {
                 let why = self.why_not(&sanction).await;
-                let reply = Reply::data(about(&sanction).plain(" is over, and waits: ").line(why));
+                let reply =
+                    Reply::data(about(&sanction).plain(" is due to end, and waits: ").line(why));
                 self.say_of(&sanction, "waits", &reply).await;
                 self.below
                     .executor
@@ -143,13 +144,15 @@ impl SanctionExpiry {
             return Ok(Lifted::NotNow);
         }
         let Some(operator) = self.below.roster.operator(&sanction.by) else {
-            let gone = Line::new().code(&sanction.by).plain(" is no operator any more");
+            let gone = Line::new().code(&sanction.by).plain(" is no longer an operator");
             return Ok(Lifted::Never(gone));
         };
         let Some((action, typed)) = self.below.executor.action(&sanction.undo) else {
-            return Ok(Lifted::Never("another version of me wrote down how".into()));
+            return Ok(Lifted::Never(
+                "it was saved by another version of me, which I cannot read".into(),
+            ));
         };
-        let options = Options { reason: Some("its time was over".to_owned()), ..typed };
+        let options = Options { reason: Some("its time was up".to_owned()), ..typed };
         let (room, event) = &sanction.asked;
         let invocation = Invocation {
             origin: Origin::Scheduled(Scheduled {
@@ -185,7 +188,7 @@ impl SanctionExpiry {
                 Prepared::Rehearsed | Prepared::NotServed(_) | Prepared::Planned(_) => {
                     Lifted::NotNow
                 }
-                Prepared::Asks(_) => Lifted::Never("it takes a yes now".into()),
+                Prepared::Asks(_) => Lifted::Never("it now needs a confirmation".into()),
                 Prepared::Refused(why) => Lifted::Never(why),
                 Prepared::Differs(difference) => return Err(not_as_left(&difference)),
                 Prepared::NothingToDo(skips) => {
@@ -218,8 +221,9 @@ impl SanctionExpiry {
         let again = self.below.clock.now() + *wait;
         warn!(number = sanction.number, %again, "a sanction was not lifted");
         if failed == 0 {
-            let reply = reply
-                .note(about(&sanction).plain(format!(" is over. I try again at {}", utc(again))));
+            let reply = reply.note(
+                about(&sanction).plain(format!(" is due to end. I try again at {}", utc(again))),
+            );
             self.say_of(&sanction, "failed", &reply).await;
         }
         let tries = sanction.tries.saturating_add(1);
@@ -230,7 +234,7 @@ impl SanctionExpiry {
     async fn give_up(&self, sanction: Sanction, why: Line) {
         let reply = Reply::outcome(
             Status::NothingChanged,
-            about(&sanction).plain(" is over, and I did not lift it: ").line(why),
+            about(&sanction).plain(" is due to end, but I did not lift it: ").line(why),
         )
         .command("Lift it", sanction.undo.clone())
         .ringing(vec![sanction.by.clone()]);
@@ -241,7 +245,7 @@ impl SanctionExpiry {
             words: sanction.undo.clone(),
             subjects: vec![sanction.subject.clone()],
             undoes: Some(sanction.number),
-            note: Some("its time was over, and it was not lifted".to_owned()),
+            note: Some("its time was up, but it was not lifted".to_owned()),
             ..Record::new(Kind::GivenUp)
         };
         if let Err(error) = self.below.audit.note(record).await {
@@ -269,7 +273,7 @@ fn about(sanction: &Sanction) -> Line {
 }
 
 fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
-    reply.note(about(sanction).plain(" is over: I took it back by myself"))
+    reply.note(about(sanction).plain(" has ended: I undid it as planned"))
 }
 
 #[cfg(test)]

@@ -126,17 +126,15 @@ impl Pipeline {
         let title = with_way(title, closing.by.as_ref(), closing.way);
         let reply = if self.goes_on(number) {
             Reply::data(title.plain(
-                ": the homeserver has begun, and goes on; I watch it, and say here when it is \
-                 through. I was stopped before I could say so",
+                ": the homeserver has started and is still working; I will say here when it is \
+                finished. I was stopped before I could tell you",
             ))
         } else {
-            let said = format!(". I was stopped before I could say so{lost}");
+            let said = format!(". I was stopped before I could tell you{lost}");
             Reply::outcome(closing.status.unwrap_or(Status::Unknown), title.plain(said))
         };
-        let reply = reply.command(
-            "Everything about it",
-            vec!["audit".into(), "show".into(), number.to_string()],
-        );
+        let reply =
+            reply.command("For details", vec!["audit".into(), "show".into(), number.to_string()]);
         self.voice.say_surely(room, Some(event), "answer", &reply).await;
     }
 
@@ -163,7 +161,7 @@ impl Pipeline {
         if let Some(words) = self.done_by(event) {
             let line = Line::new().code(crate::input::shown(&words));
             let reply =
-                Reply::outcome(Status::Done, line.plain(". I was stopped before I could say so"));
+                Reply::outcome(Status::Done, line.plain(". I was stopped before I could tell you"));
             self.voice.say_surely(room, Some(event), "answer", &reply).await;
             return;
         }
@@ -176,8 +174,8 @@ impl Pipeline {
         }
         let reply = Reply::outcome(
             Status::Refused,
-            "I was stopped before I came to this, so nothing was done. Send it again if it is \
-             still meant",
+            "I was stopped before I got to this, so nothing was done. Send it again if you still \
+             want it",
         );
         // The transaction key of an ordinary answer: if that was sent, this is not sent besides.
         self.voice.say_surely(room, Some(event), "answer", &reply).await;
@@ -227,7 +225,7 @@ impl Pipeline {
         let closed = Record {
             kind: Kind::Closed,
             status: Some(Status::Unknown),
-            note: Some("cut off in the middle; reported at the next start".to_owned()),
+            note: Some("interrupted; reported at the next start".to_owned()),
             requests: Vec::new(),
             left: Vec::new(),
             ..record
@@ -261,22 +259,22 @@ impl Pipeline {
         let Lost { moved_to, restored } = lost;
         let (title, log) = match moved_to {
             Some(_) => {
-                ("My store would not open. I have moved it aside and begun a new one", "moved")
+                ("My store could not be opened. I moved it aside and started a new one", "moved")
             }
-            None => ("My store was gone, and I have begun a new one", "gone"),
+            None => ("My store was missing, so I started a new one", "gone"),
         };
         error!(?moved_to, "the store is lost: {log}");
         let mut reply = Reply::data(title).text(match restored {
             Some(restored) => restored.into(),
             None => Line::from(
-                "The record, when sanctions end, and who or what was frozen I do not know any more",
+                "I no longer have the record, the end times of temporary measures, or the freezes",
             ),
         });
         reply = reply.text(
-            "Open questions and notes I do not know any more, nor the keys by which I knew you",
+            "I also no longer have open questions, notes, or the operators' keys that I accepted",
         );
         if let Some(path) = moved_to {
-            reply = reply.note(Line::new().plain("The old one lies in ").code(path.display()));
+            reply = reply.note(Line::new().plain("The old one is in ").code(path.display()));
         }
         let transaction_key = format!("lost-store-{}", self.clock.now().as_second());
         self.voice.tell(&transaction_key, &reply).await;
@@ -287,17 +285,17 @@ impl Pipeline {
     pub async fn report_rebuilt_store(&self, aside: &Path) {
         error!(aside = %aside.display(), "the store was made again from its log");
         let reply = Reply::data(
-            "My store would not open. I have moved it aside and have it again from its own log",
+            "My store could not be opened. I moved it aside and rebuilt it from its own log",
         )
         .text(
             Line::new()
                 .plain(
-                    "What I wrote last may be missing. Check the record against a head that was \
-                     told or noted: ",
+                    "The last entries may be missing. Check the record against the last hash that \
+                    you kept: ",
                 )
                 .code("!audit verify"),
         )
-        .note(Line::new().plain("The old one lies in ").code(aside.display()));
+        .note(Line::new().plain("The old one is in ").code(aside.display()));
         let transaction_key = format!("rebuilt-store-{}", self.clock.now().as_second());
         self.voice.tell(&transaction_key, &reply).await;
     }
@@ -306,7 +304,7 @@ impl Pipeline {
     pub async fn report_backup_failed(&self, why: &str) {
         let reply = Reply::data("I could not make the backup that is due")
             .text(Line::new().plain("Why: ").code(why))
-            .note("I try again every hour, and say no more of it until one is made");
+            .note("I try again every hour, and will not repeat this message until a backup works");
         let transaction_key = format!("backup-failed-{}", self.clock.now().as_second());
         self.voice.tell(&transaction_key, &reply).await;
     }
@@ -315,11 +313,11 @@ impl Pipeline {
     /// before.
     pub async fn report_new_device(&self) {
         let reply = Reply::data(
-            "I have logged in as a new device. The homeserver had one-time keys of the one before that \
-             I did not know, as after a copy of my state was put back, so I could not read what came \
-             from new devices",
+            "I logged in as a new device. The homeserver had one-time keys of my old device that I \
+            did not know, as after a copy of my state was restored, so I could not read messages \
+            from new devices",
         )
-        .note("What I could not decrypt is answered with that; the rest I have read");
+        .note("I have answered the messages that I could not decrypt, and read the rest");
         self.voice.tell("new-device", &reply).await;
     }
 
@@ -343,22 +341,24 @@ fn cut_off(number: u64, record: &Record, present: &[(String, Option<Snapshot>)])
         Status::Unknown,
         Line::new()
             .code(crate::input::shown(&record.words))
-            .plain(" was cut off in the middle, and I do not repeat it by myself"),
+            .plain(" was interrupted, and I do not repeat it by myself"),
     );
     for (subject, seen) in present {
         reply = match seen {
             Some(seen) => reply
-                .text(Line::new().plain("What is so now of ").code(subject).plain(":"))
+                .text(Line::new().plain("Current state of ").code(subject).plain(":"))
                 .facts(seen.display.clone()),
             None => reply.text(
-                Line::new().plain("The homeserver does not say what is so now of ").code(subject),
+                Line::new()
+                    .plain("The homeserver does not show the current state of ")
+                    .code(subject),
             ),
         };
     }
     if let Some(until) = record.until {
         reply = reply.text(format!(
-            "It was to end by itself, {}. That is not set now: take it back yourself, or send the \
-             command again",
+            "It was to end by itself, {}. That is not set: undo it yourself, or send the command \
+             again",
             utc(until)
         ));
     }

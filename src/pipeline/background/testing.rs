@@ -23,7 +23,7 @@ use crate::{
 pub(super) type Refusal = (u16, &'static str, &'static str, &'static str);
 
 pub(super) const REFUSALS: [Refusal; 5] = [
-    (401, "M_UNKNOWN_TOKEN", "Access token has expired", "its time is over"),
+    (401, "M_UNKNOWN_TOKEN", "Access token has expired", "admin token has expired"),
     (401, "M_UNKNOWN_TOKEN", "Invalid access token passed.", "it was logged out"),
     (401, "M_USER_LOCKED", "This account has been locked", "token is locked"),
     (403, "ORG_MATRIX_EXPIRED_ACCOUNT", "User account has expired", "has expired"),

@@ -64,10 +64,10 @@ async fn a_sanction_that_ends_while_nobody_hears_it_waits_and_is_told_and_lifted
 
     stage.heard.ail(None);
     stage.pipeline.voice.backlog().say_all().await;
-    assert_eq!(heard(&stage, "is over, and waits"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "is due to end, and waits"), 1, "{:?}", stage.heard.all());
     assert_eq!(heard(&stage, "I did not lift it"), 0);
     stage.pipeline.lift_due().await;
     assert_eq!(homeserver.sent()["@eve:synod.test"], 2);
-    assert_eq!(heard(&stage, "I took it back by myself"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "I undid it as planned"), 1, "{:?}", stage.heard.all());
     assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
 }

@@ -89,19 +89,19 @@ impl Life {
     /// When it ends: as the config says, or if it lives as long as others do.
     fn end(&self) -> Option<End> {
         if let Some(at) = self.dated {
-            let as_said = "as my config says";
+            let as_said = "according to my config";
             let known = (as_said, as_said.to_owned());
-            return Some(End { at, early: A_DAY, told: "ends", known });
+            return Some(End { at, early: A_DAY, told: "expires", known });
         }
         let lived = SignedDuration::from_secs(self.lived?);
         let at = self.since.checked_add(lived).ok()?;
         let known = if self.by_login {
-            let others = format!("since tokens on this homeserver live {lived:#}");
-            ("as tokens on this homeserver do", others)
+            let others = format!("since tokens on this homeserver last {lived:#}");
+            ("like other tokens on this homeserver", others)
         } else {
-            ("as the one before it did", format!("since the one before it did after {lived:#}"))
+            ("like the one before it", format!("since the one before it ended after {lived:#}"))
         };
-        Some(End { at, early: lived / SOON, told: "may end by itself", known })
+        Some(End { at, early: lived / SOON, told: "may expire", known })
     }
 
     /// The same, as long as it can be believed: one that has outlived others does not end as they do.
@@ -176,11 +176,11 @@ impl TokenWatch {
         Some(if end.at <= now && life.dated.is_some() {
             Finding::warn(
                 what,
-                "Put a new one in its place, write its date as homeserver.admin_token_expires, and \
-                 send !config reload",
+                "Replace it, write the new date as homeserver.admin_token_expires, and send \
+                 !config reload",
             )
         } else if end.is_soon(now) {
-            Finding::warn(what, "Put a new one in its place before, and send !config reload")
+            Finding::warn(what, "Replace it before then, and send !config reload")
         } else {
             Finding::ok(what)
         })
@@ -193,7 +193,7 @@ impl TokenWatch {
         let Some(end) = soon else { return };
         let End { at, told, known: (short, _), .. } = end;
         let reply = Reply::data(format!("My admin token {told} at {}, {short}", utc(at)))
-            .command("When a new one is in its place", vec!["config".into(), "reload".into()])
+            .command("After you replace it", vec!["config".into(), "reload".into()])
             .ringing(self.admins());
         let key = format!("token-ends-{}", at.as_second());
         if self.below.voice.tell(&key, &reply).await {
@@ -251,7 +251,7 @@ impl TokenWatch {
                 info!("the admin token is taken again");
                 let key = format!("token-taken-{}", now.as_millisecond());
                 let reply = Reply::data(
-                    "The homeserver takes my admin token again, and what has waited goes on",
+                    "The homeserver accepts my admin token again, and waiting work goes on",
                 );
                 if self.below.voice.tell(&key, &reply).await {
                     (seen.told, seen.well) = (None, Some(now));
@@ -271,8 +271,11 @@ impl TokenWatch {
 /// What the rooms read of a token that is not taken.
 fn refused(error: &Error) -> Reply {
     Reply::outcome(Status::Refused, error.line())
-        .text("Until then I can neither look nor change anything. Jobs and the ends of sanctions wait")
-        .command("When the new token is in its place", vec!["config".into(), "reload".into()])
+        .text(
+            "Until then I can neither look up nor change anything. Jobs and the ends of \
+            temporary measures wait",
+        )
+        .command("After you replace it", vec!["config".into(), "reload".into()])
 }
 
 /// Why what goes on by itself waits, where it is for the token, or until a limit is over.
@@ -283,7 +286,7 @@ pub(in crate::pipeline) fn why_it_waits(reader: &Reader) -> Option<Line> {
     let left = SignedDuration::try_from(reader.throttle().left()?).unwrap_or_default();
     // In whole seconds, and at least one.
     let left = SignedDuration::from_secs(left.as_secs() + 1);
-    let line = "the homeserver limits how often it is asked; I go on in ";
+    let line = "the homeserver limits how often I may ask it; I go on in ";
     Some(Line::from(format!("{line}{left:#}")))
 }
 

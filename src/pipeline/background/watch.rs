@@ -192,7 +192,7 @@ impl Watcher {
     /// Watches one to its end, says so, and forgets it.
     pub(in crate::pipeline) async fn watch_one(&self, mut watch: Watch) {
         let Some((action, _)) = self.executor.action(&watch.words) else {
-            let why = "another version of me began it, and I cannot ask how far it is".into();
+            let why = "another version of me started it, and I cannot ask for its progress".into();
             return self.tell_the_end(&watch, unknown(&watch.subject, why)).await;
         };
         let (subject, work) = (watch.subject.clone(), watch.work.clone());
@@ -205,7 +205,7 @@ impl Watcher {
                 Far::AsToldBefore => break through(&subject),
                 Far::Goes(facts) => self.show_how_far(&mut watch, facts, &mut shown).await,
                 Far::Silent if asking.unanswered >= UNANSWERED => {
-                    let state = "the homeserver does not answer how far it is; I go on asking";
+                    let state = "the homeserver does not report its progress; I keep asking";
                     let facts = vec![("State", state.into())];
                     self.show_how_far(&mut watch, facts, &mut shown).await;
                 }
@@ -260,7 +260,7 @@ impl Watcher {
             Line::new()
                 .plain(format!("#{}: ", watch.number))
                 .code(crate::input::shown(&watch.words))
-                .plain(" goes on"),
+                .plain(" is still running"),
         )
         .facts(facts);
         let text = format!("{reply:?}");
@@ -307,7 +307,7 @@ impl Watcher {
             reply = reply.with(Block::Commands(outcome.remains));
         }
         let reply =
-            reply.note(Line::new().plain("That was ").code(format!("#{number}"))).ringing(ring);
+            reply.note(Line::new().plain("This was ").code(format!("#{number}"))).ringing(ring);
         let (room, event) = &watch.asked;
         let transaction_key = format!("watched-{}", watch.key());
         if !self.voice.say_surely(room, Some(event), &transaction_key, &reply).await {
@@ -344,10 +344,10 @@ impl Watcher {
 fn through(subject: &Subject) -> Outcome {
     Outcome {
         status: Status::Done,
-        title: Line::new().code(subject).plain(": the homeserver is through with it"),
+        title: Line::new().code(subject).plain(": the homeserver has finished"),
         facts: Vec::new(),
         remains: Vec::new(),
-        undo: Undo::None("the change itself says how it is taken back".to_owned()),
+        undo: Undo::None("the change itself says how to undo it".to_owned()),
     }
 }
 
@@ -358,7 +358,7 @@ fn unknown(subject: &Subject, why: Line) -> Outcome {
         title: Line::new().code(subject).plain(": ").line(why),
         facts: Vec::new(),
         remains: Vec::new(),
-        undo: Undo::None("nobody can say what came of it".to_owned()),
+        undo: Undo::None("the result is unknown".to_owned()),
     }
 }
 

@@ -103,11 +103,11 @@ fn spellings(user: &UserId) -> Vec<OwnedUserId> {
 }
 
 fn which(alike: &[OwnedUserId], words: &[String], word: usize) -> Stop {
-    let mut line = Line::new().plain("which? There are ");
+    let mut line = Line::new().plain("which one? There are ");
     for (n, user) in alike.iter().enumerate() {
         line = if n == 0 { line } else { line.plain(" and ") }.code(user);
     }
-    let line = line.plain(", which differ only in capitals; type the whole id");
+    let line = line.plain(", which differ only in capital letters; type the full id");
     alike.iter().fold(Stop::refused(line), |stop, user| {
         let mut exact: Vec<&str> = words.iter().map(String::as_str).collect();
         if let Some(typed) = exact.get_mut(word) {

@@ -35,7 +35,7 @@ impl Pipeline {
                 let line = by(Line::new(), past.id, &past.command, &past.by);
                 reply.text(if ends { line.plain(", and does not end by itself") } else { line })
             }
-            None if ends => reply.text("It was not made so through me, and does not end by itself"),
+            None if ends => reply.text("That was not done through me, and does not end by itself"),
             None => reply,
         }
     }
@@ -50,11 +50,12 @@ impl Pipeline {
         }
         let past = self.of(subject, RECENT).past;
         let by = past.iter().find(|past| past.status == Some(Status::Done))?;
-        let line = Line::new().code(subject).plain(" was cleared away already, by ").code(&by.by);
+        let line = Line::new().code(subject).plain(" was already dismissed, by ").code(&by.by);
         let line = line.plain(format!(", {}", utc(by.at)));
         Some(
-            Reply::outcome(Status::NothingChanged, line)
-                .note(Line::new().plain("What it said: ").code(format!("!audit show {}", by.id))),
+            Reply::outcome(Status::NothingChanged, line).note(
+                Line::new().plain("What was reported: ").code(format!("!audit show {}", by.id)),
+            ),
         )
     }
 

@@ -22,8 +22,8 @@ impl Executor {
         let Some(ends) = &invocation.options.ends else { return Ok(None) };
         ends.of(self.clock.now()).map(Some).ok_or_else(|| {
             Stop::refused(
-                "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
-                 that is still to come",
+                "that end is in the past; write a duration such as --for 3d, or a date in the \
+                 future",
             )
         })
     }
@@ -110,10 +110,10 @@ impl Executor {
 pub(in crate::pipeline) fn too_low(sanction: &Sanction, role: &Role) -> Line {
     Line::new()
         .code(&sanction.subject)
-        .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
+        .plain(format!(" is set until {}, #{} by ", utc(sanction.until), sanction.number))
         .code(&sanction.by)
         .plain(format!(
-            " as {}: nobody below that role ends it before its time, and you are {}",
+            " as {}: nobody below that role can end it early, and you are {}",
             sanction.role.as_str(),
             role.name
         ))

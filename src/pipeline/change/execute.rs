@@ -163,8 +163,8 @@ impl Executor {
             Some(_) => None,
         };
         if failed.is_some() && work.is_some() {
-            let follows = "perhaps; I look again and again, and say here what came of it";
-            outcome.facts.push(("Still at work", follows.into()));
+            let follows = "perhaps; I keep checking, and will say here what happened";
+            outcome.facts.push(("Still running", follows.into()));
         }
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;

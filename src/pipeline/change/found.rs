@@ -23,7 +23,7 @@ pub(in crate::pipeline) fn only(seen: &Snapshot, wanted: &FactMap) -> FactMap {
 /// What was done, as it was found afterwards.
 pub(in crate::pipeline) struct Verified {
     pub(in crate::pipeline) outcome: Outcome,
-    /// What should be so and is not, which `outcome` says too.
+    /// What should be so but is not, which `outcome` says too.
     pub(in crate::pipeline) unmet: Vec<Line>,
 }
 
@@ -54,7 +54,7 @@ pub(in crate::pipeline) fn verified(
         }
         outcome.title = Line::new()
             .code(&plan.subject)
-            .plain(": the homeserver answered with success, and yet not everything is so");
+            .plain(": the homeserver reported success, but not everything is as it should be");
         for (key, value) in wanted {
             let now = after.fact(key);
             if now != Some(value) {
@@ -62,12 +62,12 @@ pub(in crate::pipeline) fn verified(
                     Line::new()
                         .plain(format!("{} should be ", label(key)))
                         .line(fact(Some(value)))
-                        .plain(" and is ")
+                        .plain(" but is ")
                         .line(fact(now)),
                 );
             }
         }
-        outcome.facts.extend(unmet.iter().map(|line| ("Not so", line.clone())));
+        outcome.facts.extend(unmet.iter().map(|line| ("Not as wanted", line.clone())));
     }
     Verified { outcome, unmet }
 }
@@ -77,8 +77,8 @@ pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outco
     Outcome {
         status: Status::Unknown,
         title: Line::new().code(subject).plain(
-            ": the homeserver answered with success, but cannot be asked now what is so. Look \
-             again before you repeat anything",
+            ": the homeserver reported success, but I cannot check the result now. Look again \
+            before you repeat anything",
         ),
         facts: Vec::new(),
         remains: Vec::new(),
@@ -127,6 +127,6 @@ pub(in crate::pipeline) fn broken_off(
         },
         facts,
         remains: Vec::new(),
-        undo: Undo::None("look at what is so before you repeat anything".to_owned()),
+        undo: Undo::None("check the current state before you repeat anything".to_owned()),
     }
 }

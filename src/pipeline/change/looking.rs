@@ -72,11 +72,11 @@ impl<'a> Looking<'a> {
     fn status(&self) -> Reply {
         let Self { so_far, total, .. } = self;
         Reply::data(if so_far == total {
-            format!("I have looked at all {total}; what comes of it follows")
+            format!("I have looked at all {total}; the result follows")
         } else if *so_far == 0 {
-            format!("First I look at all {total}; nothing is done meanwhile")
+            format!("First I look at all {total}; nothing is changed yet")
         } else {
-            format!("First I look at all {total}: {so_far} so far; nothing is done meanwhile")
+            format!("First I look at all {total}: {so_far} so far; nothing is changed yet")
         })
     }
 }

@@ -37,8 +37,8 @@ impl Executor {
         let many = subjects.len();
         if many > MOST {
             return Err(Stop::refused(format!(
-                "that is about {many}, and I take at most {MOST} at a time; send it in parts, or \
-                 make what it is about narrower"
+                "that is {many}, and I take at most {MOST} at a time; send it in parts, or narrow \
+                 it down"
             )));
         }
         let alone = many == 1;

@@ -78,10 +78,10 @@ pub(in crate::pipeline) fn stands_out(
     let few_have_mail = with_mail * 2 <= looked.plans.len();
     let named = |target: &Target| roster.policy.protection.named(&target.subject).is_some();
     let kinds: [Kind<'_>; 8] = [
-        ("operator of mine", "operators of mine", &|plan, _| is_operator(roster, &plan.subject)),
+        ("operator", "operators", &|plan, _| is_operator(roster, &plan.subject)),
         ("server admin", "server admins", &|_, target| target.server_admin),
-        ("protected by name", "protected by name", &|_, target| named(target)),
-        ("of a bridge", "of a bridge", &|_, target| target.bridged),
+        ("protected by the config", "protected by the config", &|_, target| named(target)),
+        ("bridged account", "bridged account", &|_, target| target.bridged),
         ("with a note", "with a note", &|plan, _| has_note(plan)),
         ("much older than the rest", "much older than the rest", &|plan, _| {
             much(plan, "age", created, OLDER * DAY)
@@ -90,8 +90,8 @@ pub(in crate::pipeline) fn stands_out(
             much(plan, "rooms", rooms, MORE_ROOMS)
         }),
         (
-            "with a mail address or telephone number",
-            "with a mail address or telephone number",
+            "with an email address or phone number",
+            "with an email address or phone number",
             &|plan, _| few_have_mail && mail(plan),
         ),
     ];
@@ -214,7 +214,7 @@ pub(in crate::pipeline) fn many(reply: Reply, action: &dyn Action, looked: &Look
     };
     let title = action.question(&first.subject, &first.seen).title;
     let mut reply = reply.facts(vec![
-        ("Each as the first", title),
+        ("All alike", title),
         ("First", Line::new().code(&first.subject)),
         ("Last", Line::new().code(&last.subject)),
     ]);
@@ -225,10 +225,10 @@ pub(in crate::pipeline) fn many(reply: Reply, action: &dyn Action, looked: &Look
     let goes = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).goes)));
     let stays = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).stays)));
     for (head, lines) in [
-        ("Of each this goes:", goes.0),
-        ("Of some this goes:", goes.1),
-        ("This stays:", stays.0),
-        ("Of some this stays:", stays.1),
+        ("Lost for each:", goes.0),
+        ("Lost for some:", goes.1),
+        ("Stays for each:", stays.0),
+        ("Stays for some:", stays.1),
     ] {
         if !lines.is_empty() {
             reply = reply.with(Block::List(head.into(), lines));
@@ -248,9 +248,9 @@ pub(in crate::pipeline) fn warned(reply: Reply, action: &dyn Action, plans: &[Pl
     }
     if lines.len() > WARNINGS {
         lines.truncate(WARNINGS);
-        lines.push(format!("… of {about} there is something like this to know").into());
+        lines.push(format!("… {about} have warnings like these").into());
     }
-    reply.with(Block::List("Look at this first:".into(), lines))
+    reply.with(Block::List("Check this first:".into(), lines))
 }
 
 /// Those that are left out, by why, a few of each named; operators before all others.
@@ -368,12 +368,12 @@ fn sheet(
 pub(in crate::pipeline) fn with_file(reply: Reply, file: io::Result<File>) -> Reply {
     match file {
         Ok(file) => {
-            let line = Line::new().plain("All of them stand in ").code(&file.name);
+            let line = Line::new().plain("All of them are in ").code(&file.name);
             reply.text(line).attaching(file)
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "there is no file");
-            reply.text("Their list could not be written into a file")
+            reply.text("I could not write their list to a file")
         }
     }
 }

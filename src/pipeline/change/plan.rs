@@ -64,7 +64,7 @@ fn many(reply: Reply, action: &dyn Action, looked: &Looked, roster: &Roster) -> 
     let mut reply = reply.facts(vec![("Subjects", Line::from(count))]);
     let out = overview::stands_out(looked, roster, None);
     if !out.is_empty() {
-        reply = reply.with(Block::List("What stands out among them:".into(), out));
+        reply = reply.with(Block::List("What stands out:".into(), out));
     }
     let reply = overview::many(reply, action, looked);
     let reply = overview::left_out(reply, &looked.skips, roster);
@@ -75,7 +75,7 @@ fn one(reply: Reply, plan: &Plan) -> Reply {
     let requests: Vec<String> = plan.change.steps.iter().map(line_of).collect();
     let reply = reply.text(Line::new().code(&plan.subject)).with(Block::Code(requests.join("\n")));
     let lists =
-        [("It rests on:", &plan.seen.preconditions), ("It should lead to:", &plan.change.wanted)];
+        [("It depends on:", &plan.seen.preconditions), ("Expected result:", &plan.change.wanted)];
     lists
         .into_iter()
         .filter(|(_, preconditions)| !preconditions.is_empty())
@@ -92,7 +92,7 @@ fn facts(preconditions: &FactMap) -> Vec<Line> {
 }
 
 fn yes_in_words(terms: Option<&Terms>) -> Line {
-    let Some(terms) = terms else { return Line::from("it would run at once") };
+    let Some(terms) = terms else { return Line::from("it would run immediately") };
     let how = match terms.demand {
         Demand::Yes => "any yes",
         Demand::Code => "a code",
@@ -104,7 +104,7 @@ fn yes_in_words(terms: Option<&Terms>) -> Line {
         n => format!(" by {n} other operators"),
     };
     let totp = if terms.totp { ", and a one-time password" } else { "" };
-    Line::from(format!("it would ask, for {how}{of}{totp}"))
+    Line::from(format!("it would ask for {how}{of}{totp}"))
 }
 
 fn without_plan(words: &[String]) -> Vec<String> {

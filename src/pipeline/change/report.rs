@@ -100,7 +100,7 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
             {
                 return reply
                     .command("Undo, in part", vec!["undo".to_owned(), number.to_string()])
-                    .note(Line::from("Not undone by that: ").plain(rest.clone()));
+                    .note(Line::from("Not undone: ").plain(rest.clone()));
             }
             Undo::None(text) => nearest.push(text.clone()),
             Undo::Command(_) | Undo::Parts(..) => {}
@@ -127,7 +127,7 @@ pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -
         return overview::with_file(reply, overview::list_left_out("left-out.csv", skips));
     }
     let mut reply = match skips {
-        [] => Reply::outcome(Status::NothingChanged, "there is nothing that this is about"),
+        [] => Reply::outcome(Status::NothingChanged, "nothing matches"),
         [(_, skip)] => Reply::outcome(skip.status, skip.why.clone()),
         several => several.iter().fold(
             Reply::outcome(Status::NothingChanged, format!("{} subjects", several.len())),
@@ -150,9 +150,9 @@ pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -
 pub(in crate::pipeline) fn not_as_left(difference: &Difference) -> Stop {
     Stop::refused(
         Line::new()
-            .plain("it is not as that change left it: ")
+            .plain("it has changed since: ")
             .line(difference.line())
-            .plain(". Look at it, and say what you want it to be"),
+            .plain(". Check it, and set what you want by hand"),
     )
 }
 
@@ -164,9 +164,9 @@ pub(in crate::pipeline) fn rehearsed(words: &[String], held: Option<Line>) -> Re
         Status::NothingChanged,
         Line::new()
             .code(crate::input::shown(words))
-            .plain(" would be done now, but I am read-only, so nothing was sent"),
+            .plain(" would run now, but I am read-only, so nothing was sent"),
     )
-    .note(Line::new().code("read_only: false").plain(" in the config lets me act"))
+    .note(Line::new().code("read_only: false").plain(" in the config lets me make changes"))
 }
 
 /// When a change is taken back by itself.
@@ -180,7 +180,7 @@ pub(in crate::pipeline) fn cost_in_words(class: Class, action: &dyn Action) -> &
     let class = if class == Class::Disruptive { action.class(1) } else { class };
     match class {
         Class::Reversible => "can be undone",
-        Class::Disruptive => "cannot be put back as it was",
+        Class::Disruptive => "cannot be restored as it was",
         Class::Irreversible => "cannot be undone",
     }
 }

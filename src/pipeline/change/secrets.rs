@@ -26,26 +26,26 @@ impl Pipeline {
         }
         if invocation.origin.shell().is_some() {
             return Err(Stop::refused(
-                "a secret is not typed in the line of a command: every account of the machine can \
-                 see it there, and the shell keeps it. Consider it as known; without it I make one, \
-                 and show it at the terminal",
+                "do not type a secret on the command line: every account on the machine can see it \
+                there, and the shell keeps it. Treat it as leaked. Leave it out, and I make one \
+                and show it at the terminal",
             ));
         }
         // What is scheduled holds no secret: none is kept with a list, nor with an undo.
         let Some(request) = invocation.origin.message() else {
-            return Err(Stop::refused("a secret is not kept, so this cannot be done later"));
+            return Err(Stop::refused("I do not keep secrets, so this cannot be done later"));
         };
         let removed = self.voice.remove_secret(request).await;
         if !self.rules.typed_secrets {
             return Err(Stop::refused(match removed {
                 Ok(()) => {
-                    "a secret is not typed in a room: everybody in it could read it. I have removed \
-                     your message; consider the secret as known. `user password` makes one, and \
-                     tells it to you alone"
+                    "do not type a secret in a room: everybody in it could read it. I removed your \
+                    message; treat the secret as leaked. `user password` makes one, and tells it \
+                    only to you"
                 }
                 Err(_) => {
-                    "a secret is not typed in a room: everybody in it can read it. I could not \
-                     remove your message: remove it yourself, and consider the secret as known"
+                    "do not type a secret in a room: everybody in it can read it. I could not \
+                    remove your message: remove it yourself, and treat the secret as leaked"
                 }
             }));
         }

@@ -179,7 +179,7 @@ impl Action for Together {
         if let Some((_, left)) = &part.found
             && let Some(difference) = not_as_left(subject, left, seen)
         {
-            let why = Line::from("it is not as that change left it: ").line(difference.line());
+            let why = Line::from("it has changed since: ").line(difference.line());
             return Err(refused(why));
         }
         part.action.change(subject, seen)

@@ -88,18 +88,18 @@ impl Authenticity {
                 self.first_use(&request.event, Place { session, index })
             }
             Ok(Some(_)) => Err(Stop::refused(
-                "the homeserver shows another message in the place of this one, so I do not trust \
-                 it. Send it again",
+                "the homeserver shows a different message in place of this one, so I do not trust \
+                it. Send it again",
             )),
             Ok(None) => Err(Stop::refused(
-                "the homeserver shows this message in clear although it reached me encrypted, so I \
-                 do not trust it. Send it again",
+                "the homeserver shows this message unencrypted although it reached me encrypted, \
+                so I do not trust it. Send it again",
             )),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "the message cannot be looked at");
                 Err(Stop::refused(
-                    "the homeserver does not show me this message again, so I cannot rule out that \
-                     it is an old one sent anew. Nothing was done; send it again",
+                    "the homeserver does not show me this message again, so it could be an old one \
+                    sent a second time. Nothing was done; send it again",
                 ))
             }
         }
@@ -122,7 +122,8 @@ impl Authenticity {
         event: &OwnedEventId,
         file: &Attached,
     ) -> Result<(), Stop> {
-        let doubted = |why: Line| Stop::refused(Line::from("I do not take that file: ").line(why));
+        let doubted =
+            |why: Line| Stop::refused(Line::from("I do not accept that file: ").line(why));
         let Some(sealed) = &file.sealed else {
             return match request.trust {
                 Trust::Clear => Ok(()),
@@ -131,14 +132,14 @@ impl Authenticity {
         };
         if !matches!(file.source, MediaSource::Encrypted(_)) {
             return Err(doubted(Line::from(
-                "what it holds is not encrypted, so whoever keeps the homeserver could have put \
-                 something else in its place. Send it again from a client that encrypts in this room",
+                "its content is not encrypted, so whoever runs the homeserver could have replaced \
+                it. Send it again from a client that encrypts in this room",
             )));
         }
         if file.sender == self.roster.bot {
             if !sealed.own {
                 return Err(doubted(Line::from(
-                    "it came in my name, and not from the device that I am. Ask me for it again",
+                    "it came in my name, but not from my device. Ask me for it again",
                 )));
             }
         } else {
@@ -160,7 +161,7 @@ impl Authenticity {
         warn!(%event, "an old ciphertext was sent again");
         Err(Stop::refused(
             "this is an old message sent again under a new id, which no client does. Nothing was \
-             done; somebody may be replaying what was said before",
+            done; somebody may be replaying old messages",
         ))
     }
 
@@ -171,8 +172,8 @@ impl Authenticity {
         }
         warn!(%event, "an old file was sent again");
         Err(Stop::refused(
-            "I do not take that file: it is an old one sent again under a new id, or was used long \
-             ago. Send it anew",
+            "I do not accept that file: it is an old one sent again under a new id, or was used \
+            long ago. Upload it again",
         ))
     }
 
@@ -198,8 +199,8 @@ impl Authenticity {
 /// Why nothing is changed that nobody could be told of.
 pub(in crate::pipeline) fn unheard(ailment: Ailment) -> Stop {
     Stop::refused(format!(
-        "{ailment}. Nothing was done, and nothing is changed until I am heard again: synod check, on \
-         the machine that I run on, says how"
+        "{ailment}. Nothing was done, and I change nothing until operators can read me again. Run \
+        synod check on my machine to see what to do"
     ))
 }
 
@@ -211,19 +212,20 @@ pub(in crate::pipeline) fn doubted(doubt: Doubt) -> Reply {
 fn doubt_in_words(doubt: Doubt) -> Line {
     Line::from(match doubt {
         Doubt::Plaintext => {
-            "this came unencrypted, and in clear anybody on your server's side could have written \
-             it. Send it again from a client that encrypts in this room"
+            "this came unencrypted, so whoever runs your server could have written it. Send it \
+            again from a client that encrypts in this room"
         }
         Doubt::UnsignedDevice => {
-            "this came from a device that you have not verified. Verify it from another of your \
-             devices, or with your recovery key, and send it again"
+            "this came from a session that you have not verified. Verify it from another of your \
+            sessions, or with your recovery key, and send it again"
         }
         Doubt::UnknownDevice => {
-            "this came from a device that your account does not have, or does not have any more. \
-             Send it again from one that it has"
+            "this came from a session that your account does not have, or no longer has. Send it \
+            again from a session that is signed in"
         }
         Doubt::LoggedOut => {
-            "this came while I was logged out, so I did not run it. Send it again if it is still meant"
+            "this came while I was logged out, so I did not run it. Send it again if you still \
+             want it"
         }
         Doubt::NoIdentity => {
             "your account has no cross-signing keys, so nobody can tell your devices from \
@@ -231,15 +233,16 @@ fn doubt_in_words(doubt: Doubt) -> Line {
              called secure backup or recovery), and send it again"
         }
         Doubt::ChangedKey => {
-            "your cross-signing key is not the one that I know. If you have reset it yourself, \
-             another admin accepts the new one, or it is put into the config"
+            "your cross-signing key is not the one that I know. If you reset it yourself, ask \
+            another admin to accept the new one, or to put it into the config"
         }
         Doubt::NotPinned => {
-            "your cross-signing key does not stand in the config, and for your account only that \
-             counts. Whoever keeps the config adds it as master_key of your entry"
+            "your cross-signing key is not in the config, and for your account only that counts. \
+            Ask whoever keeps the config to add it as master_key of your entry"
         }
         Doubt::MismatchedSender => {
-            "this was encrypted in somebody else's session, so it is not your word. Send it again"
+            "this was encrypted in somebody else's session, so I cannot tell that it is from you. \
+            Send it again"
         }
     })
 }

@@ -52,7 +52,7 @@ impl Pipeline {
                     Status::Expired,
                     format!(
                         "this reached me {} after it was sent, and I run nothing older than {}. \
-                         Send it again if it is still meant",
+                        Send it again if you still want it",
                         reply_duration(age),
                         reply_duration(limit)
                     ),

@@ -120,8 +120,8 @@ impl Pipeline {
             return;
         }
         if matches!(task.what, What::Command(..)) {
-            let line = Line::new().plain("It waits for ").code(&pending.shown);
-            let line = line.plain(", which you sent before it and which is still at work");
+            let line = Line::new().plain("Waiting for ").code(&pending.shown);
+            let line = line.plain(", which you sent earlier and which is still running");
             let origin = Origin::Message(&task.request);
             self.voice.answer(origin, "waits", &Reply::data(line)).await;
         }

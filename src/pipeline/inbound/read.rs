@@ -215,7 +215,7 @@ impl Pipeline {
                     Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
                     None => What::Say(Reply::outcome(
                         Status::Refused,
-                        "an edited message is not run; send the command again as a new message",
+                        "I do not run edited messages; send the command again as a new message",
                     )),
                 })
             }
@@ -252,8 +252,8 @@ fn stranger(heard: &input::Heard) -> Result<Heard, String> {
 
 /// The answer to what is almost an answer to these questions.
 fn almost(open: &[Ticket]) -> Reply {
-    let why = "if that answers a question, I cannot be sure what it says; nothing was done, and the \
-               question is still open";
+    let why = "I cannot be sure what that answers; nothing was done, and the question is still \
+               open";
     open.iter().fold(Reply::outcome(Status::Refused, why), |reply, ticket| {
         reply
             .command("Yes", vec!["confirm".to_owned(), ticket.code.clone()])
@@ -283,7 +283,7 @@ fn misread_text(text: &str, misread: &input::Misread) -> What {
 fn undecryptable() -> Reply {
     Reply::outcome(
         Status::Refused,
-        "I could not decrypt this message, so I do not know what it says. Send it again; if that \
-         does not help, check that your client sends keys to my device",
+        "I could not decrypt this message. Send it again; if that does not help, check that your \
+        client shares keys with my device",
     )
 }

@@ -10,7 +10,7 @@ use crate::{
     reply::Reply,
 };
 
-/// Say yes to what somebody else has asked for, where that takes more than one person
+/// Approve what somebody else has asked for, where it needs more than one person
 #[derive(Debug, clap::Args)]
 pub(crate) struct Approve {
     /// The code of the question

@@ -9,11 +9,11 @@ use crate::{
     reply::{Line, Reply, Status},
 };
 
-/// Say no to a question: your own, or as an admin anybody's
+/// Cancel a question: your own, or as an admin anybody's
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cancel {
-    /// The code of the question; without it, what you sent last and I still look at, or the only
-    /// question of yours that is open
+    /// The code of the question; without it, the command that I am still looking things up for, or your
+    /// only open question
     #[arg(value_parser = super::code)]
     code: Option<String>,
 }
@@ -57,5 +57,5 @@ fn stop_looking(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Option<Repl
         0 => line,
         n => line.plain(format!(" and {n} more")),
     };
-    Some(Reply::outcome(Status::Done, line.plain(" is stopped; nothing of it was asked or done")))
+    Some(Reply::outcome(Status::Done, line.plain(" is stopped; nothing was asked or done")))
 }

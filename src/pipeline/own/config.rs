@@ -10,7 +10,7 @@ use crate::{
     reply::Reply,
 };
 
-/// Have me read my config again
+/// Reload my config
 #[derive(Debug, clap::Args)]
 pub(crate) struct Config {
     #[command(subcommand)]
@@ -19,16 +19,15 @@ pub(crate) struct Config {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Read the file again and put all of it in force, or nothing
+    /// Reload the file and put all of it in force, or nothing
     ///
-    /// It is checked first, with everything that it names. What gives anybody more than they had
-    /// takes the same command of a second operator. What is in hand is finished; open questions
-    /// stay open.
+    /// It is checked first, with everything that it names. If it gives anybody more rights, a second
+    /// operator must send the same command. Running work is finished; open questions stay open.
     Reload {
-        /// Only tell what would be otherwise
+        /// Only show what would change
         #[arg(long)]
         plan: bool,
-        /// Your one-time password, where the config wants one
+        /// Your one-time password, where the config asks for one
         #[arg(value_name = "PASSWORD")]
         password: Option<String>,
     },

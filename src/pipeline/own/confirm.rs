@@ -13,7 +13,7 @@ use crate::{
 /// Say yes to a question
 #[derive(Debug, clap::Args)]
 pub(crate) struct Confirm {
-    /// The code of the question; without it I say which are open
+    /// The code of the question; without it, I list the open ones
     #[arg(value_parser = super::code)]
     code: Option<String>,
     /// The phrase, where the question asks for one

@@ -9,7 +9,7 @@ use crate::{
     reply::Reply,
 };
 
-/// Say no to what somebody else has asked for, where that takes more than one person
+/// Deny what somebody else has asked for, where it needs more than one person
 #[derive(Debug, clap::Args)]
 pub(crate) struct Deny {
     /// The code of the question

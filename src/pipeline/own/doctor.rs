@@ -17,10 +17,10 @@ use crate::{
 /// wrong.
 const APART: SignedDuration = SignedDuration::from_secs(30);
 
-/// Look at everything that I rest on, and say what to do: what `synod check` says, and how I am
+/// Check everything that I depend on, as `synod check` does, and say what to do
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
-    /// Also name what is as it should be
+    /// Also list what is fine
     #[arg(long)]
     all: bool,
 }
@@ -55,7 +55,7 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
         }
         Verified::Broken(broken) => Finding::bad(
             broken.to_string(),
-            "Somebody has changed the store: look at the file of the record and at the machine",
+            "Somebody has changed the store: check the record's file and the machine",
         ),
     };
     let open = pipeline.audit.left_open()?.len();
@@ -63,18 +63,20 @@ fn inside(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Vec<Findin
     findings.extend(pipeline.token_watch.finding());
     if open > 0 {
         findings.push(Finding::warn(
-            format!("{open} changes are in hand or were cut off"),
-            "Where nobody waits for an answer, start me anew: I say what I find of them",
+            format!("{open} changes are running or were interrupted"),
+            "If nobody is waiting for an answer, restart me: I then report on them",
         ));
     }
     if pipeline.freeze_control.bot_frozen().is_some() {
-        findings
-            .push(Finding::warn("I am frozen, and change nothing", "Two operators send !unfreeze"));
+        findings.push(Finding::warn(
+            "I am frozen and change nothing",
+            "To lift that, two operators send !unfreeze",
+        ));
     }
     if pipeline.roster.read_only {
         findings.push(Finding::warn(
-            "I am read-only, and change nothing",
-            "Write read_only: false in the config when you have seen how I answer",
+            "I am read-only and change nothing",
+            "Set read_only: false in the config when you are happy with my answers",
         ));
     }
     Ok(findings)
@@ -91,18 +93,18 @@ fn clocks(apart: SignedDuration) -> Finding {
             "your message reached me {} s {order} it was sent, by our clocks",
             apart.abs().as_secs()
         ),
-        "Let both machines take their time from the network; or the homeserver is very slow",
+        "Synchronize both clocks over the network; or the homeserver is very slow",
     )
 }
 
 /// What is wrong with the bot's own keys, and what to do.
 fn ailing(ailment: Ailment) -> Finding {
     let to_do = match ailment {
-        Ailment::Unsigned => "Run synod check on the machine that I run on, and do what it says",
+        Ailment::Unsigned => "Run synod check on my machine, and do what it says",
         Ailment::OneTimeKeys => {
-            "Stop me, delete session.json in my state folder, and start me again: with the password \
-             I log in as a new device, and with the recovery key I sign it. Where the config has a \
-             token, give me one from a new login instead"
+            "Stop me, delete session.json in my state folder, and start me again: I log in as a \
+            new device with the password, and sign it with the recovery key. If the config has a \
+            token instead of a password, give me one from a new login"
         }
     };
     Finding::bad(ailment.to_string(), to_do)
@@ -114,10 +116,10 @@ fn told(mut findings: Vec<Finding>, all: bool) -> Reply {
     let count = |mark| findings.iter().filter(|finding| finding.mark == mark).count();
     let [well, warn, bad] = [Mark::Ok, Mark::Warn, Mark::Bad].map(count);
     let title = match (bad, warn) {
-        (0, 0) => format!("All is well: I looked at {well} things"),
-        (bad, warn) => format!("Bad: {bad}; could be better: {warn}; well: {well}"),
+        (0, 0) => format!("All is well: I checked {well} things"),
+        (bad, warn) => format!("Problems: {bad}; could be better: {warn}; fine: {well}"),
     };
-    [("Bad", Mark::Bad), ("Could be better", Mark::Warn), ("Well", Mark::Ok)]
+    [("Bad", Mark::Bad), ("Could be better", Mark::Warn), ("Fine", Mark::Ok)]
         .into_iter()
         .filter(|(_, mark)| all || *mark != Mark::Ok)
         .map(|(heading, mark)| {
@@ -160,7 +162,7 @@ mod tests {
         };
         let body = |reply: Reply| reply.draw(&Layout::default())[0].body.clone();
         let text = body(told(findings(), false));
-        assert!(text.contains("Bad: 1; could be better: 1; well: 1"), "{text}");
+        assert!(text.contains("Problems: 1; could be better: 1; fine: 1"), "{text}");
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         assert!(place("the room is open") < place("the disk is small"));
         assert!(place("Close it") < place("Buy a larger one"));

@@ -13,24 +13,24 @@ use crate::{
     reply::{Line, Reply},
 };
 
-/// Change nothing any more, whoever asks; or, with an operator, serve that person no more
+/// Stop all changes, whoever asks; or, with an operator, stop taking commands from that person
 ///
-/// Open questions end. What ends by itself waits. It holds over restarts, until two operators say
-/// `unfreeze`, or whoever has the machine says `synod unfreeze` there. A person is unfrozen by one
-/// other operator.
+/// Open questions are closed. Temporary measures that are due to end wait. A freeze survives restarts.
+/// It lasts until two operators send `unfreeze`, or somebody runs `synod unfreeze` on the machine. One
+/// other operator can unfreeze a person.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Freeze {
-    /// The operator; all their accounts are meant
+    /// The operator; this covers all their accounts
     operator: Option<UserRef>,
 }
 
 pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Freeze>("freeze", &["freeze", "freeze @moe:example.org"]);
 
-/// Let me change things again, for which it takes two operators; or serve an operator again
+/// Let me change things again (needs two operators), or take commands from an operator again
 #[derive(Debug, clap::Args)]
 pub(crate) struct Unfreeze {
-    /// The operator; nobody unfreezes themselves
+    /// The operator; you cannot unfreeze yourself
     operator: Option<UserRef>,
 }
 
@@ -85,7 +85,7 @@ fn what(pipeline: &Pipeline, user: Option<&UserRef>) -> Result<What, Stop> {
         Stop::refused(
             Line::new()
                 .code(&user)
-                .plain(" is no operator; to keep an account from writing there is"),
+                .plain(" is not an operator; to stop an account from writing, send"),
         )
         .or(&["user", "suspend", user.as_str()])
     })?;

@@ -14,7 +14,7 @@ use crate::{
     reply::{Block, Line, Record, Reply, Status},
 };
 
-/// List the jobs, show one, or stop one: changes of many subjects at once
+/// List jobs (changes of many accounts or rooms at once), show one, or stop one
 #[derive(Debug, clap::Args)]
 pub(crate) struct Jobs {
     #[command(subcommand)]
@@ -23,16 +23,16 @@ pub(crate) struct Jobs {
 
 #[derive(Debug, Clone, clap::Subcommand)]
 enum What {
-    /// List those that are at work, and the last that are over
+    /// List the running jobs, and the last that finished
     List,
-    /// Show how far one is
+    /// Show the progress of one
     Show {
-        /// Its number, as its message shows it
+        /// Its number, as shown in its message
         number: String,
     },
-    /// Stop one: what it has in hand is finished, the rest is not begun
+    /// Stop one: the step in progress is finished, the rest is not started
     Stop {
-        /// Its number, as its message shows it
+        /// Its number, as shown in its message
         number: String,
     },
 }
@@ -70,8 +70,8 @@ fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
     let at_work = jobs.iter().filter(|job| !matches!(job.state, State::Over(_))).count();
     let title = match (jobs.is_empty(), at_work) {
         (true, _) => return Ok(Reply::data("There are no jobs")),
-        (false, 0) => "No job is at work; the last that are over:".to_owned(),
-        (false, n) => format!("Jobs at work: {n}"),
+        (false, 0) => "No job is running; the last that finished:".to_owned(),
+        (false, n) => format!("Running jobs: {n}"),
     };
     let records = jobs.iter().rev().take(LISTED).map(|job| record(pipeline, job));
     Ok(Reply::data(title).with(Block::Records(records.collect::<Result<_, _>>()?)))
@@ -105,7 +105,7 @@ fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
     let number = number(typed, "a job", &["job", "list"])?;
     let job = pipeline.jobs.numbered(number)?;
     job.ok_or_else(|| {
-        Stop::refused(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))
+        Stop::refused(Line::new().code(format!("#{number}")).plain(": no such job"))
             .or(&["job", "list"])
     })
 }
@@ -123,7 +123,7 @@ fn show(pipeline: &Pipeline, number: &str) -> Result<Reply, Stop> {
         State::Running => reply.command("Stop it", vec!["job".into(), "stop".into(), number]),
         State::Stopping(_) => reply,
         State::Over(_) => {
-            reply.command("What came of it", vec!["audit".into(), "show".into(), number])
+            reply.command("For the outcome", vec!["audit".into(), "show".into(), number])
         }
     })
 }
@@ -139,19 +139,23 @@ async fn stop(
         by.is_some_and(|by| by.person == invocation.operator.person)
     };
     if !theirs(&job) && invocation.operator.role.rank < Rank::Admin {
-        let why = Line::new().plain("it is ").code(&job.asker).plain(
-            "'s, and only they or an admin stop it; whoever you are, all of them are stopped by ",
-        );
+        let why = Line::new()
+            .plain("it belongs to ")
+            .code(&job.asker)
+            .plain(", and only they or an admin can stop it. Anybody can stop all jobs with ");
         return Ok(pipeline.voice.refused(invocation, why.code("!stop")).await);
     }
     match pipeline.jobs.stop(invocation, |one| one.id == job.id).await?.len() {
-        0 => Ok(Reply::outcome(Status::NothingChanged, "it is over, or is being stopped already")),
+        0 => Ok(Reply::outcome(
+            Status::NothingChanged,
+            "it has finished, or is already being stopped",
+        )),
         _ => Ok(Reply::outcome(
             Status::Done,
             Line::new()
                 .plain("job ")
                 .code(format!("#{}", job.number.unwrap_or_default()))
-                .plain(" is being stopped: what it has in hand is finished, and then it is told"),
+                .plain(" is being stopped: it finishes the step in progress, and then reports"),
         )),
     }
 }

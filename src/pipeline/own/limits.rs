@@ -25,7 +25,7 @@ pub(crate) struct Limits {
 
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 enum What {
-    /// Show what the homeserver has set for my account
+    /// Show what the homeserver sets for my account
     Show,
     /// Set an override, so that I may send as fast as I answer
     Lift,
@@ -141,7 +141,7 @@ impl Action for SetOverride {
         if seen.preconditions.get("override") == Some(&wanted) {
             return Err(Skip {
                 status: Status::NothingChanged,
-                why: Line::new().plain("it is so already: ").line(in_words(&wanted)),
+                why: Line::new().plain("already set: ").line(in_words(&wanted)),
                 instead: Vec::new(),
             });
         }
@@ -166,11 +166,11 @@ impl Action for SetOverride {
             (false, Some(lifted_before)) if *lifted_before == lifted() => {
                 Undo::Command(vec!["limits".to_owned(), "lift".to_owned()])
             }
-            _ => Undo::None("the override before it was set by hand".to_owned()),
+            _ => Undo::None("the earlier override was set by hand".to_owned()),
         };
         Outcome {
             status: Status::Done,
-            title: Line::new().code(subject).plain(": its rate limit is set"),
+            title: Line::new().code(subject).plain(": rate limit set"),
             facts: after.display.clone(),
             remains: Vec::new(),
             undo,

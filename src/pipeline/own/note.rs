@@ -19,16 +19,15 @@ const LONGEST: usize = 500;
 /// How many notes are listed.
 const LISTED: usize = 50;
 
-/// Note something about somebody, for the other operators; `user details` shows it
+/// Write a note about an account for the other operators; `user details` shows it
 ///
-/// `note list` shows all notes, `note list @eve:example.org` those about one, `note remove 17`
-/// removes the one with this number. An account of another server may be noted too.
+/// `note list` shows all notes, `note list @eve:example.org` those about one account, `note remove 17` removes the note with that number. Accounts of other servers can have notes too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Notes {
-    /// Whom it is about; or list, or remove
+    /// The account; or list, or remove
     #[arg(value_name = "USER")]
     first: String,
-    /// What is to be known; quotation marks are not needed
+    /// The text of the note; quotation marks are not needed
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -36,7 +35,7 @@ pub(crate) struct Notes {
 pub(super) const SPEC: OwnSpec = OwnSpec::new::<Notes>(
     "note",
     &[
-        "note @eve:example.org warned by mail on Monday",
+        "note @eve:example.org warned by email on Monday",
         "note list",
         "note list @eve:example.org",
         "note remove 17",
@@ -86,7 +85,8 @@ impl Own for Notes {
                 remove(pipeline, invocation, number(note, "a note", &["note", "list"])?).await
             }
             What::List(_) | What::Remove(_) => {
-                Err(Stop::refused("that is more or less than it takes").or(&["help", "note"]))
+                Err(Stop::refused("there are too many or too few words for a note command")
+                    .or(&["help", "note"]))
             }
             What::Keep(user, text) => keep(pipeline, invocation, user, text.join(" ").trim()).await,
         }
@@ -100,7 +100,7 @@ fn user(
     text: &str,
 ) -> Result<ruma::OwnedUserId, Stop> {
     let read = text.parse::<UserRef>().map_err(|why| {
-        Stop::refused(Line::new().code(text).plain(format!(" will not do: {why}")))
+        Stop::refused(Line::new().code(text).plain(format!(" is not valid: {why}")))
     })?;
     reader_for(invocation.operator, &pipeline.reader).user_id(&read)
 }
@@ -115,7 +115,7 @@ async fn keep(
     let length = text.chars().count();
     if length == 0 || length > LONGEST {
         return Err(Stop::refused(format!(
-            "a note has 1 to {LONGEST} characters, and this has {length}"
+            "a note can have 1 to {LONGEST} characters, and this has {length}"
         )));
     }
     pipeline.may_lead_to_a_change(invocation).await?;
@@ -133,7 +133,7 @@ async fn keep(
         text: Hostile::new(text),
     };
     pipeline.notes.keep(&note).await?;
-    let title = Line::new().plain("noted about ").code(&note.about).plain(": ").hostile(&note.text);
+    let title = Line::new().plain("note about ").code(&note.about).plain(": ").hostile(&note.text);
     let back = ["note", "remove", &number.to_string()].map(str::to_owned);
     Ok(Reply::outcome(Status::Done, title).command("Undo", back.to_vec()))
 }
@@ -162,7 +162,7 @@ async fn remove(
     };
     pipeline.audit.note(record).await?;
     let title =
-        Line::new().plain("removed about ").code(&note.about).plain(": ").hostile(&note.text);
+        Line::new().plain("removed note about ").code(&note.about).plain(": ").hostile(&note.text);
     Ok(Reply::outcome(Status::Done, title))
 }
 
@@ -193,7 +193,7 @@ fn list(
         })
         .collect();
     Ok(match (notes.len(), records.len()) {
-        (0, _) => Reply::data("There is no note"),
+        (0, _) => Reply::data("No notes"),
         (1, _) => Reply::data("One note").with(Block::Records(records)),
         (all, shown) if all > shown => Reply::data(format!("{all} notes, the last {shown} shown"))
             .with(Block::Records(records)),

@@ -21,7 +21,7 @@ use crate::{
     sanctions::{Sanction, Sanctions as Kept, State},
 };
 
-/// List what ends by itself, or change when it does
+/// List temporary measures, such as a suspension for three days, or change when they end
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sanctions {
     #[command(subcommand)]
@@ -30,11 +30,11 @@ pub(crate) struct Sanctions {
 
 #[derive(Debug, Clone, clap::Subcommand)]
 enum What {
-    /// List what ends by itself, the next first
+    /// List temporary measures, the next to end first
     List,
-    /// Move the end of one
+    /// Change the end of one
     Extend(Extend),
-    /// End one now, as its end would
+    /// End one now
     Lift {
         /// The number of the change that imposed it
         number: String,
@@ -70,7 +70,7 @@ impl clap::Args for Extend {
         Ends::add(
             command.arg(number),
             [
-                "How much later it ends than it would, such as 3d or 2h30min",
+                "How much later it ends, such as 3d or 2h30min",
                 "When it ends: 2026-12-01, or 2026-12-01T10:00Z",
             ],
         )
@@ -120,8 +120,12 @@ impl Own for Sanctions {
         }
         let ways = sanctions.into_iter().map(|one| (Some((one.subject, one.left)), one.undo));
         let all = all_taken_back(executor, number, ways, None);
-        all.map(Some)
-            .ok_or_else(|| Stop::refused("it cannot be lifted as one; take it back one by one"))
+        all.map(Some).ok_or_else(|| {
+            Stop::refused(
+                "it cannot be lifted in one command; undo its parts one \
+                                          by one",
+            )
+        })
     }
 
     async fn run(
@@ -142,9 +146,9 @@ fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
     let now = pipeline.clock.now();
     let records: Vec<Record> = open.iter().map(|sanction| shown(sanction, now)).collect();
     Ok(match records.len() {
-        0 => Reply::data("Nothing ends by itself"),
-        1 => Reply::data("One change ends by itself").with(Block::Records(records)),
-        n => Reply::data(format!("{n} changes end by themselves")).with(Block::Records(records)),
+        0 => Reply::data("No temporary measures"),
+        1 => Reply::data("One temporary measure").with(Block::Records(records)),
+        n => Reply::data(format!("{n} temporary measures")).with(Block::Records(records)),
     })
 }
 
@@ -155,14 +159,14 @@ fn shown(sanction: &Sanction, now: Timestamp) -> Record {
         ("By", Line::new().code(&sanction.by)),
     ];
     if sanction.state == State::Waiting {
-        facts.push(("Waits", Line::from("until I may act again")));
+        facts.push(("Waits", Line::from("until I may make changes again")));
     }
     Record { title: Line::new().code(format!("#{}", sanction.number)), facts }
 }
 
-/// The number of a change that ends by itself, as it was typed.
+/// The number of a temporary measure, as it was typed.
 fn ending(text: &str) -> Result<u64, Stop> {
-    number(text, "a change that ends by itself", &["sanction", "list"])
+    number(text, "a temporary measure", &["sanction", "list"])
 }
 
 impl Extend {
@@ -175,7 +179,7 @@ impl Extend {
         let _held = pipeline.executor.hold(&subjects).await;
         let sanctions = open(&pipeline.sanctions, number)?;
         let (Some(first), now) = (sanctions.first(), pipeline.clock.now()) else {
-            return Err(Stop::refused("nothing of it ends by itself any more"));
+            return Err(Stop::refused("nothing about it is temporary any more"));
         };
         // What one command has imposed on many ends at one time, unless a lift has failed.
         let until = self.end(first, now)?;
@@ -185,7 +189,7 @@ impl Extend {
             return Ok(pipeline.voice.refused(invocation, why).await);
         }
         if until == first.until {
-            return Ok(Reply::outcome(Status::NothingChanged, "it ends then already"));
+            return Ok(Reply::outcome(Status::NothingChanged, "it already ends then"));
         }
         pipeline.may_lead_to_a_change(invocation).await?;
         for sanction in &sanctions {
@@ -194,7 +198,11 @@ impl Extend {
             }
         }
         if invocation.options.plan {
-            return Ok(told(Reply::data("Nothing was sent; it would be so"), first, until));
+            return Ok(told(
+                Reply::data("Nothing was sent; this would be the result"),
+                first,
+                until,
+            ));
         }
         let record = Noted {
             of: Some(number),
@@ -214,17 +222,19 @@ impl Extend {
         };
         let back = ["sanction", "extend", &number.to_string(), "--until", &first.until.to_string()]
             .map(str::to_owned);
-        let title = title.plain(format!(" of #{number} is moved"));
+        let title = title.plain(format!(" of #{number} was changed"));
         Ok(told(Reply::outcome(Status::Done, title), first, until).command("Undo", back.to_vec()))
     }
 
     fn end(&self, sanction: &Sanction, now: Timestamp) -> Result<Timestamp, Stop> {
         let Some(ends) = &self.ends else {
-            return Err(Stop::refused("say when: --for and how much later, or --until and a date"));
+            return Err(Stop::refused(
+                "say when: --for with how much later, or --until with a date",
+            ));
         };
         ends.of(sanction.until).or_else(|| ends.of(now)).filter(|until| *until > now).ok_or_else(
             || {
-                Stop::refused("that is not ahead of now; to end it now there is").or(&[
+                Stop::refused("that is in the past; to end it now, send").or(&[
                     "sanction",
                     "lift",
                     &sanction.number.to_string(),
@@ -273,8 +283,8 @@ async fn not_allowed(
         Verdict::Ask(_) => {
             let number = sanction.number.to_string();
             return Err(Stop::refused(
-                "a change of this takes a yes, and its end is not moved without one: take it \
-                 back, and impose it anew with the end that you want",
+                "this change needs a confirmation, so its end cannot be changed on its own: undo \
+                it, and send it again with the end that you want",
             )
             .or(&["sanction", "lift", &number]));
         }
@@ -298,7 +308,7 @@ fn open(sanctions: &Kept, number: u64) -> Result<Vec<Sanction>, Stop> {
     };
     let mut kept = sanctions.of(number)?;
     let Some(first) = kept.first().cloned() else {
-        return Err(none(" is no change that ends by itself"));
+        return Err(none(" is not a temporary measure"));
     };
     kept.retain(|sanction| !matches!(sanction.state, State::Ended(_)));
     match (kept.is_empty(), first.state) {

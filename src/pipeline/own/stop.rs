@@ -12,7 +12,7 @@ use crate::{
     watches::Watch,
 };
 
-/// Stop every job, every command that still looks, and every open question, at once: whoever you are, and whoever asked
+/// Stop every job, every command that is still looking things up, and every open question, no matter who asked
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stop {}
 
@@ -34,7 +34,8 @@ impl Own for Stop {
         let ended = pipeline.questions.end_questions(invocation, |_| true).await?;
         let record = Record {
             note: Some(format!(
-                "{ended} questions ended, {} jobs stopped, {} commands stopped while they looked",
+                "{ended} questions closed, {} jobs stopped, {} commands stopped while they looked \
+                 things up",
                 jobs.len(),
                 looks.len()
             )),
@@ -43,7 +44,12 @@ impl Own for Stop {
         pipeline.audit.note(record).await?;
         let stopped: Vec<Line> = looks
             .iter()
-            .map(|words| shown(words).plain(": it only looked so far, and nothing of it is done"))
+            .map(|words| {
+                shown(words).plain(
+                    ": it was still looking things up, so nothing was \
+                                             done",
+                )
+            })
             .chain(jobs.iter().map(job))
             .collect();
         let goes_on: Vec<Line> = pipeline.watcher.open()?.iter().map(at_the_homeserver).collect();
@@ -55,10 +61,10 @@ impl Own for Stop {
             reply = reply.with(Block::List("Stopped".into(), stopped));
         }
         if !goes_on.is_empty() {
-            let heading = "The homeserver goes on with, and I cannot stop";
+            let heading = "Still running on the homeserver, and I cannot stop it";
             reply = reply.with(Block::List(heading.into(), goes_on));
         }
-        Ok(Some(reply.note("To keep me from changing anything at all, send !freeze").urgently()))
+        Ok(Some(reply.note("To stop me from changing anything at all, send !freeze").urgently()))
     }
 }
 
@@ -69,10 +75,11 @@ fn title(questions: usize, jobs: usize, looks: usize) -> String {
     }
     match (questions, jobs) {
         (0, 0) if looks > 0 => {}
-        (0, 0) => parts.push("no question was open, and no job was at work".to_owned()),
-        (n, 0) => parts.push(format!("questions ended, nothing of them done: {n}")),
+        (0, 0) => parts.push("no question was open, and no job was running".to_owned()),
+        (n, 0) => parts.push(format!("questions closed, nothing was done: {n}")),
         (n, jobs) => parts.push(format!(
-            "jobs stopped: {jobs}; what they had in hand is finished and told. Questions ended: {n}"
+            "jobs stopped: {jobs}; they finish the step in progress and report. Questions closed: \
+             {n}"
         )),
     }
     parts.join(". ")
@@ -93,16 +100,14 @@ fn at_the_homeserver(watch: &Watch) -> Line {
     let words: Vec<&str> = watch.words.iter().take(2).map(String::as_str).collect();
     line.plain(match words.as_slice() {
         ["user", "redact"] => {
-            ": it redacts to its end, and nothing stops it or brings back what is redacted. Suspended, \
-             the account writes nothing new"
+            ": nothing stops the redaction or brings back what is redacted. Suspend the account so \
+            that it writes nothing new"
         }
         ["room", "delete"] => {
-            ": it takes everybody out and deletes the room to its end, and nothing stops it or brings \
-             back what is deleted. A block can be taken away again"
+            ": everybody is removed and the room is deleted; nothing stops that or brings it back. \
+            A block can be undone"
         }
-        ["history", "purge"] => {
-            ": it purges to its end, and nothing stops it or brings back what is purged"
-        }
-        _ => ": it comes to its end by itself, and nothing stops it",
+        ["history", "purge"] => ": nothing stops the purge or brings back what is purged",
+        _ => ": it finishes by itself, and nothing stops it",
     })
 }

@@ -18,7 +18,7 @@ use crate::{
     reply::{self, Block, Line, Reply, Status},
 };
 
-/// Show the keys by which I know operators, or accept a new one
+/// Show the keys that operators sign their sessions with, or accept a new key
 #[derive(Debug, clap::Args)]
 pub(crate) struct Trust {
     #[command(subcommand)]
@@ -29,13 +29,13 @@ pub(crate) struct Trust {
 enum What {
     /// List the keys
     List,
-    /// Accept the key that another operator has now
+    /// Accept another operator's new key
     Accept {
         /// The operator
         user: UserRef,
-        /// The last six characters of the new key, as they read it to you
+        /// The last six characters of the new key, as that operator read them to you
         key: String,
-        /// Your one-time password, where the config wants one
+        /// Your one-time password, where the config asks for one
         #[arg(value_name = "PASSWORD")]
         password: Option<String>,
     },
@@ -78,7 +78,7 @@ fn list(pipeline: &Pipeline) -> Reply {
                 .map_or_else(|| Line::from("none yet"), |key| Line::new().code(key)),
         )],
     });
-    Reply::data("The keys by which I know the operators").with(Block::Records(records.collect()))
+    Reply::data("The operators' keys").with(Block::Records(records.collect()))
 }
 
 async fn accept(
@@ -89,7 +89,7 @@ async fn accept(
     password: Option<&str>,
 ) -> Result<Reply, Stop> {
     if invocation.operator.role.rank < Rank::Admin {
-        let why = Line::from("only an admin accepts a key");
+        let why = Line::from("only an admin can accept a key");
         return Ok(pipeline.voice.refused(invocation, why).await);
     }
     let same_person = pipeline
@@ -98,7 +98,7 @@ async fn accept(
         .is_some_and(|operator| operator.person == invocation.operator.person);
     if same_person {
         let why = Line::from(
-            "nobody accepts their own key: ask another admin, or put it into the config",
+            "you cannot accept your own key: ask another admin, or put it into the config",
         );
         return Ok(pipeline.voice.refused(invocation, why).await);
     }
@@ -109,7 +109,7 @@ async fn accept(
         power: Power::Account,
         class: Class::Disruptive,
         others: 0,
-        note: &format!("agreed that I have {note}"),
+        note: &format!("agreed to this: {note}"),
         password,
         except: pipeline.roster.operator(user).map(|operator| operator.person.as_str()),
     };
@@ -118,15 +118,15 @@ async fn accept(
     let by = match agreed {
         Agreed::By(by) => by,
         Agreed::Waits(left, of) => {
-            let what = format!("by my rules this takes {left} more who say the same");
+            let what = format!("by my rules {left} more must send the same command");
             return Ok(Reply::outcome(Status::NothingChanged, what)
-                .command("If it is right", invocation.words.to_vec())
+                .command("To agree", invocation.words.to_vec())
                 .ringing(of));
         }
         Agreed::TooFew(others) => {
             return Err(Stop::refused(format!(
-                "by my rules this takes {others} others who may do it, and fewer may. Whoever keeps \
-                 my config can write the key into it"
+                "by my rules this needs {others} other operators who may do it, and there are \
+                fewer. Whoever keeps my config can write the key into it"
             )));
         }
     };
@@ -139,7 +139,7 @@ async fn accept(
     pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
     Ok(Reply::outcome(
         Status::Done,
-        Line::new().code(user).plain(" is known by the key ").code(&current).plain(" from now on"),
+        Line::new().code(user).plain(" now has the key ").code(&current).plain(", and I accept it"),
     ))
 }
 
@@ -151,7 +151,7 @@ async fn key_that_was_read(
     key: &str,
 ) -> Result<String, Stop> {
     if invocation.origin.is_in_clear() {
-        return Err(Stop::refused("a key is accepted only in an encrypted room"));
+        return Err(Stop::refused("a key can be accepted only in an encrypted room"));
     }
     pipeline.may_lead_to_a_change(invocation).await?;
     let Some(current) = pipeline.keys.current(user).await else {
@@ -162,9 +162,9 @@ async fn key_that_was_read(
     if tail(&current) != key {
         return Err(Stop::refused(
             Line::new()
-                .plain("the key that ")
+                .plain("the current key of ")
                 .code(user)
-                .plain(" has now ends differently. Read it with them once more"),
+                .plain(" ends differently. Compare it with them again"),
         ));
     }
     Ok(current)

@@ -18,10 +18,10 @@ use crate::{
     reply::{Line, Reply, Status},
 };
 
-/// Take back a change: what it does is weighed and asked like any other
+/// Undo a change; the undo is checked and confirmed like any other change
 #[derive(Debug, clap::Args)]
 pub(crate) struct Undo {
-    /// The number of the change, as its answer shows it
+    /// The number of the change, as shown in its answer
     // Asked for below, where the last change can be named; a number is never guessed.
     pub(super) number: Option<String>,
 }
@@ -54,16 +54,16 @@ impl Own for Undo {
         let refused = |why: Line| Stop::refused(Line::new().code(format!("#{number}")).line(why));
         if closing.erased > 0 && closing.undo.is_empty() {
             return Err(refused(Line::from(
-                " cannot be taken back: whoever it was about has been erased since, and what I knew \
-                 of them with that. What is left of it stands in the record",
+                " cannot be undone: the account has been erased since, and with it what I knew \
+                about it. What is left is in the record",
             ))
             .or(&["audit", "show", &number.to_string()]));
         }
-        let nothing = || refused(Line::from(" changed nothing to take back"));
+        let nothing = || refused(Line::from(" changed nothing, so there is nothing to undo"));
         match closing.undo.as_slice() {
             [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
             [Way::None(nearest), rest @ ..] if rest.iter().all(|way| way.commands().is_empty()) => {
-                Err(refused(Line::from(" cannot be taken back: ").plain(nearest.clone())))
+                Err(refused(Line::from(" cannot be undone: ").plain(nearest.clone())))
             }
             _ => {
                 let rest = closing.undo.iter().find_map(|way| match way {
@@ -84,7 +84,7 @@ impl Own for Undo {
 
     async fn run(&self, pipeline: &Pipeline, _: &Invocation<'_>) -> Result<Option<Reply>, Stop> {
         let number = self.number(&pipeline.audit)?;
-        let line = Line::new().code(format!("#{number}")).plain(" has been taken back already");
+        let line = Line::new().code(format!("#{number}")).plain(" has already been undone");
         let line = match pipeline.audit.undone_by(number)? {
             Some(by) => line.plain(", by ").code(format!("#{by}")),
             None => line,
@@ -124,7 +124,7 @@ pub(super) fn taken_back(
         return Err(Stop::refused(
             Line::new()
                 .code(format!("#{number}"))
-                .plain(" was made by another version of me, which wrote its undo differently"),
+                .plain(" was made by another version of me, so I cannot read its undo"),
         ));
     };
     let (words, verb) = (Some(words.to_vec()), Some(typed.verb));
@@ -133,7 +133,7 @@ pub(super) fn taken_back(
 
 /// What to say where no number was typed: it names the last change that can be taken back.
 fn without_number(audit: &Audit) -> Result<Stop, Stop> {
-    let why = "say which change: its number stands in its answer";
+    let why = "say which change: its number is in its answer";
     let last = audit.last_where(1, |kept| {
         let Some(record) = &kept.record else { return false };
         let open = |of| audit.undone_by(of).is_ok_and(|by| by.is_none());
@@ -143,7 +143,7 @@ fn without_number(audit: &Audit) -> Result<Stop, Stop> {
     else {
         return Ok(Stop::refused(why).or(&["audit"]));
     };
-    let line = Line::from(why).plain(". The last that can be taken back is ");
+    let line = Line::from(why).plain(". The last one that can be undone is ");
     let line = line.code(format!("#{of}")).plain(", ").code(crate::input::shown(&words));
     Ok(Stop::refused(line).or(&["undo", &of.to_string()]))
 }
@@ -151,7 +151,7 @@ fn without_number(audit: &Audit) -> Result<Stop, Stop> {
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
 /// that shows those there are.
 pub(super) fn number(text: &str, what: &str, listed: &[&str]) -> Result<u64, Stop> {
-    let refused = |_| Stop::refused(format!("{what} has a number, such as 17")).or(listed);
+    let refused = |_| Stop::refused(format!("name {what} by its number, such as 17")).or(listed);
     text.trim_start_matches('#').parse().map_err(refused)
 }
 
@@ -169,9 +169,9 @@ fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     match executor.audit().closing(number)? {
         Some(Kept { record: Some(record), .. }) => Ok(record),
         Some(_) => Err(Stop::refused(line.plain(
-            " was made so long ago that its details are gone, so I do not know how to take it back. \
-             Look at what it was about, and say what you want it to be",
+            " was made so long ago that its details are gone, so I do not know how to undo it. \
+            Check the current state, and set what you want by hand",
         ))),
-        None => Err(Stop::refused(line.plain(" has not ended, as far as I know"))),
+        None => Err(Stop::refused(line.plain(" has not finished, as far as I know"))),
     }
 }

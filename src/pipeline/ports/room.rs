@@ -194,19 +194,19 @@ pub trait Keys: fmt::Debug + Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAccepted {
     /// Not an operator of the config.
-    #[error("they are not an operator")]
+    #[error("that account is not an operator")]
     NotOperator,
     /// The config names a key for them, and only another config changes that.
-    #[error("their key stands in the config, so it can be changed only there")]
+    #[error("that key is in the config, so it can be changed only there")]
     Configured,
     /// The config trusts no keys but those it names.
-    #[error("only keys that stand in the config count (`trust: verified`)")]
+    #[error("only keys in the config count (`trust: verified`)")]
     ConfigOnly,
     /// The homeserver shows another key for them.
-    #[error("the homeserver shows another key for them now")]
+    #[error("the homeserver now shows a different key for that account")]
     NotCurrent,
     /// It could not be kept.
-    #[error("the key could not be kept")]
+    #[error("the key could not be saved")]
     Store(#[from] store::Error),
 }
 
@@ -465,15 +465,13 @@ pub trait Outbox: fmt::Debug + Send + Sync {
 pub enum Ailment {
     /// Its device is not signed by the cross-signing keys that its account has now, so that it can
     /// encrypt for nobody.
-    #[error(
-        "my account has other cross-signing keys now than I know, so nobody could read what I say"
-    )]
+    #[error("my account now has different cross-signing keys, so nobody could read what I say")]
     Unsigned,
     /// The homeserver has one-time keys of this device that the bot does not know, and takes no new
     /// ones.
     #[error(
-        "the homeserver has one-time keys of mine that I do not know and takes no new ones, so I \
-         cannot read what comes from new devices"
+        "the homeserver has one-time keys of mine that I do not know and accepts no new ones, so I \
+        cannot read messages from new devices"
     )]
     OneTimeKeys,
 }
@@ -485,13 +483,13 @@ pub enum Unsent {
     #[error("the homeserver limits how fast the bot may send")]
     Limited,
     /// It did not work in time: within 30 seconds, and 2 minutes for what a file holds.
-    #[error("the homeserver did not take it in time")]
+    #[error("the homeserver did not accept it in time")]
     Timeout,
     /// The bot is not in that room, or not yet.
     #[error("I am not in that room")]
     NotThere,
     /// A file is larger than the homeserver takes.
-    #[error("it is larger than the homeserver takes")]
+    #[error("it is larger than the homeserver accepts")]
     TooLarge,
     /// The homeserver refused.
     #[error("the homeserver refused it")]
@@ -505,13 +503,16 @@ pub enum NoWhisper {
     #[error("you have not joined the direct room that I invited you to")]
     NotJoined,
     /// Somebody else is in it, or invited.
-    #[error("the direct room holds more people than you and me")]
+    #[error("there are more people than you and me in the direct room")]
     NotAlone,
     /// It is not encrypted.
     #[error("the direct room is not encrypted")]
     NotEncrypted,
     /// They have no device that is signed by their own key.
-    #[error("you have no device that is signed by your own key, so nobody could read it safely")]
+    #[error(
+        "you have no verified session (signed by your own key), so you could not read it \
+             safely"
+    )]
     NoSignedDevice,
     /// It could not be made, looked at or written to.
     #[error("the homeserver did not let me make or use the direct room")]

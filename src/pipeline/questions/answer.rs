@@ -140,7 +140,7 @@ impl Questions {
         }
         Ok(Reply::outcome(
             Status::NothingChanged,
-            Line::new().plain("question ").code(code).plain(" is cancelled"),
+            Line::new().plain("question ").code(code).plain(" was cancelled"),
         ))
     }
 
@@ -165,12 +165,12 @@ impl Questions {
 
 /// The answer where no question of the asker is open.
 pub(in crate::pipeline) fn nothing_open() -> Reply {
-    Reply::outcome(Status::NothingChanged, "no question of yours is open")
+    Reply::outcome(Status::NothingChanged, "you have no open question")
 }
 
 /// The answer to a yes or no that could mean several questions, with the `verb` for each.
 pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
-    open.iter().fold(Reply::outcome(Status::Refused, "which one?"), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::Refused, "which question?"), |reply, ticket| {
         reply.text(
             Line::new()
                 .code(format!("!{verb} {}", ticket.code))
@@ -209,49 +209,49 @@ fn why_not(no: &No) -> Line {
     let line = Line::new();
     let about = |ticket: &Ticket| Line::new().plain("question ").code(&ticket.code);
     match no {
-        No::Unknown => line
-            .plain("there is no such question; ")
-            .code("!pending")
-            .plain(" lists those that are open"),
-        No::Elsewhere => line.plain("that question was put in another room; answer it there"),
-        No::NotYours(asker) => {
-            line.plain("that question is ").code(asker).plain("'s, and only they answer it")
+        No::Unknown => {
+            line.plain("there is no such question. ").code("!pending").plain(" lists the open ones")
         }
+        No::Elsewhere => line.plain("that question was asked in another room; answer it there"),
+        No::NotYours(asker) => line
+            .plain("that question belongs to ")
+            .code(asker)
+            .plain(", and only they can answer it"),
         No::NeedsOthers(ticket) => about(ticket)
-            .plain(" takes the word of somebody who has not asked for it, by ")
+            .plain(" needs somebody else's approval, with ")
             .code(format!("!approve {}", ticket.code))
-            .plain(" and the phrase: "),
+            .plain(" and the phrase. Who can approve: "),
         No::NeedsAsker(ticket) => about(ticket)
-            .plain(" is your own, and takes nobody else: ")
+            .plain(" is your own, and needs nobody else: ")
             .code(format!("!confirm {}", ticket.code)),
         No::MayNotApprove(ticket) => {
-            about(ticket).plain(" is not for you to approve. Those who may: ")
+            about(ticket).plain(" is not for you to approve. Who can approve: ")
         }
         No::Approved(ticket) => {
-            about(ticket).plain(" has your approval already, and takes that of somebody else")
+            about(ticket).plain(" already has your approval, and needs another operator's")
         }
         No::TooEarly(ticket) => about(ticket).plain(format!(
-            " can be confirmed from {}; until then the others have time to deny it",
+            " can be confirmed from {} on; until then the others have time to deny it",
             ticket.alone.map(utc).unwrap_or_default()
         )),
         No::NeedsTotp(ticket) => about(ticket).plain(format!(
-            " takes your one-time password at the end: the {DIGITS} digits that your app shows now"
+            " needs your one-time password at the end: the {DIGITS} digits that your app shows now"
         )),
         No::Over(ticket) | No::Late(ticket) => {
-            about(ticket).plain(" is over already. ").line(how_it_ended(ticket))
+            about(ticket).plain(" is already closed. ").line(how_it_ended(ticket))
         }
         No::NeedsCode(ticket) => about(ticket)
-            .plain(" takes its code: ")
+            .plain(" needs its code: ")
             .code(format!("!confirm {}", ticket.code))
             .plain(match ticket.demand {
                 Demand::Phrase(_) => " and the phrase that it asks for",
                 Demand::Yes | Demand::Code => "",
             }),
         No::NeedsPhrase(ticket) => {
-            about(ticket).plain(" takes a phrase after its code; the question says which")
+            about(ticket).plain(" needs a phrase after its code; the question says which")
         }
         No::WrongPhrase(ticket) => about(ticket).plain(
-            ": that is not the phrase that it asks for. Look whether it is about what you mean",
+            ": that is not the phrase that it asks for. Check that it is the question you mean",
         ),
         No::SecretGone(ticket) => about(ticket).plain(
             " held a secret that was only in my memory, and I have been restarted since. Send the \
@@ -273,7 +273,7 @@ pub(in crate::pipeline) const REMOVED: &str =
     " was removed from the room, or the homeserver does not show it to me";
 
 /// Why a light yes may be to something else: the question is not what was said last.
-pub(in crate::pipeline) const NOT_LAST: &str = " is not what was said here last";
+pub(in crate::pipeline) const NOT_LAST: &str = " is not the last message here";
 
 /// The answer to a light yes that may be to something else, and `why`.
 pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
@@ -283,7 +283,7 @@ pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
             .plain("question ")
             .code(&ticket.code)
             .plain(why)
-            .plain(", so a bare yes does not say what is meant. If it is ")
+            .plain(", so a bare yes is ambiguous. If you mean ")
             .code(crate::input::shown(&ticket.words))
             .plain(", send ")
             .code(format!("!confirm {}", ticket.code)),
@@ -298,5 +298,5 @@ fn late(ticket: &Ticket) -> Reply {
             .code(&ticket.code)
             .plain(format!(" was open until {}; nothing was done", utc(ticket.expires))),
     )
-    .command("If it is still meant", ticket.words.clone())
+    .command("If you still want it", ticket.words.clone())
 }

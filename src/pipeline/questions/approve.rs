@@ -62,17 +62,17 @@ impl Questions {
         // What was typed in a shell is asked in the room, where their word counts only encrypted.
         if invocation.origin.is_in_clear() && invocation.origin.shell().is_none() {
             return Err(Stop::refused(format!(
-                "this takes the word of another operator, since {because}, and that counts only in \
-                 an encrypted room: in clear anybody on your server's side could have written it"
+                "this needs another operator's approval, since {because}, and that counts only in \
+                an encrypted room: unencrypted, whoever runs your server could have written it"
             )));
         }
         if invocation.options.alone.is_some() {
             let Some(wait) = self.roster.policy.alone else {
                 return Err(Stop::refused(
                     Line::new()
-                        .plain("my config lets nobody do this alone; leave ")
+                        .plain("my config does not let anybody do this alone; leave out ")
                         .code("--alone")
-                        .plain(" out, and I ask the others"),
+                        .plain(", and I ask the others"),
                 ));
             };
             let from = after(now, wait);
@@ -93,17 +93,20 @@ impl Questions {
 
     fn too_few(&self, others: usize, may: usize, because: Because) -> Line {
         let wanted = match others {
-            1 => "another operator who may do it".to_owned(),
-            n => format!("{n} other operators who may do it"),
+            1 => "another operator with the right to do it".to_owned(),
+            n => format!("{n} other operators with the right to do it"),
         };
         let there = match may {
-            0 => "nobody else may".to_owned(),
-            n => format!("only {n} may"),
+            0 => "there is nobody else".to_owned(),
+            n => format!("there is only {n}"),
         };
         let line =
-            Line::new().plain(format!("this takes {wanted}, since {because}, and {there}. "));
+            Line::new().plain(format!("this needs {wanted}, since {because}, and {there}. "));
         if self.roster.policy.alone.is_some() {
-            line.code("--alone \"why\"").plain(" does it without, after a wait that all can see")
+            line.code("--alone \"why\"").plain(
+                " does it without them, after a wait that everybody \
+                                                can see",
+            )
         } else {
             line.plain("Whoever keeps my config can add somebody, or allow ").code("--alone")
         }
@@ -131,7 +134,7 @@ impl Questions {
             Stop::refused(
                 Line::new()
                     .code(&ticket.asker)
-                    .plain(", who asked for it, is no operator any more, so nothing was done"),
+                    .plain(", who asked for it, is no longer an operator, so nothing was done"),
             )
         })?;
         match self.freeze_control.person_frozen(&asker.person) {
@@ -139,7 +142,7 @@ impl Questions {
             Some(_) => Err(Stop::refused(
                 Line::new()
                     .code(&ticket.asker)
-                    .plain(", who asked for it, is not served now, so nothing was done"),
+                    .plain(", who asked for it, may not give commands now, so nothing was done"),
             )),
         }
     }
@@ -163,7 +166,7 @@ impl Questions {
         if !self.end_question(invocation, &ticket.code, End::Denied, why).await? {
             return Ok(None);
         }
-        let line = Line::new().plain("question ").code(&ticket.code).plain(" is denied");
+        let line = Line::new().plain("question ").code(&ticket.code).plain(" was denied");
         let line = match why {
             Some(why) => line.plain(": ").hostile(&Hostile::new(why)),
             None => line,
@@ -189,14 +192,15 @@ impl Questions {
         }
         Err(Stop::refused(match wrong {
             Wrong::NoSeed => Line::from(
-                "this takes a one-time password, and my config has no seed for your account",
+                "this needs a one-time password, and my config has no seed for your account",
             ),
             Wrong::NotNow(left) => Line::from(format!(
-                "that is not your one-time password of now. After {left} more wrong ones I do not \
-                 serve you for an hour"
+                "that is not your current one-time password. After {left} more wrong ones I take \
+                no commands from you for an hour"
             )),
             Wrong::Used => Line::from(
-                "that one-time password has been used; wait for the next, at most half a minute",
+                "that one-time password has been used; wait for the next one, at most half a \
+                 minute",
             ),
             Wrong::Stopped(until) => Line::from(stopped_until(until)),
         }))
@@ -205,7 +209,10 @@ impl Questions {
     /// Five wrong ones in a row are somebody guessing.
     async fn tell_of_guessing(&self, invocation: &Invocation<'_>, until: Timestamp) {
         let record = Record {
-            note: Some(format!("too many wrong one-time passwords: not served until {until}")),
+            note: Some(format!(
+                "too many wrong one-time passwords: no commands accepted until \
+                                {until}"
+            )),
             ..invocation.record(Kind::Noted)
         };
         if let Err(error) = self.audit.note(record).await {
@@ -213,7 +220,11 @@ impl Questions {
         }
         let line = Line::new()
             .code(&invocation.operator.user)
-            .plain(format!(" has shown too many wrong one-time passwords; I do not serve them until {}. If they did not type them, somebody has their session: ", utc(until)))
+            .plain(format!(
+                " typed too many wrong one-time passwords; I take no commands from them \
+                until {}. If they did not type them, somebody has their session: ",
+                utc(until)
+            ))
             .code(format!("!freeze {}", invocation.operator.user));
         let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         let admins =
@@ -250,7 +261,7 @@ pub(in crate::pipeline) fn approved_in_part(ticket: &Ticket) -> Reply {
     let line = Line::new()
         .plain("question ")
         .code(&ticket.code)
-        .plain(format!(" has {said} of the {others} approvals that it takes"));
+        .plain(format!(" has {said} of the {others} approvals that it needs"));
     let mut ring = vec![asker];
     ring.extend(ticket.second.iter().flat_map(Second::left).cloned());
     Reply::outcome(Status::NothingChanged, line).ringing(ring)

@@ -75,7 +75,7 @@ impl Pipeline {
     ) -> Result<Option<Reply>, Stop> {
         self.authenticity.authenticate(invocation.origin).await?;
         if matches!(yes, Yes::Approve(_)) && invocation.origin.shell().is_some() {
-            return Err(Stop::refused("nobody approves from a shell"));
+            return Err(Stop::refused("nobody can approve from a shell"));
         }
         if matches!(yes, Yes::Approve(_)) && invocation.origin.is_in_clear() {
             return Err(Stop::refused("an approval counts only in an encrypted room"));
@@ -120,7 +120,7 @@ impl Pipeline {
     ) -> Result<Resumed<'_>, Stop> {
         let Some((action, options)) = self.executor.action(&ticket.words) else {
             return Err(Stop::refused(
-                "the command of this question is not one any more; send it again",
+                "the command of this question no longer exists; send it again",
             ));
         };
         if ticket.second.is_some() {

@@ -151,7 +151,7 @@ impl Feed {
         let Some(mut upto) = self.written.get(room.as_str())? else {
             let head = self.audit.head().await;
             let line = Line::from(format!(
-                "The record is written here from number {} on; before it comes ",
+                "From number {} on, the record is written here; the hash before it is ",
                 head.count + 1
             ));
             let key = format!("record-from-{}", now.as_millisecond());

@@ -9,7 +9,7 @@ use crate::{
 /// How a command from the shell ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// It was done, or looked up.
+    /// It was done, or answered.
     Done,
     /// The homeserver, the store or the bot failed, and nothing more was done.
     Failed,
@@ -61,14 +61,20 @@ impl Exit {
     /// What it means, for the help.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done, or looked up",
+            Self::Done => "done, or answered",
             Self::Failed => "the homeserver failed, or the bot does not run; nothing was done",
             Self::Usage => "not understood",
-            Self::Unchanged => "nothing changed: it was so already, or you said no",
+            Self::Unchanged => "nothing changed: it already was that way, or you said no",
             Self::Refused => "refused: you may not, or not now",
-            Self::Asks => "it takes a yes, and there was no terminal to ask at; nothing was done",
-            Self::Waits => "it waits for somebody else's yes in the room, or goes on as a job",
-            Self::Unknown => "unknown: it was sent, and what became of it cannot be known",
+            Self::Asks => {
+                "it needs a confirmation, and there was no terminal to ask at; nothing \
+                           was done"
+            }
+            Self::Waits => {
+                "it waits for somebody else's approval in the room, or continues as a \
+                            job"
+            }
+            Self::Unknown => "unknown: it was sent, but the outcome cannot be known",
             Self::InPart => "done in part",
         }
     }

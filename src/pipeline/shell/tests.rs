@@ -75,14 +75,14 @@ async fn what_is_not_for_the_shell_is_refused_and_tells_the_room_nothing() {
     let stage = Stage::set("http://127.0.0.1:1", "none");
     for (user, line, exit, said) in [
         ("eve", "user list", Exit::Refused, "no operator"),
-        ("ann", "approve 1234 eve", Exit::Refused, "nobody approves from a shell"),
+        ("ann", "approve 1234 eve", Exit::Refused, "nobody can approve from a shell"),
         ("ann", "unfreeze", Exit::Refused, "synod unfreeze"),
         ("ann", "usr list", Exit::Usage, "there is no command usr"),
         ("ann", "user list --yes", Exit::Usage, "does not exist here"),
         ("ann", "user details", Exit::Usage, "it needs"),
         ("ann", "user password @eve:synod.test --password x", Exit::Refused, ""),
         ("ann", "confirm 9999", Exit::Refused, "no such question"),
-        ("ann", "cancel", Exit::Unchanged, "no question of yours"),
+        ("ann", "cancel", Exit::Unchanged, "you have no open question"),
         ("ann", "help", Exit::Done, "user"),
         ("ann", "!help", Exit::Done, "user"),
         ("ann", "user suspend --help", Exit::Done, "suspend"),

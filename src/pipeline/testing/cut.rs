@@ -181,7 +181,7 @@ async fn killed(homeserver: &Homeserver<'_>, what: What<'_>, waits: usize) -> Ki
     } else {
         assert_eq!(opened, 1, "{what}: sent and not on record");
         assert!(!heard.is_empty(), "{what}: sent, and nobody was told");
-        let denied = heard.contains("before I came to this");
+        let denied = heard.contains("before I got to this");
         assert!(!denied, "{what}: it was sent, and it said: {heard}");
     }
     // The homeserver shows the same event once more.

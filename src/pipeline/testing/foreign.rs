@@ -64,7 +64,7 @@ async fn wrong_where(commands: &[String], (what, answer): (&str, ResponseTemplat
         let names = [
             "in front of",
             "with a redirect",
-            "not what its version should say",
+            "not in the expected format",
             "broke before its answer was complete",
         ];
         if !said.contains("Refused") || !names.iter().any(|name| said.contains(name)) {

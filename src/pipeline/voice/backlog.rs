@@ -202,8 +202,8 @@ impl Backlog {
         let mut waiting = self.waiting();
         error!(%room, "so much is unsaid that this is not kept");
         if waiting.len() == MOST {
-            let line = "More than I can keep could not be said. What was changed is on record: \
-                        !audit";
+            let line = "Too many of my messages could not be sent, so I dropped some. What was \
+                changed is on record: !audit";
             let words = Words::Line { status: None, line: line.to_owned() };
             let unsaid = Unsaid {
                 room: room.to_owned(),
@@ -389,7 +389,7 @@ impl Backlog {
             }
         };
         let reply = reply.note(format!(
-            "This is late and in short: what I meant to say at {} did not get through",
+            "This is late and shortened: my message of {} did not get through",
             utc(unsaid.since)
         ));
         if unsaid.ring.is_empty() { reply } else { reply.ringing(unsaid.ring.clone()) }
@@ -399,8 +399,8 @@ impl Backlog {
     fn outcome(&self, number: u64) -> Reply {
         let closing = self.audit.closing(number).ok().flatten().and_then(|kept| kept.record);
         let Some(Record { status, words, subjects, changed, undo, by, way, .. }) = closing else {
-            let line = Line::from("what became of change ").code(format!("#{number}"));
-            let line = line.plain(" is not known to me any more");
+            let line = Line::from("the outcome of change ").code(format!("#{number}"));
+            let line = line.plain(" is lost");
             return Reply::outcome(Status::Unknown, line);
         };
         let line = Line::new().code(crate::input::shown(&words));
@@ -421,8 +421,8 @@ impl Backlog {
 }
 
 /// What is said in place of words that are not kept.
-const NOT_KEPT: &str = "my answer did not get through, and I have not kept it. If it is still meant, \
-                        send it again";
+const NOT_KEPT: &str = "my answer did not get through, and I did not keep it. If you still want \
+    it, send the command again";
 
 /// The first line of an answer as it may be written down. A refusal may repeat what somebody typed:
 /// of it only the bot's own words are.

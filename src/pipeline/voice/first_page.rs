@@ -45,9 +45,9 @@ fn read(file: &File) -> io::Result<Option<Vec<Block>>> {
     let more = if file.bytes() > COUNTED { "more than " } else { "" };
     let lines = if count == 1 { "line" } else { "lines" };
     let head = if whole {
-        format!("It holds {count} {lines}:")
+        format!("It has {count} {lines}:")
     } else {
-        format!("It holds {more}{count} {lines}; it begins with")
+        format!("It has {more}{count} {lines}; it begins with")
     };
     Ok(Some(vec![Block::Text(Line::from(head)), Block::Code(shown.trim_end().to_owned())]))
 }
@@ -64,13 +64,13 @@ mod tests {
     #[test]
     fn the_beginning_of_a_file_and_how_long_it_is_stand_in_for_it() {
         let short = text("a,b\n1,2\n");
-        assert!(short.contains("It holds 2 lines:") && short.contains("1,2"), "{short}");
+        assert!(short.contains("It has 2 lines:") && short.contains("1,2"), "{short}");
         let rows: Vec<String> = (0..1_000).map(|row| format!("row {row}")).collect();
         let long = text(&rows.join("\n"));
-        assert!(long.contains("It holds 1000 lines; it begins with"), "{long}");
+        assert!(long.contains("It has 1000 lines; it begins with"), "{long}");
         assert!(long.contains("row 19") && !long.contains("row 20"), "{long}");
         let wide = text(&"ä".repeat(10_000));
-        assert!(wide.contains("It holds 1 line; it begins with") && wide.len() < 5_000, "{wide}");
+        assert!(wide.contains("It has 1 line; it begins with") && wide.len() < 5_000, "{wide}");
         assert_eq!(of(&File::new("a", mime::IMAGE_PNG, vec![0xff, 0xfe, 0x00])), Vec::new());
         assert_eq!(text(""), "[]");
     }

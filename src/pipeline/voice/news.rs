@@ -56,7 +56,8 @@ impl Announcements {
                 self.voice.tell(&transaction_key, &key_pinned(&user, &key)).await;
             }
             News::KeyChanged { user, pinned, now } => {
-                self.noted(&format!("{user} has the master key {now} instead of {pinned}")).await;
+                self.noted(&format!("{user} now has the master key {now} instead of {pinned}"))
+                    .await;
                 let reply = key_changed(&user, &now).ringing(self.others(&user));
                 self.voice.tell(&format!("changed-{}", tail(&now)), &reply).await;
             }
@@ -75,14 +76,14 @@ impl Announcements {
             News::Limited { retry_after } => self.limited(retry_after).await,
             News::RoomNotEncrypted { room, served } => self.not_encrypted(&room, served).await,
             News::RoomGone { room, why, record } => {
-                self.noted(&format!("{room} is not served any more: {why:?}")).await;
+                self.noted(&format!("{room} is no longer served: {why:?}")).await;
                 let reply = room_gone(&room, why, record).ringing(self.admins());
                 self.voice.tell_others(Some(&room), &format!("gone-{room}"), &reply).await;
             }
             // What is not as the record says is told with it.
             News::PositionRefused => {}
             News::OwnKeysReplaced => {
-                self.noted("the bot's account has other cross-signing keys").await;
+                self.noted("the bot's account has different cross-signing keys").await;
                 let reply = own_keys_replaced().ringing(self.admins());
                 self.voice.tell("own-keys", &reply).await;
             }
@@ -99,10 +100,10 @@ impl Announcements {
             return;
         }
         let reply = Reply::data(
-            "My device is not signed by my own key, so many clients neither show what I say nor let \
-             me read what you say",
+            "My device is not signed by my own key, so many clients hide my messages and do not \
+            let me read yours",
         )
-        .note("The log of the start says how to put that right");
+        .note("The log of my start says how to fix that");
         let transaction_key = format!("unsigned-{}", self.clock.now().as_second());
         if self.voice.tell(&transaction_key, &reply.ringing(self.admins())).await {
             self.has_warned("unsigned", "unsigned");
@@ -118,11 +119,11 @@ impl Announcements {
         let reply = if served {
             Reply::data(
                 "This room is not encrypted: whoever runs a server in it can read it, and could \
-                 put words into an operator's mouth. I give no secrets here",
+                forge an operator's messages. I send no secrets here",
             )
             .note("Encrypt it in the room's settings, and set encryption: required in the config")
         } else {
-            Reply::data("This room is not encrypted, and I take commands only where it is")
+            Reply::data("This room is not encrypted, and I take commands only in encrypted rooms")
                 .note("Encrypt it in the room's settings; that cannot be switched off again")
         };
         let transaction_key = format!("clear-{}", self.clock.now().as_second());
@@ -151,16 +152,16 @@ impl Announcements {
         let (what, so) = if record {
             (
                 "the room of the record ",
-                ". I do not follow by myself, and write the record there for as long as I can. If it \
-                 is meant, put the new id under record.room in the config, start me again, and \
-                 invite me there",
+                ". I do not follow by myself, and write the record there for as long as I can. If \
+                the upgrade was intended, put the new id under record.room in the config, restart \
+                me, and invite me there",
             )
         } else {
             (
                 "the room ",
                 ". I do not follow by myself, and take commands here for as long as I can write \
-                 here. If it is meant, put the new id under rooms in the config, start me again, and \
-                 invite me there",
+                here. If the upgrade was intended, put the new id under rooms in the config, \
+                restart me, and invite me there",
             )
         };
         let noted = if record { what } else { "the admin room " };
@@ -210,22 +211,19 @@ fn room_gone(room: &RoomOrAliasId, why: Gone, record: bool) -> Reply {
         ("the admin room ", "rooms")
     };
     let lost = match why {
-        Gone::NamesNothing => Line::new().plain("There is no room ").code(room).plain(" any more"),
-        Gone::Removed => {
-            Line::new().plain("I am not in ").plain(what).code(room).plain(" any more")
-        }
+        Gone::NamesNothing => Line::new().plain("The room ").code(room).plain(" no longer exists"),
+        Gone::Removed => Line::new().plain("I am no longer in ").plain(what).code(room),
         Gone::Banned => Line::new().plain("I am banned from ").plain(what).code(room),
     };
-    let cost =
-        if record { ", so the record is not written there" } else { ", so I serve nobody there" };
+    let cost = if record {
+        ", so the record is not written there"
+    } else {
+        ", so I take no commands there"
+    };
     let back = match why {
-        Gone::NamesNothing => {
-            "If that is not meant, give a room this alias and start me again; if it is"
-        }
-        Gone::Removed => "If that is not meant, an operator invites me again; if it is",
-        Gone::Banned => {
-            "If that is not meant, lift the ban and let an operator invite me; if it is"
-        }
+        Gone::NamesNothing => "If that is a mistake, give a room this alias and restart me; if not",
+        Gone::Removed => "If that is a mistake, invite me again (an operator has to); if not",
+        Gone::Banned => "If that is a mistake, lift the ban and have an operator invite me; if not",
     };
     Reply::data(lost.plain(cost))
         .text(Line::from(format!("{back}, take it out of ")).code(key).plain(" in the config"))
@@ -236,27 +234,30 @@ fn alias_moved(alias: &RoomAliasId, pinned: &RoomId, now: &RoomId) -> Reply {
         Status::Refused,
         Line::new()
             .code(alias)
-            .plain(" names another room now, ")
+            .plain(" now points to another room, ")
             .code(now)
             .plain("; I stay in ")
             .code(pinned)
-            .plain(" and serve only that. If the move is meant, put the new id into the config"),
+            .plain(
+                " and take commands only there. If the move was intended, put the new id into \
+                    the config",
+            ),
     )
 }
 
 fn own_keys_replaced() -> Reply {
     Reply::data(
-        "My account has other cross-signing keys than before: somebody has made them with another \
-         client that is logged in as me. From then on until my device is signed by them I cannot be \
-         heard, and change nothing",
+        "My account has new cross-signing keys: somebody made them with another client that is \
+        logged in as me. Until my device is signed by them, nobody can read me, and I change \
+        nothing",
     )
-    .text("If it was none of you, somebody has my password: give me another one")
+    .text("If it was none of you, somebody has my password: change it")
 }
 
 fn one_time_keys_clash() -> Reply {
     Reply::data(capital(Ailment::OneTimeKeys))
-        .text("That comes of a copy of my state that was put back")
-        .note("synod check, on the machine that I run on, says how to put that right")
+        .text("That happens when a copy of my state is restored")
+        .note("Run synod check on my machine to see how to fix that")
 }
 
 /// What is wrong, as the beginning of a sentence.
@@ -278,28 +279,29 @@ pub(in crate::pipeline) fn tail(key: &str) -> &str {
 fn key_pinned(user: &UserId, key: &str) -> Reply {
     Reply::data(
         Line::new()
-            .plain("From now on I know ")
+            .plain("I now know ")
             .code(user)
             .plain(" by the key ")
             .code(key)
-            .plain(", and take commands only from devices that it has signed"),
+            .plain(", and take commands only from sessions that it has signed"),
     )
 }
 
 fn key_changed(user: &UserId, now: &str) -> Reply {
     Reply::outcome(
         Status::Refused,
-        Line::new()
-            .code(user)
-            .plain(" has another cross-signing key than the one that I know. Until an admin accepts it I take no commands from them"),
+        Line::new().code(user).plain(
+            " has a new cross-signing key. Until an admin accepts it, I take no commands \
+                    from them",
+        ),
     )
     .facts(vec![("New key", Line::new().code(now))])
     .text(
-        "If they have reset it themselves, ask them in another way than this room. If they have \
-         not, somebody has their account",
+        "Ask them outside this room whether they reset it themselves. If they did not, somebody \
+        has their account",
     )
     .command(
-        "Another admin accepts it with",
+        "To accept it, another admin sends",
         words(&["trust", "accept", user.as_str(), tail(now)]),
     )
 }
@@ -310,14 +312,14 @@ fn limited(lift: bool, admins: Vec<OwnedUserId>) -> Reply {
     if lift {
         reply
             .command(
-                "May I lift that for my own account? An admin says yes with",
+                "May I lift that for my own account? To allow it, an admin sends",
                 words(&["limits", "lift"]),
             )
             .ringing(admins)
     } else {
         let how = Line::new()
             .code("!limits lift")
-            .plain(" sets an override for my account; an admin sends it");
+            .plain(" lifts that for my account; an admin can send it");
         reply.note(how).ringing(admins)
     }
 }

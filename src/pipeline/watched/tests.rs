@@ -153,7 +153,7 @@ async fn why_it_is_not_ready_is_said_in_words() {
     let once = Mock::given(any()).respond_with(refusal).up_to_n_times(1).with_priority(1);
     once.mount(&server).await;
     let why = stage.pipeline.hindrances().await;
-    assert_eq!(why, ["the homeserver does not take my admin token"]);
+    assert_eq!(why, ["the homeserver does not accept my admin token"]);
     assert_eq!(stage.pipeline.hindrances().await, [""; 0], "it takes it again");
     server.reset().await;
     let why = stage.pipeline.hindrances().await;

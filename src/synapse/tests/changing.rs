@@ -247,11 +247,11 @@ async fn an_answer_that_is_cut_off_is_no_success_either() {
 async fn a_no_that_is_not_the_homeservers_is_named_for_what_it_is() {
     for (status, words) in [
         (301, "with a redirect"),
-        (401, "wants a login of its own"),
-        (403, "in front of the homeserver answered in its place (403)"),
-        (405, "does not let this kind of request through (405)"),
-        (502, "the proxy before the homeserver got no answer from it (502)"),
-        (504, "the proxy before the homeserver got no answer from it (504)"),
+        (401, "requires its own login"),
+        (403, "in front of the homeserver answered instead (403)"),
+        (405, "blocks this kind of request (405)"),
+        (502, "the proxy in front of the homeserver got no answer from it (502)"),
+        (504, "the proxy in front of the homeserver got no answer from it (504)"),
     ] {
         let page = ResponseTemplate::new(status).set_body_raw("<h1>Sorry</h1>", "text/html");
         let error = plain(&writer(&always(page).await.uri())).await.unwrap_err();

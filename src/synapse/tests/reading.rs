@@ -196,7 +196,7 @@ async fn an_answer_without_end_is_cut_off() {
     for endless in [announced, chunk] {
         let server = Bytes::start(Then::Say(endless)).await;
         let error = get(&short_reader(&server.base)).await.unwrap_err();
-        assert!(error.to_string().contains("longer than the bot takes"), "{error}");
+        assert!(error.to_string().contains("longer than the bot accepts"), "{error}");
         assert_eq!(server.requests().len(), 1);
     }
 }
@@ -288,8 +288,8 @@ async fn an_answer_that_is_something_else_shows_nothing_of_itself() {
     struct Wanted {
         count: u64,
     }
-    let page = "something in front of the homeserver answered in its place";
-    let other = "not what its version should say";
+    let page = "something in front of the homeserver answered instead";
+    let other = "not in the expected format";
     for (body, words) in [
         (r#"{"count": "hunter2"}"#, other),
         ("\"hunter2\"", other),
@@ -320,9 +320,9 @@ async fn an_answer_that_is_cut_off_or_empty_is_named_so() {
         ("{\"count\": 7", "broke before its answer was complete"),
         ("{\"users\": [{\"name\": \"hunt", "broke before its answer was complete"),
         ("{", "broke before its answer was complete"),
-        ("", "in its place: nothing at all"),
-        ("\n", "in its place: nothing at all"),
-        ("<p>", "in its place: a page"),
+        ("", "instead, with nothing"),
+        ("\n", "instead, with nothing"),
+        ("<p>", "instead, with a web page"),
     ] {
         let server = always(ResponseTemplate::new(200).set_body_string(body)).await;
         let error = get(&reader(&server.uri())).await.unwrap_err();

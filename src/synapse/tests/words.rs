@@ -39,15 +39,15 @@ async fn the_room_reads_whose_side_it_is_on() {
             404,
             "M_NOT_FOUND",
             "User not found",
-            "knows nothing by that name (404 M_NOT_FOUND: User not found)",
+            "knows nothing with that name (404 M_NOT_FOUND: User not found)",
         ),
         (
             500,
             "M_UNKNOWN",
             "Internal server error",
-            "failed at the request, and its log says why (500 M_UNKNOWN: Internal server error)",
+            "failed to handle the request; its log says why (500 M_UNKNOWN: Internal server error)",
         ),
-        (502, "", "", "the proxy before the homeserver got no answer from it (502)"),
+        (502, "", "", "the proxy in front of the homeserver got no answer from it (502)"),
     ];
     for (status, errcode, message, wanted) in cases {
         let said = error(status, errcode, message).await.to_string();

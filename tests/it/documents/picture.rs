@@ -136,8 +136,7 @@ fn the_picture_shows_the_transcript() -> Result<()> {
 
 #[test]
 fn nothing_of_a_line_is_lost_where_it_is_wrapped() {
-    let line =
-        "To go on, send !confirm 1576 … with the localpart of the account (what stands between";
+    let line = "To go on, send !confirm 1576 … with the localpart of the account (the part between";
     let lines = wrapped(line);
     assert!(lines.len() > 1 && lines.iter().all(|line| line.width() <= COLUMNS), "{lines:?}");
     assert_eq!(lines.join(" "), line);

@@ -115,7 +115,7 @@ async fn f02_a_password_set_by_modify_logs_nobody_out_where_that_was_said() -> R
     assert_eq!(devices(&scene, &one).await?.len(), 0, "synadm does what it says now");
     // A password is not typed in a room: it is made, and told in another.
     let typed = format!("!user modify {} -P \"correct horse\" --no-logout", two.user_id);
-    says(&scene.ann_asks(&typed).await?, "Refused", &["a secret is not typed in a room"]);
+    says(&scene.ann_asks(&typed).await?, "Refused", &["do not type a secret in a room"]);
     let command = format!("!user password {} --no-logout", two.user_id);
     says(&scene.ann_asks(&command).await?, "Refused", &["only you may read"]);
     let direct = direct_room(scene.ann()).await?;
@@ -207,7 +207,7 @@ async fn f06_a_device_named_for_pruning_has_to_be_as_old_as_was_said() -> Result
     assert!(crash.crashed_with("TypeError"), "synadm does what it says now: {crash:?}");
 
     let command = format!("!user prune-devices {} -d 90 -i {two_seen}", two.user_id);
-    says(&scene.ann_asks(&command).await?, "Refused", &["no device to delete"]);
+    says(&scene.ann_asks(&command).await?, "Refused", &["no devices to delete"]);
     assert_eq!(devices(&scene, &two).await?.len(), 2);
     let spare = format!("!user prune-devices {} -i SPARE --never-seen", two.user_id);
     says(&with_yes(&scene, &spare).await?, "Done", &[]);

@@ -72,7 +72,7 @@ async fn a_password_is_as_good_as_synadms() -> Result<()> {
         synadm.runs(&super::words(&words)).await?;
         // One that is typed has been read by the whole room: it is made, and told in another.
         let typed = format!("{ask} {options} -p \"{chosen}\"");
-        says(&scene.ann_asks(&typed).await?, "Refused", &["a secret is not typed in a room"]);
+        says(&scene.ann_asks(&typed).await?, "Refused", &["do not type a secret in a room"]);
         let mark = scene.ann().mark();
         says(&with_yes(&scene, &format!("{ask} {options}")).await?, "Done", &[]);
         let made = secret_told(&scene, &direct, mark).await?;
@@ -175,7 +175,7 @@ async fn a_redaction_takes_as_much_as_synadms() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_of_other_servers_is_purged() -> Result<()> {
-    // Nothing is of another server here, and nothing is as old as this: the requests tell.
+    // Nothing is on another server here, and nothing is as old as this: the requests tell.
     let (scene, proxy, synadm) = both_watched().await?;
     let rows = [
         ("media purge -t 31000000000", "media purge -t 31000000000"),
@@ -263,8 +263,8 @@ async fn a_deleted_room_is_gone_for_both() -> Result<()> {
     let theirs = synadm.runs(&["room", "delete", &one, "--block"]).await?.last()?;
     let theirs = theirs["delete_id"].as_str().context("an id")?.to_owned();
     let begun = done(&scene, &format!("!room delete {two} --block"), &[end_of(&two)]).await?;
-    says(&begun, "Done", &["has begun"]);
-    told(&scene, &format!("{two} is deleted from this server")).await?;
+    says(&begun, "Done", &["has started"]);
+    told(&scene, &format!("{two} deleted from this server")).await?;
     let mut seen = Value::Null;
     world::until("it is deleted", async || {
         seen = synadm.runs(&["room", "delete-status", "-d", &theirs]).await?.last()?;
@@ -297,7 +297,7 @@ async fn what_is_empty_goes_for_both() -> Result<()> {
             synadm.runs(&["room", "purge-empty"]).await?;
         } else {
             says(&done(&scene, "!room purge-empty", &[end_of(&room)]).await?, "Done", &[&room]);
-            told(&scene, &format!("{room} is deleted from this server")).await?;
+            told(&scene, &format!("{room} deleted from this server")).await?;
         }
         let is_gone = async || Ok(room_status(&scene, &room).await? == 404);
         world::until("it is gone", is_gone).await?;
@@ -329,8 +329,8 @@ async fn a_purge_takes_as_much_as_synadms() -> Result<()> {
     let theirs = synadm.runs(&words).await?.last()?;
     let theirs = theirs["purge_id"].as_str().context("an id")?.to_owned();
     let command = format!("!history purge {two} -i {before_two} --delete-local");
-    says(&done(&scene, &command, &[end_of(two)]).await?, "Done", &["has begun"]);
-    told(&scene, "its old messages are deleted").await?;
+    says(&done(&scene, &command, &[end_of(two)]).await?, "Done", &["has started"]);
+    told(&scene, "its old messages were deleted").await?;
     let mut seen = Value::Null;
     world::until("it is purged", async || {
         seen = synadm.runs(&["history", "purge-status", &theirs]).await?.last()?;

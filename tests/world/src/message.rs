@@ -82,7 +82,7 @@ impl Message {
 
     /// Whether it only says that a command waits for another one: the answer follows.
     pub fn says_it_waits(&self) -> bool {
-        self.body.starts_with("It waits for ")
+        self.body.starts_with("Waiting for ")
     }
 
     /// Whether it is a message that can be read, neither an edit nor anything about another one.

@@ -16,19 +16,19 @@ use crate::{
 #[derive(Debug, Clone, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(in crate::commands::room) struct How {
-    /// Block it too, so that nobody here joins it again
+    /// Also block it, so that nobody here can join it again
     #[arg(short, long)]
     pub(super) block: bool,
-    /// Put its files into quarantine first, as far as this server knows them
+    /// Quarantine its files first, as far as this server knows them
     #[arg(long)]
     pub(super) quarantine_media: bool,
-    /// Only put everybody out, and keep the room
+    /// Only remove everybody, and keep the room
     #[arg(long, conflicts_with = "force_purge")]
     pub(super) no_purge: bool,
-    /// Forget the room even where somebody could not be put out of it
+    /// Delete the room even if somebody could not be removed from it
     #[arg(long)]
     pub(super) force_purge: bool,
-    /// Makes no difference: I always take the way that holds nothing up, and watch it
+    /// Has no effect: I always delete in the background, and watch it
     #[arg(long = "v1")]
     pub(super) first_version: bool,
 }
@@ -49,9 +49,9 @@ impl How {
                     let words: Vec<String> = words.chain(free).collect();
                     ways.extend((words.len() > 2).then_some(words));
                 }
-                None => rest.push_str(
-                    "; its files were too many to note which of them it has put into quarantine",
-                ),
+                None => {
+                    rest.push_str("; it had too many files to note which of them were quarantined")
+                }
             }
         }
         if ways.is_empty() { Undo::None(rest) } else { Undo::Parts(ways, rest) }
@@ -119,7 +119,7 @@ impl How {
             return Err(Skip::refused(why).or(format!("room block {}", subject.typed())));
         }
         if let Some(task) = seen.extra.get("running").and_then(Value::as_str) {
-            let mut skip = known::already(subject, "is being deleted already");
+            let mut skip = known::already(subject, "is already being deleted");
             skip.instead = vec![format!("room delete-status -d {task}")];
             return Err(skip);
         }

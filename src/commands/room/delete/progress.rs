@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// What comes nearest to an undo of the deletion itself.
-pub(super) const GONE: &str = "what was deleted does not come back; where others still have the room, \
-                               somebody can be invited to it again";
+pub(super) const GONE: &str = "what was deleted does not come back; if other servers still have \
+    the room, people can be invited to it again";
 
 /// The id of the task that the homeserver has begun.
 fn task(answers: &[Answer]) -> Option<String> {
@@ -35,7 +35,7 @@ pub(in crate::commands::room) fn begun(
 ) -> Outcome {
     let title = Line::new()
         .code(subject)
-        .plain(": the homeserver has begun; I watch it, and say here when it is through");
+        .plain(": the homeserver has started; I will say here when it is finished");
     let mut outcome = ended(Status::Done, title);
     if let Some(id) = task(answers) {
         outcome.facts.push(("Task", Line::new().code(&id)));
@@ -69,7 +69,7 @@ impl LongWork for How {
         let Some(found) = deletion::by_id(work, reader).await? else {
             return Ok(Progress::Over(ended(
                 Status::Unknown,
-                deletion::unknown(work).plain(". Look at the room"),
+                deletion::unknown(work).plain(". Check the room"),
             )));
         };
         if found.goes_on() {
@@ -86,15 +86,15 @@ impl LongWork for How {
             let gone = self.no_purge || there.is_none();
             match (gone && found.failed() == 0, self.no_purge) {
                 (true, true) => {
-                    ended(Status::Done, line.plain(": everybody of this server is out"))
+                    ended(Status::Done, line.plain(": everybody on this server was removed"))
                 }
-                (true, false) => ended(Status::Done, line.plain(" is deleted from this server")),
+                (true, false) => ended(Status::Done, line.plain(" deleted from this server")),
                 (false, _) if found.failed() > 0 => {
-                    let why = ": the homeserver is through, and could not put everybody out";
+                    let why = ": the homeserver has finished, but could not remove everybody";
                     ended(Status::DoneInPart, line.plain(why))
                 }
                 (false, _) => {
-                    let why = ": the homeserver says that it is through, and still has it";
+                    let why = ": the homeserver says that it has finished, but still has the room";
                     ended(Status::DoneInPart, line.plain(why))
                 }
             }
@@ -113,7 +113,7 @@ impl How {
     pub(super) fn parts(&self, found: &Deletion, blocked: bool) -> Vec<String> {
         let out = found.put_out() as u64;
         let out = (out > 0)
-            .then(|| format!("{} put out", how_many(Some(out), "member is", "members are")));
+            .then(|| format!("{} removed", how_many(Some(out), "member is", "members are")));
         [
             (self.block && blocked).then(|| "it is blocked".to_owned()),
             self.quarantine_media.then(|| "its files are in quarantine".to_owned()),
@@ -128,9 +128,9 @@ impl How {
 /// The end of a deletion that failed.
 pub(super) fn failed(line: Line, parts: &[String]) -> Outcome {
     if parts.is_empty() {
-        return ended(Status::Refused, line.plain(". Nothing was done to it"));
+        return ended(Status::Refused, line.plain(". Nothing was changed"));
     }
-    ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
+    ended(Status::DoneInPart, line.plain(format!(". What was done: {}", parts.join(", "))))
 }
 
 fn ended(status: Status, title: Line) -> Outcome {

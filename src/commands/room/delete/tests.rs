@@ -152,14 +152,14 @@ fn of_what_failed_each_part_is_told() {
     let nobody = json!({ "kicked_users": [], "failed_to_kick_users": ["@eve:example.org"] });
     let some = json!({ "kicked_users": ["@ann:example.org"], "failed_to_kick_users": [] });
     for (typed, done, blocked, said) in [
-        (&[][..], &Value::Null, false, &["Refused · ", "Nothing was done to it"][..]),
+        (&[][..], &Value::Null, false, &["Refused · ", "Nothing was changed"][..]),
         // It was blocked before.
-        (&[], &nobody, true, &["Refused · ", "Nothing was done to it"]),
-        (&["-b"], &Value::Null, true, &["Done in part · ", "all the same: it is blocked"]),
-        (&["-b"], &nobody, true, &["Done in part · ", "all the same: it is blocked"]),
+        (&[], &nobody, true, &["Refused · ", "Nothing was changed"]),
+        (&["-b"], &Value::Null, true, &["Done in part · ", "What was done: it is blocked"]),
+        (&["-b"], &nobody, true, &["Done in part · ", "What was done: it is blocked"]),
         (&["-b"], &nobody, false, &["Refused · "]),
         (&["--quarantine-media"], &nobody, false, &["Done in part · ", "are in quarantine"]),
-        (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is put out"]),
+        (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is removed"]),
     ] {
         let how = verb(&[&["!lobby:example.org"], typed].concat()).how;
         let parts = how.parts(&deletion(done.clone()), blocked);
@@ -178,7 +178,7 @@ fn what_was_begun_is_watched_by_its_task() {
     assert_eq!(verb.begins(&lobby(), &[], None), None);
     let told =
         testing::outcome(&verb.outcome(&lobby(), &seen(true, false), &answers, &seen(true, false)));
-    assert!(told.contains("has begun; I watch it"), "{told}");
+    assert!(told.contains("has started; I will say here"), "{told}");
     assert!(told.contains("!room delete-status -d OYlTuHpFZrIgClwz"), "{told}");
     assert!(told.contains("No undo:"), "{told}");
 }

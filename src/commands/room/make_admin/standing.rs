@@ -136,7 +136,7 @@ impl Standing {
         };
         let acts = named(&self.acts, " or ").plain(power).plain("; everybody there sees it");
         let gives = match self.level {
-            None => format!("{BY_A_CREATOR}; the power of a creator cannot be given"),
+            None => format!("{BY_A_CREATOR}; a creator's power cannot be given"),
             Some(level) => level.to_string(),
         };
         vec![("In the name of", acts), ("It gets", gives.into())]
@@ -160,7 +160,7 @@ impl Standing {
                     .code(user)
                     .plain(" is banned from ")
                     .code(&room)
-                    .plain("; first somebody with power there has to lift the ban: ")
+                    .plain("; first one of these has to lift the ban: ")
                     .line(named(&self.acts, " or ")),
             );
         }
@@ -168,20 +168,23 @@ impl Standing {
         if invited && self.blocked {
             let why = Line::new()
                 .code(&room)
-                .plain(" is blocked: it would get the power, and could not be invited");
+                .plain(" is blocked: the account would get the power, but could not be invited");
             return Some(Skip::refused(why).or(format!("room unblock {room}")));
         }
         if self.gives() < self.needed {
             return refused(
                 named(&self.acts, " or ")
-                    .plain(format!(" can give {} this way, and changing power in ", self.gives()))
+                    .plain(format!(" can give {} this way, but changing power in ", self.gives()))
                     .code(&room)
-                    .plain(format!(" takes {}; in the room it can lower that first", self.needed)),
+                    .plain(format!(
+                        " needs {}; that account can lower this level in the room \
+                                    first",
+                        self.needed
+                    )),
             );
         }
         if self.suspended {
-            let why = named(&self.acts, " or ")
-                .plain(", in whose name it would be done, is suspended, and so cannot do it");
+            let why = named(&self.acts, " or ").plain(", which would give the power, is suspended");
             let acts = self.acts.first().map(|user| format!("user unsuspend {user}"));
             return Some(acts.into_iter().fold(Skip::refused(why), Skip::or));
         }
@@ -194,11 +197,11 @@ impl Standing {
         if !self.state {
             let why = if self.members_here {
                 Line::from("the homeserver has no state of ").code(&room).plain(
-                    ", so nobody can say who has power in it: its data are damaged. It can be \
-                     deleted from this server",
+                    ", so nobody can tell who has power in it: its data is damaged. You can delete \
+                    it from this server",
                 )
             } else {
-                Line::from("nobody of this server is in ")
+                Line::from("nobody on this server is in ")
                     .code(&room)
                     .plain(" any more, so nobody here can give power there")
             };
@@ -206,13 +209,13 @@ impl Standing {
             return Skip::refused(why).or(format!("{instead} {room}"));
         }
         let why = match self.level.filter(|_| !self.acts.is_empty()) {
-            Some(level) => Line::from("the strongest of this server in ")
+            Some(level) => Line::from("the account of this server with the most power in ")
                 .code(&room)
                 .plain(" is ")
                 .line(named(&self.acts, " or "))
-                .plain(format!(" with {level}, and changing power takes {}", self.needed)),
+                .plain(format!(" with {level}, but changing power needs {}", self.needed)),
             None => {
-                Line::from("nobody of this server who is in ").code(&room).plain(" has power in it")
+                Line::from("nobody on this server who is in ").code(&room).plain(" has power in it")
             }
         };
         let mut skip = Skip::refused(why);
@@ -221,12 +224,12 @@ impl Standing {
         }
         if !self.elsewhere.is_empty() {
             let those = named(&self.elsewhere, ", ");
-            skip.why = skip.why.plain(". Of other servers these can, and have to be asked: ");
+            skip.why = skip.why.plain(". Ask one of these, on other servers: ");
             skip.why = skip.why.line(those);
         } else if self.gone.iter().all(|gone| gone.deactivated) {
             skip.why = skip.why.plain(
-                ". Nobody in it can change who has power, on whatever server: it takes a new room. \
-                 The old one can be deleted from this server",
+                ". Nobody in it can change who has power, on any server: create a new room. You \
+                can delete the old one from this server",
             );
             skip = skip.or(format!("room delete {room}"));
         }
@@ -240,21 +243,21 @@ impl Gone {
         let line = skip.why.plain(". ").code(&self.user);
         skip.why = match (self.deactivated, self.creator) {
             (true, true) => line.plain(
-                ", a creator, is deactivated: the power of a creator cannot be given to anybody \
-                 else, and is lost for good",
+                ", a creator, is deactivated: a creator's power cannot be given to anybody else, \
+                and is lost for good",
             ),
-            (true, false) => line.plain(", who had enough, is deactivated"),
+            (true, false) => line.plain(", who had enough power, is deactivated"),
             (false, true) => line.plain(
-                ", a creator, has left: the power of a creator cannot be given to anybody else, \
-                 and comes back only with it",
+                ", a creator, has left: a creator's power cannot be given to anybody else, and \
+                comes back only with that account",
             ),
-            (false, false) => line.plain(", who has enough, has left, and could come back"),
+            (false, false) => line.plain(", who has enough power, has left, and could come back"),
         };
         match (self.deactivated, open) {
             (true, _) => skip,
             (false, true) => skip.or(format!("room join {room} {}", self.user)),
             (false, false) => {
-                skip.why = skip.why.plain("; for that somebody in the room has to invite it");
+                skip.why = skip.why.plain("; somebody in the room has to invite it");
                 skip
             }
         }
@@ -331,7 +334,7 @@ mod tests {
             testing::facts(&creators.facts()),
             "In the name of: `@a:example.org` or `@b:example.org`, by its power as a creator; \
              everybody there sees it\n\
-             It gets: 100; the power of a creator cannot be given\n"
+             It gets: 100; a creator's power cannot be given\n"
         );
     }
 
@@ -340,12 +343,15 @@ mod tests {
         let none = || Standing { acts: Vec::new(), level: None, ..good() };
         let bob = || ids(&["@bob:b.example"]);
         for (standing, said) in [
-            (none(), &["has power in it", "it takes a new room", "!room delete"][..]),
+            (none(), &["has power in it", "create a new room", "!room delete"][..]),
             (
                 Standing { acts: ids(&["@moe:example.org"]), level: Some(50), ..good() },
-                &["is `@moe:example.org` with 50", "takes 100", "it takes a new room"],
+                &["is `@moe:example.org` with 50", "needs 100", "create a new room"],
             ),
-            (Standing { elsewhere: bob(), ..none() }, &["have to be asked: `@bob:b.example`"]),
+            (
+                Standing { elsewhere: bob(), ..none() },
+                &["Ask one of these, on other servers: `@bob:b.example`"],
+            ),
             (
                 Standing { gone: gone(false, false), open: true, ..none() },
                 &["has left, and could come back", "!room join !lobby:example.org @owner:"],
@@ -356,18 +362,22 @@ mod tests {
             ),
             (
                 Standing { gone: gone(true, false), ..none() },
-                &["who had enough, is deactivated", "it takes a new room"],
+                &["who had enough power, is deactivated", "create a new room"],
             ),
             (
                 Standing { gone: gone(false, true), open: true, ..none() },
-                &["cannot be given to anybody else", "comes back only with it", "!room join"],
+                &[
+                    "cannot be given to anybody else",
+                    "comes back only with that account",
+                    "!room join",
+                ],
             ),
             (Standing { gone: gone(true, true), ..none() }, &["is lost for good", "a new room"]),
             (
                 Standing { gone: gone(true, true), elsewhere: bob(), ..none() },
                 &["is lost for good", "`@bob:b.example`"],
             ),
-            (Standing::default(), &["nobody of this server is in", "any more"]),
+            (Standing::default(), &["nobody on this server is in", "any more"]),
             (
                 Standing { members_here: true, ..Standing::default() },
                 &["has no state of", "damaged", "!room delete"],

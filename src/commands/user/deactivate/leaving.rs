@@ -85,7 +85,7 @@ impl LongWork for Leaving {
         work: &str,
         reader: &Reader,
     ) -> Result<Progress, Stop> {
-        let work = Work::of(work).ok_or_else(|| Stop::refused("nobody knows what this was"))?;
+        let work = Work::of(work).ok_or_else(|| Stop::refused("it is unknown what this was"))?;
         let seen = super::snapshot(subject, reader).await?;
         let rooms = reader.joined_rooms(account::id(subject)?).await?;
         let rooms: Vec<String> = rooms.into_iter().map(|room| room.to_string()).collect();
@@ -103,7 +103,7 @@ fn far(
     rooms.sort();
     let left = rooms.len() as u64;
     if !seen.is("exists") {
-        let gone = ": the homeserver does not know the account any more";
+        let gone = ": the homeserver no longer knows the account";
         return Progress::Over(ended(Status::Unknown, Line::new().code(subject).plain(gone)));
     }
     if seen.is("deactivated") {
@@ -118,7 +118,7 @@ fn far(
     match work {
         Work::Leaving(_) => {
             let all = how_many(Some(left), "room", "rooms");
-            let again = format!(" is open again, and in {all}");
+            let again = format!(" was reactivated, and is in {all}");
             Progress::Over(ended(Status::DoneInPart, Line::new().code(subject).plain(again)))
         }
         Work::Unanswered(before) => active(subject, seen, before),
@@ -142,9 +142,8 @@ fn leaves(subject: &Subject, work: Work, rooms: &[String]) -> Progress {
     if rooms.len() > NAMED {
         title = title.plain(format!(" and {} more", rooms.len() - NAMED));
     }
-    let title = title.plain(
-        ". The homeserver has tried to take it out and does not get any further; its log says why",
-    );
+    let title =
+        title.plain(". The homeserver tried to remove it and makes no progress; its log says why");
     let mut stuck = ended(Status::DoneInPart, title);
     stuck.remains.push(("See its rooms".into(), words(["user", "membership", &subject.typed()])));
     Progress::Counts { left, facts, stuck: Box::new(stuck) }
@@ -160,7 +159,7 @@ fn all_left(subject: &Subject, seen: &Snapshot, all: u64) -> Outcome {
 /// The end of what nobody had answered for: it was done.
 fn deactivated(subject: &Subject, seen: &Snapshot, erase: bool) -> Outcome {
     let mut outcome = super::outcome(subject, seen);
-    outcome.title = outcome.title.plain(": the homeserver has done it, though no answer came");
+    outcome.title = outcome.title.plain(": the homeserver did it, although no answer came");
     if erase && !seen.is("erased") {
         outcome.status = Status::DoneInPart;
     }
@@ -171,20 +170,20 @@ fn deactivated(subject: &Subject, seen: &Snapshot, erase: bool) -> Outcome {
 fn active(subject: &Subject, seen: &Snapshot, before: u64) -> Progress {
     let devices = noted(seen, "devices");
     let left = devices.unwrap_or(before);
-    let state = "still active; the homeserver is perhaps still at work on it";
+    let state = "still active; the homeserver may still be working on it";
     let facts: Vec<Fact> =
         vec![("State", state.into()), ("Devices", format!("{left} of {before} left").into())];
     let line = Line::new().code(subject);
     let stuck = if left < before {
         let what = format!(
             " is not deactivated, and {} of its {before} devices are logged out: the homeserver \
-             does not get any further. Send the command again",
+            makes no progress. Send the command again",
             before - left
         );
         ended(Status::DoneInPart, line.plain(what))
     } else {
-        let what = " is not deactivated: the homeserver has not begun with it, or has given up. \
-                    Send the command again";
+        let what = " is not deactivated: the homeserver has not started, or has given up. Send the \
+            command again";
         ended(Status::NothingChanged, line.plain(what))
     };
     // One more than the devices: the account itself is to be closed last.
@@ -192,7 +191,8 @@ fn active(subject: &Subject, seen: &Snapshot, before: u64) -> Progress {
 }
 
 fn ended(status: Status, title: Line) -> Outcome {
-    let undo = Undo::None("rooms that it has left do not come back by activating it".to_owned());
+    let undo =
+        Undo::None("reactivating it does not bring back the rooms that it has left".to_owned());
     Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }
 
@@ -286,7 +286,7 @@ mod tests {
         let never = far(&seen(json!({}), 3000), false);
         assert!(never.contains("or Nothing changed · `@ann:example.org` is not deact"), "{never}");
         let done = far(&seen(json!({"deactivated": true}), 0), false);
-        assert!(done.starts_with("Done · ") && done.contains("though no answer came"), "{done}");
+        assert!(done.starts_with("Done · ") && done.contains("although no answer came"), "{done}");
         let half = far(&seen(json!({"deactivated": true}), 0), true);
         assert!(half.starts_with("Done in part · "), "it was to be erased: {half}");
         let erased = far(&seen(json!({"deactivated": true, "erased": true}), 0), true);
@@ -296,7 +296,9 @@ mod tests {
     #[test]
     fn what_is_opened_again_or_lost_ends_it() {
         let open = told(far(&ann(), Work::Leaving(5), false, &seen(json!({}), 0), rooms(2)));
-        assert!(open.starts_with("Done in part · ") && open.contains("is open again, and in 2"));
+        assert!(
+            open.starts_with("Done in part · ") && open.contains("was reactivated, and is in 2")
+        );
         let unknown =
             Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
         let lost = told(far(&ann(), Work::Leaving(5), false, &unknown, Vec::new()));

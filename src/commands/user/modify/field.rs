@@ -42,7 +42,7 @@ pub(super) fn pairs(typed: &[String]) -> Result<Vec<(String, String)>, &'static 
         return Ok(Vec::new());
     }
     if pairs.iter().any(|(kind, value)| [kind, value].into_iter().any(|one| is_none(one))) {
-        return Err(" needs both values, and '' '' stands alone");
+        return Err(" needs two values; '' '' cannot be combined with others");
     }
     // In one order, so that they can be compared with what the homeserver has.
     pairs.sort();

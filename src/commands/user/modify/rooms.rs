@@ -66,10 +66,10 @@ fn of(subject: &Subject, tasks: Vec<Task>) -> Progress {
             Progress::Goes(vec![("State", state.into())])
         }
         "failed" => {
-            let why = last.error.unwrap_or_else(|| Hostile::new("it does not say why"));
+            let why = last.error.unwrap_or_else(|| Hostile::new("it gives no reason"));
             let title = Line::new()
                 .code(subject)
-                .plain(": not all of its rooms show its name and picture as they are now: ")
+                .plain(": not all its rooms show the new name and picture: ")
                 .hostile(&why);
             let rooms = words(["user", "membership", &subject.typed()]);
             Progress::Over(Outcome {
@@ -77,7 +77,7 @@ fn of(subject: &Subject, tasks: Vec<Task>) -> Progress {
                 title,
                 facts: Vec::new(),
                 remains: vec![("Its rooms".into(), rooms)],
-                undo: Undo::None("the account itself has them".to_owned()),
+                undo: Undo::None("the account itself has the new ones".to_owned()),
             })
         }
         _ => Progress::AsToldBefore,

@@ -138,9 +138,9 @@ fn the_subject_cannot_move_what_binds() {
 
 #[test]
 fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
-    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @"Refused · no such user: `@ann:example.org`; creating it takes `--create`");
+    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @"Refused · no such user: `@ann:example.org`; to create it, add `--create`");
     insta::assert_snapshot!(skip(&["-n", "x", "--create"], &seen(json!({}))), @r"
-    Refused · `@ann:example.org` exists already, so it is not created
+    Refused · `@ann:example.org` already exists, so it is not created
     Try !user details @ann:example.org
     ");
     assert_eq!(body(&["-n", "x", "--create"], &nobody()), json!({"displayname": "x"}));
@@ -150,19 +150,19 @@ fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
     assert!(skip(&["--create"], &remote).contains("another server"));
     let capitals = Subject::User("@Ann:example.org".try_into().unwrap());
     let refused = verb(&["--create"]).change(&capitals, &nobody()).unwrap_err();
-    insta::assert_snapshot!(testing::skip(&refused), @"Refused · `@Ann:example.org` cannot be the id of a new account: a-z, 0-9 and . _ = - / + only");
+    insta::assert_snapshot!(testing::skip(&refused), @"Refused · `@Ann:example.org` cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +");
 }
 
 #[test]
 fn what_is_so_already_or_cannot_be_is_said_and_not_sent() {
     insta::assert_snapshot!(skip(&["-n", "Ann Lee", "-u", "-L"], &seen(json!({}))), @r"
-    Nothing changed · `@ann:example.org` is as you want it already
+    Nothing changed · `@ann:example.org` already is as you want it
     Try !user details @ann:example.org
     ");
     let deactivated = seen(json!({"deactivated": true}));
     insta::assert_snapshot!(skip(&["-l"], &deactivated), @"Refused · `@ann:example.org` is deactivated, so there is nothing to lock");
     insta::assert_snapshot!(skip(&["-P", "x"], &deactivated), @r"
-    Refused · `@ann:example.org` is deactivated; a password would not let it in
+    Refused · `@ann:example.org` is deactivated, so a password does not help
     Try !user modify @ann:example.org --activate
     ");
     assert!(verb(&["-P", "x", "--activate"]).change(&ann(), &deactivated).is_ok());
@@ -247,14 +247,14 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Undo: !user modify @ann:example.org "--display-name=Ann Lee" --user-type=regular --unlock
     "#);
     insta::assert_snapshot!(told(&typed, &before, json!({"displayname": "New"})), @r#"
-    Done in part · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Done in part · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Display name: “Ann Lee” → “New”
     Type: **not applied**: still regular
     Locked: **not applied**: still no
     Undo: !user modify @ann:example.org "--display-name=Ann Lee" --user-type=regular --unlock
     "#);
     insta::assert_snapshot!(told(&["-n", "New"], &before, json!({})), @r#"
-    Nothing changed · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Nothing changed · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Display name: **not applied**: still “Ann Lee”
     Undo: !user modify @ann:example.org "--display-name=Ann Lee"
     "#);
@@ -265,12 +265,12 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Undo: !user deactivate @ann:example.org
     ");
     insta::assert_snapshot!(told(&["-P", "x", "-a"], &before, json!({})), @r"
-    Done in part · `@ann:example.org`: the homeserver answered with success, and yet not everything is so
+    Done in part · `@ann:example.org`: the homeserver reported success, but not everything is as it should be
     Server admin: **not applied**: still no
     Password: set, as typed
     Devices: cannot be looked up
-    This puts back all but the password: !user modify @ann:example.org --no-admin
-    No undo: nobody here knows the old password; user password sets another
+    This restores everything but the password: !user modify @ann:example.org --no-admin
+    No undo: nobody here knows the old password; user password sets a new one
     ");
     insta::assert_snapshot!(told(&["--deactivate"], &before, json!({"deactivated": true, "admin": 1})), @r"
     Done · `@ann:example.org` is deactivated and **not erased**
@@ -280,7 +280,7 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Its messages remain; rooms that others here are in: !user membership @ann:example.org
     Its media remain: !user media @ann:example.org
     It is still flagged as a server admin: !user modify @ann:example.org --no-admin
-    No undo: user modify with --activate opens the account again, but its sessions, keys, password, addresses, settings and rooms do not come back
+    No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
     ");
     let deactivated = seen(json!({"deactivated": true}));
     insta::assert_snapshot!(told(&["--activate"], &deactivated, json!({})), @r"

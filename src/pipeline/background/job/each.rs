@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
             .below
             .executor
             .action(&job.words)
-            .ok_or_else(|| gone("another version of me began it"))?;
+            .ok_or_else(|| gone("another version of me started it"))?;
         // The words do not say where their subjects came from.
         let options = Options { referenced: ticket.referenced, ..options };
         let counts = Counts::of(job.total);
@@ -282,7 +282,7 @@ impl<'a> Work<'a> {
                 let known = known_of_looks(self.action.as_ref(), &self.runner.below.roster);
                 let why = match by_its_cause(stop, known) {
                     stop @ (Stop::Api(_) | Stop::NotShown { .. }) => {
-                        format!("it cannot be looked at: {stop}")
+                        format!("I cannot look it up: {stop}")
                     }
                     other => other.to_string(),
                 };
@@ -294,7 +294,7 @@ impl<'a> Work<'a> {
     async fn try_to_change(&self, item: &Item, left: &Left) -> Result<Turn, Stop> {
         let (below, action) = (&self.runner.below, self.action.as_ref());
         let Some(operator) = below.roster.operator(&self.job.asker) else {
-            return Err(Stop::refused("whoever asked for it is no operator any more"));
+            return Err(Stop::refused("the operator who asked for it is no longer an operator"));
         };
         let invocation = &Invocation {
             origin: job_origin(self.job),
@@ -329,12 +329,13 @@ impl<'a> Work<'a> {
             _ if left.before == Some(Before::Sent) => Ok(nothing(Status::Unknown, &not_known())),
             Prepared::Refused(why) => Ok(nothing(Status::Refused, &why)),
             Prepared::Differs(difference) => {
-                let why = Line::from("it is not as it was when you were asked: ");
+                let why = Line::from("it has changed since you were asked: ");
                 Ok(nothing(Status::NothingChanged, &why.line(difference.line())))
             }
-            Prepared::Asks(_) => {
-                Ok(nothing(Status::Refused, &"it takes more of a yes than was said".into()))
-            }
+            Prepared::Asks(_) => Ok(nothing(
+                Status::Refused,
+                &"it now needs a stronger confirmation than was given".into(),
+            )),
             Prepared::NotServed(_) | Prepared::Planned(_) | Prepared::Rehearsed => Ok(Turn::NotNow),
             Prepared::Ready(ready) => self.send(invocation, item, left, *ready).await,
         }
@@ -377,10 +378,10 @@ impl<'a> Work<'a> {
         let ends = executor.set_ends(invocation, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
         for line in &done.unmet {
-            what = format!("{what}; Not so: {}", line.text());
+            what = format!("{what}; Not as wanted: {}", line.text());
         }
         if ends == Ends::NotKept {
-            what.push_str("; its end could not be kept, so it does not end by itself");
+            what.push_str("; its end time could not be saved, so it does not end by itself");
         }
         let requests = steps.iter().map(line_of).collect();
         let Done { outcome, left, erased, work, .. } = done;
@@ -408,8 +409,8 @@ impl<'a> Work<'a> {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         let found = match before_of {
-            Some(Before::Unseen) => "found so when it could be looked at again",
-            _ => "found so after a restart",
+            Some(Before::Unseen) => "found done at a later look",
+            _ => "found done after a restart",
         };
         let what = format!("{} ({found})", outcome.title.text());
         let (status, erased) = (Status::Done, action.erases(&item.subject));
@@ -461,7 +462,8 @@ fn nothing(status: Status, why: &Line) -> Turn {
 
 fn not_known() -> Line {
     Line::from(
-        "I was stopped while this was in hand, and it cannot be sent twice without harm; look at it",
+        "I was stopped in the middle of this, and sending it twice could do harm; check it \
+         yourself",
     )
 }
 

@@ -55,10 +55,10 @@ impl JobRunner {
         self.below.questions.end_ticket(&job.code, End::Run(Some(number)), None).await;
         let mut reply = told(job, number, &items, &counts);
         if let State::Stopping(by) = &state {
-            reply = reply.text(Line::new().plain("It was stopped by ").code(by));
+            reply = reply.text(Line::new().plain("Stopped by ").code(by));
         }
         if let Some(why) = why_not {
-            reply = reply.text(Line::from("The rest was not begun: ").line(why));
+            reply = reply.text(Line::from("The rest was not started: ").line(why));
         }
         let reply = match self.below.executor.action(&job.words).filter(|_| counts.done() > 0) {
             Some((action, options)) => {
@@ -142,7 +142,7 @@ impl JobRunner {
 
     async fn show_ended(&self, job: &Job, counts: &Counts) {
         let Some(message) = &job.message else { return };
-        let reply = Reply::data(title(job)).text(format!("Over: {}", counts.in_words()));
+        let reply = Reply::data(title(job)).text(format!("Finished: {}", counts.in_words()));
         let transaction_key = format!("over-{}", job.id);
         if let Err(error) =
             self.below.outbox.edit(&job.asked.0, message, &transaction_key, &reply).await
@@ -179,7 +179,7 @@ fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
             Undo::Parts(_, rest) => Some(rest),
             Undo::Command(_) | Undo::None(_) => None,
         }) {
-            reply = reply.note(Line::from("Not undone by that: ").plain(rest.clone()));
+            reply = reply.note(Line::from("Not undone: ").plain(rest.clone()));
         }
     } else if let Some(Ended { undo: Undo::None(nearest), .. }) = ended.clone().next() {
         reply = reply.note(Line::from("No undo: ").plain(nearest.clone()));
@@ -188,9 +188,12 @@ fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
     if !failed.is_empty() {
         let listed = failed.iter().take(PASTED).map(|item| &item.subject);
         let head = match failed.len() {
-            n if n > PASTED => format!("Not done, the first {PASTED} of {n}; the file has all:"),
+            n if n > PASTED => format!(
+                "Not done, the first {PASTED} of {n} (all are in the \
+                                        file):"
+            ),
             n => {
-                format!("Not done, {n}; to try again, send the command with these lines below it:")
+                format!("Not done, {n}. To try again, send the command with these lines below it:")
             }
         };
         reply = reply.text(head).with(Block::Code(pasted(listed)));
@@ -220,7 +223,7 @@ fn file(items: &[Item], number: u64) -> std::io::Result<crate::reply::File> {
                 let undo = ways.join("; ");
                 (ended.status.as_str(), ended.what.as_str(), undo)
             }
-            None => ("Not begun", "", String::new()),
+            None => ("Not started", "", String::new()),
         };
         let subject = item.subject.typed();
         sheet.row(&json!({ "subject": subject, "outcome": status, "what": what, "undo": undo }))?;

@@ -71,8 +71,8 @@ impl Counts {
             ("done", self.done),
             ("nothing changed", self.nothing),
             ("refused", self.refused),
-            ("unknown or in part", self.unknown),
-            ("not begun", not_begun),
+            ("unknown or done in part", self.unknown),
+            ("not started", not_begun),
         ];
         let said = counts.into_iter().filter(|(_, count)| *count > 0);
         said.map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
@@ -107,9 +107,9 @@ pub(super) fn title(job: &Job) -> Line {
 /// A job in one line of a list.
 pub(in crate::pipeline) fn in_one_line(job: &Job, counts: &Counts) -> Line {
     let state = match &job.state {
-        State::Running => "it goes on",
-        State::Stopping(_) => "it is being stopped",
-        State::Over(_) => "it is over",
+        State::Running => "running",
+        State::Stopping(_) => "stopping",
+        State::Over(_) => "finished",
     };
     Line::from(format!("{state}: {}", counts.in_words()))
 }

@@ -63,5 +63,5 @@ async fn a_lift_that_failed_once_is_done_at_its_next_try() {
     stage.pipeline.lift_due().await;
     assert!(!is_suspended(&api, &sam).await);
     assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
-    assert!(stage.heard.all().last().unwrap().contains("I took it back by myself"));
+    assert!(stage.heard.all().last().unwrap().contains("I undid it as planned"));
 }

@@ -33,7 +33,7 @@ async fn a_job_waits_for_a_token_and_does_the_rest() {
             homeserver.take_again();
             stage.clock.pass(6);
             stage.pipeline.watch_token().await;
-            assert_eq!(heard(&stage, "takes my admin token again"), 1, "{refusal:?}");
+            assert_eq!(heard(&stage, "accepts my admin token again"), 1, "{refusal:?}");
             // What was in hand meanwhile may only now hear that it was refused.
             while !is_over(&stage) {
                 if is_refused(&stage) {
@@ -82,7 +82,7 @@ async fn a_sanction_waits_for_a_token_and_is_lifted() {
         stage.pipeline.watch_token().await;
         assert!(!is_refused(&stage), "{refusal:?}");
         stage.pipeline.lift_due().await;
-        assert_eq!(heard(&stage, "I took it back by myself"), 1, "{:?}", stage.heard.all());
+        assert_eq!(heard(&stage, "I undid it as planned"), 1, "{:?}", stage.heard.all());
         assert_eq!(homeserver.sent()["@eve:synod.test"], 2);
         assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
     }
@@ -134,8 +134,8 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     stage.clock.pass(86_400);
     homeserver.end_after(0, REFUSALS[0]);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
-    assert_eq!(heard(&stage, "may end by itself"), 0);
+    assert_eq!(heard(&stage, "admin token has expired"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "may expire"), 0);
     homeserver.take_again();
 
     // Another token, a day of which nobody hears of it until a tenth of it is left.
@@ -146,15 +146,15 @@ async fn how_long_a_token_lives_is_learned_from_the_one_before() {
     };
     stage.clock.pass(70_000);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "My admin token may end"), 0);
+    assert_eq!(heard(&stage, "My admin token may expire"), 0);
     let said = doctor(" --all").await.replace('\\', "");
-    assert!(said.contains("may end by itself at 1970-01-03 00:00 UTC"), "{said}");
+    assert!(said.contains("may expire at 1970-01-03 00:00 UTC"), "{said}");
     stage.clock.pass(8_000);
     for _ in 0..3 {
         stage.pipeline.watch_token().await;
         stage.clock.pass(61);
     }
-    assert_eq!(heard(&stage, "My admin token may end"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "My admin token may expire"), 1, "{:?}", stage.heard.all());
     assert!(doctor("").await.contains("Could be better"), "{}", doctor("").await);
 }
 
@@ -168,11 +168,11 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
         stage.say("ann", &format!("!doctor{all}")).await;
         stage.heard.all().pop().unwrap().replace('\\', "")
     };
-    let told = "My admin token ends at 1970-01-04 00:00 UTC, as my config says";
+    let told = "My admin token expires at 1970-01-04 00:00 UTC, according to my config";
     stage.clock.pass(47 * 3600);
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "My admin token"), 0, "a day and an hour before");
-    assert!(doctor(" --all").await.contains("the admin token ends at 1970-01-04 00:00 UTC"));
+    assert!(doctor(" --all").await.contains("the admin token expires at 1970-01-04 00:00 UTC"));
     assert!(!doctor("").await.contains("the admin token"), "{}", doctor("").await);
     stage.clock.pass(2 * 3600);
     for _ in 0..3 {
@@ -189,7 +189,7 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
     assert_eq!(heard(&stage, "My admin token ends"), 1);
     let stage = stage.with_token_that_expires(ends + SignedDuration::from_mins(5));
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "My admin token ends at 1970-01-04 00:05 UTC"), 1);
+    assert_eq!(heard(&stage, "My admin token expires at 1970-01-04 00:05 UTC"), 1);
 
     // It is asked at that moment, not within the minute after it.
     let end = ends + SignedDuration::from_mins(5);
@@ -198,10 +198,10 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
     homeserver.end_after(0, REFUSALS[0]);
     stage.clock.pass(1);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 0);
+    assert_eq!(heard(&stage, "admin token has expired"), 0);
     stage.clock.pass(1);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "its time is over"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "admin token has expired"), 1, "{:?}", stage.heard.all());
 }
 
 #[tokio::test]
@@ -213,18 +213,18 @@ async fn how_long_a_token_lives_is_learned_from_what_the_bot_was_told_at_its_own
     assert_eq!(heard(&stage, "My admin token"), 0, "more than a tenth is left");
     stage.say("ann", "!doctor --all").await;
     let said = stage.heard.all().pop().unwrap().replace('\\', "");
-    let known = "may end by itself at 1970-01-11 00:00 UTC, since tokens on this homeserver live";
+    let known = "may expire at 1970-01-11 00:00 UTC, since tokens on this homeserver last";
     assert!(said.contains(known), "{said}");
     stage.clock.pass(2 * 3600);
     stage.pipeline.watch_token().await;
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "as tokens on this homeserver do"), 1, "{:?}", stage.heard.all());
+    assert_eq!(heard(&stage, "like other tokens on this homeserver"), 1, "{:?}", stage.heard.all());
 
     // It lives longer, so it is none of those that end.
     stage.clock.pass(48 * 3600);
     stage.say("ann", "!doctor --all").await;
     let said = stage.heard.all().pop().unwrap();
-    assert!(!said.contains("may end by itself"), "{said}");
+    assert!(!said.contains("may expire"), "{said}");
 }
 
 #[tokio::test]
@@ -238,5 +238,5 @@ async fn one_that_was_logged_out_says_nothing_of_how_long_another_lives() {
     let stage = stage.with_token("another");
     stage.clock.pass(3600);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "may end by itself"), 0);
+    assert_eq!(heard(&stage, "may expire"), 0);
 }

@@ -369,7 +369,7 @@ fn help_and_suggestions_show_only_what_the_role_may_do() {
         let typed = words("user sspend @x");
         let parsed = parse(&typed);
         let Understood::Reply(reply) = understand_for(&typed, parsed, &rank.into()) else {
-            panic!("there is no such verb");
+            panic!("there is no such command");
         };
         assert_eq!(text(&reply).contains("!user suspend @x"), offered, "{reply:?}");
     }

@@ -27,7 +27,7 @@ async fn what_was_refused_is_said_as_it_was_meant_in_order_and_once() {
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(said[0].starts_with("Done") || said[0].starts_with("**Done"), "{said:?}");
     assert!(said[1].contains("the first"), "the look comes second: {said:?}");
-    assert!(said.iter().all(|one| !one.contains("late and in short")), "{said:?}");
+    assert!(said.iter().all(|one| !one.contains("late and shortened")), "{said:?}");
     assert!(!say_late(&stage).await);
     stage.say("ann", "!me").await;
     assert_eq!(stage.heard.all().len(), 4, "what comes now is said at once");
@@ -49,7 +49,7 @@ async fn what_was_refused_outlives_the_process_but_looks_do_not() {
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].contains("Done") && said[0].contains("frozen"), "{said:?}");
     assert!(said[1].contains("Refused"), "{said:?}");
-    assert!(said.iter().all(|one| one.contains("late and in short")), "{said:?}");
+    assert!(said.iter().all(|one| one.contains("late and shortened")), "{said:?}");
     stage.start_again().await;
     assert!(!say_late(&stage).await);
     assert_eq!(stage.heard.all().len(), 2, "it is said twice");
@@ -63,7 +63,7 @@ async fn what_is_refused_for_its_length_is_said_in_short() {
     assert!(say_late(&stage).await);
     let said = stage.heard.all();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("late and in short"), "{said:?}");
+    assert!(said[0].contains("late and shortened"), "{said:?}");
 }
 
 #[tokio::test]
@@ -142,6 +142,6 @@ async fn what_is_kept_has_a_bound_and_what_is_left_out_is_told() {
     stage.heard.refuse(|_| false);
     assert!(say_late(&stage).await);
     let said = stage.heard.all();
-    assert!(said.last().is_some_and(|last| last.contains("More than I can keep")), "{said:?}");
+    assert!(said.last().is_some_and(|last| last.contains("Too many of my messages")), "{said:?}");
     assert_eq!(said.len(), MOST + 1);
 }

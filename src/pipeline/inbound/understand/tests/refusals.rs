@@ -147,7 +147,7 @@ fn what_is_no_refusal_of_the_look_is_told_as_before() {
             (403, "M_FORBIDDEN", "You are not a server admin", "is not a server admin"),
             (404, "M_UNRECOGNIZED", "", "does not have this function"),
             (429, "M_LIMIT_EXCEEDED", "", "limits how often"),
-            (500, "M_UNKNOWN", "", "failed at the request"),
+            (500, "M_UNKNOWN", "", "failed to handle the request"),
         ] {
             let (whole, first) = told_of_look(query.as_ref(), refusal(status, errcode, says));
             assert!(first.contains(told), "{example}: {whole}");
