@@ -9,6 +9,7 @@ use super::Error;
 use crate::{
     audit::{Audit, Kept, Verified},
     clock::SharedClock,
+    command_aliases::CommandAlias,
     confirm::Ticket,
     finding::Finding,
     freeze::Freeze,
@@ -44,6 +45,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("audit-undone-by", "changes that were taken back", RawRecord::check::<u64>),
     ("backup-failed", "that a backup failed was told", RawRecord::check::<bool>),
     ("changed_keys", "changed keys that were told", RawRecord::check::<String>),
+    ("command-aliases", "aliases of commands", RawRecord::check::<CommandAlias>),
     ("digests", "until when weeks were told", RawRecord::check::<jiff::Timestamp>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),

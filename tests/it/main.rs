@@ -49,6 +49,7 @@ mod plan;
 mod power;
 mod power_in_rooms;
 mod put_back;
+mod put_right;
 mod raw;
 mod record;
 mod record_page;
