@@ -60,9 +60,9 @@ enum Client {
     Plain,
     /// Sends the source with the names of its pills, and HTML: Element Web, Nheko.
     Names,
-    /// Sends the source with links for its pills, and HTML: Element X, SchildiChat Next.
+    /// Sends the source with links for its pills, and HTML: Element X.
     Links,
-    /// Writes names in brackets of its own: FluffyChat.
+    /// Writes names in brackets of its own, as `FluffyChat` does.
     Brackets,
     /// Writes the ids of its pills: Cinny.
     Ids,
