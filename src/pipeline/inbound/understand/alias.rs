@@ -110,21 +110,21 @@ pub(in crate::pipeline) fn unfit_name(name: &str) -> Option<Line> {
             .into(),
         );
     }
-    let like = |line: Line| line.plain(", so it cannot be the name of an alias");
+    let because = |line: Line| line.plain(", so it cannot be the name of an alias");
     if let Some(meant) = ungrouped::meant(&[name.to_owned()]).into_iter().next() {
         let line = Line::new().code(name).plain(" may be meant for ").code(quote(&meant));
-        return Some(like(line));
+        return Some(because(line));
     }
     let is_answer =
         !matches!(hear(name, None, &is_first_word), Heard::Nothing(crate::input::Reason::Talk));
     if is_answer {
-        return Some(like(
+        return Some(because(
             Line::new().code(name).plain(" may be meant for an answer to a question"),
         ));
     }
     let slips = if name.len() < LONG_NAME { 1 } else { 2 };
     let near = words().into_iter().find(|word| distance(name, word) <= slips)?;
-    Some(like(Line::new().code(name).plain(" is too much like ").code(near)))
+    Some(because(Line::new().code(name).plain(" is too much like ").code(near)))
 }
 
 /// Every word by which a command is typed, and those for yes and no.
