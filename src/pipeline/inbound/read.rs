@@ -326,16 +326,14 @@ fn holds_token(said: &Said) -> bool {
 
 /// The answer to what could not be taken apart into words.
 fn misread_text(text: &str, misread: &input::Misread) -> What {
-    match misplaced::meant_in_text(text) {
-        Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
-        None => {
-            let reply = Reply::outcome(Status::Refused, misread.to_string());
-            What::Say(match signed(misread) {
-                Some(words) => reply.command("Did you mean", words),
-                None => reply,
-            })
-        }
+    if let Some(meant) = misplaced::meant_in_text(text) {
+        return What::Suspect(Suspicion::Misplaced(meant));
     }
+    let reply = Reply::outcome(Status::Refused, misread.to_string());
+    What::Say(match signed(misread) {
+        Some(words) => reply.command("Did you mean", words),
+        None => reply,
+    })
 }
 
 /// The command that was sent without its sign.
