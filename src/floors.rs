@@ -19,6 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("unicode", &[]),
     ("refs", &["unicode"]),
     ("ciphertexts", &["store"]),
+    ("command_aliases", &["store"]),
     ("freeze", &["store"]),
     ("journal", &["store"]),
     ("finding", &["unicode"]),
@@ -45,6 +46,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "audit",
             "clock",
+            "command_aliases",
             "config",
             "confirm",
             "finding",
@@ -66,6 +68,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "change",
             "ciphertexts",
             "clock",
+            "command_aliases",
             "commands",
             "config",
             "confirm",

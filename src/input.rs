@@ -47,8 +47,8 @@ pub enum Heard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The words of the first line, without the `!`; there is at least one. The first is in lower
-    /// case, and so is the second where it looks like a verb: a phone capitalises, and people do.
-    /// No other word is touched, since user ids may be case-sensitive.
+    /// case: a phone capitalises, and people do. No other word is touched, since user ids may be
+    /// case-sensitive.
     pub words: Vec<String>,
     /// The lines below the first, as typed: quotes and the marks of a fenced block are left out,
     /// pills are replaced by their id, and there is no empty line at either end.
@@ -158,7 +158,10 @@ pub enum Misread {
         "that looks like a command, but a command begins with an exclamation mark and nothing \
         before it, such as !help; send it again like that"
     )]
-    Unsigned,
+    Unsigned {
+        /// The command without its sign; absent where lines below it belong to it.
+        command: Option<String>,
+    },
     /// A bullet before the command, and other lines below it.
     #[error(
         "that command is in a list with other lines, so it was not run; send it in its own message"
@@ -217,8 +220,9 @@ pub fn hear_as(
         let meant = body.trim_start().starts_with(characters::BANGS);
         return if meant { Heard::Misread(Misread::TooLong) } else { Heard::Nothing(Reason::Talk) };
     }
-    match formatted.map_or(markup::Rebuilt::NoPills, markup::rebuild) {
+    match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body)) {
         markup::Rebuilt::NoPills => message::read(body, bot, is_group),
+        markup::Rebuilt::Eaten => doubt(message::read(body, bot, is_group), Some(Misread::Styled)),
         markup::Rebuilt::TooMuch => {
             doubt(message::read(body, bot, is_group), Some(Misread::TooMuchMarkup))
         }

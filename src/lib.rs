@@ -66,6 +66,7 @@ pub mod change;
 pub mod check;
 pub mod ciphertexts;
 pub mod clock;
+pub mod command_aliases;
 pub mod commands;
 pub mod config;
 pub mod confirm;

@@ -19,6 +19,7 @@ use crate::{
     audit::{Audit, Kind, Rotation},
     change::{Power, Subject},
     clock::{SharedClock, Weekly},
+    command_aliases::CommandAliases,
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     journal::Journal,
@@ -80,11 +81,12 @@ use background::{
 use change::report::stopped;
 use inbound::{
     authentic::Authenticity,
+    choices::Choices,
     hindrance::Hindrance,
     list::Listings,
     read::Heard,
     strangers::Strangers,
-    understand::{misplaced, tokens},
+    understand::{self, misplaced, tokens},
 };
 use own::Own;
 use questions::Questions;
@@ -134,6 +136,7 @@ pub struct Pipeline {
     questions: Arc<Questions>,
     audit: Audit,
     sanctions: Arc<Sanctions>,
+    aliases: CommandAliases,
     /// Until when the rooms were told what was done.
     digests: Shelf<Timestamp>,
     freeze_control: Arc<FreezeControl>,
@@ -144,6 +147,7 @@ pub struct Pipeline {
     served: Served,
     journal: Journal,
     listings: Arc<Listings>,
+    choices: Choices,
     strangers: Strangers,
     feed: Arc<Feed>,
     /// The hour, since the epoch, in which the hourly work was last done.
@@ -204,6 +208,15 @@ pub struct Task {
     request: Request,
     what: What,
     arrived: Timestamp,
+    /// The alias that its command was typed by.
+    alias: Option<Expanded>,
+}
+
+/// An alias, and the words that it and what was typed with it stand for.
+#[derive(Debug)]
+struct Expanded {
+    name: String,
+    words: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -368,7 +381,7 @@ impl Pipeline {
     /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
     /// is told beside the other answers: [`Pipeline::answer_aside`].
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
-        let Task { request, what, arrived } = task;
+        let Task { request, what, arrived, alias } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let sort = Sort::of(&what);
         let reply = match what {
@@ -388,6 +401,10 @@ impl Pipeline {
                 reply
             }
         };
+        let reply = reply.map(|reply| match &alias {
+            Some(Expanded { name, words }) => understand::alias::shown(reply, name, words),
+            None => reply,
+        });
         self.metrics.command(&sort.verb, sort.outcome(reply.as_ref()));
         let answered = reply.is_some();
         let refusal = match reply {
@@ -442,15 +459,25 @@ impl Pipeline {
         match command {
             Command::Read(query, options, words) => {
                 info!(%sender, %event, verb = options.verb, "look");
-                let looked = self.look(&invocation(words, options), query.as_ref()).await.map(Some);
-                looked.map_err(|stop| explained(options, stop))
+                let invocation = invocation(words, options);
+                match self.look(&invocation, query.as_ref()).await {
+                    Ok(reply) => Ok(Some(reply)),
+                    Err(stop) => {
+                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
+                    }
+                }
             }
             Command::Change(action, options, words) => {
                 info!(%sender, %event, verb = options.verb, "change");
                 // Also where the gate refuses it, its words are on record.
                 let words = change::mask(words, &action.typed());
-                let done = self.make(&invocation(&words, options), action.as_ref(), None).await;
-                done.map_err(|stop| explained(options, stop))
+                let invocation = invocation(&words, options);
+                match self.make(&invocation, action.as_ref(), None).await {
+                    Ok(reply) => Ok(reply),
+                    Err(stop) => {
+                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
+                    }
+                }
             }
             Command::Own(own, options, words) => {
                 self.own(&invocation(words, options), own.as_ref()).await

@@ -308,6 +308,8 @@ pub struct Reply {
     pub urgent: bool,
     /// Whether it may repeat what somebody typed, so that it is written down nowhere.
     pub repeats: bool,
+    /// The commands that it offers under numbers, of which its asker may send one.
+    pub choices: Vec<Vec<String>>,
 }
 
 impl Reply {

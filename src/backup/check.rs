@@ -9,6 +9,7 @@ use super::Error;
 use crate::{
     audit::{Audit, Kept, Verified},
     clock::SharedClock,
+    command_aliases::CommandAlias,
     confirm::Ticket,
     finding::Finding,
     freeze::Freeze,
@@ -44,6 +45,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("audit-undone-by", "changes that were undone", RawRecord::check::<u64>),
     ("backup-failed", "reported backup failures", RawRecord::check::<bool>),
     ("changed_keys", "reported changes of keys", RawRecord::check::<String>),
+    ("command-aliases", "aliases of commands", RawRecord::check::<CommandAlias>),
     ("digests", "the last weekly summary", RawRecord::check::<jiff::Timestamp>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),

@@ -4,6 +4,10 @@ use ruma::html::{ElementData, Html, NodeData, NodeRef};
 
 use super::{Misread, characters, links, words::quote_word};
 
+mod source;
+
+use source::Source;
+
 /// How many tags are read. The parser's work and the depth of its tree grow faster than the
 /// message for HTML that is made to that end, and a tree is taken down recursively.
 const MOST_TAGS: usize = 1_000;
@@ -13,6 +17,8 @@ const MOST_TAGS: usize = 1_000;
 pub(super) enum Rebuilt {
     /// There is nothing in it that the plain text has not.
     NoPills,
+    /// So, but characters that Markdown took for marks are in neither.
+    Eaten,
     /// It is too much to be read.
     TooMuch,
     /// The text with the id in the place of each pill.
@@ -24,16 +30,22 @@ pub(super) enum Rebuilt {
     },
 }
 
-/// Rebuilds the text of a message.
-pub(super) fn rebuild(html: &str) -> Rebuilt {
-    if !html.contains(links::SCHEME) && !html.contains(links::WITHIN) {
-        return Rebuilt::NoPills;
-    }
-    if html.matches('<').count() > MOST_TAGS {
-        return Rebuilt::TooMuch;
+/// The beginnings of the tags that Markdown makes of marks.
+const STYLED: [&str; 6] = ["<em", "<i>", "<strong", "<b>", "<del", "<s"];
+
+/// Rebuilds the text of a message whose plain text is `body`.
+pub(super) fn rebuild(html: &str, body: &str) -> Rebuilt {
+    let pills = html.contains(links::SCHEME) || html.contains(links::WITHIN);
+    let styled = STYLED.iter().any(|tag| html.contains(tag));
+    let too_much = html.matches('<').count() > MOST_TAGS;
+    match (pills, styled) {
+        (true, _) if too_much => return Rebuilt::TooMuch,
+        (true, _) => {}
+        (false, true) if !too_much => {}
+        (false, _) => return Rebuilt::NoPills,
     }
     let html = Html::parse(html);
-    let mut text = Text::default();
+    let mut text = Text::beside(body);
     // A stack of our own: the tree may be deeper than that of the thread.
     let mut visits = Vec::new();
     push_all(html.last_child(), &mut visits);
@@ -56,7 +68,7 @@ pub(super) fn rebuild(html: &str) -> Rebuilt {
         }
     }
     if text.pills == 0 {
-        return Rebuilt::NoPills;
+        return if text.eaten { Rebuilt::Eaten } else { Rebuilt::NoPills };
     }
     Rebuilt::Text { text: text.written, doubt: text.doubt }
 }
@@ -86,8 +98,10 @@ enum Tag {
     Cell,
     Code,
     Pre,
-    /// What Markdown makes of `*` and `_`.
-    Styled,
+    /// What Markdown makes of one `*` or `_`.
+    Emphasis,
+    /// What it makes of two.
+    Strong,
     /// What it makes of `~~`.
     Struck,
     Link,
@@ -106,7 +120,8 @@ impl Tag {
             "td" | "th" => Self::Cell,
             "code" => Self::Code,
             "pre" => Self::Pre,
-            "em" | "i" | "strong" | "b" => Self::Styled,
+            "em" | "i" => Self::Emphasis,
+            "strong" | "b" => Self::Strong,
             "del" | "s" | "strike" => Self::Struck,
             "a" => Self::Link,
             "mx-reply" | "blockquote" | "script" | "style" | "template" => Self::Hidden,
@@ -115,21 +130,75 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// What may have been typed for it.
+    fn marks(self) -> &'static [&'static str] {
+        match self {
+            Self::Emphasis => &["*", "_"],
+            Self::Strong => &["**", "__"],
+            // What is struck out is not meant, or was no mark: both are to be asked about.
+            _ => &[],
+        }
+    }
+}
+
 /// The text as far as it is rebuilt.
-#[derive(Debug, Default)]
-struct Text {
+#[derive(Debug)]
+struct Text<'a> {
     written: String,
     pills: usize,
     /// Depth of `pre` and of `code`.
     pre: usize,
     code: usize,
     doubt: Option<Misread>,
-    /// Of each styled element that is open, whether it began before the command.
-    styled: Vec<bool>,
+    /// Whether a mark within the command stands in no text.
+    eaten: bool,
+    /// The mark of each styled element that is open.
+    styled: Vec<Mark>,
+    body: &'a str,
+    /// The plain text from the sign of the command on, once that has been read.
+    source: Option<Source<'a>>,
 }
 
-impl Text {
+/// What a styled element had for its marks.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    /// It stands before the command, and around it.
+    Around(&'static str),
+    /// It stands within it, as the plain text says.
+    Within(&'static str),
+    /// Nobody knows, or needs to.
+    Unknown,
+}
+
+impl<'a> Text<'a> {
+    fn beside(body: &'a str) -> Self {
+        Self {
+            written: String::new(),
+            pills: 0,
+            pre: 0,
+            code: 0,
+            doubt: None,
+            eaten: false,
+            styled: Vec::new(),
+            body,
+            source: None,
+        }
+    }
+
+    /// Reads the same in the plain text, from the sign of the command on.
+    fn follow(&mut self, said: &str) {
+        if let Some(source) = &mut self.source {
+            source.text(said);
+        } else if let Some((_, behind)) = said.split_once(characters::BANGS) {
+            let mut source = Source::behind_sign(self.body);
+            source.text(behind);
+            self.source = Some(source);
+        }
+    }
+
     fn push(&mut self, said: &str) {
+        self.follow(said);
         if self.pre > 0 {
             self.written.push_str(said);
             return;
@@ -163,16 +232,13 @@ impl Text {
                 self.code += 1;
                 self.backtick();
             }
-            Tag::Styled | Tag::Struck => {
-                let before = self.is_first_line() && !self.written.contains(characters::BANGS);
-                self.styled.push(before);
-                if before {
-                    self.written.push_str(mark(tag));
-                } else if self.is_first_line() {
-                    self.doubt.get_or_insert(Misread::Styled);
+            Tag::Emphasis | Tag::Strong | Tag::Struck => self.enter_styled(tag),
+            Tag::Link => {
+                if let Some(source) = &mut self.source {
+                    source.opens_link();
                 }
             }
-            Tag::Cell | Tag::Link | Tag::Hidden | Tag::Other => {}
+            Tag::Cell | Tag::Hidden | Tag::Other => {}
         }
     }
 
@@ -189,17 +255,56 @@ impl Text {
                 self.code -= 1;
             }
             Tag::Cell => self.written.push(' '),
-            Tag::Styled | Tag::Struck => {
-                if self.styled.pop() == Some(true) {
-                    self.written.push_str(mark(tag));
+            Tag::Emphasis | Tag::Strong | Tag::Struck => self.leave_styled(),
+            Tag::Link => {
+                if let Some(source) = &mut self.source {
+                    source.closes_link();
                 }
             }
-            Tag::Break | Tag::Link | Tag::Hidden | Tag::Other => {}
+            Tag::Break | Tag::Hidden | Tag::Other => {}
         }
+    }
+
+    fn enter_styled(&mut self, tag: Tag) {
+        let mark = if !self.is_first_line() {
+            Mark::Unknown
+        } else if self.source.is_none() {
+            Mark::Around(if tag == Tag::Struck { "~~" } else { "*" })
+        } else {
+            let marks = self.source.as_mut().and_then(|source| source.opens(tag.marks()));
+            marks.map_or_else(|| self.eat(), Mark::Within)
+        };
+        self.styled.push(mark);
+        if let Mark::Around(mark) | Mark::Within(mark) = mark {
+            self.written.push_str(mark);
+        }
+    }
+
+    fn leave_styled(&mut self) {
+        match self.styled.pop() {
+            Some(Mark::Around(mark)) => self.written.push_str(mark),
+            Some(Mark::Within(mark)) => {
+                if !self.source.as_mut().is_some_and(|source| source.closes(mark)) {
+                    self.eat();
+                }
+                self.written.push_str(mark);
+            }
+            Some(Mark::Unknown) | None => {}
+        }
+    }
+
+    /// Notes that it is not known what was typed.
+    fn eat(&mut self) -> Mark {
+        self.eaten = true;
+        self.doubt.get_or_insert(Misread::Styled);
+        Mark::Unknown
     }
 
     /// Code within a line is marked as it was typed; a fence marks itself.
     fn backtick(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.backticks();
+        }
         if self.pre == 0 {
             self.written.push('`');
         }
@@ -217,6 +322,9 @@ impl Text {
         }
         if let Err(misread) = links::agree(&label, &id) {
             self.doubt.get_or_insert(misread);
+        }
+        if let Some(source) = &mut self.source {
+            source.pill(&id, &label);
         }
         self.pills += 1;
         let verbatim = self.pre > 0 || self.code > 0;
@@ -237,11 +345,6 @@ impl Text {
     fn is_first_line(&self) -> bool {
         !self.written.trim_start().contains('\n')
     }
-}
-
-/// What stands before and behind a text for what an element makes of it.
-fn mark(tag: Tag) -> &'static str {
-    if tag == Tag::Struck { "~~" } else { "*" }
 }
 
 /// The text within a node.

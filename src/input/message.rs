@@ -199,6 +199,7 @@ impl<'a> Head<'a> {
         let unaddressed = bot.and_then(|bot| unaddressed(line, bot));
         let text = unaddressed.unwrap_or(line);
         let (text, bulleted) = unbulleted(text).map_or((text, false), |text| (text, true));
+        let text = unspoiled(text).unwrap_or(text);
         let bare = text.trim_start_matches(STYLES);
         let marks = text.strip_suffix(bare).unwrap_or_default();
         let Some(whole) = unstyled(bare, marks) else {
@@ -206,6 +207,7 @@ impl<'a> Head<'a> {
             let is_known = matches!(Head::of(&plain, Style::Typed, is_group), Head::Known(..));
             return if is_known { Self::Unclear(Misread::Styled) } else { Self::Talk };
         };
+        let whole = unspoiled(whole).unwrap_or(whole);
         match Self::of(whole, Style::Typed, is_group) {
             Self::Known(..) if marks.contains("~~") => Self::Unclear(Misread::StruckOut),
             Self::Known(..) if bulleted && !alone => Self::Unclear(Misread::Bulleted),
@@ -214,10 +216,12 @@ impl<'a> Head<'a> {
                 meant
             }
             _ if is_quoted(line, is_group) => Self::Unclear(Misread::Quoted),
-            _ if unsigned::is_meant(text, unaddressed.is_some(), is_group) => {
-                Self::Unclear(Misread::Unsigned)
-            }
-            _ => Self::Talk,
+            _ => match unsigned::meant(text, unaddressed.is_some(), is_group) {
+                Some(command) => {
+                    Self::Unclear(Misread::Unsigned { command: alone.then(|| command.to_owned()) })
+                }
+                None => Self::Talk,
+            },
         }
     }
 }
@@ -235,13 +239,13 @@ fn unaddressed<'a>(line: &'a str, bot: &UserId) -> Option<&'a str> {
         return (rest.len() < behind.len() || rest.starts_with(char::is_whitespace))
             .then(|| trim(rest));
     }
-    let text = line.strip_prefix('@').unwrap_or(line);
+    let text = line.strip_prefix(['@', '\u{FF20}']).unwrap_or(line);
     let (name, behind) = text.split_at_checked(bot.localpart().len())?;
     let rest = behind.trim_start_matches(separators);
     let separated = text.len() < line.len() || rest.len() < behind.len();
     (name.eq_ignore_ascii_case(bot.localpart())
         && separated
-        && rest.starts_with(char::is_whitespace))
+        && rest.starts_with(|c: char| c.is_whitespace() || characters::BANGS.contains(&c)))
     .then(|| trim(rest))
 }
 
@@ -254,6 +258,11 @@ fn unbulleted(line: &str) -> Option<&str> {
         line.strip_prefix(['-', '*', '+', '•', '‣', '◦', '·', '–', '—'])?
     };
     behind.starts_with(char::is_whitespace).then(|| trim(behind))
+}
+
+/// `text` without the marks of a spoiler around it.
+fn unspoiled(text: &str) -> Option<&str> {
+    text.strip_prefix("||")?.strip_suffix("||").map(trim)
 }
 
 /// `text` without the marks at its end that close those before it, if all of them do.
@@ -314,8 +323,7 @@ fn command(line: &str, style: Style, below: &[Line<'_>]) -> Result<Command, Misr
         .into_iter()
         .enumerate()
         .map(|(place, mut word)| {
-            let verb = word.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-            if place == 0 || (place == 1 && verb && !word.quoted) {
+            if place == 0 {
                 word.text.make_ascii_lowercase();
             }
             word.text

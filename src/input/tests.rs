@@ -6,6 +6,7 @@ use ruma::user_id;
 
 use super::{Command, Heard, Misread, Reason, hear, hear_as, quote};
 
+mod clients;
 mod html;
 
 fn is_group(word: &str) -> bool {
@@ -48,7 +49,7 @@ fn words_are_split_by_quotes_and_nothing_else() {
         ("!user list", "user|list"),
         ("  !user   list \n\n", "user|list"),
         ("! user list", "user|list"),
-        ("!User Details @Ann:x.org", "user|details|@Ann:x.org"),
+        ("!User Details @Ann:x.org", "user|Details|@Ann:x.org"),
         ("!USER details Ann", "user|details|Ann"),
         ("!user @Ann:x.org", "user|@Ann:x.org"),
         ("!confirm 4821 37", "confirm|4821|37"),
@@ -427,36 +428,38 @@ fn to_synod(body: &str, html: Option<&str>) -> Heard {
 
 #[test]
 fn a_command_without_its_exclamation_mark_is_told_and_not_run() {
-    for typed in [
-        "/user list",
-        "/help",
-        ".user list",
-        "?help",
-        "1user list",
-        "\\User list",
-        "❗user list",
-        "❗\u{fe0f}user list",
-        "¡user list",
-        "‼\u{fe0f}user list",
-        "exclamation mark user list",
-        "Exclamation point user list",
-        "(!user list)",
-        "[!user list]",
-        "☐ !user list",
-        "👉 !user list",
-        "@synod:x.org user list",
-        "@synod:x.org: User list",
-        "synod: user list",
-        "@synod:x.org please !user list",
+    let unsigned = |command: &str| Misread::Unsigned {
+        command: Some(command.to_owned()).filter(|c| !c.is_empty()),
+    };
+    for (typed, command) in [
+        ("/user list", "user list"),
+        ("/help", "help"),
+        (".user list", "user list"),
+        ("?help", "help"),
+        ("1user list", "user list"),
+        ("\\User list", "User list"),
+        ("❗user list", "user list"),
+        ("❗\u{fe0f}user list", "user list"),
+        ("¡user list", "user list"),
+        ("‼\u{fe0f}user list", "user list"),
+        ("exclamation mark user list", "user list"),
+        ("Exclamation point user list", "user list"),
+        ("(!user list)", "user list"),
+        ("[!user list]", "user list"),
+        ("☐ !user list", "user list"),
+        ("👉 !user list", "user list"),
+        ("@synod:x.org user list", "user list"),
+        ("@synod:x.org: User list", "User list"),
+        ("synod: user list", "user list"),
+        ("@synod:x.org please !user list", "user list"),
+        ("/user suspend\n@a:x", ""),
     ] {
-        assert_eq!(misread(to_synod(typed, None)), Misread::Unsigned, "{typed}");
+        assert_eq!(misread(to_synod(typed, None)), unsigned(command), "{typed}");
     }
     let pill = "<a href=\"https://matrix.to/#/@synod:x.org\">Synod</a>";
-    assert_eq!(
-        misread(to_synod("x", Some(&format!("{pill}, please !user list")))),
-        Misread::Unsigned
-    );
-    assert_eq!(misread(to_synod("x", Some(&format!("{pill} user list")))), Misread::Unsigned);
+    for html in [format!("{pill}, please !user list"), format!("{pill} user list")] {
+        assert_eq!(misread(to_synod("x", Some(&html))), unsigned("user list"), "{html}");
+    }
     for typed in [
         "@synod:x.org is slow",
         "synod user list",
@@ -501,6 +504,9 @@ fn what_stands_before_a_command_or_around_it_is_taken_off() {
         "2) **!user list**",
         "- !user list\n\n",
         "- `!user list`",
+        "||!user list||",
+        "**||!user list||**",
+        "- ||!user list||",
         "@synod:x.org !user list",
         "@synod:x.org: !user list",
         "@synod:x.org, **！user list**",

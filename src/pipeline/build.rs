@@ -7,13 +7,14 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::{
-    Announcements, Authenticity, BuildError, ConfigSource, Executor, Feed, FreezeControl, Listings,
-    Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served, Strangers, Voice,
-    Watcher, change, questions,
+    Announcements, Authenticity, BuildError, Choices, ConfigSource, Executor, Feed, FreezeControl,
+    Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served,
+    Strangers, Voice, Watcher, change, questions,
 };
 use crate::{
     audit::Audit,
     clock::SharedClock,
+    command_aliases::CommandAliases,
     journal::Journal,
     metrics::Metrics,
     notes::Notes,
@@ -87,6 +88,8 @@ impl Pipeline {
             listings: spoken.listings,
             feed: spoken.feed,
             sanctions: kept.sanctions,
+            aliases: CommandAliases::new(store)?,
+            choices: Choices::new(clock.clone()),
             digests: store.shelf("digests")?,
             notes: kept.notes,
             authenticity,

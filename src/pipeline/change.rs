@@ -57,6 +57,7 @@ mod prepare;
 mod probe;
 pub(super) mod report;
 mod secrets;
+mod spelled;
 pub(super) mod together;
 mod unreviewed;
 mod values;

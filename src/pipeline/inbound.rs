@@ -2,6 +2,7 @@
 //! turn comes.
 
 pub(super) mod authentic;
+pub(super) mod choices;
 pub(super) mod hindrance;
 pub(super) mod list;
 pub(super) mod names;

@@ -16,6 +16,7 @@ use crate::{
     reply::Reply,
 };
 
+mod alias;
 mod approve;
 mod audit;
 mod cancel;
@@ -174,6 +175,7 @@ pub const OWN: &[OwnSpec] = &[
     undo::SPEC,
     sanction::SPEC,
     note::SPEC,
+    alias::SPEC,
     audit::SPEC,
     me::SPEC,
     doctor::SPEC,

@@ -105,7 +105,10 @@ impl Pipeline {
         match became {
             Became::Refused(why) => Ok(Some(self.voice.refused(invocation, why).await)),
             Became::NotServed(reply) => Ok(Some(reply)),
-            Became::NothingToDo(skips) => Ok(Some(self.already_so(invocation, &skips))),
+            Became::NothingToDo(skips) => {
+                let reply = self.already_so(invocation, &skips);
+                Ok(Some(self.with_spelling(invocation, &skips, reply).await))
+            }
             Became::Differs(difference) => Err(not_as_left(&difference)),
             Became::Planned(planned) => {
                 let cost = cost_in_words(planned.class, action);

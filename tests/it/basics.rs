@@ -6,7 +6,7 @@ use world::Scene;
 
 use crate::{
     SYNOD,
-    support::{code, digits, says},
+    support::{code, digits, offered, says},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +19,7 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     assert!(details.body.contains(eve.user_id.as_str()), "{}", details.body);
     assert!(details.encrypted);
 
-    says(&scene.ann_asks("!undo").await?, "Refused", &["say which change", "!audit"]);
+    says(&scene.ann_asks("!undo").await?, "The record has no change of yours", &["!audit"]);
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
@@ -27,7 +27,9 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     // Which one is never guessed.
     let number = digits(&done.body, "!undo")?;
     let which = scene.ann_asks("!undo").await?;
-    says(&which, "Refused", &["say which change", &format!("!undo {number}"), "!user suspend"]);
+    let line = format!("!undo {number}");
+    says(&which, "Your last change is", &[&line, "!user suspend", eve.user_id.as_str()]);
+    assert_eq!(offered(&which, "!undo")?, line);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
     let undone = scene.ann_asks(&format!("!undo {number}")).await?;
     assert!(undone.body.starts_with("Done · "), "{}", undone.body);

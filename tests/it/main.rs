@@ -50,6 +50,7 @@ mod plan;
 mod power;
 mod power_in_rooms;
 mod put_back;
+mod put_right;
 mod raw;
 mod record;
 mod record_page;

@@ -123,7 +123,7 @@ fn without_pills_the_plain_text_counts() {
 fn html_that_hides_something_is_not_guessed() {
     let pill = "<a href=\"https://matrix.to/#/@a:x\">Ann</a>";
     let html = format!("!user deactivate <em>b</em> {pill}");
-    assert_eq!(misread(formatted("!user deactivate *b* Ann", &html)), Misread::Styled);
+    assert_eq!(misread(formatted("!user deactivate b Ann", &html)), Misread::Styled);
     let html = format!("I <em>like</em> {pill}");
     assert_eq!(formatted("I like Ann", &html), Heard::Nothing(Reason::Talk));
     let html = format!("!notice send {pill}<br>I <em>like</em> you");
@@ -136,6 +136,64 @@ fn html_that_hides_something_is_not_guessed() {
     assert_eq!(misread(formatted("!user details @b:x", html)), disagrees);
     assert_eq!(misread(said("!user details [@b:x](https://matrix.to/#/@a:x)")), disagrees);
     assert_eq!(misread(said("!user x\n[@b:x](https://matrix.to/#/@a:x)")), disagrees);
+}
+
+#[test]
+fn stars_that_markdown_took_are_read_from_the_plain_text_or_asked_about() {
+    let pill = "<a href=\"https://matrix.to/#/@a:x\">Ann L</a>";
+    for (body, html, understood) in [
+        ("!user deactivate *b* Ann L", "!user deactivate <em>b</em> {}", "*b*|@a:x"),
+        ("!user deactivate **b** Ann L", "!user deactivate <strong>b</strong> {}", "**b**|@a:x"),
+        ("!user x {} ^a*b*c", "!user x {} ^a<em>b</em>c", "@a:x|^a*b*c"),
+        ("!user x @[Ann L] _b_ c", "!user x {} <em>b</em> c", "@a:x|_b_|c"),
+        ("!user x [@a:x](https://matrix.to/#/@a:x) *b*", "!user x {} <em>b</em>", "@a:x|*b*"),
+        (
+            "!user x [Ann L](matrix:u/a:x) ***b***",
+            "!user x {} <em><strong>b</strong></em>",
+            "@a:x|***b***",
+        ),
+        ("!user x `--b` Ann L *c*", "!user x <code>--b</code> {} <em>c</em>", "--b|@a:x|*c*"),
+        (
+            "!user x [b](https://x.org) Ann L *c*",
+            "!user x <a href=\"https://x.org\">b</a> {} <em>c</em>",
+            "b|@a:x|*c*",
+        ),
+        (
+            "> <@b:x> hi!\n\n!user x Ann L *c*",
+            "<mx-reply>hi!</mx-reply>!user x {} <em>c</em>",
+            "@a:x|*c*",
+        ),
+    ] {
+        let (body, html) = (body.replace("{}", "Ann L"), html.replace("{}", pill));
+        let heard = command(formatted(&body, &html));
+        assert_eq!(heard.words[2..].join("|"), understood, "{body}");
+    }
+    for (body, html) in [
+        // In neither text.
+        ("!user search b", "!user search <em>b</em>"),
+        ("!user x ^ab*c", "!user x ^a<em>b</em>*c"),
+        // Written anew from the HTML: within a word these make nothing italic.
+        ("!user x ^a_b_c", "!user x ^a<em>b</em>c"),
+        ("!user x ^a._b_", "!user x ^a<em>.</em>b"),
+        // Not the same text.
+        ("!user search *c*", "!user search <em>b</em>"),
+        ("!user suspend ~~b~~ c", "!user suspend <del>b</del> c"),
+    ] {
+        assert_eq!(misread(formatted(body, html)), Misread::Styled, "{body}");
+    }
+    for (body, html) in [
+        ("!user search *b*", "!user search <em>b</em>"),
+        ("!user search __b__ and *c*", "!user search <b>b</b> and <i>c</i>"),
+        ("!user search b\n*c*", "!user search b<br><em>d</em>"),
+        ("**!user list**", "<strong>!user list</strong>"),
+        ("!user list", "<strong>!user list</strong>"),
+        ("!user search ||b||", "!user search <span data-mx-spoiler>b</span>"),
+        ("||!user list||", "<span data-mx-spoiler>!user list</span>"),
+    ] {
+        let plain = command(said(body));
+        assert_eq!(command(formatted(body, html)), plain, "{body}");
+    }
+    assert_eq!(formatted("I *like* it", "I <em>hate</em> it"), Heard::Nothing(Reason::Talk));
 }
 
 #[test]

@@ -3,18 +3,21 @@
 //! [`Pipeline::hear`] runs on the loop that reads the queue, in the order in which messages come.
 //! The words of a command are parsed after that, by [`Pipeline::parse`], beside other messages.
 
-use ruma::OwnedEventId;
+use ruma::{OwnedEventId, RoomId};
+use tracing::error;
 
 use crate::{
     commands::{Ask, Options},
     confirm::Ticket,
     input,
-    operators::Operator,
+    operators::{Operator, Role},
     pipeline::{
-        Command, Lane, Message, Pipeline, Request, Said, Suspicion, Task, What, YesTo,
+        Command, Expanded, Lane, Message, Pipeline, Request, Said, Suspicion, Task, What, YesTo,
         inbound::{
             list,
-            understand::{self, Understood, misplaced, spelling, tokens, unquoted},
+            understand::{
+                self, Understood, alias, misplaced, spelling, tokens, ungrouped, unquoted,
+            },
         },
         is_first_word,
         own::Help,
@@ -40,6 +43,10 @@ pub(in crate::pipeline) struct Words {
     reply_to: Option<OwnedEventId>,
     /// The message itself, where it is the caption of a file.
     file: Option<OwnedEventId>,
+    /// Its place among what its sender has said, for the commands that may be offered to it.
+    turn: u64,
+    /// Whether it was picked by its number: a change is asked about then.
+    picked: bool,
 }
 
 impl Pipeline {
@@ -66,6 +73,11 @@ impl Pipeline {
         };
         let bot = Some(&*self.roster.bot);
         let heard = input::hear_as(bot, body, formatted.as_deref(), &is_first_word);
+        let (picked, turn) = match operator {
+            Some(_) => self.choices.said(&request.room, &request.sender, body),
+            None => (None, 0),
+        };
+        let picked = picked.filter(|_| file.is_none());
         let Some(operator) = operator else {
             if !matches!(heard, input::Heard::Yes | input::Heard::No) {
                 self.questions.something_said(&request.room);
@@ -80,14 +92,18 @@ impl Pipeline {
         if open.is_empty() && !matches!(heard, input::Heard::Yes | input::Heard::No) {
             self.questions.something_said(&request.room);
         }
+        let words = |command, picked| {
+            let (operator, reply_to) = (operator.clone(), reply_to.clone());
+            Words { operator, command, reply_to, file: file.cloned(), turn, picked }
+        };
         let command = match heard {
             input::Heard::Command(command) => {
-                return Ok(Heard::Words(Words {
-                    operator: operator.clone(),
-                    command,
-                    reply_to: reply_to.clone(),
-                    file: file.cloned(),
-                }));
+                return Ok(Heard::Words(words(command, false)));
+            }
+            input::Heard::Nothing(input::Reason::Talk) if picked.is_some() => {
+                let picked = picked.unwrap_or_default();
+                let command = input::Command { words: picked, body: Vec::new(), changed: false };
+                return Ok(Heard::Words(words(command, true)));
             }
             _ if pasted => return Ok(Heard::What(What::Suspect(Suspicion::Token))),
             input::Heard::Nothing(_) if !open.is_empty() => {
@@ -134,15 +150,17 @@ impl Pipeline {
     pub fn parse(&self, message: Message) -> Task {
         let Message { request, heard, arrived } = message;
         let words = match heard {
-            Heard::What(what) => return Task { request, what, arrived },
+            Heard::What(what) => return Task { request, what, arrived, alias: None },
             Heard::Words(words) => words,
         };
         let operator = words.operator.clone();
+        let (words, alias) = self.without_alias(words, &request.room);
         let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
+        let turn = words.turn;
         let read = self.read_command(words);
         let in_its_place = matches!(&read, Ok(command) if command.holds_secret());
         if holds_token(&request.said) && !in_its_place {
-            return Task { request, what: What::Suspect(Suspicion::Token), arrived };
+            return Task { request, what: What::Suspect(Suspicion::Token), arrived, alias: None };
         }
         // What is not run may hold what nobody must repeat.
         let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
@@ -150,31 +168,49 @@ impl Pipeline {
         let what = match (suspect, read) {
             (Some(meant), _) => What::Suspect(Suspicion::Misplaced(meant)),
             (None, Ok(command)) => What::Command(operator, command),
-            (None, Err(reply)) => What::Say(*reply),
+            (None, Err(reply)) => {
+                self.choices.offer(&request.room, &request.sender, turn, &reply.choices);
+                What::Say(*reply)
+            }
         };
-        Task { request, what, arrived }
+        let alias = alias.filter(|_| !matches!(what, What::Suspect(_)));
+        Task { request, what, arrived, alias }
+    }
+
+    /// The words with what an alias of the room stands for in its place, and that alias.
+    fn without_alias(&self, mut words: Words, room: &RoomId) -> (Words, Option<Expanded>) {
+        let typed = &words.command.words;
+        let found = typed.split_first().filter(|(first, _)| !is_first_word(first));
+        let found = found.and_then(|(name, rest)| {
+            let alias = self.aliases.get(room, name).inspect_err(|error| {
+                error!(error = error as &dyn std::error::Error, "aliases cannot be read");
+            });
+            Some((name.clone(), alias::expanded(&alias.ok()??.words, rest)))
+        });
+        let Some((name, expanded)) = found else { return (words, None) };
+        words.command.words.clone_from(&expanded);
+        (words, Some(Expanded { name, words: expanded }))
     }
 
     /// What these words are, with what they reply to, or the file that they came with. An answer
     /// instead where they are nothing that is run.
     fn read_command(&self, words: Words) -> Result<Command, Box<Reply>> {
-        let Words { operator, mut command, reply_to, file } = words;
+        let Words { operator, mut command, reply_to, file, picked, .. } = words;
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        let words = spelling::method_as_option(spelling::in_small_letters(command.words));
-        command.words = unquoted::joined(words);
-        let unclear = spelling::one_hyphen(&command.words);
-        if let Some(reply) = unclear.or_else(|| unquoted::unclear(&command.words)) {
+        command.words = as_meant(command.words);
+        let lines = command.body.iter().any(|line| !line.trim().is_empty());
+        let listed = lines || reply_to.is_some() || file.is_some();
+        if let Some(reply) = unclear(&command.words, listed, &operator.role) {
             return Err(Box::new(reply));
         }
-        let lines = command.body.iter().any(|line| !line.trim().is_empty());
         if !command.body.is_empty() {
             command = list::with_list(command)?;
         }
         let mut parsed = understand::parse(&command.words);
-        let mut referenced = false;
-        if command.body.is_empty() && understand::names_nobody(&parsed) {
+        let mut referenced = picked;
+        if command.body.is_empty() && !picked && understand::names_nobody(&parsed) {
             referenced = self.listings.takes(&mut command.words, &parsed, reply_to.as_ref())?;
             match file.or(reply_to) {
                 _ if referenced => parsed = understand::parse(&command.words),
@@ -250,6 +286,22 @@ fn stranger(heard: &input::Heard) -> Result<Heard, String> {
     }
 }
 
+/// The words as they can be meant by nobody otherwise.
+pub(in crate::pipeline) fn as_meant(words: Vec<String>) -> Vec<String> {
+    let words = spelling::without_stops(spelling::verb_in_small_letters(words));
+    let words = spelling::in_small_letters(words);
+    unquoted::joined(spelling::method_as_option(words))
+}
+
+/// The answer to words that may mean several things; `listed` says whether their subjects may stand in a
+/// list.
+pub(in crate::pipeline) fn unclear(words: &[String], listed: bool, role: &Role) -> Option<Reply> {
+    spelling::one_hyphen(words)
+        .or_else(|| unquoted::unclear(words))
+        .or_else(|| unquoted::unclear_before_list(words).filter(|_| listed))
+        .or_else(|| ungrouped::unclear(words, role))
+}
+
 /// The answer to what is almost an answer to these questions.
 fn almost(open: &[Ticket]) -> Reply {
     let why = "I cannot be sure what that answers; nothing was done, and the question is still \
@@ -274,9 +326,22 @@ fn holds_token(said: &Said) -> bool {
 
 /// The answer to what could not be taken apart into words.
 fn misread_text(text: &str, misread: &input::Misread) -> What {
-    match misplaced::meant_in_text(text) {
-        Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
-        None => What::Say(Reply::outcome(Status::Refused, misread.to_string())),
+    if let Some(meant) = misplaced::meant_in_text(text) {
+        return What::Suspect(Suspicion::Misplaced(meant));
+    }
+    let reply = Reply::outcome(Status::Refused, misread.to_string());
+    What::Say(match signed(misread) {
+        Some(words) => reply.command("Did you mean", words),
+        None => reply,
+    })
+}
+
+/// The command that was sent without its sign.
+fn signed(misread: &input::Misread) -> Option<Vec<String>> {
+    let input::Misread::Unsigned { command: Some(command) } = misread else { return None };
+    match input::hear(&format!("!{command}"), None, &is_first_word) {
+        input::Heard::Command(command) => Some(as_meant(command.words)),
+        _ => None,
     }
 }
 

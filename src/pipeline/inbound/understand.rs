@@ -555,6 +555,8 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 
 #[cfg(test)]
 mod acting;
+pub(in crate::pipeline) mod alias;
+mod choices;
 pub(in crate::pipeline) mod misplaced;
 pub(in crate::pipeline) mod spelling;
 #[cfg(test)]
@@ -562,4 +564,5 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(in crate::pipeline) mod tokens;
+pub(in crate::pipeline) mod ungrouped;
 pub(in crate::pipeline) mod unquoted;

@@ -1,13 +1,15 @@
 //! `!undo`: take a change back, as the change that this is.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{AsChange, Own, OwnSpec};
 use crate::{
-    audit::{Audit, Kept, Kind, Record},
+    audit::{Kept, Kind, Record},
     change::{FactMap, Subject, Undo as Way},
     commands::Action,
     error::Stop,
+    operators::Operator,
     pipeline::{
         Invocation, Lane, Pipeline,
         change::{
@@ -15,14 +17,14 @@ use crate::{
             together::{Part, Together},
         },
     },
-    reply::{Line, Reply, Status},
+    reply::{Line, Reply, Status, ago},
 };
 
 /// Undo a change; the undo is checked and confirmed like any other change
 #[derive(Debug, clap::Args)]
 pub(crate) struct Undo {
-    /// The number of the change, as shown in its answer
-    // Asked for below, where the last change can be named; a number is never guessed.
+    /// The number of the change, as its answer shows it; without it I show your last one
+    // Without it the last change is shown, and nothing is done; a number is never guessed.
     pub(super) number: Option<String>,
 }
 
@@ -30,11 +32,8 @@ pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Undo>("undo", &["undo 17", "undo 17 --plan"]).changing();
 
 impl Undo {
-    fn number(&self, audit: &Audit) -> Result<u64, Stop> {
-        match &self.number {
-            Some(typed) => number(typed, "a change", &["audit"]),
-            None => Err(without_number(audit)?),
-        }
+    fn number(&self) -> Result<Option<u64>, Stop> {
+        self.number.as_deref().map(|typed| number(typed, "a change", &["audit"])).transpose()
     }
 }
 
@@ -46,7 +45,7 @@ impl Own for Undo {
 
     /// What has changed many is taken back as one change of all those that it really changed.
     fn as_change(&self, executor: &Executor) -> Result<Option<AsChange>, Stop> {
-        let number = self.number(executor.audit())?;
+        let Some(number) = self.number()? else { return Ok(None) };
         let closing = closing(executor, number)?;
         if executor.audit().undone_by(number)?.is_some() {
             return Ok(None);
@@ -82,8 +81,14 @@ impl Own for Undo {
         }
     }
 
-    async fn run(&self, pipeline: &Pipeline, _: &Invocation<'_>) -> Result<Option<Reply>, Stop> {
-        let number = self.number(&pipeline.audit)?;
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let Some(number) = self.number()? else {
+            return last(pipeline, invocation.operator).map(Some);
+        };
         let line = Line::new().code(format!("#{number}")).plain(" has already been undone");
         let line = match pipeline.audit.undone_by(number)? {
             Some(by) => line.plain(", by ").code(format!("#{by}")),
@@ -131,21 +136,50 @@ pub(super) fn taken_back(
     Ok(AsChange { action, words, verb, undoes: Some(number), left })
 }
 
-/// What to say where no number was typed: it names the last change that can be taken back.
-fn without_number(audit: &Audit) -> Result<Stop, Stop> {
-    let why = "say which change: its number is in its answer";
-    let last = audit.last_where(1, |kept| {
-        let Some(record) = &kept.record else { return false };
-        let open = |of| audit.undone_by(of).is_ok_and(|by| by.is_none());
-        record.undo.iter().any(|way| !way.commands().is_empty()) && record.of.is_some_and(open)
-    })?;
-    let Some(Record { of: Some(of), words, .. }) = last.into_iter().find_map(|kept| kept.record)
-    else {
-        return Ok(Stop::refused(why).or(&["audit"]));
+/// The last change of somebody, with the line that takes it back. Where that one cannot be taken back,
+/// the last one that can comes with it.
+fn last(pipeline: &Pipeline, operator: &Operator) -> Result<Reply, Stop> {
+    let is_theirs = |record: &Record| {
+        let by = record.by.as_ref().and_then(|by| pipeline.roster.operator(by));
+        record.kind == Kind::Closed && by.is_some_and(|by| by.person == operator.person)
     };
-    let line = Line::from(why).plain(". The last one that can be undone is ");
-    let line = line.code(format!("#{of}")).plain(", ").code(crate::input::shown(&words));
-    Ok(Stop::refused(line).or(&["undo", &of.to_string()]))
+    let can_be = |record: &Record| {
+        let open = |of| pipeline.audit.undone_by(of).is_ok_and(|by| by.is_none());
+        record.undo.iter().any(|way| !way.commands().is_empty()) && record.of.is_some_and(open)
+    };
+    let find = |wanted: &dyn Fn(&Record) -> bool| {
+        let found = pipeline.audit.last_where(1, |kept| {
+            kept.record.as_ref().is_some_and(|record| is_theirs(record) && wanted(record))
+        });
+        let record = |kept: Kept| Some((kept.record?, kept.entry.at));
+        found.map(|found| found.into_iter().find_map(record))
+    };
+    let now = pipeline.clock.now();
+    let told = |record: &Record, at: Timestamp| {
+        let number = record.of.unwrap_or_default();
+        let line = Line::new().code(format!("#{number}")).plain(" ");
+        line.code(crate::input::shown(&record.words)).plain(format!(", {}", ago(at, now)))
+    };
+    let Some((newest, at)) = find(&|_| true)? else {
+        let reply = Reply::data("The record has no change of yours");
+        return Ok(reply.command("All changes", vec!["audit".to_owned()]));
+    };
+    let reply = Reply::data(Line::from("Your last change is ").line(told(&newest, at)));
+    if can_be(&newest) {
+        return Ok(reply.command("To undo it, send", undo(&newest)));
+    }
+    let reply = reply.text("It has already been undone, or it cannot be undone");
+    Ok(match find(&can_be)? {
+        Some((older, at)) => reply
+            .text(Line::from("Your last change that can be undone is ").line(told(&older, at)))
+            .command("To undo that one, send", undo(&older)),
+        None => reply,
+    })
+}
+
+/// The command that takes back what this record closes.
+fn undo(closing: &Record) -> Vec<String> {
+    vec!["undo".to_owned(), closing.of.unwrap_or_default().to_string()]
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command

@@ -52,6 +52,27 @@ impl Questions {
         Ok(Some(no_in_words(&no)))
     }
 
+    /// A bare yes where no question of its sender is open: what became of the one that it stands below,
+    /// which are `codes`.
+    pub(in crate::pipeline) fn yes_to_none(
+        &self,
+        invocation: &Invocation<'_>,
+        codes: &[String],
+    ) -> Result<Option<Reply>, Stop> {
+        for code in codes.iter().rev() {
+            let Some(ticket) = self.tickets.get(code)? else { continue };
+            if ticket.asker == invocation.operator.user && ticket.room == *invocation.origin.room()
+            {
+                let is_open = ticket.state == State::Open;
+                let ticket = Box::new(ticket);
+                let no = if is_open { No::Late(ticket) } else { No::Over(ticket) };
+                return Ok(Some(no_in_words(&no)));
+            }
+        }
+        debug!(event = %invocation.origin.event(), reason = "a yes to nothing", "ignored");
+        Ok(None)
+    }
+
     /// A reaction or a bare no: cancels the asker's own question, where it is clear which.
     pub(in crate::pipeline) async fn light_no(
         &self,
@@ -240,23 +261,34 @@ fn why_not(no: &No) -> Line {
         No::Over(ticket) | No::Late(ticket) => {
             about(ticket).plain(" is already closed. ").line(how_it_ended(ticket))
         }
-        No::NeedsCode(ticket) => about(ticket)
-            .plain(" needs its code: ")
-            .code(format!("!confirm {}", ticket.code))
-            .plain(match ticket.demand {
-                Demand::Phrase(_) => " and the phrase that it asks for",
-                Demand::Yes | Demand::Code => "",
-            }),
-        No::NeedsPhrase(ticket) => {
-            about(ticket).plain(" needs a phrase after its code; the question says which")
+        No::NeedsCode(ticket) => {
+            let line = about(ticket).plain(" needs its code: ");
+            let line = line.code(format!("!confirm {}", ticket.code));
+            match ticket.demand {
+                Demand::Phrase(_) => line.plain(format!(", then {}", phrase_in_words(ticket))),
+                Demand::Yes | Demand::Code => line,
+            }
         }
-        No::WrongPhrase(ticket) => about(ticket).plain(
-            ": that is not the phrase that it asks for. Check that it is the question you mean",
-        ),
+        No::NeedsPhrase(ticket) => about(ticket)
+            .plain(format!(" needs a phrase after its code: {}", phrase_in_words(ticket))),
+        No::WrongPhrase(ticket) => about(ticket).plain(format!(
+            ": that is not the right phrase. It asks for {}. Check that the question is about what \
+             you mean",
+            phrase_in_words(ticket)
+        )),
         No::SecretGone(ticket) => about(ticket).plain(
             " held a secret that was only in my memory, and I have been restarted since. Send the \
              command again",
         ),
+    }
+}
+
+/// What the phrase of a question is, in words: whoever sees what it is about knows what to type, and
+/// nobody can copy it.
+fn phrase_in_words(ticket: &Ticket) -> &'static str {
+    match ticket.about.as_slice() {
+        [(one, _)] => one.phrase_in_words(),
+        _ => "how many there are, as a number",
     }
 }
 

@@ -1,7 +1,5 @@
 //! What a yes leads to: the change of its question, made again with the yes in hand.
 
-use tracing::debug;
-
 use crate::{
     commands::{Action, Options},
     confirm::{Demand, End, No, Taken, Ticket, Yes},
@@ -45,10 +43,7 @@ impl Pipeline {
             return self.questions.yes_to_other(invocation, target);
         }
         let ticket = match right_below(&mine, to).unwrap_or(mine.as_slice()) {
-            [] => {
-                debug!(event = %invocation.origin.event(), reason = "a yes to nothing", "ignored");
-                return Ok(None);
-            }
+            [] => return self.questions.yes_to_none(invocation, to.last_asked()),
             [one] => one,
             several => return Ok(Some(which(several, "confirm"))),
         };
@@ -132,8 +127,18 @@ impl Pipeline {
     }
 }
 
+impl YesTo {
+    /// The codes of the questions that were the last word when it was said.
+    fn last_asked(&self) -> &[String] {
+        match self {
+            Self::Event(_) => &[],
+            Self::Reply(_, codes) | Self::LastWord(codes) => codes,
+        }
+    }
+}
+
 /// The only one of these questions that a bare yes can answer, where that was said right below it.
-/// One that needs a code is not what anybody means by it.
+/// One that needs a code is not what anybody means by it, also where it is the last word too.
 fn right_below<'a>(mine: &'a [Ticket], to: &YesTo) -> Option<&'a [Ticket]> {
     let is_light =
         |ticket: &Ticket| ticket.demand == Demand::Yes && ticket.second.is_none() && !ticket.totp;
@@ -143,7 +148,12 @@ fn right_below<'a>(mine: &'a [Ticket], to: &YesTo) -> Option<&'a [Ticket]> {
     if mine.iter().filter(|ticket| is_light(ticket)).count() > 1 {
         return None;
     }
-    let is_last = |codes: &[String]| matches!(codes, [code] if *code == ticket.code);
+    let takes_code =
+        |code: &String| mine.iter().any(|other| other.code == *code && !is_light(other));
+    let is_last = |codes: &[String]| {
+        let mut codes = codes.iter().filter(|code| !takes_code(code));
+        codes.next() == Some(&ticket.code) && codes.next().is_none()
+    };
     let below = match to {
         YesTo::Event(_) => false,
         YesTo::Reply(event, codes) => ticket.question.as_ref() == Some(event) && is_last(codes),

@@ -16,7 +16,7 @@ use crate::{
     input::{Heard, hear},
     pipeline::{
         inbound::understand::{
-            ROOT, SKIPPERS, is_first_word, named, spelling, usage, whole_context,
+            ROOT, SKIPPERS, is_first_word, named, ungrouped, usage, whole_context,
         },
         own::OWN,
     },
@@ -33,8 +33,14 @@ pub(in crate::pipeline) struct Meant {
 /// What may have been meant with words that are not run, where they, or the lines below them, may
 /// hold a secret.
 pub(in crate::pipeline) fn meant(words: &[String], lines: &[String]) -> Option<Meant> {
+    let apart: Vec<String>;
     let words = match words {
         [first, rest @ ..] if first == "help" => rest,
+        // What an alias is to stand for, in one word or in several.
+        [first, add, _, rest @ ..] if first == "alias" && add == "add" => {
+            apart = rest.iter().flat_map(|word| word.split_whitespace()).map(bare_word).collect();
+            &apart
+        }
         words => words,
     };
     let (first, rest) = words.split_first()?;
@@ -44,9 +50,7 @@ pub(in crate::pipeline) fn meant(words: &[String], lines: &[String]) -> Option<M
     if let Some(group) = GROUPS.iter().find(|group| group.name == first) {
         return in_group(group, rest, lines, true).or_else(|| by_option(rest));
     }
-    if let Some(spelled) = spelling::respelled(words)
-        && let Some(found) = meant(&spelled, lines)
-    {
+    if let Some(found) = ungrouped::candidates(words).iter().find_map(|one| meant(one, lines)) {
         return Some(found);
     }
     // The group was mistyped, or left out. A secret has something before it.
@@ -75,11 +79,15 @@ pub(in crate::pipeline) fn meant_in_text(text: &str) -> Option<Meant> {
             // With another sign, or none.
             None => unsigned(line)?,
         };
-        let bare = |word: &str| word.trim_matches(['"', '\'', '`', '“', '”', '„']).to_owned();
-        let mut words: Vec<String> = command.split_whitespace().map(bare).collect();
+        let mut words: Vec<String> = command.split_whitespace().map(bare_word).collect();
         words.iter_mut().take(2).for_each(|word| word.make_ascii_lowercase());
         meant(&words, lines.get(place + 1..).unwrap_or_default())
     })
+}
+
+/// A word without quotation marks around it, or the sign before it.
+fn bare_word(word: &str) -> String {
+    word.trim_start_matches('!').trim_matches(['"', '\'', '`', '“', '”', '„']).to_owned()
 }
 
 /// A line from the first word on that begins commands, whatever sign stands before that.
@@ -164,6 +172,15 @@ fn near(typed: &str, names: impl Iterator<Item = &'static str>) -> Vec<String> {
             near.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect()
         }
     }
+}
+
+/// Whether the verb of these words takes a secret.
+pub(super) fn takes_secret(words: &[String]) -> bool {
+    TAKERS.iter().any(|(meant, _)| {
+        let name = meant.group.words(meant.verb);
+        let name: Vec<&str> = name.split(' ').collect();
+        words.iter().map(String::as_str).take(name.len()).eq(name)
+    })
 }
 
 pub(super) fn is_secret(argument: &Arg) -> bool {
@@ -390,6 +407,9 @@ mod tests {
             "user login eve --password hunter2",
             "room details !x:x.test --password=hunter2",
             "matrix raw client/v3/login -t hunter2 --bogus",
+            "alias add pass user password eve hunter2",
+            "passwd eve hunter2",
+            "adduser foo hunter4",
         ] {
             assert!(suspected(text), "{text}");
         }

@@ -1,53 +1,59 @@
-//! Commands that are written otherwise than they are: in one word, without their group, with a colon
-//! for a space, with an option in capitals or behind one hyphen.
+//! Commands that are written otherwise than they are: with a full stop behind a word, with a colon for a
+//! space, with an option in capitals or behind one hyphen.
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::{
+    Arg,
+    error::{ContextKind, ErrorKind},
+};
 
 use crate::{
-    commands::GROUPS,
-    pipeline::inbound::understand::{unquoted::Verb, verb, whole_context},
+    commands::{GROUPS, Group},
+    pipeline::inbound::understand::{
+        ROOT, is_first_word, ungrouped, unquoted::Verb, verb, whole_context,
+    },
     reply::{Line, Reply, Status},
 };
 
-/// The command that was meant with a first word that begins none: `userdetails`, `user.details`,
-/// `suspend`, `yes`.
+/// The command that was meant with a first word that begins none, the likeliest of several.
 pub(super) fn respelled(words: &[String]) -> Option<Vec<String>> {
-    let (first, rest) = words.split_first()?;
-    let whole = |head: &[&str]| {
-        let head = head.iter().map(|word| (*word).to_owned());
-        head.chain(rest.iter().cloned()).collect::<Vec<_>>()
-    };
-    match first.as_str() {
-        "yes" | "y" | "ok" | "okay" => return Some(whole(&["confirm"])),
-        "no" | "n" => return Some(whole(&["cancel"])),
-        _ => {}
-    }
-    let groups = || GROUPS.iter().filter(|group| group.alone().is_none());
-    let joined = groups().find_map(|group| {
-        let behind = first.strip_prefix(group.name)?;
-        let name = behind.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        verb(group, Some(name)).map(|verb| whole(&[group.name, verb.name]))
+    ungrouped::meant(words).into_iter().next()
+}
+
+/// The words with the verb in small letters: a phone capitalises, and people do. Where no verb is to stand,
+/// such as behind an alias, an id may, in which capitals count.
+pub(in crate::pipeline) fn verb_in_small_letters(mut words: Vec<String>) -> Vec<String> {
+    let [first, second, ..] = words.as_mut_slice() else { return words };
+    let small = second.to_ascii_lowercase();
+    let takes_verb = |group: &Group| group.alone().is_none() && group.name == first;
+    let is_named = ROOT.find_subcommand(first.as_str()).is_some_and(|of| {
+        let value = of.get_positionals().next().map(Arg::get_possible_values).unwrap_or_default();
+        of.find_subcommand(&small).is_some() || value.iter().any(|one| one.matches(&small, false))
     });
-    if joined.is_some() {
-        return joined;
+    let is_name = small.chars().all(|c| c.is_ascii_alphanumeric() || "-.,;:!?".contains(c));
+    if is_name && (first == "help" || GROUPS.iter().any(takes_verb)) || is_named {
+        *second = small;
     }
-    let named: Vec<&str> = groups()
-        .filter(|group| verb(group, Some(first)).is_some())
-        .map(|group| group.name)
-        .collect();
-    // What it is about says which of several groups is meant.
-    let about = rest.iter().find_map(|word| match word.chars().next()? {
-        '!' | '#' => Some("room"),
-        '@' => Some("user"),
-        '$' => Some("event"),
-        _ if word.starts_with("mxc://") => Some("media"),
-        _ => None,
-    });
-    let group = about
-        .filter(|group| named.contains(group))
-        .or_else(|| named.iter().copied().find(|group| *group == "user"))
-        .or_else(|| named.first().copied())?;
-    Some(whole(&[group, first]))
+    words
+}
+
+/// The words without the comma or full stop behind the name of the group or the verb, which has none.
+pub(in crate::pipeline) fn without_stops(mut words: Vec<String>) -> Vec<String> {
+    let bare =
+        |word: &str| word.trim_end_matches(['.', ',', ';', ':', '!', '?', '\u{3002}']).to_owned();
+    if let Some(first) = words.first_mut() {
+        let name = bare(first);
+        if is_first_word(&name) {
+            *first = name;
+        }
+    }
+    let group = words.first().and_then(|first| GROUPS.iter().find(|group| group.name == first));
+    if let (Some(group), Some(second)) = (group.filter(|g| g.alone().is_none()), words.get_mut(1)) {
+        let name = bare(second);
+        if verb(group, Some(&name)).is_some() {
+            *second = name;
+        }
+    }
+    words
 }
 
 /// The words with an option apart from what was typed for its value: `--reason:spam`, `--plan=yes`.
@@ -80,12 +86,18 @@ pub(super) fn separated(words: &[String], error: &clap::Error) -> Option<Vec<Str
 /// The words with the name of each option in small letters, where only that makes it one.
 pub(in crate::pipeline) fn in_small_letters(mut words: Vec<String>) -> Vec<String> {
     let Some(verb) = Verb::of(&words) else { return words };
-    for word in words.iter_mut().take_while(|word| *word != "--") {
+    let mut options = words.iter_mut().take_while(|word| *word != "--");
+    while let Some(word) = options.next() {
         let Some(long) = word.strip_prefix("--") else { continue };
-        let name = long.split('=').next().unwrap_or_default();
+        let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
         let small = name.to_lowercase();
-        if verb.long(name).is_none() && verb.long(&small).is_some() {
-            *word = format!("--{small}{}", long.get(name.len()..).unwrap_or_default());
+        let Some(option) = verb.long(name).or_else(|| verb.long(&small)) else { continue };
+        // What follows may look like an option, and is its value.
+        if value.is_empty() && option.get_action().takes_values() {
+            options.next();
+        }
+        if verb.long(name).is_none() {
+            *word = format!("--{small}{value}");
         }
     }
     words
@@ -136,7 +148,10 @@ mod tests {
         input::{Heard, hear},
         pipeline::inbound::understand::{
             complaint, is_first_word, parse,
-            spelling::{in_small_letters, method_as_option, one_hyphen},
+            spelling::{
+                in_small_letters, method_as_option, one_hyphen, verb_in_small_letters,
+                without_stops,
+            },
         },
         reply::{Layout, Reply},
     };
@@ -181,6 +196,40 @@ mod tests {
     }
 
     #[test]
+    fn a_verb_in_capitals_is_the_verb_and_an_id_keeps_them() {
+        for (typed, meant) in [
+            ("User Suspend Eve", "user suspend Eve"),
+            ("user Suspnd Eve", "user suspnd Eve"),
+            ("help User", "help user"),
+            ("trust Accept @Ann:x.org k", "trust accept @Ann:x.org k"),
+            ("audit List", "audit list"),
+            ("note Eve spams", "note Eve spams"),
+            ("freeze Moe", "freeze Moe"),
+            ("spam Eve", "spam Eve"),
+            ("raw V1/rooms", "raw V1/rooms"),
+        ] {
+            assert_eq!(verb_in_small_letters(words(typed)).join(" "), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_full_stop_behind_the_name_of_a_command_is_not_part_of_it() {
+        for (typed, meant) in [
+            ("user list.", "user list"),
+            ("user, list", "user list"),
+            ("help?", "help"),
+            ("user: suspend; eve,", "user suspend eve,"),
+            ("stop!", "stop"),
+            ("raw, v1/rooms.", "raw v1/rooms."),
+            ("user lisst.", "user lisst."),
+            ("usr. list", "usr. list"),
+            ("help user.", "help user."),
+        ] {
+            assert_eq!(without_stops(words(typed)).join(" "), meant, "{typed}");
+        }
+    }
+
+    #[test]
     fn an_option_with_its_value_attached_is_taken_apart() {
         for (typed, meant) in [
             ("user suspend eve --reason:spam", "!user suspend eve --reason spam"),
@@ -202,6 +251,7 @@ mod tests {
             ("user list --Limit 5", "user list --limit 5"),
             ("user suspend eve -- --PLAN", "user suspend eve -- --PLAN"),
             ("user suspend eve --Bogus", "user suspend eve --Bogus"),
+            ("user suspend eve --reason --PLAN", "user suspend eve --reason --PLAN"),
         ] {
             assert_eq!(in_small_letters(words(typed)).join(" "), meant);
         }

@@ -17,6 +17,7 @@ use crate::{
     reply::Layout,
 };
 
+mod generated;
 mod refusals;
 
 fn words(line: &str) -> Vec<String> {

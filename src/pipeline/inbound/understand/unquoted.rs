@@ -30,7 +30,7 @@ pub(super) struct Verb {
 
 /// What a word behind the name of a verb is.
 #[derive(Debug, Clone, Copy)]
-enum Part<'a> {
+pub(super) enum Part<'a> {
     /// A word that is the value of no option.
     Place(usize),
     /// An option, and the word in which its value begins, with where in that word.
@@ -53,6 +53,11 @@ impl Verb {
         self.arguments.iter().copied().find(|one| one.get_long() == Some(name))
     }
 
+    /// Where the words behind its name begin.
+    pub(super) fn begins(&self) -> usize {
+        self.from
+    }
+
     /// The option that a word is, and where in the word its value begins, if it does there.
     fn option(&self, word: &str) -> Option<(&'static Arg, Option<usize>)> {
         if let Some(long) = word.strip_prefix("--") {
@@ -67,7 +72,7 @@ impl Verb {
     }
 
     /// The words behind its name as far as they are typed for it, without what follows `--`.
-    fn parts<'a>(&self, words: &'a [String]) -> Vec<Part<'a>> {
+    pub(super) fn parts<'a>(&self, words: &'a [String]) -> Vec<Part<'a>> {
         let mut parts = Vec::new();
         let mut at = self.from;
         while let Some(word) = words.get(at).filter(|word| *word != "--") {
@@ -268,6 +273,40 @@ fn endless_reason(words: &[String], verb: &Verb, parts: &[Part<'_>]) -> Option<R
     })
 }
 
+/// The answer to a line whose subjects stand in a list, below it or in what it replies to, where words
+/// behind an unquoted text of it would be more of them: `--reason spam wave`.
+pub(in crate::pipeline) fn unclear_before_list(words: &[String]) -> Option<Reply> {
+    let verb = Verb::of(words)?;
+    verb.long("plan")?;
+    if verb.takes_text() {
+        return None;
+    }
+    let parts = verb.parts(words);
+    let place = |part: &Part<'_>| matches!(part, Part::Place(_));
+    let begin = parts.iter().take_while(|part| !place(part)).count();
+    let (Part::Option(option, Some((at, begins))), behind) =
+        parts.get(begin.checked_sub(1)?..)?.split_first()?
+    else {
+        return None;
+    };
+    let value = words.get(*at)?.get(*begins..)?;
+    let run = behind.iter().take_while(|part| place(part)).count();
+    let named = words.get(at + 1..=at + run)?;
+    if !is_free(option) || value.contains(char::is_whitespace) || named.iter().all(|w| is_id(w)) {
+        return None;
+    }
+    let why = Line::new()
+        .plain("it is not clear where the text behind ")
+        .code(format!("--{}", option.get_long()?))
+        .plain(" ends; put it in quotation marks, and send it with its list again");
+    Some(refusal(why).command("Did you mean", merged(words, *at, run + 1)))
+}
+
+/// Whether the value of an option is a text of somebody's own, and no secret.
+fn is_free(option: &Arg) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<String>() && !is_secret(option)
+}
+
 fn is_reason(option: &Arg) -> bool {
     matches!(option.get_long(), Some("reason" | "alone"))
 }
@@ -287,11 +326,10 @@ pub(super) fn quoted(words: &[String], wrong: usize) -> Option<Vec<String>> {
     })?;
     let between = words.get(at + 1..)?;
     let run = between.iter().take_while(|word| !is_option(word)).count();
-    let free = option.get_value_parser().type_id() == TypeId::of::<String>();
-    (free && !is_secret(option) && at + run >= wrong).then(|| merged(words, at, run + 1))
+    (is_free(option) && at + run >= wrong).then(|| merged(words, at, run + 1))
 }
 
-fn refusal(why: Line) -> Reply {
+pub(super) fn refusal(why: Line) -> Reply {
     Reply::outcome(Status::Refused, why)
 }
 
@@ -419,6 +457,39 @@ mod tests {
             "note eve --reason is what he wrote",
         ] {
             assert!(unclear(&words(line)).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_added_to_a_list_by_the_words_of_a_reason() {
+        for (typed, meant) in [
+            ("user suspend --reason spam wave", "user suspend --reason \"spam wave\""),
+            (
+                "user suspend --plan --reason=spam by bots",
+                "user suspend --plan \"--reason=spam by bots\"",
+            ),
+            ("user modify --display-name Ann Lee", "user modify --display-name \"Ann Lee\""),
+            (
+                "room block --reason bad #a:x.org place",
+                "room block --reason \"bad #a:x.org place\"",
+            ),
+        ] {
+            let reply = unclear_before_list(&words(typed)).unwrap_or_else(|| panic!("{typed}"));
+            let told = told(&reply);
+            assert!(told.contains(&format!("`!{meant}`")), "{typed}: {told}");
+        }
+        for line in [
+            "user suspend --reason spam",
+            "user suspend --reason \"spam wave\"",
+            "user suspend --reason spam @eve:x.org",
+            "user suspend eve --reason spam",
+            "user suspend --for 3d eve",
+            "user suspend eve",
+            "user suspend",
+            "user search --limit 5 eve",
+            "notice send --reason spam eve hello",
+        ] {
+            assert!(unclear_before_list(&words(line)).is_none(), "{line}");
         }
     }
 
