@@ -57,6 +57,7 @@ pub(super) struct Protection {
 
 static SET: Wording = Wording {
     verb: "media protect",
+    did: "protected",
     asked: ("Protect ", " from quarantine"),
     already: " is protected already",
     said: " is protected from quarantine",
@@ -65,6 +66,7 @@ static SET: Wording = Wording {
 
 static END: Wording = Wording {
     verb: "media unprotect",
+    did: "unprotected",
     asked: ("End the protection of ", ""),
     already: " is not protected",
     said: " is not protected any more",

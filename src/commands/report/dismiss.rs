@@ -195,7 +195,7 @@ mod tests {
              Account: `@eve:example.org`\n\
              Reported by: `@ann:example.org`\n\
              Reason: none given\n\
-             When: 2026-11-20 14:00 UTC (3 min ago)\n\
+             When: 2026-11-20 14:00 UTC\n\
              No undo: whoever reported it can do so again"
         );
         let question = testing::question(&verb(&["7"]).question(&subject, &before));

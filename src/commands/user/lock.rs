@@ -30,6 +30,7 @@ pub(super) static LOCKED: Flag = Flag {
     },
     set: Wording {
         verb: "user lock",
+        did: "locked",
         asked: ("Lock ", ""),
         already: " is locked already",
         said: " is locked",
@@ -37,6 +38,7 @@ pub(super) static LOCKED: Flag = Flag {
     },
     end: Wording {
         verb: "user unlock",
+        did: "unlocked",
         asked: ("Unlock ", ""),
         already: " is not locked",
         said: " is not locked any more",

@@ -65,7 +65,7 @@ pub(crate) fn account(other: Value) -> Account {
 /// What a verb sees of an account of this server, before it notes anything of its own.
 pub(crate) fn snapshot_of(account: &Account) -> Snapshot {
     Snapshot {
-        display: super::account::facts(account, now()),
+        display: super::account::display(account),
         preconditions: super::account::facts_that_bind(true, Some(account)),
         ..Snapshot::default()
     }

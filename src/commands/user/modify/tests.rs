@@ -217,17 +217,17 @@ fn questions_say_what_goes() {
     insta::assert_snapshot!(asked(&["--activate"], &seen(json!({"deactivated": true}))), @"Change `@ann:example.org`; what it lost when it was deactivated does not come back");
     insta::assert_snapshot!(asked(&["--create"], &nobody()), @"Create `@ann:example.org`");
     insta::assert_snapshot!(asked(&["--deactivate", "-n", "New"], &seen(json!({}))), @r"
-    Deactivate `@ann:example.org`: it will **not** be erased, and changed as below
+    Deactivate `@ann:example.org`, without erasing, and changed as below
     This goes:
-    - its sessions: devices, with the keys to its encrypted messages
-    - its password, mail addresses and telephone numbers
-    - its settings, notifications and the backup of its keys
-    - its place in rooms, and every invitation it has
+    - devices, with the keys to encrypted messages
+    - password, email, phone
+    - settings and key backup
+    - its place in rooms, its invitations
     This stays:
     - its messages
-    - its name and picture
+    - name and picture
     - its media
-    - its id: nobody can register it again
+    - its id, which nobody can register again
     ");
 }
 
