@@ -46,7 +46,7 @@ fn lines_are_counted_as_they_are_wrapped() {
     assert_eq!(lines("short"), 1);
     assert_eq!(lines(""), 0);
     assert_eq!(lines("a\n\nb"), 3);
-    assert_eq!(lines(&"word ".repeat(9).trim_end().repeat(1)), 1);
+    assert_eq!(lines("word ".repeat(9).trim_end()), 1);
     assert_eq!(lines(&["word"; 10].join(" ")), 2);
     assert_eq!(lines(&"x".repeat(46)), 2);
 }
