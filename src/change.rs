@@ -13,6 +13,12 @@ use serde_json::Value;
 
 use crate::reply::{Fact, Line, Status};
 
+mod named;
+mod ordinary;
+
+pub use named::{set, set_in_full, without_server};
+pub use ordinary::{is_minor, is_ordinary};
+
 /// What a change costs, which decides how yes must be said. Ordered from cheap to dear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -183,6 +189,21 @@ impl Subject {
                 if end.is_empty() { room.to_string() } else { end }
             }
             other => other.segment().into_owned(),
+        }
+    }
+
+    /// What stands for the phrase in a command that is shown, to be put in its place.
+    pub fn phrase_placeholder(&self) -> &'static str {
+        match self {
+            Self::User(user) if user.localpart().is_empty() => "WHOLE-ID",
+            Self::User(_) => "LOCALPART",
+            Self::Room(room) if opaque(room).is_empty() => "WHOLE-ID",
+            Self::Room(_) => "END-OF-ID",
+            Self::Media(..) => "FILE-ID",
+            Self::Device(..) => "DEVICE-ID",
+            Self::Token(_) => "TOKEN",
+            Self::Destination(_) | Self::Homeserver(_) => "SERVER",
+            Self::EventReport(_) | Self::UserReport(_) => "NUMBER",
         }
     }
 

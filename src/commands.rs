@@ -36,6 +36,7 @@ pub mod notice;
 pub mod operations;
 mod options;
 mod past;
+pub(crate) mod past_tense;
 pub mod raw;
 mod refusals;
 pub mod regtok;
@@ -51,6 +52,7 @@ pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
 pub use long_work::LongWork;
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
+pub use past_tense::did;
 pub use refusals::{Meaning, looks::Tables};
 
 /// A command that only looks.
@@ -94,6 +96,12 @@ pub trait Action: Debug + Send + Sync {
     /// of those verbs holds for it too.
     fn amounts_to(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// What it did, as the record says it before the subject, where that depends on its arguments; else
+    /// there is [a word for its verb](did).
+    fn did(&self) -> Option<&'static str> {
+        None
     }
 
     /// Whether a yes must carry a phrase besides its code, whatever the subject: for what not even

@@ -17,6 +17,8 @@ mod file;
 mod hostile;
 mod html;
 mod markdown;
+#[cfg(test)]
+pub(crate) mod phone;
 mod sheet;
 mod split;
 mod terminal;
@@ -430,5 +432,29 @@ impl Reply {
     /// line only where that line alone is larger than a message.
     pub fn draw(&self, layout: &Layout) -> Vec<Drawn> {
         split::messages(&markdown::sections(self), layout)
+    }
+}
+
+impl Line {
+    /// The same line with these pieces where this id, code or command stands first.
+    pub(crate) fn with_code(self, code: &str, pieces: Self) -> Self {
+        let place = self.0.iter().position(|span| matches!(span, Span::Code(text) if text == code));
+        let mut spans = self.0;
+        if let Some(place) = place {
+            spans.splice(place..=place, pieces.0);
+        }
+        Self(spans)
+    }
+
+    /// Appends how long ago a moment is, or how far ahead, as a list tells it; or that it is not known.
+    #[must_use]
+    pub fn ago(self, at: Option<Timestamp>, now: Timestamp) -> Self {
+        self.plain(at.map_or_else(|| "not known".to_owned(), |at| ago(at, now)))
+    }
+
+    /// Appends a moment in UTC, where it matters which; or that it is not known.
+    #[must_use]
+    pub fn at(self, at: Option<Timestamp>) -> Self {
+        self.plain(at.map_or_else(|| "not known".to_owned(), utc))
     }
 }

@@ -87,6 +87,8 @@ pub(super) trait Switch: Debug + Send + Sync {
 pub(super) struct Wording {
     /// The verb for it, whichever verb was typed.
     pub(super) verb: &'static str,
+    /// What it did, as the record says it before the subject.
+    pub(super) did: &'static str,
     /// What is asked, before the id and behind it.
     pub(super) asked: (&'static str, &'static str),
     /// The state where there is nothing to do, behind the id.
@@ -125,6 +127,10 @@ impl<S: Switch> Action for Turn<S> {
 
     fn amounts_to(&self) -> Vec<&str> {
         vec![self.switch.wording(self.on).verb]
+    }
+
+    fn did(&self) -> Option<&'static str> {
+        Some(self.switch.wording(self.on).did)
     }
 
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {

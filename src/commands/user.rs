@@ -37,7 +37,7 @@ mod search;
 mod shadow_ban;
 mod suspend;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 mod threepid;
 mod unlock;
 mod unsuspend;

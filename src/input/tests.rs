@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use ruma::user_id;
 
-use super::{Command, Heard, Misread, Reason, hear, hear_as, quote};
+use super::{Command, Heard, Misread, Reason, hear, hear_as, quote, shown};
 
 mod clients;
 mod html;
@@ -549,4 +549,22 @@ fn what_is_quoted_or_one_of_a_list_is_not_run_and_says_so() {
     for told in ["see:\n- !user list", "> !user list\n> !room list", "> <@a:x> !user list"] {
         assert!(matches!(said(told), Heard::Nothing(_)), "{told}");
     }
+}
+
+#[test]
+fn a_command_of_many_ids_is_shown_with_the_first_and_the_last() {
+    let ids = |count: usize| (0..count).map(|n| format!("@raid-{n}:x.test"));
+    let command = |count| {
+        let mut words = vec!["user".to_owned(), "suspend".to_owned()];
+        words.extend(ids(count));
+        words.extend(["--reason".to_owned(), "spam wave".to_owned()]);
+        words
+    };
+    assert_eq!(
+        shown(&command(400)),
+        "!user suspend @raid-0:x.test … @raid-399:x.test (400) --reason \"spam wave\""
+    );
+    assert_eq!(shown(&command(2)), quote(&command(2)));
+    let bare: Vec<String> = (0..40).map(|n| format!("raid{n}")).collect();
+    assert!(shown(&bare).ends_with(" … (and 16 more)"), "{}", shown(&bare));
 }

@@ -220,9 +220,7 @@ pub fn quote(words: &[String]) -> String {
         if place > 0 {
             line.push(' ');
         }
-        // Upper case in the place of the verb must not be taken for a slip of the phone.
-        let kept = place == 1 && word.contains(|c: char| c.is_ascii_uppercase());
-        line.push_str(&if kept { in_marks(word) } else { quote_word(word) });
+        line.push_str(&quote_at(place, word));
     }
     line
 }
@@ -230,14 +228,47 @@ pub fn quote(words: &[String]) -> String {
 /// How many words of a command are shown where it is not to be copied.
 const SHOWN: usize = 24;
 
-/// The same for somebody who reads it: of a long one, how it begins and how many words follow.
+/// How many ids that stand one behind the other are shown; of more the first and the last.
+const IDS_SHOWN: usize = 3;
+
+/// The same for somebody who reads it, wherever a command is shown and not to be copied: of many ids in
+/// a row the first and the last, with how many they are; of another long one, how it begins and how many
+/// words follow.
 pub fn shown(words: &[String]) -> String {
-    match words.split_at_checked(SHOWN) {
-        Some((shown, rest)) if !rest.is_empty() => {
-            format!("{} … (and {} more)", quote(shown), rest.len())
+    let mut pieces = Vec::new();
+    let mut rest = words;
+    while let Some((word, after)) = rest.split_first() {
+        let ids = rest.iter().take_while(|word| is_id(word)).count();
+        match rest.split_at_checked(ids) {
+            Some(([first, .., last], after)) if ids > IDS_SHOWN => {
+                pieces.push(format!("{} … {} ({ids})", quote_word(first), quote_word(last)));
+                rest = after;
+            }
+            _ => {
+                let place = words.len() - rest.len();
+                pieces.push(quote_at(place, word));
+                rest = after;
+            }
         }
-        _ => quote(words),
     }
+    match pieces.split_at_checked(SHOWN) {
+        Some((shown, rest)) if !rest.is_empty() => {
+            format!("!{} … (and {} more)", shown.join(" "), rest.len())
+        }
+        _ => format!("!{}", pieces.join(" ")),
+    }
+}
+
+/// Whether a word says by its first character that it is an id.
+fn is_id(word: &str) -> bool {
+    word.starts_with(['@', '!', '#']) || word.starts_with("mxc://")
+}
+
+/// A word as it is written in its place of a command.
+fn quote_at(place: usize, word: &str) -> String {
+    // Upper case in the place of the verb must not be taken for a slip of the phone.
+    let kept = place == 1 && word.contains(|c: char| c.is_ascii_uppercase());
+    if kept { in_marks(word) } else { quote_word(word) }
 }
 
 /// One word as it can be typed anywhere in a command.

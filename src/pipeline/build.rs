@@ -162,8 +162,8 @@ impl Base {
         )?;
         let freeze_control = Arc::new(freeze_control);
         let listings = Arc::new(Listings::new(store, clock.clone())?);
-        let record_room = roster.record_room.clone();
-        let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), record_room)?;
+        let of = (roster.record_room.clone(), self.reader.server_name().to_owned());
+        let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), of)?;
         let feed = Arc::new(feed);
         let backlog =
             Backlog::new(store, audit.clone(), clock.clone(), outbox.clone(), listings.clone())?;
@@ -185,6 +185,7 @@ impl Base {
             voice: to_speak,
             outbox,
             passwords,
+            server: self.reader.server_name().to_owned(),
         };
         let questions = Arc::new(Questions::new(store, below)?);
         Ok(Spoken { freeze_control, listings, feed, voice, questions })

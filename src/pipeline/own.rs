@@ -36,7 +36,7 @@ mod stop;
 mod trust;
 mod undo;
 
-pub(super) use audit::card;
+pub(super) use audit::line;
 pub(super) use help::Help;
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.

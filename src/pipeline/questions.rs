@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::{OwnedEventId, RoomId};
+use ruma::{OwnedEventId, OwnedServerName, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
@@ -24,6 +24,7 @@ mod answer;
 mod approve;
 mod last_word;
 mod put;
+mod wording;
 mod yes;
 
 pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
@@ -42,6 +43,8 @@ pub(super) struct Questions {
     voice: Arc<Voice>,
     outbox: Arc<dyn Outbox>,
     passwords: Arc<OneTimePasswords>,
+    /// The homeserver's own name.
+    server: OwnedServerName,
     notes: Notes,
     tickets: Tickets,
     /// Secrets of open questions, by code. They die with the process.
@@ -59,12 +62,14 @@ pub(super) struct Below {
     pub(super) voice: Arc<Voice>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) passwords: Arc<OneTimePasswords>,
+    pub(super) server: OwnedServerName,
 }
 
 impl Questions {
     /// The questions that `store` knows of.
     pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
-        let Below { roster, rules, clock, audit, freeze_control, voice, outbox, passwords } = below;
+        let Below { roster, rules, clock, audit, .. } = below;
+        let Below { freeze_control, voice, outbox, passwords, server, .. } = below;
         let tickets = Tickets::new(store, clock.clone())?;
         let notes = Notes::new(store)?;
         let (secrets, last_word) = (Mutex::default(), LastWord::default());
@@ -77,6 +82,7 @@ impl Questions {
             voice,
             outbox,
             passwords,
+            server,
             notes,
             tickets,
             secrets,

@@ -204,7 +204,7 @@ async fn devices_are_deleted_one_by_one_and_an_unknown_one_is_left_out() -> Resu
 
     let (_, third) = scene.synapse().log_in(&eve).await?;
     let both = format!("!device delete {id} {second} {third}");
-    says(&with_yes(&scene, &both).await?, "Done", &["2 subjects", &second, &third]);
+    says(&with_yes(&scene, &both).await?, "Done", &["2 devices", &second, &third]);
     assert_eq!(devices(&scene, &eve).await?, Vec::<String>::new());
     unknown_and_remote(&scene, &["device delete @x NOSUCH"]).await
 }

@@ -49,7 +49,7 @@ async fn a_deactivation_asks_and_runs_once() -> Result<()> {
     let question =
         scene.ann_asks(&format!("!user deactivate {} --gdpr-erase", eve.user_id)).await?;
     assert!(
-        question.body.lines().next().unwrap_or_default().contains("ERASED"),
+        question.body.lines().next().unwrap_or_default().contains("and ERASE "),
         "{}",
         question.body
     );

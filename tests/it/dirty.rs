@@ -146,8 +146,9 @@ async fn accounts(dirty: &Dirty, scene: &Scene) -> Result<()> {
         let mut rows = listed["users"].as_array().into_iter().flatten();
         rows.find(|row| row["name"] == user).cloned().context(name.to_owned())
     };
-    let details =
-        async |name: &str| scene.ann_asks(&format!("!user details {}", dirty.user(name))).await;
+    let details = async |name: &str| {
+        scene.ann_asks(&format!("!user details {} --all", dirty.user(name))).await
+    };
     for (name, created, seen) in [
         ("old", false, false),
         ("zero", false, false),
@@ -189,21 +190,18 @@ async fn accounts(dirty: &Dirty, scene: &Scene) -> Result<()> {
 
 /// What its makers know of the rooms that somebody is in.
 async fn rooms(dirty: &Dirty, scene: &Scene) -> Result<()> {
-    let details =
-        async |name: &str| scene.ann_asks(&format!("!room details {}", dirty.room(name))).await;
+    let details = async |name: &str| {
+        scene.ann_asks(&format!("!room details {} --all", dirty.room(name))).await
+    };
     for name in ["negative", "absurd", "inhabited", "no-counts", "no-statistics"] {
         let told = details(name).await?;
-        says(
-            &told,
-            "",
-            &["Members: not known", "Who may join: \u{201c}public\u{201d}", "Encrypted: no"],
-        );
+        says(&told, "", &["Members: not known", "Who may join: everybody", "Encrypted: no"]);
         let data = data(scene, &format!("!room details {}", dirty.room(name))).await?;
         assert_eq!(data["joined_members"], Value::Null, "{data}");
     }
     for name in ["no-state", "no-statistics"] {
         let told = details(name).await?;
-        says(&told, "", &[name, "Who may read: \u{201c}shared\u{201d}"]);
+        says(&told, "", &[name, "Who may read: members, all of it"]);
         assert!(!told.body.contains("cannot take part"), "{}", told.body);
         let data = data(scene, &format!("!room details {}", dirty.room(name))).await?;
         assert_eq!(data["federatable"], true, "{data}");
@@ -230,7 +228,7 @@ async fn rooms(dirty: &Dirty, scene: &Scene) -> Result<()> {
 async fn room_left(dirty: &Dirty, scene: &Scene) -> Result<()> {
     let left = dirty.room("left");
     let then = "this is the state from then";
-    let details = scene.ann_asks(&format!("!room details {left}")).await?;
+    let details = scene.ann_asks(&format!("!room details {left} --all")).await?;
     let known = [then, "Left", "Encrypted: yes", "Members: nobody from here", "public"];
     says(&details, "", &known);
     assert!(!details.body.contains("cannot take part"), "{}", details.body);
@@ -400,12 +398,8 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
         let told = scene.ann_asks(command).await?;
         says(&told, "Refused", &["keeps no room statistics"]);
     }
-    let told = scene.ann_asks(&format!("!room details {}", scene.room())).await?;
-    says(
-        &told,
-        "",
-        &["Encrypted: yes", "Members: not known", "Who may join: \u{201c}invite\u{201d}"],
-    );
+    let told = scene.ann_asks(&format!("!room details {} --all", scene.room())).await?;
+    says(&told, "", &["Encrypted: yes", "Members: not known", "Who may join: invite only"]);
     assert!(!told.body.contains("cannot take part"), "{}", told.body);
     // Reports are joined to them, so that none is shown: that is no reason to say that there are none.
     let eve = scene.subject("eve").await?;
@@ -416,7 +410,7 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
         says(&scene.ann_asks(&command).await?, "Refused", &["hides all reports", "not known"]);
     }
     for user in [scene.ann().user_id(), &eve.user_id] {
-        let told = scene.ann_asks(&format!("!user details {user}")).await?;
+        let told = scene.ann_asks(&format!("!user details {user} --all")).await?;
         says(&told, "", &["Open reports: unknown for messages", "0 of the account"]);
     }
     let doctor = scene.ann_asks("!doctor").await?;

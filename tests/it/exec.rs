@@ -182,7 +182,7 @@ async fn a_look_is_shown_there_and_a_change_is_done_told_and_recorded() -> Resul
     let (_, number) = line.body.rsplit_once('#').context("no number")?;
     let shown = scene.ann_asks(&format!("!audit show {}", number.trim())).await?;
     says(&shown, "", &[&format!("By: {ann}"), "From: the shell, as user id 0", "spam"]);
-    says(&scene.ann_asks("!audit list --limit 3").await?, "", &["From: the shell, as user id 0"]);
+    says(&scene.ann_asks("!audit list --limit 3").await?, "", &["by the shell, as user id 0"]);
     says(&scene.ann_asks(&format!("!undo {}", number.trim())).await?, "Done", &[]);
     assert!(!is(&scene, &eve, "suspended").await?);
     Ok(())
@@ -259,7 +259,7 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     let before = said(&scene).len();
 
     let no = shell.typed(&["user", "deactivate", id], "no\n").await?;
-    no.ends(3, &[id, "This goes", "was cancelled"]);
+    no.ends(3, &[id, "Lost", "was cancelled"]);
     let ended = shell.typed(&["user", "deactivate", id], "\u{4}").await?;
     ended.ends(3, &["was cancelled"]);
     // A bare yes is not enough for what cannot be undone, and other words answer nothing.
@@ -287,7 +287,7 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     erased.ends(0, &["Done"]);
     assert!(is(&scene, &eve, "deactivated").await?);
     let listed = scene.ann_asks("!audit list --limit 6").await?;
-    says(&listed, "", &["question put", "From: the shell, as user id 0"]);
+    says(&listed, "", &["asked for user deactivate", "by the shell, as user id 0"]);
 
     // Whoever is in the room with a bare yes answers no question that stands at a terminal.
     let words = ["user", "deactivate", sam.user_id.as_str()];
@@ -491,7 +491,7 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     let line = told_since(&scene, mark, "user suspend").await?;
     says(&line, "Done", &[eve.user_id.as_str(), "from the shell, as user id 0", "#"]);
     let listed = scene.ann_asks(&format!("!audit list --on {}", eve.user_id)).await?;
-    says(&listed, "", &["user suspend", "From: the shell, as user id 0"]);
+    says(&listed, "", &[" suspended ", "by the shell, as user id 0"]);
     says(&scene.ann_asks("!audit verify").await?, "The record is whole", &[]);
 
     // With a state in which no bot has been, nobody knows which rooms are the bot's.

@@ -77,10 +77,10 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
     let (first, last) = (all[0].user_id.as_str(), all[11].user_id.as_str());
     says(
         &question,
-        "11 subjects",
+        "Suspend 11 accounts, ",
         &[
-            &format!("First: {first}"),
-            &format!("Last: {last}"),
+            all[0].user_id.localpart(),
+            all[11].user_id.localpart(),
             "Left out, 4:",
             "1, which is already suspended: @spam03",
             "1, which no such user: @nobody",
@@ -107,10 +107,14 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
     scene.ann_asks(&format!("!user unsuspend {last}")).await?;
     let number = digits(&told.body, "!undo")?;
     let question = scene.ann_asks(&format!("!undo {number}")).await?;
-    says(&question, "10 subjects", &["Left out", "it has changed since"]);
+    says(
+        &question,
+        "End the suspension of 10 accounts, ",
+        &["Left out", "it has changed since"],
+    );
     // Ten are seen at a glance: one yes does it.
     let back = scene.ann_asks("yes").await?;
-    says(&back, "Done", &["10 subjects", "no longer suspended"]);
+    says(&back, "Done", &["10 accounts", "no longer suspended"]);
     assert!(is(&scene, &all[3], "suspended").await?, "that one was suspended before");
     assert_eq!(count(&scene, &all, "suspended").await?, 1);
     let jobs = scene.ann_asks("!job list").await?;
@@ -156,7 +160,11 @@ async fn a_file_lists_those_whom_a_command_is_about() -> Result<()> {
     let caption = Some("!user shadow-ban --reason \"ticket 7\"");
     let asked = ann.attach(room, file, caption).await?;
     let question = scene.answer(ann, &asked).await?;
-    says(&question, "12 subjects", &[all[0].user_id.as_str(), "with how many there are"]);
+    says(
+        &question,
+        "Shadow-ban 12 accounts, ",
+        &[all[0].user_id.as_str(), "with how many there are"],
+    );
     let yes = say_yes(&scene, &question, 12).await?;
     says(&ended(&scene, &yes).await?, "Done · 12 of 12", &[]);
     assert_eq!(count(&scene, &all, "shadow_banned").await?, 12);
@@ -165,7 +173,7 @@ async fn a_file_lists_those_whom_a_command_is_about() -> Result<()> {
     let is_outcomes = |message: &Message| message.body.starts_with("job-");
     let outcomes = ann.wait_for_since(mark, "the outcomes", is_outcomes).await?;
     let asked = ann.reply(room, &outcomes.event_id, "!user lock").await?;
-    says(&scene.answer(ann, &asked).await?, "12 subjects", &[]);
+    says(&scene.answer(ann, &asked).await?, "", &["12 accounts"]);
     let lines = format!("{}\n", all[0].user_id);
     let own = ann.attach(room, ("one.txt", lines.as_bytes()), None).await?;
     let asked = ann.reply(room, &own, "!user lock").await?;
@@ -195,7 +203,7 @@ async fn a_slip_among_several_has_what_would_run_at_once_asked_first() -> Result
     let record = scene.ann_asks(&format!("!audit show {number}")).await?;
     says(&record, "", &["Class: disruptive"]);
     let both = scene.ann_asks(&format!("!user lock {first} {second}")).await?;
-    says(&both, "2 subjects", &[first.as_str(), second.as_str(), "Go on?"]);
+    says(&both, "Lock 2 accounts, ", &[first.as_str(), second.as_str(), "Go on?"]);
     says(&scene.ann_asks("yes").await?, "Done · 2 subjects", &[first.as_str()]);
     assert_eq!(count(&scene, &all, "locked").await?, 2);
     Ok(())
@@ -206,7 +214,7 @@ async fn a_kill_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> 
     let (scene, proxy) = watched(|config| config).await?;
     let all = accounts(&scene, 40).await?;
     let question = scene.ann_asks(&format!("!user suspend{}", lines(&all))).await?;
-    says(&question, "40 subjects", &[]);
+    says(&question, "Suspend 40 accounts, ", &[]);
     let held = proxy.next(Method::PUT, all[17].user_id.localpart(), Fault::HoldAnswer);
     let yes = say_yes(&scene, &question, 40).await?;
     held.reached().await?;

@@ -59,7 +59,7 @@ async fn a_job_of_somebody_alone_waits_in_sight_of_all_and_is_on_record_as_that(
     let all = accounts(&scene, 11).await?;
     let asked = format!("!user suspend --alone \"nobody wakes up\"{}", lines(&all));
     let question = scene.ann_asks(&asked).await?;
-    says(&question, "", &["11 subjects", "nobody wakes up", "!deny"]);
+    says(&question, "", &["11 accounts", "nobody wakes up", "!deny"]);
     assert!(question.mentions.contains(&scene.accounts()[0].user_id), "{:?}", question.mentions);
     let early = say_yes(&scene, &question, 11).await?;
     says(&scene.answer(scene.ann(), &early).await?, "Refused", &["can be confirmed from"]);
@@ -123,7 +123,7 @@ async fn the_end_of_a_job_is_moved_for_all_of_it_and_so_is_its_lift() -> Result<
     assert_eq!(count(&scene, &all, "locked").await?, 12);
 
     let question = scene.ann_asks(&format!("!sanction lift {number}")).await?;
-    says(&question, "12 subjects", &[]);
+    says(&question, "", &["12 accounts, "]);
     let yes = say_yes(&scene, &question, 12).await?;
     says(&ended(&scene, &yes).await?, "Done · 12 of 12", &[]);
     assert_eq!(count(&scene, &all, "locked").await?, 0);
@@ -142,7 +142,7 @@ async fn an_erasure_of_many_takes_their_number_and_what_was_kept_of_each() -> Re
     }
     let typed = format!("!user deactivate --gdpr-erase{}", lines(&all));
     let question = scene.ann_asks(&typed).await?;
-    says(&question, "11 subjects", &["ERASED"]);
+    says(&question, "Deactivate 11 accounts, ", &[" and ERASE "]);
     let bare = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
     says(&bare, "Refused", &["phrase"]);
     let light = scene.ann().reply(scene.room(), &question.event_id, "yes").await?;

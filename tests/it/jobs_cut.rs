@@ -114,7 +114,7 @@ async fn question(scene: &Scene, command: &str) -> Result<Message> {
         message.reply_to.as_ref() == Some(&asked) && message.body.contains("!confirm")
     };
     let question = patiently(|| ann.wait_for("the question", is_question)).await?;
-    says(&question, "1000 subjects", &[]);
+    says(&question, "", &["1000 accounts, "]);
     let over = |edit: &Message| edit.body.contains("I have looked at all 1000");
     ann.edit_of(&word.event_id, over).await?;
     Ok(question)

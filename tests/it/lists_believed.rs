@@ -42,7 +42,7 @@ async fn refused(scene: &Scene, all: &[Account], files: &[(&OwnedEventId, &str)]
 /// Lets ann reply to a file that counts: it is asked about all that it lists.
 async fn counts(scene: &Scene, all: &[Account], file: &EventId) -> Result<()> {
     let question = replied(scene, file).await?;
-    says(&question, "2 subjects", &[all[0].user_id.as_str(), all[1].user_id.as_str()]);
+    says(&question, "", &["2 accounts, ", all[0].user_id.as_str(), all[1].user_id.as_str()]);
     Ok(())
 }
 

@@ -211,9 +211,9 @@ async fn a_file_is_deleted_whatever_protects_it_and_several_at_once() -> Result<
     says(&scene.ann_asks(&format!("!media delete {one}")).await?, "Refused", &["no such file"]);
 
     let both = scene.ann_asks(&format!("!media delete {two} {three} {two}")).await?;
-    says(&both, "2 subjects", &["two.png", "three.png"]);
+    says(&both, "Delete 2 files, ", &["two.png", "three.png"]);
     let confirm = format!("!confirm {} 2", code(&both)?);
-    says(&scene.ann_asks(&confirm).await?, "Done", &["2 subjects"]);
+    says(&scene.ann_asks(&confirm).await?, "Done", &["2 files"]);
     assert_eq!(info(&scene, two).await?, Value::Null);
     assert_eq!(info(&scene, three).await?, Value::Null);
     let remote = scene.ann_asks("!media delete mxc://elsewhere.example/x").await?;

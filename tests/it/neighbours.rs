@@ -106,7 +106,7 @@ async fn who_and_what_is_of_another_server_is_shown_and_left_to_it() -> Result<(
     let members = scene.ann_asks(&format!("!room members {room}")).await?;
     says(&members, "", &[bob, both.eve.user_id.as_str()]);
     let dossier = scene.ann_asks(&format!("!room details {room}")).await?;
-    says(&dossier, "", &["Members: 2, 1 of them from here"]);
+    says(&dossier, "", &["Members: 2, 1 here"]);
     says(&scene.ann_asks(&format!("!user membership {bob}")).await?, "", &[&room, "Shared"]);
     for verb in ["details", "suspend", "deactivate", "password", "whois"] {
         let refused = scene.ann_asks(&format!("!user {verb} {bob}")).await?;

@@ -29,7 +29,8 @@ async fn a_note_is_shown_with_whom_it_is_about_until_it_is_removed() -> Result<(
     let by_moe = format!("“warned by mail, *again* | x” by {}", moe.user_id());
     says(&scene.ann_asks(&details).await?, "", &["Notes:", &by_moe]);
     let listed = scene.ask(scene.vic().await?, "!note list").await?;
-    says(&listed, "2 notes", &[id, "@bob:elsewhere.example", "invites everybody"]);
+    let eve = eve.user_id.localpart();
+    says(&listed, "2 notes", &[eve, "@bob:elsewhere.example", "invites everybody"]);
     let one = scene.ann_asks(&format!("!note list {id}")).await?;
     says(&one, "One note", &["warned"]);
     assert!(!one.body.contains("bob"), "{}", one.body);
@@ -60,9 +61,10 @@ async fn the_record_is_searched_from_the_room() -> Result<()> {
     let password = format!("!user password {}", sam.user_id);
     says(&scene.ask(moe, &password).await?, "Refused", &[]);
 
-    let suspend = format!("!user suspend {}", eve.user_id);
-    let (lock_eve, lock_sam) =
-        (format!("!user lock {}", eve.user_id), format!("!user lock {}", sam.user_id));
+    let (eve_name, sam_name) = (eve.user_id.localpart(), sam.user_id.localpart());
+    let suspend = format!(" suspended @{eve_name}");
+    let (lock_eve, lock_sam) = (format!(" locked @{eve_name}"), format!(" locked @{sam_name}"));
+    let password = format!("user password @{sam_name}");
     for (filter, shown) in [
         (String::new(), vec![&suspend, &lock_eve, &lock_sam, &password]),
         (format!("--by {ann}"), vec![&suspend, &lock_sam]),

@@ -47,7 +47,7 @@ async fn a_notice_reaches_whom_it_is_for_once_and_as_it_was_written() -> Result<
     // Said again it is another one, and both get it though it is sent at the same moment.
     let both = format!("!notice send {} \"**Up** again\" -m --also {}", eve.user_id, sam.user_id);
     says(&scene.ask(moe, &both).await?, "Refused", &["admin"]);
-    says(&with_yes(&scene, &both).await?, "Done", &["2 subjects"]);
+    says(&with_yes(&scene, &both).await?, "Done", &["2 accounts"]);
     let html = json!({"msgtype": "m.text", "body": "**Up** again",
         "format": "org.matrix.custom.html", "formatted_body": "<p><strong>Up</strong> again</p>"});
     assert_eq!(notices(&scene, &eve).await?, [plain, html.clone()]);

@@ -126,16 +126,16 @@ async fn what_half_built_statistics_leave_out_of_a_room_is_read_from_its_state()
         ),
     )
     .await?;
-    let told = scene.ann_asks(&format!("!room details {half}")).await?;
+    let told = scene.ann_asks(&format!("!room details {half} --all")).await?;
     let known = ["Name: \u{201c}Half\u{201d}", "Topic: \u{201c}Whole\u{201d}", "Encrypted: yes"];
     says(&told, "", &known);
-    says(&told, "", &["#half:synod.test", "Who may read: \u{201c}shared\u{201d}", "Members: 1"]);
+    says(&told, "", &["#half:synod.test", "Who may read: members, all of it", "Members: 1"]);
     let room = data(&scene, &format!("!room details {half}")).await?;
     assert_eq!(room["encryption"], "m.megolm.v1.aes-sha2", "{room}");
     assert_eq!((&room["name"], &room["topic"]), (&json!("Half"), &json!("Whole")), "{room}");
-    let told = scene.ann_asks(&format!("!room details {plain}")).await?;
+    let told = scene.ann_asks(&format!("!room details {plain} --all")).await?;
     says(&told, "", &["Encrypted: no", "Name: \u{201c}Plain\u{201d}"]);
-    let told = scene.ann_asks(&format!("!room details {closed}")).await?;
+    let told = scene.ann_asks(&format!("!room details {closed} --all")).await?;
     says(&told, "", &["Replaced by: it is closed, and names no replacement"]);
     Ok(())
 }
@@ -161,7 +161,7 @@ async fn what_lies_ahead_has_not_happened_and_what_nobody_has_is_told_so() -> Re
         ),
     )
     .await?;
-    let told = scene.ann_asks(&format!("!user details {id}")).await?;
+    let told = scene.ann_asks(&format!("!user details {id} --all")).await?;
     says(&told, "", &["Created: not known", "Type: \u{201c}odd\u{201d}"]);
     let account = data(&scene, &format!("!user details {id}")).await?;
     assert!(account["creation_ts"].is_null(), "{account}");

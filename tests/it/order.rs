@@ -74,7 +74,7 @@ async fn a_look_at_another_subject_does_not_wait_and_who_waits_is_told_for_what(
     held.reached().await?;
     let same = ann.say(room, &format!("!user details {}", eve.user_id)).await?;
     let second = ann.say(room, &format!("!user suspend {}", sam.user_id)).await?;
-    let other = scene.ann_asks(&format!("!user details {}", kim.user_id)).await?;
+    let other = scene.ann_asks(&format!("!user details {} --all", kim.user_id)).await?;
     says(&other, "", &["State: active"]);
     says(&scene.ann_asks("!help user lock").await?, "", &["Lock an account"]);
 

@@ -88,7 +88,7 @@ async fn goes_on_where_it_was(part: &str) -> Result<()> {
     says(
         &scene.ann_asks("!sanction list").await?,
         "One temporary measure",
-        &[eve.user_id.as_str()],
+        &[eve.user_id.localpart()],
     );
     let undone = scene.ann_asks(offered(&done, "!undo ")?).await?;
     says(&undone, "Done", &[eve.user_id.as_str()]);

@@ -77,7 +77,11 @@ async fn a_token_that_the_homeserver_made_is_shown_and_can_be_made_useless() -> 
     let delete_other = offered(&odd, "!regtok delete ")?;
     assert_eq!(delete_other, format!("!regtok delete -- {other}"));
     let delete = delete_other.replace(&other, name);
-    says(&with_yes(&scene, &format!("{delete} {other} {other}")).await?, "Done", &["2 subjects"]);
+    says(
+        &with_yes(&scene, &format!("{delete} {other} {other}")).await?,
+        "Done",
+        &["2 registration tokens"],
+    );
     assert_eq!(token(&scene, name).await?, Value::Null);
     assert_eq!(token(&scene, &other).await?, Value::Null);
     Ok(())

@@ -51,8 +51,8 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
     let [one, two] = both.as_slice() else { anyhow::bail!("two accounts") };
     let list = format!("!user suspend {}, {};", one.user_id.localpart(), two.user_id.localpart());
     let question = scene.ann_asks(&list).await?;
-    says(&question, "2 subjects", &[one.user_id.as_str(), two.user_id.as_str()]);
-    says(&scene.ann_asks("yes").await?, "Done", &["2 subjects"]);
+    says(&question, "Suspend 2 accounts, ", &[one.user_id.as_str(), two.user_id.as_str()]);
+    says(&scene.ann_asks("yes").await?, "Done", &["2 accounts"]);
     assert_eq!(count(&scene, &both, "suspended").await?, 2);
     let twin = format!(
         "!user lock [Eve @{}](https://matrix.to/#/{id})",
@@ -88,7 +88,7 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
     // The short form of an id means the same in the record and in notes.
     for on in [user, eve.user_id.as_str(), &format!("@{user}")] {
         let list = scene.ann_asks(&format!("!audit list --on {on}")).await?;
-        says(&list, "The record", &["user lock", "reported by"]);
+        says(&list, "The record", &[" locked @", "reported by"]);
     }
     let nobody = scene.ann_asks("!audit list --on nobody-of-that-name").await?;
     says(&nobody, "The record holds nothing like that about @nobody-of-that-name:", &["device"]);
@@ -257,7 +257,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
     let typed = format!("!user suspend\n{}", nobody.join("\n"));
     let mark = scene.ann().mark();
     let none = scene.ann_asks(&typed).await?;
-    says(&none, "Nothing changed", &["30 subjects", "30, which no such user", "left-out.csv"]);
+    says(&none, "Nothing changed", &["30 accounts", "30, which no such user", "left-out.csv"]);
     assert!(none.body.len() < 1_000, "{}", none.body);
     assert_eq!(file(&scene, mark, "left-out.csv").await?.lines().count(), 31);
     Ok(())
@@ -428,8 +428,8 @@ async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> R
     let again = scene.ann_asks(&asked).await?;
     says(&again, "Refused", &["put nothing but spaces between them"]);
     let question = scene.ann_asks(offered(&again, "!user suspend")?).await?;
-    says(&question, "2 subjects", &[id, bob.user_id.as_str()]);
-    says(&scene.ann_asks("yes").await?, "Done", &["2 subjects"]);
+    says(&question, "Suspend 2 accounts, ", &[id, bob.user_id.as_str()]);
+    says(&scene.ann_asks("yes").await?, "Done", &["2 accounts"]);
     Ok(())
 }
 

@@ -39,7 +39,7 @@ async fn while_many_are_looked_at_cancel_and_stop_work_at_once() -> Result<()> {
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     // What comes after it is not held up.
     let question = scene.ann_asks(&command).await?;
-    says(&question, "12 subjects", &[]);
+    says(&question, "Suspend 12 accounts, ", &[]);
     says(&scene.ann_asks("!stop").await?, "Done", &["questions closed"]);
     Ok(())
 }

@@ -39,7 +39,7 @@ async fn a_list_counts_whole_before_anything_of_it_is_done() -> Result<()> {
     let question = scene.ask(moe, &deactivate(&all)).await?;
     let why = "since more than 20 irreversible changes in ten minutes need a second person (with \
                this it would be 21)";
-    says(&question, "", &["21 subjects", why, ann.user_id().as_str()]);
+    says(&question, "", &["21 accounts", why, ann.user_id().as_str()]);
     let number = digits(&question.body, "!approve ")?;
     let own = scene.ask(moe, &format!("!confirm {number} 21")).await?;
     says(&own, "Refused", &["somebody else's approval"]);
@@ -68,7 +68,7 @@ async fn questions_that_were_put_first_count_when_they_are_confirmed() -> Result
     let third = scene.ann_asks(&deactivate(&all[4..])).await?;
     // Nothing was done so far, and so none of them takes another person.
     let yes = own_yes(&second, 2)?;
-    says(&scene.ann_asks(&own_yes(&first, 2)?).await?, "Done", &["2 subjects"]);
+    says(&scene.ann_asks(&own_yes(&first, 2)?).await?, "Done", &["2 accounts"]);
     let yes = scene.ann().say(scene.room(), &yes).await?;
     let again = asked_again(&scene, &yes).await?;
     assert_eq!(count(&scene, &all, "deactivated").await?, 2);
@@ -79,7 +79,7 @@ async fn questions_that_were_put_first_count_when_they_are_confirmed() -> Result
     let yes = format!("!confirm {} {name}", digits(&third.body, "!confirm ")?);
     says(&scene.ann_asks(&yes).await?, "Done", &[]);
     let yes = format!("!approve {} 2", digits(&again.body, "!approve ")?);
-    says(&scene.ask(scene.moe().await?, &yes).await?, "Done", &["2 subjects"]);
+    says(&scene.ask(scene.moe().await?, &yes).await?, "Done", &["2 accounts"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 5);
     Ok(())
 }
@@ -135,7 +135,7 @@ async fn what_is_asked_for_or_never_begun_does_not_count_and_what_is_in_hand_doe
     says(&four, "", &["!confirm"]);
     let five = scene.ann_asks(&deactivate(&all[12..17])).await?;
     says(&five, "", &["!approve", "with this it would be 13"]);
-    says(&scene.ann_asks(&own_yes(&four, 4)?).await?, "Done", &["4 subjects"]);
+    says(&scene.ann_asks(&own_yes(&four, 4)?).await?, "Done", &["4 accounts"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 12);
     Ok(())
 }
@@ -167,7 +167,7 @@ async fn where_nobody_else_may_the_answer_says_why_and_what_helps() -> Result<()
     let why = "more than 2 irreversible changes in ten minutes need a second person";
     says(&refused, "Refused", &[why, "there is nobody else", "--alone"]);
     let two = scene.ann_asks(&deactivate(&all[..2])).await?;
-    says(&scene.ann_asks(&own_yes(&two, 2)?).await?, "Done", &["2 subjects"]);
+    says(&scene.ann_asks(&own_yes(&two, 2)?).await?, "Done", &["2 accounts"]);
     assert_eq!(count(&scene, &all, "deactivated").await?, 2);
     Ok(())
 }

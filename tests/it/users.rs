@@ -83,12 +83,12 @@ async fn a_pattern_deactivates_all_that_fit_and_nobody_else() -> Result<()> {
     says(&dry, "Nothing changed", &[spam[0].user_id.as_str(), "would be deactivated"]);
     let command = format!("!user deactivate-regex {pattern}");
     let question = scene.ann_asks(&command).await?;
-    says(&question, "3 subjects", &["This goes:"]);
+    says(&question, "Deactivate 3 accounts, ", &["Lost for each:"]);
     let confirm = format!("!confirm {}", crate::support::code(&question)?);
     says(&scene.ann_asks(&confirm).await?, "Refused", &[]);
     assert!(!is(&scene, &spam[0], "deactivated").await?);
     let done = scene.ann_asks(&format!("{confirm} 3")).await?;
-    says(&done, "Done", &["3 subjects", "not erased"]);
+    says(&done, "Done", &["3 accounts", "not erased"]);
     for account in &spam {
         assert!(is(&scene, account, "deactivated").await?);
     }

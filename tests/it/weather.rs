@@ -175,7 +175,7 @@ async fn a_failing_admin_api_is_told_as_what_it_is() -> Result<()> {
     for fault in [Fault::LoseAnswer, Fault::Answer(502, error("M_UNKNOWN"))] {
         let path = format!("/_synapse/admin/v2/users/%40{}", sam.user_id.localpart());
         let failed = proxy.next(Method::GET, &path, fault);
-        let details = scene.ann_asks(&format!("!user details {}", sam.user_id)).await?;
+        let details = scene.ann_asks(&format!("!user details {} --all", sam.user_id)).await?;
         failed.reached().await?;
         assert!(details.body.contains("State: active"), "{}", details.body);
     }

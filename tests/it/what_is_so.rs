@@ -119,7 +119,7 @@ async fn in_a_job_each_is_followed_and_its_file_says_that_all_rooms_are_left() -
     rooms(&api(&scene, first).await?, 12).await?;
     let command = format!("!user deactivate{}", crate::jobs::lines(&accounts));
     let question = scene.ann_asks(&command).await?;
-    says(&question, "12 subjects", &[]);
+    says(&question, "Deactivate 12 accounts, ", &[]);
     let mark = scene.ann().mark();
     let yes = say_yes(&scene, &question, 12).await?;
     says(&ended(&scene, &yes).await?, "Done", &["12 of 12"]);

@@ -44,6 +44,7 @@ pub(super) struct Updating;
 
 static ON: Wording = Wording {
     verb: "background resume",
+    did: "resumed background updates of",
     asked: ("Let the background updates of ", " resume"),
     already: ": background updates are not paused",
     said: ": background updates resumed",
@@ -52,6 +53,7 @@ static ON: Wording = Wording {
 
 static OFF: Wording = Wording {
     verb: "background pause",
+    did: "paused background updates of",
     asked: ("Hold the background updates of ", ""),
     already: ": background updates are already paused",
     said: ": background updates paused, at most until the homeserver restarts",

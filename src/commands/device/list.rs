@@ -17,12 +17,15 @@ use crate::{
         user::account,
     },
     error::Stop,
-    reply::{IdsOf, Line, Record},
+    reply::{Hostile, IdsOf, Line, Record},
     synapse::{
         Device, Reader,
         wire::{Plausible as _, passed},
     },
 };
+
+/// Characters of what a program calls itself that a row shows.
+const CLIENT: usize = 20;
 
 pub(super) const SPEC: Spec = Spec::query::<List>(
     "list",
@@ -115,18 +118,25 @@ fn record(device: &Device, show_ip: bool, now: Timestamp) -> Record {
     if let Some(name) = device.display_name.as_ref().filter(|name| !name.is_empty()) {
         title = title.plain(" ").hostile(name);
     }
-    let mut facts = vec![("Last seen", Line::new().time(device.last_seen, now))];
+    let mut facts = vec![("Last seen", Line::new().ago(device.last_seen, now))];
     if device.dehydrated {
         facts.push(("Kind", "dehydrated: it collects keys while its owner is away".into()));
     }
     if let Some(agent) = &device.user_agent {
-        facts.push(("Client", Line::new().hostile(agent.show())));
+        facts.push(("Client", Line::new().hostile(&beginning(agent.show()))));
     }
     if show_ip {
         let ip = device.ip.as_ref().map(|ip| Line::new().hostile(ip.show()));
         facts.push(("IP", ip.unwrap_or_else(|| "not known".into())));
     }
     Record { title, facts }
+}
+
+/// As much of what a program calls itself as tells which it is; `device details` has all of it.
+fn beginning(agent: &Hostile) -> Hostile {
+    let mut chars = agent.raw().chars();
+    let begin: String = chars.by_ref().take(CLIENT).collect();
+    if chars.next().is_none() { agent.clone() } else { Hostile::new(format!("{begin}…")) }
 }
 
 #[cfg(test)]
@@ -158,7 +168,7 @@ mod tests {
         assert!(!text(false).contains("192.0.2.7"));
         insta::assert_snapshot!(text(true), @r"
         * `PHONE` “Ann's phone”
-          Last seen: 2026-11-20 14:00 UTC (3 min ago) · Client: “Element X” · IP: “192.0.2.7”
+          Last seen: 3 min ago · Client: “Element X” · IP: “192.0.2.7”
         * `NEVER`
           Last seen: not known · Kind: dehydrated: it collects keys while its owner is away · IP: not known
         ");

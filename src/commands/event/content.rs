@@ -85,8 +85,8 @@ impl Event {
     }
 
     /// Who sent it and when.
-    pub(in crate::commands) fn sent(&self, now: Timestamp) -> Vec<Fact> {
-        vec![("By", Line::new().code(&self.sender)), ("Sent", Line::new().time(self.sent, now))]
+    pub(in crate::commands) fn sent(&self) -> Vec<Fact> {
+        vec![("By", Line::new().code(&self.sender)), ("Sent", Line::new().at(self.sent))]
     }
 
     /// What is known of it without reading it.

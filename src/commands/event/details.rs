@@ -112,7 +112,7 @@ impl Details {
     fn facts(&self, told: &Told, now: Timestamp) -> Vec<Fact> {
         let event = &told.event;
         let mut facts = vec![("Type", event.kind())];
-        facts.extend(event.sent(now));
+        facts.extend(event.sent());
         facts.extend(told.room_id.as_ref().map(|room| ("Room", Line::new().code(room.raw()))));
         facts.extend(event.about(now));
         if self.show_redacted {
@@ -154,7 +154,7 @@ mod tests {
             text(&["--show-content"], &event),
             "Type: “m.room.message”\n\
              By: `@ann:example.org`\n\
-             Sent: 2026-11-20 14:00 UTC (3 min ago)\n\
+             Sent: 2026-11-20 14:00 UTC\n\
              Room: `!lobby:example.org`\n\
              Says: “hello”\n"
         );

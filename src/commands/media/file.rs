@@ -98,7 +98,7 @@ pub(super) struct File {
 impl File {
     /// What is shown of it besides, where it alone is looked at.
     pub(super) fn more(&self, now: Timestamp) -> Vec<Fact> {
-        let mut facts = vec![("Last access", Line::new().time(self.last_access_ts, now))];
+        let mut facts = vec![("Last access", Line::new().ago(self.last_access_ts, now))];
         facts.extend(self.url_cache.as_ref().map(|page| ("Preview of", Line::new().hostile(page))));
         facts.extend(self.sha256.as_ref().map(|hash| ("SHA-256", Line::new().code(hash))));
         facts
@@ -188,7 +188,7 @@ pub(super) fn facts(file: &File, now: Timestamp) -> Vec<Fact> {
     if let Some(user) = &file.user_id {
         facts.push(("Uploaded by", Line::new().code(user)));
     }
-    facts.push(("Created", Line::new().time(passed(file.created_ts, now), now)));
+    facts.push(("Created", Line::new().ago(passed(file.created_ts, now), now)));
     if let Some(by) = &file.quarantined_by {
         facts.push(("Quarantined by", Line::new().hostile(by)));
     }
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(
             shown,
             "Name: “cat.png”\nType: “image/png”\nSize: 2.0 KiB\n\
-             Uploaded by: `@ann:example.org`\nCreated: 2026-11-20 14:00 UTC (3 min ago)\n\
+             Uploaded by: `@ann:example.org`\nCreated: 3 min ago\n\
              Copies: 2 more by the same account with the same content\n"
         );
         let keys: Vec<&str> = seen.preconditions.keys().map(String::as_str).collect();

@@ -58,6 +58,7 @@ pub(super) struct Protection {
 
 static SET: Wording = Wording {
     verb: "media protect",
+    did: "protected",
     asked: ("Protect ", " from quarantine"),
     already: " is already protected",
     said: " protected from quarantine",
@@ -66,6 +67,7 @@ static SET: Wording = Wording {
 
 static END: Wording = Wording {
     verb: "media unprotect",
+    did: "unprotected",
     asked: ("End the protection of ", ""),
     already: " is not protected",
     said: " is no longer protected",

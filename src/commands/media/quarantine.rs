@@ -129,6 +129,10 @@ impl Action for SetQuarantine {
         Power::Moderate
     }
 
+    fn did(&self) -> Option<&'static str> {
+        Some(if self.quarantine { "quarantined" } else { "released from quarantine" })
+    }
+
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
         Some(REFUSALS)
     }

@@ -153,6 +153,6 @@ mod tests {
         let mut under_way = seen(None, None);
         under_way.extra.insert("pending".to_owned(), json!(2));
         let asked = testing::question(&verb().question(&welcome(), &under_way));
-        assert!(asked.contains("This goes:\n- 2 registrations that are under way"), "{asked}");
+        assert!(asked.contains("Lost:\n- 2 registrations that are under way"), "{asked}");
     }
 }

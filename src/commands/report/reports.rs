@@ -76,7 +76,7 @@ impl EventReport {
             ("Sent by", sender),
             ("Reported by", Line::new().code(&self.user_id)),
             ("Reason", reason(self.reason.as_ref())),
-            ("When", Line::new().time(passed(self.received_ts, now), now)),
+            ("When", Line::new().at(passed(self.received_ts, now))),
             ("Room", room),
             ("Event", Line::new().code(&self.event_id)),
         ];
@@ -94,7 +94,7 @@ impl UserReport {
             ("Account", Line::new().code(&self.target_user_id)),
             ("Reported by", Line::new().code(&self.user_id)),
             ("Reason", reason(self.reason.as_ref())),
-            ("When", Line::new().time(passed(self.received_ts, now), now)),
+            ("When", Line::new().at(passed(self.received_ts, now))),
         ]
     }
 }
@@ -232,7 +232,7 @@ pub(super) mod tests {
              Reported by: `@ann:example.org`\n\
              Reason: “spam”\n\
              Score: -50, from -100, worst, to 0\n\
-             When: 2026-11-20 14:00 UTC (3 min ago)\n\
+             When: 2026-11-20 14:00 UTC\n\
              Room: `!lobby:example.org` “#lobby:example.org” “Lobby”\n\
              Event: `$one`\n"
         );
@@ -252,7 +252,7 @@ pub(super) mod tests {
             "Account: `@eve:example.org`\n\
              Reported by: `@ann:example.org`\n\
              Reason: none given\n\
-             When: 2026-11-20 14:00 UTC (3 min ago)\n"
+             When: 2026-11-20 14:00 UTC\n"
         );
     }
 

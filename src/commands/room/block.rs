@@ -61,6 +61,7 @@ pub(super) struct Blocks {
 
 static SET: Wording = Wording {
     verb: "room block",
+    did: "blocked",
     asked: ("Block ", ""),
     already: " is already blocked",
     said: " blocked: nobody on this server can join it any more",
@@ -69,6 +70,7 @@ static SET: Wording = Wording {
 
 static END: Wording = Wording {
     verb: "room unblock",
+    did: "unblocked",
     asked: ("Unblock ", ""),
     already: " is not blocked",
     said: " no longer blocked",
@@ -199,7 +201,7 @@ pub(super) mod tests {
         let block = verb(&["!lobby:example.org"]);
         let (free, blocked) = (seen(true, false), seen(true, true));
         let told = testing::outcome(&block.outcome(&lobby(), &free, &[], &blocked));
-        assert!(told.contains("Members: 12, 3 of them from here\n"), "{told}");
+        assert!(told.contains("Members: 12, 3 here\n"), "{told}");
         assert!(told.contains("Stays: who is in it"), "{told}");
         assert!(told.ends_with("Undo: !room unblock !lobby:example.org"), "{told}");
         let unblock = verb(&["!lobby:example.org", "-u"]);

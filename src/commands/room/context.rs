@@ -106,7 +106,7 @@ impl Context {
         if self.event.0 == event.id {
             title = title.plain(" ").strong("this event");
         }
-        let mut facts = vec![("Sent", Line::new().time(event.sent, now)), ("Type", event.kind())];
+        let mut facts = vec![("Sent", Line::new().at(event.sent)), ("Type", event.kind())];
         facts.extend(event.about(now));
         if self.show_content {
             facts.push(("Says", event.says()));

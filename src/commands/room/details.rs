@@ -29,6 +29,9 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
 struct Details {
     /// The room: its id, !abc:example.org or !abc, or its alias, #lobby:example.org
     room: RoomRef,
+    /// Show everything, also what goes without saying
+    #[arg(long)]
+    all: bool,
 }
 
 #[async_trait]
@@ -46,7 +49,10 @@ impl Query for Details {
         let (room, blocked) = tokio::join!(known::whole(&id, reader), known::blocked(&id, reader));
         let remembered = memory.of(&Subject::Room(id.clone()), PAST);
         match (room?, blocked?) {
-            (Some(room), blocked) => Ok(told(&id, &room, &blocked, &remembered, reader.now())),
+            (Some(room), blocked) if self.all => {
+                Ok(whole(&id, &room, &blocked, &remembered, reader.now()))
+            }
+            (Some(room), blocked) => Ok(card(&id, &room, &blocked, &remembered, reader.now())),
             // It can be blocked all the same.
             (None, blocked) if blocked.block => {
                 let facts = vec![("Blocked", known::block(&blocked))];
@@ -65,7 +71,7 @@ impl Query for Details {
     }
 }
 
-fn told(
+fn whole(
     id: &RoomId,
     room: &Room,
     blocked: &Blocked,
@@ -75,6 +81,36 @@ fn told(
     let mut facts = known::facts(room);
     facts.push(("Blocked", known::block(blocked)));
     past::told(Reply::data(Line::new().code(id)).facts(facts), remembered, now)
+}
+
+/// What every room has, in the rows of its card.
+const ROWS: &[&[&str]] = &[&["Members", "Encrypted"], &["Who may join"]];
+
+/// What is in `--all` and on no card: it is the same for most rooms, or of use to few.
+const BEYOND: &[&str] = &["Who may read", "Version", "Created by"];
+
+fn card(
+    id: &RoomId,
+    room: &Room,
+    blocked: &Blocked,
+    remembered: &Remembered,
+    now: Timestamp,
+) -> Reply {
+    let mut facts = known::facts(room);
+    facts.push(("Blocked", known::block(blocked)));
+    let open = room.is_read_by_everybody();
+    facts.retain(|(label, _)| !BEYOND.contains(label) || (open && *label == "Who may read"));
+    let title = match room.name().filter(|name| !name.is_empty()) {
+        Some(name) => Line::new().hostile(name).plain(" ").code(id),
+        None => Line::new().code(id),
+    };
+    let words = |words: [&str; 4]| words.map(str::to_owned).to_vec();
+    let reply = past::on_card(past::card(title, facts, ROWS), remembered, now);
+    let reply = reply.command("All", words(["room", "details", id.as_str(), "--all"]));
+    if remembered.past.is_empty() {
+        return reply;
+    }
+    reply.command("Record", words(["audit", "list", "--on", id.as_str()]))
 }
 
 #[cfg(test)]
@@ -87,14 +123,14 @@ mod tests {
             Past,
             user::testing::{self, now},
         },
-        reply::Status,
+        reply::{Status, phone},
     };
 
     fn text(other: Value, blocked: Value, past: &[Past]) -> String {
         let remembered = Remembered { past: past.to_vec(), ..Remembered::default() };
         let id = <&RoomId>::try_from("!lobby:example.org").unwrap();
         let blocked = serde_json::from_value(blocked).unwrap();
-        testing::reply(&told(id, &room(other), &blocked, &remembered, now()))
+        testing::reply(&whole(id, &room(other), &blocked, &remembered, now()))
     }
 
     #[test]
@@ -106,11 +142,11 @@ mod tests {
              Topic: “Hello”\n\
              Id: `!lobby:example.org`\n\
              Alias: “#lobby:example.org”\n\
-             Members: 12, 3 of them from here\n\
+             Members: 12, 3 here\n\
              Encrypted: no\n\
              In the directory: yes\n\
-             Who may join: “public”\n\
-             Who may read: “shared”\n\
+             Who may join: everybody\n\
+             Who may read: members, all of it\n\
              Version: “11”\n\
              Created by: “@ann:example.org”\n\
              Blocked: no\n"
@@ -177,5 +213,28 @@ mod tests {
             assert!(text.contains(said), "{said:?} is not in {text}");
         }
         assert!(!text.contains("Alias:"), "{text}");
+    }
+
+    #[test]
+    fn a_card_is_half_a_screen_with_the_name_first() {
+        let id = <&RoomId>::try_from("!OGEhHVWSdvArJzumhm:example.org").unwrap();
+        let room = room(json!({"topic": "Hello", "encryption": "m.megolm.v1.aes-sha2",
+            "room_id": id, "join_rules": "invite", "public": false}));
+        let blocked = serde_json::from_value(json!({"block": true, "user_id": "@moe:example.org"}));
+        let remembered = Remembered::default();
+        let reply = card(id, &room, &blocked.unwrap(), &remembered, now());
+        let body = phone::body(&reply);
+        insta::assert_snapshot!(body, @r"
+        “The lobby” !OGEhHVWSdvArJzumhm:example.org
+
+        Topic: “Hello”
+        Alias: “#lobby:example.org”
+        Blocked: yes, by “@moe:example.org”
+        Members: 12, 3 here · Encrypted: yes
+        Who may join: invite only
+
+        All: !room details !OGEhHVWSdvArJzumhm:example.org --all
+        ");
+        assert!(phone::lines(&body) <= phone::SCREEN / 2, "{} lines", phone::lines(&body));
     }
 }

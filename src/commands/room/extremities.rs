@@ -114,7 +114,7 @@ fn told(room: &RoomId, found: &LooseEnds, now: Timestamp) -> Reply {
     let record = |one: &Extremity| Record {
         title: Line::new().code(&one.event_id),
         facts: vec![
-            ("Received", Line::new().time(one.received, now)),
+            ("Received", Line::new().ago(one.received, now)),
             (
                 "Depth",
                 one.depth.map_or_else(|| "not known".into(), |depth| depth.to_string().into()),
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(
             text,
             "`!lobby:example.org`: 1 loose end\n\
-             * `$e0`\n  Received: 2026-11-20 14:00 UTC (3 min ago) · Depth: 10\n"
+             * `$e0`\n  Received: 3 min ago · Depth: 10\n"
         );
         assert!(testing::reply(&told(room, &found(30), now())).contains("(And 10 more"));
     }

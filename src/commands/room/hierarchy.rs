@@ -8,7 +8,7 @@ use ruma::RoomId;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::known;
+use super::{known, page};
 use crate::{
     change::Path,
     commands::{
@@ -212,7 +212,7 @@ fn record(room: &Room) -> Record {
     let members = room.num_joined_members;
     facts.push(("Members", members.map_or_else(|| "not known".into(), |n| n.to_string().into())));
     if let Some(rule) = &room.join_rule {
-        facts.push(("Who may join", Line::new().hostile(rule)));
+        facts.push(("Who may join", page::who_may_join(Some(rule))));
     }
     Record { title, facts }
 }
@@ -245,7 +245,7 @@ mod tests {
         let text = testing::reply(&Reply::data("").with(Block::Records(records.collect())));
         assert_eq!(
             text,
-            "\n* `!space` “Club”\n  Space: of 2 · Members: 3 · Who may join: “invite”\n\
+            "\n* `!space` “Club”\n  Space: of 2 · Members: 3 · Who may join: invite only\n\
              * `!room:example.org`\n  Alias: “#room:example.org” · Members: not known\n"
         );
         assert!(testing::parse::<Hierarchy>(&["!a", "-m", "0", "-l", "5"]).is_ok());

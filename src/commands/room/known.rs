@@ -67,6 +67,11 @@ impl Room {
         self.listed.joined_local_members
     }
 
+    /// Whether it can be read without joining.
+    pub(super) fn is_read_by_everybody(&self) -> bool {
+        self.listed.history_visibility.as_ref().is_some_and(|who| who.raw() == "world_readable")
+    }
+
     /// Whether everybody may join it.
     pub(super) fn is_open(&self) -> bool {
         self.listed.join_rules.as_ref().is_some_and(|rule| rule.raw() == "public")
@@ -275,8 +280,8 @@ pub(super) fn facts(room: &Room) -> Vec<Fact> {
             },
         ),
         ("In the directory", if room.listed.public { "yes".into() } else { "no".into() }),
-        ("Who may join", or_not_known(room.listed.join_rules.as_ref())),
-        ("Who may read", or_not_known(room.listed.history_visibility.as_ref())),
+        ("Who may join", page::who_may_join(room.listed.join_rules.as_ref())),
+        ("Who may read", page::who_may_read(room.listed.history_visibility.as_ref())),
         ("Version", or_not_known(room.listed.version.as_ref())),
         ("Created by", or_not_known(room.listed.creator.as_ref())),
     ]);

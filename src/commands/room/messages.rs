@@ -111,7 +111,7 @@ impl Listing for Messages {
     }
 
     fn record(&self, event: &Event, now: Timestamp) -> Record {
-        let mut facts = vec![("Sent", Line::new().time(event.sent, now)), ("Type", event.kind())];
+        let mut facts = vec![("Sent", Line::new().at(event.sent)), ("Type", event.kind())];
         facts.extend(event.about(now));
         if self.show_content {
             facts.push(("Says", event.says()));
@@ -213,11 +213,11 @@ mod tests {
         };
         insta::assert_snapshot!(text(&["!a"]), @r"
         * `@ann:example.org`
-          Sent: 2026-11-20 14:00 UTC (3 min ago) · Type: “m.room.message” · Id: `$one`
+          Sent: 2026-11-20 14:00 UTC · Type: “m.room.message” · Id: `$one`
         ");
         insta::assert_snapshot!(text(&["!a", "--show-content"]), @r"
         * `@ann:example.org`
-          Sent: 2026-11-20 14:00 UTC (3 min ago) · Type: “m.room.message” · Says: “hello” · Id: `$one`
+          Sent: 2026-11-20 14:00 UTC · Type: “m.room.message” · Says: “hello” · Id: `$one`
         ");
     }
 

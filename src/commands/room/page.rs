@@ -201,7 +201,6 @@ impl Row {
         let words: Vec<&str> = [
             (self.room_type.as_ref().is_some_and(|kind| kind.raw() == "m.space"), "space"),
             (self.encryption.is_some(), "encrypted"),
-            (self.public, "in the directory"),
             (self.federatable == Some(false), "only for this server"),
         ]
         .into_iter()
@@ -299,12 +298,9 @@ pub(super) async fn keeps_no_statistics(reader: &Reader) -> bool {
 
 /// A room for people; what it is sorted by is shown too.
 pub(super) fn record(row: &Row, sort: Option<Sort>) -> Record {
-    let mut facts = Vec::new();
-    if let Some(alias) = row.canonical_alias.as_ref().filter(|alias| !alias.is_empty()) {
-        facts.push(("Alias", Line::new().hostile(alias)));
-    }
-    facts.push(("Members", members(row)));
-    facts.push(("Who may join", or_not_known(row.join_rules.as_ref())));
+    let join = who_may_join(row.join_rules.as_ref());
+    let join = if row.public { join.plain(", listed") } else { join };
+    let mut facts = vec![("Members", members(row)), ("Join", join)];
     let kind = row.kind();
     if !kind.is_empty() {
         facts.push(("Kind", kind));
@@ -313,12 +309,35 @@ pub(super) fn record(row: &Row, sort: Option<Sort>) -> Record {
     Record { title: title(row), facts }
 }
 
-/// The id of a room and its name.
+/// The name of a room, or else its alias, and its id.
 pub(super) fn title(row: &Row) -> Line {
-    let title = Line::new().code(&row.room_id);
-    match row.name.as_ref().filter(|name| !name.is_empty()) {
-        Some(name) => title.plain(" ").hostile(name),
-        None => title,
+    let mut named = [&row.name, &row.canonical_alias].into_iter().flatten();
+    match named.find(|name| !name.is_empty()) {
+        Some(name) => Line::new().hostile(name).plain(" ").code(&row.room_id),
+        None => Line::new().code(&row.room_id),
+    }
+}
+
+/// Who may join a room, in words; a rule that I do not know as it is.
+pub(super) fn who_may_join(rule: Option<&Hostile>) -> Line {
+    match rule.map(Hostile::raw) {
+        Some("public") => "everybody".into(),
+        Some("invite" | "private") => "invite only".into(),
+        Some("knock") => "by asking".into(),
+        Some("restricted") => "members of other rooms".into(),
+        Some("knock_restricted") => "members of other rooms, or by asking".into(),
+        _ => or_not_known(rule),
+    }
+}
+
+/// Who may read a room's history, in words.
+pub(super) fn who_may_read(rule: Option<&Hostile>) -> Line {
+    match rule.map(Hostile::raw) {
+        Some("world_readable") => "everybody, without joining".into(),
+        Some("shared") => "members, all of it".into(),
+        Some("invited") => "members, from their invitation on".into(),
+        Some("joined") => "members, from their joining on".into(),
+        _ => or_not_known(rule),
     }
 }
 
@@ -335,7 +354,7 @@ fn sorted_by(row: &Row, sort: Sort) -> Option<Fact> {
                 access => or_not_known(access.as_ref()),
             },
         ),
-        Sort::HistoryVisibility => ("Who may read", or_not_known(row.history_visibility.as_ref())),
+        Sort::HistoryVisibility => ("Who may read", who_may_read(row.history_visibility.as_ref())),
         Sort::StateEvents => (
             "State events",
             row.state_events.map_or_else(|| "not known".into(), |count| count.to_string().into()),
@@ -356,7 +375,7 @@ pub(super) fn members(row: &Row) -> Line {
     match (row.joined_members, row.joined_local_members) {
         (Some(0), _) if row.join_rules.is_some() => "nobody".into(),
         (Some(0), _) | (None, Some(0)) => "nobody from here; of others it is not known".into(),
-        (Some(all), Some(local)) => format!("{all}, {local} of them from here").into(),
+        (Some(all), Some(local)) => format!("{all}, {local} here").into(),
         (Some(all), None) => all.to_string().into(),
         (None, _) => "not known".into(),
     }
@@ -377,7 +396,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         commands::user::testing,
-        reply::{Block, Reply},
+        reply::{Block, Reply, phone},
     };
 
     /// The lobby as a listing has it; the fields of `other` replace its own.
@@ -496,8 +515,8 @@ pub(super) mod tests {
             testing::reply(&Reply::data("").with(Block::Records(vec![record])))
         };
         insta::assert_snapshot!(shown(json!({}), None), @r"
-        * `!lobby:example.org` “The lobby”
-          Alias: “#lobby_1:example.org” · Members: 12, 3 of them from here · Who may join: “public” · Kind: in the directory
+        * “The lobby” `!lobby:example.org`
+          Members: 12, 3 here · Join: everybody, listed
         ");
         let odd = json!({
             "name": null, "canonical_alias": null, "joined_members": 0, "encryption": "x",
@@ -505,7 +524,37 @@ pub(super) mod tests {
         });
         insta::assert_snapshot!(shown(odd, Some(Sort::StateEvents)), @r"
         * `!lobby:example.org`
-          Members: nobody from here; of others it is not known · Who may join: not known · Kind: space, encrypted, only for this server · State events: 93
+          Members: nobody from here; of others it is not known · Join: not known · Kind: space, encrypted, only for this server · State events: 93
+        ");
+    }
+
+    #[test]
+    fn a_row_takes_two_lines_of_a_phone_at_most() {
+        let row = |name: Value, rule: &str| {
+            json!({"room_id": "!OGEhHVWSdvArJz:synod.test", "name": name, "joined_members": 12,
+                "canonical_alias": "#lobby:synod.test", "joined_local_members": 3,
+                "join_rules": rule, "public": true, "version": "11"})
+        };
+        let rows =
+            [row(json!("Lobby"), "public"), row(Value::Null, "invite"), row(json!("Den"), "knock")];
+        let records = rows.map(|row| record(&serde_json::from_value(row).unwrap(), None));
+        // Without a name it goes by its alias, which can be as long as the id.
+        for (record, most) in records.iter().zip([2, 3, 2]) {
+            let body = phone::body(&Reply::data("").with(Block::Records(vec![record.clone()])));
+            assert!(phone::lines(&body) <= most, "{body}");
+        }
+        let reply = Reply::data("3 rooms, all shown").with(Block::Records(records.to_vec()));
+        insta::assert_snapshot!(phone::body(&reply), @r"
+        3 rooms, all shown
+
+        “Lobby” !OGEhHVWSdvArJz:synod.test
+        Members: 12, 3 here · Join: everybody, listed
+
+        “#lobby:synod.test” !OGEhHVWSdvArJz:synod.test
+        Members: 12, 3 here · Join: invite only, listed
+
+        “Den” !OGEhHVWSdvArJz:synod.test
+        Members: 12, 3 here · Join: by asking, listed
         ");
     }
 }

@@ -89,7 +89,7 @@ impl Listing for State {
     }
 
     fn record(&self, event: &Event, now: Timestamp) -> Record {
-        let mut facts = event.sent(now);
+        let mut facts = event.sent();
         facts.extend(event.about(now));
         if self.show_content {
             facts.push(("Says", event.says()));
@@ -153,9 +153,9 @@ mod tests {
         assert_eq!(power(&["!a", "--show-content"]), Power::LookPrivate);
         insta::assert_snapshot!(text(&["!a"]), @r"
         * “m.room.member” of “@ann:example.org”
-          By: `@ann:example.org` · Sent: 2026-11-20 14:00 UTC (3 min ago) · Membership: “join” · Id: `$one`
+          By: `@ann:example.org` · Sent: 2026-11-20 14:00 UTC · Membership: “join” · Id: `$one`
         * “m.room.topic”
-          By: `@ann:example.org` · Sent: 2026-11-20 14:00 UTC (3 min ago) · Id: `$one`
+          By: `@ann:example.org` · Sent: 2026-11-20 14:00 UTC · Id: `$one`
         ");
         assert!(text(&["!a", "--show-content"]).contains("Says: “{\"topic\":\"a secret\"}”"));
     }

@@ -149,7 +149,7 @@ impl List {
 
 fn record(task: &Task, now: Timestamp) -> Record {
     let status = Line::new().hostile(&task.status);
-    let mut facts = vec![("Status", status), ("Since", Line::new().time(task.at, now))];
+    let mut facts = vec![("Status", status), ("Since", Line::new().ago(task.at, now))];
     if let Some(about) = &task.resource_id {
         facts.push(("About", Line::new().hostile(about)));
     }
@@ -213,7 +213,7 @@ mod tests {
         let records = vec![record(&Task::deserialize(task).unwrap(), now())];
         insta::assert_snapshot!(testing::reply(&Reply::data("").with(Block::Records(records))), @r"
         * `abc` “shutdown_and_purge_room”
-          Status: “failed” · Since: 2026-11-20 14:00 UTC (3 min ago) · About: “!a:b” · Error: “Users are still joined”
+          Status: “failed” · Since: 3 min ago · About: “!a:b” · Error: “Users are still joined”
         ");
     }
 }

@@ -195,7 +195,7 @@ async fn seen(user: &UserId, account: Option<&Account>, reader: &Reader) -> Snap
         Snapshot { preconditions: preconditions(user, account, reader), ..Snapshot::default() };
     match account {
         Some(account) => {
-            seen.display = facts(account, reader.now());
+            seen.display = display(account);
             note_weight(&mut seen, account, reader.now());
         }
         None => note_near(&mut seen, user, reader).await,
@@ -270,13 +270,28 @@ pub(super) fn already(subject: &Subject, what: &str) -> Skip {
     Skip::already(Line::new().code(subject).plain(format!(" {what}"))).or(details(subject))
 }
 
-/// Who an account is, in the order in which one asks.
+/// Who an account is, for somebody who looks at all of it: with when, and how long ago.
 pub(super) fn facts(account: &Account, now: Timestamp) -> Vec<Fact> {
+    facts_with(account, |at| Line::new().time(at, now))
+}
+
+/// The same for a card: only how long ago.
+pub(super) fn on_card(account: &Account, now: Timestamp) -> Vec<Fact> {
+    facts_with(account, |at| Line::new().ago(at, now))
+}
+
+/// The same for a question, which is still read when time has gone on.
+pub(super) fn display(account: &Account) -> Vec<Fact> {
+    facts_with(account, |at| Line::new().at(at))
+}
+
+/// Who an account is, in the order in which one asks.
+fn facts_with(account: &Account, time: impl Fn(Option<Timestamp>) -> Line) -> Vec<Fact> {
     let mut facts = vec![
         ("Name", name(account)),
         ("Id", Line::new().code(&account.user_id)),
-        ("Created", Line::new().time(account.created, now)),
-        ("Last seen", Line::new().time(account.last_seen, now)),
+        ("Created", time(account.created)),
+        ("Last seen", time(account.last_seen)),
         ("Server admin", if account.admin { Line::new().strong("yes") } else { "no".into() }),
         ("State", state(account)),
     ];

@@ -74,6 +74,10 @@ impl Action for Deactivate {
         Class::Irreversible
     }
 
+    fn did(&self) -> Option<&'static str> {
+        Some(if self.erase { "deactivated and erased" } else { "deactivated" })
+    }
+
     fn power(&self) -> Power {
         Power::Moderate
     }
@@ -210,16 +214,22 @@ pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Quest
             .code(subject)
             .plain(format!(" again, which is flagged so and still has {}", left.join(", ")))
     } else if seen.is("deactivated") {
-        Line::new().plain("Erase ").code(subject).plain(", deactivated already")
+        // Only erasing is left to do.
+        let title = Line::new().strong("ERASE").plain(" ").code(subject);
+        return Question {
+            title: title.plain(", deactivated already"),
+            goes: goes(seen, erase),
+            stays: stays(seen, erase),
+        };
     } else {
         Line::new().plain("Deactivate ").code(subject)
     };
     let title = if erase {
-        title.plain(": it will be ").strong("ERASED")
+        title.plain(" and ").strong("ERASE")
     } else if seen.is("erased") {
         title.plain("; it is ").strong("ERASED").plain(" already")
     } else {
-        title.plain(": it will ").strong("not").plain(" be erased")
+        title.plain(", without erasing")
     };
     Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
 }
@@ -230,21 +240,21 @@ fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
     if !seen.is("deactivated") || again {
         if noted(seen, "devices") != Some(0) {
             let devices = how_many(noted(seen, "devices"), "device", "devices");
-            goes.push(format!("its sessions: {devices}, with the keys to its encrypted messages"));
+            goes.push(format!("{devices}, with the keys to encrypted messages"));
         }
-        goes.push("its password, mail addresses and telephone numbers".to_owned());
-        goes.push("its settings, notifications and the backup of its keys".to_owned());
+        goes.push("password, email, phone".to_owned());
+        goes.push("settings and key backup".to_owned());
         goes.push(match noted(seen, "rooms") {
-            Some(0) => "every invitation it has".to_owned(),
+            Some(0) => "its invitations".to_owned(),
             rooms => {
                 let rooms = how_many(rooms, "room", "rooms");
-                format!("its place in {rooms}, and every invitation it has")
+                format!("its place in {rooms}, its invitations")
             }
         });
     }
     if erase {
-        goes.push("its name and picture".to_owned());
-        goes.push("its messages, for people who join a room later".to_owned());
+        goes.push("name and picture".to_owned());
+        goes.push("its messages, for people who join later".to_owned());
     }
     goes.into_iter().map(Line::from).collect()
 }
@@ -252,19 +262,19 @@ fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
 fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
     let mut stays = vec![
         if erase {
-            "its messages, for everybody who is in those rooms now and on other servers"
+            "its messages, for people in the rooms now and on other servers"
         } else {
             "its messages"
         }
         .to_owned(),
     ];
     if !erase {
-        stays.push("its name and picture".to_owned());
+        stays.push("name and picture".to_owned());
     }
     stays.push(match noted(seen, "media") {
         None => "its media".to_owned(),
-        Some(0) => "its media: it has none".to_owned(),
-        media => format!("its media: {}", how_many(media, "file", "files")),
+        Some(0) => "its media, of which it has none".to_owned(),
+        media => format!("its media, {}", how_many(media, "file", "files")),
     });
     if seen.is("admin") {
         stays.push("its server-admin flag".to_owned());
@@ -273,7 +283,7 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
         None | Some(0) => {}
         links => stays.push(format!("its {}", how_many(links, "sign-on link", "sign-on links"))),
     }
-    stays.push("its id: nobody can register it again".to_owned());
+    stays.push("its id, which nobody can register again".to_owned());
     stays.into_iter().map(Line::from).collect()
 }
 
@@ -383,33 +393,33 @@ mod tests {
     fn the_question_says_what_goes_and_what_stays() {
         let seen = seen(json!({"admin": 1}), 2, 1, 0);
         insta::assert_snapshot!(testing::question(&verb(&["ann"]).question(&ann(), &seen)), @r"
-        Deactivate `@ann:example.org`: it will **not** be erased
-        This goes:
-        - its sessions: 2 devices, with the keys to its encrypted messages
-        - its password, mail addresses and telephone numbers
-        - its settings, notifications and the backup of its keys
-        - its place in 1 room, and every invitation it has
-        This stays:
+        Deactivate `@ann:example.org`, without erasing
+        Lost:
+        - 2 devices, with the keys to encrypted messages
+        - password, email, phone
+        - settings and key backup
+        - its place in 1 room, its invitations
+        Stays:
         - its messages
-        - its name and picture
-        - its media: it has none
+        - name and picture
+        - its media, of which it has none
         - its server-admin flag
-        - its id: nobody can register it again
+        - its id, which nobody can register again
         ");
         insta::assert_snapshot!(testing::question(&verb(&["ann", "-e"]).question(&ann(), &seen)), @r"
-        Deactivate `@ann:example.org`: it will be **ERASED**
-        This goes:
-        - its sessions: 2 devices, with the keys to its encrypted messages
-        - its password, mail addresses and telephone numbers
-        - its settings, notifications and the backup of its keys
-        - its place in 1 room, and every invitation it has
-        - its name and picture
-        - its messages, for people who join a room later
-        This stays:
-        - its messages, for everybody who is in those rooms now and on other servers
-        - its media: it has none
+        Deactivate `@ann:example.org` and **ERASE**
+        Lost:
+        - 2 devices, with the keys to encrypted messages
+        - password, email, phone
+        - settings and key backup
+        - its place in 1 room, its invitations
+        - name and picture
+        - its messages, for people who join later
+        Stays:
+        - its messages, for people in the rooms now and on other servers
+        - its media, of which it has none
         - its server-admin flag
-        - its id: nobody can register it again
+        - its id, which nobody can register again
         ");
     }
 
@@ -417,14 +427,14 @@ mod tests {
     fn erasing_what_is_deactivated_promises_only_the_erasure() {
         let seen = seen(json!({"deactivated": true}), 0, 0, 3);
         insta::assert_snapshot!(testing::question(&verb(&["ann", "-e"]).question(&ann(), &seen)), @r"
-        Erase `@ann:example.org`, deactivated already: it will be **ERASED**
-        This goes:
-        - its name and picture
-        - its messages, for people who join a room later
-        This stays:
-        - its messages, for everybody who is in those rooms now and on other servers
-        - its media: 3 files
-        - its id: nobody can register it again
+        **ERASE** `@ann:example.org`, deactivated already
+        Lost:
+        - name and picture
+        - its messages, for people who join later
+        Stays:
+        - its messages, for people in the rooms now and on other servers
+        - its media, 3 files
+        - its id, which nobody can register again
         ");
     }
 
@@ -488,7 +498,7 @@ mod tests {
         assert!(
             asked.starts_with(
                 "Deactivate `@ann:example.org` again, which is flagged so and still has \
-                 2 devices, 1 room; it is **ERASED** already\nThis goes:\n- its sessions: 2 devices"
+                 2 devices, 1 room; it is **ERASED** already\nLost:\n- 2 devices"
             ),
             "{asked}"
         );

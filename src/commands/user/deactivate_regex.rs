@@ -53,6 +53,10 @@ impl Action for DeactivateRegex {
         Class::Irreversible
     }
 
+    fn did(&self) -> Option<&'static str> {
+        Some(if self.erase { "deactivated and erased" } else { "deactivated" })
+    }
+
     fn power(&self) -> Power {
         Power::Moderate
     }

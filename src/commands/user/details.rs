@@ -36,6 +36,9 @@ struct Details {
     /// Show email addresses, phone numbers and single sign-on ids in full
     #[arg(long = "show-3pid")]
     show_3pid: bool,
+    /// Show everything, also what goes without saying
+    #[arg(long)]
+    all: bool,
 }
 
 #[async_trait]
@@ -61,12 +64,16 @@ impl Query for Details {
             return Err(account::unknown(&user, reader).await);
         };
         account.last_seen = belongings.last_seen(&account);
-        let mut facts = account::facts(&account, reader.now());
+        let mut facts = if self.all {
+            account::facts(&account, reader.now())
+        } else {
+            account::on_card(&account, reader.now())
+        };
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
         facts.push(("Open reports", reports));
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
-        Ok(told(&user, facts, &remembered, reader.now()))
+        Ok(told(&user, facts, &remembered, self.all, reader.now()))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
@@ -116,8 +123,31 @@ async fn reports(user: &UserId, reader: &Reader) -> Line {
     }
 }
 
-fn told(user: &UserId, facts: Vec<Fact>, remembered: &Remembered, now: Timestamp) -> Reply {
-    past::told(Reply::data(Line::new().code(user)).facts(facts), remembered, now)
+/// What every account has, in the rows of its card.
+const ROWS: &[&[&str]] = &[&["Created", "Last seen"], &["Devices", "Rooms", "Media"]];
+
+fn told(
+    user: &UserId,
+    facts: Vec<Fact>,
+    remembered: &Remembered,
+    all: bool,
+    now: Timestamp,
+) -> Reply {
+    if all {
+        return past::told(Reply::data(Line::new().code(user)).facts(facts), remembered, now);
+    }
+    let name = facts.iter().find(|(label, value)| *label == "Name" && value.text() != "none");
+    let title = match name {
+        Some((_, name)) => Line::new().code(user).plain(" ").line(name.clone()),
+        None => Line::new().code(user),
+    };
+    let words = |words: [&str; 4]| words.map(str::to_owned).to_vec();
+    let reply = past::on_card(past::card(title, facts, ROWS), remembered, now);
+    let reply = reply.command("All", words(["user", "details", user.as_str(), "--all"]));
+    if remembered.past.is_empty() {
+        return reply;
+    }
+    reply.command("Record", words(["audit", "list", "--on", user.as_str()]))
 }
 
 /// The kinds and number of what ties the account to a person elsewhere.
@@ -156,7 +186,7 @@ mod tests {
     use super::{super::testing, *};
     use crate::{
         commands::{Noted, Past, Sanctioned, user::testing::now},
-        reply::Status,
+        reply::{Status, phone},
     };
 
     #[test]
@@ -227,7 +257,8 @@ mod tests {
                 text: Hostile::new("warned *by* mail"),
             }],
         };
-        let reply = told(&account.user_id, account::facts(&account, now()), &remembered, now());
+        let reply =
+            told(&account.user_id, account::facts(&account, now()), &remembered, true, now());
         insta::assert_snapshot!(testing::reply(&reply), @r"
         `@ann:example.org`
         Name: “Ann Lee”
@@ -239,11 +270,47 @@ mod tests {
         Type: “bot”
         Bridged by: “irc”
         Notes:
-        - “warned *by* mail” by `@moe:example.org`, 2026-11-20 10:00 UTC (4 h ago), #9
+        - “warned *by* mail” by `@moe:example.org`, 4 h ago, #9
         Ends by itself:
-        - 2026-11-23 11:00 UTC (in 2 days): `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
+        - in 2 days: `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
         Done through me:
-        - 2026-11-20 11:00 UTC (3 h ago): Done · `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
+        - 3 h ago: Done · `!user suspend @ann:example.org --for 3d` by `@moe:example.org`, #12
         ");
+    }
+
+    #[test]
+    fn a_card_is_half_a_screen_and_leaves_out_what_goes_without_saying() {
+        let account = testing::account(json!({"suspended": true}));
+        let mut facts = account::on_card(&account, now());
+        facts.extend(contacts(&account, false));
+        for (label, count) in [("Devices", 2), ("Rooms", 4), ("Media", 3)] {
+            facts.push((label, count.to_string().into()));
+        }
+        facts.push(("Open reports", "0 of messages, 0 of the account".into()));
+        let by: ruma::OwnedUserId = "@moses:example.org".try_into().unwrap();
+        let past = Past {
+            id: 12,
+            at: "2026-11-20T11:00:00Z".parse().unwrap(),
+            by,
+            words: Vec::new(),
+            command: "!user suspend @ann:example.org".to_owned(),
+            status: Some(Status::Done),
+        };
+        let remembered = Remembered { past: vec![past], ..Remembered::default() };
+        let body = phone::body(&told(&account.user_id, facts, &remembered, false, now()));
+        insta::assert_snapshot!(body, @r"
+        @ann:example.org “Ann Lee”
+
+        State: suspended
+        Created: 1 year ago · Last seen: 3 min ago
+        Devices: 2 · Rooms: 4 · Media: 3
+
+        Done through me:
+        - 3 h ago: Done · !user suspend @ann:example.org by @moses:example.org, #12
+
+        All: !user details @ann:example.org --all
+        Record: !audit list --on @ann:example.org
+        ");
+        assert!(phone::lines(&body) <= phone::SCREEN / 2, "{} lines", phone::lines(&body));
     }
 }

@@ -30,6 +30,7 @@ pub(super) static LOCKED: Flag = Flag {
     },
     set: Wording {
         verb: "user lock",
+        did: "locked",
         asked: ("Lock ", ""),
         already: " is already locked",
         said: " is locked",
@@ -37,6 +38,7 @@ pub(super) static LOCKED: Flag = Flag {
     },
     end: Wording {
         verb: "user unlock",
+        did: "unlocked",
         asked: ("Unlock ", ""),
         already: " is not locked",
         said: " no longer locked",

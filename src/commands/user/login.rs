@@ -288,17 +288,17 @@ mod tests {
             |typed: &[&str]| testing::question(&verb(typed).question(&ann(), &seen(json!({}))));
         insta::assert_snapshot!(asked(&["ann"]), @r"
         Make an access token that acts as `@ann:example.org` and expires after a day
-        This stays:
+        Stays:
         - its password and its devices; its owner sees nothing of the token
         ");
         insta::assert_snapshot!(asked(&["ann", "--expire-never"]), @r"
         Make an access token that acts as `@ann:example.org` and **never expires**
-        This stays:
+        Stays:
         - its password and its devices; its owner sees nothing of the token
         ");
         insta::assert_snapshot!(asked(&["ann", "--expire", "2026-12-01"]), @r"
         Make an access token that acts as `@ann:example.org` and expires at 2026-12-01 00:00 UTC (in 10 days)
-        This stays:
+        Stays:
         - its password and its devices; its owner sees nothing of the token
         ");
         let answer = |body| [Answer { status: 200, body }];

@@ -224,10 +224,10 @@ mod tests {
         assert_eq!(
             testing::question(&verb().question(&ann(), &two)),
             "Log `@ann:example.org` out on 2 devices\n\
-             This goes:\n\
+             Lost:\n\
              - its sessions: 2 devices\n\
              - the keys to encrypted messages that are only on them\n\
-             This stays:\n\
+             Stays:\n\
              - access tokens without a device, such as user login makes\n\
              - its dehydrated device, which collects keys and is not logged in\n"
         );

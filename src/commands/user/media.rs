@@ -188,11 +188,14 @@ fn record(file: &File, now: Timestamp) -> Record {
                 .map_or_else(|| "not known".to_owned(), |Bytes(bytes)| size(bytes))
                 .into(),
         ),
-        ("Created", Line::new().time(file.created_ts, now)),
-        ("Last access", Line::new().time(file.last_access_ts, now)),
+        ("Created", Line::new().ago(file.created_ts, now)),
     ];
-    if let Some(kind) = file.media_type.as_ref().filter(|kind| !kind.is_empty()) {
+    let named = file.upload_name.as_ref().is_some_and(|name| !name.is_empty());
+    if let Some(kind) = file.media_type.as_ref().filter(|kind| !named && !kind.is_empty()) {
         facts.insert(0, ("Type", Line::new().hostile(kind)));
+    }
+    if let Some(at) = file.last_access_ts {
+        facts.push(("Used", Line::new().ago(Some(at), now)));
     }
     if let Some(page) = &file.url_cache {
         facts.push(("Preview of", Line::new().hostile(page)));
@@ -261,9 +264,9 @@ mod tests {
         let records = listed.iter().map(|file| record(file, now())).collect();
         insta::assert_snapshot!(testing::reply(&Reply::default().with(Block::Records(records))), @r"
         * `abc` “cat.png”
-          Type: “image/png” · Size: 1.5 KiB · Created: 2026-11-20 14:00 UTC (3 min ago) · Last access: not known
+          Size: 1.5 KiB · Created: 3 min ago
         * `def`
-          Size: not known · Created: 2026-11-18 11:06 UTC (2 days ago) · Last access: 2026-11-20 14:00 UTC (3 min ago) · Preview of: “https://example.com/” · Quarantined by: “@moe:example.org” · Protected: from quarantine
+          Size: not known · Created: 2 days ago · Used: 3 min ago · Preview of: “https://example.com/” · Quarantined by: “@moe:example.org” · Protected: from quarantine
         ");
     }
 }

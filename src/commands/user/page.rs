@@ -230,10 +230,7 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
     if let Some(name) = row.displayname.as_ref().filter(|name| !name.is_empty()) {
         title = title.plain(" ").hostile(name);
     }
-    let mut facts = vec![
-        ("Created", Line::new().time(row.created().map(|dated| dated.at), now)),
-        ("Last seen", Line::new().time(passed(row.last_seen().map(|dated| dated.at), now), now)),
-    ];
+    let mut facts = Vec::new();
     let states: Vec<&str> = [
         (row.admin, "server admin"),
         (row.deactivated && !row.erased, "deactivated"),
@@ -252,6 +249,13 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
     if let Some(kind) = &row.user_type {
         facts.push(("Type", Line::new().hostile(kind)));
     }
+    // What sets it apart takes the place of when it was made, so that a row is two lines on a phone.
+    if facts.is_empty() {
+        facts.push(("Created", Line::new().ago(row.created().map(|dated| dated.at), now)));
+    }
+    if let Some(seen) = passed(row.last_seen().map(|dated| dated.at), now) {
+        facts.push(("Seen", Line::new().ago(Some(seen), now)));
+    }
     Record { title, facts }
 }
 
@@ -259,7 +263,7 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
 mod tests {
     use super::*;
     use crate::commands::user::testing::{self, now};
-    use crate::reply::{Block, Reply};
+    use crate::reply::{Block, Reply, phone};
 
     #[test]
     fn each_account_shows_what_sets_it_apart() {
@@ -273,13 +277,44 @@ mod tests {
              "creation_ts": 1_795_000_000_000_i64, "last_seen_ts": 1_795_183_200_000_i64, "suspended": true});
         insta::assert_snapshot!(record(ann), @r"
         * `@ann:example.org` “Ann Lee”
-          Created: 2026-11-18 11:06 UTC (2 days ago) · Last seen: 2026-11-20 14:00 UTC (3 min ago) · State: **server admin, locked, suspended** · Type: “bot”
+          State: **server admin, locked, suspended** · Type: “bot” · Seen: 3 min ago
         ");
         let bob = json!({"name": "@bob:example.org", "displayname": null, "admin": 0, "deactivated": 1,
              "erased": 1, "creation_ts": 1_795_000_000_000_i64, "last_seen_ts": null});
         insta::assert_snapshot!(record(bob), @r"
         * `@bob:example.org`
-          Created: 2026-11-18 11:06 UTC (2 days ago) · Last seen: not known · State: **deactivated and erased**
+          State: **deactivated and erased**
+        ");
+    }
+
+    #[test]
+    fn a_row_takes_two_lines_of_a_phone_at_most() {
+        let row = |name: &str, display: Value, admin: bool| {
+            json!({"name": name, "displayname": display, "admin": admin, "locked": admin,
+                "creation_ts": 1_795_000_000_000_i64, "last_seen_ts": 1_795_183_200_000_i64})
+        };
+        let rows = [
+            row("@raid-17:synod.test", json!("Cheap Pills 17"), false),
+            row("@ann:synod.test", json!("Ann Lee"), true),
+            row("@bob:synod.test", Value::Null, false),
+        ];
+        let records = rows.map(|row| record(&Row::deserialize(row).unwrap(), now()));
+        for record in &records {
+            let body = phone::body(&Reply::data("").with(Block::Records(vec![record.clone()])));
+            assert!(phone::lines(&body) <= 2, "{body}");
+        }
+        let reply = Reply::data("3 accounts, all shown").with(Block::Records(records.to_vec()));
+        insta::assert_snapshot!(phone::body(&reply), @r"
+        3 accounts, all shown
+
+        @raid-17:synod.test “Cheap Pills 17”
+        Created: 2 days ago · Seen: 3 min ago
+
+        @ann:synod.test “Ann Lee”
+        State: server admin, locked · Seen: 3 min ago
+
+        @bob:synod.test
+        Created: 2 days ago · Seen: 3 min ago
         ");
     }
 }

@@ -246,15 +246,15 @@ mod tests {
         let asked = |typed: &[&str]| testing::question(&verb(typed).question(&ann(), &before));
         insta::assert_snapshot!(asked(&["ann"]), @r"
         Set a new password for `@ann:example.org`
-        This goes:
+        Lost:
         - its present password
         - its sessions: 3 devices, logged out
         ");
         insta::assert_snapshot!(asked(&["ann", "-n"]), @r"
         Set a new password for `@ann:example.org`
-        This goes:
+        Lost:
         - its present password
-        This stays:
+        Stays:
         - its sessions: 3 devices, left logged in
         ");
         let told = |typed: &[&str], left| {

@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn the_question_says_what_stays() {
         let asked = testing::question(&verb(&[]).question(&phone(), &seen()));
-        assert!(asked.contains("This stays:\n- 2 devices seen since"), "{asked}");
+        assert!(asked.contains("Stays:\n- 2 devices seen since"), "{asked}");
         assert!(
             asked.ends_with(
                 "- 1 device never seen, as far as is known; --never-seen includes them\n"

@@ -130,7 +130,7 @@ mod tests {
     fn the_words_say_what_does_not_come_back_and_what_is_still_so() {
         let erased = seen(json!({"deactivated": true, "erased": true}));
         let asked = testing::question(&verb().question(&ann(), &erased));
-        assert!(asked.contains("This goes:\n- the hiding of its messages"), "{asked}");
+        assert!(asked.contains("Lost:\n- the hiding of its messages"), "{asked}");
         let after = seen(json!({"admin": true}));
         assert_eq!(
             testing::outcome(&verb().outcome(&ann(), &erased, &[], &after)),

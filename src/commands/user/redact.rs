@@ -325,14 +325,14 @@ fn in_rooms(seen: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::testing, *};
-    use crate::commands::user::testing::{ann, now};
+    use crate::commands::user::testing::ann;
     use crate::reply::Status;
 
     fn seen(local: bool, rooms: &[&str]) -> Snapshot {
         let account = testing::account(json!({}));
         let known = local.then_some(&account);
         let mut seen = Snapshot {
-            display: account::facts(&account, now()),
+            display: account::display(&account),
             preconditions: account::facts_that_bind(local, known),
             ..Snapshot::default()
         };

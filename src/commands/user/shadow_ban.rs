@@ -37,6 +37,7 @@ static SHADOW_BANNED: Flag = Flag {
     },
     set: Wording {
         verb: "user shadow-ban",
+        did: "shadow-banned",
         asked: ("Shadow-ban ", ""),
         already: " is already shadow-banned",
         said: " is shadow-banned",
@@ -44,6 +45,7 @@ static SHADOW_BANNED: Flag = Flag {
     },
     end: Wording {
         verb: "user shadow-ban",
+        did: "ended the shadow-ban of",
         asked: ("End the shadow-ban of ", ""),
         already: " is not shadow-banned",
         said: " no longer shadow-banned",

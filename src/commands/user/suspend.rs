@@ -36,6 +36,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     },
     set: Wording {
         verb: "user suspend",
+        did: "suspended",
         asked: ("Suspend ", ""),
         already: " is already suspended",
         said: " is suspended",
@@ -43,6 +44,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     },
     end: Wording {
         verb: "user unsuspend",
+        did: "unsuspended",
         asked: ("End the suspension of ", ""),
         already: " is not suspended",
         said: " no longer suspended",

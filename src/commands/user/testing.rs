@@ -65,7 +65,7 @@ pub(crate) fn account(other: Value) -> Account {
 /// What a verb sees of an account of this server, before it notes anything of its own.
 pub(crate) fn snapshot_of(account: &Account) -> Snapshot {
     Snapshot {
-        display: super::account::facts(account, now()),
+        display: super::account::display(account),
         preconditions: super::account::facts_that_bind(true, Some(account)),
         ..Snapshot::default()
     }
@@ -125,10 +125,10 @@ fn commands(commands: &[(Line, Vec<String>)]) -> String {
 pub(crate) fn question(question: &Question) -> String {
     let mut text = format!("{}\n", line(&question.title));
     if !question.goes.is_empty() {
-        text.push_str(&points("This goes:", &question.goes));
+        text.push_str(&points("Lost:", &question.goes));
     }
     if !question.stays.is_empty() {
-        text.push_str(&points("This stays:", &question.stays));
+        text.push_str(&points("Stays:", &question.stays));
     }
     text
 }

@@ -160,7 +160,7 @@ fn record(agent: Option<&Hostile>, client: &Client<'_>, show_ip: bool, now: Time
         client.addresses.len().to_string().into()
     };
     let facts =
-        vec![("Last seen", Line::new().time(client.last_seen, now)), ("IP addresses", addresses)];
+        vec![("Last seen", Line::new().ago(client.last_seen, now)), ("IP addresses", addresses)];
     Record { title, facts }
 }
 
@@ -200,16 +200,16 @@ mod tests {
         insta::assert_snapshot!(text(false), @r"
         `@ann:example.org`: 3 connections
         * “Element”
-          Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: 2
+          Last seen: 3 min ago · IP addresses: 2
         * unnamed client
-          Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: 1
+          Last seen: 2 days ago · IP addresses: 1
         ");
         insta::assert_snapshot!(text(true), @r"
         `@ann:example.org`: 3 connections
         * “Element”
-          Last seen: 2026-11-20 14:00 UTC (3 min ago) · IP addresses: “192.0.2.7”, “192.0.2.8”
+          Last seen: 3 min ago · IP addresses: “192.0.2.7”, “192.0.2.8”
         * unnamed client
-          Last seen: 2026-11-18 11:06 UTC (2 days ago) · IP addresses: “192.0.2.8”
+          Last seen: 2 days ago · IP addresses: “192.0.2.8”
         ");
     }
 }

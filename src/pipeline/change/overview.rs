@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeMap, io};
 
+use ruma::ServerName;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    change::{Skip, Subject},
+    change::{Skip, Subject, set},
     commands::Action,
     gate::{AT_A_GLANCE, Target},
     notes::Notes,
@@ -23,6 +24,9 @@ const OPERATORS_NAMED: usize = 10;
 
 /// The most that is said of what goes and stays; the file says the rest.
 const SAID: usize = 8;
+
+/// The most reasons for which some are left out that are told; the file says the rest.
+const REASONS: usize = 8;
 
 /// How many lines of what somebody must know before a yes are shown.
 const WARNINGS: usize = 40;
@@ -132,9 +136,9 @@ struct Said {
     count: usize,
 }
 
-/// What goes, or stays, of all of them: first that which holds of each, then what holds of some, with
-/// how many.
-fn of_all(lines: impl Iterator<Item = Vec<Line>>) -> (Vec<Line>, Vec<Line>) {
+/// What is said of all of them, each in whatever numbers: what was said first stands first. And of how
+/// many it is said.
+fn counted(lines: impl Iterator<Item = Vec<Line>>) -> (Vec<Said>, usize) {
     let mut said: BTreeMap<String, Said> = BTreeMap::new();
     let mut order = Vec::new();
     let mut total = 0;
@@ -151,16 +155,47 @@ fn of_all(lines: impl Iterator<Item = Vec<Line>>) -> (Vec<Line>, Vec<Line>) {
             (one.least, one.most) = (one.least.min(number), one.most.max(number));
         }
     }
-    let all = order.iter().filter_map(|kind| said.get(kind));
-    let of_each: Vec<Line> =
-        all.clone().filter(|one| one.count == total).take(SAID).map(Said::in_words).collect();
-    let mut some: Vec<&Said> = all.filter(|one| one.count < total).collect();
+    (order.iter().filter_map(|kind| said.remove(kind)).collect(), total)
+}
+
+/// What goes, or stays, of all of them: first that which holds of each, then what holds of some, with
+/// how many.
+fn of_all(lines: impl Iterator<Item = Vec<Line>>) -> (Vec<Line>, Vec<Line>) {
+    let (all, total) = counted(lines);
+    let (each, mut some): (Vec<Said>, Vec<Said>) = all.into_iter().partition(|o| o.count == total);
     some.sort_by_key(|one| std::cmp::Reverse(one.count));
     let of_some = some
         .iter()
         .take(SAID)
         .map(|one| Line::from(format!("{} of {total}: ", one.count)).line(one.in_words()));
-    (of_each, of_some.collect())
+    (each.iter().take(SAID).map(Said::in_words).collect(), of_some.collect())
+}
+
+/// Stands for a subject in a line that is the same for all of them.
+const SOME: &str = "…";
+
+/// What is done to several, as one line that names them as a set; and, where something else is done to
+/// some of them, what that is, with how many they are.
+pub(in crate::pipeline) fn title(
+    action: &dyn Action,
+    plans: &[Plan],
+    own: &ServerName,
+) -> (Line, Vec<Line>) {
+    let of = |plan: &Plan| {
+        let title = action.question(&plan.subject, &plan.seen).title;
+        vec![title.with_code(&plan.subject.to_string(), Line::new().code(SOME))]
+    };
+    let (mut said, total) = counted(plans.iter().map(of));
+    said.sort_by_key(|one| std::cmp::Reverse(one.count));
+    let set = set(plans.iter().map(|plan| &plan.subject), own);
+    let Some(most) = said.first().map(Said::in_words) else { return (set, Vec::new()) };
+    let head =
+        if most.names(SOME) { most.with_code(SOME, set) } else { most.plain(", for ").line(set) };
+    let others = said.iter().skip(1).take(SAID);
+    let others = others
+        .map(|one| Line::from(format!("{} of {total}: ", one.count)).line(one.in_words()))
+        .collect();
+    (head, others)
 }
 
 impl Said {
@@ -206,35 +241,59 @@ fn kind(line: &Line) -> (String, Option<u64>) {
     }
 }
 
-/// What is said of more than one sees at a glance: what is done, which come first and last, what
-/// stands out, what goes and stays.
+/// What is said of more than one sees at a glance: what is done, which come first and last, what goes
+/// and stays.
 pub(in crate::pipeline) fn many(reply: Reply, action: &dyn Action, looked: &Looked) -> Reply {
     let (Some(first), Some(last)) = (looked.plans.first(), looked.plans.last()) else {
         return reply;
     };
     let title = action.question(&first.subject, &first.seen).title;
-    let mut reply = reply.facts(vec![
+    let reply = reply.facts(vec![
         ("All alike", title),
         ("First", Line::new().code(&first.subject)),
         ("Last", Line::new().code(&last.subject)),
     ]);
+    goes_and_stays(reply, action, &looked.plans)
+}
+
+/// What goes and what stays, a paragraph each: of one as it is, of several what holds of each and then
+/// what holds of some.
+pub(in crate::pipeline) fn goes_and_stays(
+    reply: Reply,
+    action: &dyn Action,
+    plans: &[Plan],
+) -> Reply {
     let question = |plan: &Plan| action.question(&plan.subject, &plan.seen);
+    if let [one] = plans {
+        let question = question(one);
+        let reply = paragraph(reply, "Lost: ", question.goes);
+        return paragraph(reply, "Stays: ", question.stays);
+    }
     let unnamed = |plan: &Plan, lines: Vec<Line>| -> Vec<Line> {
         lines.into_iter().map(|line| line.without(&plan.subject.to_string())).collect()
     };
-    let goes = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).goes)));
-    let stays = of_all(looked.plans.iter().map(|plan| unnamed(plan, question(plan).stays)));
-    for (head, lines) in [
-        ("Lost for each:", goes.0),
-        ("Lost for some:", goes.1),
-        ("Stays for each:", stays.0),
-        ("Stays for some:", stays.1),
-    ] {
-        if !lines.is_empty() {
-            reply = reply.with(Block::List(head.into(), lines));
+    let goes = of_all(plans.iter().map(|plan| unnamed(plan, question(plan).goes)));
+    let stays = of_all(plans.iter().map(|plan| unnamed(plan, question(plan).stays)));
+    let reply = paragraph(reply, "Lost for each: ", goes.0);
+    let reply = paragraph(reply, "Lost for some: ", goes.1);
+    let reply = paragraph(reply, "Stays: ", stays.0);
+    paragraph(reply, "Stays for some: ", stays.1)
+}
+
+/// Points as one paragraph, which takes less of a phone's screen than a line for each.
+fn paragraph(reply: Reply, head: &str, points: Vec<Line>) -> Reply {
+    let mut line = Line::from(head);
+    let mut points = points.into_iter().peekable();
+    if points.peek().is_none() {
+        return reply;
+    }
+    while let Some(point) = points.next() {
+        line = line.line(point);
+        if points.peek().is_some() {
+            line = line.plain("; ");
         }
     }
-    reply
+    reply.text(line)
 }
 
 /// What somebody must know before they say yes, of each subject.
@@ -292,7 +351,10 @@ pub(in crate::pipeline) fn by_reason(skips: &[(Subject, Skip)], roster: &Roster)
         let named = operators(subjects).clamp(NAMED, OPERATORS_NAMED);
         naming(line, subjects.iter().copied(), named)
     };
-    reasons.iter().map(line).collect()
+    let rest: usize = reasons.iter().skip(REASONS).map(|(_, subjects)| subjects.len()).sum();
+    let more =
+        (rest > 0).then(|| Line::from(format!("{rest}, for other reasons; the file says which")));
+    reasons.iter().take(REASONS).map(line).chain(more).collect()
 }
 
 /// Whether there are more than are told one by one.
@@ -404,5 +466,19 @@ mod tests {
         let many = (0..40).map(|n| vec![Line::from(format!("room {n} of {n}"))]);
         let (each, some) = of_all(many);
         assert_eq!((each.len(), some.len()), (0, SAID));
+    }
+
+    #[test]
+    fn thousands_that_are_left_out_for_many_reasons_are_one_summary() {
+        let stage = crate::pipeline::testing::Stage::set("http://127.0.0.1:9", "token");
+        let skip = |n: usize| {
+            let user = Subject::User(format!("@x{n}:synod.test").try_into().unwrap());
+            (user, Skip::refused(format!("no such user, variant {}", n % 50)))
+        };
+        let skips: Vec<(Subject, Skip)> = (0..4000).map(skip).collect();
+        let lines = by_reason(&skips, &stage.pipeline.roster);
+        assert_eq!(lines.len(), REASONS + 1);
+        let last = lines.last().unwrap().text();
+        assert!(last.contains("for other reasons"), "{last}");
     }
 }

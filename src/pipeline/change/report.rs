@@ -5,7 +5,7 @@ use ruma::EventId;
 use tracing::{error, warn};
 
 use crate::{
-    change::{Class, Skip, Step, Subject, Undo},
+    change::{Class, Outcome, Skip, Step, Subject, Undo, set_in_full},
     commands::Action,
     error::Stop,
     operators::Roster,
@@ -13,7 +13,7 @@ use crate::{
         change::{Done, fact::Difference, overview},
         origin::request_id,
     },
-    reply::{Block, Line, Reply, Status, utc},
+    reply::{Block, Fact, Line, Reply, Span, Status, utc},
 };
 
 /// A request in one line for the record.
@@ -51,11 +51,11 @@ pub(in crate::pipeline) fn report(
         [one] => {
             let ends = until.filter(|_| one.outcome.status == Status::Done);
             let ends = ends.map(|until| ("Ends", ends_in_words(until)));
-            Reply::outcome(one.outcome.status, one.outcome.title.clone())
-                .facts(one.outcome.facts.clone().into_iter().chain(ends).collect())
+            let (title, facts) = named(one);
+            Reply::outcome(one.outcome.status, title).facts(facts.into_iter().chain(ends).collect())
         }
         _ => done.iter().fold(
-            Reply::outcome(overall(done), format!("{} subjects", done.len())),
+            Reply::outcome(overall(done), set_in_full(done.iter().map(|one| &one.subject))),
             |reply, one| {
                 reply.text(
                     Line::new()
@@ -86,6 +86,25 @@ pub(in crate::pipeline) fn report(
         );
     }
     undo_line(reply, number, done)
+}
+
+/// What was done to one, with its name behind its id, and what else is told of it.
+fn named(one: &Done) -> (Line, Vec<Fact>) {
+    let Outcome { title, facts, .. } = &one.outcome;
+    let whole = one.subject.to_string();
+    let is_name = |(label, value): &&Fact| {
+        *label == "Name"
+            && matches!(one.subject, Subject::User(_) | Subject::Room(_))
+            && matches!(value.0.as_slice(), [Span::Hostile(name)] if !name.is_empty())
+    };
+    match facts.iter().find(is_name) {
+        Some((_, name)) if title.names(&whole) => {
+            let with_name = Line::new().code(&whole).plain(" ").line(name.clone());
+            let others = facts.iter().filter(|fact| !is_name(fact)).cloned().collect();
+            (title.clone().with_code(&whole, with_name), others)
+        }
+        _ => (title.clone(), facts.clone()),
+    }
 }
 
 fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
@@ -119,7 +138,8 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
 /// The answer where there is nothing to do to anything.
 pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -> Reply {
     if overview::are_many(skips) {
-        let reply = Reply::outcome(Status::NothingChanged, format!("{} subjects", skips.len()));
+        let all = set_in_full(skips.iter().map(|(subject, _)| subject));
+        let reply = Reply::outcome(Status::NothingChanged, all);
         let reply = reply.with(Block::List(
             "Nothing was done to any of them:".into(),
             overview::by_reason(skips, roster),
@@ -130,7 +150,10 @@ pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -
         [] => Reply::outcome(Status::NothingChanged, "nothing matches"),
         [(_, skip)] => Reply::outcome(skip.status, skip.why.clone()),
         several => several.iter().fold(
-            Reply::outcome(Status::NothingChanged, format!("{} subjects", several.len())),
+            Reply::outcome(
+                Status::NothingChanged,
+                set_in_full(several.iter().map(|(subject, _)| subject)),
+            ),
             |reply, (_, skip)| {
                 reply.text(
                     Line::new().strong(skip.status.as_str()).plain(" · ").line(skip.why.clone()),

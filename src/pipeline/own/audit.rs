@@ -1,13 +1,12 @@
 //! `!audit`: the record, from the room.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use super::{Own, OwnSpec, undo::number};
 use crate::{
     audit::{Kept, Kind, Record, Verified},
-    change::{Power, Subject},
+    change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
     pipeline::{Invocation, Pipeline, look::reader_for},
@@ -17,6 +16,10 @@ use crate::{
 };
 
 mod export;
+mod line;
+
+pub(in crate::pipeline) use line::line;
+pub(super) use line::{did, verb, who};
 
 /// Show the record of what was asked, done and looked at
 #[derive(Debug, clap::Args)]
@@ -255,33 +258,11 @@ fn list(
             None => "The record holds nothing like that".into(),
         }));
     }
-    let now = pipeline.clock.now();
-    let records = kept.iter().map(|kept| card(kept, now)).collect();
-    Ok(Reply::data("The record, newest first").with(Block::Records(records)))
-}
-
-/// An entry among others: what one wants to know first.
-pub(in crate::pipeline) fn card(kept: &Kept, now: Timestamp) -> reply::Record {
-    let mut facts = vec![("What", Line::from(kind_in_words(kept.entry.kind)))];
-    let first = |(label, _): &reply::Fact| {
-        matches!(
-            *label,
-            "Command"
-                | "By"
-                | "From"
-                | "Approved by"
-                | "ALONE"
-                | "Reason"
-                | "Ended"
-                | "Ends"
-                | "Note"
-        )
-    };
-    if let Some(record) = &kept.record {
-        facts.extend(facts_of(record).into_iter().filter(first));
-    }
-    facts.push(("At", Line::new().time(Some(kept.entry.at), now)));
-    reply::Record { title: Line::new().code(format!("#{}", kept.entry.seq)), facts }
+    let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
+    let lines = kept.iter().map(|kept| line(kept, now, own)).collect();
+    Ok(Reply::data("The record, newest first, in UTC")
+        .with(Block::List(Line::new(), lines))
+        .note(Line::new().plain("One of them in full: ").code("!audit show NUMBER")))
 }
 
 fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop> {
@@ -348,7 +329,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Expired => "question expired",
         Kind::Opened => "change begun",
         Kind::Closed => "change ended",
-        Kind::Ended => "the homeserver is through with it",
+        Kind::Ended => "the homeserver has finished it",
         Kind::Moved => "end moved",
         Kind::Stopped => "everything open was ended",
         Kind::Frozen => "frozen",
@@ -391,15 +372,15 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     if let Some(reason) = &record.reason {
         facts.push(("Reason", Line::new().hostile(&Hostile::new(reason.clone()))));
     }
-    for subject in &record.subjects {
-        facts.push(("Subject", Line::new().code(subject)));
-    }
+    let subjects = record.subjects.iter().map(|subject| Line::new().code(subject));
+    facts.extend(some("Subject", subjects.collect()));
     if record.erased > 0 {
         facts.push(("Erased since", Line::from(format!("{} of its subjects", record.erased))));
     }
-    for request in &record.requests {
-        facts.push(("Request", Line::new().code(request)));
+    if let Some(id) = &record.request {
+        facts.push(("Request", Line::new().code(id)));
     }
+    facts.extend(some("Sent", record.requests.iter().map(|one| Line::new().code(one)).collect()));
     for (label, number) in
         [("Ends", record.of), ("Takes back", record.undoes), ("In place of", record.redacts)]
     {
@@ -407,13 +388,26 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
             facts.push((label, Line::new().code(format!("#{number}"))));
         }
     }
-    for undo in &record.undo {
-        for words in undo.commands() {
-            facts.push(("Undo", Line::new().code(crate::input::shown(words))));
-        }
-    }
+    let ways = record.undo.iter().flat_map(Undo::commands);
+    let ways = ways.map(|words| Line::new().code(crate::input::shown(words)));
+    facts.extend(some("Undo", ways.collect()));
     if let Some(note) = &record.note {
         facts.push(("Note", Line::from(note.clone())));
+    }
+    facts
+}
+
+/// How many of a kind of fact are told of one record; an export has all.
+const LISTED: usize = 10;
+
+/// Facts of one kind, and how many more there are than are told.
+fn some(label: &'static str, lines: Vec<Line>) -> Vec<reply::Fact> {
+    let more = lines.len().saturating_sub(LISTED);
+    let mut facts: Vec<reply::Fact> =
+        lines.into_iter().take(LISTED).map(|line| (label, line)).collect();
+    if more > 0 {
+        let line = Line::from(format!("{more} more, which ")).code("!audit export").plain(" has");
+        facts.push((label, line));
     }
     facts
 }

@@ -2,8 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{Own, OwnSpec, undo::number};
+use super::{
+    Own, OwnSpec,
+    audit::{verb, who},
+    undo::number,
+};
 use crate::{
+    change::set,
     error::Stop,
     jobs::{Job, Stage, State},
     operators::Rank,
@@ -73,8 +78,23 @@ fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
         (false, 0) => "No job is running; the last that finished:".to_owned(),
         (false, n) => format!("Running jobs: {n}"),
     };
-    let records = jobs.iter().rev().take(LISTED).map(|job| record(pipeline, job));
-    Ok(Reply::data(title).with(Block::Records(records.collect::<Result<_, _>>()?)))
+    let lines = jobs.iter().rev().take(LISTED).map(|job| line(pipeline, job));
+    Ok(Reply::data(title).with(Block::List(Line::new(), lines.collect::<Result<_, _>>()?)))
+}
+
+/// A job in a line: `#12 user suspend 40 accounts, @a … @z · it goes on: done 12 · by ann, 3 min ago`.
+fn line(pipeline: &Pipeline, job: &Job) -> Result<Line, Stop> {
+    let (items, own) = (pipeline.jobs.items(job)?, pipeline.reader.server_name());
+    Ok(Line::new()
+        .code(format!("#{}", job.number.unwrap_or_default()))
+        .plain(format!(" {} ", verb(&job.words)))
+        .line(set(items.iter().map(|item| &item.subject), own))
+        .plain(" · ")
+        .line(in_one_line(job, &counts(pipeline, job)?))
+        .plain(" · by ")
+        .line(who(Some(&job.asker), own))
+        .plain(", ")
+        .ago(Some(job.begun), pipeline.clock.now()))
 }
 
 fn record(pipeline: &Pipeline, job: &Job) -> Result<Record, Stop> {

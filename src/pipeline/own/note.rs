@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 
-use super::{Own, OwnSpec, undo::number};
+use super::{Own, OwnSpec, audit::who, undo::number};
 use crate::{
     audit::{Kind, Record as Kept},
-    change::{Power, Subject},
+    change::{Power, Subject, without_server},
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
     pipeline::{Invocation, Lane, Pipeline, look::reader_for},
-    reply::{Block, Hostile, Line, Record, Reply, Status},
+    reply::{Block, Hostile, Line, Reply, Status},
 };
 
 /// The longest note, in characters.
@@ -180,23 +180,28 @@ fn list(
     let reader = reader_for(invocation.operator, &pipeline.reader);
     notes.retain(|note| reader.may_name(&Subject::User(note.about.clone())).is_ok());
     let now = pipeline.clock.now();
-    let records: Vec<Record> = notes
+    let own = pipeline.reader.server_name();
+    let lines: Vec<Line> = notes
         .iter()
         .take(LISTED)
-        .map(|note| Record {
-            title: Line::new().code(format!("#{}", note.number)).plain(" ").code(&note.about),
-            facts: vec![
-                ("Note", Line::new().hostile(&note.text)),
-                ("By", Line::new().code(&note.by)),
-                ("At", Line::new().time(Some(note.at), now)),
-            ],
+        .map(|note| {
+            Line::new()
+                .code(format!("#{}", note.number))
+                .plain(" ")
+                .code(without_server(note.about.as_str(), own))
+                .plain(" ")
+                .hostile(&note.text)
+                .plain(" · by ")
+                .line(who(Some(&note.by), own))
+                .plain(", ")
+                .ago(Some(note.at), now)
         })
         .collect();
-    Ok(match (notes.len(), records.len()) {
-        (0, _) => Reply::data("No notes"),
-        (1, _) => Reply::data("One note").with(Block::Records(records)),
-        (all, shown) if all > shown => Reply::data(format!("{all} notes, the last {shown} shown"))
-            .with(Block::Records(records)),
-        (all, _) => Reply::data(format!("{all} notes")).with(Block::Records(records)),
-    })
+    let title = match (notes.len(), lines.len()) {
+        (0, _) => return Ok(Reply::data("No notes")),
+        (1, _) => "One note".to_owned(),
+        (all, shown) if all > shown => format!("{all} notes, the last {shown} shown"),
+        (all, _) => format!("{all} notes"),
+    };
+    Ok(Reply::data(title).with(Block::List(Line::new(), lines)))
 }

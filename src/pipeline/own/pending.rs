@@ -1,13 +1,19 @@
 //! `!pending`: the questions that are open.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use ruma::ServerName;
 
-use super::{Own, OwnSpec};
+use super::{
+    Own, OwnSpec,
+    audit::{verb, who},
+};
 use crate::{
+    change::set,
     confirm::Ticket,
     error::Stop,
     pipeline::{Invocation, Pipeline},
-    reply::{Block, Line, Record, Reply},
+    reply::{Block, Line, Reply},
 };
 
 /// List the open questions of this room
@@ -24,30 +30,34 @@ impl Own for Pending {
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
         let open = pipeline.questions.open_in(invocation.origin.room())?;
-        let now = pipeline.clock.now();
-        let records: Vec<Record> = open
-            .iter()
-            .map(|ticket| Record {
-                title: Line::new().code(&ticket.code),
-                facts: vec![
-                    ("Command", Line::new().code(crate::input::shown(&ticket.words))),
-                    ("Asked by", Line::new().code(&ticket.asker)),
-                    ("Waits for", waits_for(ticket)),
-                    ("Until", Line::new().time(Some(ticket.expires), now)),
-                ],
-            })
-            .collect();
-        Ok(Some(match records.len() {
-            0 => Reply::data("No question is open"),
-            1 => Reply::data("One question is open").with(Block::Records(records)),
-            n => Reply::data(format!("{n} questions are open")).with(Block::Records(records)),
-        }))
+        let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
+        let lines: Vec<Line> = open.iter().map(|ticket| line(ticket, now, own)).collect();
+        let title = match lines.len() {
+            0 => return Ok(Some(Reply::data("No question is open"))),
+            1 => "One question is open".to_owned(),
+            n => format!("{n} questions are open"),
+        };
+        Ok(Some(Reply::data(title).with(Block::List(Line::new(), lines))))
     }
 }
 
-fn waits_for(ticket: &Ticket) -> Line {
+/// An open question in a line: its code, what it is about, whom it waits for and how long.
+fn line(ticket: &Ticket, now: Timestamp, own: &ServerName) -> Line {
+    Line::new()
+        .code(&ticket.code)
+        .plain(format!(" · {} ", verb(&ticket.words)))
+        .line(set(ticket.about.iter().map(|(subject, _)| subject), own))
+        .plain(" · asked by ")
+        .line(who(Some(&ticket.asker), own))
+        .plain(", waits for ")
+        .line(waits_for(ticket, own))
+        .plain(", ends ")
+        .ago(Some(ticket.expires), now)
+}
+
+fn waits_for(ticket: &Ticket, own: &ServerName) -> Line {
     match &ticket.second {
-        None => Line::new().code(&ticket.asker),
+        None => who(Some(&ticket.asker), own),
         Some(second) => Line::from(format!(
             "other operators: {} of {} have approved it",
             second.approvals.len(),

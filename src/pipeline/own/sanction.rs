@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use ruma::ServerName;
 
 use super::{
     AsChange, Own, OwnSpec,
+    audit::{did, who},
     undo::{all_taken_back, number, taken_back},
 };
 use crate::{
     audit::{Kind, Record as Noted},
-    change::{Class, Power, Subject},
+    change::{Class, Power, Subject, set},
     commands::Ends,
     error::Stop,
     gate::{Verdict, Weight},
@@ -17,7 +19,7 @@ use crate::{
         Invocation, Lane, Pipeline,
         change::{Executor, report::rehearsed, target, too_low},
     },
-    reply::{Block, Line, Record, Reply, Status},
+    reply::{Block, Line, Reply, Status},
     sanctions::{Sanction, Sanctions as Kept, State},
 };
 
@@ -143,25 +145,43 @@ impl Own for Sanctions {
 
 fn list(pipeline: &Pipeline) -> Result<Reply, Stop> {
     let open = pipeline.sanctions.open()?;
-    let now = pipeline.clock.now();
-    let records: Vec<Record> = open.iter().map(|sanction| shown(sanction, now)).collect();
-    Ok(match records.len() {
-        0 => Reply::data("No temporary measures"),
-        1 => Reply::data("One temporary measure").with(Block::Records(records)),
-        n => Reply::data(format!("{n} temporary measures")).with(Block::Records(records)),
-    })
+    let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
+    // What one command has imposed on many is one line.
+    let mut groups: Vec<Vec<&Sanction>> = Vec::new();
+    for sanction in &open {
+        let alike = |group: &&mut Vec<&Sanction>| {
+            group.first().is_some_and(|first| {
+                (first.number, first.until, first.state == State::Waiting)
+                    == (sanction.number, sanction.until, sanction.state == State::Waiting)
+            })
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(sanction),
+            None => groups.push(vec![sanction]),
+        }
+    }
+    let lines = groups.iter().filter_map(|group| shown(group, now, own)).collect();
+    let title = match open.len() {
+        0 => return Ok(Reply::data("No temporary measures")),
+        1 => "One temporary measure".to_owned(),
+        n => format!("{n} temporary measures"),
+    };
+    Ok(Reply::data(title).with(Block::List(Line::new(), lines)))
 }
 
-fn shown(sanction: &Sanction, now: Timestamp) -> Record {
-    let mut facts = vec![
-        ("Ends", Line::new().time(Some(sanction.until), now)),
-        ("Command", Line::new().code(crate::input::shown(&sanction.words))),
-        ("By", Line::new().code(&sanction.by)),
-    ];
-    if sanction.state == State::Waiting {
-        facts.push(("Waits", Line::from("until I may make changes again")));
-    }
-    Record { title: Line::new().code(format!("#{}", sanction.number)), facts }
+/// What one change has imposed, in a line: `#12 suspended @lena · ends in 3 days · by moses`.
+fn shown(group: &[&Sanction], now: Timestamp, own: &ServerName) -> Option<Line> {
+    let first = group.first()?;
+    let line = Line::new()
+        .code(format!("#{}", first.number))
+        .plain(format!(" {} ", did(&first.words)))
+        .line(set(group.iter().map(|one| &one.subject), own))
+        .plain(" · ends ")
+        .ago(Some(first.until), now)
+        .plain(" · by ")
+        .line(who(Some(&first.by), own));
+    let waits = first.state == State::Waiting;
+    Some(if waits { line.plain(" · waits until I may make changes again") } else { line })
 }
 
 /// The number of a temporary measure, as it was typed.

@@ -2,24 +2,26 @@
 
 use tracing::error;
 
-use super::{Questions, answer::those, approve::Needs};
+use super::{
+    Questions,
+    answer::those,
+    approve::Needs,
+    wording::{Asked, is_light, open_until},
+};
 use crate::{
     audit::{Kind, Record},
     change::{Class, Skip, Subject},
     commands::Action,
-    confirm::{Consent, Demand, Draft, End, State, Ticket},
+    confirm::{Consent, Draft, End, State, Ticket},
     error::Stop,
     gate::Because,
     pipeline::{
         Exit, Invocation, ShellCommand,
-        change::{Earlier, Looked, ToAsk, overview, report::cost_in_words},
+        change::{Looked, ToAsk, overview},
     },
-    reply::{Block, File, Hostile, Line, Reply, Status, utc},
+    reply::{File, Hostile, Line, Reply, Status, utc},
     synapse::Secrets,
 };
-
-/// How many subjects a question describes one by one.
-const DESCRIBED: usize = 5;
 
 impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
@@ -41,14 +43,22 @@ impl Questions {
         if !secrets.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), secrets);
         }
-        let reply = self.question(&ticket, action, &looked, &earlier);
+        let asked = Asked {
+            ticket: &ticket,
+            action,
+            looked: &looked,
+            earlier: &earlier,
+            roster: &self.roster,
+            notes: Some(&self.notes),
+            server: &self.server,
+        };
+        let reply = asked.question();
         if let Some(shell) = here {
-            self.put_at_terminal(shell, invocation, reply, (&ticket, &looked, because), action)
-                .await;
+            self.put_at_terminal(shell, invocation, reply, &asked, because).await;
             return Ok(());
         }
         let reply = self.with_lists(reply, &ticket, action, &looked).await;
-        let reply = self.who_is_asked(reply, invocation, &ticket, &looked, because);
+        let reply = self.who_is_asked(reply, invocation, &asked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.question_put(&ticket.room, &ticket.code);
         let key = format!("ask-{}", ticket.code);
@@ -78,7 +88,7 @@ impl Questions {
             shell.aside(&reply.text("This is asked in the room, and answered there")).await;
         }
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
-        if ticket.demand == Demand::Yes && ticket.second.is_none() {
+        if is_light(&ticket, &self.roster) {
             for key in ["✅", "❌"] {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
                     error!(error = &error as &dyn std::error::Error, "no reaction was put");
@@ -95,9 +105,10 @@ impl Questions {
         shell: &ShellCommand,
         invocation: &Invocation<'_>,
         reply: Reply,
-        (ticket, looked, because): (&Ticket, &Looked, Because),
-        action: &dyn Action,
+        asked: &Asked<'_>,
+        because: Because,
     ) {
+        let Asked { ticket, action, looked, .. } = *asked;
         let mut lists = Vec::new();
         if overview::are_many(&looked.plans) {
             lists.push(overview::list("all of them", action, looked));
@@ -117,7 +128,7 @@ impl Questions {
                 }
             }
         }
-        let reply = self.who_is_asked(reply, invocation, ticket, looked, because);
+        let reply = self.who_is_asked(reply, invocation, asked, because);
         shell.asked(&ticket.code);
         shell.aside(&reply).await;
     }
@@ -158,64 +169,6 @@ impl Questions {
         };
         self.audit.note(record).await?;
         Ok(ticket)
-    }
-
-    /// What a question is about.
-    fn question(
-        &self,
-        ticket: &Ticket,
-        action: &dyn Action,
-        looked: &Looked,
-        earlier: &Earlier,
-    ) -> Reply {
-        let mut reply = match looked.plans.as_slice() {
-            [one] => Reply::data(action.question(&one.subject, &one.seen).title),
-            several => Reply::data(format!("{} subjects", several.len())),
-        };
-        match earlier {
-            Earlier::None => {}
-            Earlier::NotEnough => {
-                reply = reply.text("What was said so far is not enough any more, so I ask again");
-            }
-            Earlier::Differs(differences) => {
-                reply = reply.text("Something changed since I asked, so I ask again:");
-                reply = differences.iter().fold(reply, |reply, one| reply.text(one.line()));
-            }
-        }
-        if overview::are_many(&looked.plans) {
-            let out = overview::stands_out(looked, &self.roster, Some(&self.notes));
-            if !out.is_empty() {
-                reply = reply.with(Block::List("What stands out among them:".into(), out));
-            }
-            reply = overview::many(reply, action, looked);
-            reply = overview::warned(reply, action, &looked.plans);
-            reply = overview::left_out(reply, &looked.skips, &self.roster);
-            return reply.text(understood(ticket, action));
-        }
-        for plan in looked.plans.iter().take(DESCRIBED) {
-            let question = action.question(&plan.subject, &plan.seen);
-            if looked.plans.len() > 1 {
-                reply = reply.text(question.title);
-            }
-            reply = reply.facts(plan.seen.display.clone());
-            if !question.goes.is_empty() {
-                reply = reply.with(Block::List("This goes:".into(), question.goes));
-            }
-            if !question.stays.is_empty() {
-                reply = reply.with(Block::List("This stays:".into(), question.stays));
-            }
-        }
-        for plan in looked.plans.iter().skip(DESCRIBED) {
-            reply = reply.text(action.question(&plan.subject, &plan.seen).title);
-        }
-        if overview::are_many(&looked.skips) {
-            reply = overview::left_out(reply, &looked.skips, &self.roster);
-        } else {
-            for (subject, skip) in &looked.skips {
-                reply = reply.text(not_this(subject, skip));
-            }
-        }
-        overview::warned(reply, action, &looked.plans).text(understood(ticket, action))
     }
 
     /// The same with the lists of those that it is about and of those that are left out, each as a
@@ -270,11 +223,10 @@ impl Questions {
         &self,
         reply: Reply,
         invocation: &Invocation<'_>,
-        ticket: &Ticket,
-        looked: &Looked,
+        asked: &Asked<'_>,
         because: Because,
     ) -> Reply {
-        let mut reply = reply;
+        let (mut reply, ticket) = (reply, asked.ticket);
         let mut facts = Vec::new();
         if ticket.second.is_some() || ticket.alone.is_some() {
             facts.push(("Asked by", Line::new().code(&ticket.asker)));
@@ -308,14 +260,8 @@ impl Questions {
                 .code(format!("!deny {}", ticket.code));
             reply = reply.text(line).ringing(others.cloned().collect());
         }
-        let at_terminal = invocation.origin.shell().is_some();
-        reply = reply.text(match &ticket.demand {
-            Demand::Yes if at_terminal && !ticket.totp && ticket.second.is_none() => {
-                Line::from("Go on? Type ").code("yes").plain(" or ").code("no")
-            }
-            _ => how_to_say_yes(ticket, looked),
-        });
-        let mut note = format!("Open until {}", utc(ticket.expires));
+        reply = asked.ways(reply, invocation.origin.shell().is_some());
+        let mut note = open_until(ticket.expires, self.clock.now());
         if self.roster.read_only {
             note.push_str(". I am read-only: a yes will be answered, and nothing will be done");
         }
@@ -359,13 +305,6 @@ impl Questions {
     }
 }
 
-fn understood(ticket: &Ticket, action: &dyn Action) -> Line {
-    Line::new()
-        .plain("As I understood it: ")
-        .code(crate::input::shown(&ticket.words))
-        .plain(format!(" — {}", cost_in_words(ticket.class, action)))
-}
-
 /// Why a subject is left out. Most reasons begin with its id.
 pub(in crate::pipeline) fn not_this(subject: &Subject, skip: &Skip) -> Line {
     let line = Line::new().plain("Left out: ");
@@ -373,45 +312,6 @@ pub(in crate::pipeline) fn not_this(subject: &Subject, skip: &Skip) -> Line {
         line.line(skip.why.clone())
     } else {
         line.code(subject).plain(": ").line(skip.why.clone())
-    }
-}
-
-fn how_to_say_yes(ticket: &Ticket, looked: &Looked) -> Line {
-    let code = &ticket.code;
-    let (yes, no) = match ticket.second {
-        Some(_) => ("approve", "deny"),
-        None => ("confirm", "cancel"),
-    };
-    let cancel = |line: Line| {
-        let totp = if ticket.totp { ", and your one-time password at the end" } else { "" };
-        line.plain(totp).plain(", or ").code(format!("!{no} {code}"))
-    };
-    let go_on = match (ticket.alone, &ticket.second) {
-        (Some(from), _) => format!("To go on, from {} send ", utc(from)),
-        (None, Some(_)) => "Whoever approves it sends ".to_owned(),
-        (None, None) => "To go on, send ".to_owned(),
-    };
-    match &ticket.demand {
-        Demand::Yes => cancel(
-            Line::new()
-                .plain("Go on? ✅, or reply ")
-                .code("yes")
-                .plain(", or send ")
-                .code(format!("!confirm {code}")),
-        ),
-        Demand::Code => cancel(Line::new().plain(go_on).code(format!("!{yes} {code}"))),
-        Demand::Phrase(_) => {
-            let what = match looked.plans.as_slice() {
-                [one] => one.subject.phrase_in_words(),
-                _ => "how many there are",
-            };
-            cancel(
-                Line::new()
-                    .plain(go_on)
-                    .code(format!("!{yes} {code} …"))
-                    .plain(format!(" with {what} in place of the dots")),
-            )
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedEventId, OwnedRoomId, RoomId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
@@ -11,7 +11,7 @@ use super::HOUR;
 use crate::{
     audit::{Audit, Kept},
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, own::card},
+    pipeline::{Outbox, Unsent, own::line as in_words},
     reply::{Block, Line, Reply},
     store::{self, Shelf, Store},
 };
@@ -39,6 +39,8 @@ pub(in crate::pipeline) struct Feed {
     outbox: Arc<dyn Outbox>,
     /// The room of the record, where there is one.
     room: Option<OwnedRoomId>,
+    /// The homeserver's own name.
+    server: OwnedServerName,
     /// Up to which number a message of this run has it, as soon as there was one.
     carrying: std::sync::Mutex<Option<u64>>,
     /// Up to which number it has travelled.
@@ -58,13 +60,14 @@ impl Feed {
         audit: Audit,
         clock: SharedClock,
         outbox: Arc<dyn Outbox>,
-        room: Option<OwnedRoomId>,
+        (room, server): (Option<OwnedRoomId>, OwnedServerName),
     ) -> Result<Self, store::Error> {
         Ok(Self {
             audit,
             clock,
             outbox,
             room,
+            server,
             carrying: std::sync::Mutex::default(),
             travelled: store.shelf("record-travelled")?,
             written: store.shelf("record-written")?,
@@ -164,9 +167,10 @@ impl Feed {
             let Some((_, last)) = next.last() else { return Ok(()) };
             upto = last.entry.seq;
             let key = format!("record-{upto}-{}", last.entry.hash);
-            let (carried, cards) =
-                next.into_iter().map(|(line, kept)| (line, card(&kept, now))).unzip();
-            let reply = Reply::data("On record").with(Block::Records(cards));
+            let in_words = |kept: &Kept| in_words(kept, now, &self.server);
+            let (carried, lines) =
+                next.into_iter().map(|(line, kept)| (line, in_words(&kept))).unzip();
+            let reply = Reply::data("On record").with(Block::List(Line::new(), lines));
             self.outbox.say(room, None, &key, &Reply { carried, ..reply }).await?;
             self.written.put(room.as_str(), &upto)?;
         }

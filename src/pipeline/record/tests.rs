@@ -165,3 +165,14 @@ async fn what_is_too_old_to_matter_goes_while_the_bot_runs() {
     }
     assert_eq!(stage.pipeline.sanctions.of(300).unwrap().len(), 1, "it is left to somebody");
 }
+
+#[tokio::test]
+async fn what_is_on_record_has_the_id_of_the_request_under_which_the_log_has_it() {
+    let stage = Stage::set(NOWHERE, "token");
+    let request = stage.request("moe", "!user password @eve:synod.test");
+    let id = crate::pipeline::request_id(&request.event);
+    stage.hand(request).await;
+    stage.say("ann", "!audit show 1").await;
+    let shown = stage.heard.all().pop().unwrap();
+    assert!(shown.contains("Request") && shown.contains(&format!("`{id}`")), "{shown}");
+}

@@ -210,24 +210,24 @@ fn questions_say_what_goes() {
         |typed: &[&str], seen: &Snapshot| testing::question(&verb(typed).question(&ann(), seen));
     insta::assert_snapshot!(asked(&["-P", "x", "-n", "New"], &seen(json!({}))), @r"
     Change `@ann:example.org`
-    This goes:
+    Lost:
     - its present password
     - its sessions: every device is logged out
     ");
     insta::assert_snapshot!(asked(&["--activate"], &seen(json!({"deactivated": true}))), @"Change `@ann:example.org`; what it lost when it was deactivated does not come back");
     insta::assert_snapshot!(asked(&["--create"], &nobody()), @"Create `@ann:example.org`");
     insta::assert_snapshot!(asked(&["--deactivate", "-n", "New"], &seen(json!({}))), @r"
-    Deactivate `@ann:example.org`: it will **not** be erased, and changed as below
-    This goes:
-    - its sessions: devices, with the keys to its encrypted messages
-    - its password, mail addresses and telephone numbers
-    - its settings, notifications and the backup of its keys
-    - its place in rooms, and every invitation it has
-    This stays:
+    Deactivate `@ann:example.org`, without erasing, and changed as below
+    Lost:
+    - devices, with the keys to encrypted messages
+    - password, email, phone
+    - settings and key backup
+    - its place in rooms, its invitations
+    Stays:
     - its messages
-    - its name and picture
+    - name and picture
     - its media
-    - its id: nobody can register it again
+    - its id, which nobody can register again
     ");
 }
 

@@ -14,6 +14,7 @@ use crate::{
         Origin,
         background::job::{Counts, JobRunner, each::pasted, progress::title},
         change::has_changed,
+        request_id,
     },
     reply::{Block, Format, Line, Reply, Sheet, Status},
     store,
@@ -111,6 +112,7 @@ impl JobRunner {
             by: Some(job.asker.clone()),
             room: Some(job.asked.0.clone()),
             event: Some(job.asked.1.clone()),
+            request: Some(request_id(&job.asked.1)),
             words: job.words.clone(),
             undoes: self
                 .below

@@ -86,9 +86,8 @@ pub(super) fn shown(
     elapsed: Option<Duration>,
     waits: Option<Line>,
 ) -> Reply {
-    let reply = Reply::data(title(job))
-        .text(Line::new().code(bar(counts)).plain(format!(" {}", rate(counts, elapsed))))
-        .text(counts.in_words());
+    let bar = Line::new().code(bar(counts)).plain(format!(" {}", rate(counts, elapsed)));
+    let reply = Reply::data(bar).text(title(job)).text(counts.in_words());
     let reply = match waits {
         Some(why) => reply.text(Line::new().strong("It waits").plain(": ").line(why)),
         None => reply,
