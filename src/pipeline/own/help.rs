@@ -36,7 +36,7 @@ impl Own for Help {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
-        let help = understand::help(&self.words, Some(&invocation.operator.role));
+        let help = understand::help::help(&self.words, Some(&invocation.operator.role));
         Ok(Some(pipeline.served.help_here(&self.words, help).await))
     }
 }

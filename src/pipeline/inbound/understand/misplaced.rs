@@ -16,7 +16,9 @@ use crate::{
     input::{Heard, hear},
     pipeline::{
         inbound::understand::{
-            ROOT, SKIPPERS, is_first_word, named, spelling, usage, whole_context,
+            ROOT,
+            complaint::{SKIPPERS, usage, whole_context},
+            is_first_word, named, spelling,
         },
         own::OWN,
     },

@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ErrorKind};
 
 use crate::{
     commands::GROUPS,
-    pipeline::inbound::understand::{unquoted::Verb, verb, whole_context},
+    pipeline::inbound::understand::{complaint::whole_context, unquoted::Verb, verb},
     reply::{Line, Reply, Status},
 };
 
@@ -135,7 +135,8 @@ mod tests {
     use crate::{
         input::{Heard, hear},
         pipeline::inbound::understand::{
-            complaint, is_first_word, parse,
+            complaint::complaint,
+            is_first_word, parse,
             spelling::{in_small_letters, method_as_option, one_hyphen},
         },
         reply::{Layout, Reply},

@@ -300,7 +300,9 @@ mod tests {
     use super::*;
     use crate::{
         input::{Heard, hear},
-        pipeline::inbound::understand::{Understood, complaint, is_first_word, parse, understand},
+        pipeline::inbound::understand::{
+            Understood, complaint::complaint, is_first_word, parse, understand,
+        },
         reply::Layout,
     };
 
