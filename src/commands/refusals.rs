@@ -33,7 +33,26 @@ impl Meaning {
         says: &'static str,
         means: &'static str,
     ) -> Self {
-        Self { status, errcode, says, means, ends: Status::Refused }
+        let ends = if status == 404 { Status::NotFound } else { Status::Refused };
+        Self { status, errcode, says, means, ends }
+    }
+
+    /// The same, where it says that what was typed is none of what it should be.
+    #[must_use]
+    pub const fn not_understood(self) -> Self {
+        Self { ends: Status::NotUnderstood, ..self }
+    }
+
+    /// The same, where it says that what was typed is not known.
+    #[must_use]
+    pub const fn not_found(self) -> Self {
+        Self { ends: Status::NotFound, ..self }
+    }
+
+    /// The same, where it says that the homeserver is not as it should be for this.
+    #[must_use]
+    pub const fn failed(self) -> Self {
+        Self { ends: Status::Failed, ..self }
     }
 
     /// The same, where it says that there is nothing to do.
@@ -158,17 +177,19 @@ pub(super) const NO_ROOM_ID: Meaning = Meaning::new(
     "M_UNKNOWN",
     "legal room",
     "to the homeserver this is no id of a room; look for a slip in it",
-);
+)
+.not_understood();
 
 /// What is said where the request fits another version of the homeserver.
 const OTHER_VERSION: &str =
     "this version of the homeserver takes it in another way; `!server version` shows which it is";
 
 /// The homeserver wants another body than the one of its version that we know.
-pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION);
+pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION).failed();
 
 /// The homeserver wants another value.
-pub(super) const OTHER_VALUE: Meaning = Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION);
+pub(super) const OTHER_VALUE: Meaning =
+    Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION).failed();
 
 /// An account cannot be both.
 pub(super) const LOCKED_TOO: Meaning = Meaning::new(
@@ -201,7 +222,8 @@ pub(super) const NOT_LOCAL: Meaning = Meaning::new(
     "local user",
     "to the homeserver it is an account of another server: it goes by another name than the one \
      behind the colon",
-);
+)
+.failed();
 
 /// Accounts have their passwords elsewhere.
 pub(super) const NO_PASSWORDS: Meaning = Meaning::new(
@@ -243,7 +265,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "",
         "this cannot be the id of a new account: a-z, 0-9 and . _ = - / + only, not only digits, and \
          255 characters with the name of the server",
-    ),
+    )
+    .not_understood(),
     Meaning::new(400, "M_USER_IN_USE", "", "this id is taken already, or was once; take another"),
     Meaning::new(400, "M_EXCLUSIVE", "", "ids like this belong to a bridge; take another"),
     Meaning::new(
@@ -259,7 +282,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "user type",
         "the homeserver does not know this type: bot, support, regular, or one of \
          user_types.extra_user_types in its configuration",
-    ),
+    )
+    .not_understood(),
     Meaning::new(
         400,
         "M_UNKNOWN",
@@ -274,7 +298,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "",
         "a value is not as the homeserver takes it: a name has at most 256 characters, a picture's \
          address 1000, a password 512",
-    ),
+    )
+    .not_understood(),
     Meaning::new(
         400,
         "M_MISSING_PARAM",

@@ -19,7 +19,7 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     assert!(details.body.contains(eve.user_id.as_str()), "{}", details.body);
     assert!(details.encrypted);
 
-    says(&scene.ann_asks("!undo").await?, "Refused", &["say which change", "!audit"]);
+    says(&scene.ann_asks("!undo").await?, "Not understood", &["say which change", "!audit"]);
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     assert!(done.body.starts_with("Done · "), "{}", done.body);
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
@@ -27,7 +27,11 @@ async fn a_suspension_runs_at_once_and_its_undo_takes_it_back() -> Result<()> {
     // Which one is never guessed.
     let number = digits(&done.body, "!undo")?;
     let which = scene.ann_asks("!undo").await?;
-    says(&which, "Refused", &["say which change", &format!("!undo {number}"), "!user suspend"]);
+    says(
+        &which,
+        "Not understood",
+        &["say which change", &format!("!undo {number}"), "!user suspend"],
+    );
     assert_eq!(api.account(&eve.user_id).await?["suspended"], json!(true));
     let undone = scene.ann_asks(&format!("!undo {number}")).await?;
     assert!(undone.body.starts_with("Done · "), "{}", undone.body);

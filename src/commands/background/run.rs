@@ -146,7 +146,7 @@ impl Action for Run {
                 .plain(" and ")
                 .code("--before")
                 .plain(" go with event_resign only");
-            return Err(Stop::refused(why));
+            return Err(Stop::not_understood(why));
         }
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
     }

@@ -48,8 +48,8 @@ impl Query for Details {
             destination::raw(&self.server, reader),
             rooms::count(&self.server, reader)
         );
-        let found = found?.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
-        let unread = || Stop::refused("the homeserver knows this server, and I cannot read how");
+        let found = found?.ok_or_else(|| Stop::not_found(destination::unknown(&self.server)))?;
+        let unread = || Stop::failed("the homeserver knows this server, and I cannot read how");
         let found = Destination::deserialize(&found).map_err(|_| unread())?;
         let remembered = memory.of(&Subject::Destination(self.server.clone()), PAST);
         // A courtesy: what matters is whether the server is reached.
@@ -58,7 +58,7 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let found = destination::raw(&self.server, reader).await?;
-        let found = found.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
+        let found = found.ok_or_else(|| Stop::not_found(destination::unknown(&self.server)))?;
         Ok(sheet.object("destination", &found)?)
     }
 }

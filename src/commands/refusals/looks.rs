@@ -17,15 +17,16 @@ const NO_ACCOUNT: &str = "the homeserver has no such account; `!user search` fin
 
 /// An account, or what belongs to one.
 pub(in crate::commands) const ACCOUNT: &[Meaning] = &[
-    Meaning::new(400, "M_UNKNOWN", "local user", OTHER_NAME),
-    Meaning::new(400, "M_UNKNOWN", "must be local", OTHER_NAME),
+    Meaning::new(400, "M_UNKNOWN", "local user", OTHER_NAME).failed(),
+    Meaning::new(400, "M_UNKNOWN", "must be local", OTHER_NAME).failed(),
     Meaning::new(
         400,
         "M_INVALID_PARAM",
         "UserID",
         "the homeserver does not take this for the id of an account, which looks like \
          @ann:example.org; `!user search` finds it by a part",
-    ),
+    )
+    .not_understood(),
     Meaning::new(404, "M_NOT_FOUND", "", NO_ACCOUNT),
     Meaning::new(404, "M_UNKNOWN", "No row found", NO_ACCOUNT),
 ];
@@ -55,7 +56,7 @@ pub(in crate::commands) const NEW_NAME: &[Meaning] = &[Meaning::new(
     "ascii",
     "this cannot be the id of an account, which has only a-z, 0-9 and . _ = - / + before its colon; \
      take another",
-)];
+).not_understood()];
 
 const NO_ROOM_ID: &str = "the homeserver does not take this for the id of a room; `!room search` finds \
     rooms by their names and aliases";
@@ -65,8 +66,8 @@ const NO_ROOM: &str = "the homeserver does not know this room, or not any more; 
 
 /// A room, or what is in it.
 pub(in crate::commands) const ROOM: &[Meaning] = &[
-    Meaning::new(400, "M_UNKNOWN", "legal room ID", NO_ROOM_ID),
-    Meaning::new(400, "M_INVALID_PARAM", "Room", NO_ROOM_ID),
+    Meaning::new(400, "M_UNKNOWN", "legal room ID", NO_ROOM_ID).not_understood(),
+    Meaning::new(400, "M_INVALID_PARAM", "Room", NO_ROOM_ID).not_understood(),
     Meaning::new(
         403,
         "M_FORBIDDEN",
@@ -84,15 +85,15 @@ const NOT_A_NUMBER: Meaning = Meaning::new(
     "positive integer",
     "the homeserver does not take one of these numbers, which have to be whole and not below 0; leave \
      out one option after the other",
-);
+).not_understood();
 
 const NO_SUCH_PLACE: &str =
     "the homeserver does not know this place; leave --from out to begin anew";
 
 /// A place in a room's messages, or in the rooms of a space.
 pub(in crate::commands) const PLACE: &[Meaning] = &[
-    Meaning::new(400, "M_INVALID_PARAM", "token", NO_SUCH_PLACE),
-    Meaning::new(400, "M_UNKNOWN", "parameter is invalid", NO_SUCH_PLACE),
+    Meaning::new(400, "M_INVALID_PARAM", "token", NO_SUCH_PLACE).not_found(),
+    Meaning::new(400, "M_UNKNOWN", "parameter is invalid", NO_SUCH_PLACE).not_found(),
     NOT_A_NUMBER,
 ];
 
@@ -134,7 +135,7 @@ const WHICH_REPORT: &str = "`!report list` shows the numbers of those there are"
 
 /// A report.
 pub(in crate::commands) const REPORT: &[Meaning] = &[
-    Meaning::new(400, "M_INVALID_PARAM", "report_id", WHICH_REPORT),
+    Meaning::new(400, "M_INVALID_PARAM", "report_id", WHICH_REPORT).not_understood(),
     Meaning::new(
         404,
         "M_NOT_FOUND",
@@ -167,7 +168,8 @@ pub(in crate::commands) const CHANGES: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "token",
     "nothing has happened yet after this place; leave --from out to begin with the first change",
-)];
+)
+.not_found()];
 
 /// Since when something is counted.
 pub(in crate::commands) const SINCE: &[Meaning] = &[Meaning::new(
@@ -175,7 +177,8 @@ pub(in crate::commands) const SINCE: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "from_ts",
     "the homeserver does not take this moment to count from; write a date such as 2026-11-01",
-)];
+)
+.not_understood()];
 
 /// How much people have uploaded.
 pub(in crate::commands) const USAGE: &[Meaning] = &[Meaning::new(
@@ -183,7 +186,8 @@ pub(in crate::commands) const USAGE: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "until_ts",
     "the time would end before it begins; give it a later end or an earlier beginning",
-)];
+)
+.not_understood()];
 
 /// A page of what there is, sought and sorted.
 pub(in crate::commands) const PAGE: &[Meaning] = &[
@@ -192,7 +196,7 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "M_INVALID_PARAM",
         "search_term",
         "what is looked for is empty; give a part of a name, in quotes where it has spaces",
-    ),
+    ).not_understood(),
     NOT_A_NUMBER,
     Meaning::new(
         400,
@@ -200,13 +204,13 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "",
         "the homeserver does not take one of these numbers, dates or orders; leave --from out to begin \
          anew, then one option after the other",
-    ),
+    ).not_understood(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "ascii",
         "the homeserver compares these ids by plain letters only; leave out what has others",
-    ),
+    ).not_understood(),
 ];
 
 /// What a refusal of a look means by its kind, whatever was looked at.
@@ -217,7 +221,8 @@ pub(super) const GENERAL: &[Meaning] = &[
         "",
         "the homeserver does not take what I asked as it is; look for a slip in an id, a date or a \
          number, then leave out one option after the other",
-    ),
+    )
+    .not_understood(),
     Meaning::new(
         403,
         "",
@@ -231,7 +236,8 @@ pub(super) const GENERAL: &[Meaning] = &[
         "",
         "the homeserver does not know it, or not any more; look for a slip in its name",
     ),
-    Meaning::new(409, "", "", "something else is going on with it; look again in a moment"),
+    Meaning::new(409, "", "", "something else is going on with it; look again in a moment")
+        .failed(),
     Meaning::new(413, "", "", "that is more than the homeserver takes at once; ask for less"),
     Meaning::new(414, "", "", "that is more than the homeserver takes at once; ask for less"),
 ];

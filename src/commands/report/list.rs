@@ -118,20 +118,20 @@ async fn fetch(
 /// Refuses to say that there are no reports where the homeserver would hide them.
 async fn not_hidden(room: Option<&RoomId>, reader: &Reader) -> Result<(), Stop> {
     if known::hides_all_reports(reader).await {
-        return Err(Stop::refused(
+        return Err(Stop::failed(
             "this homeserver keeps no statistics of rooms, and without them it hides all reports of \
              messages; whether there are any is not known. Whoever runs it sets stats.enabled",
         )
         .or(&["background", "run", "populate_stats_process_rooms"]));
     }
     match room {
-        Some(room) if known::hides_reports(room, reader).await => Err(Stop::refused(
-            Line::from("this homeserver has no statistics of ").code(room).plain(
+        Some(room) if known::hides_reports(room, reader).await => {
+            Err(Stop::failed(Line::from("this homeserver has no statistics of ").code(room).plain(
                 ", perhaps since it was deleted, and hides the reports from such a room; \
                      whether there are any is not known",
-            ),
-        )
-        .or(&["background", "run", "populate_stats_process_rooms"])),
+            ))
+            .or(&["background", "run", "populate_stats_process_rooms"]))
+        }
         _ => Ok(()),
     }
 }

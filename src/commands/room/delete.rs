@@ -135,7 +135,7 @@ impl Action for Delete {
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
             if !there {
                 let why = Line::new().code(&user).plain(" is no account of this server");
-                return Err(Stop::refused(why.plain(", so it cannot make the new room")));
+                return Err(Stop::not_found(why.plain(", so it cannot make the new room")));
             }
             seen.display.push(("New room", Line::from("made by ").code(&user)));
             seen.extra.insert(MAKER.to_owned(), json!(user));

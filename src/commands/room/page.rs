@@ -257,7 +257,7 @@ pub(super) async fn fetch(
     if listed.total_rooms == 0 && keeps_no_statistics(reader).await {
         let why = "this homeserver keeps no statistics of rooms, so it cannot list or search \
                    them; one that is named by its id or alias can be looked at";
-        return Err(Stop::refused(why).or(&["room", "details", "#lobby:example.org"]));
+        return Err(Stop::failed(why).or(&["room", "details", "#lobby:example.org"]));
     }
     let next = listed.next_batch.map(|next| next.to_string());
     let mut rooms = listed.rooms;

@@ -53,7 +53,7 @@ impl AuthProvider {
             } else {
                 ". The ids of providers with OpenID Connect begin with oidc-"
             };
-            Stop::refused(line.plain(hint))
+            Stop::not_found(line.plain(hint))
         })?;
         reader.may_name(&Subject::User(found.clone()))?;
         Ok(found)

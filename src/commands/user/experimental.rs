@@ -184,7 +184,7 @@ impl Action for SetFeatures {
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.both {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 "one feature is to be on and off at once; name it behind --enable or --disable",
             ));
         }

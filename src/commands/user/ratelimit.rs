@@ -228,12 +228,12 @@ impl Action for Set {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         match self.to {
             To::Limit(_) | To::Nothing => account::subject(&self.user, reader),
-            To::Missing => Err(Stop::refused(
+            To::Missing => Err(Stop::not_understood(
                 "to set a limit, say which: --messages-per-second and --burst-count",
             )),
-            To::Unclear => {
-                Err(Stop::refused("numbers go with set; to show or clear a limit, leave them out"))
-            }
+            To::Unclear => Err(Stop::not_understood(
+                "numbers go with set; to show or clear a limit, leave them out",
+            )),
         }
     }
 

@@ -159,7 +159,7 @@ impl Reloader {
             .plain("with what my config says now I could not begin, so what it said before is in force again: ")
             .hostile(&Hostile::new(why.to_owned()));
         let transaction_key = format!("reload-failed-{}", self.clock.now().as_millisecond());
-        self.voice.tell(&transaction_key, &Reply::outcome(Status::Refused, line)).await;
+        self.voice.tell(&transaction_key, &Reply::outcome(Status::Failed, line)).await;
     }
 }
 

@@ -175,7 +175,7 @@ impl Pipeline {
             return;
         }
         let reply = Reply::outcome(
-            Status::Refused,
+            Status::Failed,
             "I was stopped before I came to this, so nothing was done. Send it again if it is \
              still meant",
         );

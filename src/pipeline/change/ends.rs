@@ -6,6 +6,7 @@ use tracing::error;
 use super::{Done, Executor, Looked};
 use crate::{
     change::{FactMap, Subject, Undo},
+    commands::Ends,
     error::Stop,
     operators::Role,
     pipeline::Invocation,
@@ -21,10 +22,10 @@ impl Executor {
     ) -> Result<Option<Timestamp>, Stop> {
         let Some(ends) = &invocation.options.ends else { return Ok(None) };
         ends.of(self.clock.now()).map(Some).ok_or_else(|| {
-            Stop::refused(
-                "what it ends by is not ahead of now; write a time such as --for 3d, or a date \
-                 that is still to come",
-            )
+            Stop::not_understood(match ends {
+                Ends::At(_) => "that date is past; write one that is still to come, or --for 3d",
+                Ends::After(_) => "no date is so far ahead; write a shorter time, such as --for 3d",
+            })
         })
     }
 

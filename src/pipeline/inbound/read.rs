@@ -254,7 +254,7 @@ fn stranger(heard: &input::Heard) -> Result<Heard, String> {
 fn almost(open: &[Ticket]) -> Reply {
     let why = "if that answers a question, I cannot be sure what it says; nothing was done, and the \
                question is still open";
-    open.iter().fold(Reply::outcome(Status::Refused, why), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::NotUnderstood, why), |reply, ticket| {
         reply
             .command("Yes", vec!["confirm".to_owned(), ticket.code.clone()])
             .command("No", vec!["cancel".to_owned(), ticket.code.clone()])
@@ -276,13 +276,13 @@ fn holds_token(said: &Said) -> bool {
 fn misread_text(text: &str, misread: &input::Misread) -> What {
     match misplaced::meant_in_text(text) {
         Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
-        None => What::Say(Reply::outcome(Status::Refused, misread.to_string())),
+        None => What::Say(Reply::outcome(Status::NotUnderstood, misread.to_string())),
     }
 }
 
 fn undecryptable() -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::Failed,
         "I could not decrypt this message, so I do not know what it says. Send it again; if that \
          does not help, check that your client sends keys to my device",
     )

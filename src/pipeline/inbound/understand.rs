@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::{
     complaint::complaint,
-    help::{help, help_all, help_group},
+    help::{help, way_to},
 };
 use crate::{
     change::Power,
@@ -243,7 +243,7 @@ fn matched(matches: &clap::ArgMatches) -> Result<Understood, clap::Error> {
     let (ask, options) = verb.ask(rest)?;
     if matches!(ask, Ask::Read(_)) && !options.is_empty() {
         return Ok(Understood::Reply(Reply::outcome(
-            Status::Refused,
+            Status::NotUnderstood,
             "this only looks, and an option of a change came with it; leave that out, or say what \
              is to be changed",
         )));
@@ -256,10 +256,10 @@ fn misunderstood(words: &[String], error: &clap::Error, role: Option<&Role>) -> 
         ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             help(words, role)
         }
-        ErrorKind::MissingSubcommand => match place(words) {
-            Place::Group(group) => help_group(group, role),
-            _ => help_all(role),
-        },
+        ErrorKind::MissingSubcommand => {
+            let named: Vec<String> = way_to(words).0.into_iter().map(str::to_owned).collect();
+            help(&named, role)
+        }
         _ => complaint(words, error, role),
     })
 }
@@ -274,27 +274,6 @@ pub(in crate::pipeline) fn listed_as(words: &[String]) -> Option<String> {
     Some(group.words(verb(group, words.get(1).map(String::as_str))?))
 }
 
-/// How far the words lead into the tree of commands.
-enum Place {
-    Verb(Box<clap::Command>),
-    Group(&'static Group),
-    Nowhere,
-}
-
-fn place(words: &[String]) -> Place {
-    let Some(first) = words.first() else { return Place::Nowhere };
-    if let Some(own) = OWN.iter().find(|own| own.name == first) {
-        return Place::Verb(Box::new(own.command().bin_name(format!("!{}", own.name))));
-    }
-    let Some(group) = GROUPS.iter().find(|group| group.name == first) else {
-        return Place::Nowhere;
-    };
-    match verb(group, words.get(1).map(String::as_str)) {
-        Some(verb) => Place::Verb(Box::new(named(group, verb))),
-        None => Place::Group(group),
-    }
-}
-
 /// The verb of a group that its second word names, if it does.
 fn verb(group: &Group, word: Option<&str>) -> Option<&'static Spec> {
     if let Some(verb) = group.alone() {
@@ -302,10 +281,6 @@ fn verb(group: &Group, word: Option<&str>) -> Option<&'static Spec> {
     }
     let word = word?;
     group.verbs.iter().find(|verb| verb.name == word || verb.aliases.contains(&word))
-}
-
-fn named(group: &Group, verb: &Spec) -> clap::Command {
-    verb.command().bin_name(format!("!{}", group.words(verb)))
 }
 
 #[cfg(test)]

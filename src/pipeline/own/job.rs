@@ -105,7 +105,7 @@ fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
     let number = number(typed, "a job", &["job", "list"])?;
     let job = pipeline.jobs.numbered(number)?;
     job.ok_or_else(|| {
-        Stop::refused(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))
+        Stop::not_found(Line::new().code(format!("#{number}")).plain(" is no job that I know of"))
             .or(&["job", "list"])
     })
 }

@@ -141,24 +141,24 @@ fn without_number(audit: &Audit) -> Result<Stop, Stop> {
     })?;
     let Some(Record { of: Some(of), words, .. }) = last.into_iter().find_map(|kept| kept.record)
     else {
-        return Ok(Stop::refused(why).or(&["audit"]));
+        return Ok(Stop::not_understood(why).or(&["audit"]));
     };
     let line = Line::from(why).plain(". The last that can be taken back is ");
     let line = line.code(format!("#{of}")).plain(", ").code(crate::input::shown(&words));
-    Ok(Stop::refused(line).or(&["undo", &of.to_string()]))
+    Ok(Stop::not_understood(line).or(&["undo", &of.to_string()]))
 }
 
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
 /// that shows those there are.
 pub(super) fn number(text: &str, what: &str, listed: &[&str]) -> Result<u64, Stop> {
-    let refused = |_| Stop::refused(format!("{what} has a number, such as 17")).or(listed);
+    let refused = |_| Stop::not_understood(format!("{what} has a number, such as 17")).or(listed);
     text.trim_start_matches('#').parse().map_err(refused)
 }
 
 /// How the change with this number ended.
 fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     let unknown = || {
-        Stop::refused(Line::new().plain("there is no change ").code(format!("#{number}")))
+        Stop::not_found(Line::new().plain("there is no change ").code(format!("#{number}")))
             .or(&["audit"])
     };
     let kept: Kept = executor.audit().get(number)?.ok_or_else(unknown)?;

@@ -170,7 +170,7 @@ pub(in crate::pipeline) fn nothing_open() -> Reply {
 
 /// The answer to a yes or no that could mean several questions, with the `verb` for each.
 pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
-    open.iter().fold(Reply::outcome(Status::Refused, "which one?"), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::NotUnderstood, "which one?"), |reply, ticket| {
         reply.text(
             Line::new()
                 .code(format!("!{verb} {}", ticket.code))
@@ -192,8 +192,8 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
         No::NeedsOthers(ticket) | No::MayNotApprove(ticket) => {
             Reply::outcome(Status::Refused, why_not(no)).text(those(ticket))
         }
-        No::Unknown
-        | No::Elsewhere
+        No::Unknown => Reply::outcome(Status::NotFound, why_not(no)),
+        No::Elsewhere
         | No::NotYours(_)
         | No::NeedsAsker(_)
         | No::TooEarly(_)
@@ -278,7 +278,7 @@ pub(in crate::pipeline) const NOT_LAST: &str = " is not what was said here last"
 /// The answer to a light yes that may be to something else, and `why`.
 pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::NotUnderstood,
         Line::new()
             .plain("question ")
             .code(&ticket.code)

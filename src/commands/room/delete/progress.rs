@@ -128,7 +128,7 @@ impl How {
 /// The end of a deletion that failed.
 pub(super) fn failed(line: Line, parts: &[String]) -> Outcome {
     if parts.is_empty() {
-        return ended(Status::Refused, line.plain(". Nothing was done to it"));
+        return ended(Status::Failed, line.plain(". Nothing was done to it"));
     }
     ended(Status::DoneInPart, line.plain(format!(". Done all the same: {}", parts.join(", "))))
 }

@@ -127,7 +127,7 @@ pub(in crate::pipeline) fn one_hyphen(words: &[String]) -> Option<Reply> {
     let why = Line::new()
         .code(format!("-{name}"))
         .plain(" would be several short options; a long one begins with two hyphens");
-    Some(Reply::outcome(Status::Refused, why).command("Did you mean", meant))
+    Some(Reply::outcome(Status::NotUnderstood, why).command("Did you mean", meant))
 }
 
 #[cfg(test)]

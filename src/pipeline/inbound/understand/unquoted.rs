@@ -292,7 +292,7 @@ pub(super) fn quoted(words: &[String], wrong: usize) -> Option<Vec<String>> {
 }
 
 fn refusal(why: Line) -> Reply {
-    Reply::outcome(Status::Refused, why)
+    Reply::outcome(Status::NotUnderstood, why)
 }
 
 #[cfg(test)]
