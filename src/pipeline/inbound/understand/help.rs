@@ -161,7 +161,7 @@ fn help_all(role: Option<&Role>) -> Reply {
         .iter()
         .filter(|(name, _)| may(name))
         .take(SHOWN)
-        .map(|(name, what)| Line::new().code(format!("!{name}")).plain(format!(" {what}")))
+        .map(|(name, what)| Line::new().code(format!("!{name}")).plain(format!(": {what}")))
         .collect();
     let groups = GROUPS.iter().filter(|group| !verbs_for(group, role).is_empty());
     let groups: Vec<&str> = groups.map(|group| group.name).collect();
@@ -189,10 +189,10 @@ fn help_group(group: &Group, role: Option<&Role>) -> Reply {
     let verbs = verbs_for(group, role);
     let first = verbs.first().map_or("", |verb| verb.name);
     let verbs = verbs.iter().map(|verb| {
-        let about = format!(" {}", in_short(&verb.command()));
+        let about = format!(": {}", in_short(&verb.command()));
         Line::new().code(format!("!{}", group.words(verb))).plain(about)
     });
-    Reply::data(Line::new().code(format!("!{}", group.name)).plain(format!(" {}", group.about)))
+    Reply::data(Line::new().code(format!("!{}", group.name)).plain(format!(": {}", group.about)))
         .with(Block::List(Line::new(), verbs.collect()))
         .text(Line::new().plain("More: ").code(format!("!help {} {first}", group.name)))
 }

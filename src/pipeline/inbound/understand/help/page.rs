@@ -146,6 +146,10 @@ fn argument(argument: &Arg) -> Line {
     let help = help.map(ToString::to_string).unwrap_or_default();
     let text = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = Line::new().code(called(argument)).plain(": ").line(marked(&text));
+    // A flag has values only to the library.
+    if !argument.get_action().takes_values() {
+        return line;
+    }
     let choices: Vec<String> = argument
         .get_possible_values()
         .into_iter()
@@ -157,8 +161,7 @@ fn argument(argument: &Arg) -> Line {
         choices => line.plain(format!("; one of {}", choices.join(", "))),
     };
     let default = argument.get_default_values();
-    let takes_values = argument.get_action().takes_values();
-    if default.is_empty() || !takes_values || argument.is_hide_default_value_set() {
+    if default.is_empty() || argument.is_hide_default_value_set() {
         return line;
     }
     let default: Vec<_> = default.iter().map(|value| value.to_string_lossy()).collect();
@@ -171,7 +174,7 @@ fn below(name: &str, command: &Command) -> Vec<Line> {
     words
         .map(|below| {
             let about = super::in_short(below);
-            Line::new().code(format!("!{name} {}", below.get_name())).plain(format!(" {about}"))
+            Line::new().code(format!("!{name} {}", below.get_name())).plain(format!(": {about}"))
         })
         .collect()
 }
