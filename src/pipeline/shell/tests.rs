@@ -77,7 +77,7 @@ async fn what_is_not_for_the_shell_is_refused_and_tells_the_room_nothing() {
         ("eve", "user list", Exit::Refused, "no operator"),
         ("ann", "approve 1234 eve", Exit::Refused, "nobody approves from a shell"),
         ("ann", "unfreeze", Exit::Refused, "synod unfreeze"),
-        ("ann", "usr list", Exit::Usage, "there is no command usr"),
+        ("ann", "usr list", Exit::Usage, "there is no command !usr"),
         ("ann", "user list --yes", Exit::Usage, "does not exist here"),
         ("ann", "user details", Exit::Usage, "whom?"),
         ("ann", "user password @eve:synod.test --password x", Exit::Refused, ""),
