@@ -1,6 +1,7 @@
 //! Changes that end by themselves.
 
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use world::{Account, Message, Scene};
 
@@ -168,11 +169,12 @@ async fn nobody_below_ends_it_early() -> Result<()> {
     let imposed = scene.ann_asks(&format!("!user suspend {id} --for 3d")).await?;
     let number = offered(&imposed, "!undo")?.trim_start_matches("!undo ").to_owned();
     let moe = scene.moe().await?;
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
     for early in [
         format!("!user unsuspend {id}"),
         format!("!undo {number}"),
         format!("!sanction lift {number}"),
-        format!("!sanction extend {number} --until 2026-11-22"),
+        format!("!sanction extend {number} --until {tomorrow}"),
         format!("!user modify {id} --unsuspend"),
     ] {
         let answer = scene.ask(moe, &early).await?;
