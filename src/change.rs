@@ -422,7 +422,7 @@ pub struct Change {
 /// Why nothing is to be done to a subject, said before anything is asked or sent.
 #[derive(Debug, Clone)]
 pub struct Skip {
-    /// [`Status::NothingChanged`] or [`Status::Refused`].
+    /// [`Status::NothingChanged`], or one for which [`Status::is_no`] holds.
     pub status: Status,
     /// The present state, and why nothing is done because of it.
     pub why: Line,
@@ -439,6 +439,16 @@ impl Skip {
     /// It cannot be done, or must not be.
     pub fn refused(why: impl Into<Line>) -> Self {
         Self { status: Status::Refused, ..Self::already(why) }
+    }
+
+    /// The subject, or what was named with it, is not there.
+    pub fn not_found(why: impl Into<Line>) -> Self {
+        Self { status: Status::NotFound, ..Self::already(why) }
+    }
+
+    /// What was typed cannot be done to anything.
+    pub fn not_understood(why: impl Into<Line>) -> Self {
+        Self { status: Status::NotUnderstood, ..Self::already(why) }
     }
 
     /// The same, with one more command that may be what was meant.

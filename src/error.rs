@@ -10,10 +10,13 @@ pub mod api;
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    /// Nothing that was asked for exists, is allowed, or can be done: said kindly, with what to
-    /// type instead.
+    /// What was asked for is not allowed, not understood, not there or not possible: said kindly,
+    /// with what to type instead.
     #[error("refused")]
     Refused {
+        /// The first word of the answer: one for which [`Status::is_no`] holds, or
+        /// [`Status::NothingChanged`] where there is nothing that could be done.
+        status: Status,
         /// What is wrong.
         why: Line,
         /// Commands that may be what was meant, without the `!`.
@@ -27,6 +30,8 @@ pub enum Stop {
     NotShown {
         /// The cause, and what to do next.
         means: Line,
+        /// The first word of the answer.
+        ends: Status,
         /// Its own words, where no more is known than the kind of its refusal.
         said: Option<Hostile>,
         /// What it answered.
@@ -45,12 +50,41 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// A refusal in one line.
+    /// A right or a rule is against it.
     pub fn refused(why: impl Into<Line>) -> Self {
-        Self::Refused { why: why.into(), instead: Vec::new() }
+        Self::ending(Status::Refused, why)
     }
 
-    /// The same refusal with a command that may be what was meant.
+    /// What was typed is no command.
+    pub fn not_understood(why: impl Into<Line>) -> Self {
+        Self::ending(Status::NotUnderstood, why)
+    }
+
+    /// Nobody and nothing is known by what was typed.
+    pub fn not_found(why: impl Into<Line>) -> Self {
+        Self::ending(Status::NotFound, why)
+    }
+
+    /// What it takes failed, with nothing for the log to explain.
+    pub fn failed(why: impl Into<Line>) -> Self {
+        Self::ending(Status::Failed, why)
+    }
+
+    /// It ends with this first word.
+    pub fn ending(status: Status, why: impl Into<Line>) -> Self {
+        Self::Refused { status, why: why.into(), instead: Vec::new() }
+    }
+
+    /// The first word of the answer.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Refused { status, .. } | Self::NotShown { ends: status, .. } => *status,
+            Self::Api(error) => error.ends(),
+            Self::Store(_) | Self::Record(_) | Self::Disk(_) => Status::Failed,
+        }
+    }
+
+    /// The same with a command that may be what was meant.
     #[must_use]
     pub fn or(mut self, words: &[&str]) -> Self {
         if let Self::Refused { instead, .. } = &mut self {
@@ -61,16 +95,17 @@ impl Stop {
 
     /// The answer to the room. `incident` is the short id under which the log has the causes.
     pub fn reply(&self, incident: &str) -> Reply {
+        let status = self.status();
         match self {
-            Self::Refused { why, instead } => {
-                let mut reply = Reply::outcome(Status::Refused, why.clone());
+            Self::Refused { why, instead, .. } => {
+                let mut reply = Reply::outcome(status, why.clone());
                 for words in instead {
                     reply = reply.command("Try", words.clone());
                 }
                 reply
             }
             Self::NotShown { means, said, .. } => {
-                let reply = Reply::outcome(Status::Refused, means.clone());
+                let reply = Reply::outcome(status, means.clone());
                 match said {
                     Some(said) => reply
                         .facts(vec![("The homeserver said", Line::new().hostile(said))])
@@ -79,11 +114,11 @@ impl Stop {
                 }
             }
             Self::Record(_) => Reply::outcome(
-                Status::Refused,
+                status,
                 Line::from(self.to_string()).plain(". In the log under ").code(incident),
             ),
             Self::Api(_) | Self::Store(_) | Self::Disk(_) => {
-                Reply::outcome(Status::Refused, self.to_string())
+                Reply::outcome(status, self.to_string())
                     .note(Line::new().plain("In the log under ").code(incident))
             }
         }

@@ -26,16 +26,44 @@ pub struct Finding {
     pub to_do: Option<String>,
 }
 
+impl Mark {
+    /// It as four letters.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok  ",
+            Self::Warn => "warn",
+            Self::Bad => "BAD ",
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = match self.mark {
-            Mark::Ok => "ok  ",
-            Mark::Warn => "warn",
-            Mark::Bad => "BAD ",
-        };
-        write!(f, "{mark}  {}.", one_line(&self.what))?;
+        write!(f, "{}  {}.", self.mark.as_str(), one_line(&self.what))?;
         self.to_do.iter().try_for_each(|to_do| write!(f, " {}.", one_line(to_do)))
     }
+}
+
+/// How far the text is from the left: the mark and two spaces.
+const INDENT: usize = 6;
+
+/// The fewest columns that a text is broken to.
+const FEWEST: usize = 20;
+
+/// The lines of a text beside the mark; a word that is longer than a line stays whole.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.saturating_sub(INDENT).max(FEWEST);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Some of the words come from the homeserver: without line breaks, signs that steer a terminal,
@@ -46,6 +74,24 @@ fn one_line(text: &str) -> String {
 }
 
 impl Finding {
+    /// The same for somebody's terminal with so many columns: what was found, and on lines of its own
+    /// what to do, indented below the mark.
+    pub fn on_screen(&self, columns: usize) -> String {
+        let indent = " ".repeat(INDENT);
+        let found = wrapped(&format!("{}.", one_line(&self.what)), columns);
+        let to_do = self.to_do.iter().flat_map(|to_do| {
+            let lines = wrapped(&format!("{}.", one_line(to_do)), columns.saturating_sub(2));
+            let lines = lines.into_iter().enumerate();
+            lines.map(|(n, line)| if n == 0 { format!("→ {line}") } else { format!("  {line}") })
+        });
+        let lines = found.into_iter().chain(to_do).enumerate();
+        let lines = lines.map(|(n, line)| match n {
+            0 => format!("{}  {line}", self.mark.as_str()),
+            _ => format!("{indent}{line}"),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn ok(what: impl Into<String>) -> Self {
         Self { mark: Mark::Ok, what: what.into(), to_do: None }
     }
@@ -56,5 +102,25 @@ impl Finding {
 
     pub(crate) fn bad(what: impl Into<String>, to_do: impl Into<String>) -> Self {
         Self { mark: Mark::Bad, what: what.into(), to_do: Some(to_do.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_a_terminal_what_to_do_stands_below_what_was_found() {
+        let finding = Finding::bad(
+            "rooms[0]: everybody can join it who has its alias, and would read what is said",
+            "Set it to invited people only",
+        );
+        assert_eq!(
+            finding.on_screen(50),
+            "BAD   rooms[0]: everybody can join it who has its\n      alias, and would read what is \
+             said.\n      → Set it to invited people only."
+        );
+        assert_eq!(Finding::ok("disk: 3 GB are free").on_screen(80), "ok    disk: 3 GB are free.");
+        assert!(finding.on_screen(0).lines().count() > 3, "it is never broken to nothing");
     }
 }

@@ -35,7 +35,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("notes", &["memory", "reply", "store"]),
     ("sanctions", &["change", "input", "memory", "operators", "store"]),
     ("audit", &["change", "clock", "error", "freeze", "input", "memory", "refs", "reply", "store"]),
-    ("record_page", &["audit", "change", "input", "unicode"]),
+    ("record_page", &["audit", "change", "input", "reply", "unicode"]),
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),

@@ -298,12 +298,27 @@ async fn run(file: &Path, config: Config, relog: impl Fn(&str)) -> anyhow::Resul
     }
 }
 
-/// Prints one line for each finding as it comes. Only what is bad makes it a failure.
+/// Prints each finding as it comes: one line, or a paragraph at a terminal, where all are counted at
+/// the end. Only what is bad makes it a failure.
 async fn checked(config: &Config) -> ExitCode {
-    let mut tell = |finding: &Finding| {
-        let _ = writeln!(io::stdout(), "{finding}");
+    let findings = check::check(config, &mut print).await;
+    let count = |mark| findings.iter().filter(|finding| finding.mark == mark).count();
+    let [well, warn, bad] = [Mark::Ok, Mark::Warn, Mark::Bad].map(count);
+    if io::stdout().is_terminal() {
+        let counts = format!("BAD: {bad}. Could be better: {warn}. Well: {well}.");
+        let _ = writeln!(io::stdout(), "\n{counts}");
+    }
+    ExitCode::from(if bad > 0 { FOUND } else { 0 })
+}
+
+/// Prints a finding for whoever reads it.
+pub(crate) fn print(finding: &Finding) {
+    let mut out = io::stdout();
+    // Where it is gone there is nobody to tell; the exit code still says it.
+    let _ = if out.is_terminal() {
+        let (_, columns) = console::Term::stdout().size();
+        writeln!(out, "{}", finding.on_screen(columns.into()))
+    } else {
+        writeln!(out, "{finding}")
     };
-    let findings = check::check(config, &mut tell).await;
-    let bad = findings.iter().any(|finding| finding.mark == Mark::Bad);
-    ExitCode::from(if bad { FOUND } else { 0 })
 }

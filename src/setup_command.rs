@@ -16,7 +16,7 @@ use synod::{
     setup::{Ready, Stopped, Terminal, setup},
 };
 
-use crate::{FOUND, USAGE};
+use crate::{FOUND, USAGE, print};
 
 /// The options, each of which may stand in the file of answers too.
 #[derive(Debug, Args)]
@@ -186,7 +186,7 @@ impl Machine {
 
 impl Terminal for Machine {
     fn tell(&mut self, finding: &Finding) {
-        let _ = writeln!(io::stdout(), "{finding}");
+        print(finding);
     }
 
     fn print(&mut self, text: &str) {

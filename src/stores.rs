@@ -20,7 +20,7 @@ use synod::{
     store::{Compacted, Store},
 };
 
-use crate::{FOUND, Where};
+use crate::{FOUND, Where, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -96,7 +96,7 @@ fn checked(store: &Path, state: &Path) -> anyhow::Result<ExitCode> {
     let store = Store::open_as_it_is(store)?;
     let findings = backup::check(&store, state, Arc::new(SystemClock))?;
     for finding in &findings {
-        writeln!(io::stdout(), "{finding}")?;
+        print(finding);
     }
     let bad = findings.iter().any(|finding| finding.mark == Mark::Bad);
     Ok(ExitCode::from(if bad { FOUND } else { 0 }))

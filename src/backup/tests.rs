@@ -151,7 +151,7 @@ async fn another_bots_and_a_later_versions_are_refused_in_one_line() {
     let cases = [
         ("@synod:x", "@other:x", "it belongs to the bot @other:x"),
         ("\"format\":1", "\"format\":2", "a later version of Synod"),
-        ("\"state\":1", "\"state\":2", "a later version of Synod"),
+        ("\"state\":2", "\"state\":3", "a later version of Synod"),
     ];
     for (from, to, why) in cases {
         let file = stage.file("other");

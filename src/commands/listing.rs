@@ -25,7 +25,7 @@ pub struct Pages {
     /// Start here: how many to skip, or the value in the next-page command
     #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
     pub from: Option<String>,
-    /// Show at most this many [default: 100]
+    /// Show at most this many: 100 where nothing is said
     #[arg(short, long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub limit: Option<u64>,
@@ -51,7 +51,7 @@ impl Pages {
     pub fn number(from: Option<&str>) -> Result<u64, Stop> {
         let Some(from) = from else { return Ok(0) };
         from.parse().map_err(|_| {
-            Stop::refused(
+            Stop::not_understood(
                 Line::new()
                     .code("--from")
                     .plain(" takes a number to skip, such as 100, not ")

@@ -118,10 +118,10 @@ pub(super) fn ask(root: Root, endpoint: &str, how: &How) -> Ask {
     let tokens = !endpoint.contains("registration_tokens");
     let read = how.data.as_ref().map(|data| body::read(data.expose_secret(), tokens));
     let (value, secrets) = match (method, read) {
-        (_, Some(Err(fault))) => return refused(fault.why.into(), fault.secrets),
+        (_, Some(Err(fault))) => return refused(Fault::slip(fault.why), fault.secrets),
         (None, Some(Ok(body))) => {
             let why = "get sends no data: leave out --data, or name another --method";
-            return refused(Line::from(why).into(), body.secrets);
+            return refused(Fault::slip(Line::from(why)), body.secrets);
         }
         (None, None) => (Value::Null, secrets),
         (Some(_), None) => (json!({}), secrets),

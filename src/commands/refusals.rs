@@ -33,7 +33,26 @@ impl Meaning {
         says: &'static str,
         means: &'static str,
     ) -> Self {
-        Self { status, errcode, says, means, ends: Status::Refused }
+        let ends = if status == 404 { Status::NotFound } else { Status::Refused };
+        Self { status, errcode, says, means, ends }
+    }
+
+    /// The same, where it says that what was typed is none of what it should be.
+    #[must_use]
+    pub const fn not_understood(self) -> Self {
+        Self { ends: Status::NotUnderstood, ..self }
+    }
+
+    /// The same, where it says that what was typed is not known.
+    #[must_use]
+    pub const fn not_found(self) -> Self {
+        Self { ends: Status::NotFound, ..self }
+    }
+
+    /// The same, where it says that the homeserver is not as it should be for this.
+    #[must_use]
+    pub const fn failed(self) -> Self {
+        Self { ends: Status::Failed, ..self }
     }
 
     /// The same, where it says that there is nothing to do.
@@ -159,17 +178,19 @@ pub(super) const NO_ROOM_ID: Meaning = Meaning::new(
     "M_UNKNOWN",
     "legal room",
     "the homeserver says that this is not a room id; check it for a typo",
-);
+)
+.not_understood();
 
 /// What is said where the request fits another version of the homeserver.
 const OTHER_VERSION: &str = "this version of the homeserver expects a different request; `!server \
                              version` shows the version";
 
 /// The homeserver wants another body than the one of its version that we know.
-pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION);
+pub(super) const OTHER_BODY: Meaning = Meaning::new(400, "M_BAD_JSON", "", OTHER_VERSION).failed();
 
 /// The homeserver wants another value.
-pub(super) const OTHER_VALUE: Meaning = Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION);
+pub(super) const OTHER_VALUE: Meaning =
+    Meaning::new(400, "M_INVALID_PARAM", "", OTHER_VERSION).failed();
 
 /// An account cannot be both.
 pub(super) const LOCKED_TOO: Meaning = Meaning::new(
@@ -198,7 +219,8 @@ pub(super) const NOT_LOCAL: Meaning = Meaning::new(
     "local user",
     "the homeserver says that it is an account of another server: its own name is not the one \
     after the colon",
-);
+)
+.failed();
 
 /// Accounts have their passwords elsewhere.
 pub(super) const NO_PASSWORDS: Meaning = Meaning::new(
@@ -240,7 +262,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "",
         "this cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +, not only \
         digits, and at most 255 characters including the server name",
-    ),
+    )
+    .not_understood(),
     Meaning::new(400, "M_USER_IN_USE", "", "this id is or was in use; choose another"),
     Meaning::new(400, "M_EXCLUSIVE", "", "ids like this are reserved for a bridge; choose another"),
     Meaning::new(
@@ -256,7 +279,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "user type",
         "the homeserver does not know this type; use bot, support, regular, or one of \
         user_types.extra_user_types in its configuration",
-    ),
+    )
+    .not_understood(),
     Meaning::new(
         400,
         "M_UNKNOWN",
@@ -272,7 +296,8 @@ pub(super) const ACCOUNT: &[Meaning] = &[
         "",
         "the homeserver does not accept a value: a name can have at most 256 characters, a \
         picture's address 1000, a password 512",
-    ),
+    )
+    .not_understood(),
     Meaning::new(400, "M_MISSING_PARAM", "", "this version of the homeserver needs one more value"),
     ACCOUNT_GONE,
 ];

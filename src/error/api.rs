@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::reply::{Hostile, Line};
+use crate::reply::{Hostile, Line, Status};
 
 /// What the homeserver said when it did not say yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +191,20 @@ impl Error {
     pub fn is_of_expired_token(&self) -> bool {
         let fault = self.refusal().and_then(Refusal::token_fault);
         fault == Some(TokenFault::Expired)
+    }
+
+    /// The first word of an answer that ends with this, where nothing was changed before.
+    pub fn ends(&self) -> Status {
+        if matches!(self.kind(), Kind::Part) {
+            return Status::NotUnderstood;
+        }
+        // Whatever stands before the homeserver knows nothing of what was asked for.
+        let is_beside = self.is_foreign() || self.is_for_now() || self.is_unknown_route();
+        match self.status().filter(|_| !is_beside) {
+            Some(404) => Status::NotFound,
+            Some(400..=499) => Status::Refused,
+            _ => Status::Failed,
+        }
     }
 
     /// Whether the homeserver does not know the route or the method.

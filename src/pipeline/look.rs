@@ -25,7 +25,7 @@ pub(super) fn by_its_cause(stop: Stop, known: Option<&[&'static [Meaning]]>) -> 
     let (Stop::Api(error), Some(known)) = (&stop, known) else { return stop };
     let Some(meaning) = Meaning::of_look(error, known) else { return stop };
     let said = error.message().filter(|said| meaning.is_general() && !said.is_empty()).cloned();
-    Stop::NotShown { means: meaning.line(), said, refusal: error.clone() }
+    Stop::NotShown { means: meaning.line(), ends: meaning.ends, said, refusal: error.clone() }
 }
 
 /// Looks, and answers in words or as data.

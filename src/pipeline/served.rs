@@ -88,7 +88,7 @@ impl Served {
             return stop;
         }
         let verb = format!("!{}", invocation.options.verb);
-        Stop::refused(
+        Stop::failed(
             Line::new()
                 .plain("this homeserver does not serve ")
                 .code(verb)

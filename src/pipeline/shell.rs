@@ -207,7 +207,10 @@ impl Pipeline {
             return Err((Exit::Refused, reply));
         }
         let room = self.rules.told_in.clone();
-        let room = room.ok_or_else(|| refused("I am not in any admin room yet".into()))?;
+        let room = room.ok_or_else(|| {
+            let reply = Reply::outcome(Status::Failed, "I am not in any admin room yet");
+            (Exit::Failed, reply)
+        })?;
         let command = read(&words, operator).map_err(|reply| {
             // Help is no complaint.
             (reply.status.map_or(Exit::Done, |_| Exit::Usage), *reply)
@@ -408,7 +411,7 @@ fn heard<'a>(line: &str, code: &'a str, operator: &Operator) -> Result<Said<'a>,
     let again = || {
         let line = Line::from("that is not an answer; type ").code("yes").plain(" or ").code("no");
         let line = line.plain(", or ").code(format!("confirm {code}"));
-        Box::new(Reply::outcome(Status::Refused, line.plain(" as the question says")))
+        Box::new(Reply::outcome(Status::NotUnderstood, line.plain(" as the question says")))
     };
     let first = line.split_whitespace().next().unwrap_or_default();
     let bare = matches!(first, "confirm" | "cancel");
@@ -425,7 +428,7 @@ fn heard<'a>(line: &str, code: &'a str, operator: &Operator) -> Result<Said<'a>,
             }
             if words.get(1).is_some_and(|typed| typed != code) {
                 let line = Line::from("the question here is ").code(code);
-                return Err(Box::new(Reply::outcome(Status::Refused, line)));
+                return Err(Box::new(Reply::outcome(Status::NotUnderstood, line)));
             }
             read(&words, operator).map(|command| Said::Command(Box::new(command)))
         }

@@ -363,7 +363,7 @@ fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
     };
     let line = line.plain(why + to_do);
     let reply = match reply.status {
-        None => Reply::outcome(Status::Refused, line),
+        None => Reply::outcome(Status::Failed, line),
         Some(_) => Reply { file: None, ..reply.clone() }.text(line),
     };
     first_page::of(file).into_iter().fold(reply, Reply::with)

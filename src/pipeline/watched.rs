@@ -87,6 +87,9 @@ pub(super) fn label(status: Status) -> &'static str {
         Status::DoneInPart => "done_in_part",
         Status::NothingChanged => "nothing_changed",
         Status::Refused => "refused",
+        Status::NotUnderstood => "not_understood",
+        Status::NotFound => "not_found",
+        Status::Failed => "failed",
         Status::Expired => "expired",
         Status::Unknown => "unknown",
     }

@@ -302,7 +302,7 @@ fn class(entry: &Entry) -> String {
     let coloured = match (outcome.as_str(), entry.kind.as_str()) {
         ("Done", _) => "done",
         ("Done in part", _) => "part",
-        ("Refused", _) | (_, "refused") => "refused",
+        ("Refused" | "Not understood" | "Not found" | "Failed", _) | (_, "refused") => "refused",
         ("Unknown", _) => "unknown",
         _ => "other",
     };

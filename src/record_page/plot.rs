@@ -6,20 +6,23 @@ use plotters::prelude::{
 };
 
 use super::{Error, weeks::Weeks};
+use crate::reply::Status;
 
 /// Size of a plot, pixels; it is scaled to the page.
 const SIZE: (u32, u32) = (960, 260);
 
 /// Colours that are told apart by those too who see fewer (Okabe and Ito), in the order of the
 /// outcomes.
-const COLOURS: [RGBColor; 7] = [
+const COLOURS: [RGBColor; Status::ALL.len()] = [
     RGBColor(0, 158, 115),
     RGBColor(230, 159, 0),
     RGBColor(150, 150, 150),
     RGBColor(86, 180, 233),
+    RGBColor(240, 228, 66),
+    RGBColor(0, 114, 178),
+    RGBColor(60, 60, 60),
     RGBColor(204, 121, 167),
     RGBColor(213, 94, 0),
-    RGBColor(0, 114, 178),
 ];
 
 /// The number of the colour of a series, for whoever draws the legend in the colours of

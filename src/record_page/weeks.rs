@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 use super::read::{Entry, Reading};
+use crate::reply::Status;
 
 /// Most weeks that are drawn: ten years. Of a longer time the last.
 const MOST: usize = 522;
@@ -13,8 +14,9 @@ const MOST: usize = 522;
 pub(super) const PEOPLE: usize = 6;
 
 /// The outcomes in the order in which they are drawn.
-pub(super) const OUTCOMES: [&str; 6] =
-    ["Done", "Done in part", "Nothing changed", "Refused", "Expired", "Unknown"];
+pub(super) fn outcomes() -> [&'static str; Status::ALL.len()] {
+    Status::ALL.map(Status::as_str)
+}
 
 /// Counts by week, for each of several series.
 #[derive(Debug)]
@@ -34,10 +36,10 @@ impl Weeks {
     pub(super) fn by_outcome(reading: &Reading) -> Option<Self> {
         let counted = reading.entries.iter().filter_map(|entry| {
             let outcome = outcome(entry)?;
-            let place = OUTCOMES.iter().position(|one| *one == outcome)?;
+            let place = outcomes().iter().position(|one| *one == outcome)?;
             Some((week(entry.when?)?, place))
         });
-        Self::of(counted.collect(), OUTCOMES.map(str::to_owned).to_vec())
+        Self::of(counted.collect(), outcomes().map(str::to_owned).to_vec())
     }
 
     /// Who did it, of what was done: those who did most, and the others together.
@@ -95,8 +97,8 @@ fn outcome(entry: &Entry) -> Option<String> {
     let details = entry.details.as_ref().filter(|details| details.redacts.is_none());
     match entry.kind.as_str() {
         "closed" => details?.outcome(),
-        "refused" => Some("Refused".to_owned()),
-        "expired" => Some("Expired".to_owned()),
+        "refused" => Some(Status::Refused.as_str().to_owned()),
+        "expired" => Some(Status::Expired.as_str().to_owned()),
         _ => None,
     }
 }

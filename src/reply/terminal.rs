@@ -56,7 +56,12 @@ impl Style {
         match status {
             Status::Done => Self::Good,
             Status::DoneInPart | Status::NothingChanged => Self::Doubtful,
-            Status::Refused | Status::Expired | Status::Unknown => Self::Bad,
+            Status::Refused
+            | Status::NotUnderstood
+            | Status::NotFound
+            | Status::Failed
+            | Status::Expired
+            | Status::Unknown => Self::Bad,
         }
     }
 }
@@ -118,7 +123,8 @@ impl Screen {
                 let point = |point: &Line| self.flow(&pieces(point, Style::Plain), "- ", "  ");
                 let heading = self.flow(&pieces(heading, Style::Plain), "", "");
                 let points = points.iter().filter(|point| !point.is_empty()).map(point);
-                std::iter::once(heading).chain(points).collect()
+                let heading = Some(heading).filter(|heading| !heading.trim().is_empty());
+                heading.into_iter().chain(points).collect()
             }
             Section::Block(Block::Records(records)) => self.records(records),
         }

@@ -264,7 +264,9 @@ impl Terminal {
     }
 
     async fn show_answer(&self, reply: &Reply) -> Result<(), Left> {
-        let bad = matches!(reply.status, Some(Status::Refused | Status::Expired | Status::Unknown));
+        let is_bad =
+            |status: Status| status.is_no() || matches!(status, Status::Expired | Status::Unknown);
+        let bad = reply.status.is_some_and(is_bad);
         if let Some(file) = &reply.file {
             self.send_file(Kind::Out, file).await?;
             return self.send(Kind::Err, reply.on_screen(self.err).as_bytes()).await;

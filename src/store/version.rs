@@ -5,8 +5,9 @@ use std::path::Path;
 use super::{Error, Store};
 
 /// The version of what is kept. It goes up with a change that an earlier binary would misread, as the
-/// version of a record's envelope does for that record.
-pub const STATE_VERSION: u32 = 1;
+/// version of a record's envelope does for that record. 2 came with the first words *Not understood*,
+/// *Not found* and *Failed*, with which a change on record may have ended.
+pub const STATE_VERSION: u32 = 2;
 
 const SHELF: &str = "state-version";
 const VERSION: &str = "version";

@@ -243,7 +243,7 @@ impl Reader {
             UserRef::Localpart(localpart) => {
                 let id = format!("@{localpart}:{}", self.server_name());
                 UserId::parse(&id).map_err(|_| {
-                    Stop::refused(Line::new().code(id).plain(" is not a valid user id"))
+                    Stop::not_understood(Line::new().code(id).plain(" is not a valid user id"))
                 })?
             }
         };
@@ -282,7 +282,7 @@ impl Reader {
             RoomRef::Local(alias) => {
                 let whole = format!("{alias}:{}", self.server_name());
                 let alias = RoomAliasId::parse(&whole).map_err(|_| {
-                    Stop::refused(Line::new().code(alias).plain(
+                    Stop::not_understood(Line::new().code(alias).plain(
                         " is not a room alias, which looks like #lobby:example.org, or #lobby for \
                         one on this server",
                     ))
@@ -305,7 +305,7 @@ impl Reader {
             Ok(Some(resolved)) => Ok(resolved.room_id),
             Ok(None) => {
                 let why = Line::new().plain("there is no room with the alias ").code(alias);
-                let stop = Stop::refused(why);
+                let stop = Stop::not_found(why);
                 Err(if elsewhere { stop } else { stop.or(&["room", "search", alias.alias()]) })
             }
             Err(error)
@@ -313,7 +313,7 @@ impl Reader {
                     && !error.is_foreign()
                     && matches!(error.status(), Some(502 | 504)) =>
             {
-                Err(Stop::refused(
+                Err(Stop::failed(
                     Line::new()
                         .plain("this homeserver could not ask ")
                         .code(alias.server_name())

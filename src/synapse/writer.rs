@@ -21,6 +21,7 @@ use crate::{
     error::api::{Error, Kind},
     gate::Permit,
     metrics::Metrics,
+    reply::Status,
 };
 
 /// How long the homeserver may ask a step to wait; longer, and it is reported as refused.
@@ -59,6 +60,16 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// The first word of an answer that ends with this, where nothing was changed before.
+    pub fn ends(&self) -> Status {
+        match self {
+            Self::NotPermitted | Self::NoSecret => Status::Refused,
+            Self::NotSent(_) => Status::Failed,
+            Self::Refused(error) => error.ends(),
+            Self::Unknown(_) => Status::Unknown,
+        }
+    }
+
     /// Whether the homeserver did nothing, and the same will be done [later](Error::is_for_now).
     pub fn is_for_now(&self) -> bool {
         matches!(self, Self::Refused(error) if error.is_for_now())

@@ -26,7 +26,7 @@ async fn unknown_and_remote(scene: &Scene, verbs: &[&str]) -> Result<()> {
     for verb in verbs {
         let about = |user| format!("!{}", verb.replace("@x", user));
         let unknown = scene.ann_asks(&about("@nobody-at-all:synod.test")).await?;
-        says(&unknown, "Refused", &["no such user"]);
+        says(&unknown, "Not found", &["no such user"]);
         let remote = scene.ann_asks(&about("@bob:elsewhere.example")).await?;
         says(&remote, "Refused", &["elsewhere.example", "another server"]);
     }
@@ -158,7 +158,7 @@ async fn a_rate_limit_is_shown_set_and_put_back_exactly() -> Result<()> {
 
     for unclear in ["set @x", "clear @x -m 1 -b 1", "show @x -m 1 -b 1", "set @x -m 1"] {
         let typed = format!("!user ratelimit {}", unclear.replace("@x", id.as_str()));
-        says(&scene.ann_asks(&typed).await?, "Refused", &[]);
+        says(&scene.ann_asks(&typed).await?, "Not understood", &[]);
     }
     assert_eq!(limit(&scene, &eve).await?, json!({}));
     let verbs = ["user ratelimit @x", "user ratelimit set @x -m 1 -b 1", "user ratelimit clear @x"];
@@ -192,7 +192,7 @@ async fn devices_are_deleted_one_by_one_and_an_unknown_one_is_left_out() -> Resu
     let (token, second) = scene.synapse().log_in(&eve).await?;
     let id = &eve.user_id;
     let unknown = scene.ann_asks(&format!("!device delete {id} NOSUCH")).await?;
-    says(&unknown, "Refused", &["has no device", "NOSUCH", "!device list"]);
+    says(&unknown, "Not found", &["has no device", "NOSUCH", "!device list"]);
 
     let question = scene.ann_asks(&format!("!device delete {id} {first} NOSUCH {first}")).await?;
     says(&question, "Delete the device", &[&first, "Left out", "NOSUCH"]);
@@ -290,13 +290,13 @@ async fn a_redaction_empties_messages_and_can_be_followed() -> Result<()> {
     assert_eq!(left(&own, &three, &in_three).await?, [Value::Null, json!("after")]);
 
     let elsewhere = format!("!user redact {id} --room !nowhere:synod.test");
-    says(&scene.ann_asks(&elsewhere).await?, "Refused", &["!nowhere:synod.test"]);
+    says(&scene.ann_asks(&elsewhere).await?, "Not found", &["!nowhere:synod.test"]);
     let unknown = scene.ann_asks("!user redact @nobody-at-all:synod.test").await?;
-    says(&unknown, "Refused", &["no such user"]);
+    says(&unknown, "Not found", &["no such user"]);
     let remote = scene.ann_asks("!user redact @bob:elsewhere.example").await?;
     says(&remote, "Nothing changed", &["is in no room"]);
     let status = scene.ann_asks("!user redact-status NOSUCH").await?;
-    says(&status, "Refused", &["no redaction", "NOSUCH"]);
+    says(&status, "Not found", &["no redaction", "NOSUCH"]);
     Ok(())
 }
 

@@ -104,7 +104,7 @@ async fn a_bot_whose_device_is_logged_out_ends_and_says_why() -> Result<()> {
     bot.start_again().await?;
     // What came before its new device began to read is not run, and is told as what it is.
     let told = scene.answer(scene.ann(), &said).await?;
-    assert!(told.body.starts_with("Refused · "), "{}", told.body);
+    assert!(told.body.starts_with("Failed · "), "{}", told.body);
     assert!(told.body.contains("could not decrypt"), "{}", told.body);
     bot.log().wait_for("logged in as a new device", mark, PATIENCE).await?;
     scene.ann_asks("!me").await?;

@@ -23,13 +23,13 @@ const FAILS: [&str; 3] = ["no-version", "odd-version", "off-file"];
 
 /// What is said of these where the homeserver fails, and of nothing else.
 const TOLD_OF_FAILS: [&str; 4] = [
-    "!room state no-version: Refused · the homeserver failed to handle the request; its log says \
+    "!room state no-version: Failed · the homeserver failed to handle the request; its log says \
      why (500 M_UNKNOWN: Internal server error)",
-    "!room messages no-version --limit 20: Refused · the homeserver failed to handle the request; \
+    "!room messages no-version --limit 20: Failed · the homeserver failed to handle the request; \
     its log says why (500 M_UNKNOWN: Internal server error)",
-    "!room at no-version 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    "!room at no-version 2026-11-01T10:00Z: Failed · the homeserver failed to handle the request; \
     its log says why (500 M_UNKNOWN: Internal server error)",
-    "!room at off-file 2026-11-01T10:00Z: Refused · the homeserver failed to handle the request; \
+    "!room at off-file 2026-11-01T10:00Z: Failed · the homeserver failed to handle the request; \
     its log says why (500 M_UNKNOWN: Internal server error)",
 ];
 
@@ -210,7 +210,7 @@ async fn rooms(dirty: &Dirty, scene: &Scene) -> Result<()> {
     says(&details("no-version").await?, "", &["Version: not known", "Members: 1"]);
     says(&details("odd-version").await?, "", &["org.example.odd"]);
     let off_file = details("off-file").await?;
-    says(&off_file, "Refused", &["does not know the room"]);
+    says(&off_file, "Not found", &["does not know the room"]);
     for name in ["negative", "absurd"] {
         let listed = data(scene, &format!("!room list -n {}", dirty.room(name))).await?;
         assert_eq!(listed["rooms"][0]["room_id"], dirty.room(name), "{listed}");
@@ -299,7 +299,11 @@ async fn alike(dirty: &Dirty, scene: &Scene) -> Result<()> {
     let (small, large) = (dirty.user("alice"), dirty.user("Alice"));
     for typed in ["!user suspend Alice", "!User suspend alice", "!user suspend @Alice"] {
         let which = scene.ann_asks(typed).await?;
-        says(&which, "Refused", &["which one?", small, large, &format!("!user suspend {small}")]);
+        says(
+            &which,
+            "Not understood",
+            &["which one?", small, large, &format!("!user suspend {small}")],
+        );
         assert!(!suspended(small).await? && !suspended(large).await?, "{typed}");
     }
     // There is nobody else who is called so.
@@ -396,7 +400,7 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
     let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
     for command in ["!room list", "!room search lobby", "!room power-levels", "!room purge-empty"] {
         let told = scene.ann_asks(command).await?;
-        says(&told, "Refused", &["keeps no room statistics"]);
+        says(&told, "Failed", &["keeps no room statistics"]);
     }
     let told = scene.ann_asks(&format!("!room details {} --all", scene.room())).await?;
     says(&told, "", &["Encrypted: yes", "Members: not known", "Who may join: invite only"]);
@@ -407,7 +411,7 @@ async fn without_statistics_rooms_are_not_listed_and_each_can_be_looked_at() -> 
     let path = format!("/_matrix/client/v3/rooms/{}/report/{says_so}", scene.room());
     assert_eq!(scene.ann().api().post(&path, json!({ "reason": "spam" })).await?.0, 200);
     for command in ["!report list".to_owned(), format!("!report list --room {}", scene.room())] {
-        says(&scene.ann_asks(&command).await?, "Refused", &["hides all reports", "not known"]);
+        says(&scene.ann_asks(&command).await?, "Failed", &["hides all reports", "not known"]);
     }
     for user in [scene.ann().user_id(), &eve.user_id] {
         let told = scene.ann_asks(&format!("!user details {user} --all")).await?;

@@ -35,8 +35,8 @@ async fn the_record_of_the_real_bot_knows_nothing_of_what_a_false_one_says() -> 
     let about = format!("!audit list --on {}", sam.user_id);
     says(&scene.ann_asks(&about).await?, "The record holds nothing like that", &[]);
     let shown = scene.ann_asks(&format!("!audit show {number}")).await?;
-    says(&shown, "Refused", &["no record"]);
-    says(&scene.ann_asks(&format!("!undo {number}")).await?, "Refused", &["no change"]);
+    says(&shown, "Not found", &["no record"]);
+    says(&scene.ann_asks(&format!("!undo {number}")).await?, "Not found", &["no change"]);
     // Nothing that is said or clicked under it is said to the real one.
     for said in [
         ann.reply(room, &fake, "yes").await?,
@@ -107,14 +107,14 @@ async fn two_bots_with_two_states_both_answer_and_what_is_done_once_is_done_once
     assert_ne!(code(&one)?, code(&two)?);
     let confirm = format!("!confirm {}", code(&two)?);
     let [ours, theirs] = both(&scene, (ann, &confirm), &account).await?;
-    says(&ours, "Refused", &["no such question"]);
+    says(&ours, "Not found", &["no such question"]);
     says(&theirs, "Done", &[eve.user_id.as_str()]);
     assert!(is(&scene, &eve, "deactivated").await?);
     // The other question stands, and finds that it is over.
     let confirm = format!("!confirm {}", code(&one)?);
     let [ours, theirs] = both(&scene, (ann, &confirm), &account).await?;
     says(&ours, "Nothing changed", &["already"]);
-    says(&theirs, "Refused", &["no such question"]);
+    says(&theirs, "Not found", &["no such question"]);
 
     // A brake is each one's own, and both hear it.
     let [ours, theirs] = both(&scene, (scene.moe().await?, "!freeze"), &account).await?;

@@ -62,7 +62,11 @@ async fn an_event_is_shown_and_its_words_only_on_demand_and_never_by_accident() 
     let data: Value = serde_json::from_str(&data.body)?;
     assert_eq!(data["event"]["content"]["body"], "meet me at nine");
 
-    says(&scene.ann_asks("!event details $nosuchevent").await?, "Refused", &["no event"]);
-    says(&scene.ann_asks("!event details nosuchevent").await?, "Refused", &["begins with $"]);
+    says(&scene.ann_asks("!event details $nosuchevent").await?, "Not found", &["no event"]);
+    says(
+        &scene.ann_asks("!event details nosuchevent").await?,
+        "Not understood",
+        &["begins with $"],
+    );
     Ok(())
 }

@@ -202,7 +202,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
     shell.runs(&["user", "suspend", other, "--plan"]).await?.ends(0, &["Nothing was sent"]);
     for words in [&["usr", "list"][..], &["user", "list", "--yes"], &["user", "suspend"]] {
         let ran = shell.runs(words).await?;
-        ran.ends(2, &["Refused"]);
+        ran.ends(2, &["Not understood"]);
         assert!(ran.out.is_empty(), "{ran:?}");
     }
     let viewer = shell.runs_as(VIC, GROUP, &["user", "suspend", other]).await?;
@@ -224,7 +224,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
         sam.user_id.localpart(),
         Fault::Answer(403, json!({ "errcode": "M_FORBIDDEN", "error": "no" })),
     );
-    shell.runs(&["user", "suspend", other]).await?.ends(1, &[other]);
+    shell.runs(&["user", "suspend", other]).await?.ends(4, &[other]);
     refusing.lift();
     // It is done, and cannot be looked at afterwards.
     let lost = proxy.next(Method::PUT, sam.user_id.localpart(), Fault::LoseAnswer);
@@ -243,7 +243,7 @@ async fn the_exit_code_says_how_it_ended() -> Result<()> {
     let nothing = Command::new(SYNOD).args(["exec", "--help"]).output().await?;
     let help = String::from_utf8(nothing.stdout)?;
     for (code, meaning) in
-        [(0, "done"), (3, "nothing changed"), (7, "unknown"), (8, "done in part")]
+        [(0, "done"), (3, "nothing changed"), (7, "unknown"), (8, "done in part"), (9, "not found")]
     {
         assert!(help.contains(&format!("  {code}  {meaning}")), "{help}");
     }

@@ -15,10 +15,10 @@ async fn a_server_that_cannot_be_reached_is_shown_and_tried_again() -> Result<()
     let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
     says(&scene.ann_asks("!federation list").await?, "no servers", &[]);
     let reset = format!("!federation reset {UNREACHABLE}");
-    says(&scene.ann_asks(&reset).await?, "Refused", &["has never sent anything to"]);
+    says(&scene.ann_asks(&reset).await?, "Not found", &["has never sent anything to"]);
     for verb in ["details", "rooms"] {
         let unknown = scene.ann_asks(&format!("!federation {verb} {UNREACHABLE}")).await?;
-        says(&unknown, "Refused", &["has never sent anything to"]);
+        says(&unknown, "Not found", &["has never sent anything to"]);
     }
 
     let keys = json!({ "device_keys": { format!("@bob:{UNREACHABLE}"): [] } });

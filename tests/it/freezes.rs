@@ -104,7 +104,11 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
     let moe = scene.moe().await?;
     let id = moe.user_id();
     let suspend = format!("!user suspend {}", eve.user_id);
-    says(&scene.ann_asks(&format!("!freeze {}", eve.user_id)).await?, "Refused", &["no operator"]);
+    says(
+        &scene.ann_asks(&format!("!freeze {}", eve.user_id)).await?,
+        "Not found",
+        &["no operator"],
+    );
     let own = format!("!freeze {}", scene.ann().user_id());
     says(&scene.ann_asks(&own).await?, "Refused", &["yourself"]);
 

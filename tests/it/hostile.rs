@@ -176,7 +176,7 @@ async fn events_as_large_as_they_may_be_are_answered_shortly_or_not_at_all() -> 
         let answer = scene.answer(ann, event).await.context(what)?;
         let length = answer.body.len();
         assert!(length < 2_000, "{what}: an answer of {length} bytes");
-        assert!(answer.body.starts_with("Refused · "), "{what}: {}", answer.body);
+        assert!(answer.body.starts_with("Not understood · "), "{what}: {}", answer.body);
     }
     assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());
     assert!(!is(&scene, &sam, "suspended").await? && !is(&scene, &eve, "admin").await?);
@@ -184,7 +184,7 @@ async fn events_as_large_as_they_may_be_are_answered_shortly_or_not_at_all() -> 
     // What will not do is not repeated in full either.
     let reason = "because ".repeat(4_000);
     let refused = scene.ann_asks(&format!("{command} --reason \"{reason}\"")).await?;
-    says(&refused, "Refused", &["--reason", "longer than"]);
+    says(&refused, "Not understood", &["--reason", "longer than"]);
     assert!(refused.body.len() < 2_000, "an answer of {} bytes", refused.body.len());
     assert!(!is(&scene, &sam, "suspended").await?);
     says(&scene.ann_asks(&command).await?, "Done", &[sam.user_id.as_str()]);
@@ -244,7 +244,7 @@ async fn a_question_that_was_removed_takes_its_code_and_nothing_less() -> Result
     let reaction = ann.react(room, &question.event_id, "👍").await?;
     for yes in [&bare, &reply, &reaction] {
         let refused = scene.answer(ann, yes).await?;
-        says(&refused, "Refused", &["removed", &format!("!confirm {number}")]);
+        says(&refused, "Not understood", &["removed", &format!("!confirm {number}")]);
     }
     assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());
     assert!(!is(&scene, &eve, "admin").await?);
@@ -268,7 +268,11 @@ async fn a_bare_yes_is_to_what_was_said_last_and_to_nothing_else() -> Result<()>
     let (eve, stranger) = (scene.subject("eve").await?, scene.stranger().await?);
     let (question, number) = light_question(&scene, &eve).await?;
     let unclear = |told: &Message| {
-        says(told, "Refused", &["not the last message here", &format!("!confirm {number}")]);
+        says(
+            told,
+            "Not understood",
+            &["not the last message here", &format!("!confirm {number}")],
+        );
     };
 
     for other in [vic, stranger] {
@@ -278,7 +282,7 @@ async fn a_bare_yes_is_to_what_was_said_last_and_to_nothing_else() -> Result<()>
     }
     // What it offers is a command to be sent, not to be said yes to.
     let mistyped = scene.ann_asks(&format!("!user suspnd {}", eve.user_id)).await?;
-    says(&mistyped, "Refused", &["Did you mean", "!user suspend"]);
+    says(&mistyped, "Not understood", &["Did you mean", "!user suspend"]);
     let yes = ann.say(room, "yes").await?;
     unclear(&scene.answer(ann, &yes).await?);
     assert!(proxy.changes().is_empty(), "{:?}", proxy.changes());

@@ -35,10 +35,10 @@ async fn what_it_answers_is_named_and_no_fact() -> Result<()> {
     for (fault, named) in answers().into_iter().chain(empty) {
         let _caught = proxy.next(Method::GET, &path, fault.clone());
         let look = scene.ann_asks(&format!("!user admin {}", eve.user_id)).await?;
-        says(&look, "Refused", &[named, "homeserver.admin_url"]);
+        says(&look, "Failed", &[named, "homeserver.admin_url"]);
         let _caught = proxy.next(Method::GET, &path, fault);
         let change = scene.ann_asks(&suspend(&eve)).await?;
-        says(&change, "Refused", &[named, "homeserver.admin_url"]);
+        says(&change, "Failed", &[named, "homeserver.admin_url"]);
     }
     for key in ["event_reports", "rooms", "federation/destinations"] {
         let path = format!("/_synapse/admin/v1/{key}");
@@ -48,7 +48,7 @@ async fn what_it_answers_is_named_and_no_fact() -> Result<()> {
             _ => "!federation list",
         };
         let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, json!({ "ok": true })));
-        says(&scene.ann_asks(list).await?, "Refused", &["not in the expected format"]);
+        says(&scene.ann_asks(list).await?, "Failed", &["not in the expected format"]);
     }
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     Ok(())
@@ -62,7 +62,7 @@ async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Resu
         let unknown = matches!(fault, Fault::Page(200));
         let _caught = proxy.next(Method::PUT, "/suspend/", fault);
         let told = scene.ann_asks(&suspend(&eve)).await?;
-        says(&told, if unknown { "Unknown" } else { "Refused" }, &[named, "homeserver.admin_url"]);
+        says(&told, if unknown { "Unknown" } else { "Failed" }, &[named, "homeserver.admin_url"]);
         if unknown {
             says(&told, "", &["State: active"]);
         }
@@ -78,7 +78,7 @@ async fn a_change_that_it_keeps_back_is_not_told_as_the_homeservers_no() -> Resu
         (ok("content-encoding: gzip\r\ncontent-length: 7\r\n\r\ngarbage"), "Nothing changed"),
         (Fault::Raw(b"no HTTP\r\n\r\n".to_vec()), "Unknown"),
         (Fault::Answer(413, json!({ "errcode": "M_TOO_LARGE", "error": "x" })), "Refused"),
-        (Fault::Page(413), "Refused"),
+        (Fault::Page(413), "Failed"),
     ] {
         let _caught = proxy.next(Method::PUT, "/suspend/", fault.clone());
         let told = scene.ann_asks(&suspend(&eve)).await?;
@@ -104,12 +104,12 @@ async fn the_state_of_another_is_not_taken_for_that_of_whom_it_is_asked() -> Res
     let path = format!("/_synapse/admin/v2/users/%40{}", eve.user_id.localpart());
     for command in [suspend(&eve), format!("!user admin {}", eve.user_id)] {
         let _caught = proxy.next(Method::GET, &path, Fault::Answer(200, others.clone()));
-        says(&scene.ann_asks(&command).await?, "Refused", &["not in the expected format"]);
+        says(&scene.ann_asks(&command).await?, "Failed", &["not in the expected format"]);
     }
     let other = json!({ "room_id": "!other:x.example", "name": "Other", "joined_members": 0 });
     let _caught = proxy.next(Method::GET, "/_synapse/admin/v1/rooms/", Fault::Answer(200, other));
     let told = scene.ann_asks("!room power-levels !another:synod.test").await?;
-    says(&told, "Refused", &["not in the expected format"]);
+    says(&told, "Failed", &["not in the expected format"]);
     assert_eq!(proxy.changes().len(), 0, "{:?}", proxy.changes());
     Ok(())
 }

@@ -31,7 +31,7 @@ async fn cut_off(
 async fn told_once(scene: &Scene, event: &OwnedEventId) -> Result<Message> {
     scene.bot()?.start_again().await?;
     let told = scene.answer(scene.ann(), event).await?;
-    assert!(told.body.starts_with("Refused · "), "{}", told.body);
+    assert!(told.body.starts_with("Failed · "), "{}", told.body);
     assert!(told.body.contains("nothing was done"), "{}", told.body);
     assert!(told.body.contains("Send it again"), "what to do: {}", told.body);
     scene.ann_asks("!me").await?;

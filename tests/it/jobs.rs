@@ -144,7 +144,7 @@ async fn a_reply_to_a_listing_is_about_all_of_it_and_always_asked() -> Result<()
     assert_eq!(count(&scene, &all, "locked").await?, 1);
     let talk = scene.ann().say(scene.room(), "talk").await?;
     let asked = scene.ann().reply(scene.room(), &talk, "!user suspend").await?;
-    says(&scene.answer(scene.ann(), &asked).await?, "Refused", &["it names nobody"]);
+    says(&scene.answer(scene.ann(), &asked).await?, "Not understood", &["it names nobody"]);
     Ok(())
 }
 
@@ -183,7 +183,11 @@ async fn a_file_lists_those_whom_a_command_is_about() -> Result<()> {
     let asked = moe.reply(room, &own, "!user lock").await?;
     says(&scene.answer(moe, &asked).await?, "Refused", &["a file of your own or of mine"]);
     let odd = ann.attach(room, ("odd.txt", b"some words here\n"), Some("!user lock")).await?;
-    says(&scene.answer(ann, &odd).await?, "Refused", &["odd.txt has a line that names none"]);
+    says(
+        &scene.answer(ann, &odd).await?,
+        "Not understood",
+        &["odd.txt has a line that names none"],
+    );
     assert_eq!(count(&scene, &all, "locked").await?, 0);
     Ok(())
 }

@@ -110,8 +110,12 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     assert!(half.body.contains("0 of 30") && half.mentions.is_empty(), "{}", half.body);
     let show = format!("!job show {number}");
     says(&scene.ask(vic, &show).await?, "", &["running", "not started 30", "SHA-256"]);
-    says(&scene.ann_asks("!job show 9999").await?, "Refused", &["no such job"]);
-    says(&scene.ann_asks("!job show it").await?, "Refused", &["a job has a number", "!job list"]);
+    says(&scene.ann_asks("!job show 9999").await?, "Not found", &["no such job"]);
+    says(
+        &scene.ann_asks("!job show it").await?,
+        "Not understood",
+        &["a job has a number", "!job list"],
+    );
 
     let stop = format!("!job stop {number}");
     for other in [vic, moe] {

@@ -117,13 +117,21 @@ async fn everything_of_an_account_or_a_room_is_quarantined_and_comes_back_but_wh
     for (file, by) in [(one, &ours), (&foreign, &ours), (two, &Value::Null)] {
         assert_eq!(quarantined_by(&scene, file).await?, *by, "{file}");
     }
-    for (command, why) in [
-        ("!media quarantine -u @nobody-at-all".to_owned(), "there is no account"),
-        ("!media quarantine -u @bob:elsewhere.example".to_owned(), "--room-id"),
-        (format!("!media quarantine -u {}", scene.stranger().await?.user_id()), "no file"),
-        ("!media quarantine -r !nowhere:synod.test".to_owned(), "does not know the room"),
+    for (command, word, why) in [
+        ("!media quarantine -u @nobody-at-all".to_owned(), "Not found", "there is no account"),
+        ("!media quarantine -u @bob:elsewhere.example".to_owned(), "Refused", "--room-id"),
+        (
+            format!("!media quarantine -u {}", scene.stranger().await?.user_id()),
+            "Nothing changed",
+            "no file",
+        ),
+        (
+            "!media quarantine -r !nowhere:synod.test".to_owned(),
+            "Not found",
+            "does not know the room",
+        ),
     ] {
-        says(&scene.ann_asks(&command).await?, "Refused", &[why]);
+        says(&scene.ann_asks(&command).await?, word, &[why]);
     }
     Ok(())
 }
@@ -142,11 +150,11 @@ async fn unknown_and_protected_files_are_refused_though_the_homeserver_says_yes(
 
     for verb in ["quarantine", "unquarantine"] {
         let unknown = scene.ann_asks(&format!("!media {verb} mxc://synod.test/nosuchfile")).await?;
-        says(&unknown, "Refused", &["no such file"]);
+        says(&unknown, "Not found", &["no such file"]);
         let remote = format!("!media {verb} mxc://elsewhere.example/nosuchfile");
-        says(&scene.ann_asks(&remote).await?, "Refused", &["no copy of it"]);
+        says(&scene.ann_asks(&remote).await?, "Not found", &["no copy of it"]);
     }
-    says(&scene.ann_asks("!media quarantine cat.png").await?, "Refused", &["mxc://"]);
+    says(&scene.ann_asks("!media quarantine cat.png").await?, "Not understood", &["mxc://"]);
     let vic = scene.vic().await?;
     let viewer = scene.ask(vic, &format!("!media quarantine {file}")).await?;
     says(&viewer, "Refused", &["moderator"]);
@@ -185,7 +193,7 @@ async fn what_is_protected_stays_out_of_quarantine_until_that_ends() -> Result<(
     scene.ann_asks(&format!("!media quarantine {file}")).await?;
     let late = scene.ann_asks(&format!("!media protect {file}")).await?;
     says(&late, "Done", &["It is still in quarantine", "!media unquarantine"]);
-    says(&scene.ann_asks("!media protect nosuchfile").await?, "Refused", &["no such file"]);
+    says(&scene.ann_asks("!media protect nosuchfile").await?, "Not found", &["no such file"]);
     let remote = scene.ann_asks("!media protect mxc://elsewhere.example/x").await?;
     says(&remote, "Refused", &["another server"]);
     Ok(())
@@ -208,7 +216,7 @@ async fn a_file_is_deleted_whatever_protects_it_and_several_at_once() -> Result<
     let done = with_yes(&scene, &format!("!media delete {one}")).await?;
     says(&done, "Done", &[one, "deleted", "one.png", "No undo"]);
     assert_eq!(info(&scene, one).await?, Value::Null);
-    says(&scene.ann_asks(&format!("!media delete {one}")).await?, "Refused", &["no such file"]);
+    says(&scene.ann_asks(&format!("!media delete {one}")).await?, "Not found", &["no such file"]);
 
     let both = scene.ann_asks(&format!("!media delete {two} {three} {two}")).await?;
     says(&both, "Delete 2 files, ", &["two.png", "three.png"]);
@@ -241,7 +249,7 @@ async fn everything_of_an_account_goes_and_nothing_of_anybody_else() -> Result<(
     assert_ne!(info(&scene, &other).await?, Value::Null);
     says(&scene.ann_asks(&command).await?, "Nothing changed", &["has no files"]);
     let nobody = scene.ann_asks("!media delete-user nobody-at-all").await?;
-    says(&nobody, "Refused", &["no such user"]);
+    says(&nobody, "Not found", &["no such user"]);
     Ok(())
 }
 
@@ -269,9 +277,9 @@ async fn what_is_old_and_large_goes_and_what_is_protected_stays() -> Result<()> 
         assert_ne!(info(&scene, there).await?, Value::Null, "{there}");
     }
     let future = scene.ann_asks("!media delete --before 2100-01-01").await?;
-    says(&future, "Refused", &["in the future"]);
+    says(&future, "Not understood", &["in the future"]);
     let seconds = scene.ann_asks("!media purge --before-ts 1793491200").await?;
-    says(&seconds, "Refused", &[]);
+    says(&seconds, "Not understood", &[]);
     let purged = with_yes(&scene, "!media purge --before-days 30").await?;
     says(&purged, "Nothing changed", &["there is no such copy"]);
     let moe = scene.moe().await?;
@@ -305,7 +313,7 @@ async fn the_files_of_a_room_are_listed_with_what_they_are() -> Result<()> {
     let own = scene.ann_asks(&format!("!media list -u {}", eve.user_id)).await?;
     says(&own, eve.user_id.as_str(), &["1 file", "cat.png"]);
     let nowhere = scene.ann_asks("!media list !nowhere:synod.test").await?;
-    says(&nowhere, "Refused", &["does not know the room"]);
+    says(&nowhere, "Not found", &["does not know the room"]);
 
     // What other tests have done before is none of this one's business.
     let mut from = 0;

@@ -119,7 +119,7 @@ async fn who_and_what_is_of_another_server_is_shown_and_left_to_it() -> Result<(
     let den = make(&both.by_bob, den).await?;
     says(&scene.ann_asks(&format!("!room resolve {alias}")).await?, "", &[&den]);
     let details = scene.ann_asks(&format!("!room details {alias}")).await?;
-    says(&details, "Refused", &["does not know the room"]);
+    says(&details, "Not found", &["does not know the room"]);
     let eve = both.eve.user_id.as_str();
     let joined = with_yes(scene, &format!("!room join {alias} {eve}")).await?;
     says(&joined, "Done", &[eve, &den]);
@@ -147,7 +147,7 @@ async fn a_copy_of_another_servers_file_is_purged_and_fetched_again() -> Result<
     let fetch = format!("/_matrix/client/v1/media/download/{id}");
     let info = format!("/_synapse/admin/v1/media/{id}");
     let none = scene.ann_asks(&format!("!media details {file}")).await?;
-    says(&none, "Refused", &["has no copy of it"]);
+    says(&none, "Not found", &["has no copy of it"]);
     assert_eq!(both.by_eve.get(&fetch).await?.0, 200);
     says(&scene.ann_asks(&format!("!media details {file}")).await?, "", &["image/png"]);
     let delete = scene.ann_asks(&format!("!media delete {file}")).await?;

@@ -44,7 +44,8 @@ async fn a_note_is_shown_with_whom_it_is_about_until_it_is_removed() -> Result<(
         ("!note remove soon".to_owned(), "number"),
         ("!note list a b".to_owned(), "too many or too few"),
     ] {
-        says(&scene.ann_asks(&wrong).await?, "Refused", &[why]);
+        let word = if why == "no note" { "Not found" } else { "Not understood" };
+        says(&scene.ann_asks(&wrong).await?, word, &[why]);
     }
     Ok(())
 }
@@ -86,7 +87,7 @@ async fn the_record_is_searched_from_the_room() -> Result<()> {
         }
     }
     let wrong = scene.ann_asks("!audit list --since 03/04").await?;
-    says(&wrong, "Refused", &["2026-11-01"]);
+    says(&wrong, "Not understood", &["2026-11-01"]);
     Ok(())
 }
 

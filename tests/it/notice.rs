@@ -120,13 +120,13 @@ async fn a_pattern_finds_all_it_fits_and_nobody_who_cannot_read() -> Result<()> 
     assert!(notices(&scene, &other).await?.is_empty());
 
     let none = scene.ann_asks("!notice send \"@nobody-at-all\" Hello -r").await?;
-    says(&none, "Refused", &["no account matches"]);
+    says(&none, "Not found", &["no account matches"]);
     let wrong = scene.ann_asks("!notice send \"@(same\" Hello -r").await?;
-    says(&wrong, "Refused", &["not a regular expression"]);
+    says(&wrong, "Not understood", &["not a regular expression"]);
     let named = scene.ann_asks(&format!("!notice send {} Hello", gone.user_id)).await?;
     says(&named, "Nothing changed", &["is deactivated"]);
     let nobody = scene.ann_asks("!notice send @nobody-at-all:synod.test Hello").await?;
-    says(&nobody, "Refused", &["no such user"]);
+    says(&nobody, "Not found", &["no such user"]);
     Ok(())
 }
 
@@ -138,7 +138,7 @@ async fn an_event_of_another_type_is_sent_as_it_was_written() -> Result<()> {
         format!("!notice send {} '{content}' --type m.room.topic --state-key \"\"", eve.user_id)
     };
     let wrong = scene.ann_asks(&command("News")).await?;
-    says(&wrong, "Refused", &["the text is the content of the event", "JSON object"]);
+    says(&wrong, "Not understood", &["the text is the content of the event", "JSON object"]);
     let question = scene.ann_asks(&command(r#"{"topic": "News"}"#)).await?;
     says(&question, "Send a notice to", &["m.room.topic", "(state)"]);
     says(&with_yes(&scene, &command(r#"{"topic": "News"}"#)).await?, "Done", &["got a notice"]);

@@ -84,14 +84,14 @@ async fn reports_that_the_homeserver_cannot_read_or_hides_are_not_told_as_none()
     assert!(listed["note"].as_str().is_some_and(|note| note.contains("counts 2 more")), "{listed}");
 
     let hidden = scene.ann_asks(&format!("!report list --room {bare}")).await?;
-    says(&hidden, "Refused", &["hides reports", "cannot tell", &bare]);
+    says(&hidden, "Failed", &["hides reports", "cannot tell", &bare]);
     let none = make(&eve, json!({ "preset": "public_chat", "name": "None" })).await?;
     until_counted(&synapse.admin(), &none, 1).await?;
     says(&scene.ann_asks(&format!("!report list --room {none}")).await?, "no reports", &[]);
 
     for number in [number(null)?, number(text)?] {
         let told = scene.ann_asks(&format!("!report details {number}")).await?;
-        says(&told, "Refused", &["fails at reading", &format!("!report dismiss {number}")]);
+        says(&told, "Failed", &["fails at reading", &format!("!report dismiss {number}")]);
         let dismissed = with_yes(&scene, &format!("!report dismiss {number}")).await?;
         says(&dismissed, "Done", &[&format!("report {number}")]);
     }
@@ -100,7 +100,7 @@ async fn reports_that_the_homeserver_cannot_read_or_hides_are_not_told_as_none()
         assert_eq!(synapse.admin().get(&path).await?.0, 404, "{number} is still there");
     }
     let gone = scene.ann_asks(&format!("!report details {}", number(null)?)).await?;
-    says(&gone, "Refused", &["there is no"]);
+    says(&gone, "Not found", &["there is no"]);
     Ok(())
 }
 

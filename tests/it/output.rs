@@ -36,9 +36,9 @@ async fn data_come_without_any_other_word_and_agree_with_the_homeserver() -> Res
     let one = scene.ann_asks(&format!("!user details {} -o json", eve.user_id)).await?;
     assert_eq!(serde_json::from_str::<Value>(&one.body)?["name"], eve.user_id.as_str());
     let odd = scene.ann_asks("!user list -o xml").await?;
-    says(&odd, "Refused · xml will not do", &["human, json, yaml, minified, csv"]);
+    says(&odd, "Not understood · xml will not do", &["human, json, yaml, minified, csv"]);
     let change = scene.ann_asks(&format!("!user suspend {} -o json", eve.user_id)).await?;
-    says(&change, "Refused · it does not take -o", &[]);
+    says(&change, "Not understood · -o is no option of !user suspend", &[]);
     Ok(())
 }
 

@@ -135,7 +135,7 @@ async fn numbers_that_nobody_can_read_any_more_are_not_given_again() -> Result<(
     let second: u64 = number(&again)?.parse()?;
     assert!(second > first, "{second} comes after {first}");
     let gone = scene.ann_asks(offered(&done, "!undo ")?).await?;
-    says(&gone, "Refused", &[]);
+    says(&gone, "Not found", &[]);
     // What the record has of such a number is that it was given, and not what under it was done.
     let shown = scene.ann_asks(&format!("!audit show {first}")).await?;
     let given = "this number was used before an older state of the bot was restored";

@@ -223,7 +223,7 @@ async fn a_file_that_the_homeserver_does_not_take_is_told_in_one_sentence() -> R
     let _refused = proxy.next(Method::POST, "/media/v3/upload", Fault::Answer(413, too_large));
     let told = scene.ann_asks("!audit export").await?;
     let one = "it is larger than the homeserver accepts; ask for less at a time";
-    says(&told, "Refused", &["I could not send record-", one]);
+    says(&told, "Failed", &["I could not send record-", one]);
     assert!(!told.body.contains("entries"), "nothing is said of what is not there: {}", told.body);
     assert!(told.body.contains("It has ") && told.body.contains("\"seq\":1"), "{}", told.body);
 
@@ -232,7 +232,7 @@ async fn a_file_that_the_homeserver_does_not_take_is_told_in_one_sentence() -> R
     let least = json!({ "m.upload.size": 10 });
     let _said = proxy.next(Method::GET, "/media/config", Fault::Answer(200, least));
     scene.bot()?.start_again().await?;
-    says(&scene.ann_asks("!audit export").await?, "Refused", &[one]);
+    says(&scene.ann_asks("!audit export").await?, "Failed", &[one]);
     assert!(scene.ann().heard_since(mark).iter().all(|message| message.msgtype != "m.file"));
     Ok(())
 }

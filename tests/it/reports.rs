@@ -81,8 +81,12 @@ async fn a_report_of_an_event_is_read_and_cleared_away() -> Result<()> {
     let again = scene.ann_asks(&format!("!report dismiss {first}")).await?;
     says(&again, "Nothing changed", &["already dismissed, by", moe.user_id().as_str()]);
     let never = scene.ann_asks("!report dismiss 999999").await?;
-    says(&never, "Refused", &["there is no report", "!report list"]);
-    says(&scene.ann_asks("!report details five").await?, "Refused", &["a report by its number"]);
+    says(&never, "Not found", &["there is no report", "!report list"]);
+    says(
+        &scene.ann_asks("!report details five").await?,
+        "Not understood",
+        &["a report by its number"],
+    );
     Ok(())
 }
 
@@ -107,6 +111,6 @@ async fn a_report_of_an_account_is_never_taken_for_one_of_an_event() -> Result<(
     let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
     says(&done, "Done", &["account report", target, "rude"]);
     assert!(!exists(&scene, "user_reports", number).await?);
-    says(&scene.ann_asks("!report list --target @x").await?, "Refused", &["--users"]);
+    says(&scene.ann_asks("!report list --target @x").await?, "Not understood", &["--users"]);
     Ok(())
 }

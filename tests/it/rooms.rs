@@ -45,14 +45,14 @@ async fn a_room_is_shown_by_id_alias_link_and_pill() -> Result<()> {
     says(&details, "", &["Blocked: yes", "Done through me", "room block"]);
 
     let unknown = scene.ann_asks("!room details !nowhere:synod.test").await?;
-    says(&unknown, "Refused", &["does not know the room"]);
+    says(&unknown, "Not found", &["does not know the room"]);
     let no_alias = scene.ann_asks("!room details #nowhere:synod.test").await?;
     says(
         &no_alias,
-        "Refused",
+        "Not found",
         &["no room with the alias", "#nowhere:synod.test", "!room search nowhere"],
     );
-    says(&scene.ann_asks("!room details lobby").await?, "Refused", &["a room is needed"]);
+    says(&scene.ann_asks("!room details lobby").await?, "Not understood", &["a room is needed"]);
     Ok(())
 }
 
@@ -136,12 +136,12 @@ async fn an_admin_of_a_room_is_made_with_a_yes_and_invited() -> Result<()> {
         assert_eq!(level(&eve, &room, scene.keeper()).await?, json!(100));
 
         let nobody = format!("!room make-admin {room} -u @nobody-at-all:synod.test");
-        says(&scene.ann_asks(&nobody).await?, "Refused", &["no such user"]);
+        says(&scene.ann_asks(&nobody).await?, "Not found", &["no such user"]);
         let moe = scene.moe().await?;
         says(&scene.ask(moe, &command).await?, "Refused", &["admin"]);
     }
     let unknown = format!("!room make-admin !nowhere:synod.test -u {}", sam.user_id);
-    says(&scene.ann_asks(&unknown).await?, "Refused", &["does not know the room"]);
+    says(&scene.ann_asks(&unknown).await?, "Not found", &["does not know the room"]);
     Ok(())
 }
 

@@ -42,11 +42,11 @@ async fn accounts_are_put_into_a_room_with_a_yes_and_nobody_else_is() -> Result<
     scene.synapse().admin().post(&path, json!({})).await?;
     says(&scene.ann_asks(&dead).await?, "Refused", &["is deactivated"]);
     let nobody = scene.ann_asks(&format!("!room join {room} @nobody-at-all:synod.test")).await?;
-    says(&nobody, "Refused", &["no such user"]);
+    says(&nobody, "Not found", &["no such user"]);
     let remote = scene.ann_asks(&format!("!room join {room} @bob:elsewhere.example")).await?;
     says(&remote, "Refused", &["another server"]);
     let unknown = scene.ann_asks(&format!("!room join !nowhere:synod.test {sam}")).await?;
-    says(&unknown, "Refused", &["does not know the room", "--server-name"]);
+    says(&unknown, "Not found", &["does not know the room", "--server-name"]);
     Ok(())
 }
 
@@ -122,19 +122,19 @@ async fn what_was_sent_is_listed_and_what_it_said_only_on_demand() -> Result<()>
     let next = scene.ann_asks(offered(&page, "!room messages")?).await?;
     says(&next, &room, &["1 event", "Redacted"]);
     let odd = scene.ann_asks(&format!("!room messages {room} --from nowhere")).await?;
-    says(&odd, "Refused", &["does not know this position"]);
+    says(&odd, "Not found", &["does not know this position"]);
 
     let around =
         scene.ann_asks(&format!("!room context {room} {last} -l 2 --show-content")).await?;
     says(&around, &room, &["this event", "who are you"]);
     let other = make(&by_eve, json!({})).await?;
     let elsewhere = scene.ann_asks(&format!("!room context {other} {last}")).await?;
-    says(&elsewhere, "Refused", &["there is no event", "!event details"]);
+    says(&elsewhere, "Not found", &["there is no event", "!event details"]);
     for look in
         ["messages !nowhere:synod.test".to_owned(), format!("context !nowhere:synod.test {last}")]
     {
         let unknown = scene.ann_asks(&format!("!room {look}")).await?;
-        says(&unknown, "Refused", &["does not know the room"]);
+        says(&unknown, "Not found", &["does not know the room"]);
     }
     Ok(())
 }
@@ -154,9 +154,9 @@ async fn a_moment_leads_to_an_event_and_a_space_to_its_rooms() -> Result<()> {
     let details = scene.ann_asks(&format!("!event details {event}")).await?;
     says(&details, event, &["m.room.create", &room]);
     let none = scene.ann_asks(&format!("!room at {room} 2020-01-01 -b")).await?;
-    says(&none, "Refused", &["has no event before 2020-01-01 00:00 UTC"]);
+    says(&none, "Not found", &["has no event before 2020-01-01 00:00 UTC"]);
     let unknown = scene.ann_asks("!room at !nowhere:synod.test 3d").await?;
-    says(&unknown, "Refused", &["does not know the room"]);
+    says(&unknown, "Not found", &["does not know the room"]);
 
     let wanted = json!({"creation_content": {"type": "m.space"}, "name": "Club"});
     let space = make(&by_eve, wanted).await?;
@@ -173,9 +173,9 @@ async fn a_moment_leads_to_an_event_and_a_space_to_its_rooms() -> Result<()> {
     let next = scene.ann_asks(offered(&page, "!room hierarchy")?).await?;
     says(&next, &space, &["1 room", &room]);
     let odd = scene.ann_asks(&format!("!room hierarchy {space} --from nowhere")).await?;
-    says(&odd, "Refused", &["has forgotten this position"]);
+    says(&odd, "Not found", &["has forgotten this position"]);
     let unknown = scene.ann_asks("!room hierarchy !nowhere:synod.test").await?;
-    says(&unknown, "Refused", &["does not know the room"]);
+    says(&unknown, "Not found", &["does not know the room"]);
     Ok(())
 }
 
@@ -211,9 +211,9 @@ async fn a_space_that_the_homeserver_garbles_is_told_as_far_as_it_is_known() -> 
     let failed = scene.ann_asks(&format!("!room hierarchy {space}")).await?;
     let next = [format!("!room hierarchy {space} --max-depth 1"), format!("!room state {space}")];
     let [less_deep, state] = next.each_ref().map(String::as_str);
-    says(&failed, "Refused", &["fails at the space", "(500)", less_deep, state]);
+    says(&failed, "Failed", &["fails at the space", "(500)", less_deep, state]);
     let top = scene.ann_asks(less_deep).await?;
-    says(&top, "Refused", &["(500)", state]);
+    says(&top, "Failed", &["(500)", state]);
     assert!(!top.body.contains("--max-depth"), "{}", top.body);
     failing.lift();
     // What it says to do works.
@@ -245,7 +245,7 @@ async fn loose_ends_are_shown_and_all_but_the_newest_deleted() -> Result<()> {
     for look in ["", "--delete"] {
         let unknown =
             scene.ann_asks(&format!("!room extremities !nowhere:synod.test {look}")).await?;
-        says(&unknown, "Refused", &["does not know the room"]);
+        says(&unknown, "Not found", &["does not know the room"]);
     }
     Ok(())
 }

@@ -104,11 +104,11 @@ async fn members_are_listed_by_how_they_stand_to_a_room() -> Result<()> {
     says(&of("-m ban --local").await?, &room, &[bob.user_id.as_str(), eve.user_id.as_str()]);
     assert!(!of("-m ban -o json").await?.body.contains("secret"), "reasons are content");
     let unknown = scene.ann_asks("!room members !nowhere:synod.test").await?;
-    says(&unknown, "Refused", &["does not know the room"]);
+    says(&unknown, "Not found", &["does not know the room"]);
     for look in ["members -m ban", "state", "power-levels", "resolve"] {
         let (verb, more) = look.split_once(' ').unwrap_or((look, ""));
         let unknown = scene.ann_asks(&format!("!room {verb} !nowhere:synod.test {more}")).await?;
-        says(&unknown, "Refused", &["does not know the room"]);
+        says(&unknown, "Not found", &["does not know the room"]);
     }
     Ok(())
 }
@@ -190,6 +190,6 @@ async fn an_alias_leads_to_its_room_and_a_room_to_its_aliases() -> Result<()> {
     assert_eq!(serde_json::from_str::<Value>(&data.body)?, json!({ "room_id": room }));
     let bare = make(&by_eve, json!({})).await?;
     says(&scene.ann_asks(&format!("!room resolve {bare}")).await?, &bare, &["has no alias"]);
-    says(&scene.ann_asks("!room resolve #nowhere:synod.test").await?, "Refused", &["no room"]);
+    says(&scene.ann_asks("!room resolve #nowhere:synod.test").await?, "Not found", &["no room"]);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Changes that end by themselves.
 
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use world::{Account, Message, Scene};
 
@@ -64,15 +65,15 @@ async fn lifting_ends_what_has_an_end_and_nothing_else() -> Result<()> {
     says(&freed, "Done", &[]);
     let lift = format!("!sanction lift {}", number(&freed)?);
     let refused = scene.ann_asks(&lift).await?;
-    says(&refused, "Refused", &["is not a temporary measure", "!sanction list"]);
+    says(&refused, "Not found", &["is not a temporary measure", "!sanction list"]);
     assert!(!is(&scene, &eve, "suspended").await?, "lifting has suspended somebody");
     let over = scene.ann_asks(&format!("!sanction lift {}", number(&suspended)?)).await?;
-    says(&over, "Refused", &["has ended, by"]);
+    says(&over, "Nothing changed", &["has ended, by"]);
 
     // A suspension without an end is not lifted either: its undo takes it back.
     let forever = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     let refused = scene.ann_asks(&format!("!sanction lift {}", number(&forever)?)).await?;
-    says(&refused, "Refused", &["is not a temporary measure"]);
+    says(&refused, "Not found", &["is not a temporary measure"]);
     assert!(is(&scene, &eve, "suspended").await?);
     scene.ann_asks(offered(&forever, "!undo")?).await?;
     let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
@@ -153,10 +154,10 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     for verb in ["lift lena", "extend lena --for 1d"] {
         let refused = scene.ann_asks(&format!("!sanction {verb}")).await?;
-        says(&refused, "Refused", &["by its number, such as 17", "!sanction list"]);
+        says(&refused, "Not understood", &["by its number, such as 17", "!sanction list"]);
     }
     let over = scene.ann_asks(&format!("!sanction extend {number} --for 1d")).await?;
-    says(&over, "Refused", &["has ended"]);
+    says(&over, "Nothing changed", &["has ended"]);
     Ok(())
 }
 
@@ -168,11 +169,12 @@ async fn nobody_below_ends_it_early() -> Result<()> {
     let imposed = scene.ann_asks(&format!("!user suspend {id} --for 3d")).await?;
     let number = offered(&imposed, "!undo")?.trim_start_matches("!undo ").to_owned();
     let moe = scene.moe().await?;
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
     for early in [
         format!("!user unsuspend {id}"),
         format!("!undo {number}"),
         format!("!sanction lift {number}"),
-        format!("!sanction extend {number} --until 2026-11-22"),
+        format!("!sanction extend {number} --until {tomorrow}"),
         format!("!user modify {id} --unsuspend"),
     ] {
         let answer = scene.ask(moe, &early).await?;
@@ -198,15 +200,15 @@ async fn an_end_that_is_none_is_refused_and_nothing_is_done() -> Result<()> {
         ("--for 3m", "min or mo"),
         ("--for soon", "such as 3d"),
         ("--until 03/04", "2026-11-01"),
-        ("--until 2020-01-01", "in the past"),
+        ("--until 2020-01-01", "that date is in the past"),
         ("--for 3d --until 2030-01-01", "cannot"),
-        ("--for 19000y", "in the past"),
+        ("--for 19000y", "that time is too long"),
     ] {
         let answer = scene.ann_asks(&format!("!user suspend {id} {end}")).await?;
-        says(&answer, "Refused", &[says_why]);
+        says(&answer, "Not understood", &[says_why]);
     }
     let look = scene.ann_asks(&format!("!user ratelimit {id} --for 3d")).await?;
-    says(&look, "Refused", &["only looks"]);
+    says(&look, "Not understood", &["only looks"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())

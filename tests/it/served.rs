@@ -65,7 +65,7 @@ async fn what_another_worker_serves_is_told_with_what_to_set() -> Result<()> {
         let unknown = json!({ "errcode": "M_UNRECOGNIZED", "error": "Unrecognized request" });
         let _trap = proxy.next(Method::GET, route, Fault::Answer(404, unknown));
         let refused = scene.ann_asks(&command).await?;
-        says(&refused, "Refused", &["another worker", "homeserver.admin_url", "!server version"]);
+        says(&refused, "Failed", &["another worker", "homeserver.admin_url", "!server version"]);
     }
     Ok(())
 }

@@ -42,9 +42,9 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
     assert!(!is(&scene, &eve, "suspended").await?);
     // A letter that only looks like one of the id.
     let other = scene.ann_asks(&format!("!user details {}", id.replacen('e', "е", 1))).await?;
-    says(&other, "Refused", &["no such user", "U+0435"]);
+    says(&other, "Not found", &["no such user", "U+0435"]);
     let long = scene.ann_asks(&format!("!user suspend {}", "x".repeat(20_000))).await?;
-    says(&long, "Refused", &["an id has at most 255 characters"]);
+    says(&long, "Not understood", &["an id has at most 255 characters"]);
     assert!(long.body.len() < 600, "{}", long.body);
 
     let both = accounts(&scene, 2).await?;
@@ -58,7 +58,7 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
         "!user lock [Eve @{}](https://matrix.to/#/{id})",
         one.user_id.as_str().trim_start_matches('@')
     );
-    says(&scene.ann_asks(&twin).await?, "Refused", &["reads Eve", one.user_id.as_str(), id]);
+    says(&scene.ann_asks(&twin).await?, "Not understood", &["reads Eve", one.user_id.as_str(), id]);
     assert!(!is(&scene, &eve, "locked").await?);
     Ok(())
 }
@@ -73,14 +73,14 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
     scene.ann_asks(&format!("!user unsuspend {user}")).await?;
 
     let asked = scene.ann_asks(&format!("!user suspend {user} for 3d")).await?;
-    says(&asked, "Refused", &["begins with two hyphens"]);
+    says(&asked, "Not understood", &["begins with two hyphens"]);
     assert!(!is(&scene, &eve, "suspended").await?, "never without the time");
     let again = scene.ann_asks(offered(&asked, "!user suspend")?).await?;
     says(&again, "Done", &["Ends: by itself"]);
 
     let unclear = format!("!user lock {user} --reason reported by {other}");
     let asked = scene.ann_asks(&unclear).await?;
-    says(&asked, "Refused", &["where the text behind", "quotation marks"]);
+    says(&asked, "Not understood", &["where the text behind", "quotation marks"]);
     assert!(!is(&scene, &eve, "locked").await? && !is(&scene, &anna, "locked").await?);
     says(&scene.ann_asks(offered(&asked, "!user lock")?).await?, "Done", &[user]);
     assert!(is(&scene, &eve, "locked").await? && !is(&scene, &anna, "locked").await?);
@@ -100,7 +100,7 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
         "Done",
         &["removed note about"],
     );
-    says(&scene.ann_asks("!note delete it").await?, "Refused", &["a note has a number"]);
+    says(&scene.ann_asks("!note delete it").await?, "Not understood", &["a note has a number"]);
     Ok(())
 }
 
@@ -129,7 +129,11 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
         assert!(!answer.body.contains("no such user"), "{verb}: {}", answer.body);
     }
     let misfit = replies(&scene, &reports.event_id, "!user suspend").await?;
-    says(&misfit, "Refused", &["that list holds reports of accounts, and this needs an account"]);
+    says(
+        &misfit,
+        "Not understood",
+        &["that list holds reports of accounts, and this needs an account"],
+    );
     // They are reports of accounts, also where nobody says so again.
     let question = replies(&scene, &reports.event_id, "!report dismiss").await?;
     says(&question, "Clear account report", &[&number, "spam"]);
@@ -145,10 +149,10 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
     let rooms = scene.ann_asks(&format!("!room search \"{}\"", eve.user_id)).await?;
     says(&rooms, "1 room", &[&room]);
     let misfit = replies(&scene, &rooms.event_id, "!user suspend").await?;
-    says(&misfit, "Refused", &["that list holds rooms"]);
+    says(&misfit, "Not understood", &["that list holds rooms"]);
     let users = scene.ann_asks(&format!("!user search {}", eve.user_id)).await?;
     let misfit = replies(&scene, &users.event_id, "!room delete").await?;
-    says(&misfit, "Refused", &["that list holds accounts, and this needs a room"]);
+    says(&misfit, "Not understood", &["that list holds accounts, and this needs a room"]);
     let question = replies(&scene, &users.event_id, "!user suspend").await?;
     says(&question, "Suspend", &[eve.user_id.as_str()]);
     Ok(())
@@ -239,7 +243,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
     assert!(all.iter().all(|one| list.contains(one.user_id.as_str())), "{list}");
     assert!(!list.contains("@nobody"), "{list}");
     let left_out = file(&scene, mark, "left-out-").await?;
-    assert!(left_out.contains("@nobody29:synod.test,Refused,"), "{left_out}");
+    assert!(left_out.contains("@nobody29:synod.test,Not found,"), "{left_out}");
     // Who is an operator comes first, however many others are left out.
     let told = question.body.clone();
     if let (Some(moe), Some(rest)) = (told.find(moe.as_str()), told.find("no such user")) {
@@ -301,7 +305,11 @@ async fn a_bare_yes_right_below_a_question_answers_that_one() -> Result<()> {
     let first = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;
     let second = scene.ann_asks(&format!("!user logout {}", eve.user_id)).await?;
     let yes = scene.ann().react(&room, &second.event_id, "✅").await?;
-    says(&scene.answer(scene.ann(), &yes).await?, "Refused", &["which one?", &code(&first)?]);
+    says(
+        &scene.answer(scene.ann(), &yes).await?,
+        "Not understood",
+        &["which one?", &code(&first)?],
+    );
     Ok(())
 }
 
@@ -419,14 +427,14 @@ async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> R
     ] {
         let typed = typed.replace("{}", localpart);
         let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
-        says(&answer, "Refused", &[meant]);
+        says(&answer, "Not understood", &[meant]);
         assert!(!is(&scene, &eve, "suspended").await?, "{typed}");
     }
     let planned = scene.ann_asks(&format!("!user suspend {localpart} −−plan")).await?;
     says(&planned, "What", &["Nothing was sent"]);
     let asked = format!("!user suspend {localpart} and {}", bob.user_id.localpart());
     let again = scene.ann_asks(&asked).await?;
-    says(&again, "Refused", &["put nothing but spaces between them"]);
+    says(&again, "Not understood", &["put nothing but spaces between them"]);
     let question = scene.ann_asks(offered(&again, "!user suspend")?).await?;
     says(&question, "Suspend 2 accounts, ", &[id, bob.user_id.as_str()]);
     says(&scene.ann_asks("yes").await?, "Done", &["2 accounts"]);
@@ -447,7 +455,11 @@ async fn an_answer_in_other_words_is_an_answer_or_is_told() -> Result<()> {
     let code = code(&question)?;
     for almost in ["ja", "yes please", "confirm", &format!("yes {code}"), &code] {
         let told = scene.ann_asks(almost).await.with_context(|| almost.to_owned())?;
-        says(&told, "Refused", &["nothing was done", &format!("!confirm {code}"), "!cancel"]);
+        says(
+            &told,
+            "Not understood",
+            &["nothing was done", &format!("!confirm {code}"), "!cancel"],
+        );
         assert!(!devices(&scene, &eve).await?.is_empty(), "{almost}");
     }
     // What is told is right as it stands, and so is the shorter word.

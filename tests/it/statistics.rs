@@ -27,11 +27,11 @@ async fn files_are_counted_by_account_and_rooms_only_by_another_database() -> Re
     let old = scene.ann_asks(&format!("!stats media -n {tag} --until 1d")).await?;
     says(&old, "Uploaded before 20", &["no accounts"]);
     let odd = scene.ann_asks("!stats media --since 1d --until 2d").await?;
-    says(&odd, "Refused", &["must be later than"]);
-    says(&scene.ann_asks("!stats media -n Zoë").await?, "Refused", &["plain letters"]);
+    says(&odd, "Not understood", &["must be later than"]);
+    says(&scene.ann_asks("!stats media -n Zoë").await?, "Not understood", &["plain letters"]);
 
     let rooms = scene.ann_asks("!stats rooms").await?;
-    says(&rooms, "Refused", &["SQLite", "!room list --sort state_events"]);
+    says(&rooms, "Failed", &["SQLite", "!room list --sort state_events"]);
     Ok(())
 }
 
@@ -50,7 +50,7 @@ async fn a_task_is_found_by_what_it_is_about() -> Result<()> {
     says(&none, "no tasks", &[]);
     let data = scene.ann_asks(&format!("!task list -i {room} -o json")).await?;
     assert_eq!(serde_json::from_str::<Value>(&data.body)?["scheduled_tasks"][0]["id"], id);
-    says(&scene.ann_asks("!task list --status done").await?, "Refused", &["complete"]);
+    says(&scene.ann_asks("!task list --status done").await?, "Not understood", &["complete"]);
     Ok(())
 }
 
@@ -77,7 +77,7 @@ async fn rooms_are_as_large_as_the_homeserver_estimates_on_postgresql() -> Resul
     postgres.query("ANALYZE").await?;
     assert_eq!(synapse.admin().get(path).await?.0, 500, "Synapse fails where all is new");
     let rooms = scene.ann_asks("!stats rooms").await?;
-    says(&rooms, "Refused", &["cannot do it", "!room list --sort state_events"]);
+    says(&rooms, "Failed", &["cannot do it", "!room list --sort state_events"]);
 
     // What homeservers have of the time before 2022, which Synapse rests on.
     let old = "UPDATE event_edges SET room_id = events.room_id FROM events \

@@ -90,7 +90,7 @@ async fn unrecorded(
     no_more(scene)?;
     held.release();
     let refused = scene.answer(scene.ann(), &event).await?;
-    assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
+    assert!(refused.body.starts_with("Failed · "), "{}", refused.body);
     let why = "I cannot write the record, so nothing was done";
     assert!(refused.body.contains(why), "{}", refused.body);
     let cause = scene.bot()?.log().lines_with("the record cannot be written");
@@ -107,7 +107,7 @@ async fn without_a_record_nothing_is_changed_and_the_answer_says_so() -> Result<
     let first = unrecorded((&scene, &proxy), &sam, &suspend).await?;
     for command in [suspend.as_str(), "!me"] {
         let refused = scene.ann_asks(command).await?;
-        assert!(refused.body.starts_with("Refused · "), "{}", refused.body);
+        assert!(refused.body.starts_with("Failed · "), "{}", refused.body);
         assert!(refused.body.contains("I cannot read or write my store"), "{}", refused.body);
         assert!(refused.body.contains("restarted"), "what to do: {}", refused.body);
     }
@@ -202,7 +202,7 @@ async fn a_damaged_store_is_moved_aside_and_nothing_from_before_is_run() -> Resu
     assert!(PathBuf::from(aside).join("db").exists(), "it is kept: {aside}");
 
     let unknown = scene.ann_asks(&confirm).await?;
-    assert!(unknown.body.starts_with("Refused · "), "{}", unknown.body);
+    assert!(unknown.body.starts_with("Not found · "), "{}", unknown.body);
     assert!(unknown.body.contains("no such question"), "{}", unknown.body);
     for missed in &missed {
         assert!(ann.answers_to(missed).is_empty(), "what was said before is not looked at");

@@ -5,6 +5,7 @@ use std::{fmt::Display, future::Future, process::Command};
 use anyhow::{Context as _, Result, ensure};
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde_json::{Value, json};
+use synod::reply::Status;
 use tokio::time::timeout;
 use world::{Account, Api, Config, Message, PATIENCE, Person, Proxy, Scene, Synadm, Synapse};
 
@@ -128,20 +129,17 @@ pub(crate) fn offered<'a>(answer: &'a Message, start: &str) -> Result<&'a str> {
     Ok(line.trim_end_matches('`').trim())
 }
 
-/// The words with which the answer to a change begins.
-const OUTCOMES: [&str; 6] =
-    ["Done", "Done in part", "Nothing changed", "Refused", "Unknown", "Expired"];
-
 /// What a question says behind its code; of any other answer, all of it.
 fn asked(body: &str) -> &str {
     body.strip_prefix("❓ ").and_then(|body| body.split_once(" · ")).map_or(body, |(_, rest)| rest)
 }
 
-/// An answer begins with `word`, a question with it behind its code, and holds every part. An outcome is
-/// compared whole.
+/// An answer begins with `word`, which is compared whole where it is an outcome, a question with it behind
+/// its code; and it holds every part.
 pub(crate) fn says(answer: &Message, word: &str, parts: &[&str]) {
     assert!(!word.is_empty() || !parts.is_empty(), "this would hold of every answer");
-    let word = if OUTCOMES.contains(&word) { format!("{word} · ") } else { word.to_owned() };
+    let is_first_word = Status::ALL.iter().any(|status| status.as_str() == word);
+    let word = if is_first_word { format!("{word} · ") } else { word.to_owned() };
     assert!(asked(&answer.body).starts_with(&word), "{word:?} does not begin {}", answer.body);
     for part in parts {
         assert!(answer.body.contains(part), "{part:?} is not in {}", answer.body);

@@ -70,7 +70,7 @@ async fn a_deleted_room_is_watched_to_its_end_and_its_files_are_kept_from_everyb
     says(&status, "Deletion of", &["complete", "2 members of this server"]);
     // The homeserver would take it once more, and call it complete.
     let again = scene.ann_asks(&format!("!room delete {id}")).await?;
-    says(&again, "Refused", &["does not know the room", "!room block"]);
+    says(&again, "Not found", &["does not know the room", "!room block"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     says(&audit, "", &["the homeserver has finished: room delete"]);
 
@@ -184,13 +184,13 @@ async fn old_messages_are_purged_before_a_moment_or_an_event_and_the_end_is_told
     }
     let purge = |rest: &str| format!("!history purge {id} {rest}");
     let late = scene.ann_asks(&purge("--before 2099-01-01")).await?;
-    says(&late, "Refused", &["in the future", "--before-days 0"]);
+    says(&late, "Not understood", &["in the future", "--before-days 0"]);
     let elsewhere = scene.ann().say(scene.room(), "elsewhere").await?;
     let wrong = scene.ann_asks(&purge(&format!("-i {elsewhere}"))).await?;
-    says(&wrong, "Refused", &["is not an event of"]);
+    says(&wrong, "Not found", &["is not an event of"]);
     let unknown = scene.ann_asks("!history purge !nowhere:synod.test -d 3").await?;
-    says(&unknown, "Refused", &["does not know the room"]);
-    says(&scene.ann_asks(&purge("")).await?, "Refused", &[]);
+    says(&unknown, "Not found", &["does not know the room"]);
+    says(&scene.ann_asks(&purge("")).await?, "Not understood", &[]);
 
     let question = scene.ann_asks(&purge(&format!("-i {} --delete-local", events[3]))).await?;
     says(&question, "Delete old messages of", &["what came before", "its last message"]);

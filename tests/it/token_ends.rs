@@ -33,10 +33,10 @@ async fn a_job_waits_for_the_next_token_and_goes_on_after_the_reload() -> Result
     assert_eq!(status, 200);
     held.iter().for_each(Caught::release);
     let news = told(&scene, "does not accept the bot's admin token").await?;
-    says(&news, "Refused", &["homeserver.admin_token", "Jobs", "!config reload"]);
+    says(&news, "Failed", &["homeserver.admin_token", "Jobs", "!config reload"]);
     assert!(news.mentions.contains(scene.ann().user_id()), "{:?}", news.mentions);
     let alone = scene.ann_asks(&suspend(&all[19])).await?;
-    says(&alone, "Refused", &["does not accept the bot's admin token", "!config reload"]);
+    says(&alone, "Failed", &["does not accept the bot's admin token", "!config reload"]);
     assert!(count(&scene, &all, "suspended").await? < MANY);
 
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
@@ -103,7 +103,7 @@ async fn a_token_that_ends_by_itself_is_told_before_and_at_once() -> Result<()> 
     assert!(before.mentions.contains(scene.ann().user_id()), "{:?}", before.mentions);
     // Nobody asks for anything meanwhile: the bot looks by itself, at the moment that was named.
     let over = told(&scene, "admin token has expired").await?;
-    says(&over, "Refused", &["homeserver.admin_token", "!config reload"]);
+    says(&over, "Failed", &["homeserver.admin_token", "!config reload"]);
     says(&scene.ann_asks("!doctor").await?, "", &["the admin token expires at"]);
 
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
@@ -123,7 +123,7 @@ async fn a_bot_that_starts_with_a_token_that_has_ended_says_so_and_waits() -> Re
     assert_eq!(old.post("/_matrix/client/v3/logout", json!({})).await?.0, 200);
     scene.bot()?.start_again().await?;
     told(&scene, "does not accept the bot's admin token").await?;
-    says(&scene.ann_asks(&suspend(&eve)).await?, "Refused", &["!config reload"]);
+    says(&scene.ann_asks(&suspend(&eve)).await?, "Failed", &["!config reload"]);
 
     let (token, _) = scene.synapse().log_in(scene.keeper()).await?;
     write_secret(&scene.dir().join("admin-token"), &token)?;

@@ -95,10 +95,10 @@ async fn a_password_in_the_wrong_place_is_removed_and_repeated_nowhere() -> Resu
 
     // A slip in what takes no secret is answered as ever, and stays.
     let slip = ann.say(scene.room(), "!user suspnd eve spam").await?;
-    says(&scene.answer(ann, &slip).await?, "Refused", &["suspnd", "!user suspend eve spam"]);
+    says(&scene.answer(ann, &slip).await?, "Not understood", &["suspnd", "!user suspend eve spam"]);
     let slip_of_option = format!("!user password {} --no-logot", eve.user_id);
     let option = ann.say(scene.room(), &slip_of_option).await?;
-    says(&scene.answer(ann, &option).await?, "Refused", &["--no-logot"]);
+    says(&scene.answer(ann, &option).await?, "Not understood", &["--no-logot"]);
     assert!(!is_removed(&scene, &slip).await? && !is_removed(&scene, &option).await?);
 
     let (_, _, exported) = export(&scene, "!audit export").await?;

@@ -93,7 +93,7 @@ async fn a_pattern_deactivates_all_that_fit_and_nobody_else() -> Result<()> {
         assert!(is(&scene, account, "deactivated").await?);
     }
     assert!(!is(&scene, &other, "deactivated").await?);
-    says(&scene.ann_asks(&command).await?, "Refused", &["no account matches"]);
+    says(&scene.ann_asks(&command).await?, "Not found", &["no account matches"]);
     Ok(())
 }
 
@@ -110,7 +110,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     says(&again, "Nothing changed", &["already"]);
 
     let young = scene.ann_asks(&format!("!user prune-devices {}", eve.user_id)).await?;
-    says(&young, "Refused", &["no devices to delete", "1 device never seen"]);
+    says(&young, "Nothing changed", &["no devices to delete", "1 device never seen"]);
     let localpart = eve.user_id.localpart();
     let limits = "-d 0 -s 1 --never-seen";
     let list = scene.ann_asks(&format!("!user prune-devices {localpart} {limits} -l")).await?;
@@ -120,7 +120,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     assert_eq!(devices(&scene, &eve).await?.as_slice(), std::slice::from_ref(&seen));
 
     let old = scene.ann_asks(&format!("!user prune-devices {localpart} -i {seen}")).await?;
-    says(&old, "Refused", &["no devices to delete"]);
+    says(&old, "Nothing changed", &["no devices to delete"]);
     let all = format!("!user prune-devices {localpart} -d 0 -s 0 -i {seen} --never-seen");
     says(&with_yes(&scene, &all).await?, "Done", &[&seen]);
     assert!(devices(&scene, &eve).await?.is_empty());
@@ -141,7 +141,7 @@ async fn a_device_gets_another_name_and_its_old_one_back() -> Result<()> {
     let shown = scene.ann_asks(&format!("{details} {device} --show-ip")).await?;
     says(&shown, &device, &["IP: “127.0.0.1”", "1 connection of the account"]);
     let none = scene.ann_asks(&format!("{details} NOSUCH")).await?;
-    says(&none, "Refused", &["has no device", "!device list"]);
+    says(&none, "Not found", &["has no device", "!device list"]);
     let rename = format!("!device rename {} {device}", eve.user_id);
     let done = scene.ann_asks(&format!("{rename} \"Eve's phone\"")).await?;
     says(&done, "Done", &["renamed", "Eve's phone"]);
@@ -153,7 +153,7 @@ async fn a_device_gets_another_name_and_its_old_one_back() -> Result<()> {
     says(&scene.ann_asks(offered(&second, "!undo")?).await?, "Done", &[]);
     assert_eq!(name().await?, "Other");
     let none = scene.ann_asks(&format!("!device rename {} NOSUCH Name", eve.user_id)).await?;
-    says(&none, "Refused", &["has no device"]);
+    says(&none, "Not found", &["has no device"]);
     Ok(())
 }
 
@@ -174,7 +174,11 @@ async fn addresses_and_sign_on_lead_to_an_account() -> Result<()> {
         let found = scene.ann_asks(&format!("!user 3pid {typed}")).await?;
         says(&found, eve.user_id.as_str(), &["has", "!user details"]);
     }
-    says(&scene.ann_asks("!user 3pid nobody@mail.example").await?, "Refused", &["no account here"]);
+    says(
+        &scene.ann_asks("!user 3pid nobody@mail.example").await?,
+        "Not found",
+        &["no account here"],
+    );
     let masked = scene.ann_asks(&format!("!user 3pid {}", eve.user_id)).await?;
     says(&masked, eve.user_id.as_str(), &["email"]);
     assert!(!masked.body.contains(&mail), "{}", masked.body);
@@ -186,7 +190,7 @@ async fn addresses_and_sign_on_lead_to_an_account() -> Result<()> {
     let found = scene.ann_asks(&format!("!user auth-provider {external} -p oidc-test")).await?;
     says(&found, eve.user_id.as_str(), &["logs in as"]);
     let none = scene.ann_asks(&format!("!user auth-provider {external} -p test")).await?;
-    says(&none, "Refused", &["begin with oidc-"]);
+    says(&none, "Not found", &["begin with oidc-"]);
     let vic = scene.vic().await?;
     for look in [format!("3pid {mail}"), format!("auth-provider {external} -p oidc-test")] {
         says(&scene.ask(vic, &format!("!user {look}")).await?, "Refused", &[]);
@@ -258,7 +262,7 @@ async fn invitations_and_joins_are_counted_for_those_who_exist() -> Result<()> {
     // The homeserver would answer 0 for them.
     for look in ["invites", "joins"] {
         let nobody = scene.ann_asks(&format!("!user {look} nobody-at-all")).await?;
-        says(&nobody, "Refused", &["no such user"]);
+        says(&nobody, "Not found", &["no such user"]);
     }
     Ok(())
 }
@@ -284,7 +288,7 @@ async fn experimental_features_are_switched_on_and_back() -> Result<()> {
     assert!(!on().await?);
     // The homeserver fails over somebody who does not exist.
     let nobody = scene.ann_asks("!user experimental nobody-at-all -e msc3881").await?;
-    says(&nobody, "Refused", &["no such user"]);
+    says(&nobody, "Not found", &["no such user"]);
     Ok(())
 }
 
@@ -297,12 +301,12 @@ async fn keys_may_be_replaced_for_ten_minutes_and_an_end_is_set() -> Result<()> 
     says(&done, "Done", &["may now replace its cross-signing keys", "Until: 20", "in 10 min"]);
     // Who has no keys has none to replace.
     let none = with_yes(&scene, &format!("!user cross-signing-reset {}", sam.user_id)).await?;
-    says(&none, "Refused", &["nothing was done", "has no cross-signing keys"]);
+    says(&none, "Not found", &["nothing was done", "has no cross-signing keys"]);
 
     let validity = format!("!user validity {} -e 2100-01-01", eve.user_id);
     says(&with_yes(&scene, &validity).await?, "Done", &["2100-01-01"]);
-    says(&scene.ann_asks("!user validity eve -t 1900000000").await?, "Refused", &[]);
+    says(&scene.ann_asks("!user validity eve -t 1900000000").await?, "Not understood", &[]);
     let nobody = scene.ann_asks("!user validity nobody-at-all -e 2100-01-01").await?;
-    says(&nobody, "Refused", &["no such user"]);
+    says(&nobody, "Not found", &["no such user"]);
     Ok(())
 }

@@ -12,18 +12,18 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn help_leads_from_everything_to_one_command() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
-    says(&scene.ann_asks("!help").await?, "", &["!user", "!device", "!server", "!confirm"]);
+    says(&scene.ann_asks("!help").await?, "", &["!user suspend", ", device, ", "confirm"]);
     says(&scene.ann_asks("!help user").await?, "", &["!user deactivate", "!user list"]);
     let by_help = scene.ann_asks("!help user deactivate").await?;
     says(&by_help, "", &["--gdpr-erase", "!user deactivate @ann:example.org"]);
     assert_eq!(scene.ann_asks("!user deactivate --help").await?.body, by_help.body);
 
     let wrong = scene.ann_asks("!user sspend @x").await?;
-    says(&wrong, "Refused", &["sspend", "!user suspend @x"]);
+    says(&wrong, "Not understood", &["sspend", "!user suspend @x"]);
     assert!(wrong.body.lines().count() < 10, "a wall: {}", wrong.body);
     let option = scene.ann_asks("!user deactivate @x --erase").await?;
-    says(&option, "Refused", &["--erase", "Usage"]);
-    says(&scene.ann_asks("!user deactivate @x --yes").await?, "Refused", &["--yes"]);
+    says(&option, "Not understood", &["--erase", "Did you mean"]);
+    says(&scene.ann_asks("!user deactivate @x --yes").await?, "Not understood", &["--yes"]);
     Ok(())
 }
 
@@ -70,7 +70,7 @@ async fn lists_and_searches_find_accounts_page_by_page() -> Result<()> {
 
     let new = scene.ann_asks("!user list --since 1h --limit 1000").await?;
     says(&new, "", &[sam.user_id.as_str()]);
-    says(&scene.ann_asks("!user list --since 03/04").await?, "Refused", &["03/04"]);
+    says(&scene.ann_asks("!user list --since 03/04").await?, "Not understood", &["03/04"]);
 
     with_yes(&scene, &format!("!user deactivate {}", sam.user_id)).await?;
     let mine = format!("!user list -n {}", sam.user_id.localpart());
@@ -109,7 +109,7 @@ async fn what_is_known_of_an_account_is_shown() -> Result<()> {
 
     for look in ["user details", "user whois", "user media", "device list", "user membership"] {
         let unknown = scene.ann_asks(&format!("!{look} @nobody-at-all:synod.test")).await?;
-        says(&unknown, "Refused", &["no such user"]);
+        says(&unknown, "Not found", &["no such user"]);
     }
     let remote = scene.ann_asks("!user details @bob:elsewhere.example").await?;
     says(&remote, "Refused", &["@bob:elsewhere.example"]);
@@ -149,7 +149,7 @@ async fn a_typo_creates_nobody_and_create_does() -> Result<()> {
     let exists = async || anyhow::Ok(scene.synapse().admin().get(&path).await?.0 == 200);
 
     let typo = scene.ann_asks(&format!("!user modify {new} -n Eve")).await?;
-    says(&typo, "Refused", &["no such user", "--create"]);
+    says(&typo, "Not found", &["no such user", "--create"]);
     assert!(!exists().await?);
     let question = scene.ann_asks(&format!("!user modify {new} -n Eve --create")).await?;
     assert!(!exists().await?, "a question creates nobody");
@@ -173,7 +173,7 @@ async fn suspending_says_what_is_so() -> Result<()> {
     assert!(!is(&scene, &eve, "suspended").await?);
     for verb in ["suspend", "unsuspend"] {
         let unknown = scene.ann_asks(&format!("!user {verb} @nobody-at-all:synod.test")).await?;
-        says(&unknown, "Refused", &["no such user"]);
+        says(&unknown, "Not found", &["no such user"]);
         let remote = scene.ann_asks(&format!("!user {verb} @bob:elsewhere.example")).await?;
         says(&remote, "Refused", &["elsewhere.example"]);
     }
@@ -186,7 +186,7 @@ async fn deactivating_tells_unknown_remote_and_deactivated_apart() -> Result<()>
     let (eve, _) = with_device(&scene, "eve").await?;
     let near = format!("!user deactivate @{}x:synod.test", eve.user_id.localpart());
     let unknown = scene.ann_asks(&near).await?;
-    says(&unknown, "Refused", &["no such user"]);
+    says(&unknown, "Not found", &["no such user"]);
     assert!(!unknown.body.contains("!user deactivate"), "a near match to run: {}", unknown.body);
     let remote = scene.ann_asks("!user deactivate @bob:elsewhere.example").await?;
     says(&remote, "Refused", &["elsewhere.example"]);
@@ -234,10 +234,10 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     let (one, two) = (code(&first)?, code(&second)?);
     says(&scene.ann_asks("!pending").await?, "2 questions", &[&one, &two]);
     let which = scene.ann_asks("yes").await?;
-    says(&which, "Refused", &["which", &one, &two]);
+    says(&which, "Not understood", &["which", &one, &two]);
     for verb in ["!confirm", "!cancel"] {
         let (one, two) = (format!("{verb} {one}"), format!("{verb} {two}"));
-        says(&scene.ann_asks(verb).await?, "Refused", &["which", &one, &two]);
+        says(&scene.ann_asks(verb).await?, "Not understood", &["which", &one, &two]);
     }
     assert!(!is(&scene, &eve, "admin").await? && !is(&scene, &sam, "admin").await?);
 
@@ -246,9 +246,9 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     let edit = scene.ann().edit_of(&first.event_id, |_| true).await?;
     assert!(edit.body.contains("Cancelled"), "{}", edit.body);
     says(&scene.ann_asks(&format!("!confirm {one}")).await?, "Nothing changed", &["over"]);
-    says(&scene.ann_asks("!confirm 000000").await?, "Refused", &["no such question"]);
+    says(&scene.ann_asks("!confirm 000000").await?, "Not found", &["no such question"]);
     let yes = scene.ann_asks("yes").await?;
-    says(&yes, "Refused", &["not the last message here", &format!("!confirm {two}")]);
+    says(&yes, "Not understood", &["not the last message here", &format!("!confirm {two}")]);
     let done = scene.ann_asks(&format!("!confirm {two}")).await?;
     says(&done, "Done", &[sam.user_id.as_str()]);
     assert!(!is(&scene, &eve, "admin").await? && is(&scene, &sam, "admin").await?);

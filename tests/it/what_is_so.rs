@@ -256,7 +256,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             Method::PUT,
             "v1/suspend",
             (404, "M_NOT_FOUND", "User not found"),
-            "Refused",
+            "Not found",
             "no longer exists",
         ),
         (

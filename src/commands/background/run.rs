@@ -141,7 +141,7 @@ impl Action for Run {
                 .plain(" and ")
                 .code("--before")
                 .plain(" can be used only with event_resign");
-            return Err(Stop::refused(why));
+            return Err(Stop::not_understood(why));
         }
         Ok(vec![Subject::Homeserver(reader.server_name().to_owned())])
     }

@@ -135,7 +135,7 @@ pub(in crate::commands) fn change(subject: &Subject, seen: &Snapshot) -> Result<
         return Err(Skip::refused(why));
     };
     if !seen.is("device") {
-        return Err(Skip::refused(Line::new().code(user).plain(" has no device ").code(device))
+        return Err(Skip::not_found(Line::new().code(user).plain(" has no device ").code(device))
             .or(format!("device list {user}")));
     }
     let path = Path::admin(["v2", "users", user.as_str(), "devices", device.as_str()]);
@@ -208,7 +208,7 @@ mod tests {
         let skip = verb.change(&phone(), &seen(false)).unwrap_err();
         assert_eq!(
             testing::skip(&skip),
-            "Refused · `@ann:example.org` has no device `PHONE`\n\
+            "Not found · `@ann:example.org` has no device `PHONE`\n\
              Try !device list @ann:example.org"
         );
         let mut nobody = seen(false);

@@ -57,7 +57,7 @@ impl Details {
         let path = Path::admin(["v2", "users", user.as_str(), "devices", id]);
         reader.find(&path, &[]).await?.ok_or_else(|| {
             let why = Line::new().code(user).plain(" has no device ").code(id);
-            Stop::refused(why).or(&["device", "list", user.as_str()])
+            Stop::not_found(why).or(&["device", "list", user.as_str()])
         })
     }
 }

@@ -53,7 +53,7 @@ impl Query for Details {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let event = self.find(reader).await?;
-        let unread = || Stop::refused("the homeserver has this event, but I cannot read it");
+        let unread = || Stop::failed("the homeserver has this event, but I cannot read it");
         let told = Told::deserialize(&event).map_err(|_| unread())?;
         let facts = self.facts(&told, reader.now());
         let reply = Reply::data(Line::new().code(&self.event.0)).facts(facts);
@@ -89,7 +89,7 @@ impl Details {
         let path = Path::admin(["v1", "fetch_event", id.as_str()]);
         let Some(FetchedEvent { event: mut raw }) = reader.find(&path, &[]).await? else {
             let why = Line::new().plain("this homeserver has no event ").code(id);
-            return Err(Stop::refused(why));
+            return Err(Stop::not_found(why));
         };
         let named = ["room_id", "sender", "state_key"];
         reader.may_tell_of(named.iter().filter_map(|key| raw[*key].as_str()))?;

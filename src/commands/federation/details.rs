@@ -48,9 +48,9 @@ impl Query for Details {
             destination::raw(&self.server, reader),
             rooms::count(&self.server, reader)
         );
-        let found = found?.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
+        let found = found?.ok_or_else(|| Stop::not_found(destination::unknown(&self.server)))?;
         let unread = || {
-            Stop::refused(
+            Stop::failed(
                 "the homeserver knows this server, but I cannot read its \
                                        answer",
             )
@@ -63,7 +63,7 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let found = destination::raw(&self.server, reader).await?;
-        let found = found.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
+        let found = found.ok_or_else(|| Stop::not_found(destination::unknown(&self.server)))?;
         Ok(sheet.object("destination", &found)?)
     }
 }

@@ -93,7 +93,7 @@ impl Action for Reset {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = destination::unknown(subject);
-            return Err(Skip::refused(why));
+            return Err(Skip::not_found(why));
         }
         if !seen.is("failing") {
             return Err(Skip::already(
@@ -172,7 +172,7 @@ mod tests {
              Try !federation details remote.example"
         );
         let unknown = verb().change(&subject(), &seen(None, &nowhere())).unwrap_err();
-        assert!(testing::skip(&unknown).starts_with("Refused · this homeserver has never sent"));
+        assert!(testing::skip(&unknown).starts_with("Not found · this homeserver has never sent"));
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Listing for Rooms {
             ("dir", if self.reverse { "b" } else { "f" }.to_owned()),
         ];
         let listed: Option<RoomPage> = reader.find(&path(&self.server), &query).await?;
-        let listed = listed.ok_or_else(|| Stop::refused(destination::unknown(&self.server)))?;
+        let listed = listed.ok_or_else(|| Stop::not_found(destination::unknown(&self.server)))?;
         Ok(Page { rows: listed.rooms, total: Some(listed.total), next: listed.next_token })
     }
 

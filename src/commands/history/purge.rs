@@ -89,7 +89,7 @@ impl Purge {
         let found: Option<FetchedEvent> = reader.find(&path, &[]).await?;
         let Some(FetchedEvent { event }) = found else {
             let why = Line::new().plain("this homeserver has no event ").code(id);
-            return Err(Stop::refused(why));
+            return Err(Stop::not_found(why));
         };
         // The first event of a room of version 12 or later does not say in which room it is.
         let first = event["type"] == "m.room.create";
@@ -98,7 +98,7 @@ impl Purge {
             return Ok(!first);
         }
         let why = Line::new().code(id).plain(" is not an event of ").code(room);
-        Err(Stop::refused(why))
+        Err(Stop::not_found(why))
     }
 
     /// Notes what is older than the moment that is meant, where the homeserver can say so.
@@ -213,9 +213,8 @@ impl Action for Purge {
     }
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
-        let refused = |why: Line| Skip::refused(why);
         if !seen.is("exists") {
-            return Err(refused(known::unknown(subject)));
+            return Err(Skip::not_found(known::unknown(subject)));
         }
         let mut body = Map::new();
         body.insert("delete_local_events".to_owned(), json!(self.delete_local));
@@ -223,15 +222,15 @@ impl Action for Purge {
             (Some(event), _) => body.insert("purge_up_to_event_id".to_owned(), json!(event.0)),
             (None, Some(before)) => {
                 if before > seen.noted_now().as_millisecond() {
-                    return Err(refused(Line::from(
+                    return Err(Skip::not_understood(
                         "that time is in the future; to delete everything but the last message, \
-                        use --before-days 0",
-                    )));
+                         use --before-days 0",
+                    ));
                 }
                 body.insert("purge_up_to_ts".to_owned(), json!(before))
             }
             (None, None) => {
-                return Err(refused("say how old, for example --before-days 90".into()));
+                return Err(Skip::not_understood("say how old, for example --before-days 90"));
             }
         };
         if seen.extra.contains_key(NOTHING) {
@@ -403,7 +402,7 @@ mod tests {
     fn a_moment_to_come_and_a_room_unknown_are_refused() {
         let late = verb(&["--before", "2026-11-22"]);
         let skip = late.change(&lobby(), &seen(&late)).unwrap_err();
-        assert_eq!(skip.status, Status::Refused);
+        assert_eq!(skip.status, Status::NotUnderstood);
         assert!(skip.why.text().contains("--before-days 0"), "{}", skip.why.text());
         let verb = verb(&["-d", "3"]);
         let mut nowhere = seen(&verb);

@@ -36,7 +36,7 @@ pub(super) struct Purged {
 pub(super) async fn found<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
     let path = Path::admin(["v1", "purge_history_status", id]);
     reader.find(&path, &[]).await?.ok_or_else(|| {
-        Stop::refused(
+        Stop::not_found(
             Line::new()
                 .plain("the homeserver knows of no purge ")
                 .code(id)

@@ -58,7 +58,7 @@ fn noted(seen: &Snapshot) -> i64 {
 }
 
 fn refused(seen: &Snapshot, why: &str) -> Skip {
-    Skip::refused(in_words(seen).plain(why))
+    Skip::not_understood(in_words(seen).plain(why))
 }
 
 /// The moment that was noted, as the homeserver takes it; why not, where it makes no sense.

@@ -51,7 +51,7 @@ impl Place {
         let (from, shown) = text.split_once('+').unwrap_or((text, "0"));
         match (from.parse(), shown.parse()) {
             (Ok(from), Ok(shown)) => Ok(Self { from, shown }),
-            _ => Err(Stop::refused(
+            _ => Err(Stop::not_understood(
                 Line::new()
                     .code("--from")
                     .plain(" takes the value in the next-page command, not ")

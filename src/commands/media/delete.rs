@@ -270,7 +270,8 @@ fn one(
         return Err(skip);
     }
     if !seen.is("exists") {
-        return Err(refused(subject, ": this homeserver has no such file"));
+        let why = Line::new().code(subject).plain(": this homeserver has no such file");
+        return Err(Skip::not_found(why));
     }
     let path = Path::admin(["v1", "media", server.as_str(), id]);
     let step = Step::new(Method::Delete, path, Value::Null);

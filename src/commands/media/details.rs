@@ -51,7 +51,7 @@ async fn found<T: DeserializeOwned>(subject: &Subject, reader: &Reader) -> Resul
     let path = Path::admin(["v1", "media", server.as_str(), id]);
     let answered: Option<MediaInfo<T>> = reader.find(&path, &[]).await?;
     answered.map(|answered| answered.media_info).ok_or_else(|| {
-        Stop::refused(Line::new().code(subject).plain(if server == reader.server_name() {
+        Stop::not_found(Line::new().code(subject).plain(if server == reader.server_name() {
             ": this homeserver has no such file"
         } else {
             ": this homeserver has no copy of it"

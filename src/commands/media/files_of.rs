@@ -56,7 +56,7 @@ pub(super) async fn known(room: &RoomId, reader: &Reader) -> Result<(), Stop> {
         return Ok(());
     }
     let why = Line::new().plain("this homeserver does not know the room ").code(room);
-    Err(Stop::refused(why))
+    Err(Stop::not_found(why))
 }
 
 /// The files that an account of this homeserver has uploaded, as subjects, newest first; a refusal
@@ -83,7 +83,7 @@ pub(super) async fn of_account(user: &UserId, reader: &Reader) -> Result<Vec<Sub
         let query = [("limit", PAGE.to_string()), ("from", from.to_string())];
         let Some(listed) = reader.find::<FilePage>(&path, &query).await? else {
             let why = Line::new().plain("there is no account ").code(user);
-            return Err(Stop::refused(why).or(&["user", "search", user.localpart()]));
+            return Err(Stop::not_found(why).or(&["user", "search", user.localpart()]));
         };
         // What is uploaded meanwhile moves the others on.
         let new = listed.media.into_iter().filter(|row| ids.insert(row.media_id.clone()));

@@ -132,7 +132,7 @@ impl Listing for InRoom {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        let Some(room) = &self.room else { return Err(Stop::refused("which room?")) };
+        let Some(room) = &self.room else { return Err(Stop::not_understood("which room?")) };
         let room = reader.room_id(room).await?;
         files_of::known(&room, reader).await?;
         let all = OfRoom::get(&room, reader).await?.each_once();

@@ -108,15 +108,17 @@ impl Switch for Protection {
     }
 
     fn exists(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
-        let why = match subject {
-            Subject::Media(..) if !seen.is("local") => {
-                " is from another server; only files of this server can be protected"
+        let line = Line::new().code(subject);
+        Err(match subject {
+            Subject::Media(..) if !seen.is("local") => Skip::refused(
+                line.plain(" is from another server; only files of this server can be protected"),
+            ),
+            Subject::Media(..) if !seen.is("exists") => {
+                Skip::not_found(line.plain(": this homeserver has no such file"))
             }
-            Subject::Media(..) if !seen.is("exists") => ": this homeserver has no such file",
             Subject::Media(..) => return Ok(()),
-            _ => " is not a file",
-        };
-        Err(Skip::refused(Line::new().code(subject).plain(why)))
+            _ => Skip::refused(line.plain(" is not a file")),
+        })
     }
 
     fn step(&self, subject: &Subject, on: bool) -> Step {

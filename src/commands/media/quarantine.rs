@@ -100,7 +100,8 @@ impl Which {
         };
         if subjects.is_empty() {
             let why = " has no file that this homeserver can see";
-            return Err(Stop::refused(Line::new().code(whose).plain(why)));
+            let line = Line::new().code(whose).plain(why);
+            return Err(Stop::ending(Status::NothingChanged, line));
         }
         Ok(subjects)
     }
@@ -170,7 +171,7 @@ impl Action for SetQuarantine {
             } else {
                 ": this homeserver has no copy of it, so there is nothing to change"
             };
-            return Err(skip(Status::Refused, subject, why));
+            return Err(skip(Status::NotFound, subject, why));
         }
         match (self.quarantine, seen.is("quarantined")) {
             (true, true) => {
@@ -302,7 +303,10 @@ mod tests {
         assert!(protected.starts_with("Refused ·") && protected.contains("protected"));
         let now = testing::now();
         let unknown = skip(&file::seen(true, None, None, now));
-        assert!(unknown.starts_with("Refused ·") && unknown.contains("no such file"), "{unknown}");
+        assert!(
+            unknown.starts_with("Not found ·") && unknown.contains("no such file"),
+            "{unknown}"
+        );
         let remote = skip(&file::seen(false, None, None, now));
         assert!(remote.contains("no copy of it"), "{remote}");
     }

@@ -125,8 +125,9 @@ impl Send {
     }
 
     async fn users(&self, reader: &Reader) -> Result<Vec<OwnedUserId>, Stop> {
-        let refused =
-            |fault: String| Stop::refused(Line::new().code(&self.to).plain(": ").plain(fault));
+        let refused = |fault: String| {
+            Stop::not_understood(Line::new().code(&self.to).plain(": ").plain(fault))
+        };
         if self.regex {
             let pattern: Pattern = self.to.parse().map_err(refused)?;
             return fits::ids(&pattern, false, reader).await;
@@ -193,11 +194,11 @@ impl Action for Send {
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.from_file {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 "a room has no files to read from; type the text itself, in quotes",
             ));
         }
-        self.event().map_err(Stop::refused)?;
+        self.event().map_err(Stop::not_understood)?;
         let mut subjects: Vec<Subject> = Vec::new();
         for user in self.users(reader).await? {
             let subject = Subject::User(user);
@@ -259,7 +260,7 @@ impl Action for Send {
         // for everybody, and another the next time.
         let transaction = format!("synod-{}-{user}", seen.noted_now().as_millisecond());
         let path = Path::admin(["v1", "send_server_notice", &transaction]);
-        let mut body = self.event().map_err(Skip::refused)?;
+        let mut body = self.event().map_err(Skip::not_understood)?;
         body.insert("user_id".to_owned(), json!(user));
         let body = Value::Object(body);
         let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);

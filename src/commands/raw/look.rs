@@ -38,7 +38,7 @@ impl Look {
             request.query.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let answer: Value = match reader.get_any(&request.path, &query).await {
             Err(error) if error.is_not_json() => {
-                return Err(Stop::refused(
+                return Err(Stop::failed(
                     "the answer is not JSON, so I cannot tell what is in it: some paths answer \
                     with a file, and a proxy in front of the homeserver may answer with a web \
                     page",

@@ -55,12 +55,21 @@ pub(super) enum About {
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) why: Line,
+    /// Whether it cannot even be read, and not only may not be made.
+    pub(super) is_slip: bool,
     pub(super) instead: Option<&'static str>,
+}
+
+impl Fault {
+    /// A slip in what was typed.
+    pub(super) fn slip(why: Line) -> Self {
+        Self { is_slip: true, ..why.into() }
+    }
 }
 
 impl From<Line> for Fault {
     fn from(why: Line) -> Self {
-        Self { why, instead: None }
+        Self { why, is_slip: false, instead: None }
     }
 }
 
@@ -85,7 +94,7 @@ impl Request {
         endpoint: &str,
         body: Value,
     ) -> Result<Self, Fault> {
-        let Typed { parts, query } = path::read(root, endpoint)?;
+        let Typed { parts, query } = path::read(root, endpoint).map_err(Fault::slip)?;
         let found = match root {
             Root::Admin => admin(method, &parts)?,
             Root::Client => Some(of_clients(method, &parts, &query)?),
@@ -95,6 +104,7 @@ impl Request {
         if let Some(verb) = known.iter().chain(&like).find_map(|operation| operation.withheld) {
             return Err(Fault {
                 why: "its answer contains a secret, which I do not show in this room".into(),
+                is_slip: false,
                 instead: Some(verb),
             });
         }

@@ -168,8 +168,12 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    fn status(&self) -> Status {
+        if self.fault.is_slip { Status::NotUnderstood } else { Status::Refused }
+    }
+
     fn stop(&self) -> Stop {
-        let stop = Stop::refused(self.fault.why.clone());
+        let stop = Stop::ending(self.status(), self.fault.why.clone());
         match self.fault.instead {
             Some(verb) => stop.or(&["help"].into_iter().chain(verb.split(' ')).collect::<Vec<_>>()),
             None => stop,
@@ -223,12 +227,12 @@ impl Action for Refused {
     }
 
     fn change(&self, _: &Subject, _: &Snapshot) -> Result<Change, Skip> {
-        Err(Skip::refused(self.fault.why.clone()))
+        Err(Skip { status: self.status(), ..Skip::refused(self.fault.why.clone()) })
     }
 
     fn outcome(&self, _: &Subject, _: &Snapshot, _: &[Answer], _: &Snapshot) -> Outcome {
         let undo = Undo::None("nothing was done".to_owned());
-        let (status, title) = (Status::Refused, self.fault.why.clone());
+        let (status, title) = (self.status(), self.fault.why.clone());
         Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
     }
 }

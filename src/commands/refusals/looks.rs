@@ -17,15 +17,16 @@ const NO_ACCOUNT: &str = "there is no such account; `!user search` finds account
 
 /// An account, or what belongs to one.
 pub(in crate::commands) const ACCOUNT: &[Meaning] = &[
-    Meaning::new(400, "M_UNKNOWN", "local user", OTHER_NAME),
-    Meaning::new(400, "M_UNKNOWN", "must be local", OTHER_NAME),
+    Meaning::new(400, "M_UNKNOWN", "local user", OTHER_NAME).failed(),
+    Meaning::new(400, "M_UNKNOWN", "must be local", OTHER_NAME).failed(),
     Meaning::new(
         400,
         "M_INVALID_PARAM",
         "UserID",
         "this is not a valid user id, which looks like @ann:example.org; `!user search` finds \
         accounts by a part of the id",
-    ),
+    )
+    .not_understood(),
     Meaning::new(404, "M_NOT_FOUND", "", NO_ACCOUNT),
     Meaning::new(404, "M_UNKNOWN", "No row found", NO_ACCOUNT),
 ];
@@ -55,7 +56,7 @@ pub(in crate::commands) const NEW_NAME: &[Meaning] = &[Meaning::new(
     "ascii",
     "this cannot be a user id, which has only a-z, 0-9 and . _ = - / + before the colon; choose \
      another",
-)];
+).not_understood()];
 
 const NO_ROOM_ID: &str = "this is not a valid room id; `!room search` finds rooms by their names \
     and aliases";
@@ -65,8 +66,8 @@ const NO_ROOM: &str = "the homeserver does not know this room, or no longer know
 
 /// A room, or what is in it.
 pub(in crate::commands) const ROOM: &[Meaning] = &[
-    Meaning::new(400, "M_UNKNOWN", "legal room ID", NO_ROOM_ID),
-    Meaning::new(400, "M_INVALID_PARAM", "Room", NO_ROOM_ID),
+    Meaning::new(400, "M_UNKNOWN", "legal room ID", NO_ROOM_ID).not_understood(),
+    Meaning::new(400, "M_INVALID_PARAM", "Room", NO_ROOM_ID).not_understood(),
     Meaning::new(
         403,
         "M_FORBIDDEN",
@@ -84,15 +85,15 @@ const NOT_A_NUMBER: Meaning = Meaning::new(
     "positive integer",
     "the homeserver does not accept one of these numbers, which must be whole and not negative; \
     leave out one option after the other",
-);
+).not_understood();
 
 const NO_SUCH_PLACE: &str =
     "the homeserver does not know this position; leave out --from to start at the beginning";
 
 /// A place in a room's messages, or in the rooms of a space.
 pub(in crate::commands) const PLACE: &[Meaning] = &[
-    Meaning::new(400, "M_INVALID_PARAM", "token", NO_SUCH_PLACE),
-    Meaning::new(400, "M_UNKNOWN", "parameter is invalid", NO_SUCH_PLACE),
+    Meaning::new(400, "M_INVALID_PARAM", "token", NO_SUCH_PLACE).not_found(),
+    Meaning::new(400, "M_UNKNOWN", "parameter is invalid", NO_SUCH_PLACE).not_found(),
     NOT_A_NUMBER,
 ];
 
@@ -134,7 +135,7 @@ const WHICH_REPORT: &str = "`!report list` shows the numbers of all reports";
 
 /// A report.
 pub(in crate::commands) const REPORT: &[Meaning] = &[
-    Meaning::new(400, "M_INVALID_PARAM", "report_id", WHICH_REPORT),
+    Meaning::new(400, "M_INVALID_PARAM", "report_id", WHICH_REPORT).not_understood(),
     Meaning::new(
         404,
         "M_NOT_FOUND",
@@ -167,7 +168,8 @@ pub(in crate::commands) const CHANGES: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "token",
     "nothing has happened after this position yet; leave out --from to start with the first change",
-)];
+)
+.not_found()];
 
 /// Since when something is counted.
 pub(in crate::commands) const SINCE: &[Meaning] = &[Meaning::new(
@@ -175,7 +177,8 @@ pub(in crate::commands) const SINCE: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "from_ts",
     "the homeserver does not accept this start; write a date such as 2026-11-01",
-)];
+)
+.not_understood()];
 
 /// How much people have uploaded.
 pub(in crate::commands) const USAGE: &[Meaning] = &[Meaning::new(
@@ -183,7 +186,8 @@ pub(in crate::commands) const USAGE: &[Meaning] = &[Meaning::new(
     "M_INVALID_PARAM",
     "until_ts",
     "the end is before the start; give a later end or an earlier start",
-)];
+)
+.not_understood()];
 
 /// A page of what there is, sought and sorted.
 pub(in crate::commands) const PAGE: &[Meaning] = &[
@@ -192,7 +196,7 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "M_INVALID_PARAM",
         "search_term",
         "the search text is empty; type a part of a name, in quotes if it has spaces",
-    ),
+    ).not_understood(),
     NOT_A_NUMBER,
     Meaning::new(
         400,
@@ -200,14 +204,14 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "",
         "the homeserver does not accept one of these numbers, dates or sort orders; leave out \
         --from first, then one option after the other",
-    ),
+    ).not_understood(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "ascii",
         "the homeserver accepts only plain letters in these ids; leave out those with other \
          characters",
-    ),
+    ).not_understood(),
 ];
 
 /// What a refusal of a look means by its kind, whatever was looked at.
@@ -218,7 +222,8 @@ pub(super) const GENERAL: &[Meaning] = &[
         "",
         "the homeserver does not accept this request; check ids, dates and numbers for typos, then \
         leave out one option after the other",
-    ),
+    )
+    .not_understood(),
     Meaning::new(
         403,
         "",
@@ -232,7 +237,8 @@ pub(super) const GENERAL: &[Meaning] = &[
         "",
         "the homeserver does not know it, or no longer knows it; check the name for typos",
     ),
-    Meaning::new(409, "", "", "something else is happening to it; look again in a moment"),
+    Meaning::new(409, "", "", "something else is happening to it; look again in a moment")
+        .failed(),
     Meaning::new(413, "", "", "that is more than the homeserver handles at once; ask for less"),
     Meaning::new(414, "", "", "that is more than the homeserver handles at once; ask for less"),
 ];

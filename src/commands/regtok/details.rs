@@ -33,7 +33,7 @@ impl Details {
     async fn found<T: DeserializeOwned>(&self, reader: &Reader) -> Result<T, Stop> {
         reader.may_name(&Subject::Token(self.token.clone()))?;
         reader.find(&token::path(&self.token), &[]).await?.ok_or_else(|| {
-            Stop::refused(Line::new().plain("there is no token ").code(&self.token))
+            Stop::not_found(Line::new().plain("there is no token ").code(&self.token))
                 .or(&["regtok", "list"])
         })
     }

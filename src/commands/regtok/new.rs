@@ -35,7 +35,7 @@ struct New {
     /// The token itself: up to 64 letters, digits, or one of . _ ~ -
     #[arg(short = 'n', long, value_parser = named)]
     token: Option<String>,
-    /// Length of a token that the homeserver makes, in characters [default: 16]
+    /// Length of a token that the homeserver makes, in characters: 16 where nothing is said
     #[arg(short, long, value_name = "NUMBER", conflicts_with = "token",
           value_parser = clap::value_parser!(u64).range(1..=64))]
     length: Option<u64>,

@@ -178,7 +178,7 @@ pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
             .plain(if at > 0 && at < SECONDS { "; type milliseconds" } else { "" }),
         Ok(_) => return Ok(()),
     };
-    Err(Skip::refused(why))
+    Err(Skip::not_understood(why))
 }
 
 /// Fewer milliseconds than this are seconds by mistake: as seconds they reach far beyond our time.
@@ -243,10 +243,10 @@ pub(super) fn seen(token: Option<&Token>, now: Timestamp) -> Snapshot {
 pub(super) fn exists(subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
     let what = match subject {
         Subject::Token(_) if seen.is("exists") => return Ok(()),
-        Subject::Token(_) => Line::new().plain("there is no token ").code(subject),
-        _ => Line::new().code(subject).plain(" is not a token"),
+        Subject::Token(_) => Skip::not_found(Line::new().plain("there is no token ").code(subject)),
+        _ => Skip::refused(Line::new().code(subject).plain(" is not a token")),
     };
-    Err(Skip::refused(what).or("regtok list"))
+    Err(what.or("regtok list"))
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             skip(&["welcome", "-u", "1"], &unseen()),
-            "Refused · there is no token `welcome`\nTry !regtok list"
+            "Not found · there is no token `welcome`\nTry !regtok list"
         );
         assert!(skip(&["welcome", "-e", "2020-01-01"], &seen(None, None)).contains("in the past"));
     }

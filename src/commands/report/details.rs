@@ -84,12 +84,12 @@ impl Details {
                 Err(error) if reports::is_damaged(&error) => {
                     let words = dismiss(self.number.0, false);
                     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                    return Err(Stop::refused(reports::damaged(&subject)).or(&words));
+                    return Err(Stop::failed(reports::damaged(&subject)).or(&words));
                 }
                 found => found?,
             }
         };
-        let mut found = found.ok_or_else(|| Stop::refused(reports::unknown(&subject)))?;
+        let mut found = found.ok_or_else(|| Stop::not_found(reports::unknown(&subject)))?;
         reports::amend(&mut found, reader.now());
         let about = ["room_id", "sender", "target_user_id"];
         reader.may_tell_of(about.iter().filter_map(|key| found[*key].as_str()))?;

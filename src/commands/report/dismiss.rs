@@ -90,7 +90,7 @@ impl Action for Dismiss {
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
-            return Err(Skip::refused(reports::unknown(subject)).or("report list".to_owned()));
+            return Err(Skip::not_found(reports::unknown(subject)).or("report list".to_owned()));
         }
         let path = match subject {
             Subject::EventReport(number) => {
@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(change.steps[0].method, Method::Delete);
             assert_eq!(change.wanted, FactMap::from([("exists".to_owned(), json!(false))]));
             let skip = verb(&["5"]).change(&subject, &some(&subject, None)).unwrap_err();
-            assert!(testing::skip(&skip).starts_with("Refused · there is no `"), "{skip:?}");
+            assert!(testing::skip(&skip).starts_with("Not found · there is no `"), "{skip:?}");
         }
     }
 

@@ -117,7 +117,7 @@ async fn fetch(
 /// Refuses to say that there are no reports where the homeserver would hide them.
 async fn not_hidden(room: Option<&RoomId>, reader: &Reader) -> Result<(), Stop> {
     if known::hides_all_reports(reader).await {
-        return Err(Stop::refused(
+        return Err(Stop::failed(
             "this homeserver keeps no room statistics, and without them it hides all reports of \
             messages, so I cannot tell whether there are any. Whoever runs it can set \
             stats.enabled",
@@ -125,13 +125,13 @@ async fn not_hidden(room: Option<&RoomId>, reader: &Reader) -> Result<(), Stop> 
         .or(&["background", "run", "populate_stats_process_rooms"]));
     }
     match room {
-        Some(room) if known::hides_reports(room, reader).await => Err(Stop::refused(
-            Line::from("this homeserver has no statistics of ").code(room).plain(
+        Some(room) if known::hides_reports(room, reader).await => {
+            Err(Stop::failed(Line::from("this homeserver has no statistics of ").code(room).plain(
                 ", perhaps because it was deleted, and hides reports from such a room, so I cannot \
                 tell whether there are any",
-            ),
-        )
-        .or(&["background", "run", "populate_stats_process_rooms"])),
+            ))
+            .or(&["background", "run", "populate_stats_process_rooms"]))
+        }
         _ => Ok(()),
     }
 }

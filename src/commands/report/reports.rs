@@ -166,7 +166,7 @@ pub(super) fn unknown(subject: &Subject) -> Line {
 
 /// The refusal for what cannot be read.
 pub(super) fn unreadable(subject: &Subject) -> Stop {
-    Stop::refused(
+    Stop::failed(
         Line::new().plain("the homeserver has ").code(subject).plain(", and I cannot read it"),
     )
 }

@@ -58,7 +58,7 @@ impl Query for At {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let (room, found) = self.find(reader).await?;
-        let unread = |_| Stop::refused("the homeserver found an event, but I cannot read which");
+        let unread = |_| Stop::failed("the homeserver found an event, but I cannot read which");
         let found = NearestEvent::deserialize(&found).map_err(unread)?;
         Ok(self.told(&room, &found, reader.now()))
     }
@@ -82,10 +82,10 @@ impl At {
             return Ok((room, found));
         }
         if known::room(&room, reader).await?.is_none() {
-            return Err(Stop::refused(known::unknown(&room)));
+            return Err(Stop::not_found(known::unknown(&room)));
         }
         let why = Line::new().code(&room).plain(" has no event ").plain(self.side(at));
-        Err(Stop::refused(why))
+        Err(Stop::not_found(why))
     }
 
     fn side(&self, at: Timestamp) -> String {

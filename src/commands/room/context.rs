@@ -77,10 +77,10 @@ impl Context {
         let query = [("limit", self.limit.to_string())];
         let Some(mut found) = reader.find::<Value>(&path, &query).await? else {
             if known::room(&room, reader).await?.is_none() {
-                return Err(Stop::refused(known::unknown(&room)));
+                return Err(Stop::not_found(known::unknown(&room)));
             }
             let why = Line::new().plain("there is no event ").code(&self.event.0).plain(" in ");
-            return Err(Stop::refused(why.code(&room)).or(&[
+            return Err(Stop::not_found(why.code(&room)).or(&[
                 "event",
                 "details",
                 self.event.0.as_str(),

@@ -133,7 +133,7 @@ impl Action for Delete {
             let there = reader.is_local(&user) && reader.account(&user).await?.is_some();
             if !there {
                 let why = Line::new().code(&user).plain(" is not an account of this server");
-                return Err(Stop::refused(why.plain(", so it cannot create the new room")));
+                return Err(Stop::not_found(why.plain(", so it cannot create the new room")));
             }
             seen.display.push(("New room", Line::from("made by ").code(&user)));
             seen.extra.insert(MAKER.to_owned(), json!(user));

@@ -49,7 +49,7 @@ impl DeleteStatus {
                 let room = reader.room_id(room).await?;
                 let tasks = deletion::of_room(&room, reader).await?;
                 if tasks.is_empty() {
-                    return Err(Stop::refused(
+                    return Err(Stop::not_found(
                         Line::new().plain("the homeserver knows of no deletion of ").code(&room),
                     ));
                 }
@@ -62,7 +62,7 @@ impl DeleteStatus {
         for id in &ids {
             let mut one = deletion::raw_by_id(id, reader)
                 .await?
-                .ok_or_else(|| Stop::refused(deletion::unknown(id)))?;
+                .ok_or_else(|| Stop::not_found(deletion::unknown(id)))?;
             let room = one["room_id"].as_str().and_then(|room| ruma::RoomId::parse(room).ok());
             if let Some(room) = room {
                 reader.may_tell_of([room.as_str()])?;
@@ -92,7 +92,7 @@ impl Query for DeleteStatus {
         let mut reply: Option<Reply> = None;
         for found in self.found(reader).await? {
             let one = Deletion::deserialize(&found)
-                .map_err(|_| Stop::refused("I cannot read the homeserver's answer"))?;
+                .map_err(|_| Stop::failed("I cannot read the homeserver's answer"))?;
             let room = found["room_id"].as_str().unwrap_or_default();
             let title = Line::new().plain("Deletion of ").code(room);
             let mut facts = one.facts();

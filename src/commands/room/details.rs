@@ -59,14 +59,14 @@ impl Query for Details {
                 let reply = Reply::data(known::unknown(&id)).facts(facts);
                 Ok(past::told(reply, &remembered, reader.now()))
             }
-            (None, _) => Err(Stop::refused(known::unknown(&id))),
+            (None, _) => Err(Stop::not_found(known::unknown(&id))),
         }
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let id = reader.room_id(&self.room).await?;
         let room = known::raw_whole(&id, reader).await?;
-        let room = room.ok_or_else(|| Stop::refused(known::unknown(&id)))?;
+        let room = room.ok_or_else(|| Stop::not_found(known::unknown(&id)))?;
         Ok(sheet.object("room", &room)?)
     }
 }

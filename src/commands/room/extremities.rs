@@ -73,7 +73,7 @@ async fn raw(room: &RoomId, reader: &Reader) -> Result<Value, Stop> {
     let path = path(room.as_str());
     let (known, found) = tokio::join!(known::room(room, reader), reader.get::<Value>(&path, &[]));
     if known?.is_none() {
-        return Err(Stop::refused(known::unknown(room)));
+        return Err(Stop::not_found(known::unknown(room)));
     }
     Ok(found?)
 }
@@ -96,7 +96,7 @@ impl Query for Show {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let room = reader.room_id(&self.room).await?;
-        let unread = |_| Stop::refused("I cannot read the homeserver's answer");
+        let unread = |_| Stop::failed("I cannot read the homeserver's answer");
         let found = LooseEnds::deserialize(raw(&room, reader).await?).map_err(unread)?;
         Ok(told(&room, &found, reader.now()))
     }
@@ -197,7 +197,7 @@ impl Action for Delete {
         // The homeserver has an internal error for a room that it does not know.
         if !seen.is("exists") {
             let why = known::unknown(subject);
-            return Err(Skip::refused(why));
+            return Err(Skip::not_found(why));
         }
         if count(seen) < 2 {
             return Err(Skip::already(

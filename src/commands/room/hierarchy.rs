@@ -106,7 +106,7 @@ impl Listing for Hierarchy {
         let room = reader.room_id(&self.room).await?;
         // For a room that nobody here is in, the homeserver has an internal error.
         match known::room(&room, reader).await? {
-            None => return Err(Stop::refused(known::unknown(&room))),
+            None => return Err(Stop::not_found(known::unknown(&room))),
             Some(known) if !known.has_members_here() => {
                 let why = Line::new().plain("nobody on this server is in ").code(&room);
                 return Err(Stop::refused(why));
@@ -123,7 +123,7 @@ impl Listing for Hierarchy {
                 Ok(Page { rows: rooms, total: None, next: next_batch })
             }
             Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
-                Err(Stop::refused(
+                Err(Stop::not_found(
                     "the homeserver has forgotten this position; leave out --from to start at the \
                      beginning",
                 ))
@@ -186,7 +186,7 @@ fn each_once(rows: Vec<Value>) -> Vec<Value> {
 /// The refusal where the homeserver has an internal error for a space that it knows.
 fn failed(room: &RoomId, max_depth: Option<u64>) -> Stop {
     let stop =
-        Stop::refused(Line::new().plain("the homeserver fails at the space ").code(room).plain(
+        Stop::failed(Line::new().plain("the homeserver fails at the space ").code(room).plain(
             " (500). Synapse does so if the space contains rooms that it does not know, or a \
                 room contains itself. Try a smaller depth; the state of the space lists its rooms",
         ));

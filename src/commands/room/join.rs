@@ -239,7 +239,7 @@ impl Join {
             let why = known::unknown(room)
                 .plain(". If it is on other servers, name one that is in it: ")
                 .code("--server-name");
-            return Err(Skip::refused(why));
+            return Err(Skip::not_found(why));
         }
         if !seen.is("host") {
             let host = seen.extra.get("host").and_then(Value::as_str).unwrap_or_default();

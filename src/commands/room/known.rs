@@ -199,7 +199,7 @@ pub(super) async fn state(
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
     let query: Vec<_> = kind.map(|kind| ("type", kind.to_owned())).into_iter().collect();
     let answered: Option<StateEvents> = reader.find(&path, &query).await?;
-    Ok(answered.ok_or_else(|| Stop::refused(unknown(room)))?.state)
+    Ok(answered.ok_or_else(|| Stop::not_found(unknown(room)))?.state)
 }
 
 /// The same as the homeserver says it.

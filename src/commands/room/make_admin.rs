@@ -170,7 +170,7 @@ impl Action for MakeAdmin {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         if !seen.is("exists") {
             let why = known::unknown(subject);
-            return Err(Skip::refused(why));
+            return Err(Skip::not_found(why));
         }
         let user = user(seen);
         if seen.is("room admin") {

@@ -160,7 +160,7 @@ async fn joined(room: &OwnedRoomId, reader: &Reader) -> Result<Vec<Value>, Stop>
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "members"]);
     let listed: Option<MemberList> = reader.find(&path, &[]).await?;
-    let listed = listed.ok_or_else(|| Stop::refused(known::unknown(room)))?;
+    let listed = listed.ok_or_else(|| Stop::not_found(known::unknown(room)))?;
     if listed.members.is_empty()
         && let Some(then) = standing::of_then(room, true, reader).await?
     {

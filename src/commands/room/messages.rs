@@ -90,7 +90,7 @@ impl Listing for Messages {
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let room = reader.room_id(&self.room).await?;
         if known::room(&room, reader).await?.is_none() {
-            return Err(Stop::refused(known::unknown(&room)));
+            return Err(Stop::not_found(known::unknown(&room)));
         }
         let first = from == self.pages.from.as_deref();
         let mut from = from.map(str::to_owned);
@@ -147,7 +147,7 @@ impl Messages {
         match reader.get(&path, &query).await {
             Ok(answered) => Ok(answered),
             Err(error) if from.is_some() && error.status() == Some(400) && !error.is_foreign() => {
-                Err(Stop::refused(
+                Err(Stop::not_found(
                     "the homeserver does not know this position; leave out --from to start at the \
                      beginning",
                 ))
@@ -182,7 +182,7 @@ fn nothing_yet(room: &RoomId, place: &str) -> Stop {
         .code(room)
         .plain(", but there is more to search. Send the same with ")
         .code(format!("--from {place}"));
-    Stop::refused(why)
+    Stop::not_found(why)
 }
 
 #[cfg(test)]

@@ -253,7 +253,7 @@ pub(super) async fn fetch(
     if listed.total_rooms == 0 && keeps_no_statistics(reader).await {
         let why = "this homeserver keeps no room statistics, so it cannot list or search rooms; \
             you can still look at a room by its id or alias";
-        return Err(Stop::refused(why).or(&["room", "details", "#lobby:example.org"]));
+        return Err(Stop::failed(why).or(&["room", "details", "#lobby:example.org"]));
     }
     let next = listed.next_batch.map(|next| next.to_string());
     let mut rooms = listed.rooms;

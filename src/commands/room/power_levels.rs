@@ -138,7 +138,7 @@ impl Listing for Levels {
         if let Some(room) = &self.room {
             let room = reader.room_id(room).await?;
             let found = known::raw(&room, reader).await?;
-            let found = found.ok_or_else(|| Stop::refused(known::unknown(&room)))?;
+            let found = found.ok_or_else(|| Stop::not_found(known::unknown(&room)))?;
             return Ok(Page::whole(vec![self.powered(found, reader).await]));
         }
         let mut page = page::fetch(reader, self.wanted.query(self.order), from, limit).await?;

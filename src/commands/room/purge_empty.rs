@@ -87,7 +87,7 @@ impl Action for PurgeEmpty {
             ];
             let listed: RoomPage = reader.get(&Path::admin(["v1", "rooms"]), &query).await?;
             if listed.total_rooms == 0 && page::keeps_no_statistics(reader).await {
-                return Err(Stop::refused(
+                return Err(Stop::failed(
                     "this homeserver keeps no room statistics, so it cannot tell which rooms are \
                      empty",
                 ));

@@ -53,7 +53,7 @@ impl Query for Resolve {
         let aliases = aliases(&id, reader).await?;
         // An alias that leads there is proof enough that the room is one.
         if aliases.is_empty() && known::room(&id, reader).await?.is_none() {
-            return Err(Stop::refused(known::unknown(&id)));
+            return Err(Stop::not_found(known::unknown(&id)));
         }
         Ok(told(&id, aliases))
     }

@@ -191,7 +191,7 @@ impl Media {
         let at = |since: &Since| since.before(now).as_millisecond().max(0);
         let (since, until) = (self.since.as_ref().map(at), self.until.as_ref().map(at));
         if until.is_some_and(|until| until <= since.unwrap_or(0)) {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 Line::new().code("--until").plain(" must be later than ").code("--since"),
             ));
         }

@@ -116,7 +116,7 @@ fn explained(error: Error) -> Stop {
         }
         _ => return error.into(),
     };
-    Stop::refused(why).or(&["room", "list", "--sort", "state_events"])
+    Stop::failed(why).or(&["room", "list", "--sort", "state_events"])
 }
 
 #[cfg(test)]

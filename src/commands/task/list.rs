@@ -125,7 +125,8 @@ impl List {
         let account = account.map(|user| Some(user.to_string()));
         Ok(match (id.chars().next(), account) {
             (Some('#'), _) => {
-                let fault = |why| Stop::refused(Line::new().code(&id).plain(format!(": {why}")));
+                let fault =
+                    |why| Stop::not_understood(Line::new().code(&id).plain(format!(": {why}")));
                 vec![Some(
                     reader.room_id(&id.parse::<RoomRef>().map_err(fault)?).await?.to_string(),
                 )]

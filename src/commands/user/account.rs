@@ -87,7 +87,7 @@ pub(super) fn local(user: &UserId, reader: &Reader) -> Result<(), Stop> {
 
 /// The refusal for an account that does not exist, with a search where it finds something.
 pub(super) async fn unknown(user: &UserId, reader: &Reader) -> Stop {
-    let stop = Stop::refused(no_such_user(user));
+    let stop = Stop::not_found(no_such_user(user));
     match near(user, reader).await {
         Some(term) => stop.or(&["user", "search", &term]),
         None => stop,
@@ -251,7 +251,7 @@ pub(in crate::commands) fn exists(subject: &Subject, seen: &Snapshot) -> Result<
         return Err(Skip::refused(remote(user)).or(format!("user membership {user}")));
     }
     if !seen.is("exists") {
-        let skip = Skip::refused(no_such_user(user));
+        let skip = Skip::not_found(no_such_user(user));
         return Err(match seen.extra.get("near").and_then(Value::as_str) {
             Some(term) => skip.or(format!("user search {term}")),
             None => skip,

@@ -52,7 +52,7 @@ impl AuthProvider {
             } else {
                 ". Provider ids for OpenID Connect begin with oidc-"
             };
-            Stop::refused(line.plain(hint))
+            Stop::not_found(line.plain(hint))
         })?;
         reader.may_name(&Subject::User(found.clone()))?;
         Ok(found)

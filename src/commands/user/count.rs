@@ -42,7 +42,7 @@ impl Counted {
         let query = [("from_ts", self.from(reader).to_string())];
         let answered: Value = reader.get(&path, &query).await?;
         answered[key].as_u64().ok_or_else(|| {
-            Stop::refused(Line::new().plain("the homeserver gives no number under ").code(key))
+            Stop::failed(Line::new().plain("the homeserver gives no number under ").code(key))
         })
     }
 

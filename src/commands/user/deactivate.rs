@@ -454,10 +454,10 @@ mod tests {
         ");
         let mut unknown =
             Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
-        insta::assert_snapshot!(skip(&plain, &unknown), @"Refused · no such user: `@ann:example.org`");
+        insta::assert_snapshot!(skip(&plain, &unknown), @"Not found · no such user: `@ann:example.org`");
         unknown.extra.insert("near".to_owned(), json!("an"));
         insta::assert_snapshot!(skip(&plain, &unknown), @r"
-        Refused · no such user: `@ann:example.org`
+        Not found · no such user: `@ann:example.org`
         Try !user search an
         ");
         let deactivated = seen(json!({"deactivated": true}), 0, 0, 0);

@@ -185,7 +185,7 @@ impl Action for SetFeatures {
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.both {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 "the same feature is after --enable and --disable; name it only once",
             ));
         }

@@ -70,7 +70,7 @@ pub(in crate::commands) async fn ids(
     let found: Vec<_> =
         rows.iter().filter_map(|row| row["name"].as_str()?.try_into().ok()).collect();
     if found.is_empty() {
-        return Err(Stop::refused(
+        return Err(Stop::not_found(
             "no account matches. The pattern is matched against full ids, such as \
             @ann:example.org, from their beginning",
         ));

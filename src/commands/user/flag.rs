@@ -171,11 +171,13 @@ pub(super) mod testing {
         assert_eq!(already.instead, ["user details @ann:example.org"]);
         assert_eq!(set.change(&ann(), &seen(set, !set.on, true)).is_ok(), !set.on);
 
-        for (local, said) in [(true, "no such user"), (false, "another server")] {
+        let not_there =
+            [(true, Status::NotFound, "no such user"), (false, Status::Refused, "another server")];
+        for (local, word, said) in not_there {
             let preconditions = account::facts_that_bind(local, None);
             let skip =
                 set.change(&ann(), &Snapshot { preconditions, ..Snapshot::default() }).unwrap_err();
-            assert_eq!(skip.status, Status::Refused);
+            assert_eq!(skip.status, word);
             assert!(testing::line(&skip.why).contains(said), "{skip:?}");
         }
     }

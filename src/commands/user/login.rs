@@ -159,6 +159,7 @@ impl Action for Login {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
         let refuse = |why: &str| Skip::refused(Line::new().code(subject).plain(why));
+        let untimely = |why: &str| Skip::not_understood(Line::new().code(subject).plain(why));
         if seen.is("own") {
             return Err(refuse(
                 " is the account of the bot's own admin token, which gets no second token",
@@ -167,7 +168,7 @@ impl Action for Login {
         if seen.is("deactivated") {
             return Err(refuse(" is deactivated, so nobody can act as it"));
         }
-        let body = match self.until(seen.noted_now()).map_err(refuse)? {
+        let body = match self.until(seen.noted_now()).map_err(untimely)? {
             Some(until) => json!({ "valid_until_ms": until.as_millisecond() }),
             None => json!({}),
         };
@@ -275,7 +276,7 @@ mod tests {
             testing::skip(&verb(typed).change(&ann(), seen).unwrap_err())
         };
         let active = seen(json!({}));
-        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Refused · `@ann:example.org`: that time is in the past, so the token would already be expired");
+        insta::assert_snapshot!(skip(&["ann", "--expire", "2026-11-20"], &active), @"Not understood · `@ann:example.org`: that time is in the past, so the token would already be expired");
         insta::assert_snapshot!(skip(&["ann"], &seen(json!({"deactivated": true}))), @"Refused · `@ann:example.org` is deactivated, so nobody can act as it");
         let mut own = seen(json!({}));
         own.preconditions.insert("own".to_owned(), json!(true));

@@ -172,14 +172,15 @@ impl Action for Modify {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         if self.password_prompt {
             let user = reader.user_id(&self.user)?;
-            let stop = Stop::refused("a room cannot prompt for a password; I can make one myself");
+            let stop =
+                Stop::not_understood("a room cannot prompt for a password; I can make one myself");
             return Err(stop.or(&["user", "password", user.as_str()]));
         }
         for (pairs, option) in
             [(&self.threepid, "--threepid"), (&self.external_id, "--external-id")]
         {
             field::pairs(pairs)
-                .map_err(|fault| Stop::refused(Line::new().code(option).plain(fault)))?;
+                .map_err(|fault| Stop::not_understood(Line::new().code(option).plain(fault)))?;
         }
         account::subject(&self.user, reader)
     }
@@ -374,9 +375,8 @@ impl Modify {
                 return if strict {
                     Ok(())
                 } else {
-                    Err(refused(
-                        " cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +",
-                    ))
+                    let why = " cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +";
+                    Err(Skip::not_understood(Line::new().code(subject).plain(why)))
                 };
             }
             (Err(mut skip), _) => {

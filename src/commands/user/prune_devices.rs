@@ -21,7 +21,7 @@ use crate::{
         device::delete,
     },
     error::Stop,
-    reply::Line,
+    reply::{Line, Status},
     synapse::{Device, Reader},
 };
 
@@ -173,7 +173,7 @@ impl Action for PruneDevices {
             let why = stays.into_iter().enumerate().fold(why, |why, (n, line)| {
                 why.plain(if n == 0 { ". Kept: " } else { "; " }).line(line)
             });
-            return Err(Stop::refused(why));
+            return Err(Stop::ending(Status::NothingChanged, why));
         }
         Ok(subjects)
     }

@@ -229,9 +229,9 @@ impl Action for Set {
         match self.to {
             To::Limit(_) | To::Nothing => account::subject(&self.user, reader),
             To::Missing => {
-                Err(Stop::refused("to set a limit, add --messages-per-second and --burst-count"))
+                Err(Stop::not_understood("to set a limit, add --messages-per-second and --burst-count"))
             }
-            To::Unclear => Err(Stop::refused(
+            To::Unclear => Err(Stop::not_understood(
                 "numbers are only for set; to show or clear a limit, leave them \
                                    out",
             )),

@@ -191,7 +191,7 @@ impl Action for Redact {
             && after >= before
         {
             let why = "no message can be in that range: give --after the earlier time";
-            return Err(Skip::refused(why));
+            return Err(Skip::not_understood(why));
         }
         let mut body = Map::new();
         // None means all to the homeserver, which looks again when it begins.
@@ -279,7 +279,7 @@ impl Redact {
             let id = reader.room_id(room).await?;
             let path = Path::admin(["v1", "rooms", id.as_str()]);
             if reader.find::<Value>(&path, &[]).await?.is_none() {
-                return Err(Stop::refused(
+                return Err(Stop::not_found(
                     Line::new().plain("this homeserver is not in the room ").code(&id),
                 ));
             }

@@ -89,7 +89,7 @@ async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop>
 
 /// The refusal for the id of another kind of task.
 fn another(id: &str) -> Stop {
-    Stop::refused(Line::new().code(id).plain(" is not the id of a redaction")).or(&["task", "list"])
+    Stop::not_found(Line::new().code(id).plain(" is not the id of a redaction")).or(&["task", "list"])
 }
 
 /// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any
@@ -97,7 +97,7 @@ fn another(id: &str) -> Stop {
 pub(super) async fn begun<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
     let path = Path::admin(["v1", "user", "redact_status", id]);
     reader.find(&path, &[]).await?.ok_or_else(|| {
-        Stop::refused(
+        Stop::not_found(
             Line::new()
                 .plain("the homeserver knows of no redaction ")
                 .code(id)

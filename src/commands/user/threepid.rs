@@ -98,7 +98,7 @@ impl ThreePid {
         }
         let line = Line::new().plain("no account here has ").hostile(&Hostile::new(address));
         let line = line.plain(" as ").hostile(&Hostile::new(&self.medium));
-        Err(Stop::refused(match self.medium.as_str() {
+        Err(Stop::not_found(match self.medium.as_str() {
             "email" if !address.contains('@') => {
                 line.plain(". For a phone number add --medium msisdn")
             }

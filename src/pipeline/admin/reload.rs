@@ -156,7 +156,7 @@ impl Reloader {
             .plain("I could not start with the new config, so the old one is in force again: ")
             .hostile(&Hostile::new(why.to_owned()));
         let transaction_key = format!("reload-failed-{}", self.clock.now().as_millisecond());
-        self.voice.tell(&transaction_key, &Reply::outcome(Status::Refused, line)).await;
+        self.voice.tell(&transaction_key, &Reply::outcome(Status::Failed, line)).await;
     }
 }
 

@@ -115,14 +115,7 @@ impl Week {
                     let by = record.by.as_ref().map_or("myself", |by| by.as_str());
                     *week.operators.entry(by.to_owned()).or_default() += 1;
                 }
-                Kind::Closed
-                    if matches!(
-                        record.status,
-                        Some(Status::DoneInPart | Status::Refused | Status::Unknown)
-                    ) =>
-                {
-                    week.failed += 1;
-                }
+                Kind::Closed if record.status.is_some_and(has_failed) => week.failed += 1,
                 Kind::Refused => week.refused += 1,
                 Kind::GivenUp => week.given_up += 1,
                 _ => {}
@@ -130,6 +123,11 @@ impl Week {
         }
         week
     }
+}
+
+/// Whether what ended so was to be done, and all of it was not, or nobody knows.
+fn has_failed(status: Status) -> bool {
+    matches!(status, Status::DoneInPart | Status::Unknown) || status.is_no()
 }
 
 /// The verb of a command: its first two words, or one of the bot's own.

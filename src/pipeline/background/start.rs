@@ -173,7 +173,7 @@ impl Pipeline {
             return;
         }
         let reply = Reply::outcome(
-            Status::Refused,
+            Status::Failed,
             "I was stopped before I got to this, so nothing was done. Send it again if you still \
              want it",
         );

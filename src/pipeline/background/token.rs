@@ -270,7 +270,7 @@ impl TokenWatch {
 
 /// What the rooms read of a token that is not taken.
 fn refused(error: &Error) -> Reply {
-    Reply::outcome(Status::Refused, error.line())
+    Reply::outcome(Status::Failed, error.line())
         .text(
             "Until then I can neither look up nor change anything. Jobs and the ends of \
             temporary measures wait",

@@ -108,7 +108,7 @@ fn which(alike: &[OwnedUserId], words: &[String], word: usize) -> Stop {
         line = if n == 0 { line } else { line.plain(" and ") }.code(user);
     }
     let line = line.plain(", which differ only in capital letters; type the full id");
-    alike.iter().fold(Stop::refused(line), |stop, user| {
+    alike.iter().fold(Stop::not_understood(line), |stop, user| {
         let mut exact: Vec<&str> = words.iter().map(String::as_str).collect();
         if let Some(typed) = exact.get_mut(word) {
             *typed = user.as_str();

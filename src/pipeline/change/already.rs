@@ -45,7 +45,7 @@ impl Pipeline {
         let [(subject @ (Subject::EventReport(_) | Subject::UserReport(_)), skip)] = skips else {
             return None;
         };
-        if skip.status != Status::Refused {
+        if skip.status != Status::NotFound {
             return None;
         }
         let past = self.of(subject, RECENT).past;

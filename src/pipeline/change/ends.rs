@@ -6,6 +6,7 @@ use tracing::error;
 use super::{Done, Executor, Looked};
 use crate::{
     change::{FactMap, Subject, Undo},
+    commands::Ends,
     error::Stop,
     operators::Role,
     pipeline::Invocation,
@@ -21,10 +22,10 @@ impl Executor {
     ) -> Result<Option<Timestamp>, Stop> {
         let Some(ends) = &invocation.options.ends else { return Ok(None) };
         ends.of(self.clock.now()).map(Some).ok_or_else(|| {
-            Stop::refused(
-                "that end is in the past; write a duration such as --for 3d, or a date in the \
-                 future",
-            )
+            Stop::not_understood(match ends {
+                Ends::At(_) => "that date is in the past; write a later one, or --for 3d",
+                Ends::After(_) => "that time is too long; write a shorter one, such as --for 3d",
+            })
         })
     }
 

@@ -103,14 +103,15 @@ pub(in crate::pipeline) fn broken_off(
     let status = match error {
         SendError::Unknown(_) => Status::Unknown,
         _ if answered > 0 || changed => Status::DoneInPart,
-        _ => meaning.map_or(Status::Refused, |meaning| meaning.ends),
+        _ => meaning.map_or_else(|| error.ends(), |meaning| meaning.ends),
     };
     let title = match status {
-        Status::Refused => Line::new().code(&plan.subject).plain(": nothing was done. "),
+        status if status.is_no() => Line::new().code(&plan.subject).plain(": nothing was done. "),
         _ => Line::new().code(&plan.subject).plain(": "),
     };
     let mut facts = match (status, after) {
-        (Status::Refused | Status::NothingChanged, _) | (_, None) => Vec::new(),
+        (_, None) => Vec::new(),
+        (status, _) if status.is_no() || status == Status::NothingChanged => Vec::new(),
         (_, Some(after)) => after.display.clone(),
     };
     if let (Some(meaning), SendError::Refused(refusal)) = (meaning, error)

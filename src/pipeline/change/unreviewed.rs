@@ -92,6 +92,11 @@ fn changed(closed: &Record) -> usize {
 pub(in crate::pipeline) fn has_changed(status: Status) -> bool {
     match status {
         Status::Done | Status::DoneInPart | Status::Unknown => true,
-        Status::NothingChanged | Status::Refused | Status::Expired => false,
+        Status::NothingChanged
+        | Status::Refused
+        | Status::NotUnderstood
+        | Status::NotFound
+        | Status::Failed
+        | Status::Expired => false,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     confirm::{Consent, Ticket},
     gate::{Target, Terms},
     pipeline::{change::fact::Difference, questions::Needs},
-    reply::{Line, Reply, Status},
+    reply::{Line, Reply},
     synapse::Secrets,
 };
 
@@ -54,7 +54,7 @@ impl Looked {
 
     /// Whether one of several could not be meant as it was typed.
     fn in_doubt(&self) -> bool {
-        self.skips.iter().any(|(_, skip)| skip.status == Status::Refused)
+        self.skips.iter().any(|(_, skip)| skip.status.is_no())
     }
 
     /// The requests, of all of them in order.

@@ -27,7 +27,7 @@ pub(in crate::pipeline) const MOST_WORDS: usize = 2_000;
 /// The answer to a line of more words.
 pub(in crate::pipeline) fn too_many_words(words: usize) -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::NotUnderstood,
         format!(
             "that line has {words} words, and I read at most {MOST_WORDS}; put a long list into lines \
              below the command, or into a file"
@@ -98,7 +98,7 @@ impl Listings {
         let of = listed.of.or_else(|| IdsOf::of(&listed.ids));
         let wanted = Wanted::of(words, parsed);
         if let Some(why) = wanted.unfit(of) {
-            return Err(Box::new(Reply::outcome(Status::Refused, why)));
+            return Err(Box::new(Reply::outcome(Status::NotUnderstood, why)));
         }
         if of == Some(IdsOf::AccountReports) && !wanted.account_reports {
             words.push("--users".to_owned());
@@ -108,7 +108,7 @@ impl Listings {
         {
             let many = listed.ids.len();
             return Err(Box::new(Reply::outcome(
-                Status::Refused,
+                Status::NotUnderstood,
                 format!("that list holds {many}, and this looks at one; type which"),
             )));
         }
@@ -248,7 +248,7 @@ impl Pipeline {
             }
             Understood::Reply(reply) => Ok(Some(reply)),
             Understood::Command(Ask::Read(_), _) | Understood::Own(..) => {
-                Err(Stop::refused("only a change takes a list; a look takes one at a time"))
+                Err(Stop::not_understood("only a change takes a list; a look takes one at a time"))
             }
         }
     }
@@ -263,11 +263,11 @@ impl Pipeline {
     ) -> Result<Vec<String>, Stop> {
         let unfetched = |error| {
             warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
-            Stop::refused(format!("I could not get what you reply to: {error}"))
+            Stop::failed(format!("I could not get what you reply to: {error}"))
         };
         let file = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
             Attachment::File(file) => *file,
-            other => return Err(Stop::refused(no_file(&other))),
+            other => return Err(Stop::not_understood(no_file(&other))),
         };
         let sender = &file.sender;
         let theirs = self.roster.operator(sender).is_some_and(|one| one.person == operator.person);
@@ -284,7 +284,9 @@ impl Pipeline {
         let listed = listed.and_then(|text| from_file(&text, wanted));
         listed.map_err(|why| {
             let line = name.plain(format!(" {why}. Wanted is one id in each line, or a CSV file"));
-            Stop::refused(line.plain(" with the ids in a column such as name, user_id or room_id"))
+            Stop::not_understood(
+                line.plain(" with the ids in a column such as name, user_id or room_id"),
+            )
         })
     }
 
@@ -296,7 +298,7 @@ impl Pipeline {
         } else {
             self.outbox.download(file, LARGEST).await.map_err(|error| {
                 warn!(error = &error as &dyn std::error::Error, "a file cannot be downloaded");
-                Stop::refused(format!("I could not get what you reply to: {error}"))
+                Stop::failed(format!("I could not get what you reply to: {error}"))
             })?
         };
         match held {
@@ -368,7 +370,7 @@ pub(in crate::pipeline) fn in_one_line(words: &[String]) -> Reply {
         " takes no lines below it, so nothing was done. Send it again in one line; what follows it \
          is a message of its own",
     );
-    Reply::outcome(Status::Refused, line)
+    Reply::outcome(Status::NotUnderstood, line)
 }
 
 /// The columns in which a CSV file has its ids, the likeliest first.
@@ -453,7 +455,7 @@ fn subject_in(line: &str) -> Option<String> {
 fn unlisted(line: &str) -> Reply {
     let short: String = line.chars().take(60).collect();
     Reply::outcome(
-        Status::Refused,
+        Status::NotUnderstood,
         Line::new()
             .plain("below a command stand those whom it is about, one in each line, and ")
             .code(short)
@@ -567,7 +569,7 @@ mod tests {
     fn a_line_that_names_nobody_or_several_is_told() {
         for line in ["see ticket 7", "@a:x.test @b:x.test", "- *"] {
             let reply = with_list(command(&["user", "suspend"], &["@a:x.test", line])).unwrap_err();
-            assert_eq!(reply.status, Some(Status::Refused), "{line}");
+            assert_eq!(reply.status, Some(Status::NotUnderstood), "{line}");
         }
     }
 

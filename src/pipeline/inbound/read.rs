@@ -306,7 +306,7 @@ pub(in crate::pipeline) fn unclear(words: &[String], listed: bool, role: &Role) 
 fn almost(open: &[Ticket]) -> Reply {
     let why = "I cannot be sure what that answers; nothing was done, and the question is still \
                open";
-    open.iter().fold(Reply::outcome(Status::Refused, why), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::NotUnderstood, why), |reply, ticket| {
         reply
             .command("Yes", vec!["confirm".to_owned(), ticket.code.clone()])
             .command("No", vec!["cancel".to_owned(), ticket.code.clone()])
@@ -329,7 +329,7 @@ fn misread_text(text: &str, misread: &input::Misread) -> What {
     if let Some(meant) = misplaced::meant_in_text(text) {
         return What::Suspect(Suspicion::Misplaced(meant));
     }
-    let reply = Reply::outcome(Status::Refused, misread.to_string());
+    let reply = Reply::outcome(Status::NotUnderstood, misread.to_string());
     What::Say(match signed(misread) {
         Some(words) => reply.command("Did you mean", words),
         None => reply,
@@ -347,7 +347,7 @@ fn signed(misread: &input::Misread) -> Option<Vec<String>> {
 
 fn undecryptable() -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::Failed,
         "I could not decrypt this message. Send it again; if that does not help, check that your \
         client shares keys with my device",
     )

@@ -160,7 +160,7 @@ impl About {
         let id = bare(text);
         let (mut user, mut room) = (None, None);
         let fault =
-            |why| Stop::refused(Line::new().code(&id).plain(format!(" will not do: {why}")));
+            |why| Stop::not_understood(Line::new().code(&id).plain(format!(" will not do: {why}")));
         match id.parse::<Named>().map_err(fault)? {
             Named::Room(typed) => room = Some(reader.room_id(&typed).await?),
             Named::User(typed) => user = Some(reader.user_id(&typed)?),
@@ -267,7 +267,7 @@ fn list(
 
 fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop> {
     let kept: Kept = pipeline.audit.get(number)?.ok_or_else(|| {
-        Stop::refused(Line::new().plain("there is no record ").code(format!("#{number}")))
+        Stop::not_found(Line::new().plain("there is no record ").code(format!("#{number}")))
             .or(&["audit"])
     })?;
     let subjects = kept.record.iter().flat_map(|record| &record.subjects);

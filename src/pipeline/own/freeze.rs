@@ -82,7 +82,7 @@ fn what(pipeline: &Pipeline, user: Option<&UserRef>) -> Result<What, Stop> {
     let Some(user) = user else { return Ok(What::Bot) };
     let user = pipeline.reader.user_id(user)?;
     let operator: &Operator = pipeline.roster.operator(&user).ok_or_else(|| {
-        Stop::refused(
+        Stop::not_found(
             Line::new()
                 .code(&user)
                 .plain(" is not an operator; to stop an account from writing, send"),

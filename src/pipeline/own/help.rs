@@ -6,7 +6,7 @@ use super::{Own, OwnSpec};
 use crate::{
     commands::needs,
     error::Stop,
-    pipeline::{Invocation, Pipeline, inbound::understand},
+    pipeline::{Invocation, Pipeline, inbound::understand::help},
     reply::Reply,
 };
 
@@ -27,7 +27,7 @@ impl Help {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Help>("help", &["help", "help user", "help user deactivate"]);
+    OwnSpec::new::<Help>("help", &["help", "help user", "help user deactivate", "help yes"]);
 
 #[async_trait]
 impl Own for Help {
@@ -36,7 +36,7 @@ impl Own for Help {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
-        let help = understand::help(&self.words, Some(&invocation.operator.role));
-        Ok(Some(pipeline.served.help_here(&self.words, help).await))
+        let reply = help::help(&self.words, Some(&invocation.operator.role));
+        Ok(Some(pipeline.served.help_here(&help::meant(&self.words), reply).await))
     }
 }

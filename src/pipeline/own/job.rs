@@ -125,7 +125,7 @@ fn find(pipeline: &Pipeline, typed: &str) -> Result<Job, Stop> {
     let number = number(typed, "a job", &["job", "list"])?;
     let job = pipeline.jobs.numbered(number)?;
     job.ok_or_else(|| {
-        Stop::refused(Line::new().code(format!("#{number}")).plain(": no such job"))
+        Stop::not_found(Line::new().code(format!("#{number}")).plain(": no such job"))
             .or(&["job", "list"])
     })
 }

@@ -85,7 +85,7 @@ impl Own for Notes {
                 remove(pipeline, invocation, number(note, "a note", &["note", "list"])?).await
             }
             What::List(_) | What::Remove(_) => {
-                Err(Stop::refused("there are too many or too few words for a note command")
+                Err(Stop::not_understood("there are too many or too few words for a note command")
                     .or(&["help", "note"]))
             }
             What::Keep(user, text) => keep(pipeline, invocation, user, text.join(" ").trim()).await,
@@ -100,7 +100,7 @@ fn user(
     text: &str,
 ) -> Result<ruma::OwnedUserId, Stop> {
     let read = text.parse::<UserRef>().map_err(|why| {
-        Stop::refused(Line::new().code(text).plain(format!(" is not valid: {why}")))
+        Stop::not_understood(Line::new().code(text).plain(format!(" is not valid: {why}")))
     })?;
     reader_for(invocation.operator, &pipeline.reader).user_id(&read)
 }
@@ -114,7 +114,7 @@ async fn keep(
     let about = user(pipeline, invocation, about)?;
     let length = text.chars().count();
     if length == 0 || length > LONGEST {
-        return Err(Stop::refused(format!(
+        return Err(Stop::not_understood(format!(
             "a note can have 1 to {LONGEST} characters, and this has {length}"
         )));
     }
@@ -149,7 +149,7 @@ async fn remove(
         reader_for(invocation.operator, &pipeline.reader).may_name(&Subject::User(about))?;
     }
     let Some(note) = pipeline.notes.remove(number).await? else {
-        return Err(Stop::refused(
+        return Err(Stop::not_found(
             Line::new().plain("there is no note ").code(format!("#{number}")),
         )
         .or(&["note", "list"]));

@@ -199,7 +199,7 @@ impl Extend {
         let _held = pipeline.executor.hold(&subjects).await;
         let sanctions = open(&pipeline.sanctions, number)?;
         let (Some(first), now) = (sanctions.first(), pipeline.clock.now()) else {
-            return Err(Stop::refused("nothing about it is temporary any more"));
+            return Err(over("nothing about it is temporary any more"));
         };
         // What one command has imposed on many ends at one time, unless a lift has failed.
         let until = self.end(first, now)?;
@@ -248,17 +248,17 @@ impl Extend {
 
     fn end(&self, sanction: &Sanction, now: Timestamp) -> Result<Timestamp, Stop> {
         let Some(ends) = &self.ends else {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 "say when: --for with how much later, or --until with a date",
             ));
         };
         ends.of(sanction.until).or_else(|| ends.of(now)).filter(|until| *until > now).ok_or_else(
             || {
-                Stop::refused("that is in the past; to end it now, send").or(&[
-                    "sanction",
-                    "lift",
-                    &sanction.number.to_string(),
-                ])
+                let why = match ends {
+                    Ends::At(_) => "that date is in the past; to end it now, send",
+                    Ends::After(_) => "that time is too long; to end it now, send",
+                };
+                Stop::not_understood(why).or(&["sanction", "lift", &sanction.number.to_string()])
             },
         )
     }
@@ -319,20 +319,25 @@ fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
     ])
 }
 
+/// Why nothing is done to what is over.
+fn over(why: impl Into<Line>) -> Stop {
+    Stop::ending(Status::NothingChanged, why)
+}
+
 /// The sanctions of the change with this number that are still to be lifted; a refusal where there
 /// is none.
 fn open(sanctions: &Kept, number: u64) -> Result<Vec<Sanction>, Stop> {
-    let none = |why: &str| {
-        Stop::refused(Line::new().code(format!("#{number}")).plain(why.to_owned()))
-            .or(&["sanction", "list"])
-    };
+    let line = |why: &str| Line::new().code(format!("#{number}")).plain(why.to_owned());
     let mut kept = sanctions.of(number)?;
     let Some(first) = kept.first().cloned() else {
-        return Err(none(" is not a temporary measure"));
+        let none = Stop::not_found(line(" is not a temporary measure"));
+        return Err(none.or(&["sanction", "list"]));
     };
     kept.retain(|sanction| !matches!(sanction.state, State::Ended(_)));
     match (kept.is_empty(), first.state) {
-        (true, State::Ended(by)) => Err(none(&format!(" has ended, by #{by}"))),
+        (true, State::Ended(by)) => {
+            Err(over(line(&format!(" has ended, by #{by}"))).or(&["sanction", "list"]))
+        }
         _ => Ok(kept),
     }
 }

@@ -136,7 +136,7 @@ async fn accept(
         ..invocation.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
-    pipeline.keys.accept(user, &current).await.map_err(|why| Stop::refused(why.to_string()))?;
+    pipeline.keys.accept(user, &current).await.map_err(|why| Stop::failed(why.to_string()))?;
     Ok(Reply::outcome(
         Status::Done,
         Line::new().code(user).plain(" now has the key ").code(&current).plain(", and I accept it"),
@@ -155,7 +155,7 @@ async fn key_that_was_read(
     }
     pipeline.may_lead_to_a_change(invocation).await?;
     let Some(current) = pipeline.keys.current(user).await else {
-        return Err(Stop::refused(
+        return Err(Stop::not_found(
             Line::new().plain("the homeserver shows no key for ").code(user),
         ));
     };

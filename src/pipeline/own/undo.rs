@@ -185,14 +185,15 @@ fn undo(closing: &Record) -> Vec<String> {
 /// Reads `17` or `#17`, the number of `what`, such as a change; `listed` are the words of the command
 /// that shows those there are.
 pub(super) fn number(text: &str, what: &str, listed: &[&str]) -> Result<u64, Stop> {
-    let refused = |_| Stop::refused(format!("name {what} by its number, such as 17")).or(listed);
+    let refused =
+        |_| Stop::not_understood(format!("name {what} by its number, such as 17")).or(listed);
     text.trim_start_matches('#').parse().map_err(refused)
 }
 
 /// How the change with this number ended.
 fn closing(executor: &Executor, number: u64) -> Result<Record, Stop> {
     let unknown = || {
-        Stop::refused(Line::new().plain("there is no change ").code(format!("#{number}")))
+        Stop::not_found(Line::new().plain("there is no change ").code(format!("#{number}")))
             .or(&["audit"])
     };
     let kept: Kept = executor.audit().get(number)?.ok_or_else(unknown)?;

@@ -191,7 +191,7 @@ pub(in crate::pipeline) fn nothing_open() -> Reply {
 
 /// The answer to a yes or no that could mean several questions, with the `verb` for each.
 pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
-    open.iter().fold(Reply::outcome(Status::Refused, "which question?"), |reply, ticket| {
+    open.iter().fold(Reply::outcome(Status::NotUnderstood, "which question?"), |reply, ticket| {
         reply.text(
             Line::new()
                 .code(format!("!{verb} {}", ticket.code))
@@ -213,8 +213,8 @@ pub(in crate::pipeline) fn no_in_words(no: &No) -> Reply {
         No::NeedsOthers(ticket) | No::MayNotApprove(ticket) => {
             Reply::outcome(Status::Refused, why_not(no)).text(those(ticket))
         }
-        No::Unknown
-        | No::Elsewhere
+        No::Unknown => Reply::outcome(Status::NotFound, why_not(no)),
+        No::Elsewhere
         | No::NotYours(_)
         | No::NeedsAsker(_)
         | No::TooEarly(_)
@@ -310,7 +310,7 @@ pub(in crate::pipeline) const NOT_LAST: &str = " is not the last message here";
 /// The answer to a light yes that may be to something else, and `why`.
 pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::NotUnderstood,
         Line::new()
             .plain("question ")
             .code(&ticket.code)

@@ -114,7 +114,7 @@ impl Pipeline {
         ticket: &Ticket,
     ) -> Result<Resumed<'_>, Stop> {
         let Some((action, options)) = self.executor.action(&ticket.words) else {
-            return Err(Stop::refused(
+            return Err(Stop::not_understood(
                 "the command of this question no longer exists; send it again",
             ));
         };

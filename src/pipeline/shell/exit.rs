@@ -2,7 +2,7 @@
 
 use crate::{
     error::Stop,
-    pipeline::change::{Became, Ran, report::overall},
+    pipeline::change::{Became, report::overall},
     reply::Status,
 };
 
@@ -27,11 +27,13 @@ pub enum Exit {
     Unknown,
     /// Some of it was done.
     InPart,
+    /// Who or what it is about is not known.
+    NotFound,
 }
 
 impl Exit {
     /// Every one of them, in the order of their codes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
@@ -41,6 +43,7 @@ impl Exit {
         Self::Waits,
         Self::Unknown,
         Self::InPart,
+        Self::NotFound,
     ];
 
     /// The exit code of the process.
@@ -55,6 +58,7 @@ impl Exit {
             Self::Waits => 6,
             Self::Unknown => 7,
             Self::InPart => 8,
+            Self::NotFound => 9,
         }
     }
 
@@ -76,6 +80,7 @@ impl Exit {
             }
             Self::Unknown => "unknown: it was sent, but the outcome cannot be known",
             Self::InPart => "done in part",
+            Self::NotFound => "not found: nobody and nothing is known by that name or number",
         }
     }
 
@@ -89,24 +94,15 @@ impl Exit {
         match became {
             Became::Refused(_) | Became::Differs(_) => Self::Refused,
             Became::NotServed(reply) => reply.status.map_or(Self::Refused, Self::of_status),
-            Became::NothingToDo(skips)
-                if skips.iter().any(|(_, skip)| skip.status == Status::Refused) =>
-            {
-                Self::Refused
+            Became::NothingToDo(skips) => {
+                let no = skips.iter().map(|(_, skip)| skip.status).find(|status| status.is_no());
+                no.map_or(Self::Unchanged, Self::of_status)
             }
-            Became::NothingToDo(_) | Became::Rehearsed => Self::Unchanged,
+            Became::Rehearsed => Self::Unchanged,
             Became::Planned(_) => Self::Done,
             Became::ToAsk(_) => Self::Asks,
             Became::Job(_) => Self::Waits,
-            Became::Ran(ran) => Self::of_ran(ran),
-        }
-    }
-
-    fn of_ran(ran: &Ran) -> Self {
-        match overall(&ran.done) {
-            // It was sent, so that it is the homeserver that did not do it.
-            Status::Refused => Self::Failed,
-            status => Self::of_status(status),
+            Became::Ran(ran) => Self::of_status(overall(&ran.done)),
         }
     }
 
@@ -117,20 +113,16 @@ impl Exit {
             Status::DoneInPart => Self::InPart,
             Status::NothingChanged => Self::Unchanged,
             Status::Refused | Status::Expired => Self::Refused,
+            Status::NotUnderstood => Self::Usage,
+            Status::NotFound => Self::NotFound,
+            Status::Failed => Self::Failed,
             Status::Unknown => Self::Unknown,
         }
     }
 
     /// Why a command ended early.
     pub(in crate::pipeline) fn of_stop(stop: &Stop) -> Self {
-        match stop {
-            Stop::Refused { .. } => Self::Refused,
-            Stop::Api(_)
-            | Stop::NotShown { .. }
-            | Stop::Store(_)
-            | Stop::Record(_)
-            | Stop::Disk(_) => Self::Failed,
-        }
+        Self::of_status(stop.status())
     }
 }
 
@@ -152,6 +144,6 @@ mod tests {
             assert_eq!(usize::from(exit.code()), place);
             assert_eq!(Exit::of_code(exit.code()), Some(exit));
         }
-        assert_eq!(Exit::of_code(9), None);
+        assert_eq!(Exit::of_code(10), None);
     }
 }

@@ -67,7 +67,7 @@ async fn wrong_where(commands: &[String], (what, answer): (&str, ResponseTemplat
             "not in the expected format",
             "broke before its answer was complete",
         ];
-        if !said.contains("Refused") || !names.iter().any(|name| said.contains(name)) {
+        if !said.contains("Failed") || !names.iter().any(|name| said.contains(name)) {
             wrong.push(format!("{what}, !{command}: {said}"));
         }
     }

@@ -424,12 +424,12 @@ impl Backlog {
 const NOT_KEPT: &str = "my answer did not get through, and I did not keep it. If you still want \
     it, send the command again";
 
-/// The first line of an answer as it may be written down. A refusal may repeat what somebody typed:
-/// of it only the bot's own words are.
+/// The first line of an answer as it may be written down. A no may repeat what somebody typed: of it
+/// only the bot's own words are.
 fn first_line(reply: &Reply) -> String {
     match reply.status {
         _ if reply.repeats => String::new(),
-        Some(Status::Refused) => reply.title.own_words(),
+        Some(status) if status.is_no() => reply.title.own_words(),
         _ => reply.title.text(),
     }
 }

@@ -17,7 +17,7 @@ fn what_was_done_stays_said_where_its_file_cannot_be_sent() {
     assert!(done.contains("Done in part") && done.contains("3 of 4"), "{done}");
     assert!(done.contains("I could not send") && done.contains("@eve:x"), "{done}");
     let look = drawn(None, &Unsent::TooLarge);
-    assert!(look.contains("Refused") && look.contains("ask for less at a time"), "{look}");
+    assert!(look.contains("Failed") && look.contains("ask for less at a time"), "{look}");
     assert!(!look.contains("all of them in a file"), "there is none: {look}");
     assert!(look.contains("It has 2 lines") && look.contains("@eve:x"), "{look}");
 }

@@ -60,7 +60,7 @@ async fn what_is_said_is_counted_by_verb_and_outcome() {
     let text = scraped(&stage).await;
     for (series, count) in [
         ("synod_commands_total{outcome=\"answered\",verb=\"me\"}", 2.0),
-        ("synod_commands_total{outcome=\"refused\",verb=\"user whois\"}", 1.0),
+        ("synod_commands_total{outcome=\"not_found\",verb=\"user whois\"}", 1.0),
         ("synod_commands_total{outcome=\"refused\",verb=\"user password\"}", 1.0),
         ("synod_commands_total{outcome=\"asked\",verb=\"user deactivate\"}", 1.0),
         ("synod_commands_total{outcome=\"stranger\",verb=\"none\"}", 1.0),

@@ -207,7 +207,7 @@ async fn f06_a_device_named_for_pruning_has_to_be_as_old_as_was_said() -> Result
     assert!(crash.crashed_with("TypeError"), "synadm does what it says now: {crash:?}");
 
     let command = format!("!user prune-devices {} -d 90 -i {two_seen}", two.user_id);
-    says(&scene.ann_asks(&command).await?, "Refused", &["no devices to delete"]);
+    says(&scene.ann_asks(&command).await?, "Nothing changed", &["no devices to delete"]);
     assert_eq!(devices(&scene, &two).await?.len(), 2);
     let spare = format!("!user prune-devices {} -i SPARE --never-seen", two.user_id);
     says(&with_yes(&scene, &spare).await?, "Done", &[]);
@@ -236,12 +236,12 @@ async fn f14_nought_is_a_number() -> Result<()> {
     let (one, two) = (scene.subject("one").await?, scene.subject("two").await?);
     let crash = synadm.runs(&["media", "purge", "-t", "0"]).await?;
     assert!(crash.crashed_with("UnboundLocalError"), "synadm does what it says now: {crash:?}");
-    says(&scene.ann_asks("!media purge -t 0").await?, "Refused", &[]);
+    says(&scene.ann_asks("!media purge -t 0").await?, "Not understood", &[]);
 
     let login = synadm.runs(&["user", "login", one.user_id.as_str(), "--expire-days", "0"]).await?;
     assert!(login.last()?["access_token"].is_string(), "a token for a day: {login:?}");
     let ours = scene.ann_asks(&format!("!user login {} --expire-days 0", two.user_id)).await?;
-    says(&ours, "Refused", &["--expire-days"]);
+    says(&ours, "Not understood", &["--expire-days"]);
 
     let tokens = "/_synapse/admin/v1/registration_tokens";
     let token = format!("nought-{}", one.user_id.localpart());
@@ -251,7 +251,7 @@ async fn f14_nought_is_a_number() -> Result<()> {
     let kept = scene.synapse().admin().get(&format!("{tokens}/{token}")).await?.1;
     assert_eq!(kept["expiry_time"], 1_900_000_000_000_i64, "synadm says nothing and does nothing");
     let ours = scene.ann_asks(&format!("!regtok update {token} -t 0")).await?;
-    says(&ours, "Refused", &[]);
+    says(&ours, "Not understood", &[]);
     Ok(())
 }
 
@@ -290,7 +290,7 @@ async fn f19_all_of_an_account_is_quarantined_and_a_server_beside_it_is_a_slip()
     assert!(is_free().await?);
     // An account has one server, so that naming one is a slip, and is said to be.
     let slip = scene.ann_asks(&format!("!media quarantine -s synod.test -u {id}")).await?;
-    says(&slip, "Refused", &["--server-name", "--user-id"]);
+    says(&slip, "Not understood", &["--server-name", "--user-id"]);
     assert!(is_free().await?);
     says(&scene.ann_asks(&format!("!media quarantine -u {id}")).await?, "Done", &[&file]);
     assert!(!is_free().await?);

@@ -24,7 +24,7 @@ async fn f08_what_is_no_id_is_refused_and_never_means_everybody() -> Result<()> 
     let none = synadm.runs(&["user", "list", "-i", part]).await?.last()?;
     assert_eq!(none["total"], 0, "synadm looks for parts now");
 
-    says(&scene.ann_asks("!user details bad!name").await?, "Refused", &["bad!name"]);
+    says(&scene.ann_asks("!user details bad!name").await?, "Not understood", &["bad!name"]);
     let ours = data(&scene, "!user list -i x! -o json").await?;
     assert_eq!(ours["total"], 0, "{ours}");
     let ours = data(&scene, &format!("!user list -i {part} -o json")).await?;
@@ -63,7 +63,7 @@ async fn f10_an_error_of_the_api_is_told_in_words() -> Result<()> {
         assert!(crash.crashed_with("KeyError"), "synadm tells it now: {crash:?}");
         let subject = theirs[2];
         let ours = scene.ann_asks(&format!("!{ours} {subject}")).await?;
-        says(&ours, "Refused", &[subject]);
+        says(&ours, "Not found", &[subject]);
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn f11_what_was_not_done_is_not_told_as_done() -> Result<()> {
         assert_eq!(theirs.code, Some(0), "synadm tells scripts now: {theirs:?}");
         assert!(theirs.last()?["errcode"].is_string(), "{theirs:?}");
         let ours = scene.ann_asks(&format!("!{command} {nobody}")).await?;
-        says(&ours, "Refused", &[&nobody]);
+        says(&ours, "Not found", &[&nobody]);
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ impl How {
         if !seen.is("exists") {
             // The homeserver would take it, and call it complete.
             let why = known::unknown(subject).plain(", so there is nothing to delete");
-            return Err(Skip::refused(why).or(format!("room block {}", subject.typed())));
+            return Err(Skip::not_found(why).or(format!("room block {}", subject.typed())));
         }
         if let Some(task) = seen.extra.get("running").and_then(Value::as_str) {
             let mut skip = known::already(subject, "is already being deleted");

@@ -128,7 +128,7 @@ impl How {
 /// The end of a deletion that failed.
 pub(super) fn failed(line: Line, parts: &[String]) -> Outcome {
     if parts.is_empty() {
-        return ended(Status::Refused, line.plain(". Nothing was changed"));
+        return ended(Status::Failed, line.plain(". Nothing was changed"));
     }
     ended(Status::DoneInPart, line.plain(format!(". What was done: {}", parts.join(", "))))
 }

@@ -116,7 +116,7 @@ fn what_it_does_besides_has_a_way_back_and_takes_back_nothing_else() {
 fn what_is_not_there_or_goes_already_is_not_deleted() {
     let verb = verb(&["!lobby:example.org"]);
     let unknown = verb.change(&lobby(), &seen(false, false)).unwrap_err();
-    assert_eq!(unknown.status, Status::Refused);
+    assert_eq!(unknown.status, Status::NotFound);
     assert_eq!(unknown.instead, ["room block !lobby:example.org"]);
     let mut goes = seen(true, false);
     goes.extra.insert("running".to_owned(), json!("OYlTuHpFZrIgClwz"));
@@ -152,12 +152,12 @@ fn of_what_failed_each_part_is_told() {
     let nobody = json!({ "kicked_users": [], "failed_to_kick_users": ["@eve:example.org"] });
     let some = json!({ "kicked_users": ["@ann:example.org"], "failed_to_kick_users": [] });
     for (typed, done, blocked, said) in [
-        (&[][..], &Value::Null, false, &["Refused · ", "Nothing was changed"][..]),
+        (&[][..], &Value::Null, false, &["Failed · ", "Nothing was changed"][..]),
         // It was blocked before.
-        (&[], &nobody, true, &["Refused · ", "Nothing was changed"]),
+        (&[], &nobody, true, &["Failed · ", "Nothing was changed"]),
         (&["-b"], &Value::Null, true, &["Done in part · ", "What was done: it is blocked"]),
         (&["-b"], &nobody, true, &["Done in part · ", "What was done: it is blocked"]),
-        (&["-b"], &nobody, false, &["Refused · "]),
+        (&["-b"], &nobody, false, &["Failed · "]),
         (&["--quarantine-media"], &nobody, false, &["Done in part · ", "are in quarantine"]),
         (&["-b"], &some, true, &["Done in part · ", "it is blocked, 1 member is removed"]),
     ] {

@@ -138,7 +138,7 @@ fn the_subject_cannot_move_what_binds() {
 
 #[test]
 fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
-    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @"Refused · no such user: `@ann:example.org`; to create it, add `--create`");
+    insta::assert_snapshot!(skip(&["-n", "x"], &nobody()), @"Not found · no such user: `@ann:example.org`; to create it, add `--create`");
     insta::assert_snapshot!(skip(&["-n", "x", "--create"], &seen(json!({}))), @r"
     Refused · `@ann:example.org` already exists, so it is not created
     Try !user details @ann:example.org
@@ -150,7 +150,7 @@ fn nothing_is_created_by_a_typo_and_nothing_created_twice() {
     assert!(skip(&["--create"], &remote).contains("another server"));
     let capitals = Subject::User("@Ann:example.org".try_into().unwrap());
     let refused = verb(&["--create"]).change(&capitals, &nobody()).unwrap_err();
-    insta::assert_snapshot!(testing::skip(&refused), @"Refused · `@Ann:example.org` cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +");
+    insta::assert_snapshot!(testing::skip(&refused), @"Not understood · `@Ann:example.org` cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +");
 }
 
 #[test]

@@ -270,14 +270,14 @@ impl<'a> Work<'a> {
     async fn change(&self, item: &Item, left: &Left) -> Turn {
         match self.try_to_change(item, left).await {
             Ok(turn) => turn,
-            Err(Stop::Refused { why, .. }) => nothing(Status::Refused, &why),
+            Err(Stop::Refused { status, why, .. }) => nothing(status, &why),
             // It waits for a token that works, or for a limit to be over, and is looked at then.
             Err(Stop::Api(error)) if error.is_for_now() => match left.before {
                 Some(Before::Unseen) => Turn::Unseen,
                 _ => Turn::NotNow,
             },
             Err(stop) => {
-                let status = if left.before.is_some() { Status::Unknown } else { Status::Refused };
+                let status = if left.before.is_some() { Status::Unknown } else { Status::Failed };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
                 let known = known_of_looks(self.action.as_ref(), &self.runner.below.roster);
                 let why = match by_its_cause(stop, known) {

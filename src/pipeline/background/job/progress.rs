@@ -24,6 +24,8 @@ pub(in crate::pipeline) struct Counts {
     done: usize,
     nothing: usize,
     refused: usize,
+    not_found: usize,
+    failed: usize,
     unknown: usize,
 }
 
@@ -38,14 +40,16 @@ impl Counts {
         *match status {
             Status::Done => &mut self.done,
             Status::NothingChanged | Status::Expired => &mut self.nothing,
-            Status::Refused => &mut self.refused,
+            Status::Refused | Status::NotUnderstood => &mut self.refused,
+            Status::NotFound => &mut self.not_found,
+            Status::Failed => &mut self.failed,
             Status::Unknown | Status::DoneInPart => &mut self.unknown,
         } += 1;
     }
 
     /// How many are over.
     pub(super) fn over(&self) -> usize {
-        self.done + self.nothing + self.refused + self.unknown
+        self.done + self.nothing + self.refused + self.not_found + self.failed + self.unknown
     }
 
     /// How many were done.
@@ -59,7 +63,9 @@ impl Counts {
             Self { unknown: 1.., .. } => Status::Unknown,
             Self { done, total, .. } if done == total && *total > 0 => Status::Done,
             Self { done: 1.., .. } => Status::DoneInPart,
+            Self { failed: 1.., .. } => Status::Failed,
             Self { refused: 1.., .. } => Status::Refused,
+            Self { not_found: 1.., .. } => Status::NotFound,
             _ => Status::NothingChanged,
         }
     }
@@ -71,6 +77,8 @@ impl Counts {
             ("done", self.done),
             ("nothing changed", self.nothing),
             ("refused", self.refused),
+            ("not found", self.not_found),
+            ("failed", self.failed),
             ("unknown or done in part", self.unknown),
             ("not started", not_begun),
         ];

@@ -121,7 +121,7 @@ async fn a_single_command_says_what_happened_and_what_to_do() {
         for command in ["!user details @eve:synod.test", "!user suspend @eve:synod.test"] {
             stage.say("ann", command).await;
             let said = stage.heard.all().pop().unwrap();
-            assert!(said.contains("Refused") && said.contains(refusal.3), "{command}: {said}");
+            assert!(said.contains("Failed") && said.contains(refusal.3), "{command}: {said}");
             assert!(said.contains("whoever runs the bot"), "{command}: {said}");
         }
         assert!(homeserver.sent().is_empty());

@@ -13,14 +13,16 @@ use secrecy::SecretString;
 
 use crate::{
     commands::{GROUPS, Group, Spec},
-    input::{Heard, hear},
     pipeline::{
         inbound::understand::{
-            ROOT, SKIPPERS, is_first_word, named, ungrouped, usage, whole_context,
+            ROOT,
+            complaint::{SKIPPERS, whole_context},
+            help::words_of,
+            is_first_word, spelling, ungrouped,
         },
         own::OWN,
     },
-    reply::{Block, Line, Reply, Status},
+    reply::{Line, Reply, Status},
 };
 
 /// The verb that may have been meant with a line that may hold a secret.
@@ -116,13 +118,11 @@ pub(in crate::pipeline) fn told(meant: Meant, removed: bool) -> Reply {
         "I could not remove your message: remove it yourself, and consider the password as known"
     });
     let example = meant.verb.examples.first().copied().unwrap_or_default();
-    let words = match hear(&format!("!{example}"), None, &is_first_word) {
-        Heard::Command(command) => command.words,
-        Heard::Nothing(_) | Heard::Misread(_) | Heard::Yes | Heard::No => Vec::new(),
-    };
+    let named = meant.group.words(meant.verb);
+    let about = std::iter::once("help").chain(named.split(' ')).map(str::to_owned).collect();
     Reply::outcome(Status::Refused, line)
-        .command("The right way, such as", words)
-        .with(Block::Code(usage(named(meant.group, meant.verb))))
+        .command("The right way, such as", words_of(example))
+        .command("What it takes", about)
 }
 
 /// The verb of a group that may be meant. Unless the group is `sure`, a verb must be near.

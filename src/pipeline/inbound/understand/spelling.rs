@@ -9,7 +9,7 @@ use clap::{
 use crate::{
     commands::{GROUPS, Group},
     pipeline::inbound::understand::{
-        ROOT, is_first_word, ungrouped, unquoted::Verb, verb, whole_context,
+        ROOT, complaint::whole_context, is_first_word, ungrouped, unquoted::Verb, verb,
     },
     reply::{Line, Reply, Status},
 };
@@ -139,7 +139,7 @@ pub(in crate::pipeline) fn one_hyphen(words: &[String]) -> Option<Reply> {
     let why = Line::new()
         .code(format!("-{name}"))
         .plain(" would be several short options; a long one begins with two hyphens");
-    Some(Reply::outcome(Status::Refused, why).command("Did you mean", meant))
+    Some(Reply::outcome(Status::NotUnderstood, why).command("Did you mean", meant))
 }
 
 #[cfg(test)]
@@ -147,7 +147,8 @@ mod tests {
     use crate::{
         input::{Heard, hear},
         pipeline::inbound::understand::{
-            complaint, is_first_word, parse,
+            complaint::complaint,
+            is_first_word, parse,
             spelling::{
                 in_small_letters, method_as_option, one_hyphen, verb_in_small_letters,
                 without_stops,

@@ -14,7 +14,7 @@ use crate::{
     commands::{Action, Does},
     operators::Rank,
     pipeline::inbound::understand::*,
-    reply::Layout,
+    reply::{Layout, Status},
 };
 
 mod generated;
@@ -242,26 +242,77 @@ fn reply(line: &str) -> String {
 }
 
 #[test]
-fn a_mistake_is_answered_with_the_nearest_command_and_the_usage_of_one() {
+fn a_mistake_is_answered_with_one_sentence_and_a_whole_command_below_it() {
     let mistyped = reply("user detials @eve:x.test");
     assert!(mistyped.contains("!user details @eve:x.test"), "{mistyped}");
     let group = reply("usr details @eve:x.test");
     assert!(group.contains("!user details @eve:x.test"), "{group}");
     let option = reply("user deactivate @eve:x.test --gdpr-erasee");
     assert!(option.contains("!user deactivate @eve:x.test --gdpr-erase"), "{option}");
-    assert!(option.contains("Usage: !user deactivate"), "{option}");
-    assert!(option.lines().count() < 12, "never a wall: {option}");
+    assert!(option.lines().count() < 4, "never a wall: {option}");
     let missing = reply("user deactivate");
-    assert!(missing.contains("it needs <USER>"), "{missing}");
+    let whole = "Not understood · whom? For example:\n\n!user deactivate @ann:example.org";
+    assert_eq!(missing, whole);
     let skipper = reply("user deactivate @eve:x.test --yes");
     assert!(skipper.contains("does not exist here"), "{skipper}");
+}
+
+/// Each command without any word that it takes, and with an option that no command has.
+#[test]
+fn whatever_is_mistyped_is_answered_with_a_sentence_and_commands_that_can_be_sent() {
+    let mut asked = 0;
+    for verb in verbs() {
+        for typed in [verb.clone(), format!("{verb} --no-such-option")] {
+            let typed = words(&typed);
+            let Understood::Reply(reply) = understand(&typed) else { continue };
+            let said = text(&reply);
+            // A group alone is answered with its help.
+            let Some(status) = reply.status else { continue };
+            assert_eq!(status, Status::NotUnderstood, "{said}");
+            let (sentence, commands) = said.split_once("\n\n").unwrap_or_else(|| panic!("{said}"));
+            assert!(!sentence.contains(['<', '>', '\n']) && sentence.ends_with(':'), "{said}");
+            assert!(!sentence.contains("Usage") && !sentence.contains("..."), "{said}");
+            // What is only put right may still lack a word.
+            let whole = commands.lines().filter(|_| !sentence.contains("Did you mean"));
+            for command in whole {
+                let words = words(command.trim_start_matches('!'));
+                let found = understand(&words);
+                assert!(!matches!(found, Understood::Reply(_)), "{typed:?}: {said}");
+            }
+            asked += usize::from(sentence.contains('?'));
+        }
+    }
+    assert!(asked > 60, "{asked} ask for what is missing");
+}
+
+#[test]
+fn what_is_missing_is_asked_for_in_the_words_of_its_command() {
+    for (typed, asked) in [
+        ("user suspend", "whom? For example:\n\n!user suspend @ann:example.org"),
+        ("room details", "which room? For example:\n\n!room details #lobby:example.org"),
+        ("event details", "which event? For example:\n\n!event details $"),
+        ("device delete @eve:x.test", "which device? For example:\n\n!device delete "),
+        ("regtok details", "which registration token? For example:\n\n!regtok details "),
+        ("job stop", "which number? For example:\n\n!job stop 17"),
+        ("user suspend @eve:x.test --for", "--for needs a value. For example:\n\n!user suspend "),
+        ("user list --limit many", "many will not do for --limit: write a whole number"),
+        ("user details @eve:x.test now", "now is one word too many for !user details; a text"),
+        ("user details --bogus", "--bogus is no option of !user details. What it takes:\n\n!help"),
+        ("user frobnicate", "there is no command !user frobnicate. Its commands:\n\n!help user"),
+        ("xyzzy", "there is no command !xyzzy. All commands:\n\n!help"),
+    ] {
+        let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+        let Understood::Reply(reply) = understand(&words) else { panic!("{typed}") };
+        let said = text(&reply);
+        assert!(said.starts_with(&format!("Not understood · {asked}")), "{typed}: {said}");
+    }
 }
 
 #[test]
 fn help_is_for_everything_a_group_and_one_command_in_both_forms() {
     let all = text(&help(&[], None));
-    assert!(all.contains("!user") && all.contains("!confirm"), "{all}");
-    let none = text(&help(&["no".into(), "such".into()], None));
+    assert!(all.contains("!user") && all.contains("confirm"), "{all}");
+    let none = text(&help(&["nosuch".into(), "word".into()], None));
     assert!(none.contains("there is no command"), "{none}");
     let one = reply("user deactivate --help");
     assert!(one.contains("--gdpr-erase") && one.contains("For example"), "{one}");

@@ -330,7 +330,7 @@ pub(super) fn quoted(words: &[String], wrong: usize) -> Option<Vec<String>> {
 }
 
 pub(super) fn refusal(why: Line) -> Reply {
-    Reply::outcome(Status::Refused, why)
+    Reply::outcome(Status::NotUnderstood, why)
 }
 
 #[cfg(test)]
@@ -338,7 +338,9 @@ mod tests {
     use super::*;
     use crate::{
         input::{Heard, hear},
-        pipeline::inbound::understand::{Understood, complaint, is_first_word, parse, understand},
+        pipeline::inbound::understand::{
+            Understood, complaint::complaint, is_first_word, parse, understand,
+        },
         reply::Layout,
     };
 

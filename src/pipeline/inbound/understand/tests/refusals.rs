@@ -122,7 +122,8 @@ fn every_refusal_of_a_look_is_told_by_its_cause() {
         for meaning in known.iter().copied().flatten() {
             let says = refusal(meaning.status, meaning.errcode, meaning.says);
             let (told, first) = told_of_look(query.as_ref(), says);
-            assert!(first.starts_with("**Refused** · "), "{example}: {told}");
+            let word = meaning.ends.as_str();
+            assert!(first.starts_with(&format!("**{word}** · ")), "{example}: {told}");
             let plain = meaning.means;
             assert!(first.contains(plain), "{example}: {told} instead of {plain}");
             assert!(!told.contains("RAW") && !told.contains("M_"), "{example}: {told}");
