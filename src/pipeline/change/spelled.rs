@@ -24,15 +24,15 @@ impl Pipeline {
         invocation: &Invocation<'_>,
         stop: Stop,
     ) -> Stop {
-        let (why, mut instead) = match stop {
-            Stop::Refused { why, instead } => (why, instead),
+        let (status, why, mut instead) = match stop {
+            Stop::Refused { status, why, instead } => (status, why, instead),
             other => return other,
         };
         let reader = reader_for(invocation.operator, &self.reader);
         if let Some(words) = as_spelled(invocation.words, &why, &reader).await {
             instead.insert(0, words);
         }
-        Stop::Refused { why, instead }
+        Stop::Refused { status, why, instead }
     }
 
     /// The same of an answer that says why nothing was done.
@@ -43,7 +43,7 @@ impl Pipeline {
         reply: Reply,
     ) -> Reply {
         let reader = reader_for(invocation.operator, &self.reader);
-        let missing = skips.iter().filter(|(_, skip)| skip.status == Status::Refused);
+        let missing = skips.iter().filter(|(_, skip)| skip.status == Status::NotFound);
         let mut meant = None;
         for (_, skip) in missing.take(MOST) {
             let words = meant.as_deref().unwrap_or(invocation.words);

@@ -18,7 +18,7 @@ use crate::{
             ROOT,
             complaint::{SKIPPERS, whole_context},
             help::words_of,
-            is_first_word, spelling, ungrouped,
+            is_first_word, ungrouped,
         },
         own::OWN,
     },
