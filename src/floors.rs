@@ -21,6 +21,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("ciphertexts", &["store"]),
     ("freeze", &["store"]),
     ("journal", &["store"]),
+    ("places", &["store"]),
     ("finding", &["unicode"]),
     ("input", &["refs", "unicode"]),
     ("reply", &["input", "unicode"]),
@@ -51,6 +52,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "freeze",
             "jobs",
             "notes",
+            "places",
             "sanctions",
             "store",
             "unsaid",
@@ -79,6 +81,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "metrics",
             "notes",
             "operators",
+            "places",
             "refs",
             "reply",
             "sanctions",
@@ -93,7 +96,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("monitoring", &["config", "metrics", "pipeline", "service"]),
     (
         "matrix",
-        &["audit", "clock", "config", "http", "metrics", "pipeline", "reply", "service", "store"],
+        &[
+            "audit", "clock", "config", "http", "metrics", "pipeline", "places", "reply",
+            "service", "store",
+        ],
     ),
     (
         "run",

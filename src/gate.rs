@@ -64,6 +64,8 @@ pub struct Weight<'a> {
     pub power: Power,
     /// Whether it asks for a phrase by its nature.
     pub phrase: bool,
+    /// Whether it takes the code at least, whatever it is.
+    pub code: bool,
     /// Whether it can neither silence nor destroy what it changes.
     pub harmless: bool,
     /// Its subjects, or those of them that are at hand.
@@ -388,6 +390,7 @@ impl<'a> Gate<'a> {
             class,
             power,
             phrase: false,
+            code: false,
             harmless: false,
             targets: &[],
             many: 1,
@@ -452,6 +455,7 @@ impl<'a> Gate<'a> {
             {
                 Some(Demand::Phrase(phrase(weight)))
             }
+            _ if weight.code => Some(Demand::Code),
             Class::Disruptive if self.roster.policy.reactions => Some(Demand::Yes),
             Class::Irreversible | Class::Disruptive => Some(Demand::Code),
             Class::Reversible => None,

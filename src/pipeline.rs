@@ -25,6 +25,7 @@ use crate::{
     metrics::Metrics,
     notes::Notes,
     operators::{Operator, Roster},
+    places::{Place, Places},
     reply::{Reply, Status},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -81,9 +82,11 @@ use change::report::stopped;
 use inbound::{
     authentic::Authenticity,
     hindrance::Hindrance,
-    list::Listings,
+    listings::Listings,
+    press::Press,
     read::Heard,
     strangers::Strangers,
+    subject::LastNamed,
     understand::{misplaced, tokens},
 };
 use own::Own;
@@ -144,11 +147,13 @@ pub struct Pipeline {
     served: Served,
     journal: Journal,
     listings: Arc<Listings>,
+    last_named: LastNamed,
     strangers: Strangers,
     feed: Arc<Feed>,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
     store: Store,
+    places: Places,
     aside: Aside,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
@@ -249,6 +254,8 @@ enum Command {
     Yes(YesTo),
     /// A reaction or a bare `no` to this event, or to whatever is open.
     No(Option<OwnedEventId>),
+    /// A reaction to what this event shows.
+    Press(OwnedEventId, Press),
 }
 
 impl Command {
@@ -310,7 +317,7 @@ impl Task {
             }
             What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
-            What::Command(_, Command::Read(..))
+            What::Command(_, Command::Read(..) | Command::Press(..))
             | What::Stranger
             | What::Say(_)
             | What::Suspect(_) => Lane::Beside,
@@ -347,7 +354,10 @@ impl Pipeline {
         }
         let arrived = self.clock.now();
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
-            Ok(true) => Some(Message { request, heard, arrived }),
+            Ok(true) => {
+                self.note_place(&request);
+                Some(Message { request, heard, arrived })
+            }
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
                 None
@@ -362,6 +372,27 @@ impl Pipeline {
                 )));
                 Some(Message { request, heard, arrived })
             }
+        }
+    }
+
+    /// Notes where its answer stands, where that is not in the timeline, as a reply to it: in its
+    /// thread, and what is said of a reaction, as a reply to what that is about.
+    fn note_place(&self, request: &Request) {
+        let reply_to = match &request.said {
+            Said::Reaction { target, .. } => Some(target.clone()),
+            Said::Message { .. } | Said::Edit { .. } | Said::Undecryptable => None,
+        };
+        let place = || -> Result<(), store::Error> {
+            let of_target = reply_to.as_ref().map(|target| self.places.of(target)).transpose()?;
+            let thread = of_target.flatten().and_then(|place| place.thread);
+            let thread = request.thread.clone().or(thread);
+            if reply_to.is_none() && thread.is_none() {
+                return Ok(());
+            }
+            self.places.note(&request.event, &Place { at: self.clock.now(), reply_to, thread })
+        };
+        if let Err(error) = place() {
+            error!(error = &error as &dyn std::error::Error, "where an answer stands is not noted");
         }
     }
 
@@ -456,10 +487,13 @@ impl Pipeline {
                 self.own(&invocation(words, options), own.as_ref()).await
             }
             Command::InFile(words, file) => match origin.message() {
-                Some(request) => self.change_in_file(request, operator, words, file).await,
+                Some(request) => self.about_what_stands_in(request, operator, words, file).await,
                 None => Err(Stop::refused("a list in a file of the room is named there")),
             },
             Command::Yes(to) => self.light_yes(&invocation(&[], &none), to).await,
+            Command::Press(target, press) => {
+                self.press(&invocation(&[], &none), target, *press).await
+            }
             Command::No(target) => {
                 self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
             }

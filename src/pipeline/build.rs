@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::{
-    Announcements, Authenticity, BuildError, ConfigSource, Executor, Feed, FreezeControl, Listings,
-    Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served, Strangers, Voice,
-    Watcher, change, questions,
+    Announcements, Authenticity, BuildError, ConfigSource, Executor, Feed, FreezeControl,
+    LastNamed, Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry,
+    Served, Strangers, Voice, Watcher, change, questions,
 };
 use crate::{
     audit::Audit,
@@ -28,6 +28,7 @@ use crate::{
         },
         voice::{aside::Aside, backlog::Backlog},
     },
+    places::Places,
     sanctions::Sanctions,
     store::{self, Store},
     synapse::{Access, Reader, Writer},
@@ -73,6 +74,7 @@ impl Pipeline {
             strangers: Strangers::new(store, clock.clone())?,
             hour: AtomicI64::new(i64::MIN),
             store: store.clone(),
+            places: Places::new(store)?,
             aside: Aside::new(roster.clone(), spoken.freeze_control.clone(), voice.clone()),
             reloader: base.reloader(
                 config_source,
@@ -85,6 +87,7 @@ impl Pipeline {
             voice,
             questions: spoken.questions,
             listings: spoken.listings,
+            last_named: LastNamed::default(),
             feed: spoken.feed,
             sanctions: kept.sanctions,
             digests: store.shelf("digests")?,

@@ -4,8 +4,11 @@
 pub(super) mod authentic;
 pub(super) mod hindrance;
 pub(super) mod list;
+pub(super) mod listings;
 pub(super) mod names;
+pub(super) mod press;
 pub mod queue;
 pub(super) mod read;
 pub(super) mod strangers;
+pub(super) mod subject;
 pub(super) mod understand;

@@ -34,7 +34,7 @@ impl Pipeline {
         arrived: Timestamp,
         command: &Command,
     ) -> Hindrance {
-        let bare = matches!(command, Command::Yes(_) | Command::No(_));
+        let bare = matches!(command, Command::Yes(_) | Command::No(_) | Command::Press(..));
         let reaction = matches!(request.said, Said::Reaction { .. });
         if let Trust::Doubtful(doubt) = request.trust
             && !reaction

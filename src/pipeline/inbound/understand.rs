@@ -19,6 +19,8 @@ use crate::{
     reply::{Block, Line, Reply, Status},
 };
 
+pub(in crate::pipeline) use positions::subjects;
+
 /// What a line of words means.
 #[derive(Debug)]
 pub(in crate::pipeline) enum Understood {
@@ -556,6 +558,7 @@ fn help_verb(command: clap::Command, words: &[String]) -> Reply {
 #[cfg(test)]
 mod acting;
 pub(in crate::pipeline) mod misplaced;
+mod positions;
 pub(in crate::pipeline) mod spelling;
 #[cfg(test)]
 mod table;

@@ -18,6 +18,9 @@ use crate::{
     synapse::Secrets,
 };
 
+/// The reactions by which a question can be answered.
+pub(super) const SIGNS: [&str; 2] = ["✅", "❌"];
+
 /// How many subjects a question describes one by one.
 const DESCRIBED: usize = 5;
 
@@ -79,7 +82,7 @@ impl Questions {
         }
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
         if ticket.demand == Demand::Yes && ticket.second.is_none() {
-            for key in ["✅", "❌"] {
+            for key in SIGNS {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
                     error!(error = &error as &dyn std::error::Error, "no reaction was put");
                 }
@@ -275,6 +278,9 @@ impl Questions {
         because: Because,
     ) -> Reply {
         let mut reply = reply;
+        if let Some(beyond) = &invocation.options.beyond {
+            reply = reply.text(beyond.clone());
+        }
         let mut facts = Vec::new();
         if ticket.second.is_some() || ticket.alone.is_some() {
             facts.push(("Asked by", Line::new().code(&ticket.asker)));
@@ -355,6 +361,9 @@ impl Questions {
             self.outbox.edit(&ticket.room, question, &format!("end-{code}"), &reply).await
         {
             error!(code, error = &error as &dyn std::error::Error, "a question was not edited");
+        }
+        if ticket.demand == Demand::Yes && ticket.second.is_none() {
+            self.answered.push(&ticket.room, question);
         }
     }
 }
