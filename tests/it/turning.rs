@@ -81,6 +81,7 @@ async fn a_listing_is_turned_there_and_back_by_its_asker_and_by_nobody_else() ->
     has_arrows(&scene, event, &[PREVIOUS]).await?;
 
     // It outlives a restart, with the places of its pages.
+    scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
     let mark = ann.mark();
     ann.react(room, event, PREVIOUS).await?;
@@ -155,7 +156,7 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
     let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
     says(&done, "Done", &[all[1].user_id.as_str()]);
     assert!(is(&scene, &all[1], "suspended").await?);
-    let record = digits(&done.body, "#")?;
+    let record = digits(&done.body, "!undo")?;
     let shown = scene.ann_asks(&format!("!audit show {record}")).await?;
     says(&shown, "", &["--reason .", all[1].user_id.as_str()]);
 
@@ -217,6 +218,34 @@ async fn a_reply_to_a_card_or_an_answer_is_about_what_that_is_about() -> Result<
     let question = replies(&scene, &page.event_id, "!user lock").await?;
     let beyond = "This is about the 2 that were shown; the listing has 1 more.";
     says(&question, "2 subjects", &[beyond, id]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_to_what_somebody_wrote_is_about_the_one_that_it_names() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (moe, room) = (scene.moe().await?, scene.room());
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (id, localpart) = (eve.user_id.as_str(), eve.user_id.localpart());
+    let pointed = moe.say(room, &format!("look at https://matrix.to/#/{id} please")).await?;
+    says(&replies(&scene, &pointed, "!user details").await?, "", &[id, "State: active"]);
+    let question = replies(&scene, &pointed, "!user suspend").await?;
+    says(&question, "", &[id, "!confirm"]);
+    assert!(!is(&scene, &eve, "suspended").await?, "it is asked, although it can be undone");
+    let yes = format!("!confirm {} {localpart}", code(&question)?);
+    says(&scene.ann_asks(&yes).await?, "Done", &[id]);
+    let unfit = replies(&scene, &pointed, "!room block").await?;
+    says(&unfit, "Refused", &["that is about an account, and this needs a room"]);
+
+    let both = moe.say(room, &format!("{id} and {} again", sam.user_id)).await?;
+    let several = replies(&scene, &both, "!user lock").await?;
+    says(&several, "Refused", &["names several; type which you mean"]);
+    let nobody = moe.say(room, "somebody should do something").await?;
+    says(&replies(&scene, &nobody, "!user lock").await?, "Refused", &["it names nobody"]);
+    // An edit shows another than the bot was told of.
+    moe.edit(room, &pointed, &format!("look at {}", sam.user_id)).await?;
+    let edited = replies(&scene, &pointed, "!user lock").await?;
+    says(&edited, "Refused", &["was edited"]);
     Ok(())
 }
 

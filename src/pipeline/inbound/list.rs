@@ -75,8 +75,8 @@ impl Wanted {
         self.group == Some("report") && self.missing == ["NUMBER"]
     }
 
-    /// Why a list of so many of these is not what it lacks, if it is not.
-    pub(super) fn unfit(&self, of: Option<IdsOf>, many: usize) -> Option<Line> {
+    /// Why a list of these, or a `card` of one, is not what it lacks, if it is not.
+    pub(super) fn unfit(&self, of: Option<IdsOf>, card: bool) -> Option<Line> {
         if self.group.is_none() {
             return Some("this takes no list; type what it is about".into());
         }
@@ -89,11 +89,11 @@ impl Wanted {
         if of == IdsOf::Devices && self.missing == ["DEVICE"] {
             return Some("I take no devices from a list; type them with the command".into());
         }
-        let held = match many {
-            1 => format!("that is about {}, and this needs ", of.one()),
-            _ => format!("that list holds {}, and this needs ", of.as_str()),
-        };
-        let line = Line::from(held);
+        let line = Line::from(if card {
+            format!("that is about {}, and this needs ", of.one())
+        } else {
+            format!("that list holds {}, and this needs ", of.as_str())
+        });
         let line = match self.missing.as_slice() {
             _ if self.account_reports && of == IdsOf::EventReports => {
                 line.plain("reports of accounts")
@@ -254,7 +254,7 @@ fn one_in(named: &[String], wanted: &Wanted) -> Result<String, Stop> {
     } else {
         IdsOf::of(std::slice::from_ref(one))
     };
-    match of.and_then(|of| wanted.unfit(Some(of), 1)) {
+    match of.and_then(|of| wanted.unfit(Some(of), true)) {
         None if of.is_some() => Ok(one.clone()),
         Some(why) => Err(Stop::refused(why)),
         None => Err(Stop::refused(
@@ -472,16 +472,16 @@ mod tests {
             ("sanction lift", &[]),
         ] {
             for of in all {
-                let unfit = wanted(line).unfit(Some(of), 2);
+                let unfit = wanted(line).unfit(Some(of), false);
                 assert_eq!(unfit.is_none(), fits.contains(&of), "{line}: {of:?}, {unfit:?}");
             }
-            assert!(wanted(line).unfit(None, 2).is_some(), "{line}");
+            assert!(wanted(line).unfit(None, false).is_some(), "{line}");
         }
-        let told = wanted("device delete eve").unfit(Some(Devices), 2).unwrap().text();
+        let told = wanted("device delete eve").unfit(Some(Devices), false).unwrap().text();
         assert_eq!(told, "I take no devices from a list; type them with the command");
-        let told = wanted("user suspend").unfit(Some(Devices), 2).unwrap().text();
+        let told = wanted("user suspend").unfit(Some(Devices), false).unwrap().text();
         assert!(told.starts_with("that list holds devices, and this needs an account"), "{told}");
-        let told = wanted("user suspend").unfit(Some(EventReports), 2).unwrap().text();
+        let told = wanted("user suspend").unfit(Some(EventReports), false).unwrap().text();
         assert_eq!(
             told,
             "that list holds reports of events, and this needs an account; type it with the command"

@@ -11,7 +11,7 @@ use tracing::error;
 use super::{list, list::Wanted, understand, understand::Parsed};
 use crate::{
     clock::SharedClock,
-    reply::{Asked, IdsOf, Line, Made, Reply, Status},
+    reply::{Asked, Block, IdsOf, Line, Made, Reply, Status},
     store::{self, Shelf, Store},
 };
 
@@ -31,6 +31,9 @@ pub(in crate::pipeline) struct Shown {
     /// What they are the ids of; earlier versions did not say.
     #[serde(default)]
     pub(in crate::pipeline) of: Option<IdsOf>,
+    /// Whether it is about one thing, and no list.
+    #[serde(default)]
+    card: bool,
     /// With what it was asked, where its asker can turn it or pick from it.
     #[serde(default)]
     pub(in crate::pipeline) asked: Option<Asked>,
@@ -79,6 +82,7 @@ impl Listings {
             at: self.clock.now(),
             ids: reply.ids.clone(),
             of: reply.ids_of,
+            card: !reply.blocks.iter().any(|block| matches!(block, Block::Records(_))),
             asked: reply.asked.as_deref().cloned(),
             in_place,
             made: reply.made.clone(),
@@ -139,7 +143,7 @@ impl Listings {
         };
         let of = shown.of.or_else(|| IdsOf::of(&shown.ids));
         let wanted = Wanted::of(words, parsed);
-        if let Some(why) = wanted.unfit(of, shown.ids.len()) {
+        if let Some(why) = wanted.unfit(of, shown.card) {
             return Err(Box::new(Reply::outcome(Status::Refused, why)));
         }
         if of == Some(IdsOf::AccountReports) && !wanted.account_reports {
@@ -195,4 +199,41 @@ fn beyond(shown: &Shown) -> Option<Line> {
     };
     let line = format!("This is about the {count} that were shown; the listing has {more}.");
     Some(Line::from(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{event_id, owned_room_id, owned_user_id, room_id, user_id};
+
+    use super::*;
+    use crate::pipeline::testing::Stage;
+
+    #[tokio::test]
+    async fn a_list_is_turned_in_its_room_by_its_asker_for_a_day() {
+        let stage = Stage::set("http://127.0.0.1:1", "token");
+        let listings = &stage.pipeline.listings;
+        let (ann, room) = (owned_user_id!("@ann:synod.test"), owned_room_id!("!admin:synod.test"));
+        let words = ["user".to_owned(), "list".to_owned()];
+        let mut asked = Asked::new(ann.clone(), room.clone(), &words, Some("2".to_owned()));
+        asked.total = Some(7);
+        let ids = vec!["@a:synod.test".to_owned(), "@b:synod.test".to_owned()];
+        let boxed = Some(Box::new(asked.clone()));
+        let reply = Reply { asked: boxed, ids, ids_of: Some(IdsOf::Accounts), ..Reply::data("7") };
+        let page = event_id!("$page");
+        listings.remember(page, &reply, true);
+        let last = |room: &RoomId, by: &UserId| listings.last(room, by).unwrap();
+        assert_eq!(last(&room, &ann).map(|(event, ..)| event), Some(page.to_owned()));
+        assert_eq!(last(room_id!("!other:synod.test"), &ann), None);
+        assert_eq!(last(&room, user_id!("@moe:synod.test")), None);
+        let mut words = vec!["user".to_owned(), "lock".to_owned()];
+        let parsed = understand::parse(&words);
+        let taken = listings.takes(&mut words, &parsed, Some(&page.to_owned())).unwrap();
+        let beyond = taken.beyond.map(|line| line.text());
+        let told = "This is about the 2 that were shown; the listing has 5 more.";
+        assert_eq!((taken.any, beyond.as_deref()), (true, Some(told)));
+        stage.clock.pass(24 * 60 * 60 + 1);
+        assert!(listings.get(page).is_none() && last(&room, &ann).is_none());
+        assert_eq!(listings.forget_old().unwrap(), [(page.to_owned(), asked)]);
+        assert!(listings.forget_old().unwrap().is_empty());
+    }
 }
