@@ -57,6 +57,7 @@ impl Target {
 
 /// What a change weighs.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Weight<'a> {
     /// Its class, counted over all its subjects.
     pub class: Class,
