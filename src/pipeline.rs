@@ -447,7 +447,7 @@ impl Pipeline {
         }
         match hindrance {
             Hindrance::None => {}
-            Hindrance::Tell(reply) => return Some(reply),
+            Hindrance::Tell(reply) => return Some(*reply),
             Hindrance::Silent => return None,
         }
         if let Some(reply) = self.freeze_control.person_frozen(&operator.person) {
