@@ -22,6 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("command_aliases", &["store"]),
     ("freeze", &["store"]),
     ("journal", &["store"]),
+    ("places", &["store"]),
     ("finding", &["unicode"]),
     ("input", &["refs", "unicode"]),
     ("reply", &["input", "unicode"]),
@@ -53,6 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "freeze",
             "jobs",
             "notes",
+            "places",
             "sanctions",
             "store",
             "unsaid",
@@ -82,6 +84,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "metrics",
             "notes",
             "operators",
+            "places",
             "refs",
             "reply",
             "sanctions",
@@ -96,7 +99,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("monitoring", &["config", "metrics", "pipeline", "service"]),
     (
         "matrix",
-        &["audit", "clock", "config", "http", "metrics", "pipeline", "reply", "service", "store"],
+        &[
+            "audit", "clock", "config", "http", "metrics", "pipeline", "places", "reply",
+            "service", "store",
+        ],
     ),
     (
         "run",

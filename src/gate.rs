@@ -57,6 +57,7 @@ impl Target {
 
 /// What a change weighs.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub struct Weight<'a> {
     /// Its class, counted over all its subjects.
     pub class: Class,
@@ -64,6 +65,8 @@ pub struct Weight<'a> {
     pub power: Power,
     /// Whether it asks for a phrase by its nature.
     pub phrase: bool,
+    /// Whether it takes the code at least, whatever it is.
+    pub code: bool,
     /// Whether it can neither silence nor destroy what it changes.
     pub harmless: bool,
     /// Its subjects, or those of them that are at hand.
@@ -393,6 +396,7 @@ impl<'a> Gate<'a> {
             class,
             power,
             phrase: false,
+            code: false,
             harmless: false,
             targets: &[],
             many: 1,
@@ -457,6 +461,7 @@ impl<'a> Gate<'a> {
             {
                 Some(Demand::Phrase(phrase(weight)))
             }
+            _ if weight.code => Some(Demand::Code),
             Class::Disruptive if self.roster.policy.reactions => Some(Demand::Yes),
             Class::Irreversible | Class::Disruptive => Some(Demand::Code),
             Class::Reversible => None,

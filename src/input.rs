@@ -17,10 +17,12 @@ mod characters;
 mod links;
 mod markup;
 mod message;
+mod named;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use named::named_in;
 pub use words::{quote, shown};
 
 /// The longest text that is read, in bytes; the size that a Matrix event may have.

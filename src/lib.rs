@@ -88,6 +88,7 @@ pub mod monitoring;
 pub mod notes;
 pub mod operators;
 pub mod pipeline;
+pub mod places;
 pub mod record_page;
 pub mod refs;
 pub mod reply;

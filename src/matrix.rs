@@ -358,7 +358,7 @@ async fn try_connect(
     let rooms = rooms::AdminRooms::find(&shared, store).await?;
     let keys = Arc::new(trust::Trustee::new(Arc::clone(&shared), store)?);
     let whisper = whisper::Whisper::new(Arc::clone(&shared), Arc::clone(&keys), store)?;
-    let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper));
+    let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper, store)?);
     let mut reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
     reader.begin_as(&session);
     Ok(Matrix { reader, incoming, outbox, keys, token_life: session.token_life })

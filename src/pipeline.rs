@@ -26,6 +26,7 @@ use crate::{
     metrics::Metrics,
     notes::Notes,
     operators::{Operator, Roster},
+    places::{Place, Places},
     reply::{Reply, Status},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -83,9 +84,11 @@ use inbound::{
     authentic::Authenticity,
     choices::Choices,
     hindrance::Hindrance,
-    list::Listings,
+    listings::Listings,
+    press::Press,
     read::Heard,
     strangers::Strangers,
+    subject::LastNamed,
     understand::{self, misplaced, tokens},
 };
 use own::Own;
@@ -148,11 +151,13 @@ pub struct Pipeline {
     journal: Journal,
     listings: Arc<Listings>,
     choices: Choices,
+    last_named: LastNamed,
     strangers: Strangers,
     feed: Arc<Feed>,
     /// The hour, since the epoch, in which the hourly work was last done.
     hour: AtomicI64,
     store: Store,
+    places: Places,
     aside: Aside,
     outbox: Arc<dyn Outbox>,
     keys: Arc<dyn Keys>,
@@ -262,6 +267,8 @@ enum Command {
     Yes(YesTo),
     /// A reaction or a bare `no` to this event, or to whatever is open.
     No(Option<OwnedEventId>),
+    /// A reaction to what this event shows.
+    Press(OwnedEventId, Press),
 }
 
 impl Command {
@@ -323,7 +330,7 @@ impl Task {
             }
             What::Command(_, Command::Own(own, ..)) => own.lane(),
             What::Command(_, Command::No(_)) => Lane::Overtaking,
-            What::Command(_, Command::Read(..))
+            What::Command(_, Command::Read(..) | Command::Press(..))
             | What::Stranger
             | What::Say(_)
             | What::Suspect(_) => Lane::Beside,
@@ -360,7 +367,10 @@ impl Pipeline {
         }
         let arrived = self.clock.now();
         match self.journal.begin(&request.event, &request.room, self.clock.now()) {
-            Ok(true) => Some(Message { request, heard, arrived }),
+            Ok(true) => {
+                self.note_place(&request);
+                Some(Message { request, heard, arrived })
+            }
             Ok(false) => {
                 debug!(event = %request.event, reason = "it has been dealt with", "ignored");
                 None
@@ -375,6 +385,27 @@ impl Pipeline {
                 )));
                 Some(Message { request, heard, arrived })
             }
+        }
+    }
+
+    /// Notes where its answer stands, where that is not in the timeline, as a reply to it: in its
+    /// thread, and what is said of a reaction, as a reply to what that is about.
+    fn note_place(&self, request: &Request) {
+        let reply_to = match &request.said {
+            Said::Reaction { target, .. } => Some(target.clone()),
+            Said::Message { .. } | Said::Edit { .. } | Said::Undecryptable => None,
+        };
+        let place = || -> Result<(), store::Error> {
+            let of_target = reply_to.as_ref().map(|target| self.places.of(target)).transpose()?;
+            let thread = of_target.flatten().and_then(|place| place.thread);
+            let thread = request.thread.clone().or(thread);
+            if reply_to.is_none() && thread.is_none() {
+                return Ok(());
+            }
+            self.places.note(&request.event, &Place { at: self.clock.now(), reply_to, thread })
+        };
+        if let Err(error) = place() {
+            error!(error = &error as &dyn std::error::Error, "where an answer stands is not noted");
         }
     }
 
@@ -433,7 +464,7 @@ impl Pipeline {
         }
         match hindrance {
             Hindrance::None => {}
-            Hindrance::Tell(reply) => return Some(reply),
+            Hindrance::Tell(reply) => return Some(*reply),
             Hindrance::Silent => return None,
         }
         if let Some(reply) = self.freeze_control.person_frozen(&operator.person) {
@@ -483,10 +514,13 @@ impl Pipeline {
                 self.own(&invocation(words, options), own.as_ref()).await
             }
             Command::InFile(words, file) => match origin.message() {
-                Some(request) => self.change_in_file(request, operator, words, file).await,
+                Some(request) => self.about_what_stands_in(request, operator, words, file).await,
                 None => Err(Stop::refused("a list in a file of the room is named there")),
             },
             Command::Yes(to) => self.light_yes(&invocation(&[], &none), to).await,
+            Command::Press(target, press) => {
+                self.press(&invocation(&[], &none), target, *press).await
+            }
             Command::No(target) => {
                 self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
             }

@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ruma::OwnedUserId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
+mod asked;
 mod body;
 mod clean;
 mod file;
@@ -26,6 +27,7 @@ mod terminal;
 mod tests;
 mod when;
 
+pub use asked::{Asked, Turn, from_place};
 pub use file::{File, Reading};
 pub use hostile::Hostile;
 pub use sheet::{Beyond, Format, Sheet, Written};
@@ -294,6 +296,35 @@ impl IdsOf {
         }
     }
 
+    /// One of them, in words.
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::Accounts => "an account",
+            Self::Rooms => "a room",
+            Self::Files => "a file",
+            Self::Devices => "a device",
+            Self::Tokens => "a registration token",
+            Self::Servers => "a server",
+            Self::EventReports => "a report of an event",
+            Self::AccountReports => "a report of an account",
+        }
+    }
+
+    /// The words of the command that shows one of them; none of what takes more than its id.
+    pub fn card(self, id: &str) -> Option<Vec<String>> {
+        let words: &[&str] = match self {
+            Self::Accounts => &["user", "details"],
+            Self::Rooms => &["room", "details"],
+            Self::Files => &["media", "details"],
+            Self::Tokens => &["regtok", "details"],
+            Self::Servers => &["federation", "details"],
+            Self::EventReports => &["report", "details"],
+            Self::AccountReports => &["report", "details", "--users"],
+            Self::Devices => return None,
+        };
+        Some(words.iter().copied().chain(["--", id]).map(str::to_owned).collect())
+    }
+
     /// What ids are that say it themselves, by the sign that all of them begin with.
     pub fn of(ids: &[String]) -> Option<Self> {
         let begin = |sign: &str| ids.iter().all(|id| id.starts_with(sign));
@@ -307,6 +338,17 @@ impl IdsOf {
             None
         }
     }
+}
+
+/// A change that can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its number.
+    pub number: u64,
+    /// Who asked for it.
+    pub by: OwnedUserId,
+    /// In which room.
+    pub room: OwnedRoomId,
 }
 
 /// An answer.
@@ -326,6 +368,12 @@ pub struct Reply {
     pub ids: Vec<String>,
     /// What those are the ids of.
     pub ids_of: Option<IdsOf>,
+    /// How many it would list on all its pages, where that is known.
+    pub total: Option<u64>,
+    /// With what it was asked, where it is a listing that its asker can turn or pick from.
+    pub asked: Option<Box<Asked>>,
+    /// The change that it tells of, where that can be taken back.
+    pub made: Option<Made>,
     /// A file that is sent with it. Shared, since answers are copied.
     pub file: Option<Arc<File>>,
     /// Lines of the record that travel with it, unseen.

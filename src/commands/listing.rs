@@ -25,7 +25,7 @@ pub struct Pages {
     /// Start here: how many to skip, or the value in the next-page command
     #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
     pub from: Option<String>,
-    /// Show at most this many: 100 where nothing is said
+    /// Show at most this many [default: 20]
     #[arg(short, long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub limit: Option<u64>,
@@ -34,8 +34,11 @@ pub struct Pages {
     pub all: bool,
 }
 
-/// How many are shown where nothing else was typed.
-const SHOWN: u64 = 100;
+/// How many are shown where nothing else was typed: as many as fit on a few screens of a phone.
+const SHOWN: u64 = 20;
+
+/// How many are shown of all, where all are wanted: more of them come as a file.
+const SHOWN_OF_ALL: u64 = 100;
 
 /// How many are asked for at once where all are wanted, or some are not kept: large pages cost the
 /// homeserver less than many.
@@ -347,12 +350,15 @@ impl<L: Listing> Query for L {
             let found = find_in_any_spelling(self, reader).await?;
             let title = self.of(reader).plain(title(&found, L::NAMED));
             let more = counts_more(found.unlisted);
+            // What is not kept of those that the homeserver counts is counted by nobody.
+            let total = found.total.filter(|_| !found.filtered);
             let reply = shown(self, title, found.rows, reader).await.with_next(found.next);
+            let reply = Reply { total, ..reply };
             return Ok(more.into_iter().fold(reply, Reply::note));
         }
         let mut sheet = Sheet::new(Format::Csv);
         // One more than is shown tells whether that is all.
-        let shown_most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+        let shown_most = usize::try_from(SHOWN_OF_ALL).unwrap_or(usize::MAX);
         let (first, unlisted) =
             write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
         let more = counts_more(unlisted);

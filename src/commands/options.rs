@@ -10,7 +10,7 @@ use super::{
     Later,
     arguments::{Lasting, Moment, valued},
 };
-use crate::reply::Format;
+use crate::reply::{Format, Line};
 
 const HEADING: &str = "Options of every change";
 
@@ -35,6 +35,10 @@ pub struct Options {
     pub alone: Option<String>,
     /// Whether those that it is about were not typed, but stand in what it replies to.
     pub referenced: bool,
+    /// That what it replies to has more than it is about, where it has.
+    pub beyond: Option<Line>,
+    /// Whether a dot stood for what it is about.
+    pub by_dot: bool,
     /// How what was found is to be written, where it was typed.
     pub output: Option<Format>,
     /// The verb by its own name, with the words below it: `sanction extend`.
@@ -142,6 +146,8 @@ impl Options {
             ends: Ends::read(matches),
             alone: one::<String>(matches, "alone"),
             referenced: false,
+            beyond: None,
+            by_dot: false,
             output: one::<Format>(matches, "output"),
             verb: String::new(),
             later: Vec::new(),

@@ -45,6 +45,7 @@ fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
         class,
         power,
         phrase: false,
+        code: false,
         harmless: false,
         targets,
         many: targets.len(),

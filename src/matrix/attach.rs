@@ -109,15 +109,24 @@ async fn is_own(room: &Room, info: &EncryptionInfo) -> bool {
         && own.as_ref() == Some(curve25519_key)
 }
 
-/// The file that an event in clear, or decrypted, names.
+/// The file that an event in clear, or decrypted, names, or the text that it is.
 fn file_in(event: &Value, sealed: Option<Sealed>) -> Attachment {
     let content = &event["content"];
-    let is_file = event["type"] == "m.room.message" && content["msgtype"] == "m.file";
-    if !is_file || !event["state_key"].is_null() {
+    if event["type"] != "m.room.message" || !event["state_key"].is_null() {
         return Attachment::None;
     }
     if content["m.relates_to"]["rel_type"] == "m.replace" {
         return Attachment::Edit;
+    }
+    match content["msgtype"].as_str() {
+        Some("m.file") => {}
+        Some("m.text" | "m.notice") => {
+            let text = |key: &str| content[key].as_str().map(str::to_owned);
+            let formatted = text("formatted_body");
+            return text("body")
+                .map_or(Attachment::None, |body| Attachment::Text { body, formatted });
+        }
+        _ => return Attachment::None,
     }
     let sender = event["sender"].as_str().and_then(|sender| OwnedUserId::try_from(sender).ok());
     let file = serde_json::from_value::<FileMessageEventContent>(content.clone());

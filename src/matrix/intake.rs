@@ -7,6 +7,7 @@ use ruma::{OwnedEventId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::outbox::ANSWERS;
 use crate::pipeline::Said;
 
 /// What was said, by whom and when, before anybody has asked whether it counts.
@@ -16,6 +17,8 @@ pub(super) struct Heard {
     pub(super) sender: OwnedUserId,
     /// As the sender's server says.
     pub(super) sent: Timestamp,
+    /// The message that began the thread in which it stands.
+    pub(super) thread: Option<OwnedEventId>,
     pub(super) said: Said,
 }
 
@@ -85,13 +88,26 @@ pub(super) fn read(json: &str, own: &UserId) -> Result<Heard, Ignored> {
     };
     let sent =
         Timestamp::from_millisecond(event.origin_server_ts).map_err(|_| Ignored::Malformed)?;
-    Ok(Heard { event: event.event_id, sender: event.sender, sent, said })
+    let thread = thread(&event.content["m.relates_to"]);
+    Ok(Heard { event: event.event_id, sender: event.sender, sent, thread, said })
 }
 
 /// The event that an event of the bot itself answers to, if it answers to any.
 pub(super) fn answered(json: &str, own: &UserId) -> Option<OwnedEventId> {
     let event: Event = serde_json::from_str(json).ok()?;
-    if event.sender == own { replied_to(&event.content["m.relates_to"]) } else { None }
+    if event.sender != own {
+        return None;
+    }
+    let other = event.content[ANSWERS].as_str().and_then(|id| OwnedEventId::try_from(id).ok());
+    other.or_else(|| replied_to(&event.content["m.relates_to"]))
+}
+
+/// The message that began the thread in which a message with this relation stands.
+fn thread(relation: &Value) -> Option<OwnedEventId> {
+    if relation["rel_type"] != "m.thread" {
+        return None;
+    }
+    OwnedEventId::try_from(relation["event_id"].as_str()?).ok()
 }
 
 fn message(content: &Value) -> Result<Said, Ignored> {
@@ -195,6 +211,7 @@ mod tests {
         assert_eq!(heard.event, owned_event_id!("$1"));
         assert_eq!(heard.sender, owned_user_id!("@ann:one.example"));
         assert_eq!(heard.sent.as_second(), 1_700_000_000);
+        assert_eq!(heard.thread, None);
         assert_eq!(
             heard.said,
             Said::Message {
@@ -245,6 +262,8 @@ mod tests {
         assert_eq!(reply_of(&content), None);
         content["m.relates_to"]["is_falling_back"] = json!(false);
         assert_eq!(reply_of(&content), Some(owned_event_id!("$last")));
+        let heard = read_as("m.room.message", &content).unwrap();
+        assert_eq!(heard.thread, Some(owned_event_id!("$root")));
     }
 
     #[test]
@@ -305,6 +324,14 @@ mod tests {
         let own = user_id!("@synod:one.example");
         assert_eq!(answered(&event("@synod:one.example"), own), Some(owned_event_id!("$0")));
         assert_eq!(answered(&event("@ann:one.example"), own), None);
+        let to_reaction = json!({
+            "event_id": "$1", "sender": own, "origin_server_ts": 1, "type": "m.room.message",
+            "content": {
+                "m.relates_to": { "m.in_reply_to": { "event_id": "$question" } },
+                "synod.answers": "$reaction",
+            },
+        });
+        assert_eq!(answered(&to_reaction.to_string(), own), Some(owned_event_id!("$reaction")));
     }
 
     #[test]

@@ -30,17 +30,22 @@ use super::{
 use crate::{
     config::Encryption,
     pipeline::{Ailment, Attached, Attachment, Held, NoWhisper, Outbox, Said, Unsent},
-    reply::{File, Reply, Ring},
+    places::{Place, Places},
+    reply::{Drawn, File, Layout, Reply, Ring},
+    store::{self, Store},
 };
 
 mod content;
+mod reactions;
 #[cfg(test)]
 mod tests;
 mod tries;
 
-use content::{carrying, message, replacement};
+use content::{Standing, answer, carrying, message, replacement};
 
-pub(super) use content::CARRIED;
+pub(super) use content::{ANSWERS, CARRIED};
+use reactions::Reactions;
+
 pub(super) use tries::{Tried, one_try};
 
 /// The longest that one answer may take, all its parts and tries together.
@@ -53,11 +58,19 @@ pub(super) struct Sender {
     whisper: Whisper,
     lanes: Mutex<HashMap<OwnedRoomId, Arc<Lane>>>,
     told_limited: Mutex<Option<jiff::Timestamp>>,
+    places: Places,
+    reactions: Reactions,
 }
 
 impl Sender {
-    pub(super) fn new(shared: Arc<Shared>, whisper: Whisper) -> Self {
-        Self { shared, whisper, lanes: Mutex::default(), told_limited: Mutex::default() }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        whisper: Whisper,
+        store: &Store,
+    ) -> Result<Self, store::Error> {
+        let (places, reactions) = (Places::new(store)?, Reactions::new(store)?);
+        let (lanes, told_limited) = (Mutex::default(), Mutex::default());
+        Ok(Self { shared, whisper, lanes, told_limited, places, reactions })
     }
 
     fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
@@ -79,19 +92,41 @@ impl Sender {
     ) -> Result<OwnedEventId, Unsent> {
         self.may_be_told(room).await?;
         let deadline = Instant::now() + PATIENCE;
+        let standing = self.standing(about);
         let mut first = None;
         for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
             turn.give_way().await;
             let content = match first {
-                None => carrying(message(part, about, &reply.ring), &reply.carried),
-                Some(_) => message(part, None, &Ring::Nobody),
+                None => carrying(answer(part, &standing, &reply.ring), &reply.carried),
+                Some(_) => standing.beside(message(part, &Ring::Nobody)),
             };
             let transaction =
                 transaction_in(room.room_id(), about, transaction_key, &number.to_string());
             let id = self.send(room, "m.room.message", content, transaction, deadline).await?;
+            self.note_thread(&id, &standing);
             first.get_or_insert(id);
         }
         first.ok_or_else(|| Unsent::Refused("an answer without content".into()))
+    }
+
+    /// Where what is said about an event stands.
+    fn standing<'a>(&self, about: Option<&'a EventId>) -> Standing<'a> {
+        let place = about.and_then(|about| {
+            self.places.of(about).unwrap_or_else(|error| {
+                tracing::error!(%error, "where an answer stands cannot be looked up");
+                None
+            })
+        });
+        Standing::new(about, place)
+    }
+
+    /// Notes that a message of the bot's stands in a thread, for the answer to a reaction to it.
+    fn note_thread(&self, event: &EventId, standing: &Standing<'_>) {
+        let Some(thread) = standing.thread().map(ToOwned::to_owned) else { return };
+        let place = Place { at: self.shared.clock.now(), reply_to: None, thread: Some(thread) };
+        if let Err(error) = self.places.note(event, &place) {
+            tracing::error!(%error, "the thread of a message cannot be noted");
+        }
     }
 
     /// The record is written in clear only where the admin rooms may be in clear.
@@ -177,10 +212,11 @@ impl Sender {
     ) -> Result<OwnedEventId, Unsent> {
         let here = self.room(room)?;
         // Before its turn: it may take long, and nobody is to wait for it.
-        let content = self.uploaded(&here, file).await?;
+        let about: Option<&EventId> = about.map(AsRef::as_ref);
+        let content = self.standing(about).beside(self.uploaded(&here, file).await?);
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
-        let transaction = transaction_in(room, about.map(AsRef::as_ref), transaction_key, "file");
+        let transaction = transaction_in(room, about, transaction_key, "file");
         let deadline = Instant::now() + PATIENCE;
         self.send(&here, "m.room.message", content, transaction, deadline).await
     }
@@ -194,14 +230,20 @@ impl Sender {
     ) -> Result<(), Unsent> {
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
-        let Some(part) = reply.draw(&self.shared.settings.layout).into_iter().next() else {
-            return Err(Unsent::Refused("an edit without content".into()));
-        };
+        let Some(part) = self.in_one_edit(reply) else { return Err(Unsent::TooLarge) };
         let transaction = transaction(&[event.as_str(), "edit", transaction_key]);
         let deadline = Instant::now() + PATIENCE;
         let content = replacement(&part, event, &reply.ring);
         self.send(&self.room(room)?, "m.room.message", content, transaction, deadline).await?;
         Ok(())
+    }
+
+    /// An answer as the content of one edit, which holds it twice; none where it is larger than that.
+    fn in_one_edit(&self, reply: &Reply) -> Option<Drawn> {
+        let layout = self.shared.settings.layout;
+        let layout = Layout { max_bytes: layout.max_bytes / 20 * 11, ..layout };
+        let mut parts = reply.draw(&layout);
+        if parts.len() == 1 { parts.pop() } else { None }
     }
 
     async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
@@ -210,12 +252,23 @@ impl Sender {
         let content = json!({
             "m.relates_to": { "rel_type": "m.annotation", "event_id": event, "key": key },
         });
-        let transaction = transaction(&[event.as_str(), "react", key]);
+        // The homeserver takes no second one that stands beside the first. One that was taken back
+        // may come again, which the same transaction would not do.
+        let transaction = TransactionId::new();
         let deadline = Instant::now() + PATIENCE;
         match self.send(&self.room(room)?, "m.reaction", content, transaction, deadline).await {
             Err(Unsent::Refused(error)) if is_duplicate(&*error) => Ok(()),
-            result => result.map(drop),
+            Err(error) => Err(error),
+            Ok(reaction) => {
+                self.reactions.put(event, key, reaction, self.shared.clock.now());
+                Ok(())
+            }
         }
+    }
+
+    async fn unreact(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
+        let Some(reaction) = self.reactions.take(event, key) else { return Ok(()) };
+        self.redact(room, &reaction, "It is over").await
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
@@ -340,6 +393,19 @@ impl Outbox for Sender {
         key: &'a str,
     ) -> BoxFuture<'a, Result<(), Unsent>> {
         self.react(room, event, key).boxed()
+    }
+
+    fn unreact<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.unreact(room, event, key).boxed()
+    }
+
+    fn can_be_edited_to(&self, reply: &Reply) -> bool {
+        self.in_one_edit(reply).is_some()
     }
 
     fn redact<'a>(

@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 
 use super::{
     Announcements, Authenticity, BuildError, Choices, ConfigSource, Executor, Feed, FreezeControl,
-    Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry, Served,
+    LastNamed, Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry,
+    Served,
     Strangers, Voice, Watcher, change, questions,
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
         },
         voice::{aside::Aside, backlog::Backlog},
     },
+    places::Places,
     sanctions::Sanctions,
     store::{self, Store},
     synapse::{Access, Reader, Writer},
@@ -74,6 +76,7 @@ impl Pipeline {
             strangers: Strangers::new(store, clock.clone())?,
             hour: AtomicI64::new(i64::MIN),
             store: store.clone(),
+            places: Places::new(store)?,
             aside: Aside::new(roster.clone(), spoken.freeze_control.clone(), voice.clone()),
             reloader: base.reloader(
                 config_source,
@@ -86,6 +89,7 @@ impl Pipeline {
             voice,
             questions: spoken.questions,
             listings: spoken.listings,
+            last_named: LastNamed::default(),
             feed: spoken.feed,
             sanctions: kept.sanctions,
             aliases: CommandAliases::new(store)?,

@@ -7,7 +7,8 @@ use crate::{
     commands::{Meaning, Memory, Query},
     error::Stop,
     operators::Operator,
-    reply::{Beyond, Block, Format, Line, Reply, Sheet, Written},
+    pipeline::inbound::subject::one_named,
+    reply::{Asked, Beyond, Block, Format, Line, Reply, Sheet, Written, from_place},
     synapse::{Reader, Scope},
 };
 
@@ -56,9 +57,10 @@ async fn found(
             cut(written(sheet.finish()?), beyond)
         }
     };
+    let reply = turnable(reply, invocation);
     Ok(match &reply.next {
-        Some(from) => {
-            let again = next_page(invocation.words, from);
+        Some(begin) => {
+            let again = from_place(invocation.words, begin);
             reply.command("Next page", again)
         }
         None => reply,
@@ -84,14 +86,52 @@ fn cut(reply: Reply, beyond: Option<Beyond>) -> Reply {
     reply.note(line.code("--all")).with_next(Some(next))
 }
 
-/// The same command from another place on. Of several places the last counts, so that the one that
-/// an earlier page was asked with needs no looking for, unless it is this one's.
-fn next_page(words: &[String], from: &str) -> Vec<String> {
-    let words = match words {
-        [before @ .., option, _] if option == "--from" => before,
-        words => words,
-    };
-    words.iter().map(String::as_str).chain(["--from", from]).map(str::to_owned).collect()
+/// The same, where it is in words and in a room, so that a reaction or a reply to it can be about what
+/// it shows: a listing can be turned and picked from, and a look at one thing stands for that.
+fn turnable(reply: Reply, invocation: &Invocation<'_>) -> Reply {
+    let human = matches!(invocation.options.output, None | Some(Format::Human));
+    let Some(request) = invocation.origin.message().filter(|_| human) else { return reply };
+    let mut reply = reply;
+    let rows = numbered(&mut reply);
+    if rows > 0 || reply.next.is_some() {
+        let (by, room) = (invocation.operator.user.clone(), request.room.clone());
+        let mut asked = Asked::new(by, room, invocation.words, reply.next.clone());
+        asked.rows = rows;
+        asked.total = reply.total;
+        reply.asked = Some(Box::new(asked));
+    } else if let Some(named) = one_named(invocation.words).filter(|_| reply.ids.is_empty()) {
+        reply.ids = vec![named.id];
+        reply.ids_of = Some(named.of);
+    }
+    if rows > 0 {
+        return reply.note(HOW_TO_PICK);
+    }
+    reply
+}
+
+/// How a row is picked, in a few words.
+const HOW_TO_PICK: &str = "To pick a row, react with its number";
+
+/// The most rows that are numbered: there is a reaction for each.
+const NUMBERED: usize = 9;
+
+/// Numbers the first rows of a listing of what a verb can show, where there are several; how many.
+fn numbered(reply: &mut Reply) -> usize {
+    let cards = reply.ids_of.is_some_and(|of| of.card("").is_some());
+    let mut listings = reply.blocks.iter_mut().filter_map(|block| match block {
+        Block::Records(records) => Some(records),
+        _ => None,
+    });
+    let (Some(records), None) = (listings.next(), listings.next()) else { return 0 };
+    if !cards || records.len() != reply.ids.len() || records.len() < 2 {
+        return 0;
+    }
+    let mut rows = 0;
+    for record in records.iter_mut().take(NUMBERED) {
+        rows += 1;
+        record.title = Line::from(format!("{rows} · ")).line(std::mem::take(&mut record.title));
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -170,13 +210,5 @@ mod tests {
             let said = told(&sheet(format, rest));
             assert!(!said.contains("not all"), "{format:?}: {said}");
         }
-    }
-
-    #[test]
-    fn the_next_page_is_the_same_command_from_another_place_on() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let again = next_page(&words("user list -f 5 -d"), "105");
-        assert_eq!(again, words("user list -f 5 -d --from 105"));
-        assert_eq!(next_page(&again, "205"), words("user list -f 5 -d --from 205"));
     }
 }

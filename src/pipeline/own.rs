@@ -29,6 +29,7 @@ mod help;
 mod job;
 mod limits;
 mod me;
+mod next;
 mod note;
 mod pending;
 mod sanction;
@@ -168,6 +169,8 @@ pub const OWN: &[OwnSpec] = &[
     approve::SPEC,
     deny::SPEC,
     pending::SPEC,
+    next::SPEC,
+    next::PREVIOUS,
     stop::SPEC,
     job::SPEC,
     freeze::SPEC,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::{OwnedEventId, OwnedServerName, RoomId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
@@ -50,6 +50,25 @@ pub(super) struct Questions {
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Secrets>>,
     last_word: LastWord,
+    answered: Answered,
+}
+
+/// Questions that are over, under which the reactions still stand by which they could be answered.
+#[derive(Debug, Default)]
+struct Answered(std::sync::Mutex<Vec<(OwnedRoomId, OwnedEventId)>>);
+
+impl Answered {
+    fn push(&self, room: &RoomId, question: &OwnedEventId) {
+        self.all().push((room.to_owned(), question.clone()));
+    }
+
+    fn take(&self) -> Vec<(OwnedRoomId, OwnedEventId)> {
+        std::mem::take(&mut *self.all())
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, Vec<(OwnedRoomId, OwnedEventId)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// The parts on which questions rest.
@@ -72,7 +91,8 @@ impl Questions {
         let Below { freeze_control, voice, outbox, passwords, server, .. } = below;
         let tickets = Tickets::new(store, clock.clone())?;
         let notes = Notes::new(store)?;
-        let (secrets, last_word) = (Mutex::default(), LastWord::default());
+        let (secrets, last_word, answered) =
+            (Mutex::default(), LastWord::default(), Answered::default());
         Ok(Self {
             roster,
             rules,
@@ -87,6 +107,7 @@ impl Questions {
             tickets,
             secrets,
             last_word,
+            answered,
         })
     }
 
@@ -182,8 +203,22 @@ impl Questions {
         Ok(ended)
     }
 
+    /// Takes the reactions from the questions that are over, when their answers have been given: who
+    /// waits for those does not wait for this.
+    async fn clear_answered(&self) {
+        for (room, question) in self.answered.take() {
+            for key in put::SIGNS {
+                if let Err(error) = self.outbox.unreact(&room, &question, key).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%question, error, "a reaction stays under a question that is over");
+                }
+            }
+        }
+    }
+
     /// Ends the questions whose time has passed, and shows that.
     pub(in crate::pipeline) async fn expire(&self) {
+        self.clear_answered().await;
         let expired = match self.tickets.expire().await {
             Ok(expired) => expired,
             Err(error) => {

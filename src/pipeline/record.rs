@@ -40,9 +40,7 @@ impl Pipeline {
             }
         }
         self.tidy();
-        if let Err(error) = self.listings.forget_old() {
-            error!(error = &error as &dyn std::error::Error, "the store cannot be used");
-        }
+        self.forget_old_listings().await;
         match self.feed.head_of_the_day(now).await {
             Ok(Some(head)) => {
                 self.voice.tell(&head.transaction_key, &head.reply).await;

@@ -7,6 +7,7 @@ use super::{
     own::AsChange,
 };
 use crate::{
+    change::Subject,
     commands::{Action, Options},
     confirm::End,
     error::Stop,
@@ -19,7 +20,7 @@ use crate::{
         },
         shell::line_of_change,
     },
-    reply::{Line, Reply, Status},
+    reply::{IdsOf, Line, Made, Reply, Status},
 };
 
 /// What became of a change, with its words as they may be shown.
@@ -147,7 +148,7 @@ impl Pipeline {
         action: &dyn Action,
         ran: Ran,
     ) -> Reply {
-        let reply = told(&ran, &self.roster);
+        let reply = standing_for(told(&ran, &self.roster), invocation, &ran);
         let Ran { number, done, secrets, .. } = ran;
         if let Some(shell) = invocation.origin.shell()
             && let Some(line) = line_of_change(invocation, number, &reply)
@@ -162,6 +163,39 @@ impl Pipeline {
             };
         self.served.with_other_half(&verbs(invocation, action, &[]), reply).await
     }
+}
+
+/// The answer about a change, which stands for what that was about, where it was one thing, and for the
+/// change, where that can be taken back.
+fn standing_for(reply: Reply, invocation: &Invocation<'_>, ran: &Ran) -> Reply {
+    let Some(request) = invocation.origin.message() else { return reply };
+    let (mut reply, number) = (reply, ran.number);
+    if let [one] = ran.done.as_slice()
+        && let Some(of) = ids_of(&one.subject)
+    {
+        reply.ids = vec![one.subject.typed()];
+        reply.ids_of = Some(of);
+    }
+    if ran.done.iter().any(|one| !one.outcome.undo.commands().is_empty()) {
+        let (by, room) = (invocation.operator.user.clone(), request.room.clone());
+        reply.made = Some(Made { number, by, room });
+    }
+    reply
+}
+
+/// What a subject is among what a command can take from an answer.
+fn ids_of(subject: &Subject) -> Option<IdsOf> {
+    Some(match subject {
+        Subject::User(_) => IdsOf::Accounts,
+        Subject::Room(_) => IdsOf::Rooms,
+        Subject::Media(..) => IdsOf::Files,
+        Subject::Token(_) => IdsOf::Tokens,
+        Subject::Destination(_) => IdsOf::Servers,
+        Subject::EventReport(_) => IdsOf::EventReports,
+        Subject::UserReport(_) => IdsOf::AccountReports,
+        // Of whom a device is stands in the command, and could be somebody else.
+        Subject::Device(..) | Subject::Homeserver(_) => return None,
+    })
 }
 
 /// The answer to what takes a yes, typed where nobody can be asked.

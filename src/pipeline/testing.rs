@@ -172,6 +172,19 @@ impl Outbox for Heard {
         future::ready(Ok(())).boxed()
     }
 
+    fn unreact<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        future::ready(Ok(())).boxed()
+    }
+
+    fn can_be_edited_to(&self, _: &Reply) -> bool {
+        true
+    }
+
     fn redact<'a>(
         &'a self,
         _: &'a RoomId,
@@ -421,6 +434,7 @@ impl Stage {
             event: EventId::parse(format!("${number}")).unwrap(),
             sent: Clock::now(self.clock.as_ref()),
             trust: Trust::Signed { session: SESSION.to_owned() },
+            thread: None,
             said: Said::Message {
                 body: text.to_owned(),
                 formatted: None,

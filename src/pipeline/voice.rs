@@ -18,7 +18,7 @@ use crate::{
     commands::Action,
     error::Stop,
     operators::Roster,
-    pipeline::inbound::{authentic::unheard, list::Listings},
+    pipeline::inbound::{authentic::unheard, listings::Listings, press::arrows},
     reply::{File, Line, Reply, Status},
     synapse::Secrets,
 };
@@ -99,7 +99,7 @@ impl Voice {
         }
         match self.feed.say(room, about, transaction_key, reply).await {
             Ok(event) => {
-                self.listings.remember(&event, reply);
+                self.shown(room, &event, reply).await;
                 true
             }
             Err(why) => {
@@ -110,6 +110,14 @@ impl Voice {
                 kept
             }
         }
+    }
+
+    /// Remembers what an answer shows, for the replies and the reactions to it, and puts the arrows under
+    /// it by which its pages are turned.
+    async fn shown(&self, room: &RoomId, event: &OwnedEventId, reply: &Reply) {
+        let in_place = reply.asked.is_some() && self.outbox.can_be_edited_to(reply);
+        self.listings.remember(event, reply, in_place);
+        arrows(&*self.outbox, room, event, None, reply.asked.as_deref()).await;
     }
 
     /// A refusal by the gate, on record.
@@ -178,7 +186,7 @@ impl Voice {
         let reply = &*self.with_file_sent(to, transaction_key, reply).await;
         match self.feed.say(to.room(), Some(to.event()), transaction_key, reply).await {
             Ok(event) => {
-                self.listings.remember(&event, reply);
+                self.shown(to.room(), &event, reply).await;
                 Some(event)
             }
             Err(error) => {

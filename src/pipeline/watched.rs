@@ -57,6 +57,7 @@ impl Sort {
             }
             Command::Yes(_) => return Self::yes(),
             Command::No(_) => return Self::no(),
+            Command::Press(..) => ("reaction", "look", "no_answer"),
         };
         Self { verb: verb.to_owned(), kind, silent }
     }

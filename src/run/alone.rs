@@ -167,6 +167,19 @@ impl Outbox for OutOfReach {
         unsent()
     }
 
+    fn unreact<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        unsent()
+    }
+
+    fn can_be_edited_to(&self, _: &Reply) -> bool {
+        true
+    }
+
     fn redact<'a>(
         &'a self,
         _: &'a RoomId,

@@ -81,6 +81,7 @@ mod takeover;
 mod token_ends;
 mod traps;
 mod trust;
+mod turning;
 mod typed;
 mod unreviewed;
 mod users;

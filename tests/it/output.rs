@@ -58,7 +58,7 @@ async fn all_of_a_long_list_is_a_file() -> Result<()> {
     assert!(!text.contains("127.0.0.1"), "no address was asked for");
 
     let page = scene.ann_asks(&format!("!device list {}", eve.user_id)).await?;
-    says(&page, eve.user_id.as_str(), &["101 devices, 1 to 100 shown", "--from 100"]);
+    says(&page, eve.user_id.as_str(), &["101 devices, 1 to 20 shown", "--from 20"]);
     let csv = scene.ann_asks(&format!("!device list {} -o csv --limit 2", eve.user_id)).await?;
     says(&csv, "", &["not all, only 2 of 101", "--all", "--from 2"]);
     let json = scene.ann_asks(&format!("!device list {} -o json --limit 2", eve.user_id)).await?;

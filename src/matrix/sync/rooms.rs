@@ -168,6 +168,7 @@ impl Reader {
             event: heard.event,
             sent: heard.sent,
             trust,
+            thread: heard.thread,
             said: heard.said,
         };
         self.shared.send(Incoming::Request(request, InHand::of(&self.in_hand)));
@@ -188,6 +189,7 @@ impl Reader {
             event,
             sent,
             trust: Trust::Doubtful(Doubt::UnknownDevice),
+            thread: None,
             said: Said::Undecryptable,
         };
         self.shared.send(Incoming::Request(request, InHand::default()));

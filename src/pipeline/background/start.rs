@@ -333,6 +333,9 @@ impl Pipeline {
         if let Err(error) = self.journal.prune(self.clock.now()) {
             error!(error = &error as &dyn std::error::Error, "the journal cannot be tidied");
         }
+        if let Err(error) = self.places.forget_old(self.clock.now()) {
+            error!(error = &error as &dyn std::error::Error, "old places cannot be forgotten");
+        }
     }
 }
 

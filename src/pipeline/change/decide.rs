@@ -51,6 +51,8 @@ impl Weighed<'_> {
             power: action.power(),
             // What it replies to, whoever keeps the homeserver could have moved.
             phrase: action.phrase() || invocation.options.referenced,
+            // What a dot stands for may have been picked by a reaction, which is in clear.
+            code: invocation.options.by_dot,
             harmless: action.harmless(),
             targets: self.targets,
             many: self.many,

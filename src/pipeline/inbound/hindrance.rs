@@ -13,7 +13,7 @@ pub(in crate::pipeline) enum Hindrance {
     /// Nothing.
     None,
     /// Something of which its sender is told.
-    Tell(Reply),
+    Tell(Box<Reply>),
     /// Something that is passed over in silence.
     Silent,
 }
@@ -21,7 +21,7 @@ pub(in crate::pipeline) enum Hindrance {
 impl Hindrance {
     /// One that is told, unless it is to be `silent`.
     fn unless(silent: bool, told: impl FnOnce() -> Reply) -> Self {
-        if silent { Self::Silent } else { Self::Tell(told()) }
+        if silent { Self::Silent } else { Self::Tell(Box::new(told())) }
     }
 }
 
@@ -34,7 +34,7 @@ impl Pipeline {
         arrived: Timestamp,
         command: &Command,
     ) -> Hindrance {
-        let bare = matches!(command, Command::Yes(_) | Command::No(_));
+        let bare = matches!(command, Command::Yes(_) | Command::No(_) | Command::Press(..));
         let reaction = matches!(request.said, Said::Reaction { .. });
         if let Trust::Doubtful(doubt) = request.trust
             && !reaction

@@ -1,16 +1,13 @@
 //! Subjects that are not typed in the line of a command but listed: in the lines or the block below
 //! it, in a listing of the bot's own to which it replies, or in a file.
 
-use jiff::{SignedDuration, Timestamp};
 use ruma::OwnedEventId;
-use serde::{Deserialize, Serialize};
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::{
-    clock::SharedClock,
     commands::{Ask, GROUPS, Options},
     error::Stop,
-    input::Command,
+    input::{Command, named_in},
     operators::Operator,
     pipeline::{
         Attached, Attachment, Held, Invocation, Origin, Pipeline, Request,
@@ -18,7 +15,6 @@ use crate::{
     },
     refs::{bare, is_signed},
     reply::{IdsOf, Line, Reply, Status},
-    store::{self, Shelf, Store},
 };
 
 /// The most words of one line that are read as a command.
@@ -35,112 +31,23 @@ pub(in crate::pipeline) fn too_many_words(words: usize) -> Reply {
     )
 }
 
-/// How long a listing can be replied to. Who is in it may be another by then.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
-
 /// The largest file that is read, bytes: a list of 10,000 ids is smaller.
 const LARGEST: u64 = 1024 * 1024;
 
-/// What a listing of the bot's own lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Listed {
-    at: Timestamp,
-    ids: Vec<String>,
-    /// What they are the ids of; earlier versions did not say.
-    #[serde(default)]
-    of: Option<IdsOf>,
-}
-
-/// What the bot's own listings list, by their event.
-#[derive(Debug)]
-pub(in crate::pipeline) struct Listings {
-    clock: SharedClock,
-    shelf: Shelf<Listed>,
-}
-
-impl Listings {
-    /// The listings that `store` knows of.
-    pub(in crate::pipeline) fn new(
-        store: &Store,
-        clock: SharedClock,
-    ) -> Result<Self, store::Error> {
-        Ok(Self { clock, shelf: store.shelf("listings")? })
-    }
-
-    /// Remembers what a listing lists, for replies to it.
-    pub(in crate::pipeline) fn remember(&self, event: &OwnedEventId, reply: &Reply) {
-        if reply.ids.is_empty() {
-            return;
-        }
-        let listed = Listed { at: self.clock.now(), ids: reply.ids.clone(), of: reply.ids_of };
-        if let Err(error) = self.shelf.put(event.as_str(), &listed) {
-            error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
-        }
-    }
-
-    /// Puts what a listing lists behind the words of a command that replies to it and lacks just
-    /// that. True where it did: whoever keeps the homeserver can move a reply, so that what it is
-    /// about must be asked. An answer instead where the command is about something else.
-    pub(in crate::pipeline) fn takes(
-        &self,
-        words: &mut Vec<String>,
-        parsed: &Parsed,
-        reply_to: Option<&OwnedEventId>,
-    ) -> Result<bool, Box<Reply>> {
-        let Some(event) = reply_to else { return Ok(false) };
-        let listed = self.shelf.get(event.as_str()).inspect_err(|error| {
-            error!(error = error as &dyn std::error::Error, "listings cannot be read");
-        });
-        let Ok(Some(listed)) = listed else { return Ok(false) };
-        if self.clock.now().duration_since(listed.at) > REMEMBERED {
-            return Ok(false);
-        }
-        let of = listed.of.or_else(|| IdsOf::of(&listed.ids));
-        let wanted = Wanted::of(words, parsed);
-        if let Some(why) = wanted.unfit(of) {
-            return Err(Box::new(Reply::outcome(Status::NotUnderstood, why)));
-        }
-        if of == Some(IdsOf::AccountReports) && !wanted.account_reports {
-            words.push("--users".to_owned());
-        }
-        if let [first, _, ..] = listed.ids.as_slice()
-            && understand::looks(words, first)
-        {
-            let many = listed.ids.len();
-            return Err(Box::new(Reply::outcome(
-                Status::NotUnderstood,
-                format!("that list holds {many}, and this looks at one; type which"),
-            )));
-        }
-        append(words, listed.ids);
-        Ok(true)
-    }
-
-    /// Forgets listings that are too old to be replied to.
-    pub(in crate::pipeline) fn forget_old(&self) -> Result<(), store::Error> {
-        let now = self.clock.now();
-        for (event, listed) in self.shelf.all()? {
-            if now.duration_since(listed.at) > REMEMBERED {
-                self.shelf.remove(&event)?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What a command lacks that a list can give.
 #[derive(Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     /// The names of its arguments, as the usage shows them.
     missing: Vec<String>,
     /// The group that its verb is of; none where the verb is the bot's own.
     group: Option<&'static str>,
     /// Whether it says itself that it is about reports of accounts.
-    account_reports: bool,
+    pub(super) account_reports: bool,
 }
 
 impl Wanted {
-    fn of(words: &[String], parsed: &Parsed) -> Self {
+    pub(super) fn of(words: &[String], parsed: &Parsed) -> Self {
         let group =
             GROUPS.iter().find(|group| words.first().is_some_and(|word| word == group.name));
         let group = group.map(|group| group.name);
@@ -169,8 +76,8 @@ impl Wanted {
         self.group == Some("report") && self.missing == ["NUMBER"]
     }
 
-    /// Why a list of these is not what it lacks, if it is not.
-    fn unfit(&self, of: Option<IdsOf>) -> Option<Line> {
+    /// Why a list of these, or a `card` of one, is not what it lacks, if it is not.
+    pub(super) fn unfit(&self, of: Option<IdsOf>, card: bool) -> Option<Line> {
         if self.group.is_none() {
             return Some("this takes no list; type what it is about".into());
         }
@@ -183,7 +90,11 @@ impl Wanted {
         if of == IdsOf::Devices && self.missing == ["DEVICE"] {
             return Some("I take no devices from a list; type them with the command".into());
         }
-        let line = Line::new().plain(format!("that list holds {}, and this needs ", of.as_str()));
+        let line = Line::from(if card {
+            format!("that is about {}, and this needs ", of.one())
+        } else {
+            format!("that list holds {}, and this needs ", of.as_str())
+        });
         let line = match self.missing.as_slice() {
             _ if self.account_reports && of == IdsOf::EventReports => {
                 line.plain("reports of accounts")
@@ -227,17 +138,39 @@ impl Wanted {
 }
 
 impl Pipeline {
-    /// A change whose subjects are listed in a file: the message's own, or one that it replies to.
-    pub(in crate::pipeline) async fn change_in_file(
+    /// A command about what stands in a message: a change of the subjects in a file, the message's own or
+    /// one that it replies to, or a command about the one thing that the text names to which it replies.
+    pub(in crate::pipeline) async fn about_what_stands_in(
         &self,
         request: &Request,
         operator: &Operator,
         words: &[String],
-        file: &OwnedEventId,
+        event: &OwnedEventId,
     ) -> Result<Option<Reply>, Stop> {
         let mut words = words.to_vec();
         let wanted = Wanted::of(&words, &understand::parse(&words));
-        append(&mut words, self.listed_in(request, operator, file, &wanted).await?);
+        let unfetched = |error| {
+            warn!(error = &error as &dyn std::error::Error, "what is replied to cannot be had");
+            Stop::refused(format!("I could not get what you reply to: {error}"))
+        };
+        let listed = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
+            Attachment::File(file) => {
+                self.listed_in(request, operator, event, *file, &wanted).await?
+            }
+            Attachment::Text { body, formatted } => {
+                let one = one_in(&named_in(&body, formatted.as_deref()), &wanted)?;
+                if understand::looks(&words, &one) {
+                    append(&mut words, vec![one]);
+                    let (origin, options) = (Origin::Message(request), &Options::default());
+                    let invocation =
+                        Invocation { origin, operator, words: &[], options, undoes: None };
+                    return self.look_by_words(&invocation, &words).await.map(Some);
+                }
+                vec![one]
+            }
+            other => return Err(Stop::refused(no_file(&other))),
+        };
+        append(&mut words, listed);
         match understand::understand_for(&words, understand::parse(&words), &operator.role) {
             Understood::Command(Ask::Change(action), options) => {
                 let options = Options { referenced: true, ..options };
@@ -259,16 +192,9 @@ impl Pipeline {
         request: &Request,
         operator: &Operator,
         event: &OwnedEventId,
+        file: Attached,
         wanted: &Wanted,
     ) -> Result<Vec<String>, Stop> {
-        let unfetched = |error| {
-            warn!(error = &error as &dyn std::error::Error, "a file cannot be had");
-            Stop::failed(format!("I could not get what you reply to: {error}"))
-        };
-        let file = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
-            Attachment::File(file) => *file,
-            other => return Err(Stop::not_understood(no_file(&other))),
-        };
         let sender = &file.sender;
         let theirs = self.roster.operator(sender).is_some_and(|one| one.person == operator.person);
         if !theirs && *sender != self.roster.bot {
@@ -314,12 +240,38 @@ impl Pipeline {
     }
 }
 
+/// The one thing that a text names that is replied to, where it is what is wanted.
+fn one_in(named: &[String], wanted: &Wanted) -> Result<String, Stop> {
+    let [one] = named else {
+        return Err(Stop::refused(match named.len() {
+            0 => no_file(&Attachment::None),
+            _ => "it names nobody, and what you reply to names several; type which you mean",
+        }));
+    };
+    if one.starts_with('$') && wanted.missing == ["EVENT"] {
+        return Ok(one.clone());
+    }
+    // An alias says as well as an id that it is of a room.
+    let of = if one.starts_with('#') {
+        Some(IdsOf::Rooms)
+    } else {
+        IdsOf::of(std::slice::from_ref(one))
+    };
+    match of.and_then(|of| wanted.unfit(Some(of), true)) {
+        None if of.is_some() => Ok(one.clone()),
+        Some(why) => Err(Stop::refused(why)),
+        None => Err(Stop::refused(
+            "it names nobody, and what you reply to names a message; type whom you mean",
+        )),
+    }
+}
+
 /// Why there is no list in what was replied to.
 fn no_file(what: &Attachment) -> &'static str {
     match what {
-        Attachment::None | Attachment::File(_) => {
-            "it names nobody, and what you reply to is neither a listing of mine from the last day \
-             nor a file; type whom you mean, or put them in lines below the command"
+        Attachment::None | Attachment::Text { .. } | Attachment::File(_) => {
+            "it names nobody, and what you reply to is neither an answer of mine from the last day nor a \
+             file, and names nobody either; type whom you mean, or put them in lines below the command"
         }
         Attachment::Elsewhere => {
             "it names nobody, and what you reply to is not in this room, as far as the homeserver \
@@ -523,16 +475,16 @@ mod tests {
             ("sanction lift", &[]),
         ] {
             for of in all {
-                let unfit = wanted(line).unfit(Some(of));
+                let unfit = wanted(line).unfit(Some(of), false);
                 assert_eq!(unfit.is_none(), fits.contains(&of), "{line}: {of:?}, {unfit:?}");
             }
-            assert!(wanted(line).unfit(None).is_some(), "{line}");
+            assert!(wanted(line).unfit(None, false).is_some(), "{line}");
         }
-        let told = wanted("device delete eve").unfit(Some(Devices)).unwrap().text();
+        let told = wanted("device delete eve").unfit(Some(Devices), false).unwrap().text();
         assert_eq!(told, "I take no devices from a list; type them with the command");
-        let told = wanted("user suspend").unfit(Some(Devices)).unwrap().text();
+        let told = wanted("user suspend").unfit(Some(Devices), false).unwrap().text();
         assert!(told.starts_with("that list holds devices, and this needs an account"), "{told}");
-        let told = wanted("user suspend").unfit(Some(EventReports)).unwrap().text();
+        let told = wanted("user suspend").unfit(Some(EventReports), false).unwrap().text();
         assert_eq!(
             told,
             "that list holds reports of events, and this needs an account; type it with the command"

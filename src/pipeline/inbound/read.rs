@@ -12,9 +12,13 @@ use crate::{
     input,
     operators::{Operator, Role},
     pipeline::{
-        Command, Expanded, Lane, Message, Pipeline, Request, Said, Suspicion, Task, What, YesTo,
+        Command, Expanded, Lane, Message, Pipeline, Request, Said, Suspicion, Task, Trust, What,
+        YesTo,
         inbound::{
             list,
+            listings::Taken,
+            press::Press,
+            subject::one_named,
             understand::{
                 self, Understood, alias, misplaced, spelling, tokens, ungrouped, unquoted,
             },
@@ -64,7 +68,7 @@ impl Pipeline {
             }
             Said::Edit { body } => return Self::read_edit(operator, body).map(Heard::What),
             Said::Reaction { target, key } => {
-                return Self::read_reaction(operator, target, key).map(Heard::What);
+                return self.read_reaction(operator, target, key).map(Heard::What);
             }
             Said::Undecryptable => {
                 self.questions.something_said(&request.room);
@@ -157,13 +161,16 @@ impl Pipeline {
         let (words, alias) = self.without_alias(words, &request.room);
         let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
         let turn = words.turn;
-        let read = self.read_command(words);
+        let read = self.read_command(words, &request);
         let in_its_place = matches!(&read, Ok(command) if command.holds_secret());
         if holds_token(&request.said) && !in_its_place {
             return Task { request, what: What::Suspect(Suspicion::Token), arrived, alias: None };
         }
         // What is not run may hold what nobody must repeat.
         let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
+        if let Ok(Command::Read(_, _, words) | Command::Change(_, _, words)) = &read {
+            self.note_named(&request, words);
+        }
         let suspect = if runs { None } else { misplaced::meant(&typed, &lines) };
         let what = match (suspect, read) {
             (Some(meant), _) => What::Suspect(Suspicion::Misplaced(meant)),
@@ -192,9 +199,19 @@ impl Pipeline {
         (words, Some(Expanded { name, words: expanded }))
     }
 
+    /// Remembers what a command names, for a dot in the next one, where it is its sender's own.
+    fn note_named(&self, request: &Request, words: &[String]) {
+        if matches!(request.trust, Trust::Doubtful(_)) {
+            return;
+        }
+        if let Some(named) = one_named(words) {
+            self.last_named.note(&request.room, &request.sender, named, self.clock.now());
+        }
+    }
+
     /// What these words are, with what they reply to, or the file that they came with. An answer
     /// instead where they are nothing that is run.
-    fn read_command(&self, words: Words) -> Result<Command, Box<Reply>> {
+    fn read_command(&self, words: Words, request: &Request) -> Result<Command, Box<Reply>> {
         let Words { operator, mut command, reply_to, file, picked, .. } = words;
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
@@ -208,23 +225,26 @@ impl Pipeline {
         if !command.body.is_empty() {
             command = list::with_list(command)?;
         }
+        let who = (&*request.room, &*request.sender);
+        let by_dot = self.last_named.stand_in(&mut command.words, who, self.clock.now())?;
         let mut parsed = understand::parse(&command.words);
-        let mut referenced = picked;
+        let mut taken = Taken { any: picked, ..Taken::default() };
         if command.body.is_empty() && !picked && understand::names_nobody(&parsed) {
-            referenced = self.listings.takes(&mut command.words, &parsed, reply_to.as_ref())?;
+            taken = self.listings.takes(&mut command.words, &parsed, reply_to.as_ref())?;
             match file.or(reply_to) {
-                _ if referenced => parsed = understand::parse(&command.words),
+                _ if taken.any => parsed = understand::parse(&command.words),
                 Some(file) => return Ok(Command::InFile(command.words, file)),
                 None => {}
             }
         }
+        let Taken { any: referenced, beyond } = taken;
         let words = command.words;
         match understand::understand_for(&words, parsed, &operator.role) {
             Understood::Command(Ask::Read(query), options) => {
                 Ok(Command::Read(query, options, words))
             }
             Understood::Command(Ask::Change(action), options) => {
-                let options = Options { referenced, ..options };
+                let options = Options { referenced, beyond, by_dot, ..options };
                 Ok(Command::Change(action, options, words))
             }
             // A freeze or a stop is heard, whatever else is in the message.
@@ -260,6 +280,7 @@ impl Pipeline {
     }
 
     fn read_reaction(
+        &self,
         operator: Option<&Operator>,
         target: &OwnedEventId,
         key: &str,
@@ -272,7 +293,10 @@ impl Pipeline {
             "❌" | "✖" | "👎" => {
                 Ok(What::Command(operator, Command::No(Some(target.clone()))))
             }
-            _ => Err("a reaction that answers nothing".to_owned()),
+            _ => match Press::of_key(key).filter(|_| self.listings.get(target).is_some()) {
+                Some(press) => Ok(What::Command(operator, Command::Press(target.clone(), press))),
+                None => Err("a reaction that answers nothing".to_owned()),
+            },
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::{
     reply::{Reply, Status},
 };
 
+pub(in crate::pipeline) use positions::subjects;
+
 /// What a line of words means.
 #[derive(Debug)]
 pub(in crate::pipeline) enum Understood {
@@ -290,6 +292,7 @@ pub(in crate::pipeline) mod help;
 pub(in crate::pipeline) mod alias;
 mod choices;
 pub(in crate::pipeline) mod misplaced;
+mod positions;
 pub(in crate::pipeline) mod spelling;
 #[cfg(test)]
 mod table;

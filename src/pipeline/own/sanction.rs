@@ -286,6 +286,7 @@ async fn not_allowed(
         class: Class::Reversible,
         power,
         phrase: false,
+        code: false,
         harmless: false,
         targets: &[target],
         many: 1,

@@ -223,6 +223,9 @@ pub struct Request {
     pub sent: Timestamp,
     /// What makes it the sender's own word, or why it is not.
     pub trust: Trust,
+    /// The message that began the thread in which it stands. Servers can alter it: it says where the
+    /// answer stands, and nothing else.
+    pub thread: Option<OwnedEventId>,
     /// What was said.
     pub said: Said,
 }
@@ -293,11 +296,18 @@ pub enum Doubt {
     LoggedOut,
 }
 
-/// What an event is that may be a file, before anything of the file was downloaded.
+/// What an event is to which a command replies, before anything of a file was downloaded.
 #[derive(Debug)]
 pub enum Attachment {
-    /// It is something else.
+    /// It is neither a file nor a text.
     None,
+    /// It is a text, of which nobody has judged whose it is.
+    Text {
+        /// The plain text.
+        body: String,
+        /// The HTML, where there is some.
+        formatted: Option<String>,
+    },
     /// The homeserver shows no such event in the room.
     Elsewhere,
     /// It was redacted.
@@ -375,7 +385,8 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         file: &'a File,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
 
-    /// Replaces an earlier message of the bot.
+    /// Replaces an earlier message of the bot. What is larger than one edit may be is not sent
+    /// ([`Unsent::TooLarge`]).
     fn edit<'a>(
         &'a self,
         room: &'a RoomId,
@@ -391,6 +402,17 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         event: &'a OwnedEventId,
         key: &'a str,
     ) -> BoxFuture<'a, Result<(), Unsent>>;
+
+    /// Takes back a reaction that the bot has put under a message, where it has.
+    fn unreact<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), Unsent>>;
+
+    /// Whether a message could be replaced by this: it is no larger than one edit may be.
+    fn can_be_edited_to(&self, reply: &Reply) -> bool;
 
     /// Removes a message that somebody sent, for what must not stay in the room.
     fn redact<'a>(
@@ -488,7 +510,7 @@ pub enum Unsent {
     /// The bot is not in that room, or not yet.
     #[error("I am not in that room")]
     NotThere,
-    /// A file is larger than the homeserver takes.
+    /// A file, or an edit, is larger than the homeserver takes.
     #[error("it is larger than the homeserver accepts")]
     TooLarge,
     /// The homeserver refused.

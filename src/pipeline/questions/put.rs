@@ -23,6 +23,9 @@ use crate::{
     synapse::Secrets,
 };
 
+/// The reactions by which a question can be answered.
+pub(super) const SIGNS: [&str; 2] = ["✅", "❌"];
+
 impl Questions {
     /// Puts the question about a change: on record, in the store, and then in the room.
     pub(in crate::pipeline) async fn ask(
@@ -89,7 +92,7 @@ impl Questions {
         }
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
         if is_light(&ticket, &self.roster) {
-            for key in ["✅", "❌"] {
+            for key in SIGNS {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
                     error!(error = &error as &dyn std::error::Error, "no reaction was put");
                 }
@@ -227,6 +230,9 @@ impl Questions {
         because: Because,
     ) -> Reply {
         let (mut reply, ticket) = (reply, asked.ticket);
+        if let Some(beyond) = &invocation.options.beyond {
+            reply = reply.text(beyond.clone());
+        }
         let mut facts = Vec::new();
         if ticket.second.is_some() || ticket.alone.is_some() {
             facts.push(("Asked by", Line::new().code(&ticket.asker)));
@@ -301,6 +307,9 @@ impl Questions {
             self.outbox.edit(&ticket.room, question, &format!("end-{code}"), &reply).await
         {
             error!(code, error = &error as &dyn std::error::Error, "a question was not edited");
+        }
+        if is_light(&ticket, &self.roster) {
+            self.answered.push(&ticket.room, question);
         }
     }
 }

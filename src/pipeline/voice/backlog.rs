@@ -25,7 +25,7 @@ use crate::{
     audit::{Audit, Record},
     change::Undo,
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, inbound::list::Listings, shell::with_way},
+    pipeline::{Outbox, Unsent, inbound::listings::Listings, shell::with_way},
     reply::{Line, Reply, Ring, Status, utc},
     store::{self, Store},
     unsaid::{Unsaid, Unsaids, Words},
@@ -319,7 +319,7 @@ impl Backlog {
         let said = match whole {
             Some(whole) => match self.send(&one.unsaid, whole).await {
                 Ok(event) => {
-                    self.listings.remember(&event, whole);
+                    self.listings.remember(&event, whole, false);
                     Ok(event)
                 }
                 Err(error) if is_refusal(&error) && one.refused + 1 >= SHORTER => {

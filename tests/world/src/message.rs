@@ -5,7 +5,7 @@ use std::fmt;
 use matrix_sdk::deserialized_responses::{
     TimelineEvent, TimelineEventKind, VerificationLevel, VerificationState,
 };
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::Value;
 
 /// An event of a timeline, after decryption where it came encrypted.
@@ -26,8 +26,12 @@ pub struct Message {
     pub body: String,
     /// The HTML; of an edit, the new one.
     pub html: Option<String>,
-    /// The event that it replies to.
+    /// The event that it replies to; not one that only stands for older clients in a thread.
     pub reply_to: Option<OwnedEventId>,
+    /// The event that the bot says that it answers, where it replies to another.
+    pub answers: Option<OwnedEventId>,
+    /// The event that began the thread in which it stands.
+    pub thread: Option<OwnedEventId>,
     /// The event that it edits.
     pub replaces: Option<OwnedEventId>,
     /// The event that it reacts to, and the reaction.
@@ -64,8 +68,11 @@ impl Message {
             body: text(shown, "body").unwrap_or_default().replace('\u{2060}', ""),
             html: text(shown, "formatted_body"),
             reply_to: relates
+                .filter(|relates| relates.get("is_falling_back") != Some(&Value::Bool(true)))
                 .and_then(|relates| relates.get("m.in_reply_to"))
                 .and_then(|reply| id(reply, "event_id")),
+            answers: id(content, "synod.answers"),
+            thread: of_type("m.thread"),
             replaces: of_type("m.replace"),
             reaction: of_type("m.annotation").zip(relates.and_then(|r| text(r, "key"))),
             redacts: id(content, "redacts").or_else(|| id(&raw, "redacts")),
@@ -78,6 +85,14 @@ impl Message {
             from_signed_device: is_from_signed_device(event),
             raw,
         })
+    }
+
+    /// Whether it answers this event.
+    pub fn is_answer_to(&self, event: &EventId) -> bool {
+        match &self.answers {
+            Some(answered) => answered == event,
+            None => self.reply_to.as_deref() == Some(event),
+        }
     }
 
     /// Whether it only says that a command waits for another one: the answer follows.

@@ -289,7 +289,7 @@ impl Scene {
         let from_bot = |message: &Message| {
             message.is_message()
                 && message.sender == *self.bot_id()
-                && message.reply_to.as_deref() == Some(event)
+                && message.is_answer_to(event)
                 && !message.says_it_waits()
         };
         let answer = person.wait_for(&format!("the bot's answer to {event}"), from_bot).await;

@@ -149,7 +149,7 @@ impl Person {
     fn answers(&self, message: &Message, event: &EventId) -> bool {
         message.is_message()
             && message.sender != self.user_id
-            && message.reply_to.as_deref() == Some(event)
+            && message.is_answer_to(event)
             && !message.says_it_waits()
     }
 
@@ -200,6 +200,25 @@ impl Person {
             (to == event).then(|| (message.sender.clone(), key.clone()))
         });
         reactions.collect()
+    }
+
+    /// Waits until these are the reactions of `user` to an event, in any order and without those redacted
+    /// since.
+    pub async fn sees_reactions(
+        &self,
+        event: &EventId,
+        user: &UserId,
+        keys: &[&str],
+    ) -> Result<()> {
+        let mut wanted: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+        wanted.sort();
+        self.until(&format!("{wanted:?} under {event}"), || {
+            let given = self.reactions_to(event).into_iter().filter(|(who, _)| who == user);
+            let mut given: Vec<String> = given.map(|(_, key)| key).collect();
+            given.sort();
+            std::future::ready((given == wanted).then_some(()))
+        })
+        .await
     }
 
     /// An error if `event` has been answered by the time that `marker`, sent after it, is.
