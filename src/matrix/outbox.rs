@@ -33,6 +33,7 @@ use crate::{
     reply::{File, Reply, Ring},
 };
 
+mod beside;
 mod content;
 #[cfg(test)]
 mod tests;
@@ -53,11 +54,14 @@ pub(super) struct Sender {
     whisper: Whisper,
     lanes: Mutex<HashMap<OwnedRoomId, Arc<Lane>>>,
     told_limited: Mutex<Option<jiff::Timestamp>>,
+    /// Until when nothing is sent that need not be, since the homeserver limits the bot.
+    spared_until: Mutex<Option<Instant>>,
 }
 
 impl Sender {
     pub(super) fn new(shared: Arc<Shared>, whisper: Whisper) -> Self {
-        Self { shared, whisper, lanes: Mutex::default(), told_limited: Mutex::default() }
+        let (lanes, told_limited, spared_until) = Default::default();
+        Self { shared, whisper, lanes, told_limited, spared_until }
     }
 
     fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
@@ -218,10 +222,20 @@ impl Sender {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
     async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent> {
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
+        self.redact_beside(room, event, why).await
+    }
+
+    /// Redacts without waiting for one's turn.
+    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
+    async fn redact_beside(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+        why: &str,
+    ) -> Result<(), Unsent> {
         let transaction = transaction(&[event.as_str(), "redact"]);
         let attempt = || {
             let mut request =
@@ -412,6 +426,27 @@ impl Outbox for Sender {
         said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
         self.message_index(room, event, said).boxed()
+    }
+
+    fn show_typing<'a>(&'a self, room: &'a RoomId, types: bool) -> BoxFuture<'a, ()> {
+        self.show_typing(room, types).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        self.mark(room, event, key).boxed()
+    }
+
+    fn unmark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        mark: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.unmark(room, mark).boxed()
     }
 }
 

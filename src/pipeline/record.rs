@@ -40,6 +40,7 @@ impl Pipeline {
             }
         }
         self.tidy();
+        self.take_away_old_marks().await;
         if let Err(error) = self.listings.forget_old() {
             error!(error = &error as &dyn std::error::Error, "the store cannot be used");
         }
