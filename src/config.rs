@@ -137,6 +137,10 @@ pub struct Bot {
     pub login: Login,
     /// The name of its device in the lists of clients.
     pub device_name: String,
+    /// The name that its profile gets where it has none.
+    pub display_name: String,
+    /// Whether its profile gets a picture where it has none.
+    pub avatar: bool,
 }
 
 /// How the bot logs in.

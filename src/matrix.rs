@@ -37,6 +37,7 @@ mod outbox;
 mod own_keys;
 mod pending;
 mod power;
+mod profile;
 mod recall;
 mod rooms;
 mod session;
@@ -67,6 +68,10 @@ pub struct Settings {
     pub login: Login,
     /// The name of its device, as people see it in the list of devices.
     pub device_name: String,
+    /// The name that its profile gets where it has none.
+    pub display_name: String,
+    /// Whether its profile gets a picture where it has none.
+    pub avatar: bool,
     /// The folder of everything that the bot keeps; made where there is none.
     pub state: PathBuf,
     /// Whether it is not known any more, or not yet, which messages have been dealt with. Then a
@@ -302,6 +307,7 @@ pub struct Matrix {
     incoming: UnboundedReceiver<Incoming>,
     outbox: Arc<outbox::Sender>,
     keys: Arc<trust::Trustee>,
+    profile: profile::Profile,
     token_life: Option<Duration>,
 }
 
@@ -359,9 +365,10 @@ async fn try_connect(
     let keys = Arc::new(trust::Trustee::new(Arc::clone(&shared), store)?);
     let whisper = whisper::Whisper::new(Arc::clone(&shared), Arc::clone(&keys), store)?;
     let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper, store)?);
+    let profile = profile::Profile::new(Arc::clone(&shared), store)?;
     let mut reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
     reader.begin_as(&session);
-    Ok(Matrix { reader, incoming, outbox, keys, token_life: session.token_life })
+    Ok(Matrix { reader, incoming, outbox, keys, profile, token_life: session.token_life })
 }
 
 /// A session whose device is signed; where plain rooms are served, one that is not will do.
@@ -471,7 +478,12 @@ impl Matrix {
         out: UnboundedSender<Incoming>,
         stop: CancellationToken,
     ) -> Result<(), Fatal> {
-        let Self { mut reader, mut incoming, .. } = self;
+        let Self { mut reader, mut incoming, profile, .. } = self;
+        // Before a room is joined: to be given a name is an event in each room that one is in.
+        tokio::select! {
+            () = profile.complete() => {}
+            () = stop.cancelled() => {}
+        }
         let forward = async move {
             while let Some(item) = incoming.recv().await {
                 if out.send(item).is_err() {

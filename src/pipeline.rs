@@ -68,7 +68,7 @@ pub use ports::{
     console::{Console, Left, Shown, Typed},
     room::{
         Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, InHand, Incoming, Keys, News,
-        NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unsent,
+        NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unread, Unsent, WhyUnread,
     },
 };
 pub use shell::{Call, Exit, ShellCommand, stands_for_event};
@@ -95,7 +95,12 @@ use own::Own;
 use questions::Questions;
 use record::Feed;
 use served::Served;
-use voice::{Voice, aside::Aside, news::Announcements};
+use voice::{
+    Voice,
+    aside::{Aside, mark_of},
+    news::Announcements,
+    working::Working,
+};
 use watched::Sort;
 
 /// What the config says about commands and questions.
@@ -164,6 +169,7 @@ pub struct Pipeline {
     agreements: Arc<Agreements>,
     reloader: Reloader,
     announcements: Announcements,
+    working: Working,
     metrics: Metrics,
 }
 
@@ -235,6 +241,18 @@ enum What {
     /// Not run, and perhaps with a secret in it: to be taken out of the room, and answered without
     /// a word of it.
     Suspect(Suspicion),
+}
+
+impl What {
+    /// Whether it is a bare `yes` to something that is open: where it is not believed nothing is said,
+    /// and its sender would wait.
+    fn answers_something(&self) -> bool {
+        match self {
+            Self::Command(_, Command::Yes(YesTo::Reply(..))) => true,
+            Self::Command(_, Command::Yes(YesTo::LastWord(codes))) => !codes.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 /// Why a message may hold a secret.
@@ -415,6 +433,7 @@ impl Pipeline {
         let Task { request, what, arrived, alias } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let sort = Sort::of(&what);
+        let marked = what.answers_something() && mark_of(&request).is_some();
         let reply = match what {
             What::Stranger => self.strangers.answer(&request),
             What::Say(reply) => Some(reply.repeating()),
@@ -440,6 +459,7 @@ impl Pipeline {
         let answered = reply.is_some();
         let refusal = match reply {
             Some(reply) => self.aside.answer_now(request, reply).await,
+            None if marked => Some(Refusal::without_words(request)),
             None => None,
         };
         if answered && refusal.is_none() {
@@ -616,6 +636,11 @@ impl Pipeline {
     /// in force again.
     pub async fn report_not_in_force(&self, why: &str) {
         self.reloader.report_not_in_force(why).await;
+    }
+
+    /// Takes away the marks of an earlier run under what was at work then.
+    pub async fn take_away_old_marks(&self) {
+        self.working.take_away_what_is_left().await;
     }
 
     /// Says what could not be said before, until `over`.

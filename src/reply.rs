@@ -32,7 +32,7 @@ pub use file::{File, Reading};
 pub use hostile::Hostile;
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{ago, size, utc};
+pub use when::{ago, grouped, size, span, utc};
 
 /// The first word of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

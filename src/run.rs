@@ -418,6 +418,7 @@ impl Bot {
             }
             pipeline.report_cut_off().await;
             pipeline.report_unhandled(unhandled).await;
+            pipeline.take_away_old_marks().await;
         };
         let read = async {
             let ended = matrix.run(incoming, over.clone()).await;

@@ -25,6 +25,8 @@ pub(crate) fn config(encryption: Encryption) -> Config {
             user_id: user_id!("@synod:x").to_owned(),
             login: Login::Password("".into()),
             device_name: String::new(),
+            display_name: String::new(),
+            avatar: true,
         },
         state: PathBuf::new(),
         recovery_key_file: PathBuf::new(),

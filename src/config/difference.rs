@@ -268,13 +268,14 @@ impl Found {
 }
 
 fn same_bot(was: &Bot, is: &Bot) -> bool {
-    let Bot { user_id, login, device_name } = was;
+    let Bot { user_id, login, device_name, display_name, avatar } = was;
     let same_login = match (login, &is.login) {
         (Login::Password(was), Login::Password(is))
         | (Login::AccessToken(was), Login::AccessToken(is)) => same_secret(was, is),
         _ => false,
     };
-    *user_id == is.user_id && same_login && *device_name == is.device_name
+    let same_names = *device_name == is.device_name && *display_name == is.display_name;
+    *user_id == is.user_id && same_login && same_names && *avatar == is.avatar
 }
 
 fn same_secret(was: &SecretString, is: &SecretString) -> bool {

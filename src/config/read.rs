@@ -21,6 +21,7 @@ use super::{
 use crate::change::Power;
 
 const DEVICE_NAME: &str = "Synod";
+const DISPLAY_NAME: &str = "Synod";
 const RECOVERY_KEY: &str = "recovery.key";
 const LOG: &str = "info";
 const EXPIRE_AFTER: Duration = Duration::from_mins(10);
@@ -199,10 +200,14 @@ fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported>
         )),
     };
     let device_name = section.field("device_name", DEVICE_NAME).optional(value::name);
+    let display_name = section.field("display_name", DISPLAY_NAME).optional(value::name);
+    let avatar = section.field("avatar", "true").flag(true);
     Ok(Bot {
         user_id: user_id?,
         login: login?,
         device_name: device_name?.unwrap_or_else(|| DEVICE_NAME.to_owned()),
+        display_name: display_name?.unwrap_or_else(|| DISPLAY_NAME.to_owned()),
+        avatar: avatar?,
     })
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use matrix_sdk::{Room, deserialized_responses::TimelineEvent, room::MessagesOptions};
-use ruma::{EventId, OwnedEventId, UInt, UserId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, UInt, UserId};
 
 use super::intake;
 use crate::store::{self, Shelf, Store};
@@ -32,6 +32,8 @@ pub(super) struct Found {
     /// The events that the bot answered after the place. There are some where an older copy of
     /// the store was put back.
     pub(super) answered: HashSet<OwnedEventId>,
+    /// Who sent what was left out, and when.
+    pub(super) left_out: Vec<(OwnedUserId, Timestamp)>,
 }
 
 /// Reads back from `from`, or the end of the room, to the event `place`
@@ -49,6 +51,7 @@ pub(super) async fn back(
     let mut events = Vec::new();
     let mut from = from.map(str::to_owned);
     let mut found = false;
+    let mut left_out = Vec::new();
     for _ in 0..PAGES {
         let mut options = MessagesOptions::backward().from(from.as_deref());
         options.limit = UInt::from(PAGE);
@@ -63,11 +66,35 @@ pub(super) async fn back(
     }
     if !found {
         tracing::warn!(room = %room.room_id(), %place, "the place where reading stopped is gone");
-        events.retain(|event| sent(event).is_some_and(|sent| now.duration_since(sent) <= max_age));
+        left_out = take_older(&mut events, now, max_age);
     }
     events.reverse();
     let answered = answered(&events, room.own_user_id());
-    Ok(Found { events, answered })
+    Ok(Found { events, answered, left_out })
+}
+
+/// Takes out of `events` what is older than `max_age`, and answers who sent the messages among that.
+fn take_older(
+    events: &mut Vec<TimelineEvent>,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Vec<(OwnedUserId, Timestamp)> {
+    let mut taken = Vec::new();
+    events.retain(|event| {
+        let sent = sent(event);
+        let young = sent.is_some_and(|sent| now.duration_since(sent) <= max_age);
+        if !young && is_message(event) {
+            taken.extend(event.sender().zip(sent));
+        }
+        young
+    });
+    taken.reverse();
+    taken
+}
+
+fn is_message(event: &TimelineEvent) -> bool {
+    let kind = event.raw().get_field::<String>("type").ok().flatten();
+    kind.is_some_and(|kind| matches!(kind.as_str(), "m.room.message" | "m.room.encrypted"))
 }
 
 /// The newest event of a room.

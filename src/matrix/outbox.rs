@@ -35,6 +35,7 @@ use crate::{
     store::{self, Store},
 };
 
+mod beside;
 mod content;
 mod reactions;
 #[cfg(test)]
@@ -60,6 +61,8 @@ pub(super) struct Sender {
     told_limited: Mutex<Option<jiff::Timestamp>>,
     places: Places,
     reactions: Reactions,
+    /// Until when nothing is sent that need not be, since the homeserver limits the bot.
+    spared_until: Mutex<Option<Instant>>,
 }
 
 impl Sender {
@@ -69,8 +72,8 @@ impl Sender {
         store: &Store,
     ) -> Result<Self, store::Error> {
         let (places, reactions) = (Places::new(store)?, Reactions::new(store)?);
-        let (lanes, told_limited) = (Mutex::default(), Mutex::default());
-        Ok(Self { shared, whisper, lanes, told_limited, places, reactions })
+        let (lanes, told_limited, spared_until) = Default::default();
+        Ok(Self { shared, whisper, lanes, told_limited, places, reactions, spared_until })
     }
 
     fn room(&self, room: &RoomId) -> Result<Room, Unsent> {
@@ -271,10 +274,20 @@ impl Sender {
         self.redact(room, &reaction, "It is over").await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
     async fn redact(&self, room: &RoomId, event: &OwnedEventId, why: &str) -> Result<(), Unsent> {
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
+        self.redact_beside(room, event, why).await
+    }
+
+    /// Redacts without waiting for one's turn.
+    #[expect(clippy::disallowed_methods, reason = "this is the outbox")]
+    async fn redact_beside(
+        &self,
+        room: &RoomId,
+        event: &OwnedEventId,
+        why: &str,
+    ) -> Result<(), Unsent> {
         let transaction = transaction(&[event.as_str(), "redact"]);
         let attempt = || {
             let mut request =
@@ -478,6 +491,27 @@ impl Outbox for Sender {
         said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>> {
         self.message_index(room, event, said).boxed()
+    }
+
+    fn show_typing<'a>(&'a self, room: &'a RoomId, types: bool) -> BoxFuture<'a, ()> {
+        self.show_typing(room, types).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        self.mark(room, event, key).boxed()
+    }
+
+    fn unmark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        mark: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.unmark(room, mark).boxed()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use matrix_sdk::{
-    Room, RoomState,
+    Room, RoomMemberships, RoomState,
     ruma::api::{client::membership::leave_room, error::ErrorKind},
 };
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomAliasId, RoomId};
@@ -239,11 +239,12 @@ impl AdminRooms {
         }
         drop(joins);
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
+        let ours = self.contains(&id);
         tokio::spawn(async move {
             let joined = try_join(&room).await;
             note_join(&joining, &id, joined);
             if joined {
-                shared.news(News::Joined { room: id });
+                shared.news(joined_news(&shared, &room, ours).await);
                 warn_if_plain(&shared, &room).await;
             }
         });
@@ -257,6 +258,21 @@ fn note_join(joins: &Mutex<HashMap<OwnedRoomId, Joining>>, room: &OwnedRoomId, j
     } else {
         joins.remove(room);
     }
+}
+
+/// What is told of a room that was joined; `admin` is whether it is an admin room.
+async fn joined_news(shared: &Shared, room: &Room, admin: bool) -> News {
+    let in_clear = match room.latest_encryption_state().await {
+        Ok(state) => !state.is_encrypted(),
+        Err(_) => true,
+    };
+    let served = admin && !(in_clear && shared.settings.encryption == Encryption::Required);
+    let members = room.members(RoomMemberships::JOIN).await;
+    let operators = members
+        .inspect_err(|error| tracing::warn!(%error, "cannot see who is in the room"))
+        .ok()
+        .map(|members| members.iter().filter(|one| shared.is_operator(one.user_id())).count());
+    News::Joined { room: room.room_id().to_owned(), served, operators }
 }
 
 async fn try_join(room: &Room) -> bool {

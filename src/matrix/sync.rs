@@ -42,9 +42,11 @@ use crate::{
     store::{Shelf, Store},
 };
 
+mod away;
 mod rooms;
 mod seen;
 
+use away::Away;
 use seen::Seen;
 
 /// How long a sync takes.
@@ -109,6 +111,8 @@ pub(super) struct Reader {
     own_keys: OwnKeys,
     /// Whether the next sync begins anew, since the homeserver refuses the position of the last.
     afresh: bool,
+    /// Since when nothing was heard, and what could not be read since.
+    away: Away,
 }
 
 /// How a sync ended.
@@ -157,6 +161,7 @@ impl Reader {
         let unread = rooms.ids().cloned().collect();
         let pending = Pending::load(store)?;
         let own_keys = OwnKeys::new(Arc::clone(&shared));
+        let away = Away::since_the_last_run(store)?;
         Ok(Self {
             shared,
             keys,
@@ -172,6 +177,7 @@ impl Reader {
             new_device: false,
             own_keys,
             afresh: false,
+            away,
         })
     }
 
@@ -181,6 +187,10 @@ impl Reader {
         self.new_device = session.fresh && !self.places.is_empty();
         let out = session.was_out || self.new_device;
         self.out_until = out.then(|| self.shared.clock.now());
+        // What it cannot read is answered message by message, and that it is new is told.
+        if session.fresh {
+            self.away.forget();
+        }
     }
 
     /// Reads until `stop`.
@@ -192,7 +202,10 @@ impl Reader {
             let at_once = first || backoff.is_failing() || !self.unread.is_empty();
             let began = Instant::now();
             let wait = match self.sync(at_once, stop).await {
-                Synced::Stopped => return Ok(()),
+                Synced::Stopped => {
+                    self.away.heard(self.shared.clock.now());
+                    return Ok(());
+                }
                 Synced::Answer(response) => {
                     self.service().answers();
                     if std::mem::take(&mut self.afresh) {
@@ -207,6 +220,7 @@ impl Reader {
                     let idle = is_empty(&response) && began.elapsed() < Duration::from_secs(1);
                     hasty = if idle && !at_once { hasty + 1 } else { 0 };
                     let whole = self.take(*response, first || backoff.is_failing()).await;
+                    self.tell_back(whole);
                     first = false;
                     self.give_way().await;
                     Self::after_answer(whole, &mut backoff, hasty)
@@ -215,10 +229,12 @@ impl Reader {
                     self.service().fails();
                     tracing::warn!("the homeserver holds a sync for too long; starting another");
                     self.unread.extend(self.rooms.ids().cloned());
+                    self.away.fails(self.shared.clock.now());
                     Some(backoff.next(None))
                 }
                 Synced::Failed(error) => {
                     self.service().fails();
+                    self.away.fails(self.shared.clock.now());
                     Some(self.after_failure(&error, &mut backoff)?)
                 }
             };
@@ -266,6 +282,14 @@ impl Reader {
                 }
                 () = stop.cancelled() => return Synced::Stopped,
             }
+        }
+    }
+
+    /// Notes that the homeserver answered, and tells of the time before it where that was an outage.
+    fn tell_back(&mut self, whole: bool) {
+        let now = self.shared.clock.now();
+        if let Some(news) = self.away.back(now, whole) {
+            self.shared.news(news);
         }
     }
 

@@ -43,6 +43,8 @@ fn settings(scene: &Scene) -> Settings {
         user_id: scene.bot_id().clone(),
         login: Login::Password(scene.bot_account().password.clone().into()),
         device_name: "Synod".to_owned(),
+        display_name: "Synod".to_owned(),
+        avatar: false,
         state: scene.state(),
         remembers_nothing: false,
         new_device: false,

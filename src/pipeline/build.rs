@@ -28,7 +28,7 @@ use crate::{
             token::{self, TokenWatch},
             watch,
         },
-        voice::{aside::Aside, backlog::Backlog},
+        voice::{aside::Aside, backlog::Backlog, working::Working},
     },
     places::Places,
     sanctions::Sanctions,
@@ -77,7 +77,11 @@ impl Pipeline {
             hour: AtomicI64::new(i64::MIN),
             store: store.clone(),
             places: Places::new(store)?,
-            aside: Aside::new(roster.clone(), spoken.freeze_control.clone(), voice.clone()),
+            aside: Aside::new(
+                (roster.clone(), clock.clone()),
+                spoken.freeze_control.clone(),
+                voice.clone(),
+            ),
             reloader: base.reloader(
                 config_source,
                 authenticity.clone(),
@@ -85,6 +89,7 @@ impl Pipeline {
                 agreements.clone(),
             ),
             announcements: base.announcements(store, voice.clone())?,
+            working: Working::new(store, outbox.clone())?,
             freeze_control: spoken.freeze_control,
             voice,
             questions: spoken.questions,
@@ -295,8 +300,8 @@ impl Base {
     ) -> Result<Announcements, store::Error> {
         let Self { roster, rules, clock, audit, .. } = self.clone();
         let asked_to_lift = store.shelf("asked-to-lift")?;
-        let warned = store.shelf("warned")?;
-        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift, warned })
+        let (warned, greeted) = (store.shelf("warned")?, store.shelf("greeted")?);
+        Ok(Announcements { roster, rules, clock, audit, voice, asked_to_lift, warned, greeted })
     }
 
     fn jobs(

@@ -41,6 +41,7 @@ impl Pipeline {
         }
         self.tidy();
         self.forget_old_listings().await;
+        self.take_away_old_marks().await;
         match self.feed.head_of_the_day(now).await {
             Ok(Some(head)) => {
                 self.voice.tell(&head.transaction_key, &head.reply).await;

@@ -56,6 +56,8 @@ type Refuses = fn(&str) -> bool;
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     said: Mutex<Vec<(Instant, Reply)>>,
+    /// The reactions that were put under messages, and what else is shown and not said.
+    reactions: Mutex<Vec<String>>,
     /// What goes wrong next.
     fault: Mutex<Option<Fault>>,
     /// One is sent after the other, as in any room.
@@ -76,6 +78,15 @@ impl Heard {
     /// The answers so far, as Markdown.
     pub(super) fn all(&self) -> Vec<String> {
         self.said().iter().map(|(_, reply)| reply.markdown(&Layout::default())).collect()
+    }
+
+    /// The reactions so far, in their order.
+    pub(super) fn reactions(&self) -> Vec<String> {
+        self.reactions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reacted(&self, key: &str) {
+        self.reactions.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
     }
 
     /// When the first answer came that holds this.
@@ -118,6 +129,30 @@ impl Heard {
 }
 
 impl Outbox for Heard {
+    fn show_typing<'a>(&'a self, _: &'a RoomId, types: bool) -> BoxFuture<'a, ()> {
+        self.reacted(if types { "types" } else { "types no more" });
+        future::ready(()).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        _: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        self.reacted(key);
+        future::ready(Ok(EventId::parse(format!("{event}-mark")).unwrap())).boxed()
+    }
+
+    fn unmark<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.reacted("unmarked");
+        future::ready(Ok(())).boxed()
+    }
+
     fn say<'a>(
         &'a self,
         _: &'a RoomId,
@@ -167,8 +202,9 @@ impl Outbox for Heard {
         &'a self,
         _: &'a RoomId,
         _: &'a OwnedEventId,
-        _: &'a str,
+        key: &'a str,
     ) -> BoxFuture<'a, Result<(), Unsent>> {
+        self.reacted(key);
         future::ready(Ok(())).boxed()
     }
 

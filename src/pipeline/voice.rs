@@ -23,10 +23,12 @@ use crate::{
     synapse::Secrets,
 };
 
+mod arrival;
 pub(super) mod aside;
 pub(super) mod backlog;
 mod first_page;
 pub(super) mod news;
+pub(super) mod working;
 
 use backlog::{Backlog, Missed};
 
@@ -269,6 +271,14 @@ impl Voice {
     /// Whether what is said in the room can be read there, as far as the bot knows by itself.
     pub(super) async fn ensure_heard(&self, room: &RoomId) -> Result<(), Ailment> {
         self.outbox.can_be_heard(room).await
+    }
+
+    /// Puts a reaction under a message, best effort: it is in clear, so that it can be seen where an
+    /// encrypted answer cannot be read.
+    pub(super) async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) {
+        if let Err(error) = self.outbox.react(room, event, key).await {
+            warn!(%room, %event, error = &error as &dyn std::error::Error, "not marked");
+        }
     }
 
     /// Takes a message with a secret out of the room.

@@ -128,6 +128,27 @@ impl Keys for OutOfReach {
 }
 
 impl Outbox for OutOfReach {
+    fn show_typing<'a>(&'a self, _: &'a RoomId, _: bool) -> BoxFuture<'a, ()> {
+        future::ready(()).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
+        unsent()
+    }
+
+    fn unmark<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<(), Unsent>> {
+        unsent()
+    }
+
     fn say<'a>(
         &'a self,
         _: &'a RoomId,

@@ -39,6 +39,8 @@ pub(super) fn settings(
         user_id: config.bot.user_id.clone(),
         login: config.bot.login.clone(),
         device_name: config.bot.device_name.clone(),
+        display_name: config.bot.display_name.clone(),
+        avatar: config.bot.avatar,
         state: config.state.clone(),
         recovery_key_file: config.recovery_key_file.clone(),
         rooms: config.rooms.clone(),

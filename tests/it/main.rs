@@ -35,6 +35,7 @@ mod jobs_cut;
 mod jobs_midway;
 mod lists_believed;
 mod lively;
+mod manners;
 mod me;
 mod media;
 mod neighbours;

@@ -58,6 +58,7 @@ impl Sender {
                     Failure::Limited(asked) => {
                         limited = true;
                         let wait = asked.unwrap_or(Duration::from_secs(1));
+                        self.spare(wait);
                         self.tell_limited(wait);
                         wait
                     }

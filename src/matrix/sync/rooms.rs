@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     metrics::Undecryptable,
-    pipeline::{Bookmark, Doubt, InHand, Incoming, Request, Said, Trust},
+    pipeline::{Bookmark, Doubt, InHand, Incoming, Request, Said, Trust, Unread, WhyUnread},
 };
 
 impl Reader {
@@ -38,6 +38,15 @@ impl Reader {
         } else {
             Found::default()
         };
+        let here = |(sender, sent)| Unread {
+            room: room.room_id().to_owned(),
+            sender,
+            sent,
+            why: WhyUnread::PlaceLost,
+        };
+        let of_operators =
+            found.left_out.into_iter().filter(|(sender, _)| self.shared.is_operator(sender));
+        self.away.could_not_read(of_operators.map(here));
         let mut events = found.events;
         events.extend(history::after(timeline.events, Some(&place)));
         self.hand_on_all(room, events, &found.answered).await;
@@ -117,10 +126,7 @@ impl Reader {
         let count = |outcome| self.shared.settings.metrics.undecryptable(outcome);
         match event.sender() {
             Some(sender) if self.new_device && self.shared.is_operator(&sender) => {
-                let sent = event
-                    .timestamp()
-                    .and_then(|sent| jiff::Timestamp::from_millisecond(i64::from(sent.get())).ok());
-                let sent = sent.unwrap_or_else(|| self.shared.clock.now());
+                let sent = sent_at(event).unwrap_or_else(|| self.shared.clock.now());
                 self.undecryptable(room, id.to_owned(), sender, sent);
             }
             Some(sender) if self.shared.is_operator(&sender) && self.pending.is_full(&sender) => {
@@ -131,6 +137,13 @@ impl Reader {
                 count(Undecryptable::Waits);
                 tracing::info!(event = %id, %sender, "cannot be decrypted yet");
                 let now = self.shared.clock.now();
+                let sent = sent_at(event).unwrap_or(now);
+                self.away.could_not_read([Unread {
+                    room: room.room_id().to_owned(),
+                    sender: sender.clone(),
+                    sent,
+                    why: WhyUnread::NotDecrypted,
+                }]);
                 let kept = self.pending.keep(room, id.to_owned(), sender, event, now);
                 if let Err(error) = kept {
                     tracing::error!(event = %id, %error, "cannot keep what is not decrypted yet");
@@ -211,6 +224,12 @@ impl Reader {
             self.shared.send(Incoming::Mark(done));
         }
     }
+}
+
+/// When an event was sent, as its sender's server says.
+fn sent_at(event: &TimelineEvent) -> Option<jiff::Timestamp> {
+    let sent = event.timestamp()?;
+    jiff::Timestamp::from_millisecond(i64::from(sent.get())).ok()
 }
 
 fn contains(events: &[TimelineEvent], id: &EventId) -> bool {

@@ -22,7 +22,7 @@ use tracing::{Instrument as _, error};
 use crate::{
     pipeline::{
         Command, InHand, Incoming, Lane, Message, Origin, Pipeline, Task, What, change::mask,
-        inbound::names::Names, origin::span,
+        inbound::names::Names, origin::span, voice::working::AtWork,
     },
     reply::{Line, Reply},
 };
@@ -246,14 +246,20 @@ impl Queue {
             drop(handover);
             // What waits for others, and what changes, needs no haste from the sync.
             let in_hand = (lane == Lane::Beside && before.is_none()).then_some(in_hand);
-            if let Some(before) = before {
-                pipeline.wait_for(&task, &before).await;
-            }
-            let refusal = pipeline.handle(task).await;
-            drop((over, in_hand));
-            if let Some(refusal) = refusal {
-                pipeline.answer_aside(refusal).await;
-            }
+            let answered = CancellationToken::new();
+            let shown = pipeline.working.show(AtWork::of(&task), answered.clone());
+            let work = async {
+                let answered = answered.drop_guard();
+                if let Some(before) = before {
+                    pipeline.wait_for(&task, &before).await;
+                }
+                let refusal = pipeline.handle(task).await;
+                drop((over, in_hand, answered));
+                if let Some(refusal) = refusal {
+                    pipeline.answer_aside(refusal).await;
+                }
+            };
+            tokio::join!(work, shown);
         };
         self.spawn(work.instrument(span));
     }

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ruma::{
     OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId, UserId,
     events::room::MediaSource,
@@ -93,10 +93,21 @@ pub enum News {
         /// The room that it names now.
         now: OwnedRoomId,
     },
-    /// The bot has joined an admin room.
+    /// The bot has joined an admin room, or that of the record.
     Joined {
         /// The room.
         room: OwnedRoomId,
+        /// Whether commands are taken there: it is an admin room, and encrypted where it must be.
+        served: bool,
+        /// How many operators are in it, where the homeserver says so.
+        operators: Option<usize>,
+    },
+    /// The bot was away, or the homeserver was. What was said meanwhile has been read, but for this.
+    Back {
+        /// For how long; `None` where it is not known or too short to be told.
+        away: Option<SignedDuration>,
+        /// The messages of operators that could not be read, by admin room.
+        unread: Vec<Unread>,
     },
     /// An invitation was not followed. Told once for each room.
     InviteRefused {
@@ -146,6 +157,28 @@ pub enum News {
     /// The bot's own device is not signed by its own key, so that many clients neither show its
     /// messages nor let it read theirs.
     OwnDeviceUnsigned,
+}
+
+/// A message of an operator that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Where.
+    pub room: OwnedRoomId,
+    /// Who sent it.
+    pub sender: OwnedUserId,
+    /// When, as their server says.
+    pub sent: Timestamp,
+    /// Why.
+    pub why: WhyUnread,
+}
+
+/// Why a message could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyUnread {
+    /// It cannot be decrypted yet; that is tried for some minutes.
+    NotDecrypted,
+    /// The place where reading stopped is gone, and it is too old to be taken for new.
+    PlaceLost,
 }
 
 /// What became of a room that the config names.
@@ -480,6 +513,26 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         event: &'a OwnedEventId,
         said: Option<&'a Said>,
     ) -> BoxFuture<'a, Result<Option<(String, u32)>, Unsent>>;
+
+    /// Shows in the room that the bot writes, for half a minute at most, or does not any more. One try
+    /// beside everything that is said, and none while the homeserver limits the bot.
+    fn show_typing<'a>(&'a self, room: &'a RoomId, types: bool) -> BoxFuture<'a, ()>;
+
+    /// Puts a reaction under a message for a while, and returns its event. One try beside everything
+    /// that is said, and none while the homeserver limits the bot.
+    fn mark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        event: &'a OwnedEventId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>>;
+
+    /// Takes such a reaction away, beside everything that is said. One that is gone is success.
+    fn unmark<'a>(
+        &'a self,
+        room: &'a RoomId,
+        mark: &'a OwnedEventId,
+    ) -> BoxFuture<'a, Result<(), Unsent>>;
 }
 
 /// What is wrong with the bot's own keys.

@@ -31,6 +31,8 @@ pub(in crate::pipeline) struct Announcements {
     pub(in crate::pipeline) asked_to_lift: Shelf<bool>,
     /// What was warned of, by what it is about: what is still so at the next start is no news.
     pub(in crate::pipeline) warned: Shelf<Warned>,
+    /// When each room was greeted.
+    pub(in crate::pipeline) greeted: Shelf<Timestamp>,
 }
 
 /// A warning that was given.
@@ -66,10 +68,14 @@ impl Announcements {
                 self.voice.tell(&format!("moved-{now}"), &reply).await;
             }
             News::RoomUpgraded { room, now, record } => self.upgraded(&room, &now, record).await,
-            News::Joined { room } => {
-                info!(%room, "joined an admin room");
+            News::Joined { room, served, operators } => {
+                info!(%room, "joined a room of the config");
                 self.voice.backlog().wake();
+                if served {
+                    self.greet(&room, operators).await;
+                }
             }
+            News::Back { away, unread } => self.tell_back(away, &unread).await,
             News::InviteRefused { room, by } => {
                 warn!(%room, %by, "an invitation was not followed");
             }

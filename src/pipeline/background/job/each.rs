@@ -36,8 +36,10 @@ const MARKED_AT_ONCE: usize = 32;
 /// How long to wait before checking again whether the bot may act.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How often the message is edited that shows how far it is.
-const SHOWN: Duration = Duration::from_secs(3);
+/// How long the message that shows how far it is stands before it is edited: a tenth of the time that
+/// it has taken so far, within these. Each edit is a message for every client in the room.
+const SHOWN_SOON: Duration = Duration::from_secs(3);
+const SHOWN_LATE: Duration = Duration::from_secs(20);
 
 /// A subject that is left to do.
 #[derive(Debug, Clone, Copy)]
@@ -425,7 +427,7 @@ impl<'a> Work<'a> {
     pub(super) async fn show_progress(&self) {
         let begun = tokio::time::Instant::now();
         loop {
-            tokio::time::sleep(SHOWN).await;
+            tokio::time::sleep(shown_for(begun.elapsed())).await;
             let Some(message) = &self.job.message else { continue };
             let counts = self.counted().clone();
             let waits =
@@ -440,6 +442,11 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// How long what is shown stands, so long after the beginning.
+fn shown_for(elapsed: Duration) -> Duration {
+    (elapsed / 10).clamp(SHOWN_SOON, SHOWN_LATE)
 }
 
 /// What cannot be marked as begun is not begun.

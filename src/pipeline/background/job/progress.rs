@@ -1,19 +1,19 @@
 //! How far a job is, in words.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
-use jiff::{
-    SignedDuration,
-    fmt::friendly::{Designator, SpanPrinter},
-};
+use jiff::SignedDuration;
 
 use crate::{
     jobs::{Job, State},
-    reply::{Line, Reply, Status},
+    reply::{Line, Reply, Status, grouped, span},
 };
 
-/// How many cells the bar has.
-const CELLS: usize = 20;
+/// How many cells the bar has: few enough that what stands behind it is in a notification too.
+const CELLS: usize = 8;
+
+/// After so long it can be told how long the rest takes.
+const SURE: Duration = Duration::from_secs(3);
 
 /// How many subjects have ended how.
 #[derive(Debug, Clone, Default)]
@@ -94,8 +94,7 @@ pub(super) fn shown(
     elapsed: Option<Duration>,
     waits: Option<Line>,
 ) -> Reply {
-    let bar = Line::new().code(bar(counts)).plain(format!(" {}", rate(counts, elapsed)));
-    let reply = Reply::data(bar).text(title(job)).text(counts.in_words());
+    let reply = Reply::data(how_far(counts, elapsed)).text(title(job)).text(counts.in_words());
     let reply = match waits {
         Some(why) => reply.text(Line::new().strong("It waits").plain(": ").line(why)),
         None => reply,
@@ -121,31 +120,55 @@ pub(in crate::pipeline) fn in_one_line(job: &Job, counts: &Counts) -> Line {
     Line::from(format!("{state}: {}", counts.in_words()))
 }
 
-fn bar(counts: &Counts) -> String {
-    let filled = counts.over() * CELLS / counts.total.max(1);
-    "█".repeat(filled) + "░".repeat(CELLS.saturating_sub(filled)).as_str()
+/// `▰▰▰▱▱▱▱▱ 38 % · 380 of 1,000 · about 2 min left`: first what is seen at a glance.
+fn how_far(counts: &Counts, elapsed: Option<Duration>) -> String {
+    let (over, total) = (counts.over(), counts.total.max(1));
+    let filled = (over * CELLS / total).min(CELLS);
+    let bar = "▰".repeat(filled) + "▱".repeat(CELLS - filled).as_str();
+    let (percent, over, of) = (over * 100 / total, grouped(over), grouped(counts.total));
+    let left = elapsed.and_then(|elapsed| left(counts, elapsed));
+    let left = left.map_or(String::new(), |left| format!(" · {left} left"));
+    format!("{bar} {percent} % · {over} of {of}{left}")
 }
 
-/// `52 %, 520 of 1000, 21 a second, 23s left`.
-fn rate(counts: &Counts, elapsed: Option<Duration>) -> String {
-    let (over, total) = (counts.over(), counts.total);
-    let mut words = format!("{} %, {over} of {total}", over * 100 / total.max(1));
-    let Some(elapsed) = elapsed.filter(|elapsed| elapsed.as_secs() > 0) else { return words };
-    let here = u64::try_from(over.saturating_sub(counts.before)).unwrap_or_default();
-    if here == 0 {
-        return words;
+/// How long the rest takes at the rate of this run, rounded up to minutes; `None` where that cannot be
+/// known yet, or nothing is left.
+fn left(counts: &Counts, elapsed: Duration) -> Option<String> {
+    let here = u64::try_from(counts.over().saturating_sub(counts.before)).ok()?;
+    let rest = u64::try_from(counts.total.saturating_sub(counts.over())).ok()?;
+    if rest == 0 || elapsed < SURE {
+        return None;
     }
-    let left = u64::try_from(total.saturating_sub(over)).unwrap_or_default();
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    let (a_second, a_minute) = (here * 1000 / millis, here * 60_000 / millis);
-    // Writing to a string cannot fail.
-    let _ = match a_second {
-        0 => write!(words, ", {a_minute} a minute"),
-        _ => write!(words, ", {a_second} a second"),
-    };
-    let seconds = i64::try_from(left.saturating_mul(millis) / here / 1000).unwrap_or(i64::MAX);
-    let printer = SpanPrinter::new().designator(Designator::Compact);
-    let time = printer.duration_to_string(&SignedDuration::from_secs(seconds));
-    let _ = write!(words, ", {time} left");
-    words
+    let millis = u64::try_from(elapsed.as_millis()).ok()?.saturating_mul(rest).checked_div(here)?;
+    if millis < 60_000 {
+        return Some("less than a minute".to_owned());
+    }
+    let minutes = i64::try_from(millis.div_ceil(60_000)).ok()?;
+    Some(format!("about {}", span(SignedDuration::from_secs(minutes.saturating_mul(60)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(total: usize, before: usize, done: usize) -> Counts {
+        Counts { total, before, done, ..Counts::default() }
+    }
+
+    #[test]
+    fn the_bar_comes_first_and_the_rest_is_as_long_as_the_rate_says() {
+        let minute = Some(Duration::from_mins(1));
+        for (counts, elapsed, told) in [
+            (counts(1000, 0, 0), None, "▱▱▱▱▱▱▱▱ 0 % · 0 of 1,000"),
+            (counts(1000, 0, 380), minute, "▰▰▰▱▱▱▱▱ 38 % · 380 of 1,000 · about 2 min left"),
+            (counts(1000, 370, 380), minute, "▰▰▰▱▱▱▱▱ 38 % · 380 of 1,000 · about 1 h 2 min left"),
+            (counts(8, 0, 7), minute, "▰▰▰▰▰▰▰▱ 87 % · 7 of 8 · less than a minute left"),
+            (counts(8, 7, 7), minute, "▰▰▰▰▰▰▰▱ 87 % · 7 of 8"),
+            (counts(8, 0, 7), Some(Duration::from_secs(1)), "▰▰▰▰▰▰▰▱ 87 % · 7 of 8"),
+            (counts(8, 0, 8), minute, "▰▰▰▰▰▰▰▰ 100 % · 8 of 8"),
+            (counts(0, 0, 0), minute, "▱▱▱▱▱▱▱▱ 0 % · 0 of 0"),
+        ] {
+            assert_eq!(how_far(&counts, elapsed), told);
+        }
+    }
 }
