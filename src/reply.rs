@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 mod body;
 mod clean;
+mod columns;
 mod file;
 mod hostile;
 mod html;
+mod layout;
 mod markdown;
+mod row;
 mod sheet;
 mod split;
 mod terminal;
@@ -26,6 +29,7 @@ mod when;
 
 pub use file::{File, Reading};
 pub use hostile::Hostile;
+pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
 pub use when::{ago, size, utc};
@@ -160,6 +164,20 @@ impl Line {
         self.0.iter().map(text).collect()
     }
 
+    /// The words as they are shown on one line: nothing in them steers a screen, and somebody else's
+    /// are in quotation marks.
+    pub(crate) fn shown(&self) -> String {
+        let shown = |span: &Span| match span {
+            Span::Plain(text) | Span::Strong(text) => clean::visible(text),
+            Span::Code(text) => match clean::visible(text).trim() {
+                "" => "(none)".to_owned(),
+                text => text.to_owned(),
+            },
+            Span::Hostile(text) => clean::quoted(text),
+        };
+        self.0.iter().map(shown).collect::<String>().trim().to_owned()
+    }
+
     /// The words of our own in it; what else stands in it is left out.
     pub(crate) fn own_words(&self) -> String {
         let own = |span: &Span| match span {
@@ -209,7 +227,7 @@ pub enum Block {
     Text(Line),
     /// Label and value, one pair a line.
     Facts(Vec<Fact>),
-    /// A listing: cards on a phone, a table where the config asks for it.
+    /// A listing, drawn in the layout that its asker or the config wants.
     Records(Vec<Record>),
     /// A heading line and points below it.
     List(Line, Vec<Line>),
@@ -308,6 +326,9 @@ pub struct Reply {
     pub urgent: bool,
     /// Whether it may repeat what somebody typed, so that it is written down nowhere.
     pub repeats: bool,
+    /// How it is drawn for whoever asked. Where nothing is said it is what the bot says by itself, or
+    /// asks: cards, in which nothing is cut, and UTC.
+    pub style: Option<Style>,
 }
 
 impl Reply {
@@ -390,23 +411,6 @@ impl Reply {
     }
 }
 
-/// How answers are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// Whether listings are tables instead of cards. Tables read well on a desktop only.
-    pub tables: bool,
-    /// Most bytes of both bodies of one message in the JSON of its content; at least 4,000, and
-    /// anything less is taken as that. The homeserver's limit for an event is 65,536 bytes, of
-    /// which encryption and the event around it take a third. An edit holds both bodies twice.
-    pub max_bytes: usize,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self { tables: false, max_bytes: 40_000 }
-    }
-}
-
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
@@ -417,15 +421,26 @@ pub struct Drawn {
 }
 
 impl Reply {
-    /// The answer as one Markdown document in which nobody else's text is markup.
+    /// The answer as one Markdown document in which nobody else's text is markup; in this layout where
+    /// whoever asked wants no other.
     pub fn markdown(&self, layout: &Layout) -> String {
-        markdown::document(&markdown::sections(self), layout)
+        markdown::document(&markdown::sections(self), self.drawn_in(*layout))
     }
 
-    /// The answer as one message or, where it is larger than the layout allows, several that say
-    /// which they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a
-    /// line only where that line alone is larger than a message.
+    /// The answer as one message or, where it is larger than a message can be, several that say which
+    /// they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a line only
+    /// where that line alone is larger than a message. In this layout where whoever asked wants no
+    /// other.
     pub fn draw(&self, layout: &Layout) -> Vec<Drawn> {
-        split::messages(&markdown::sections(self), layout)
+        self.draw_within(*layout, split::MOST_BYTES)
+    }
+
+    fn draw_within(&self, layout: Layout, most_bytes: usize) -> Vec<Drawn> {
+        split::messages(&markdown::sections(self), self.drawn_in(layout), most_bytes)
+    }
+
+    /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
+    fn drawn_in(&self, config: Layout) -> Layout {
+        self.style.as_ref().map_or(Layout::Cards, |style| style.layout.unwrap_or(config))
     }
 }

@@ -270,7 +270,7 @@ impl Sender {
         let room = self.whisper.room_for(to).await?;
         let lane = self.lane(room.room_id());
         let _turn = lane.in_turn().await;
-        let content = super::whisper::message(&self.shared.settings.layout, reply, secret);
+        let content = super::whisper::message(self.shared.settings.layout, reply, secret);
         let deadline = Instant::now() + PATIENCE;
         let sent =
             self.send(&room, "m.room.message", content, TransactionId::new(), deadline).await;

@@ -17,15 +17,19 @@ use super::{
     markdown::{Section, command, document, fact_line},
 };
 
+/// Most bytes of both bodies of one message in the JSON of its content. The homeserver's limit for an
+/// event is 65,536 bytes, of which encryption and the event around it take a third. An edit holds both
+/// bodies twice.
+pub(super) const MOST_BYTES: usize = 40_000;
 /// Less than this cannot be asked for: it holds the longest piece that is never cut.
 const LEAST_BYTES: usize = 4_000;
 /// What is kept free for "(2 of 3)" in both bodies.
 const LABEL_BYTES: usize = 80;
 
-/// Draws `sections` as messages, at least one.
-pub(super) fn messages(sections: &[Section], layout: &Layout) -> Vec<Drawn> {
+/// Draws `sections` as messages, at least one, of at most so many bytes.
+pub(super) fn messages(sections: &[Section], layout: Layout, most_bytes: usize) -> Vec<Drawn> {
     let whole = draw(sections, layout);
-    let limit = layout.max_bytes.max(LEAST_BYTES);
+    let limit = most_bytes.max(LEAST_BYTES);
     let size = size(&whole);
     if size <= limit {
         return vec![if whole.body.is_empty() { nothing() } else { whole }];
@@ -75,10 +79,15 @@ fn nothing() -> Drawn {
     Drawn { body: "(nothing)".to_owned(), html: "<p>(nothing)</p>".to_owned() }
 }
 
-fn draw(sections: &[Section], layout: &Layout) -> Drawn {
+fn draw(sections: &[Section], layout: Layout) -> Drawn {
     let markdown = document(sections, layout);
-    let events = events(&markdown, layout.tables);
-    Drawn { body: body(&events), html: html(&events) }
+    let drawn = events(&markdown);
+    // Columns are for the eye, and cut. Notifications and screen readers get all of it, in words.
+    let body = match layout {
+        Layout::Code => body(&events(&document(sections, Layout::Cards))),
+        Layout::Cards | Layout::List => body(&drawn),
+    };
+    Drawn { body, html: html(&drawn) }
 }
 
 /// Bytes of both bodies in the JSON of an event's content.
@@ -105,7 +114,7 @@ struct Atom {
 ///
 /// Begins with `guess` and goes up or down by proportion until a message is nearly full, so that
 /// it is drawn once or twice, whatever it holds.
-fn fill(atoms: &[Atom], guess: usize, limit: usize, layout: &Layout) -> (usize, Option<Drawn>) {
+fn fill(atoms: &[Atom], guess: usize, limit: usize, layout: Layout) -> (usize, Option<Drawn>) {
     let (mut fits, mut drawn) = (0, None);
     let mut too_many = atoms.len() + 1;
     let mut next = guess.clamp(1, atoms.len());
