@@ -87,6 +87,7 @@ pub mod monitoring;
 pub mod notes;
 pub mod operators;
 pub mod pipeline;
+pub mod preferences;
 pub mod record_page;
 pub mod refs;
 pub mod reply;

@@ -25,6 +25,7 @@ use crate::{
     metrics::Metrics,
     notes::Notes,
     operators::{Operator, Roster},
+    preferences::Preferences,
     reply::{Reply, Status},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -45,6 +46,7 @@ mod record;
 mod router;
 mod served;
 mod shell;
+mod style;
 #[cfg(test)]
 mod testing;
 mod voice;
@@ -138,6 +140,7 @@ pub struct Pipeline {
     digests: Shelf<Timestamp>,
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
+    preferences: Preferences,
     jobs: JobRunner,
     token_watch: TokenWatch,
     watcher: Arc<Watcher>,
@@ -427,8 +430,18 @@ impl Pipeline {
         done.unwrap_or_else(|stop| Some(stopped(&request.event, &stop)))
     }
 
-    /// Does what nothing keeps from being run.
+    /// Does what nothing keeps from being run, and answers as whoever asked wants it drawn.
     async fn obey(
+        &self,
+        origin: Origin<'_>,
+        operator: &Operator,
+        command: &Command,
+    ) -> Result<Option<Reply>, Stop> {
+        let reply = self.answer_to(origin, operator, command).await?;
+        Ok(reply.map(|reply| self.styled(origin, operator, command, reply)))
+    }
+
+    async fn answer_to(
         &self,
         origin: Origin<'_>,
         operator: &Operator,
@@ -442,6 +455,11 @@ impl Pipeline {
         match command {
             Command::Read(query, options, words) => {
                 info!(%sender, %event, verb = options.verb, "look");
+                let paged = self.paged(origin, operator, words, options);
+                let (query, options, words) = match &paged {
+                    Some((query, options, words)) => (query, options, words),
+                    None => (query, options, words),
+                };
                 let looked = self.look(&invocation(words, options), query.as_ref()).await.map(Some);
                 looked.map_err(|stop| explained(options, stop))
             }

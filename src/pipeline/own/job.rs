@@ -38,7 +38,7 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Jobs>("job", &["job list", "job show 17", "job stop 17"]);
+    OwnSpec::new::<Jobs>("job", &["job list", "job show 17", "job stop 17"]).listing();
 
 /// How many are listed.
 const LISTED: usize = 20;

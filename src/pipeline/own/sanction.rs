@@ -90,7 +90,8 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Sanctions>(
         "sanction lift 17",
     ],
 )
-.changing();
+.changing()
+.listing();
 
 #[async_trait]
 impl Own for Sanctions {
