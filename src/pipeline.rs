@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{Audit, Kind, Rotation},
     change::{Power, Subject},
-    clock::{SharedClock, Weekly},
+    clock::{SharedClock, Weekly, Zones},
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
     journal::Journal,
@@ -141,6 +141,7 @@ pub struct Pipeline {
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     preferences: Preferences,
+    zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,
     watcher: Arc<Watcher>,

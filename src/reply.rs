@@ -25,6 +25,7 @@ mod split;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod when;
 
 pub use file::{File, Reading};
@@ -32,7 +33,9 @@ pub use hostile::Hostile;
 pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{ago, size, utc};
+pub use when::{When, ago, size, utc};
+
+use timed::Manner;
 
 /// The first word of an answer to a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +90,8 @@ pub enum Span {
     Code(String),
     /// Somebody else's words.
     Hostile(Hostile),
+    /// A moment, which stands in the time zone of whoever asked.
+    Time(When),
 }
 
 /// One line of an answer, made of pieces.
@@ -145,14 +150,25 @@ impl Line {
         self
     }
 
-    /// Appends a moment in UTC with how long ago or ahead it is, or that it is not known: what never
-    /// happened says so itself.
+    /// Appends a moment with how long ago or ahead it is, or that it is not known: what never happened
+    /// says so itself.
     #[must_use]
     pub fn time(self, at: Option<Timestamp>, now: Timestamp) -> Self {
         match at {
-            Some(at) => self.plain(format!("{} ({})", utc(at), ago(at, now))),
+            Some(at) => self.when(When { at, now: Some(now) }),
             None => self.plain("not known"),
         }
+    }
+
+    /// Appends a moment.
+    #[must_use]
+    pub fn at(self, at: Timestamp) -> Self {
+        self.when(When { at, now: None })
+    }
+
+    fn when(mut self, when: When) -> Self {
+        self.0.push(Span::Time(when));
+        self
     }
 
     /// The words alone, for a file: somebody else's in quotation marks.
@@ -160,6 +176,7 @@ impl Line {
         let text = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) | Span::Code(text) => text.clone(),
             Span::Hostile(text) => clean::quoted(text),
+            Span::Time(when) => when.said(None),
         };
         self.0.iter().map(text).collect()
     }
@@ -174,6 +191,7 @@ impl Line {
                 text => text.to_owned(),
             },
             Span::Hostile(text) => clean::quoted(text),
+            Span::Time(when) => when.said(None),
         };
         self.0.iter().map(shown).collect::<String>().trim().to_owned()
     }
@@ -183,6 +201,7 @@ impl Line {
         let own = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) => text.clone(),
             Span::Code(_) | Span::Hostile(_) => "…".to_owned(),
+            Span::Time(when) => when.said(None),
         };
         self.0.iter().map(own).collect()
     }
@@ -191,7 +210,7 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.is_empty(),
-            Span::Code(_) | Span::Hostile(_) => false,
+            Span::Code(_) | Span::Hostile(_) | Span::Time(_) => false,
         })
     }
 }
@@ -440,7 +459,12 @@ impl Reply {
     }
 
     /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
-    fn drawn_in(&self, config: Layout) -> Layout {
-        self.style.as_ref().map_or(Layout::Cards, |style| style.layout.unwrap_or(config))
+    fn drawn_in(&self, config: Layout) -> Manner<'_> {
+        match &self.style {
+            None => Manner { layout: Layout::Cards, zone: None },
+            Some(Style { layout, zone }) => {
+                Manner { layout: layout.unwrap_or(config), zone: zone.as_ref() }
+            }
+        }
     }
 }

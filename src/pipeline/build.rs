@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     audit::Audit,
-    clock::SharedClock,
+    clock::{SharedClock, Zones},
     journal::Journal,
     metrics::Metrics,
     notes::Notes,
@@ -91,6 +91,7 @@ impl Pipeline {
             digests: store.shelf("digests")?,
             notes: kept.notes,
             preferences: Preferences::new(store)?,
+            zones: Zones::of_system(),
             authenticity,
             executor,
             token_watch,

@@ -1,5 +1,5 @@
 //! How an answer is drawn for whoever asked: in the layout that the command names, else in that of
-//! `!me`, else in that of the config; a page as long as `!me` says.
+//! `!me`, else in that of the config; a page as long and times in the zone that `!me` says.
 //!
 //! Only what somebody asks for is drawn so, and only for them. What the bot says by itself, and what it
 //! asks, looks the same to everybody.
@@ -44,7 +44,8 @@ impl Pipeline {
             None if looked => typed.or(wanted.layout),
             None => Some(Layout::Cards),
         };
-        Reply { style: Some(Style { layout, zone: None }), ..reply }
+        let zone = wanted.zone.and_then(|name| self.zones.named(&name));
+        Reply { style: Some(Style { layout, zone }), ..reply }
     }
 
     /// What this operator wants; nothing where that cannot be read, for it is no reason to leave

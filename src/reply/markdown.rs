@@ -9,6 +9,7 @@ use super::{
     clean::{isolated, quoted, visible},
     columns::{self, Columns},
     row::telling,
+    timed::Manner,
 };
 
 /// Stands between markup and what it touches. Whether `**` opens or closes depends on the
@@ -44,13 +45,13 @@ pub(super) fn sections(reply: &Reply) -> Vec<Section> {
     sections
 }
 
-/// The Markdown of some sections in a layout: blocks with an empty line between them.
-pub(super) fn document(sections: &[Section], layout: Layout) -> String {
+/// The Markdown of some sections, drawn so: blocks with an empty line between them.
+pub(super) fn document(sections: &[Section], manner: Manner<'_>) -> String {
     let mut document = Document::default();
     for section in sections {
-        match section {
-            Section::Title(status, line) => document.add(&title(*status, line)),
-            Section::Block(block) => document.block(block, layout),
+        match manner.timed(section) {
+            Section::Title(status, line) => document.add(&title(status, &line)),
+            Section::Block(block) => document.block(&block, manner.layout),
         }
     }
     if document.cut {
@@ -180,6 +181,7 @@ fn spans(line: &Line, in_strong: bool) -> String {
             Span::Strong(text) => strong_words(text),
             Span::Code(text) => code(text),
             Span::Hostile(text) => escaped(&quoted(text)),
+            Span::Time(when) => escaped(&when.said(None)),
         };
         let touching = !out.is_empty()
             && !out.ends_with(char::is_whitespace)

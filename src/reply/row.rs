@@ -18,7 +18,7 @@ pub(super) fn telling(record: &Record) -> Vec<&Fact> {
     let mut room = WIDTH.saturating_sub(record.title.shown().width());
     let mut taken: Vec<(usize, &Fact)> = Vec::new();
     for (place, fact) in ranked {
-        let width = fact.0.width() + fact.1.shown().width() + " · : ".len();
+        let width = fact.0.width() + fact.1.shown().width() + " · : ".width();
         // The first is taken whatever its width: an id alone tells nothing.
         if taken.len() < FACTS && (width <= room || taken.is_empty()) {
             room = room.saturating_sub(width);

@@ -71,10 +71,13 @@ impl Reply {
     /// The answer as text for this screen, ending with a line break. Its file is not in it.
     pub fn on_screen(&self, screen: Screen) -> String {
         let layout = self.style.as_ref().and_then(|style| style.layout);
-        let blocks = sections(self).into_iter().filter_map(|section| {
-            let text = screen.section(&section, layout);
-            (!text.trim().is_empty()).then_some(text)
-        });
+        let manner = self.drawn_in(Layout::Cards);
+        let blocks = sections(self).into_iter().map(|section| manner.timed(&section)).filter_map(
+            |section| {
+                let text = screen.section(&section, layout);
+                (!text.trim().is_empty()).then_some(text)
+            },
+        );
         blocks.collect::<Vec<_>>().join("\n")
     }
 
@@ -226,6 +229,7 @@ fn pieces(line: &Line, plain: Style) -> Vec<Piece> {
         Span::Code(text) if visible(text).trim().is_empty() => (plain, "(none)".to_owned()),
         Span::Code(text) => (Style::Code, visible(text)),
         Span::Hostile(text) => (plain, quoted(text)),
+        Span::Time(when) => (plain, when.said(None)),
     };
     line.0.iter().map(piece).collect()
 }

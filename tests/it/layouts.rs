@@ -89,3 +89,25 @@ async fn a_page_is_as_long_as_its_asker_wants_where_they_type_no_length() -> Res
     assert!(listed(&scene.ann_asks("!user list").await?) > 5);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_stand_in_the_zone_of_whoever_asks_and_in_utc_for_everybody_else() -> Result<()> {
+    let scene = Scene::start(SYNOD).await?;
+    let (moe, eve) = (scene.moe().await?, scene.subject("eve").await?);
+    let refused = scene.ann_asks("!me timezone kolkatta").await?;
+    assert!(refused.body.contains("the nearest: Asia/Kolkata"), "{}", refused.body);
+    let chosen = scene.ann_asks("!me timezone asia/kolkata").await?;
+    says(&chosen, "Done", &["Asia/Kolkata", " IST (", " UTC)"]);
+    says(&scene.ann_asks("!me").await?, "@ann", &["Times: Asia/Kolkata"]);
+
+    let details = format!("!user details {}", eve.user_id);
+    says(&scene.ann_asks(&details).await?, "", &[" IST (", " UTC, just now)"]);
+    let of_moe = scene.ask(moe, &details).await?;
+    assert!(of_moe.body.contains(" UTC (") && !of_moe.body.contains("IST"), "{}", of_moe.body);
+    let suspended = scene.ann_asks(&format!("!user suspend {} --for 3d", eve.user_id)).await?;
+    says(&suspended, "Done", &["by itself, ", " IST ("]);
+    says(&scene.ann_asks("!me reset").await?, "Done", &["UTC"]);
+    let again = scene.ann_asks(&details).await?;
+    assert!(!again.body.contains("IST"), "{}", again.body);
+    Ok(())
+}

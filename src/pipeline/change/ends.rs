@@ -9,7 +9,7 @@ use crate::{
     error::Stop,
     operators::Role,
     pipeline::Invocation,
-    reply::{Line, utc},
+    reply::Line,
     sanctions::{Sanction, State},
 };
 
@@ -110,7 +110,9 @@ impl Executor {
 pub(in crate::pipeline) fn too_low(sanction: &Sanction, role: &Role) -> Line {
     Line::new()
         .code(&sanction.subject)
-        .plain(format!(" is so until {}, #{} by ", utc(sanction.until), sanction.number))
+        .plain(" is so until ")
+        .at(sanction.until)
+        .plain(format!(", #{} by ", sanction.number))
         .code(&sanction.by)
         .plain(format!(
             " as {}: nobody below that role ends it before its time, and you are {}",

@@ -115,7 +115,7 @@ fn show(pipeline: &Pipeline, number: &str) -> Result<Reply, Stop> {
     let Record { title, mut facts } = record(pipeline, &job)?;
     facts.push(("Its list", Line::from("SHA-256 ").code(&job.list)));
     if let Some(until) = job.until {
-        facts.push(("Ends", Line::from(crate::reply::utc(until))));
+        facts.push(("Ends", Line::new().at(until)));
     }
     let reply = Reply::data(title).facts(facts);
     let number = job.number.unwrap_or_default().to_string();

@@ -42,12 +42,20 @@ enum What {
         #[arg(value_parser = clap::value_parser!(u16).range(5..=100))]
         number: u16,
     },
+    /// Choose the time zone in which times stand beside UTC, such as Europe/Berlin
+    Timezone {
+        /// Its name, by continent and city
+        #[arg(required = true)]
+        zone: Vec<String>,
+    },
     /// Forget what you have chosen here
     Reset,
 }
 
-pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Me>("me", &["me", "me dm", "me layout list", "me rows 30", "me reset"]);
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Me>(
+    "me",
+    &["me", "me dm", "me layout list", "me rows 30", "me timezone Europe/Berlin", "me reset"],
+);
 
 const POWERS: &[(Power, &str)] = &[
     (Power::Look, "look at accounts, rooms and media"),
@@ -63,7 +71,7 @@ impl Own for Me {
     fn lane(&self) -> Lane {
         match self.what {
             None | Some(What::Dm) => Lane::Beside,
-            Some(What::Layout { .. } | What::Rows { .. } | What::Reset) => Lane::InTurn,
+            Some(_) => Lane::InTurn,
         }
     }
 
@@ -72,14 +80,15 @@ impl Own for Me {
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
-        let choice = match self.what {
+        let choice = match &self.what {
             None => return Ok(Some(known(pipeline, invocation))),
             Some(What::Dm) => return Ok(Some(direct(pipeline, invocation).await)),
-            Some(What::Layout { layout }) => Choice::Layout(layout),
-            Some(What::Rows { number }) => Choice::Rows(number),
+            Some(What::Layout { layout }) => Choice::Layout(*layout),
+            Some(What::Rows { number }) => Choice::Rows(*number),
+            Some(What::Timezone { zone }) => Choice::zone(pipeline, &zone.join(" "))?,
             Some(What::Reset) => Choice::Reset,
         };
-        choose(pipeline, invocation, choice).await.map(Some)
+        choose(pipeline, invocation, &choice).await.map(Some)
     }
 }
 

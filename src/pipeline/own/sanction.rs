@@ -285,8 +285,8 @@ async fn not_allowed(
 fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
     reply.facts(vec![
         ("Command", Line::new().code(crate::input::shown(&sanction.words))),
-        ("Ended", Line::from(crate::reply::utc(sanction.until))),
-        ("Ends", Line::from(crate::reply::utc(until))),
+        ("Ended", Line::new().at(sanction.until)),
+        ("Ends", Line::new().at(until)),
     ])
 }
 
