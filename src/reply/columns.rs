@@ -6,7 +6,7 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Fact, Record, terminal::broken};
+use super::{Fact, Line, Record, Span, row::stands_out, terminal::broken};
 
 /// Most columns of a line.
 pub(super) const WIDEST: usize = 38;
@@ -38,7 +38,8 @@ pub(super) struct Columns {
 pub(super) fn of_records(records: &[Record]) -> Columns {
     let table = Table::of(records);
     let chosen = table.chosen();
-    let mut cut = chosen.len() <= table.labels.len();
+    let in_whole = |record: &Record| id_alone(&record.title) == record.title;
+    let mut cut = chosen.len() <= table.labels.len() || !records.iter().all(in_whole);
     let mut line = |cells: &[String]| {
         let mut text = String::new();
         for column in &chosen {
@@ -81,6 +82,8 @@ pub(super) fn of_facts(facts: &[Fact]) -> Columns {
 /// Records as cells: in each row the title, then a cell for each label.
 struct Table {
     labels: Vec<&'static str>,
+    /// Under which of them something is strong.
+    strong: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
@@ -107,10 +110,12 @@ impl Table {
                 let facts = record.facts.iter().filter(|fact| fact.0 == *label);
                 facts.map(|fact| fact.1.shown()).collect::<Vec<_>>().join(", ")
             };
-            std::iter::once(record.title.shown()).chain(labels.iter().map(of)).collect()
+            std::iter::once(id_alone(&record.title).shown()).chain(labels.iter().map(of)).collect()
         };
         let rows = records.iter().map(row).collect();
-        Self { labels, rows }
+        let facts = records.iter().flat_map(|record| &record.facts);
+        let strong = facts.filter(|fact| stands_out(&fact.1)).map(|fact| fact.0).collect();
+        Self { labels, strong, rows }
     }
 
     fn heading(&self) -> Vec<String> {
@@ -124,14 +129,14 @@ impl Table {
         cells.chain(label.map(|label| label.width())).max().unwrap_or_default()
     }
 
-    /// The columns that are shown, in their order. Those come first into the room that there is in
-    /// which the records differ.
+    /// The columns that are shown, in their order. Into the room that there is those come first in which
+    /// something is strong, and then those in which the records differ.
     fn chosen(&self) -> Vec<Column> {
         let natural = self.natural(0);
         let mut columns = vec![Column { number: 0, width: natural.min(TITLE), natural }];
         let mut room = WIDEST.saturating_sub(natural.min(TITLE));
         let mut numbers: Vec<usize> = (1..=self.labels.len()).collect();
-        numbers.sort_by_key(|number| self.is_the_same(*number));
+        numbers.sort_by_key(|number| (!self.is_strong(*number), self.is_the_same(*number)));
         for number in numbers {
             let natural = self.natural(number);
             let width = natural.min(CELL).min(room.saturating_sub(GAP));
@@ -151,12 +156,24 @@ impl Table {
         columns
     }
 
+    fn is_strong(&self, number: usize) -> bool {
+        let label = number.checked_sub(1).and_then(|label| self.labels.get(label));
+        label.is_some_and(|label| self.strong.contains(label))
+    }
+
     /// Whether all records say the same here, of several.
     fn is_the_same(&self, number: usize) -> bool {
         let mut cells = self.rows.iter().filter_map(|row| row.get(number));
         let first = cells.next();
         self.rows.len() > 1 && cells.all(|cell| Some(cell) == first)
     }
+}
+
+/// The id in a title that has one: with a name behind it, of which there is no room for all, it would
+/// look as if the id were cut.
+fn id_alone(title: &Line) -> Line {
+    let id = title.0.iter().find(|span| matches!(span, Span::Code(_)));
+    id.map_or_else(|| title.clone(), |id| Line(vec![id.clone()]))
 }
 
 /// A cell in this width. Of what is longer the end is cut off, and what it opened is closed: quotation
@@ -188,7 +205,7 @@ fn fitted(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reply::{Hostile, Line};
+    use crate::reply::Hostile;
 
     fn record(id: &str, name: &str, facts: &[(&'static str, &str)]) -> Record {
         let name = ("Name", Line::new().hostile(&Hostile::new(name)));
@@ -210,6 +227,19 @@ mod tests {
         ");
         assert!(columns.cut);
         let columns = of_records(&records[..1]);
+        assert!(columns.text.lines().all(|line| line.width() <= WIDEST), "{}", columns.text);
+    }
+
+    #[test]
+    fn what_is_strong_has_its_place_before_what_is_not() {
+        let mut eve = record("@eve-with-a-long-name:x.test", "Eve", &[("Created", "2 days ago")]);
+        eve.facts.push(("State", Line::new().strong("locked")));
+        let columns = of_records(&[eve]);
+        assert!(
+            columns.text.contains("State") && columns.text.contains("locked"),
+            "{}",
+            columns.text
+        );
         assert!(columns.text.lines().all(|line| line.width() <= WIDEST), "{}", columns.text);
     }
 

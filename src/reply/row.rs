@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Fact, Record, Span};
+use super::{Fact, Line, Record, Span};
 
 /// Most facts of one record.
 const FACTS: usize = 3;
@@ -10,11 +10,11 @@ const FACTS: usize = 3;
 /// How wide title and facts may be together, in columns: two lines of a phone.
 const WIDTH: usize = 90;
 
-/// What of a record is most telling, in its own order. What is as usual or not known tells less than
-/// anything else.
+/// What of a record is most telling, in its own order. What is strong tells the most; what is as usual or
+/// not known tells less than anything else.
 pub(super) fn telling(record: &Record) -> Vec<&Fact> {
     let mut ranked: Vec<(usize, &Fact)> = record.facts.iter().enumerate().collect();
-    ranked.sort_by_key(|(_, fact)| says_little(fact));
+    ranked.sort_by_key(|(_, fact)| (says_little(fact), !stands_out(&fact.1)));
     let mut room = WIDTH.saturating_sub(record.title.shown().width());
     let mut taken: Vec<(usize, &Fact)> = Vec::new();
     for (place, fact) in ranked {
@@ -27,6 +27,11 @@ pub(super) fn telling(record: &Record) -> Vec<&Fact> {
     }
     taken.sort_by_key(|(place, _)| *place);
     taken.into_iter().map(|(_, fact)| fact).collect()
+}
+
+/// Whether some of it is strong.
+pub(super) fn stands_out(value: &Line) -> bool {
+    value.0.iter().any(|span| matches!(span, Span::Strong(_)))
 }
 
 /// Whether a fact says that there is nothing, or that nothing is known.
@@ -64,6 +69,13 @@ mod tests {
         assert_eq!(labels(facts), ["Seen", "State", "Topic"]);
         let quiet = vec![("Name", name("")), ("Admin", "no".into()), ("Seen", "1 h ago".into())];
         assert_eq!(labels(quiet), ["Name", "Admin", "Seen"]);
+        let wide = "x".repeat(40);
+        let marked = vec![
+            ("A", wide.as_str().into()),
+            ("B", wide.as_str().into()),
+            ("State", Line::new().strong("locked")),
+        ];
+        assert_eq!(labels(marked), ["A", "State"]);
     }
 
     #[test]

@@ -42,6 +42,7 @@ async fn a_list_is_drawn_as_its_command_says_else_as_its_asker_wants_else_as_the
     assert!(code.body.contains(next), "{next:?} is not in {}", code.body);
 
     // What was chosen outlives the bot.
+    scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
     assert_eq!(layout(&scene.ask(ann, list).await?)?, "cards");
     says(&scene.ann_asks("!me reset").await?, "Done", &["as the config says"]);

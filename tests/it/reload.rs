@@ -130,10 +130,11 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     scene.start_bot(SYNOD, &config).await?;
     let (moe, vic) = (scene.moe().await?, scene.vic().await?);
 
-    write(&scene, &config.clone().set("layout", "list").set("questions.reactions", true))?;
+    // In a list the record below would say less.
+    write(&scene, &config.clone().set("layout", "code").set("questions.reactions", true))?;
     let bare = scene.ann_asks("!config reload").await?;
     says(&bare, "Refused", &["this takes a reason", "--reason"]);
-    let reasoned = r#"!config reload --reason "shorter lists""#;
+    let reasoned = r#"!config reload --reason "aligned lists""#;
     let bare = scene.ann_asks(reasoned).await?;
     let whole = format!("{reasoned} 123456");
     says(&bare, "Refused", &["your one-time password at the end", &whole]);
@@ -152,7 +153,7 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     says(&scene.ask(vic, &reload(&right)).await?, "Done", &["layout", "I begin anew"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     let (_, listed) = audit.body.split_once("config read again").expect("it is on record");
-    assert!(listed.contains("shorter lists"), "{}", audit.body);
+    assert!(listed.contains("aligned lists"), "{}", audit.body);
     assert!(listed.contains(moe.user_id().as_str()), "{}", audit.body);
     assert!(!audit.body.contains(&right), "{}", audit.body);
 
