@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use rand::Rng as _;
 
 mod weekly;
+mod zones;
 
 pub use weekly::{NotWeekly, Weekly};
+pub use zones::{NoZone, Zones};
 
 /// Where the time of day and the digits of a code come from.
 pub trait Clock: Debug + Send + Sync {

@@ -36,6 +36,7 @@ mod tests;
 pub use crate::audit::Rotation;
 pub use crate::clock::Weekly;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
+pub use crate::reply::Layout;
 pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
@@ -82,8 +83,8 @@ pub struct Config {
     pub digest: Option<Weekly>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
-    /// Whether wide HTML tables stand beside cards.
-    pub tables: bool,
+    /// In which layout listings come, where whoever asks wants no other.
+    pub layout: Layout,
     /// What is logged, as a filter of `tracing`; known to parse.
     pub log: String,
     /// How the lines of the log look.

@@ -89,6 +89,7 @@ pub mod notes;
 pub mod operators;
 pub mod pipeline;
 pub mod places;
+pub mod preferences;
 pub mod record_page;
 pub mod refs;
 pub mod reply;

@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     audit::{Audit, Kind, Rotation},
     change::{Power, Subject},
-    clock::{SharedClock, Weekly},
+    clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
@@ -27,6 +27,7 @@ use crate::{
     notes::Notes,
     operators::{Operator, Roster},
     places::{Place, Places},
+    preferences::Preferences,
     reply::{Reply, Status},
     sanctions::Sanctions,
     store::{self, Shelf, Store},
@@ -47,6 +48,7 @@ mod record;
 mod router;
 mod served;
 mod shell;
+mod style;
 #[cfg(test)]
 mod testing;
 mod voice;
@@ -149,6 +151,8 @@ pub struct Pipeline {
     digests: Shelf<Timestamp>,
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
+    preferences: Preferences,
+    zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,
     watcher: Arc<Watcher>,
@@ -495,8 +499,18 @@ impl Pipeline {
         done.unwrap_or_else(|stop| Some(stopped(&request.event, &stop)))
     }
 
-    /// Does what nothing keeps from being run.
+    /// Does what nothing keeps from being run, and answers as whoever asked wants it drawn.
     async fn obey(
+        &self,
+        origin: Origin<'_>,
+        operator: &Operator,
+        command: &Command,
+    ) -> Result<Option<Reply>, Stop> {
+        let reply = self.answer_to(origin, operator, command).await?;
+        Ok(reply.map(|reply| self.styled(origin, operator, command, reply)))
+    }
+
+    async fn answer_to(
         &self,
         origin: Origin<'_>,
         operator: &Operator,
@@ -510,6 +524,11 @@ impl Pipeline {
         match command {
             Command::Read(query, options, words) => {
                 info!(%sender, %event, verb = options.verb, "look");
+                let paged = self.paged(origin, operator, words, options);
+                let (query, options, words) = match &paged {
+                    Some((query, options, words)) => (query, options, words),
+                    None => (query, options, words),
+                };
                 let invocation = invocation(words, options);
                 match self.look(&invocation, query.as_ref()).await {
                     Ok(reply) => Ok(Some(reply)),

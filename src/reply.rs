@@ -14,25 +14,32 @@ use serde::{Deserialize, Serialize};
 mod asked;
 mod body;
 mod clean;
+mod columns;
 mod file;
 mod hostile;
 mod html;
+mod layout;
 mod markdown;
 #[cfg(test)]
 pub(crate) mod phone;
+mod row;
 mod sheet;
 mod split;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod when;
 
 pub use asked::{Asked, Turn, from_place};
 pub use file::{File, Reading};
 pub use hostile::Hostile;
+pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{ago, grouped, size, span, utc};
+pub use when::{When, ago, grouped, size, span, utc};
+
+use timed::Manner;
 
 /// The first word of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +118,8 @@ pub enum Span {
     Code(String),
     /// Somebody else's words.
     Hostile(Hostile),
+    /// A moment, which stands in the time zone of whoever asked.
+    Time(When),
 }
 
 /// One line of an answer, made of pieces.
@@ -169,14 +178,28 @@ impl Line {
         self
     }
 
-    /// Appends a moment in UTC with how long ago or ahead it is, or that it is not known: what never
-    /// happened says so itself.
+    /// Appends a moment with how long ago or ahead it is, or that it is not known: what never happened
+    /// says so itself.
     #[must_use]
     pub fn time(self, at: Option<Timestamp>, now: Timestamp) -> Self {
         match at {
-            Some(at) => self.plain(format!("{} ({})", utc(at), ago(at, now))),
+            Some(at) => self.when(When { at, now: Some(now) }),
             None => self.plain("not known"),
         }
+    }
+
+    /// Appends a moment, where it matters which; or that it is not known.
+    #[must_use]
+    pub fn at(self, at: impl Into<Option<Timestamp>>) -> Self {
+        match at.into() {
+            Some(at) => self.when(When { at, now: None }),
+            None => self.plain("not known"),
+        }
+    }
+
+    fn when(mut self, when: When) -> Self {
+        self.0.push(Span::Time(when));
+        self
     }
 
     /// The words alone, for a file: somebody else's in quotation marks.
@@ -184,8 +207,24 @@ impl Line {
         let text = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) | Span::Code(text) => text.clone(),
             Span::Hostile(text) => clean::quoted(text),
+            Span::Time(when) => when.said(None),
         };
         self.0.iter().map(text).collect()
+    }
+
+    /// The words as they are shown on one line: nothing in them steers a screen, and somebody else's
+    /// are in quotation marks.
+    pub(crate) fn shown(&self) -> String {
+        let shown = |span: &Span| match span {
+            Span::Plain(text) | Span::Strong(text) => clean::visible(text),
+            Span::Code(text) => match clean::visible(text).trim() {
+                "" => "(none)".to_owned(),
+                text => text.to_owned(),
+            },
+            Span::Hostile(text) => clean::quoted(text),
+            Span::Time(when) => when.said(None),
+        };
+        self.0.iter().map(shown).collect::<String>().trim().to_owned()
     }
 
     /// The words of our own in it; what else stands in it is left out.
@@ -193,6 +232,7 @@ impl Line {
         let own = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) => text.clone(),
             Span::Code(_) | Span::Hostile(_) => "…".to_owned(),
+            Span::Time(when) => when.said(None),
         };
         self.0.iter().map(own).collect()
     }
@@ -201,7 +241,7 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.is_empty(),
-            Span::Code(_) | Span::Hostile(_) => false,
+            Span::Code(_) | Span::Hostile(_) | Span::Time(_) => false,
         })
     }
 }
@@ -237,7 +277,7 @@ pub enum Block {
     Text(Line),
     /// Label and value, one pair a line.
     Facts(Vec<Fact>),
-    /// A listing: cards on a phone, a table where the config asks for it.
+    /// A listing, drawn in the layout that its asker or the config wants.
     Records(Vec<Record>),
     /// A heading line and points below it.
     List(Line, Vec<Line>),
@@ -384,6 +424,9 @@ pub struct Reply {
     pub repeats: bool,
     /// The commands that it offers under numbers, of which its asker may send one.
     pub choices: Vec<Vec<String>>,
+    /// How it is drawn for whoever asked. Where nothing is said it is what the bot says by itself, or
+    /// asks: cards, in which nothing is cut, and UTC.
+    pub style: Option<Style>,
 }
 
 impl Reply {
@@ -466,23 +509,6 @@ impl Reply {
     }
 }
 
-/// How answers are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// Whether listings are tables instead of cards. Tables read well on a desktop only.
-    pub tables: bool,
-    /// Most bytes of both bodies of one message in the JSON of its content; at least 4,000, and
-    /// anything less is taken as that. The homeserver's limit for an event is 65,536 bytes, of
-    /// which encryption and the event around it take a third. An edit holds both bodies twice.
-    pub max_bytes: usize,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self { tables: false, max_bytes: 40_000 }
-    }
-}
-
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
@@ -493,17 +519,41 @@ pub struct Drawn {
 }
 
 impl Reply {
-    /// The answer as one Markdown document in which nobody else's text is markup, for those who read
-    /// it as it is: nothing in it keeps a client from making links.
+    /// The answer as one Markdown document in which nobody else's text is markup, for those who read it as
+    /// it is: nothing in it keeps a client from making links. In this layout where whoever asked wants no
+    /// other.
     pub fn markdown(&self, layout: &Layout) -> String {
-        markdown::document(&markdown::sections(self), layout).replace(markdown::APART, "")
+        let document = markdown::document(&markdown::sections(self), self.drawn_in(*layout));
+        document.replace(markdown::APART, "")
     }
 
-    /// The answer as one message or, where it is larger than the layout allows, several that say
-    /// which they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a
-    /// line only where that line alone is larger than a message.
+    /// The answer as one message or, where it is larger than a message can be, several that say which
+    /// they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a line only
+    /// where that line alone is larger than a message. In this layout where whoever asked wants no
+    /// other.
     pub fn draw(&self, layout: &Layout) -> Vec<Drawn> {
-        split::messages(&markdown::sections(self), layout)
+        self.draw_within(*layout, split::MOST_BYTES)
+    }
+
+    /// The answer as one message that replaces another, whose event then holds it twice; none where it is
+    /// larger than that can be.
+    pub fn draw_as_edit(&self, layout: &Layout) -> Option<Drawn> {
+        let mut parts = self.draw_within(*layout, split::MOST_BYTES / 20 * 11);
+        if parts.len() == 1 { parts.pop() } else { None }
+    }
+
+    fn draw_within(&self, layout: Layout, most_bytes: usize) -> Vec<Drawn> {
+        split::messages(&markdown::sections(self), self.drawn_in(layout), most_bytes)
+    }
+
+    /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
+    fn drawn_in(&self, config: Layout) -> Manner<'_> {
+        match &self.style {
+            None => Manner { layout: Layout::Cards, zone: None },
+            Some(Style { layout, zone }) => {
+                Manner { layout: layout.unwrap_or(config), zone: zone.as_ref() }
+            }
+        }
     }
 }
 
@@ -522,11 +572,5 @@ impl Line {
     #[must_use]
     pub fn ago(self, at: Option<Timestamp>, now: Timestamp) -> Self {
         self.plain(at.map_or_else(|| "not known".to_owned(), |at| ago(at, now)))
-    }
-
-    /// Appends a moment in UTC, where it matters which; or that it is not known.
-    #[must_use]
-    pub fn at(self, at: Option<Timestamp>) -> Self {
-        self.plain(at.map_or_else(|| "not known".to_owned(), utc))
     }
 }

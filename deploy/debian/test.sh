@@ -284,7 +284,7 @@ hears_shells() {
 reloads() {
     local pid
     pid=$(property MainPID)
-    echo 'tables: true' >>"$root/etc/synod/synod.yaml"
+    echo 'layout: list' >>"$root/etc/synod/synod.yaml"
     succeeds "a reload goes through" inside systemctl reload synod
     becomes "after a reload it is up" "Connected to the homeserver" property StatusText
     becomes "the new configuration is in force" "Nothing changed · my config has not changed" \

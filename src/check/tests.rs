@@ -49,7 +49,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
         monitoring: None,
-        tables: false,
+        layout: crate::config::Layout::Cards,
         log: String::new(),
         log_format: crate::config::LogFormat::Auto,
     }

@@ -10,7 +10,7 @@ use super::{
     Later,
     arguments::{Lasting, Moment, valued},
 };
-use crate::reply::{Format, Line};
+use crate::reply::{Format, Layout, Line};
 
 const HEADING: &str = "Options of every change";
 
@@ -41,6 +41,8 @@ pub struct Options {
     pub by_dot: bool,
     /// How what was found is to be written, where it was typed.
     pub output: Option<Format>,
+    /// In which layout what was found is to be drawn, where it was typed.
+    pub layout: Option<Layout>,
     /// The verb by its own name, with the words below it: `sanction extend`.
     pub verb: String,
     /// Those of the verb's own options that were typed and not every homeserver knows.
@@ -127,7 +129,7 @@ impl Options {
 
     /// Adds the options to a command that looks.
     pub(crate) fn add_to_look(command: Command) -> Command {
-        command.arg(
+        Self::add_layout(command).arg(
             Arg::new("output")
                 .short('o')
                 .long("output")
@@ -135,6 +137,18 @@ impl Options {
                 .value_parser(clap::value_parser!(Format))
                 .global(true)
                 .help("Answer in this format only; a long answer comes as a file"),
+        )
+    }
+
+    /// Adds only the layout, to what lists something of the bot's own.
+    pub(crate) fn add_layout(command: Command) -> Command {
+        command.arg(
+            Arg::new("layout")
+                .long("layout")
+                .value_name("LAYOUT")
+                .value_parser(|text: &str| text.parse::<Layout>())
+                .global(true)
+                .help("Draw it as cards, list or code; !me layout says what it is otherwise"),
         )
     }
 
@@ -149,6 +163,7 @@ impl Options {
             beyond: None,
             by_dot: false,
             output: one::<Format>(matches, "output"),
+            layout: one::<Layout>(matches, "layout"),
             verb: String::new(),
             later: Vec::new(),
         }
@@ -223,6 +238,18 @@ mod tests {
         assert_eq!(read(&hyphen).unwrap().alone.as_deref(), Some("--y"));
         let long = "x".repeat(LONGEST_REASON + 1);
         assert!(read(&["--reason", " "]).is_err() && read(&["--reason", &long]).is_err());
+    }
+
+    #[test]
+    fn a_layout_is_read_once_for_all_looks() {
+        let look = Options::add_to_look(Command::new("!").no_binary_name(true));
+        let read = |word: &str| look.clone().try_get_matches_from(["--layout", word]);
+        for layout in Layout::ALL {
+            let matches = read(layout.as_str()).unwrap();
+            assert_eq!(Options::read(&matches).layout, Some(layout));
+        }
+        let why = read("table").unwrap_err().to_string();
+        assert!(why.contains("phones cannot show tables"), "{why}");
     }
 
     #[test]

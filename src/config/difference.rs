@@ -112,7 +112,7 @@ impl Config {
             backup,
             digest,
             monitoring,
-            tables,
+            layout,
             log,
             log_format,
         } = self;
@@ -138,7 +138,7 @@ impl Config {
         found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("digest", *digest == now.digest, Effect::Narrower);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
-        found.key("tables", *tables == now.tables, Effect::Narrower);
+        found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
         found.key("log.format", *log_format == now.log_format, Effect::AtStart);
         found.0

@@ -10,8 +10,8 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Backup, Bot, Commands, Config, Encryption, Homeserver, LogFormat, Login, Monitoring, Operator,
-    Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
+    Backup, Bot, Commands, Config, Encryption, Homeserver, Layout, LogFormat, Login, Monitoring,
+    Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
     policy,
@@ -115,7 +115,13 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let digest = root.field("digest", "monday 09:00").optional(value::weekly);
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
-    let tables = root.field("tables", "false").flag(false);
+    let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
+    let layout = root.field("layout", "list").choice(&layouts, Some(Layout::Cards));
+    root.gone(
+        "tables",
+        "phones cannot show tables, so there are none any more",
+        "Write `layout: cards`, `layout: list` or `layout: code` in its place",
+    );
     let log = log(&root.field("log", LOG));
     if let (Ok(operators), Ok((_, demands))) = (&operators, &asked) {
         totp_for_all(&field, operators, demands)?;
@@ -141,7 +147,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         backup: backup?,
         digest: digest?,
         monitoring: monitoring?,
-        tables: tables?,
+        layout: layout?,
         log,
         log_format,
     })

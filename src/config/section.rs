@@ -74,6 +74,20 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Writes a key down that an earlier version knew, where it stands there, with what to write in its
+    /// place.
+    pub(super) fn gone(&self, key: &'static str, what: &str, instead: &str) {
+        let Some(entry) = self.entries.iter().find(|entry| entry.key == key) else { return };
+        // Known from here on, so that it is told once.
+        self.known.borrow_mut().push(key);
+        self.book.add(Fault {
+            key: join(&self.path, key),
+            line: Some(entry.line),
+            what: what.to_owned(),
+            instead: instead.to_owned(),
+        });
+    }
+
     /// Every key with its field, where the keys are not ours to know; a fault where one stands there
     /// twice or is no text. The keys are in no fault's path, for they may be anything.
     pub(super) fn entries(

@@ -115,7 +115,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.policy.protection.operators, Stance::Phrase, "nobody else is there");
     assert_eq!(config.commands.max_age, Duration::from_mins(5));
     assert!(!config.commands.typed_secrets);
-    assert!(!config.tables);
+    assert_eq!(config.layout, Layout::Cards);
     assert_eq!(config.monitoring, None, "it listens nowhere");
     assert_eq!(config.log, "info");
 }
@@ -373,7 +373,9 @@ fn values() {
     let case = |line: &'static str, place, remedy| -> Case { ("state: mine", line, place, remedy) };
     each_is_the_only_fault(&[
         case("state: mine\nread_only: yes", "line 9, read_only: ", "`true` or `false`"),
-        case("state: mine\ntables: \"true\"", "line 9, tables: ", "without quotes"),
+        case("state: mine\nlayout: table", "line 9, layout: ", "cards or list or code"),
+        case("state: mine\ntables: true", "line 9, tables: phones", "`layout: list`"),
+        case("state: mine\ntables: false", "line 9, tables: phones", "`layout: cards`"),
         case("state: mine\nencryption: on", "line 9, encryption: ", "required or optional"),
         case("state: mine\ntrust: me", "line 9, trust: ", "cross_signed or verified"),
         case("state: mine\nquestions: { expire_after: soon }", "line 9, questions.expire_a", "1h"),

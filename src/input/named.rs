@@ -11,7 +11,8 @@ pub fn named_in(body: &str, formatted: Option<&str>) -> Vec<String> {
     if body.len() > LONGEST || formatted.is_some_and(|html| html.len() > LONGEST) {
         return Vec::new();
     }
-    let text = match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body)) {
+    let text = match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body))
+    {
         markup::Rebuilt::Text { text, doubt: None } => text,
         markup::Rebuilt::NoPills => body.to_owned(),
         markup::Rebuilt::Text { .. } | markup::Rebuilt::TooMuch | markup::Rebuilt::Eaten => {

@@ -31,7 +31,7 @@ use crate::{
     config::Encryption,
     pipeline::{Ailment, Attached, Attachment, Held, NoWhisper, Outbox, Said, Unsent},
     places::{Place, Places},
-    reply::{Drawn, File, Layout, Reply, Ring},
+    reply::{Drawn, File, Reply, Ring},
     store::{self, Store},
 };
 
@@ -243,10 +243,7 @@ impl Sender {
 
     /// An answer as the content of one edit, which holds it twice; none where it is larger than that.
     fn in_one_edit(&self, reply: &Reply) -> Option<Drawn> {
-        let layout = self.shared.settings.layout;
-        let layout = Layout { max_bytes: layout.max_bytes / 20 * 11, ..layout };
-        let mut parts = reply.draw(&layout);
-        if parts.len() == 1 { parts.pop() } else { None }
+        reply.draw_as_edit(&self.shared.settings.layout)
     }
 
     async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
@@ -336,7 +333,7 @@ impl Sender {
         let room = self.whisper.room_for(to).await?;
         let lane = self.lane(room.room_id());
         let _turn = lane.in_turn().await;
-        let content = super::whisper::message(&self.shared.settings.layout, reply, secret);
+        let content = super::whisper::message(self.shared.settings.layout, reply, secret);
         let deadline = Instant::now() + PATIENCE;
         let sent =
             self.send(&room, "m.room.message", content, TransactionId::new(), deadline).await;

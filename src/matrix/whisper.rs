@@ -173,9 +173,9 @@ fn present<'a>(
 }
 
 /// The message that tells a secret. The secret stands here and nowhere else.
-pub(super) fn message(layout: &Layout, reply: &Reply, secret: &SecretString) -> Value {
+pub(super) fn message(layout: Layout, reply: &Reply, secret: &SecretString) -> Value {
     let (mut body, mut html) = (String::new(), String::new());
-    for part in reply.draw(layout) {
+    for part in reply.draw(&layout) {
         body.push_str(&part.body);
         body.push_str("\n\n");
         html.push_str(&part.html);
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_secret_is_copied_as_it_is() {
         let secret = SecretString::from("a<b>&c");
-        let content = message(&Layout::default(), &Reply::data("Your password"), &secret);
+        let content = message(Layout::default(), &Reply::data("Your password"), &secret);
         assert!(content["body"].as_str().unwrap().ends_with("a<b>&c"));
         let html = content["formatted_body"].as_str().unwrap();
         assert!(html.ends_with("<pre><code>a&lt;b&gt;&amp;c</code></pre>"), "{html}");

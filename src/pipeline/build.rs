@@ -9,12 +9,11 @@ use tokio::sync::Notify;
 use super::{
     Announcements, Authenticity, BuildError, Choices, ConfigSource, Executor, Feed, FreezeControl,
     LastNamed, Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry,
-    Served,
-    Strangers, Voice, Watcher, change, questions,
+    Served, Strangers, Voice, Watcher, change, questions,
 };
 use crate::{
     audit::Audit,
-    clock::SharedClock,
+    clock::{SharedClock, Zones},
     command_aliases::CommandAliases,
     journal::Journal,
     metrics::Metrics,
@@ -31,6 +30,7 @@ use crate::{
         voice::{aside::Aside, backlog::Backlog, working::Working},
     },
     places::Places,
+    preferences::Preferences,
     sanctions::Sanctions,
     store::{self, Store},
     synapse::{Access, Reader, Writer},
@@ -101,6 +101,8 @@ impl Pipeline {
             choices: Choices::new(clock.clone()),
             digests: store.shelf("digests")?,
             notes: kept.notes,
+            preferences: Preferences::new(store)?,
+            zones: Zones::of_system(),
             authenticity,
             executor,
             token_watch,

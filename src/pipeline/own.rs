@@ -112,6 +112,8 @@ pub struct OwnSpec {
     pub changes: bool,
     /// Whether it takes a reason, since the config may want one of it.
     reasoned: bool,
+    /// Whether it lists something, so that it takes a layout.
+    lists: bool,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Box<dyn Own>, clap::Error>,
 }
@@ -127,6 +129,7 @@ impl OwnSpec {
             examples,
             changes: false,
             reasoned: false,
+            lists: false,
             augment: O::augment_args,
             parse: |matches| Ok(Box::new(O::from_arg_matches(matches)?)),
         }
@@ -144,10 +147,18 @@ impl OwnSpec {
         self
     }
 
+    /// The same verb, which lists something, and whose words are all its own: no text of somebody's that
+    /// could hold an option.
+    const fn listing(mut self) -> Self {
+        self.lists = true;
+        self
+    }
+
     /// The clap command of this verb.
     pub fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).visible_aliases(self.aliases.iter().copied());
         let command = (self.augment)(command);
+        let command = if self.lists { Options::add_layout(command) } else { command };
         match (self.changes, self.reasoned) {
             (true, _) => Options::add(command, false),
             (false, true) => Options::add_reason(command),

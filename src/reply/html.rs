@@ -1,25 +1,23 @@
-//! The `formatted_body` of a message: only tags that every client draws, and in the one layout
-//! that asks for it a table that clients without tables still show as lines.
+//! The `formatted_body` of a message: only tags that every client draws.
 
 use std::borrow::Cow;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::markdown::{APART, GUARD, PIPE};
+use super::markdown::{APART, GUARD};
 
 /// The events of a document, with adjacent text in one piece.
-pub(super) fn events(markdown: &str, tables: bool) -> Vec<Event<'_>> {
-    let options = if tables { Options::ENABLE_TABLES } else { Options::empty() };
-    TextMergeStream::new(Parser::new_ext(markdown, options)).collect()
+pub(super) fn events(markdown: &str) -> Vec<Event<'_>> {
+    TextMergeStream::new(Parser::new_ext(markdown, Options::empty())).collect()
 }
 
-/// What a text or code event says, without the characters that served the Markdown only.
+/// What a text or code event says, without the character that served the Markdown only.
 ///
 /// Nothing is seen of the word joiner that holds the parts of a hostile address apart, and the bot
 /// drops it from what is typed, so that a copied name still means the same.
 pub(super) fn said(text: &str) -> Cow<'_, str> {
-    if text.contains([GUARD, PIPE, APART]) {
-        Cow::Owned(text.replace(GUARD, "").replace(PIPE, "|").replace(APART, "\u{2060}"))
+    if text.contains([GUARD, APART]) {
+        Cow::Owned(text.replace(GUARD, "").replace(APART, "\u{2060}"))
     } else {
         Cow::Borrowed(text)
     }
@@ -31,11 +29,7 @@ pub(super) fn said(text: &str) -> Cow<'_, str> {
 /// nothing but their text.
 pub(super) fn html(events: &[Event<'_>]) -> String {
     let mut out = String::new();
-    let mut head = false;
     let mut item = false;
-    // Whether a cell is open. Its end is written when the next begins, because the last of a row
-    // ends differently.
-    let mut cell = false;
     for event in events {
         match event {
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
@@ -47,27 +41,6 @@ pub(super) fn html(events: &[Event<'_>]) -> String {
                 out.push_str("</code>");
             }
             Event::SoftBreak | Event::HardBreak => out.push_str("<br>"),
-            Event::Start(Tag::TableHead) => {
-                head = true;
-                out.push_str("<thead><tr>");
-            }
-            Event::Start(Tag::TableCell) => {
-                if cell {
-                    out.push_str(if head { " </th>" } else { " </td>" });
-                }
-                cell = true;
-                out.push_str(if head { "<th>" } else { "<td>" });
-            }
-            // Element X drops the tags of a table: the space parts the cells, and the break,
-            // which must stand inside a cell, parts the rows. A browser shows neither.
-            Event::End(TagEnd::TableHead) => {
-                out.push_str(" <br></th></tr></thead><tbody>");
-                (head, cell) = (false, false);
-            }
-            Event::End(TagEnd::TableRow) => {
-                out.push_str(" <br></td></tr>");
-                cell = false;
-            }
             // A paragraph inside a point would be drawn with empty lines around it.
             Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph) if item => {}
             Event::Start(tag) => {
@@ -95,8 +68,6 @@ fn opening(tag: &Tag<'_>) -> &'static str {
         Tag::List(_) => "<ul>",
         Tag::Item => "<li>",
         Tag::CodeBlock(_) => "<pre><code>",
-        Tag::Table(_) => "<table>",
-        Tag::TableRow => "<tr>",
         _ => "",
     }
 }
@@ -109,7 +80,6 @@ fn closing(tag: TagEnd) -> &'static str {
         TagEnd::List(_) => "</ul>",
         TagEnd::Item => "</li>",
         TagEnd::CodeBlock => "</code></pre>",
-        TagEnd::Table => "</tbody></table>",
         _ => "",
     }
 }

@@ -1,21 +1,21 @@
 //! A reply as one Markdown document.
 //!
 //! Everything that is not our own markup is escaped, so that the structure comes from the reply
-//! alone. Three characters that no text holds, since cleaning removes them, serve the document:
-//! [`GUARD`] and [`PIPE`], which the walkers take out again, and [`APART`].
+//! alone. Two characters that no text holds, since cleaning removes them, serve the document:
+//! [`GUARD`], which the walkers take out again, and [`APART`].
 
 use super::{
     Block, Fact, Layout, Line, Record, Reply, Span, Status,
     clean::{isolated, unlinked, visible},
+    columns::{self, Columns},
+    row::telling,
+    timed::Manner,
 };
 
 /// Stands between markup and what it touches. Whether `**` opens or closes depends on the
 /// characters around it; beside this one, which is neither white space nor punctuation, it always
 /// does what it was put there for, and two runs of backticks do not become one.
 pub(super) const GUARD: char = '\u{2060}';
-
-/// A pipe inside code inside a table, where Markdown has no unambiguous way to write one.
-pub(super) const PIPE: char = '\u{fdd0}';
 
 /// Stands in somebody else's text where a client would otherwise see a link or a mention. What is
 /// sent has a word joiner in its place.
@@ -49,45 +49,74 @@ pub(super) fn sections(reply: &Reply) -> Vec<Section> {
     sections
 }
 
-/// The Markdown of some sections: blocks with an empty line between them.
-pub(super) fn document(sections: &[Section], layout: &Layout) -> String {
-    let mut out = String::new();
-    let mut add = |block: &str| {
-        if !block.is_empty() {
-            if !out.is_empty() {
-                out.push_str("\n\n");
-            }
-            out.push_str(block);
-        }
-    };
+/// The Markdown of some sections, drawn so: blocks with an empty line between them.
+pub(super) fn document(sections: &[Section], manner: Manner<'_>) -> String {
+    let mut document = Document::default();
     for section in sections {
-        match section {
-            Section::Title(status, line) => add(&title(*status, line)),
-            Section::Block(Block::Text(line)) => add(&inline(line)),
-            Section::Block(Block::Note(line)) => add(&wrap("*", &inline(line))),
-            Section::Block(Block::Facts(facts)) => add(&lines(facts.iter().map(fact))),
-            Section::Block(Block::Code(text)) => add(&fenced(text)),
-            Section::Block(Block::Commands(commands)) => {
-                add(&lines(
-                    commands.iter().map(|(what_for, words)| inline(&command(what_for, words))),
-                ));
-            }
-            Section::Block(Block::List(heading, points)) => {
-                add(&inline(heading));
-                add(&list(points));
-            }
-            Section::Block(Block::Records(records)) => {
-                if layout.tables && records.iter().any(|record| !record.facts.is_empty()) {
-                    add(&table(records));
-                } else {
-                    for record in records {
-                        add(&card(record));
-                    }
-                }
-            }
+        match manner.timed(section) {
+            Section::Title(status, line) => document.add(&title(status, &line)),
+            Section::Block(block) => document.block(&block, manner.layout),
         }
     }
-    out
+    if document.cut {
+        let all = Line::from("Cut to fit a phone. All of it comes with ").code("--layout cards");
+        document.add(&wrap("*", &inline(&all)));
+    }
+    document.text
+}
+
+/// A document as far as it is written.
+#[derive(Default)]
+struct Document {
+    text: String,
+    /// Whether something was cut to fit.
+    cut: bool,
+}
+
+impl Document {
+    fn add(&mut self, block: &str) {
+        if !block.is_empty() {
+            if !self.text.is_empty() {
+                self.text.push_str("\n\n");
+            }
+            self.text.push_str(block);
+        }
+    }
+
+    fn block(&mut self, block: &Block, layout: Layout) {
+        match block {
+            Block::Text(line) => self.add(&inline(line)),
+            Block::Note(line) => self.add(&wrap("*", &inline(line))),
+            Block::Facts(facts) if layout == Layout::Code => {
+                self.columns(&columns::of_facts(facts))
+            }
+            Block::Facts(facts) => self.add(&lines(facts.iter().map(fact))),
+            Block::Code(text) => self.add(&fenced(text)),
+            Block::Commands(commands) => {
+                let lines_of = commands.iter().map(|(what_for, words)| command(what_for, words));
+                self.add(&lines(lines_of.map(|line| inline(&line))));
+            }
+            Block::List(heading, points) => {
+                self.add(&inline(heading));
+                self.add(&list(points.iter().map(inline)));
+            }
+            Block::Records(records) => self.records(records, layout),
+        }
+    }
+
+    fn records(&mut self, records: &[Record], layout: Layout) {
+        let are_bare = records.iter().all(|record| record.facts.is_empty());
+        match layout {
+            Layout::List => self.add(&list(records.iter().map(row))),
+            Layout::Code if !are_bare => self.columns(&columns::of_records(records)),
+            Layout::Code | Layout::Cards => records.iter().for_each(|one| self.add(&card(one))),
+        }
+    }
+
+    fn columns(&mut self, columns: &Columns) {
+        self.add(&fence(&columns.text));
+        self.cut |= columns.cut;
+    }
 }
 
 /// A command as a line: what it is for, and the command to copy.
@@ -120,39 +149,15 @@ fn card(record: &Record) -> String {
     lines([strong(&record.title), facts.join(" · ")])
 }
 
-/// Records as a table: the titles first, then a column for each label.
-fn table(records: &[Record]) -> String {
-    let mut labels: Vec<&str> = Vec::new();
-    for (label, _) in records.iter().flat_map(|record| &record.facts) {
-        if !labels.contains(label) {
-            labels.push(label);
-        }
-    }
-    let mut rows = Vec::with_capacity(records.len() + 2);
-    rows.push(format!(
-        "| | {} |",
-        labels.iter().map(|l| escaped(l)).collect::<Vec<_>>().join(" | ")
-    ));
-    rows.push(format!("|{}", " --- |".repeat(labels.len() + 1)));
-    rows.extend(records.iter().map(|record| row(record, &labels)));
-    rows.join("\n")
+/// One record on a line.
+fn row(record: &Record) -> String {
+    let facts = telling(record).into_iter().map(fact);
+    let parts = std::iter::once(strong(&record.title)).chain(facts);
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-fn row(record: &Record, labels: &[&str]) -> String {
-    let of = |label: &&str| {
-        let facts = record.facts.iter().filter(|fact| fact.0 == *label);
-        facts.map(|fact| cell(&fact.1)).collect::<Vec<_>>().join(", ")
-    };
-    let cells: Vec<_> = std::iter::once(cell(&record.title)).chain(labels.iter().map(of)).collect();
-    format!("| {} |", cells.join(" | "))
-}
-
-fn cell(line: &Line) -> String {
-    spans(line, Place::Cell).trim().to_owned()
-}
-
-fn list(points: &[Line]) -> String {
-    let points = points.iter().map(inline).filter(|point| !point.is_empty());
+fn list(points: impl Iterator<Item = String>) -> String {
+    let points = points.filter(|point| !point.is_empty());
     points.map(|point| format!("- {point}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -162,35 +167,25 @@ fn lines(lines: impl IntoIterator<Item = String>) -> String {
 }
 
 fn inline(line: &Line) -> String {
-    spans(line, Place::Text).trim().to_owned()
+    spans(line, false).trim().to_owned()
 }
 
 /// A whole line in strong; what is strong in it already is no stronger.
 fn strong(line: &Line) -> String {
-    wrap("**", spans(line, Place::Strong).trim())
+    wrap("**", spans(line, true).trim())
 }
 
-/// Where a line is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// In running text.
-    Text,
-    /// Where all of it is strong.
-    Strong,
-    /// In a table's cell.
-    Cell,
-}
-
-/// The pieces of a line, one after the other.
-fn spans(line: &Line, place: Place) -> String {
+/// The pieces of a line, one after the other; `in_strong` where all of it is strong.
+fn spans(line: &Line, in_strong: bool) -> String {
     let mut out = String::new();
     for span in &line.0 {
         let piece = match span {
             Span::Plain(text) => escaped(&visible(text)),
-            Span::Strong(text) if place == Place::Strong => escaped(&visible(text)),
+            Span::Strong(text) if in_strong => escaped(&visible(text)),
             Span::Strong(text) => strong_words(text),
-            Span::Code(text) => code(text, place),
+            Span::Code(text) => code(text),
             Span::Hostile(text) => escaped(&unlinked(text)),
+            Span::Time(when) => escaped(&when.said(None)),
         };
         let touching = !out.is_empty()
             && !out.ends_with(char::is_whitespace)
@@ -235,7 +230,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn code(text: &str, place: Place) -> String {
+fn code(text: &str) -> String {
     let shown = visible(text);
     let shown = shown.trim();
     if shown.is_empty() {
@@ -243,9 +238,7 @@ fn code(text: &str, place: Place) -> String {
     }
     let fence = "`".repeat(longest_backticks(shown) + 1);
     let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
-    let inner =
-        if place == Place::Cell { shown.replace('|', "\u{fdd0}") } else { shown.to_owned() };
-    isolated(shown, format!("{fence}{pad}{inner}{pad}{fence}"))
+    isolated(shown, format!("{fence}{pad}{shown}{pad}{fence}"))
 }
 
 fn fenced(text: &str) -> String {
@@ -253,11 +246,15 @@ fn fenced(text: &str) -> String {
         .lines()
         .map(|line| visible(&line.replace('\t', "    ")).trim_end().to_owned())
         .collect();
-    let text = lines.join("\n");
+    fence(&lines.join("\n"))
+}
+
+/// Text that is clean already, in fixed pitch.
+fn fence(text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
-    let fence = "`".repeat((longest_backticks(&text) + 1).max(3));
+    let fence = "`".repeat((longest_backticks(text) + 1).max(3));
     format!("{fence}\n{text}\n{fence}")
 }
 

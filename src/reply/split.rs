@@ -15,17 +15,22 @@ use super::{
     clean::visible,
     html::{events, html},
     markdown::{Section, command, document, fact_line},
+    timed::Manner,
 };
 
+/// Most bytes of both bodies of one message in the JSON of its content. The homeserver's limit for an
+/// event is 65,536 bytes, of which encryption and the event around it take a third. An edit holds both
+/// bodies twice.
+pub(super) const MOST_BYTES: usize = 40_000;
 /// Less than this cannot be asked for: it holds the longest piece that is never cut.
 const LEAST_BYTES: usize = 4_000;
 /// What is kept free for "(2 of 3)" in both bodies.
 const LABEL_BYTES: usize = 80;
 
-/// Draws `sections` as messages, at least one.
-pub(super) fn messages(sections: &[Section], layout: &Layout) -> Vec<Drawn> {
-    let whole = draw(sections, layout);
-    let limit = layout.max_bytes.max(LEAST_BYTES);
+/// Draws `sections` as messages, at least one, of at most so many bytes.
+pub(super) fn messages(sections: &[Section], manner: Manner<'_>, most_bytes: usize) -> Vec<Drawn> {
+    let whole = draw(sections, manner);
+    let limit = most_bytes.max(LEAST_BYTES);
     let size = size(&whole);
     if size <= limit {
         return vec![if whole.body.is_empty() { nothing() } else { whole }];
@@ -34,7 +39,7 @@ pub(super) fn messages(sections: &[Section], layout: &Layout) -> Vec<Drawn> {
     let mut guess = left.len() * limit / size * 15 / 16;
     let mut parts = Vec::new();
     while !left.is_empty() {
-        let (taken, drawn) = fill(left.make_contiguous(), guess, limit - LABEL_BYTES, layout);
+        let (taken, drawn) = fill(left.make_contiguous(), guess, limit - LABEL_BYTES, manner);
         if let Some(drawn) = drawn {
             left.drain(..taken);
             guess = taken;
@@ -75,10 +80,15 @@ fn nothing() -> Drawn {
     Drawn { body: "(nothing)".to_owned(), html: "<p>(nothing)</p>".to_owned() }
 }
 
-fn draw(sections: &[Section], layout: &Layout) -> Drawn {
-    let markdown = document(sections, layout);
-    let events = events(&markdown, layout.tables);
-    Drawn { body: body(&events), html: html(&events) }
+fn draw(sections: &[Section], manner: Manner<'_>) -> Drawn {
+    let markdown = document(sections, manner);
+    let drawn = events(&markdown);
+    // Columns are for the eye, and cut. Notifications and screen readers get all of it, in words.
+    let body = match manner.layout {
+        Layout::Code => body(&events(&document(sections, manner.in_layout(Layout::Cards)))),
+        Layout::Cards | Layout::List => body(&drawn),
+    };
+    Drawn { body, html: html(&drawn) }
 }
 
 /// Bytes of both bodies in the JSON of an event's content.
@@ -105,13 +115,13 @@ struct Atom {
 ///
 /// Begins with `guess` and goes up or down by proportion until a message is nearly full, so that
 /// it is drawn once or twice, whatever it holds.
-fn fill(atoms: &[Atom], guess: usize, limit: usize, layout: &Layout) -> (usize, Option<Drawn>) {
+fn fill(atoms: &[Atom], guess: usize, limit: usize, manner: Manner<'_>) -> (usize, Option<Drawn>) {
     let (mut fits, mut drawn) = (0, None);
     let mut too_many = atoms.len() + 1;
     let mut next = guess.clamp(1, atoms.len());
     let mut growths = 0;
     while fits < next && next < too_many {
-        let tried = draw(&joined(atoms.iter().take(next)), layout);
+        let tried = draw(&joined(atoms.iter().take(next)), manner);
         let size = size(&tried);
         if size > limit {
             too_many = next;
@@ -266,7 +276,7 @@ fn halves(mut line: Line) -> (Line, Line) {
         Some(Span::Strong(text)) => pair(&text, |half| one(Span::Strong(half))),
         // What is not seen goes first: a half without anything to see would be drawn as "(none)".
         Some(Span::Code(text)) => pair(visible(&text).trim(), |half| one(Span::Code(half))),
-        Some(hostile @ Span::Hostile(_)) => (one(hostile), Line::new()),
+        Some(whole @ (Span::Hostile(_) | Span::Time(_))) => (one(whole), Line::new()),
         None => (Line::new(), Line::new()),
     }
 }

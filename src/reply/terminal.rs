@@ -4,12 +4,15 @@
 //! and the only escape sequences are those of [`Style`].
 
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    Block, Line, Record, Reply, Span, Status,
+    Block, Fact, Layout, Line, Record, Reply, Span, Status,
     clean::{quoted, visible},
+    columns,
     markdown::{Section, fact_line, sections},
+    row::telling,
 };
 
 /// The narrowest that a column of a table becomes.
@@ -72,10 +75,14 @@ type Piece = (Style, String);
 impl Reply {
     /// The answer as text for this screen, ending with a line break. Its file is not in it.
     pub fn on_screen(&self, screen: Screen) -> String {
-        let blocks = sections(self).into_iter().filter_map(|section| {
-            let text = screen.section(&section);
-            (!text.trim().is_empty()).then_some(text)
-        });
+        let layout = self.style.as_ref().and_then(|style| style.layout);
+        let manner = self.drawn_in(Layout::Cards);
+        let blocks = sections(self).into_iter().map(|section| manner.timed(&section)).filter_map(
+            |section| {
+                let text = screen.section(&section, layout);
+                (!text.trim().is_empty()).then_some(text)
+            },
+        );
         blocks.collect::<Vec<_>>().join("\n")
     }
 
@@ -104,7 +111,7 @@ pub fn harmless(text: &str) -> String {
 }
 
 impl Screen {
-    fn section(self, section: &Section) -> String {
+    fn section(self, section: &Section, layout: Option<Layout>) -> String {
         match section {
             Section::Title(status, line) => self.title(*status, line),
             Section::Block(Block::Text(line)) => self.flow(&pieces(line, Style::Plain), "", ""),
@@ -126,7 +133,7 @@ impl Screen {
                 let heading = Some(heading).filter(|heading| !heading.trim().is_empty());
                 heading.into_iter().chain(points).collect()
             }
-            Section::Block(Block::Records(records)) => self.records(records),
+            Section::Block(Block::Records(records)) => self.records(records, layout),
         }
     }
 
@@ -149,23 +156,40 @@ impl Screen {
         self.flow(&line, "", "  ")
     }
 
-    fn records(self, records: &[Record]) -> String {
+    /// Records in this layout; where none was asked for, as a table that fits, else as cards.
+    fn records(self, records: &[Record], layout: Option<Layout>) -> String {
         let with_facts = records.iter().any(|record| !record.facts.is_empty());
-        if records.len() > 1
-            && with_facts
-            && let Some(table) = Table::of(records).fitted(self)
-        {
-            return table;
+        match layout {
+            Some(Layout::List) => return records.iter().map(|one| self.row(one)).collect(),
+            Some(Layout::Code) if with_facts => return columns::of_records(records).text + "\n",
+            Some(Layout::Cards | Layout::Code) => {}
+            None => {
+                if records.len() > 1
+                    && with_facts
+                    && let Some(table) = Table::of(records).fitted(self)
+                {
+                    return table;
+                }
+            }
         }
         let card = |record: &Record| {
             let title = self.flow(&pieces(&record.title, Style::Strong), "", "");
-            let fact = |(label, value): &(&'static str, Line)| {
+            let fact = |(label, value): &Fact| {
                 self.flow(&pieces(&fact_line(label, value), Style::Plain), "  ", "    ")
             };
             std::iter::once(title).chain(record.facts.iter().map(fact)).collect::<String>()
         };
         let gap = if with_facts { "\n" } else { "" };
         records.iter().map(card).collect::<Vec<_>>().join(gap)
+    }
+
+    fn row(self, record: &Record) -> String {
+        let mut row = pieces(&record.title, Style::Strong);
+        for (label, value) in telling(record) {
+            row.push((Style::Plain, " · ".to_owned()));
+            row.extend(pieces(&fact_line(label, value), Style::Plain));
+        }
+        self.flow(&row, "", "  ")
     }
 
     fn styled(self, style: Style, text: &str) -> String {
@@ -211,17 +235,9 @@ fn pieces(line: &Line, plain: Style) -> Vec<Piece> {
         Span::Code(text) if visible(text).trim().is_empty() => (plain, "(none)".to_owned()),
         Span::Code(text) => (Style::Code, visible(text)),
         Span::Hostile(text) => (plain, quoted(text)),
+        Span::Time(when) => (plain, when.said(None)),
     };
     line.0.iter().map(piece).collect()
-}
-
-fn plain(line: &Line) -> String {
-    pieces(line, Style::Plain)
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect::<String>()
-        .trim()
-        .to_owned()
 }
 
 /// The words between spaces, each of pieces that may differ in style.
@@ -274,9 +290,9 @@ impl Table {
         let row = |record: &Record| {
             let of = |label: &&'static str| {
                 let facts = record.facts.iter().filter(|fact| fact.0 == *label);
-                facts.map(|fact| plain(&fact.1)).collect::<Vec<_>>().join(", ")
+                facts.map(|fact| fact.1.shown()).collect::<Vec<_>>().join(", ")
             };
-            std::iter::once(plain(&record.title)).chain(labels.iter().map(of)).collect()
+            std::iter::once(record.title.shown()).chain(labels.iter().map(of)).collect()
         };
         let rows = records.iter().map(row).collect();
         Self { labels, rows }
@@ -334,7 +350,7 @@ fn row(cells: &[String], widths: &[usize], styled: &dyn Fn(&str) -> String) -> S
 }
 
 /// A cell in lines of this width: broken between words, and inside one that is wider.
-fn broken(text: &str, width: usize) -> Vec<String> {
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -347,14 +363,14 @@ fn broken(text: &str, width: usize) -> Vec<String> {
             line.push(' ');
             column += 1;
         }
-        for c in word.chars() {
-            let wide = c.to_string().width();
+        for grapheme in word.graphemes(true) {
+            let wide = grapheme.width();
             if column > 0 && column + wide > width {
                 lines.push(String::new());
                 column = 0;
             }
             if let Some(line) = lines.last_mut() {
-                line.push(c);
+                line.push_str(grapheme);
             }
             column += wide;
         }

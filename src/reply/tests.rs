@@ -4,22 +4,32 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
 
+mod layouts;
 mod reduced;
 
-const CARDS: Layout = Layout { tables: false, max_bytes: 40_000 };
-const TABLES: Layout = Layout { tables: true, ..CARDS };
+const CARDS: Layout = Layout::Cards;
 
 fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-fn one(reply: &Reply, layout: &Layout) -> Drawn {
-    let [drawn] = <[Drawn; 1]>::try_from(reply.draw(layout)).expect("one message");
+/// The reply as somebody gets it who wants this layout.
+fn wanted(reply: &Reply, layout: Layout) -> Reply {
+    Reply { style: Some(Style { layout: Some(layout), ..Style::default() }), ..reply.clone() }
+}
+
+fn one(reply: &Reply, layout: Layout) -> Drawn {
+    let drawn = wanted(reply, layout).draw(&CARDS);
+    let [drawn] = <[Drawn; 1]>::try_from(drawn).expect("one message");
     drawn
 }
 
+fn any_layout() -> impl Strategy<Value = Layout> {
+    prop::sample::select(Layout::ALL.to_vec())
+}
+
 /// Both bodies, the HTML with a line for each block so that a person can read it.
-fn shown(reply: &Reply, layout: &Layout) -> String {
+fn shown(reply: &Reply, layout: Layout) -> String {
     let Drawn { body, html } = one(reply, layout);
     let html = ["</p>", "</ul>", "</pre>", "</thead>", "</tr>", "<br>", "</li>"]
         .iter()
@@ -68,7 +78,7 @@ fn everything(name: &str) -> Reply {
 
 #[test]
 fn a_listing_is_cards() {
-    insta::assert_snapshot!(shown(&listing("Ann <Lee> | *ops*", "@ann:example.org"), &CARDS), @r#"
+    insta::assert_snapshot!(shown(&listing("Ann <Lee> | *ops*", "@ann:example.org"), CARDS), @r#"
     2 of 40 accounts
 
     @ann:example.org
@@ -89,26 +99,51 @@ fn a_listing_is_cards() {
 }
 
 #[test]
-fn a_listing_is_a_table_where_asked_for() {
-    insta::assert_snapshot!(shown(&listing("Ann <Lee> | *ops*", "@a|b:example.org"), &TABLES), @r#"
+fn a_listing_is_lines_or_columns_where_asked_for() {
+    let listing = listing("Ann <Lee> | *ops*", "@a|b:example.org");
+    insta::assert_snapshot!(shown(&listing, Layout::List), @r"
     2 of 40 accounts
-
-                      name                 admin  created
-    @a|b:example.org  “Ann <Lee> | *ops*”  no     2026-01-02
-    @bot:example.org  (none)               yes
+    - @a|b:example.org · name: “Ann <Lee> | *ops*” · admin: no · created: 2026-01-02
+    - @bot:example.org · name: (none) · admin: yes
 
     Next page: !user list --from 2
     =====
     <p><strong>2 of 40 accounts</strong></p>
-    <table><thead><tr><th> </th><th>name </th><th>admin </th><th>created <br>
-    </th></tr>
-    </thead>
-    <tbody><tr><td><code>@a|b:example.org</code> </td><td>“Ann &lt;Lee&gt; | *ops*” </td><td>no </td><td>2026-01-02 <br>
-    </td></tr>
-    <tr><td><code>@bot:example.org</code> </td><td>(none) </td><td>yes </td><td> <br>
-    </td></tr>
-    </tbody></table><p>Next page: <code>!user list --from 2</code></p>
-    "#);
+    <ul><li><strong><code>@a|b:example.org</code></strong> · name: “Ann &lt;Lee&gt; | *ops*” · admin: no · created: 2026-01-02</li>
+    <li><strong><code>@bot:example.org</code></strong> · name: (none) · admin: yes</li>
+    </ul>
+    <p>Next page: <code>!user list --from 2</code></p>
+    ");
+    insta::assert_snapshot!(shown(&listing, Layout::Code), @r"
+    2 of 40 accounts
+
+    @a|b:example.org
+    name: “Ann <Lee> | *ops*” · admin: no · created: 2026-01-02
+
+    @bot:example.org
+    name: (none) · admin: yes
+
+    Next page: !user list --from 2
+    =====
+    <p><strong>2 of 40 accounts</strong></p>
+    <pre><code>                  name
+    @a|b:example.org  “Ann &lt;Lee&gt; | *ops*”
+    @bot:example.org  (none)</code></pre>
+    <p>Next page: <code>!user list --from 2</code></p>
+    <p><em>Cut to fit a phone. All of it comes with <code>--layout cards</code></em></p>
+    ");
+}
+
+#[test]
+fn what_nobody_asked_for_has_cards_whatever_the_config_says() {
+    let listing = listing("Ann", "@ann:example.org");
+    let cards = one(&listing, CARDS);
+    for layout in Layout::ALL {
+        assert_eq!(listing.draw(&layout), [cards.clone()], "{layout:?}");
+        assert_eq!(wanted(&listing, CARDS).draw(&layout), [cards.clone()], "{layout:?}");
+        let asked = Reply { style: Some(Style::default()), ..listing.clone() };
+        assert_eq!(asked.draw(&layout), [one(&listing, layout)], "{layout:?}");
+    }
 }
 
 #[test]
@@ -119,7 +154,7 @@ fn an_outcome_begins_with_its_word() {
             .command("Undo", words("user unsuspend @ann:example.org"))
             .command("Rename", vec!["user".into(), "modify".into(), "-n".into(), "Ann Lee".into()])
             .note(Line::new().plain("Audit ").code("a7"));
-    insta::assert_snapshot!(shown(&reply, &CARDS), @r#"
+    insta::assert_snapshot!(shown(&reply, CARDS), @r#"
     Done · @ann:example.org is suspended
 
     Suspended: yes
@@ -144,7 +179,7 @@ fn a_question_lists_what_goes() {
     let reply = Reply::data(Line::new().plain("Deactivate ").code("@ann:example.org").plain("?"))
         .with(Block::List("Will be gone:".into(), vec!["3 devices".into(), "her password".into()]))
         .text(Line::new().strong("To go on").plain(", say ").code("!confirm 4821"));
-    insta::assert_snapshot!(shown(&reply, &CARDS), @r#"
+    insta::assert_snapshot!(shown(&reply, CARDS), @r#"
     Deactivate @ann:example.org?
 
     Will be gone:
@@ -166,7 +201,7 @@ fn a_question_lists_what_goes() {
 fn help_stays_as_it_is() {
     let help = "Usage: !user list [OPTIONS]\n\n  -n, --name <NAME>  *part* of a name\n\t```\n";
     let reply = Reply::data("user list").with(Block::Code(help.to_owned()));
-    insta::assert_snapshot!(shown(&reply, &CARDS), @r#"
+    insta::assert_snapshot!(shown(&reply, CARDS), @r#"
     user list
 
     Usage: !user list [OPTIONS]
@@ -184,26 +219,26 @@ fn help_stays_as_it_is() {
 
 #[test]
 fn nothing_to_say_is_still_a_message() {
-    assert_eq!(one(&Reply::default(), &CARDS).body, "(nothing)");
+    assert_eq!(one(&Reply::default(), CARDS).body, "(nothing)");
 }
 
 #[test]
 fn strong_words_keep_their_distance() {
     let line = Line::new().plain("a").strong(" (b) ").plain("c").strong("").strong("d").strong("e");
-    let drawn = one(&Reply::default().text(line).text(""), &CARDS);
+    let drawn = one(&Reply::default().text(line).text(""), CARDS);
     assert_eq!(drawn.body, "a (b) cde");
     let html = "<p>a <strong>(b)</strong> c<strong>d</strong><strong>e</strong></p>";
     assert_eq!(drawn.html, html);
     // A letter to Unicode, and a symbol too.
     let line = Line::new().strong("x🄰").code("y");
-    let drawn = one(&Reply::default().text(line), &CARDS);
+    let drawn = one(&Reply::default().text(line), CARDS);
     assert_eq!(drawn.html, "<p><strong>x🄰</strong><code>y</code></p>");
 }
 
 #[test]
 fn nobody_is_called_by_a_name() {
     let line = Line::new().hostile(&Hostile::new("hi @ROOM: you")).code("@room:b").code("x @room");
-    let Drawn { body, html } = one(&Reply::default().text(line), &CARDS);
+    let Drawn { body, html } = one(&Reply::default().text(line), CARDS);
     assert_eq!(body, "“hi @\u{2060}ROOM: you”@room:bx @\u{2060}room");
     assert!(html.contains("x @room"), "only push rules are kept from it: {html}");
 }
@@ -212,7 +247,7 @@ fn nobody_is_called_by_a_name() {
 fn a_command_is_copied_as_it_must_be_typed() {
     let command = |words: &[&str]| {
         let words = words.iter().map(|&word| word.to_owned()).collect();
-        one(&Reply::default().command("", words), &CARDS).body
+        one(&Reply::default().command("", words), CARDS).body
     };
     assert_eq!(command(&["note", "a b", "", "it's", "#x:y"]), r#"!note "a b" "" "it's" #x:y"#);
     assert_eq!(command(&["note", r#"say "x""#]), r#"!note 'say "x"'"#);
@@ -253,8 +288,8 @@ fn records_are_cut_between_each_other_and_ids_never() {
         facts: vec![("admin", "no".into()), ("devices", n.to_string().into())],
     };
     let reply = Reply::data("Accounts").with(Block::Records((0..1000).map(record).collect()));
-    for layout in [CARDS, TABLES] {
-        let parts = reply.draw(&layout);
+    for layout in [CARDS, Layout::List] {
+        let parts = wanted(&reply, layout).draw(&CARDS);
         assert!(parts.len() > 1);
         let html: String = parts.iter().map(|part| part.html.as_str()).collect();
         let ids: Vec<_> = html.split("<code>").skip(1).collect();
@@ -266,6 +301,13 @@ fn records_are_cut_between_each_other_and_ids_never() {
             assert!(split::size(part) > 30_000, "parts are filled: {}", split::size(part));
         }
     }
+}
+
+/// The HTML without the last line of columns that are cut.
+fn uncut(html: &str) -> String {
+    let line =
+        "<p><em>Cut to fit a phone. All of it comes with <code>--layout cards</code></em></p>";
+    html.replace(line, "")
 }
 
 /// The tags of some HTML in order, checked to be balanced.
@@ -282,6 +324,14 @@ fn tags(html: &str) -> Vec<&str> {
     }
     assert_eq!(open, Vec::<&str>::new(), "{html}");
     tags
+}
+
+/// The tags that may not follow from what somebody writes. In a list that decides which facts there is
+/// room for, and so what is strong or code.
+fn structure(html: &str, layout: Layout) -> Vec<&str> {
+    let ours = ["strong", "/strong", "code", "/code"];
+    let counts = |tag: &&str| layout != Layout::List || !ours.contains(tag);
+    tags(html).into_iter().filter(counts).collect()
 }
 
 /// The text of some HTML as a client sees it.
@@ -387,11 +437,11 @@ fn unseen(text: &str) -> Option<char> {
 
 proptest! {
     #[test]
-    fn no_text_changes_the_structure(name in hostile(), tables in any::<bool>()) {
-        let layout = Layout { tables, ..CARDS };
-        let drawn = one(&everything(&name), &layout);
-        let plain = one(&everything("x"), &layout);
-        prop_assert_eq!(tags(&drawn.html), tags(&plain.html));
+    fn no_text_changes_the_structure(name in hostile(), layout in any_layout()) {
+        let drawn = one(&everything(&name), layout);
+        let plain = one(&everything("x"), layout);
+        let (found, meant) = (uncut(&drawn.html), uncut(&plain.html));
+        prop_assert_eq!(structure(&found, layout), structure(&meant, layout));
         prop_assert_eq!(drawn.body.lines().count(), plain.body.lines().count());
         prop_assert_eq!(unseen(&drawn.body), None);
         prop_assert_eq!(unseen(&drawn.html), None);
@@ -401,7 +451,7 @@ proptest! {
     }
 
     #[test]
-    fn our_own_words_and_ids_are_no_markup_either(piece in hostile(), tables in any::<bool>()) {
+    fn our_own_words_and_ids_are_no_markup_either(piece in hostile(), layout in any_layout()) {
         let line = Line::new().plain(&piece).code(&piece).strong(format!("x{piece}")).code(&piece);
         let reply = |line: &Line| {
             Reply::data(Line::new().plain("x").line(line.clone()))
@@ -413,19 +463,19 @@ proptest! {
                 .with(Block::Code(format!("x{}", piece.replace(['\n', '\r'], " "))))
                 .note(line.clone())
         };
-        let layout = Layout { tables, ..CARDS };
-        let drawn = one(&reply(&line), &layout);
+        let drawn = one(&reply(&line), layout);
         let x = if clean::visible(&piece).trim().is_empty() { "" } else { "x" };
-        let plain = one(&reply(&Line::new().plain(x).code(x).strong("x").code(x)), &layout);
-        prop_assert_eq!(tags(&drawn.html), tags(&plain.html));
+        let plain = one(&reply(&Line::new().plain(x).code(x).strong("x").code(x)), layout);
+        let (found, meant) = (uncut(&drawn.html), uncut(&plain.html));
+        prop_assert_eq!(structure(&found, layout), structure(&meant, layout));
     }
 
     #[test]
-    fn code_says_exactly_what_it_was_given(id in "[ -~]{0,20}", tables in any::<bool>()) {
+    fn code_says_exactly_what_it_was_given(id in "[ -~]{0,20}", in_list in any::<bool>()) {
         prop_assume!(!id.trim().is_empty());
         let record = Record { title: Line::new().code(&id), facts: vec![("x", "y".into())] };
         let reply = Reply::default().with(Block::Records(vec![record]));
-        let html = one(&reply, &Layout { tables, ..CARDS }).html;
+        let html = one(&reply, if in_list { Layout::List } else { CARDS }).html;
         let id = id.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let code = format!("<code>{id}</code>");
         prop_assert!(html.contains(&code), "{} in {}", code, html);
@@ -440,7 +490,7 @@ proptest! {
         long in "[a-z<&\"é😀 `*|]{0,3000}",
         many in 1..30_usize,
         max_bytes in 0..15_000_usize,
-        tables in any::<bool>(),
+        layout in any_layout(),
     ) {
         let mut reply = everything(&long);
         for name in &names {
@@ -458,15 +508,15 @@ proptest! {
             .with(Block::List(long.into(), vec![long.into(), "x".into()]))
             .command(long, vec![long.to_owned()])
             .note(long);
-        let whole = reply.draw(&Layout { tables: false, max_bytes: usize::MAX });
-        let layout = Layout { tables, max_bytes };
-        let parts = reply.draw(&layout);
+        let whole = wanted(&reply, CARDS).draw_within(CARDS, usize::MAX);
+        let parts = wanted(&reply, layout).draw_within(CARDS, max_bytes);
         for part in &parts {
             let json = serde_json::json!({"body": part.body, "formatted_body": part.html});
             prop_assert!(json.to_string().len() <= max_bytes.max(4_000));
             tags(&part.html);
         }
-        if !tables {
+        // A list says less of each record, everywhere.
+        if layout != Layout::List {
             let bare = |text: String| text.replace(['·', '-'], "");
             let (told, all) = (bare(told(&parts)), bare(told(&whole)));
             let differ = told.chars().zip(all.chars()).position(|(one, other)| one != other);

@@ -11,7 +11,6 @@ use crate::{
     metrics::Metrics,
     operators::{Operator, Roster},
     pipeline::Rules,
-    reply::Layout,
     service::Service,
     store::{self, Store},
     synapse::Access,
@@ -49,7 +48,7 @@ pub(super) fn settings(
         trust: config.trust,
         operators: config.operators.iter().map(pinned).collect(),
         max_age: config.commands.max_age,
-        layout: Layout { tables: config.tables, ..Layout::default() },
+        layout: config.layout,
         service: service.clone(),
         metrics: Metrics::off(),
     }

@@ -268,11 +268,7 @@ async fn a_bare_yes_is_to_what_was_said_last_and_to_nothing_else() -> Result<()>
     let (eve, stranger) = (scene.subject("eve").await?, scene.stranger().await?);
     let (question, number) = light_question(&scene, &eve).await?;
     let unclear = |told: &Message| {
-        says(
-            told,
-            "Not understood",
-            &["not the last message here", &format!("!confirm {number}")],
-        );
+        says(told, "Not understood", &["not the last message here", &format!("!confirm {number}")]);
     };
 
     for other in [vic, stranger] {

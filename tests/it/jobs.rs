@@ -107,11 +107,7 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
     scene.ann_asks(&format!("!user unsuspend {last}")).await?;
     let number = digits(&told.body, "!undo")?;
     let question = scene.ann_asks(&format!("!undo {number}")).await?;
-    says(
-        &question,
-        "End the suspension of 10 accounts, ",
-        &["Left out", "it has changed since"],
-    );
+    says(&question, "End the suspension of 10 accounts, ", &["Left out", "it has changed since"]);
     // Ten are seen at a glance: one yes does it.
     let back = scene.ann_asks("yes").await?;
     says(&back, "Done", &["10 accounts", "no longer suspended"]);

@@ -105,7 +105,7 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     let all = accounts(&scene, 30).await?;
     let (yes, held) = held_job((&scene, &proxy), ann, ("user suspend", &all)).await?;
     let (message, number) = progress(&scene, &yes).await?;
-    let job = format!("", &["Job #{number}");
+    let job = format!("Job #{number}");
     says(&message, "▱▱▱▱▱▱▱▱ 0 % · 0 of 30", &[&job, &format!("!job stop {number}")]);
     let half = ann.edit_of(&message.event_id, |_| true).await?;
     assert!(half.body.contains("0 of 30") && half.mentions.is_empty(), "{}", half.body);

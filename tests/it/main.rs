@@ -33,6 +33,7 @@ mod jobs;
 mod jobs_agreed;
 mod jobs_cut;
 mod jobs_midway;
+mod layouts;
 mod lists_believed;
 mod lively;
 mod manners;

@@ -68,10 +68,10 @@ async fn what_gives_somebody_more_takes_two_persons_or_the_machine() -> Result<(
     let suspend = format!("!user suspend {}", eve.user_id);
     says(&scene.ask(vic, &suspend).await?, "Refused", &["role moderator"]);
     // Agreed to one thing, nobody has agreed to another.
-    write(&scene, &vic_acts.clone().set("questions.reactions", true).set("tables", true))?;
+    write(&scene, &vic_acts.clone().set("questions.reactions", true).set("layout", "list"))?;
     says(&scene.ask(moe, "!config reload").await?, "Nothing changed", &["another operator"]);
     says(&scene.ask(vic, &suspend).await?, "Refused", &["role moderator"]);
-    says(&scene.ann_asks("!config reload").await?, "Done", &["tables"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["layout"]);
     says(&scene.ask(vic, &suspend).await?, "Done", &[]);
     assert!(is(&scene, &eve, "suspended").await?);
 
@@ -86,9 +86,9 @@ async fn what_has_faults_or_cannot_be_begun_with_is_not_in_force() -> Result<()>
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
     let secret = "syt_Canary_of_reload";
-    write(&scene, &scene.config().read_only(true).set("tables", secret).set("lgo", "info"))?;
+    write(&scene, &scene.config().read_only(true).set("layout", secret).set("lgo", "info"))?;
     let faults = scene.ann_asks("!config reload").await?;
-    says(&faults, "Refused", &["2 things are wrong", "tables", "lgo"]);
+    says(&faults, "Refused", &["2 things are wrong", "layout", "lgo"]);
     assert!(!faults.body.contains(secret), "{}", faults.body);
 
     write(&scene, &scene.config().read_only(true).set("state", "elsewhere"))?;
@@ -130,17 +130,18 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     scene.start_bot(SYNOD, &config).await?;
     let (moe, vic) = (scene.moe().await?, scene.vic().await?);
 
-    write(&scene, &config.clone().set("tables", true).set("questions.reactions", true))?;
+    // In a list the record below would say less.
+    write(&scene, &config.clone().set("layout", "code").set("questions.reactions", true))?;
     let bare = scene.ann_asks("!config reload").await?;
     says(&bare, "Refused", &["this needs a reason", "--reason"]);
-    let reasoned = r#"!config reload --reason "wider tables""#;
+    let reasoned = r#"!config reload --reason "aligned lists""#;
     let bare = scene.ann_asks(reasoned).await?;
     let whole = format!("{reasoned} 123456");
     says(&bare, "Refused", &["your one-time password at the end", &whole]);
     let reload = |typed: &str| format!("{reasoned} {typed}");
     let right = totp_now()?;
     let first = scene.ann_asks(&reload(&right)).await?;
-    says(&first, "Nothing changed", &["2 other operators", "tables", reasoned]);
+    says(&first, "Nothing changed", &["2 other operators", "layout", reasoned]);
     assert!(first.mentions.contains(moe.user_id()), "{:?}", first.mentions);
     let second = scene.ask(moe, &reload(&right)).await?;
     says(&second, "Nothing changed", &["another operator must send the same command"]);
@@ -148,11 +149,11 @@ async fn a_reload_and_a_new_key_take_as_many_and_as_much_as_the_rules_say() -> R
     // Said once more it is no third voice, and neither is it the same password again.
     says(&scene.ask(moe, &reload(&right)).await?, "Refused", &["has been used"]);
     let verbose = scene.ann_asks("!config reload --plan").await?;
-    says(&verbose, "", &["tables"]);
-    says(&scene.ask(vic, &reload(&right)).await?, "Done", &["tables", "restart with it"]);
+    says(&verbose, "", &["layout"]);
+    says(&scene.ask(vic, &reload(&right)).await?, "Done", &["layout", "restart with it"]);
     let audit = scene.ann_asks("!audit list --limit 5").await?;
     let (_, listed) = audit.body.split_once("config read again").expect("it is on record");
-    assert!(listed.contains("wider tables"), "{}", audit.body);
+    assert!(listed.contains("aligned lists"), "{}", audit.body);
     assert!(listed.contains(moe.user_id().as_str()), "{}", audit.body);
     assert!(!audit.body.contains(&right), "{}", audit.body);
 

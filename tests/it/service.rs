@@ -108,13 +108,13 @@ async fn the_manager_hears_of_start_reload_and_stop() -> Result<()> {
     bot.hang_up("was not put in force").await?;
     manager.hears(&RELOADING).await?;
     manager.hears(&["READY=1", IN_TOUCH]).await?;
-    bot.configure(&scene.config().set("tables", true).to_string())?;
+    bot.configure(&scene.config().set("layout", "list").to_string())?;
     bot.hang_up(" ready").await?;
     manager.hears(&RELOADING).await?;
     manager.hears(&["READY=1", IN_TOUCH]).await?;
     // So does one that is asked for in the room.
     bot.configure(&scene.config().to_string())?;
-    says(&scene.ann_asks("!config reload").await?, "Done", &["tables"]);
+    says(&scene.ann_asks("!config reload").await?, "Done", &["layout"]);
     manager.hears(&RELOADING).await?;
     manager.hears(&["READY=1", IN_TOUCH]).await?;
     manager.is_fed(3).await?;

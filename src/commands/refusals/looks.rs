@@ -56,7 +56,8 @@ pub(in crate::commands) const NEW_NAME: &[Meaning] = &[Meaning::new(
     "ascii",
     "this cannot be a user id, which has only a-z, 0-9 and . _ = - / + before the colon; choose \
      another",
-).not_understood()];
+)
+.not_understood()];
 
 const NO_ROOM_ID: &str = "this is not a valid room id; `!room search` finds rooms by their names \
     and aliases";
@@ -85,7 +86,8 @@ const NOT_A_NUMBER: Meaning = Meaning::new(
     "positive integer",
     "the homeserver does not accept one of these numbers, which must be whole and not negative; \
     leave out one option after the other",
-).not_understood();
+)
+.not_understood();
 
 const NO_SUCH_PLACE: &str =
     "the homeserver does not know this position; leave out --from to start at the beginning";
@@ -196,7 +198,8 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "M_INVALID_PARAM",
         "search_term",
         "the search text is empty; type a part of a name, in quotes if it has spaces",
-    ).not_understood(),
+    )
+    .not_understood(),
     NOT_A_NUMBER,
     Meaning::new(
         400,
@@ -204,14 +207,16 @@ pub(in crate::commands) const PAGE: &[Meaning] = &[
         "",
         "the homeserver does not accept one of these numbers, dates or sort orders; leave out \
         --from first, then one option after the other",
-    ).not_understood(),
+    )
+    .not_understood(),
     Meaning::new(
         400,
         "M_UNKNOWN",
         "ascii",
         "the homeserver accepts only plain letters in these ids; leave out those with other \
          characters",
-    ).not_understood(),
+    )
+    .not_understood(),
 ];
 
 /// What a refusal of a look means by its kind, whatever was looked at.
@@ -237,8 +242,7 @@ pub(super) const GENERAL: &[Meaning] = &[
         "",
         "the homeserver does not know it, or no longer knows it; check the name for typos",
     ),
-    Meaning::new(409, "", "", "something else is happening to it; look again in a moment")
-        .failed(),
+    Meaning::new(409, "", "", "something else is happening to it; look again in a moment").failed(),
     Meaning::new(413, "", "", "that is more than the homeserver handles at once; ask for less"),
     Meaning::new(414, "", "", "that is more than the homeserver handles at once; ask for less"),
 ];

@@ -119,9 +119,7 @@ impl Listing for List {
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
         let server = reader.server_name().as_str();
         if self.searches && self.name.as_deref().is_none_or(|name| bare(name, server).is_empty()) {
-            return Err(
-                Stop::not_understood("the search text is empty").or(&["user", "list"])
-            );
+            return Err(Stop::not_understood("the search text is empty").or(&["user", "list"]));
         }
         let query = self.query(server);
         // With true the older version lists all, and the newer one only those.

@@ -375,7 +375,8 @@ impl Modify {
                 return if strict {
                     Ok(())
                 } else {
-                    let why = " cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +";
+                    let why =
+                        " cannot be the id of a new account: use only a-z, 0-9 and . _ = - / +";
                     Err(Skip::not_understood(Line::new().code(subject).plain(why)))
                 };
             }

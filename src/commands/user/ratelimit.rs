@@ -228,9 +228,9 @@ impl Action for Set {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         match self.to {
             To::Limit(_) | To::Nothing => account::subject(&self.user, reader),
-            To::Missing => {
-                Err(Stop::not_understood("to set a limit, add --messages-per-second and --burst-count"))
-            }
+            To::Missing => Err(Stop::not_understood(
+                "to set a limit, add --messages-per-second and --burst-count",
+            )),
             To::Unclear => Err(Stop::not_understood(
                 "numbers are only for set; to show or clear a limit, leave them \
                                    out",

@@ -89,7 +89,8 @@ async fn find<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop>
 
 /// The refusal for the id of another kind of task.
 fn another(id: &str) -> Stop {
-    Stop::not_found(Line::new().code(id).plain(" is not the id of a redaction")).or(&["task", "list"])
+    Stop::not_found(Line::new().code(id).plain(" is not the id of a redaction"))
+        .or(&["task", "list"])
 }
 
 /// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any

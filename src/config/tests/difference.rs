@@ -100,8 +100,8 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
         ),
         (
             "state: mine",
-            "state: mine\ntables: true\nlog: debug",
-            &[("tables", Narrower), ("log", Narrower)],
+            "state: mine\nlayout: list\nlog: debug",
+            &[("layout", Narrower), ("log", Narrower)],
         ),
         (
             "state: mine",

@@ -4,7 +4,7 @@ use crate::{
     change::{FactMap, Skip, Subject},
     commands::{Memory as _, Past, Remembered},
     pipeline::{Invocation, Pipeline, change::report::skipped, inbound::understand::listed_as},
-    reply::{Line, Reply, Status, utc},
+    reply::{Line, Reply, Status},
 };
 
 /// How many changes of a subject are looked through for the one that made it so.
@@ -27,7 +27,7 @@ impl Pipeline {
         let verb = listed_as(invocation.words);
         let ends = invocation.options.ends.is_some();
         if let Some(sanction) = sanctions.iter().find(|s| listed_as(&s.words) == verb) {
-            let line = Line::new().plain("It ends by itself, ").plain(utc(sanction.until));
+            let line = Line::new().plain("It ends by itself, ").at(sanction.until);
             return reply.text(by(line.plain(": "), sanction.id, &sanction.command, &sanction.by));
         }
         match self.made_so(&past, verb.as_deref()) {
@@ -51,7 +51,7 @@ impl Pipeline {
         let past = self.of(subject, RECENT).past;
         let by = past.iter().find(|past| past.status == Some(Status::Done))?;
         let line = Line::new().code(subject).plain(" was already dismissed, by ").code(&by.by);
-        let line = line.plain(format!(", {}", utc(by.at)));
+        let line = line.plain(", ").at(by.at);
         Some(
             Reply::outcome(Status::NothingChanged, line).note(
                 Line::new().plain("What was reported: ").code(format!("!audit show {}", by.id)),

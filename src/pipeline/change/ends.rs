@@ -10,7 +10,7 @@ use crate::{
     error::Stop,
     operators::Role,
     pipeline::Invocation,
-    reply::{Line, utc},
+    reply::Line,
     sanctions::{Sanction, State},
 };
 
@@ -111,7 +111,9 @@ impl Executor {
 pub(in crate::pipeline) fn too_low(sanction: &Sanction, role: &Role) -> Line {
     Line::new()
         .code(&sanction.subject)
-        .plain(format!(" is set until {}, #{} by ", utc(sanction.until), sanction.number))
+        .plain(" is set until ")
+        .at(sanction.until)
+        .plain(format!(", #{} by ", sanction.number))
         .code(&sanction.by)
         .plain(format!(
             " as {}: nobody below that role can end it early, and you are {}",

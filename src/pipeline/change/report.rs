@@ -13,7 +13,7 @@ use crate::{
         change::{Done, fact::Difference, overview},
         origin::request_id,
     },
-    reply::{Block, Fact, Line, Reply, Span, Status, utc},
+    reply::{Block, Fact, Line, Reply, Span, Status},
 };
 
 /// A request in one line for the record.
@@ -194,7 +194,7 @@ pub(in crate::pipeline) fn rehearsed(words: &[String], held: Option<Line>) -> Re
 
 /// When a change is taken back by itself.
 pub(in crate::pipeline) fn ends_in_words(until: Timestamp) -> Line {
-    Line::from(format!("by itself, {}", utc(until)))
+    Line::from("by itself, ").at(until)
 }
 
 /// Whether a change of this class could be taken back, in words. What is asked only because it is

@@ -34,7 +34,6 @@ pub(in crate::pipeline) fn too_many_words(words: usize) -> Reply {
 /// The largest file that is read, bytes: a list of 10,000 ids is smaller.
 const LARGEST: u64 = 1024 * 1024;
 
-
 /// What a command lacks that a list can give.
 #[derive(Debug)]
 pub(super) struct Wanted {

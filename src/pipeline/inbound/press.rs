@@ -14,7 +14,7 @@ use super::{
 use crate::{
     commands::Ask,
     error::Stop,
-    pipeline::{Invocation, Outbox, Pipeline, Said, Served, Unsent},
+    pipeline::{Invocation, Outbox, Pipeline, Said, Served, Unsent, style::Sort},
     reply::{Asked, Line, Reply, Status, Turn},
 };
 
@@ -198,7 +198,9 @@ impl Pipeline {
             Understood::Command(Ask::Read(query), options) => {
                 let invocation = Invocation { words, options: &options, ..*invocation };
                 let looked = self.look(&invocation, query.as_ref()).await;
-                looked.map_err(|stop| Served::explained(&invocation, stop))
+                let reply = looked.map_err(|stop| Served::explained(&invocation, stop))?;
+                let look = (Sort::Look, options.layout);
+                Ok(self.drawn(invocation.origin, invocation.operator, look, reply))
             }
             Understood::Reply(reply) => Ok(reply),
             Understood::Command(Ask::Change(_), _) | Understood::Own(..) => {

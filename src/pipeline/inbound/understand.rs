@@ -287,10 +287,10 @@ fn verb(group: &Group, word: Option<&str>) -> Option<&'static Spec> {
 
 #[cfg(test)]
 mod acting;
-mod complaint;
-pub(in crate::pipeline) mod help;
 pub(in crate::pipeline) mod alias;
 mod choices;
+mod complaint;
+pub(in crate::pipeline) mod help;
 pub(in crate::pipeline) mod misplaced;
 mod positions;
 pub(in crate::pipeline) mod spelling;

@@ -111,7 +111,8 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Audit>(
         "audit export",
         "audit export --since 30d",
     ],
-);
+)
+.listing();
 
 #[async_trait]
 impl Own for Audit {

@@ -43,7 +43,7 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Jobs>("job", &["job list", "job show 17", "job stop 17"]);
+    OwnSpec::new::<Jobs>("job", &["job list", "job show 17", "job stop 17"]).listing();
 
 /// How many are listed.
 const LISTED: usize = 20;
@@ -135,7 +135,7 @@ fn show(pipeline: &Pipeline, number: &str) -> Result<Reply, Stop> {
     let Record { title, mut facts } = record(pipeline, &job)?;
     facts.push(("Its list", Line::from("SHA-256 ").code(&job.list)));
     if let Some(until) = job.until {
-        facts.push(("Ends", Line::from(crate::reply::utc(until))));
+        facts.push(("Ends", Line::new().at(until)));
     }
     let reply = Reply::data(title).facts(facts);
     let number = job.number.unwrap_or_default().to_string();

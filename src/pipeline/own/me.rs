@@ -1,4 +1,4 @@
-//! `!me`: who the bot takes somebody for, and where it can tell them a secret.
+//! `!me`: who the bot takes somebody for, where it can tell them a secret, and how they want answers.
 
 use async_trait::async_trait;
 
@@ -6,11 +6,15 @@ use super::{Own, OwnSpec};
 use crate::{
     change::Power,
     error::Stop,
-    pipeline::{Invocation, NoWhisper, Origin, Pipeline, Trust},
-    reply::{Line, Reply},
+    pipeline::{Invocation, Lane, NoWhisper, Origin, Pipeline, Trust},
+    reply::{Layout, Line, Reply},
 };
 
-/// Show who I take you for and what you may do
+mod preferences;
+
+use preferences::{Choice, choose};
+
+/// Show who I take you for and what you may do, or choose how you get answers
 #[derive(Debug, clap::Args)]
 pub(crate) struct Me {
     #[command(subcommand)]
@@ -24,9 +28,34 @@ enum What {
     /// A new password or a login can be told only there. I invite you to it; once you have joined,
     /// nothing that ends with a secret has to wait for it.
     Dm,
+    /// Choose how your lists come: cards, list or code
+    ///
+    /// cards: all that is known of each entry. list: one line for each. code: columns of fixed pitch,
+    /// cut to fit a phone. For one command there is --layout.
+    Layout {
+        /// One of these words
+        layout: Layout,
+    },
+    /// Choose how many entries a list shows at once
+    Rows {
+        /// From 5 to 100
+        #[arg(value_parser = clap::value_parser!(u16).range(5..=100))]
+        number: u16,
+    },
+    /// Choose the time zone in which times stand beside UTC, such as Europe/Berlin
+    Timezone {
+        /// Its name, by continent and city
+        #[arg(required = true)]
+        zone: Vec<String>,
+    },
+    /// Forget what you have chosen here
+    Reset,
 }
 
-pub(super) const SPEC: OwnSpec = OwnSpec::new::<Me>("me", &["me", "me dm"]);
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Me>(
+    "me",
+    &["me", "me dm", "me layout list", "me rows 30", "me timezone Europe/Berlin", "me reset"],
+);
 
 const POWERS: &[(Power, &str)] = &[
     (Power::Look, "look at accounts, rooms and media"),
@@ -38,15 +67,28 @@ const POWERS: &[(Power, &str)] = &[
 
 #[async_trait]
 impl Own for Me {
+    /// What is chosen counts for the next command.
+    fn lane(&self) -> Lane {
+        match self.what {
+            None | Some(What::Dm) => Lane::Beside,
+            Some(_) => Lane::InTurn,
+        }
+    }
+
     async fn run(
         &self,
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
-        Ok(Some(match self.what {
-            None => known(pipeline, invocation),
-            Some(What::Dm) => direct(pipeline, invocation).await,
-        }))
+        let choice = match &self.what {
+            None => return Ok(Some(known(pipeline, invocation))),
+            Some(What::Dm) => return Ok(Some(direct(pipeline, invocation).await)),
+            Some(What::Layout { layout }) => Choice::Layout(*layout),
+            Some(What::Rows { number }) => Choice::Rows(*number),
+            Some(What::Timezone { zone }) => Choice::zone(pipeline, &zone.join(" "))?,
+            Some(What::Reset) => Choice::Reset,
+        };
+        choose(pipeline, invocation, &choice).await.map(Some)
     }
 }
 
@@ -78,6 +120,7 @@ fn known(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Reply {
     if operator.person != operator.user.as_str() {
         facts.insert(1, ("Person", Line::from(operator.person.clone())));
     }
+    facts.extend(preferences::facts(&pipeline.preference_of(operator)));
     if let Some(why) = pipeline.freeze_control.bot_frozen() {
         facts.push(("Now", why));
     }

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pending {}
 
-pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]);
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Pending>("pending", &["pending"]).listing();
 
 #[async_trait]
 impl Own for Pending {

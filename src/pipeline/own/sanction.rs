@@ -92,7 +92,8 @@ pub(super) const SPEC: OwnSpec = OwnSpec::new::<Sanctions>(
         "sanction lift 17",
     ],
 )
-.changing();
+.changing()
+.listing();
 
 #[async_trait]
 impl Own for Sanctions {
@@ -315,8 +316,8 @@ async fn not_allowed(
 fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
     reply.facts(vec![
         ("Command", Line::new().code(crate::input::shown(&sanction.words))),
-        ("Ended", Line::from(crate::reply::utc(sanction.until))),
-        ("Ends", Line::from(crate::reply::utc(until))),
+        ("Ended", Line::new().at(sanction.until)),
+        ("Ends", Line::new().at(until)),
     ])
 }
 

@@ -42,7 +42,9 @@ enum What {
 }
 
 pub(super) const SPEC: OwnSpec =
-    OwnSpec::new::<Trust>("trust", &["trust", "trust accept @ann:example.org k3xQ9A"]).reasoned();
+    OwnSpec::new::<Trust>("trust", &["trust", "trust accept @ann:example.org k3xQ9A"])
+        .reasoned()
+        .listing();
 
 #[async_trait]
 impl Own for Trust {

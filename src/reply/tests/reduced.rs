@@ -167,10 +167,9 @@ fn the_rules_glue_what_those_clients_glue() {
 #[test]
 fn element_x_reads_every_word_on_its_line() {
     let names = ["Ann", "Ann <b>Lee</b>\n- x", "https://evil.example/login @room matrix:u/eve", ""];
-    for layout in [CARDS, Layout { max_bytes: usize::MAX, ..TABLES }] {
+    for layout in [Layout::Cards, Layout::List] {
         for name in names {
-            let layout = Layout { max_bytes: usize::MAX, ..layout };
-            let Drawn { body, html } = one(&whole(name), &layout);
+            let Drawn { body, html } = one(&whole(name), layout);
             for system in BOTH {
                 let (read, told) = (system.lines(&html), told_lines(&body));
                 let differ = read.iter().zip(&told).find(|(read, told)| read != told);
@@ -248,7 +247,7 @@ fn on_the_list(node: &NodeRef) {
 
 #[test]
 fn every_tag_and_attribute_is_on_the_list_of_the_specification() {
-    for layout in [CARDS, TABLES] {
+    for layout in Layout::ALL {
         let names = ["Ann", "<b onclick=\"x\">", "<img src=x>", "<a href=\"javascript:x\">x</a>"];
         for name in names {
             for part in whole(name).draw(&layout) {

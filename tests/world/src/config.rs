@@ -171,8 +171,8 @@ mod tests {
             .operator(moe, "viewer")
             .operator_key(moe, "master_key", "abc")
             .without_operator(ann)
-            .set("tables", true)
-            .without("tables");
+            .set("layout", "list")
+            .without("layout");
         let expected = r#"homeserver:
   admin_token:
     file: "/run/token"

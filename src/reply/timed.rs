@@ -1,0 +1,68 @@
+//! Moments in words, before an answer is drawn: in the time zone of whoever asked.
+
+use jiff::tz::TimeZone;
+
+use super::{Block, Fact, Layout, Line, Record, Span, When, markdown::Section};
+
+/// How an answer is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner<'a> {
+    pub(super) layout: Layout,
+    /// In which time zone moments stand before they stand in UTC.
+    pub(super) zone: Option<&'a TimeZone>,
+}
+
+impl Manner<'_> {
+    /// The same in another layout.
+    pub(super) fn in_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// The section with its moments in words. In a list there is room for how long ago they are, and
+    /// not for more.
+    pub(super) fn timed(self, section: &Section) -> Section {
+        let whole = |line: &Line| line.with(|when| when.said(self.zone));
+        match section {
+            Section::Title(status, line) => Section::Title(*status, whole(line)),
+            Section::Block(Block::Records(records)) => {
+                let line = |line: &Line| match self.layout {
+                    Layout::Cards => whole(line),
+                    Layout::List | Layout::Code => line.with(|when| when.in_short(self.zone)),
+                };
+                let record = |Record { title, facts }: &Record| Record {
+                    title: line(title),
+                    facts: facts.iter().map(|(label, value)| (*label, line(value))).collect(),
+                };
+                Section::Block(Block::Records(records.iter().map(record).collect()))
+            }
+            Section::Block(block) => Section::Block(match block {
+                Block::Text(line) => Block::Text(whole(line)),
+                Block::Note(line) => Block::Note(whole(line)),
+                Block::Facts(facts) => {
+                    let fact = |(label, value): &Fact| (*label, whole(value));
+                    Block::Facts(facts.iter().map(fact).collect())
+                }
+                Block::List(heading, points) => {
+                    Block::List(whole(heading), points.iter().map(whole).collect())
+                }
+                Block::Commands(commands) => {
+                    let command =
+                        |(what_for, words): &(Line, Vec<String>)| (whole(what_for), words.clone());
+                    Block::Commands(commands.iter().map(command).collect())
+                }
+                Block::Records(_) | Block::Code(_) => block.clone(),
+            }),
+        }
+    }
+}
+
+impl Line {
+    /// The same line with its moments in these words.
+    fn with(&self, said: impl Fn(&When) -> String) -> Self {
+        let span = |span: &Span| match span {
+            Span::Time(when) => Span::Plain(said(when)),
+            other => other.clone(),
+        };
+        Self(self.0.iter().map(span).collect())
+    }
+}
