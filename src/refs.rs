@@ -432,7 +432,7 @@ mod tests {
     fn what_is_too_long_or_several_is_told_in_a_few_words() {
         let long = "x".repeat(20_000);
         for (typed, said) in [
-            (long.as_str(), "an id has at most 255 characters"),
+            (long.as_str(), "it is too long: an id has at most 255 characters"),
             ("spam1,spam2", "it contains more than one id; put spaces between them"),
             ("@a:x.org;@b:x.org", "it contains more than one id; put spaces between them"),
         ] {

@@ -121,7 +121,7 @@ async fn what_is_cut_off_changed_or_continued_makes_no_store() {
     let twice = lines[3..].iter().fold(half(4), |all, line| all + *line);
     let cases = [
         (String::new(), "does not begin"),
-        ("no export\n".to_owned(), "cannot be understood"),
+        ("no export\n".to_owned(), "cannot be read"),
         (half(1), "end is missing"),
         (half(lines.len() - 1), "end is missing"),
         (text.trim_end_matches("\"}}\n").to_owned(), "end is missing"),

@@ -467,7 +467,10 @@ mod tests {
             assert_eq!(told.what, what);
             let to_do = told.to_do.unwrap();
             assert!(to_do.contains(&format!("Write {name} after the colon")), "{to_do}");
-            assert!(to_do.contains("and not https://m.x as homeserver.url"), "{to_do}");
+            assert!(
+                to_do.contains("set homeserver.url to its address instead of https://m.x"),
+                "{to_do}"
+            );
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Pages {
     /// Start here: how many to skip, or the value in the next-page command
     #[arg(short, long, value_name = "PLACE", overrides_with = "from")]
     pub from: Option<String>,
-    /// Show at most this many [default: 20]
+    /// Show at most this many; 20 unless you say otherwise
     #[arg(short, long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub limit: Option<u64>,

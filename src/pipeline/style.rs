@@ -112,8 +112,8 @@ fn with_limit(words: &[String], rows: u16) -> Option<Vec<String>> {
     }
     let typed = |id| verb.value_source(id) == Some(ValueSource::CommandLine);
     // Only what has pages can be followed to its end; of the other numbers some are no lengths.
-    let has_pages = verb.ids().any(|id| id == "all");
-    if !has_pages || typed("limit") || typed("all") {
+    let takes = |id| verb.try_contains_id(id).is_ok();
+    if !takes("limit") || !takes("all") || typed("limit") || typed("all") {
         return None;
     }
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());

@@ -29,7 +29,7 @@ fn a_record_of_every_version_has_a_page() {
         (1, &["The chain is intact", "id=\"chain2\"", "Undo", "!user suspend @eve:x.test"][..]),
         (2, &["The chain is intact", "Approved by", "id=\"chain1\"", "the end was changed"]),
         (3, &["The chain is intact", "the end of what went on", "Erased since", "nobody answers"]),
-        (4, &["The chain holds", "Not found", "Failed"]),
+        (4, &["The chain is intact", "Not found", "Failed"]),
     ] {
         let page = page(&sample(version));
         for piece in held {

@@ -24,6 +24,13 @@ fn one(reply: &Reply, layout: Layout) -> Drawn {
     drawn
 }
 
+/// As one message, however large that is.
+fn one_however_large(reply: &Reply, layout: Layout) -> Drawn {
+    let drawn = wanted(reply, layout).draw_within(layout, usize::MAX);
+    let [drawn] = <[Drawn; 1]>::try_from(drawn).expect("one message");
+    drawn
+}
+
 fn any_layout() -> impl Strategy<Value = Layout> {
     prop::sample::select(Layout::ALL.to_vec())
 }

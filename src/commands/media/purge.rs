@@ -140,7 +140,7 @@ mod tests {
         let told = |body| {
             testing::outcome(&verb.outcome(&here(), &seen, &[Answer { status: 200, body }], &seen))
         };
-        assert!(told(json!({"deleted": 3})).starts_with("Done · `example.org`: 3 copies are"));
+        assert!(told(json!({"deleted": 3})).starts_with("Done · `example.org`: 3 copies deleted"));
         assert!(told(json!({"deleted": 1})).starts_with("Done · `example.org`: 1 copy deleted"));
         assert!(told(json!({"deleted": 0})).starts_with("Nothing changed · "));
         assert!(told(json!({})).starts_with("Unknown · "));

@@ -122,7 +122,7 @@ fn expires(at: Option<i64>, now: Timestamp) -> Line {
     match at.map(Timestamp::from_millisecond) {
         None => "never".into(),
         Some(Ok(at)) => Line::new().time(Some(at), now),
-        Some(Err(_)) => "beyond all time".into(),
+        Some(Err(_)) => "too far in the future".into(),
     }
 }
 

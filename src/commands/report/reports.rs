@@ -246,7 +246,10 @@ pub(super) mod tests {
         assert_eq!(odd["received_ts"], json!(1_795_183_200_000_i64));
         assert!(odd["score"].is_null() && odd["reason"].is_null(), "{odd}");
         let gone = told(json!({"sender": null, "reason": null, "score": null}));
-        assert!(gone.contains("the event is gone") && gone.contains("Reason: none given"));
+        assert!(
+            gone.contains("the event no longer exists") && gone.contains("Reason: none given"),
+            "{gone}"
+        );
         assert_eq!(
             testing::facts(&UserReport::deserialize(user_report()).unwrap().facts(now())),
             "Account: `@eve:example.org`\n\

@@ -298,7 +298,11 @@ pub(super) async fn keeps_no_statistics(reader: &Reader) -> bool {
 
 /// A room for people; what it is sorted by is shown too.
 pub(super) fn record(row: &Row, sort: Option<Sort>) -> Record {
-    let join = who_may_join(row.join_rules.as_ref());
+    // Shorter than a card has it, so that the row stays two lines of a phone.
+    let join = match row.join_rules.as_ref().map(Hostile::raw) {
+        Some("invite" | "private") => "by invite".into(),
+        _ => who_may_join(row.join_rules.as_ref()),
+    };
     let join = if row.public { join.plain(", listed") } else { join };
     let mut facts = vec![("Members", members(row)), ("Join", join)];
     let kind = row.kind();
@@ -551,7 +555,7 @@ pub(super) mod tests {
         Members: 12, 3 here · Join: everybody, listed
 
         “#lobby:synod.test” !OGEhHVWSdvArJz:synod.test
-        Members: 12, 3 here · Join: invite only, listed
+        Members: 12, 3 here · Join: by invite, listed
 
         “Den” !OGEhHVWSdvArJz:synod.test
         Members: 12, 3 here · Join: by asking, listed

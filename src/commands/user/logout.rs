@@ -91,7 +91,7 @@ impl Action for Logout {
         account::exists(subject, seen)?;
         let devices = devices(seen);
         if devices.is_empty() {
-            return Err(account::already(subject, "is logged in on no device"));
+            return Err(account::already(subject, "is not logged in anywhere"));
         }
         let path = Path::admin(["v2", "users", &subject.segment(), "delete_devices"]);
         let step = Step::new(Method::Post, path, json!({ "devices": devices })).idempotent();

@@ -74,7 +74,7 @@ async fn run(stage: &Stage, user: &str, line: &str) -> (Exit, String) {
 async fn what_is_not_for_the_shell_is_refused_and_tells_the_room_nothing() {
     let stage = Stage::set("http://127.0.0.1:1", "none");
     for (user, line, exit, said) in [
-        ("eve", "user list", Exit::Refused, "no operator"),
+        ("eve", "user list", Exit::Refused, "no longer an operator"),
         ("ann", "approve 1234 eve", Exit::Refused, "nobody can approve from a shell"),
         ("ann", "unfreeze", Exit::Refused, "synod unfreeze"),
         ("ann", "usr list", Exit::Usage, "there is no command !usr"),

@@ -124,7 +124,7 @@ mod tests {
             stage.pipeline.announcements.tell(News::Back { away, unread }).await;
             stage.heard.all().pop().unwrap_or_default()
         };
-        assert_eq!(tell(Some(minutes(4)), Vec::new()).await.trim(), "Back after 4 min");
+        assert_eq!(tell(Some(minutes(4)), Vec::new()).await.trim(), "**Back after 4 min**");
         let unread = |number: i64| Unread {
             room: owned_room_id!("!admin:synod.test"),
             sender: owned_user_id!("@ann:synod.test"),

@@ -195,7 +195,7 @@ fn every_block_in_cards() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https://evil.example/login & more”
+    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -219,7 +219,7 @@ fn every_block_in_cards() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <p>Of: <code>!room:example.org</code> “Lobby”<br>
-    Reason: “https://evil.example/login &amp; more”<br>
+    Reason: “https⁠:⁠//evil⁠.⁠example/login &amp; more”<br>
     Ends: (none)</p>
     <p><strong><code>@ann:example.org</code> “Ann &lt;Lee&gt; | *ops*”</strong><br>
     Created: 2026-11-18 11:06 UTC (2 days ago) · Seen: 3 min ago · State: <strong>server admin, locked</strong></p>
@@ -241,7 +241,7 @@ fn every_block_in_cards() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https://evil.example/login & more”
+    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -273,7 +273,7 @@ fn every_block_in_lists() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https://evil.example/login & more”
+    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
     Ends: (none)
     - @ann:example.org “Ann <Lee> | *ops*” · Created: 2 days ago · State: server admin, locked
     - @cheap-pills-for-you-17:example.org [“שלום”] · Created: 2 days ago · Devices: 2
@@ -293,7 +293,7 @@ fn every_block_in_lists() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <p>Of: <code>!room:example.org</code> “Lobby”<br>
-    Reason: “https://evil.example/login &amp; more”<br>
+    Reason: “https⁠:⁠//evil⁠.⁠example/login &amp; more”<br>
     Ends: (none)</p>
     <ul><li><strong><code>@ann:example.org</code> “Ann &lt;Lee&gt; | *ops*”</strong> · Created: 2 days ago · State: <strong>server admin, locked</strong></li>
     <li><strong><code>@cheap-pills-for-you-17:example.org</code> [“שלום”]</strong> · Created: 2 days ago · Devices: 2</li>
@@ -314,7 +314,7 @@ fn every_block_in_lists() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https://evil.example/login & more”
+    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
     Ends: (none)
 
     • @ann:example.org “Ann <Lee> | *ops*” · Created: 2 days ago · State: server admin, locked
@@ -343,7 +343,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https://evil.example/login & more”
+    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -367,7 +367,7 @@ fn every_block_in_code() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <pre><code>Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &amp;
+    Reason  “https⁠:⁠//evil⁠.⁠example/login &amp;
             more”
     Ends    (none)</code></pre>
     <pre><code>                        State
@@ -390,7 +390,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &
+    Reason  “https⁠:⁠//evil⁠.⁠example/login &
             more”
     Ends    (none)
 

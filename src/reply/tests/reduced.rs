@@ -169,7 +169,7 @@ fn element_x_reads_every_word_on_its_line() {
     let names = ["Ann", "Ann <b>Lee</b>\n- x", "https://evil.example/login @room matrix:u/eve", ""];
     for layout in [Layout::Cards, Layout::List] {
         for name in names {
-            let Drawn { body, html } = one(&whole(name), layout);
+            let Drawn { body, html } = one_however_large(&whole(name), layout);
             for system in BOTH {
                 let (read, told) = (system.lines(&html), told_lines(&body));
                 let differ = read.iter().zip(&told).find(|(read, told)| read != told);

@@ -186,7 +186,7 @@ async fn a_date_in_the_config_is_told_a_day_before_and_asked_after_at_once() {
     // Another date for the same token is told too, and the same one is not told again.
     let stage = stage.with_token_that_expires(ends);
     stage.pipeline.watch_token().await;
-    assert_eq!(heard(&stage, "My admin token ends"), 1);
+    assert_eq!(heard(&stage, "My admin token expires"), 1);
     let stage = stage.with_token_that_expires(ends + SignedDuration::from_mins(5));
     stage.pipeline.watch_token().await;
     assert_eq!(heard(&stage, "My admin token expires at 1970-01-04 00:05 UTC"), 1);

@@ -66,7 +66,7 @@ fn what(record: &Record, own: &ServerName) -> Line {
         Kind::Opened => whom(by.plain(" begins: ").plain(verb(&record.words))),
         Kind::Closed => whom(by.plain(" ").plain(did(&record.words))),
         Kind::Ended => whom(Line::from("the homeserver has finished: ").plain(verb(&record.words))),
-        Kind::QuestionPut => by.plain(" asked for ").line(asked()),
+        Kind::QuestionPut => by.plain(" asked: ").line(asked()),
         Kind::Refused => by.plain(" was refused ").line(asked()),
         Kind::Approved => by.plain(" approved ").line(asked()),
         Kind::Denied => by.plain(" denied ").line(asked()),

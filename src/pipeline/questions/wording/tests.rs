@@ -136,7 +136,7 @@ fn a_question_about_one_account_is_one_screen_at_most() {
 
     Command: !user deactivate @raid-17:synod.test --gdpr-erase
 
-    To go on or not, send one of these, with the localpart of the account (what stands between @ and :) in place of LOCALPART:
+    To go on or not, send one of these, with the localpart of the account (the part between @ and :) in place of LOCALPART:
 
     !confirm 9052 LOCALPART
     !cancel 9052
