@@ -401,7 +401,7 @@ impl Pipeline {
                 // Without the journal nothing is safe to run; the answer says so.
                 error!(error = &error as &dyn std::error::Error, "the journal cannot be used");
                 let heard = Heard::What(What::Say(Reply::outcome(
-                    Status::Refused,
+                    Status::Failed,
                     "I cannot read or write my store, so I do nothing until that is fixed and I am \
                     restarted",
                 )));

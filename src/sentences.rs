@@ -180,7 +180,9 @@ fn the_list_of_sentences_is_that_of_the_code() {
     for (file, sentences) in &found {
         let gap = if list.is_empty() { "" } else { "\n" };
         writeln!(list, "{gap}# {}", file.display()).unwrap();
-        sentences.iter().for_each(|sentence| writeln!(list, "{sentence}").unwrap());
+        for sentence in sentences {
+            writeln!(list, "{sentence}").unwrap();
+        }
     }
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(root.join(LIST), &list).unwrap();
@@ -192,7 +194,7 @@ fn the_list_of_sentences_is_that_of_the_code() {
 #[test]
 fn what_people_read_is_found_and_what_the_log_reads_is_not() {
     let file = syn::parse_file(
-        r##"
+        r#"
         /// No comment of clap.
         struct Plain;
         /// Show one thing
@@ -215,7 +217,7 @@ fn what_people_read_is_found_and_what_the_log_reads_is_not() {
         mod tests {
             fn not_said() -> &'static str { "words of a test" }
         }
-        "##,
+        "#,
     );
     let mut sentences = Sentences::default();
     sentences.visit_file(&file.unwrap());

@@ -262,10 +262,10 @@ hears_shells() {
     said=$(inside synodctl exec -- user details @keeper:packages.test 2>&1)
     has "and by synodctl" "Server admin: yes" "$said"
     said=$(inside runuser -u ben -- synod exec -- user list 2>&1) || code=$?
-    has "a member of the group that is no operator is refused" "is no operator's" "$said"
+    has "a member of the group that is no operator is refused" "is not an operator" "$said"
     is "and learns it by the exit code" 4 "$code"
     said=$(inside runuser -u eve -- synod exec -- user list 2>&1 || true)
-    has "who is not in the group does not reach it" "is not for you" "$said"
+    has "who is not in the group does not reach it" "you may not use /run/synod/exec.sock" "$said"
 
     inside systemctl stop synod
     said=$(inside synodctl exec -- user details @keeper:packages.test 2>&1)

@@ -44,7 +44,7 @@ fn most(reply: Reply, remembered: &Remembered, now: Timestamp, most: usize) -> R
 
 /// One thing on half a screen: what sets it apart, a line each, and then what every such thing has, in
 /// rows of these labels.
-pub(super) fn card(title: Line, facts: Vec<Fact>, rows: &[&[&str]]) -> Reply {
+pub(super) fn card(title: Line, facts: &[Fact], rows: &[&[&str]]) -> Reply {
     let in_row = |label: &str| rows.iter().any(|row| row.contains(&label));
     let apart: Vec<Fact> = facts
         .iter()

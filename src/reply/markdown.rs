@@ -88,7 +88,7 @@ impl Document {
             Block::Text(line) => self.add(&inline(line)),
             Block::Note(line) => self.add(&wrap("*", &inline(line))),
             Block::Facts(facts) if layout == Layout::Code => {
-                self.columns(&columns::of_facts(facts))
+                self.columns(&columns::of_facts(facts));
             }
             Block::Facts(facts) => self.add(&lines(facts.iter().map(fact))),
             Block::Code(text) => self.add(&fenced(text)),

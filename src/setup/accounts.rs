@@ -336,7 +336,7 @@ pub(super) async fn bot(
     });
     let made = caller.put(account, &body).await;
     made.map_err(|trouble| not_made(account, "--no-admin", &trouble))?;
-    let made = if is_new { "made" } else { "set the password of" };
+    let made = if is_new { "created" } else { "set the password of" };
     let file = file.display();
     Ok(Finding::ok(format!("bot: {made} the account {account}; its password is in {file}")))
 }

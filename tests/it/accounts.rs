@@ -261,7 +261,7 @@ async fn a_redaction_empties_messages_and_can_be_followed() -> Result<()> {
     says(&question, "Redact", &["1 room", "not erasure", "other servers"]);
     assert_eq!(left(&own, &one, &in_one).await?, [json!("buy"), json!("gold")]);
     let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
-    says(&done, "Done", &["begun", "!user redact-status", "not erasure", "No undo"]);
+    says(&done, "Done", &["has started", "!user redact-status", "not erasure", "No undo"]);
     says(&redacted(&scene, &done).await?, "Redaction", &["is complete"]);
     assert_eq!(left(&own, &one, &in_one).await?, [Value::Null, Value::Null]);
     assert_eq!(left(&own, &two, &in_two).await?, [json!("now")], "only the named room");
@@ -356,11 +356,14 @@ async fn the_bot_and_whoever_stands_above_are_left_alone() -> Result<()> {
     }
     let moe = scene.moe().await?;
     let [_, vic, _] = scene.accounts();
+    // Without a device of hers there would be nothing to prune.
+    scene.synapse().log_in(vic).await?;
     let before = (api.account(&vic.user_id).await?, limit(&scene, vic).await?);
     for command in all(vic.user_id.as_str()) {
         let answer = scene.ask(moe, &command).await?;
         assert!(answer.body.starts_with("Refused · "), "{command}: {}", answer.body);
     }
     assert_eq!((api.account(&vic.user_id).await?, limit(&scene, vic).await?), before);
+    assert!(!devices(&scene, vic).await?.is_empty());
     Ok(())
 }

@@ -65,7 +65,8 @@ async fn an_answer_that_nobody_took_is_given_when_the_homeserver_is_back() -> Re
     synapse.start_again().await?;
     log.wait_for("the homeserver answers again", mark, COMES_BACK).await?;
     let record = scene.ann_asks("!audit").await?;
-    assert!(record.body.contains("user suspend"), "{}", record.body);
+    let suspended = format!("suspended @{}", eve.user_id.localpart());
+    assert!(record.body.contains(&suspended), "{}", record.body);
     assert!(record.body.contains("Unknown"), "it could not look again: {}", record.body);
     let told = scene.answer(ann, &command).await?;
     assert!(told.body.starts_with("Unknown · "), "{}", told.body);

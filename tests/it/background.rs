@@ -60,7 +60,7 @@ async fn updates_are_held_let_go_on_and_started() -> Result<()> {
         "Nothing changed",
         &["already waiting or running", "!background status"],
     );
-    says(&scene.ann_asks(offered(&paused, "!undo")?).await?, "Done", &["go on"]);
+    says(&scene.ann_asks(offered(&paused, "!undo")?).await?, "Done", &["resumed"]);
     assert!(is_on(&synapse).await?);
 
     let short = scene.ann_asks("!background pause --for 3s").await?;

@@ -173,10 +173,10 @@ async fn through(scene: &Scene, answer: &Message) -> Result<()> {
     if !answer.body.contains("has started") {
         return Ok(());
     }
-    let that_was = format!("That was #{}", number.trim());
+    let this_was = format!("This was #{}", number.trim());
     let over =
-        |message: &Message| message.sender == *scene.bot_id() && message.body.contains(&that_was);
-    scene.ann().wait_for(&that_was, over).await.map(|_| ())
+        |message: &Message| message.sender == *scene.bot_id() && message.body.contains(&this_was);
+    scene.ann().wait_for(&this_was, over).await.map(|_| ())
 }
 
 /// Things for all examples, and what they do not have by themselves.

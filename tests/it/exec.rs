@@ -152,7 +152,7 @@ async fn a_look_is_shown_there_and_a_change_is_done_told_and_recorded() -> Resul
     scene.ann_asks("!me").await?;
     let before = said(&scene).len();
 
-    let look = shell.runs(&["user", "details", id]).await?;
+    let look = shell.runs(&["user", "details", id, "--all"]).await?;
     look.ends(0, &[id, "State"]);
     assert!(look.err.is_empty() && !look.out.contains('\u{1b}'), "{look:?}");
     let data = shell.runs(&["user", "details", id, "-o", "json"]).await?;
@@ -287,7 +287,7 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     erased.ends(0, &["Done"]);
     assert!(is(&scene, &eve, "deactivated").await?);
     let listed = scene.ann_asks("!audit list --limit 6").await?;
-    says(&listed, "", &["asked for user deactivate", "by the shell, as user id 0"]);
+    says(&listed, "", &["asked: !user deactivate", "by the shell, as user id 0"]);
 
     // Whoever is in the room with a bare yes answers no question that stands at a terminal.
     let words = ["user", "deactivate", sam.user_id.as_str()];
@@ -300,7 +300,7 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
             }
         }
         let yes = scene.ann_asks("yes").await?;
-        says(&yes, "Refused", &["!confirm"]);
+        says(&yes, "Not understood", &["!confirm"]);
         scene.ann_asks("!cancel").await
     };
     let (ended, cancelled) = tokio::join!(waiting, said_yes);

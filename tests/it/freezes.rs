@@ -36,7 +36,7 @@ async fn stop_ends_every_question_whoever_asked() -> Result<()> {
     says(&stopped, "Done", &["2"]);
     for (person, question) in [(scene.ann(), one), (moe, two)] {
         let late = scene.ask(person, &format!("!confirm {}", code(&question)?)).await?;
-        says(&late, "Nothing changed", &["over"]);
+        says(&late, "Nothing changed", &["already closed"]);
         let edit = scene.ann().edit_of(&question.event_id, |_| true).await?;
         assert!(edit.body.contains("Cancelled"), "{}", edit.body);
     }
@@ -63,19 +63,20 @@ async fn a_frozen_bot_changes_nothing_until_two_say_so() -> Result<()> {
     let frozen = scene.ask(moe, "!freeze").await?;
     held.release();
     says(&scene.answer(scene.ann(), &imposed).await?, "Done", &[]);
-    says(&frozen, "Done", &["frozen", "ended: 1"]);
+    says(&frozen, "Done", &["frozen", "closed: 1"]);
     assert!(frozen.mentions.contains(scene.ann().user_id()), "{:?}", frozen.mentions);
 
     let yes = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
-    says(&yes, "Nothing changed", &["over"]);
+    says(&yes, "Nothing changed", &["already closed"]);
     for command in [suspend.clone(), format!("!user password {}", eve.user_id)] {
         says(&scene.ann_asks(&command).await?, "Refused", &["frozen", "!unfreeze"]);
     }
-    says(&scene.ann_asks(&format!("!user details {}", eve.user_id)).await?, "", &["State"]);
+    let details = scene.ann_asks(&format!("!user details {} --all", eve.user_id)).await?;
+    says(&details, "", &["State: active"]);
     says(&scene.ann_asks(&format!("{suspend} --plan")).await?, "What", &["Nothing was sent"]);
 
     // What becomes due waits, and it is still so after a restart.
-    told_since(&scene, mark, "and waits: I am frozen").await?;
+    told_since(&scene, mark, "and waits: I have been frozen").await?;
     scene.bot()?.kill().await?;
     scene.bot()?.start_again().await?;
     says(&scene.ann_asks(&suspend).await?, "Refused", &["frozen"]);
@@ -107,7 +108,7 @@ async fn a_frozen_person_is_not_served_and_the_last_one_left_is_not_alone() -> R
     says(
         &scene.ann_asks(&format!("!freeze {}", eve.user_id)).await?,
         "Not found",
-        &["no operator"],
+        &["is not an operator"],
     );
     let own = format!("!freeze {}", scene.ann().user_id());
     says(&scene.ann_asks(&own).await?, "Refused", &["yourself"]);
@@ -163,14 +164,14 @@ async fn two_freeze_a_third_whose_approval_is_void_until_the_machine_lifts_it() 
     let own = scene.ask(vic, &format!("!user deactivate {}", sam.user_id)).await?;
 
     let frozen = scene.ask(moe, &format!("!freeze {}", vic.user_id())).await?;
-    says(&frozen, "Done", &[vic.user_id().as_str(), "ended: 2"]);
+    says(&frozen, "Done", &[vic.user_id().as_str(), "closed: 2"]);
     assert!(!frozen.body.contains("completely"), "two are left: {}", frozen.body);
     assert!(frozen.mentions.contains(ann.user_id()), "{:?}", frozen.mentions);
     for question in [&question, &own] {
         let edit = ann.edit_of(&question.event_id, |_| true).await?;
         assert!(edit.body.contains("Cancelled"), "{}", edit.body);
     }
-    says(&scene.ask(moe, &approve).await?, "Nothing changed", &["over"]);
+    says(&scene.ask(moe, &approve).await?, "Nothing changed", &["already closed"]);
     assert!(!is(&scene, &eve, "deactivated").await? && !is(&scene, &sam, "deactivated").await?);
 
     // Nothing that vic says lifts it, and the two others act as before.

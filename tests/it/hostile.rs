@@ -211,7 +211,7 @@ async fn a_reaction_to_an_old_question_answers_nothing_any_more() -> Result<()> 
     let (open, _) = light_question(&scene, &kim).await?;
     for (old, how) in [(&cancelled, "Cancelled"), (&run, "Answered yes")] {
         let yes = ann.react(room, &old.event_id, "✅").await?;
-        says(&scene.answer(ann, &yes).await?, "Nothing changed", &["over", how]);
+        says(&scene.answer(ann, &yes).await?, "Nothing changed", &["already closed", how]);
         let no = ann.react(room, &old.event_id, "❌").await?;
         scene.unanswered(&no).await?;
     }

@@ -120,12 +120,14 @@ async fn the_doctor_does_not_take_it_for_a_lost_right() -> Result<()> {
     for fault in [Fault::Page(403), Fault::Page(405), Fault::Page(301), Fault::Page(200)] {
         let _caught = proxy.next(Method::GET, "/_synapse/admin/v2/users?limit=1", fault.clone());
         let told = scene.ann_asks("!doctor").await?;
-        says(&told, "Bad", &["in front of", "Set homeserver.admin_url"]);
+        let named = ["Bad\n- “admin token: ", "in front of", "Set homeserver.admin_url"];
+        says(&told, "Problems: ", &named);
         assert!(!told.body.contains("is not a server admin"), "{fault:?}: {}", told.body);
     }
     let body = json!({ "errcode": "M_FORBIDDEN", "error": "You are not a server admin" });
     let _caught =
         proxy.next(Method::GET, "/_synapse/admin/v2/users?limit=1", Fault::Answer(403, body));
-    says(&scene.ann_asks("!doctor").await?, "Bad", &["is not a server admin"]);
+    let told = scene.ann_asks("!doctor").await?;
+    says(&told, "Problems: ", &["Bad\n- “admin token: ", "is not a server admin"]);
     Ok(())
 }

@@ -81,17 +81,16 @@ async fn a_list_is_asked_once_done_told_for_each_and_taken_back() -> Result<()> 
         &[
             all[0].user_id.localpart(),
             all[11].user_id.localpart(),
-            "Left out, 4:",
-            "1, which is already suspended: @spam03",
-            "1, which no such user: @nobody",
+            &format!("Left out: {} is already suspended", all[3].user_id),
+            &format!("Left out: no such user: {nobody}"),
             "the bot's own account",
-            "account of another server",
+            "Left out: @far:elsewhere.example is an account on another server",
             "can be undone",
             "with how many there are",
         ],
     );
     let wrong = say_yes(&scene, &question, 15).await?;
-    says(&scene.answer(scene.ann(), &wrong).await?, "Refused", &["not the phrase"]);
+    says(&scene.answer(scene.ann(), &wrong).await?, "Refused", &["not the right phrase"]);
     assert_eq!(count(&scene, &all, "suspended").await?, 1);
 
     let mark = scene.ann().mark();
@@ -204,7 +203,7 @@ async fn a_slip_among_several_has_what_would_run_at_once_asked_first() -> Result
     says(&record, "", &["Class: disruptive"]);
     let both = scene.ann_asks(&format!("!user lock {first} {second}")).await?;
     says(&both, "Lock 2 accounts, ", &[first.as_str(), second.as_str(), "Go on?"]);
-    says(&scene.ann_asks("yes").await?, "Done · 2 subjects", &[first.as_str()]);
+    says(&scene.ann_asks("yes").await?, "Done · 2 accounts, ", &[first.as_str()]);
     assert_eq!(count(&scene, &all, "locked").await?, 2);
     Ok(())
 }

@@ -115,7 +115,7 @@ async fn one_message_shows_how_far_it_is_and_its_asker_or_an_admin_stops_it() ->
     says(
         &scene.ann_asks("!job show it").await?,
         "Not understood",
-        &["a job has a number", "!job list"],
+        &["name a job by its number", "!job list"],
     );
 
     let stop = format!("!job stop {number}");

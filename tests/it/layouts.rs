@@ -9,16 +9,21 @@ use crate::{SYNOD, support::says};
 fn layout(answer: &Message) -> Result<&'static str> {
     let html = answer.html.as_deref().context("an answer has HTML")?;
     Ok(match html {
-        html if html.contains("<li><strong><code>@") => "list",
+        html if html.contains("<li><strong>1 · <code>@") => "list",
         html if html.contains("<pre><code>") => "code",
-        html if html.contains("<p><strong><code>@") => "cards",
+        html if html.contains("<p><strong>1 · <code>@") => "cards",
         _ => "none",
     })
 }
 
 /// How many accounts an answer lists, whatever its layout.
 fn listed(answer: &Message) -> usize {
-    answer.body.lines().filter(|line| line.trim_start_matches("- ").starts_with('@')).count()
+    let titles = answer.body.lines().map(|line| line.trim_start_matches("- "));
+    let ids = titles.map(|title| match title.split_once(" · ") {
+        Some((number, id)) if number.parse::<u8>().is_ok() => id,
+        _ => title,
+    });
+    ids.filter(|id| id.starts_with('@')).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,8 +70,10 @@ async fn tables_are_not_offered_and_questions_are_cards_in_every_layout() -> Res
     let done = scene.ann_asks(&format!("!user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[eve.user_id.as_str()]);
     assert!(!done.html.context("an answer has HTML")?.contains("<pre>"));
-    let pending = scene.ann_asks("!pending --layout list").await?;
-    assert!(pending.html.context("an answer has HTML")?.contains("<li><strong><code>"));
+    let pending = scene.ann_asks("!pending --layout list").await?.html;
+    assert!(pending.context("an answer has HTML")?.contains("<li><code>"));
+    let accounts = scene.ann_asks("!user list --limit 2 --layout list").await?;
+    assert_eq!(layout(&accounts)?, "list");
     Ok(())
 }
 
@@ -101,7 +108,7 @@ async fn times_stand_in_the_zone_of_whoever_asks_and_in_utc_for_everybody_else()
     says(&chosen, "Done", &["Asia/Kolkata", " IST (", " UTC)"]);
     says(&scene.ann_asks("!me").await?, "@ann", &["Times: Asia/Kolkata"]);
 
-    let details = format!("!user details {}", eve.user_id);
+    let details = format!("!user details {} --all", eve.user_id);
     says(&scene.ann_asks(&details).await?, "", &[" IST (", " UTC, just now)"]);
     let of_moe = scene.ask(moe, &details).await?;
     assert!(of_moe.body.contains(" UTC (") && !of_moe.body.contains("IST"), "{}", of_moe.body);

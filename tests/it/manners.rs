@@ -193,6 +193,6 @@ async fn a_mark_that_a_kill_leaves_behind_goes_at_the_next_start() -> Result<()>
     held.release();
     let before = scene.ann().mark();
     scene.bot()?.start_again().await?;
-    told_since(&scene, before, "I was stopped before I came to this").await?;
+    told_since(&scene, before, "I was stopped before I got to this").await?;
     redacted(&scene, &mark.event_id).await
 }

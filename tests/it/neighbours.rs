@@ -84,7 +84,8 @@ async fn another_server_is_reached_lost_and_found_again() -> Result<()> {
     let failing = async || Ok(both.destination().await?["retry_last_ts"].as_u64() > Some(0));
     world::until("the other server counts as failing", failing).await?;
     let details = scene.ann_asks(&format!("!federation details {name}")).await?;
-    says(&details, name, &["Reached: no", "Failing since: 20", "Rooms shared: 1", &reset]);
+    says(&details, name, &["Reached: no", "Failing since: ", "Rooms shared: 1", &reset]);
+    assert!(!details.body.contains("not known"), "{}", details.body);
     let list = scene.ann_asks("!federation list --failing").await?;
     says(&list, "1 server", &[name, "Next try: "]);
 
@@ -163,6 +164,6 @@ async fn a_copy_of_another_servers_file_is_purged_and_fetched_again() -> Result<
     assert_eq!(both.by_eve.get(&fetch).await?.0, 404, "not for anybody here");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let purged = with_yes(scene, &format!("!media purge --before-ts {now}")).await?;
-    says(&purged, "Nothing changed", &["there is no such copy"]);
+    says(&purged, "Nothing changed", &["no such copy"]);
     Ok(())
 }

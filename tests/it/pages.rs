@@ -20,7 +20,7 @@ fn pages_and_completions_name_every_command_and_no_hidden_one() -> Result<()> {
         for shell in ["synod.bash", "synod.fish", "_synod"] {
             let completed = fs::read_to_string(folder.join(shell))?;
             assert!(completed.contains(command), "{shell} does not know {command}");
-            let hidden = ["synod,pages)", "Write the manual pages"];
+            let hidden = ["synod,pages)", "Write manual pages"];
             assert!(
                 !hidden.iter().any(|one| completed.contains(one)),
                 "{shell} shows what is hidden"

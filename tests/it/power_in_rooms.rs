@@ -185,7 +185,7 @@ async fn people_of_other_servers_are_not_left_without_an_admin_by_accident() -> 
     let (eve, bob, room) = with_bob(&scene, &there).await?;
     let delete = format!("!room delete {room}");
     let question = scene.ann_asks(&delete).await?;
-    let only = ["only admins", "1 person of other servers", eve.user_id.as_str()];
+    let only = ["only admins", "1 person on other servers", eve.user_id.as_str()];
     says(&question, "Delete", &only);
     let command = offered(&question, "!room make-admin")?;
     let command = command.trim_end_matches("@…");

@@ -109,12 +109,12 @@ async fn goes_on_where_it_was(part: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_state_that_is_put_back_goes_on_where_it_was() -> Result<()> {
-    goes_on_where_it_was("").await
+    Box::pin(goes_on_where_it_was("")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_put_back_goes_on_where_it_was() -> Result<()> {
-    goes_on_where_it_was("store").await
+    Box::pin(goes_on_where_it_was("store")).await
 }
 
 /// What cannot be read any more was given a number all the same.

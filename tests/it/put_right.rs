@@ -40,17 +40,17 @@ async fn what_three_clients_send_is_the_same_command() -> Result<()> {
     ] {
         let said = ann.say_html(room, &body, &html).await?;
         let answer = scene.answer(ann, &said).await.with_context(|| client.to_owned())?;
-        says(&answer, "", &[id, "State: active"]);
+        says(&answer, id, &["Created: "]);
     }
     // A phone has been at the hyphens and the quotation marks.
     let typed = format!("!user suspend {localpart} —reason “spam & ads” —plan");
     says(&scene.ann_asks(&typed).await?, "What", &["Nothing was sent", id]);
     // The stars are in neither text.
     let said = ann.say_html(room, "!user search eve", "!user search <em>eve</em>").await?;
-    says(&scene.answer(ann, &said).await?, "Refused", &["may be missing"]);
+    says(&scene.answer(ann, &said).await?, "Not understood", &["may be missing"]);
     // Without its sign, but to the bot: the line that is meant.
     let asked = scene.ann_asks(&format!("{}: user suspend {localpart}", scene.bot_id())).await?;
-    says(&asked, "Refused", &["exclamation mark", &format!("!user suspend {localpart}")]);
+    says(&asked, "Not understood", &["exclamation mark", &format!("!user suspend {localpart}")]);
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks(offered(&asked, "!user suspend")?).await?, "Done", &[id]);
     Ok(())
@@ -72,7 +72,7 @@ async fn a_verb_without_its_group_gets_the_whole_command_and_is_not_run() -> Res
     ] {
         let (typed, meant) = (typed.replace("{}", localpart), meant.replace("{}", localpart));
         let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
-        says(&answer, "Refused", &["there is no command", &meant]);
+        says(&answer, "Not understood", &["there is no command", &meant]);
         assert!(!is(&scene, &eve, "suspended").await? && !is(&scene, &eve, "locked").await?);
     }
     for (typed, meant) in [
@@ -83,9 +83,10 @@ async fn a_verb_without_its_group_gets_the_whole_command_and_is_not_run() -> Res
     ] {
         let (typed, meant) = (typed.replace("{}", localpart), meant.replace("{}", localpart));
         let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
-        says(&answer, "Refused", &[&meant]);
+        says(&answer, "Not understood", &[&meant]);
         let looked = scene.ann_asks(offered(&answer, &meant)?).await?;
-        assert!(!looked.body.starts_with("Refused"), "{typed}: {}", looked.body);
+        let no = ["Refused", "Not understood", "Not found"];
+        assert!(!no.iter().any(|no| looked.body.starts_with(no)), "{typed}: {}", looked.body);
     }
     // What a viewer may not send is not offered to them.
     let vic = scene.vic().await?;
@@ -96,7 +97,7 @@ async fn a_verb_without_its_group_gets_the_whole_command_and_is_not_run() -> Res
     for typed in [localpart.to_uppercase(), format!("{localpart}.")] {
         for verb in ["user suspend", "user details"] {
             let answer = scene.ann_asks(&format!("!{verb} {typed}")).await?;
-            says(&answer, "Refused", &["no such user", &format!("!{verb} {id}")]);
+            says(&answer, "Not found", &["no such user", &format!("!{verb} {id}")]);
         }
     }
     assert!(!is(&scene, &eve, "suspended").await?, "never guessed");
@@ -114,9 +115,9 @@ async fn a_yes_is_answered_whatever_became_of_its_question() -> Result<()> {
     let phrase = scene.ann_asks(&erase).await?;
     let number = code(&phrase)?;
     let wrong = scene.ann_asks(&format!("!confirm {number} nonsense")).await?;
-    says(&wrong, "Refused", &["not the phrase", "the localpart of the account"]);
+    says(&wrong, "Refused", &["not the right phrase", "the localpart of the account"]);
     let none = scene.ann_asks(&format!("!confirm {number}")).await?;
-    says(&none, "Refused", &["takes a phrase", "the localpart of the account"]);
+    says(&none, "Refused", &["needs a phrase", "the localpart of the account"]);
     for answer in [&wrong, &none] {
         assert!(!answer.body.contains(sam.user_id.localpart()), "{}", answer.body);
     }
@@ -163,7 +164,7 @@ async fn an_alias_is_the_command_that_it_stands_for() -> Result<()> {
     let (id, localpart) = (eve.user_id.as_str(), eve.user_id.localpart());
     says(&scene.ann_asks("!alias").await?, "This room has no aliases", &["!alias add"]);
     let unknown = scene.ann_asks(&format!("!spam {id}")).await?;
-    says(&unknown, "Refused", &["there is no command"]);
+    says(&unknown, "Not understood", &["there is no command"]);
 
     let moe = scene.moe().await?;
     let made =
@@ -174,7 +175,7 @@ async fn an_alias_is_the_command_that_it_stands_for() -> Result<()> {
     says(&done, "Done", &[id, "!spam", &whole]);
     assert!(is(&scene, &eve, "suspended").await?);
     let record = scene.ann_asks(&format!("!audit list --on {id}")).await?;
-    says(&record, "The record", &["user suspend", "spam in the lobby"]);
+    says(&record, "The record", &[" suspended ", "spam in the lobby"]);
     // Lines below it are those whom it is about, as below the command.
     let question = scene.ann_asks(&format!("!spam\n{}\n@nobody:synod.test", sam.user_id)).await?;
     says(&question, "", &[sam.user_id.as_str()]);
@@ -182,7 +183,7 @@ async fn an_alias_is_the_command_that_it_stands_for() -> Result<()> {
     // It hides no class, and gives nobody a right.
     scene.ann_asks("!alias add bye user deactivate --gdpr-erase").await?;
     let question = scene.ann_asks(&format!("!bye {id}")).await?;
-    says(&question, "", &["ERASED", &format!("!user deactivate {id} --gdpr-erase")]);
+    says(&question, "Deactivate", &["ERASE", &format!("!user deactivate {id} --gdpr-erase")]);
     assert!(!is(&scene, &eve, "deactivated").await?);
     scene.ann_asks(&format!("!cancel {}", code(&question)?)).await?;
     let vic = scene.vic().await?;
@@ -199,10 +200,15 @@ async fn an_alias_is_the_command_that_it_stands_for() -> Result<()> {
         ("spam user lock", "already"),
     ] {
         let told = scene.ann_asks(&format!("!alias add {add}")).await?;
-        says(&told, "Refused", &[why]);
+        let word = if why == "already" { "Refused" } else { "Not understood" };
+        says(&told, word, &[why]);
     }
     says(&scene.ann_asks("!alias remove spam").await?, "Done", &["stands for nothing any more"]);
-    says(&scene.ann_asks(&format!("!spam {id}")).await?, "Refused", &["there is no command"]);
+    says(
+        &scene.ann_asks(&format!("!spam {id}")).await?,
+        "Not understood",
+        &["there is no command"],
+    );
     let number = digits(&done.body, "!undo")?;
     says(&scene.ann_asks(&format!("!undo {number}")).await?, "Done", &[id]);
     Ok(())
@@ -216,13 +222,14 @@ async fn a_number_picks_one_of_the_commands_that_were_offered() -> Result<()> {
     let (ann, room) = (scene.ann(), scene.room());
     // A look is looked at once.
     let offered = scene.ann_asks(&format!("!find {localpart}")).await?;
-    says(&offered, "Refused", &["Did you mean one of these?", "!user search", "!room search"]);
+    let both = ["Did you mean one of these?", "!user search", "!room search"];
+    says(&offered, "Not understood", &both);
     says(&scene.ann_asks("1").await?, "1 account", &[id]);
     // A change is asked about, with the full id.
     let offered = scene.ann_asks(&format!("!ban {localpart}")).await?;
-    says(&offered, "Refused", &["!user suspend", "!user lock", "!user deactivate"]);
+    says(&offered, "Not understood", &["!user suspend", "!user lock", "!user deactivate"]);
     let question = scene.ann_asks("2").await?;
-    says(&question, "", &[id, &format!("!user lock {localpart}"), "!confirm"]);
+    says(&question, "Lock", &[&format!("!user lock {id}"), "!confirm"]);
     assert!(!is(&scene, &eve, "locked").await?);
     let yes = format!("!confirm {} {localpart}", code(&question)?);
     says(&scene.ann_asks(&yes).await?, "Done", &[id]);

@@ -68,7 +68,7 @@ async fn a_second_person_approves_by_code_and_phrase_and_nothing_else_counts() -
     says(&done, "Done", &[id]);
     assert!(done.mentions.contains(ann.user_id()), "who asked is told: {:?}", done.mentions);
     assert!(is(&scene, &eve, "deactivated").await?);
-    says(&approves(&scene, moe, &code, &eve).await?, "Nothing changed", &["over"]);
+    says(&approves(&scene, moe, &code, &eve).await?, "Nothing changed", &["already closed"]);
     let number = done.body.split_once("On record as #").context("no number")?.1;
     let shown = scene.ann_asks(&format!("!audit show {}", number.trim())).await?;
     let by = |label: &str, who: &Person| format!("{label}: {}", who.user_id());
@@ -88,7 +88,11 @@ async fn whoever_may_approve_may_deny_also_by_a_reaction() -> Result<()> {
     assert!(denied.mentions.contains(scene.ann().user_id()), "{:?}", denied.mentions);
     let edit = scene.ann().edit_of(&question.event_id, |_| true).await?;
     assert!(edit.body.contains("Denied"), "{}", edit.body);
-    says(&approves(&scene, moe, &number, &eve).await?, "Nothing changed", &["over", "Denied"]);
+    says(
+        &approves(&scene, moe, &number, &eve).await?,
+        "Nothing changed",
+        &["already closed", "Denied"],
+    );
 
     let (question, number) = asks_for_the_end(&scene, &sam).await?;
     let reaction = moe.react(scene.room(), &question.event_id, "❌").await?;
@@ -122,7 +126,7 @@ async fn approvals_survive_a_kill_and_not_their_giver_s_removal() -> Result<()> 
     bot.start_again().await?;
     // Of the two one is no longer an operator, and nobody is left to make up for it.
     let second = approves(&scene, vic, &number, &eve).await?;
-    says(&second, "Refused", &["2 other operators", "only 1 may"]);
+    says(&second, "Refused", &["2 other operators", "there is only 1"]);
     assert!(!is(&scene, &eve, "deactivated").await?);
 
     bot.kill().await?;
@@ -167,7 +171,7 @@ async fn who_is_alone_waits_in_sight_of_all_where_the_config_lets_them() -> Resu
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let ask = |of: &Account, more: &str| format!("!user deactivate {}{more}", of.user_id);
     let few = scene.ann_asks(&ask(&eve, "")).await?;
-    says(&few, "Refused", &["3 other operators", "only 1 may", "--alone"]);
+    says(&few, "Refused", &["3 other operators", "there is only 1", "--alone"]);
 
     let question = scene.ann_asks(&ask(&eve, " --alone \"nobody wakes up\"")).await?;
     says(&question, "", &["alone", "nobody wakes up", "!deny", "!confirm"]);
@@ -337,7 +341,7 @@ async fn protected_subjects_take_a_second_person_and_a_reason_is_as_wanted() -> 
     let question = scene.ann_asks(&format!("{suspend} --reason OPS-7")).await?;
     says(&question, "", &["since it is protected"]);
     assert_eq!(question.mentions.len(), 1, "only moe may: {:?}", question.mentions);
-    let command = offered(&question, "!approve")?.replace('…', vic.user_id.localpart());
+    let command = offered(&question, "!approve")?.replace("LOCALPART", vic.user_id.localpart());
     let command = command.split(" with ").next().unwrap_or_default().replace('`', "");
     assert!(!is(&scene, vic, "suspended").await? && !is(&scene, &abuse, "suspended").await?);
     says(&scene.ask(scene.moe().await?, command.trim()).await?, "Done", &[]);

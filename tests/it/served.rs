@@ -148,10 +148,10 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
     let named = scene.ann_asks(&format!("!user modify {eve} -n \"Eve Lee\"")).await?;
     says(&named, "Done", &["Eve Lee"]);
     let gone = with_yes(&scene, &format!("!user deactivate {}", things.bob.user_id)).await?;
-    says(&gone, "Done", &["can still sign in until you do the same there"]);
+    says(&gone, "Done", &["can still log in until you do the same there"]);
     assert!(is(&scene, &things.bob, "deactivated").await?);
     let question = scene.ann_asks(&format!("!user deactivate{}", lines(&many))).await?;
     let told = ended(&scene, &say_yes(&scene, &question, many.len()).await?).await?;
-    says(&told, "Done · 11 of 11", &["can still sign in until you do the same there"]);
+    says(&told, "Done · 11 of 11", &["can still log in until you do the same there"]);
     Ok(())
 }

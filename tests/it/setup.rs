@@ -28,7 +28,7 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
         "Synapse 1.",
         &format!("created the account {}, an admin", site.keeper()?),
         &format!("created the account {};", site.bot()?),
-        &format!("made {room}, encrypted, and invited 1 operator"),
+        &format!("created {room}, encrypted, and invited 1 operator"),
         "the recovery key is in",
         "\nNext:\n",
         "synod run --config",
@@ -240,7 +240,7 @@ async fn what_is_wrong_is_told_in_one_line_and_nothing_is_made() -> Result<()> {
     site.set_up(&site.with("--admin", Some(&nobody))).await?.bad(&[&nobody, "has no account here"]);
     site.set_up(&site.with("--admin", Some("@zoe:elsewhere.test")))
         .await?
-        .bad(&["of another server", "master_key"]);
+        .bad(&["is on another server", "master_key"]);
 
     fs::create_dir(site.path("open"))?;
     fs::set_permissions(site.path("open"), fs::Permissions::from_mode(0o755))?;

@@ -35,10 +35,10 @@ async fn ids_and_commands_are_understood_as_people_and_clients_write_them() -> R
         format!("- !user details {localpart}"),
     ] {
         let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
-        says(&answer, "", &[id, "State: active"]);
+        says(&answer, "", &[id, "Created: "]);
     }
     let quoted = scene.ann_asks(&format!("> !user suspend {id}")).await?;
-    says(&quoted, "Refused", &["I do not run quoted commands"]);
+    says(&quoted, "Not understood", &["I do not run quoted commands"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     // A letter that only looks like one of the id.
     let other = scene.ann_asks(&format!("!user details {}", id.replacen('e', "е", 1))).await?;
@@ -100,7 +100,11 @@ async fn a_time_or_a_reason_of_several_words_makes_nobody_else_a_subject() -> Re
         "Done",
         &["removed note about"],
     );
-    says(&scene.ann_asks("!note delete it").await?, "Not understood", &["a note has a number"]);
+    says(
+        &scene.ann_asks("!note delete it").await?,
+        "Not understood",
+        &["name a note by its number"],
+    );
     Ok(())
 }
 
@@ -125,7 +129,7 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
     let number = data["user_reports"][0]["id"].as_u64().context("a report")?.to_string();
     for verb in ["!user suspend", "!room block", "!device delete", "!note"] {
         let answer = replies(&scene, &reports.event_id, verb).await?;
-        says(&answer, "Refused", &["list"]);
+        says(&answer, "Not understood", &["list"]);
         assert!(!answer.body.contains("no such user"), "{verb}: {}", answer.body);
     }
     let misfit = replies(&scene, &reports.event_id, "!user suspend").await?;
@@ -191,7 +195,7 @@ async fn thousands_of_unknown_ids_are_one_summary_and_a_file() -> Result<()> {
     }
     let end = end?;
     let all = format!("{UNKNOWN}, which no such user");
-    says(&end, "Nothing changed", &[&format!("{UNKNOWN} subjects"), &all, "left-out.csv"]);
+    says(&end, "Nothing changed", &[&format!("{UNKNOWN} accounts"), &all, "left-out.csv"]);
     let left_out = file(&scene, mark, "left-out.csv").await?;
     assert_eq!(left_out.lines().count(), UNKNOWN + 1, "{}", left_out.lines().count());
     assert!(left_out.contains("@n0000:synod.test,") && left_out.contains("@n3199:synod.test,"));
@@ -227,10 +231,10 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
     let question = scene.ann_asks(&typed).await?;
     says(
         &question,
-        "1",
+        "Deactivate 1",
         &[
-            "subjects",
-            "What stands out:",
+            " accounts, ",
+            "What stands out among them:",
             &format!("1 server admin: {}", all[3].user_id),
             &format!("1 with a note: {noted}"),
             &format!("1 with an email address or phone number: {}", all[7].user_id),
@@ -308,7 +312,7 @@ async fn a_bare_yes_right_below_a_question_answers_that_one() -> Result<()> {
     says(
         &scene.answer(scene.ann(), &yes).await?,
         "Not understood",
-        &["which one?", &code(&first)?],
+        &["which question?", &code(&first)?],
     );
     Ok(())
 }
@@ -375,7 +379,7 @@ async fn what_cannot_be_taken_back_says_why_and_what_is_still_frozen() -> Result
     let unfrozen = scene.ann_asks(&format!("!unfreeze {}", moe.user_id())).await?;
     says(&unfrozen, "Done", &["no longer frozen", "I have been frozen since", "!unfreeze"]);
     scene.ann_asks("!unfreeze").await?;
-    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["I am not frozen any more"]);
+    says(&scene.ask(moe, "!unfreeze").await?, "Done", &["I am no longer frozen"]);
     let sam = scene.subject("sam").await?;
     says(&scene.ann_asks(&format!("!user lock {}", sam.user_id)).await?, "Done", &[]);
     Ok(())
@@ -410,7 +414,7 @@ async fn what_is_nearly_a_command_is_understood_or_told_with_what_to_type() -> R
         format!("{}: !user details {localpart}", scene.bot_id().localpart()),
     ] {
         let answer = scene.ann_asks(&typed).await.with_context(|| typed.clone())?;
-        says(&answer, "", &[id, "State: active"]);
+        says(&answer, "", &[id, "Created: "]);
     }
     for (typed, meant) in [
         ("!user suspend {} because he spams", "--reason"),

@@ -56,7 +56,7 @@ async fn what_the_homeserver_goes_on_with_is_named_and_said_not_to_stop() -> Res
     says(&begun, "Done", &["has started"]);
     asked.reached().await?;
     let stopped = scene.ann_asks("!stop").await?;
-    says(&stopped, "Nothing changed", &["I cannot stop", "room delete", "nothing stops it"]);
+    says(&stopped, "Nothing changed", &["I cannot stop", "room delete", "nothing stops that"]);
 
     // And after a kill it is not told as done.
     scene.bot()?.kill().await?;

@@ -230,7 +230,7 @@ async fn a_moderator_changes_only_what_takes_their_powers() -> Result<()> {
             };
             says(&scene.answer(moe, &no).await?, "Nothing changed", &["cancelled"]);
             let late = scene.ask(moe, &format!("!confirm {code}")).await?;
-            says(&late, "Nothing changed", &["over"]);
+            says(&late, "Nothing changed", &["is already closed", "Cancelled at"]);
         } else {
             nothing.push((command.clone(), answer.body));
         }

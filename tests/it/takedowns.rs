@@ -149,7 +149,7 @@ async fn empty_rooms_are_collected_shown_and_deleted_and_no_others() -> Result<(
     assert!(!question.body.contains(kept.as_str()), "{}", question.body);
     says(&confirmed(&scene, &question, "2").await?, "Done", &["2 rooms"]);
     for room in left {
-        told(&scene, &format!("{room} is deleted")).await?;
+        told(&scene, &format!("{room} deleted from this server")).await?;
         assert_eq!(looked_up(&scene, room.as_str()).await?.0, 404);
     }
     assert_eq!(looked_up(&scene, kept.as_str()).await?.0, 200);

@@ -69,7 +69,7 @@ async fn a_new_key_takes_an_admin_who_is_another_person_in_sight_of_all_admins()
     assert!(is(&scene, &eve, "suspended").await?);
     // Who looks finds that it changed, who tried, and who accepted it.
     let record = scene.ask(moe, "!audit list --limit 20").await?;
-    let changed = format!("{} has the master key {}", ann.user_id(), ann.master_key().await?);
+    let changed = format!("{} now has the master key {}", ann.user_id(), ann.master_key().await?);
     says(&record, "", &[&changed, "accepted the master key", "refused"]);
     let by_vic = format!("!audit list --by {}", vic.user_id());
     says(&scene.ask(moe, &by_vic).await?, "", &["accepted the master key"]);

@@ -97,7 +97,7 @@ async fn a_listing_is_turned_there_and_back_by_its_asker_and_by_nobody_else() ->
     says(&scene.ann_asks("!next").await?, "Nothing changed", &["last page", "!user list"]);
     says(&scene.ann_asks("!prev").await?, "", &["3 to 4 shown"]);
     let none = scene.ask(moe, "!next").await?;
-    says(&none, "Refused", &["you have asked for no list in this room"]);
+    says(&none, "Not found", &["you have asked for no list in this room"]);
     Ok(())
 }
 
@@ -134,7 +134,11 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
     let (ann, moe, room) = (scene.ann(), scene.moe().await?, scene.room());
     let all = accounts(&scene, 3).await?;
     let none = scene.ann_asks("!user suspend .").await?;
-    says(&none, "Refused", &[". stands for what you named or picked", "the id of an account"]);
+    says(
+        &none,
+        "Not understood",
+        &[". stands for what you named or picked", "the id of an account"],
+    );
 
     let page = scene.ann_asks(&listing(&all)).await?;
     let second = format!("2 · {}", all[1].user_id);
@@ -144,7 +148,8 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
     scene.unanswered(&by_moe).await?;
     scene.unanswered(&beyond).await?;
     let card = pressed(&scene, &page.event_id, "2️⃣").await?;
-    says(&card, "", &[all[1].user_id.as_str(), "State: active"]);
+    let whole = format!("!user details {} --all", all[1].user_id);
+    says(&card, "", &[all[1].user_id.as_str(), "Created: ", &whole]);
     assert!(!card.body.contains(all[0].user_id.as_str()), "{}", card.body);
 
     // Also what could be undone, and by the code: neither ✅ nor a bare yes is enough.
@@ -164,9 +169,9 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
     scene.ann_asks(&format!("!user details {}", all[0].user_id)).await?;
     says(&scene.ann_asks("!user whois .").await?, "", &[all[0].user_id.as_str()]);
     let unfit = scene.ann_asks("!room block .").await?;
-    says(&unfit, "Refused", &[all[0].user_id.as_str(), "this needs a room"]);
+    says(&unfit, "Not understood", &[all[0].user_id.as_str(), "this needs a room"]);
     let others = scene.ask(moe, "!user details .").await?;
-    says(&others, "Refused", &[". stands for what you named or picked"]);
+    says(&others, "Not understood", &[". stands for what you named or picked"]);
     // What came in clear names nothing.
     ann.say_in_clear(room, &format!("!user details {}", all[2].user_id)).await?;
     says(&scene.ann_asks("!user details .").await?, "", &[all[0].user_id.as_str()]);
@@ -212,12 +217,12 @@ async fn a_reply_to_a_card_or_an_answer_is_about_what_that_is_about() -> Result<
     let question = replies(&scene, &done.event_id, "!user unsuspend").await?;
     says(&question, "", &[id, "!confirm"]);
     let unfit = replies(&scene, &card.event_id, "!room block").await?;
-    says(&unfit, "Refused", &["that is about an account, and this needs a room"]);
+    says(&unfit, "Not understood", &["that is about an account, and this needs a room"]);
 
     let page = scene.ann_asks(&listing(&all)).await?;
     let question = replies(&scene, &page.event_id, "!user lock").await?;
     let beyond = "This is about the 2 that were shown; the listing has 1 more.";
-    says(&question, "2 subjects", &[beyond, id]);
+    says(&question, "Lock 2 accounts, ", &[beyond, id]);
     Ok(())
 }
 
@@ -228,20 +233,21 @@ async fn a_reply_to_what_somebody_wrote_is_about_the_one_that_it_names() -> Resu
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (id, localpart) = (eve.user_id.as_str(), eve.user_id.localpart());
     let pointed = moe.say(room, &format!("look at https://matrix.to/#/{id} please")).await?;
-    says(&replies(&scene, &pointed, "!user details").await?, "", &[id, "State: active"]);
+    says(&replies(&scene, &pointed, "!user details").await?, "", &[id, "Created: "]);
     let question = replies(&scene, &pointed, "!user suspend").await?;
     says(&question, "", &[id, "!confirm"]);
     assert!(!is(&scene, &eve, "suspended").await?, "it is asked, although it can be undone");
     let yes = format!("!confirm {} {localpart}", code(&question)?);
     says(&scene.ann_asks(&yes).await?, "Done", &[id]);
     let unfit = replies(&scene, &pointed, "!room block").await?;
-    says(&unfit, "Refused", &["that is about an account, and this needs a room"]);
+    says(&unfit, "Not understood", &["that is about an account, and this needs a room"]);
 
     let both = moe.say(room, &format!("{id} and {} again", sam.user_id)).await?;
     let several = replies(&scene, &both, "!user lock").await?;
-    says(&several, "Refused", &["names several; type which you mean"]);
+    says(&several, "Not understood", &["names several; type which you mean"]);
     let nobody = moe.say(room, "somebody should do something").await?;
-    says(&replies(&scene, &nobody, "!user lock").await?, "Refused", &["it names nobody"]);
+    let none = replies(&scene, &nobody, "!user lock").await?;
+    says(&none, "Not understood", &["it names nobody"]);
     // An edit shows another than the bot was told of.
     moe.edit(room, &pointed, &format!("look at {}", sam.user_id)).await?;
     let edited = replies(&scene, &pointed, "!user lock").await?;
@@ -281,26 +287,26 @@ async fn what_is_asked_in_a_thread_is_answered_there() -> Result<()> {
     let (ann, room) = (scene.ann(), scene.room());
     let all = accounts(&scene, 3).await?;
     scene.synapse().log_in(&all[0]).await?;
-    let root = ann.say(room, "about those of last night").await?;
-    let asked = in_thread(&scene, ann, &root, &listing(&all)).await?;
-    let page = answered_in(&scene, &root, &asked).await?;
-    ann.react(room, &page.event_id, NEXT).await?;
-    lists(&shows(&scene, &page.event_id, "3 to 3 shown").await?, &all, 2..3);
+    let thread = ann.say(room, "about those of last night").await?;
+    let asked = in_thread(&scene, ann, &thread, &listing(&all)).await?;
+    let answered = answered_in(&scene, &thread, &asked).await?;
+    ann.react(room, &answered.event_id, NEXT).await?;
+    lists(&shows(&scene, &answered.event_id, "3 to 3 shown").await?, &all, 2..3);
 
     // A question, the answer to the reaction that says yes to it, and a file.
     let logout = format!("!user logout {}", all[0].user_id);
-    let asked = in_thread(&scene, ann, &root, &logout).await?;
-    let question = answered_in(&scene, &root, &asked).await?;
+    let asked = in_thread(&scene, ann, &thread, &logout).await?;
+    let question = answered_in(&scene, &thread, &asked).await?;
     let tick = ann.react(room, &question.event_id, "✅").await?;
-    let done = answered_in(&scene, &root, &tick).await?;
+    let done = answered_in(&scene, &thread, &tick).await?;
     says(&done, "Done", &[all[0].user_id.as_str()]);
     assert_eq!(done.reply_to.as_deref(), Some(&*question.event_id), "{done}");
     assert!(devices(&scene, &all[0]).await?.is_empty());
-    let export = in_thread(&scene, ann, &root, "!audit export").await?;
-    answered_in(&scene, &root, &export).await?;
+    let export = in_thread(&scene, ann, &thread, "!audit export").await?;
+    answered_in(&scene, &thread, &export).await?;
     let is_file = |message: &Message| message.msgtype == "m.file";
     let file = ann.wait_for("the record as a file", is_file).await?;
-    assert_eq!(file.thread.as_deref(), Some(&*root), "{file}");
+    assert_eq!(file.thread.as_deref(), Some(&*thread), "{file}");
     // What is asked beside it is answered beside it.
     assert_eq!(scene.ann_asks("!me").await?.thread, None);
     Ok(())
@@ -316,7 +322,7 @@ async fn the_reactions_under_a_question_go_when_it_is_over() -> Result<()> {
     has_arrows(&scene, &question.event_id, &["✅", "❌"]).await?;
     let no = ann.react(room, &question.event_id, "❌").await?;
     let answer = scene.answer(ann, &no).await?;
-    says(&answer, "Nothing changed", &["is cancelled"]);
+    says(&answer, "Nothing changed", &["was cancelled"]);
     assert_eq!(answer.reply_to.as_deref(), Some(&*question.event_id), "{answer}");
     has_arrows(&scene, &question.event_id, &[]).await?;
     assert_eq!(devices(&scene, &eve).await?.len(), 1);

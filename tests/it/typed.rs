@@ -139,7 +139,7 @@ async fn the_phrase_of_a_room_is_its_own_and_not_the_end_of_the_servers_name() -
     let server = server.get(server.len() - 6..).context("six characters")?;
     for (room, code, end) in &asked {
         let wrong = scene.ann_asks(&format!("!confirm {code} {server}")).await?;
-        says(&wrong, "Refused", &["not the phrase"]);
+        says(&wrong, "Refused", &["not the right phrase"]);
         let done = scene.ann_asks(&format!("!confirm {code} {end}")).await?;
         says(&done, "Done", &["has started", room.as_str()]);
     }

@@ -105,7 +105,7 @@ async fn devices_are_pruned_after_they_were_listed() -> Result<()> {
     let made = scene.ann_asks(&format!("!device create {} EMPTY -n Spare", eve.user_id)).await?;
     says(&made, "Make the device", &["EMPTY"]);
     let yes = scene.ann_asks(&format!("!confirm {}", crate::support::code(&made)?)).await?;
-    says(&yes, "Done", &["is made", "Spare"]);
+    says(&yes, "Done", &["EMPTY", "created", "Spare"]);
     let again = scene.ann_asks(&format!("!device create {} EMPTY", eve.user_id)).await?;
     says(&again, "Nothing changed", &["already"]);
 

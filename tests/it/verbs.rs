@@ -245,7 +245,8 @@ async fn questions_are_listed_cancelled_and_told_apart() -> Result<()> {
     says(&cancelled, "Nothing changed", &["cancelled"]);
     let edit = scene.ann().edit_of(&first.event_id, |_| true).await?;
     assert!(edit.body.contains("Cancelled"), "{}", edit.body);
-    says(&scene.ann_asks(&format!("!confirm {one}")).await?, "Nothing changed", &["over"]);
+    let late = scene.ann_asks(&format!("!confirm {one}")).await?;
+    says(&late, "Nothing changed", &["is already closed", "Cancelled at"]);
     says(&scene.ann_asks("!confirm 000000").await?, "Not found", &["no such question"]);
     let yes = scene.ann_asks("yes").await?;
     says(&yes, "Not understood", &["not the last message here", &format!("!confirm {two}")]);

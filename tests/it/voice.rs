@@ -227,7 +227,7 @@ async fn a_token_whose_time_is_over_is_replaced_on_the_same_device() -> Result<(
     let meanwhile = ann.say(scene.room(), &suspend(&eve)).await?;
     held.release();
     let told = scene.answer(ann, &meanwhile).await?;
-    says(&told, "Failed", &["while I was logged out"]);
+    says(&told, "Refused", &["while I was logged out"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
     assert_eq!(devices(&scene, scene.bot_account()).await?, before, "another device");

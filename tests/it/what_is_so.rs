@@ -281,7 +281,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             "send_server_notice",
             (400, "M_UNKNOWN", "Server notices are not enabled on this server"),
             "Refused",
-            "switched off",
+            "server notices are disabled",
         ),
         (
             "!regtok new".to_owned(),

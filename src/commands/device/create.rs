@@ -91,11 +91,7 @@ impl Action for Create {
         // The homeserver answers as if it had made one.
         if seen.is("device") {
             return Err(Skip::already(
-                Line::new()
-                    .code(user)
-                    .plain(" already has a device ")
-                    .code(device)
-                    .plain(" already"),
+                Line::new().code(user).plain(" already has a device ").code(device),
             )
             .or(format!("device list {user}")));
         }

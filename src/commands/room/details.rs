@@ -105,7 +105,7 @@ fn card(
         None => Line::new().code(id),
     };
     let words = |words: [&str; 4]| words.map(str::to_owned).to_vec();
-    let reply = past::on_card(past::card(title, facts, ROWS), remembered, now);
+    let reply = past::on_card(past::card(title, &facts, ROWS), remembered, now);
     let reply = reply.command("All", words(["room", "details", id.as_str(), "--all"]));
     if remembered.past.is_empty() {
         return reply;

@@ -142,7 +142,7 @@ fn told(
         None => Line::new().code(user),
     };
     let words = |words: [&str; 4]| words.map(str::to_owned).to_vec();
-    let reply = past::on_card(past::card(title, facts, ROWS), remembered, now);
+    let reply = past::on_card(past::card(title, &facts, ROWS), remembered, now);
     let reply = reply.command("All", words(["user", "details", user.as_str(), "--all"]));
     if remembered.past.is_empty() {
         return reply;

@@ -150,7 +150,7 @@ impl Pipeline {
         let wanted = Wanted::of(&words, &understand::parse(&words));
         let unfetched = |error| {
             warn!(error = &error as &dyn std::error::Error, "what is replied to cannot be had");
-            Stop::refused(format!("I could not get what you reply to: {error}"))
+            Stop::failed(format!("I could not get what you reply to: {error}"))
         };
         let listed = match self.outbox.attached(&request.room, event).await.map_err(unfetched)? {
             Attachment::File(file) => {
@@ -167,7 +167,7 @@ impl Pipeline {
                 }
                 vec![one]
             }
-            other => return Err(Stop::refused(no_file(&other))),
+            other => return Err(no_list(&other)),
         };
         append(&mut words, listed);
         match understand::understand_for(&words, understand::parse(&words), &operator.role) {
@@ -242,10 +242,12 @@ impl Pipeline {
 /// The one thing that a text names that is replied to, where it is what is wanted.
 fn one_in(named: &[String], wanted: &Wanted) -> Result<String, Stop> {
     let [one] = named else {
-        return Err(Stop::refused(match named.len() {
-            0 => no_file(&Attachment::None),
-            _ => "it names nobody, and what you reply to names several; type which you mean",
-        }));
+        return Err(match named.len() {
+            0 => no_list(&Attachment::None),
+            _ => Stop::not_understood(
+                "it names nobody, and what you reply to names several; type which you mean",
+            ),
+        });
     };
     if one.starts_with('$') && wanted.missing == ["EVENT"] {
         return Ok(one.clone());
@@ -258,14 +260,28 @@ fn one_in(named: &[String], wanted: &Wanted) -> Result<String, Stop> {
     };
     match of.and_then(|of| wanted.unfit(Some(of), true)) {
         None if of.is_some() => Ok(one.clone()),
-        Some(why) => Err(Stop::refused(why)),
-        None => Err(Stop::refused(
+        Some(why) => Err(Stop::not_understood(why)),
+        None => Err(Stop::not_understood(
             "it names nobody, and what you reply to names a message; type whom you mean",
         )),
     }
 }
 
-/// Why there is no list in what was replied to.
+/// Why no list is taken from what was replied to: there is none, or it is not believed.
+fn no_list(what: &Attachment) -> Stop {
+    match what {
+        Attachment::None | Attachment::Text { .. } | Attachment::File(_) => {
+            Stop::not_understood(no_file(what))
+        }
+        Attachment::Elsewhere
+        | Attachment::Removed
+        | Attachment::Edit
+        | Attachment::Edited
+        | Attachment::Undecryptable => Stop::refused(no_file(what)),
+    }
+}
+
+/// The same in words.
 fn no_file(what: &Attachment) -> &'static str {
     match what {
         Attachment::None | Attachment::Text { .. } | Attachment::File(_) => {

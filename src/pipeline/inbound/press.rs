@@ -134,7 +134,7 @@ impl Pipeline {
     ) -> Result<Reply, Stop> {
         let (room, by) = (invocation.origin.room(), &invocation.operator.user);
         let Some((event, _, asked)) = self.listings.last(room, by)? else {
-            return Err(Stop::refused(
+            return Err(Stop::not_found(
                 "you have asked for no list in this room within the last day that has several pages",
             ));
         };
@@ -204,7 +204,7 @@ impl Pipeline {
             }
             Understood::Reply(reply) => Ok(reply),
             Understood::Command(Ask::Change(_), _) | Understood::Own(..) => {
-                Err(Stop::refused("that is no look any more; type it anew"))
+                Err(Stop::not_understood("that is no look any more; type it anew"))
             }
         }
     }

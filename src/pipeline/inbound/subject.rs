@@ -105,7 +105,7 @@ fn is_recent(last: &Last, now: Timestamp) -> bool {
 
 fn nothing_named(wanted: IdsOf) -> Reply {
     Reply::outcome(
-        Status::Refused,
+        Status::NotUnderstood,
         Line::new().code(DOT).plain(format!(
             " stands for what you named or picked in this room within the last ten minutes, and that is \
              nothing; type the id of {} instead",
@@ -117,7 +117,7 @@ fn nothing_named(wanted: IdsOf) -> Reply {
 fn unfit(named: &Named, wanted: IdsOf) -> Reply {
     let line = Line::new().code(DOT).plain(" stands for ").code(&named.id);
     let line = line.plain(format!(" now, {}, and this needs {}", named.of.one(), wanted.one()));
-    Reply::outcome(Status::Refused, line.plain("; type its id"))
+    Reply::outcome(Status::NotUnderstood, line.plain("; type its id"))
 }
 
 #[cfg(test)]

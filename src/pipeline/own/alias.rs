@@ -96,9 +96,9 @@ async fn add(
 ) -> Result<Reply, Stop> {
     let (name, room) = (bare(name), invocation.room());
     if let Some(why) = unfit_name(&name) {
-        return Err(Stop::refused(why));
+        return Err(Stop::not_understood(why));
     }
-    let words = stands_for(command).map_err(Stop::refused)?;
+    let words = stands_for(command).map_err(Stop::not_understood)?;
     let there = pipeline.aliases.of(&room)?;
     if let Some(alias) = there.iter().find(|alias| alias.name == name) {
         let line = Line::new().code(format!("!{name}")).plain(" stands for ");
@@ -135,7 +135,7 @@ async fn remove(
     let (name, room) = (bare(name), invocation.room());
     let Some(alias) = pipeline.aliases.get(&room, &name)? else {
         let line = Line::new().plain("this room has no alias ").code(name);
-        return Err(Stop::refused(line).or(&["alias", "list"]));
+        return Err(Stop::not_found(line).or(&["alias", "list"]));
     };
     pipeline.may_lead_to_a_change(invocation).await?;
     let shown = crate::input::quote(&alias.words);

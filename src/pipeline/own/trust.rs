@@ -11,7 +11,7 @@ use crate::{
     error::Stop,
     operators::Rank,
     pipeline::{
-        Invocation, Lane, Pipeline,
+        Invocation, Lane, NotAccepted, Pipeline,
         admin::agree::{Agreed, Wanted, without},
         voice::news::tail,
     },
@@ -138,7 +138,10 @@ async fn accept(
         ..invocation.record(Kind::Noted)
     };
     pipeline.audit.note(record).await?;
-    pipeline.keys.accept(user, &current).await.map_err(|why| Stop::failed(why.to_string()))?;
+    pipeline.keys.accept(user, &current).await.map_err(|why| match why {
+        NotAccepted::Store(_) => Stop::failed(why.to_string()),
+        _ => Stop::refused(why.to_string()),
+    })?;
     Ok(Reply::outcome(
         Status::Done,
         Line::new().code(user).plain(" now has the key ").code(&current).plain(", and I accept it"),

@@ -105,7 +105,7 @@ async fn somebody_brakes_while_much_is_forgotten() {
         stage.say("ann", "!freeze").await;
         assert!(!through.load(Ordering::Relaxed), "the freeze had to wait for all of it");
     };
-    futures_util::future::join(forget, freeze).await;
+    Box::pin(futures_util::future::join(forget, freeze)).await;
     assert!(stage.pipeline.freeze_control.bot_frozen().is_some());
     let left = records(&stage, Kind::Looked);
     assert!(left.iter().all(|record| record.subjects.is_empty()), "{left:?}");

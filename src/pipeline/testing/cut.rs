@@ -174,7 +174,7 @@ async fn killed(homeserver: &Homeserver<'_>, what: What<'_>, waits: usize) -> Ki
     let closed = closed.filter(|closed| closed.status != Some(Status::Unknown)).count() == 1;
     let heard = stage.heard.all()[heard_before..].join("\n");
     assert!(stage.pipeline.watcher.watches().all().unwrap().is_empty(), "{what}: still watched");
-    assert!(heard.matches("That was `#").count() >= ended, "{what}: no end was told: {heard}");
+    assert!(heard.matches("This was `#").count() >= ended, "{what}: no end was told: {heard}");
     if sent.is_empty() {
         let claimed = heard.contains("**Done**") || heard.contains("Unknown");
         assert!(!claimed || opened == 1, "{what}: nothing was sent, and it said: {heard}");

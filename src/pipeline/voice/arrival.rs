@@ -122,7 +122,7 @@ mod tests {
         let minutes = SignedDuration::from_mins;
         let tell = async |away, unread| {
             stage.pipeline.announcements.tell(News::Back { away, unread }).await;
-            stage.heard.all().pop().unwrap_or_default()
+            stage.heard.all().pop().unwrap_or_default().replace('\\', "")
         };
         assert_eq!(tell(Some(minutes(4)), Vec::new()).await.trim(), "**Back after 4 min**");
         let unread = |number: i64| Unread {

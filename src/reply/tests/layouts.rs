@@ -143,8 +143,9 @@ fn shown_to_all(reply: &Reply, layout: Layout) -> String {
     } else {
         format!("{shown}\n===== Element X on Android\n{android}\n===== Element X on iOS\n{ios}")
     };
-    // What closes another direction of writing off from its surroundings, as something to be seen.
-    shown.replace('\u{2068}', "[").replace('\u{2069}', "]")
+    // What closes another direction of writing off from its surroundings, and what holds the parts of an
+    // address apart, as something to be seen.
+    shown.replace('\u{2068}', "[").replace('\u{2069}', "]").replace('\u{2060}', "¦")
 }
 
 /// An answer with every kind of block, as it may be met.
@@ -195,7 +196,7 @@ fn every_block_in_cards() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
+    Reason: “https¦:¦//evil¦.¦example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -219,7 +220,7 @@ fn every_block_in_cards() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <p>Of: <code>!room:example.org</code> “Lobby”<br>
-    Reason: “https⁠:⁠//evil⁠.⁠example/login &amp; more”<br>
+    Reason: “https¦:¦//evil¦.¦example/login &amp; more”<br>
     Ends: (none)</p>
     <p><strong><code>@ann:example.org</code> “Ann &lt;Lee&gt; | *ops*”</strong><br>
     Created: 2026-11-18 11:06 UTC (2 days ago) · Seen: 3 min ago · State: <strong>server admin, locked</strong></p>
@@ -241,7 +242,7 @@ fn every_block_in_cards() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
+    Reason: “https¦:¦//evil¦.¦example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -273,7 +274,7 @@ fn every_block_in_lists() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
+    Reason: “https¦:¦//evil¦.¦example/login & more”
     Ends: (none)
     - @ann:example.org “Ann <Lee> | *ops*” · Created: 2 days ago · State: server admin, locked
     - @cheap-pills-for-you-17:example.org [“שלום”] · Created: 2 days ago · Devices: 2
@@ -293,7 +294,7 @@ fn every_block_in_lists() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <p>Of: <code>!room:example.org</code> “Lobby”<br>
-    Reason: “https⁠:⁠//evil⁠.⁠example/login &amp; more”<br>
+    Reason: “https¦:¦//evil¦.¦example/login &amp; more”<br>
     Ends: (none)</p>
     <ul><li><strong><code>@ann:example.org</code> “Ann &lt;Lee&gt; | *ops*”</strong> · Created: 2 days ago · State: <strong>server admin, locked</strong></li>
     <li><strong><code>@cheap-pills-for-you-17:example.org</code> [“שלום”]</strong> · Created: 2 days ago · Devices: 2</li>
@@ -314,7 +315,7 @@ fn every_block_in_lists() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
+    Reason: “https¦:¦//evil¦.¦example/login & more”
     Ends: (none)
 
     • @ann:example.org “Ann <Lee> | *ops*” · Created: 2 days ago · State: server admin, locked
@@ -343,7 +344,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of: !room:example.org “Lobby”
-    Reason: “https⁠:⁠//evil⁠.⁠example/login & more”
+    Reason: “https¦:¦//evil¦.¦example/login & more”
     Ends: (none)
 
     @ann:example.org “Ann <Lee> | *ops*”
@@ -367,7 +368,7 @@ fn every_block_in_code() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <pre><code>Of      !room:example.org “Lobby”
-    Reason  “https⁠:⁠//evil⁠.⁠example/login &amp;
+    Reason  “https://evil.example/login &amp;
             more”
     Ends    (none)</code></pre>
     <pre><code>                        State
@@ -390,7 +391,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of      !room:example.org “Lobby”
-    Reason  “https⁠:⁠//evil⁠.⁠example/login &
+    Reason  “https://evil.example/login &
             more”
     Ends    (none)
 

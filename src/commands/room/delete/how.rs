@@ -50,7 +50,7 @@ impl How {
                     ways.extend((words.len() > 2).then_some(words));
                 }
                 None => {
-                    rest.push_str("; it had too many files to note which of them were quarantined")
+                    rest.push_str("; it had too many files to note which of them were quarantined");
                 }
             }
         }

@@ -112,10 +112,10 @@ pub(in crate::pipeline) fn told(meant: Meant, removed: bool) -> Reply {
          repeat nothing of it. ",
     )
     .plain(if removed {
-        "I have removed your message; consider the password as known: everybody in the room could \
-         read it"
+        "I removed your message; treat the password as leaked: everybody in the room could read \
+         it"
     } else {
-        "I could not remove your message: remove it yourself, and consider the password as known"
+        "I could not remove your message: remove it yourself, and treat the password as leaked"
     });
     let example = meant.verb.examples.first().copied().unwrap_or_default();
     let named = meant.group.words(meant.verb);

@@ -27,7 +27,7 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// An account with this id and name, as it is seen before it is deactivated.
-fn plan(action: &dyn Action, id: &str, other: serde_json::Value) -> Plan {
+fn plan(action: &dyn Action, id: &str, other: &serde_json::Value) -> Plan {
     let mut fields = json!({ "name": id });
     if let (Some(fields), Some(other)) = (fields.as_object_mut(), other.as_object()) {
         fields.extend(other.clone());
@@ -83,7 +83,7 @@ fn asked(
     let words = words(command);
     let action = action(&words);
     let plans: Vec<Plan> =
-        accounts.into_iter().map(|(id, other)| plan(action.as_ref(), id, other)).collect();
+        accounts.into_iter().map(|(id, other)| plan(action.as_ref(), id, &other)).collect();
     let demand = match (action.phrase(), plans.as_slice()) {
         (true, [one]) => Demand::Phrase(one.subject.phrase()),
         (true, several) => Demand::Phrase(several.len().to_string()),

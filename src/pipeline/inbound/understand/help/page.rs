@@ -116,7 +116,9 @@ fn typed(name: &str, command: &Command, arguments: &[&Arg]) -> String {
         let required = argument.is_required_set();
         if argument.is_positional() || required {
             let name = called(argument);
-            line.push_str(&if required { format!(" {name}") } else { format!(" [{name}]") });
+            let called = if required { name } else { format!("[{name}]") };
+            line.push(' ');
+            line.push_str(&called);
         }
     }
     line
