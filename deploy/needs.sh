@@ -62,7 +62,8 @@ need_postgres() {
 }
 
 # need_tool NAME VERSION COMMAND [ARGUMENTS]: this very version of a tool of cargo's, built once into the
-# build folder. COMMAND prints its version. 1 where it is not there and cannot be had.
+# build folder. COMMAND prints its version. 1 where it is not there and cannot be had. $optimized is set
+# for a tool whose work takes longer than its build.
 need_tool() {
     local name=$1 version=$2 command=$3 root="${CARGO_TARGET_DIR:-target}/tools"
     shift 3
@@ -70,7 +71,9 @@ need_tool() {
     if [[ "$($command --version 2>/dev/null)" != *"$version" ]]; then
         echo "building $name $version (the first time takes minutes)"
         # Without optimization: that takes a third of the time, and what it does takes seconds.
-        cargo install "$name" --version "=$version" --locked --debug --quiet --root "$root" "$@"
+        local debug=(--debug)
+        [ -z "${optimized:-}" ] || debug=()
+        cargo install "$name" --version "=$version" --locked "${debug[@]}" --quiet --root "$root" "$@"
     fi
 }
 

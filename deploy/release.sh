@@ -54,7 +54,7 @@ need_tools
 need_crate cargo-deb 3.8.0
 need_crate cargo-cyclonedx 0.5.9
 need_crate cargo-generate-rpm 0.21.1
-need_tool cargo-about 0.9.3 "cargo about" --features cli
+optimized=1 need_tool cargo-about 0.9.3 "cargo about" --features cli
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH

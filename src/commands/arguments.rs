@@ -45,7 +45,9 @@ pub(crate) fn secret(text: &str) -> Result<SecretString, String> {
 
 /// Reads the id of a device that is there.
 pub(in crate::commands) fn device(text: &str) -> Result<OwnedDeviceId, String> {
-    let id = bare_of_any(text);
+    // What is nothing but signs around an id is one itself.
+    let id = Some(bare_of_any(text)).filter(|id| !id.is_empty());
+    let id = id.unwrap_or_else(|| text.to_owned());
     if id.is_empty() || id.len() > 255 {
         return Err("it is not a device id; !device list shows the ids".to_owned());
     }

@@ -1,6 +1,8 @@
 //! How the bot behaves in a room besides what it is asked: it greets, shows that it is at work, and marks
 //! what it could not answer so that its sender sees it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use ruma::{EventId, OwnedEventId};
@@ -37,7 +39,10 @@ async fn redacted(scene: &Scene, event: &OwnedEventId) -> Result<()> {
 
 /// Whether the room shows that the bot writes.
 async fn writes(scene: &Scene) -> Result<bool> {
-    let (_, synced) = scene.ann().api().get("/_matrix/client/v3/sync?timeout=0").await?;
+    // The homeserver answers the same question for two minutes as it did before.
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let path = format!("/_matrix/client/v3/sync?timeout={}", ASKED.fetch_add(1, Ordering::Relaxed));
+    let (_, synced) = scene.ann().api().get(&path).await?;
     let joined = &synced["rooms"]["join"][scene.room().as_str()];
     let events = joined["ephemeral"]["events"].as_array().context("ephemeral events")?;
     let typing = events.iter().filter(|event| event["type"] == "m.typing");

@@ -194,7 +194,7 @@ async fn thousands_of_unknown_ids_are_one_summary_and_a_file() -> Result<()> {
         }
     }
     let end = end?;
-    let all = format!("{UNKNOWN}, which no such user");
+    let all = format!("{UNKNOWN} · no such user");
     says(&end, "Nothing changed", &[&format!("{UNKNOWN} accounts"), &all, "left-out.csv"]);
     let left_out = file(&scene, mark, "left-out.csv").await?;
     assert_eq!(left_out.lines().count(), UNKNOWN + 1, "{}", left_out.lines().count());
@@ -240,7 +240,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
             &format!("1 with an email address or phone number: {}", all[7].user_id),
             "Lost for each:",
             "All of them: list-",
-            "30, which no such user",
+            "30 · no such user",
         ],
     );
     let list = file(&scene, mark, "list-").await?;
@@ -265,7 +265,7 @@ async fn a_question_about_many_names_what_stands_out_and_gives_the_list() -> Res
     let typed = format!("!user suspend\n{}", nobody.join("\n"));
     let mark = scene.ann().mark();
     let none = scene.ann_asks(&typed).await?;
-    says(&none, "Nothing changed", &["30 accounts", "30, which no such user", "left-out.csv"]);
+    says(&none, "Nothing changed", &["30 accounts", "30 · no such user", "left-out.csv"]);
     assert!(none.body.len() < 1_000, "{}", none.body);
     assert_eq!(file(&scene, mark, "left-out.csv").await?.lines().count(), 31);
     Ok(())

@@ -350,6 +350,6 @@ async fn of_a_deletion_that_fails_each_part_is_told_in_every_later_answer() -> R
     says(&details, "", &["Done in part · !room delete"]);
     let number = digits(&begun.body, "!undo")?;
     let shown = scene.ann_asks(&format!("!audit show {number}")).await?;
-    says(&shown, "", &["The homeserver went on, to the end: Done in part", "could not be deleted"]);
+    says(&shown, "", &["The homeserver finished it later: Done in part", "could not be deleted"]);
     Ok(())
 }

@@ -349,7 +349,7 @@ pub(in crate::pipeline) fn by_reason(skips: &[(Subject, Skip)], roster: &Roster)
     }
     reasons.sort_by_key(|(_, subjects)| operators(subjects) == 0);
     let line = |(why, subjects): &(String, Vec<&Subject>)| {
-        let line = Line::from(format!("{}, which ", subjects.len())).plain(why.clone());
+        let line = Line::from(format!("{} · ", subjects.len())).plain(why.clone());
         let named = operators(subjects).clamp(NAMED, OPERATORS_NAMED);
         naming(line, subjects.iter().copied(), named)
     };

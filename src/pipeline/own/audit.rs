@@ -298,7 +298,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
     for kept in pipeline.audit.ends(number)?.iter().rev() {
         let Some(record) = &kept.record else { continue };
         let ended = record.status.map_or("it is not known how", Status::as_str);
-        let mut line = Line::new().plain(format!("The homeserver went on, to the end: {ended}"));
+        let mut line = Line::new().plain(format!("The homeserver finished it later: {ended}"));
         if let Some(note) = &record.note {
             line = line.plain(format!(" · {note}"));
         }
@@ -328,7 +328,7 @@ fn kind_in_words(kind: Kind) -> &'static str {
         Kind::Denied => "denied",
         Kind::Cancelled => "question cancelled",
         Kind::Expired => "question expired",
-        Kind::Opened => "change begun",
+        Kind::Opened => "change started",
         Kind::Closed => "change ended",
         Kind::Ended => "the homeserver has finished it",
         Kind::Moved => "end moved",
@@ -383,7 +383,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     }
     facts.extend(some("Sent", record.requests.iter().map(|one| Line::new().code(one)).collect()));
     for (label, number) in
-        [("Ends", record.of), ("Takes back", record.undoes), ("In place of", record.redacts)]
+        [("Ends", record.of), ("Undoes", record.undoes), ("In place of", record.redacts)]
     {
         if let Some(number) = number {
             facts.push((label, Line::new().code(format!("#{number}"))));

@@ -252,7 +252,9 @@ impl Questions {
             reply = reply
                 .text(
                     Line::new()
-                        .plain(format!("It takes {who}, since {because}. Those who may: "))
+                        .plain(format!(
+                            "It needs the approval of {who}, since {because}. Who can approve: "
+                        ))
                         .line(those(ticket)),
                 )
                 .ringing(second.may.clone());
@@ -260,7 +262,7 @@ impl Questions {
         if let Some(from) = ticket.alone {
             let others = self.roster.operators.keys().filter(|user| **user != ticket.asker);
             let line = Line::new()
-                .plain("It takes more than one person, and its asker goes on alone. Until ")
+                .plain("It needs more than one person, and the asker goes ahead alone. Until ")
                 .plain(utc(from))
                 .plain(" and for as long as it is open, each of you can stop it: ")
                 .code(format!("!deny {}", ticket.code));
@@ -353,7 +355,7 @@ pub(in crate::pipeline) fn how_it_ended(ticket: &Ticket) -> Line {
             };
             match how {
                 End::Run(Some(number)) => by(Line::new().plain(format!("Answered yes at {at}")))
-                    .plain("; what came of it stands in ")
+                    .plain("; for the result see ")
                     .code(format!("!audit show {number}")),
                 End::Run(None) => by(Line::new().plain(format!("Answered yes at {at}"))),
                 End::Rehearsed => by(Line::new().plain(format!("Answered yes at {at}")))

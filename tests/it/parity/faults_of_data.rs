@@ -24,7 +24,7 @@ async fn f08_what_is_no_id_is_refused_and_never_means_everybody() -> Result<()> 
     let none = synadm.runs(&["user", "list", "-i", part]).await?.last()?;
     assert_eq!(none["total"], 0, "synadm looks for parts now");
 
-    says(&scene.ann_asks("!user details bad!name").await?, "Not understood", &["bad!name"]);
+    says(&scene.ann_asks("!user details bad!name").await?, "Not found", &["bad!name"]);
     let ours = data(&scene, "!user list -i x! -o json").await?;
     assert_eq!(ours["total"], 0, "{ours}");
     let ours = data(&scene, &format!("!user list -i {part} -o json")).await?;

@@ -77,7 +77,7 @@ pub(in crate::pipeline) fn stands_for(typed: &[String]) -> Result<Vec<String>, L
     if words.iter().any(|word| word == "--") {
         return Err(Line::new()
             .code("--")
-            .plain(" can be typed with an alias, and stands in none"));
+            .plain(" can be typed after an alias, but an alias cannot contain it"));
     }
     if misplaced::takes_secret(&words) {
         return Err(

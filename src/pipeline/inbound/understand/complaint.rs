@@ -97,7 +97,7 @@ fn wrong(words: &[String], error: &clap::Error) -> Line {
             }
             line.plain(" is one word too many for ")
                 .code(command)
-                .plain("; a text with spaces stands in quotes")
+                .plain("; put a text with spaces in quotes")
         }
         ErrorKind::MissingRequiredArgument => missing(error),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(error),
@@ -194,6 +194,9 @@ fn number_fault(why: &str) -> String {
     }
 }
 
+/// How long a part of an option's name must be to stand for all of it, in bytes.
+const SHORTEST_PART: usize = 4;
+
 /// How much an answer repeats of what was typed, in characters: an id is shorter.
 const REPEATED: usize = 300;
 
@@ -232,6 +235,24 @@ pub(super) fn nearest(
     listed_as(&nearest).is_none_or(|name| is_for(role, &name)).then_some(nearest)
 }
 
+/// The same words with the one option of the verb whose name has the typed one in it: `--erase` for
+/// `--gdpr-erase`.
+fn with_whole_option(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let wrong = whole_context(error, ContextKind::InvalidArg);
+    let part = wrong.strip_prefix("--").filter(|part| part.len() >= SHORTEST_PART)?;
+    let (_, way) = way_to(words);
+    let names = way.last()?.get_arguments().filter_map(clap::Arg::get_long);
+    let mut whole = names.filter(|name| name.split('-').any(|piece| piece == part));
+    let (Some(name), None) = (whole.next(), whole.next()) else { return None };
+    let at = words.iter().position(|word| *word == wrong)?;
+    let mut words = words.to_vec();
+    words[at] = format!("--{name}");
+    Some(words)
+}
+
 /// The same words with the wrong one put right, where it is known how.
 fn put_right(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
     // Of several suggestions clap puts the likeliest last.
@@ -247,6 +268,9 @@ fn put_right(words: &[String], error: &clap::Error) -> Option<Vec<String>> {
         return Some(words);
     }
     if let Some(words) = spelling::separated(words, error) {
+        return Some(words);
+    }
+    if let Some(words) = with_whole_option(words, error) {
         return Some(words);
     }
     let suggested = error.get(ContextKind::SuggestedArg).is_some();

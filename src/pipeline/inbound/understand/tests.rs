@@ -296,7 +296,7 @@ fn what_is_missing_is_asked_for_in_the_words_of_its_command() {
         ("job stop", "which number? For example:\n\n!job stop 17"),
         ("user suspend @eve:x.test --for", "--for needs a value. For example:\n\n!user suspend "),
         ("user list --limit many", "many will not do for --limit: write a whole number"),
-        ("user details @eve:x.test now", "now is one word too many for !user details; a text"),
+        ("user details @eve:x.test now", "now is one word too many for !user details; put a text"),
         ("user details --bogus", "--bogus is no option of !user details. What it takes:\n\n!help"),
         ("user frobnicate", "there is no command !user frobnicate. Its commands:\n\n!help user"),
         ("xyzzy", "there is no command !xyzzy. All commands:\n\n!help"),

@@ -63,7 +63,7 @@ fn what(record: &Record, own: &ServerName) -> Line {
         _ => whom(Line::from(verb(&record.words))),
     };
     match record.kind {
-        Kind::Opened => whom(by.plain(" begins: ").plain(verb(&record.words))),
+        Kind::Opened => whom(by.plain(" started: ").plain(verb(&record.words))),
         Kind::Closed => whom(by.plain(" ").plain(did(&record.words))),
         Kind::Ended => whom(Line::from("the homeserver has finished: ").plain(verb(&record.words))),
         Kind::QuestionPut => by.plain(" asked: ").line(asked()),
