@@ -479,11 +479,6 @@ impl Matrix {
         stop: CancellationToken,
     ) -> Result<(), Fatal> {
         let Self { mut reader, mut incoming, profile, .. } = self;
-        // Before a room is joined: to be given a name is an event in each room that one is in.
-        tokio::select! {
-            () = profile.complete() => {}
-            () = stop.cancelled() => {}
-        }
         let forward = async move {
             while let Some(item) = incoming.recv().await {
                 if out.send(item).is_err() {
@@ -496,6 +491,8 @@ impl Matrix {
             result = reader.run(&stop) => result,
             // Whoever listened has gone.
             () = forward => Ok(()),
+            // Beside the reading, so that nobody waits for it.
+            () = profile.completed() => Ok(()),
         };
         // What is in hand is finished, or the bot begins anew.
         service.without_limit();

@@ -12,7 +12,7 @@ use crate::store::{Shelf, Store};
 /// The picture; `deploy/avatar.py` draws it.
 const PICTURE: &[u8] = include_bytes!("avatar.png");
 
-/// How long the start waits for all of it.
+/// How long the homeserver has for all of it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was given to the profile, or was found there.
@@ -32,8 +32,13 @@ impl Profile {
         Ok(Self { shared, settled: store.shelf("profile")? })
     }
 
-    /// Gives the profile what it lacks. What does not work is tried at the next start.
-    pub(super) async fn complete(&self) {
+    /// Gives the profile what it lacks, and never returns. What does not work is tried at the next start.
+    pub(super) async fn completed(&self) {
+        self.complete().await;
+        std::future::pending().await
+    }
+
+    async fn complete(&self) {
         let completing = async {
             self.settle(NAME, self.give_name()).await;
             if self.shared.settings.avatar {

@@ -34,7 +34,7 @@ async fn what_phones_make_of_a_command_is_understood() -> Result<()> {
     let id = &eve.user_id;
     says(&scene.ann_asks(&format!("!User suspend {id}")).await?, "Done", &[]);
     let typed = format!("!user suspend {id} \u{2014}unsuspend");
-    says(&scene.ann_asks(&typed).await?, "Done", &["not suspended"]);
+    says(&scene.ann_asks(&typed).await?, "Done", &["is no longer suspended"]);
     let named = format!("!user modify {id} -n \u{201c}Eve Lee\u{201d}");
     says(&scene.ann_asks(&named).await?, "Done", &["Eve Lee"]);
     let api = scene.synapse().admin();

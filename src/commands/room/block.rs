@@ -73,7 +73,7 @@ static END: Wording = Wording {
     did: "unblocked",
     asked: ("Unblock ", ""),
     already: " is not blocked",
-    said: " no longer blocked",
+    said: " is no longer blocked",
     back: |room| words(["room", "block", room]),
 };
 
@@ -206,7 +206,7 @@ pub(super) mod tests {
         assert!(told.ends_with("Undo: !room unblock !lobby:example.org"), "{told}");
         let unblock = verb(&["!lobby:example.org", "-u"]);
         let told = testing::outcome(&unblock.outcome(&lobby(), &blocked, &[], &free));
-        assert!(told.starts_with("Done · `!lobby:example.org` no longer blocked"), "{told}");
+        assert!(told.starts_with("Done · `!lobby:example.org` is no longer blocked"), "{told}");
         assert!(told.ends_with("Undo: !room block !lobby:example.org"), "{told}");
     }
 }

@@ -41,7 +41,7 @@ pub(super) static LOCKED: Flag = Flag {
         did: "unlocked",
         asked: ("Unlock ", ""),
         already: " is not locked",
-        said: " no longer locked",
+        said: " is no longer locked",
         back: |user| words(["user", "lock", user]),
     },
     may: [

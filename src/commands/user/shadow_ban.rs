@@ -48,7 +48,7 @@ static SHADOW_BANNED: Flag = Flag {
         did: "ended the shadow-ban of",
         asked: ("End the shadow-ban of ", ""),
         already: " is not shadow-banned",
-        said: " no longer shadow-banned",
+        said: " is no longer shadow-banned",
         back: |user| words(["user", "shadow-ban", user]),
     },
     may: [

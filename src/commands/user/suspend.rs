@@ -47,7 +47,7 @@ pub(super) static SUSPENDED: Flag = Flag {
         did: "unsuspended",
         asked: ("End the suspension of ", ""),
         already: " is not suspended",
-        said: " no longer suspended",
+        said: " is no longer suspended",
         back: |user| words(["user", "suspend", user]),
     },
     may: ["read and remove its own messages, nothing else", "do everything again"],
@@ -139,7 +139,7 @@ mod tests {
         ");
         insta::assert_snapshot!(told(&verb(&["ann", "-U"])), @r"
         End the suspension of `@ann:example.org`
-        Done · `@ann:example.org` no longer suspended
+        Done · `@ann:example.org` is no longer suspended
         Name: “Ann Lee”
         It may: do everything again
         Undo: !user suspend @ann:example.org
