@@ -149,7 +149,11 @@ async fn what_is_so_already_says_by_whom_and_does_not_end() -> Result<()> {
     says(&scene.ann_asks("!sanction list").await?, "One", &["in 2 days"]);
     assert!(is(&scene, &eve, "suspended").await?);
 
-    says(&scene.ann_asks(&format!("!sanction lift {number}")).await?, "Done", &["is no longer suspended"]);
+    says(
+        &scene.ann_asks(&format!("!sanction lift {number}")).await?,
+        "Done",
+        &["is no longer suspended"],
+    );
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     for verb in ["lift lena", "extend lena --for 1d"] {

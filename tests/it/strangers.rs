@@ -68,7 +68,10 @@ fn beyond(watched: &Watched, rank: Rank) -> Vec<String> {
     let (_, free) = examples(&watched.free, rank);
     let (_, restrained) = examples(&watched.restrained, rank);
     let plans = restrained.iter().filter(|example| example.changes);
-    let plans = plans.map(|example| format!("{} --plan", example.typed));
+    let plans = plans.map(|example| {
+        let planned = example.typed.split_whitespace().any(|word| word == "--plan");
+        if planned { example.typed.clone() } else { format!("{} --plan", example.typed) }
+    });
     free.iter().map(|example| example.typed.clone()).chain(plans).collect()
 }
 

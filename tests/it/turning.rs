@@ -81,7 +81,7 @@ async fn a_listing_is_turned_there_and_back_by_its_asker_and_by_nobody_else() ->
     has_arrows(&scene, event, &[PREVIOUS]).await?;
 
     // It outlives a restart, with the places of its pages.
-    scene.bot()?.kill().await?;
+    scene.bot()?.terminate().await?;
     scene.bot()?.start_again().await?;
     let mark = ann.mark();
     ann.react(room, event, PREVIOUS).await?;
