@@ -35,7 +35,7 @@ impl Profile {
     /// Gives the profile what it lacks, and never returns. What does not work is tried at the next start.
     pub(super) async fn completed(&self) {
         self.complete().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn complete(&self) {
