@@ -91,7 +91,10 @@ impl<'a> Talk<'a> {
         let (before, rest) = page.split_once("```\n").context("the page has a transcript")?;
         let (kept, after) = rest.split_once("```\n").context("it has an end")?;
         if env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(&file, format!("{before}```\n{}```\n{after}", said.trim_start()))?;
+            fs::write(
+                &file,
+                format!("{before}```\n{}```\n{after}", said.trim_start_matches('\n')),
+            )?;
             return Ok(());
         }
         let known: HashSet<String> = said.lines().map(lasting).collect();
