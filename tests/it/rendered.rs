@@ -44,16 +44,16 @@ enum Most {
 /// What is wanted of the replies, by their names in the conversation below. Those whose last word is
 /// `false` miss it as yet: they are told of and do not fail.
 const WANTED: [(&str, Most, bool); 12] = [
-    ("help", Most::Screen, false),
+    ("help", Most::Screen, true),
     ("help", Most::Column, true),
-    ("help of a command", Most::Column, false),
+    ("help of a command", Most::Column, true),
     ("account", Most::HalfScreen, true),
     ("room", Most::HalfScreen, true),
     ("accounts", Most::LinesEach(2), false),
     ("accounts", Most::Column, true),
     ("rooms", Most::LinesEach(2), false),
     ("record", Most::LinesEach(2), false),
-    ("question", Most::Screen, false),
+    ("question", Most::Screen, true),
     ("question about many", Most::Screen, true),
     ("answer", Most::HalfScreen, true),
 ];
