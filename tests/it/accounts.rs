@@ -181,7 +181,7 @@ async fn a_logout_takes_every_device_also_those_that_came_after_the_question() -
     for (token, _) in [second, third] {
         assert_eq!(whoami(&scene.synapse().api(&token)).await?, 401);
     }
-    says(&scene.ann_asks(&command).await?, "Nothing changed", &["on no device"]);
+    says(&scene.ann_asks(&command).await?, "Nothing changed", &["is not logged in anywhere"]);
     unknown_and_remote(&scene, &["user logout @x"]).await
 }
 
