@@ -4,51 +4,10 @@
 use ruma::html::{Html, NodeRef};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::*;
+use super::{reduced::TAGS, *};
 
 /// Columns of fixed pitch that a phone has room for.
 const PHONE: usize = 38;
-
-/// What the specification lets a message's HTML have. None of ours has an attribute.
-const TAGS: &[&str] = &[
-    "del",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "blockquote",
-    "p",
-    "a",
-    "ul",
-    "ol",
-    "sup",
-    "sub",
-    "li",
-    "b",
-    "i",
-    "u",
-    "strong",
-    "em",
-    "s",
-    "code",
-    "hr",
-    "br",
-    "div",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "caption",
-    "pre",
-    "span",
-    "img",
-    "details",
-    "summary",
-];
 
 /// On which system Element X runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -181,7 +181,7 @@ fn element_x_reads_every_word_on_its_line() {
 }
 
 /// The tags that the specification lets a message have.
-const TAGS: [&str; 37] = [
+pub(super) const TAGS: [&str; 37] = [
     "del",
     "h1",
     "h2",
