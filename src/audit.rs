@@ -84,7 +84,7 @@ impl From<Error> for Stop {
             Error::AlreadyOpened(number) => Self::refused(
                 Line::new()
                     .plain("this message has already led to a change; see ")
-                    .code(format!("!audit show {number}")),
+                    .command(format!("!audit show {number}")),
             ),
         }
     }

@@ -33,6 +33,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use crate::input::Prefix;
+
 pub use crate::audit::Rotation;
 pub use crate::clock::Weekly;
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
@@ -142,6 +144,8 @@ pub struct Bot {
     pub display_name: String,
     /// Whether its profile gets a picture where it has none.
     pub avatar: bool,
+    /// With what its commands begin.
+    pub prefix: Prefix,
 }
 
 /// How the bot logs in.

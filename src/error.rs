@@ -118,7 +118,9 @@ impl Stop {
                 Line::from(self.to_string()).plain(". In the log under ").code(incident),
             ),
             Self::Api(_) | Self::Store(_) | Self::Disk(_) => {
-                Reply::outcome(status, self.to_string())
+                let of_token = matches!(self, Self::Api(error) if error.is_of_token());
+                let is_word = |word: &str| of_token && word == "config";
+                Reply::outcome(status, Line::new().naming(&self.to_string(), &is_word))
                     .note(Line::new().plain("In the log under ").code(incident))
             }
         }

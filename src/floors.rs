@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
-    ("config", &["audit", "change", "clock", "operators", "reply", "totp"]),
+    ("config", &["audit", "change", "clock", "input", "operators", "reply", "totp"]),
     ("check", &["change", "config", "finding", "http", "reply"]),
     (
         "backup",
@@ -103,7 +103,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "matrix",
         &[
-            "audit", "clock", "config", "http", "metrics", "pipeline", "places", "reply",
+            "audit", "clock", "config", "http", "input", "metrics", "pipeline", "places", "reply",
             "service", "store",
         ],
     ),

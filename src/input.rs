@@ -18,11 +18,13 @@ mod links;
 mod markup;
 mod message;
 mod named;
+mod prefix;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use named::named_in;
+pub use prefix::{Prefix, Unfit};
 pub use words::{quote, shown};
 
 /// The longest text that is read, in bytes; the size that a Matrix event may have.
@@ -218,24 +220,46 @@ pub fn hear_as(
     formatted: Option<&str>,
     is_group: &dyn Fn(&str) -> bool,
 ) -> Heard {
+    hear_in(&Prefix::default(), bot, body, formatted, is_group)
+}
+
+/// The same where commands begin with this prefix, as several bots in one room have theirs. What begins
+/// with another one is for another bot.
+pub fn hear_in(
+    prefix: &Prefix,
+    bot: Option<&UserId>,
+    body: &str,
+    formatted: Option<&str>,
+    is_group: &dyn Fn(&str) -> bool,
+) -> Heard {
+    let ears = Ears { prefix, bot, is_group };
     if body.len() > LONGEST || formatted.is_some_and(|html| html.len() > LONGEST) {
-        let meant = body.trim_start().starts_with(characters::BANGS);
+        let meant = prefix.strip(body.trim_start()).is_some();
         return if meant { Heard::Misread(Misread::TooLong) } else { Heard::Nothing(Reason::Talk) };
     }
-    match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body)) {
-        markup::Rebuilt::NoPills => message::read(body, bot, is_group),
-        markup::Rebuilt::Eaten => doubt(message::read(body, bot, is_group), Some(Misread::Styled)),
-        markup::Rebuilt::TooMuch => {
-            doubt(message::read(body, bot, is_group), Some(Misread::TooMuchMarkup))
-        }
+    match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body, prefix)) {
+        markup::Rebuilt::NoPills => message::read(body, ears),
+        markup::Rebuilt::Eaten => doubt(message::read(body, ears), Some(Misread::Styled)),
+        markup::Rebuilt::TooMuch => doubt(message::read(body, ears), Some(Misread::TooMuchMarkup)),
         markup::Rebuilt::Text { text, doubt: why } => {
-            let mut heard = doubt(message::read(&text, bot, is_group), why);
+            let mut heard = doubt(message::read(&text, ears), why);
             if let Heard::Command(command) = &mut heard {
                 command.changed = true;
             }
             heard
         }
     }
+}
+
+/// By what a command is known.
+#[derive(Clone, Copy)]
+struct Ears<'a> {
+    /// What it begins with.
+    prefix: &'a Prefix,
+    /// Who may be addressed before it.
+    bot: Option<&'a UserId>,
+    /// Whether a word, in small letters, begins commands.
+    is_group: &'a dyn Fn(&str) -> bool,
 }
 
 /// What was heard, unless it is a command that there is reason to doubt.

@@ -18,9 +18,10 @@ use url::Url;
 use crate::{
     clock::SharedClock,
     config::{Encryption, Login, TrustSource},
+    input::Prefix,
     metrics::Metrics,
     pipeline::{Incoming, Keys, News, Outbox, SaidLater},
-    reply::Layout,
+    reply::{Custom, Layout},
     service::Service,
     store::{self, Store},
 };
@@ -97,10 +98,19 @@ pub struct Settings {
     pub max_age: Duration,
     /// How answers are drawn.
     pub layout: Layout,
+    /// With what the commands in them begin.
+    pub prefix: Prefix,
     /// Who is told how the bot stands with the homeserver.
     pub service: Service,
     /// Where is counted what cannot be decrypted.
     pub metrics: Metrics,
+}
+
+impl Settings {
+    /// How answers are drawn for everybody.
+    fn custom(&self) -> Custom<'_> {
+        Custom { layout: self.layout, prefix: &self.prefix }
+    }
 }
 
 /// An operator, as far as keys go.

@@ -22,6 +22,7 @@ use crate::{
     command_aliases::CommandAliases,
     commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
     error::Stop,
+    input::Prefix,
     journal::Journal,
     metrics::Metrics,
     notes::Notes,
@@ -108,6 +109,8 @@ use watched::Sort;
 /// What the config says about commands and questions.
 #[derive(Debug, Clone)]
 pub struct Rules {
+    /// With what commands begin in a room.
+    pub prefix: Prefix,
     /// How old a command may be when it is run.
     pub max_age: Duration,
     /// How long a question waits for its asker's yes.

@@ -34,7 +34,7 @@ mod when;
 pub use asked::{Asked, Turn, from_place};
 pub use file::{File, Reading};
 pub use hostile::Hostile;
-pub use layout::{Layout, Style};
+pub use layout::{Custom, Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
 pub use when::{When, ago, grouped, size, span, utc};
@@ -114,8 +114,13 @@ pub enum Span {
     Plain(String),
     /// Our own words, strong.
     Strong(String),
-    /// An id, a code, a command: something to copy.
+    /// An id, a code, a path: something to copy.
     Code(String),
+    /// A command, with the `!` with which it is on record: something to copy. It is drawn with what
+    /// commands begin with in the room.
+    Command(String),
+    /// The beginning of one among our own words, drawn like them.
+    Named(String),
     /// Somebody else's words.
     Hostile(Hostile),
     /// A moment, which stands in the time zone of whoever asked.
@@ -157,11 +162,56 @@ impl Line {
         self
     }
 
-    /// Appends an id, a code or a command.
+    /// Appends an id, a code or a path.
     #[must_use]
     pub fn code(mut self, text: impl std::fmt::Display) -> Self {
         self.0.push(Span::Code(text.to_string()));
         self
+    }
+
+    /// Appends a command, which begins with `!` whatever commands begin with in the room.
+    #[must_use]
+    pub fn command(mut self, text: impl std::fmt::Display) -> Self {
+        self.0.push(Span::Command(text.to_string()));
+        self
+    }
+
+    /// Appends what is copied: a command where it begins like one, or something else.
+    #[must_use]
+    pub fn copied(self, text: &str) -> Self {
+        if text.starts_with('!') { self.command(text) } else { self.code(text) }
+    }
+
+    /// Appends a text of our own in which ids, commands and the like stand between backticks.
+    #[must_use]
+    pub fn marked(self, text: &str) -> Self {
+        text.split('`').enumerate().fold(self, |line, (n, part)| match n % 2 {
+            0 => line.plain(part),
+            _ => line.copied(part),
+        })
+    }
+
+    /// Appends words of our own that name commands, such as "send !freeze": each `!` behind which
+    /// `is_word` knows the word.
+    #[must_use]
+    pub fn naming(mut self, text: &str, is_word: &dyn Fn(&str) -> bool) -> Self {
+        let mut rest = text;
+        let mut from = 0;
+        while let Some(at) = rest.get(from..).and_then(|rest| rest.find('!')).map(|at| at + from) {
+            let (before, command) = rest.split_at(at);
+            let name = command.get(1..).unwrap_or_default();
+            let end = name.find(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+            let (name, behind) = name.split_at(end.unwrap_or(name.len()));
+            if before.ends_with(char::is_alphanumeric) || !is_word(name) || behind.starts_with(':')
+            {
+                from = at + 1;
+                continue;
+            }
+            self = if before.is_empty() { self } else { self.plain(before) };
+            self.0.push(Span::Named(format!("!{name}")));
+            (rest, from) = (behind, 0);
+        }
+        if rest.is_empty() { self } else { self.plain(rest) }
     }
 
     /// Appends somebody else's words.
@@ -206,6 +256,7 @@ impl Line {
     pub fn text(&self) -> String {
         let text = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) | Span::Code(text) => text.clone(),
+            Span::Command(text) | Span::Named(text) => text.clone(),
             Span::Hostile(text) => clean::quoted(text),
             Span::Time(when) => when.said(None),
         };
@@ -216,8 +267,8 @@ impl Line {
     /// are in quotation marks.
     pub(crate) fn shown(&self) -> String {
         let shown = |span: &Span| match span {
-            Span::Plain(text) | Span::Strong(text) => clean::visible(text),
-            Span::Code(text) => match clean::visible(text).trim() {
+            Span::Plain(text) | Span::Strong(text) | Span::Named(text) => clean::visible(text),
+            Span::Code(text) | Span::Command(text) => match clean::visible(text).trim() {
                 "" => "(none)".to_owned(),
                 text => text.to_owned(),
             },
@@ -230,8 +281,8 @@ impl Line {
     /// The words of our own in it; what else stands in it is left out.
     pub(crate) fn own_words(&self) -> String {
         let own = |span: &Span| match span {
-            Span::Plain(text) | Span::Strong(text) => text.clone(),
-            Span::Code(_) | Span::Hostile(_) => "…".to_owned(),
+            Span::Plain(text) | Span::Strong(text) | Span::Named(text) => text.clone(),
+            Span::Code(_) | Span::Command(_) | Span::Hostile(_) => "…".to_owned(),
             Span::Time(when) => when.said(None),
         };
         self.0.iter().map(own).collect()
@@ -241,7 +292,11 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.is_empty(),
-            Span::Code(_) | Span::Hostile(_) | Span::Time(_) => false,
+            Span::Code(_)
+            | Span::Command(_)
+            | Span::Named(_)
+            | Span::Hostile(_)
+            | Span::Time(_) => false,
         })
     }
 }
@@ -523,7 +578,7 @@ impl Reply {
     /// it is: nothing in it keeps a client from making links. In this layout where whoever asked wants no
     /// other.
     pub fn markdown(&self, layout: &Layout) -> String {
-        let document = markdown::document(&markdown::sections(self), self.drawn_in(*layout));
+        let document = markdown::document(&markdown::sections(self), self.drawn_in(layout.into()));
         document.replace(markdown::APART, "")
     }
 
@@ -531,27 +586,27 @@ impl Reply {
     /// they are: "(2 of 3)". It is cut between blocks, records, facts or lines; inside a line only
     /// where that line alone is larger than a message. In this layout where whoever asked wants no
     /// other.
-    pub fn draw(&self, layout: &Layout) -> Vec<Drawn> {
-        self.draw_within(*layout, split::MOST_BYTES)
+    pub fn draw<'a>(&self, custom: impl Into<Custom<'a>>) -> Vec<Drawn> {
+        self.draw_within(custom, split::MOST_BYTES)
     }
 
     /// The answer as one message that replaces another, whose event then holds it twice; none where it is
     /// larger than that can be.
-    pub fn draw_as_edit(&self, layout: &Layout) -> Option<Drawn> {
-        let mut parts = self.draw_within(*layout, split::MOST_BYTES / 20 * 11);
+    pub fn draw_as_edit<'a>(&self, custom: impl Into<Custom<'a>>) -> Option<Drawn> {
+        let mut parts = self.draw_within(custom, split::MOST_BYTES / 20 * 11);
         if parts.len() == 1 { parts.pop() } else { None }
     }
 
-    fn draw_within(&self, layout: Layout, most_bytes: usize) -> Vec<Drawn> {
-        split::messages(&markdown::sections(self), self.drawn_in(layout), most_bytes)
+    fn draw_within<'a>(&self, custom: impl Into<Custom<'a>>, most_bytes: usize) -> Vec<Drawn> {
+        split::messages(&markdown::sections(self), self.drawn_in(custom.into()), most_bytes)
     }
 
     /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
-    fn drawn_in(&self, config: Layout) -> Manner<'_> {
+    fn drawn_in<'a>(&'a self, Custom { layout, prefix }: Custom<'a>) -> Manner<'a> {
         match &self.style {
-            None => Manner { layout: Layout::Cards, zone: None },
-            Some(Style { layout, zone }) => {
-                Manner { layout: layout.unwrap_or(config), zone: zone.as_ref() }
+            None => Manner { layout: Layout::Cards, zone: None, prefix },
+            Some(Style { layout: wanted, zone }) => {
+                Manner { layout: wanted.unwrap_or(layout), zone: zone.as_ref(), prefix }
             }
         }
     }

@@ -27,6 +27,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
             device_name: String::new(),
             display_name: String::new(),
             avatar: true,
+            prefix: crate::input::Prefix::default(),
         },
         state: PathBuf::new(),
         recovery_key_file: PathBuf::new(),

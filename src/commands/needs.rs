@@ -44,7 +44,7 @@ impl Later {
                 .plain("this homeserver is too old for ")
                 .code(self.typed())
                 .plain(" of ")
-                .code(format!("!{verb}"))
+                .command(format!("!{verb}"))
                 .plain(format!(
                     ", and would ignore it: it runs Synapse {version}, and this needs {}",
                     self.since
@@ -93,7 +93,7 @@ impl Needs {
     /// Why a homeserver cannot serve it, `verb`, of this version and with or without such a
     /// service. A version that is not known is new enough.
     pub fn unmet(&self, verb: &str, version: Option<Version>, is_delegated: bool) -> Option<Line> {
-        let verb = |line: Line| line.code(format!("!{verb}"));
+        let verb = |line: Line| line.command(format!("!{verb}"));
         if let (Some(since), Some(version)) = (self.since, version)
             && version < since
         {

@@ -87,13 +87,7 @@ impl Meaning {
 
     /// The words, in which commands stand between backticks.
     pub fn line(&self) -> Line {
-        let parts = self.means.split('`').enumerate();
-        parts.fold(
-            Line::new(),
-            |line, (n, part)| {
-                if n % 2 == 1 { line.code(part) } else { line.plain(part) }
-            },
-        )
+        Line::new().marked(self.means)
     }
 
     /// Whether no verb knows this refusal, so that the homeserver's own words may say more.
@@ -345,7 +339,7 @@ mod tests {
             |message| Meaning::of(&Error::refused(403, "M_FORBIDDEN", message), KNOWN).unwrap();
         assert_eq!(of("You are banned from here").means, "it is banned");
         let line = of("No").line();
-        let wanted = Line::from("see ").code("!room details").plain(", then look again");
+        let wanted = Line::from("see ").command("!room details").plain(", then look again");
         assert_eq!(line, wanted);
         let other = Meaning::of(&Error::refused(403, "M_UNKNOWN", "banned"), KNOWN).unwrap();
         assert!(other.is_general(), "{other:?}");

@@ -208,12 +208,16 @@ fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported>
     let device_name = section.field("device_name", DEVICE_NAME).optional(value::name);
     let display_name = section.field("display_name", DISPLAY_NAME).optional(value::name);
     let avatar = section.field("avatar", "true").flag(true);
+    let prefix = section
+        .field("prefix", "\"!s \"")
+        .optional(|field, text| value::prefix(field, text, around.verbs));
     Ok(Bot {
         user_id: user_id?,
         login: login?,
         device_name: device_name?.unwrap_or_else(|| DEVICE_NAME.to_owned()),
         display_name: display_name?.unwrap_or_else(|| DISPLAY_NAME.to_owned()),
         avatar: avatar?,
+        prefix: prefix?.unwrap_or_default(),
     })
 }
 

@@ -18,6 +18,7 @@ use super::{
     Rotation, Weekly,
     section::{Field, Reported},
 };
+use crate::input::{Prefix, Unfit};
 
 /// Bytes of an Ed25519 public key.
 const KEY_BYTES: usize = 32;
@@ -112,6 +113,19 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,
     }
+}
+
+/// With what the commands of the bot begin; `verbs` are the commands that there are.
+pub(super) fn prefix(field: &Field<'_>, text: &str, verbs: &[String]) -> Result<Prefix, Reported> {
+    const INSTEAD: &str = "Write one of ! . ? % & = in double quotes, or one of them with a short name \
+        and a space behind it, such as \"!s \"";
+    let prefix: Prefix =
+        text.parse().map_err(|unfit: Unfit| field.wrong(unfit.to_string(), INSTEAD))?;
+    let is_word = |verb: &String| verb.split(' ').next() == Some(prefix.name());
+    if verbs.iter().any(is_word) {
+        return Err(field.wrong("the name in it is the first word of a command", INSTEAD));
+    }
+    Ok(prefix)
 }
 
 /// A user id.

@@ -2,7 +2,7 @@
 
 use ruma::html::{ElementData, Html, NodeData, NodeRef};
 
-use super::{Misread, characters, links, words::quote_word};
+use super::{Misread, Prefix, links, words::quote_word};
 
 mod source;
 
@@ -33,8 +33,8 @@ pub(super) enum Rebuilt {
 /// The beginnings of the tags that Markdown makes of marks.
 const STYLED: [&str; 6] = ["<em", "<i>", "<strong", "<b>", "<del", "<s"];
 
-/// Rebuilds the text of a message whose plain text is `body`.
-pub(super) fn rebuild(html: &str, body: &str) -> Rebuilt {
+/// Rebuilds the text of a message whose plain text is `body`, in which commands begin with this prefix.
+pub(super) fn rebuild(html: &str, body: &str, prefix: &Prefix) -> Rebuilt {
     let pills = html.contains(links::SCHEME) || html.contains(links::WITHIN);
     let styled = STYLED.iter().any(|tag| html.contains(tag));
     let too_much = html.matches('<').count() > MOST_TAGS;
@@ -45,7 +45,7 @@ pub(super) fn rebuild(html: &str, body: &str) -> Rebuilt {
         (false, _) => return Rebuilt::NoPills,
     }
     let html = Html::parse(html);
-    let mut text = Text::beside(body);
+    let mut text = Text::beside(body, prefix);
     // A stack of our own: the tree may be deeper than that of the thread.
     let mut visits = Vec::new();
     push_all(html.last_child(), &mut visits);
@@ -156,6 +156,7 @@ struct Text<'a> {
     /// The mark of each styled element that is open.
     styled: Vec<Mark>,
     body: &'a str,
+    prefix: &'a Prefix,
     /// The plain text from the sign of the command on, once that has been read.
     source: Option<Source<'a>>,
 }
@@ -172,7 +173,7 @@ enum Mark {
 }
 
 impl<'a> Text<'a> {
-    fn beside(body: &'a str) -> Self {
+    fn beside(body: &'a str, prefix: &'a Prefix) -> Self {
         Self {
             written: String::new(),
             pills: 0,
@@ -182,6 +183,7 @@ impl<'a> Text<'a> {
             eaten: false,
             styled: Vec::new(),
             body,
+            prefix,
             source: None,
         }
     }
@@ -190,8 +192,8 @@ impl<'a> Text<'a> {
     fn follow(&mut self, said: &str) {
         if let Some(source) = &mut self.source {
             source.text(said);
-        } else if let Some((_, behind)) = said.split_once(characters::BANGS) {
-            let mut source = Source::behind_sign(self.body);
+        } else if let Some((_, behind)) = self.prefix.split_once(said) {
+            let mut source = Source::behind_sign(self.body, self.prefix);
             source.text(behind);
             self.source = Some(source);
         }

@@ -1,9 +1,9 @@
 //! The lines of a message: which is the command, what is quoted, what is its body.
 
-use ruma::{RoomId, UserId};
+use ruma::RoomId;
 
 use super::{
-    Command, Heard, Misread, Reason, answers, characters, links,
+    Command, Ears, Heard, Misread, Prefix, Reason, answers, characters, links,
     words::{self, Style},
 };
 
@@ -25,18 +25,18 @@ enum Kind {
 type Line<'a> = (Kind, &'a str);
 
 /// Reads a message from its text.
-pub(super) fn read(text: &str, bot: Option<&UserId>, is_group: &dyn Fn(&str) -> bool) -> Heard {
+pub(super) fn read(text: &str, ears: Ears<'_>) -> Heard {
     let lines = lines(text);
     let Some(start) =
         lines.iter().position(|&(kind, _)| !matches!(kind, Kind::Blank | Kind::Quote))
     else {
-        return only_quotes(&lines, is_group);
+        return only_quotes(&lines, ears);
     };
     let (above, lines) = lines.split_at(start);
     let under_quote = above.last().is_some_and(|&(kind, _)| kind == Kind::Quote);
     let heard = match unfenced(lines) {
-        Some(lines) => read_lines(&lines, Style::Verbatim, bot, is_group),
-        None => read_lines(lines, Style::Typed, bot, is_group),
+        Some(lines) => read_lines(&lines, Style::Verbatim, ears),
+        None => read_lines(lines, Style::Typed, ears),
     };
     match heard {
         Heard::Nothing(_) | Heard::Misread(_) => heard,
@@ -47,11 +47,11 @@ pub(super) fn read(text: &str, bot: Option<&UserId>, is_group: &dyn Fn(&str) -> 
 
 /// A message in which nothing stands beside quotes. A command that is quoted is not run; it deserves
 /// an answer where it is all there is.
-fn only_quotes(lines: &[Line<'_>], is_group: &dyn Fn(&str) -> bool) -> Heard {
+fn only_quotes(lines: &[Line<'_>], ears: Ears<'_>) -> Heard {
     let mut quotes = lines.iter().filter(|&&(kind, _)| kind == Kind::Quote);
     let Some((_, first)) = quotes.next() else { return Heard::Nothing(Reason::Empty) };
     let inside = first.trim_start().trim_start_matches('>');
-    let is_command = matches!(Head::of(inside, Style::Typed, is_group), Head::Known(..));
+    let is_command = matches!(Head::of(inside, Style::Typed, ears), Head::Known(..));
     if is_command && quotes.next().is_none() {
         Heard::Misread(Misread::Quoted)
     } else {
@@ -99,25 +99,20 @@ fn unfenced<'a>(lines: &[Line<'a>]) -> Option<Vec<Line<'a>>> {
 }
 
 /// Reads a message without quotes above it.
-fn read_lines(
-    lines: &[Line<'_>],
-    style: Style,
-    bot: Option<&UserId>,
-    is_group: &dyn Fn(&str) -> bool,
-) -> Heard {
+fn read_lines(lines: &[Line<'_>], style: Style, ears: Ears<'_>) -> Heard {
     let Some((&(kind, line), below)) = lines.split_first() else {
         return Heard::Nothing(Reason::Empty);
     };
     let alone = below.iter().all(|&(kind, _)| matches!(kind, Kind::Blank | Kind::Quote));
     let head = match kind {
-        Kind::Plain => match Head::of(line, style, is_group) {
-            Head::Talk if style == Style::Typed => Head::within(line, bot, alone, is_group),
+        Kind::Plain => match Head::of(line, style, ears) {
+            Head::Talk if style == Style::Typed => Head::within(line, alone, ears),
             head => head,
         },
         _ => Head::Talk,
     };
     let another = below.iter().any(|&(kind, line)| {
-        kind == Kind::Plain && matches!(Head::of(line, style, is_group), Head::Known(..))
+        kind == Kind::Plain && matches!(Head::of(line, style, ears), Head::Known(..))
     });
     match head {
         Head::Known(..) | Head::Meant(..) if another => Heard::Misread(Misread::TwoCommands),
@@ -128,18 +123,16 @@ fn read_lines(
         Head::Unclear(misread) => Heard::Misread(misread),
         _ if another => Heard::Misread(Misread::NotFirst),
         Head::RoomId => Heard::Nothing(Reason::RoomId),
-        Head::Talk if alone => {
-            answers::heard(bot.and_then(|bot| unaddressed(line, bot)).unwrap_or(line))
-        }
+        Head::Talk if alone => answers::heard(unaddressed(line, ears).unwrap_or(line)),
         Head::Talk => Heard::Nothing(Reason::Talk),
     }
 }
 
 /// How a line begins.
 enum Head<'a> {
-    /// With `!` and a group; the line behind the `!`.
+    /// With the prefix and a group; the line behind the prefix.
     Known(&'a str, Style),
-    /// With `!` and something that is meant for one.
+    /// With the prefix and something that is meant for one.
     Meant(&'a str, Style),
     /// With a room id.
     RoomId,
@@ -150,29 +143,31 @@ enum Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn of(line: &'a str, style: Style, is_group: &dyn Fn(&str) -> bool) -> Self {
+    fn of(line: &'a str, style: Style, ears: Ears<'_>) -> Self {
+        let Ears { prefix, is_group, .. } = ears;
         let line = trim(line);
         let (line, style) =
             in_backticks(line).map_or((line, style), |line| (line, Style::Verbatim));
-        let Some(behind) = line.strip_prefix(characters::BANGS) else { return Self::Talk };
+        let Some(first) = prefix.strip(line) else { return Self::Talk };
         // A key that was pressed twice; without a known word behind it is an exclamation.
-        let doubled = behind.starts_with(characters::BANGS);
-        let behind = behind.trim_start_matches(characters::BANGS);
+        let behind = prefix.strip_again(first);
+        let doubled = behind.len() < first.len();
         let command = trim(behind);
         let word: String = command
             .chars()
             .take_while(|c| !c.is_whitespace())
             .filter(|&c| style == Style::Verbatim || !characters::is_invisible(c, None))
             .collect();
-        // With a space between it may be a command or an exclamation, so the word must be known.
+        // With a space between it may be a command or an exclamation, so the word must be known; behind
+        // another sign, such as a full stop, people go on talking.
         let spaced = behind.starts_with(char::is_whitespace);
-        if word.is_empty() {
+        if word.is_empty() || spaced && !prefix.is_usual() {
             Self::Talk
         } else if is_group(&word.to_ascii_lowercase()) {
             Self::Known(command, style)
         } else if spaced || doubled {
             Self::Talk
-        } else if is_room_id(&word) {
+        } else if prefix.is_usual() && is_room_id(&word) {
             Self::RoomId
         } else if is_joined(&word, is_group)
             || is_letters(word.trim_end_matches(['.', ',', ':', ';', '!', '?']))
@@ -185,18 +180,13 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The same of a line that does not begin with `!`, without what people and clients put before a
+    /// The same of a line that does not begin with the prefix, without what people and clients put before a
     /// command or around it: a mention of the `bot`, a bullet, the marks of bold and italic text.
     /// Nothing but a known command is found there, unless it is the bot that is spoken to. A bullet
     /// makes it one of several where other lines follow.
-    fn within(
-        line: &'a str,
-        bot: Option<&UserId>,
-        alone: bool,
-        is_group: &dyn Fn(&str) -> bool,
-    ) -> Self {
+    fn within(line: &'a str, alone: bool, ears: Ears<'_>) -> Self {
         let line = trim(line);
-        let unaddressed = bot.and_then(|bot| unaddressed(line, bot));
+        let unaddressed = unaddressed(line, ears);
         let text = unaddressed.unwrap_or(line);
         let (text, bulleted) = unbulleted(text).map_or((text, false), |text| (text, true));
         let text = unspoiled(text).unwrap_or(text);
@@ -204,19 +194,27 @@ impl<'a> Head<'a> {
         let marks = text.strip_suffix(bare).unwrap_or_default();
         let Some(whole) = unstyled(bare, marks) else {
             let plain = bare.replace(STYLES, "");
-            let is_known = matches!(Head::of(&plain, Style::Typed, is_group), Head::Known(..));
+            let is_known = matches!(Head::of(&plain, Style::Typed, ears), Head::Known(..));
             return if is_known { Self::Unclear(Misread::Styled) } else { Self::Talk };
         };
         let whole = unspoiled(whole).unwrap_or(whole);
-        match Self::of(whole, Style::Typed, is_group) {
+        let usual = Prefix::default();
+        let head = match Self::of(whole, Style::Typed, ears) {
+            // Whoever says the name of the bot speaks to no other.
+            Self::Talk if unaddressed.is_some() => {
+                Self::of(whole, Style::Typed, Ears { prefix: &usual, ..ears })
+            }
+            head => head,
+        };
+        match head {
             Self::Known(..) if marks.contains("~~") => Self::Unclear(Misread::StruckOut),
             Self::Known(..) if bulleted && !alone => Self::Unclear(Misread::Bulleted),
             known @ Self::Known(..) => known,
             meant @ Self::Meant(..) if unaddressed.is_some() && !bulleted && marks.is_empty() => {
                 meant
             }
-            _ if is_quoted(line, is_group) => Self::Unclear(Misread::Quoted),
-            _ => match unsigned::meant(text, unaddressed.is_some(), is_group) {
+            _ if is_quoted(line, ears) => Self::Unclear(Misread::Quoted),
+            _ => match unsigned::meant(text, unaddressed.is_some(), ears) {
                 Some(command) => {
                     Self::Unclear(Misread::Unsigned { command: alone.then(|| command.to_owned()) })
                 }
@@ -231,7 +229,8 @@ const STYLES: [char; 3] = ['*', '_', '~'];
 
 /// `line` without the mention of the bot that it begins with: its id, or its localpart with an `@`
 /// before it or a colon behind it, as clients without pills write it.
-fn unaddressed<'a>(line: &'a str, bot: &UserId) -> Option<&'a str> {
+fn unaddressed<'a>(line: &'a str, ears: Ears<'_>) -> Option<&'a str> {
+    let bot = ears.bot?;
     let separators = [':', ',', ';', '\u{FF1A}', '\u{FF0C}'];
     let line = trim(line);
     if let Some(behind) = line.strip_prefix(bot.as_str()) {
@@ -243,10 +242,10 @@ fn unaddressed<'a>(line: &'a str, bot: &UserId) -> Option<&'a str> {
     let (name, behind) = text.split_at_checked(bot.localpart().len())?;
     let rest = behind.trim_start_matches(separators);
     let separated = text.len() < line.len() || rest.len() < behind.len();
-    (name.eq_ignore_ascii_case(bot.localpart())
-        && separated
-        && rest.starts_with(|c: char| c.is_whitespace() || characters::BANGS.contains(&c)))
-    .then(|| trim(rest))
+    let begins = |c: char| c.is_whitespace() || characters::BANGS.contains(&c);
+    let goes_on =
+        rest.starts_with(begins) || rest.len() < behind.len() && ears.prefix.strip(rest).is_some();
+    (name.eq_ignore_ascii_case(bot.localpart()) && separated && goes_on).then(|| trim(rest))
 }
 
 /// `line` without the bullet that it begins with.
@@ -272,10 +271,10 @@ fn unstyled<'a>(text: &'a str, marks: &str) -> Option<&'a str> {
 }
 
 /// Whether a line is a known command in quotation marks.
-fn is_quoted(line: &str, is_group: &dyn Fn(&str) -> bool) -> bool {
+fn is_quoted(line: &str, ears: Ears<'_>) -> bool {
     let mut chars = line.chars();
     let opens = chars.next().and_then(characters::Mark::opening).is_some();
-    opens && matches!(Head::of(chars.as_str(), Style::Typed, is_group), Head::Known(..))
+    opens && matches!(Head::of(chars.as_str(), Style::Typed, ears), Head::Known(..))
 }
 
 /// Whether a word is one that begins commands, with something else than a space behind it:

@@ -2,7 +2,7 @@
 
 use ruma::{EventId, RoomAliasId, RoomId, UserId};
 
-use super::{LONGEST, links, markup};
+use super::{LONGEST, Prefix, links, markup};
 use crate::refs;
 
 /// The accounts, rooms, events and files that a message names by a link, a mention or a whole id, each
@@ -11,7 +11,8 @@ pub fn named_in(body: &str, formatted: Option<&str>) -> Vec<String> {
     if body.len() > LONGEST || formatted.is_some_and(|html| html.len() > LONGEST) {
         return Vec::new();
     }
-    let text = match formatted.map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body))
+    let text = match formatted
+        .map_or(markup::Rebuilt::NoPills, |html| markup::rebuild(html, body, &Prefix::default()))
     {
         markup::Rebuilt::Text { text, doubt: None } => text,
         markup::Rebuilt::NoPills => body.to_owned(),

@@ -97,7 +97,7 @@ impl Sender {
         let deadline = Instant::now() + PATIENCE;
         let standing = self.standing(about);
         let mut first = None;
-        for (number, part) in reply.draw(&self.shared.settings.layout).iter().enumerate() {
+        for (number, part) in reply.draw(self.shared.settings.custom()).iter().enumerate() {
             turn.give_way().await;
             let content = match first {
                 None => carrying(answer(part, &standing, &reply.ring), &reply.carried),
@@ -243,7 +243,7 @@ impl Sender {
 
     /// An answer as the content of one edit, which holds it twice; none where it is larger than that.
     fn in_one_edit(&self, reply: &Reply) -> Option<Drawn> {
-        reply.draw_as_edit(&self.shared.settings.layout)
+        reply.draw_as_edit(self.shared.settings.custom())
     }
 
     async fn react(&self, room: &RoomId, event: &OwnedEventId, key: &str) -> Result<(), Unsent> {
@@ -333,7 +333,7 @@ impl Sender {
         let room = self.whisper.room_for(to).await?;
         let lane = self.lane(room.room_id());
         let _turn = lane.in_turn().await;
-        let content = super::whisper::message(self.shared.settings.layout, reply, secret);
+        let content = super::whisper::message(self.shared.settings.custom(), reply, secret);
         let deadline = Instant::now() + PATIENCE;
         let sent =
             self.send(&room, "m.room.message", content, TransactionId::new(), deadline).await;

@@ -55,6 +55,7 @@ fn settings(scene: &Scene) -> Settings {
         operators: operators.map(operator).collect(),
         max_age: Duration::from_mins(5),
         layout: Layout::default(),
+        prefix: Prefix::default(),
         service: Service::of_nobody(),
         metrics: Metrics::off(),
     }

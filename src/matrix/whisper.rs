@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::{ConnectError, Shared, trust::Trustee};
 use crate::{
     pipeline::NoWhisper,
-    reply::{Layout, Reply},
+    reply::{Custom, Reply},
     store::{Shelf, Store},
 };
 
@@ -173,9 +173,9 @@ fn present<'a>(
 }
 
 /// The message that tells a secret. The secret stands here and nowhere else.
-pub(super) fn message(layout: Layout, reply: &Reply, secret: &SecretString) -> Value {
+pub(super) fn message(custom: Custom<'_>, reply: &Reply, secret: &SecretString) -> Value {
     let (mut body, mut html) = (String::new(), String::new());
-    for part in reply.draw(&layout) {
+    for part in reply.draw(custom) {
         body.push_str(&part.body);
         body.push_str("\n\n");
         html.push_str(&part.html);
@@ -212,6 +212,7 @@ mod tests {
     use ruma::user_id;
 
     use super::*;
+    use crate::reply::Layout;
 
     fn present_of(members: &[(&str, &str)]) -> Option<Present> {
         let members: Vec<_> = members
@@ -243,7 +244,7 @@ mod tests {
     #[test]
     fn a_secret_is_copied_as_it_is() {
         let secret = SecretString::from("a<b>&c");
-        let content = message(Layout::default(), &Reply::data("Your password"), &secret);
+        let content = message(Layout::default().into(), &Reply::data("Your password"), &secret);
         assert!(content["body"].as_str().unwrap().ends_with("a<b>&c"));
         let html = content["formatted_body"].as_str().unwrap();
         assert!(html.ends_with("<pre><code>a&lt;b&gt;&amp;c</code></pre>"), "{html}");

@@ -201,7 +201,7 @@ fn ids_of(subject: &Subject) -> Option<IdsOf> {
 /// The answer to what takes a yes, typed where nobody can be asked.
 fn nobody_to_ask(invocation: &Invocation<'_>) -> Reply {
     let line = Line::new()
-        .code(crate::input::shown(invocation.words))
+        .command(crate::input::shown(invocation.words))
         .plain(" needs a confirmation, and there is no terminal to ask at; nothing was done");
     Reply::outcome(Status::Refused, line)
         .note("Run it at a terminal, where I can ask; --plan shows here what it would do")

@@ -91,7 +91,7 @@ impl Served {
         Stop::failed(
             Line::new()
                 .plain("this homeserver does not serve ")
-                .code(verb)
+                .command(verb)
                 .plain(
                     " at the address that I use: another worker does, or it is too old. Whoever \
                     runs me should check that ",

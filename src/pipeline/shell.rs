@@ -485,7 +485,7 @@ fn own_to_tell(command: &Command, operator: &Operator, way: Way, reply: &Reply) 
         return None;
     }
     // What is typed after the verb may be a one-time password.
-    let line = by_shell(Line::new().code(format!("!{}", options.verb)), &operator.user, way);
+    let line = by_shell(Line::new().command(format!("!{}", options.verb)), &operator.user, way);
     let line = line.plain(": ").line(reply.title.clone());
     let told = Reply { ring: reply.ring.clone(), ..Reply::outcome(status, line) };
     Some(if reply.urgent { told.urgently() } else { told })
@@ -511,7 +511,7 @@ pub(super) fn line_of_change(
     reply: &Reply,
 ) -> Option<Reply> {
     let way = invocation.origin.shell()?.way;
-    let words = Line::new().code(input::shown(invocation.words));
+    let words = Line::new().command(input::shown(invocation.words));
     let line =
         by_shell(words, &invocation.operator.user, way).plain(", ").code(format!("#{number}"));
     Some(Reply::outcome(reply.status.unwrap_or(Status::Unknown), line))

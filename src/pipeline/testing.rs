@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
+    input::Prefix,
     metrics::Metrics,
     operators::{Operator, Policy, Protection, Rank, Roster, Stance},
     reply::{File, Layout, Reply},
@@ -33,6 +34,7 @@ use crate::{
 mod amounts;
 mod cut;
 mod foreign;
+mod prefixed;
 
 /// The Megolm session in which everybody speaks; an event's number is its place in it.
 const SESSION: &str = "session";
@@ -381,6 +383,11 @@ impl Stage {
 
     /// The same, where the config demands this.
     pub(super) fn with(policy: Policy, base: &str, token: &str) -> Self {
+        Self::with_prefix(policy, Prefix::default(), base, token)
+    }
+
+    /// The same, where commands begin with this prefix.
+    fn with_prefix(policy: Policy, prefix: Prefix, base: &str, token: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
         let store = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
@@ -401,6 +408,7 @@ impl Stage {
         };
         let minutes = Duration::from_mins;
         let rules = Rules {
+            prefix,
             told_in: Some(owned_room_id!("!admin:synod.test")),
             max_age: minutes(5),
             expire_after: minutes(10),

@@ -344,7 +344,7 @@ impl Voice {
                 .plain("Secret of change ")
                 .code(format!("#{number}"))
                 .plain(", ")
-                .code(crate::input::shown(invocation.words)),
+                .command(crate::input::shown(invocation.words)),
         );
         let transaction_key = format!("secret-{number}");
         match self

@@ -1,9 +1,11 @@
 //! In which layout an answer is drawn, and in whose time zone.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::LazyLock};
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use crate::input::Prefix;
 
 /// How the records of a listing are drawn.
 ///
@@ -47,6 +49,29 @@ impl FromStr for Layout {
             "table" | "tables" => "phones cannot show tables; write list or code".to_owned(),
             _ => format!("write {}", Self::ALL.map(Self::as_str).join(", ")),
         })
+    }
+}
+
+/// How answers are drawn for everybody, by the config.
+#[derive(Debug, Clone, Copy)]
+pub struct Custom<'a> {
+    /// The layout of what asks for none.
+    pub layout: Layout,
+    /// With what the commands in it begin.
+    pub prefix: &'a Prefix,
+}
+
+/// With the exclamation mark that commands have on record.
+impl From<Layout> for Custom<'_> {
+    fn from(layout: Layout) -> Self {
+        static USUAL: LazyLock<Prefix> = LazyLock::new(Prefix::default);
+        Self { layout, prefix: &USUAL }
+    }
+}
+
+impl From<&Layout> for Custom<'_> {
+    fn from(layout: &Layout) -> Self {
+        (*layout).into()
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn document(sections: &[Section], manner: Manner<'_>) -> String {
     for section in sections {
         match manner.timed(section) {
             Section::Title(status, line) => document.add(&title(status, &line)),
-            Section::Block(block) => document.block(&block, manner.layout),
+            Section::Block(block) => document.block(&block, manner),
         }
     }
     if document.cut {
@@ -83,7 +83,8 @@ impl Document {
         }
     }
 
-    fn block(&mut self, block: &Block, layout: Layout) {
+    fn block(&mut self, block: &Block, manner: Manner<'_>) {
+        let layout = manner.layout;
         match block {
             Block::Text(line) => self.add(&inline(line)),
             Block::Note(line) => self.add(&wrap("*", &inline(line))),
@@ -94,7 +95,8 @@ impl Document {
             Block::Code(text) => self.add(&fenced(text)),
             Block::Commands(commands) => {
                 let lines_of = commands.iter().map(|(what_for, words)| command(what_for, words));
-                self.add(&lines(lines_of.map(|line| inline(&line))));
+                let typed = |line: Line| manner.line(&line, |when| when.said(manner.zone));
+                self.add(&lines(lines_of.map(|line| inline(&typed(line)))));
             }
             Block::List(heading, points) => {
                 self.add(&inline(heading));
@@ -122,7 +124,7 @@ impl Document {
 /// A command as a line: what it is for, and the command to copy.
 pub(super) fn command(what_for: &Line, words: &[String]) -> Line {
     let line = if what_for.is_empty() { Line::new() } else { what_for.clone().plain(": ") };
-    line.code(crate::input::quote(words))
+    line.command(crate::input::quote(words))
 }
 
 /// A fact as a line.
@@ -180,10 +182,10 @@ fn spans(line: &Line, in_strong: bool) -> String {
     let mut out = String::new();
     for span in &line.0 {
         let piece = match span {
-            Span::Plain(text) => escaped(&visible(text)),
+            Span::Plain(text) | Span::Named(text) => escaped(&visible(text)),
             Span::Strong(text) if in_strong => escaped(&visible(text)),
             Span::Strong(text) => strong_words(text),
-            Span::Code(text) => code(text),
+            Span::Code(text) | Span::Command(text) => code(text),
             Span::Hostile(text) => escaped(&unlinked(text)),
             Span::Time(when) => escaped(&when.said(None)),
         };

@@ -276,7 +276,13 @@ fn halves(mut line: Line) -> (Line, Line) {
         Some(Span::Strong(text)) => pair(&text, |half| one(Span::Strong(half))),
         // What is not seen goes first: a half without anything to see would be drawn as "(none)".
         Some(Span::Code(text)) => pair(visible(&text).trim(), |half| one(Span::Code(half))),
-        Some(whole @ (Span::Hostile(_) | Span::Time(_))) => (one(whole), Line::new()),
+        Some(Span::Command(text)) => {
+            let (first, second) = cut(visible(&text).trim());
+            (one(Span::Command(first)), one(Span::Code(second)))
+        }
+        Some(whole @ (Span::Hostile(_) | Span::Time(_) | Span::Named(_))) => {
+            (one(whole), Line::new())
+        }
         None => (Line::new(), Line::new()),
     }
 }

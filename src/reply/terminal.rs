@@ -76,7 +76,7 @@ impl Reply {
     /// The answer as text for this screen, ending with a line break. Its file is not in it.
     pub fn on_screen(&self, screen: Screen) -> String {
         let layout = self.style.as_ref().and_then(|style| style.layout);
-        let manner = self.drawn_in(Layout::Cards);
+        let manner = self.drawn_in(Layout::Cards.into());
         let blocks = sections(self).into_iter().map(|section| manner.timed(&section)).filter_map(
             |section| {
                 let text = screen.section(&section, layout);
@@ -230,10 +230,10 @@ impl Screen {
 /// The pieces of a line, what is plain in it in this style.
 fn pieces(line: &Line, plain: Style) -> Vec<Piece> {
     let piece = |span: &Span| match span {
-        Span::Plain(text) => (plain, visible(text)),
+        Span::Plain(text) | Span::Named(text) => (plain, visible(text)),
         Span::Strong(text) => (Style::Strong, visible(text)),
         Span::Code(text) if visible(text).trim().is_empty() => (plain, "(none)".to_owned()),
-        Span::Code(text) => (Style::Code, visible(text)),
+        Span::Code(text) | Span::Command(text) => (Style::Code, visible(text)),
         Span::Hostile(text) => (plain, quoted(text)),
         Span::Time(when) => (plain, when.said(None)),
     };

@@ -5,6 +5,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::*;
 
 mod layouts;
+mod prefixed;
 mod reduced;
 
 const CARDS: Layout = Layout::Cards;

@@ -1,8 +1,10 @@
-//! Moments in words, before an answer is drawn: in the time zone of whoever asked.
+//! Moments in words and commands as they are typed here, before an answer is drawn: in the time zone of
+//! whoever asked, and with the prefix of the config.
 
 use jiff::tz::TimeZone;
 
 use super::{Block, Fact, Layout, Line, Record, Span, When, markdown::Section};
+use crate::input::Prefix;
 
 /// How an answer is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +12,8 @@ pub(super) struct Manner<'a> {
     pub(super) layout: Layout,
     /// In which time zone moments stand before they stand in UTC.
     pub(super) zone: Option<&'a TimeZone>,
+    /// With what commands begin.
+    pub(super) prefix: &'a Prefix,
 }
 
 impl Manner<'_> {
@@ -18,16 +22,16 @@ impl Manner<'_> {
         Self { layout, ..self }
     }
 
-    /// The section with its moments in words. In a list there is room for how long ago they are, and
+    /// The section with its moments in words and its commands as they are typed. In a list there is room for how long ago they are, and
     /// not for more.
     pub(super) fn timed(self, section: &Section) -> Section {
-        let whole = |line: &Line| line.with(|when| when.said(self.zone));
+        let whole = |line: &Line| self.line(line, |when| when.said(self.zone));
         match section {
             Section::Title(status, line) => Section::Title(*status, whole(line)),
             Section::Block(Block::Records(records)) => {
                 let line = |line: &Line| match self.layout {
                     Layout::Cards => whole(line),
-                    Layout::List | Layout::Code => line.with(|when| when.in_short(self.zone)),
+                    Layout::List | Layout::Code => self.line(line, |when| when.in_short(self.zone)),
                 };
                 let record = |Record { title, facts }: &Record| Record {
                     title: line(title),
@@ -54,15 +58,25 @@ impl Manner<'_> {
             }),
         }
     }
-}
 
-impl Line {
-    /// The same line with its moments in these words.
-    fn with(&self, said: impl Fn(&When) -> String) -> Self {
-        let span = |span: &Span| match span {
-            Span::Time(when) => Span::Plain(said(when)),
-            other => other.clone(),
-        };
-        Self(self.0.iter().map(span).collect())
+    /// The same line with its moments in these words, and its commands as they are typed here.
+    pub(super) fn line(self, line: &Line, said: impl Fn(&When) -> String) -> Line {
+        let mut spans: Vec<Span> = Vec::with_capacity(line.0.len());
+        let mut open = false;
+        for span in &line.0 {
+            match (span, spans.last_mut()) {
+                // Within words it is one of them.
+                (Span::Named(command), Some(Span::Plain(before))) => {
+                    before.push_str(&self.prefix.typed(command));
+                }
+                (Span::Plain(text), Some(Span::Plain(before))) if open => before.push_str(text),
+                (Span::Named(command), _) => spans.push(Span::Plain(self.prefix.typed(command))),
+                (Span::Command(command), _) => spans.push(Span::Code(self.prefix.typed(command))),
+                (Span::Time(when), _) => spans.push(Span::Plain(said(when))),
+                (other, _) => spans.push(other.clone()),
+            }
+            open = matches!(span, Span::Named(_));
+        }
+        Line(spans)
     }
 }

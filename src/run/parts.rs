@@ -49,6 +49,7 @@ pub(super) fn settings(
         operators: config.operators.iter().map(pinned).collect(),
         max_age: config.commands.max_age,
         layout: config.layout,
+        prefix: config.bot.prefix.clone(),
         service: service.clone(),
         metrics: Metrics::off(),
     }
@@ -98,6 +99,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) fn rules(config: &Config) -> Rules {
     Rules {
+        prefix: config.bot.prefix.clone(),
         max_age: config.commands.max_age,
         expire_after: config.questions.expire_after,
         approve_within: config.questions.approve_within,

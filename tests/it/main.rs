@@ -51,6 +51,7 @@ mod parity;
 mod plan;
 mod power;
 mod power_in_rooms;
+mod prefixes;
 mod put_back;
 mod put_right;
 mod raw;

@@ -202,7 +202,7 @@ impl Action for Purge {
         if let Some(redact) = kept(seen).and_then(|kept| kept.redact(&subject.typed())) {
             stays.push(
                 Line::from("the newest message before that moment; this redacts it: ")
-                    .code(format!("!{}", redact.join(" "))),
+                    .command(format!("!{}", redact.join(" "))),
             );
         }
         Question {

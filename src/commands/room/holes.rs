@@ -138,7 +138,7 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
         lines.extend(more(admins.len()));
         lines.push(
             Line::from("To make somebody else an admin there first: ")
-                .code(format!("!room make-admin {} --user-id @…", first.room)),
+                .command(format!("!room make-admin {} --user-id @…", first.room)),
         );
     }
     if !creators.is_empty() {
@@ -235,7 +235,7 @@ pub(super) fn warnings_of_room(subject: &Subject, seen: &Snapshot) -> Vec<Line> 
     vec![
         line.plain("; afterwards nobody in it can change who has power"),
         Line::from("To make one of those an admin first: ")
-            .code(format!("!room make-admin {} --user-id @…", subject.typed())),
+            .command(format!("!room make-admin {} --user-id @…", subject.typed())),
     ]
 }
 

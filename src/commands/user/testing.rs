@@ -83,9 +83,9 @@ pub(crate) fn line(line: &Line) -> String {
     line.0
         .iter()
         .map(|span| match span {
-            Span::Plain(text) => text.clone(),
+            Span::Plain(text) | Span::Named(text) => text.clone(),
             Span::Strong(text) => format!("**{text}**"),
-            Span::Code(text) => format!("`{text}`"),
+            Span::Code(text) | Span::Command(text) => format!("`{text}`"),
             Span::Hostile(text) => format!("“{}”", text.raw()),
             Span::Time(_) => Line(vec![span.clone()]).text(),
         })

@@ -1,7 +1,7 @@
 //! The plain text beside the HTML: what its sender typed, as most clients send it, with the marks that
 //! Markdown took out of the HTML.
 
-use crate::input::{characters, links};
+use crate::input::{Prefix, links};
 
 /// The plain text of a message as far as the HTML beside it has been read, from the sign of the command
 /// on. Where the two do not say the same, it is of no use any more.
@@ -14,11 +14,9 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// What stands behind the sign of the command in `body`.
-    pub(super) fn behind_sign(body: &'a str) -> Self {
-        let line = body
-            .lines()
-            .find(|line| !line.trim_start().starts_with('>') && line.contains(characters::BANGS));
-        let rest = line.and_then(|line| line.split_once(characters::BANGS)).map(|(_, rest)| rest);
+    pub(super) fn behind_sign(body: &'a str, prefix: &Prefix) -> Self {
+        let mut lines = body.lines().filter(|line| !line.trim_start().starts_with('>'));
+        let rest = lines.find_map(|line| prefix.split_once(line)).map(|(_, rest)| rest);
         Self { rest, before: None }
     }
 

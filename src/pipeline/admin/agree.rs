@@ -202,7 +202,7 @@ impl Agreements {
                         "this needs your one-time password at the end (the {DIGITS} digits that \
                         your app shows now): "
                     ))
-                    .code(again),
+                    .command(again),
             ));
         };
         self.below.questions.shown(invocation, typed).await.map(|_| ())

@@ -85,9 +85,9 @@ impl FreezeControl {
                 .plain("somebody runs ")
                 .code("synod unfreeze")
                 .plain("on my machine, since fewer than two operators are left who can send ")
-                .code("!unfreeze");
+                .command("!unfreeze");
         }
-        Line::new().plain("two operators send ").code("!unfreeze")
+        Line::new().plain("two operators send ").command("!unfreeze")
     }
 
     /// The same, as the end of a command.
@@ -113,7 +113,7 @@ impl FreezeControl {
                 .plain(" by ")
                 .code(&freeze.by)
                 .plain(". Another operator can lift that with ")
-                .code("!unfreeze")
+                .command("!unfreeze")
                 .plain(" and your id"),
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "freezes cannot be read");
@@ -241,7 +241,7 @@ impl FreezeControl {
             Status::NothingChanged,
             Line::new()
                 .plain("I am still frozen. A second operator must also send ")
-                .code("!unfreeze"),
+                .command("!unfreeze"),
         );
         Ok(if others.is_empty() {
             reply.text("No other operator can. Run synod unfreeze on my machine")

@@ -168,7 +168,7 @@ impl Pipeline {
                         " and those after it mean two things: one in my record, another in my \
                         earlier messages. The record is what counts: ",
                     )
-                    .code(format!("!audit show {number}")),
+                    .command(format!("!audit show {number}")),
             );
         }
         if !questions.is_empty() {
@@ -197,7 +197,7 @@ fn changes_in(entries: &[Kept]) -> Vec<Line> {
         let line = Line::new()
             .code(format!("#{}", kept.entry.seq))
             .plain(" ")
-            .code(crate::input::shown(&record.words))
+            .command(crate::input::shown(&record.words))
             .plain(format!(", {}", utc(kept.entry.at)));
         Some(match &record.by {
             Some(by) => line.plain(", by ").code(by),

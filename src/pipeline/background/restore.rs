@@ -84,7 +84,7 @@ impl From<&Restored> for Line {
                 still running: {sanctions}, freezes in force: {freezes}. Check it against the last \
                 hash that you kept: "
             ))
-            .code("!audit verify")
+            .command("!audit verify")
     }
 }
 

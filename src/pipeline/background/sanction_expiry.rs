@@ -266,7 +266,7 @@ impl SanctionExpiry {
 /// Which sanction it is about.
 fn about(sanction: &Sanction) -> Line {
     Line::new()
-        .code(crate::input::shown(&sanction.words))
+        .command(crate::input::shown(&sanction.words))
         .plain(" by ")
         .code(&sanction.by)
         .plain(format!(", #{},", sanction.number))

@@ -122,7 +122,7 @@ impl Pipeline {
         let whispered =
             self.executor.action(&closing.words).is_some_and(|(action, _)| action.whispers());
         let lost = if whispered { ", and the secret that it made is lost" } else { "" };
-        let title = Line::new().code(crate::input::shown(&closing.words));
+        let title = Line::new().command(crate::input::shown(&closing.words));
         let title = with_way(title, closing.by.as_ref(), closing.way);
         let reply = if self.goes_on(number) {
             Reply::data(title.plain(
@@ -159,7 +159,7 @@ impl Pipeline {
             return;
         }
         if let Some(words) = self.done_by(event) {
-            let line = Line::new().code(crate::input::shown(&words));
+            let line = Line::new().command(crate::input::shown(&words));
             let reply =
                 Reply::outcome(Status::Done, line.plain(". I was stopped before I could tell you"));
             self.voice.say_surely(room, Some(event), "answer", &reply).await;
@@ -293,7 +293,7 @@ impl Pipeline {
                     "The last entries may be missing. Check the record against the last hash that \
                     you kept: ",
                 )
-                .code("!audit verify"),
+                .command("!audit verify"),
         )
         .note(Line::new().plain("The old one is in ").code(aside.display()));
         let transaction_key = format!("rebuilt-store-{}", self.clock.now().as_second());
@@ -343,7 +343,7 @@ fn cut_off(number: u64, record: &Record, present: &[(String, Option<Snapshot>)])
     let mut reply = Reply::outcome(
         Status::Unknown,
         Line::new()
-            .code(crate::input::shown(&record.words))
+            .command(crate::input::shown(&record.words))
             .plain(" was interrupted, and I do not repeat it by myself"),
     );
     for (subject, seen) in present {

@@ -259,7 +259,7 @@ impl Watcher {
         let reply = Reply::data(
             Line::new()
                 .plain(format!("#{}: ", watch.number))
-                .code(crate::input::shown(&watch.words))
+                .command(crate::input::shown(&watch.words))
                 .plain(" is still running"),
         )
         .facts(facts);

@@ -52,11 +52,9 @@ impl Pipeline {
         let by = past.iter().find(|past| past.status == Some(Status::Done))?;
         let line = Line::new().code(subject).plain(" was already dismissed, by ").code(&by.by);
         let line = line.plain(", ").at(by.at);
-        Some(
-            Reply::outcome(Status::NothingChanged, line).note(
-                Line::new().plain("What was reported: ").code(format!("!audit show {}", by.id)),
-            ),
-        )
+        Some(Reply::outcome(Status::NothingChanged, line).note(
+            Line::new().plain("What was reported: ").command(format!("!audit show {}", by.id)),
+        ))
     }
 
     /// The change of the past, newest first, that made something so by this verb, unless a later
@@ -87,5 +85,5 @@ impl Pipeline {
 
 /// A change that was made: its command, by whom, and its number.
 fn by(line: Line, number: u64, command: &str, by: &ruma::UserId) -> Line {
-    line.code(command).plain(" by ").code(by).plain(format!(", #{number}"))
+    line.command(command).plain(" by ").code(by).plain(format!(", #{number}"))
 }

@@ -215,7 +215,11 @@ impl Said {
         let spans = self.line.0.iter().map(|span| match span {
             Span::Plain(text) => Span::Plain(with_range(text)),
             Span::Strong(text) => Span::Strong(with_range(text)),
-            Span::Code(_) | Span::Hostile(_) | Span::Time(_) => span.clone(),
+            Span::Code(_)
+            | Span::Command(_)
+            | Span::Named(_)
+            | Span::Hostile(_)
+            | Span::Time(_) => span.clone(),
         });
         Line(spans.collect())
     }
@@ -229,7 +233,7 @@ fn kind(line: &Line) -> (String, Option<u64>) {
         .iter()
         .map(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.as_str(),
-            Span::Code(_) | Span::Hostile(_) => "",
+            Span::Code(_) | Span::Command(_) | Span::Named(_) | Span::Hostile(_) => "",
             // A moment has more than one number.
             Span::Time(_) => "0 0",
         })

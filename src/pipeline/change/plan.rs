@@ -33,7 +33,7 @@ pub(in crate::pipeline) fn shown(
     let mut reply = Reply::data(
         Line::new()
             .plain("What ")
-            .code(crate::input::shown(&without_plan(invocation.words)))
+            .command(crate::input::shown(&without_plan(invocation.words)))
             .plain(" would do. Nothing was sent"),
     )
     .facts(

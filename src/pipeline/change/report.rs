@@ -163,7 +163,7 @@ pub(in crate::pipeline) fn skipped(skips: &[(Subject, Skip)], roster: &Roster) -
     };
     for (_, skip) in skips {
         for command in &skip.instead {
-            reply = reply.note(Line::new().plain("Try ").code(format!("!{command}")));
+            reply = reply.note(Line::new().plain("Try ").command(format!("!{command}")));
         }
     }
     reply
@@ -186,7 +186,7 @@ pub(in crate::pipeline) fn rehearsed(words: &[String], held: Option<Line>) -> Re
     Reply::outcome(
         Status::NothingChanged,
         Line::new()
-            .code(crate::input::shown(words))
+            .command(crate::input::shown(words))
             .plain(" would run now, but I am read-only, so nothing was sent"),
     )
     .note(Line::new().code("read_only: false").plain(" in the config lets me make changes"))

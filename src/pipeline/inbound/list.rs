@@ -333,7 +333,7 @@ pub(in crate::pipeline) fn with_list(mut command: Command) -> Result<Command, Bo
 /// The answer to lines below a command that is about none of them.
 pub(in crate::pipeline) fn in_one_line(words: &[String]) -> Reply {
     let verb = words.first().map_or("", String::as_str);
-    let line = Line::new().code(format!("!{verb}")).plain(
+    let line = Line::new().command(format!("!{verb}")).plain(
         " takes no lines below it, so nothing was done. Send it again in one line; what follows it \
          is a message of its own",
     );

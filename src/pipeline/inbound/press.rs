@@ -143,7 +143,7 @@ impl Pipeline {
                 Turn::Next => "this was the last page of ",
                 Turn::Previous => "this was the first page of ",
             };
-            let line = Line::from(which).code(crate::input::shown(&asked.words_of(0)));
+            let line = Line::from(which).command(crate::input::shown(&asked.words_of(0)));
             return Ok(Reply::outcome(Status::NothingChanged, line));
         };
         let reply = self.page(invocation, &asked, page).await?;

@@ -120,7 +120,7 @@ impl Pipeline {
             return;
         }
         if matches!(task.what, What::Command(..)) {
-            let line = Line::new().plain("Waiting for ").code(&pending.shown);
+            let line = Line::new().plain("Waiting for ").copied(&pending.shown);
             let line = line.plain(", which you sent earlier and which is still running");
             let origin = Origin::Message(&task.request);
             self.voice.answer(origin, "waits", &Reply::data(line)).await;

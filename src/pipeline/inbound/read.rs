@@ -9,7 +9,7 @@ use tracing::error;
 use crate::{
     commands::{Ask, Options},
     confirm::Ticket,
-    input,
+    input::{self, Prefix},
     operators::{Operator, Role},
     pipeline::{
         Command, Expanded, Lane, Message, Pipeline, Request, Said, Suspicion, Task, Trust, What,
@@ -26,7 +26,7 @@ use crate::{
         is_first_word,
         own::Help,
     },
-    reply::{Reply, Status},
+    reply::{Line, Reply, Status},
 };
 
 /// What was heard of a message before its words are parsed.
@@ -66,7 +66,7 @@ impl Pipeline {
             Said::Edit { .. } if pasted => {
                 return Ok(Heard::What(What::Suspect(Suspicion::Token)));
             }
-            Said::Edit { body } => return Self::read_edit(operator, body).map(Heard::What),
+            Said::Edit { body } => return self.read_edit(operator, body).map(Heard::What),
             Said::Reaction { target, key } => {
                 return self.read_reaction(operator, target, key).map(Heard::What);
             }
@@ -76,7 +76,8 @@ impl Pipeline {
             }
         };
         let bot = Some(&*self.roster.bot);
-        let heard = input::hear_as(bot, body, formatted.as_deref(), &is_first_word);
+        let prefix = &self.rules.prefix;
+        let heard = input::hear_in(prefix, bot, body, formatted.as_deref(), &is_first_word);
         let (picked, turn) = match operator {
             Some(_) => self.choices.said(&request.room, &request.sender, body),
             None => (None, 0),
@@ -101,7 +102,8 @@ impl Pipeline {
             Words { operator, command, reply_to, file: file.cloned(), turn, picked }
         };
         let command = match heard {
-            input::Heard::Command(command) => {
+            input::Heard::Command(mut command) => {
+                without_prefix(&mut command.words, prefix);
                 return Ok(Heard::Words(words(command, false)));
             }
             input::Heard::Nothing(input::Reason::Talk) if picked.is_some() => {
@@ -115,7 +117,7 @@ impl Pipeline {
             }
             input::Heard::Nothing(reason) => return Err(reason.to_string()),
             input::Heard::Misread(misread) => {
-                return Ok(Heard::What(misread_text(body, &misread)));
+                return Ok(Heard::What(misread_text(body, &misread, prefix)));
             }
             input::Heard::Yes => Command::Yes(match reply_to {
                 Some(event) => {
@@ -264,10 +266,11 @@ impl Pipeline {
         }
     }
 
-    fn read_edit(operator: Option<&Operator>, body: &str) -> Result<What, String> {
-        match (operator, input::hear(body, None, &is_first_word)) {
+    fn read_edit(&self, operator: Option<&Operator>, body: &str) -> Result<What, String> {
+        let prefix = &self.rules.prefix;
+        match (operator, input::hear_in(prefix, None, body, None, &is_first_word)) {
             (Some(_), input::Heard::Command(_) | input::Heard::Misread(_)) => {
-                Ok(match misplaced::meant_in_text(body) {
+                Ok(match misplaced::meant_in_text(body, prefix) {
                     Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
                     None => What::Say(Reply::outcome(
                         Status::Refused,
@@ -310,6 +313,28 @@ fn stranger(heard: &input::Heard) -> Result<Heard, String> {
     }
 }
 
+/// What help is asked for and what an alias is to be, or to stand for, are typed with the prefix as well as
+/// without.
+fn without_prefix(words: &mut Vec<String>, prefix: &Prefix) {
+    if prefix.is_usual() {
+        return;
+    }
+    if let [first, second, ..] = words.as_slice()
+        && first == "help"
+        && *second == prefix.to_string().trim_end()
+    {
+        words.remove(1);
+    }
+    let places = match words.as_slice() {
+        [first, ..] if first == "help" => 1..2,
+        [first, _, ..] if first == "alias" => 2..4,
+        _ => return,
+    };
+    for word in words.iter_mut().take(places.end).skip(places.start) {
+        *word = prefix.without(word).to_owned();
+    }
+}
+
 /// The words as they can be meant by nobody otherwise.
 pub(in crate::pipeline) fn as_meant(words: Vec<String>) -> Vec<String> {
     let words = spelling::without_stops(spelling::verb_in_small_letters(words));
@@ -349,11 +374,20 @@ fn holds_token(said: &Said) -> bool {
 }
 
 /// The answer to what could not be taken apart into words.
-fn misread_text(text: &str, misread: &input::Misread) -> What {
-    if let Some(meant) = misplaced::meant_in_text(text) {
+fn misread_text(text: &str, misread: &input::Misread, prefix: &Prefix) -> What {
+    if let Some(meant) = misplaced::meant_in_text(text, prefix) {
         return What::Suspect(Suspicion::Misplaced(meant));
     }
-    let reply = Reply::outcome(Status::NotUnderstood, misread.to_string());
+    let why = match misread {
+        input::Misread::Unsigned { .. } if !prefix.is_usual() => Line::from(
+            "that looks like a command, but a command begins with the prefix and nothing \
+                before it, such as ",
+        )
+        .command("!help")
+        .plain("; send it again like that"),
+        misread => misread.to_string().into(),
+    };
+    let reply = Reply::outcome(Status::NotUnderstood, why);
     What::Say(match signed(misread) {
         Some(words) => reply.command("Did you mean", words),
         None => reply,

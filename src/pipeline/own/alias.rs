@@ -101,8 +101,9 @@ async fn add(
     let words = stands_for(command).map_err(Stop::not_understood)?;
     let there = pipeline.aliases.of(&room)?;
     if let Some(alias) = there.iter().find(|alias| alias.name == name) {
-        let line = Line::new().code(format!("!{name}")).plain(" stands for ");
-        let line = line.code(crate::input::shown(&alias.words)).plain(" already; remove it first");
+        let line = Line::new().command(format!("!{name}")).plain(" stands for ");
+        let line =
+            line.command(crate::input::shown(&alias.words)).plain(" already; remove it first");
         return Err(Stop::refused(line).or(&["alias", "remove", &name]));
     }
     if there.len() >= MOST {
@@ -121,7 +122,7 @@ async fn add(
     if !pipeline.aliases.add(&alias).await? {
         return Err(Stop::refused("somebody has made it meanwhile").or(&["alias", "list"]));
     }
-    let line = Line::new().code(format!("!{name}")).plain(" stands for ").code(shown);
+    let line = Line::new().command(format!("!{name}")).plain(" stands for ").command(shown);
     let line = line.plain(" in this room");
     Ok(Reply::outcome(Status::Done, line)
         .command("Undo", vec!["alias".to_owned(), "remove".to_owned(), name]))
@@ -145,9 +146,10 @@ async fn remove(
     };
     pipeline.audit.note(record).await?;
     pipeline.aliases.remove(&room, &name).await?;
-    let line = Line::new().code(format!("!{name}")).plain(" stands for nothing any more; it was ");
+    let line =
+        Line::new().command(format!("!{name}")).plain(" stands for nothing any more; it was ");
     let back = [vec!["alias".to_owned(), "add".to_owned(), name], vec![shown.clone()]].concat();
-    Ok(Reply::outcome(Status::Done, line.code(shown)).command("Undo", back))
+    Ok(Reply::outcome(Status::Done, line.command(shown)).command("Undo", back))
 }
 
 fn list(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop> {
@@ -156,9 +158,9 @@ fn list(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop>
     let records: Vec<Record> = all
         .iter()
         .map(|alias| Record {
-            title: Line::new().code(format!("!{}", alias.name)),
+            title: Line::new().command(format!("!{}", alias.name)),
             facts: vec![
-                ("Stands for", Line::new().code(crate::input::shown(&alias.words))),
+                ("Stands for", Line::new().command(crate::input::shown(&alias.words))),
                 ("By", Line::new().code(&alias.by)),
                 ("At", Line::new().time(Some(alias.at), now)),
             ],

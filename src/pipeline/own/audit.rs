@@ -263,7 +263,7 @@ fn list(
     let lines = kept.iter().map(|kept| line(kept, now, own)).collect();
     Ok(Reply::data("The record, newest first, in UTC")
         .with(Block::List(Line::new(), lines))
-        .note(Line::new().plain("One of them in full: ").code("!audit show NUMBER")))
+        .note(Line::new().plain("One of them in full: ").command("!audit show NUMBER")))
 }
 
 fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop> {
@@ -292,7 +292,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
         reply = reply.text(
             Line::new()
                 .plain(format!("It ended: {ended}, see "))
-                .code(format!("!audit show {}", kept.entry.seq)),
+                .command(format!("!audit show {}", kept.entry.seq)),
         );
     }
     for kept in pipeline.audit.ends(number)?.iter().rev() {
@@ -303,7 +303,7 @@ fn show(pipeline: &Pipeline, reader: &Reader, number: u64) -> Result<Reply, Stop
             line = line.plain(format!(" · {note}"));
         }
         let number = format!("!audit show {}", kept.entry.seq);
-        reply = reply.text(line.plain(", see ").code(number));
+        reply = reply.text(line.plain(", see ").command(number));
     }
     Ok(reply)
 }
@@ -347,7 +347,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
     let mut facts: Vec<reply::Fact> = Vec::new();
     if !record.words.is_empty() {
         let command = crate::input::shown(&record.words);
-        facts.push(("Command", Line::new().code(command)));
+        facts.push(("Command", Line::new().command(command)));
     }
     if let Some(class) = record.class {
         facts.push(("Class", Line::from(class.as_str())));
@@ -390,7 +390,7 @@ fn facts_of(record: &Record) -> Vec<reply::Fact> {
         }
     }
     let ways = record.undo.iter().flat_map(Undo::commands);
-    let ways = ways.map(|words| Line::new().code(crate::input::shown(words)));
+    let ways = ways.map(|words| Line::new().command(crate::input::shown(words)));
     facts.extend(some("Undo", ways.collect()));
     if let Some(note) = &record.note {
         facts.push(("Note", Line::from(note.clone())));
@@ -407,7 +407,8 @@ fn some(label: &'static str, lines: Vec<Line>) -> Vec<reply::Fact> {
     let mut facts: Vec<reply::Fact> =
         lines.into_iter().take(LISTED).map(|line| (label, line)).collect();
     if more > 0 {
-        let line = Line::from(format!("{more} more, which ")).code("!audit export").plain(" has");
+        let line =
+            Line::from(format!("{more} more, which ")).command("!audit export").plain(" has");
         facts.push((label, line));
     }
     facts

@@ -52,7 +52,7 @@ fn stop_looking(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Option<Repl
     let operator = invocation.operator;
     let stopped = pipeline.executor.looks().stop(&operator.user, Some(&operator.person));
     let (first, others) = stopped.split_first()?;
-    let line = Line::new().code(crate::input::shown(first));
+    let line = Line::new().command(crate::input::shown(first));
     let line = match others.len() {
         0 => line,
         n => line.plain(format!(" and {n} more")),

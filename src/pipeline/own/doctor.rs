@@ -9,7 +9,7 @@ use crate::{
     change::Power,
     error::Stop,
     finding::{Finding, Mark},
-    pipeline::{Ailment, Invocation, Pipeline},
+    pipeline::{Ailment, Invocation, Pipeline, is_first_word},
     reply::{Block, Hostile, Line, Reply},
 };
 
@@ -137,7 +137,7 @@ impl From<&Finding> for Line {
     fn from(finding: &Finding) -> Self {
         let line = Self::new().hostile(&Hostile::new(finding.what.clone()));
         match &finding.to_do {
-            Some(to_do) => line.plain(". ").plain(to_do.clone()),
+            Some(to_do) => line.plain(". ").naming(to_do, &is_first_word),
             None => line,
         }
     }

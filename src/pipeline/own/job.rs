@@ -101,7 +101,7 @@ fn record(pipeline: &Pipeline, job: &Job) -> Result<Record, Stop> {
     let title = Line::new()
         .code(format!("#{}", job.number.unwrap_or_default()))
         .plain(" ")
-        .code(crate::input::shown(&job.words));
+        .command(crate::input::shown(&job.words));
     let facts = vec![
         ("State", in_one_line(job, &counts(pipeline, job)?)),
         ("By", Line::new().code(&job.asker)),
@@ -163,7 +163,7 @@ async fn stop(
             .plain("it belongs to ")
             .code(&job.asker)
             .plain(", and only they or an admin can stop it. Anybody can stop all jobs with ");
-        return Ok(pipeline.voice.refused(invocation, why.code("!stop")).await);
+        return Ok(pipeline.voice.refused(invocation, why.command("!stop")).await);
     }
     match pipeline.jobs.stop(invocation, |one| one.id == job.id).await?.len() {
         0 => Ok(Reply::outcome(

@@ -315,7 +315,7 @@ async fn not_allowed(
 
 fn told(reply: Reply, sanction: &Sanction, until: Timestamp) -> Reply {
     reply.facts(vec![
-        ("Command", Line::new().code(crate::input::shown(&sanction.words))),
+        ("Command", Line::new().command(crate::input::shown(&sanction.words))),
         ("Ended", Line::new().at(sanction.until)),
         ("Ends", Line::new().at(until)),
     ])

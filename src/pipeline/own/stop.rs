@@ -7,7 +7,7 @@ use crate::{
     audit::{Kind, Record},
     error::Stop as Refused,
     jobs::Job,
-    pipeline::{Invocation, Lane, Pipeline},
+    pipeline::{Invocation, Lane, Pipeline, is_first_word},
     reply::{Block, Line, Reply, Status},
     watches::Watch,
 };
@@ -64,7 +64,8 @@ impl Own for Stop {
             let heading = "Still running on the homeserver, and I cannot stop it";
             reply = reply.with(Block::List(heading.into(), goes_on));
         }
-        Ok(Some(reply.note("To stop me from changing anything at all, send !freeze").urgently()))
+        let all = "To stop me from changing anything at all, send !freeze";
+        Ok(Some(reply.note(Line::new().naming(all, &is_first_word)).urgently()))
     }
 }
 
@@ -86,7 +87,7 @@ fn title(questions: usize, jobs: usize, looks: usize) -> String {
 }
 
 fn shown(words: &[String]) -> Line {
-    Line::new().code(crate::input::shown(words))
+    Line::new().command(crate::input::shown(words))
 }
 
 fn job(job: &Job) -> Line {

@@ -158,7 +158,7 @@ fn last(pipeline: &Pipeline, operator: &Operator) -> Result<Reply, Stop> {
     let told = |record: &Record, at: Timestamp| {
         let number = record.of.unwrap_or_default();
         let line = Line::new().code(format!("#{number}")).plain(" ");
-        line.code(crate::input::shown(&record.words)).plain(format!(", {}", ago(at, now)))
+        line.command(crate::input::shown(&record.words)).plain(format!(", {}", ago(at, now)))
     };
     let Some((newest, at)) = find(&|_| true)? else {
         let reply = Reply::data("The record has no change of yours");

@@ -194,9 +194,9 @@ pub(in crate::pipeline) fn which(open: &[Ticket], verb: &str) -> Reply {
     open.iter().fold(Reply::outcome(Status::NotUnderstood, "which question?"), |reply, ticket| {
         reply.text(
             Line::new()
-                .code(format!("!{verb} {}", ticket.code))
+                .command(format!("!{verb} {}", ticket.code))
                 .plain(": ")
-                .code(crate::input::shown(&ticket.words)),
+                .command(crate::input::shown(&ticket.words)),
         )
     })
 }
@@ -230,9 +230,10 @@ fn why_not(no: &No) -> Line {
     let line = Line::new();
     let about = |ticket: &Ticket| Line::new().plain("question ").code(&ticket.code);
     match no {
-        No::Unknown => {
-            line.plain("there is no such question. ").code("!pending").plain(" lists the open ones")
-        }
+        No::Unknown => line
+            .plain("there is no such question. ")
+            .command("!pending")
+            .plain(" lists the open ones"),
         No::Elsewhere => line.plain("that question was asked in another room; answer it there"),
         No::NotYours(asker) => line
             .plain("that question belongs to ")
@@ -240,11 +241,11 @@ fn why_not(no: &No) -> Line {
             .plain(", and only they can answer it"),
         No::NeedsOthers(ticket) => about(ticket)
             .plain(" needs somebody else's approval, with ")
-            .code(format!("!approve {}", ticket.code))
+            .command(format!("!approve {}", ticket.code))
             .plain(" and the phrase. Who can approve: "),
         No::NeedsAsker(ticket) => about(ticket)
             .plain(" is your own, and needs nobody else: ")
-            .code(format!("!confirm {}", ticket.code)),
+            .command(format!("!confirm {}", ticket.code)),
         No::MayNotApprove(ticket) => {
             about(ticket).plain(" is not for you to approve. Who can approve: ")
         }
@@ -263,7 +264,7 @@ fn why_not(no: &No) -> Line {
         }
         No::NeedsCode(ticket) => {
             let line = about(ticket).plain(" needs its code: ");
-            let line = line.code(format!("!confirm {}", ticket.code));
+            let line = line.command(format!("!confirm {}", ticket.code));
             match ticket.demand {
                 Demand::Phrase(_) => line.plain(format!(", then {}", phrase_in_words(ticket))),
                 Demand::Yes | Demand::Code => line,
@@ -316,9 +317,9 @@ pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
             .code(&ticket.code)
             .plain(why)
             .plain(", so a bare yes is ambiguous. If you mean ")
-            .code(crate::input::shown(&ticket.words))
+            .command(crate::input::shown(&ticket.words))
             .plain(", send ")
-            .code(format!("!confirm {}", ticket.code)),
+            .command(format!("!confirm {}", ticket.code)),
     )
 }
 

@@ -225,7 +225,7 @@ impl Questions {
                 until {}. If they did not type them, somebody has their session: ",
                 utc(until)
             ))
-            .code(format!("!freeze {}", invocation.operator.user));
+            .command(format!("!freeze {}", invocation.operator.user));
         let admins = self.roster.operators.values().filter(|one| one.role.rank == Rank::Admin);
         let admins =
             admins.map(|one| one.user.clone()).filter(|user| *user != invocation.operator.user);

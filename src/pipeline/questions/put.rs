@@ -72,7 +72,7 @@ impl Questions {
                 Status::NothingChanged,
                 Line::new()
                     .plain("I could not put my question about ")
-                    .code(crate::input::shown(&ticket.words))
+                    .command(crate::input::shown(&ticket.words))
                     .plain(", so nothing was done. Send it again if it is still meant"),
             );
             match invocation.origin.shell() {
@@ -265,7 +265,7 @@ impl Questions {
                 .plain("It needs more than one person, and the asker goes ahead alone. Until ")
                 .plain(utc(from))
                 .plain(" and for as long as it is open, each of you can stop it: ")
-                .code(format!("!deny {}", ticket.code));
+                .command(format!("!deny {}", ticket.code));
             reply = reply.text(line).ringing(others.cloned().collect());
         }
         reply = asked.ways(reply, invocation.origin.shell().is_some());
@@ -335,7 +335,7 @@ pub(in crate::pipeline) fn ended(ticket: &Ticket) -> Reply {
             .plain(" by ")
             .code(&ticket.asker)
             .plain(", ")
-            .code(crate::input::shown(&ticket.words)),
+            .command(crate::input::shown(&ticket.words)),
     )
     .text(how_it_ended(ticket))
 }
@@ -356,7 +356,7 @@ pub(in crate::pipeline) fn how_it_ended(ticket: &Ticket) -> Line {
             match how {
                 End::Run(Some(number)) => by(Line::new().plain(format!("Answered yes at {at}")))
                     .plain("; for the result see ")
-                    .code(format!("!audit show {number}")),
+                    .command(format!("!audit show {number}")),
                 End::Run(None) => by(Line::new().plain(format!("Answered yes at {at}"))),
                 End::Rehearsed => by(Line::new().plain(format!("Answered yes at {at}")))
                     .plain(" while I was read-only: nothing was done."),

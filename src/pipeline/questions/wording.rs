@@ -65,7 +65,7 @@ impl Asked<'_> {
             }
         }
         reply = overview::warned(reply, self.action, plans);
-        reply.text(Line::from("Command: ").code(crate::input::shown(&command)))
+        reply.text(Line::from("Command: ").command(crate::input::shown(&command)))
     }
 
     /// The first line: the code, what is done to whom, and whether it could be undone. A notification

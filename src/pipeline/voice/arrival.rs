@@ -54,7 +54,7 @@ fn greeting(roster: &Roster, operators: Option<usize>) -> Reply {
         None => "I take commands from the operators of my config".to_owned(),
     };
     Reply::data(Line::from("I am here · ").code(&roster.bot).plain(changes))
-        .text(Line::from(known).plain(". Try ").code("!help"))
+        .text(Line::from(known).plain(". Try ").command("!help"))
 }
 
 /// That the bot is back, if there is anything to tell.

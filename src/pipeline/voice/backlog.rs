@@ -25,7 +25,7 @@ use crate::{
     audit::{Audit, Record},
     change::Undo,
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, inbound::listings::Listings, shell::with_way},
+    pipeline::{Outbox, Unsent, inbound::listings::Listings, is_first_word, shell::with_way},
     reply::{Line, Reply, Ring, Status, utc},
     store::{self, Store},
     unsaid::{Unsaid, Unsaids, Words},
@@ -202,9 +202,7 @@ impl Backlog {
         let mut waiting = self.waiting();
         error!(%room, "so much is unsaid that this is not kept");
         if waiting.len() == MOST {
-            let line = "Too many of my messages could not be sent, so I dropped some. What was \
-                changed is on record: !audit";
-            let words = Words::Line { status: None, line: line.to_owned() };
+            let words = Words::Line { status: None, line: LEFT_OUT.to_owned() };
             let unsaid = Unsaid {
                 room: room.to_owned(),
                 about: None,
@@ -383,6 +381,9 @@ impl Backlog {
             Words::Line { status, line } => {
                 let line = if line.is_empty() { NOT_KEPT } else { line.as_str() };
                 match status {
+                    None if line == LEFT_OUT => {
+                        Reply::data(Line::new().naming(line, &is_first_word))
+                    }
                     Some(status) => Reply::outcome(*status, line),
                     None => Reply::data(line),
                 }
@@ -403,7 +404,7 @@ impl Backlog {
             let line = line.plain(" is lost");
             return Reply::outcome(Status::Unknown, line);
         };
-        let line = Line::new().code(crate::input::shown(&words));
+        let line = Line::new().command(crate::input::shown(&words));
         let line = with_way(line, by.as_ref(), way);
         let mut reply = Reply::outcome(status.unwrap_or(Status::Unknown), line);
         if let (Some(changed), 2..) = (changed, subjects.len()) {
@@ -419,6 +420,10 @@ impl Backlog {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What is said where there was more than is kept.
+const LEFT_OUT: &str = "Too many of my messages could not be sent, so I dropped some. What was changed \
+    is on record: !audit";
 
 /// What is said in place of words that are not kept.
 const NOT_KEPT: &str = "my answer did not get through, and I did not keep it. If you still want \

@@ -324,7 +324,7 @@ fn limited(lift: bool, admins: Vec<OwnedUserId>) -> Reply {
             .ringing(admins)
     } else {
         let how = Line::new()
-            .code("!limits lift")
+            .command("!limits lift")
             .plain(" lifts that for my account; an admin can send it");
         reply.note(how).ringing(admins)
     }

@@ -169,7 +169,7 @@ fn is_done(ended: &Ended) -> bool {
 fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
     let title = Line::new()
         .plain(format!("{} of {}: ", counts.done(), items.len()))
-        .code(crate::input::shown(&job.words));
+        .command(crate::input::shown(&job.words));
     let mut reply = Reply::outcome(counts.status(), title).text(counts.in_words());
     if let Some(until) = job.until {
         reply = reply.facts(vec![("Ends", ends(until))]);

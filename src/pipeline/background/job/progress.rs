@@ -107,7 +107,7 @@ pub(super) fn shown(
 pub(super) fn title(job: &Job) -> Line {
     Line::new()
         .plain(format!("Job #{}: ", job.number.unwrap_or_default()))
-        .code(crate::input::shown(&job.words))
+        .command(crate::input::shown(&job.words))
 }
 
 /// A job in one line of a list.

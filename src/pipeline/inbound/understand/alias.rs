@@ -69,7 +69,7 @@ pub(in crate::pipeline) fn stands_for(typed: &[String]) -> Result<Vec<String>, L
     }
     let of_catalogue = GROUPS.iter().any(|group| words.first().is_some_and(|w| w == group.name));
     if !of_catalogue {
-        return Err(Line::new().code(line).plain(
+        return Err(Line::new().command(line).plain(
             " is no command about the homeserver, and an alias stands for such a one only, never for \
              an answer, a freeze or another alias",
         ));
@@ -92,7 +92,7 @@ pub(in crate::pipeline) fn stands_for(typed: &[String]) -> Result<Vec<String>, L
     match parse(&words) {
         Ok(_) => Ok(words),
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => Ok(words),
-        Err(_) => Err(Line::new().code(line).plain(" is not understood as it stands")),
+        Err(_) => Err(Line::new().command(line).plain(" is not understood as it stands")),
     }
 }
 
@@ -112,7 +112,7 @@ pub(in crate::pipeline) fn unfit_name(name: &str) -> Option<Line> {
     }
     let because = |line: Line| line.plain(", so it cannot be the name of an alias");
     if let Some(meant) = ungrouped::meant(&[name.to_owned()]).into_iter().next() {
-        let line = Line::new().code(name).plain(" may be meant for ").code(quote(&meant));
+        let line = Line::new().code(name).plain(" may be meant for ").command(quote(&meant));
         return Some(because(line));
     }
     let is_answer =
@@ -168,8 +168,8 @@ fn distance(one: &str, other: &str) -> usize {
 
 /// The answer with what an alias stood for.
 pub(in crate::pipeline) fn shown(reply: Reply, name: &str, words: &[String]) -> Reply {
-    let line = Line::new().code(format!("!{name}")).plain(" stands for ");
-    reply.note(line.code(crate::input::shown(words)))
+    let line = Line::new().command(format!("!{name}")).plain(" stands for ");
+    reply.note(line.command(crate::input::shown(words)))
 }
 
 #[cfg(test)]

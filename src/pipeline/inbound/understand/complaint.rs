@@ -4,7 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{
     help::{examples, way_to, words_of},
-    is_for, listed_as, spelling, unquoted,
+    is_first_word, is_for, listed_as, spelling, unquoted,
 };
 use crate::{
     operators::Role,
@@ -81,7 +81,7 @@ fn wrong(words: &[String], error: &clap::Error) -> Line {
         ErrorKind::InvalidSubcommand => {
             let typed = context(error, ContextKind::InvalidSubcommand);
             let space = if command == "!" { "" } else { " " };
-            Line::new().plain("there is no command ").code(format!("{command}{space}{typed}"))
+            Line::new().plain("there is no command ").command(format!("{command}{space}{typed}"))
         }
         ErrorKind::UnknownArgument => {
             let typed = context(error, ContextKind::InvalidArg);
@@ -93,10 +93,10 @@ fn wrong(words: &[String], error: &clap::Error) -> Line {
             }
             let line = Line::new().code(&typed);
             if typed.starts_with('-') {
-                return line.plain(" is no option of ").code(command);
+                return line.plain(" is no option of ").command(command);
             }
             line.plain(" is one word too many for ")
-                .code(command)
+                .command(command)
                 .plain("; put a text with spaces in quotes")
         }
         ErrorKind::MissingRequiredArgument => missing(error),
@@ -171,7 +171,7 @@ fn invalid_value(error: &clap::Error) -> Line {
     let line = Line::new().code(value).plain(" will not do for ").code(argument);
     let choices = context(error, ContextKind::ValidValue);
     match (std::error::Error::source(error), choices.is_empty()) {
-        (Some(why), _) => line.plain(": ").plain(number_fault(&why.to_string())),
+        (Some(why), _) => line.plain(": ").naming(&number_fault(&why.to_string()), &is_first_word),
         (None, false) => line.plain(": it takes one of ").plain(choices),
         (None, true) => line,
     }

@@ -161,7 +161,7 @@ fn help_all(role: Option<&Role>) -> Reply {
         .iter()
         .filter(|(name, _)| may(name))
         .take(SHOWN)
-        .map(|(name, what)| Line::new().code(format!("!{name}")).plain(format!(": {what}")))
+        .map(|(name, what)| Line::new().command(format!("!{name}")).plain(format!(": {what}")))
         .collect();
     let groups = GROUPS.iter().filter(|group| !verbs_for(group, role).is_empty());
     let groups: Vec<&str> = groups.map(|group| group.name).collect();
@@ -172,7 +172,11 @@ fn help_all(role: Option<&Role>) -> Reply {
         .text(Line::new().strong("Groups").plain(format!(": {}", groups.join(", "))))
         .text(Line::new().strong("About me").plain(format!(": {}", own.join(", "))))
         .text(
-            Line::new().plain("More: ").code("!help user").plain(" · ").code("!help user suspend"),
+            Line::new()
+                .plain("More: ")
+                .command("!help user")
+                .plain(" · ")
+                .command("!help user suspend"),
         )
 }
 
@@ -190,11 +194,11 @@ fn help_group(group: &Group, role: Option<&Role>) -> Reply {
     let first = verbs.first().map_or("", |verb| verb.name);
     let verbs = verbs.iter().map(|verb| {
         let about = format!(": {}", in_short(&verb.command()));
-        Line::new().code(format!("!{}", group.words(verb))).plain(about)
+        Line::new().command(format!("!{}", group.words(verb))).plain(about)
     });
-    Reply::data(Line::new().code(format!("!{}", group.name)).plain(format!(": {}", group.about)))
+    Reply::data(Line::new().command(format!("!{}", group.name)).plain(format!(": {}", group.about)))
         .with(Block::List(Line::new(), verbs.collect()))
-        .text(Line::new().plain("More: ").code(format!("!help {} {first}", group.name)))
+        .text(Line::new().plain("More: ").command(format!("!help {} {first}", group.name)))
 }
 
 /// How a question is answered.
@@ -207,7 +211,7 @@ fn answers() -> Reply {
                     .code("yes")
                     .plain(" as a reply to it, where the question offers that"),
                 Line::new()
-                    .code("!confirm CODE")
+                    .command("!confirm CODE")
                     .plain(" in any case, with the phrase behind it that the question wants"),
             ],
         ))
@@ -215,20 +219,20 @@ fn answers() -> Reply {
             "No".into(),
             vec![
                 Line::from("❌ below the question, or ").code("no").plain(" as a reply to it"),
-                Line::new().code("!cancel CODE"),
+                Line::new().command("!cancel CODE"),
             ],
         ))
         .with(Block::List(
             "To what somebody else asked for".into(),
-            vec![Line::new().code("!approve CODE"), Line::new().code("!deny CODE")],
+            vec![Line::new().command("!approve CODE"), Line::new().command("!deny CODE")],
         ))
         .text(
             Line::new()
-                .code("!pending")
+                .command("!pending")
                 .plain(" lists the open questions. More: ")
-                .code("!help confirm")
+                .command("!help confirm")
                 .plain(" · ")
-                .code("!help approve"),
+                .command("!help approve"),
         )
 }
 
@@ -260,7 +264,7 @@ fn unknown(words: &[String], role: Option<&Role>) -> Reply {
     let typed = typed.join(" ");
     let nearest = parse(words).err().and_then(|error| complaint::nearest(words, &error, role));
     let nearest = nearest.map(|words| meant(&words));
-    let line = Line::new().plain("there is no command ").code(format!("!{typed}"));
+    let line = Line::new().plain("there is no command ").command(format!("!{typed}"));
     let group = way_to(words).0.first().map(|group| (*group).to_owned());
     let (line, named) = match (nearest, group) {
         (Some(nearest), _) => (line.plain(". Did you mean"), nearest),

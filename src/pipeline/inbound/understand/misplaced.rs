@@ -13,6 +13,7 @@ use secrecy::SecretString;
 
 use crate::{
     commands::{GROUPS, Group, Spec},
+    input::Prefix,
     pipeline::{
         inbound::understand::{
             ROOT,
@@ -68,7 +69,7 @@ pub(in crate::pipeline) fn meant(words: &[String], lines: &[String]) -> Option<M
 }
 
 /// The same of a message that could not even be taken apart into words.
-pub(in crate::pipeline) fn meant_in_text(text: &str) -> Option<Meant> {
+pub(in crate::pipeline) fn meant_in_text(text: &str, prefix: &Prefix) -> Option<Meant> {
     let lines: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     lines.iter().enumerate().find_map(|(place, line)| {
         // What may stand before a command, a mention of the bot among it.
@@ -76,14 +77,20 @@ pub(in crate::pipeline) fn meant_in_text(text: &str) -> Option<Meant> {
             line.get(..*at).is_some_and(|before| !before.ends_with(char::is_alphanumeric))
         };
         let signed = line.match_indices(['!', '\u{FF01}']).find(before);
-        let command = match signed {
-            Some((at, bang)) => line.get(at + bang.len()..)?,
-            // With another sign, or none.
-            None => unsigned(line)?,
+        let signed = signed.and_then(|(at, bang)| line.get(at + bang.len()..));
+        let found = |command: &str| {
+            let bare = |word| bare_word(prefix.without(word));
+            let mut words: Vec<String> = command.split_whitespace().map(bare).collect();
+            words.iter_mut().take(2).for_each(|word| word.make_ascii_lowercase());
+            meant(&words, lines.get(place + 1..).unwrap_or_default())
         };
-        let mut words: Vec<String> = command.split_whitespace().map(bare_word).collect();
-        words.iter_mut().take(2).for_each(|word| word.make_ascii_lowercase());
-        meant(&words, lines.get(place + 1..).unwrap_or_default())
+        if !prefix.is_usual()
+            && let Some(meant) = prefix.behind(line).or_else(|| unsigned(line)).and_then(found)
+        {
+            return Some(meant);
+        }
+        // With another sign, or none.
+        signed.or_else(|| unsigned(line)).and_then(found)
     })
 }
 
@@ -425,7 +432,7 @@ mod tests {
             "synod: user password eve hunter2",
             "exclamation mark user password eve hunter2",
         ] {
-            assert!(meant_in_text(text).is_some(), "{text}");
+            assert!(meant_in_text(text, &Prefix::default()).is_some(), "{text}");
         }
     }
 
@@ -456,7 +463,7 @@ mod tests {
             let text = text.replace("--bogu", "--display-nam");
             assert!(!suspected(&text), "{text}");
         }
-        assert!(meant_in_text("!user suspend \"eve").is_none());
+        assert!(meant_in_text("!user suspend \"eve", &Prefix::default()).is_none());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Whoever reads one acts as the account that it is of. It says by its form that it is one, whatever
 //! stands around it: in a line of its own, behind `Bearer`, as a note, or as the name of somebody.
 
-use crate::reply::{Reply, Status};
+use super::is_first_word;
+use crate::reply::{Line, Reply, Status};
 
 /// What tokens of Synapse and of its authentication service begin with: for access, to refresh it,
 /// to log in, and those that the service gives to old clients.
@@ -60,8 +61,10 @@ pub(in crate::pipeline) fn told(removed: bool) -> Reply {
          remove your message: remove it yourself. Everybody in the room can read it, and whoever has \
          it acts as its account: log that session out"
     };
-    Reply::outcome(Status::Refused, why)
-        .note("Which sessions an account has, !device list shows; !device delete logs one out")
+    Reply::outcome(Status::Refused, why).note(Line::new().naming(
+        "Which sessions an account has, !device list shows; !device delete logs one out",
+        &is_first_word,
+    ))
 }
 
 #[cfg(test)]

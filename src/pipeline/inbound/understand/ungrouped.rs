@@ -76,7 +76,7 @@ pub(in crate::pipeline) fn unclear(words: &[String], role: &Role) -> Option<Repl
     if meant.is_empty() {
         return None;
     }
-    let why = Line::new().plain("there is no command ").code(format!("!{first}"));
+    let why = Line::new().plain("there is no command ").command(format!("!{first}"));
     let reply = choices::offering(refusal(why), meant);
     Some(reply.command("All commands", vec!["help".to_owned()]))
 }

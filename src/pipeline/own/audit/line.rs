@@ -59,7 +59,7 @@ fn what(record: &Record, own: &ServerName) -> Line {
     };
     let asked = || match record.subjects.as_slice() {
         // What was refused early was not understood as being about anybody.
-        [] => Line::new().code(crate::input::shown(&record.words)),
+        [] => Line::new().command(crate::input::shown(&record.words)),
         _ => whom(Line::from(verb(&record.words))),
     };
     match record.kind {
@@ -80,7 +80,7 @@ fn what(record: &Record, own: &ServerName) -> Line {
 
 /// What was looked at: its whole command, since that says what of it is private.
 fn looked(record: &Record) -> Line {
-    Line::new().code(crate::input::shown(&record.words))
+    Line::new().command(crate::input::shown(&record.words))
 }
 
 /// What else must not be missed: who else stands behind it, why, and how it ended.

@@ -11,7 +11,7 @@ use crate::{
         inbound::understand::{Understood, is_first_word, is_for, understand},
         own::OWN,
     },
-    reply::{Block, Line, Reply},
+    reply::{Block, Line, Reply, Span},
 };
 
 /// The help of the command with this name, `way` being the tree down to it.
@@ -21,11 +21,11 @@ pub(super) fn of(path: &[&str], way: &[&Command], role: Option<&Role>) -> Reply 
     let name = path.join(" ");
     let listed = if spec.is_some() { name.as_str() } else { path.first().copied().unwrap_or("") };
     let arguments = arguments(command, above);
-    let mut reply = Reply::data(Line::new().code(format!("!{name}")));
+    let mut reply = Reply::data(Line::new().command(format!("!{name}")));
     for paragraph in paragraphs(command) {
         reply = reply.text(paragraph);
     }
-    reply = reply.text(Line::new().plain("Type: ").code(typed(&name, command, &arguments)));
+    reply = reply.text(Line::new().plain("Type: ").command(typed(&name, command, &arguments)));
     let words = below(&name, command);
     if !words.is_empty() {
         reply = reply.with(Block::List("What can follow".into(), words));
@@ -99,10 +99,12 @@ fn paragraphs(command: &Command) -> Vec<Line> {
     paragraphs.collect()
 }
 
-/// Text in which what stands between backticks is code.
+/// Text in which what stands between backticks is code, and commands stand beside it.
 fn marked(text: &str) -> Line {
-    text.split('`').enumerate().fold(Line::new(), |line, (n, part)| {
-        if n % 2 == 1 { line.code(part) } else { line.plain(part) }
+    let parts = Line::new().marked(text).0.into_iter();
+    parts.fold(Line::new(), |line, part| match part {
+        Span::Plain(text) => line.naming(&text, &is_first_word),
+        other => line.line(Line(vec![other])),
     })
 }
 
@@ -176,7 +178,7 @@ fn below(name: &str, command: &Command) -> Vec<Line> {
     words
         .map(|below| {
             let about = super::in_short(below);
-            Line::new().code(format!("!{name} {}", below.get_name())).plain(format!(": {about}"))
+            Line::new().command(format!("!{name} {}", below.get_name())).plain(format!(": {about}"))
         })
         .collect()
 }
@@ -261,7 +263,7 @@ fn with_costs(reply: Reply, examples: &[&'static str]) -> Reply {
         }
         several => {
             let points = several.iter().map(|(example, cost, _)| {
-                let line = Line::new().code(format!("!{example}"));
+                let line = Line::new().command(format!("!{example}"));
                 let second = if cost.asks() { second } else { "" };
                 line.plain(format!(": {}{second}", cost.in_words()))
             });

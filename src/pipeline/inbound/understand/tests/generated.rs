@@ -390,7 +390,7 @@ proptest! {
                 }
             }
             Heard::Misread(misread) => {
-                let _ = misplaced::meant_in_text(&body);
+                let _ = misplaced::meant_in_text(&body, &crate::input::Prefix::default());
                 prop_assert!(!misread.to_string().is_empty());
             }
             Heard::Nothing(_) | Heard::Yes | Heard::No => {}
