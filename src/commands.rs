@@ -433,3 +433,8 @@ pub const GROUPS: &[Group] = &[
     raw::GROUP,
     matrix::GROUP,
 ];
+
+/// Whether a word is the name of a group, and so begins commands.
+pub fn is_group(word: &str) -> bool {
+    GROUPS.iter().any(|group| group.name == word)
+}

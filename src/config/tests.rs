@@ -100,6 +100,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.homeserver.admin_url.as_str(), "https://matrix.example.org/");
     assert_eq!(config.homeserver.rate_limit, RateLimit::Keep);
     assert_eq!(config.bot.device_name, "Synod");
+    assert!(config.bot.prefix.is_usual());
     assert_eq!((config.bot.display_name.as_str(), config.bot.avatar), ("Synod", true));
     assert_eq!(config.state, folder.0.path().join("mine"));
     assert_eq!(config.recovery_key_file, folder.0.path().join("mine/recovery.key"));
@@ -337,6 +338,26 @@ fn people_and_rooms() {
             "viewer or moderator or admin",
         ),
         ("role: admin", "role: moderator", "line 10, operators: ", "`role: admin`"),
+        (
+            BOT,
+            "\"@synod:example.org\"\n  prefix: \"/\"",
+            "line 7, bot.prefix: it does not",
+            "! . ?",
+        ),
+        (BOT, "\"@synod:example.org\"\n  prefix: s", "line 7, bot.prefix: it does not", "\"!s \""),
+        (BOT, "\"@synod:example.org\"\n  prefix: \"!s\"", "line 7, bot.prefix: the name", "space"),
+        (
+            BOT,
+            "\"@synod:example.org\"\n  prefix: \"!user \"",
+            "line 7, bot.prefix: the name",
+            "!s ",
+        ),
+        (
+            BOT,
+            "\"@synod:example.org\"\n  prefix: \"!help \"",
+            "line 7, bot.prefix: the name",
+            "!s ",
+        ),
         ("@ann", "@synod", "line 11, operators[0].user_id: ", "account of a person"),
         ("role: admin", "role: admin\n    master_key: abc", "line 13, operators[0].master", "43"),
         (

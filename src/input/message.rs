@@ -123,7 +123,9 @@ fn read_lines(lines: &[Line<'_>], style: Style, ears: Ears<'_>) -> Heard {
         Head::Unclear(misread) => Heard::Misread(misread),
         _ if another => Heard::Misread(Misread::NotFirst),
         Head::RoomId => Heard::Nothing(Reason::RoomId),
-        Head::Talk if alone => answers::heard(unaddressed(line, ears).unwrap_or(line)),
+        Head::Talk if alone && !is_for_another(line, ears) => {
+            answers::heard(unaddressed(line, ears).unwrap_or(line))
+        }
         Head::Talk => Heard::Nothing(Reason::Talk),
     }
 }
@@ -222,6 +224,13 @@ impl<'a> Head<'a> {
             },
         }
     }
+}
+
+/// Whether a line begins like a command of another bot, which no answer of this one's is: `!confirm 4821`.
+fn is_for_another(line: &str, ears: Ears<'_>) -> bool {
+    let is_sign = |c: char| c.is_ascii_punctuation() && characters::OTHER_SIGNS.contains(&c);
+    let begins = |c: char| characters::BANGS.contains(&c) || is_sign(c);
+    !ears.prefix.is_usual() && trim(line).starts_with(begins)
 }
 
 /// What makes text bold, italic or struck out.

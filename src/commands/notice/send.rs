@@ -15,6 +15,7 @@ use crate::{
     commands::{
         Action, Spec,
         arguments::UserRef,
+        is_group,
         user::{
             account,
             fits::{self, Pattern},
@@ -126,7 +127,8 @@ impl Send {
 
     async fn users(&self, reader: &Reader) -> Result<Vec<OwnedUserId>, Stop> {
         let refused = |fault: String| {
-            Stop::not_understood(Line::new().code(&self.to).plain(": ").plain(fault))
+            let line = Line::new().code(&self.to).plain(": ").naming(&fault, &is_group);
+            Stop::not_understood(line)
         };
         if self.regex {
             let pattern: Pattern = self.to.parse().map_err(refused)?;

@@ -9,6 +9,7 @@ use crate::{
     commands::{
         Spec, Tables,
         arguments::{RoomRef, Since, UserRef, bare},
+        is_group,
         listing::{Listing, Named, Page, Pages},
         refusals::looks,
     },
@@ -125,8 +126,10 @@ impl List {
         let account = account.map(|user| Some(user.to_string()));
         Ok(match (id.chars().next(), account) {
             (Some('#'), _) => {
-                let fault =
-                    |why| Stop::not_understood(Line::new().code(&id).plain(format!(": {why}")));
+                let fault = |why: String| {
+                    let line = Line::new().code(&id).plain(": ").naming(&why, &is_group);
+                    Stop::not_understood(line)
+                };
                 vec![Some(
                     reader.room_id(&id.parse::<RoomRef>().map_err(fault)?).await?.to_string(),
                 )]

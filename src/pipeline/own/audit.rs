@@ -9,7 +9,7 @@ use crate::{
     change::{Power, Subject, Undo},
     commands::arguments::{Since, UserRef},
     error::Stop,
-    pipeline::{Invocation, Pipeline, look::reader_for},
+    pipeline::{Invocation, Pipeline, is_first_word, look::reader_for},
     refs::{Named, bare},
     reply::{self, Block, Hostile, Line, Reply, Status},
     synapse::Reader,
@@ -160,8 +160,10 @@ impl About {
     async fn read(text: &str, reader: &Reader) -> Result<Self, Stop> {
         let id = bare(text);
         let (mut user, mut room) = (None, None);
-        let fault =
-            |why| Stop::not_understood(Line::new().code(&id).plain(format!(" will not do: {why}")));
+        let fault = |why: String| {
+            let line = Line::new().code(&id).plain(" will not do: ").naming(&why, &is_first_word);
+            Stop::not_understood(line)
+        };
         match id.parse::<Named>().map_err(fault)? {
             Named::Room(typed) => room = Some(reader.room_id(&typed).await?),
             Named::User(typed) => user = Some(reader.user_id(&typed)?),

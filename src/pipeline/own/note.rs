@@ -9,7 +9,7 @@ use crate::{
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
-    pipeline::{Invocation, Lane, Pipeline, look::reader_for},
+    pipeline::{Invocation, Lane, Pipeline, is_first_word, look::reader_for},
     reply::{Block, Hostile, Line, Reply, Status},
 };
 
@@ -100,7 +100,9 @@ fn user(
     text: &str,
 ) -> Result<ruma::OwnedUserId, Stop> {
     let read = text.parse::<UserRef>().map_err(|why| {
-        Stop::not_understood(Line::new().code(text).plain(format!(" is not valid: {why}")))
+        Stop::not_understood(
+            Line::new().code(text).plain(" is not valid: ").naming(&why, &is_first_word),
+        )
     })?;
     reader_for(invocation.operator, &pipeline.reader).user_id(&read)
 }
