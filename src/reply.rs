@@ -20,6 +20,7 @@ mod hostile;
 mod html;
 mod layout;
 mod markdown;
+mod narrow;
 #[cfg(test)]
 pub(crate) mod phone;
 mod row;
@@ -549,10 +550,12 @@ impl Reply {
     /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
     fn drawn_in(&self, config: Layout) -> Manner<'_> {
         match &self.style {
-            None => Manner { layout: Layout::Cards, zone: None },
-            Some(Style { layout, zone }) => {
-                Manner { layout: layout.unwrap_or(config), zone: zone.as_ref() }
-            }
+            None => Manner { layout: Layout::Cards, zone: None, narrow: None },
+            Some(Style { layout, zone, narrow }) => Manner {
+                layout: layout.unwrap_or(config),
+                zone: zone.as_ref(),
+                narrow: narrow.as_deref(),
+            },
         }
     }
 }

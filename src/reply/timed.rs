@@ -1,6 +1,7 @@
 //! Moments in words, before an answer is drawn: in the time zone of whoever asked.
 
 use jiff::tz::TimeZone;
+use ruma::ServerName;
 
 use super::{Block, Fact, Layout, Line, Record, Span, When, markdown::Section};
 
@@ -10,12 +11,19 @@ pub(super) struct Manner<'a> {
     pub(super) layout: Layout,
     /// In which time zone moments stand before they stand in UTC.
     pub(super) zone: Option<&'a TimeZone>,
+    /// The server whose ids stand without its name in rows of two lines, where rows are to be so.
+    pub(super) narrow: Option<&'a ServerName>,
 }
 
 impl Manner<'_> {
     /// The same in another layout.
     pub(super) fn in_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
+    }
+
+    /// The same with all that is known in each row.
+    pub(super) fn whole(self) -> Self {
+        Self { narrow: None, ..self }
     }
 
     /// The section with its moments in words. In a list there is room for how long ago they are, and

@@ -35,7 +35,7 @@ async fn a_list_is_drawn_as_its_command_says_else_as_its_asker_wants_else_as_the
     assert_eq!(layout(&scene.ann_asks(list).await?)?, "list");
     assert_eq!(layout(&scene.ann_asks(&format!("{list} --layout code")).await?)?, "code");
 
-    says(&scene.ann_asks("!me layout cards").await?, "Done", &["all that is known", "!me reset"]);
+    says(&scene.ann_asks("!me layout cards").await?, "Done", &["two lines", "!me reset"]);
     says(&scene.ann_asks("!me layout cards").await?, "Nothing changed", &[]);
     says(&scene.ann_asks("!me").await?, "@ann", &["Layout: cards"]);
     assert_eq!(layout(&scene.ann_asks(list).await?)?, "cards");

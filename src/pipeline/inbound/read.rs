@@ -226,7 +226,10 @@ impl Pipeline {
             command = list::with_list(command)?;
         }
         let who = (&*request.room, &*request.sender);
-        let by_dot = self.last_named.stand_in(&mut command.words, who, self.clock.now())?;
+        let by_dot =
+            self.last_named.stand_in(&mut command.words, who, self.clock.now(), |number| {
+                self.listings.row(who.0, who.1, number)
+            })?;
         let mut parsed = understand::parse(&command.words);
         let mut taken = Taken { any: picked, ..Taken::default() };
         if command.body.is_empty() && !picked && understand::names_nobody(&parsed) {

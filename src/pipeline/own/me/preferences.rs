@@ -74,7 +74,7 @@ fn told(choice: &Choice, now: Timestamp) -> Line {
     match choice {
         Choice::Layout(layout) => {
             Line::from("your lists come as ").code(layout.as_str()).plain(match layout {
-                Layout::Cards => ": all that is known of each entry",
+                Layout::Cards => ": two lines for each entry",
                 Layout::List => ": one line for each entry",
                 Layout::Code => ": columns of fixed pitch, cut to fit a phone",
             })
