@@ -27,7 +27,9 @@ mod put;
 mod wording;
 mod yes;
 
-pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
+pub(super) use answer::{
+    NOT_LAST, REMOVED, asked_at_shell, no_in_words, nothing_open, unclear, which,
+};
 pub(super) use approve::{Needs, approved_in_part};
 use last_word::LastWord;
 pub(super) use put::{ended, not_this};

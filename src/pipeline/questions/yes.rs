@@ -8,7 +8,10 @@ use crate::{
     pipeline::{
         Invocation, Pipeline, YesTo,
         change::Confirmed,
-        questions::{NOT_LAST, REMOVED, approved_in_part, no_in_words, unclear, which},
+        questions::{
+            NOT_LAST, REMOVED, approved_in_part, asked_at_shell, no_in_words, unclear, which,
+        },
+        shell::stands_for_event,
     },
     reply::Reply,
 };
@@ -47,6 +50,9 @@ impl Pipeline {
             [one] => one,
             several => return Ok(Some(which(several, "confirm"))),
         };
+        if is_at_shell(ticket) {
+            return Ok(Some(asked_at_shell(ticket)));
+        }
         if !self.roster.policy.reactions {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
         }
@@ -135,6 +141,11 @@ impl YesTo {
             Self::Reply(_, codes) | Self::LastWord(codes) => codes,
         }
     }
+}
+
+/// Whether it was put at a terminal, and stands in no room.
+fn is_at_shell(ticket: &Ticket) -> bool {
+    ticket.question.is_none() && stands_for_event(&ticket.asked_by)
 }
 
 /// The only one of these questions that a bare yes can answer, where that was said right below it.
