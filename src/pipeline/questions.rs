@@ -6,7 +6,13 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId};
 use tokio::sync::Mutex;
 use tracing::error;
 
-use super::{Invocation, Outbox, Rules, voice::Voice};
+use super::{
+    Invocation, Outbox, Rules,
+    voice::{
+        Voice,
+        last_word::{LastAsked, LastWord},
+    },
+};
 use crate::{
     audit::{Audit, Kind, Record},
     clock::SharedClock,
@@ -22,7 +28,6 @@ use crate::{
 
 mod answer;
 mod approve;
-mod last_word;
 mod put;
 mod wording;
 mod yes;
@@ -31,7 +36,6 @@ pub(super) use answer::{
     NOT_LAST, REMOVED, asked_at_shell, no_in_words, nothing_open, unclear, which,
 };
 pub(super) use approve::{Needs, approved_in_part};
-use last_word::LastWord;
 pub(super) use put::{ended, not_this};
 
 /// The questions that were put, and what is needed to answer them.
@@ -51,7 +55,7 @@ pub(super) struct Questions {
     tickets: Tickets,
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Secrets>>,
-    last_word: LastWord,
+    last_word: Arc<LastWord>,
     answered: Answered,
 }
 
@@ -83,6 +87,7 @@ pub(super) struct Below {
     pub(super) voice: Arc<Voice>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) passwords: Arc<OneTimePasswords>,
+    pub(super) last_word: Arc<LastWord>,
     pub(super) server: OwnedServerName,
 }
 
@@ -90,11 +95,10 @@ impl Questions {
     /// The questions that `store` knows of.
     pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
         let Below { roster, rules, clock, audit, .. } = below;
-        let Below { freeze_control, voice, outbox, passwords, server, .. } = below;
+        let Below { freeze_control, voice, outbox, passwords, server, last_word, .. } = below;
         let tickets = Tickets::new(store, clock.clone())?;
         let notes = Notes::new(store)?;
-        let (secrets, last_word, answered) =
-            (Mutex::default(), LastWord::default(), Answered::default());
+        let (secrets, answered) = (Mutex::default(), Answered::default());
         Ok(Self {
             roster,
             rules,
@@ -143,8 +147,8 @@ impl Questions {
         self.last_word.said(room);
     }
 
-    /// The codes of the questions to which a bare yes may be just now.
-    pub(super) fn last_asked(&self, room: &RoomId) -> Vec<String> {
+    /// The questions to which a bare yes may be just now.
+    pub(super) fn last_asked(&self, room: &RoomId) -> LastAsked {
         self.last_word.questions(room)
     }
 

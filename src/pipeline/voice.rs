@@ -27,6 +27,7 @@ mod arrival;
 pub(super) mod aside;
 pub(super) mod backlog;
 mod first_page;
+pub(super) mod last_word;
 pub(super) mod news;
 pub(super) mod working;
 
@@ -265,7 +266,7 @@ impl Voice {
             return Ok(());
         }
         warn!(event = %invocation.origin.event(), "nothing is changed where I may not write");
-        Err(Stop::refused("I may not write in this room, so nothing was done"))
+        Err(Stop::failed("I may not write in this room, so nothing was done"))
     }
 
     /// Whether what is said in the room can be read there, as far as the bot knows by itself.

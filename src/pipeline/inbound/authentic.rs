@@ -153,6 +153,23 @@ impl Authenticity {
         self.first_use_of_file(event, Place { session: &sealed.session, index: sealed.index })
     }
 
+    /// Whether a message was written after another one of its sender that was taken for their own word:
+    /// whoever runs the homeserver can hold back what was written before it. False where that is not
+    /// known. In clear there is nothing that would show it.
+    pub(in crate::pipeline) async fn written_after(
+        &self,
+        request: &Request,
+        event: &OwnedEventId,
+    ) -> Result<bool, Stop> {
+        if request.trust == Trust::Clear {
+            return Ok(true);
+        }
+        let shown =
+            self.outbox.message_index(&request.room, &request.event, Some(&request.said)).await;
+        let Ok(Some((session, index))) = shown else { return Ok(false) };
+        Ok(self.ciphertexts.is_after(Place { session: &session, index }, event)?)
+    }
+
     fn first_use(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
         let used = self.ciphertexts.first_use(place, event, self.clock.now());
         if used? {

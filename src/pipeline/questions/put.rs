@@ -18,6 +18,7 @@ use crate::{
     pipeline::{
         Exit, Invocation, ShellCommand,
         change::{Looked, ToAsk, overview},
+        voice::last_word::key_of_question,
     },
     reply::{File, Hostile, Line, Reply, Status, utc},
     synapse::Secrets,
@@ -64,7 +65,7 @@ impl Questions {
         let reply = self.who_is_asked(reply, invocation, &asked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.question_put(&ticket.room, &ticket.code);
-        let key = format!("ask-{}", ticket.code);
+        let key = key_of_question(&ticket.code);
         let Some(event) = self.voice.say_in_room(invocation.origin, &key, &reply).await else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
