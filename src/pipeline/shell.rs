@@ -300,7 +300,7 @@ impl Pipeline {
                 typed.so_far().begun = true;
                 Ok(())
             }
-            Ok(false) => Err(Stop::refused("this was already run")),
+            Ok(false) => Err(Stop::ending(Status::NothingChanged, "this was already run")),
             Err(error) => Err(error.into()),
         }
     }
