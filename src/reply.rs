@@ -37,7 +37,7 @@ pub use hostile::Hostile;
 pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{When, ago, grouped, size, span, utc};
+pub use when::{When, ago, grouped, size, span, utc, utc_beside};
 
 use timed::Manner;
 

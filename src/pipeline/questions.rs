@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId};
+use jiff::tz::TimeZone;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, UserId};
 use tokio::sync::Mutex;
 use tracing::error;
 
@@ -15,12 +16,13 @@ use super::{
 };
 use crate::{
     audit::{Audit, Kind, Record},
-    clock::SharedClock,
+    clock::{SharedClock, Zones},
     confirm::{End, Ticket, Tickets},
     error::Stop,
     notes::Notes,
     operators::Roster,
     pipeline::admin::freeze_control::FreezeControl,
+    preferences::Preferences,
     store::{self, Store},
     synapse::Secrets,
     totp::OneTimePasswords,
@@ -56,6 +58,8 @@ pub(super) struct Questions {
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Secrets>>,
     last_word: Arc<LastWord>,
+    preferences: Preferences,
+    zones: Zones,
     answered: Answered,
 }
 
@@ -97,7 +101,7 @@ impl Questions {
         let Below { roster, rules, clock, audit, .. } = below;
         let Below { freeze_control, voice, outbox, passwords, server, last_word, .. } = below;
         let tickets = Tickets::new(store, clock.clone())?;
-        let notes = Notes::new(store)?;
+        let (notes, preferences) = (Notes::new(store)?, Preferences::new(store)?);
         let (secrets, answered) = (Mutex::default(), Answered::default());
         Ok(Self {
             roster,
@@ -113,6 +117,8 @@ impl Questions {
             tickets,
             secrets,
             last_word,
+            preferences,
+            zones: Zones::of_system(),
             answered,
         })
     }
@@ -140,6 +146,16 @@ impl Questions {
     /// Takes the secrets that were typed with the question with this code.
     pub(super) async fn take_secrets(&self, code: &str) -> Secrets {
         self.secrets.lock().await.remove(code).unwrap_or_default()
+    }
+
+    /// The time zone that somebody wants to read; nothing where that cannot be read, for it is no reason to
+    /// ask nothing.
+    fn zone_of(&self, user: &UserId) -> Option<TimeZone> {
+        let wanted = self.preferences.of(user);
+        let wanted = wanted.inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "preferences cannot be read");
+        });
+        self.zones.named(&wanted.ok()?.zone?)
     }
 
     /// Somebody says something that answers no question.

@@ -6,7 +6,7 @@ use super::{
     Questions,
     answer::those,
     approve::Needs,
-    wording::{Asked, is_light, open_until},
+    wording::{Asked, is_light},
 };
 use crate::{
     audit::{Kind, Record},
@@ -55,6 +55,8 @@ impl Questions {
             roster: &self.roster,
             notes: Some(&self.notes),
             server: &self.server,
+            zone: self.zone_of(&ticket.asker),
+            now: self.clock.now(),
         };
         let reply = asked.question();
         if let Some(shell) = here {
@@ -264,13 +266,13 @@ impl Questions {
             let others = self.roster.operators.keys().filter(|user| **user != ticket.asker);
             let line = Line::new()
                 .plain("It needs more than one person, and the asker goes ahead alone. Until ")
-                .plain(utc(from))
+                .plain(asked.moment(from))
                 .plain(" and for as long as it is open, each of you can stop it: ")
                 .code(format!("!deny {}", ticket.code));
             reply = reply.text(line).ringing(others.cloned().collect());
         }
         reply = asked.ways(reply, invocation.origin.shell().is_some());
-        let mut note = open_until(ticket.expires, self.clock.now());
+        let mut note = asked.open_until();
         if self.roster.read_only {
             note.push_str(". I am read-only: a yes will be answered, and nothing will be done");
         }
