@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod asked;
 mod body;
+mod cells;
 mod clean;
 mod columns;
 mod file;
