@@ -243,7 +243,7 @@ fn every_block_in_code() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <pre><code>Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &amp;
+    Reason  “https¦:¦//evil¦.¦example/login &amp;
             more”
     Ends    (none)</code></pre>
     <pre><code>                        State
@@ -266,7 +266,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &
+    Reason  “https¦:¦//evil¦.¦example/login &
             more”
     Ends    (none)
 
