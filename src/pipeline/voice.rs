@@ -11,7 +11,9 @@ use std::{
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomOrAliasId};
 use tracing::{error, warn};
 
-use super::{Ailment, Exit, Invocation, Left, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{
+    Ailment, Exit, Invocation, Left, NoWhisper, Origin, Outbox, Request, Unsent, record::Feed,
+};
 use crate::{
     audit::{Audit, Kind},
     clock::SharedClock,
@@ -308,7 +310,9 @@ impl Voice {
             };
         }
         self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
-            Stop::refused(
+            let failed = why == NoWhisper::Failed;
+            Stop::ending(
+                if failed { Status::Failed } else { Status::Refused },
                 Line::new()
                     .plain(
                         "this produces a secret that only you may read, and I cannot send you \
