@@ -100,6 +100,7 @@ use served::Served;
 use voice::{
     Voice,
     aside::{Aside, mark_of},
+    last_word::LastAsked,
     news::Announcements,
     working::Working,
 };
@@ -253,7 +254,7 @@ impl What {
     fn answers_something(&self) -> bool {
         match self {
             Self::Command(_, Command::Yes(YesTo::Reply(..))) => true,
-            Self::Command(_, Command::Yes(YesTo::LastWord(codes))) => !codes.is_empty(),
+            Self::Command(_, Command::Yes(YesTo::LastWord(last))) => !last.codes.is_empty(),
             _ => false,
         }
     }
@@ -305,10 +306,10 @@ impl Command {
 enum YesTo {
     /// This event, by a reaction to it.
     Event(OwnedEventId),
-    /// This event, by a reply to it; with the codes of the questions that were the last word then.
-    Reply(OwnedEventId, Vec<String>),
-    /// The question that was the last word when it was said, if one of these codes has it.
-    LastWord(Vec<String>),
+    /// This event, by a reply to it; with the questions that were the last word then.
+    Reply(OwnedEventId, LastAsked),
+    /// The question that was the last word when it was said, if it is one of these.
+    LastWord(LastAsked),
 }
 
 /// Who asks what, where.

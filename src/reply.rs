@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod asked;
 mod body;
+mod cells;
 mod clean;
 mod columns;
 mod file;
@@ -38,7 +39,7 @@ pub use hostile::Hostile;
 pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{When, ago, grouped, size, span, utc};
+pub use when::{When, ago, grouped, size, span, utc, utc_beside};
 
 use timed::Manner;
 

@@ -43,11 +43,18 @@ impl Folder {
     }
 
     fn load(&self, yaml: &str) -> Result<Config, Faults> {
+        self.load_with_credentials(yaml, None)
+    }
+
+    /// The same under systemd, with its credentials in this folder of the folder.
+    fn load_with_credentials(&self, yaml: &str, folder: Option<&str>) -> Result<Config, Faults> {
         self.file("synod.yaml", yaml, 0o644);
+        let credentials = folder.map(|folder| self.0.path().join(folder));
         Config::load_with(&self.0.path().join("synod.yaml"), &crate::pipeline::verbs(), &|name| {
             match name {
                 "TOKEN" => Some(CANARY.into()),
                 "EMPTY" => Some("".into()),
+                "CREDENTIALS_DIRECTORY" => credentials.clone().map(Into::into),
                 _ => None,
             }
         })

@@ -11,7 +11,9 @@ use std::{
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomOrAliasId};
 use tracing::{error, warn};
 
-use super::{Ailment, Exit, Invocation, Left, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{
+    Ailment, Exit, Invocation, Left, NoWhisper, Origin, Outbox, Request, Unsent, record::Feed,
+};
 use crate::{
     audit::{Audit, Kind},
     clock::SharedClock,
@@ -27,6 +29,7 @@ mod arrival;
 pub(super) mod aside;
 pub(super) mod backlog;
 mod first_page;
+pub(super) mod last_word;
 pub(super) mod news;
 pub(super) mod working;
 
@@ -265,7 +268,7 @@ impl Voice {
             return Ok(());
         }
         warn!(event = %invocation.origin.event(), "nothing is changed where I may not write");
-        Err(Stop::refused("I may not write in this room, so nothing was done"))
+        Err(Stop::failed("I may not write in this room, so nothing was done"))
     }
 
     /// Whether what is said in the room can be read there, as far as the bot knows by itself.
@@ -307,7 +310,9 @@ impl Voice {
             };
         }
         self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
-            Stop::refused(
+            let failed = why == NoWhisper::Failed;
+            Stop::ending(
+                if failed { Status::Failed } else { Status::Refused },
                 Line::new()
                     .plain(
                         "this produces a secret that only you may read, and I cannot send you \

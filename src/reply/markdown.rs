@@ -6,7 +6,7 @@
 
 use super::{
     Block, Fact, Layout, Line, Record, Reply, Span, Status,
-    clean::{isolated, unlinked, visible},
+    clean::{isolated, unlinked, unlinked_columns, visible},
     columns::{self, Columns},
     narrow::narrowed,
     row::telling,
@@ -123,7 +123,7 @@ impl Document {
     }
 
     fn columns(&mut self, columns: &Columns) {
-        self.add(&fence(&columns.text));
+        self.add(&fence(&unlinked_columns(&columns.text)));
         self.cut |= columns.cut;
     }
 }

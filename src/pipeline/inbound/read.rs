@@ -141,7 +141,7 @@ impl Pipeline {
         let open = self.questions.open_in(&request.room).unwrap_or_default();
         let last = self.questions.last_asked(&request.room);
         let is_meant = |ticket: &Ticket| {
-            last.contains(&ticket.code)
+            last.codes.contains(&ticket.code)
                 || body.contains(&ticket.code)
                 || reply_to.is_some() && reply_to == ticket.question.as_ref()
         };

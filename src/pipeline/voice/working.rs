@@ -76,7 +76,7 @@ impl AtWork {
         let own = !matches!(task.request.trust, Trust::Doubtful(_));
         let command = match &task.what {
             // Where it answers nothing, nothing is said to it.
-            What::Command(_, Command::Yes(YesTo::LastWord(codes))) => !codes.is_empty(),
+            What::Command(_, Command::Yes(YesTo::LastWord(last))) => !last.codes.is_empty(),
             What::Command(..) => true,
             _ => false,
         };
