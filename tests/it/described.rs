@@ -99,7 +99,8 @@ async fn nothing_is_described_by_itself_and_an_object_is_understood_all_the_same
     assert!(is(&scene, &eve, "suspended").await?);
     // The text beside it was the command to freeze everything.
     let sam = scene.subject("sam").await?;
-    let done = asks(&scene, scene.ann(), call(&scene, "user lock", json!({ "users": [sam.user_id] })));
+    let done =
+        asks(&scene, scene.ann(), call(&scene, "user lock", json!({ "users": [sam.user_id] })));
     says(&done.await?, "Done", &[]);
     assert!(is(&scene, &sam, "locked").await?);
     assert_eq!(described(&scene).await?, Vec::<Value>::new());
