@@ -58,7 +58,7 @@ impl Descriptions {
         rooms: impl Iterator<Item = &'a OwnedRoomId>,
     ) -> Self {
         let bot = &shared.settings.user_id;
-        let all = shared.settings.describe_commands.then(descriptions).unwrap_or_default();
+        let all = if shared.settings.describe_commands { descriptions() } else { Vec::new() };
         let wanted = all.into_iter().map(|one| (state_key(&one.command, bot), one.content));
         Self { rooms: rooms.cloned().collect(), wanted: wanted.collect(), shared }
     }
@@ -222,7 +222,9 @@ mod tests {
     use super::*;
 
     fn event(sender: &str, key: &str, content: Value) -> Value {
-        json!({ "type": KIND, "sender": sender, "state_key": key, "content": content })
+        let mut event = json!({ "type": KIND, "sender": sender, "state_key": key });
+        event["content"] = content;
+        event
     }
 
     #[test]

@@ -36,7 +36,9 @@ fn calling(scene: &Scene, object: &Value) -> Value {
 }
 
 fn call(scene: &Scene, command: &str, arguments: Value) -> Value {
-    calling(scene, &json!({ "command": command, "arguments": arguments }))
+    let mut object = json!({ "command": command });
+    object["arguments"] = arguments;
+    calling(scene, &object)
 }
 
 /// Lets somebody's encrypted client send this, and answers what the bot replied.

@@ -11,7 +11,9 @@ use crate::{
 };
 
 fn read(command: &str, arguments: Value) -> Result<Vec<String>, String> {
-    words_of(&json!({ "command": command, "arguments": arguments }))
+    let mut object = json!({ "command": command });
+    object["arguments"] = arguments;
+    words_of(&object)
 }
 
 fn words_of(object: &Value) -> Result<Vec<String>, String> {
