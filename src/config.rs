@@ -129,6 +129,9 @@ pub enum RateLimit {
     Lift,
 }
 
+/// The type of the events by which a bot describes its commands in a room (MSC4391).
+pub const COMMAND_DESCRIPTION: &str = "org.matrix.msc4391.command_description";
+
 /// The account that speaks in the admin room.
 #[derive(Debug, Clone)]
 pub struct Bot {
@@ -142,6 +145,8 @@ pub struct Bot {
     pub display_name: String,
     /// Whether its profile gets a picture where it has none.
     pub avatar: bool,
+    /// Whether clients are told in the state of the admin rooms which commands there are.
+    pub describe_commands: bool,
 }
 
 /// How the bot logs in.

@@ -62,7 +62,7 @@ pub use background::{
 pub use change::Executor;
 pub use inbound::{
     queue,
-    understand::{command_tree, is_first_word, verbs},
+    understand::{Described, command_tree, descriptions, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
 pub use ports::{
@@ -72,6 +72,7 @@ pub use ports::{
         Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, InHand, Incoming, Keys, News,
         NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unread, Unsent, WhyUnread,
     },
+    structured::Structured,
 };
 pub use shell::{Call, Exit, ShellCommand, stands_for_event};
 pub use voice::aside::Refusal;
@@ -226,6 +227,8 @@ pub struct Task {
     arrived: Timestamp,
     /// The alias that its command was typed by.
     alias: Option<Expanded>,
+    /// The words of its command, where that came as an object.
+    structured: Option<Vec<String>>,
 }
 
 /// An alias, and the words that it and what was typed with it stand for.
@@ -340,6 +343,11 @@ pub enum Lane {
 }
 
 impl Task {
+    /// What is known of it before any words are.
+    fn with(request: Request, what: What, arrived: Timestamp) -> Self {
+        Self { request, what, arrived, alias: None, structured: None }
+    }
+
     fn lane(&self) -> Lane {
         // It is refused, whatever it says. Who can write in an operator's name without being them
         // must not hold up what they ask for.
@@ -416,7 +424,10 @@ impl Pipeline {
     fn note_place(&self, request: &Request) {
         let reply_to = match &request.said {
             Said::Reaction { target, .. } => Some(target.clone()),
-            Said::Message { .. } | Said::Edit { .. } | Said::Undecryptable => None,
+            Said::Message { .. }
+            | Said::Structured(_)
+            | Said::Edit { .. }
+            | Said::Undecryptable => None,
         };
         let place = || -> Result<(), store::Error> {
             let of_target = reply_to.as_ref().map(|target| self.places.of(target)).transpose()?;
@@ -435,7 +446,7 @@ impl Pipeline {
     /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
     /// is told beside the other answers: [`Pipeline::answer_aside`].
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
-        let Task { request, what, arrived, alias } = task;
+        let Task { request, what, arrived, alias, structured } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let sort = Sort::of(&what);
         let marked = what.answers_something() && mark_of(&request).is_some();
@@ -458,6 +469,10 @@ impl Pipeline {
         };
         let reply = reply.map(|reply| match &alias {
             Some(Expanded { name, words }) => understand::alias::shown(reply, name, words),
+            None => reply,
+        });
+        let reply = reply.map(|reply| match &structured {
+            Some(words) => understand::structured::shown(reply, words),
             None => reply,
         });
         self.metrics.command(&sort.verb, sort.outcome(reply.as_ref()));

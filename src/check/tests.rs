@@ -27,6 +27,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
             device_name: String::new(),
             display_name: String::new(),
             avatar: true,
+            describe_commands: false,
         },
         state: PathBuf::new(),
         recovery_key_file: PathBuf::new(),

@@ -208,12 +208,14 @@ fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported>
     let device_name = section.field("device_name", DEVICE_NAME).optional(value::name);
     let display_name = section.field("display_name", DISPLAY_NAME).optional(value::name);
     let avatar = section.field("avatar", "true").flag(true);
+    let describe_commands = section.field("describe_commands", "false").flag(false);
     Ok(Bot {
         user_id: user_id?,
         login: login?,
         device_name: device_name?.unwrap_or_else(|| DEVICE_NAME.to_owned()),
         display_name: display_name?.unwrap_or_else(|| DISPLAY_NAME.to_owned()),
         avatar: avatar?,
+        describe_commands: describe_commands?,
     })
 }
 

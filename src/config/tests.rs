@@ -108,6 +108,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.homeserver.rate_limit, RateLimit::Keep);
     assert_eq!(config.bot.device_name, "Synod");
     assert_eq!((config.bot.display_name.as_str(), config.bot.avatar), ("Synod", true));
+    assert!(!config.bot.describe_commands);
     assert_eq!(config.state, folder.0.path().join("mine"));
     assert_eq!(config.recovery_key_file, folder.0.path().join("mine/recovery.key"));
     assert_eq!(config.encryption, Encryption::Required);

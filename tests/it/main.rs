@@ -14,6 +14,7 @@ mod config;
 mod core_dumps;
 mod coverage;
 mod crash;
+mod described;
 mod digest;
 mod dirty;
 mod disks;

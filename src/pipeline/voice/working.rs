@@ -84,7 +84,7 @@ impl AtWork {
             room: task.request.room.clone(),
             event: task.request.event.clone(),
             // Clients show no reaction to a reaction.
-            marks: matches!(task.request.said, Said::Message { .. }),
+            marks: matches!(task.request.said, Said::Message { .. } | Said::Structured(_)),
         })
     }
 }
