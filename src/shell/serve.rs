@@ -28,7 +28,7 @@ use super::wire::{self, Called, Kind};
 use crate::{
     config::ShellAccess,
     pipeline::{Call, Console, Exit, Left, Pipeline, Shown, Typed},
-    reply::{File, Reply, Screen, Status, harmless},
+    reply::{File, Line, Reply, Screen, Status, harmless},
 };
 
 /// How many speak at once. Each has an account of the machine that may.
@@ -168,6 +168,12 @@ pub async fn hear_one(
     }
 }
 
+/// What is said of a picture where a terminal would have to show it.
+fn unseen(file: &File) -> Line {
+    let line = Line::from("A terminal does not show pictures. Send the output to a file: add ");
+    line.code(format!("> {}", file.name)).plain(" to the command")
+}
+
 /// One call, from its words to its exit code.
 async fn hear(
     stream: UnixStream,
@@ -268,6 +274,10 @@ impl Terminal {
             |status: Status| status.is_no() || matches!(status, Status::Expired | Status::Unknown);
         let bad = reply.status.is_some_and(is_bad);
         if let Some(file) = &reply.file {
+            if let (Some(looks), Some(_)) = (&file.looks, self.out.width) {
+                let reply = reply.clone().text(looks.alt.clone()).note(unseen(file));
+                return self.send(Kind::Err, reply.on_screen(self.err).as_bytes()).await;
+            }
             self.send_file(Kind::Out, file).await?;
             return self.send(Kind::Err, reply.on_screen(self.err).as_bytes()).await;
         }
