@@ -70,7 +70,7 @@ const TEXT: i32 = 28;
 const SMALL: i32 = 26;
 
 /// How high a head is: its title, and each line about it.
-const HEAD: i32 = 72;
+const HEAD: i32 = 80;
 const ABOUT: usize = 34;
 
 impl Head<'_> {

@@ -78,7 +78,7 @@ fn above(most: u64) -> u64 {
 }
 
 /// The day that many days after the first.
-pub fn on(first: Date, days: i32) -> Date {
+fn on(first: Date, days: i32) -> Date {
     first.saturating_add(SignedDuration::from_hours(i64::from(days) * 24))
 }
 

@@ -170,8 +170,7 @@ pub async fn hear_one(
 
 /// What is said of a picture where a terminal would have to show it.
 fn unseen(file: &File) -> Line {
-    let line = Line::from("A terminal does not show pictures. Send the output to a file: add ");
-    line.code(format!("> {}", file.name)).plain(" to the command")
+    Line::from("Send the picture to a file: ").code(format!("> {}", file.name))
 }
 
 /// One call, from its words to its exit code.

@@ -26,7 +26,7 @@ async fn picture(scene: &Scene, mark: usize) -> Result<String> {
     assert_eq!(width, 780, "half of it are the pixels of a phone");
     let name = content["filename"].as_str().context("it has no name")?;
     assert!(name.ends_with(".png") && picture.body != name, "{content}");
-    Ok(picture.body.replace('\u{2060}', ""))
+    Ok(picture.body)
 }
 
 /// The width and the height that a PNG says it has.
@@ -82,8 +82,9 @@ async fn listings_come_as_encrypted_pictures_that_say_what_they_show() -> Result
         let answer = scene.ann_asks(&command).await?;
         says(&answer, begins, &[".png"]);
         let body = picture(&scene, mark).await?;
+        let shown = body.replace('\u{2060}', "");
         for part in alt {
-            assert!(body.contains(&part), "{part:?} is not in {body}");
+            assert!(shown.contains(&part), "{part:?} is not in {body}");
         }
         assert!(!body.contains("https:"), "nobody's name is a link: {body}");
     }
