@@ -95,6 +95,7 @@ fn no_data_and_no_text_break_a_picture() {
 
 #[test]
 fn a_line_is_cut_where_it_is_too_wide() {
+    font::ready().unwrap();
     assert_eq!(cut("@ann:one.example", TEXT, 700), "@ann:one.example");
     let short = cut(&"W".repeat(500), TEXT, 700);
     let wide = width(&short, TEXT);
