@@ -10,6 +10,7 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 
 /// Every folder with those that it may import, each of which stands above it: so there is no circle.
 const FLOORS: &[(&str, &[&str])] = &[
+    ("chart", &[]),
     ("clock", &[]),
     ("http", &[]),
     ("log", &[]),
@@ -37,7 +38,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("notes", &["memory", "reply", "store"]),
     ("sanctions", &["change", "input", "memory", "operators", "store"]),
     ("audit", &["change", "clock", "error", "freeze", "input", "memory", "refs", "reply", "store"]),
-    ("record_page", &["audit", "change", "input", "reply", "unicode"]),
+    ("record_page", &["audit", "change", "chart", "input", "reply", "unicode"]),
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
@@ -64,7 +65,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("synapse", &["change", "clock", "error", "gate", "http", "metrics", "refs", "reply"]),
-    ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
+    ("commands", &["change", "chart", "error", "memory", "refs", "reply", "synapse"]),
     (
         "pipeline",
         &[

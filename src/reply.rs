@@ -34,7 +34,7 @@ mod timed;
 mod when;
 
 pub use asked::{Asked, Turn, from_place};
-pub use file::{File, Reading};
+pub use file::{File, Looks, Reading};
 pub use hostile::Hostile;
 pub use layout::{Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};

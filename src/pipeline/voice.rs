@@ -21,7 +21,7 @@ use crate::{
     error::Stop,
     operators::Roster,
     pipeline::inbound::{authentic::unheard, listings::Listings, press::arrows},
-    reply::{File, Line, Reply, Status},
+    reply::{Block, File, Line, Reply, Status},
     synapse::Secrets,
 };
 
@@ -389,7 +389,8 @@ fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
         None => Reply::outcome(Status::Failed, line),
         Some(_) => Reply { file: None, ..reply.clone() }.text(line),
     };
-    first_page::of(file).into_iter().fold(reply, Reply::with)
+    let shows = file.looks.iter().map(|looks| Block::Text(looks.alt.clone()));
+    shows.chain(first_page::of(file)).fold(reply, Reply::with)
 }
 
 #[cfg(test)]

@@ -511,3 +511,19 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     Ran::from(command.output().await?).ends(1, &["start the bot once"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_goes_to_a_file_and_to_no_terminal() -> Result<()> {
+    let (shell, _scene) = Shell::start().await?;
+    let words = ["user", "list", "--chart"];
+    let ran = shell.runs(&words).await?;
+    ran.ends(0, &["Accounts created per day: "]);
+    assert!(ran.out.get(..6).is_some_and(|begin| begin.ends_with("PNG")), "{ran:?}");
+    let shown = shell.typed(&words, "").await?;
+    shown.ends(
+        0,
+        &["Accounts created per day: ", "Column chart.", "> accounts-created-per-day.png"],
+    );
+    assert!(!shown.out.contains("IHDR"), "{shown:?}");
+    Ok(())
+}

@@ -9,6 +9,7 @@ mod background;
 mod backups;
 mod basics;
 mod book;
+mod charts;
 mod check;
 mod config;
 mod core_dumps;
