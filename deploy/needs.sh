@@ -67,8 +67,11 @@ need_postgres() {
 need_tool() {
     local name=$1 version=$2 command=$3 root="${CARGO_TARGET_DIR:-target}/tools"
     shift 3
+    # One that was built without optimization does not stand in for one with it.
+    [ -z "${optimized:-}" ] || root+=-optimized
     PATH="$(mkdir -p "$root" && cd "$root" && pwd)/bin:$PATH"
-    if [[ "$($command --version 2>/dev/null)" != *"$version" ]]; then
+    if [ -n "${optimized:-}" ] && [ ! -x "$root/bin/$name" ] ||
+        [[ "$($command --version 2>/dev/null)" != *"$version" ]]; then
         echo "building $name $version (the first time takes minutes)"
         # Without optimization: that takes a third of the time, and what it does takes seconds.
         local debug=(--debug)

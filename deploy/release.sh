@@ -142,6 +142,14 @@ cargo fetch --locked --quiet
 cargo about generate --offline --locked --fail --config "$out/about.toml" \
     --output-file "$out/LICENCES.html" deploy/licences.hbs
 rm "$out/about.toml"
+# The font of the pictures is no crate.
+python3 - "$out/LICENCES.html" src/chart/font.txt <<'FONT'
+import html, sys
+page, licence = (open(path, encoding="utf-8").read() for path in sys.argv[1:])
+section = f"<section>\n<h2>DejaVu Sans</h2>\n<pre>{html.escape(licence)}</pre>\n</section>\n"
+assert "</body>" in page
+open(sys.argv[1], "w", encoding="utf-8").write(page.replace("</body>", section + "</body>"))
+FONT
 deploy/changes.sh "$version" >"$out/CHANGES.md"
 
 (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

@@ -16,7 +16,7 @@ use crate::reply::{Fact, Line, Status};
 mod named;
 mod ordinary;
 
-pub use named::{set, set_in_full, without_server};
+pub use named::{set, set_in_full};
 pub use ordinary::{is_minor, is_ordinary};
 
 /// What a change costs, which decides how yes must be said. Ordered from cheap to dear.

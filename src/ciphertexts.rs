@@ -118,6 +118,14 @@ impl Ciphertexts {
         }
     }
 
+    /// Whether a place comes after the one that `event` has used lately, in the same session; false where
+    /// that is not known.
+    pub fn is_after(&self, place: Place<'_>, event: &OwnedEventId) -> Result<bool, store::Error> {
+        let used = self.sessions.get(place.session)?.unwrap_or_default();
+        let mut recent = used.recent.iter();
+        Ok(recent.any(|(index, by, _)| by == event && *index < place.index))
+    }
+
     /// The same for the file that `event` holds, to which any number of commands may reply while it
     /// is [remembered](Self::forget_files_before): false if another event was at this place before.
     pub fn first_use_by_file(

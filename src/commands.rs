@@ -165,6 +165,11 @@ pub trait Action: Debug + Send + Sync {
     /// The text of the question about one subject, beyond the facts.
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question;
 
+    /// What it does, where its title does not say it and nothing is lost by it.
+    fn explanations(&self, _subject: &Subject) -> Vec<Line> {
+        Vec::new()
+    }
+
     /// What somebody must know of this subject before they say yes, such as what to do first. Unlike
     /// the question it is shown of each, however many they are.
     fn warnings(&self, _subject: &Subject, _seen: &Snapshot) -> Vec<Line> {

@@ -131,6 +131,9 @@ pub enum RateLimit {
     Lift,
 }
 
+/// The type of the events by which a bot describes its commands in a room (MSC4391).
+pub const COMMAND_DESCRIPTION: &str = "org.matrix.msc4391.command_description";
+
 /// The account that speaks in the admin room.
 #[derive(Debug, Clone)]
 pub struct Bot {
@@ -146,6 +149,8 @@ pub struct Bot {
     pub avatar: bool,
     /// With what its commands begin.
     pub prefix: Prefix,
+    /// Whether clients are told in the state of the admin rooms which commands there are.
+    pub describe_commands: bool,
 }
 
 /// How the bot logs in.

@@ -10,6 +10,7 @@ use syn::{Attribute, Item, UseTree, visit::Visit};
 
 /// Every folder with those that it may import, each of which stands above it: so there is no circle.
 const FLOORS: &[(&str, &[&str])] = &[
+    ("chart", &[]),
     ("clock", &[]),
     ("http", &[]),
     ("log", &[]),
@@ -25,8 +26,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("places", &["store"]),
     ("finding", &["unicode"]),
     ("input", &["refs", "unicode"]),
-    ("reply", &["input", "unicode"]),
-    ("change", &["reply"]),
+    ("reply", &["input", "refs", "unicode"]),
+    ("change", &["refs", "reply"]),
     ("error", &["reply", "store"]),
     ("memory", &["change", "reply"]),
     ("operators", &["change", "reply"]),
@@ -37,7 +38,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("notes", &["memory", "reply", "store"]),
     ("sanctions", &["change", "input", "memory", "operators", "store"]),
     ("audit", &["change", "clock", "error", "freeze", "input", "memory", "refs", "reply", "store"]),
-    ("record_page", &["audit", "change", "input", "reply", "unicode"]),
+    ("record_page", &["audit", "change", "chart", "input", "reply", "unicode"]),
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
@@ -64,7 +65,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("synapse", &["change", "clock", "error", "gate", "http", "metrics", "refs", "reply"]),
-    ("commands", &["change", "error", "memory", "refs", "reply", "synapse"]),
+    ("commands", &["change", "chart", "error", "memory", "refs", "reply", "synapse"]),
     (
         "pipeline",
         &[

@@ -63,6 +63,7 @@
 pub mod audit;
 pub mod backup;
 pub mod change;
+pub mod chart;
 pub mod check;
 pub mod ciphertexts;
 pub mod clock;

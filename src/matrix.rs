@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod attach;
+mod described;
 mod download;
 mod failure;
 pub(crate) mod files;
@@ -43,6 +44,7 @@ mod recall;
 mod rooms;
 mod session;
 mod shown;
+mod structured;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -73,6 +75,10 @@ pub struct Settings {
     pub display_name: String,
     /// Whether its profile gets a picture where it has none.
     pub avatar: bool,
+    /// Whether clients are told in the state of the admin rooms which commands there are.
+    pub describe_commands: bool,
+    /// Whether the homeserver's limit on sending is lifted for the bot, so that it need not be spared.
+    pub unlimited: bool,
     /// The folder of everything that the bot keeps; made where there is none.
     pub state: PathBuf,
     /// Whether it is not known any more, or not yet, which messages have been dealt with. Then a
@@ -318,6 +324,7 @@ pub struct Matrix {
     outbox: Arc<outbox::Sender>,
     keys: Arc<trust::Trustee>,
     profile: profile::Profile,
+    descriptions: described::Descriptions,
     token_life: Option<Duration>,
 }
 
@@ -376,9 +383,11 @@ async fn try_connect(
     let whisper = whisper::Whisper::new(Arc::clone(&shared), Arc::clone(&keys), store)?;
     let outbox = Arc::new(outbox::Sender::new(Arc::clone(&shared), whisper, store)?);
     let profile = profile::Profile::new(Arc::clone(&shared), store)?;
+    let descriptions = described::Descriptions::new(Arc::clone(&shared), rooms.ids());
     let mut reader = sync::Reader::new(shared, Arc::clone(&keys), rooms, store)?;
     reader.begin_as(&session);
-    Ok(Matrix { reader, incoming, outbox, keys, profile, token_life: session.token_life })
+    let token_life = session.token_life;
+    Ok(Matrix { reader, incoming, outbox, keys, profile, descriptions, token_life })
 }
 
 /// A session whose device is signed; where plain rooms are served, one that is not will do.
@@ -488,7 +497,7 @@ impl Matrix {
         out: UnboundedSender<Incoming>,
         stop: CancellationToken,
     ) -> Result<(), Fatal> {
-        let Self { mut reader, mut incoming, profile, .. } = self;
+        let Self { mut reader, mut incoming, profile, descriptions, .. } = self;
         let forward = async move {
             while let Some(item) = incoming.recv().await {
                 if out.send(item).is_err() {
@@ -503,6 +512,7 @@ impl Matrix {
             () = forward => Ok(()),
             // Beside the reading, so that nobody waits for it.
             () = profile.completed() => Ok(()),
+            () = descriptions.kept() => Ok(()),
         };
         // What is in hand is finished, or the bot begins anew.
         service.without_limit();

@@ -63,7 +63,7 @@ pub use background::{
 pub use change::Executor;
 pub use inbound::{
     queue,
-    understand::{command_tree, is_first_word, verbs},
+    understand::{Described, command_tree, descriptions, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
 pub use ports::{
@@ -73,6 +73,7 @@ pub use ports::{
         Ailment, Attached, Attachment, Bookmark, Doubt, Gone, Held, InHand, Incoming, Keys, News,
         NoWhisper, NotAccepted, Outbox, Request, Said, Sealed, Trust, Unread, Unsent, WhyUnread,
     },
+    structured::Structured,
 };
 pub use shell::{Call, Exit, ShellCommand, stands_for_event};
 pub use voice::aside::Refusal;
@@ -101,6 +102,7 @@ use served::Served;
 use voice::{
     Voice,
     aside::{Aside, mark_of},
+    last_word::LastAsked,
     news::Announcements,
     working::Working,
 };
@@ -228,6 +230,8 @@ pub struct Task {
     arrived: Timestamp,
     /// The alias that its command was typed by.
     alias: Option<Expanded>,
+    /// The words of its command, where that came as an object.
+    structured: Option<Vec<String>>,
 }
 
 /// An alias, and the words that it and what was typed with it stand for.
@@ -256,7 +260,7 @@ impl What {
     fn answers_something(&self) -> bool {
         match self {
             Self::Command(_, Command::Yes(YesTo::Reply(..))) => true,
-            Self::Command(_, Command::Yes(YesTo::LastWord(codes))) => !codes.is_empty(),
+            Self::Command(_, Command::Yes(YesTo::LastWord(last))) => !last.codes.is_empty(),
             _ => false,
         }
     }
@@ -308,10 +312,10 @@ impl Command {
 enum YesTo {
     /// This event, by a reaction to it.
     Event(OwnedEventId),
-    /// This event, by a reply to it; with the codes of the questions that were the last word then.
-    Reply(OwnedEventId, Vec<String>),
-    /// The question that was the last word when it was said, if one of these codes has it.
-    LastWord(Vec<String>),
+    /// This event, by a reply to it; with the questions that were the last word then.
+    Reply(OwnedEventId, LastAsked),
+    /// The question that was the last word when it was said, if it is one of these.
+    LastWord(LastAsked),
 }
 
 /// Who asks what, where.
@@ -342,6 +346,11 @@ pub enum Lane {
 }
 
 impl Task {
+    /// What is known of it before any words are.
+    fn with(request: Request, what: What, arrived: Timestamp) -> Self {
+        Self { request, what, arrived, alias: None, structured: None }
+    }
+
     fn lane(&self) -> Lane {
         // It is refused, whatever it says. Who can write in an operator's name without being them
         // must not hold up what they ask for.
@@ -418,7 +427,10 @@ impl Pipeline {
     fn note_place(&self, request: &Request) {
         let reply_to = match &request.said {
             Said::Reaction { target, .. } => Some(target.clone()),
-            Said::Message { .. } | Said::Edit { .. } | Said::Undecryptable => None,
+            Said::Message { .. }
+            | Said::Structured(_)
+            | Said::Edit { .. }
+            | Said::Undecryptable => None,
         };
         let place = || -> Result<(), store::Error> {
             let of_target = reply_to.as_ref().map(|target| self.places.of(target)).transpose()?;
@@ -437,7 +449,7 @@ impl Pipeline {
     /// Does what a message asks for, answers, and notes that it has been dealt with. What is left
     /// is told beside the other answers: [`Pipeline::answer_aside`].
     pub async fn handle(&self, task: Task) -> Option<Refusal> {
-        let Task { request, what, arrived, alias } = task;
+        let Task { request, what, arrived, alias, structured } = task;
         let (event, room) = (request.event.clone(), request.room.clone());
         let sort = Sort::of(&what);
         let marked = what.answers_something() && mark_of(&request).is_some();
@@ -460,6 +472,10 @@ impl Pipeline {
         };
         let reply = reply.map(|reply| match &alias {
             Some(Expanded { name, words }) => understand::alias::shown(reply, name, words),
+            None => reply,
+        });
+        let reply = reply.map(|reply| match &structured {
+            Some(words) => understand::structured::shown(reply, words),
             None => reply,
         });
         self.metrics.command(&sort.verb, sort.outcome(reply.as_ref()));

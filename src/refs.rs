@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, ServerName, UserId};
 
 use crate::unicode;
 
@@ -259,6 +259,13 @@ impl FromStr for Named {
 /// Whether a word begins as ids do that say themselves what they are, so that it is to be one.
 pub fn is_signed(word: &str) -> bool {
     !matches!(word.parse::<Named>(), Ok(Named::Plain(_)))
+}
+
+/// An id without the name of this server behind its colon.
+pub fn without_server<'a>(id: &'a str, own: &ServerName) -> &'a str {
+    let bare = id.strip_suffix(own.as_str()).and_then(|id| id.strip_suffix(':'));
+    // A sign alone would name nothing.
+    bare.filter(|bare| bare.chars().count() > 1).unwrap_or(id)
 }
 
 #[cfg(test)]

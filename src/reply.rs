@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod asked;
 mod body;
+mod cells;
 mod clean;
 mod columns;
 mod file;
@@ -20,6 +21,7 @@ mod hostile;
 mod html;
 mod layout;
 mod markdown;
+mod narrow;
 #[cfg(test)]
 pub(crate) mod phone;
 mod row;
@@ -32,12 +34,12 @@ mod timed;
 mod when;
 
 pub use asked::{Asked, Turn, from_place};
-pub use file::{File, Reading};
+pub use file::{File, Looks, Reading};
 pub use hostile::Hostile;
 pub use layout::{Custom, Layout, Style};
 pub use sheet::{Beyond, Format, Sheet, Written};
 pub use terminal::{Screen, harmless};
-pub use when::{When, ago, grouped, size, span, utc};
+pub use when::{When, ago, grouped, size, span, utc, utc_beside};
 
 use timed::Manner;
 
@@ -604,10 +606,13 @@ impl Reply {
     /// What the bot says by itself, or asks, has one layout: nothing is cut of what a yes rests on.
     fn drawn_in<'a>(&'a self, Custom { layout, prefix }: Custom<'a>) -> Manner<'a> {
         match &self.style {
-            None => Manner { layout: Layout::Cards, zone: None, prefix },
-            Some(Style { layout: wanted, zone }) => {
-                Manner { layout: wanted.unwrap_or(layout), zone: zone.as_ref(), prefix }
-            }
+            None => Manner { layout: Layout::Cards, zone: None, narrow: None, prefix },
+            Some(Style { layout: wanted, zone, narrow }) => Manner {
+                layout: wanted.unwrap_or(layout),
+                zone: zone.as_ref(),
+                narrow: narrow.as_deref(),
+                prefix,
+            },
         }
     }
 }

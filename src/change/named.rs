@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use ruma::ServerName;
 
 use super::Subject;
-use crate::reply::Line;
+use crate::{refs::without_server, reply::Line};
 
 /// The most that are named one by one, where each has a word of the line.
 const NAMED: usize = 2;
@@ -39,13 +39,6 @@ impl Subject {
             Self::Homeserver(_) => "homeservers",
         }
     }
-}
-
-/// An id without the name of this server behind its colon.
-pub fn without_server<'a>(id: &'a str, own: &ServerName) -> &'a str {
-    let bare = id.strip_suffix(own.as_str()).and_then(|id| id.strip_suffix(':'));
-    // A sign alone would name nothing.
-    bare.filter(|bare| bare.chars().count() > 1).unwrap_or(id)
 }
 
 /// `17 accounts, @raid-01 … @raid-17`: how many and a sample; the id of a single one.

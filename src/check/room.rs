@@ -8,7 +8,7 @@ use super::{
     http::{Api, Trouble},
     operators::Members,
 };
-use crate::config::{Config, Encryption};
+use crate::config::{COMMAND_DESCRIPTION, Config, Encryption};
 
 /// What the bot sends besides redactions. Reactions are never encrypted.
 const SENDS: [&str; 3] = ["m.room.encrypted", "m.room.message", "m.reaction"];
@@ -137,6 +137,9 @@ fn judge(config: &Config, room: &str, state: &State<'_>) -> Vec<Finding> {
     let mut findings = vec![membership(config, room, state), encryption(config, room, state)];
     findings.push(join_rule(room, state));
     findings.push(power(&config.bot.user_id, room, state));
+    if config.bot.describe_commands {
+        findings.push(describes(&config.bot.user_id, room, state));
+    }
     findings.extend(history(room, state));
     findings.extend(listeners(config, room, state));
     findings
@@ -232,6 +235,24 @@ fn power(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
             "room {room}: the bot may redact, nothing more \
                                             ({power})"
         )),
+    }
+}
+
+/// Whether the bot may put into the room's state which commands there are.
+fn describes(bot: &UserId, room: &str, state: &State<'_>) -> Finding {
+    let levels = Levels::of(state);
+    let needed = levels.state(COMMAND_DESCRIPTION);
+    match levels.user(bot, state) {
+        Some(power) if power < needed => Finding::warn(
+            format!(
+                "room {room}: the bot may not describe its commands (it has {power}, and needs {needed})"
+            ),
+            format!(
+                "In its power levels, set {COMMAND_DESCRIPTION} to the bot's level, or set \
+                 `bot.describe_commands: false`"
+            ),
+        ),
+        _ => Finding::ok(format!("room {room}: the bot may describe its commands")),
     }
 }
 
@@ -340,6 +361,13 @@ impl<'a> Levels<'a> {
     fn needed(&self) -> i64 {
         let redact = level(&self.content["redact"]).unwrap_or(50);
         self.sends().max(redact).max(self.event("m.room.redaction"))
+    }
+
+    /// What it takes to send a state event of this type.
+    fn state(&self, kind: &str) -> i64 {
+        let default = if self.content.is_null() { 0 } else { 50 };
+        let own = level(&self.content["events"][kind]);
+        own.or(level(&self.content["state_default"])).unwrap_or(default)
     }
 
     fn event(&self, kind: &str) -> i64 {

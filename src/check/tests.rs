@@ -28,6 +28,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
             display_name: String::new(),
             avatar: true,
             prefix: crate::input::Prefix::default(),
+            describe_commands: false,
         },
         state: PathBuf::new(),
         recovery_key_file: PathBuf::new(),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
+use self::chart::Chart;
 use super::{Memory, Query, Tables};
 use crate::{
     change::Power,
@@ -190,6 +191,11 @@ pub trait Listing: Debug + Send + Sync {
         None
     }
 
+    /// How it is drawn as a picture, where that was asked for.
+    fn chart(&self) -> Option<Chart<Self::Row>> {
+        None
+    }
+
     /// What else is to be known of the rows that are shown.
     fn notes(&self, _rows: &[Self::Row]) -> Vec<Line> {
         Vec::new()
@@ -346,6 +352,9 @@ impl<L: Listing> Query for L {
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
+        if let Some(chart) = self.chart() {
+            return chart::answer(self, chart, &reader.afresh()).await;
+        }
         if !self.pages().all {
             let found = find_in_any_spelling(self, reader).await?;
             let title = self.of(reader).plain(title(&found, L::NAMED));
@@ -375,6 +384,9 @@ impl<L: Listing> Query for L {
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+        if self.chart().is_some() {
+            return Err(chart::no_data());
+        }
         if self.pages().all {
             return write_all(self, &reader.afresh(), sheet, 0).await.map(drop);
         }
@@ -471,6 +483,7 @@ fn title(found: &Collected, named: Named) -> String {
     }
 }
 
+pub mod chart;
 pub mod search;
 #[cfg(test)]
 mod tests;

@@ -304,14 +304,14 @@ pub const OPERATIONS: &[Operation] = &[
     look(
         "v1/register",
         Account,
-        Unspoken("it takes the shared secret; accounts are made by PUT v2/users"),
+        Unspoken("it takes the shared secret; accounts are created by PUT v2/users"),
     )
     .withheld("user register"),
     post(
         "v1/register",
         Disruptive,
         Account,
-        Unspoken("it takes the shared secret; accounts are made by PUT v2/users"),
+        Unspoken("it takes the shared secret; accounts are created by PUT v2/users"),
     )
     .withheld("user register"),
     look("v1/registration_tokens", Account, Spoken("regtok list")),

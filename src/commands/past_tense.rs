@@ -3,11 +3,11 @@
 
 /// The verb by its own name, and the words for what it did.
 const DID: &[(&str, &str)] = &[
-    ("user register", "made the account"),
+    ("user register", "created the account"),
     ("user modify", "changed"),
     ("user reactivate", "reactivated"),
     ("user password", "set a new password for"),
-    ("user login", "made an access token for"),
+    ("user login", "created an access token for"),
     ("user logout", "logged out"),
     ("user prune-devices", "deleted old devices of"),
     ("user cross-signing-reset", "allowed new cross-signing keys for"),
@@ -16,7 +16,7 @@ const DID: &[(&str, &str)] = &[
     ("user experimental", "changed experimental features of"),
     ("user validity", "changed the expiry of"),
     ("user redact", "redacted messages of"),
-    ("device create", "made the device"),
+    ("device create", "created the device"),
     ("device rename", "renamed the device"),
     ("device delete", "deleted the device"),
     ("room join", "put into a room"),
@@ -29,7 +29,7 @@ const DID: &[(&str, &str)] = &[
     ("media purge", "deleted cached media of"),
     ("history purge", "deleted old messages of"),
     ("report dismiss", "dismissed"),
-    ("regtok new", "made a registration token"),
+    ("regtok new", "created a registration token"),
     ("regtok update", "changed the registration token"),
     ("regtok delete", "deleted the registration token"),
     ("notice send", "sent a notice to"),

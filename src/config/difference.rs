@@ -268,14 +268,15 @@ impl Found {
 }
 
 fn same_bot(was: &Bot, is: &Bot) -> bool {
-    let Bot { user_id, login, device_name, display_name, avatar, prefix } = was;
+    let Bot { user_id, login, device_name, display_name, avatar, prefix, describe_commands } = was;
     let same_login = match (login, &is.login) {
         (Login::Password(was), Login::Password(is))
         | (Login::AccessToken(was), Login::AccessToken(is)) => same_secret(was, is),
         _ => false,
     };
     let same_names = *device_name == is.device_name && *display_name == is.display_name;
-    let same_manner = *avatar == is.avatar && *prefix == is.prefix;
+    let same_shown = *avatar == is.avatar && *describe_commands == is.describe_commands;
+    let same_manner = same_shown && *prefix == is.prefix;
     *user_id == is.user_id && same_login && same_names && same_manner
 }
 

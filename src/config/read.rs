@@ -211,6 +211,7 @@ fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported>
     let prefix = section
         .field("prefix", "\"!s \"")
         .optional(|field, text| value::prefix(field, text, around.verbs));
+    let describe_commands = section.field("describe_commands", "false").flag(false);
     Ok(Bot {
         user_id: user_id?,
         login: login?,
@@ -218,6 +219,7 @@ fn bot(section: &Section<'_>, around: Surroundings<'_>) -> Result<Bot, Reported>
         display_name: display_name?.unwrap_or_else(|| DISPLAY_NAME.to_owned()),
         avatar: avatar?,
         prefix: prefix?.unwrap_or_default(),
+        describe_commands: describe_commands?,
     })
 }
 

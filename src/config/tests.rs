@@ -43,11 +43,18 @@ impl Folder {
     }
 
     fn load(&self, yaml: &str) -> Result<Config, Faults> {
+        self.load_with_credentials(yaml, None)
+    }
+
+    /// The same under systemd, with its credentials in this folder of the folder.
+    fn load_with_credentials(&self, yaml: &str, folder: Option<&str>) -> Result<Config, Faults> {
         self.file("synod.yaml", yaml, 0o644);
+        let credentials = folder.map(|folder| self.0.path().join(folder));
         Config::load_with(&self.0.path().join("synod.yaml"), &crate::pipeline::verbs(), &|name| {
             match name {
                 "TOKEN" => Some(CANARY.into()),
                 "EMPTY" => Some("".into()),
+                "CREDENTIALS_DIRECTORY" => credentials.clone().map(Into::into),
                 _ => None,
             }
         })
@@ -102,6 +109,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.bot.device_name, "Synod");
     assert!(config.bot.prefix.is_usual());
     assert_eq!((config.bot.display_name.as_str(), config.bot.avatar), ("Synod", true));
+    assert!(!config.bot.describe_commands);
     assert_eq!(config.state, folder.0.path().join("mine"));
     assert_eq!(config.recovery_key_file, folder.0.path().join("mine/recovery.key"));
     assert_eq!(config.encryption, Encryption::Required);

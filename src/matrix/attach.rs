@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     pipeline::{Attached, Attachment, Held, Sealed, Unsent},
-    reply::File,
+    reply::{File, Layout, Looks, Reply},
 };
 
 /// The longest that an upload may take, all its tries together.
@@ -149,11 +149,28 @@ fn content(file: &File, source: &MediaSource) -> serde_json::Result<Value> {
         "info": { "mimetype": file.mime.as_ref(), "size": file.bytes() },
         "m.mentions": {},
     });
+    if let Some(looks) = &file.looks {
+        describe(&mut content, looks);
+    }
     match source {
         MediaSource::Plain(uri) => content["url"] = json!(uri),
         MediaSource::Encrypted(file) => content["file"] = serde_json::to_value(file)?,
     }
     Ok(content)
+}
+
+/// Makes the content of a file that of a picture: beside the name of the file, the body is what the
+/// picture shows.
+fn describe(content: &mut Value, looks: &Looks) {
+    content["msgtype"] = json!("m.image");
+    content["info"]["w"] = json!(looks.width);
+    content["info"]["h"] = json!(looks.height);
+    let alt = Reply::default().text(looks.alt.clone()).draw(&Layout::default());
+    if let Some(alt) = alt.first() {
+        content["body"] = json!(alt.body);
+        content["format"] = json!("org.matrix.custom.html");
+        content["formatted_body"] = json!(alt.html);
+    }
 }
 
 /// A refusal for its size is one that somebody can do something about.
@@ -176,6 +193,36 @@ fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reply::{Hostile, Line};
+
+    #[test]
+    fn a_picture_says_how_large_it_is_and_what_it_shows_without_links() {
+        let name = Hostile::new("see https://evil.example @room");
+        let alt = Line::from("Bar chart. The largest is ").hostile(&name).plain(", 7.");
+        let looks = Looks { width: 780, height: 300, alt };
+        let file = File::picture("media.png", b"png".to_vec(), looks);
+        let source = MediaSource::Plain("mxc://one.example/abc".into());
+        let mut content = content(&file, &source).unwrap();
+        let body = content["body"].take();
+        let html = content["formatted_body"].take();
+        for text in [body.as_str().unwrap(), html.as_str().unwrap()] {
+            assert!(text.contains("Bar chart. The largest is"), "{text}");
+            assert!(!text.contains("https:") && !text.contains("@room"), "{text}");
+        }
+        assert_eq!(
+            content,
+            json!({
+                "msgtype": "m.image",
+                "body": null,
+                "format": "org.matrix.custom.html",
+                "formatted_body": null,
+                "filename": "media.png",
+                "info": { "mimetype": "image/png", "size": 3, "w": 780, "h": 300 },
+                "url": "mxc://one.example/abc",
+                "m.mentions": {},
+            })
+        );
+    }
 
     #[test]
     fn a_file_names_what_it_is_and_mentions_nobody() {

@@ -7,7 +7,7 @@ use ruma::{OwnedEventId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::outbox::ANSWERS;
+use super::{outbox::ANSWERS, structured};
 use crate::pipeline::Said;
 
 /// What was said, by whom and when, before anybody has asked whether it counts.
@@ -35,6 +35,8 @@ pub(super) enum Ignored {
     /// A file, a picture, a location, a verification request and so on, by its `msgtype`.
     NotText(String),
     UnknownRelation(String),
+    /// A command as an object that mentions others, and not the bot.
+    ForAnother,
 }
 
 impl fmt::Display for Ignored {
@@ -49,6 +51,7 @@ impl fmt::Display for Ignored {
             Self::Emote => f.write_str("emote"),
             Self::NotText(kind) => write!(f, "not text but {kind}"),
             Self::UnknownRelation(kind) => write!(f, "unknown relation {kind}"),
+            Self::ForAnother => f.write_str("a command for somebody else"),
         }
     }
 }
@@ -82,7 +85,7 @@ pub(super) fn read(json: &str, own: &UserId) -> Result<Heard, Ignored> {
         return Err(Ignored::Redacted);
     }
     let said = match event.kind.as_str() {
-        "m.room.message" => message(&event.content)?,
+        "m.room.message" => message(&event.content, own)?,
         "m.reaction" => reaction(&event.content)?,
         _ => return Err(Ignored::NotAMessage(event.kind)),
     };
@@ -110,7 +113,7 @@ fn thread(relation: &Value) -> Option<OwnedEventId> {
     OwnedEventId::try_from(relation["event_id"].as_str()?).ok()
 }
 
-fn message(content: &Value) -> Result<Said, Ignored> {
+fn message(content: &Value, own: &UserId) -> Result<Said, Ignored> {
     if content.as_object().is_none_or(serde_json::Map::is_empty) {
         return Err(Ignored::Redacted);
     }
@@ -127,6 +130,9 @@ fn message(content: &Value) -> Result<Said, Ignored> {
         Some("m.emote") => return Err(Ignored::Emote),
         Some(other) => return Err(Ignored::NotText(other.to_owned())),
         None => return Err(Ignored::Malformed),
+    }
+    if let Some(object) = structured::object(content) {
+        return structured::read(content, object, captions, own);
     }
     let relation = &content["m.relates_to"];
     match relation["rel_type"].as_str() {
@@ -149,7 +155,7 @@ fn message(content: &Value) -> Result<Said, Ignored> {
 
 /// The event that a relation replies to. What a client names only so that older clients show a
 /// thread as replies is none.
-fn replied_to(relation: &Value) -> Option<OwnedEventId> {
+pub(super) fn replied_to(relation: &Value) -> Option<OwnedEventId> {
     if relation["is_falling_back"] == true {
         return None;
     }

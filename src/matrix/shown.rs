@@ -7,7 +7,7 @@ use ruma::{events::room::encrypted::OriginalSyncRoomEncryptedEvent, serde::Raw};
 use serde_json::Value;
 
 use super::intake;
-use crate::pipeline::{Said, Unsent};
+use crate::pipeline::{Said, Structured, Unsent};
 
 /// Whether an event as the homeserver has it was not redacted.
 pub(super) fn is_whole(json: &str) -> bool {
@@ -26,6 +26,10 @@ pub(super) async fn says(room: &Room, json: &str, said: &Said) -> bool {
             Said::Message { body, formatted, captions, .. },
             Said::Message { body: b, formatted: f, captions: c, .. },
         ) => (body, formatted, captions) == (b, f, c),
+        (Said::Structured(shown), Said::Structured(said)) => {
+            Structured { reply_to: None, ..shown.clone() }
+                == Structured { reply_to: None, ..said.clone() }
+        }
         (shown, said) => shown == said,
     })
 }

@@ -45,6 +45,8 @@ fn settings(scene: &Scene) -> Settings {
         device_name: "Synod".to_owned(),
         display_name: "Synod".to_owned(),
         avatar: false,
+        describe_commands: false,
+        unlimited: true,
         state: scene.state(),
         remembers_nothing: false,
         new_device: false,

@@ -12,6 +12,6 @@ pub(super) mod token;
 pub(super) mod watch;
 
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;

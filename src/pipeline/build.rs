@@ -27,7 +27,7 @@ use crate::{
             token::{self, TokenWatch},
             watch,
         },
-        voice::{aside::Aside, backlog::Backlog, working::Working},
+        voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
     places::Places,
     preferences::Preferences,
@@ -174,10 +174,18 @@ impl Base {
         let freeze_control = Arc::new(freeze_control);
         let listings = Arc::new(Listings::new(store, clock.clone())?);
         let of = (roster.record_room.clone(), self.reader.server_name().to_owned());
-        let feed = Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), of)?;
+        let last_word = Arc::new(LastWord::default());
+        let feed =
+            Feed::new(store, audit.clone(), clock.clone(), outbox.clone(), last_word.clone(), of)?;
         let feed = Arc::new(feed);
-        let backlog =
-            Backlog::new(store, audit.clone(), clock.clone(), outbox.clone(), listings.clone())?;
+        let backlog = Backlog::new(
+            store,
+            audit.clone(),
+            clock.clone(),
+            outbox.clone(),
+            listings.clone(),
+            last_word.clone(),
+        )?;
         let voice = Arc::new(Voice::new(
             roster.clone(),
             (audit.clone(), clock.clone()),
@@ -196,6 +204,7 @@ impl Base {
             voice: to_speak,
             outbox,
             passwords,
+            last_word,
             server: self.reader.server_name().to_owned(),
         };
         let questions = Arc::new(Questions::new(store, below)?);

@@ -104,18 +104,17 @@ fn turnable(reply: Reply, invocation: &Invocation<'_>) -> Reply {
         reply.ids_of = Some(named.of);
     }
     if rows > 0 {
-        return reply.note(HOW_TO_PICK);
+        return reply.note(how_to_pick());
     }
     reply
 }
 
 /// How a row is picked, in a few words.
-const HOW_TO_PICK: &str = "To pick a row, react with its number";
+fn how_to_pick() -> Line {
+    Line::from("Pick a row by a reaction with its number, or type it behind a dot: ").code(".2")
+}
 
-/// The most rows that are numbered: there is a reaction for each.
-const NUMBERED: usize = 9;
-
-/// Numbers the first rows of a listing of what a verb can show, where there are several; how many.
+/// Numbers the rows of a listing of what a verb can show, where there are several; how many.
 fn numbered(reply: &mut Reply) -> usize {
     let cards = reply.ids_of.is_some_and(|of| of.card("").is_some());
     let mut listings = reply.blocks.iter_mut().filter_map(|block| match block {
@@ -127,7 +126,7 @@ fn numbered(reply: &mut Reply) -> usize {
         return 0;
     }
     let mut rows = 0;
-    for record in records.iter_mut().take(NUMBERED) {
+    for record in records.iter_mut() {
         rows += 1;
         record.title = Line::from(format!("{rows} · ")).line(std::mem::take(&mut record.title));
     }

@@ -3,3 +3,4 @@
 pub(super) mod config_source;
 pub(super) mod console;
 pub(super) mod room;
+pub(super) mod structured;

@@ -2,19 +2,27 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId};
+use jiff::tz::TimeZone;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, UserId};
 use tokio::sync::Mutex;
 use tracing::error;
 
-use super::{Invocation, Outbox, Rules, voice::Voice};
+use super::{
+    Invocation, Outbox, Rules,
+    voice::{
+        Voice,
+        last_word::{LastAsked, LastWord},
+    },
+};
 use crate::{
     audit::{Audit, Kind, Record},
-    clock::SharedClock,
+    clock::{SharedClock, Zones},
     confirm::{End, Ticket, Tickets},
     error::Stop,
     notes::Notes,
     operators::Roster,
     pipeline::admin::freeze_control::FreezeControl,
+    preferences::Preferences,
     store::{self, Store},
     synapse::Secrets,
     totp::OneTimePasswords,
@@ -22,14 +30,14 @@ use crate::{
 
 mod answer;
 mod approve;
-mod last_word;
 mod put;
 mod wording;
 mod yes;
 
-pub(super) use answer::{NOT_LAST, REMOVED, no_in_words, nothing_open, unclear, which};
+pub(super) use answer::{
+    NOT_LAST, REMOVED, asked_at_shell, no_in_words, nothing_open, unclear, which,
+};
 pub(super) use approve::{Needs, approved_in_part};
-use last_word::LastWord;
 pub(super) use put::{ended, not_this};
 
 /// The questions that were put, and what is needed to answer them.
@@ -49,7 +57,9 @@ pub(super) struct Questions {
     tickets: Tickets,
     /// Secrets of open questions, by code. They die with the process.
     secrets: Mutex<HashMap<String, Secrets>>,
-    last_word: LastWord,
+    last_word: Arc<LastWord>,
+    preferences: Preferences,
+    zones: Zones,
     answered: Answered,
 }
 
@@ -81,6 +91,7 @@ pub(super) struct Below {
     pub(super) voice: Arc<Voice>,
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) passwords: Arc<OneTimePasswords>,
+    pub(super) last_word: Arc<LastWord>,
     pub(super) server: OwnedServerName,
 }
 
@@ -88,11 +99,10 @@ impl Questions {
     /// The questions that `store` knows of.
     pub(super) fn new(store: &Store, below: Below) -> Result<Self, store::Error> {
         let Below { roster, rules, clock, audit, .. } = below;
-        let Below { freeze_control, voice, outbox, passwords, server, .. } = below;
+        let Below { freeze_control, voice, outbox, passwords, server, last_word, .. } = below;
         let tickets = Tickets::new(store, clock.clone())?;
-        let notes = Notes::new(store)?;
-        let (secrets, last_word, answered) =
-            (Mutex::default(), LastWord::default(), Answered::default());
+        let (notes, preferences) = (Notes::new(store)?, Preferences::new(store)?);
+        let (secrets, answered) = (Mutex::default(), Answered::default());
         Ok(Self {
             roster,
             rules,
@@ -107,6 +117,8 @@ impl Questions {
             tickets,
             secrets,
             last_word,
+            preferences,
+            zones: Zones::of_system(),
             answered,
         })
     }
@@ -136,13 +148,23 @@ impl Questions {
         self.secrets.lock().await.remove(code).unwrap_or_default()
     }
 
+    /// The time zone that somebody wants to read; nothing where that cannot be read, for it is no reason to
+    /// ask nothing.
+    fn zone_of(&self, user: &UserId) -> Option<TimeZone> {
+        let wanted = self.preferences.of(user);
+        let wanted = wanted.inspect_err(|error| {
+            error!(error = error as &dyn std::error::Error, "preferences cannot be read");
+        });
+        self.zones.named(&wanted.ok()?.zone?)
+    }
+
     /// Somebody says something that answers no question.
     pub(super) fn something_said(&self, room: &RoomId) {
         self.last_word.said(room);
     }
 
-    /// The codes of the questions to which a bare yes may be just now.
-    pub(super) fn last_asked(&self, room: &RoomId) -> Vec<String> {
+    /// The questions to which a bare yes may be just now.
+    pub(super) fn last_asked(&self, room: &RoomId) -> LastAsked {
         self.last_word.questions(room)
     }
 

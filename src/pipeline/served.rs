@@ -50,7 +50,7 @@ impl Served {
         Self { reader }
     }
 
-    /// Refuses what this homeserver cannot serve of these verbs, as they were typed. Asks it nothing
+    /// Fails for what this homeserver cannot serve of these verbs, as they were typed. Asks it nothing
     /// where every homeserver can.
     pub(super) async fn must_serve(&self, verbs: &[&str], typed: &Options) -> Result<(), Stop> {
         let reader = self.reader.look();
@@ -61,7 +61,7 @@ impl Served {
                 later.iter().find_map(|option| option.unmet(&typed.verb, known.version))
             });
             if let Some(why) = unmet {
-                return Err(Stop::refused(why));
+                return Err(Stop::failed(why));
             }
         }
         Ok(())

@@ -300,7 +300,7 @@ impl Pipeline {
                 typed.so_far().begun = true;
                 Ok(())
             }
-            Ok(false) => Err(Stop::refused("this was already run")),
+            Ok(false) => Err(Stop::ending(Status::NothingChanged, "this was already run")),
             Err(error) => Err(error.into()),
         }
     }
@@ -331,7 +331,7 @@ impl Pipeline {
             let ticket = self.questions.get(code).ok().flatten()?;
             let typed = new()?;
             if ticket.state != State::Open {
-                typed.ended(Exit::Refused);
+                typed.ended(Exit::of_answer_elsewhere(&ticket.state));
                 let reply = super::questions::ended(&ticket);
                 let ran = Ran { command: typed, reply: Some(reply), data: false };
                 show(&ran).await;

@@ -21,8 +21,10 @@ use crate::{
 /// What an answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// What was looked up.
+    /// What was looked up on the homeserver.
     Look,
+    /// What the bot itself knows.
+    Known,
     /// Anything else.
     Other,
 }
@@ -46,7 +48,7 @@ impl Pipeline {
         };
         let sort = match command {
             Command::Read(..) => Sort::Look,
-            Command::Own(..) if reply.status.is_none() => Sort::Look,
+            Command::Own(..) if reply.status.is_none() => Sort::Known,
             _ => Sort::Other,
         };
         self.drawn(origin, operator, (sort, typed), reply)
@@ -65,11 +67,14 @@ impl Pipeline {
         let layout = match origin.shell() {
             // A terminal is wider than a phone; what is right there is no matter of the room.
             Some(_) => typed,
-            None if sort == Sort::Look => typed.or(wanted.layout),
-            None => Some(Layout::Cards),
+            None if sort == Sort::Other => Some(Layout::Cards),
+            None => typed.or(wanted.layout),
         };
         let zone = wanted.zone.and_then(|name| self.zones.named(&name));
-        Reply { style: Some(Style { layout, zone }), ..reply }
+        // Whoever types the layout wants all that there is.
+        let narrow = sort == Sort::Look && typed.is_none() && origin.shell().is_none();
+        let narrow = narrow.then(|| self.reader.server_name().to_owned());
+        Reply { style: Some(Style { layout, zone, narrow }), ..reply }
     }
 
     /// What this operator wants; nothing where that cannot be read, for it is no reason to leave

@@ -11,7 +11,9 @@ use std::{
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomOrAliasId};
 use tracing::{error, warn};
 
-use super::{Ailment, Exit, Invocation, Left, Origin, Outbox, Request, Unsent, record::Feed};
+use super::{
+    Ailment, Exit, Invocation, Left, NoWhisper, Origin, Outbox, Request, Unsent, record::Feed,
+};
 use crate::{
     audit::{Audit, Kind},
     clock::SharedClock,
@@ -19,7 +21,7 @@ use crate::{
     error::Stop,
     operators::Roster,
     pipeline::inbound::{authentic::unheard, listings::Listings, press::arrows},
-    reply::{File, Line, Reply, Status},
+    reply::{Block, File, Line, Reply, Status},
     synapse::Secrets,
 };
 
@@ -27,6 +29,7 @@ mod arrival;
 pub(super) mod aside;
 pub(super) mod backlog;
 mod first_page;
+pub(super) mod last_word;
 pub(super) mod news;
 pub(super) mod working;
 
@@ -265,7 +268,7 @@ impl Voice {
             return Ok(());
         }
         warn!(event = %invocation.origin.event(), "nothing is changed where I may not write");
-        Err(Stop::refused("I may not write in this room, so nothing was done"))
+        Err(Stop::failed("I may not write in this room, so nothing was done"))
     }
 
     /// Whether what is said in the room can be read there, as far as the bot knows by itself.
@@ -307,7 +310,9 @@ impl Voice {
             };
         }
         self.outbox.can_whisper(&invocation.operator.user).await.map_err(|why| {
-            Stop::refused(
+            let failed = why == NoWhisper::Failed;
+            Stop::ending(
+                if failed { Status::Failed } else { Status::Refused },
                 Line::new()
                     .plain(
                         "this produces a secret that only you may read, and I cannot send you \
@@ -384,7 +389,8 @@ fn unattached(reply: &Reply, file: &File, error: &Unsent) -> Reply {
         None => Reply::outcome(Status::Failed, line),
         Some(_) => Reply { file: None, ..reply.clone() }.text(line),
     };
-    first_page::of(file).into_iter().fold(reply, Reply::with)
+    let shows = file.looks.iter().map(|looks| Block::Text(looks.alt.clone()));
+    shows.chain(first_page::of(file)).fold(reply, Reply::with)
 }
 
 #[cfg(test)]

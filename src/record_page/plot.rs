@@ -6,7 +6,7 @@ use plotters::prelude::{
 };
 
 use super::{Error, weeks::Weeks};
-use crate::reply::Status;
+use crate::{chart::font, reply::Status};
 
 /// Size of a plot, pixels; it is scaled to the page.
 const SIZE: (u32, u32) = (960, 260);
@@ -46,6 +46,7 @@ pub(super) fn svg(weeks: &Weeks) -> Result<String, Error> {
 }
 
 fn draw(weeks: &Weeks, text: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    font::ready()?;
     let count = u32::try_from(weeks.begin.len())?;
     let most = f64::from(u32::try_from(weeks.most())?).max(1.0);
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
@@ -69,7 +70,7 @@ fn draw(weeks: &Weeks, text: &mut String) -> Result<(), Box<dyn std::error::Erro
         .light_line_style(RGBColor(255, 255, 255))
         .bold_line_style(RGBColor(225, 225, 225))
         .axis_style(RGBColor(120, 120, 120))
-        .label_style(("sans-serif", 13).into_font())
+        .label_style((font::FAMILY, 13).into_font())
         .x_labels(8)
         .y_labels(5)
         .x_label_formatter(&week)

@@ -70,12 +70,38 @@ pub(super) fn unlinked(text: &Hostile) -> String {
     if text.raw().parse::<IpAddr>().is_ok() {
         return quoted;
     }
+    held_apart(&quoted)
+}
+
+/// The same of text in columns, of which only what stands in quotation marks is somebody else's: there are
+/// clients that find links in code too. An id that is ours to give stays whole, so that it can be copied.
+pub(super) fn unlinked_columns(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(at) = rest.find('“') {
+        let (ours, theirs) = rest.split_at(at);
+        let end = theirs.find('”').map_or(theirs.len(), |end| end + '”'.len_utf8());
+        let (theirs, after) = theirs.split_at(end);
+        out.push_str(ours);
+        if theirs.trim_matches(['“', '”']).parse::<IpAddr>().is_ok() {
+            out.push_str(theirs);
+        } else {
+            out.push_str(&held_apart(theirs));
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What stands in quotation marks, with [`APART`] in every address.
+fn held_apart(quoted: &str) -> String {
     let mut out = String::with_capacity(quoted.len() + 8);
     let mut graphemes = quoted.graphemes(true).peekable();
     while let Some(grapheme) = graphemes.next() {
         // Before the mark that closes the quotation there is nothing to go on with.
         let next = graphemes.peek().and_then(|next| next.chars().next());
-        let goes_on = next.is_some_and(|next| next != ' ' && next != '”');
+        let goes_on = next.is_some_and(|next| !matches!(next, ' ' | '\n' | '”'));
         let joins = goes_on && matches!(grapheme, ":" | "." | "。" | "．" | "｡");
         if joins && !out.ends_with(APART) {
             out.push(APART);
@@ -187,6 +213,20 @@ mod tests {
         }
         assert_eq!(apart(""), "(none)");
         assert_eq!(apart("שלום.com"), "\u{2068}“שלום|.|com”\u{2069}");
+    }
+
+    #[test]
+    fn in_columns_what_is_quoted_is_held_apart_and_no_id_of_ours() {
+        let drawn = |text: &str| unlinked_columns(text).replace(APART, "|");
+        for (columns, told) in [
+            ("@ann:x.test  “https://a.b”  12", "@ann:x.test  “https|:|//a|.|b”  12"),
+            ("Seen  “a.b\n      c.d.”  x.y", "Seen  “a|.|b\n      c|.|d.”  x.y"),
+            ("IP  “203.0.113.7”  “@eve:x…”", "IP  “203.0.113.7”  “@|eve|:|x…”"),
+            ("!a:x.test", "!a:x.test"),
+            ("“@room", "“@|room"),
+        ] {
+            assert_eq!(drawn(columns), told);
+        }
     }
 
     #[test]

@@ -6,7 +6,11 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Fact, Line, Record, Span, row::stands_out, terminal::broken};
+use super::{
+    Fact, Line, Record, Span,
+    cells::{Cells, broken},
+    row::stands_out,
+};
 
 /// Most columns of a line.
 pub(super) const WIDEST: usize = 38;
@@ -39,7 +43,7 @@ pub(super) fn of_records(records: &[Record]) -> Columns {
     let table = Table::of(records);
     let chosen = table.chosen();
     let in_whole = |record: &Record| id_alone(&record.title) == record.title;
-    let mut cut = chosen.len() <= table.labels.len() || !records.iter().all(in_whole);
+    let mut cut = chosen.len() <= table.cells.labels.len() || !records.iter().all(in_whole);
     let mut line = |cells: &[String]| {
         let mut text = String::new();
         for column in &chosen {
@@ -51,9 +55,9 @@ pub(super) fn of_records(records: &[Record]) -> Columns {
         }
         text.trim_end().to_owned()
     };
-    let heading = line(&table.heading());
+    let heading = line(&table.cells.heading());
     let mut lines = vec![heading];
-    lines.extend(table.rows.iter().map(|row| line(row)));
+    lines.extend(table.cells.rows.iter().map(|row| line(row)));
     Columns { text: lines.join("\n"), cut }
 }
 
@@ -79,12 +83,11 @@ pub(super) fn of_facts(facts: &[Fact]) -> Columns {
     Columns { text: lines.join("\n"), cut: false }
 }
 
-/// Records as cells: in each row the title, then a cell for each label.
+/// Records as cells.
 struct Table {
-    labels: Vec<&'static str>,
-    /// Under which of them something is strong.
+    cells: Cells,
+    /// Under which labels something is strong.
     strong: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
 }
 
 /// A column that is shown.
@@ -99,33 +102,16 @@ struct Column {
 
 impl Table {
     fn of(records: &[Record]) -> Self {
-        let mut labels: Vec<&'static str> = Vec::new();
-        for (label, _) in records.iter().flat_map(|record| &record.facts) {
-            if !labels.contains(label) {
-                labels.push(label);
-            }
-        }
-        let row = |record: &Record| {
-            let of = |label: &&'static str| {
-                let facts = record.facts.iter().filter(|fact| fact.0 == *label);
-                facts.map(|fact| fact.1.shown()).collect::<Vec<_>>().join(", ")
-            };
-            std::iter::once(id_alone(&record.title).shown()).chain(labels.iter().map(of)).collect()
-        };
-        let rows = records.iter().map(row).collect();
+        let cells = Cells::of(records, |title| id_alone(title).shown());
         let facts = records.iter().flat_map(|record| &record.facts);
         let strong = facts.filter(|fact| stands_out(&fact.1)).map(|fact| fact.0).collect();
-        Self { labels, strong, rows }
-    }
-
-    fn heading(&self) -> Vec<String> {
-        let labels = self.labels.iter().map(|label| (*label).to_owned());
-        std::iter::once(String::new()).chain(labels).collect()
+        Self { cells, strong }
     }
 
     fn natural(&self, number: usize) -> usize {
-        let label = number.checked_sub(1).and_then(|label| self.labels.get(label));
-        let cells = self.rows.iter().filter_map(|row| row.get(number)).map(|cell| cell.width());
+        let label = number.checked_sub(1).and_then(|label| self.cells.labels.get(label));
+        let cells =
+            self.cells.rows.iter().filter_map(|row| row.get(number)).map(|cell| cell.width());
         cells.chain(label.map(|label| label.width())).max().unwrap_or_default()
     }
 
@@ -135,7 +121,7 @@ impl Table {
         let natural = self.natural(0);
         let mut columns = vec![Column { number: 0, width: natural.min(TITLE), natural }];
         let mut room = WIDEST.saturating_sub(natural.min(TITLE));
-        let mut numbers: Vec<usize> = (1..=self.labels.len()).collect();
+        let mut numbers: Vec<usize> = (1..=self.cells.labels.len()).collect();
         numbers.sort_by_key(|number| (!self.is_strong(*number), self.is_the_same(*number)));
         for number in numbers {
             let natural = self.natural(number);
@@ -157,15 +143,15 @@ impl Table {
     }
 
     fn is_strong(&self, number: usize) -> bool {
-        let label = number.checked_sub(1).and_then(|label| self.labels.get(label));
+        let label = number.checked_sub(1).and_then(|label| self.cells.labels.get(label));
         label.is_some_and(|label| self.strong.contains(label))
     }
 
     /// Whether all records say the same here, of several.
     fn is_the_same(&self, number: usize) -> bool {
-        let mut cells = self.rows.iter().filter_map(|row| row.get(number));
+        let mut cells = self.cells.rows.iter().filter_map(|row| row.get(number));
         let first = cells.next();
-        self.rows.len() > 1 && cells.all(|cell| Some(cell) == first)
+        self.cells.rows.len() > 1 && cells.all(|cell| Some(cell) == first)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use mime::Mime;
 
-use super::size;
+use super::{Line, size};
 
 /// What is too long to be read in a room, or is wanted elsewhere.
 pub struct File {
@@ -17,7 +17,20 @@ pub struct File {
     pub name: String,
     /// What kind of file it is.
     pub mime: Mime,
+    /// What is to be known of it where it is a picture.
+    pub looks: Option<Looks>,
     body: Body,
+}
+
+/// How a picture looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looks {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// What it shows, for whoever does not see it.
+    pub alt: Line,
 }
 
 /// Where it is until it is sent.
@@ -32,7 +45,12 @@ enum Body {
 impl File {
     /// A file that holds this.
     pub fn new(name: impl Into<String>, mime: Mime, bytes: Vec<u8>) -> Self {
-        Self { name: name.into(), mime, body: Body::Memory(Arc::new(bytes)) }
+        Self { name: name.into(), mime, looks: None, body: Body::Memory(Arc::new(bytes)) }
+    }
+
+    /// A picture that holds this PNG.
+    pub fn picture(name: impl Into<String>, png: Vec<u8>, looks: Looks) -> Self {
+        Self { looks: Some(looks), ..Self::new(name, mime::IMAGE_PNG, png) }
     }
 
     /// A file that holds what is on disk already.
@@ -42,7 +60,7 @@ impl File {
         disk: std::fs::File,
     ) -> io::Result<Self> {
         let bytes = disk.metadata()?.len();
-        Ok(Self { name: name.into(), mime, body: Body::Disk(Arc::new(disk), bytes) })
+        Ok(Self { name: name.into(), mime, looks: None, body: Body::Disk(Arc::new(disk), bytes) })
     }
 
     /// How many bytes it holds.

@@ -3,6 +3,7 @@
 use std::{str::FromStr, sync::LazyLock};
 
 use jiff::tz::TimeZone;
+use ruma::OwnedServerName;
 use serde::{Deserialize, Serialize};
 
 use crate::input::Prefix;
@@ -15,7 +16,8 @@ use crate::input::Prefix;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// Each with all that is known of it, in a paragraph of its own.
+    /// Each in a paragraph of its own. Where the command itself asks for this layout with all that is
+    /// known, else on two lines of a phone.
     #[default]
     Cards,
     /// Each on one line, with what is most telling of it.
@@ -83,6 +85,9 @@ pub struct Style {
     /// In which time zone moments stand, before they stand in UTC; in UTC alone, where nothing is
     /// said.
     pub zone: Option<TimeZone>,
+    /// Whether each row of several in the layout [`Cards`](Layout::Cards) has two lines of a phone at most,
+    /// where ids of this server stand without its name.
+    pub narrow: Option<OwnedServerName>,
 }
 
 #[cfg(test)]

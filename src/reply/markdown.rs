@@ -6,8 +6,9 @@
 
 use super::{
     Block, Fact, Layout, Line, Record, Reply, Span, Status,
-    clean::{isolated, unlinked, visible},
+    clean::{isolated, unlinked, unlinked_columns, visible},
     columns::{self, Columns},
+    narrow::narrowed,
     row::telling,
     timed::Manner,
 };
@@ -84,11 +85,10 @@ impl Document {
     }
 
     fn block(&mut self, block: &Block, manner: Manner<'_>) {
-        let layout = manner.layout;
         match block {
             Block::Text(line) => self.add(&inline(line)),
             Block::Note(line) => self.add(&wrap("*", &inline(line))),
-            Block::Facts(facts) if layout == Layout::Code => {
+            Block::Facts(facts) if manner.layout == Layout::Code => {
                 self.columns(&columns::of_facts(facts));
             }
             Block::Facts(facts) => self.add(&lines(facts.iter().map(fact))),
@@ -102,13 +102,21 @@ impl Document {
                 self.add(&inline(heading));
                 self.add(&list(points.iter().map(inline)));
             }
-            Block::Records(records) => self.records(records, layout),
+            Block::Records(records) => self.records(records, manner),
         }
     }
 
-    fn records(&mut self, records: &[Record], layout: Layout) {
+    fn records(&mut self, records: &[Record], manner: Manner<'_>) {
         let are_bare = records.iter().all(|record| record.facts.is_empty());
-        match layout {
+        if let (Layout::Cards, Some(own), [_, _, ..]) = (manner.layout, manner.narrow, records) {
+            for record in records {
+                let (row, is_cut) = narrowed(record, own);
+                self.cut |= is_cut;
+                self.add(&card(&row));
+            }
+            return;
+        }
+        match manner.layout {
             Layout::List => self.add(&list(records.iter().map(row))),
             Layout::Code if !are_bare => self.columns(&columns::of_records(records)),
             Layout::Code | Layout::Cards => records.iter().for_each(|one| self.add(&card(one))),
@@ -116,7 +124,7 @@ impl Document {
     }
 
     fn columns(&mut self, columns: &Columns) {
-        self.add(&fence(&columns.text));
+        self.add(&fence(&unlinked_columns(&columns.text)));
         self.cut |= columns.cut;
     }
 }

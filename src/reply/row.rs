@@ -10,17 +10,22 @@ const FACTS: usize = 3;
 /// How wide title and facts may be together, in columns: two lines of a phone.
 const WIDTH: usize = 90;
 
-/// What of a record is most telling, in its own order. What is strong tells the most; what is as usual or
-/// not known tells less than anything else.
+/// What of a record is most telling beside its title, in its own order.
 pub(super) fn telling(record: &Record) -> Vec<&Fact> {
+    telling_within(record, WIDTH.saturating_sub(record.title.shown().width()), FACTS)
+}
+
+/// At most so many of the facts of a record that tell the most, in this many columns, in their own order.
+/// What is strong tells the most; what is as usual or not known tells less than anything else.
+pub(super) fn telling_within(record: &Record, columns: usize, most: usize) -> Vec<&Fact> {
     let mut ranked: Vec<(usize, &Fact)> = record.facts.iter().enumerate().collect();
     ranked.sort_by_key(|(_, fact)| (says_little(fact), !stands_out(&fact.1)));
-    let mut room = WIDTH.saturating_sub(record.title.shown().width());
+    let mut room = columns;
     let mut taken: Vec<(usize, &Fact)> = Vec::new();
     for (place, fact) in ranked {
         let width = fact.0.width() + fact.1.shown().width() + " · : ".width();
         // The first is taken whatever its width: an id alone tells nothing.
-        if taken.len() < FACTS && (width <= room || taken.is_empty()) {
+        if taken.len() < most && (width <= room || taken.is_empty()) {
             room = room.saturating_sub(width);
             taken.push((place, fact));
         }

@@ -83,10 +83,13 @@ fn nothing() -> Drawn {
 fn draw(sections: &[Section], manner: Manner<'_>) -> Drawn {
     let markdown = document(sections, manner);
     let drawn = events(&markdown);
-    // Columns are for the eye, and cut. Notifications and screen readers get all of it, in words.
-    let body = match manner.layout {
-        Layout::Code => body(&events(&document(sections, manner.in_layout(Layout::Cards)))),
-        Layout::Cards | Layout::List => body(&drawn),
+    // Columns and narrow rows are for the eye, and cut. Notifications and screen readers get all of it,
+    // in words.
+    let body = match (manner.layout, manner.narrow) {
+        (Layout::Code, _) | (Layout::Cards, Some(_)) => {
+            body(&events(&document(sections, manner.in_layout(Layout::Cards).whole())))
+        }
+        (Layout::Cards, None) | (Layout::List, _) => body(&drawn),
     };
     Drawn { body, html: html(&drawn) }
 }

@@ -4,11 +4,11 @@
 //! and the only escape sequences are those of [`Style`].
 
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     Block, Fact, Layout, Line, Record, Reply, Span, Status,
+    cells::{Cells, broken},
     clean::{quoted, visible},
     columns,
     markdown::{Section, fact_line, sections},
@@ -166,7 +166,7 @@ impl Screen {
             None => {
                 if records.len() > 1
                     && with_facts
-                    && let Some(table) = Table::of(records).fitted(self)
+                    && let Some(table) = Cells::of(records, Line::shown).fitted(self)
                 {
                     return table;
                 }
@@ -273,31 +273,7 @@ fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Records as rows: the titles first, then a column for each label.
-struct Table {
-    labels: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn of(records: &[Record]) -> Self {
-        let mut labels: Vec<&'static str> = Vec::new();
-        for (label, _) in records.iter().flat_map(|record| &record.facts) {
-            if !labels.contains(label) {
-                labels.push(label);
-            }
-        }
-        let row = |record: &Record| {
-            let of = |label: &&'static str| {
-                let facts = record.facts.iter().filter(|fact| fact.0 == *label);
-                facts.map(|fact| fact.1.shown()).collect::<Vec<_>>().join(", ")
-            };
-            std::iter::once(record.title.shown()).chain(labels.iter().map(of)).collect()
-        };
-        let rows = records.iter().map(row).collect();
-        Self { labels, rows }
-    }
-
+impl Cells {
     /// The table as it fits the screen; none where it does not, however its columns are broken. The
     /// first column is never broken, for it holds what is copied.
     fn fitted(&self, screen: Screen) -> Option<String> {
@@ -317,10 +293,7 @@ impl Table {
                 *widest -= 1;
             }
         }
-        let heads = std::iter::once(String::new())
-            .chain(self.labels.iter().map(|label| (*label).to_owned()));
-        let head =
-            row(&heads.collect::<Vec<_>>(), &widths, &|text: &str| screen.styled(Style::Dim, text));
+        let head = row(&self.heading(), &widths, &|text: &str| screen.styled(Style::Dim, text));
         let rows = self.rows.iter().map(|cells| row(cells, &widths, &|text: &str| text.to_owned()));
         Some(std::iter::once(head).chain(rows).collect())
     }
@@ -347,35 +320,6 @@ fn row(cells: &[String], widths: &[usize], styled: &dyn Fn(&str) -> String) -> S
         out.push('\n');
     }
     out
-}
-
-/// A cell in lines of this width: broken between words, and inside one that is wider.
-pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut column = 0;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if column > 0 && column + 1 + word.width() > width {
-            lines.push(String::new());
-            column = 0;
-        }
-        let Some(line) = lines.last_mut() else { continue };
-        if column > 0 {
-            line.push(' ');
-            column += 1;
-        }
-        for grapheme in word.graphemes(true) {
-            let wide = grapheme.width();
-            if column > 0 && column + wide > width {
-                lines.push(String::new());
-                column = 0;
-            }
-            if let Some(line) = lines.last_mut() {
-                line.push_str(grapheme);
-            }
-            column += wide;
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! whoever asked, and with the prefix of the config.
 
 use jiff::tz::TimeZone;
+use ruma::ServerName;
 
 use super::{Block, Fact, Layout, Line, Record, Span, When, markdown::Section};
 use crate::input::Prefix;
@@ -12,6 +13,8 @@ pub(super) struct Manner<'a> {
     pub(super) layout: Layout,
     /// In which time zone moments stand before they stand in UTC.
     pub(super) zone: Option<&'a TimeZone>,
+    /// The server whose ids stand without its name in rows of two lines, where rows are to be so.
+    pub(super) narrow: Option<&'a ServerName>,
     /// With what commands begin.
     pub(super) prefix: &'a Prefix,
 }
@@ -22,7 +25,13 @@ impl Manner<'_> {
         Self { layout, ..self }
     }
 
-    /// The section with its moments in words and its commands as they are typed. In a list there is room for how long ago they are, and
+    /// The same with all that is known in each row.
+    pub(super) fn whole(self) -> Self {
+        Self { narrow: None, ..self }
+    }
+
+    /// The section with its moments in words and its commands as they are typed. In a list there is room for
+    /// how long ago they are, and
     /// not for more.
     pub(super) fn timed(self, section: &Section) -> Section {
         let whole = |line: &Line| self.line(line, |when| when.said(self.zone));

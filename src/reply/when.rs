@@ -48,6 +48,20 @@ pub fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// A moment in UTC, and in brackets in the zone of whoever it is for, where they have one: for what everybody
+/// reads, such as `2026-11-20 14:03 UTC (15:03 CET)`. Today's has no day.
+pub fn utc_beside(at: Timestamp, zone: Option<&TimeZone>, now: Timestamp) -> String {
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let here = if day(at) == day(now) { at.strftime("%H:%M UTC").to_string() } else { utc(at) };
+    let Some(there) = zone.map(|zone| at.to_zoned(zone.clone())) else { return here };
+    let name = there.strftime("%Z").to_string();
+    if name == "UTC" {
+        return here;
+    }
+    let form = if there.date() == day(at) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    format!("{here} ({} {name})", there.strftime(form))
+}
+
 /// How far `at` lies from `now`, in its largest unit: `3 h ago`, `in 2 days`, `just now`.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.duration_since(now).as_secs();
@@ -113,6 +127,23 @@ mod tests {
         assert_eq!(said(later, None, Some(&berlin)), next_day);
         assert_eq!(said(at, None, Some(&TimeZone::UTC)), "2026-11-29 20:15 UTC");
         assert_eq!(When { at, now: Some(later) }.in_short(Some(&berlin)), "3 h ago");
+    }
+
+    #[test]
+    fn for_everybody_utc_stands_before_the_zone_of_one() {
+        let at: Timestamp = "2026-11-29T20:15:00Z".parse().unwrap();
+        let later: Timestamp = "2026-11-29T23:30:00Z".parse().unwrap();
+        let day_before: Timestamp = "2026-11-28T23:30:00Z".parse().unwrap();
+        let berlin = Zones::of_system().named("Europe/Berlin").unwrap();
+        for (at, zone, now, said) in [
+            (at, None, later, "20:15 UTC"),
+            (at, Some(&TimeZone::UTC), later, "20:15 UTC"),
+            (at, Some(&berlin), later, "20:15 UTC (21:15 CET)"),
+            (at, Some(&berlin), day_before, "2026-11-29 20:15 UTC (21:15 CET)"),
+            (later, Some(&berlin), at, "23:30 UTC (2026-11-30 00:30 CET)"),
+        ] {
+            assert_eq!(utc_beside(at, zone, now), said);
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) fn settings(
         device_name: config.bot.device_name.clone(),
         display_name: config.bot.display_name.clone(),
         avatar: config.bot.avatar,
+        describe_commands: config.bot.describe_commands,
+        unlimited: config.homeserver.rate_limit == RateLimit::Lift,
         state: config.state.clone(),
         recovery_key_file: config.recovery_key_file.clone(),
         rooms: config.rooms.clone(),

@@ -28,7 +28,7 @@ use super::wire::{self, Called, Kind};
 use crate::{
     config::ShellAccess,
     pipeline::{Call, Console, Exit, Left, Pipeline, Shown, Typed},
-    reply::{File, Reply, Screen, Status, harmless},
+    reply::{File, Line, Reply, Screen, Status, harmless},
 };
 
 /// How many speak at once. Each has an account of the machine that may.
@@ -168,6 +168,11 @@ pub async fn hear_one(
     }
 }
 
+/// What is said of a picture where a terminal would have to show it.
+fn unseen(file: &File) -> Line {
+    Line::from("Send the picture to a file: ").code(format!("> {}", file.name))
+}
+
 /// One call, from its words to its exit code.
 async fn hear(
     stream: UnixStream,
@@ -268,6 +273,10 @@ impl Terminal {
             |status: Status| status.is_no() || matches!(status, Status::Expired | Status::Unknown);
         let bad = reply.status.is_some_and(is_bad);
         if let Some(file) = &reply.file {
+            if let (Some(looks), Some(_)) = (&file.looks, self.out.width) {
+                let reply = reply.clone().text(looks.alt.clone()).note(unseen(file));
+                return self.send(Kind::Err, reply.on_screen(self.err).as_bytes()).await;
+            }
             self.send_file(Kind::Out, file).await?;
             return self.send(Kind::Err, reply.on_screen(self.err).as_bytes()).await;
         }

@@ -16,7 +16,7 @@ use world::{Account, Config, Fault, Scene};
 
 use crate::{
     SYNOD,
-    support::{is, says, suspend, told, told_since, with_device},
+    support::{is, offered, says, suspend, told, told_since, with_device},
 };
 
 /// Accounts of the machine besides root, and the group that may open the socket.
@@ -290,25 +290,27 @@ async fn a_question_is_put_at_the_terminal_and_answered_there() -> Result<()> {
     let listed = scene.ann_asks("!audit list --limit 6").await?;
     says(&listed, "", &["asked: !user deactivate", "by the shell, as user id 0"]);
 
-    // Whoever is in the room with a bare yes answers no question that stands at a terminal.
+    // A bare yes in the room answers no question that stands at a terminal. The question is told apart
+    // from one that was removed, and its code is good in the room too.
     let words = ["user", "deactivate", sam.user_id.as_str()];
-    let waiting = shell.typed(&words, "");
-    let said_yes = async {
-        loop {
-            let open = scene.ann_asks("!pending").await?;
+    for (end, status, parts) in
+        [(None, "Nothing changed", ["Cancelled at"]), (Some("!confirm"), "Done", ["yes at"])]
+    {
+        let waiting = shell.typed(&words, "");
+        let in_room = async {
             // A list names accounts of this server without it.
-            if open.body.contains(sam.user_id.localpart()) {
-                break;
-            }
-        }
-        let yes = scene.ann_asks("yes").await?;
-        says(&yes, "Not understood", &["!confirm"]);
-        scene.ann_asks("!cancel").await
-    };
-    let (ended, cancelled) = tokio::join!(waiting, said_yes);
-    says(&cancelled?, "Nothing changed", &["cancelled"]);
-    ended?.ends(4, &["Cancelled at"]);
-    assert!(!is(&scene, &sam, "deactivated").await?);
+            while !scene.ann_asks("!pending").await?.body.contains(sam.user_id.localpart()) {}
+            let yes = scene.ann_asks("yes").await?;
+            says(&yes, "Not understood", &["asked at the shell", "answer it there", "!confirm"]);
+            assert!(!yes.body.contains("removed"), "{}", yes.body);
+            let end = end.map_or(Ok("!cancel"), |confirm| offered(&yes, confirm))?;
+            scene.ann_asks(end).await
+        };
+        let (ended, answered) = tokio::join!(waiting, in_room);
+        says(&answered?, status, &[]);
+        ended?.ends(if status == "Done" { 6 } else { 4 }, &parts);
+        assert_eq!(is(&scene, &sam, "deactivated").await?, status == "Done");
+    }
     Ok(())
 }
 
@@ -507,5 +509,21 @@ async fn without_a_bot_its_state_is_used_and_the_room_is_told_when_it_is_back() 
     let mut command = Command::new(SYNOD);
     command.args(["exec", "--config"]).arg(other).args(["--", "user", "list"]);
     Ran::from(command.output().await?).ends(1, &["start the bot once"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_goes_to_a_file_and_to_no_terminal() -> Result<()> {
+    let (shell, _scene) = Shell::start().await?;
+    let words = ["user", "list", "--chart"];
+    let ran = shell.runs(&words).await?;
+    ran.ends(0, &["Accounts created per day: "]);
+    assert!(ran.out.get(..6).is_some_and(|begin| begin.ends_with("PNG")), "{ran:?}");
+    let shown = shell.typed(&words, "").await?;
+    shown.ends(
+        0,
+        &["Accounts created per day: ", "Column chart.", "> accounts-created-per-day.png"],
+    );
+    assert!(!shown.out.contains("IHDR"), "{shown:?}");
     Ok(())
 }

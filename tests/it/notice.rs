@@ -63,7 +63,7 @@ async fn notices_that_are_switched_off_are_told_before_anything_is_asked() -> Re
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     for to in [format!("{}", eve.user_id), format!("{} --also {}", eve.user_id, sam.user_id)] {
         let told = scene.ann_asks(&format!("!notice send {to} Hello")).await?;
-        says(&told, "Refused", &["disabled", "homeserver.yaml", "system_mxid_localpart"]);
+        says(&told, "Failed", &["disabled", "homeserver.yaml", "system_mxid_localpart"]);
         assert!(!told.body.contains("!confirm"), "{}", told.body);
     }
     Ok(())

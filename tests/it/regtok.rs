@@ -48,7 +48,7 @@ async fn a_token_is_made_changed_and_deleted_and_each_is_taken_back() -> Result<
     assert_eq!(token(&scene, &name).await?["expiry_time"], Value::Null);
 
     let question = scene.ann_asks(&format!("!regtok delete {name}")).await?;
-    says(&question, "Delete the registration token", &["the accounts that were made with it"]);
+    says(&question, "Delete the registration token", &["the accounts that were created with it"]);
     assert_ne!(token(&scene, &name).await?, Value::Null);
     let deleted = with_yes(&scene, &format!("!regtok delete {name}")).await?;
     says(&deleted, "Done", &["is deleted"]);

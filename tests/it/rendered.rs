@@ -49,10 +49,10 @@ const WANTED: [(&str, Most, bool); 12] = [
     ("help of a command", Most::Column, true),
     ("account", Most::HalfScreen, true),
     ("room", Most::HalfScreen, true),
-    ("accounts", Most::LinesEach(2), false),
+    ("accounts", Most::LinesEach(2), true),
     ("accounts", Most::Column, true),
-    ("rooms", Most::LinesEach(2), false),
-    ("record", Most::LinesEach(2), false),
+    ("rooms", Most::LinesEach(2), true),
+    ("record", Most::LinesEach(2), true),
     ("question", Most::Screen, true),
     ("question about many", Most::Screen, true),
     ("answer", Most::HalfScreen, true),
@@ -126,9 +126,12 @@ struct Measure {
 }
 
 impl Replies {
-    fn add(&mut self, (name, row): Named, message: &Message) {
-        let html = message.html.as_deref().unwrap_or_default();
-        let body = &message.raw["content"]["body"];
+    /// Keeps a reply. Accounts of a scene have long names, so that many scenes play on one homeserver; the
+    /// operator gets one as long as people have.
+    fn add(&mut self, (name, row): Named, message: &Message, operator: &str) {
+        let usual = |text: &str| text.replace(operator, "moses");
+        let html = usual(message.html.as_deref().unwrap_or_default());
+        let body = usual(message.raw["content"]["body"].as_str().unwrap_or_default());
         self.0.push(json!({ "name": name, "row": row, "body": body, "html": html }));
     }
 
@@ -136,7 +139,7 @@ impl Replies {
     async fn ask(&mut self, scene: &Scene, named: Named, command: &str) -> Result<Message> {
         let answer = scene.ann_asks(command).await?;
         ensure!(answer.html.is_some(), "{command} is answered with HTML: {answer}");
-        self.add(named, &answer);
+        self.add(named, &answer, scene.ann().user_id().localpart());
         Ok(answer)
     }
 

@@ -25,7 +25,7 @@ async fn a_homeserver_that_is_too_old_is_told_when_tried_and_in_help() -> Result
     for (command, since) in [("user redact", "1.116"), ("user invites", "1.122")] {
         let _old = old();
         let refused = scene.ann_asks(&format!("!{command} {}", eve.user_id)).await?;
-        says(&refused, "Refused", &["too old", &format!("!{command}"), "Synapse 1.99", since]);
+        says(&refused, "Failed", &["too old", &format!("!{command}"), "Synapse 1.99", since]);
         let _old = old();
         let help = scene.ann_asks(&format!("!help {command}")).await?;
         let takes = format!("Synapse {since} or newer");
@@ -38,13 +38,13 @@ async fn a_homeserver_that_is_too_old_is_told_when_tried_and_in_help() -> Result
     // It would redact everything, having no idea of what is older.
     let _old = is("1.150.0");
     let refused = scene.ann_asks(&format!("!user redact {} --before 30d", eve.user_id)).await?;
-    says(&refused, "Refused", &["too old", "--before", "Synapse 1.150", "1.157"]);
+    says(&refused, "Failed", &["too old", "--before", "Synapse 1.150", "1.157"]);
     let _old = is("1.150.0");
     let help = scene.ann_asks("!help user redact").await?;
     says(&help, "", &["Not here: ", "--before", "--after", "Synapse 1.150"]);
     let _old = is("1.99.0");
     let refused = scene.ann_asks("!room list --public").await?;
-    says(&refused, "Refused", &["too old", "--public", "1.110"]);
+    says(&refused, "Failed", &["too old", "--public", "1.110"]);
     let _old = is("1.150.0");
     let without = scene.ann_asks(&format!("!user redact {}", eve.user_id)).await?;
     says(&without, "Nothing changed", &["is in no room here"]);
@@ -126,16 +126,16 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
         for verb in group.verbs.iter().filter(cannot) {
             for example in verb.examples {
                 let refused = scene.ann_asks(&things.typed(example)).await?;
-                says(&refused, "Refused", &["an authentication service", "Do it there"]);
+                says(&refused, "Failed", &["an authentication service", "Do it there"]);
             }
         }
     }
     for option in ["--lock", "--unlock", "--admin", "--activate"] {
         let refused = scene.ann_asks(&format!("!user modify {eve} {option}")).await?;
-        says(&refused, "Refused", &["an authentication service"]);
+        says(&refused, "Failed", &["an authentication service"]);
     }
     let made = scene.ann_asks("!user modify @brand-new --create").await?;
-    says(&made, "Refused", &["an authentication service", "!user register"]);
+    says(&made, "Failed", &["an authentication service", "!user register"]);
     assert_eq!(synapse.admin().account(eve).await?, before);
     let help = scene.ann_asks("!help user password").await?;
     says(&help, "", &["Not here: ", "an authentication service"]);

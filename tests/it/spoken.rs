@@ -304,6 +304,21 @@ async fn a_bare_yes_right_below_a_question_answers_that_one() -> Result<()> {
         ann.reply(&room, question, "yes").await
     })
     .await?;
+    // Also where another could be answered so; once anything else is said, it may be to any of them.
+    let (kim, _) = with_device(&scene, "kim").await?;
+    let (lou, _) = with_device(&scene, "lou").await?;
+    let logout = |account: &Account| format!("!user logout {}", account.user_id);
+    let first = scene.ann_asks(&logout(&kim)).await?;
+    scene.ann_asks(&logout(&lou)).await?;
+    says(&scene.ann_asks("yes").await?, "Done", &[lou.user_id.as_str()]);
+    assert!(devices(&scene, &lou).await?.is_empty() && !devices(&scene, &kim).await?.is_empty());
+    let second = scene.ann_asks(&format!("!user modify {} --admin", lou.user_id)).await?;
+    scene.ann_asks("!pending").await?;
+    let which = scene.ann_asks("yes").await?;
+    says(&which, "Not understood", &["which question?", &code(&first)?, &code(&second)?]);
+    assert!(!is(&scene, &lou, "admin").await? && !devices(&scene, &kim).await?.is_empty());
+    scene.ann_asks(&format!("!cancel {}", code(&first)?)).await?;
+    scene.ann_asks(&format!("!cancel {}", code(&second)?)).await?;
     // A reaction can be moved to another question, and is no word of its own.
     let (eve, _) = with_device(&scene, "eve").await?;
     let first = scene.ann_asks(&format!("!user deactivate {}", eve.user_id)).await?;

@@ -142,7 +142,7 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
 
     let page = scene.ann_asks(&listing(&all)).await?;
     let second = format!("2 · {}", all[1].user_id);
-    says(&page, "", &[&second, "To pick a row, react with its number"]);
+    says(&page, "", &[&second, "Pick a row by a reaction with its number"]);
     let by_moe = moe.react(room, &page.event_id, "2️⃣").await?;
     let beyond = ann.react(room, &page.event_id, "3️⃣").await?;
     scene.unanswered(&by_moe).await?;
@@ -172,6 +172,22 @@ async fn a_row_is_picked_and_a_dot_stands_for_it_and_is_asked_about() -> Result<
     says(&unfit, "Not understood", &[all[0].user_id.as_str(), "this needs a room"]);
     let others = scene.ask(moe, "!user details .").await?;
     says(&others, "Not understood", &[". stands for what you named or picked"]);
+    // A row stands for itself by its number, in the list that the same person asked for last.
+    let page = scene.ann_asks(&listing(&all)).await?;
+    says(&page, "", &[&format!("1 · {}", all[0].user_id)]);
+    let html = page.html.context("a list has HTML")?;
+    let (local, whole) = (all[0].user_id.localpart(), all[0].user_id.as_str());
+    assert!(html.contains(&format!("@{local}<")) && !html.contains(whole), "{html}");
+    let beyond = scene.ann_asks("!user suspend .3").await?;
+    says(&beyond, "Not understood", &[".3 is no row of your last list", "which has 2"]);
+    let question = scene.ann_asks("!user lock .2 .1").await?;
+    says(&question, "", &["2 accounts", "!confirm"]);
+    assert!(!is(&scene, &all[0], "locked").await?);
+    scene.ann_asks(&format!("!cancel {}", code(&question)?)).await?;
+    let others = scene.ask(moe, "!user details .1").await?;
+    says(&others, "Not understood", &["and there is none"]);
+    scene.ann_asks(&format!("!user details {}", all[0].user_id)).await?;
+
     // What came in clear names nothing.
     ann.say_in_clear(room, &format!("!user details {}", all[2].user_id)).await?;
     says(&scene.ann_asks("!user details .").await?, "", &[all[0].user_id.as_str()]);

@@ -22,7 +22,7 @@ async fn an_account_is_made_with_a_password_that_only_the_asker_knows() -> Resul
     scene.ann().sees_joined(&direct, scene.bot_id()).await?;
     let mark = scene.ann().mark();
     let done = with_yes(&scene, &register).await?;
-    says(&done, "Done", &["is made", "Somebody New", "Server admin: no", "user deactivate"]);
+    says(&done, "Done", &["is created", "Somebody New", "Server admin: no", "user deactivate"]);
     let user_id = format!("@{name}:synod.test").try_into()?;
     let new = Account { user_id, password: secret_told(&scene, &direct, mark).await? };
     scene.synapse().log_in(&new).await?;

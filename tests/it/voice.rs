@@ -161,9 +161,9 @@ async fn whose_keys_were_replaced_changes_nothing_until_it_is_heard_again() -> R
 
     fs::write(&file, &key)?;
     bot.start_again().await?;
-    says(&scene.answer(ann, &refused).await?, "Refused", &["Nothing was done"]);
+    says(&scene.answer(ann, &refused).await?, "Failed", &["Nothing was done"]);
     says(&scene.answer(ann, &frozen).await?, "Done", &["frozen"]);
-    says(&scene.answer(ann, &kept).await?, "Refused", &["Nothing was done"]);
+    says(&scene.answer(ann, &kept).await?, "Failed", &["Nothing was done"]);
     let news = told_since(&scene, heard, "new cross-signing keys").await?;
     assert!(news.mentions.contains(ann.user_id()) && news.encrypted, "{:?}", news.raw);
     says(&scene.ann_asks(&suspend(&eve)).await?, "", &["frozen"]);
@@ -227,7 +227,7 @@ async fn a_token_whose_time_is_over_is_replaced_on_the_same_device() -> Result<(
     let meanwhile = ann.say(scene.room(), &suspend(&eve)).await?;
     held.release();
     let told = scene.answer(ann, &meanwhile).await?;
-    says(&told, "Refused", &["while I was logged out"]);
+    says(&told, "Failed", &["while I was logged out"]);
     assert!(!is(&scene, &eve, "suspended").await?);
     says(&scene.ann_asks(&suspend(&eve)).await?, "Done", &[]);
     assert_eq!(devices(&scene, scene.bot_account()).await?, before, "another device");

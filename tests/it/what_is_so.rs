@@ -237,7 +237,7 @@ async fn notices_that_are_switched_off_are_told_with_the_key_that_switches_them_
     let nora = scene.subject("nora").await?;
     // Before anything is asked.
     let refused = scene.ann_asks(&format!("!notice send {} Hello", nora.user_id)).await?;
-    says(&refused, "Refused", &["server notices are disabled", "system_mxid_localpart"]);
+    says(&refused, "Failed", &["server notices are disabled", "system_mxid_localpart"]);
     assert!(!refused.body.contains("M_UNKNOWN"), "{}", refused.body);
     Ok(())
 }
@@ -280,7 +280,7 @@ async fn what_the_homeserver_refuses_is_told_by_its_cause_and_never_in_its_own_w
             Method::PUT,
             "send_server_notice",
             (400, "M_UNKNOWN", "Server notices are not enabled on this server"),
-            "Refused",
+            "Failed",
             "server notices are disabled",
         ),
         (

@@ -112,6 +112,29 @@ fn what_the_bot_may_do_in_it() {
 }
 
 #[test]
+fn whether_the_bot_may_describe_its_commands_is_said_where_it_is_to() {
+    let mut config = config(Encryption::Required);
+    let about = |config: &Config, content: &Value| {
+        let state = [event("m.room.power_levels", "", content)];
+        let findings = judge(config, "#r:x", &State(&state));
+        let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        all.into_iter().filter(|one| one.contains("describe its commands")).collect::<Vec<_>>()
+    };
+    let levels = |level: i64| json!({ "users": { "@synod:x": 50 }, "state_default": level });
+    assert_eq!(about(&config, &levels(100)), Vec::<String>::new());
+    config.bot.describe_commands = true;
+    let told = about(&config, &levels(100)).concat();
+    assert!(
+        told.contains("may not describe") && told.contains("it has 50, and needs 100"),
+        "{told}"
+    );
+    assert!(about(&config, &levels(50)).concat().contains("may describe its commands"));
+    let mut own = levels(100);
+    own["events"] = json!({ "org.matrix.msc4391.command_description": 50 });
+    assert!(about(&config, &own).concat().contains("may describe its commands"));
+}
+
+#[test]
 fn without_power_levels_only_the_maker_has_power() {
     let mut state = sound();
     state

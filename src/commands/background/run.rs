@@ -12,7 +12,7 @@ use crate::{
     },
     commands::{Action, Spec, arguments::Moment},
     error::Stop,
-    reply::{Line, utc},
+    reply::Line,
     synapse::Reader,
 };
 
@@ -80,7 +80,7 @@ impl Job {
         match self {
             Self::PopulateStatsProcessRooms => "counts members and state of all rooms again",
             Self::RegenerateDirectory => {
-                "makes the directory of users again; searches for people find less meanwhile"
+                "rebuilds the user directory; searches for people find less until it is finished"
             }
             Self::EventResign => "signs events of this server again, in its database",
         }
@@ -157,14 +157,15 @@ impl Action for Run {
 
     fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
         let title = Line::new().plain("Start ").code(self.job.as_str()).plain(" on ").code(subject);
-        let mut goes: Vec<Line> = vec![
-            format!("It {}", self.job.does()).into(),
-            "the way back: it cannot be taken out of the queue again".into(),
-        ];
-        if let Some(Moment(at)) = self.before {
-            goes.push(format!("Only events from before {}", utc(at)).into());
-        }
-        Question { title, goes, stays: Vec::new() }
+        Question { title, ..Question::default() }
+    }
+
+    fn explanations(&self, _subject: &Subject) -> Vec<Line> {
+        let only = self.before.map(|Moment(at)| {
+            Line::from("Only events from before ").at(at).plain(" are signed again")
+        });
+        let does = format!("It {}. It cannot be taken out of the queue again", self.job.does());
+        [Some(does.into()), only].into_iter().flatten().collect()
     }
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
@@ -250,6 +251,22 @@ mod tests {
         assert!(odd.subjects(&nowhere()).await.is_err());
         let fine = verb(&["event_resign", "--before", "2026-11-01"]);
         assert!(fine.subjects(&nowhere()).await.is_ok());
+    }
+
+    #[test]
+    fn what_a_job_does_is_no_loss() {
+        let verb = verb(&["event_resign", "--before", "2026-11-01"]);
+        let question = verb.question(&here(), &seen(true));
+        assert!(question.goes.is_empty() && question.stays.is_empty());
+        let told: Vec<String> = verb.explanations(&here()).iter().map(testing::line).collect();
+        assert_eq!(
+            told,
+            [
+                "It signs events of this server again, in its database. It cannot be taken out of \
+                 the queue again",
+                "Only events from before 2026-11-01 00:00 UTC are signed again",
+            ]
+        );
     }
 
     #[test]

@@ -58,7 +58,8 @@ const REFUSALS: &[Meaning] = &[
         "M_UNKNOWN",
         "order",
         "this version of the homeserver cannot sort them this way",
-    ),
+    )
+    .failed(),
 ];
 
 #[async_trait]

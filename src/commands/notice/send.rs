@@ -146,7 +146,8 @@ const SWITCHED_OFF: Meaning = Meaning::new(
     "not enabled",
     "server notices are disabled on this homeserver. To enable them, set server_notices with \
     system_mxid_localpart in homeserver.yaml",
-);
+)
+.failed();
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[

@@ -62,7 +62,7 @@ impl Action for Delete {
         Question {
             title: Line::new().plain("Delete the registration token ").code(subject),
             goes: goes.into_iter().collect(),
-            stays: vec!["the accounts that were made with it".into()],
+            stays: vec!["the accounts that were created with it".into()],
         }
     }
 

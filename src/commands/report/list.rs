@@ -11,7 +11,10 @@ use crate::{
     commands::{
         Ask, Does, Spec, Tables,
         arguments::{RoomRef, UserRef},
-        listing::{Filter, Kept, Listing, Named, Page, Pages},
+        listing::{
+            Filter, Kept, Listing, Named, Page, Pages,
+            chart::{Chart, Days},
+        },
         refusals::looks,
         room::known,
     },
@@ -31,6 +34,7 @@ pub(super) const SPEC: Spec = Spec::of::<List>(
         "report list --sender @ann:example.org",
         "report list --room #lobby:example.org --limit 20",
         "report list --users --target @ann:example.org",
+        "report list --chart",
     ],
 );
 
@@ -59,15 +63,18 @@ struct List {
     /// Oldest first
     #[arg(short, long)]
     reverse: bool,
+    /// Send a picture instead: how many there were on each of the last 30 days
+    #[arg(long, conflicts_with_all = ["from", "limit", "all", "reverse"])]
+    chart: bool,
 }
 
 impl From<List> for Ask {
     fn from(typed: List) -> Self {
-        let List { users, sender, room, target, reporter, pages, reverse } = typed;
+        let List { users, sender, room, target, reporter, pages, reverse, chart } = typed;
         if users {
-            Self::Read(Box::new(Users { target, reporter, pages, reverse }))
+            Self::Read(Box::new(Users { target, reporter, pages, reverse, chart }))
         } else {
-            Self::Read(Box::new(Events { sender, room, reporter, pages, reverse }))
+            Self::Read(Box::new(Events { sender, room, reporter, pages, reverse, chart }))
         }
     }
 }
@@ -80,6 +87,7 @@ struct Events {
     reporter: Option<UserRef>,
     pages: Pages,
     reverse: bool,
+    chart: bool,
 }
 
 /// Reports of accounts.
@@ -89,6 +97,7 @@ struct Users {
     reporter: Option<UserRef>,
     pages: Pages,
     reverse: bool,
+    chart: bool,
 }
 
 /// Asks for one page of the list that `key` names.
@@ -219,6 +228,16 @@ impl Listing for Events {
         }))
     }
 
+    fn chart(&self) -> Option<Chart<EventReport>> {
+        self.chart.then(|| {
+            Chart::Days(Days {
+                title: "Reports of events per day",
+                at: |report: &EventReport| report.received_ts,
+                narrowed: self.room.is_some() || self.reporter.is_some(),
+            })
+        })
+    }
+
     fn ids_of(&self) -> Option<IdsOf> {
         Some(IdsOf::EventReports)
     }
@@ -279,6 +298,16 @@ impl Listing for Users {
         }))
     }
 
+    fn chart(&self) -> Option<Chart<UserReport>> {
+        self.chart.then(|| {
+            Chart::Days(Days {
+                title: "Reports of accounts per day",
+                at: |report: &UserReport| report.received_ts,
+                narrowed: self.reporter.is_some(),
+            })
+        })
+    }
+
     fn ids_of(&self) -> Option<IdsOf> {
         Some(IdsOf::AccountReports)
     }
@@ -333,6 +362,7 @@ mod tests {
             reporter: ann(),
             pages: Pages::default(),
             reverse: false,
+            chart: false,
         };
         let kept = |by: &str| {
             let row = EventReport::deserialize(event_report(json!({ "user_id": by }))).unwrap();
@@ -348,8 +378,8 @@ mod tests {
         };
         assert_eq!((kept("!a_b"), kept("!axb")), (Kept::Yes, Kept::No));
 
-        let users =
-            Users { target: ann(), reporter: None, pages: Pages::default(), reverse: false };
+        let pages = Pages::default();
+        let users = Users { target: ann(), reporter: None, pages, reverse: false, chart: false };
         let row = UserReport::deserialize(user_report()).unwrap();
         assert_eq!(users.filter(&reader).unwrap()(&row), Kept::No, "it is about eve");
         assert_eq!(testing::line(&users.of(&reader)), "About `@ann:example.org`: ");

@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct EventReport {
     pub(super) id: u64,
     #[serde(default, deserialize_with = "known")]
-    received_ts: Option<Timestamp>,
+    pub(super) received_ts: Option<Timestamp>,
     pub(super) room_id: String,
     pub(super) event_id: String,
     /// Who reported it.
@@ -46,7 +46,7 @@ pub(super) struct EventReport {
 pub(super) struct UserReport {
     pub(super) id: u64,
     #[serde(default, deserialize_with = "known")]
-    received_ts: Option<Timestamp>,
+    pub(super) received_ts: Option<Timestamp>,
     /// Who was reported.
     pub(super) target_user_id: String,
     /// Who reported them.

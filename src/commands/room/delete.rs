@@ -135,7 +135,7 @@ impl Action for Delete {
                 let why = Line::new().code(&user).plain(" is not an account of this server");
                 return Err(Stop::not_found(why.plain(", so it cannot create the new room")));
             }
-            seen.display.push(("New room", Line::from("made by ").code(&user)));
+            seen.display.push(("New room", Line::from("created by ").code(&user)));
             seen.extra.insert(MAKER.to_owned(), json!(user));
         }
         Ok(seen)

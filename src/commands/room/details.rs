@@ -14,7 +14,7 @@ use crate::{
         refusals::looks,
     },
     error::Stop,
-    reply::{Line, Reply, Sheet},
+    reply::{Fact, Line, Reply, Sheet},
     synapse::Reader,
 };
 
@@ -78,9 +78,13 @@ fn whole(
     remembered: &Remembered,
     now: Timestamp,
 ) -> Reply {
+    past::told(Reply::data(Line::new().code(id)).facts(facts(room, blocked)), remembered, now)
+}
+
+fn facts(room: &Room, blocked: &Blocked) -> Vec<Fact> {
     let mut facts = known::facts(room);
     facts.push(("Blocked", known::block(blocked)));
-    past::told(Reply::data(Line::new().code(id)).facts(facts), remembered, now)
+    facts
 }
 
 /// What every room has, in the rows of its card.
@@ -96,8 +100,7 @@ fn card(
     remembered: &Remembered,
     now: Timestamp,
 ) -> Reply {
-    let mut facts = known::facts(room);
-    facts.push(("Blocked", known::block(blocked)));
+    let mut facts = facts(room, blocked);
     let open = room.is_read_by_everybody();
     facts.retain(|(label, _)| !BEYOND.contains(label) || (open && *label == "Who may read"));
     let title = match room.name().filter(|name| !name.is_empty()) {

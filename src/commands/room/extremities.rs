@@ -152,7 +152,8 @@ const REFUSALS: &[Meaning] = &[
         "M_UNKNOWN",
         "",
         "the homeserver cannot do it in this room; `!room extremities` shows the state",
-    ),
+    )
+    .failed(),
 ];
 
 #[async_trait]

@@ -94,19 +94,22 @@ const REFUSALS: &[Meaning] = &[
         "M_UNKNOWN",
         "",
         "the homeserver cannot join it: the room or its servers cannot be used from here",
-    ),
+    )
+    .failed(),
     Meaning::new(
         400,
         "M_INCOMPATIBLE_ROOM_VERSION",
         "",
         "the room has a version that this homeserver does not know; it needs a newer Synapse",
-    ),
+    )
+    .failed(),
     Meaning::new(
         400,
         "M_UNSUPPORTED_ROOM_VERSION",
         "",
         "the room has a version that this homeserver does not know; it needs a newer Synapse",
-    ),
+    )
+    .failed(),
 ];
 
 #[async_trait]

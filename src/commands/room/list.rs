@@ -3,11 +3,15 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::page::{self, Order, Row, Wanted};
+use super::page::{self, Order, Row, Sort, Wanted};
 use crate::{
     commands::{
         Later, Spec, Tables,
-        listing::{Filter, Listing, Named, Page, Pages, search::Spellings},
+        listing::{
+            Filter, Listing, Named, Page, Pages,
+            chart::{Chart, Largest, called},
+            search::Spellings,
+        },
         refusals::looks,
     },
     error::Stop,
@@ -22,6 +26,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "room list -n lobby --public",
         "room list --sort joined_members --limit 20",
         "room list --empty",
+        "room list --chart",
     ],
 )
 .later(&[
@@ -57,6 +62,10 @@ pub(super) struct List {
     /// Leave out rooms in the directory
     #[arg(short = 'P', long)]
     not_public: bool,
+    /// Send a picture instead: the rooms with most members, or with most of what --sort names:
+    /// `joined_local_members` or `state_events`
+    #[arg(long, conflicts_with_all = ["from", "limit", "all", "reverse"])]
+    chart: bool,
     // In which spellings the name is searched for.
     #[arg(skip)]
     spellings: Spellings,
@@ -66,6 +75,18 @@ impl List {
     /// What `room search TERM` lists.
     pub(super) fn search(term: String, pages: Pages, order: Order) -> Self {
         Self { pages, name: Some(term), order, ..Self::default() }
+    }
+
+    /// In which order they come: for a picture by what it shows, the largest first.
+    fn ordered(&self) -> Result<Order, Stop> {
+        match self.order.sort {
+            None if self.chart => Ok(Order { sort: Some(Sort::JoinedMembers), ..self.order }),
+            Some(sort) if self.chart && sort.measure().is_none() => Err(Stop::not_understood(
+                "a picture can show only how many members or state events there are",
+            )
+            .or(&["room", "list", "--chart", "--sort", "state_events"])),
+            _ => Ok(self.order),
+        }
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -93,7 +114,7 @@ impl Listing for List {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        page::fetch(reader, self.wanted().query(self.order), from, limit).await
+        page::fetch(reader, self.wanted().query(self.ordered()?), from, limit).await
     }
 
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Row>> {
@@ -103,6 +124,24 @@ impl Listing for List {
     fn in_all_spellings(&self) -> Option<Self> {
         let Wanted { spellings, .. } = self.wanted().in_all_spellings()?;
         Some(Self { spellings, ..self.clone() })
+    }
+
+    fn chart(&self) -> Option<Chart<Row>> {
+        let sort = self.order.sort.unwrap_or(Sort::JoinedMembers);
+        let (title, value) = sort.measure().or_else(|| Sort::JoinedMembers.measure())?;
+        let Wanted { name, public, empty, .. } = self.wanted();
+        self.chart.then(|| {
+            Chart::Largest(Largest {
+                title,
+                label: |row: &Row| {
+                    called(&row.room_id, [row.name.as_ref(), row.canonical_alias.as_ref()])
+                },
+                value,
+                shown: |count| count.to_string(),
+                narrowed: name.is_some() || public.is_some() || empty.is_some(),
+                listed_in_part: false,
+            })
+        })
     }
 
     fn ids_of(&self) -> Option<IdsOf> {
@@ -135,9 +174,14 @@ mod tests {
         insta::assert_snapshot!(asked(&["-E", "-P", "-r", "-s", "version"]), @"order_by=version dir=b public_rooms=false empty_rooms=false");
         insta::assert_snapshot!(asked(&["--not-empty", "--not-public", "--sort", "creator", "--reverse"]), @"order_by=creator dir=b public_rooms=false empty_rooms=false");
         insta::assert_snapshot!(asked(&["-n", "lobby", "--public"]), @"order_by=name dir=f search_term=lobby");
-        for typed in
-            [&["-e", "-E"][..], &["-p", "-P"], &["-n", ""], &["-s", "colour"], &["-l", "0"]]
-        {
+        for typed in [
+            &["-e", "-E"][..],
+            &["-p", "-P"],
+            &["-n", ""],
+            &["-s", "colour"],
+            &["-l", "0"],
+            &["--chart", "-r"],
+        ] {
             assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
         }
     }

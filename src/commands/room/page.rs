@@ -36,7 +36,22 @@ pub(super) enum Sort {
     StateEvents,
 }
 
+/// What a picture of rooms shows, and how much of it one has.
+pub(super) type Measure = (&'static str, fn(&Row) -> Option<u64>);
+
 impl Sort {
+    /// What is measured by this, where that is a number.
+    pub(super) fn measure(self) -> Option<Measure> {
+        match self {
+            Self::JoinedMembers => Some(("Rooms by members", |row: &Row| row.joined_members)),
+            Self::JoinedLocalMembers => {
+                Some(("Rooms by members of this server", |row: &Row| row.joined_local_members))
+            }
+            Self::StateEvents => Some(("Rooms by state events", |row: &Row| row.state_events)),
+            _ => None,
+        }
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",

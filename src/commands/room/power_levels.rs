@@ -242,7 +242,7 @@ fn facts(powered: &Powered) -> Vec<Fact> {
         let said = match (powered.creators.is_empty(), powered.creators_above) {
             (true, _) => "not known",
             (false, true) => "nobody else",
-            (false, false) => "only who made the room",
+            (false, false) => "only who created the room",
         };
         facts.push(("Power", said.into()));
         return facts;
@@ -325,7 +325,7 @@ mod tests {
              Changing power takes: 50\n"
         );
         let bare = json!({"power_levels": null, "creators": ["@ann:x"]});
-        assert_eq!(told(bare), "Power: only who made the room\n");
+        assert_eq!(told(bare), "Power: only who created the room\n");
         // Every room was made by somebody.
         assert_eq!(told(json!({"power_levels": null})), "Power: not known\n");
         let then =

@@ -12,6 +12,7 @@ use crate::{
         arguments::Since,
         listing::{
             Filter, Kept, Listing, Named, Page, Pages,
+            chart::{Chart, Largest},
             search::{self, Spellings},
         },
         refusals::looks,
@@ -26,7 +27,12 @@ use crate::{
 
 pub(super) const SPEC: Spec = Spec::query::<Media>(
     "media",
-    &["stats media", "stats media --since 30d --limit 10", "stats media -s media_count -n ann"],
+    &[
+        "stats media",
+        "stats media --since 30d --limit 10",
+        "stats media -s media_count -n ann",
+        "stats media --chart",
+    ],
 );
 
 /// List the accounts that have uploaded files, by total size
@@ -51,6 +57,10 @@ struct Media {
     /// Only accounts with this in their localpart or display name
     #[arg(short, long, value_parser = term)]
     name: Option<String>,
+    /// Send a picture instead: the accounts whose files take up most, or with -s `media_count` those
+    /// with most files
+    #[arg(long, conflicts_with_all = ["from", "limit", "all", "reverse"])]
+    chart: bool,
 }
 
 /// The homeserver takes nothing but ASCII here.
@@ -167,6 +177,20 @@ impl Listing for Media {
         }))
     }
 
+    fn chart(&self) -> Option<Chart<User>> {
+        let by_count = self.sort == Sort::MediaCount;
+        self.chart.then(|| {
+            Chart::Largest(Largest {
+                title: if by_count { "Files by account" } else { "Media by account" },
+                label: named,
+                value: if by_count { |user: &User| user.media_count } else { length },
+                shown: if by_count { |count| count.to_string() } else { size },
+                narrowed: self.name.is_some(),
+                listed_in_part: false,
+            })
+        })
+    }
+
     fn ids_of(&self) -> Option<IdsOf> {
         Some(IdsOf::Accounts)
     }
@@ -183,6 +207,10 @@ impl Listing for Media {
 impl Media {
     /// What is asked of the homeserver, besides the place and the number.
     fn query(&self, now: Timestamp) -> Result<Vec<(&'static str, String)>, Stop> {
+        if self.chart && !self.sort.largest_first() {
+            let why = "a picture can show only how large files are, or how many";
+            return Err(Stop::not_understood(why).or(&["stats", "media", "--chart"]));
+        }
         let backwards = self.sort.largest_first() != self.reverse;
         let mut query = vec![
             ("order_by", self.sort.as_str().to_owned()),
@@ -204,16 +232,26 @@ impl Media {
     }
 }
 
-fn record(user: &User) -> Record {
-    let mut title = match &user.id {
+/// Its id, where there is one.
+fn named(user: &User) -> Line {
+    match &user.id {
         Some(id) => Line::new().code(id),
         None => "the homeserver has no such account".into(),
-    };
+    }
+}
+
+/// How much its files take up, bytes.
+fn length(user: &User) -> Option<u64> {
+    user.media_length.map(|Bytes(bytes)| bytes)
+}
+
+fn record(user: &User) -> Record {
+    let mut title = named(user);
     if let Some(name) = user.displayname.as_ref().filter(|name| !name.is_empty()) {
         title = title.plain(" ").hostile(name);
     }
     let facts = vec![
-        ("Size", or_not_known(user.media_length.map(|Bytes(bytes)| size(bytes)))),
+        ("Size", or_not_known(length(user).map(size))),
         ("Files", or_not_known(user.media_count.map(|count| count.to_string()))),
     ];
     Record { title, facts }
@@ -263,8 +301,10 @@ mod tests {
         for typed in [&["-n", ""][..], &["-n", "Zoë"], &["-s", "colour"], &["--since", "03/04"]] {
             assert!(testing::parse::<Media>(typed).is_err(), "{typed:?}");
         }
-        let odd = verb(&["--since", "1d", "--until", "2d"]);
-        assert!(odd.query(now()).is_err());
+        for typed in [&["--since", "1d", "--until", "2d"][..], &["--chart", "-s", "user_id"]] {
+            assert!(verb(typed).query(now()).is_err(), "{typed:?}");
+        }
+        assert_eq!(asked(&["--chart"]), "order_by=media_length dir=b");
     }
 
     #[test]

@@ -10,7 +10,10 @@ use crate::{
     change::Path,
     commands::{
         Spec, Tables,
-        listing::{Listing, Named, Page, Pages},
+        listing::{
+            Listing, Named, Page, Pages,
+            chart::{Chart, Largest, called},
+        },
         refusals::looks,
     },
     error::Stop,
@@ -18,7 +21,8 @@ use crate::{
     synapse::{Error, Reader},
 };
 
-pub(super) const SPEC: Spec = Spec::query::<Rooms>("rooms", &["stats rooms"]).since(1, 83);
+pub(super) const SPEC: Spec =
+    Spec::query::<Rooms>("rooms", &["stats rooms", "stats rooms --chart"]).since(1, 83);
 
 /// List the ten rooms that use the most database space
 ///
@@ -27,6 +31,9 @@ pub(super) const SPEC: Spec = Spec::query::<Rooms>("rooms", &["stats rooms"]).si
 struct Rooms {
     #[command(flatten)]
     pages: Pages,
+    /// Send a picture instead
+    #[arg(long, conflicts_with_all = ["from", "limit", "all"])]
+    chart: bool,
 }
 
 /// How many names are looked up at once.
@@ -80,6 +87,19 @@ impl Listing for Rooms {
             row
         });
         stream::iter(named).buffered(AT_ONCE).collect().await
+    }
+
+    fn chart(&self) -> Option<Chart<Room>> {
+        self.chart.then(|| {
+            Chart::Largest(Largest {
+                title: "Rooms by size",
+                label: |room: &Room| called(&room.id, [room.name.as_ref()]),
+                value: |room: &Room| Some(room.estimated_size),
+                shown: size,
+                narrowed: false,
+                listed_in_part: true,
+            })
+        })
     }
 
     fn ids_of(&self) -> Option<IdsOf> {

@@ -55,7 +55,8 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         "threepid from ID server",
         "an identity server does not release its email address or phone number, so the homeserver \
         has not deactivated it. Remove them first: `!user modify` with --clear-threepids",
-    ),
+    )
+    .failed(),
     OTHER_BODY,
     Meaning::new(
         400,
@@ -63,7 +64,8 @@ pub(in crate::commands) const REFUSALS: &[Meaning] = &[
         "deactivate",
         "the homeserver says that it is an account of another server: its own name is not the one \
         after the colon",
-    ),
+    )
+    .failed(),
     NOT_LOCAL,
     ACCOUNT_GONE,
 ];

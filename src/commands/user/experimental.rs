@@ -166,7 +166,8 @@ const REFUSALS: &[Meaning] = &[
         "not recognised",
         "this version of the homeserver does not know this feature, or cannot set it for single \
          accounts",
-    ),
+    )
+    .failed(),
 ];
 
 #[async_trait]

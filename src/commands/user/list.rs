@@ -12,6 +12,7 @@ use crate::{
         arguments::Since,
         listing::{
             Filter, Kept, Listing, Named, Page, Pages,
+            chart::{Chart, Days},
             search::{self, Spellings},
         },
         refusals::looks,
@@ -28,6 +29,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "user list -n \"Ann Lee\" -d",
         "user list --since 3d",
         "user list --only-deactivated",
+        "user list --chart",
         "user list --seen-since 2026-11-01 --no-guests --limit 20",
     ],
 )
@@ -91,6 +93,12 @@ pub(super) struct List {
     /// otherwise
     #[arg(long, value_name = "DATE|AGE")]
     seen_since: Option<Since>,
+    /// Send a picture instead: how many were created on each of the last 30 days, deactivated ones
+    /// included
+    #[arg(long, conflicts_with_all = [
+        "from", "limit", "all", "sort_by", "reverse", "since", "seen_since",
+    ])]
+    chart: bool,
     // Whether it is `user search`, which is nothing without a name.
     #[arg(skip)]
     searches: bool,
@@ -154,6 +162,16 @@ impl Listing for List {
         page::record(row, now)
     }
 
+    fn chart(&self) -> Option<Chart<Row>> {
+        self.chart.then(|| {
+            Chart::Days(Days {
+                title: "Accounts created per day",
+                at: |row: &Row| row.created().map(|created| created.at),
+                narrowed: self.narrows(),
+            })
+        })
+    }
+
     fn ids_of(&self) -> Option<IdsOf> {
         Some(IdsOf::Accounts)
     }
@@ -171,21 +189,31 @@ impl List {
     /// What the accounts are sorted by, and whether backwards. A filter by time that I do myself
     /// goes with the order in which its accounts come first.
     fn order(&self) -> (Sort, bool) {
-        match (self.sort_by, &self.since, &self.seen_since) {
-            (Some(sort), ..) => (sort, self.reverse),
-            (None, Some(_), _) => (Sort::CreationTs, !self.reverse),
-            (None, None, Some(_)) => (Sort::LastSeenTs, !self.reverse),
-            (None, None, None) => (Sort::Name, self.reverse),
+        let by_creation = self.chart || self.since.is_some();
+        match (self.sort_by, &self.seen_since) {
+            (Some(sort), _) => (sort, self.reverse),
+            (None, _) if by_creation => (Sort::CreationTs, !self.reverse),
+            (None, Some(_)) => (Sort::LastSeenTs, !self.reverse),
+            (None, None) => (Sort::Name, self.reverse),
         }
+    }
+
+    /// Whether only some of the accounts that there are fit what was typed.
+    fn narrows(&self) -> bool {
+        let by_kind = self.no_guests || self.only_deactivated || self.admins || self.non_admins;
+        let by_text = self.name.is_some() || self.user_id.is_some();
+        by_kind || by_text || !self.exclude_user_type.is_empty()
     }
 
     /// What is asked of the homeserver, besides the place and the number.
     fn query(&self, server: &str) -> Vec<(&'static str, String)> {
         let (sort, backwards) = self.order();
+        // A raid that was dealt with was one all the same.
+        let deactivated = self.deactivated || self.only_deactivated || self.chart;
         let mut query = vec![
             ("order_by", sort.as_str().to_owned()),
             ("dir", if backwards { "b" } else { "f" }.to_owned()),
-            ("deactivated", (self.deactivated || self.only_deactivated).to_string()),
+            ("deactivated", deactivated.to_string()),
             // Hidden by default, and an operator looks for just these.
             ("locked", "true".to_owned()),
         ];
@@ -295,6 +323,7 @@ mod tests {
     fn options_mean_to_the_homeserver_what_they_say() {
         insta::assert_snapshot!(asked(&[]), @"order_by=name dir=f deactivated=false locked=true");
         insta::assert_snapshot!(asked(&["-d", "-g", "-a", "--sort-by", "displayname", "--reverse"]), @"order_by=displayname dir=b deactivated=true locked=true guests=true admins=true");
+        insta::assert_snapshot!(asked(&["--chart"]), @"order_by=creation_ts dir=b deactivated=true locked=true");
         insta::assert_snapshot!(asked(&["-D"]), @"order_by=name dir=f deactivated=true locked=true");
         insta::assert_snapshot!(asked(&["-G", "-A", "-L", "--exclude-user-type", "bot", "--exclude-user-type", ""]), @"order_by=name dir=f deactivated=false locked=true guests=false admins=false not_user_type=bot not_user_type=");
         insta::assert_snapshot!(asked(&["-n", "@Carol:example.org", "--since", "3d"]), @"order_by=creation_ts dir=b deactivated=false locked=true name=Carol");
@@ -308,6 +337,8 @@ mod tests {
             &["--sort-by", "colour"],
             &["--since", "03/04"],
             &["--since", "3m"],
+            &["--chart", "--limit", "5"],
+            &["--chart", "--since", "3d"],
         ] {
             assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
         }

@@ -137,7 +137,7 @@ impl Action for Register {
 
     fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
         Outcome::done(
-            Line::new().code(subject).plain(" is made"),
+            Line::new().code(subject).plain(" is created"),
             Undo::None(format!(
                 "an account cannot be removed completely; {} deactivates it",
                 words(["user", "deactivate", &subject.typed()]).join(" ")

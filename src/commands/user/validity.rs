@@ -81,7 +81,8 @@ const REFUSALS: &[Meaning] = &[
         "",
         "the homeserver does not accept it; perhaps account validity is not enabled \
         (account_validity in its configuration)",
-    ),
+    )
+    .failed(),
 ];
 
 #[async_trait]

@@ -66,19 +66,12 @@ fn a_key_that_may_be_a_secret_is_not_named() {
 #[test]
 fn a_credential_of_systemd_may_show_the_mask_of_its_access_list() {
     let folder = Folder::new();
-    folder.file("synod.yaml", &SOUND.replace("file: secret", "file: group"), 0o644);
-    let path = folder.0.path().join("synod.yaml");
-    let load = |directory: &Path| {
-        Config::load_with(&path, &crate::pipeline::verbs(), &|name| match name {
-            "TOKEN" => Some(CANARY.into()),
-            "CREDENTIALS_DIRECTORY" => Some(directory.into()),
-            _ => None,
-        })
-    };
-    load(folder.0.path()).unwrap();
-    load(&folder.0.path().join("mine")).unwrap_err();
+    let yaml = SOUND.replace("file: secret", "file: group");
+    let load = |credentials: &str| folder.load_with_credentials(&yaml, Some(credentials));
+    load("").unwrap();
+    load("mine").unwrap_err();
     folder.file("group", CANARY, 0o644);
-    load(folder.0.path()).unwrap_err();
+    load("").unwrap_err();
 }
 
 #[test]
@@ -86,15 +79,10 @@ fn a_credential_is_found_by_its_name() {
     use secrecy::ExposeSecret as _;
 
     let folder = Folder::new();
-    let path = folder.0.path().join("synod.yaml");
-    let load = |name: &str, directory: &str| {
+    let load = |name: &str, credentials: &str| {
         let source = format!("credential: {name}");
-        folder.file("synod.yaml", &SOUND.replace("file: secret", &source), 0o644);
-        Config::load_with(&path, &crate::pipeline::verbs(), &|variable| match variable {
-            "TOKEN" => Some(CANARY.into()),
-            "CREDENTIALS_DIRECTORY" => Some(folder.0.path().join(directory).into()),
-            _ => None,
-        })
+        let yaml = SOUND.replace("file: secret", &source);
+        folder.load_with_credentials(&yaml, Some(credentials))
     };
     for name in ["secret", "group"] {
         let homeserver = load(name, "").unwrap().homeserver;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An answer that says what is wrong with the token, and what of it the room reads.
-pub(super) type Refusal = (u16, &'static str, &'static str, &'static str);
+pub(in crate::pipeline) type Refusal = (u16, &'static str, &'static str, &'static str);
 
 pub(super) const REFUSALS: [Refusal; 5] = [
     (401, "M_UNKNOWN_TOKEN", "Access token has expired", "admin token has expired"),
@@ -32,7 +32,7 @@ pub(super) const REFUSALS: [Refusal; 5] = [
 
 /// Accounts that can be suspended, as long as the token is taken.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Homeserver(Arc<Mutex<State>>);
+pub(in crate::pipeline) struct Homeserver(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -101,7 +101,7 @@ impl Respond for Homeserver {
     }
 }
 
-pub(super) async fn started() -> (MockServer, Homeserver, Stage) {
+pub(in crate::pipeline) async fn started() -> (MockServer, Homeserver, Stage) {
     let (server, homeserver) = (MockServer::start().await, Homeserver::default());
     Mock::given(any()).respond_with(homeserver.clone()).mount(&server).await;
     let stage = Stage::set(&server.uri(), "token");
@@ -109,7 +109,7 @@ pub(super) async fn started() -> (MockServer, Homeserver, Stage) {
     (server, homeserver, stage)
 }
 
-pub(super) fn heard(stage: &Stage, words: &str) -> usize {
+pub(in crate::pipeline) fn heard(stage: &Stage, words: &str) -> usize {
     let plain = |said: &String| said.replace(['\\', '\u{2060}'], "");
     stage.heard.all().iter().filter(|said| plain(said).contains(words)).count()
 }

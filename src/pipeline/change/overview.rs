@@ -270,6 +270,8 @@ pub(in crate::pipeline) fn goes_and_stays(
     plans: &[Plan],
 ) -> Reply {
     let question = |plan: &Plan| action.question(&plan.subject, &plan.seen);
+    let explained = of_all(plans.iter().map(|plan| action.explanations(&plan.subject)));
+    let reply = explained.0.into_iter().chain(explained.1).fold(reply, Reply::text);
     if let [one] = plans {
         let question = question(one);
         let reply = paragraph(reply, "Lost: ", question.goes);

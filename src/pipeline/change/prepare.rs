@@ -130,8 +130,10 @@ impl Executor {
             _ if invocation.options.plan => Prepared::Planned(looked),
             Decision::Rehearse => Prepared::Rehearsed,
             Decision::Ask(terms, approvers) => {
-                if let Some(why) = self.shown_not_to_do(action, &looked).await {
-                    return Ok(Prepared::Refused(why));
+                if let Extent::Whole = extent
+                    && let Some(stop) = self.shown_not_to_do(action, &looked).await
+                {
+                    return Err(stop);
                 }
                 let class = looked.class(action);
                 let asks = Asks { looked, class, terms, approvers, differences, guards };

@@ -5,7 +5,7 @@ use tracing::{debug, error};
 use super::{Executor, values::Looked};
 use crate::{
     commands::{Action, Meaning},
-    reply::Line,
+    error::Stop,
     synapse::{Secrets, SendError},
 };
 
@@ -16,7 +16,7 @@ impl Executor {
         &self,
         action: &dyn Action,
         looked: &Looked,
-    ) -> Option<Line> {
+    ) -> Option<Stop> {
         let (probe, means) = action.probe().filter(|_| !looked.plans.is_empty())?;
         let mut permit = self.freeze_control.gate().permit_probe(probe)?;
         let sent = self.writer.send(&mut permit, &probe.step(), &mut Secrets::default()).await;
@@ -24,7 +24,7 @@ impl Executor {
             Err(SendError::Refused(refusal)) => {
                 let known = [means];
                 let meaning = Meaning::of(&refusal, &known).filter(|it| !it.is_general())?;
-                Some(meaning.line())
+                Some(Stop::ending(meaning.ends, meaning.line()))
             }
             Err(other) => {
                 debug!(error = &other as &dyn std::error::Error, "a probe shows nothing");

@@ -165,6 +165,10 @@ impl Action for Together {
         question
     }
 
+    fn explanations(&self, subject: &Subject) -> Vec<Line> {
+        self.part(subject).map(|part| part.action.explanations(subject)).unwrap_or_default()
+    }
+
     fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
         self.part(subject).map(|part| part.action.warnings(subject, seen)).unwrap_or_default()
     }

@@ -79,7 +79,7 @@ impl Authenticity {
         let again = self.keys.still_signed(&request.room, &request.sender, session).await;
         if let Trust::Doubtful(doubt) = again {
             warn!(sender = %request.sender, event = %request.event, ?doubt, "not believed any more");
-            return Err(Stop::refused(doubt_in_words(doubt)));
+            return Err(Stop::ending(word_of(doubt), doubt_in_words(doubt)));
         }
         let shown =
             self.outbox.message_index(&request.room, &request.event, Some(&request.said)).await;
@@ -97,7 +97,7 @@ impl Authenticity {
             )),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "the message cannot be looked at");
-                Err(Stop::refused(
+                Err(Stop::failed(
                     "the homeserver does not show me this message again, so it could be an old one \
                     sent a second time. Nothing was done; send it again",
                 ))
@@ -153,6 +153,23 @@ impl Authenticity {
         self.first_use_of_file(event, Place { session: &sealed.session, index: sealed.index })
     }
 
+    /// Whether a message was written after another one of its sender that was taken for their own word:
+    /// whoever runs the homeserver can hold back what was written before it. False where that is not
+    /// known. In clear there is nothing that would show it.
+    pub(in crate::pipeline) async fn written_after(
+        &self,
+        request: &Request,
+        event: &OwnedEventId,
+    ) -> Result<bool, Stop> {
+        if request.trust == Trust::Clear {
+            return Ok(true);
+        }
+        let shown =
+            self.outbox.message_index(&request.room, &request.event, Some(&request.said)).await;
+        let Ok(Some((session, index))) = shown else { return Ok(false) };
+        Ok(self.ciphertexts.is_after(Place { session: &session, index }, event)?)
+    }
+
     fn first_use(&self, event: &OwnedEventId, place: Place<'_>) -> Result<(), Stop> {
         let used = self.ciphertexts.first_use(place, event, self.clock.now());
         if used? {
@@ -198,7 +215,7 @@ impl Authenticity {
 
 /// Why nothing is changed that nobody could be told of.
 pub(in crate::pipeline) fn unheard(ailment: Ailment) -> Stop {
-    Stop::refused(format!(
+    Stop::failed(format!(
         "{ailment}. Nothing was done, and I change nothing until operators can read me again. Run \
         synod check on my machine to see what to do"
     ))
@@ -206,7 +223,21 @@ pub(in crate::pipeline) fn unheard(ailment: Ailment) -> Stop {
 
 /// What an operator is told whose message is not believed.
 pub(in crate::pipeline) fn doubted(doubt: Doubt) -> Reply {
-    Reply::outcome(Status::Refused, doubt_in_words(doubt))
+    Reply::outcome(word_of(doubt), doubt_in_words(doubt))
+}
+
+/// The first word of that: what the bot has missed breaks no rule.
+fn word_of(doubt: Doubt) -> Status {
+    match doubt {
+        Doubt::LoggedOut => Status::Failed,
+        Doubt::Plaintext
+        | Doubt::UnsignedDevice
+        | Doubt::UnknownDevice
+        | Doubt::NoIdentity
+        | Doubt::ChangedKey
+        | Doubt::NotPinned
+        | Doubt::MismatchedSender => Status::Refused,
+    }
 }
 
 fn doubt_in_words(doubt: Doubt) -> Line {

@@ -231,7 +231,7 @@ impl Pipeline {
             Held::TooMuch => {
                 Err(Stop::refused(name.plain(" is larger than 1 MiB; send it in parts")))
             }
-            Held::Altered => Err(Stop::refused(name.plain(
+            Held::Altered => Err(Stop::failed(name.plain(
                 " is not what was sent: the homeserver has something else in its place. Send it \
                  again",
             ))),
@@ -273,11 +273,10 @@ fn no_list(what: &Attachment) -> Stop {
         Attachment::None | Attachment::Text { .. } | Attachment::File(_) => {
             Stop::not_understood(no_file(what))
         }
-        Attachment::Elsewhere
-        | Attachment::Removed
-        | Attachment::Edit
-        | Attachment::Edited
-        | Attachment::Undecryptable => Stop::refused(no_file(what)),
+        Attachment::Elsewhere | Attachment::Removed | Attachment::Edit | Attachment::Edited => {
+            Stop::refused(no_file(what))
+        }
+        Attachment::Undecryptable => Stop::failed(no_file(what)),
     }
 }
 

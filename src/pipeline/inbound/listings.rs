@@ -8,7 +8,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tracing::error;
 
-use super::{list, list::Wanted, understand, understand::Parsed};
+use super::{
+    list,
+    list::Wanted,
+    subject::{self, Named, Rowless},
+    understand,
+    understand::Parsed,
+};
 use crate::{
     clock::SharedClock,
     reply::{Asked, Block, IdsOf, Line, Made, Reply, Status},
@@ -112,6 +118,27 @@ impl Listings {
             (!self.is_old(&shown)).then_some((event, shown, asked))
         });
         Ok(listings.max_by_key(|(_, shown, _)| shown.at))
+    }
+
+    /// What stands in a row, counted from 1, of the listing that somebody has asked for, or turned, last in
+    /// a room within the last ten minutes.
+    pub(in crate::pipeline) fn row(
+        &self,
+        room: &RoomId,
+        by: &UserId,
+        number: usize,
+    ) -> Result<Named, Rowless> {
+        let last = self.last(room, by).unwrap_or_else(|error| {
+            error!(error = &error as &dyn std::error::Error, "listings cannot be read");
+            None
+        });
+        let now = self.clock.now();
+        let late = last.filter(|(_, shown, _)| now.duration_since(shown.at) <= subject::REMEMBERED);
+        let (_, shown, asked) = late.ok_or(Rowless::NoList)?;
+        let of = shown.of.filter(|_| asked.rows > 0).ok_or(Rowless::NoList)?;
+        let id = number.checked_sub(1).filter(|at| *at < asked.rows);
+        let id = id.and_then(|at| shown.ids.get(at)).ok_or(Rowless::Only(asked.rows))?;
+        Ok(Named { of, id: id.clone() })
     }
 
     /// Lets nobody turn or pick from what stands in this message any more.

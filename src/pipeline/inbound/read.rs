@@ -12,8 +12,8 @@ use crate::{
     input::{self, Prefix},
     operators::{Operator, Role},
     pipeline::{
-        Command, Expanded, Lane, Message, Pipeline, Request, Said, Suspicion, Task, Trust, What,
-        YesTo,
+        Command, Expanded, Lane, Message, Pipeline, Request, Said, Structured, Suspicion, Task,
+        Trust, What, YesTo,
         inbound::{
             list,
             listings::Taken,
@@ -28,6 +28,8 @@ use crate::{
     },
     reply::{Line, Reply, Status},
 };
+
+mod structured;
 
 /// What was heard of a message before its words are parsed.
 #[derive(Debug)]
@@ -51,6 +53,9 @@ pub(in crate::pipeline) struct Words {
     turn: u64,
     /// Whether it was picked by its number: a change is asked about then.
     picked: bool,
+    /// Whether it came as an object: then nothing of it can be a slip of the keyboard, and each word is
+    /// taken as it is.
+    structured: bool,
 }
 
 impl Pipeline {
@@ -62,6 +67,9 @@ impl Pipeline {
             Said::Message { body, formatted, reply_to, captions } => {
                 let file = captions.then_some(&request.event);
                 (body, formatted, reply_to, file)
+            }
+            Said::Structured(structured) => {
+                return self.hear_structured(request, operator, structured);
             }
             Said::Edit { .. } if pasted => {
                 return Ok(Heard::What(What::Suspect(Suspicion::Token)));
@@ -99,7 +107,8 @@ impl Pipeline {
         }
         let words = |command, picked| {
             let (operator, reply_to) = (operator.clone(), reply_to.clone());
-            Words { operator, command, reply_to, file: file.cloned(), turn, picked }
+            let file = file.cloned();
+            Words { operator, command, reply_to, file, turn, picked, structured: false }
         };
         let command = match heard {
             input::Heard::Command(mut command) => {
@@ -143,7 +152,7 @@ impl Pipeline {
         let open = self.questions.open_in(&request.room).unwrap_or_default();
         let last = self.questions.last_asked(&request.room);
         let is_meant = |ticket: &Ticket| {
-            last.contains(&ticket.code)
+            last.codes.contains(&ticket.code)
                 || body.contains(&ticket.code)
                 || reply_to.is_some() && reply_to == ticket.question.as_ref()
         };
@@ -156,9 +165,10 @@ impl Pipeline {
     pub fn parse(&self, message: Message) -> Task {
         let Message { request, heard, arrived } = message;
         let words = match heard {
-            Heard::What(what) => return Task { request, what, arrived, alias: None },
+            Heard::What(what) => return Task::with(request, what, arrived),
             Heard::Words(words) => words,
         };
+        let structured = words.structured.then(|| words.command.words.clone());
         let operator = words.operator.clone();
         let (words, alias) = self.without_alias(words, &request.room);
         let (typed, lines) = (words.command.words.clone(), words.command.body.clone());
@@ -166,7 +176,7 @@ impl Pipeline {
         let read = self.read_command(words, &request);
         let in_its_place = matches!(&read, Ok(command) if command.holds_secret());
         if holds_token(&request.said) && !in_its_place {
-            return Task { request, what: What::Suspect(Suspicion::Token), arrived, alias: None };
+            return Task::with(request, What::Suspect(Suspicion::Token), arrived);
         }
         // What is not run may hold what nobody must repeat.
         let runs = matches!(read, Ok(Command::Read(..) | Command::Change(..)));
@@ -183,7 +193,7 @@ impl Pipeline {
             }
         };
         let alias = alias.filter(|_| !matches!(what, What::Suspect(_)));
-        Task { request, what, arrived, alias }
+        Task { request, what, arrived, alias, structured }
     }
 
     /// The words with what an alias of the room stands for in its place, and that alias.
@@ -214,21 +224,26 @@ impl Pipeline {
     /// What these words are, with what they reply to, or the file that they came with. An answer
     /// instead where they are nothing that is run.
     fn read_command(&self, words: Words, request: &Request) -> Result<Command, Box<Reply>> {
-        let Words { operator, mut command, reply_to, file, picked, .. } = words;
+        let Words { operator, mut command, reply_to, file, picked, structured, .. } = words;
         if command.words.len() > list::MOST_WORDS {
             return Err(Box::new(list::too_many_words(command.words.len())));
         }
-        command.words = as_meant(command.words);
+        if !structured {
+            command.words = as_meant(command.words);
+        }
         let lines = command.body.iter().any(|line| !line.trim().is_empty());
         let listed = lines || reply_to.is_some() || file.is_some();
-        if let Some(reply) = unclear(&command.words, listed, &operator.role) {
+        let reply = unclear(&command.words, listed, &operator.role).filter(|_| !structured);
+        if let Some(reply) = reply {
             return Err(Box::new(reply));
         }
         if !command.body.is_empty() {
             command = list::with_list(command)?;
         }
-        let who = (&*request.room, &*request.sender);
-        let by_dot = self.last_named.stand_in(&mut command.words, who, self.clock.now())?;
+        let (room, by) = (&*request.room, &*request.sender);
+        let row = |number| self.listings.row(room, by, number);
+        let by_dot = !structured
+            && self.last_named.stand_in(&mut command.words, (room, by), self.clock.now(), row)?;
         let mut parsed = understand::parse(&command.words);
         let mut taken = Taken { any: picked, ..Taken::default() };
         if command.body.is_empty() && !picked && understand::names_nobody(&parsed) {
@@ -272,10 +287,7 @@ impl Pipeline {
             (Some(_), input::Heard::Command(_) | input::Heard::Misread(_)) => {
                 Ok(match misplaced::meant_in_text(body, prefix) {
                     Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
-                    None => What::Say(Reply::outcome(
-                        Status::Refused,
-                        "I do not run edited messages; send the command again as a new message",
-                    )),
+                    None => What::Say(edited()),
                 })
             }
             _ => Err("an edit".to_owned()),
@@ -368,6 +380,9 @@ fn holds_token(said: &Said) -> bool {
         Said::Message { body, formatted, .. } => {
             tokens::held_in(body) || formatted.as_deref().is_some_and(tokens::held_in)
         }
+        Said::Structured(Structured { object, beside, .. }) => {
+            tokens::held_in(beside) || tokens::held_in(&object.to_string())
+        }
         Said::Edit { body } => tokens::held_in(body),
         Said::Reaction { .. } | Said::Undecryptable => false,
     }
@@ -401,6 +416,14 @@ fn signed(misread: &input::Misread) -> Option<Vec<String>> {
         input::Heard::Command(command) => Some(as_meant(command.words)),
         _ => None,
     }
+}
+
+/// The answer to a command in an edit.
+fn edited() -> Reply {
+    Reply::outcome(
+        Status::Refused,
+        "I do not run edited messages; send the command again as a new message",
+    )
 }
 
 fn undecryptable() -> Reply {

@@ -1,9 +1,10 @@
-//! What a command is about by its words, and the dot that stands for what was named last.
+//! What a command is about by its words, and the dot that stands for what was named or listed last.
 //!
 //! A lone `.` in the place of an account, a room and so on stands for the one thing that the same
-//! person's last command named, or that they picked, in that room, for ten minutes. A pick is a reaction,
-//! which is in clear, and an old look can be sent again: so a change by a dot is always asked first,
-//! with the whole id, and takes the code.
+//! person's last command named, or that they picked, in that room, for ten minutes. `.3` stands for the
+//! third row of the list that they asked for, or turned, last in that room, as long. A pick is a
+//! reaction, which is in clear, and an old look can be sent again: so a change by a dot is always asked
+//! first, with the whole id, and takes the code.
 
 use std::{
     collections::HashMap,
@@ -17,10 +18,22 @@ use super::understand::subjects;
 use crate::reply::{IdsOf, Line, Reply, Status};
 
 /// How long a dot stands for what was named.
-const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is typed in the place of what was named last.
 const DOT: &str = ".";
+
+/// The number of the row that `.3` stands for.
+fn row_of(word: &str) -> Option<usize> {
+    let digits = word.strip_prefix(DOT)?;
+    let is_number = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
+}
+
+/// Whether a word stands for something that was named or listed.
+fn stands_for(word: &str) -> bool {
+    word == DOT || row_of(word).is_some()
+}
 
 /// Something that was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +50,7 @@ pub(in crate::pipeline) fn one_named(words: &[String]) -> Option<Named> {
         [(at, of)] => {
             let id = words.get(*at)?.clone();
             // What begins like an option is typed where it is meant.
-            (!id.starts_with('-') && id != DOT).then_some(Named { of: *of, id })
+            (!id.starts_with('-') && !stands_for(&id)).then_some(Named { of: *of, id })
         }
         _ => None,
     }
@@ -74,23 +87,28 @@ impl LastNamed {
         is_recent(last, now).then(|| last.named.clone())
     }
 
-    /// Puts what somebody has named last in the place of each dot that stands for something; whether there
-    /// was one. An answer instead where nothing was named, or something else than what is wanted.
+    /// Puts what somebody has named last in the place of each dot that stands for something, and a row of
+    /// their last list in the place of a dot with its number; whether there was one. An answer instead
+    /// where nothing was named or listed, or something else than what is wanted.
     pub(in crate::pipeline) fn stand_in(
         &self,
         words: &mut [String],
         (room, by): (&RoomId, &UserId),
         now: Timestamp,
+        row: impl Fn(usize) -> Result<Named, Rowless>,
     ) -> Result<bool, Box<Reply>> {
         let mut any = false;
         for (at, of) in subjects(words) {
-            let Some(word) = words.get_mut(at).filter(|word| word.as_str() == DOT) else {
+            let Some(word) = words.get_mut(at).filter(|word| stands_for(word)) else {
                 continue;
             };
-            let named = self.of(room, by, now);
-            let named = named.ok_or_else(|| Box::new(nothing_named(of)))?;
+            let named = match row_of(word) {
+                Some(number) => row(number).map_err(|why| why.told(word, of)),
+                None => self.of(room, by, now).ok_or_else(|| nothing_named(of)),
+            };
+            let named = named.map_err(Box::new)?;
             if named.of != of {
-                return Err(Box::new(unfit(&named, of)));
+                return Err(Box::new(unfit(word, &named, of)));
             }
             *word = named.id;
             any = true;
@@ -114,10 +132,36 @@ fn nothing_named(wanted: IdsOf) -> Reply {
     )
 }
 
-fn unfit(named: &Named, wanted: IdsOf) -> Reply {
-    let line = Line::new().code(DOT).plain(" stands for ").code(&named.id);
+fn unfit(word: &str, named: &Named, wanted: IdsOf) -> Reply {
+    let line = Line::new().code(word).plain(" stands for ").code(&named.id);
     let line = line.plain(format!(" now, {}, and this needs {}", named.of.one(), wanted.one()));
     Reply::outcome(Status::NotUnderstood, line.plain("; type its id"))
+}
+
+/// Why no row of a list has a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum Rowless {
+    /// There is no list of late with rows that have numbers.
+    NoList,
+    /// The list has only so many.
+    Only(usize),
+}
+
+impl Rowless {
+    fn told(self, word: &str, wanted: IdsOf) -> Reply {
+        let line = Line::new().code(word);
+        let line = match self {
+            Self::NoList => line.plain(
+                " stands for a row of the list that you asked for in this room within the last ten \
+                 minutes, and there is none",
+            ),
+            Self::Only(rows) => {
+                line.plain(format!(" is no row of your last list in this room, which has {rows}"))
+            }
+        };
+        let line = line.plain(format!("; type the id of {} instead", wanted.one()));
+        Reply::outcome(Status::NotUnderstood, line)
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +210,13 @@ mod tests {
         let with = |line: &str, room: &RoomId, by: &UserId, after: i64| {
             let mut words = words(line);
             let at = now + SignedDuration::from_secs(after);
-            let stood_in = last.stand_in(&mut words, (room, by), at);
+            let row = |number| match number {
+                1 => Ok(Named { of: IdsOf::Accounts, id: "@raid-1:x.test".to_owned() }),
+                2 => Ok(Named { of: IdsOf::Accounts, id: "@raid-2:x.test".to_owned() }),
+                _ if here == room => Err(Rowless::Only(2)),
+                _ => Err(Rowless::NoList),
+            };
+            let stood_in = last.stand_in(&mut words, (room, by), at, row);
             stood_in.map(|any| (any, words.join(" "))).map_err(|reply| reply.title.text())
         };
         let done = |line: &str| Ok((true, line.to_owned()));
@@ -181,6 +231,23 @@ mod tests {
         for (room, by, after) in [(there, ann, 0), (here, moe, 0), (here, ann, 601)] {
             let told = with("user suspend .", room, by, after).unwrap_err();
             assert!(told.contains("within the last ten minutes"), "{told}");
+        }
+        assert_eq!(
+            with("user suspend .2 .1 . --reason .1", here, ann, 0),
+            done("user suspend @raid-2:x.test @raid-1:x.test @eve:x.test --reason .1")
+        );
+        let told = with("user suspend .3", here, ann, 0).unwrap_err();
+        assert!(
+            told.contains(".3 is no row of your last list in this room, which has 2"),
+            "{told}"
+        );
+        let told = with("user suspend .3", there, ann, 0).unwrap_err();
+        assert!(told.contains("and there is none; type the id of an account"), "{told}");
+        let told = with("room block .1", here, ann, 0).unwrap_err();
+        assert!(told.contains(".1 stands for @raid-1:x.test now, an account"), "{told}");
+        for plain in ["user suspend .0", "user suspend .1a", "user suspend ..", "user suspend .-1"]
+        {
+            assert_eq!(with(plain, here, ann, 0), Ok((false, plain.to_owned())));
         }
         let told = with("room block .", here, ann, 0).unwrap_err();
         assert!(told.contains("@eve:x.test now, an account, and this needs a room"), "{told}");

@@ -23,6 +23,7 @@ use crate::{
     reply::{Reply, Status},
 };
 
+pub use described::{Described, descriptions};
 pub(in crate::pipeline) use positions::subjects;
 
 /// What a line of words means.
@@ -290,10 +291,12 @@ mod acting;
 pub(in crate::pipeline) mod alias;
 mod choices;
 mod complaint;
+mod described;
 pub(in crate::pipeline) mod help;
 pub(in crate::pipeline) mod misplaced;
 mod positions;
 pub(in crate::pipeline) mod spelling;
+pub(in crate::pipeline) mod structured;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

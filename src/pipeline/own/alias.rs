@@ -120,7 +120,8 @@ async fn add(
     let (by, at) = (invocation.operator.user.clone(), pipeline.clock.now());
     let alias = CommandAlias { name: name.clone(), words, room, by, at };
     if !pipeline.aliases.add(&alias).await? {
-        return Err(Stop::refused("somebody has made it meanwhile").or(&["alias", "list"]));
+        return Err(Stop::ending(Status::NothingChanged, "somebody has made it meanwhile")
+            .or(&["alias", "list"]));
     }
     let line = Line::new().command(format!("!{name}")).plain(" stands for ").command(shown);
     let line = line.plain(" in this room");

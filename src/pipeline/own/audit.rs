@@ -128,13 +128,15 @@ impl Own for Audit {
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, Stop> {
         let reader = reader_for(invocation.operator, &pipeline.reader);
+        // A terminal is wider than a phone.
+        let is_short = invocation.origin.shell().is_none();
         Ok(Some(match &self.what {
-            None => list(pipeline, 10, None, |_| true)?,
+            None => list(pipeline, is_short, 10, None, |_| true)?,
             Some(What::List(wanted)) => {
                 let limit = usize::from(wanted.limit);
                 let on = wanted.chosen.on(&reader).await?;
                 let filter = wanted.chosen.filter(&reader, on.clone())?;
-                list(pipeline, limit, on.as_ref(), filter)?
+                list(pipeline, is_short, limit, on.as_ref(), filter)?
             }
             Some(What::Show { number: text }) => {
                 show(pipeline, &reader, number(text, "a record", &["audit"])?)?
@@ -242,8 +244,12 @@ fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
     kept.record.as_ref().is_some_and(is)
 }
 
+/// Columns of two lines on a phone, beside the mark of a point.
+const TWO_LINES: usize = 68;
+
 fn list(
     pipeline: &Pipeline,
+    is_short: bool,
     limit: usize,
     on: Option<&About>,
     wanted: impl Fn(&Kept) -> bool,
@@ -262,7 +268,8 @@ fn list(
         }));
     }
     let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
-    let lines = kept.iter().map(|kept| line(kept, now, own)).collect();
+    let whole = kept.iter().map(|kept| line(kept, now, own));
+    let lines = whole.map(|line| if is_short { line.within(TWO_LINES) } else { line }).collect();
     Ok(Reply::data("The record, newest first, in UTC")
         .with(Block::List(Line::new(), lines))
         .note(Line::new().plain("One of them in full: ").command("!audit show NUMBER")))

@@ -30,7 +30,7 @@ enum What {
     Dm,
     /// Choose how your lists come: cards, list or code
     ///
-    /// cards: all that is known of each entry. list: one line for each. code: columns of fixed pitch,
+    /// cards: two lines for each entry, or all that is known with --layout cards. list: one line for each. code: columns of fixed pitch,
     /// cut to fit a phone. For one command there is --layout.
     Layout {
         /// One of these words

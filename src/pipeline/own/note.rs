@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use super::{Own, OwnSpec, audit::who, undo::number};
 use crate::{
     audit::{Kind, Record as Kept},
-    change::{Power, Subject, without_server},
+    change::{Power, Subject},
     commands::arguments::UserRef,
     error::Stop,
     notes::Note,
     pipeline::{Invocation, Lane, Pipeline, is_first_word, look::reader_for},
+    refs::without_server,
     reply::{Block, Hostile, Line, Reply, Status},
 };
 

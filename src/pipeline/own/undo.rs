@@ -126,7 +126,7 @@ pub(super) fn taken_back(
     left: Vec<(Subject, FactMap)>,
 ) -> Result<AsChange, Stop> {
     let Some((action, typed)) = executor.action(words) else {
-        return Err(Stop::refused(
+        return Err(Stop::failed(
             Line::new()
                 .code(format!("#{number}"))
                 .plain(" was made by another version of me, so I cannot read its undo"),

@@ -10,6 +10,7 @@ use ruma::{
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
+use super::structured::Structured;
 use crate::{
     reply::{File, Reply},
     store,
@@ -278,6 +279,8 @@ pub enum Said {
         /// Whether it is the caption of a file.
         captions: bool,
     },
+    /// A command as an object.
+    Structured(Structured),
     /// An edit of an earlier message; never run.
     Edit {
         /// The text that the message should have now.

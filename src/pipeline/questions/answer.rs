@@ -264,11 +264,7 @@ fn why_not(no: &No) -> Line {
         }
         No::NeedsCode(ticket) => {
             let line = about(ticket).plain(" needs its code: ");
-            let line = line.command(format!("!confirm {}", ticket.code));
-            match ticket.demand {
-                Demand::Phrase(_) => line.plain(format!(", then {}", phrase_in_words(ticket))),
-                Demand::Yes | Demand::Code => line,
-            }
+            with_phrase(line.command(format!("!confirm {}", ticket.code)), ticket)
         }
         No::NeedsPhrase(ticket) => about(ticket)
             .plain(format!(" needs a phrase after its code: {}", phrase_in_words(ticket))),
@@ -281,6 +277,14 @@ fn why_not(no: &No) -> Line {
             " held a secret that was only in my memory, and I have been restarted since. Send the \
              command again",
         ),
+    }
+}
+
+/// The way to say yes to a question, with what stands behind the code.
+fn with_phrase(way: Line, ticket: &Ticket) -> Line {
+    match ticket.demand {
+        Demand::Phrase(_) => way.plain(format!(", then {}", phrase_in_words(ticket))),
+        Demand::Yes | Demand::Code => way,
     }
 }
 
@@ -321,6 +325,18 @@ pub(in crate::pipeline) fn unclear(ticket: &Ticket, why: &str) -> Reply {
             .plain(", send ")
             .command(format!("!confirm {}", ticket.code)),
     )
+}
+
+/// The answer to a light yes in the room, where the question was put at a terminal.
+pub(in crate::pipeline) fn asked_at_shell(ticket: &Ticket) -> Reply {
+    let line = Line::new()
+        .plain("question ")
+        .code(&ticket.code)
+        .plain(" was asked at the shell, so a bare yes in the room does not count. If you mean ")
+        .command(crate::input::shown(&ticket.words))
+        .plain(", answer it there, or send ")
+        .command(format!("!confirm {}", ticket.code));
+    Reply::outcome(Status::NotUnderstood, with_phrase(line, ticket))
 }
 
 fn late(ticket: &Ticket) -> Reply {

@@ -6,7 +6,7 @@ use super::{
     Questions,
     answer::those,
     approve::Needs,
-    wording::{Asked, is_light, open_until},
+    wording::{Asked, is_light},
 };
 use crate::{
     audit::{Kind, Record},
@@ -18,6 +18,7 @@ use crate::{
     pipeline::{
         Exit, Invocation, ShellCommand,
         change::{Looked, ToAsk, overview},
+        voice::last_word::key_of_question,
     },
     reply::{File, Hostile, Line, Reply, Status, utc},
     synapse::Secrets,
@@ -54,6 +55,8 @@ impl Questions {
             roster: &self.roster,
             notes: Some(&self.notes),
             server: &self.server,
+            zone: self.zone_of(&ticket.asker),
+            now: self.clock.now(),
         };
         let reply = asked.question();
         if let Some(shell) = here {
@@ -64,7 +67,7 @@ impl Questions {
         let reply = self.who_is_asked(reply, invocation, &asked, because);
         // Before it is sent: a client may answer sooner than the homeserver says that it was sent.
         self.last_word.question_put(&ticket.room, &ticket.code);
-        let key = format!("ask-{}", ticket.code);
+        let key = key_of_question(&ticket.code);
         let Some(event) = self.voice.say_in_room(invocation.origin, &key, &reply).await else {
             // Nobody has seen it, so nobody can have meant a yes to it.
             self.close_ticket(&ticket.code, End::Expired, None).await;
@@ -263,13 +266,13 @@ impl Questions {
             let others = self.roster.operators.keys().filter(|user| **user != ticket.asker);
             let line = Line::new()
                 .plain("It needs more than one person, and the asker goes ahead alone. Until ")
-                .plain(utc(from))
+                .plain(asked.moment(from))
                 .plain(" and for as long as it is open, each of you can stop it: ")
                 .command(format!("!deny {}", ticket.code));
             reply = reply.text(line).ringing(others.cloned().collect());
         }
         reply = asked.ways(reply, invocation.origin.shell().is_some());
-        let mut note = open_until(ticket.expires, self.clock.now());
+        let mut note = asked.open_until();
         if self.roster.read_only {
             note.push_str(". I am read-only: a yes will be answered, and nothing will be done");
         }

@@ -14,7 +14,7 @@ use crate::{
         change::{Earlier, Looked, Plan, overview, report::cost_in_words},
         questions::not_this,
     },
-    reply::{Block, Fact, Line, Reply, Span, utc},
+    reply::{Block, Fact, Line, Reply, Span, utc_beside},
 };
 
 /// Where the digits of an app stand in a command that is shown.
@@ -30,6 +30,9 @@ pub(super) struct Asked<'a> {
     pub(super) notes: Option<&'a Notes>,
     /// This homeserver, whose name is left out of ids.
     pub(super) server: &'a ServerName,
+    /// The time zone of whoever asked, beside UTC: everybody reads the question.
+    pub(super) zone: Option<TimeZone>,
+    pub(super) now: Timestamp,
 }
 
 impl Asked<'_> {
@@ -135,7 +138,9 @@ impl Asked<'_> {
         }
         let mut head = match (&ticket.second, ticket.alone) {
             (Some(_), _) => Line::from("To approve or deny it, send one of these"),
-            (None, Some(from)) => Line::from(format!("To go on, from {}, or not", utc(from))),
+            (None, Some(from)) => {
+                Line::from(format!("To go on, from {}, or not", self.moment(from)))
+            }
             (None, None) if is_light(ticket, self.roster) => {
                 Line::from("Go on? React ✅ or ❌, reply ")
                     .code("yes")
@@ -151,6 +156,16 @@ impl Asked<'_> {
         let ways =
             vec![(Line::new(), words), (Line::new(), vec![no.to_owned(), ticket.code.clone()])];
         reply.text(head.plain(":")).with(Block::Commands(ways))
+    }
+
+    /// Until when it is open.
+    pub(super) fn open_until(&self) -> String {
+        format!("Open until {}", self.moment(self.ticket.expires))
+    }
+
+    /// A moment for everybody: without the day, where that is today.
+    pub(super) fn moment(&self, at: Timestamp) -> String {
+        utc_beside(at, self.zone.as_ref(), self.now)
     }
 
     /// What stands for the phrase, and what the phrase is.
@@ -169,16 +184,6 @@ pub(super) fn is_light(ticket: &Ticket, roster: &Roster) -> bool {
         && ticket.alone.is_none()
         && !ticket.totp
         && roster.policy.reactions
-}
-
-/// Until when a question is open: without the day, where that is today.
-pub(super) fn open_until(expires: Timestamp, now: Timestamp) -> String {
-    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-    if day(expires) == day(now) {
-        format!("Open until {}", expires.strftime("%H:%M UTC"))
-    } else {
-        format!("Open until {}", utc(expires))
-    }
 }
 
 /// The name that is shown of an account or a room; of anything else it may be that of something else.

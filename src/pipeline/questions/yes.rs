@@ -8,7 +8,11 @@ use crate::{
     pipeline::{
         Invocation, Pipeline, YesTo,
         change::Confirmed,
-        questions::{NOT_LAST, REMOVED, approved_in_part, no_in_words, unclear, which},
+        questions::{
+            NOT_LAST, REMOVED, approved_in_part, asked_at_shell, no_in_words, unclear, which,
+        },
+        shell::stands_for_event,
+        voice::last_word::LastAsked,
     },
     reply::Reply,
 };
@@ -25,7 +29,7 @@ impl Pipeline {
     /// other of theirs is open. A relation travels in clear and can be moved to another question,
     /// so with two open it does not say which is meant; and a yes that is no reply may be to
     /// whatever anybody has said since the question. What is said right below a question, and is
-    /// a reply to no other, says it also where others are open that take their codes.
+    /// a reply to no other, says it also where others are open.
     pub(in crate::pipeline) async fn light_yes(
         &self,
         invocation: &Invocation<'_>,
@@ -42,23 +46,48 @@ impl Pipeline {
         {
             return self.questions.yes_to_other(invocation, target);
         }
-        let ticket = match right_below(&mine, to).unwrap_or(mine.as_slice()) {
+        let ticket = match mine.as_slice() {
             [] => return self.questions.yes_to_none(invocation, to.last_asked()),
             [one] => one,
-            several => return Ok(Some(which(several, "confirm"))),
+            several => match self.meant(invocation, several, to).await? {
+                Some(meant) => meant,
+                None => return Ok(Some(which(several, "confirm"))),
+            },
         };
+        if is_at_shell(ticket) {
+            return Ok(Some(asked_at_shell(ticket)));
+        }
         if !self.roster.policy.reactions {
             return Ok(Some(no_in_words(&No::NeedsCode(Box::new(ticket.clone())))));
         }
         if !self.questions.question_stands(ticket).await {
             return Ok(Some(unclear(ticket, REMOVED)));
         }
-        if let YesTo::LastWord(codes) = to
-            && !codes.contains(&ticket.code)
+        if let YesTo::LastWord(last) = to
+            && !last.codes.contains(&ticket.code)
         {
             return Ok(Some(unclear(ticket, NOT_LAST)));
         }
         self.say_yes(invocation, &ticket.code.clone(), &Yes::Light).await
+    }
+
+    /// Which of several open questions of the asker's a bare yes is to, where its place says so. Below one
+    /// of two that it could answer, it has also been written after the command that led to that one, and
+    /// the bot has said nothing else in between: else it may be to the other.
+    async fn meant<'a>(
+        &self,
+        invocation: &Invocation<'_>,
+        several: &'a [Ticket],
+        to: &YesTo,
+    ) -> Result<Option<&'a Ticket>, Stop> {
+        let Some((ticket, last)) = right_below(several, to) else { return Ok(None) };
+        if several.iter().filter(|ticket| takes_bare_yes(ticket)).count() == 1 {
+            return Ok(Some(ticket));
+        }
+        let Some(request) = invocation.origin.message() else { return Ok(None) };
+        let clear =
+            !last.bot_spoke && self.authenticity.written_after(request, &ticket.asked_by).await?;
+        Ok(clear.then_some(ticket))
     }
 
     /// A yes to the question with this code.
@@ -132,32 +161,95 @@ impl YesTo {
     fn last_asked(&self) -> &[String] {
         match self {
             Self::Event(_) => &[],
-            Self::Reply(_, codes) | Self::LastWord(codes) => codes,
+            Self::Reply(_, last) | Self::LastWord(last) => &last.codes,
         }
     }
 }
 
-/// The only one of these questions that a bare yes can answer, where that was said right below it.
-/// One that needs a code is not what anybody means by it, also where it is the last word too.
-fn right_below<'a>(mine: &'a [Ticket], to: &YesTo) -> Option<&'a [Ticket]> {
-    let is_light =
-        |ticket: &Ticket| ticket.demand == Demand::Yes && ticket.second.is_none() && !ticket.totp;
-    let at = mine.iter().position(is_light)?;
-    let one = mine.get(at..=at)?;
-    let [ticket] = one else { return None };
-    if mine.iter().filter(|ticket| is_light(ticket)).count() > 1 {
-        return None;
-    }
+/// Whether it was put at a terminal, and stands in no room.
+fn is_at_shell(ticket: &Ticket) -> bool {
+    ticket.question.is_none() && stands_for_event(&ticket.asked_by)
+}
+
+/// Whether a bare yes in the room could answer it.
+fn takes_bare_yes(ticket: &Ticket) -> bool {
+    ticket.demand == Demand::Yes && ticket.second.is_none() && !ticket.totp && !is_at_shell(ticket)
+}
+
+/// The one of these questions that a bare yes can answer and was said right below of, with what was said
+/// last. One that takes its code is not what anybody means by it, also where it is the last word too.
+fn right_below<'a, 'b>(mine: &'a [Ticket], to: &'b YesTo) -> Option<(&'a Ticket, &'b LastAsked)> {
+    let (replied_to, last) = match to {
+        YesTo::Event(_) => return None,
+        YesTo::Reply(event, last) => (Some(event), last),
+        YesTo::LastWord(last) => (None, last),
+    };
     let takes_code =
-        |code: &String| mine.iter().any(|other| other.code == *code && !is_light(other));
-    let is_last = |codes: &[String]| {
-        let mut codes = codes.iter().filter(|code| !takes_code(code));
-        codes.next() == Some(&ticket.code) && codes.next().is_none()
+        |code: &&String| mine.iter().any(|other| other.code == **code && !takes_bare_yes(other));
+    let mut codes = last.codes.iter().filter(|code| !takes_code(code));
+    let (Some(code), None) = (codes.next(), codes.next()) else { return None };
+    let ticket = mine.iter().find(|ticket| ticket.code == *code)?;
+    let is_it = replied_to.is_none_or(|event| ticket.question.as_ref() == Some(event));
+    is_it.then_some((ticket, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::room_id;
+
+    use crate::pipeline::{
+        background::testing::{heard, started},
+        testing::Stage,
     };
-    let below = match to {
-        YesTo::Event(_) => false,
-        YesTo::Reply(event, codes) => ticket.question.as_ref() == Some(event) && is_last(codes),
-        YesTo::LastWord(codes) => is_last(codes),
-    };
-    below.then_some(one)
+
+    const ONE: &str = "!user suspend @one:synod.test @two:synod.test";
+    const OTHER: &str = "!user suspend @three:synod.test @four:synod.test";
+
+    /// What the open questions are about, by the first subject of each.
+    fn open(stage: &Stage) -> Vec<String> {
+        let open = stage.pipeline.questions.open_in(room_id!("!admin:synod.test")).unwrap();
+        open.iter().map(|ticket| ticket.about[0].0.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_yes_right_below_one_of_two_questions_answers_that_one() {
+        let (_server, _, stage) = started().await;
+        stage.say("ann", ONE).await;
+        stage.say("ann", OTHER).await;
+        stage.say("ann", "yes").await;
+        assert_eq!(open(&stage), ["@one:synod.test"]);
+        // It is not taken for a yes to the other one too.
+        stage.say("ann", "yes").await;
+        assert_eq!(open(&stage), ["@one:synod.test"]);
+        assert_eq!(heard(&stage, "is not the last message here"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_yes_that_was_held_back_does_not_answer_a_later_question() {
+        let (_server, _, stage) = started().await;
+        stage.say("ann", ONE).await;
+        let held_back = stage.request("ann", "yes");
+        stage.say("ann", OTHER).await;
+        stage.hand(held_back).await;
+        assert_eq!(open(&stage).len(), 2);
+        assert_eq!(heard(&stage, "which question?"), 1);
+    }
+
+    #[tokio::test]
+    async fn after_a_word_of_the_bot_or_another_question_it_is_asked_which() {
+        let (_server, _, stage) = started().await;
+        stage.say("ann", ONE).await;
+        stage.say("ann", OTHER).await;
+        stage.say("moe", "!user suspend @five:synod.test @six:synod.test").await;
+        assert_eq!(open(&stage).len(), 3);
+        stage.say("ann", "yes").await;
+        assert_eq!(heard(&stage, "which question?"), 1);
+        stage.say("ann", OTHER).await;
+        let room = room_id!("!admin:synod.test");
+        let said = crate::reply::Reply::data("Back after 4 min");
+        stage.pipeline.voice.say(room, None, "back", &said).await.unwrap();
+        stage.say("ann", "yes").await;
+        assert_eq!(heard(&stage, "which question?"), 2);
+        assert_eq!(open(&stage).len(), 4);
+    }
 }

@@ -11,7 +11,7 @@ use super::HOUR;
 use crate::{
     audit::{Audit, Kept},
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, own::line as in_words},
+    pipeline::{Outbox, Unsent, own::line as in_words, voice::last_word::LastWord},
     reply::{Block, Line, Reply},
     store::{self, Shelf, Store},
 };
@@ -37,6 +37,7 @@ pub(in crate::pipeline) struct Feed {
     audit: Audit,
     clock: SharedClock,
     outbox: Arc<dyn Outbox>,
+    last_word: Arc<LastWord>,
     /// The room of the record, where there is one.
     room: Option<OwnedRoomId>,
     /// The homeserver's own name.
@@ -60,12 +61,14 @@ impl Feed {
         audit: Audit,
         clock: SharedClock,
         outbox: Arc<dyn Outbox>,
+        last_word: Arc<LastWord>,
         (room, server): (Option<OwnedRoomId>, OwnedServerName),
     ) -> Result<Self, store::Error> {
         Ok(Self {
             audit,
             clock,
             outbox,
+            last_word,
             room,
             server,
             carrying: std::sync::Mutex::default(),
@@ -84,6 +87,7 @@ impl Feed {
         transaction_key: &str,
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
+        self.last_word.bot_says(room, transaction_key);
         let (carried, from, upto) = self.to_carry().unwrap_or_else(|error| {
             error!(error = &error as &dyn std::error::Error, "the record cannot be read");
             (Vec::new(), 0, 0)

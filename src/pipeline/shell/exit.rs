@@ -1,6 +1,7 @@
 //! How a command from the shell ended, as its exit code says it.
 
 use crate::{
+    confirm::{End, State},
     error::Stop,
     pipeline::change::{Became, report::overall},
     reply::Status,
@@ -75,8 +76,8 @@ impl Exit {
                            was done"
             }
             Self::Waits => {
-                "it waits for somebody else's approval in the room, or continues as a \
-                            job"
+                "it waits for somebody else's approval in the room, or continues without the \
+                            shell: as a job, or because somebody confirmed it in the room"
             }
             Self::Unknown => "unknown: it was sent, but the outcome cannot be known",
             Self::InPart => "done in part",
@@ -103,6 +104,15 @@ impl Exit {
             Became::ToAsk(_) => Self::Asks,
             Became::Job(_) => Self::Waits,
             Became::Ran(ran) => Self::of_status(overall(&ran.done)),
+        }
+    }
+
+    /// A question that waited at the terminal and was answered in the room: with a yes, what becomes of
+    /// it is said there.
+    pub(in crate::pipeline) fn of_answer_elsewhere(state: &State) -> Self {
+        match state {
+            State::Taken { .. } | State::Ended { how: End::Run(_), .. } => Self::Waits,
+            State::Open | State::Ended { .. } => Self::Refused,
         }
     }
 

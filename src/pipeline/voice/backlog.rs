@@ -25,7 +25,10 @@ use crate::{
     audit::{Audit, Record},
     change::Undo,
     clock::SharedClock,
-    pipeline::{Outbox, Unsent, inbound::listings::Listings, is_first_word, shell::with_way},
+    pipeline::{
+        Outbox, Unsent, inbound::listings::Listings, is_first_word, shell::with_way,
+        voice::last_word::LastWord,
+    },
     reply::{Line, Reply, Ring, Status, utc},
     store::{self, Store},
     unsaid::{Unsaid, Unsaids, Words},
@@ -65,6 +68,7 @@ pub(in crate::pipeline) struct Backlog {
     clock: SharedClock,
     outbox: Arc<dyn Outbox>,
     listings: Arc<Listings>,
+    last_word: Arc<LastWord>,
     waiting: Mutex<BTreeMap<String, Waiting>>,
     next: AtomicU64,
     /// Notified when something begins to wait.
@@ -117,6 +121,7 @@ impl Backlog {
         clock: SharedClock,
         outbox: Arc<dyn Outbox>,
         listings: Arc<Listings>,
+        last_word: Arc<LastWord>,
     ) -> Result<Self, store::Error> {
         let unsaid = Unsaids::new(store)?;
         let mut waiting = BTreeMap::new();
@@ -133,7 +138,7 @@ impl Backlog {
             waiting.insert(place, kept);
         }
         let (waiting, next, more) = (Mutex::new(waiting), AtomicU64::new(next), Notify::new());
-        Ok(Self { unsaid, audit, clock, outbox, listings, waiting, next, more })
+        Ok(Self { unsaid, audit, clock, outbox, listings, last_word, waiting, next, more })
     }
 
     /// How many answers wait to be said.
@@ -342,6 +347,7 @@ impl Backlog {
 
     async fn send(&self, unsaid: &Unsaid, reply: &Reply) -> Result<OwnedEventId, Unsent> {
         let Unsaid { room, about, transaction_key, .. } = unsaid;
+        self.last_word.bot_says(room, transaction_key);
         self.outbox.say(room, about.as_ref(), transaction_key, reply).await
     }
 

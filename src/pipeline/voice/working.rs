@@ -76,7 +76,7 @@ impl AtWork {
         let own = !matches!(task.request.trust, Trust::Doubtful(_));
         let command = match &task.what {
             // Where it answers nothing, nothing is said to it.
-            What::Command(_, Command::Yes(YesTo::LastWord(codes))) => !codes.is_empty(),
+            What::Command(_, Command::Yes(YesTo::LastWord(last))) => !last.codes.is_empty(),
             What::Command(..) => true,
             _ => false,
         };
@@ -84,7 +84,7 @@ impl AtWork {
             room: task.request.room.clone(),
             event: task.request.event.clone(),
             // Clients show no reaction to a reaction.
-            marks: matches!(task.request.said, Said::Message { .. }),
+            marks: matches!(task.request.said, Said::Message { .. } | Said::Structured(_)),
         })
     }
 }

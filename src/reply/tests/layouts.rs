@@ -1,96 +1,12 @@
 //! Every kind of block in every layout: as plain text, as HTML, and as what Element X makes of that
 //! HTML, which drops more than any other client.
 
-use ruma::html::{Html, NodeRef};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{reduced::TAGS, *};
-
-/// Columns of fixed pitch that a phone has room for.
-const PHONE: usize = 38;
-
-/// On which system Element X runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
-    /// Keeps a few tags, drops the others without so much as a line break, and breaks lines of fixed
-    /// pitch.
-    Android,
-    /// Draws headings and divisions too; lines of fixed pitch can be scrolled.
-    Ios,
-}
-
-impl System {
-    /// Whether text in this tag begins on a line of its own.
-    fn is_block(self, tag: &str) -> bool {
-        match tag {
-            "p" | "ul" | "ol" | "pre" | "blockquote" => true,
-            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "div" => self == Self::Ios,
-            _ => false,
-        }
-    }
-
-    /// What is read of some HTML: its text in lines.
-    fn reads(self, html: &str) -> String {
-        let mut out = String::new();
-        Html::parse(html).children().for_each(|node| self.read(&node, false, &mut out));
-        let lines = out.lines().map(str::trim_end).skip_while(|line| line.is_empty());
-        lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
-    }
-
-    fn read(self, node: &NodeRef, fixed: bool, out: &mut String) {
-        if let Some(text) = node.as_text() {
-            let text = text.borrow();
-            if fixed && self == Self::Android {
-                broken(&text, out);
-            } else {
-                out.push_str(&text);
-            }
-            return;
-        }
-        let tag = node.as_element().map(|element| element.name.local.to_string());
-        let tag = tag.as_deref().unwrap_or_default();
-        let is_block = self.is_block(tag);
-        match tag {
-            "br" => out.push('\n'),
-            "li" => {
-                begin_line(out);
-                out.push_str("• ");
-            }
-            _ if is_block => {
-                begin_line(out);
-                out.push('\n');
-            }
-            _ => {}
-        }
-        let fixed = fixed || tag == "pre";
-        node.children().for_each(|child| self.read(&child, fixed, out));
-        if is_block || tag == "li" {
-            begin_line(out);
-        }
-    }
-}
-
-fn begin_line(out: &mut String) {
-    if !out.is_empty() && !out.ends_with('\n') {
-        out.push('\n');
-    }
-}
-
-/// Text in fixed pitch, broken where a phone is full.
-fn broken(text: &str, out: &mut String) {
-    let mut column = 0;
-    for grapheme in text.graphemes(true) {
-        if grapheme == "\n" {
-            column = 0;
-        } else if column + grapheme.width() > PHONE {
-            out.push('\n');
-            column = grapheme.width();
-        } else {
-            column += grapheme.width();
-        }
-        out.push_str(grapheme);
-    }
-}
+use super::{
+    reduced::{BOTH, PHONE, System, TAGS},
+    *,
+};
 
 /// All that is made of a reply in a layout.
 fn shown_to_all(reply: &Reply, layout: Layout) -> String {
@@ -327,7 +243,7 @@ fn every_block_in_code() {
     <p><strong>2 of 40 accounts</strong></p>
     <p><strong>2</strong> of them stand out: <code>@ann:example.org</code></p>
     <pre><code>Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &amp;
+    Reason  “https¦:¦//evil¦.¦example/login &amp;
             more”
     Ends    (none)</code></pre>
     <pre><code>                        State
@@ -350,7 +266,7 @@ fn every_block_in_code() {
     2 of them stand out: @ann:example.org
 
     Of      !room:example.org “Lobby”
-    Reason  “https://evil.example/login &
+    Reason  “https¦:¦//evil¦.¦example/login &
             more”
     Ends    (none)
 
@@ -420,7 +336,7 @@ proptest! {
             prop_assert_eq!(&drawn.body, &one(&everything(&name), CARDS).body);
         }
         // What is read on a phone is what stands in the HTML, in the same order.
-        for system in [System::Android, System::Ios] {
+        for system in BOTH {
             let read: String = system.reads(&drawn.html).split_whitespace().collect();
             let meant: String = text(&drawn.html).split_whitespace().collect();
             prop_assert_eq!(read.replace('•', ""), meant.replace('•', ""));

@@ -2,17 +2,26 @@
 //! it stands: nothing may be lost there, nor glued to its neighbour.
 
 use ruma::html::{Html, NodeRef};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 
+/// Columns of fixed pitch that a phone has room for.
+pub(super) const PHONE: usize = 38;
+
+/// What stands for the sign of a point until the lines are read.
+const POINT: char = '\u{1}';
+
 /// Where Element X runs: each system has rules of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
+pub(super) enum System {
+    /// Breaks lines of fixed pitch where the phone is full.
     Android,
+    /// Draws headings and divisions too; lines of fixed pitch can be scrolled.
     Ios,
 }
 
-const BOTH: [System; 2] = [System::Android, System::Ios];
+pub(super) const BOTH: [System; 2] = [System::Android, System::Ios];
 
 /// What such a client keeps of some HTML.
 #[derive(Debug)]
@@ -67,6 +76,7 @@ impl System {
         let (mut element_before, mut block_before) = (false, false);
         for node in nodes {
             match node {
+                Kept::Text(text) if within == "pre" && self == Self::Android => broken(text, out),
                 Kept::Text(text) if within == "pre" => out.push_str(text),
                 Kept::Text(_) if self == Self::Android && matches!(within, "ul" | "ol") => {}
                 // Between tags Android drops white space, but for a single space.
@@ -77,7 +87,7 @@ impl System {
                 }
                 Kept::Text(text) => {
                     if block_before {
-                        out.push('\n');
+                        begin_line(out);
                     }
                     out.push_str(&text.replace('\n', " "));
                 }
@@ -87,12 +97,18 @@ impl System {
                     // Android parts a block from an element before it and from words after it; not
                     // from words before it, nor from a tag after it that is no block.
                     if block && (self == Self::Ios || element_before) {
-                        out.push('\n');
+                        begin_line(out);
+                        if tag != "li" {
+                            out.push('\n');
+                        }
+                    }
+                    if tag == "li" {
+                        out.push(POINT);
                     }
                     let within = if within == "pre" { within } else { tag };
                     self.draw(below, within, out);
                     if block && self == Self::Ios {
-                        out.push('\n');
+                        begin_line(out);
                     }
                 }
             }
@@ -101,12 +117,45 @@ impl System {
         }
     }
 
-    /// The lines that are read there, as the words of each.
-    fn lines(self, html: &str) -> Vec<Vec<String>> {
+    fn drawn(self, html: &str) -> String {
         let nodes = self.kept(Html::parse(html).children());
         let mut out = String::new();
         self.draw(&nodes, "", &mut out);
-        lines(&out)
+        out
+    }
+
+    /// What is read there, as it stands on the screen.
+    pub(super) fn reads(self, html: &str) -> String {
+        let drawn = self.drawn(html).replace(POINT, "• ");
+        let lines = drawn.lines().map(str::trim_end).skip_while(|line| line.is_empty());
+        lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    }
+
+    /// The lines that are read there, as the words of each.
+    fn lines(self, html: &str) -> Vec<Vec<String>> {
+        lines(&self.drawn(html).replace(POINT, ""))
+    }
+}
+
+fn begin_line(out: &mut String) {
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+}
+
+/// Text in fixed pitch, broken where a phone is full.
+fn broken(text: &str, out: &mut String) {
+    let mut column = 0;
+    for grapheme in text.graphemes(true) {
+        if grapheme == "\n" {
+            column = 0;
+        } else if column + grapheme.width() > PHONE {
+            out.push('\n');
+            column = grapheme.width();
+        } else {
+            column += grapheme.width();
+        }
+        out.push_str(grapheme);
     }
 }
 

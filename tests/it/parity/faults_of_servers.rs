@@ -61,6 +61,6 @@ async fn f13_accounts_are_listed_and_found_where_they_are_delegated() -> Result<
     let refused = synadm.runs(&["user", "password", eve.user_id.as_str(), "-p", "x"]).await?;
     assert_eq!(refused.last()?["errcode"], "M_UNRECOGNIZED");
     let ours = scene.ann_asks(&format!("!user password {}", eve.user_id)).await?;
-    says(&ours, "Refused", &["an authentication service", "Do it there"]);
+    says(&ours, "Failed", &["an authentication service", "Do it there"]);
     Ok(())
 }

@@ -46,6 +46,11 @@ const SHOWN: usize = 11;
 /// It takes back what others do, so that it is nothing to whoever may do none of that.
 const UNDO: &str = "undo";
 
+/// What a night takes most often, as help shows it to whoever may do all of it.
+pub(super) fn of_a_night() -> impl Iterator<Item = &'static str> {
+    NIGHT.iter().take(SHOWN).map(|(name, _)| *name)
+}
+
 /// What the words of a request for help name.
 enum Named {
     /// Nothing: help is for everything.

@@ -7,9 +7,10 @@ use ruma::{ServerName, UserId};
 use super::kind_in_words;
 use crate::{
     audit::{Kept, Kind, Record},
-    change::{set, without_server},
+    change::{Subject, set},
     commands::{self, Ask},
     pipeline::inbound::understand::{Understood, understand},
+    refs::without_server,
     reply::{Hostile, Line, Status},
 };
 
@@ -60,7 +61,7 @@ fn what(record: &Record, own: &ServerName) -> Line {
     let asked = || match record.subjects.as_slice() {
         // What was refused early was not understood as being about anybody.
         [] => Line::new().command(crate::input::shown(&record.words)),
-        _ => whom(Line::from(verb(&record.words))),
+        subjects => whom(Line::from(bare_verb(&record.words, subjects))),
     };
     match record.kind {
         Kind::Opened => whom(by.plain(" started: ").plain(verb(&record.words))),
@@ -76,6 +77,20 @@ fn what(record: &Record, own: &ServerName) -> Line {
         Kind::Moved => whom(by.plain(" moved the end for")),
         kind => whom(by.plain(format!(": {}", kind_in_words(kind)))),
     }
+}
+
+/// The verb without its group where it is a verb in English too, and the group says no more than whom it
+/// is about.
+fn bare_verb(words: &[String], subjects: &[Subject]) -> String {
+    let (verb, past) = (verb(words), did(words));
+    let said = |group: &str, is: fn(&Subject) -> bool| {
+        let bare = verb.strip_prefix(group)?;
+        let stem = bare.get(..bare.len().checked_sub(1)?)?;
+        (past.starts_with(stem) && subjects.iter().all(is)).then(|| bare.to_owned())
+    };
+    said("user ", |subject| matches!(subject, Subject::User(_)))
+        .or_else(|| said("room ", |subject| matches!(subject, Subject::Room(_))))
+        .unwrap_or(verb)
 }
 
 /// What was looked at: its whole command, since that says what of it is private.

@@ -25,21 +25,18 @@ impl Choice {
     /// The time zone with this name.
     pub(super) fn zone(pipeline: &Pipeline, typed: &str) -> Result<Self, Stop> {
         pipeline.zones.find(typed).map(|(name, _)| Self::Zone(name)).map_err(|why| {
-            Stop::refused(match why {
-                NoZone::NoDatabase => Line::from(
+            let none = Line::new().plain("there is no time zone ").code(typed);
+            match why {
+                NoZone::NoDatabase => Stop::failed(
                     "this machine has no time zones; whoever runs it can install the package tzdata",
                 ),
-                NoZone::Unknown(near) if near.is_empty() => Line::new()
-                    .plain("there is no time zone ")
-                    .code(typed)
-                    .plain("; write continent and city, such as ")
-                    .code("Europe/Berlin"),
-                NoZone::Unknown(near) => Line::new()
-                    .plain("there is no time zone ")
-                    .code(typed)
-                    .plain("; the nearest: ")
-                    .code(near.join(", ")),
-            })
+                NoZone::Unknown(near) if near.is_empty() => Stop::not_understood(
+                    none.plain("; write continent and city, such as ").code("Europe/Berlin"),
+                ),
+                NoZone::Unknown(near) => {
+                    Stop::not_understood(none.plain("; the nearest: ").code(near.join(", ")))
+                }
+            }
         })
     }
 }
@@ -74,7 +71,7 @@ fn told(choice: &Choice, now: Timestamp) -> Line {
     match choice {
         Choice::Layout(layout) => {
             Line::from("your lists come as ").code(layout.as_str()).plain(match layout {
-                Layout::Cards => ": all that is known of each entry",
+                Layout::Cards => ": two lines for each entry",
                 Layout::List => ": one line for each entry",
                 Layout::Code => ": columns of fixed pitch, cut to fit a phone",
             })

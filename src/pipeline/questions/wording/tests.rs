@@ -79,6 +79,16 @@ fn asked(
     accounts: Vec<(&str, serde_json::Value)>,
     change: impl Fn(&mut Ticket),
 ) -> String {
+    asked_by_one_in(None, command, accounts, change)
+}
+
+/// The same, where whoever asks reads this time zone.
+fn asked_by_one_in(
+    zone: Option<TimeZone>,
+    command: &str,
+    accounts: Vec<(&str, serde_json::Value)>,
+    change: impl Fn(&mut Ticket),
+) -> String {
     let stage = Stage::set("http://127.0.0.1:9", "token");
     let words = words(command);
     let action = action(&words);
@@ -109,9 +119,11 @@ fn asked(
         roster: &stage.pipeline.roster,
         notes: None,
         server: server_name!("synod.test"),
+        zone,
+        now: testing::now(),
     };
     let reply = asked.ways(asked.question(), false);
-    phone::body(&reply.note(open_until(ticket.expires, testing::now())))
+    phone::body(&reply.note(asked.open_until()))
 }
 
 fn raid(count: usize) -> Vec<String> {
@@ -228,7 +240,7 @@ fn what_is_offered_is_what_works() {
     });
     assert!(second.contains("\n!approve 9052 LOCALPART\n!deny 9052"), "{second}");
     let waits = asked(suspend, account(), |ticket| ticket.alone = Some(testing::now()));
-    assert!(!waits.contains('✅') && waits.contains("from 2026-11-20 14:03 UTC"), "{waits}");
+    assert!(!waits.contains('✅') && waits.contains("from 14:03 UTC"), "{waits}");
 }
 
 #[test]
@@ -244,4 +256,21 @@ fn an_id_is_whole_in_the_command_or_in_the_first_line() {
     assert!(value.contains("Command: !user suspend --reason eve eve\n"), "{value}");
     let elsewhere = asked("user suspend @eve:y.test", vec![("@eve:y.test", json!({}))], |_| {});
     assert!(elsewhere.contains("Suspend @eve:y.test"), "{elsewhere}");
+}
+
+#[test]
+fn times_stand_in_utc_first_and_then_in_the_zone_of_whoever_asks() {
+    let command = "user deactivate ann";
+    let ask = |name: &str| {
+        let zone = crate::clock::Zones::of_system().named(name);
+        assert!(zone.is_some(), "{name}");
+        let later = |ticket: &mut Ticket| ticket.alone = Some(testing::now());
+        asked_by_one_in(zone, command, vec![("@ann:synod.test", json!({}))], later)
+    };
+    let body = ask("Asia/Kolkata");
+    for said in ["Open until 14:03 UTC (19:33 IST)", "To go on, from 14:03 UTC (19:33 IST), or not"]
+    {
+        assert!(body.contains(said), "{body}");
+    }
+    assert!(ask("Etc/UTC").ends_with("Open until 14:03 UTC"));
 }

@@ -78,7 +78,7 @@ fn a_record_takes_two_lines_at_most() {
     let lines: Vec<String> = all.iter().map(shown).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
     - 19:15 moses suspended @lena · “spam in the lobby” · #9
-    - 28 Nov 09:00 moses asked: user deactivate 17 accounts, @raid-01 … @raid-17 · #11
+    - 28 Nov 09:00 moses asked: deactivate 17 accounts, @raid-01 … @raid-17 · #11
     - 2 Jan 2025 03:04 moses was refused user password @a · #12
     - 21:00 moses locked @eve · Unknown · cut off · #20
     - 21:01 moses looked at private things: !user whois @eve --show-ip · #22
