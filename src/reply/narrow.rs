@@ -16,8 +16,8 @@ const LINE: usize = 41;
 /// Somebody's words that are cut shorter than this say nothing: they are left out.
 const LEAST: usize = 6;
 
-/// Words of our own that are not longer than this are never cut.
-const OUR_WORDS: usize = 24;
+/// Words of our own that are not longer than this are never cut, nor is a reason in the record.
+const WORDS: usize = 24;
 
 /// What is left of the id of a room behind its name.
 const ROOM_ID: usize = 8;
@@ -26,8 +26,17 @@ impl Line {
     /// The same line on so many columns, where that is possible by cutting what others wrote, and long
     /// sentences of our own.
     pub(crate) fn within(self, columns: usize) -> Self {
-        fitted(self, columns).0
+        fitted(self, columns, Least::Told).0
     }
+}
+
+/// How much of somebody's words is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Least {
+    /// Some, or nothing at all.
+    Nothing,
+    /// As much as tells what they are about.
+    Told,
 }
 
 /// A row that is not wider than two lines, and whether anything was left out of it. Ids of this server
@@ -35,13 +44,14 @@ impl Line {
 /// a file, whose end tells it apart: a row can be named by its number instead.
 pub(super) fn narrowed(record: &Record, own: &ServerName) -> (Record, bool) {
     let title = Line(record.title.0.iter().map(|span| short(span, &record.title, own)).collect());
-    let (title, title_is_cut) = fitted(title, TITLE);
+    let (title, title_is_cut) = fitted(title, TITLE, Least::Nothing);
     let telling = telling_within(record, LINE, usize::MAX);
     let left_out = telling.len() < record.facts.len();
     let mut room = LINE;
     let mut cut = title_is_cut || left_out;
     let fit = |(label, value): &Fact| {
-        let (value, is_cut) = fitted(value.clone(), room.saturating_sub(label.width() + 2));
+        let (value, is_cut) =
+            fitted(value.clone(), room.saturating_sub(label.width() + 2), Least::Nothing);
         cut |= is_cut;
         room = room.saturating_sub(label.width() + value.shown().width() + " · : ".width());
         (*label, value)
@@ -68,7 +78,7 @@ fn short(span: &Span, title: &Line, own: &ServerName) -> Span {
 
 /// The line with somebody's words cut so that it is not wider than this, where that is possible; and whether
 /// anything of it is missing.
-fn fitted(line: Line, most: usize) -> (Line, bool) {
+fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
     let width = |span: &Span| match span {
         // Fixed pitch is wider than other text, and has a border.
         Span::Code(text) => text.width() * 9 / 8 + 1,
@@ -84,14 +94,16 @@ fn fitted(line: Line, most: usize) -> (Line, bool) {
     for span in spans.iter_mut().rev() {
         let wide = width(span);
         let cut = match span {
+            Span::Hostile(_) if least == Least::Told && wide <= WORDS => continue,
             Span::Hostile(text) => {
                 // Quotation marks and the dots.
                 let kept = wide.saturating_sub(over).saturating_sub(3);
+                let kept = if least == Least::Told { kept.max(WORDS - 3) } else { kept };
                 let kept = if kept < LEAST { "" } else { beginning(text.raw(), kept) };
                 let cut = Hostile::new(format!("{}…", kept.trim_end()));
                 if kept.is_empty() { Span::Plain(String::new()) } else { Span::Hostile(cut) }
             }
-            Span::Plain(text) | Span::Strong(text) if wide > OUR_WORDS => {
+            Span::Plain(text) | Span::Strong(text) if wide > WORDS => {
                 let kept = beginning(text, wide.saturating_sub(over + 1).max(LEAST));
                 let cut = format!("{}…", kept.trim_end());
                 if matches!(span, Span::Plain(_)) { Span::Plain(cut) } else { Span::Strong(cut) }

@@ -21,7 +21,7 @@ async fn converses(prefix: &str) -> Result<()> {
     let scene = Scene::plan().set().await?;
     scene.start_bot(SYNOD, &scene.config().set("bot.prefix", prefix)).await?;
     let (ann, room) = (scene.ann(), scene.room());
-    let vic = scene.subject("vic").await?;
+    let eve = scene.subject("eve").await?;
 
     // The greeting names the help as it is typed here, and the help the commands.
     let help = scene.ann_asks(&format!("{prefix}help")).await?;
@@ -29,11 +29,11 @@ async fn converses(prefix: &str) -> Result<()> {
     assert!(!help.body.contains("!user") && !help.body.contains("!help"), "{help}");
 
     // What is said to another bot gets no answer, not even a mark: what comes next is answered first.
-    let other = ann.say(room, &format!("!user suspend {}", vic.user_id)).await?;
+    let other = ann.say(room, &format!("!user suspend {}", eve.user_id)).await?;
     let ban = ann.say(room, "!ban @eve:example.org").await?;
-    let done = scene.ann_asks(&format!("{prefix}user suspend {}", vic.user_id)).await?;
+    let done = scene.ann_asks(&format!("{prefix}user suspend {}", eve.user_id)).await?;
     says(&done, "Done", &[]);
-    assert!(is(&scene, &vic, "suspended").await?);
+    assert!(is(&scene, &eve, "suspended").await?);
     let heard = ann.heard();
     let to_others = |message: &&Message| {
         let about = message.reply_to.as_ref();
@@ -46,19 +46,19 @@ async fn converses(prefix: &str) -> Result<()> {
     let undo = behind(&done, "Undo: ")?.to_owned();
     assert!(undo.starts_with(&format!("{prefix}u")), "{undo}");
     says(&scene.ann_asks(&undo).await?, "Done", &[]);
-    assert!(!is(&scene, &vic, "suspended").await?);
+    assert!(!is(&scene, &eve, "suspended").await?);
 
     // A question, and a yes by its code as it prints it.
-    let question = scene.ann_asks(&format!("{prefix}user deactivate {}", vic.user_id)).await?;
+    let question = scene.ann_asks(&format!("{prefix}user deactivate {}", eve.user_id)).await?;
     let confirm = offered(&question, &format!("{prefix}confirm "))?.to_owned();
     ann.say(room, &confirm.replacen(prefix, "!", 1)).await?;
-    assert!(!is(&scene, &vic, "deactivated").await?);
+    assert!(!is(&scene, &eve, "deactivated").await?);
     says(&scene.ann_asks(&confirm).await?, "Done", &[]);
-    assert!(is(&scene, &vic, "deactivated").await?);
+    assert!(is(&scene, &eve, "deactivated").await?);
 
     // What is mistyped is put right with the prefix, and a mention addresses this bot alone.
-    let wrong = scene.ann_asks(&format!("{prefix}usr details {}", vic.user_id)).await?;
-    says(&wrong, "Not understood", &[&format!("{prefix}user details {}", vic.user_id)]);
+    let wrong = scene.ann_asks(&format!("{prefix}usr details {}", eve.user_id)).await?;
+    says(&wrong, "Not understood", &[&format!("{prefix}user details {}", eve.user_id)]);
     let named = scene.ann_asks(&format!("{}: !me", scene.bot_id())).await?;
     says(&named, "", &["admin"]);
     Ok(())

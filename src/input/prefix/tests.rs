@@ -137,7 +137,6 @@ fn what_begins_with_another_prefix_is_for_another_bot() {
         (".", ". stop"),
         (".", "."),
         (".", ".5 of them"),
-        (".", "(...stop)"),
         ("?", "??stop"),
         ("?", "? stop"),
         ("!s ", "!s"),

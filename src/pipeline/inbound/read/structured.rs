@@ -2,7 +2,7 @@
 
 use super::{Heard, Words, edited};
 use crate::{
-    input::Command,
+    input::{Command, Prefix},
     operators::Operator,
     pipeline::{
         Pipeline, Request, Structured, Suspicion, What,
@@ -34,7 +34,7 @@ impl Pipeline {
             return Ok(Heard::What(What::Suspect(Suspicion::Token)));
         }
         if structured.edits {
-            return Ok(Heard::What(not_run(structured, || edited())));
+            return Ok(Heard::What(not_run(structured, &self.rules.prefix, || edited())));
         }
         self.questions.something_said(&request.room);
         let (_, turn) = self.choices.said(&request.room, &request.sender, "");
@@ -48,15 +48,15 @@ impl Pipeline {
                 picked: false,
                 structured: true,
             })),
-            Err(why) => Ok(Heard::What(not_run(structured, || why.told()))),
+            Err(why) => Ok(Heard::What(not_run(structured, &self.rules.prefix, || why.told()))),
         }
     }
 }
 
 /// What is not run, and may hold what nobody must repeat.
-fn not_run(structured: &Structured, told: impl FnOnce() -> Reply) -> What {
+fn not_run(structured: &Structured, prefix: &Prefix, told: impl FnOnce() -> Reply) -> What {
     let meant = misplaced::meant(&all_texts(&structured.object), &[]);
-    match meant.or_else(|| misplaced::meant_in_text(&structured.beside)) {
+    match meant.or_else(|| misplaced::meant_in_text(&structured.beside, prefix)) {
         Some(meant) => What::Suspect(Suspicion::Misplaced(meant)),
         None => What::Say(told()),
     }
