@@ -1,0 +1,109 @@
+//! One request that changes something.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How an HTTP request changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
+}
+
+impl Method {
+    /// Its name as it is sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Below what a path may lie. There is nothing else that is ever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// `/_synapse/admin`
+    Admin,
+    /// `/_matrix/client`
+    Client,
+}
+
+/// The parts of a request's path, each still as plain text; they are encoded when sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// A path below `/_synapse/admin`.
+    pub fn admin<const N: usize>(parts: [&str; N]) -> Self {
+        Self(["_synapse", "admin"].into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// A path below `/_matrix/client`.
+    pub fn client<const N: usize>(parts: [&str; N]) -> Self {
+        Self(["_matrix", "client"].into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// A path below `root`.
+    pub fn below(root: Root, parts: impl IntoIterator<Item = String>) -> Self {
+        let before = match root {
+            Root::Admin => ["_synapse", "admin"],
+            Root::Client => ["_matrix", "client"],
+        };
+        Self(before.into_iter().map(str::to_owned).chain(parts).collect())
+    }
+
+    /// The parts, in order, not encoded.
+    pub fn parts(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// One request that changes something.
+///
+/// A string value `{"$secret": "NAME"}` anywhere in `body` is a named slot, filled from memory at
+/// the moment of sending; the value itself never stands in a step, so a step can be shown, hashed
+/// and stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The request's method.
+    pub method: Method,
+    /// The request's path.
+    pub path: Path,
+    /// Query parameters in order.
+    pub query: Vec<(String, String)>,
+    /// The JSON body.
+    pub body: Value,
+    /// Whether sending it twice does no more harm than once.
+    pub idempotent: bool,
+    /// Where the answer holds secrets: JSON pointer into the body, and the name of the slot into
+    /// which the value is moved before anybody reads the answer.
+    pub reveals: Vec<(String, String)>,
+}
+
+impl Step {
+    /// A step with a body, no query, nothing revealed, and not known to be idempotent.
+    pub fn new(method: Method, path: Path, body: Value) -> Self {
+        Self { method, path, query: Vec::new(), body, idempotent: false, reveals: Vec::new() }
+    }
+
+    /// The same step, marked as harmless to send twice.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The same step, whose answer holds a secret at `pointer` that goes into the slot `name`.
+    #[must_use]
+    pub fn revealing(mut self, pointer: &str, name: &str) -> Self {
+        self.reveals.push((pointer.to_owned(), name.to_owned()));
+        self
+    }
+}
