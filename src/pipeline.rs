@@ -11,17 +11,16 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{OwnedEventId, OwnedRoomId};
+use ruma::OwnedRoomId;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
-    audit::{Audit, Kind, Rotation},
-    change::{Power, Subject},
+    audit::{Audit, Rotation},
+    change::Subject,
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
-    commands::{Action, Memory, Noted, Options, Query, Remembered, Sanctioned},
-    error::Stop,
+    commands::{Memory, Noted, Options, Remembered, Sanctioned},
     input::Prefix,
     journal::Journal,
     metrics::Metrics,
@@ -41,6 +40,7 @@ mod build;
 mod change;
 mod inbound;
 mod look;
+mod obey;
 mod origin;
 pub mod own;
 mod ports;
@@ -50,6 +50,7 @@ mod router;
 mod served;
 mod shell;
 mod style;
+mod task;
 #[cfg(test)]
 mod testing;
 mod voice;
@@ -76,6 +77,7 @@ pub use ports::{
     structured::Structured,
 };
 pub use shell::{Call, Exit, ShellCommand, stands_for_event};
+pub use task::{Lane, Message, Task};
 pub use voice::aside::Refusal;
 pub use watched::operations;
 
@@ -85,24 +87,16 @@ use background::{
 };
 use change::report::stopped;
 use inbound::{
-    authentic::Authenticity,
-    choices::Choices,
-    hindrance::Hindrance,
-    listings::Listings,
-    press::Press,
-    read::Heard,
-    strangers::Strangers,
-    subject::LastNamed,
-    understand::{self, misplaced, tokens},
+    authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
+    read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
-use own::Own;
 use questions::Questions;
 use record::Feed;
 use served::Served;
+use task::{Command, Expanded, Suspicion, What, YesTo};
 use voice::{
     Voice,
     aside::{Aside, mark_of},
-    last_word::LastAsked,
     news::Announcements,
     working::Working,
 };
@@ -206,118 +200,6 @@ pub enum BuildError {
     Api(#[from] crate::synapse::Error),
 }
 
-/// A message of which it is known that it is for the bot, and whose words are not parsed yet.
-#[derive(Debug)]
-pub struct Message {
-    request: Request,
-    heard: Heard,
-    /// When it came: what it waits for here does not make it older.
-    arrived: Timestamp,
-}
-
-impl Message {
-    /// The event.
-    fn event(&self) -> &OwnedEventId {
-        &self.request.event
-    }
-}
-
-/// A message and what it is.
-#[derive(Debug)]
-pub struct Task {
-    request: Request,
-    what: What,
-    arrived: Timestamp,
-    /// The alias that its command was typed by.
-    alias: Option<Expanded>,
-    /// The words of its command, where that came as an object.
-    structured: Option<Vec<String>>,
-}
-
-/// An alias, and the words that it and what was typed with it stand for.
-#[derive(Debug)]
-struct Expanded {
-    name: String,
-    words: Vec<String>,
-}
-
-#[derive(Debug)]
-enum What {
-    /// From somebody who is not an operator.
-    Stranger,
-    /// A command, by an operator.
-    Command(Operator, Command),
-    /// Nothing to do but to say this.
-    Say(Reply),
-    /// Not run, and perhaps with a secret in it: to be taken out of the room, and answered without
-    /// a word of it.
-    Suspect(Suspicion),
-}
-
-impl What {
-    /// Whether it is a bare `yes` to something that is open: where it is not believed nothing is said,
-    /// and its sender would wait.
-    fn answers_something(&self) -> bool {
-        match self {
-            Self::Command(_, Command::Yes(YesTo::Reply(..))) => true,
-            Self::Command(_, Command::Yes(YesTo::LastWord(last))) => !last.codes.is_empty(),
-            _ => false,
-        }
-    }
-}
-
-/// Why a message may hold a secret.
-#[derive(Debug)]
-enum Suspicion {
-    /// It is nearly a command that takes one.
-    Misplaced(misplaced::Meant),
-    /// There is an access token in it.
-    Token,
-}
-
-impl Suspicion {
-    /// The answer to the message, which is out of the room if it is `removed`.
-    fn told(&self, removed: bool) -> Reply {
-        match self {
-            Self::Misplaced(meant) => misplaced::told(*meant, removed),
-            Self::Token => tokens::told(removed),
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Command {
-    Read(Box<dyn Query>, Options, Vec<String>),
-    Change(Box<dyn Action>, Options, Vec<String>),
-    Own(Box<dyn Own>, Options, Vec<String>),
-    /// A change whose subjects are listed in the file that this event may be.
-    InFile(Vec<String>, OwnedEventId),
-    /// A reaction or a bare `yes`.
-    Yes(YesTo),
-    /// A reaction or a bare `no` to this event, or to whatever is open.
-    No(Option<OwnedEventId>),
-    /// A reaction to what this event shows.
-    Press(OwnedEventId, Press),
-}
-
-impl Command {
-    /// Whether a secret was typed, in the place of one.
-    fn holds_secret(&self) -> bool {
-        matches!(self, Self::Change(action, ..) if !action.typed().is_empty())
-    }
-}
-
-/// What a reaction or a bare `yes` is to.
-#[derive(Debug)]
-enum YesTo {
-    /// This event, by a reaction to it.
-    Event(OwnedEventId),
-    /// This event, by a reply to it; with the questions that were the last word then.
-    Reply(OwnedEventId, LastAsked),
-    /// The question that was the last word when it was said, if it is one of these.
-    LastWord(LastAsked),
-}
-
 /// Who asks what, where.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation<'a> {
@@ -331,45 +213,6 @@ pub struct Invocation<'a> {
     pub options: &'a Options,
     /// The number of the change that this would take back.
     pub undoes: Option<u64>,
-}
-
-/// What comes before or after what else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// After those of the same operator's earlier changes that may be about the same, beside everything
-    /// else.
-    Beside,
-    /// After the same operator's earlier changes, and before their later commands.
-    InTurn,
-    /// At once.
-    Overtaking,
-}
-
-impl Task {
-    /// What is known of it before any words are.
-    fn with(request: Request, what: What, arrived: Timestamp) -> Self {
-        Self { request, what, arrived, alias: None, structured: None }
-    }
-
-    fn lane(&self) -> Lane {
-        // It is refused, whatever it says. Who can write in an operator's name without being them
-        // must not hold up what they ask for.
-        let reaction = matches!(self.request.said, Said::Reaction { .. });
-        if matches!(self.request.trust, Trust::Doubtful(_)) && !reaction {
-            return Lane::Overtaking;
-        }
-        match &self.what {
-            What::Command(_, Command::Change(..) | Command::InFile(..) | Command::Yes(_)) => {
-                Lane::InTurn
-            }
-            What::Command(_, Command::Own(own, ..)) => own.lane(),
-            What::Command(_, Command::No(_)) => Lane::Overtaking,
-            What::Command(_, Command::Read(..) | Command::Press(..))
-            | What::Stranger
-            | What::Say(_)
-            | What::Suspect(_) => Lane::Beside,
-        }
-    }
 }
 
 impl Pipeline {
@@ -516,120 +359,6 @@ impl Pipeline {
         }
         let done = self.obey(Origin::Message(request), operator, &command).await;
         done.unwrap_or_else(|stop| Some(stopped(&request.event, &stop)))
-    }
-
-    /// Does what nothing keeps from being run, and answers as whoever asked wants it drawn.
-    async fn obey(
-        &self,
-        origin: Origin<'_>,
-        operator: &Operator,
-        command: &Command,
-    ) -> Result<Option<Reply>, Stop> {
-        let reply = self.answer_to(origin, operator, command).await?;
-        Ok(reply.map(|reply| self.styled(origin, operator, command, reply)))
-    }
-
-    async fn answer_to(
-        &self,
-        origin: Origin<'_>,
-        operator: &Operator,
-        command: &Command,
-    ) -> Result<Option<Reply>, Stop> {
-        let none = Options::default();
-        let (sender, event) = (&operator.user, origin.event());
-        let invocation =
-            |words, options| Invocation { origin, operator, words, options, undoes: None };
-        let explained = |options, stop| Served::explained(&invocation(&[], options), stop);
-        match command {
-            Command::Read(query, options, words) => {
-                info!(%sender, %event, verb = options.verb, "look");
-                let paged = self.paged(origin, operator, words, options);
-                let (query, options, words) = match &paged {
-                    Some((query, options, words)) => (query, options, words),
-                    None => (query, options, words),
-                };
-                let invocation = invocation(words, options);
-                match self.look(&invocation, query.as_ref()).await {
-                    Ok(reply) => Ok(Some(reply)),
-                    Err(stop) => {
-                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
-                    }
-                }
-            }
-            Command::Change(action, options, words) => {
-                info!(%sender, %event, verb = options.verb, "change");
-                // Also where the gate refuses it, its words are on record.
-                let words = change::mask(words, &action.typed());
-                let invocation = invocation(&words, options);
-                match self.make(&invocation, action.as_ref(), None).await {
-                    Ok(reply) => Ok(reply),
-                    Err(stop) => {
-                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
-                    }
-                }
-            }
-            Command::Own(own, options, words) => {
-                self.own(&invocation(words, options), own.as_ref()).await
-            }
-            Command::InFile(words, file) => match origin.message() {
-                Some(request) => self.about_what_stands_in(request, operator, words, file).await,
-                None => Err(Stop::refused("a list in a file of the room is named there")),
-            },
-            Command::Yes(to) => self.light_yes(&invocation(&[], &none), to).await,
-            Command::Press(target, press) => {
-                self.press(&invocation(&[], &none), target, *press).await
-            }
-            Command::No(target) => {
-                self.questions.light_no(&invocation(&[], &none), target.as_ref()).await
-            }
-        }
-    }
-
-    /// Answers a command of the bot's own.
-    async fn own(&self, invocation: &Invocation<'_>, own: &dyn Own) -> Result<Option<Reply>, Stop> {
-        if let Some(power) = own.power()
-            && let Some(refusal) =
-                self.may_look(invocation, power, power == Power::LookPrivate).await?
-        {
-            return Ok(Some(refusal));
-        }
-        match own.as_change(&self.executor)? {
-            Some(change) => self.make_own(invocation, change).await,
-            None => own.run(self, invocation).await,
-        }
-    }
-
-    /// Whether a look is allowed: the refusal where it is not. One at private things is on record
-    /// before it is answered.
-    async fn may_look(
-        &self,
-        invocation: &Invocation<'_>,
-        power: Power,
-        private: bool,
-    ) -> Result<Option<Reply>, Stop> {
-        let mut takes = [Some(power), private.then_some(Power::LookPrivate)].into_iter().flatten();
-        let may = |power| {
-            self.freeze_control.gate().may_use(invocation.operator, power, &invocation.options.verb)
-        };
-        if let Err(refusal) = takes.try_for_each(may) {
-            return Ok(Some(self.voice.refused(invocation, refusal.0).await));
-        }
-        if private {
-            let record = invocation.record(Kind::Looked);
-            self.audit.note(record).await?;
-        }
-        Ok(None)
-    }
-
-    /// Answers a command that only looks.
-    async fn look(&self, invocation: &Invocation<'_>, query: &dyn Query) -> Result<Reply, Stop> {
-        if let Some(refusal) = self.may_look(invocation, query.power(), query.private()).await? {
-            return Ok(refusal);
-        }
-        let served = self.served.must_serve(&[&invocation.options.verb], invocation.options).await;
-        served.map_err(|stop| look::by_its_cause(stop, query.refusals()))?;
-        look::look(invocation, query, &look::reader_for(invocation.operator, &self.reader), self)
-            .await
     }
 
     /// Looks whether the homeserver takes the admin token, and tells where that has changed. One call
