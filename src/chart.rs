@@ -139,8 +139,8 @@ fn fill(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> 
     Ok(area.draw(&Rectangle::new([from, to], colour.filled()))?)
 }
 
-fn style(size: i32, colour: RGBColor) -> TextStyle<'static> {
-    let color = colour.to_backend_color();
+fn style(size: i32, ink: RGBColor) -> TextStyle<'static> {
+    let color = ink.to_backend_color();
     TextStyle { color, ..TextStyle::from((font::FAMILY, size).into_font()) }
 }
 

@@ -62,6 +62,7 @@ use session::Session;
 
 /// What the bot needs to know to be on Matrix.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, not a state")]
 pub struct Settings {
     /// The homeserver's client API, without a path of its own.
     pub homeserver: Url,

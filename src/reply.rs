@@ -257,8 +257,11 @@ impl Line {
     /// The words alone, for a file: somebody else's in quotation marks.
     pub fn text(&self) -> String {
         let text = |span: &Span| match span {
-            Span::Plain(text) | Span::Strong(text) | Span::Code(text) => text.clone(),
-            Span::Command(text) | Span::Named(text) => text.clone(),
+            Span::Plain(text)
+            | Span::Strong(text)
+            | Span::Code(text)
+            | Span::Command(text)
+            | Span::Named(text) => text.clone(),
             Span::Hostile(text) => clean::quoted(text),
             Span::Time(when) => when.said(None),
         };

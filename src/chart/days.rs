@@ -27,7 +27,7 @@ pub fn days(head: Head<'_>, first: Date, counts: &[u64]) -> Result<Picture, Erro
         let (_, plot) = area.split_vertically(head.height());
         let most = counts.iter().copied().max().unwrap_or(0);
         let top = above(most);
-        let marks = if top % 2 == 0 { vec![0, top / 2, top] } else { vec![0, top] };
+        let marks = if top.is_multiple_of(2) { vec![0, top / 2, top] } else { vec![0, top] };
         let beside = marks.iter().map(|at| width(&at.to_string(), SMALL)).max().unwrap_or(0);
         // Dates stand below the middle of their columns.
         let columns: Vec<i32> = (0..).map(|day| day * DAY).take(counts.len()).collect();

@@ -1,4 +1,4 @@
-//! The font of all that is drawn: a part of DejaVu Sans. `deploy/font.sh` cuts it out, and `font.txt` is its
+//! The font of all that is drawn: a part of `DejaVu` Sans. `deploy/font.sh` cuts it out, and `font.txt` is its
 //! licence.
 
 use std::sync::LazyLock;

@@ -85,7 +85,7 @@ fn no_data_and_no_text_break_a_picture() {
             assert_eq!(pixels(&picture).len(), (picture.width * picture.height) as usize);
         }
     }
-    for counts in [&[][..], &[0], &[1], &[u64::MAX; 30], &[1, u64::MAX], &[7; 10_000]] {
+    for counts in [&[][..], &[0], &[1], &[u64::MAX; 30], &[1, u64::MAX], &vec![7; 10_000]] {
         for first in [date(2026, 1, 1), jiff::civil::Date::MAX, jiff::civil::Date::MIN] {
             let picture = days(head(odd, &[]), first, counts).unwrap();
             assert_eq!(pixels(&picture).len(), (picture.width * picture.height) as usize);

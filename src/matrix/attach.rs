@@ -165,7 +165,7 @@ fn describe(content: &mut Value, looks: &Looks) {
     content["msgtype"] = json!("m.image");
     content["info"]["w"] = json!(looks.width);
     content["info"]["h"] = json!(looks.height);
-    let alt = Reply::default().text(looks.alt.clone()).draw(&Layout::default());
+    let alt = Reply::default().text(looks.alt.clone()).draw(Layout::default());
     if let Some(alt) = alt.first() {
         content["body"] = json!(alt.body);
         content["format"] = json!("org.matrix.custom.html");

@@ -121,14 +121,9 @@ fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
 
 /// The beginning of a text that is at most so many columns wide.
 fn beginning(text: &str, columns: usize) -> &str {
-    let mut end = 0;
-    for (at, grapheme) in text.grapheme_indices(true) {
-        if text[..at + grapheme.len()].width() > columns {
-            break;
-        }
-        end = at + grapheme.len();
-    }
-    &text[..end]
+    let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+    let parts = ends.filter_map(|end| text.get(..end));
+    parts.take_while(|part| part.width() <= columns).last().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(crate) const NOTIFICATION: usize = 80;
 
 /// The plain text of an answer, without what nobody sees.
 pub(crate) fn body(reply: &Reply) -> String {
-    let messages = reply.draw(&Layout::default());
+    let messages = reply.draw(Layout::default());
     let bodies: Vec<String> =
         messages.iter().map(|message| message.body.replace('\u{2060}', "")).collect();
     bodies.join("\n\n")

@@ -20,7 +20,7 @@ fn wanted(reply: &Reply, layout: Layout) -> Reply {
 }
 
 fn one(reply: &Reply, layout: Layout) -> Drawn {
-    let drawn = wanted(reply, layout).draw(&CARDS);
+    let drawn = wanted(reply, layout).draw(CARDS);
     let [drawn] = <[Drawn; 1]>::try_from(drawn).expect("one message");
     drawn
 }
@@ -147,14 +147,14 @@ fn what_nobody_asked_for_has_cards_whatever_the_config_says() {
     let listing = listing("Ann", "@ann:example.org");
     let cards = one(&listing, CARDS);
     for layout in Layout::ALL {
-        assert_eq!(listing.draw(&layout), std::slice::from_ref(&cards), "{layout:?}");
+        assert_eq!(listing.draw(layout), std::slice::from_ref(&cards), "{layout:?}");
         assert_eq!(
-            wanted(&listing, CARDS).draw(&layout),
+            wanted(&listing, CARDS).draw(layout),
             std::slice::from_ref(&cards),
             "{layout:?}"
         );
         let asked = Reply { style: Some(Style::default()), ..listing.clone() };
-        assert_eq!(asked.draw(&layout), [one(&listing, layout)], "{layout:?}");
+        assert_eq!(asked.draw(layout), [one(&listing, layout)], "{layout:?}");
     }
 }
 
@@ -268,7 +268,7 @@ fn a_command_is_copied_as_it_must_be_typed() {
 #[test]
 fn a_huge_line_is_cut_between_graphemes_and_its_word_stays_first() {
     let text = "e\u{301}👍🏽".repeat(10_000);
-    let parts = Reply::outcome(Status::Refused, text.clone()).draw(&CARDS);
+    let parts = Reply::outcome(Status::Refused, text.clone()).draw(CARDS);
     assert!(parts.len() > 2);
     assert!(parts[0].body.starts_with("Refused · e\u{301}"));
     assert!(parts[0].body.ends_with(&format!("\n\n(1 of {})", parts.len())));
@@ -285,11 +285,11 @@ fn a_huge_line_is_cut_between_graphemes_and_its_word_stays_first() {
 #[test]
 fn a_part_without_anything_to_see_is_not_sent() {
     let text = format!("x{}y", "\n".repeat(100_000));
-    let parts = Reply::default().with(Block::Code(text)).draw(&CARDS);
+    let parts = Reply::default().with(Block::Code(text)).draw(CARDS);
     assert!(parts.iter().all(|part| part.body.len() > "(10 of 10)".len()), "{}", parts.len());
     assert_eq!(told(&parts), "xy");
     let id = format!("x{}y", " ".repeat(100_000));
-    let parts = Reply::data(Line::new().code(id)).draw(&CARDS);
+    let parts = Reply::data(Line::new().code(id)).draw(CARDS);
     assert_eq!(told(&parts), "xy");
 }
 
@@ -301,7 +301,7 @@ fn records_are_cut_between_each_other_and_ids_never() {
     };
     let reply = Reply::data("Accounts").with(Block::Records((0..1000).map(record).collect()));
     for layout in [CARDS, Layout::List] {
-        let parts = wanted(&reply, layout).draw(&CARDS);
+        let parts = wanted(&reply, layout).draw(CARDS);
         assert!(parts.len() > 1);
         let html: String = parts.iter().map(|part| part.html.as_str()).collect();
         let ids: Vec<_> = html.split("<code>").skip(1).collect();

@@ -201,7 +201,9 @@ async fn compare<L: Listing>(
     let mut top = Top::default();
     let value = largest.value;
     let extent = read_on(listing, reader, |rows| {
-        rows.into_iter().for_each(|(row, json)| top.add(value(&row), json));
+        for (row, json) in rows {
+            top.add(value(&row), json);
+        }
         true
     })
     .await?;
@@ -343,7 +345,7 @@ async fn count<L: Listing>(
         about.join(", "),
         counted.in_words(),
     ));
-    let drawing = (total > 0).then(|| Drawing::Days(first, counted.counts));
+    let drawing = (total > 0).then_some(Drawing::Days(first, counted.counts));
     Ok(Plan { title: days.title, about, alt, drawing })
 }
 

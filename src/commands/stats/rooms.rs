@@ -90,16 +90,14 @@ impl Listing for Rooms {
     }
 
     fn chart(&self) -> Option<Chart<Room>> {
-        self.chart.then(|| {
-            Chart::Largest(Largest {
-                title: "Rooms by size",
-                label: |room: &Room| called(&room.id, [room.name.as_ref()]),
-                value: |room: &Room| Some(room.estimated_size),
-                shown: size,
-                narrowed: false,
-                listed_in_part: true,
-            })
-        })
+        self.chart.then_some(Chart::Largest(Largest {
+            title: "Rooms by size",
+            label: |room: &Room| called(&room.id, [room.name.as_ref()]),
+            value: |room: &Room| Some(room.estimated_size),
+            shown: size,
+            narrowed: false,
+            listed_in_part: true,
+        }))
     }
 
     fn ids_of(&self) -> Option<IdsOf> {

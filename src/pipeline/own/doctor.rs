@@ -160,7 +160,7 @@ mod tests {
                 Finding::bad("the room is open", "Close it"),
             ]
         };
-        let body = |reply: Reply| reply.draw(&Layout::default())[0].body.clone();
+        let body = |reply: Reply| reply.draw(Layout::default())[0].body.clone();
         let text = body(told(findings(), false));
         assert!(text.contains("Problems: 1; could be better: 1; fine: 1"), "{text}");
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));

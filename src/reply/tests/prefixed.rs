@@ -80,13 +80,13 @@ fn no_command_is_written_as_code() {
     for (name, text) in found {
         let text = text.split("mod tests {").next().unwrap_or_default();
         for (at, _) in text.match_indices(".code(") {
-            let argument = text[at + ".code(".len()..].trim_start();
+            let argument = text.get(at + ".code(".len()..).unwrap_or_default().trim_start();
             let argument = argument.strip_prefix("format!(").unwrap_or(argument);
             let argument = argument.strip_prefix("crate::").unwrap_or(argument);
             let is_command = argument.starts_with("\"!")
                 || argument.starts_with("input::shown(")
                 || argument.starts_with("input::quote(");
-            let line = text[..at].matches('\n').count() + 1;
+            let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
             assert!(!is_command, "{name}:{line}: a command is a `Line::command`, not `code`");
         }
     }

@@ -299,7 +299,7 @@ fn every_tag_and_attribute_is_on_the_list_of_the_specification() {
     for layout in Layout::ALL {
         let names = ["Ann", "<b onclick=\"x\">", "<img src=x>", "<a href=\"javascript:x\">x</a>"];
         for name in names {
-            for part in whole(name).draw(&layout) {
+            for part in whole(name).draw(layout) {
                 Html::parse(&part.html).children().for_each(|node| on_the_list(&node));
             }
         }

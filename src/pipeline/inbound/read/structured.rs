@@ -34,7 +34,7 @@ impl Pipeline {
             return Ok(Heard::What(What::Suspect(Suspicion::Token)));
         }
         if structured.edits {
-            return Ok(Heard::What(not_run(structured, &self.rules.prefix, || edited())));
+            return Ok(Heard::What(not_run(structured, &self.rules.prefix, edited)));
         }
         self.questions.something_said(&request.room);
         let (_, turn) = self.choices.said(&request.room, &request.sender, "");

@@ -230,7 +230,7 @@ fn what_a_verb_would_send_follows_from_what_was_seen_alone() {
 }
 
 fn text(reply: &Reply) -> String {
-    let drawn = reply.draw(&Layout::default());
+    let drawn = reply.draw(Layout::default());
     drawn.into_iter().map(|drawn| drawn.body).collect::<Vec<_>>().join("\n")
 }
 

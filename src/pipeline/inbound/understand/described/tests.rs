@@ -49,7 +49,9 @@ fn hold_schema(schema: &Value, within: Option<&str>) {
             assert_ne!(within, Some("union"), "{schema}");
             let variants = schema["variants"].as_array().unwrap();
             assert!(variants.len() > 1, "{schema}");
-            variants.iter().for_each(|variant| hold_schema(variant, Some("union")));
+            for variant in variants {
+                hold_schema(variant, Some("union"));
+            }
             &["variants"]
         }
         _ => panic!("{schema}"),

@@ -10,7 +10,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn body(reply: &Reply) -> String {
-    let drawn = reply.draw(&Layout::default());
+    let drawn = reply.draw(Layout::default());
     drawn.into_iter().map(|drawn| drawn.body).collect::<Vec<_>>().join("\n")
 }
 
