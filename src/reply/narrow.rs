@@ -16,8 +16,13 @@ const LINE: usize = 41;
 /// Somebody's words that are cut shorter than this say nothing: they are left out.
 const LEAST: usize = 6;
 
-/// Words of our own that are not longer than this are never cut, nor is a reason in the record.
+/// A reason in the record that is not longer than this is not cut.
 const WORDS: usize = 24;
+
+/// Nor is a sentence of our own that is not longer than the first of these, and none to less than the
+/// second: what is cut is mostly a key.
+const SENTENCE: usize = 60;
+const OF_SENTENCE: usize = 40;
 
 /// What is left of the id of a room behind its name.
 const ROOM_ID: usize = 8;
@@ -103,8 +108,11 @@ fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
                 let cut = Hostile::new(format!("{}…", kept.trim_end()));
                 if kept.is_empty() { Span::Plain(String::new()) } else { Span::Hostile(cut) }
             }
-            Span::Plain(text) | Span::Strong(text) if wide > WORDS => {
-                let kept = beginning(text, wide.saturating_sub(over + 1).max(LEAST));
+            Span::Plain(text) | Span::Strong(text)
+                if wide > if least == Least::Told { SENTENCE } else { WORDS } =>
+            {
+                let least = if least == Least::Told { OF_SENTENCE } else { WORDS };
+                let kept = beginning(text, wide.saturating_sub(over + 1).max(least));
                 let cut = format!("{}…", kept.trim_end());
                 if matches!(span, Span::Plain(_)) { Span::Plain(cut) } else { Span::Strong(cut) }
             }

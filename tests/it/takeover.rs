@@ -69,8 +69,11 @@ async fn a_new_key_takes_an_admin_who_is_another_person_in_sight_of_all_admins()
     assert!(is(&scene, &eve, "suspended").await?);
     // Who looks finds that it changed, who tried, and who accepted it.
     let record = scene.ask(moe, "!audit list --limit 20").await?;
+    says(&record, "", &["now has the", "accepted the master key", "refused"]);
+    let line = record.body.lines().find(|line| line.contains("now has the"));
+    let number = line.and_then(|line| line.rsplit_once('#')).context("it has a number")?.1;
     let changed = format!("{} now has the master key {}", ann.user_id(), ann.master_key().await?);
-    says(&record, "", &[&changed, "accepted the master key", "refused"]);
+    says(&scene.ask(moe, &format!("!audit show {number}")).await?, "", &[&changed]);
     let by_vic = format!("!audit list --by {}", vic.user_id());
     says(&scene.ask(moe, &by_vic).await?, "", &["accepted the master key"]);
     Ok(())

@@ -245,7 +245,7 @@ fn of(kept: &Kept, is: impl Fn(&Record) -> bool) -> bool {
 }
 
 /// Columns of two lines on a phone, beside the mark of a point.
-const TWO_LINES: usize = 68;
+const TWO_LINES: usize = 64;
 
 fn list(
     pipeline: &Pipeline,
