@@ -201,8 +201,15 @@ impl FromStr for RoomRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let is_cut = text.trim_end().ends_with('\u{2026}') && !text.contains(':');
         let text = one(text)?;
         match text.chars().next() {
+            // As lists show it behind a name.
+            Some('!') if is_cut => {
+                Err("it is only the beginning of a room id; type the whole id, or the \
+                number of its row behind a dot, such as .2"
+                    .to_owned())
+            }
             Some('!') => RoomId::parse(&text).map(Self::Id).map_err(|_| {
                 "it is not a room id, which looks like !abcdef:example.org, or !abcdef in newer \
                  rooms"
@@ -428,10 +435,14 @@ mod tests {
             ("Lobby", "!room search"),
             ("@eve:x.org", "a room is needed here"),
             ("https://x.org/#/lobby", "do not understand this link"),
+            // As a list shows it, and not as the room of exactly that id.
+            ("!bex03aFB…", "only the beginning of a room id"),
+            ("`!bex03aFB…` …", "only the beginning of a room id"),
         ] {
             let told = typed.parse::<RoomRef>().unwrap_err();
             assert!(told.contains(said), "{typed}: {told}");
         }
+        assert_eq!("!abc:x.org…".parse(), Ok(RoomRef::Id("!abc:x.org".try_into().unwrap())));
         assert_eq!(user("@#old:x.org"), "@#old:x.org", "an old account");
     }
 
