@@ -38,6 +38,13 @@ impl Cells {
     }
 }
 
+/// The beginning of a text that is at most so many columns wide.
+pub(super) fn beginning(text: &str, columns: usize) -> &str {
+    let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+    let parts = ends.filter_map(|end| text.get(..end));
+    parts.take_while(|part| part.width() <= columns).last().unwrap_or_default()
+}
+
 /// A cell in lines of this width: broken between words, and inside one that is wider.
 pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

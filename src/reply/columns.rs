@@ -3,12 +3,11 @@
 //! Only the HTML has them. A line has at most [`WIDEST`] columns, since a phone breaks a longer one and
 //! what is aligned stops being so.
 
-use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     Fact, Line, Record, Span,
-    cells::{Cells, broken},
+    cells::{Cells, beginning, broken},
     row::stands_out,
 };
 
@@ -170,16 +169,7 @@ fn fitted(text: &str, width: usize) -> String {
     }
     let quoted = text.contains('“');
     let room = width.saturating_sub(if quoted { 2 } else { 1 });
-    let mut kept = String::new();
-    for grapheme in text.graphemes(true) {
-        let before = kept.len();
-        kept.push_str(grapheme);
-        if kept.width() > room {
-            kept.truncate(before);
-            break;
-        }
-    }
-    let mut kept = format!("{}…", kept.trim_end());
+    let mut kept = format!("{}…", beginning(text, room).trim_end());
     for (opened, closed) in [('“', '”'), ('\u{2068}', '\u{2069}')] {
         if kept.matches(opened).count() > kept.matches(closed).count() {
             kept.push(closed);

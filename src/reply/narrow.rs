@@ -1,10 +1,9 @@
 //! Rows of a list as a phone has room for them: two lines each, the title and what is most telling.
 
 use ruma::ServerName;
-use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Fact, Hostile, Line, Record, Span, row::telling_within};
+use super::{Fact, Hostile, Line, Record, Span, cells::beginning, row::telling_within};
 use crate::refs::without_server;
 
 /// Columns of a title, which is strong, on a phone that is 390 pixels wide.
@@ -13,16 +12,24 @@ const TITLE: usize = 35;
 /// Columns of a line that is not.
 const LINE: usize = 41;
 
-/// Somebody's words that are cut shorter than this say nothing: they are left out.
-const LEAST: usize = 6;
+/// How much stays of a piece that is cut, in columns.
+struct Stays {
+    /// Of what others wrote.
+    words: usize,
+    /// Whether nothing of that stays where less would.
+    or_nothing: bool,
+    /// Of a sentence of our own.
+    sentence: usize,
+}
 
-/// A reason in the record that is not longer than this is not cut.
-const WORDS: usize = 24;
+/// Columns around what others wrote, where it is cut: quotation marks and the dots.
+const AROUND: usize = 3;
 
-/// Nor is a sentence of our own that is not longer than the first of these, and none to less than the
-/// second: what is cut is mostly a key.
-const SENTENCE: usize = 60;
-const OF_SENTENCE: usize = 40;
+/// In a row, which other commands show in full.
+const IN_ROW: Stays = Stays { words: 6, or_nothing: true, sentence: 24 };
+
+/// In a line of the record: a reason of ordinary length, and a sentence up to a key in it.
+const IN_RECORD: Stays = Stays { words: 21, or_nothing: false, sentence: 40 };
 
 /// What is left of the id of a room behind its name.
 const ROOM_ID: usize = 8;
@@ -31,17 +38,8 @@ impl Line {
     /// The same line on so many columns, where that is possible by cutting what others wrote, and long
     /// sentences of our own.
     pub(crate) fn within(self, columns: usize) -> Self {
-        fitted(self, columns, Least::Told).0
+        fitted(self, columns, &IN_RECORD).0
     }
-}
-
-/// How much of somebody's words is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Least {
-    /// Some, or nothing at all.
-    Nothing,
-    /// As much as tells what they are about.
-    Told,
 }
 
 /// A row that is not wider than two lines, and whether anything was left out of it. Ids of this server
@@ -49,14 +47,14 @@ enum Least {
 /// a file, whose end tells it apart: a row can be named by its number instead.
 pub(super) fn narrowed(record: &Record, own: &ServerName) -> (Record, bool) {
     let title = Line(record.title.0.iter().map(|span| short(span, &record.title, own)).collect());
-    let (title, title_is_cut) = fitted(title, TITLE, Least::Nothing);
+    let (title, title_is_cut) = fitted(title, TITLE, &IN_ROW);
     let telling = telling_within(record, LINE, usize::MAX);
     let left_out = telling.len() < record.facts.len();
     let mut room = LINE;
     let mut cut = title_is_cut || left_out;
     let fit = |(label, value): &Fact| {
         let (value, is_cut) =
-            fitted(value.clone(), room.saturating_sub(label.width() + 2), Least::Nothing);
+            fitted(value.clone(), room.saturating_sub(label.width() + 2), &IN_ROW);
         cut |= is_cut;
         room = room.saturating_sub(label.width() + value.shown().width() + " · : ".width());
         (*label, value)
@@ -83,7 +81,7 @@ fn short(span: &Span, title: &Line, own: &ServerName) -> Span {
 
 /// The line with somebody's words cut so that it is not wider than this, where that is possible; and whether
 /// anything of it is missing.
-fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
+fn fitted(line: Line, most: usize, stays: &Stays) -> (Line, bool) {
     let width = |span: &Span| match span {
         // Fixed pitch is wider than other text, and has a border.
         Span::Code(text) => text.width() * 9 / 8 + 1,
@@ -99,23 +97,27 @@ fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
     for span in spans.iter_mut().rev() {
         let wide = width(span);
         let cut = match span {
-            Span::Hostile(_) if least == Least::Told && wide <= WORDS => continue,
             Span::Hostile(text) => {
-                // Quotation marks and the dots.
-                let kept = wide.saturating_sub(over).saturating_sub(3);
-                let kept = if least == Least::Told { kept.max(WORDS - 3) } else { kept };
-                let kept = if kept < LEAST { "" } else { beginning(text.raw(), kept) };
-                let cut = Hostile::new(format!("{}…", kept.trim_end()));
-                if kept.is_empty() { Span::Plain(String::new()) } else { Span::Hostile(cut) }
+                let room = wide.saturating_sub(over + AROUND);
+                if stays.or_nothing && room < stays.words {
+                    Span::Plain(String::new())
+                } else {
+                    let room = room.max(stays.words);
+                    if room + AROUND >= wide {
+                        continue;
+                    }
+                    let kept = beginning(text.raw(), room).trim_end();
+                    Span::Hostile(Hostile::new(format!("{kept}…")))
+                }
             }
-            Span::Plain(text) | Span::Strong(text)
-                if wide > if least == Least::Told { SENTENCE } else { WORDS } =>
-            {
-                let least = if least == Least::Told { OF_SENTENCE } else { WORDS };
-                let kept = beginning(text, wide.saturating_sub(over + 1).max(least));
-                let cut = format!("{}…", kept.trim_end());
-                if matches!(span, Span::Plain(_)) { Span::Plain(cut) } else { Span::Strong(cut) }
+            Span::Plain(text) => {
+                let room = wide.saturating_sub(over + 1).max(stays.sentence);
+                if room + 1 >= wide {
+                    continue;
+                }
+                Span::Plain(format!("{}…", beginning(text, room).trim_end()))
             }
+            // What is strong must not be missed, and an id that is cut names nothing.
             _ => continue,
         };
         over = over.saturating_sub(wide.saturating_sub(width(&cut)));
@@ -125,13 +127,6 @@ fn fitted(line: Line, most: usize, least: Least) -> (Line, bool) {
         }
     }
     (Line(spans), true)
-}
-
-/// The beginning of a text that is at most so many columns wide.
-fn beginning(text: &str, columns: usize) -> &str {
-    let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
-    let parts = ends.filter_map(|end| text.get(..end));
-    parts.take_while(|part| part.width() <= columns).last().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -213,5 +208,24 @@ mod tests {
         let file = Line::new().code("mxc://synod.test/ABCDEFGHIJKLMNOPQRSTUVWX");
         let (shown, cut) = row(file, vec![("Size", Line::from("7 B"))]);
         assert_eq!((shown.as_str(), cut), ("…/ABCDEFGHIJKLMNOPQRSTUVWX\nSize: 7 B", false));
+    }
+
+    #[test]
+    fn of_the_record_no_sentence_loses_what_it_says_and_no_reason_all() {
+        let line = |text: &str, reason: &str| {
+            let line = Line::from("05:11 ").code("ann-65-d313d3").plain(text);
+            let line = line.plain(" · ").line(hostile(reason)).plain(" · ").code("#17");
+            line.within(64).shown()
+        };
+        let short = line(" looked at private things: ", "ask her first");
+        assert!(short.ends_with(" looked at private things:  · “ask her first” · #17"), "{short}");
+        let long = line(" denied deactivate ", "she has been told twice and goes on all the same");
+        assert!(long.contains("“she has been told twi…”") && long.ends_with("#17"), "{long}");
+        let key = line(" noted · pinned the master key N44ecZTJfnKLqbkNO0HR4c9DBCFs8rPji", "x");
+        assert!(
+            key.contains("pinned the master key N44") && key.ends_with("… · “x” · #17"),
+            "{key}"
+        );
+        assert_eq!(Line::from("#17").within(64).shown(), "#17");
     }
 }

@@ -251,7 +251,7 @@ fn which(verbs: &[String]) -> Reply {
 }
 
 /// A word that was typed, as far as anybody wants to read it again.
-fn shortened(word: &str) -> String {
+pub(super) fn shortened(word: &str) -> String {
     match word.char_indices().nth(REPEATED) {
         Some((end, _)) => format!("{}…", word.get(..end).unwrap_or_default()),
         None => word.to_owned(),

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     described::{self, Kind, Parameter},
+    help::shortened,
     parse,
 };
 use crate::{
@@ -27,9 +28,6 @@ mod tests;
 
 /// The longest text that is taken for one value, in characters.
 const LONGEST: usize = 1_000;
-
-/// How much is repeated of a name that is none, in characters.
-const REPEATED: usize = 40;
 
 /// The answer to a command that came as an object, with what it was taken for: what stands beside the
 /// object may say something else.
@@ -314,11 +312,3 @@ fn holds_just(words: &[String], given: &Given<'_>) -> bool {
 
 /// What was given, by the names of the arguments: the words of each, and none for a flag.
 type Given<'a> = BTreeMap<&'a str, Option<Vec<String>>>;
-
-/// A name that was sent, as far as anybody wants to read it again.
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(REPEATED) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
-    }
-}
