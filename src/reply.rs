@@ -117,6 +117,8 @@ pub struct Reply {
     pub ids: Vec<String>,
     /// What those are the ids of.
     pub ids_of: Option<IdsOf>,
+    /// The accounts that what it lists accuses of something, each once.
+    pub accused: Vec<String>,
     /// How many it would list on all its pages, where that is known.
     pub total: Option<u64>,
     /// With what it was asked, where it is a listing that its asker can turn or pick from.
@@ -233,7 +235,7 @@ impl Reply {
     /// other.
     pub fn markdown(&self, layout: &Layout) -> String {
         let document = markdown::document(&markdown::sections(self), self.drawn_in(layout.into()));
-        document.replace(markdown::APART, "")
+        document.replace(markdown::APART, "").replace(markdown::COVER, "||")
     }
 
     /// The answer as one message or, where it is larger than a message can be, several that say which

@@ -1,9 +1,11 @@
 //! The plain `body` of a message: what notifications, the log of a terminal client and push rules
 //! read.
 
+use std::borrow::Cow;
+
 use pulldown_cmark::{Event, Tag, TagEnd};
 
-use super::html::said;
+use super::{html::said, line::COVERED, markdown::COVER};
 
 /// The plain text of a document: no markup but the `- ` of points, blocks parted by empty lines.
 pub(super) fn body(events: &[Event<'_>]) -> String {
@@ -57,6 +59,7 @@ fn start_line(out: &mut String) {
 /// `@room:server` is left as it is.
 fn silent(text: &str, code: bool, out: &mut String) {
     let text = said(text);
+    let text = uncovered(&text);
     let mut rest = text.as_ref();
     while let Some((before, after)) = rest.split_once('@') {
         out.push_str(before);
@@ -69,4 +72,20 @@ fn silent(text: &str, code: bool, out: &mut String) {
         rest = after;
     }
     out.push_str(rest);
+}
+
+/// The text without what is covered in it. Plain text is what notifications show.
+fn uncovered(text: &str) -> Cow<'_, str> {
+    let [begin, end] = COVER;
+    let mut parts = text.split(begin);
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = first.to_owned();
+    for part in parts {
+        out.push_str(COVERED);
+        out.push_str(part.split_once(end).map_or("", |(_, after)| after));
+    }
+    Cow::Owned(out)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::markdown::{APART, GUARD};
+use super::markdown::{APART, COVER, GUARD};
 
 /// The events of a document, with adjacent text in one piece.
 pub(super) fn events(markdown: &str) -> Vec<Event<'_>> {
@@ -87,13 +87,16 @@ fn closing(tag: TagEnd) -> &'static str {
 fn escape(text: &str, out: &mut String) {
     let text = said(text);
     let mut rest = text.as_ref();
-    while let Some(at) = rest.find(['&', '<', '>']) {
+    let [covered, end] = COVER;
+    while let Some(at) = rest.find(['&', '<', '>', covered, end]) {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         let mut after = after.chars();
         out.push_str(match after.next() {
             Some('&') => "&amp;",
             Some('<') => "&lt;",
+            Some(mark) if mark == covered => "<span data-mx-spoiler>",
+            Some(mark) if mark == end => "</span>",
             _ => "&gt;",
         });
         rest = after.as_str();

@@ -18,6 +18,8 @@ pub enum IdsOf {
     Tokens,
     /// Other servers.
     Servers,
+    /// Events.
+    Events,
     /// Reports of events, by their numbers.
     EventReports,
     /// Reports of accounts, by their numbers.
@@ -34,6 +36,7 @@ impl IdsOf {
             Self::Devices => "devices",
             Self::Tokens => "registration tokens",
             Self::Servers => "servers",
+            Self::Events => "events",
             Self::EventReports => "reports of events",
             Self::AccountReports => "reports of accounts",
         }
@@ -48,6 +51,7 @@ impl IdsOf {
             Self::Devices => "a device",
             Self::Tokens => "a registration token",
             Self::Servers => "a server",
+            Self::Events => "an event",
             Self::EventReports => "a report of an event",
             Self::AccountReports => "a report of an account",
         }
@@ -61,6 +65,7 @@ impl IdsOf {
             Self::Files => &["media", "details"],
             Self::Tokens => &["regtok", "details"],
             Self::Servers => &["federation", "details"],
+            Self::Events => &["event", "details"],
             Self::EventReports => &["report", "details"],
             Self::AccountReports => &["report", "details", "--users"],
             Self::Devices => return None,
@@ -75,6 +80,8 @@ impl IdsOf {
             Some(Self::Accounts)
         } else if begin("!") {
             Some(Self::Rooms)
+        } else if begin("$") {
+            Some(Self::Events)
         } else if begin("mxc://") {
             Some(Self::Files)
         } else {

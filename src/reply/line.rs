@@ -20,9 +20,15 @@ pub enum Span {
     Named(String),
     /// Somebody else's words.
     Hostile(Hostile),
+    /// Somebody else's words that are covered until whoever reads wants to see them. Where only text is
+    /// shown, they are left out.
+    Spoiler(Hostile),
     /// A moment, which stands in the time zone of whoever asked.
     Time(When),
 }
+
+/// What stands in the place of covered words where only text is shown.
+pub(super) const COVERED: &str = "(covered)";
 
 /// One line of an answer, made of pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,6 +124,16 @@ impl Line {
         self
     }
 
+    /// The same line, in which somebody else's words are covered.
+    #[must_use]
+    pub fn covered(self) -> Self {
+        let cover = |span| match span {
+            Span::Hostile(text) => Span::Spoiler(text),
+            other => other,
+        };
+        Self(self.0.into_iter().map(cover).collect())
+    }
+
     /// Appends another line's pieces.
     #[must_use]
     pub fn line(mut self, other: Self) -> Self {
@@ -158,6 +174,7 @@ impl Line {
             | Span::Command(text)
             | Span::Named(text) => text.clone(),
             Span::Hostile(text) => clean::quoted(text),
+            Span::Spoiler(_) => COVERED.to_owned(),
             Span::Time(when) => when.said(None),
         };
         self.0.iter().map(text).collect()
@@ -173,6 +190,7 @@ impl Line {
                 text => text.to_owned(),
             },
             Span::Hostile(text) => clean::quoted(text),
+            Span::Spoiler(_) => COVERED.to_owned(),
             Span::Time(when) => when.said(None),
         };
         self.0.iter().map(shown).collect::<String>().trim().to_owned()
@@ -182,7 +200,9 @@ impl Line {
     pub(crate) fn own_words(&self) -> String {
         let own = |span: &Span| match span {
             Span::Plain(text) | Span::Strong(text) | Span::Named(text) => text.clone(),
-            Span::Code(_) | Span::Command(_) | Span::Hostile(_) => "…".to_owned(),
+            Span::Code(_) | Span::Command(_) | Span::Hostile(_) | Span::Spoiler(_) => {
+                "…".to_owned()
+            }
             Span::Time(when) => when.said(None),
         };
         self.0.iter().map(own).collect()
@@ -196,6 +216,7 @@ impl Line {
             | Span::Command(_)
             | Span::Named(_)
             | Span::Hostile(_)
+            | Span::Spoiler(_)
             | Span::Time(_) => false,
         })
     }

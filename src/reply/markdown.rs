@@ -22,6 +22,9 @@ pub(super) const GUARD: char = '\u{2060}';
 /// sent has a word joiner in its place.
 pub(super) const APART: char = '\u{fdd1}';
 
+/// Stand around what is covered: a spoiler in the HTML, left out of the plain text.
+pub(super) const COVER: [char; 2] = ['\u{fdd2}', '\u{fdd3}'];
+
 /// A part of the document: the first line, or a block.
 #[derive(Debug, Clone)]
 pub(super) enum Section {
@@ -195,6 +198,10 @@ fn spans(line: &Line, in_strong: bool) -> String {
             Span::Strong(text) => strong_words(text),
             Span::Code(text) | Span::Command(text) => code(text),
             Span::Hostile(text) => escaped(&unlinked(text)),
+            Span::Spoiler(text) => {
+                let [begin, end] = COVER;
+                format!("{begin}{}{end}", escaped(&unlinked(text)))
+            }
             Span::Time(when) => escaped(&when.said(None)),
         };
         let touching = !out.is_empty()

@@ -283,7 +283,7 @@ fn halves(mut line: Line) -> (Line, Line) {
             let (first, second) = cut(visible(&text).trim());
             (one(Span::Command(first)), one(Span::Code(second)))
         }
-        Some(whole @ (Span::Hostile(_) | Span::Time(_) | Span::Named(_))) => {
+        Some(whole @ (Span::Hostile(_) | Span::Spoiler(_) | Span::Time(_) | Span::Named(_))) => {
             (one(whole), Line::new())
         }
         None => (Line::new(), Line::new()),

@@ -234,7 +234,7 @@ fn pieces(line: &Line, plain: Style) -> Vec<Piece> {
         Span::Strong(text) => (Style::Strong, visible(text)),
         Span::Code(text) if visible(text).trim().is_empty() => (plain, "(none)".to_owned()),
         Span::Code(text) | Span::Command(text) => (Style::Code, visible(text)),
-        Span::Hostile(text) => (plain, quoted(text)),
+        Span::Hostile(text) | Span::Spoiler(text) => (plain, quoted(text)),
         Span::Time(when) => (plain, when.said(None)),
     };
     line.0.iter().map(piece).collect()

@@ -87,6 +87,7 @@ pub(crate) fn line(line: &Line) -> String {
             Span::Strong(text) => format!("**{text}**"),
             Span::Code(text) | Span::Command(text) => format!("`{text}`"),
             Span::Hostile(text) => format!("“{}”", text.raw()),
+            Span::Spoiler(text) => format!("‖{}‖", text.raw()),
             Span::Time(_) => Line(vec![span.clone()]).text(),
         })
         .collect()

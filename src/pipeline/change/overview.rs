@@ -219,6 +219,7 @@ impl Said {
             | Span::Command(_)
             | Span::Named(_)
             | Span::Hostile(_)
+            | Span::Spoiler(_)
             | Span::Time(_) => span.clone(),
         });
         Line(spans.collect())
@@ -233,7 +234,11 @@ fn kind(line: &Line) -> (String, Option<u64>) {
         .iter()
         .map(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.as_str(),
-            Span::Code(_) | Span::Command(_) | Span::Named(_) | Span::Hostile(_) => "",
+            Span::Code(_)
+            | Span::Command(_)
+            | Span::Named(_)
+            | Span::Hostile(_)
+            | Span::Spoiler(_) => "",
             // A moment has more than one number.
             Span::Time(_) => "0 0",
         })
