@@ -7,9 +7,11 @@ use std::{fmt::Debug, sync::Arc};
 use jiff::Timestamp;
 use rand::Rng as _;
 
+mod duty;
 mod weekly;
 mod zones;
 
+pub use duty::{Duty, NotDuty};
 pub use weekly::{NotWeekly, Weekly};
 pub use zones::{NoZone, Zones};
 

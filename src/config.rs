@@ -25,6 +25,7 @@ mod fault;
 mod files;
 mod policy;
 mod read;
+mod reports;
 mod section;
 mod shell;
 mod tree;
@@ -36,12 +37,13 @@ mod tests;
 use crate::input::Prefix;
 
 pub use crate::audit::Rotation;
-pub use crate::clock::Weekly;
+pub use crate::clock::{Duty, Weekly};
 pub use crate::operators::{Policy, Protection, Rank, Reach, Role, Rule, Stance};
 pub use crate::reply::Layout;
 pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub use reports::ReportDesk;
 pub use shell::ShellAccess;
 pub(crate) use value::{is_loopback, is_private};
 
@@ -83,6 +85,8 @@ pub struct Config {
     pub backup: Backup,
     /// When the rooms are told what was done in the week; never, where nothing is said.
     pub digest: Option<Weekly>,
+    /// How reports come to the room; not by themselves, unless the config says so.
+    pub reports: Option<ReportDesk>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.
@@ -194,6 +198,8 @@ pub struct Operator {
     pub master_key: Option<String>,
     /// The seed of its one-time passwords, base32.
     pub totp: Option<SecretString>,
+    /// When it is called about reports that nobody deals with.
+    pub duty: Vec<Duty>,
 }
 
 /// How long questions wait.

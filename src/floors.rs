@@ -39,6 +39,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sanctions", &["change", "input", "memory", "operators", "store"]),
     ("audit", &["change", "clock", "error", "freeze", "input", "memory", "refs", "reply", "store"]),
     ("record_page", &["audit", "change", "chart", "input", "reply", "unicode"]),
+    ("cases", &["change", "reply", "store"]),
     ("totp", &["operators", "store"]),
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
@@ -48,6 +49,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "backup",
         &[
             "audit",
+            "cases",
             "clock",
             "command_aliases",
             "config",
@@ -70,6 +72,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "audit",
+            "cases",
             "change",
             "ciphertexts",
             "clock",

@@ -62,6 +62,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod cases;
 pub mod change;
 pub mod chart;
 pub mod check;

@@ -135,6 +135,13 @@ impl View {
         }
     }
 
+    /// Has the bot look for new reports soon.
+    fn expect_report(&self) {
+        if let Some(pipeline) = self.pipeline() {
+            pipeline.expect_report();
+        }
+    }
+
     fn pipeline(&self) -> Option<Arc<Pipeline>> {
         self.pipeline.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }

@@ -38,6 +38,7 @@ mod admin;
 mod background;
 mod build;
 mod change;
+mod desk;
 mod inbound;
 mod look;
 mod obey;
@@ -62,6 +63,7 @@ pub use background::{
     start::Lost,
 };
 pub use change::Executor;
+pub use desk::DeskRules;
 pub use inbound::{
     queue,
     understand::{Described, command_tree, descriptions, is_first_word, verbs},
@@ -86,6 +88,7 @@ use background::{
     job::JobRunner, sanction_expiry::SanctionExpiry, token::TokenWatch, watch::Watcher,
 };
 use change::report::stopped;
+use desk::Desk;
 use inbound::{
     authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
@@ -125,6 +128,8 @@ pub struct Rules {
     pub ask_again: Duration,
     /// When the rooms are told what was done in the week; never, where nothing is said.
     pub digest: Option<Weekly>,
+    /// How reports come to the room; not by themselves, where nothing is said.
+    pub desk: Option<DeskRules>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell: the first of the config.
@@ -150,6 +155,7 @@ pub struct Pipeline {
     digests: Shelf<Timestamp>,
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
+    desk: Desk,
     preferences: Preferences,
     zones: Zones,
     jobs: JobRunner,
@@ -386,6 +392,16 @@ impl Pipeline {
     /// Watches the long work of the homeserver that there is and that comes, until `over`.
     pub async fn watch(&self, over: CancellationToken) {
         self.watcher.watch(over).await;
+    }
+
+    /// Fetches reports and tells of them until `over`, where the config wants that.
+    pub async fn watch_reports(&self, over: CancellationToken) {
+        self.desk.serve(over).await;
+    }
+
+    /// Has new reports looked for soon: the homeserver is about to be sent one.
+    pub fn expect_report(&self) {
+        self.desk.nudge();
     }
 
     /// Says what is to be said beside the others. To be called when nobody waits for the message

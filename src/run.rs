@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -354,7 +354,12 @@ fn assemble(
 ) -> Result<Arc<Pipeline>, RunError> {
     let first = matrix::known_rooms(&config.rooms, &lasting.store)?.into_iter();
     let told_in = first.chain(rooms.iter().cloned()).find(|room| rooms.contains(room));
-    let rules = Rules { told_in, ..rules(config) };
+    let pinned = |room: &OwnedRoomOrAliasId| {
+        let known = matrix::known_rooms(std::slice::from_ref(room), &lasting.store).ok()?;
+        known.into_iter().next()
+    };
+    let desk = parts::desk(config, told_in.as_ref(), pinned);
+    let rules = Rules { told_in, desk, ..rules(config) };
     Ok(Arc::new(Pipeline::new(
         roster(config, admin_account, rooms),
         rules,
@@ -459,7 +464,9 @@ impl Bot {
         let queue = queue::serve(pipeline.clone(), requests, over.clone());
         let jobs = async {
             let unsaid = pipeline.say_unsaid(over.clone());
-            tokio::join!(pipeline.work(over.clone()), pipeline.watch(over.clone()), unsaid);
+            let reports = pipeline.watch_reports(over.clone());
+            let watched = pipeline.watch(over.clone());
+            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports);
         };
         let backups = backups::keep(&backup, &pipeline, over.clone());
         let beside = async { tokio::join!(from_shell, backups) };

@@ -2,7 +2,7 @@
 
 use super::Group;
 
-pub(super) mod content;
+pub(crate) mod content;
 mod details;
 
 /// The verbs about events.

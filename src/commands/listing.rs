@@ -191,6 +191,12 @@ pub trait Listing: Debug + Send + Sync {
         None
     }
 
+    /// The account that a row accuses of something, where it does: a command about accounts that replies to
+    /// the listing is about these.
+    fn accused(&self, _row: &Self::Row) -> Option<String> {
+        None
+    }
+
     /// How it is drawn as a picture, where that was asked for.
     fn chart(&self) -> Option<Chart<Self::Row>> {
         None
@@ -432,6 +438,11 @@ async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &
         reply = reply.with(Block::Records(records));
         reply.ids_of = listing.ids_of();
         reply.ids = read.iter().filter_map(|row| listing.id(row, reader)).collect();
+        for accused in read.iter().filter_map(|row| listing.accused(row)) {
+            if !reply.accused.contains(&accused) {
+                reply.accused.push(accused);
+            }
+        }
     }
     let unread: Vec<&Value> =
         rows.iter().filter(|row| L::Row::deserialize(*row).is_err()).collect();

@@ -111,6 +111,7 @@ impl Config {
             shell,
             backup,
             digest,
+            reports,
             monitoring,
             layout,
             log,
@@ -137,6 +138,7 @@ impl Config {
         found.shell(shell.as_ref(), now.shell.as_ref());
         found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("digest", *digest == now.digest, Effect::Narrower);
+        found.key("reports", *reports == now.reports, Effect::Wider);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);
@@ -184,7 +186,7 @@ impl Found {
     }
 
     fn operator(&mut self, was: &Operator, is: &Operator) {
-        let Operator { user_id, role, person, master_key, totp } = was;
+        let Operator { user_id, role, person, master_key, totp, duty } = was;
         if *role != is.role {
             let (old, new) = (&role.name, &is.role.name);
             let how = format!("role: {old} before, {new} now");
@@ -192,6 +194,9 @@ impl Found {
         }
         if *person != is.person {
             self.of(user_id, "different person", Effect::Wider);
+        }
+        if *duty != is.duty {
+            self.of(user_id, "different hours of duty", Effect::Narrower);
         }
         if *master_key != is.master_key {
             self.of(user_id, "different master key", Effect::Wider);

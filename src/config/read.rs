@@ -14,7 +14,7 @@ use super::{
     Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
-    policy,
+    policy, reports,
     section::{Book, Field, Reported, Section},
     shell, tree, value,
 };
@@ -113,6 +113,8 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         backup(section, around)
     });
     let digest = root.field("digest", "monday 09:00").optional(value::weekly);
+    let desk = root.field("reports", "watch: true").optional_section();
+    let desk = within(desk, |section| reports::read(section, rooms.as_deref().ok()));
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -146,6 +148,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         shell: shell?,
         backup: backup?,
         digest: digest?,
+        reports: desk?,
         monitoring: monitoring?,
         layout: layout?,
         log,
@@ -309,10 +312,13 @@ fn operator(section: &Section<'_>, company: &mut Company<'_>) -> Result<Operator
         value::is_totp_seed(&field, &seed).map(|()| seed)
     });
     let totp = totp.transpose();
+    let hours = section.field("duty", "mon-fri 09:00-17:00 Europe/Berlin");
+    let duty = policy::optional_list(&hours, |item| item.required(value::duty));
     let user_id = user_id?;
     Ok(Operator {
         role: role?,
         totp: totp?,
+        duty: duty?,
         person: person?.unwrap_or_else(|| user_id.to_string()),
         master_key: master_key?,
         user_id,

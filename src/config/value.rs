@@ -18,7 +18,10 @@ use super::{
     Rotation, Weekly,
     section::{Field, Reported},
 };
-use crate::input::{Prefix, Unfit};
+use crate::{
+    clock::{Duty, NotDuty},
+    input::{Prefix, Unfit},
+};
 
 /// Bytes of an Ed25519 public key.
 const KEY_BYTES: usize = 32;
@@ -265,6 +268,16 @@ pub(super) fn weekly(field: &Field<'_>, text: &str) -> Result<Weekly, Reported> 
         )
     };
     text.parse().map_err(wrong)
+}
+
+/// Hours of each week in which somebody is on duty.
+pub(super) fn duty(field: &Field<'_>, text: &str) -> Result<Duty, Reported> {
+    text.parse().map_err(|why: NotDuty| {
+        field.wrong(
+            why.to_string(),
+            "Write days, hours and a time zone, such as mon-fri 09:00-17:00 Europe/Berlin",
+        )
+    })
 }
 
 /// A filter of the log.

@@ -1,4 +1,4 @@
-//! The listener: it answers `GET`, closes the connection after each answer, and lets nobody wait on it.
+//! The listener: it answers `GET`, hears by a `POST` that somebody reports something, closes the connection after each answer, and lets nobody wait on it.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -35,6 +35,10 @@ const MOST: usize = 8192;
 
 /// How long nobody is answered after something has gone wrong with the machine's sockets.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Whoever stands before the homeserver says here that somebody reports something, so that the bot looks for
+/// it at once.
+const REPORTS: &str = "/reports";
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -87,6 +91,10 @@ async fn answer(stream: TcpStream, view: Arc<View>) {
 }
 
 async fn respond(method: &Method, path: &str, view: &View) -> Response<String> {
+    if (method, path) == (&Method::POST, REPORTS) {
+        view.expect_report();
+        return plain(StatusCode::ACCEPTED, "I look for new reports");
+    }
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed here");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     audit::Audit,
+    cases::Cases,
     clock::{SharedClock, Zones},
     command_aliases::CommandAliases,
     journal::Journal,
@@ -27,6 +28,7 @@ use crate::{
             token::{self, TokenWatch},
             watch,
         },
+        desk::{self, Desk},
         voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
     places::Places,
@@ -67,6 +69,7 @@ impl Pipeline {
         let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
         let agreements = Arc::new(base.agreements(&spoken));
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
+        let desk = base.desk(store, &voice, &kept)?;
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
             sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
@@ -100,6 +103,7 @@ impl Pipeline {
             aliases: CommandAliases::new(store)?,
             choices: Choices::new(clock.clone()),
             digests: store.shelf("digests")?,
+            desk,
             notes: kept.notes,
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
@@ -144,7 +148,10 @@ struct Spoken {
 struct Kept {
     sanctions: Arc<Sanctions>,
     notes: Arc<Notes>,
+    cases: Arc<Cases>,
     watches: Arc<Watches>,
+    /// Notified when a change was made.
+    changed: Arc<Notify>,
     /// Notified when something is added to what is watched.
     watch_begun: Arc<Notify>,
 }
@@ -154,8 +161,10 @@ impl Kept {
         Ok(Self {
             sanctions: Arc::new(Sanctions::new(store)?),
             notes: Arc::new(Notes::new(store)?),
+            cases: Arc::new(Cases::new(store)?),
             watches: Arc::new(Watches::new(store)?),
             watch_begun: Arc::default(),
+            changed: Arc::default(),
         })
     }
 }
@@ -229,8 +238,10 @@ impl Base {
             outbox,
             sanctions: kept.sanctions.clone(),
             notes: kept.notes.clone(),
+            cases: kept.cases.clone(),
             watches: kept.watches.clone(),
             watch_begun: kept.watch_begun.clone(),
+            changed: kept.changed.clone(),
             metrics,
         })
     }
@@ -267,6 +278,26 @@ impl Base {
             executor,
             sanctions: kept.sanctions.clone(),
         })
+    }
+
+    fn desk(&self, store: &Store, voice: &Arc<Voice>, kept: &Kept) -> Result<Desk, store::Error> {
+        let Self { roster, rules, clock, reader, audit, outbox } = self.clone();
+        let (places, cursors) = (Places::new(store)?, store.shelf("desk")?);
+        let (voice, cases) = (voice.clone(), kept.cases.clone());
+        let changed = kept.changed.clone();
+        Ok(Desk::new(desk::Below {
+            rules,
+            roster,
+            clock,
+            reader,
+            audit,
+            voice,
+            outbox,
+            places,
+            cases,
+            cursors,
+            changed,
+        }))
     }
 
     fn token_watch(

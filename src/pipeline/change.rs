@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     audit::Audit,
+    cases::Cases,
     change::Subject,
     clock::SharedClock,
     commands::{Action, Ask, Meaning, Options},
@@ -85,8 +86,11 @@ pub struct Executor {
     outbox: Arc<dyn Outbox>,
     sanctions: Arc<Sanctions>,
     notes: Arc<Notes>,
+    cases: Arc<Cases>,
     watches: Arc<Watches>,
     watch_begun: Arc<Notify>,
+    /// Notified when a change was made.
+    changed: Arc<Notify>,
     locks: Locks,
     looks: Looks,
     metrics: Metrics,
@@ -106,9 +110,11 @@ pub(super) struct Below {
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) sanctions: Arc<Sanctions>,
     pub(super) notes: Arc<Notes>,
+    pub(super) cases: Arc<Cases>,
     pub(super) watches: Arc<Watches>,
     /// Notified when something is added to what is watched.
     pub(super) watch_begun: Arc<Notify>,
+    pub(super) changed: Arc<Notify>,
     pub(super) metrics: Metrics,
 }
 
@@ -117,7 +123,7 @@ impl Executor {
     pub(super) fn new(below: Below) -> Self {
         let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
             below;
-        let Below { sanctions, notes, watches, watch_begun, metrics, .. } = below;
+        let Below { sanctions, notes, cases, watches, watch_begun, changed, metrics, .. } = below;
         let (locks, counted) = (Locks::default(), Counted::default());
         Self {
             roster,
@@ -130,8 +136,10 @@ impl Executor {
             outbox,
             sanctions,
             notes,
+            cases,
             watches,
             watch_begun,
+            changed,
             locks,
             looks: Looks::default(),
             metrics,

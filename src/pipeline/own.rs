@@ -20,6 +20,9 @@ mod alias;
 mod approve;
 mod audit;
 mod cancel;
+mod case;
+mod claim;
+mod close;
 mod config;
 mod confirm;
 mod deny;
@@ -33,11 +36,12 @@ mod next;
 mod note;
 mod pending;
 mod sanction;
+mod snooze;
 mod stop;
 mod trust;
 mod undo;
 
-pub(super) use audit::line;
+pub(super) use audit::{did, line};
 pub(super) use help::Help;
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
@@ -189,6 +193,11 @@ pub const OWN: &[OwnSpec] = &[
     undo::SPEC,
     sanction::SPEC,
     note::SPEC,
+    case::SPEC,
+    claim::SPEC,
+    close::SPEC,
+    close::DISMISS,
+    snooze::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,

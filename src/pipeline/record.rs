@@ -39,6 +39,9 @@ impl Pipeline {
                 error!(error = &error as &dyn std::error::Error, "old details did not go");
             }
         }
+        if let Err(error) = self.desk.cases().forget_before(limit) {
+            error!(error = &error as &dyn std::error::Error, "old cases were not forgotten");
+        }
         self.tidy();
         self.forget_old_listings().await;
         self.take_away_old_marks().await;

@@ -419,6 +419,7 @@ impl Stage {
             settling: Duration::ZERO,
             ask_again: Duration::ZERO,
             digest: "monday 09:00".parse().ok(),
+            desk: None,
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {

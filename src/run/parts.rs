@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 
 use super::state::unfreeze_file;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     matrix,
     metrics::Metrics,
     operators::{Operator, Roster},
-    pipeline::Rules,
+    pipeline::{DeskRules, Rules},
     service::Service,
     store::{self, Store},
     synapse::Access,
@@ -91,6 +91,25 @@ pub(super) fn passwords(config: &Config, store: &Store) -> Result<OneTimePasswor
     OneTimePasswords::new(config.operators.iter().filter_map(seed), store)
 }
 
+/// How reports come to the room; `first` is the first of the admin rooms, `known` those of the config in its
+/// order.
+pub(super) fn desk(
+    config: &Config,
+    first: Option<&OwnedRoomId>,
+    pinned: impl Fn(&OwnedRoomOrAliasId) -> Option<OwnedRoomId>,
+) -> Option<DeskRules> {
+    let desk = config.reports.as_ref()?;
+    let room = desk.room.as_ref().and_then(pinned).or_else(|| first.cloned())?;
+    let duty = config.operators.iter().map(|one| (one.user_id.clone(), one.duty.clone()));
+    Some(DeskRules {
+        room,
+        remind_after: desk.remind_after,
+        escalate_after: desk.escalate_after,
+        show_content: desk.show_content,
+        duty: duty.collect(),
+    })
+}
+
 /// How long after a start the homeserver may still be busy with what was sent before it: as long as
 /// it may take to answer a change.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -110,6 +129,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         ask_again: ASK_AGAIN,
         unfreeze_file: unfreeze_file(&config.state),
         digest: config.digest,
+        desk: None,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

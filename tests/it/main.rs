@@ -16,6 +16,7 @@ mod core_dumps;
 mod coverage;
 mod crash;
 mod described;
+mod desk;
 mod digest;
 mod dirty;
 mod disks;

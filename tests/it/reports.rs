@@ -49,6 +49,13 @@ async fn a_report_of_an_event_is_read_and_cleared_away() -> Result<()> {
     let none = scene.ann_asks(&format!("!report list --reporter {part}")).await?;
     says(&none, "no reports found", &[]);
 
+    // A reply to the list acts on whoever was reported, and says so.
+    let list = scene.ann_asks(&format!("!report list --sender {sender}")).await?;
+    let event_of = scene.ann().reply(scene.room(), &list.event_id, "!user suspend").await?;
+    let question = scene.answer(scene.ann(), &event_of).await?;
+    says(&question, "", &["the accused", sender, "!confirm"]);
+    assert!(!question.body.contains(reporter), "{question}");
+
     for more in ["", "-o json"] {
         let closed = scene.ann_asks(&format!("!report details {first} {more}")).await?;
         says(&closed, "", &[reporter, sender, "it is spam", "m.room.message"]);

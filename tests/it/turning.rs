@@ -272,7 +272,7 @@ async fn a_reply_to_what_somebody_wrote_is_about_the_one_that_it_names() -> Resu
 }
 
 /// Says something in the thread that begins with `root`, as a client does that has threads.
-async fn in_thread(
+pub(crate) async fn in_thread(
     scene: &Scene,
     who: &Person,
     root: &EventId,
@@ -289,7 +289,7 @@ async fn in_thread(
 }
 
 /// The bot's answer to something, which stands in the thread that begins with `root`.
-async fn answered_in(scene: &Scene, root: &EventId, event: &EventId) -> Result<Message> {
+pub(crate) async fn answered_in(scene: &Scene, root: &EventId, event: &EventId) -> Result<Message> {
     let answer = scene.answer(scene.ann(), event).await?;
     assert_eq!(answer.thread.as_deref(), Some(root), "{answer}");
     let relation = &answer.raw["content"]["m.relates_to"];

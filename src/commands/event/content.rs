@@ -17,13 +17,13 @@ use crate::{
 
 /// An event, as far as it is told.
 #[derive(Debug, Clone, Deserialize)]
-pub(in crate::commands) struct Event {
+pub(crate) struct Event {
     /// Its id.
     #[serde(default, rename = "event_id")]
     pub(in crate::commands) id: String,
     /// Its type.
     #[serde(rename = "type")]
-    pub(in crate::commands) kind: Hostile,
+    pub(crate) kind: Hostile,
     /// Who sent it.
     pub(in crate::commands) sender: String,
     /// When it was sent, as the sender's server says.
@@ -115,7 +115,7 @@ impl Event {
     }
 
     /// What it says: nothing where it was redacted.
-    pub(in crate::commands) fn says(&self) -> Line {
+    pub(crate) fn says(&self) -> Line {
         if self.unsigned.get("redacted_because").is_some() {
             return "nothing any more".into();
         }
@@ -156,7 +156,7 @@ impl Event {
 ///
 /// Other endpoints hand out what a redacted event said, without a word about the redaction, for as
 /// long as the database has it.
-pub(in crate::commands) async fn as_it_reads(
+pub(crate) async fn as_it_reads(
     room: &str,
     event: &str,
     reader: &Reader,

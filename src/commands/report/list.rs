@@ -242,6 +242,10 @@ impl Listing for Events {
         Some(IdsOf::EventReports)
     }
 
+    fn accused(&self, report: &EventReport) -> Option<String> {
+        report.sender.clone()
+    }
+
     fn id(&self, report: &EventReport, _: &Reader) -> Option<String> {
         Some(report.id.to_string())
     }
@@ -310,6 +314,10 @@ impl Listing for Users {
 
     fn ids_of(&self) -> Option<IdsOf> {
         Some(IdsOf::AccountReports)
+    }
+
+    fn accused(&self, report: &UserReport) -> Option<String> {
+        Some(report.target_user_id.clone())
     }
 
     fn id(&self, report: &UserReport, _: &Reader) -> Option<String> {

@@ -57,6 +57,7 @@ impl Executor {
         self.keep_watches(invocation, number, &done).await;
         self.close(invocation, number, until, &done).await;
         self.watch_begun.notify_one();
+        self.changed.notify_one();
         let erased = done.iter().filter(|one| one.erased).map(|one| one.subject.clone());
         let gone: Vec<_> = erased.collect();
         self.forget(&gone, number).await;
@@ -115,6 +116,10 @@ impl Executor {
         }
         let gone = self.audit.forget_about(subjects, number).await;
         let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
+        let users = subjects.iter().filter_map(Subject::user);
+        if let Err(error) = self.cases.forget(users).await {
+            error!(number, error = &error as &dyn std::error::Error, "cases keep somebody erased");
+        }
         match gone {
             Ok(gone) => info!(number, gone, "details went with an erasure"),
             Err(error) => {

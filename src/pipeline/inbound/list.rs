@@ -56,12 +56,13 @@ impl Wanted {
     }
 
     /// Whether it lacks just what these are.
-    fn fits(&self, of: IdsOf) -> bool {
+    pub(super) fn fits(&self, of: IdsOf) -> bool {
         let [missing] = self.missing.as_slice() else { return false };
         match of {
             IdsOf::Accounts => missing == "USER",
             IdsOf::Rooms => missing == "ROOM",
             IdsOf::Files => missing == "FILE",
+            IdsOf::Events => missing == "EVENT",
             // Of whom they are is in the command, and could be somebody else.
             IdsOf::Devices => false,
             IdsOf::Tokens => missing == "TOKEN",
@@ -108,6 +109,7 @@ impl Wanted {
             "USER" => "an account".to_owned(),
             "ROOM" => "a room".to_owned(),
             "FILE" => "a file".to_owned(),
+            "EVENT" => "an event".to_owned(),
             "DEVICE" => "a device".to_owned(),
             "TOKEN" => "a registration token".to_owned(),
             "SERVER" | "DESTINATION" => "a server".to_owned(),

@@ -37,6 +37,9 @@ pub(in crate::pipeline) struct Shown {
     /// What they are the ids of; earlier versions did not say.
     #[serde(default)]
     pub(in crate::pipeline) of: Option<IdsOf>,
+    /// The accounts that what it lists accuses of something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accused: Vec<String>,
     /// Whether it is about one thing, and no list.
     #[serde(default)]
     card: bool,
@@ -88,6 +91,7 @@ impl Listings {
             at: self.clock.now(),
             ids: reply.ids.clone(),
             of: reply.ids_of,
+            accused: reply.accused.clone(),
             card: !reply.blocks.iter().any(|block| matches!(block, Block::Records(_))),
             asked: reply.asked.as_deref().cloned(),
             in_place,
@@ -165,11 +169,20 @@ impl Listings {
         reply_to: Option<&OwnedEventId>,
     ) -> Result<Taken, Box<Reply>> {
         let shown = reply_to.and_then(|event| self.get(event));
-        let Some(shown) = shown.filter(|shown| !shown.ids.is_empty()) else {
+        let Some(mut shown) = shown.filter(|shown| !shown.ids.is_empty()) else {
             return Ok(Taken::default());
         };
         let of = shown.of.or_else(|| IdsOf::of(&shown.ids));
         let wanted = Wanted::of(words, parsed);
+        // Of reports those are meant whom they accuse, and never who has reported them.
+        let of_accused = wanted.fits(IdsOf::Accounts) && !shown.accused.is_empty();
+        let (of, shown) = match of {
+            Some(IdsOf::EventReports | IdsOf::AccountReports) if of_accused => {
+                let ids = std::mem::take(&mut shown.accused);
+                (Some(IdsOf::Accounts), Shown { ids, ..shown })
+            }
+            of => (of, shown),
+        };
         if let Some(why) = wanted.unfit(of, shown.card) {
             return Err(Box::new(Reply::outcome(Status::NotUnderstood, why)));
         }
@@ -185,7 +198,7 @@ impl Listings {
                 format!("that list holds {many}, and this looks at one; type which"),
             )));
         }
-        let beyond = beyond(&shown);
+        let beyond = if of_accused { Some(accused(&shown)) } else { beyond(&shown) };
         list::append(words, shown.ids);
         Ok(Taken { any: true, beyond })
     }
@@ -213,6 +226,18 @@ impl Listings {
             error!(error = &error as &dyn std::error::Error, "a listing cannot be kept");
         }
     }
+}
+
+/// Whom a command is about that replies to a list of reports.
+fn accused(shown: &Shown) -> Line {
+    let line = match shown.ids.len() {
+        1 => "This is about the accused of these reports, and not about who has reported it."
+            .to_owned(),
+        n => format!(
+            "This is about the {n} accused of these reports, and not about who has reported them."
+        ),
+    };
+    Line::from(line)
 }
 
 /// That a listing has more than it shows, where it has.

@@ -20,7 +20,7 @@ use crate::{
             press::Press,
             subject::one_named,
             understand::{
-                self, Understood, alias, misplaced, spelling, tokens, ungrouped, unquoted,
+                self, Understood, alias, cases, misplaced, spelling, tokens, ungrouped, unquoted,
             },
         },
         is_first_word,
@@ -29,6 +29,7 @@ use crate::{
     reply::{Line, Reply, Status},
 };
 
+mod in_case;
 mod structured;
 
 /// What was heard of a message before its words are parsed.
@@ -121,6 +122,13 @@ impl Pipeline {
                 return Ok(Heard::Words(words(command, true)));
             }
             _ if pasted => return Ok(Heard::What(What::Suspect(Suspicion::Token))),
+            input::Heard::Nothing(_)
+                if let Some(said) = in_case::words_in_case(body)
+                    && self.case_of(request.thread.as_deref()).is_some() =>
+            {
+                let command = input::Command { words: said, body: Vec::new(), changed: false };
+                return Ok(Heard::Words(words(command, false)));
+            }
             input::Heard::Nothing(_) if !open.is_empty() => {
                 return Ok(Heard::What(What::Say(almost(&open))));
             }
@@ -242,8 +250,11 @@ impl Pipeline {
         }
         let (room, by) = (&*request.room, &*request.sender);
         let row = |number| self.listings.row(room, by, number);
+        let case = self.case_of(request.thread.as_deref());
+        let in_thread = |of| self.named_by_case(case.as_ref()?, of);
+        let now = self.clock.now();
         let by_dot = !structured
-            && self.last_named.stand_in(&mut command.words, (room, by), self.clock.now(), row)?;
+            && self.last_named.stand_in(&mut command.words, (room, by), now, row, in_thread)?;
         let mut parsed = understand::parse(&command.words);
         let mut taken = Taken { any: picked, ..Taken::default() };
         if command.body.is_empty() && !picked && understand::names_nobody(&parsed) {
@@ -301,6 +312,11 @@ impl Pipeline {
         key: &str,
     ) -> Result<What, String> {
         let operator = operator.ok_or("a reaction of a stranger")?.clone();
+        if let Some(words) = self.case_reaction(target, key)
+            && let Understood::Own(own, options) = understand::understand(&words)
+        {
+            return Ok(What::Command(operator, Command::Own(own, options, words)));
+        }
         match key {
             "✅" | "✔" | "☑" | "👍" => {
                 Ok(What::Command(operator, Command::Yes(YesTo::Event(target.clone()))))
@@ -350,7 +366,7 @@ fn without_prefix(words: &mut Vec<String>, prefix: &Prefix) {
 /// The words as they can be meant by nobody otherwise.
 pub(in crate::pipeline) fn as_meant(words: Vec<String>) -> Vec<String> {
     let words = spelling::without_stops(spelling::verb_in_small_letters(words));
-    let words = spelling::in_small_letters(words);
+    let words = cases::as_cases(spelling::in_small_letters(words));
     unquoted::joined(spelling::method_as_option(words))
 }
 

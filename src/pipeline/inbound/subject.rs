@@ -89,13 +89,15 @@ impl LastNamed {
 
     /// Puts what somebody has named last in the place of each dot that stands for something, and a row of
     /// their last list in the place of a dot with its number; whether there was one. An answer instead
-    /// where nothing was named or listed, or something else than what is wanted.
+    /// where nothing was named or listed, or something else than what is wanted. In the thread of a case a
+    /// dot stands for what that is about.
     pub(in crate::pipeline) fn stand_in(
         &self,
         words: &mut [String],
         (room, by): (&RoomId, &UserId),
         now: Timestamp,
         row: impl Fn(usize) -> Result<Named, Rowless>,
+        in_thread: impl Fn(IdsOf) -> Option<Named>,
     ) -> Result<bool, Box<Reply>> {
         let mut any = false;
         for (at, of) in subjects(words) {
@@ -104,7 +106,10 @@ impl LastNamed {
             };
             let named = match row_of(word) {
                 Some(number) => row(number).map_err(|why| why.told(word, of)),
-                None => self.of(room, by, now).ok_or_else(|| nothing_named(of)),
+                None => {
+                    let named = in_thread(of).or_else(|| self.of(room, by, now));
+                    named.ok_or_else(|| nothing_named(of))
+                }
             };
             let named = named.map_err(Box::new)?;
             if named.of != of {
@@ -216,7 +221,7 @@ mod tests {
                 _ if here == room => Err(Rowless::Only(2)),
                 _ => Err(Rowless::NoList),
             };
-            let stood_in = last.stand_in(&mut words, (room, by), at, row);
+            let stood_in = last.stand_in(&mut words, (room, by), at, row, |_| None);
             stood_in.map(|any| (any, words.join(" "))).map_err(|reply| reply.title.text())
         };
         let done = |line: &str| Ok((true, line.to_owned()));

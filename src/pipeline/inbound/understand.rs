@@ -289,6 +289,7 @@ fn verb(group: &Group, word: Option<&str>) -> Option<&'static Spec> {
 #[cfg(test)]
 mod acting;
 pub(in crate::pipeline) mod alias;
+pub(in crate::pipeline) mod cases;
 mod choices;
 mod complaint;
 mod described;

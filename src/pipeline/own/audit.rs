@@ -18,8 +18,9 @@ use crate::{
 mod export;
 mod line;
 
+pub(in crate::pipeline) use line::did;
 pub(in crate::pipeline) use line::line;
-pub(super) use line::{did, verb, who};
+pub(super) use line::{verb, who};
 
 /// Show the record of what was asked, done and looked at
 #[derive(Debug, clap::Args)]

@@ -16,6 +16,7 @@ pub(in crate::pipeline) fn subjects(words: &[String]) -> Vec<(usize, IdsOf)> {
             "USER" | "USERS" => IdsOf::Accounts,
             "ROOM" | "ROOMS" => IdsOf::Rooms,
             "FILE" | "FILES" => IdsOf::Files,
+            "EVENT" | "EVENTS" => IdsOf::Events,
             "TOKEN" => IdsOf::Tokens,
             "SERVER" | "DESTINATION" => IdsOf::Servers,
             "NUMBER" if of_reports && about_accounts => IdsOf::AccountReports,

@@ -366,7 +366,10 @@ fn every_command_in_the_readme_and_the_book_is_one() {
                 continue;
             }
             assert!(
-                matches!(understand(&words(&line)), Understood::Command(..) | Understood::Own(..)),
+                matches!(
+                    understand(&cases::as_cases(words(&line))),
+                    Understood::Command(..) | Understood::Own(..)
+                ),
                 "{name}: {line}"
             );
         }

@@ -40,10 +40,7 @@ const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["logoff", "signout"], &["user logout …"]),
     (&["shadowban"], &["user shadow-ban …"]),
     (&["erase", "forget"], &["user deactivate … --gdpr-erase"]),
-    (
-        &["delete", "remove", "rm", "close"],
-        &["user deactivate …", "room delete …", "media delete …"],
-    ),
+    (&["delete", "remove", "rm"], &["user deactivate …", "room delete …", "media delete …"]),
     (&["nuke", "shutdown"], &["room delete …", "user deactivate …"]),
     (&["clean", "cleanup"], &["room purge-empty", "media purge …", "history purge …"]),
     (&["passwd", "pw", "reset-password", "resetpassword"], &["user password …"]),

@@ -153,7 +153,7 @@ fn first_words(words: &[String]) -> String {
 }
 
 /// What a change did, before whom it was done to.
-pub(in crate::pipeline::own) fn did(words: &[String]) -> String {
+pub(in crate::pipeline) fn did(words: &[String]) -> String {
     let known = match understand(words) {
         Understood::Command(Ask::Change(action), options) => {
             action.did().or_else(|| commands::did(&options.verb))

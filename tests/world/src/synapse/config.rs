@@ -107,6 +107,7 @@ fn unlimited() -> String {
         "rc_room_creation",
         "rc_3pid_validation",
         "rc_reports",
+        "rc_joins_per_room",
     ];
     let nested = [
         ("rc_login", ["address", "account", "failed_attempts"].as_slice()),

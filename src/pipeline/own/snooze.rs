@@ -1,0 +1,86 @@
+//! `!snooze`: a case is left until later.
+
+use async_trait::async_trait;
+
+use super::{
+    Own, OwnSpec,
+    case::{ahead, decide, which},
+};
+use crate::{
+    change::Power,
+    commands::arguments::Lasting,
+    error::Stop,
+    pipeline::{Invocation, Lane, Pipeline, desk::Decision},
+    reply::Reply,
+};
+
+/// Leave a case for a while, without reminders
+///
+/// After that time it is open again, and whoever has claimed it is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Snooze {
+    /// Its number, which is not needed in its thread, and for how long: 4h, or 2 days
+    #[arg(value_name = "CASE|TIME", required = true, num_args = 1..=3)]
+    words: Vec<String>,
+}
+
+pub(super) const SPEC: OwnSpec = OwnSpec::new::<Snooze>("snooze", &["snooze 12 4h", "snooze 4h"]);
+
+#[async_trait]
+impl Own for Snooze {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    fn power(&self) -> Option<Power> {
+        Some(Power::Moderate)
+    }
+
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let (case, lasting) = taken_apart(&self.words)?;
+        let which = which(invocation, case)?;
+        let until = ahead(&lasting, pipeline.clock.now())?;
+        decide(pipeline, invocation, &which, &Decision::Snooze(until)).await
+    }
+}
+
+/// The case, where one is named, and for how long: `4h`, `12 4h`, `2 days`, `12 2 days`.
+fn taken_apart(words: &[String]) -> Result<(Option<&str>, Lasting), Stop> {
+    let wrong = || Stop::not_understood("say for how long, such as snooze 4h");
+    if let Ok(lasting) = words.join(" ").parse::<Lasting>() {
+        return Ok((None, lasting));
+    }
+    let (case, rest) = words.split_first().ok_or_else(wrong)?;
+    let lasting = rest.join(" ").parse::<Lasting>().map_err(|_| wrong())?;
+    Ok((Some(case), lasting))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_number_before_the_time_is_the_case() {
+        let read = |typed: &str| {
+            let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+            let (case, lasting) = taken_apart(&words).ok()?;
+            let until = lasting.after(Timestamp::UNIX_EPOCH)?;
+            let hours = until.duration_since(Timestamp::UNIX_EPOCH).as_hours();
+            Some((case.map(str::to_owned), hours))
+        };
+        let case = |number: &str| Some(number.to_owned());
+        assert_eq!(read("4h"), Some((None, 4)));
+        assert_eq!(read("12 4h"), Some((case("12"), 4)));
+        assert_eq!(read("2 days"), Some((None, 48)));
+        assert_eq!(read("12 2 days"), Some((case("12"), 48)));
+        for wrong in ["12", "soon", "4h 12", "12 soon"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}
