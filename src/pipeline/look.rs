@@ -53,8 +53,8 @@ async fn found(
         Some(format) => {
             let mut sheet = Sheet::new(format);
             query.data(&reader, &mut sheet).await?;
-            let beyond = sheet.beyond();
-            cut(written(sheet.finish()?), beyond)
+            let (beyond, notes) = (sheet.beyond(), sheet.notes().to_vec());
+            notes.into_iter().fold(cut(written(sheet.finish()?), beyond), Reply::note)
         }
     };
     let reply = turnable(reply, invocation);
