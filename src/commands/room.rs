@@ -10,6 +10,7 @@ mod delete;
 mod delete_status;
 mod deletion;
 mod details;
+mod empty;
 mod extremities;
 mod hierarchy;
 mod holders;
@@ -54,6 +55,7 @@ pub const GROUP: Group = Group {
         extremities::SPEC,
         delete::SPEC,
         delete_status::SPEC,
+        empty::SPEC,
         purge_empty::SPEC,
     ],
 };
