@@ -5,6 +5,7 @@ use super::Group;
 mod at;
 mod block;
 mod block_status;
+mod blocked;
 mod context;
 mod delete;
 mod delete_status;
@@ -50,6 +51,7 @@ pub const GROUP: Group = Group {
         block::SPEC,
         unblock::SPEC,
         block_status::SPEC,
+        blocked::SPEC,
         join::SPEC,
         make_admin::SPEC,
         extremities::SPEC,

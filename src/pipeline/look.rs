@@ -52,7 +52,7 @@ async fn found(
         None | Some(Format::Human) => query.answer(&reader, memory).await?,
         Some(format) => {
             let mut sheet = Sheet::new(format);
-            query.data(&reader, &mut sheet).await?;
+            query.data_remembered(&reader, memory, &mut sheet).await?;
             let (beyond, notes) = (sheet.beyond(), sheet.notes().to_vec());
             notes.into_iter().fold(cut(written(sheet.finish()?), beyond), Reply::note)
         }
