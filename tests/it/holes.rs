@@ -9,6 +9,7 @@ use world::{Account, Api, Message, Options, Scene, Synapse};
 use crate::{
     SYNOD,
     support::{api, behind_its_back, code, is, make, offered, says, told, with_device, with_yes},
+    takedowns::phrase,
 };
 
 /// A scene on a homeserver of its own.
@@ -17,12 +18,6 @@ async fn own() -> Result<Scene> {
     let scene = Scene::plan().on(&synapse).set().await?;
     scene.start_bot(SYNOD, &scene.config()).await?;
     Ok(scene)
-}
-
-/// The last six characters of what is a room id's own.
-fn phrase(room: &str) -> &str {
-    let own = room.split_once(':').map_or(room, |(own, _)| own);
-    &own[own.len() - 6..]
 }
 
 /// Asks, and says yes with the phrase of a room.

@@ -217,7 +217,9 @@ pub(super) fn noted(
     notes: impl Iterator<Item = String>,
 ) -> Option<(String, Value)> {
     let notes: Vec<String> = notes.collect();
-    notes.iter().for_each(|note| sheet.note(note));
+    for note in &notes {
+        sheet.note(note);
+    }
     let all: Vec<&str> = remark.into_iter().chain(notes.iter().map(String::as_str)).collect();
     (!all.is_empty()).then(|| ("note".to_owned(), json!(all.join(" "))))
 }

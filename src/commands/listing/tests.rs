@@ -151,8 +151,8 @@ async fn what_nobody_can_tell_of_is_counted_apart() {
 
 #[tokio::test]
 async fn what_is_looked_up_one_by_one_is_not_looked_through_without_an_end() {
-    let none = |_| Kept::No;
-    let many = || Numbers { keeps: Some(none), looks_up: true, ..numbers(30_000, None, 20) };
+    let nothing = |_| Kept::No;
+    let many = || Numbers { keeps: Some(nothing), looks_up: true, ..numbers(30_000, None, 20) };
     let said = "no numbers found so far; looked through 2000 of 30000";
     assert_eq!(answer(&many()).await, (said.into(), Some("2000".into())));
 

@@ -317,7 +317,9 @@ mod tests {
     #[test]
     fn rooms_that_are_named_are_told_whether_they_are_blocked_or_not() {
         let mut rooms = vec![checked(1, true), checked(2, false)];
-        rooms.iter_mut().for_each(|room| room.past = None);
+        for room in &mut rooms {
+            room.past = None;
+        }
         let found = Found { rooms, typed: true, ..Found::default() };
         insta::assert_snapshot!(testing::reply(&told(&found, now())), @r"
         2 rooms, 1 blocked

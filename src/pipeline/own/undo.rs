@@ -63,23 +63,21 @@ impl Own for Undo {
             return Ok(None);
         }
         let nothing = || refused(Line::from(" changed nothing, so there is nothing to undo"));
-        match closing.undo.as_slice() {
-            [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
-            _ => {
-                let rest = closing.undo.iter().find_map(|way| match way {
-                    Way::Parts(_, rest) => Some(rest.clone()),
-                    Way::Command(_) | Way::None(_) => None,
-                });
-                let ways = closing.left.into_iter().zip(closing.undo);
-                let ways = ways.flat_map(|(left, way)| match way {
-                    Way::Command(words) => vec![(Some(left), words)],
-                    // Each part has subjects of its own.
-                    Way::Parts(parts, _) => parts.into_iter().map(|words| (None, words)).collect(),
-                    Way::None(_) => Vec::new(),
-                });
-                all_taken_back(executor, number, ways, rest).ok_or_else(nothing).map(Some)
-            }
+        if let [Way::Command(words)] = closing.undo.as_slice() {
+            return taken_back(executor, number, words, closing.left).map(Some);
         }
+        let rest = closing.undo.iter().find_map(|way| match way {
+            Way::Parts(_, rest) => Some(rest.clone()),
+            Way::Command(_) | Way::None(_) => None,
+        });
+        let ways = closing.left.into_iter().zip(closing.undo);
+        let ways = ways.flat_map(|(left, way)| match way {
+            Way::Command(words) => vec![(Some(left), words)],
+            // Each part has subjects of its own.
+            Way::Parts(parts, _) => parts.into_iter().map(|words| (None, words)).collect(),
+            Way::None(_) => Vec::new(),
+        });
+        all_taken_back(executor, number, ways, rest).ok_or_else(nothing).map(Some)
     }
 
     async fn run(
