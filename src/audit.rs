@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod chain;
+mod changed;
 mod export;
 mod files;
 mod forget;

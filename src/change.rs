@@ -220,13 +220,20 @@ pub struct Answer {
 pub enum Undo {
     /// The words of the command that puts it back, without the `!`.
     Command(Vec<String>),
-    /// There is none; the text says what comes nearest.
+    /// There is none; the text says what comes nearest, see [`parts`](Self::parts).
     None(String),
-    /// Each of these takes a part of it back; the text says what none of them does.
+    /// Each of these takes a part of it back; the text says what none of them does, see
+    /// [`parts`](Self::parts).
     Parts(Vec<Vec<String>>, String),
 }
 
 impl Undo {
+    /// What a text says that does not come back, part by part: each line of it is one, with commands
+    /// between backticks.
+    pub fn parts(text: &str) -> Vec<Line> {
+        text.lines().map(|part| Line::new().marked(part)).collect()
+    }
+
     /// The commands that take it back, or parts of it.
     pub fn commands(&self) -> &[Vec<String>] {
         match self {

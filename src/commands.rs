@@ -48,7 +48,7 @@ mod switch;
 pub mod task;
 pub mod user;
 
-pub use crate::memory::{Memory, Noted, Past, Remembered, Sanctioned};
+pub use crate::memory::{Changed, Memory, Noted, Past, Remembered, Sanctioned};
 pub use long_work::LongWork;
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
@@ -77,6 +77,17 @@ pub trait Query: Debug + Send + Sync {
     /// Looks and writes what was found as data, for `-o`: what the homeserver says, in its own
     /// names. Nothing goes in that takes more than [`power`](Self::power).
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop>;
+
+    /// The same, of what is known by what the bot remembers. Nothing but an id, a number and a moment of
+    /// what it remembers goes in.
+    async fn data_remembered(
+        &self,
+        reader: &Reader,
+        _memory: &dyn Memory,
+        sheet: &mut Sheet,
+    ) -> Result<(), Stop> {
+        self.data(reader, sheet).await
+    }
 }
 
 /// A command that changes something.

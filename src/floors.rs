@@ -29,7 +29,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("reply", &["input", "refs", "unicode"]),
     ("change", &["refs", "reply"]),
     ("error", &["reply", "store"]),
-    ("memory", &["change", "reply"]),
+    ("memory", &["change", "error", "reply"]),
     ("operators", &["change", "reply"]),
     ("jobs", &["change", "reply", "store"]),
     ("preferences", &["reply", "store"]),

@@ -5,6 +5,7 @@ use ruma::OwnedUserId;
 
 use crate::{
     change::Subject,
+    error::Stop,
     reply::{Hostile, Status},
 };
 
@@ -12,6 +13,21 @@ use crate::{
 pub trait Memory: Send + Sync {
     /// What is remembered of `subject`, with at most `limit` changes of the past and notes.
     fn of(&self, subject: &Subject, limit: usize) -> Remembered;
+
+    /// What was changed by one of these verbs through the bot, or began to be: each once with the newest
+    /// such change, newest first, at most `limit`. A past that cannot be read is an error, and not empty.
+    fn changed_by(&self, verbs: &[&str], limit: usize) -> Result<Changed, Stop>;
+}
+
+/// What was changed by some verbs.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// Each with the newest change of it.
+    pub subjects: Vec<(Subject, Past)>,
+    /// Whether there are more of them.
+    pub more: bool,
+    /// Since when changes are remembered; `None` where none ever was.
+    pub since: Option<Timestamp>,
 }
 
 /// What is remembered of a subject.

@@ -20,7 +20,8 @@ use crate::{
     change::Subject,
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
-    commands::{Memory, Noted, Options, Remembered, Sanctioned},
+    commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
+    error::Stop,
     input::Prefix,
     journal::Journal,
     metrics::Metrics,
@@ -457,5 +458,9 @@ impl Memory for Pipeline {
             past: self.audit.past(subject, limit).inspect_err(unread).unwrap_or_default(),
             sanctions: sanctions.iter().map(Sanctioned::from).collect(),
         }
+    }
+
+    fn changed_by(&self, verbs: &[&str], limit: usize) -> Result<Changed, Stop> {
+        Ok(self.audit.changed_by(verbs, limit)?)
     }
 }

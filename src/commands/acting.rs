@@ -229,6 +229,12 @@ pub const ACTING: &[Acting] = &[
         "room delete #lobby:example.org -u @ann:example.org -m Moved",
     ),
     acting(
+        ("room empty", ""),
+        ["everybody of this server in the room", "leaves it"],
+        Nobody,
+        "room empty #lobby:example.org",
+    ),
+    acting(
         ("notice send", ""),
         [NOTICES, "says it to one person; to operators and server admins for an admin only"],
         Nobody,

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use self::chart::Chart;
+use self::{
+    chart::Chart,
+    collect::{Collected, cut_off, find_in_any_spelling, noted, read, write_all},
+};
 use super::{Memory, Query, Tables};
 use crate::{
     change::Power,
@@ -100,8 +103,20 @@ pub enum Kept {
     Yes,
     /// It does not.
     No,
+    /// Nobody can tell, so that it is only counted.
+    Apart(&'static Apart),
     /// Neither it nor any after it.
     End,
+}
+
+/// Why it cannot be told of some rows whether they belong in the listing, as it is said after
+/// `1 more` and after `3 more`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// Of one.
+    pub one: &'static str,
+    /// Of several.
+    pub many: &'static str,
 }
 
 /// What a listing is called.
@@ -148,6 +163,12 @@ pub trait Listing: Debug + Send + Sync {
     /// A filter that the homeserver does not have: what it keeps; `None` where there is none.
     fn filter(&self, _reader: &Reader) -> Option<Filter<'_, Self::Row>> {
         None
+    }
+
+    /// Whether a row was looked up by itself before the filter: so many are not looked through as of what
+    /// the homeserver lists.
+    fn is_looked_up(&self, _row: &Self::Row) -> bool {
+        false
     }
 
     /// The same listing of what is [spelt otherwise](search::Spellings::All) than its term too, where a
@@ -211,142 +232,6 @@ pub trait Listing: Debug + Send + Sync {
 /// What a filter keeps.
 pub type Filter<'a, R> = Box<dyn Fn(&R) -> Kept + Send + Sync + 'a>;
 
-/// What was found of a listing.
-#[derive(Debug, Default)]
-struct Collected {
-    rows: Vec<Value>,
-    /// The number of the first that was looked at, where places are numbers.
-    from: Option<u64>,
-    /// How many were looked through.
-    looked: u64,
-    total: Option<u64>,
-    filtered: bool,
-    next: Option<String>,
-    /// How many more the homeserver counts than it lists.
-    unlisted: u64,
-}
-
-impl Collected {
-    /// The same, where the homeserver has nothing more to list.
-    fn ended(mut self) -> Self {
-        self.next = None;
-        if let (Some(total), Some(from)) = (self.total, self.from) {
-            self.unlisted = total.saturating_sub(from.saturating_add(self.looked));
-        }
-        self
-    }
-}
-
-/// What is said where the homeserver counts more than it lists.
-fn counts_more(unlisted: u64) -> Option<String> {
-    (unlisted > 0).then(|| {
-        format!(
-            "The homeserver counts {unlisted} more than it lists; it may have left out some that \
-            it cannot read itself."
-        )
-    })
-}
-
-/// Collects a page: asks on until it is full or nothing is left.
-async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Stop> {
-    let (pages, filter) = (listing.pages(), listing.filter(reader));
-    let limit = pages.limit();
-    let size = if filter.is_some() { LARGE.max(limit) } else { limit };
-    let mut place = pages.from.clone();
-    let from = place.as_deref().map_or(Some(0), |from| from.parse().ok());
-    let mut found = Collected { from, filtered: filter.is_some(), ..Collected::default() };
-    loop {
-        let page = listing.page(reader, place.as_deref(), size).await?;
-        let numbered = place.as_deref().map_or(Some(0), |place| place.parse::<u64>().ok());
-        found.total = page.total.or(found.total);
-        let empty = page.rows.is_empty();
-        for (n, row) in (1..).zip(page.rows) {
-            found.looked += 1;
-            match kept::<L>(filter.as_ref(), &row) {
-                Kept::Yes => found.rows.push(row),
-                Kept::No => {}
-                Kept::End => return Ok(found),
-            }
-            // Where places are no numbers, only a whole page has a next one.
-            if found.rows.len() as u64 == limit
-                && let (Some(begin), true) = (numbered, filter.is_some())
-            {
-                let next = begin + n;
-                let more = page.next.is_some() || found.total.is_some_and(|total| next < total);
-                found.next = more.then(|| next.to_string());
-                return Ok(found);
-            }
-        }
-        found.next.clone_from(&page.next);
-        // An empty page ends it too, whatever it says of a next: the list may shrink meanwhile. And
-        // one that leads to itself would never end.
-        if empty || page.next.is_none() || page.next == place {
-            return Ok(found.ended());
-        }
-        if found.rows.len() as u64 >= limit || found.looked >= search::MOST {
-            return Ok(found);
-        }
-        place = page.next;
-    }
-}
-
-/// The same, and where a search finds nothing, in all spellings: that there is nothing is said only then.
-async fn find_in_any_spelling<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Stop> {
-    let found = find(listing, reader).await?;
-    if !found.rows.is_empty() || found.next.is_some() || listing.pages().from.is_some() {
-        return Ok(found);
-    }
-    match listing.in_all_spellings() {
-        Some(listing) => find(&listing, reader).await,
-        None => Ok(found),
-    }
-}
-
-/// Writes every row of every page; the first `keep` of them are returned too, and how many more the
-/// homeserver counts than it lists. Nothing else is held but one page.
-async fn write_all<L: Listing>(
-    listing: &L,
-    reader: &Reader,
-    sheet: &mut Sheet,
-    keep: usize,
-) -> Result<(Vec<Value>, u64), Stop> {
-    // All are looked through anyway.
-    let in_all_spellings = listing.in_all_spellings();
-    let listing = in_all_spellings.as_ref().unwrap_or(listing);
-    let filter = listing.filter(reader);
-    sheet.begin(L::NAMED.key, L::NAMED.columns)?;
-    let (mut place, mut first) = (None::<String>, Vec::new());
-    let mut found = Collected { from: Some(0), ..Collected::default() };
-    'pages: loop {
-        let page = listing.page(reader, place.as_deref(), LARGE).await?;
-        let empty = page.rows.is_empty();
-        found.total = page.total.or(found.total);
-        for row in page.rows {
-            found.looked += 1;
-            match kept::<L>(filter.as_ref(), &row) {
-                Kept::Yes => {}
-                Kept::No => continue,
-                Kept::End => break 'pages,
-            }
-            let mut amended = row.clone();
-            listing.amend(&mut amended);
-            sheet.row(&amended)?;
-            if first.len() < keep {
-                first.push(row);
-            }
-        }
-        if empty || page.next.is_none() || page.next == place {
-            found = found.ended();
-            break;
-        }
-        place = page.next;
-    }
-    let mut rest = Map::from_iter([("total".to_owned(), json!(sheet.rows()))]);
-    rest.extend(counts_more(found.unlisted).map(|note| ("note".to_owned(), json!(note))));
-    sheet.end(&rest)?;
-    Ok((first, found.unlisted))
-}
-
 #[async_trait]
 impl<L: Listing> Query for L {
     fn power(&self) -> Power {
@@ -364,7 +249,7 @@ impl<L: Listing> Query for L {
         if !self.pages().all {
             let found = find_in_any_spelling(self, reader).await?;
             let title = self.of(reader).plain(title(&found, L::NAMED));
-            let more = counts_more(found.unlisted);
+            let more: Vec<String> = found.notes().collect();
             // What is not kept of those that the homeserver counts is counted by nobody.
             let total = found.total.filter(|_| !found.filtered);
             let reply = shown(self, title, found.rows, reader).await.with_next(found.next);
@@ -374,18 +259,18 @@ impl<L: Listing> Query for L {
         let mut sheet = Sheet::new(Format::Csv);
         // One more than is shown tells whether that is all.
         let shown_most = usize::try_from(SHOWN_OF_ALL).unwrap_or(usize::MAX);
-        let (first, unlisted) =
-            write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
-        let more = counts_more(unlisted);
+        let found = write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
+        let more: Vec<String> = cut_off(&found).into_iter().chain(found.notes()).collect();
+        let (first, so_far) = (found.rows, if found.next.is_some() { " so far" } else { "" });
         let count = super::user::account::how_many(Some(sheet.rows()), L::NAMED.one, L::NAMED.many);
-        let title = self.of(reader).plain(count);
+        let title = self.of(reader).plain(count).plain(so_far);
         if first.len() <= shown_most {
             let reply = shown(self, title, first, reader).await;
             return Ok(more.into_iter().fold(reply, Reply::note));
         }
         let file = sheet.file()?;
-        let line =
-            title.plain(", all of them in ").code(&file.name).plain(format!(" ({})", file.size()));
+        let which = if found.next.is_some() { ", in " } else { ", all of them in " };
+        let line = title.plain(which).code(&file.name).plain(format!(" ({})", file.size()));
         Ok(more.into_iter().fold(Reply::data(line).attaching(file), Reply::note))
     }
 
@@ -398,9 +283,8 @@ impl<L: Listing> Query for L {
         }
         let found = find_in_any_spelling(self, reader).await?;
         let mut rest = Map::new();
-        let remark = self.remark(&found.rows, reader).await.map(str::to_owned);
-        let remark = remark.or_else(|| counts_more(found.unlisted));
-        rest.extend(remark.map(|remark| ("note".to_owned(), json!(remark))));
+        let remark = self.remark(&found.rows, reader).await;
+        rest.extend(noted(sheet, remark, found.notes()));
         sheet.begin(L::NAMED.key, L::NAMED.columns)?;
         for mut row in self.corrected(found.rows, reader).await {
             self.amend(&mut row);
@@ -410,22 +294,6 @@ impl<L: Listing> Query for L {
         rest.extend(found.next.map(|next| ("next_token".to_owned(), json!(next))));
         Ok(sheet.end(&rest)?)
     }
-}
-
-/// Whether a filter keeps a row. Of one that cannot be read it is not known whether it fits, so it
-/// does not.
-fn kept<L: Listing>(filter: Option<&Filter<'_, L::Row>>, row: &Value) -> Kept {
-    let Some(keeps) = filter else { return Kept::Yes };
-    read::<L>(row).as_ref().map_or(Kept::No, keeps)
-}
-
-fn read<L: Listing>(row: &Value) -> Option<L::Row> {
-    L::Row::deserialize(row)
-        .inspect_err(|error| {
-            let (kind, error) = (L::NAMED.one, error as &dyn std::error::Error);
-            tracing::warn!(kind, error, "a row cannot be read");
-        })
-        .ok()
 }
 
 async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &Reader) -> Reply {
@@ -495,6 +363,7 @@ fn title(found: &Collected, named: Named) -> String {
 }
 
 pub mod chart;
+mod collect;
 pub mod search;
 #[cfg(test)]
 mod tests;

@@ -204,6 +204,7 @@ const EVERY_FIELD: &[Work] = &[
 /// into it.
 const WITH_A_ROOM: &[Work] = &[
     ("room block", &[Is("block", true)]),
+    ("room empty", &[Is("purge", false)]),
     ("room join", &[Has("new_room_user_id")]),
     ("notice send", &[Has("new_room_user_id")]),
 ];

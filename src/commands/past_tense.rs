@@ -22,6 +22,7 @@ const DID: &[(&str, &str)] = &[
     ("room join", "put into a room"),
     ("room make-admin", "made a room admin in"),
     ("room delete", "deleted"),
+    ("room empty", "removed everybody of this server from"),
     ("room purge-empty", "deleted"),
     ("room extremities", "deleted loose ends of"),
     ("media delete", "deleted"),

@@ -5,11 +5,13 @@ use super::Group;
 mod at;
 mod block;
 mod block_status;
+mod blocked;
 mod context;
 mod delete;
 mod delete_status;
 mod deletion;
 mod details;
+mod empty;
 mod extremities;
 mod hierarchy;
 mod holders;
@@ -49,11 +51,13 @@ pub const GROUP: Group = Group {
         block::SPEC,
         unblock::SPEC,
         block_status::SPEC,
+        blocked::SPEC,
         join::SPEC,
         make_admin::SPEC,
         extremities::SPEC,
         delete::SPEC,
         delete_status::SPEC,
+        empty::SPEC,
         purge_empty::SPEC,
     ],
 };

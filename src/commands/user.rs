@@ -4,6 +4,7 @@ use super::Group;
 
 pub(super) mod account;
 pub(super) mod account_data;
+mod activity;
 mod admin;
 mod auth_provider;
 mod available;

@@ -52,9 +52,9 @@ async fn found(
         None | Some(Format::Human) => query.answer(&reader, memory).await?,
         Some(format) => {
             let mut sheet = Sheet::new(format);
-            query.data(&reader, &mut sheet).await?;
-            let beyond = sheet.beyond();
-            cut(written(sheet.finish()?), beyond)
+            query.data_remembered(&reader, memory, &mut sheet).await?;
+            let (beyond, notes) = (sheet.beyond(), sheet.notes().to_vec());
+            notes.into_iter().fold(cut(written(sheet.finish()?), beyond), Reply::note)
         }
     };
     let reply = turnable(reply, invocation);

@@ -63,6 +63,8 @@ pub struct Sheet {
     rows: u64,
     /// What there is beyond the rows, where the format has no place to say so.
     beyond: Option<Beyond>,
+    /// What must be known of the rows before they are believed, in the same way.
+    notes: Vec<String>,
 }
 
 /// That the rows are not all there are.
@@ -90,7 +92,15 @@ impl Sheet {
     pub fn new(format: Format) -> Self {
         let format = if format == Format::Human { Format::Csv } else { format };
         let out = SpooledTempFile::new(IN_MEMORY);
-        Self { format, out, name: "data", columns: Vec::new(), rows: 0, beyond: None }
+        Self {
+            format,
+            out,
+            name: "data",
+            columns: Vec::new(),
+            rows: 0,
+            beyond: None,
+            notes: Vec::new(),
+        }
     }
 
     /// How many rows were written.
@@ -159,6 +169,19 @@ impl Sheet {
     /// What of the rows is not in what was written, where that does not say so itself.
     pub fn beyond(&self) -> Option<Beyond> {
         self.beyond.clone()
+    }
+
+    /// What must be known of the rows before they are believed, where what was written does not say so
+    /// itself.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Notes that. To be written into what [ends](Self::end) the rows too, for the other formats.
+    pub fn note(&mut self, note: impl Into<String>) {
+        if self.format == Format::Csv {
+            self.notes.push(note.into());
+        }
     }
 
     /// Ends the rows. CSV has no place for what else there is to say: see [`beyond`](Self::beyond).

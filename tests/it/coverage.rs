@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What these do to their subjects leaves nothing for the others to do.
-const LAST: [&str; 13] = [
+const LAST: [&str; 14] = [
     "user redact",
     "device delete",
     "user password",
@@ -32,6 +32,7 @@ const LAST: [&str; 13] = [
     "user modify",
     "history purge",
     "room delete",
+    "room empty",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

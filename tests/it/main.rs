@@ -29,6 +29,7 @@ mod exec;
 mod federation;
 mod flood;
 mod freezes;
+mod holes;
 mod hostile;
 mod in_front;
 mod interrupted;

@@ -156,6 +156,7 @@ async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
         format!("!room make-admin {room} -u {}", scene.accounts()[2].user_id),
         format!("!room join {room} {}", scene.accounts()[2].user_id),
         format!("!room extremities {room} --delete"),
+        format!("!room empty {room}"),
     ] {
         let answer = scene.ann_asks(&command).await?;
         says(&answer, "Refused", &["an admin room of the bot"]);

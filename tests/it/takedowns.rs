@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The last six characters of what is a room id's own.
-fn phrase(room: &str) -> String {
+pub(crate) fn phrase(room: &str) -> String {
     let room = room.split_once(':').map_or(room, |(own, _)| own);
     let end: Vec<char> = room.chars().rev().take(6).collect();
     end.into_iter().rev().collect()
@@ -76,6 +76,8 @@ async fn a_deleted_room_is_watched_to_its_end_and_its_files_are_kept_from_everyb
 
     // What it did besides has its own way back, each part told.
     let undone = scene.ann_asks(offered(&begun, "!undo")?).await?;
+    // Of what does not come back the question tells each part.
+    says(&undone, "", &["gone for good", "Aliases", "!matrix raw"]);
     let undone = match code(&undone) {
         Ok(code) => scene.ann_asks(&format!("!confirm {code}")).await?,
         Err(_) => undone,

@@ -3,7 +3,11 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
-use super::{Kept, LARGE, Listing, kept, read, search};
+use super::{
+    Kept, LARGE, Listing,
+    collect::{kept, read},
+    search,
+};
 use crate::{
     chart::{self, Bar, Error, Head, MOST_BARS, Others, Picture, font, in_words},
     commands::user::account::how_many,
@@ -166,7 +170,7 @@ async fn read_on<L: Listing>(
         for row in page.rows {
             match kept::<L>(filter.as_ref(), &row) {
                 Kept::Yes => rows.extend(read::<L>(&row).map(|read| (read, row))),
-                Kept::No => {}
+                Kept::No | Kept::Apart(_) => {}
                 Kept::End => {
                     ended = true;
                     break;

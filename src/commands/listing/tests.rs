@@ -17,6 +17,8 @@ struct Numbers {
     /// What the homeserver says how many there are.
     total: u64,
     keeps: Option<fn(u64) -> Kept>,
+    /// Whether each is looked up by itself.
+    looks_up: bool,
     asked: Mutex<Vec<(Option<String>, u64)>>,
 }
 
@@ -52,6 +54,10 @@ impl Listing for Numbers {
         Some(Box::new(move |row| keeps(row.n)))
     }
 
+    fn is_looked_up(&self, _: &Number) -> bool {
+        self.looks_up
+    }
+
     fn record(&self, row: &Number, _: Timestamp) -> Record {
         Record { title: row.n.to_string().into(), facts: Vec::new() }
     }
@@ -60,7 +66,7 @@ impl Listing for Numbers {
 fn numbers(count: u64, from: Option<u64>, limit: u64) -> Numbers {
     let from = from.map(|from| from.to_string());
     let pages = Pages { from, limit: Some(limit), all: false };
-    Numbers { pages, count, total: count, keeps: None, asked: Mutex::default() }
+    Numbers { pages, count, total: count, keeps: None, looks_up: false, asked: Mutex::default() }
 }
 
 async fn answer(numbers: &Numbers) -> (String, Option<String>) {
@@ -108,6 +114,64 @@ async fn with_a_filter_it_asks_on_until_the_page_is_full_or_the_end_is_reached()
     let first = |n| if n == 3 { Kept::End } else { Kept::Yes };
     let ended = Numbers { keeps: Some(first), ..numbers(3000, None, 10) };
     assert_eq!(answer(&ended).await.0, "3 numbers found; looked through 4 of 3000");
+}
+
+const ODD: Apart = Apart { one: "is odd.", many: "are odd." };
+
+#[tokio::test]
+async fn what_nobody_can_tell_of_is_counted_apart() {
+    let keeps = |n| if n % 2 == 1 { Kept::Apart(&ODD) } else { Kept::Yes };
+    let all = Pages { all: true, ..Pages::default() };
+    let some = |count, limit| Numbers { keeps: Some(keeps), ..numbers(count, None, limit) };
+    for (listing, note) in [
+        (some(6, 20), "3 more are odd."),
+        (some(2, 20), "1 more is odd."),
+        (Numbers { pages: all, ..some(6, 1) }, "3 more are odd."),
+        // Only of what was looked through.
+        (some(30, 2), "1 more is odd."),
+    ] {
+        let reply = listing.answer(&nowhere(), &testing::nothing()).await.unwrap();
+        let text = testing::reply(&reply);
+        assert!(text.contains(&format!("({note})")) && !text.contains("* 1\n"), "{text}");
+        for format in [Format::Minified, Format::Csv] {
+            let mut sheet = Sheet::new(format);
+            listing.data(&nowhere(), &mut sheet).await.unwrap();
+            let notes = sheet.notes().to_vec();
+            let Written::Text(text) = sheet.finish().unwrap() else { panic!("it is short") };
+            // CSV has no place for it.
+            assert_eq!(format == Format::Csv, notes == [note], "{notes:?}");
+            assert_eq!(format == Format::Minified, text.contains(note), "{text}");
+        }
+    }
+    assert!(
+        !testing::reply(&some(1, 20).answer(&nowhere(), &testing::nothing()).await.unwrap())
+            .contains("odd")
+    );
+}
+
+#[tokio::test]
+async fn what_is_looked_up_one_by_one_is_not_looked_through_without_an_end() {
+    let nothing = |_| Kept::No;
+    let many = || Numbers { keeps: Some(nothing), looks_up: true, ..numbers(30_000, None, 20) };
+    let said = "no numbers found so far; looked through 2000 of 30000";
+    assert_eq!(answer(&many()).await, (said.into(), Some("2000".into())));
+
+    let all = Pages { all: true, ..Pages::default() };
+    let all = Numbers { pages: all, ..many() };
+    let reply = all.answer(&nowhere(), &testing::nothing()).await.unwrap();
+    let text = testing::reply(&reply);
+    let note = "These are not all: I looked through 10000 of 30000, since each takes a request of its \
+                own. To go on, replace --all by --from 10000 --limit 1000.";
+    assert_eq!(text, format!("no numbers so far\n({note})\n"));
+    assert!(reply.next.is_none(), "it could not be asked for with --all");
+    let mut sheet = Sheet::new(Format::Csv);
+    all.data(&nowhere(), &mut sheet).await.unwrap();
+    assert_eq!((sheet.notes(), sheet.beyond()), (&[note.to_owned()][..], None));
+    let few = Numbers { pages: all.pages.clone(), ..numbers(900, None, 1) };
+    assert!(
+        !testing::reply(&few.answer(&nowhere(), &testing::nothing()).await.unwrap())
+            .contains("not all")
+    );
 }
 
 #[tokio::test]

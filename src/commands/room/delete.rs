@@ -185,6 +185,16 @@ impl Action for Delete {
 
 /// Looks at a room that may be deleted.
 pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
+    let mut seen = standing(subject, reader).await?;
+    if seen.is("exists") {
+        seen.display.push(("Files", files::counted(known::id(subject)?, reader).await));
+    }
+    Ok(seen)
+}
+
+/// Looks at a room from which everybody here may be put out: whether it is blocked, what goes on with it,
+/// and who stays in it.
+pub(super) async fn standing(subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
     let id = known::id(subject)?;
     let mut seen = known::snapshot(subject, reader).await?;
     let blocked = known::blocked(id, reader).await?.block;
@@ -200,11 +210,21 @@ pub(super) async fn snapshot(subject: &Subject, reader: &Reader) -> Result<Snaps
         seen.display.push(("Deletion", line));
         seen.extra.insert("running".to_owned(), json!(task.id));
     }
-    seen.display.push(("Files", files::counted(id, reader).await));
     if let Some(room) = known::room(id, reader).await? {
+        note_elsewhere(&mut seen, &room);
         holes::note_of_room(&mut seen, id, &room, reader).await?;
     }
     Ok(seen)
+}
+
+/// Under this it is noted how many of other servers are in the room.
+pub(super) const ELSEWHERE: &str = "elsewhere";
+
+/// Notes how many of other servers are in the room.
+pub(super) fn note_elsewhere(seen: &mut Snapshot, room: &known::Room) {
+    if let (Some(all), Some(here)) = (room.joined_members(), room.joined_local_members()) {
+        seen.extra.insert(ELSEWHERE.to_owned(), json!(all.saturating_sub(here)));
+    }
 }
 
 #[cfg(test)]

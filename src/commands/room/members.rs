@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ impl Listing for Members {
 }
 
 /// Who is in the room: `GET /_synapse/admin/v1/rooms/{room_id}/members`.
-async fn joined(room: &OwnedRoomId, reader: &Reader) -> Result<Vec<Value>, Stop> {
+pub(super) async fn joined(room: &RoomId, reader: &Reader) -> Result<Vec<Value>, Stop> {
     #[derive(Deserialize)]
     struct MemberList {
         members: Vec<String>,

@@ -291,16 +291,23 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
 
 /// The outcome of deactivating an account, whichever verb did it.
 pub(super) fn outcome(subject: &Subject, after: &Snapshot) -> Outcome {
-    Outcome::done(
-        title(subject, after),
-        Undo::None(
-            "user modify with --activate reactivates the account, but its sessions, keys, \
-            password, addresses, settings and rooms do not come back"
-                .to_owned(),
-        ),
-    )
-    .facts([("Devices", left(after)), ("Rooms", rooms(after))])
-    .remains(remains(subject, after))
+    Outcome::done(title(subject, after), Undo::None(not_back(after.is("erased"))))
+        .facts([("Devices", left(after)), ("Rooms", rooms(after))])
+        .remains(remains(subject, after))
+}
+
+/// What does not come back by itself, part by part, and what comes nearest.
+fn not_back(erased: bool) -> String {
+    let mut parts = vec![
+        "Login: `!user reactivate`, then `!user password` for a new password",
+        "Rooms: it must join each again, or be put into each by `!room join`",
+        "Email and phone: they must be added again, see `!user modify` with --threepid",
+    ];
+    if erased {
+        parts.push("Name and picture: they must be set again, see `!user modify`");
+    }
+    parts.push("Sessions, keys to encrypted messages, settings: they do not come back");
+    parts.join("\n")
 }
 
 /// That it is deactivated, and whether it is erased.
@@ -545,7 +552,10 @@ mod tests {
         Its media remain, 3 files: !user media @ann:example.org
         It is still flagged as a server admin: !user modify @ann:example.org --no-admin
         Its sign-on links remain: !user modify @ann:example.org --external-id "" ""
-        No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
+        No undo: Login: `!user reactivate`, then `!user password` for a new password
+        Rooms: it must join each again, or be put into each by `!room join`
+        Email and phone: they must be added again, see `!user modify` with --threepid
+        Sessions, keys to encrypted messages, settings: they do not come back
         "#);
         let after = seen(json!({"deactivated": 1, "erased": 1}), 0, 0, 0);
         insta::assert_snapshot!(testing::outcome(&verb.outcome(&ann(), &before, &[], &after)), @r"
@@ -553,7 +563,11 @@ mod tests {
         Devices: none left
         Rooms: none left
         Its messages remain; rooms that others here are in: !user membership @ann:example.org
-        No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
+        No undo: Login: `!user reactivate`, then `!user password` for a new password
+        Rooms: it must join each again, or be put into each by `!room join`
+        Email and phone: they must be added again, see `!user modify` with --threepid
+        Name and picture: they must be set again, see `!user modify`
+        Sessions, keys to encrypted messages, settings: they do not come back
         ");
     }
 }

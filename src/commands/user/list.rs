@@ -5,7 +5,10 @@ use jiff::Timestamp;
 
 use serde_json::Value;
 
-use super::page::{self, Besides, Row, Sort};
+use super::{
+    activity,
+    page::{self, Besides, Row, Sort},
+};
 use crate::{
     commands::{
         Later, Spec, Tables,
@@ -31,6 +34,7 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
         "user list --only-deactivated",
         "user list --chart",
         "user list --seen-since 2026-11-01 --no-guests --limit 20",
+        "user list --idle 365d --no-mail",
     ],
 )
 .later(&[
@@ -43,7 +47,10 @@ pub(super) const SPEC: Spec = Spec::query::<List>(
 /// List accounts, by name
 ///
 /// Deactivated accounts are left out unless -d is given; locked and suspended ones are listed and
-/// marked.
+/// marked, guests are listed unless -G is given. --idle and --no-mail leave out bridged accounts: a bridge
+/// makes them without sessions and emails. I look up accounts one by one for these two, so a large server
+/// takes several pages. To act on all that a list shows, reply to it, for example with `user deactivate`;
+/// protected accounts are listed, and what my config says of them holds when you act.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is typed or not")]
 pub(super) struct List {
@@ -93,10 +100,19 @@ pub(super) struct List {
     /// otherwise
     #[arg(long, value_name = "DATE|AGE")]
     seen_since: Option<Since>,
+    /// Only accounts that were created and last seen before this date, or longer ago than this (365d,
+    /// 1y). If nothing is known of when an account was last seen, it is only counted. Longest ago first
+    /// unless you sort otherwise
+    #[arg(long, value_name = "AGE|DATE", conflicts_with = "seen_since")]
+    idle: Option<Since>,
+    /// Only accounts without an email address
+    #[arg(long)]
+    no_mail: bool,
     /// Send a picture instead: how many were created on each of the last 30 days, deactivated ones
     /// included
     #[arg(long, conflicts_with_all = [
         "from", "limit", "all", "sort_by", "reverse", "since", "seen_since",
+        "idle", "no_mail",
     ])]
     chart: bool,
     // Whether it is `user search`, which is nothing without a name.
@@ -132,7 +148,15 @@ impl Listing for List {
         let query = self.query(server);
         // With true the older version lists all, and the newer one only those.
         let version = if self.only_deactivated { "v3" } else { "v2" };
-        page::fetch(reader, version, &query, from, limit).await
+        let page = page::fetch(reader, version, &query, from, limit).await?;
+        let wanted = self.wanted_here(server, reader.now());
+        let Some(activity) = &wanted.activity else { return Ok(page) };
+        let fits = |row: &Row| wanted.by_the_list(row) == Kept::Yes;
+        activity.looked_up(page, from, fits, reader).await
+    }
+
+    fn is_looked_up(&self, row: &Row) -> bool {
+        row.looked_up.is_some()
     }
 
     fn filter(&self, reader: &Reader) -> Option<Filter<'_, Row>> {
@@ -181,7 +205,13 @@ impl Listing for List {
     }
 
     fn notes(&self, rows: &[Row]) -> Vec<Line> {
-        page::notes(rows, !self.deactivated && !self.only_deactivated)
+        let forgets = self.idle.is_some().then(|| {
+            "When an account was last seen is what the homeserver still knows: of a session that was \
+             logged out it forgets this after about a month."
+                .into()
+        });
+        let notes = page::notes(rows, !self.deactivated && !self.only_deactivated);
+        notes.into_iter().chain(forgets).collect()
     }
 }
 
@@ -194,6 +224,7 @@ impl List {
             (Some(sort), _) => (sort, self.reverse),
             (None, _) if by_creation => (Sort::CreationTs, !self.reverse),
             (None, Some(_)) => (Sort::LastSeenTs, !self.reverse),
+            (None, None) if self.idle.is_some() => (Sort::LastSeenTs, self.reverse),
             (None, None) => (Sort::Name, self.reverse),
         }
     }
@@ -237,7 +268,10 @@ impl List {
         let (sort, backwards) = self.order();
         let exactly =
             |text: &str| search::is_found_here(text, self.spellings).then(|| search::folded(text));
+        let idle_since = self.idle.as_ref().map(|since| since.before(now));
+        let activity = activity::Wanted { idle_since, no_mail: self.no_mail, now };
         Wanted {
+            activity: Some(activity).filter(|_| idle_since.is_some() || self.no_mail),
             created: self.since.as_ref().map(|since| since.before(now)),
             seen: self.seen_since.as_ref().map(|since| since.before(now)),
             newest_first: backwards.then_some(sort),
@@ -266,6 +300,7 @@ fn bare<'a>(name: &'a str, server: &str) -> &'a str {
 /// What I filter myself, since the homeserver cannot, or takes `%` and `_` for wildcards.
 #[derive(Debug)]
 struct Wanted {
+    activity: Option<activity::Wanted>,
     created: Option<Timestamp>,
     seen: Option<Timestamp>,
     newest_first: Option<Sort>,
@@ -275,10 +310,19 @@ struct Wanted {
 
 impl Wanted {
     fn filters(&self) -> bool {
-        self.created.is_some() || self.seen.is_some() || self.name.is_some() || self.id.is_some()
+        let by_time = self.created.is_some() || self.seen.is_some() || self.activity.is_some();
+        by_time || self.name.is_some() || self.id.is_some()
     }
 
     fn keeps(&self, row: &Row) -> Kept {
+        match (self.by_the_list(row), &self.activity) {
+            (Kept::Yes, Some(activity)) => activity.keeps(row),
+            (kept, _) => kept,
+        }
+    }
+
+    /// Whether a row fits as far as the homeserver's list says.
+    fn by_the_list(&self, row: &Row) -> Kept {
         for (sort, since, at) in [
             (Sort::CreationTs, self.created, row.created()),
             (Sort::LastSeenTs, self.seen, row.last_seen()),
@@ -327,6 +371,7 @@ mod tests {
         insta::assert_snapshot!(asked(&["-D"]), @"order_by=name dir=f deactivated=true locked=true");
         insta::assert_snapshot!(asked(&["-G", "-A", "-L", "--exclude-user-type", "bot", "--exclude-user-type", ""]), @"order_by=name dir=f deactivated=false locked=true guests=false admins=false not_user_type=bot not_user_type=");
         insta::assert_snapshot!(asked(&["-n", "@Carol:example.org", "--since", "3d"]), @"order_by=creation_ts dir=b deactivated=false locked=true name=Carol");
+        insta::assert_snapshot!(asked(&["--idle", "365d", "--no-mail", "-G"]), @"order_by=last_seen_ts dir=f deactivated=false locked=true guests=false");
         insta::assert_snapshot!(asked(&["-i", "carol", "--seen-since", "2026-11-01", "--reverse"]), @"order_by=last_seen_ts dir=f deactivated=false locked=true user_id=carol");
         for typed in [
             &["-g", "-G"][..],
@@ -339,6 +384,9 @@ mod tests {
             &["--since", "3m"],
             &["--chart", "--limit", "5"],
             &["--chart", "--since", "3d"],
+            &["--chart", "--idle", "1y"],
+            &["--chart", "--no-mail"],
+            &["--idle", "1y", "--seen-since", "3d"],
         ] {
             assert!(testing::parse::<List>(typed).is_err(), "{typed:?}");
         }

@@ -6,6 +6,7 @@ use ruma::UserId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::activity::{self, LookedUp};
 use crate::{
     change::Path,
     commands::listing::{Named, Page, Pages},
@@ -80,6 +81,9 @@ pub(super) struct Row {
     last_seen_ts: Value,
     /// Not in the homeserver's list: looked up for what is shown.
     pub(super) suspended: Option<bool>,
+    /// The same, for what is looked up of each.
+    #[serde(default)]
+    pub(super) looked_up: Option<LookedUp>,
 }
 
 /// A moment of a row, and whether it stands there in milliseconds, as it should: what is in another
@@ -106,6 +110,11 @@ impl Row {
     /// When it was last seen, if that is known.
     pub(super) fn last_seen(&self) -> Option<Dated> {
         Dated::read(&self.last_seen_ts)
+    }
+
+    /// When it was last seen, unless that is still to come at `now`.
+    pub(super) fn seen_before(&self, now: Timestamp) -> Option<Timestamp> {
+        passed(self.last_seen().map(|dated| dated.at), now)
     }
 
     /// The id without what makes it one.
@@ -208,10 +217,14 @@ pub(super) async fn looked_up(rows: Vec<Value>, besides: Besides, reader: &Reade
     stream::iter(lookups).buffered(AT_ONCE).collect().await
 }
 
-/// Writes the moments of a row as programs expect them: in milliseconds, or `null`.
+/// Writes a row as programs expect it: its moments in milliseconds, or `null`, and nothing that was only
+/// looked up for a filter.
 pub(super) fn amend(row: &mut Value) {
     in_millis(row, "creation_ts");
     in_millis(row, "last_seen_ts");
+    if let Some(row) = row.as_object_mut() {
+        row.remove(activity::KEY);
+    }
 }
 
 /// What is to be known of what is shown.
@@ -253,7 +266,7 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
     if facts.is_empty() {
         facts.push(("Created", Line::new().ago(row.created().map(|dated| dated.at), now)));
     }
-    if let Some(seen) = passed(row.last_seen().map(|dated| dated.at), now) {
+    if let Some(seen) = row.seen_before(now) {
         facts.push(("Seen", Line::new().ago(Some(seen), now)));
     }
     Record { title, facts }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::{
     change::{Outcome, Question, Skip, Snapshot, Subject, Undo},
     clock::FixedClock,
-    commands::{Memory, Remembered},
+    commands::{Changed, Memory, Remembered},
+    error::Stop,
     reply::{Block, Fact, Line, Record, Reply, Span},
     synapse::{Access, Account, Reader},
 };
@@ -36,6 +37,10 @@ pub(crate) fn nothing() -> impl Memory {
     impl Memory for Nothing {
         fn of(&self, _: &Subject, _: usize) -> Remembered {
             Remembered::default()
+        }
+
+        fn changed_by(&self, _: &[&str], _: usize) -> Result<Changed, Stop> {
+            Ok(Changed::default())
         }
     }
     Nothing

@@ -107,6 +107,14 @@ fn named(one: &Done) -> (Line, Vec<Fact>) {
     }
 }
 
+/// Says what does not come back, part by part where there are several.
+pub(in crate::pipeline) fn not_undone(reply: Reply, head: &'static str, text: &str) -> Reply {
+    match Undo::parts(text).as_slice() {
+        [one] => reply.note(Line::from(head).plain(" ").line(one.clone())),
+        several => reply.with(Block::List(head.into(), several.to_vec())),
+    }
+}
+
 fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
     let mut nearest = Vec::new();
     for one in done {
@@ -117,9 +125,8 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
             Undo::Parts(_, rest)
                 if matches!(one.outcome.status, Status::Done | Status::DoneInPart) =>
             {
-                return reply
-                    .command("Undo, in part", vec!["undo".to_owned(), number.to_string()])
-                    .note(Line::from("Not undone: ").plain(rest.clone()));
+                let undo = vec!["undo".to_owned(), number.to_string()];
+                return not_undone(reply.command("Undo, in part", undo), "Not undone:", rest);
             }
             Undo::None(text) => nearest.push(text.clone()),
             Undo::Command(_) | Undo::Parts(..) => {}
@@ -127,9 +134,7 @@ fn undo_line(reply: Reply, number: u64, done: &[Done]) -> Reply {
     }
     nearest.dedup();
     let reply = match (nearest.first(), overall(done)) {
-        (Some(text), Status::Done | Status::DoneInPart) => {
-            reply.note(Line::new().plain("No undo: ").plain(text.clone()))
-        }
+        (Some(text), Status::Done | Status::DoneInPart) => not_undone(reply, "No undo:", text),
         _ => reply,
     };
     reply.note(Line::new().plain("On record as ").code(format!("#{number}")))

@@ -6,7 +6,8 @@ use tokio::sync::OnceCell;
 
 use crate::{
     change::{
-        Answer, Change, Class, FactMap, Outcome, Power, Progress, Question, Skip, Snapshot, Subject,
+        Answer, Change, Class, FactMap, Outcome, Power, Progress, Question, Skip, Snapshot,
+        Subject, Undo,
     },
     commands::{Action, Meaning},
     error::Stop,
@@ -161,7 +162,8 @@ impl Action for Together {
             Some(part) => part.action.question(subject, seen),
             None => Question { title: nobodys(subject), ..Question::default() },
         };
-        question.stays.extend(self.rest_with(subject).map(|rest| Line::from(rest.clone())));
+        let rest = self.rest_with(subject).map(|rest| Undo::parts(rest));
+        question.stays.extend(rest.into_iter().flatten());
         question
     }
 
@@ -200,8 +202,8 @@ impl Action for Together {
             Some(part) => part.action.outcome(subject, before, answers, after),
             None => super::found::not_verified(subject, &Stop::refused(nobodys(subject))),
         };
-        let rest = self.rest_with(subject).map(|rest| ("Not undone", Line::from(rest.clone())));
-        outcome.facts.extend(rest);
+        let rest = self.rest_with(subject).map(|rest| Undo::parts(rest)).into_iter().flatten();
+        outcome.facts.extend(rest.map(|part| ("Not undone", part)));
         outcome
     }
 

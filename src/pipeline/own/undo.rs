@@ -17,7 +17,7 @@ use crate::{
             together::{Part, Together},
         },
     },
-    reply::{Line, Reply, Status, ago},
+    reply::{Block, Line, Reply, Status, ago},
 };
 
 /// Undo a change; the undo is checked and confirmed like any other change
@@ -58,27 +58,26 @@ impl Own for Undo {
             ))
             .or(&["audit", "show", &number.to_string()]));
         }
-        let nothing = || refused(Line::from(" changed nothing, so there is nothing to undo"));
-        match closing.undo.as_slice() {
-            [Way::Command(words)] => taken_back(executor, number, words, closing.left).map(Some),
-            [Way::None(nearest), rest @ ..] if rest.iter().all(|way| way.commands().is_empty()) => {
-                Err(refused(Line::from(" cannot be undone: ").plain(nearest.clone())))
-            }
-            _ => {
-                let rest = closing.undo.iter().find_map(|way| match way {
-                    Way::Parts(_, rest) => Some(rest.clone()),
-                    Way::Command(_) | Way::None(_) => None,
-                });
-                let ways = closing.left.into_iter().zip(closing.undo);
-                let ways = ways.flat_map(|(left, way)| match way {
-                    Way::Command(words) => vec![(Some(left), words)],
-                    // Each part has subjects of its own.
-                    Way::Parts(parts, _) => parts.into_iter().map(|words| (None, words)).collect(),
-                    Way::None(_) => Vec::new(),
-                });
-                all_taken_back(executor, number, ways, rest).ok_or_else(nothing).map(Some)
-            }
+        // What does not come back by a command of its own is told part by part, by `run`.
+        if not_by_itself(&closing).is_some() {
+            return Ok(None);
         }
+        let nothing = || refused(Line::from(" changed nothing, so there is nothing to undo"));
+        if let [Way::Command(words)] = closing.undo.as_slice() {
+            return taken_back(executor, number, words, closing.left).map(Some);
+        }
+        let rest = closing.undo.iter().find_map(|way| match way {
+            Way::Parts(_, rest) => Some(rest.clone()),
+            Way::Command(_) | Way::None(_) => None,
+        });
+        let ways = closing.left.into_iter().zip(closing.undo);
+        let ways = ways.flat_map(|(left, way)| match way {
+            Way::Command(words) => vec![(Some(left), words)],
+            // Each part has subjects of its own.
+            Way::Parts(parts, _) => parts.into_iter().map(|words| (None, words)).collect(),
+            Way::None(_) => Vec::new(),
+        });
+        all_taken_back(executor, number, ways, rest).ok_or_else(nothing).map(Some)
     }
 
     async fn run(
@@ -89,12 +88,35 @@ impl Own for Undo {
         let Some(number) = self.number()? else {
             return last(pipeline, invocation.operator).map(Some);
         };
-        let line = Line::new().code(format!("#{number}")).plain(" has already been undone");
-        let line = match pipeline.audit.undone_by(number)? {
-            Some(by) => line.plain(", by ").code(format!("#{by}")),
-            None => line,
-        };
-        Ok(Some(Reply::outcome(Status::NothingChanged, line)))
+        let line = Line::new().code(format!("#{number}"));
+        if let Some(by) = pipeline.audit.undone_by(number)? {
+            let line = line.plain(" has already been undone, by ").code(format!("#{by}"));
+            return Ok(Some(Reply::outcome(Status::NothingChanged, line)));
+        }
+        let closing = closing(&pipeline.executor, number)?;
+        let parts = not_by_itself(&closing).map(Way::parts).unwrap_or_default();
+        Ok(Some(match parts.as_slice() {
+            [one] => {
+                let line = line.plain(" cannot be undone: ").line(one.clone());
+                Reply::outcome(Status::Refused, line)
+            }
+            several => {
+                let line = line.plain(" cannot be undone by one command");
+                Reply::outcome(Status::Refused, line)
+                    .with(Block::List("What comes back, and how:".into(), several.to_vec()))
+            }
+        }))
+    }
+}
+
+/// What comes nearest to an undo of a change that no command takes back; `None` where one does, or where
+/// it changed nothing.
+fn not_by_itself(closing: &Record) -> Option<&str> {
+    match closing.undo.as_slice() {
+        [Way::None(nearest), rest @ ..] if rest.iter().all(|way| way.commands().is_empty()) => {
+            Some(nearest)
+        }
+        _ => None,
     }
 }
 

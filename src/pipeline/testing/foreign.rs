@@ -13,8 +13,9 @@ use crate::{
 /// A page, as a proxy has it.
 const PAGE: &str = "<html><body><h1>It works!</h1></body></html>";
 
-/// Verbs that show any answer as it is, or ask nothing at the beginning of time.
-const ASK_NOTHING: &[&str] = &["raw ", "matrix raw ", "media purge "];
+/// Verbs that show any answer as it is, or ask nothing at the beginning of time or where the record is
+/// empty.
+const ASK_NOTHING: &[&str] = &["raw ", "matrix raw ", "media purge ", "room blocked"];
 
 fn answers() -> Vec<(&'static str, ResponseTemplate)> {
     let page = |status| ResponseTemplate::new(status).set_body_raw(PAGE, "text/html");

@@ -4,13 +4,17 @@ use serde_json::{Value, json};
 
 use super::{
     super::{deletion, known},
+    ELSEWHERE,
     files::FREE,
-    progress::GONE,
 };
 use crate::{
     change::{Change, FactMap, Method, Path, Question, Skip, Snapshot, Step, Subject, Undo},
     reply::Line,
 };
+
+/// How people come back into a room that is still there.
+const MEMBERS: &str = "Members: each must join again, or be put back by `!room join`; if the room is not \
+                       open to everybody, somebody in it must invite them";
 
 // How a room is deleted. No doc comment: it would become the verb's help.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,10 +38,21 @@ pub(in crate::commands::room) struct How {
 }
 
 impl How {
+    /// Everybody of this server is put out of the room, and nothing else.
+    pub(in crate::commands::room) const fn only_remove() -> Self {
+        Self {
+            block: false,
+            quarantine_media: false,
+            no_purge: true,
+            force_purge: false,
+            first_version: false,
+        }
+    }
+
     /// How what it does besides is taken back: just what it has changed.
     pub(in crate::commands::room) fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
         let mut ways = Vec::new();
-        let mut rest = GONE.to_owned();
+        let mut rest = self.not_back(before);
         if self.block && !before.is("blocked") {
             ways.push(vec!["room".to_owned(), "unblock".to_owned(), subject.typed()]);
         }
@@ -50,11 +65,39 @@ impl How {
                     ways.extend((words.len() > 2).then_some(words));
                 }
                 None => {
-                    rest.push_str("; it had too many files to note which of them were quarantined");
+                    rest.push_str(
+                        "\nFiles: they were too many to note which of them were quarantined; \
+                         `!media unquarantine` releases each",
+                    );
                 }
             }
         }
         if ways.is_empty() { Undo::None(rest) } else { Undo::Parts(ways, rest) }
+    }
+
+    /// What does not come back by itself, part by part, and what comes nearest.
+    fn not_back(&self, before: &Snapshot) -> String {
+        let elsewhere = before.extra.get(ELSEWHERE).and_then(Value::as_u64);
+        let parts: &[&str] = match (self.no_purge, elsewhere) {
+            (true, Some(0)) => {
+                &["Members: nobody is left in the room, so nobody can join it again"]
+            }
+            (true, _) => &[MEMBERS],
+            (false, Some(0)) => &[
+                "The room, its messages and its members: nobody else has them, so they are gone for \
+                 good",
+                "Aliases: they can be given to another room, see `!matrix raw`",
+            ],
+            (false, _) => &[
+                "The room: other servers still have it; if it is not blocked, `!room join` with \
+                 --server-name brings an account and the room back",
+                MEMBERS,
+                "Messages: only those that other servers send again, once somebody here is in it",
+                "Aliases of this server: once somebody here is in the room, by `!matrix raw \
+                 client/v3/directory/room/ALIAS -m put`",
+            ],
+        };
+        parts.join("\n")
     }
 
     /// The verbs that it amounts to besides.

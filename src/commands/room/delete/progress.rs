@@ -17,10 +17,6 @@ use crate::{
     synapse::Reader,
 };
 
-/// What comes nearest to an undo of the deletion itself.
-pub(super) const GONE: &str = "what was deleted does not come back; if other servers still have \
-    the room, people can be invited to it again";
-
 /// The id of the task that the homeserver has begun.
 fn task(answers: &[Answer]) -> Option<String> {
     let id = answers.last()?.body.get("delete_id")?.as_str()?;
@@ -134,6 +130,6 @@ pub(super) fn failed(line: Line, parts: &[String]) -> Outcome {
 }
 
 fn ended(status: Status, title: Line) -> Outcome {
-    let undo = Undo::None(GONE.to_owned());
+    let undo = Undo::None("the change itself says how to undo it".to_owned());
     Outcome { status, title, facts: Vec::new(), remains: Vec::new(), undo }
 }

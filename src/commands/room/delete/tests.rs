@@ -102,7 +102,7 @@ fn what_it_does_besides_has_a_way_back_and_takes_back_nothing_else() {
     let all = undo(&["-b", "--quarantine-media"], json!(["mxc://a/1", "mxc://b/2"]), false);
     let unblock = "room unblock !lobby:example.org";
     assert_eq!(ways(&all), [unblock, "media unquarantine mxc://a/1 mxc://b/2"]);
-    assert!(matches!(&all, Undo::Parts(_, rest) if rest.contains("does not come back")));
+    assert!(matches!(&all, Undo::Parts(_, rest) if rest.contains("other servers still have it")));
     // What was so before stays so.
     assert!(ways(&undo(&["-b"], Value::Null, true)).is_empty());
     assert!(ways(&undo(&["--quarantine-media"], json!([]), false)).is_empty());

@@ -280,7 +280,10 @@ fn the_outcome_tells_per_field_what_the_homeserver_really_applied() {
     Its messages remain; rooms that others here are in: !user membership @ann:example.org
     Its media remain: !user media @ann:example.org
     It is still flagged as a server admin: !user modify @ann:example.org --no-admin
-    No undo: user modify with --activate reactivates the account, but its sessions, keys, password, addresses, settings and rooms do not come back
+    No undo: Login: `!user reactivate`, then `!user password` for a new password
+    Rooms: it must join each again, or be put into each by `!room join`
+    Email and phone: they must be added again, see `!user modify` with --threepid
+    Sessions, keys to encrypted messages, settings: they do not come back
     ");
     let deactivated = seen(json!({"deactivated": true}));
     insta::assert_snapshot!(told(&["--activate"], &deactivated, json!({})), @r"

@@ -13,7 +13,7 @@ use crate::{
     pipeline::{
         Origin,
         background::job::{Counts, JobRunner, each::pasted, progress::title},
-        change::has_changed,
+        change::{has_changed, report::not_undone},
         request_id,
     },
     reply::{Block, Format, Line, Reply, Sheet, Status},
@@ -181,10 +181,10 @@ fn told(job: &Job, number: u64, items: &[Item], counts: &Counts) -> Reply {
             Undo::Parts(_, rest) => Some(rest),
             Undo::Command(_) | Undo::None(_) => None,
         }) {
-            reply = reply.note(Line::from("Not undone: ").plain(rest.clone()));
+            reply = not_undone(reply, "Not undone:", rest);
         }
     } else if let Some(Ended { undo: Undo::None(nearest), .. }) = ended.clone().next() {
-        reply = reply.note(Line::from("No undo: ").plain(nearest.clone()));
+        reply = not_undone(reply, "No undo:", nearest);
     }
     let failed: Vec<&Item> = items.iter().filter(|item| has_failed(item)).collect();
     if !failed.is_empty() {
