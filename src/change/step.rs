@@ -81,6 +81,7 @@ pub enum Part {
 }
 
 impl Part {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over by reference")]
     fn is_deed(&self) -> bool {
         *self == Self::Deed
     }

@@ -9,12 +9,15 @@ mod context;
 mod delete;
 mod delete_status;
 mod deletion;
+mod demote;
 mod details;
 mod extremities;
 mod hierarchy;
 mod holders;
 pub(super) mod holes;
 mod join;
+pub(super) mod keeper;
+mod kick;
 pub(super) mod known;
 mod list;
 mod make_admin;
@@ -50,7 +53,9 @@ pub const GROUP: Group = Group {
         unblock::SPEC,
         block_status::SPEC,
         join::SPEC,
+        kick::SPEC,
         make_admin::SPEC,
+        demote::SPEC,
         extremities::SPEC,
         delete::SPEC,
         delete_status::SPEC,
