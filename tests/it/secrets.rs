@@ -135,9 +135,9 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     let login = secret_told(&scene, &direct, mark).await?;
 
     // A token by which somebody is made to leave is told nobody at all.
-    let by_eve = api(&scene, &eve).await?;
-    let made = make(&by_eve, json!({"preset": "public_chat"})).await?;
-    let left = with_yes(&scene, &format!("!room kick {made} {} --as-user", eve.user_id)).await?;
+    let sam = scene.subject("sam").await?;
+    let made = make(&api(&scene, &sam).await?, json!({"preset": "public_chat"})).await?;
+    let left = with_yes(&scene, &format!("!room kick {made} {} --as-user", sam.user_id)).await?;
     assert!(left.body.starts_with("Done · "), "{}", left.body);
     let acting = token_of(&proxy, "/leave")?;
 
