@@ -12,14 +12,16 @@ use serde_json::Value;
 
 use crate::reply::{Fact, Line, Status};
 
+mod as_account;
 mod named;
 mod ordinary;
 mod step;
 mod subject;
 
+pub use as_account::{TOKEN_LEFT, as_account};
 pub use named::{set, set_in_full};
 pub use ordinary::{is_minor, is_ordinary};
-pub use step::{Method, Path, Root, Step};
+pub use step::{Method, Part, Path, Root, SLOT, Step};
 pub use subject::Subject;
 
 /// What a change costs, which decides how yes must be said. Ordered from cheap to dear.

@@ -65,6 +65,31 @@ impl Path {
     }
 }
 
+/// What a step is there for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// It is the change, or some of it.
+    #[default]
+    Deed,
+    /// It makes something that the deeds behind it need. It changes nothing of what the command is about:
+    /// where no more than this was answered, nothing was done.
+    Prepares,
+    /// It puts away what was made for the deeds. It is sent even where a step before it failed, and where
+    /// it fails itself they are none the less done.
+    PutsAway,
+}
+
+impl Part {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over by reference")]
+    fn is_deed(&self) -> bool {
+        *self == Self::Deed
+    }
+}
+
+/// The only key of an object that stands for a secret in a step's body; its value is the secret's name.
+pub const SLOT: &str = "$secret";
+
 /// One request that changes something.
 ///
 /// A string value `{"$secret": "NAME"}` anywhere in `body` is a named slot, filled from memory at
@@ -85,12 +110,22 @@ pub struct Step {
     /// Where the answer holds secrets: JSON pointer into the body, and the name of the slot into
     /// which the value is moved before anybody reads the answer.
     pub reveals: Vec<(String, String)>,
+    /// The slot with the access token that goes with it in place of the admin token: one that a step
+    /// before it of the same change has revealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<String>,
+    /// What it is there for.
+    #[serde(default, skip_serializing_if = "Part::is_deed")]
+    pub part: Part,
 }
 
 impl Step {
-    /// A step with a body, no query, nothing revealed, and not known to be idempotent.
+    /// A step with a body, no query, nothing revealed, and not known to be idempotent: a deed that is sent
+    /// with the admin token.
     pub fn new(method: Method, path: Path, body: Value) -> Self {
-        Self { method, path, query: Vec::new(), body, idempotent: false, reveals: Vec::new() }
+        let (query, reveals) = (Vec::new(), Vec::new());
+        let (idempotent, bearer, part) = (false, None, Part::Deed);
+        Self { method, path, query, body, idempotent, reveals, bearer, part }
     }
 
     /// The same step, marked as harmless to send twice.
@@ -104,6 +139,20 @@ impl Step {
     #[must_use]
     pub fn revealing(mut self, pointer: &str, name: &str) -> Self {
         self.reveals.push((pointer.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// The same step, sent with the access token in the slot `name` in place of the admin token.
+    #[must_use]
+    pub fn bearing(mut self, name: &str) -> Self {
+        self.bearer = Some(name.to_owned());
+        self
+    }
+
+    /// The same step, as this part of the change.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Self {
+        self.part = part;
         self
     }
 }

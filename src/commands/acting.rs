@@ -175,6 +175,21 @@ pub const ACTING: &[Acting] = &[
         "user redact @ann:example.org --use-admin",
     ),
     acting(
+        ("user invites", "withdraw"),
+        [
+            "the account of the admin token where it may, else the account itself",
+            "removes whom it has invited",
+        ],
+        Account,
+        "user invites @ann:example.org --withdraw",
+    ),
+    acting(
+        ("user invites", "reject"),
+        ["each invited account of this server", "declines the invitation"],
+        Named,
+        "user invites @ann:example.org --reject",
+    ),
+    acting(
         ("room join", ""),
         [
             "the accounts; where the room is not open, the account of the admin token before them",
@@ -182,6 +197,18 @@ pub const ACTING: &[Acting] = &[
         ],
         Rooms,
         "room join #lobby:example.org @bob:example.org",
+    ),
+    acting(
+        ("room kick", ""),
+        [KEEPER, "removes the accounts from the room"],
+        Rooms,
+        "room kick #lobby:example.org @ann:example.org",
+    ),
+    acting(
+        ("room kick", "as-user"),
+        [ITSELF, "leaves the room"],
+        Rooms,
+        "room kick #lobby:example.org @ann:example.org --as-user",
     ),
     acting(
         ("room make-admin", ""),
@@ -200,6 +227,18 @@ pub const ACTING: &[Acting] = &[
         ],
         Account,
         "room make-admin #lobby:example.org --user-id @bob:example.org",
+    ),
+    acting(
+        ("room demote", ""),
+        [KEEPER, "lowers the power of the account"],
+        Account,
+        "room demote #lobby:example.org @ann:example.org",
+    ),
+    acting(
+        ("room demote", "as-user"),
+        [ITSELF, "lowers its own power"],
+        Account,
+        "room demote #lobby:example.org @ann:example.org --as-user",
     ),
     acting(
         ("room delete", ""),
@@ -336,6 +375,7 @@ pub const QUIET: &[(&str, &[&str])] = &[
     ("user validity", &["", "expire-at", "expiry-ts", "no-renewal-emails"]),
     ("user ratelimit", &["", "burst-count", "messages-per-second"]),
     ("user experimental", &["", "disable", "enable"]),
+    ("user invites", &["", "open", "since"]),
     ("user redact", &["after", "before", "limit", "room"]),
     ("device create", &["", "display-name"]),
     ("device rename", &[""]),
@@ -343,6 +383,7 @@ pub const QUIET: &[(&str, &[&str])] = &[
     ("room block", &["", "block", "unblock"]),
     ("room unblock", &[""]),
     ("room join", &["server-name"]),
+    ("room kick", &["space"]),
     ("room extremities", &["", "delete"]),
     ("room delete", &["block", "force-purge", "no-purge", "quarantine-media", "v1"]),
     (

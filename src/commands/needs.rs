@@ -63,6 +63,8 @@ pub enum Delegated {
     Half,
     /// Nothing, or nothing that has an effect.
     Nothing,
+    /// The same without these options, and nothing with them: they amount to what has no effect there.
+    Without(&'static [&'static str]),
 }
 
 impl Needs {
@@ -73,21 +75,24 @@ impl Needs {
 
     /// What help says of it, whatever homeserver it is.
     pub fn told(&self) -> Vec<Line> {
-        let since = self.since.map(|since| format!("Synapse {since} or newer").into());
+        let since = self.since.map(|since| Line::from(format!("Synapse {since} or newer")));
         let delegated = match self.delegated {
             Delegated::Same => None,
-            Delegated::Half => {
-                Some("if an authentication service manages the accounts, do the same there too")
-            }
-            Delegated::Nothing => Some(
+            Delegated::Half => Some(Line::from(
+                "if an authentication service manages the accounts, do the same there too",
+            )),
+            Delegated::Nothing => Some(Line::from(
                 "a homeserver that manages its own accounts, without an authentication service",
-            ),
+            )),
+            Delegated::Without(options) => Some(Line::new().plain("for ").code(options.join(" and ")).plain(
+                ": a homeserver that manages its own accounts, without an authentication service",
+            )),
         };
         let later = self.later.iter().map(|option| {
             let since = format!(": Synapse {} or newer", option.since);
             Line::new().plain("for ").code(option.typed()).plain(since)
         });
-        since.into_iter().chain(delegated.map(Line::from)).chain(later).collect()
+        since.into_iter().chain(delegated).chain(later).collect()
     }
 
     /// Why a homeserver cannot serve it, `verb`, of this version and with or without such a

@@ -225,6 +225,23 @@ pub(super) const NO_PASSWORDS: Meaning = Meaning::new(
     authentication service): set it where they are stored",
 );
 
+/// The account of the admin token is not acted as: it is what acts.
+pub(super) const LOGIN_AS_SELF: Meaning = Meaning::new(
+    400,
+    "M_UNKNOWN",
+    "login as self",
+    "that is the account of my admin token, and nobody can log in as it this way",
+);
+
+/// The account has not agreed to the terms of the homeserver, and may not do anything before.
+pub(super) const NO_CONSENT: Meaning = Meaning::new(
+    403,
+    "M_CONSENT_NOT_GIVEN",
+    "",
+    "the account that would do it has not agreed to the terms of this homeserver yet, and can do \
+    nothing before",
+);
+
 /// What the account of the admin token cannot do to itself.
 pub(super) const NOT_ITSELF: Meaning = Meaning::new(
     400,

@@ -10,6 +10,7 @@ mod context;
 mod delete;
 mod delete_status;
 mod deletion;
+mod demote;
 mod details;
 mod empty;
 mod extremities;
@@ -17,6 +18,8 @@ mod hierarchy;
 mod holders;
 pub(super) mod holes;
 mod join;
+pub(super) mod keeper;
+mod kick;
 pub(super) mod known;
 mod list;
 mod make_admin;
@@ -53,7 +56,9 @@ pub const GROUP: Group = Group {
         block_status::SPEC,
         blocked::SPEC,
         join::SPEC,
+        kick::SPEC,
         make_admin::SPEC,
+        demote::SPEC,
         extremities::SPEC,
         delete::SPEC,
         delete_status::SPEC,

@@ -1,5 +1,7 @@
 //! The right to send, as a value.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::change::Step;
@@ -8,7 +10,8 @@ use crate::change::Step;
 ///
 /// Only [`Allowed::permit`](super::Allowed::permit) makes one, and for what changes nothing
 /// [`Gate::permit_probe`](super::Gate::permit_probe); it cannot be copied. Each step that
-/// is sent is taken out of it, so none can be sent twice on one permit.
+/// is sent is taken out of it, so none can be sent twice on one permit. A step that is sent with another
+/// token than the admin's is another step, and there is none without a step before it that makes the token.
 #[derive(Debug)]
 pub struct Permit {
     steps: Vec<[u8; 32]>,
@@ -16,6 +19,9 @@ pub struct Permit {
 
 impl Permit {
     pub(super) fn over(steps: &[Step]) -> Option<Self> {
+        if !tokens_are_made(steps) {
+            return None;
+        }
         steps.iter().map(digest).collect::<Option<_>>().map(|steps| Self { steps })
     }
 
@@ -36,6 +42,17 @@ impl Permit {
             None => false,
         }
     }
+}
+
+/// Whether each token with which a step is sent is one that a step before it makes: never a secret that
+/// somebody typed, or that was made for something else.
+fn tokens_are_made(steps: &[Step]) -> bool {
+    let mut made: BTreeSet<&str> = BTreeSet::new();
+    steps.iter().all(|step| {
+        let is_made = step.bearer.as_deref().is_none_or(|bearer| made.contains(bearer));
+        made.extend(step.reveals.iter().map(|(_, slot)| slot.as_str()));
+        is_made
+    })
 }
 
 fn digest(step: &Step) -> Option<[u8; 32]> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use wildmatch::WildMatch;
 
 use super::*;
-use crate::change::{Method, Path};
+use crate::change::{Method, Path, as_account};
 use crate::operators::{Policy, Protection, Reach, Role};
 
 fn operator(name: &str, rank: Rank) -> Operator {
@@ -439,4 +439,26 @@ fn a_probe_is_allowed_by_itself_and_not_while_nothing_is_sent() {
     assert!(gate.held(true).permit_probe(Probe::ServerNotices).is_none());
     let read_only = Roster { read_only: true, ..roster.clone() };
     assert!(Gate::new(&read_only).permit_probe(Probe::ServerNotices).is_none());
+}
+
+#[test]
+fn what_goes_with_another_token_is_permitted_as_just_that_and_where_a_step_before_makes_it() {
+    let leave = Step::new(Method::Post, Path::client(["v3", "rooms", "!a:x", "leave"]), json!({}));
+    let eve = owned_user_id!("@eve:x.test");
+    let steps = as_account(&eve, jiff::Timestamp::UNIX_EPOCH, vec![leave.clone()]);
+    let [login, deed, logout] = steps.as_slice() else { panic!("{steps:?}") };
+    let mut permit = Allowed(()).permit(&steps).unwrap();
+    let of_somebody_else = leave.clone().bearing("token of @ann:x.test");
+    assert!(!permit.take(&leave), "not with the admin token");
+    assert!(!permit.take(&of_somebody_else), "nor with another's");
+    assert!(permit.take(deed) && !permit.take(deed));
+    assert!(permit.take(login) && permit.take(logout));
+
+    let permit = |steps: &[&Step]| {
+        let steps: Vec<Step> = steps.iter().copied().cloned().collect();
+        Allowed(()).permit(&steps).is_ok()
+    };
+    assert!(!permit(&[deed]), "a secret that was typed is no token to act with");
+    assert!(!permit(&[deed, login]));
+    assert!(!permit(&[login, &of_somebody_else]));
 }

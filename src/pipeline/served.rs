@@ -31,7 +31,9 @@ impl Known {
         let is_delegated = async {
             match needs.delegated {
                 Delegated::Same => Ok(false),
-                Delegated::Half | Delegated::Nothing => reader.is_delegated().await,
+                Delegated::Half | Delegated::Nothing | Delegated::Without(_) => {
+                    reader.is_delegated().await
+                }
             }
         };
         let (version, is_delegated) = tokio::try_join!(version, is_delegated)?;
@@ -61,7 +63,7 @@ impl Served {
                 later.iter().find_map(|option| option.unmet(&typed.verb, known.version))
             });
             if let Some(why) = unmet {
-                return Err(Stop::failed(why));
+                return Err(Stop::failed(as_typed(verbs, verb, why)));
             }
         }
         Ok(())
@@ -123,6 +125,21 @@ impl Served {
                 .filter_map(|option| option.unmet(&verb, known.version))
                 .fold(reply, |reply, why| reply.note(not_here(why))),
         }
+    }
+}
+
+/// Why `verb`, one of those that were typed or amount to it, is not served: of one that has an option for
+/// it, what has no effect is that.
+fn as_typed(verbs: &[&str], verb: &str, why: Line) -> Line {
+    let typed = verbs.first().copied().filter(|typed| *typed != verb);
+    match typed.map(|typed| (typed, needs(typed).delegated)) {
+        Some((typed, Delegated::Without(options))) => Line::new()
+            .plain("an authentication service manages the accounts of this homeserver, so I cannot act \
+                    in the name of one: ")
+            .command(format!("!{typed}"))
+            .plain(" works here only without ")
+            .code(options.join(" and ")),
+        _ => why,
     }
 }
 

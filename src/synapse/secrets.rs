@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+
+use crate::change::SLOT;
 
 /// Secrets by name, for the steps of one change. They are wiped when this is dropped.
 #[derive(Default)]
@@ -59,6 +62,15 @@ impl Secrets {
         })
     }
 
+    /// The access token under `name`, as the header that authorizes a request, which no log shows; `None`
+    /// where there is none, or what no header can hold.
+    pub(super) fn bearer(&self, name: &str) -> Option<HeaderValue> {
+        let token = self.get(name)?.expose_secret();
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+
     /// Moves the string at `pointer` of `body` into the slot `name` and leaves its name behind.
     /// Whether there was one; whatever else stood there is removed all the same.
     pub(super) fn cut(&mut self, body: &mut Value, pointer: &str, name: &str) -> bool {
@@ -66,7 +78,7 @@ impl Secrets {
         match place.take() {
             Value::String(secret) => {
                 self.put(name, secret.into());
-                *place = json!({ "$secret": name });
+                *place = json!({ SLOT: name });
                 true
             }
             _ => false,
@@ -88,5 +100,5 @@ impl fmt::Debug for Secrets {
 /// The name of the slot that `value` is, if it is one.
 fn slot(value: &Value) -> Option<&str> {
     let map = value.as_object().filter(|map| map.len() == 1)?;
-    map.get("$secret")?.as_str()
+    map.get(SLOT)?.as_str()
 }

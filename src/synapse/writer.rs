@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use backon::Retryable as _;
-use reqwest::Client;
+use reqwest::{
+    Client,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use serde_json::Value;
 use url::Url;
 
@@ -47,6 +50,12 @@ pub enum SendError {
     /// A secret that the step needs is not in memory any more. Nothing was sent.
     #[error("a secret that this needs is no longer in memory; nothing was sent")]
     NoSecret,
+    /// The homeserver does not take the token that was made for this change. Nothing was done with it.
+    #[error(
+        "the homeserver does not accept the temporary access token that it made for this: its time is \
+        over (do the clocks differ?), or the account has been locked or logged out everywhere meanwhile"
+    )]
+    NotTaken(#[source] Error),
     /// Nothing of it reached the homeserver, for certain.
     #[error("nothing was sent: {0}")]
     NotSent(#[source] Error),
@@ -64,7 +73,7 @@ impl SendError {
     pub fn ends(&self) -> Status {
         match self {
             Self::NotPermitted | Self::NoSecret => Status::Refused,
-            Self::NotSent(_) => Status::Failed,
+            Self::NotSent(_) | Self::NotTaken(_) => Status::Failed,
             Self::Refused(error) => error.ends(),
             Self::Unknown(_) => Status::Unknown,
         }
@@ -125,15 +134,29 @@ impl Writer {
         let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let address = address(&self.base, &step.path, query).map_err(SendError::NotSent)?;
         let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
-        let success = match self.deliver(step, &address, &body).await {
+        let bearer = match &step.bearer {
+            Some(name) => Some(secrets.bearer(name).ok_or(SendError::NoSecret)?),
+            None => None,
+        };
+        let success = match self.deliver(step, &address, &body, bearer.as_ref()).await {
             Ok(success) => success,
-            Err(error) => return Err(judge(error.unless(|text| secrets.shows_in(text)))),
+            Err(error) => {
+                let error = error.unless(|text| secrets.shows_in(text));
+                return Err(judge(error, bearer.is_some()));
+            }
         };
         answer(step, success, secrets)
     }
 
-    /// Sends the request, and again when told to.
-    async fn deliver(&self, step: &Step, address: &Url, body: &Value) -> Result<Success, Error> {
+    /// Sends the request, and again when told to; with the `bearer` in place of the admin token, where
+    /// there is one.
+    async fn deliver(
+        &self,
+        step: &Step,
+        address: &Url,
+        body: &Value,
+        bearer: Option<&HeaderValue>,
+    ) -> Result<Success, Error> {
         let template = template(&step.path);
         let (name, method) = match step.method {
             Method::Post => ("POST", reqwest::Method::POST),
@@ -145,14 +168,20 @@ impl Writer {
             if !body.is_null() {
                 request = request.json(body);
             }
+            if let Some(bearer) = bearer {
+                request = request.header(AUTHORIZATION, bearer.clone());
+            }
             http::exchange(request, self.limits.length, (name, &template), &self.metrics)
         };
         let answer = send
             .retry(pauses(self.limits.pause))
             .adjust(|error, pause| too_early(error, pause?))
             .await;
-        self.token.note(&answer);
-        self.throttle.note(&answer);
+        // What is said of another token, or of another account's pace, is not said of the admin's.
+        if bearer.is_none() {
+            self.token.note(&answer);
+            self.throttle.note(&answer);
+        }
         answer
     }
 }
@@ -164,9 +193,10 @@ fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
     (error.status() == Some(429) && wait <= PATIENCE).then_some(wait)
 }
 
-/// What an error says about the homeserver.
-fn judge(error: Error) -> SendError {
+/// What an error says about the homeserver; `made` where it was sent with a token made for the change.
+fn judge(error: Error, made: bool) -> SendError {
     match error.kind() {
+        _ if made && error.is_of_token() => SendError::NotTaken(error),
         Kind::Part | Kind::Client | Kind::Unreachable => SendError::NotSent(error),
         // 408 can come from a proxy that had passed on a part of the request.
         Kind::Status(refusal) if (300..500).contains(&refusal.status) && refusal.status != 408 => {

@@ -336,6 +336,7 @@ fn all(id: &str) -> Vec<String> {
         "user deactivate-regex @x",
         "media delete-user @x",
         "room join !nobody-knows-it:synod.test @x",
+        "room kick !nobody-knows-it:synod.test @x",
     ]
     .map(|verb| format!("!{}", verb.replace("@x", id)))
     .to_vec()

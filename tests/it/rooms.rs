@@ -155,6 +155,8 @@ async fn an_admin_room_is_refused_flatly_whoever_asks() -> Result<()> {
         format!("!room make-admin {room}"),
         format!("!room make-admin {room} -u {}", scene.accounts()[2].user_id),
         format!("!room join {room} {}", scene.accounts()[2].user_id),
+        format!("!room kick {room} {}", scene.accounts()[2].user_id),
+        format!("!room demote {room} {}", scene.accounts()[2].user_id),
         format!("!room extremities {room} --delete"),
         format!("!room empty {room}"),
     ] {

@@ -10,8 +10,9 @@ use world::{Account, Config, Fault, Message, Person, Proxy, Scene};
 
 use crate::{
     SYNOD,
+    kicked::token_of,
     record::export,
-    support::{code, with_yes},
+    support::{api, code, make, with_yes},
 };
 
 /// The room to which the bot has invited `person`, and that they have joined now.
@@ -133,6 +134,13 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
     with_yes(&scene, &format!("!user login {}", eve.user_id)).await?;
     let login = secret_told(&scene, &direct, mark).await?;
 
+    // A token by which somebody is made to leave is told nobody at all.
+    let sam = scene.subject("sam").await?;
+    let made = make(&api(&scene, &sam).await?, json!({"preset": "public_chat"})).await?;
+    let left = with_yes(&scene, &format!("!room kick {made} {} --as-user", sam.user_id)).await?;
+    assert!(left.body.starts_with("Done · "), "{}", left.body);
+    let acting = token_of(&proxy, "/leave")?;
+
     // A secret that was typed is refused, and taken out of the room.
     let typed = "Typed-7f3Kq-Canary";
     let command = format!("!user modify {} -P {typed}", eve.user_id);
@@ -166,6 +174,7 @@ async fn no_secret_is_in_the_room_the_log_the_store_or_an_error() -> Result<()> 
         ("new password", password),
         ("password that was lost", lost),
         ("login token", login),
+        ("temporary token", acting),
         ("typed password", typed.to_owned()),
         ("admin token", file("admin-token")?.trim().to_owned()),
         ("bot's password", file("bot-password")?.trim().to_owned()),

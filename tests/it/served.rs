@@ -130,6 +130,13 @@ async fn what_an_authentication_service_keeps_is_left_to_it() -> Result<()> {
             }
         }
     }
+    for verb in ["kick", "demote"] {
+        let command = things.typed(&format!("room {verb} #lobby:example.org @ann:example.org"));
+        let refused = scene.ann_asks(&format!("{command} --as-user")).await?;
+        says(&refused, "Failed", &["an authentication service", "only without", "--as-user"]);
+        let as_admin = scene.ann_asks(&command).await?;
+        says(&as_admin, "Refused", &["the account of my admin token"]);
+    }
     for option in ["--lock", "--unlock", "--admin", "--activate"] {
         let refused = scene.ann_asks(&format!("!user modify {eve} {option}")).await?;
         says(&refused, "Failed", &["an authentication service"]);

@@ -64,15 +64,33 @@ impl Operation {
 /// The verbs whose work this request does, whichever verb sends it: what the config says of them
 /// holds for it.
 pub fn verbs(step: &Step, seen: &Snapshot) -> Vec<&'static str> {
-    let [synapse, admin, parts @ ..] = step.path.parts() else { return Vec::new() };
-    if (synapse.as_str(), admin.as_str()) != ("_synapse", "admin") {
-        return Vec::new();
+    let [root, api, parts @ ..] = step.path.parts() else { return Vec::new() };
+    match (root.as_str(), api.as_str()) {
+        ("_synapse", "admin") => {}
+        ("_matrix", "client") => return verbs_of_clients(step.method, parts),
+        _ => return Vec::new(),
     }
     let method = Some(step.method);
     match exactly(method, parts) {
         Some((operation, _)) => operation.done(&step.body, seen).collect(),
         None => extended(method, parts).into_iter().flat_map(Operation::verbs).collect(),
     }
+}
+
+/// What verbs ask of the API of clients, by its path behind the version, and the verb whose work that is.
+const OF_CLIENTS: &[(Method, &str, &str)] = &[
+    (Method::Post, "rooms/{room_id}/kick", "room kick"),
+    (Method::Post, "rooms/{room_id}/leave", "room kick"),
+    (Method::Put, "rooms/{room_id}/state/m.room.power_levels", "room demote"),
+    // The end of a token that the same change has made.
+    (Method::Post, "logout", "user login"),
+];
+
+fn verbs_of_clients(method: Method, parts: &[String]) -> Vec<&'static str> {
+    let behind = parts.get(1..).unwrap_or_default();
+    let same =
+        OF_CLIENTS.iter().filter(|(by, path, _)| *by == method && fits(path, behind).is_some());
+    same.map(|(_, _, verb)| *verb).collect()
 }
 
 /// The values that stand in a path for the names in braces, by these names.

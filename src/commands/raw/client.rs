@@ -51,7 +51,8 @@ pub(super) const CHANGES: &[Operation] = &[
 ];
 
 /// What can be done in a room that there are verbs for.
-const IN_A_ROOM: &[&str] = &["room join", "room make-admin", "user redact"];
+const IN_A_ROOM: &[&str] =
+    &["room join", "room kick", "room make-admin", "room demote", "user redact"];
 
 /// In place of a method: by whatever one.
 pub(super) const ANY: &str = "*";

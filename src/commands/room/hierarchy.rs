@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ruma::RoomId;
+use ruma::{OwnedRoomId, RoomId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -98,27 +98,12 @@ impl Listing for Hierarchy {
     }
 
     async fn page(&self, reader: &Reader, from: Option<&str>, limit: u64) -> Result<Page, Stop> {
-        #[derive(Deserialize)]
-        struct HierarchyPage {
-            rooms: Vec<Value>,
-            next_batch: Option<String>,
-        }
         let room = reader.room_id(&self.room).await?;
-        // For a room that nobody here is in, the homeserver has an internal error.
-        match known::room(&room, reader).await? {
-            None => return Err(Stop::not_found(known::unknown(&room))),
-            Some(known) if !known.has_members_here() => {
-                let why = Line::new().plain("nobody on this server is in ").code(&room);
-                return Err(Stop::refused(why));
-            }
-            Some(_) => {}
-        }
+        must_have_members(&room, reader).await?;
         let mut query = vec![("limit", page_of(limit).to_string())];
         query.extend(self.max_depth.map(|depth| ("max_depth", depth.to_string())));
         query.extend(from.map(|from| ("from", from.to_owned())));
-        let path = Path::admin(["v1", "rooms", room.as_str(), "hierarchy"]);
-        let answered: Result<HierarchyPage, Error> = reader.get(&path, &query).await;
-        match answered {
+        match asked(&room, &query, reader).await {
             Ok(HierarchyPage { rooms, next_batch }) => {
                 Ok(Page { rows: rooms, total: None, next: next_batch })
             }
@@ -128,9 +113,7 @@ impl Listing for Hierarchy {
                      beginning",
                 ))
             }
-            Err(error) if error.status() == Some(500) && !error.is_foreign() => {
-                Err(failed(&room, self.max_depth))
-            }
+            Err(error) if is_of_its_own(&error) => Err(failed(&room, self.max_depth)),
             Err(error) => Err(error.into()),
         }
     }
@@ -155,6 +138,74 @@ impl Listing for Hierarchy {
 
     fn record(&self, room: &Room, _now: Timestamp) -> Record {
         record(room)
+    }
+}
+
+/// A page of the rooms of a space, as the homeserver has it.
+#[derive(Deserialize)]
+struct HierarchyPage {
+    rooms: Vec<Value>,
+    next_batch: Option<String>,
+}
+
+async fn asked(
+    room: &RoomId,
+    query: &[(&str, String)],
+    reader: &Reader,
+) -> Result<HierarchyPage, Error> {
+    reader.get(&Path::admin(["v1", "rooms", room.as_str(), "hierarchy"]), query).await
+}
+
+/// Whether the homeserver has an internal error.
+fn is_of_its_own(error: &Error) -> bool {
+    error.status() == Some(500) && !error.is_foreign()
+}
+
+/// Refuses a room that nobody here is in: for such a one the homeserver has an internal error.
+async fn must_have_members(room: &RoomId, reader: &Reader) -> Result<(), Stop> {
+    match known::room(room, reader).await? {
+        None => Err(Stop::not_found(known::unknown(room))),
+        Some(known) if !known.has_members_here() => {
+            Err(Stop::refused(Line::new().plain("nobody on this server is in ").code(room)))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The most rooms of a space that are taken together.
+const MOST: usize = 1_000;
+
+/// The rooms of a space that have members here, the space first, each once. A refusal where it is no
+/// space, or has too many.
+pub(super) async fn rooms_of(space: &RoomId, reader: &Reader) -> Result<Vec<OwnedRoomId>, Stop> {
+    must_have_members(space, reader).await?;
+    let mut rooms: Vec<OwnedRoomId> = Vec::new();
+    let mut from: Option<String> = None;
+    loop {
+        let mut query = vec![("limit", LARGEST.to_string())];
+        query.extend(from.map(|from| ("from", from)));
+        let page = match asked(space, &query, reader).await {
+            Err(error) if is_of_its_own(&error) => return Err(failed(space, None)),
+            page => page?,
+        };
+        if rooms.is_empty()
+            && page.rooms.first().is_none_or(|first| first["room_type"] != "m.space")
+        {
+            return Err(Stop::refused(Line::new().code(space).plain(" is a room, and no space"))
+                .or(&["room", "details", space.as_str()]));
+        }
+        for row in page.rooms {
+            let id = row["room_id"].as_str().and_then(|id| OwnedRoomId::try_from(id).ok());
+            rooms.extend(id.filter(|id| !rooms.contains(id)));
+        }
+        if rooms.len() > MOST {
+            let why = format!(" has more than {MOST} rooms, which are too many to take together");
+            return Err(Stop::refused(Line::new().code(space).plain(why)));
+        }
+        from = page.next_batch;
+        if from.is_none() {
+            return Ok(rooms);
+        }
     }
 }
 

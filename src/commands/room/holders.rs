@@ -14,6 +14,9 @@ const LOOKED_FOR: usize = 20;
 /// How many of these requests are under way at once.
 const AT_ONCE: usize = 8;
 
+/// The level that removing somebody takes where the room does not say.
+const NEEDED_TO_KICK: i64 = 50;
+
 /// What the state of a room says about power in it.
 #[derive(Debug)]
 pub(super) struct Holders {
@@ -74,6 +77,12 @@ impl Holders {
     /// What it takes to change who has power.
     pub(super) fn needed(&self) -> i64 {
         self.levels.as_ref().map_or(NEEDED, |event| power::needed(&event.content))
+    }
+
+    /// What it takes to remove somebody.
+    pub(super) fn needed_to_kick(&self) -> i64 {
+        let kick = self.levels.as_ref().and_then(|event| event.content.get("kick"));
+        power::level(kick).unwrap_or(NEEDED_TO_KICK)
     }
 
     #[cfg(test)]

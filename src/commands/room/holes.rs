@@ -68,7 +68,17 @@ pub(in crate::commands) async fn note_of_account(
     reader: &Reader,
 ) {
     // Where it cannot be asked, the count of its rooms says so already.
-    let Ok(mut rooms) = reader.joined_rooms(user).await else { return };
+    let Ok(rooms) = reader.joined_rooms(user).await else { return };
+    note_of_rooms(seen, user, rooms, reader).await;
+}
+
+/// The same of `user` and these rooms, which it is in and is to leave.
+pub(in crate::commands) async fn note_of_rooms(
+    seen: &mut Snapshot,
+    user: &UserId,
+    mut rooms: Vec<OwnedRoomId>,
+    reader: &Reader,
+) {
     rooms.sort();
     let mut holes =
         Holes { of: rooms.len(), looked_at: rooms.len().min(LOOKED_AT), ..Holes::default() };
@@ -162,6 +172,32 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
             .code(subject)
             .plain(" is the only admin of a room with other members")
             .plain(if holes.found.is_empty() { ": " } else { " everywhere: " })
+            .plain(fault)
+    }));
+    lines
+}
+
+/// What somebody must know before `subject`, an account, loses its power in one room, and stays in it.
+pub(super) fn warnings_of_demotion(subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+    let Some(holes) = seen.extra.get(KEY).and_then(|it| Holes::deserialize(it).ok()) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    if let Some(hole) = holes.found.iter().find(|hole| hole.loss != Loss::Creator) {
+        let line = Line::new().code(subject).plain(" is the ").strong("only admin").plain(" of ");
+        lines.push(
+            line.line(hole.line())
+                .plain("; without its power nobody in the room can change who has power there"),
+        );
+        lines.push(
+            Line::from("To make somebody else an admin there first: ")
+                .command(format!("!room make-admin {} --user-id @…", hole.room)),
+        );
+    }
+    lines.extend(holes.fault.map(|fault| {
+        Line::from("I could not check whether ")
+            .code(subject)
+            .plain(" is the only admin of the room: ")
             .plain(fault)
     }));
     lines
@@ -275,6 +311,23 @@ mod tests {
         let many = (1..=8).map(|n| hole(n, Loss::Admin)).collect();
         let text = told(&Holes { found: many, looked_at: 8, of: 8, fault: None });
         assert!(text.contains("of 8 rooms") && text.contains("\nand 3 more\n"), "{text}");
+    }
+
+    #[test]
+    fn a_room_that_its_only_admin_stays_in_without_power_is_told_too() {
+        let mut seen = Snapshot::default();
+        assert!(warnings_of_demotion(&ann(), &seen).is_empty());
+        let found = vec![hole(1, Loss::Admin)];
+        seen.extra.insert(KEY.to_owned(), json!(Holes { found, looked_at: 1, of: 1, fault: None }));
+        let text: Vec<String> = warnings_of_demotion(&ann(), &seen).iter().map(line).collect();
+        assert!(
+            text[0].contains("is the **only admin** of “The *lobby*” `!r1:example.org`, 1 other;")
+        );
+        assert!(
+            text[0]
+                .ends_with("without its power nobody in the room can change who has power there")
+        );
+        assert!(text[1].contains("!room make-admin !r1:example.org"), "{text:?}");
     }
 
     #[test]

@@ -187,7 +187,7 @@ pub(in crate::commands) fn titled(room: &RoomRef) -> Line {
 
 /// The state of a room, or only its events of one type, as the homeserver has it:
 /// `GET /_synapse/admin/v1/rooms/{room_id}/state`. A refusal for a room that it does not know.
-pub(super) async fn state(
+pub(in crate::commands) async fn state(
     room: &RoomId,
     kind: Option<&str>,
     reader: &Reader,

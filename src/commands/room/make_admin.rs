@@ -237,6 +237,17 @@ impl MakeAdmin {
     }
 }
 
+/// The level that this would give somebody in `room`, where it can give any.
+pub(super) async fn would_give(
+    room: &RoomId,
+    known: &known::Room,
+    holders: Option<&Holders>,
+    reader: &Reader,
+) -> Result<Option<i64>, Stop> {
+    let standing = Standing::of(room, known, holders, reader).await?;
+    Ok((standing.can_act() && !standing.suspended).then(|| standing.gives()))
+}
+
 /// How `user` stands to the room: `join`, `invite`, `leave`, `ban`, `knock`; `None` for never seen.
 pub(super) async fn membership(
     user: &UserId,

@@ -11,6 +11,9 @@ use crate::{
     synapse::{Error, Reader},
 };
 
+/// The type of the event of power levels.
+pub(super) const LEVELS: &str = "m.room.power_levels";
+
 /// The level that changing power levels takes where the room does not say.
 pub(super) const NEEDED: i64 = 50;
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::account;
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
+use crate::commands::refusals::{ACCOUNT_GONE, LOGIN_AS_SELF, Meaning, NOT_LOCAL};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
@@ -98,12 +98,7 @@ impl Login {
 
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
-    Meaning::new(
-        400,
-        "M_UNKNOWN",
-        "login as self",
-        "that is the account of my admin token, and nobody can log in as it this way",
-    ),
+    LOGIN_AS_SELF,
     NOT_LOCAL,
     ACCOUNT_GONE,
     Meaning::new(

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{Kind, Record},
-    change::Subject,
+    change::{Answer, Part, Subject, TOKEN_LEFT},
     commands::Action,
     error::Stop,
     gate::Permit,
@@ -28,6 +28,19 @@ use crate::{
 
 /// Length of a password that the bot makes, characters; about 115 bits.
 const PASSWORD_LENGTH: usize = 20;
+
+/// What became of the steps of one subject.
+#[derive(Default)]
+struct Sent {
+    /// What those that were answered with success were answered.
+    answers: Vec<Answer>,
+    /// How many of these were the change itself.
+    deeds: usize,
+    /// Why the change ended early, where it did.
+    failed: Option<SendError>,
+    /// Whether what was made for it could not be put away.
+    left: bool,
+}
 
 impl Executor {
     /// Records a change, sends it, looks again, and records the outcome.
@@ -139,26 +152,18 @@ impl Executor {
         permit: &mut Permit,
         secrets: &mut Secrets,
     ) -> Done {
-        let mut answers = Vec::new();
-        let mut failed = None;
-        for step in &plan.change.steps {
-            match self.writer.send(permit, step, secrets).await {
-                Ok(answer) => answers.push(answer),
-                Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "a step failed");
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
+        let Sent { answers, deeds, failed, left } = self.send(&plan, permit, secrets).await;
         let after = action.snapshot_after(&plan.subject, &answers, &self.reader.look()).await;
         let Verified { mut outcome, unmet } = match (&failed, &after) {
             (None, Ok(after)) => verified(action, &plan, &answers, after),
             (None, Err(stop)) => not_verified(&plan.subject, stop).into(),
             (Some(error), after) => {
-                broken_off(action, &plan, error, after.as_ref().ok(), answers.len()).into()
+                broken_off(action, &plan, error, after.as_ref().ok(), deeds).into()
             }
         };
+        if left {
+            outcome.facts.push(("Left over", TOKEN_LEFT.into()));
+        }
         let not_now = answers.is_empty() && failed.as_ref().is_some_and(SendError::is_for_now);
         let unseen =
             failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_for_now());
@@ -175,6 +180,38 @@ impl Executor {
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         let subject = plan.subject;
         Done { subject, outcome, unmet, left, erased, not_now, unseen, work }
+    }
+
+    /// Sends the steps of one subject in their order. Behind one that fails only those are sent that put
+    /// away what was made for it.
+    async fn send(&self, plan: &Plan, permit: &mut Permit, secrets: &mut Secrets) -> Sent {
+        let mut sent = Sent::default();
+        for step in &plan.change.steps {
+            let puts_away = step.part == Part::PutsAway;
+            let made = step.bearer.as_deref().is_none_or(|slot| secrets.get(slot).is_some());
+            if sent.failed.is_some() && !(puts_away && made) {
+                continue;
+            }
+            match self.writer.send(permit, step, secrets).await {
+                Ok(answer) => {
+                    sent.deeds += usize::from(step.part == Part::Deed);
+                    sent.answers.push(answer);
+                }
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "a step failed");
+                    if puts_away {
+                        // A token that is not taken any more is put away already.
+                        sent.left = !matches!(error, SendError::NotTaken(_));
+                    } else {
+                        sent.failed = Some(error);
+                    }
+                }
+            }
+        }
+        for slot in plan.change.steps.iter().filter_map(|step| step.bearer.as_deref()) {
+            secrets.take(slot);
+        }
+        sent
     }
 
     async fn close(

@@ -86,7 +86,8 @@ pub(in crate::pipeline) fn not_verified(subject: &Subject, stop: &Stop) -> Outco
     }
 }
 
-/// A step failed: what is known, with the state that the homeserver shows now.
+/// A step failed: what is known, with the state that the homeserver shows now. So many steps that were the
+/// change itself were `answered` before.
 pub(in crate::pipeline) fn broken_off(
     action: &dyn Action,
     plan: &Plan,

@@ -22,7 +22,8 @@ pub(in crate::pipeline) fn line_of(step: &Step) -> String {
     let query: Vec<String> =
         step.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let path = step.path.parts().join("/");
-    [format!("{method} /{path}"), query.join(" "), step.body.to_string()]
+    let bearer = step.bearer.as_ref().map(|slot| format!("with the {slot}")).unwrap_or_default();
+    [format!("{method} /{path}"), query.join(" "), step.body.to_string(), bearer]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()

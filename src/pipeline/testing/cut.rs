@@ -99,6 +99,9 @@ impl What<'_> {
 /// How many verbs are killed beside each other: most of the time each waits for the homeserver.
 const AT_ONCE: usize = 3;
 
+/// The token that the homeserver answers for whoever acts as somebody.
+const CUT: &str = "a_token_that_is_cut_off";
+
 /// The homeserver behind a proxy of one's own, which answers what would change it. It says that it
 /// goes on with everything, by an id that nobody will know.
 struct Homeserver<'a> {
@@ -109,7 +112,8 @@ struct Homeserver<'a> {
 impl<'a> Homeserver<'a> {
     async fn of(synapse: &Synapse, token: &'a str) -> Self {
         let proxy = Proxy::start(&synapse.url()).await.unwrap();
-        proxy.keep_changes(json!({ "delete_id": "cut", "purge_id": "cut", "redact_id": "cut" }));
+        let ids = json!({ "delete_id": "cut", "purge_id": "cut", "redact_id": "cut", "access_token": CUT });
+        proxy.keep_changes(ids);
         Self { proxy, token }
     }
 

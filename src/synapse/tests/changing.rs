@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{any, path_regex},
+};
 
-use super::{Bytes, Then, asked, nobody, short_writer, writer};
+use super::{Bytes, Then, asked, nobody, reader, short_writer, writer};
 use crate::{
-    change::{Answer, Method, Path, Step},
+    change::{Answer, Method, Path, Step, as_account},
     gate::Permit,
     synapse::{Secrets, SendError, Writer},
 };
@@ -293,4 +296,67 @@ async fn a_homeserver_that_repeats_a_secret_is_not_quoted() {
         assert!(!format!("{error} {error:?}").contains("hunt"), "{error:?}");
         assert!(error.to_string().contains("M_INVALID_PARAM"), "{error}");
     }
+}
+
+/// What is done in an account's name, with the answers that make it possible.
+async fn acting() -> (MockServer, Vec<Step>) {
+    let server = MockServer::start().await;
+    let token = json!({ "access_token": "syt_of_ann" });
+    Mock::given(path_regex("/login$"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(token))
+        .mount(&server)
+        .await;
+    let deed = Step::new(Method::Post, Path::client(["v3", "rooms", "!a:x", "leave"]), json!({}));
+    let ann = <&ruma::UserId>::try_from("@ann:x").unwrap();
+    (server, as_account(ann, jiff::Timestamp::UNIX_EPOCH, vec![deed]))
+}
+
+#[tokio::test]
+async fn what_is_done_in_an_accounts_name_goes_with_its_token_and_with_no_other() {
+    let (server, steps) = acting().await;
+    let success = ResponseTemplate::new(200).set_body_json(json!({}));
+    Mock::given(any()).respond_with(success).mount(&server).await;
+    let (writer, mut secrets) = (writer(&server.uri()), Secrets::new());
+    for step in &steps {
+        let answer = send(&writer, step, &mut secrets).await.unwrap();
+        assert!(!answer.body.to_string().contains("syt_of_ann"), "{answer:?}");
+    }
+    let sent = server.received_requests().await.unwrap();
+    let of = |n: usize| {
+        let all = sent[n].headers.get_all("authorization").iter();
+        all.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let admin = of(0);
+    assert!(admin.len() == 1 && admin != ["Bearer syt_of_ann"], "{admin:?}");
+    assert_eq!(of(1), ["Bearer syt_of_ann"]);
+    assert_eq!(of(2), ["Bearer syt_of_ann"], "what is ended is that token");
+    assert!(!format!("{secrets:?}").contains("syt_of_ann"));
+    let written = serde_json::to_string(&steps).unwrap();
+    assert!(!written.contains("syt_of_ann"), "{written}");
+}
+
+#[tokio::test]
+async fn what_the_homeserver_says_of_another_token_is_not_said_of_the_admins() {
+    for (code, status) in [("M_UNKNOWN_TOKEN", 401), ("M_USER_LOCKED", 401)] {
+        let (server, steps) = acting().await;
+        let text = "Unrecognised access token syt_of_ann";
+        let body = json!({ "errcode": code, "error": text });
+        let no = ResponseTemplate::new(status).set_body_json(body);
+        Mock::given(path_regex("/leave$")).respond_with(no).mount(&server).await;
+        let reader = reader(&server.uri());
+        let (writer, mut secrets) = (writer(&server.uri()).noting(&reader), Secrets::new());
+        send(&writer, &steps[0], &mut secrets).await.unwrap();
+        let error = send(&writer, &steps[1], &mut secrets).await.unwrap_err();
+        assert!(matches!(error, SendError::NotTaken(_)) && !error.is_for_now(), "{error:?}");
+        assert!(reader.token().refused().is_none(), "the admin token is as good as before");
+        assert!(!format!("{error} {error:?}").contains("syt_of_ann"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_token_nothing_is_done_with_the_admins() {
+    let (server, steps) = acting().await;
+    let error = send(&writer(&server.uri()), &steps[1], &mut Secrets::new()).await.unwrap_err();
+    assert!(matches!(error, SendError::NoSecret), "{error:?}");
+    assert_eq!(asked(&server).await, 0);
 }

@@ -39,6 +39,8 @@ pub struct Passed {
     pub path: String,
     /// Its JSON body, null without one.
     pub body: Value,
+    /// The access token that came with it.
+    pub token: String,
 }
 
 impl Passed {
@@ -441,7 +443,10 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request> {
     let mut body = vec![0; length.parse()?];
     stream.read_exact(&mut body).await?;
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Ok(Request { passed: Passed { method, path, body: json }, headers, body })
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token =
+        bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
+    Ok(Request { passed: Passed { method, path, body: json, token }, headers, body })
 }
 
 async fn forward(shared: &Shared, request: Request) -> Result<Answer> {

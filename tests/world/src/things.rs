@@ -24,7 +24,7 @@ pub struct Things {
     pub gone: Account,
     /// The number of the report of what it said in its room.
     pub report: u64,
-    /// Another account, which has nothing and is in no room.
+    /// Another account, which has nothing, is invited to that room, and is in none.
     pub bob: Account,
     api: Api,
 }
@@ -38,7 +38,9 @@ impl Things {
         let person = Person::login(synapse, eve.user_id.localpart(), &eve.password).await?;
         let localpart = format!("lobby-{}", eve.user_id.localpart());
         let alias = Some(localpart.clone());
-        let new = NewRoom { alias, public: true, ..NewRoom::default() };
+        // Of a version in which whoever made it has a level that can be lowered.
+        let version = Some("11".to_owned());
+        let new = NewRoom { alias, version, public: true, ..NewRoom::default() };
         let room = person.create_room(&new).await?;
         // One that nobody is in any more.
         let left = person.create_room(&NewRoom::default()).await?;
@@ -60,12 +62,13 @@ impl Things {
         let deactivate = format!("/_synapse/admin/v1/deactivate/{}", gone.user_id);
         let (status, _) = synapse.admin().post(&deactivate, json!({})).await?;
         ensure!(status == 200, "not deactivated: {status}");
+        let bob = format!("bob-{}", eve.user_id.localpart());
+        let bob = synapse.register(&bob, "a password", false, "bob").await?;
+        person.invite(&room, &bob.user_id).await?;
         // What is done to a file is done to every other of the same content.
         let picture = format!("a picture of {}", eve.user_id).into_bytes();
         Ok(Self {
-            bob: synapse
-                .register(&format!("bob-{}", eve.user_id.localpart()), "a password", false, "bob")
-                .await?,
+            bob,
             api: person.api().clone(),
             report: reports["event_reports"][0]["id"].as_u64().context("a report")?,
             media: person.upload(picture, "image/png", "a.png").await?,

@@ -119,7 +119,7 @@ impl Standing {
     }
 
     /// Whether somebody of this server in the room can change who has power there.
-    fn can_act(&self) -> bool {
+    pub(super) fn can_act(&self) -> bool {
         !self.acts.is_empty() && self.level.is_none_or(|level| level >= self.needed)
     }
 
