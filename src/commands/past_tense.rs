@@ -16,6 +16,7 @@ const DID: &[(&str, &str)] = &[
     ("user experimental", "changed experimental features of"),
     ("user validity", "changed the expiry of"),
     ("user redact", "redacted messages of"),
+    ("event redact", "redacted"),
     ("device create", "created the device"),
     ("device rename", "renamed the device"),
     ("device delete", "deleted the device"),
