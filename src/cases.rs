@@ -319,7 +319,7 @@ impl Cases {
     /// The open case that a change of this subject settles, if there is one.
     pub fn open_on(&self, subject: &Subject) -> Result<Option<Case>, store::Error> {
         match subject {
-            Subject::User(user) | Subject::Device(user, _) => {
+            Subject::User(user) | Subject::Device(user, _) | Subject::Event(user, _) => {
                 self.open_about(&About::Account(user.clone()))
             }
             Subject::Room(room) => self.open_about(&About::Room(room.clone())),

@@ -32,6 +32,7 @@ impl Subject {
             Self::Room(_) => "rooms",
             Self::Media(..) => "files",
             Self::Device(..) => "devices",
+            Self::Event(..) => "events",
             Self::Token(_) => "registration tokens",
             Self::Destination(_) => "servers",
             Self::EventReport(_) => "reports",

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use ruma::{OwnedDeviceId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId};
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 /// What a command is about.
@@ -17,6 +17,8 @@ pub enum Subject {
     Media(OwnedServerName, String),
     /// One device of an account.
     Device(OwnedUserId, OwnedDeviceId),
+    /// One event, and the account that sent it.
+    Event(OwnedUserId, OwnedEventId),
     /// A registration token.
     Token(String),
     /// Another server, as this one sends to it.
@@ -33,19 +35,21 @@ impl Subject {
     /// The account that a change of this subject falls upon, if it is an account's.
     pub fn user(&self) -> Option<&OwnedUserId> {
         match self {
-            Self::User(user) | Self::Device(user, _) => Some(user),
+            Self::User(user) | Self::Device(user, _) | Self::Event(user, _) => Some(user),
             _ => None,
         }
     }
 
     /// Its id as the homeserver takes it, not encoded: one part of a request's path, or one value in
-    /// a query or a body. The account of a device and the server of a file are parts of their own.
+    /// a query or a body. The account of a device and the server of a file are parts of their own, and
+    /// who sent an event is none.
     pub fn segment(&self) -> Cow<'_, str> {
         match self {
             Self::User(user) => user.as_str().into(),
             Self::Room(room) => room.as_str().into(),
             Self::Media(_, id) | Self::Token(id) => id.as_str().into(),
             Self::Device(_, device) => device.as_str().into(),
+            Self::Event(_, event) => event.as_str().into(),
             Self::Destination(server) | Self::Homeserver(server) => server.as_str().into(),
             Self::EventReport(id) | Self::UserReport(id) => id.to_string().into(),
         }
@@ -63,7 +67,7 @@ impl Subject {
         }
     }
 
-    /// The id by which the config may name it: a device goes by its account.
+    /// The id by which the config may name it: a device and an event go by their account.
     pub fn owner_id(&self) -> String {
         self.user().map_or_else(|| self.key(), ToString::to_string)
     }
@@ -77,18 +81,14 @@ impl Subject {
     }
 
     /// What an operator types to show that they mean this subject and no other: the localpart of
-    /// an account, the end of what is a room id's own, the id of whatever else it is. Where an id
+    /// an account, the end of what is a room's or an event's own, the id of whatever else it is. Where an id
     /// has no such part it is the whole id, so that there is always something to type.
     pub fn phrase(&self) -> String {
         match self {
             Self::User(user) if user.localpart().is_empty() => user.to_string(),
             Self::User(user) => user.localpart().to_owned(),
-            Self::Room(room) => {
-                let own = opaque(room);
-                let before = own.chars().count().saturating_sub(PHRASE);
-                let end: String = own.chars().skip(before).collect();
-                if end.is_empty() { room.to_string() } else { end }
-            }
+            Self::Room(room) => end_of(room.as_str()),
+            Self::Event(_, event) => end_of(event.as_str()),
             other => other.segment().into_owned(),
         }
     }
@@ -98,8 +98,9 @@ impl Subject {
         match self {
             Self::User(user) if user.localpart().is_empty() => "WHOLE-ID",
             Self::User(_) => "LOCALPART",
-            Self::Room(room) if opaque(room).is_empty() => "WHOLE-ID",
-            Self::Room(_) => "END-OF-ID",
+            Self::Room(room) if opaque(room.as_str()).is_empty() => "WHOLE-ID",
+            Self::Event(_, event) if opaque(event.as_str()).is_empty() => "WHOLE-ID",
+            Self::Room(_) | Self::Event(..) => "END-OF-ID",
             Self::Media(..) => "FILE-ID",
             Self::Device(..) => "DEVICE-ID",
             Self::Token(_) => "TOKEN",
@@ -113,13 +114,22 @@ impl Subject {
         match self {
             Self::User(user) if user.localpart().is_empty() => "the full id of the account",
             Self::User(_) => "the localpart of the account (the part between @ and :)",
-            Self::Room(room) => match (opaque(room).chars().count(), room.as_str().contains(':')) {
+            Self::Room(room) => match (own_length(room.as_str()), room.as_str().contains(':')) {
                 (0, _) => "the full id of the room",
                 (..PHRASE, true) => "the part of the room id between ! and :",
                 (..PHRASE, false) => "the part of the room id after the !",
                 (_, true) => "the last six characters of the room id before its colon",
                 (_, false) => "the last six characters of the room id",
             },
+            Self::Event(_, event) => {
+                match (own_length(event.as_str()), event.as_str().contains(':')) {
+                    (0, _) => "the full id of the event",
+                    (..PHRASE, true) => "the part of the event id between $ and :",
+                    (..PHRASE, false) => "the part of the event id after the $",
+                    (_, true) => "the last six characters of the event id before its colon",
+                    (_, false) => "the last six characters of the event id",
+                }
+            }
             Self::Media(..) => "the id of the file",
             Self::Device(..) => "the id of the device",
             Self::Token(_) => "the token itself",
@@ -132,15 +142,25 @@ impl Subject {
     }
 }
 
-/// How many characters of a room id are its phrase.
+/// How many characters of the id of a room or an event are its phrase.
 const PHRASE: usize = 6;
 
-/// What of a room id is this room's own: in the room versions before 12 the name of a server follows
+/// What of the id of a room or an event is its own: in older room versions the name of a server follows
 /// it, which is the same for many.
-fn opaque(room: &RoomId) -> &str {
-    let id = room.as_str();
-    let id = id.strip_prefix('!').unwrap_or(id);
+fn opaque(id: &str) -> &str {
+    let id = id.strip_prefix(['!', '$']).unwrap_or(id);
     id.split_once(':').map_or(id, |(own, _)| own)
+}
+
+fn own_length(id: &str) -> usize {
+    opaque(id).chars().count()
+}
+
+/// The end of what is an id's own.
+fn end_of(id: &str) -> String {
+    let before = own_length(id).saturating_sub(PHRASE);
+    let end: String = opaque(id).chars().skip(before).collect();
+    if end.is_empty() { id.to_owned() } else { end }
 }
 
 /// For people. What the homeserver takes is its [`segment`](Subject::segment), what a command takes
@@ -183,6 +203,20 @@ mod tests {
     }
 
     #[test]
+    fn an_event_goes_by_who_sent_it_and_its_phrase_is_its_own() {
+        let event =
+            |id: &str| Subject::Event("@ann:x.test".try_into().unwrap(), id.try_into().unwrap());
+        let new = event("$TsTSUFw1dabB3QWGsB-y6hsl9-KDXe1HhaYy29rK9Go");
+        assert_eq!((new.phrase().as_str(), new.phrase_placeholder()), ("9rK9Go", "END-OF-ID"));
+        assert_eq!(event("$123456789:x.test").phrase(), "456789");
+        assert_eq!(
+            event("$123:x.test").phrase_in_words(),
+            "the part of the event id between $ and :"
+        );
+        assert_eq!((new.owner_id().as_str(), new.typed()), ("@ann:x.test", new.to_string()));
+    }
+
+    #[test]
     fn two_rooms_of_one_server_have_each_its_own() {
         assert_ne!(phrase("!abcdefgh:x.test").0, phrase("!hgfedcba:x.test").0);
     }
@@ -195,7 +229,8 @@ mod tests {
             (Subject::User(user.clone()), "@ann:x.test"),
             (Subject::Room("!abc:x.test".try_into().unwrap()), "!abc:x.test"),
             (Subject::Media(server.clone(), "cat".to_owned()), "mxc://x.test:8448/cat"),
-            (Subject::Device(user, "PHONE".into()), "PHONE of @ann:x.test"),
+            (Subject::Device(user.clone(), "PHONE".into()), "PHONE of @ann:x.test"),
+            (Subject::Event(user, "$one:x.test".try_into().unwrap()), "$one:x.test"),
             (Subject::Token("letmein".to_owned()), "letmein"),
             (Subject::Destination(server.clone()), "x.test:8448"),
             (Subject::EventReport(5), "report 5"),

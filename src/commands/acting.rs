@@ -115,6 +115,24 @@ pub const ACTING: &[Acting] = &[
         "user deactivate @ann:example.org",
     ),
     acting(
+        ("user suspend", "tell"),
+        [NOTICES, "says it to the account before that"],
+        Nobody,
+        "user suspend @ann:example.org --tell Hello",
+    ),
+    acting(
+        ("user lock", "tell"),
+        [NOTICES, "says it to the account before that"],
+        Nobody,
+        "user lock @ann:example.org --tell Hello",
+    ),
+    acting(
+        ("user deactivate", "tell"),
+        [NOTICES, "says it to the account before that"],
+        Nobody,
+        "user deactivate @ann:example.org --tell Hello",
+    ),
+    acting(
         ("user deactivate-regex", ""),
         ["each matching account", "leaves its rooms and declines invitations"],
         Nobody,
@@ -188,6 +206,15 @@ pub const ACTING: &[Acting] = &[
         ["each invited account of this server", "declines the invitation"],
         Named,
         "user invites @ann:example.org --reject",
+    ),
+    acting(
+        ("event redact", ""),
+        [
+            "who sent it; for somebody of another server the account of the admin token",
+            "redacts one event",
+        ],
+        Rooms,
+        "event redact $TsTSUFw1dabB3QWGsB-y6hsl9-KDXe1HhaYy29rK9Go",
     ),
     acting(
         ("room join", ""),
@@ -358,7 +385,7 @@ pub const QUIET: &[(&str, &[&str])] = &[
             "user-type",
         ],
     ),
-    ("user deactivate", &["gdpr-erase"]),
+    ("user deactivate", &["delete-media", "gdpr-erase"]),
     ("user deactivate-regex", &["batch-size", "dry-run", "gdpr-erase"]),
     ("user password", &["no-logout", "password"]),
     ("user login", &["expire", "expire-days", "expire-never", "expire-ts"]),

@@ -5,7 +5,7 @@ use super::Group;
 mod before;
 mod changes;
 mod delete;
-mod delete_user;
+pub(super) mod delete_user;
 mod details;
 mod file;
 pub(in crate::commands) mod files_of;

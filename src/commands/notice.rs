@@ -4,6 +4,7 @@ use super::Group;
 
 mod reach;
 mod send;
+pub(super) mod tell;
 mod text;
 
 /// The verbs about server notices.

@@ -17,6 +17,7 @@ const DID: &[(&str, &str)] = &[
     ("user invites", "ended invitations to"),
     ("user validity", "changed the expiry of"),
     ("user redact", "redacted messages of"),
+    ("event redact", "redacted"),
     ("device create", "created the device"),
     ("device rename", "renamed the device"),
     ("device delete", "deleted the device"),

@@ -97,6 +97,16 @@ impl Meaning {
     }
 }
 
+/// What refusals of either of two requests mean: the first, and of the second those that the first does
+/// not have.
+pub(super) fn of_either(first: &[Meaning], second: &[Meaning]) -> Vec<Meaning> {
+    let has = |one: &Meaning| {
+        let same = |other: &Meaning| one.status == other.status && one.errcode == other.errcode;
+        first.iter().any(|other| same(other) && one.says.contains(other.says))
+    };
+    first.iter().chain(second.iter().filter(|one| !has(one))).copied().collect()
+}
+
 /// What a refusal of this kind means, whatever was asked for, by one of these tables. Those of the
 /// token, the route and the rate are told by themselves, and so is whatever something in front of the
 /// homeserver says.
@@ -316,6 +326,18 @@ pub(super) const ACCOUNT: &[Meaning] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_requests_each_refusal_is_told_once() {
+        const ANY: Meaning = Meaning::new(403, "M_FORBIDDEN", "", "any");
+        const ONE: Meaning = Meaning::new(403, "M_FORBIDDEN", "banned", "one");
+        const GONE: Meaning = Meaning::new(404, "M_NOT_FOUND", "", "gone");
+        let means = |first: &[Meaning], second: &[Meaning]| -> Vec<&str> {
+            of_either(first, second).iter().map(|one| one.means).collect()
+        };
+        assert_eq!(means(&[ANY], &[ONE, ANY, GONE]), ["any", "gone"]);
+        assert_eq!(means(&[ONE], &[ANY, GONE]), ["one", "any", "gone"]);
+    }
 
     #[test]
     fn what_no_verb_knows_is_told_by_its_kind_and_what_is_no_refusal_by_itself() {

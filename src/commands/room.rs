@@ -26,7 +26,7 @@ mod make_admin;
 mod members;
 mod messages;
 mod page;
-mod power;
+pub(super) mod power;
 mod power_levels;
 mod purge_empty;
 mod resolve;

@@ -32,7 +32,7 @@ mod pushers;
 mod ratelimit;
 mod reactivate;
 mod redact;
-mod redact_status;
+pub(super) mod redact_status;
 mod register;
 mod search;
 mod shadow_ban;

@@ -193,8 +193,9 @@ fn ids_of(subject: &Subject) -> Option<IdsOf> {
         Subject::Destination(_) => IdsOf::Servers,
         Subject::EventReport(_) => IdsOf::EventReports,
         Subject::UserReport(_) => IdsOf::AccountReports,
-        // Of whom a device is stands in the command, and could be somebody else.
-        Subject::Device(..) | Subject::Homeserver(_) => return None,
+        // Of whom a device is stands in the command, and could be somebody else. What takes an event is
+        // not given it by an answer.
+        Subject::Device(..) | Subject::Event(..) | Subject::Homeserver(_) => return None,
     })
 }
 

@@ -1,12 +1,13 @@
 //! Media on a real homeserver: quarantine by content, and the way out of it.
 
 use anyhow::{Context as _, Result, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
-use world::{Api, Options, Scene, Synapse};
+use world::{Account, Api, Fault, Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
-    support::{api, code, offered, says, with_yes},
+    support::{api, code, is, offered, says, watched, with_yes},
 };
 
 /// Bytes that no other test uploads: what has the same content shares its fate.
@@ -333,5 +334,45 @@ async fn the_files_of_a_room_are_listed_with_what_they_are() -> Result<()> {
     let next = format!("--from {from}+1");
     // Nor is what they do meanwhile.
     says(&page, "1 change, and there are more", &[" quarantine", &next]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_goes_with_all_that_it_has_uploaded_and_a_half_is_told_as_one() -> Result<()> {
+    let (scene, proxy) = watched(|config| config).await?;
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let files = async |of: &Account| -> Result<u64> {
+        let path = format!("/_synapse/admin/v1/users/{}/media", of.user_id);
+        Ok(scene.synapse().admin().get(&path).await?.1["total"].as_u64().unwrap_or_default())
+    };
+    for account in [&eve, &sam] {
+        let own = api(&scene, account).await?;
+        for n in 0..2 {
+            let content = [picture(&scene), format!("{n} of {}", account.user_id).into()].concat();
+            own.upload(content, "image/png", "a.png").await?;
+        }
+    }
+    let command = format!("!user deactivate {} --delete-media", eve.user_id);
+    let question = scene.ann_asks(&command).await?;
+    says(&question, "Deactivate", &["delete its files: 2 files, ", "protected"]);
+    assert_eq!(files(&eve).await?, 2);
+    let done = scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?;
+    says(&done, "Done", &["is deactivated", "2 files deleted, 0 left"]);
+    assert!(is(&scene, &eve, "deactivated").await?);
+    assert_eq!((files(&eve).await?, files(&sam).await?), (0, 2), "nobody else's");
+    says(&scene.ann_asks(&command).await?, "Nothing changed", &["already deactivated"]);
+
+    let refusal = json!({"errcode": "M_UNKNOWN", "error": "no"});
+    let path = format!("/_synapse/admin/v1/users/%40{}", sam.user_id.localpart());
+    let caught = proxy.next(Method::DELETE, &path, Fault::Answer(403, refusal));
+    let command = format!("!user deactivate {} --delete-media", sam.user_id);
+    let half = with_yes(&scene, &command).await?;
+    caught.reached().await?;
+    says(&half, "Done in part", &["it is deactivated; no files deleted, 2 left"]);
+    assert!(is(&scene, &sam, "deactivated").await?);
+    let question = scene.ann_asks(&command).await?;
+    says(&question, "Delete all files of", &["2 files", "deactivated already"]);
+    says(&scene.ann_asks(&format!("!confirm {}", code(&question)?)).await?, "Done", &["0 left"]);
+    assert_eq!(files(&sam).await?, 0);
     Ok(())
 }

@@ -167,3 +167,51 @@ async fn a_copy_of_another_servers_file_is_purged_and_fetched_again() -> Result<
     says(&purged, "Nothing changed", &["no such copy"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_another_server_is_redacted_by_who_was_there_with_power() -> Result<()> {
+    let both = Both::start().await?;
+    let (scene, bob) = (&both.scene, both.bob.user_id.as_str());
+    let room = both.shared().await?;
+    let keeper = api(scene, scene.keeper()).await?;
+    let who = scene.keeper().user_id.as_str();
+    let bob_says = async |text: &str| -> Result<String> {
+        let event = crate::events::send(&both.by_bob, &room, text).await?;
+        let path = format!("/_synapse/admin/v1/fetch_event/{event}");
+        let arrived = async || Ok(keeper.get(&path).await?.0 == 200);
+        world::until("it has arrived here", arrived).await?;
+        Ok(event)
+    };
+    let outside = bob_says("outside").await?;
+    let told = scene.ann_asks(&format!("!event redact {outside}")).await?;
+    says(&told, "Refused", &[who, "was not in", &room, "!room power-levels"]);
+
+    let join = format!("/_matrix/client/v3/join/{room}");
+    assert_eq!(keeper.post(&join, json!({})).await?.0, 200);
+    let weak = bob_says("weak").await?;
+    let told = scene.ann_asks(&format!("!event redact {weak}")).await?;
+    says(&told, "Refused", &[who, "had the power 0", "it takes 50"]);
+
+    let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.power_levels");
+    let (_, mut levels) = both.by_eve.get(&path).await?;
+    levels["users"][who] = json!(50);
+    assert_eq!(both.by_eve.put(&path, levels).await?.0, 200);
+    let spoken_of = async || Ok(both.by_bob.get(&path).await?.1["users"][who] == json!(50));
+    world::until("the other server knows of the power", spoken_of).await?;
+    let spam = bob_says("spam").await?;
+    let question = scene.ann_asks(&format!("!event redact {spam}")).await?;
+    says(&question, "Redact", &[&spam, bob, "the account of my admin token"]);
+    let done = with_yes(scene, &format!("!event redact {spam}")).await?;
+    says(&done, "Done", &["is redacted", "Redacted by", who]);
+    let body = async |by: &Api, event: &str| -> Result<Value> {
+        let path = format!("/_matrix/client/v3/rooms/{room}/event/{event}");
+        Ok(by.get(&path).await?.1["content"]["body"].clone())
+    };
+    assert_eq!(body(&both.by_eve, &spam).await?, Value::Null);
+    assert_eq!(body(&both.by_eve, &weak).await?, "weak");
+    let there = async || Ok(body(&both.by_bob, &spam).await? == Value::Null);
+    world::until("it is redacted there too", there).await?;
+    // What was sent before anybody had the power is out of reach as before.
+    says(&scene.ann_asks(&format!("!event redact {weak}")).await?, "Refused", &["power 0"]);
+    Ok(())
+}

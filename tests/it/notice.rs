@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the homeserver has said to an account, oldest first.
-async fn notices(scene: &Scene, account: &Account) -> Result<Vec<Value>> {
+pub(crate) async fn notices(scene: &Scene, account: &Account) -> Result<Vec<Value>> {
     let api = scene.synapse().api(&scene.synapse().log_in(account).await?.0);
     let (_, sync) = api.get("/_matrix/client/v3/sync?timeout=0").await?;
     let rooms = sync.pointer("/rooms/join").and_then(Value::as_object);

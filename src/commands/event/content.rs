@@ -75,6 +75,23 @@ impl Event {
         self.state_key.is_none() && self.kind.raw() != "m.room.redaction" && !redacted
     }
 
+    /// By whom it was redacted; `None` where it was not.
+    pub(super) fn redacted_by(&self) -> Option<&str> {
+        self.unsigned
+            .get("redacted_because")
+            .map(|because| because["sender"].as_str().unwrap_or("?"))
+    }
+
+    /// Of a membership, what it makes of somebody.
+    pub(super) fn membership(&self) -> Option<&str> {
+        self.content.get("membership").and_then(Value::as_str)
+    }
+
+    /// The id of the newest event that replaces what it says, where somebody has edited it.
+    pub(super) fn edit(&self) -> Option<&str> {
+        self.unsigned.pointer("/m.relations/m.replace/event_id").and_then(Value::as_str)
+    }
+
     /// What kind of event it is.
     pub(in crate::commands) fn kind(&self) -> Line {
         let kind = Line::new().hostile(&self.kind);
@@ -92,7 +109,7 @@ impl Event {
     /// What is known of it without reading it.
     pub(in crate::commands) fn about(&self, now: Timestamp) -> Vec<Fact> {
         let mut facts = Vec::new();
-        if let Some(membership) = self.content.get("membership").and_then(Value::as_str) {
+        if let Some(membership) = self.membership() {
             facts.push(("Membership", Line::new().hostile(&Hostile::new(membership))));
         }
         if let Some(redacts) = &self.redacts {

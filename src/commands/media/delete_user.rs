@@ -37,20 +37,38 @@ struct DeleteUser {
 /// page is another.
 const PAGE: u64 = 500;
 
+/// The name of the fact that binds.
+pub(in crate::commands) const HAS_FILES: &str = "has_files";
+
 /// How many files were seen.
-fn files(seen: &Snapshot) -> u64 {
+pub(in crate::commands) fn files(seen: &Snapshot) -> u64 {
     seen.extra.get("files").and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn note(seen: &mut Snapshot, files: u64) {
+/// Notes how many files an account has uploaded.
+pub(in crate::commands) fn note(seen: &mut Snapshot, files: u64) {
     // The number itself is its owner's to alter at will.
-    seen.preconditions.insert("has_files".to_owned(), json!(files > 0));
+    seen.preconditions.insert(HAS_FILES.to_owned(), json!(files > 0));
     seen.extra.insert("files".to_owned(), json!(files));
-    seen.display.push(("Files", files.to_string().into()));
+}
+
+/// The requests that delete so many files of an account, and what should be so then.
+pub(in crate::commands) fn change(subject: &Subject, files: u64) -> Change {
+    let path = Path::admin(["v1", "users", &subject.segment(), "media"]);
+    let mut step = Step::new(Method::Delete, path, Value::Null);
+    step.query = vec![("limit".to_owned(), PAGE.to_string())];
+    let pages = usize::try_from(files.div_ceil(PAGE)).unwrap_or(usize::MAX);
+    let wanted = FactMap::from([(HAS_FILES.to_owned(), json!(false))]);
+    Change { steps: vec![step; pages], wanted }
+}
+
+/// How many files went, as the homeserver answered.
+pub(in crate::commands) fn deleted(answers: &[Answer]) -> u64 {
+    answers.iter().filter_map(|answer| answer.body["total"].as_u64()).sum()
 }
 
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[
+pub(in crate::commands) const REFUSALS: &[Meaning] = &[
     NOT_LOCAL,
     ACCOUNT_GONE,
     Meaning::new(
@@ -88,7 +106,9 @@ impl Action for DeleteUser {
         let user = account::id(subject)?;
         let (mut seen, account) = account::snapshot(subject, reader).await?;
         if account.is_some() {
-            note(&mut seen, reader.media_count(user).await?);
+            let files = reader.media_count(user).await?;
+            note(&mut seen, files);
+            seen.display.push(("Files", files.to_string().into()));
         }
         Ok(seen)
     }
@@ -112,15 +132,10 @@ impl Action for DeleteUser {
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         account::exists(subject, seen)?;
-        if !seen.is("has_files") {
+        if !seen.is(HAS_FILES) {
             return Err(Skip::already(Line::new().code(subject).plain(" has no files here")));
         }
-        let path = Path::admin(["v1", "users", &subject.segment(), "media"]);
-        let mut step = Step::new(Method::Delete, path, Value::Null);
-        step.query = vec![("limit".to_owned(), PAGE.to_string())];
-        let pages = usize::try_from(files(seen).div_ceil(PAGE)).unwrap_or(usize::MAX);
-        let wanted = FactMap::from([("has_files".to_owned(), json!(false))]);
-        Ok(Change { steps: vec![step; pages], wanted })
+        Ok(change(subject, files(seen)))
     }
 
     fn outcome(
@@ -130,7 +145,7 @@ impl Action for DeleteUser {
         answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        let deleted: u64 = answers.iter().filter_map(|answer| answer.body["total"].as_u64()).sum();
+        let deleted = deleted(answers);
         let left = files(after);
         let status = if left == 0 { Status::Done } else { Status::DoneInPart };
         let said = if left == 0 {

@@ -5,7 +5,10 @@ use ruma::OwnedUserId;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use super::{reach::Reach, text::Text};
+use super::{
+    reach::Reach,
+    text::{Text, said, with_lines},
+};
 use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL};
 use crate::{
     change::{
@@ -83,27 +86,19 @@ struct Send {
     silent: bool,
 }
 
-/// Reads a text that is not empty.
-fn said(text: &str) -> Result<String, String> {
-    if text.replace("\\n", "\n").trim().is_empty() {
-        return Err("it is empty; type a message, in quotes".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
 /// How much of a text the question shows, in characters.
 const SHOWN: usize = 1000;
 
 impl Send {
     /// What it says, in which `\n` begins a new line.
     fn text(&self) -> Text {
-        let lines = |text: &str| text.replace("\\n", "\n");
         if self.event_type.is_some() {
             Text::typed(&self.plain, None)
         } else if self.markdown {
-            Text::markdown(&lines(&self.plain))
+            Text::markdown(&with_lines(&self.plain))
         } else {
-            Text::typed(&lines(&self.plain), self.formatted.as_deref().map(lines).as_deref())
+            let html = self.formatted.as_deref().map(with_lines);
+            Text::typed(&with_lines(&self.plain), html.as_deref())
         }
     }
 
@@ -140,7 +135,7 @@ impl Send {
 }
 
 /// It sends no notices at all.
-const SWITCHED_OFF: Meaning = Meaning::new(
+pub(super) const SWITCHED_OFF: Meaning = Meaning::new(
     400,
     "M_UNKNOWN",
     "not enabled",
@@ -149,17 +144,24 @@ const SWITCHED_OFF: Meaning = Meaning::new(
 )
 .failed();
 
+/// It cannot be invited to a room for notices.
+pub(super) const NOT_INVITED: Meaning = Meaning::new(
+    403,
+    "M_INVITE_BLOCKED",
+    "",
+    "it does not accept invitations, so it cannot be put into a room for notices",
+);
+
+/// The text is more than a message holds.
+pub(super) const TOO_LONG: Meaning =
+    Meaning::new(413, "M_TOO_LARGE", "", "the text is too long for one message; send it in parts");
+
 /// What it means where the homeserver refuses it.
 const REFUSALS: &[Meaning] = &[
     SWITCHED_OFF,
     NOT_LOCAL,
     ACCOUNT_GONE,
-    Meaning::new(
-        403,
-        "M_INVITE_BLOCKED",
-        "",
-        "it does not accept invitations, so it cannot be put into a room for notices",
-    ),
+    NOT_INVITED,
     Meaning::new(
         403,
         "M_FORBIDDEN",
@@ -168,8 +170,27 @@ const REFUSALS: &[Meaning] = &[
         send a plain message",
     ),
     Meaning::new(400, "M_BAD_JSON", "", "the content does not fit this type of event"),
-    Meaning::new(413, "M_TOO_LARGE", "", "the text is too long for one message; send it in parts"),
+    TOO_LONG,
 ];
+
+/// The request that sends a notice with this in it to an account.
+pub(super) fn step(
+    subject: &Subject,
+    seen: &Snapshot,
+    mut event: Map<String, Value>,
+) -> Result<Step, Skip> {
+    let Subject::User(user) = subject else {
+        let why = Line::new().code(subject).plain(" is not an account");
+        return Err(Skip::refused(why));
+    };
+    // The homeserver sends a notice once for each of these, whoever it is for. So it is another for
+    // everybody, and another the next time.
+    let transaction = format!("synod-{}-{user}", seen.noted_now().as_millisecond());
+    let path = Path::admin(["v1", "send_server_notice", &transaction]);
+    event.insert("user_id".to_owned(), json!(user));
+    // Another look makes another transaction, so that sending it again would tell them twice.
+    Ok(Step::new(Method::Put, path, Value::Object(event)))
+}
 
 #[async_trait]
 impl Action for Send {
@@ -246,10 +267,6 @@ impl Action for Send {
     }
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
-        let Subject::User(user) = subject else {
-            let why = Line::new().code(subject).plain(" is not an account");
-            return Err(Skip::refused(why));
-        };
         account::exists(subject, seen)?;
         let nobody = [
             (seen.is("deactivated"), " is deactivated, so nobody would read it"),
@@ -259,16 +276,9 @@ impl Action for Send {
             let why = Line::new().code(subject).plain(why);
             return Err(Skip::already(why));
         }
-        // The homeserver sends a notice once for each of these, whoever it is for. So it is another
-        // for everybody, and another the next time.
-        let transaction = format!("synod-{}-{user}", seen.noted_now().as_millisecond());
-        let path = Path::admin(["v1", "send_server_notice", &transaction]);
-        let mut body = self.event().map_err(Skip::not_understood)?;
-        body.insert("user_id".to_owned(), json!(user));
-        let body = Value::Object(body);
+        let event = self.event().map_err(Skip::not_understood)?;
         let wanted = FactMap::from([("deactivated".to_owned(), json!(false))]);
-        // Another look makes another transaction, so that sending it again would tell them twice.
-        Ok(Change { steps: vec![Step::new(Method::Put, path, body)], wanted })
+        Ok(Change { steps: vec![step(subject, seen, event)?], wanted })
     }
 
     fn outcome(

@@ -3,6 +3,19 @@
 use pulldown_cmark::{Parser, html::push_html};
 use serde_json::{Value, json};
 
+/// Reads a text that is not empty.
+pub(super) fn said(text: &str) -> Result<String, String> {
+    if with_lines(text).trim().is_empty() {
+        return Err("it is empty; type a message, in quotes".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A text as it was typed, in which `\n` begins a new line.
+pub(super) fn with_lines(text: &str) -> String {
+    text.replace("\\n", "\n")
+}
+
 /// What a notice says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
@@ -16,6 +29,11 @@ impl Text {
     /// A text with its HTML as it was typed, if it was.
     pub(super) fn typed(plain: &str, html: Option<&str>) -> Self {
         Self { plain: plain.to_owned(), html: html.map(str::to_owned) }
+    }
+
+    /// A plain text as it was typed, in which `\n` begins a new line.
+    pub(super) fn lines(typed: &str) -> Self {
+        Self::typed(&with_lines(typed), None)
     }
 
     /// A text that was written in Markdown.

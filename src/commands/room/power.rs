@@ -19,7 +19,7 @@ pub(super) const NEEDED: i64 = 50;
 
 /// The power of one user in one room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Power {
+pub(in crate::commands) enum Power {
     /// As a creator of a room of version 12 or later: more than any level, and for good.
     Creator,
     /// A level.
@@ -50,7 +50,7 @@ impl Power {
 
     /// The power of `user`, as the room's events say. With `creators_rule`, as it is since version
     /// 12, its creators stand above all levels.
-    pub(super) fn read(
+    pub(in crate::commands) fn read(
         user: &UserId,
         create: Option<&Event>,
         levels: Option<&Event>,
@@ -77,10 +77,12 @@ pub(super) fn needed(levels: &Value) -> i64 {
         .unwrap_or(NEEDED)
 }
 
+/// An event of a room's state.
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+pub(in crate::commands) struct Event {
     sender: String,
-    pub(super) content: Value,
+    /// What it sets.
+    pub(in crate::commands) content: Value,
 }
 
 impl Event {
@@ -99,7 +101,7 @@ impl Event {
 
 /// A level. Old rooms may write it as text, with a fraction, which does not count, or larger than any
 /// number here, which is as good as the largest.
-pub(super) fn level(value: Option<&Value>) -> Option<i64> {
+pub(in crate::commands) fn level(value: Option<&Value>) -> Option<i64> {
     let value = value?;
     if let Some(text) = value.as_str() {
         return written(text.trim());
@@ -144,7 +146,7 @@ pub(super) async fn state(
 }
 
 /// The event of this type among those of a room's state, with an empty state key.
-pub(super) fn among(state: &[Value], kind: &str) -> Option<Event> {
+pub(in crate::commands) fn among(state: &[Value], kind: &str) -> Option<Event> {
     let found = state.iter().find(|event| event["type"] == kind && event["state_key"] == "");
     found.and_then(|event| Event::deserialize(event).ok())
 }

@@ -1,35 +1,69 @@
-//! `user deactivate`: an account's end, with or without erasure.
+//! `user deactivate`: an account's end, with or without erasure, with or without its files.
+
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::account::{self, how_many, noted, words};
-use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL, OTHER_BODY};
+use crate::commands::refusals::{ACCOUNT_GONE, Meaning, NOT_LOCAL, OTHER_BODY, of_either};
 use crate::{
     change::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Delegated, LongWork, Spec, arguments::UserRef, room::holes},
+    commands::{
+        Action, Ask, Delegated, Does, LongWork, Spec,
+        arguments::UserRef,
+        media::delete_user,
+        notice::tell::{self, Tell, Then},
+        room::holes,
+    },
     error::Stop,
     reply::{Hostile, Line},
     synapse::Reader,
 };
 
+mod files;
 pub(super) mod leaving;
 
 use leaving::Leaving;
 
-pub(super) const SPEC: Spec = Spec::action::<Deactivate>(
+pub(super) const SPEC: Spec = Spec::of::<Typed>(
+    Does::Change,
     "deactivate",
-    &["user deactivate @ann:example.org", "user deactivate @ann:example.org --gdpr-erase"],
+    &[
+        "user deactivate @ann:example.org",
+        "user deactivate @ann:example.org --gdpr-erase",
+        "user deactivate @ann:example.org --delete-media",
+        "user deactivate @ann:example.org --tell \"You asked for this. Goodbye\"",
+    ],
 )
 .delegated(Delegated::Half);
 
 /// Deactivate an account: it is logged out everywhere, leaves its rooms, and cannot log in again
 ///
-/// I show the account and what is lost, and ask. Messages and media stay. Reactivating the account does
-/// not bring back what was lost. On an account that is already deactivated, --gdpr-erase erases it.
+/// I show the account and what is lost, and ask. Messages stay, and media without --delete-media.
+/// Reactivating the account does not bring back what was lost. On an account that is already deactivated,
+/// --gdpr-erase erases it, and --delete-media deletes what it has uploaded.
+#[derive(Debug, clap::Args)]
+struct Typed {
+    #[command(flatten)]
+    deactivate: Deactivate,
+    #[command(flatten)]
+    tell: Tell,
+}
+
+impl From<Typed> for Ask {
+    fn from(Typed { deactivate, tell }: Typed) -> Self {
+        let several = deactivate.users.len() > 1;
+        let told: &'static [Meaning] =
+            if deactivate.delete_media { &TOLD_WITH_MEDIA } else { &TOLD };
+        tell.before(deactivate, Then::Deactivated, several, told)
+    }
+}
+
+// No doc comment: it would become the verb's help.
 #[derive(Debug, clap::Args)]
 struct Deactivate {
     /// The accounts, one or several: @ann:example.org, or ann for an account of this server
@@ -38,7 +72,16 @@ struct Deactivate {
     /// Also erase: delete name and picture, and hide messages from people who join later
     #[arg(short = 'e', long = "gdpr-erase")]
     erase: bool,
+    /// Also delete every file that it has uploaded, as `media delete-user` does
+    #[arg(long)]
+    delete_media: bool,
 }
+
+/// What a refusal means where the files go too, and where they are told something first.
+static WITH_MEDIA: LazyLock<Vec<Meaning>> =
+    LazyLock::new(|| of_either(REFUSALS, delete_user::REFUSALS));
+static TOLD: LazyLock<Vec<Meaning>> = LazyLock::new(|| tell::meanings(REFUSALS));
+static TOLD_WITH_MEDIA: LazyLock<Vec<Meaning>> = LazyLock::new(|| tell::meanings(&WITH_MEDIA));
 
 /// What it means where the homeserver refuses it.
 pub(in crate::commands) const REFUSALS: &[Meaning] = &[
@@ -76,8 +119,17 @@ impl Action for Deactivate {
         Class::Irreversible
     }
 
+    fn amounts_to(&self) -> Vec<&str> {
+        if self.delete_media { vec!["media delete-user", "media delete"] } else { Vec::new() }
+    }
+
     fn did(&self) -> Option<&'static str> {
-        Some(if self.erase { "deactivated and erased" } else { "deactivated" })
+        Some(match (self.erase, self.delete_media) {
+            (false, false) => "deactivated",
+            (true, false) => "deactivated and erased",
+            (false, true) => "deactivated and deleted all files of",
+            (true, true) => "deactivated, erased and deleted all files of",
+        })
     }
 
     fn power(&self) -> Power {
@@ -89,7 +141,7 @@ impl Action for Deactivate {
     }
 
     fn refusals(&self, _subject: &Subject) -> Option<&'static [Meaning]> {
-        Some(REFUSALS)
+        Some(if self.delete_media { &WITH_MEDIA } else { REFUSALS })
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
@@ -99,6 +151,24 @@ impl Action for Deactivate {
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let mut seen = snapshot(subject, reader).await?;
         note_holes(&mut seen, subject, reader).await?;
+        if self.delete_media && seen.is("exists") {
+            files::note(&mut seen, account::id(subject)?, reader).await?;
+        }
+        Ok(seen)
+    }
+
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        let mut seen = self.snapshot(subject, reader).await?;
+        if self.delete_media && !answers.is_empty() {
+            // Where something failed, this is all that says how far it came.
+            let so_far = files::so_far(&seen, answers);
+            seen.display.push(("So far", so_far));
+        }
         Ok(seen)
     }
 
@@ -107,11 +177,16 @@ impl Action for Deactivate {
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
-        question(subject, seen, self.erase)
+        let question = question(subject, seen, self.erase, self.delete_media);
+        if !self.delete_media {
+            return question;
+        }
+        files::asked(subject, seen, change(subject, seen, self.erase).is_err(), question)
     }
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
-        change(subject, seen, self.erase)
+        let change = change(subject, seen, self.erase);
+        if self.delete_media { files::change(subject, seen, change) } else { change }
     }
 
     fn erases(&self, _subject: &Subject) -> bool {
@@ -122,14 +197,15 @@ impl Action for Deactivate {
         &self,
         subject: &Subject,
         _before: &Snapshot,
-        _answers: &[Answer],
+        answers: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
-        outcome(subject, after)
+        let outcome = outcome(subject, after);
+        if self.delete_media { files::ended(subject, answers, after, outcome) } else { outcome }
     }
 
     fn long_work(&self) -> Option<&dyn LongWork> {
-        Some(Leaving::after(self.erase))
+        Some(Leaving::after(self.erase, self.delete_media))
     }
 }
 
@@ -208,7 +284,12 @@ fn change_to(subject: &Subject, erase: bool) -> Change {
 }
 
 /// The question before an account is deactivated, whichever verb does it.
-pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Question {
+pub(super) fn question(
+    subject: &Subject,
+    seen: &Snapshot,
+    erase: bool,
+    media_too: bool,
+) -> Question {
     let left = if seen.is("deactivated") { left_over(seen, erase) } else { Vec::new() };
     let title = if !left.is_empty() {
         Line::new()
@@ -221,7 +302,7 @@ pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Quest
         return Question {
             title: title.plain(", deactivated already"),
             goes: goes(seen, erase),
-            stays: stays(seen, erase),
+            stays: stays(seen, erase, media_too),
         };
     } else {
         Line::new().plain("Deactivate ").code(subject)
@@ -233,7 +314,7 @@ pub(super) fn question(subject: &Subject, seen: &Snapshot, erase: bool) -> Quest
     } else {
         title.plain(", without erasing")
     };
-    Question { title, goes: goes(seen, erase), stays: stays(seen, erase) }
+    Question { title, goes: goes(seen, erase), stays: stays(seen, erase, media_too) }
 }
 
 fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
@@ -261,7 +342,7 @@ fn goes(seen: &Snapshot, erase: bool) -> Vec<Line> {
     goes.into_iter().map(Line::from).collect()
 }
 
-fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
+fn stays(seen: &Snapshot, erase: bool, media_too: bool) -> Vec<Line> {
     let mut stays = vec![
         if erase {
             "its messages, for people in the rooms now and on other servers"
@@ -273,11 +354,13 @@ fn stays(seen: &Snapshot, erase: bool) -> Vec<Line> {
     if !erase {
         stays.push("name and picture".to_owned());
     }
-    stays.push(match noted(seen, "media") {
-        None => "its media".to_owned(),
-        Some(0) => "its media, of which it has none".to_owned(),
-        media => format!("its media, {}", how_many(media, "file", "files")),
-    });
+    if !media_too {
+        stays.push(match noted(seen, "media") {
+            None => "its media".to_owned(),
+            Some(0) => "its media, of which it has none".to_owned(),
+            media => format!("its media, {}", how_many(media, "file", "files")),
+        });
+    }
     if seen.is("admin") {
         stays.push("its server-admin flag".to_owned());
     }
@@ -380,7 +463,7 @@ mod tests {
     }
 
     fn verb(typed: &[&str]) -> Deactivate {
-        testing::parse(typed).unwrap()
+        testing::parse::<Typed>(typed).unwrap().deactivate
     }
 
     #[test]
@@ -394,8 +477,8 @@ mod tests {
             assert_eq!((verb.erase, verb.phrase()), (erase, erase));
             assert_eq!((verb.class(1), verb.power()), (Class::Irreversible, Power::Moderate));
         }
-        assert!(testing::parse::<Deactivate>(&[]).is_err());
-        assert!(testing::parse::<Deactivate>(&["ann", "--yes"]).is_err());
+        assert!(testing::parse::<Typed>(&[]).is_err());
+        assert!(testing::parse::<Typed>(&["ann", "--yes"]).is_err());
     }
 
     #[test]
@@ -479,6 +562,72 @@ mod tests {
         Nothing changed · `@ann:example.org` is already deactivated and erased
         Try !user details @ann:example.org
         ");
+    }
+
+    #[test]
+    fn its_files_go_after_it_and_are_counted_in_the_question() {
+        let with = |account: Value, count: u64| {
+            let mut seen = seen(account, 0, 0, count);
+            delete_user::note(&mut seen, count);
+            seen.extra.insert("bytes".to_owned(), json!(1_572_864));
+            seen
+        };
+        let verb = verb(&["ann", "--delete-media"]);
+        assert_eq!((verb.class(1), verb.phrase()), (Class::Irreversible, false));
+        assert!(self::verb(&["ann", "--delete-media", "-e"]).phrase());
+        assert_eq!(verb.amounts_to(), ["media delete-user", "media delete"]);
+        for (count, requests) in [(0, 2), (1, 2), (501, 3)] {
+            let change = verb.change(&ann(), &with(json!({}), count)).unwrap();
+            assert_eq!(change.steps.len(), requests, "{count}");
+            assert_eq!(change.steps[0].path.parts()[3], "deactivate", "it uploads nothing more");
+            assert!(change.steps[1..].iter().all(|step| step.method == Method::Delete));
+            assert_eq!(change.wanted["has_files"], false);
+            assert_eq!(change.wanted["deactivated"], true);
+        }
+        let asked = testing::question(&verb.question(&ann(), &with(json!({}), 3)));
+        assert!(
+            asked.starts_with(
+                "Deactivate `@ann:example.org`, without erasing, and delete its files: **3 files, \
+                 1.5 MiB**\n"
+            ),
+            "{asked}"
+        );
+        assert!(asked.contains("- all that it has uploaded, **3 files, 1.5 MiB**"), "{asked}");
+        assert!(!asked.contains("its media"), "{asked}");
+
+        let gone = with(json!({"deactivated": true}), 3);
+        let change = verb.change(&ann(), &gone).unwrap();
+        assert_eq!(change.steps.len(), 1, "only the files are left to delete");
+        let asked = testing::question(&verb.question(&ann(), &gone));
+        assert!(asked.starts_with("Delete all files of `@ann:example.org`: **3 files"), "{asked}");
+        assert!(!asked.contains("password"), "{asked}");
+        let nothing = with(json!({"deactivated": true}), 0);
+        let skip = testing::skip(&verb.change(&ann(), &nothing).unwrap_err());
+        assert!(skip.starts_with("Nothing changed"), "{skip}");
+    }
+
+    #[test]
+    fn what_is_left_of_the_files_is_said_with_how_far_it_came() {
+        let verb = verb(&["ann", "--delete-media"]);
+        let after = |left: u64| {
+            let mut seen = seen(json!({"deactivated": 1}), 0, 0, left);
+            delete_user::note(&mut seen, left);
+            seen
+        };
+        let answers = [
+            Answer { status: 200, body: json!({}) },
+            Answer { status: 200, body: json!({"total": 20}) },
+        ];
+        let told =
+            |left| testing::outcome(&verb.outcome(&ann(), &after(20), &answers, &after(left)));
+        assert!(told(0).starts_with("Done · `@ann:example.org` is deactivated"), "{}", told(0));
+        assert!(told(0).contains("Files: 20 files deleted, 0 left\n"), "{}", told(0));
+        assert!(told(2).starts_with("Done in part · "), "{}", told(2));
+        assert!(told(2).contains("Delete the rest: !media delete-user @ann:example.org"));
+        assert_eq!(
+            testing::line(&files::so_far(&after(500), &answers)),
+            "it is deactivated; 20 files deleted, 500 left"
+        );
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Action for DeactivateRegex {
     }
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
-        deactivate::question(subject, seen, self.erase)
+        deactivate::question(subject, seen, self.erase, false)
     }
 
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
@@ -126,7 +126,7 @@ impl Action for DeactivateRegex {
     }
 
     fn long_work(&self) -> Option<&dyn LongWork> {
-        Some(Leaving::after(self.erase))
+        Some(Leaving::after(self.erase, false))
     }
 }
 

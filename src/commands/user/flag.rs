@@ -1,5 +1,7 @@
 //! States of an account that one verb sets and another ends: suspended, locked, shadow-banned.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -10,7 +12,9 @@ use crate::commands::refusals::{
 use crate::{
     change::{Skip, Snapshot, Step, Subject},
     commands::{
+        Ask,
         arguments::UserRef,
+        notice::tell::{self, Tell, Then},
         switch::{Switch, Turn, Wording},
     },
     error::Stop,
@@ -41,6 +45,17 @@ impl Flag {
     /// The change that sets this state of these accounts, or ends it.
     pub(super) fn turn(&'static self, users: Vec<UserRef>, on: bool) -> Turn<Flagged> {
         Turn { switch: Flagged { users, flag: self }, on }
+    }
+}
+
+/// What a refusal means where they are told something first.
+static TOLD: LazyLock<Vec<Meaning>> = LazyLock::new(|| tell::meanings(REFUSALS));
+
+impl Turn<Flagged> {
+    /// The command that turns it, and tells the accounts something first where that was typed.
+    pub(super) fn after(self, tell: Tell, then: Then) -> Ask {
+        let several = self.switch.users.len() > 1;
+        tell.before(self, then, several, &TOLD)
     }
 }
 

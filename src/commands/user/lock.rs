@@ -11,15 +11,22 @@ use crate::{
     commands::{
         Ask, Delegated, Does, Spec,
         arguments::UserRef,
+        notice::tell::{Tell, Then},
         switch::{Turn, Wording},
     },
 };
 
-pub(super) const SPEC: Spec =
-    Spec::of::<Lock>(Does::Change, "lock", &["user lock @ann:example.org"])
-        .ending()
-        .since(1, 93)
-        .delegated(Delegated::Nothing);
+pub(super) const SPEC: Spec = Spec::of::<Lock>(
+    Does::Change,
+    "lock",
+    &[
+        "user lock @ann:example.org",
+        "user lock @ann:example.org --tell \"Write to abuse@example.org to get it back\"",
+    ],
+)
+.ending()
+.since(1, 93)
+.delegated(Delegated::Nothing);
 
 /// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
 pub(super) static LOCKED: Flag = Flag {
@@ -60,6 +67,8 @@ struct Lock {
     /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
+    #[command(flatten)]
+    tell: Tell,
 }
 
 impl From<Lock> for Turn<Flagged> {
@@ -69,8 +78,9 @@ impl From<Lock> for Turn<Flagged> {
 }
 
 impl From<Lock> for Ask {
-    fn from(typed: Lock) -> Self {
-        Turn::from(typed).into()
+    fn from(mut typed: Lock) -> Self {
+        let tell = std::mem::take(&mut typed.tell);
+        Turn::from(typed).after(tell, Then::Locked)
     }
 }
 

@@ -211,7 +211,7 @@ impl Action for Modify {
 
     fn question(&self, subject: &Subject, seen: &Snapshot) -> Question {
         if self.deactivate {
-            let mut question = deactivate::question(subject, seen, false);
+            let mut question = deactivate::question(subject, seen, false, false);
             if self.fields().len() > 1 {
                 question.title = question.title.plain(", and changed as below");
             }
@@ -321,7 +321,7 @@ impl Action for Modify {
 
     fn long_work(&self) -> Option<&dyn LongWork> {
         if self.deactivate {
-            return Some(Leaving::after(false));
+            return Some(Leaving::after(false, false));
         }
         self.is_seen_in_rooms().then_some(&Telling as &dyn LongWork)
     }

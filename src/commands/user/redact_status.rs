@@ -95,7 +95,10 @@ fn another(id: &str) -> Stop {
 
 /// The redaction that was begun with this id; a refusal where the homeserver knows none, or not any
 /// more.
-pub(super) async fn begun<T: DeserializeOwned>(id: &str, reader: &Reader) -> Result<T, Stop> {
+pub(in crate::commands) async fn begun<T: DeserializeOwned>(
+    id: &str,
+    reader: &Reader,
+) -> Result<T, Stop> {
     let path = Path::admin(["v1", "user", "redact_status", id]);
     reader.find(&path, &[]).await?.ok_or_else(|| {
         Stop::not_found(

@@ -11,6 +11,7 @@ use crate::{
     commands::{
         Ask, Does, Spec,
         arguments::UserRef,
+        notice::tell::{Tell, Then},
         switch::{Turn, Wording},
     },
 };
@@ -21,6 +22,7 @@ pub(super) const SPEC: Spec = Spec::of::<Suspend>(
     &[
         "user suspend @ann:example.org",
         "user suspend @ann:example.org --for 3d --reason \"spam in the lobby\"",
+        "user suspend @ann:example.org --tell \"No advertising here, please\"",
         "user suspend @ann:example.org --unsuspend",
     ],
 )
@@ -63,8 +65,10 @@ struct Suspend {
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
     /// End a suspension, as `user unsuspend` does
-    #[arg(short = 'U', long)]
+    #[arg(short = 'U', long, conflicts_with = "tell")]
     unsuspend: bool,
+    #[command(flatten)]
+    tell: Tell,
 }
 
 impl From<Suspend> for Turn<Flagged> {
@@ -74,8 +78,9 @@ impl From<Suspend> for Turn<Flagged> {
 }
 
 impl From<Suspend> for Ask {
-    fn from(typed: Suspend) -> Self {
-        Turn::from(typed).into()
+    fn from(mut typed: Suspend) -> Self {
+        let tell = std::mem::take(&mut typed.tell);
+        Turn::from(typed).after(tell, Then::Suspended)
     }
 }
 

@@ -61,21 +61,26 @@ fn by_path(stage: &Stage, step: &Step) -> Option<Box<dyn Action>> {
     stage.pipeline.executor.action(&words).map(|(action, _)| action)
 }
 
-/// How the same request weighs by its path, where it weighs less than by its verb.
-fn lighter(raw: &dyn Action, action: &dyn Action, done: &[&str]) -> Vec<String> {
+/// How the requests of one plan weigh by their paths, where the dearest of them weighs less than by the
+/// verb.
+fn lighter(raw: &[Box<dyn Action>], action: &dyn Action) -> Vec<String> {
     let mut faults = Vec::new();
-    if Rank::with(raw.power()) < Rank::with(action.power()) {
-        faults.push(format!("takes only {:?} by its path", raw.power()));
+    let power = raw.iter().map(|raw| raw.power()).max_by_key(|power| Rank::with(*power));
+    if power.is_some_and(|power| Rank::with(power) < Rank::with(action.power())) {
+        faults.push(format!("takes only {power:?} by its path"));
     }
-    if raw.class(1) < action.class(1) {
-        faults.push(format!("is only {:?} by its path", raw.class(1)));
-    }
-    let said = raw.amounts_to();
-    let unsaid: Vec<_> = done.iter().filter(|verb| !said.contains(verb)).collect();
-    if !unsaid.is_empty() {
-        faults.push(format!("does not amount to {unsaid:?} by its path"));
+    let class = raw.iter().map(|raw| raw.class(1)).max();
+    if class.is_some_and(|class| class < action.class(1)) {
+        faults.push(format!("is only {class:?} by its path"));
     }
     faults
+}
+
+/// What of the work of a request its path does not say.
+fn unsaid_by_path(raw: &dyn Action, done: &[&str]) -> Option<String> {
+    let said = raw.amounts_to();
+    let unsaid: Vec<_> = done.iter().filter(|verb| !said.contains(verb)).collect();
+    (!unsaid.is_empty()).then(|| format!("does not amount to {unsaid:?} by its path"))
 }
 
 /// Holds an example against what it would send: what is wrong with it, or `None` where it sends
@@ -88,6 +93,7 @@ async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<Strin
     }
     let (mut done, mut faults) = (BTreeSet::new(), Vec::new());
     for plan in &plans {
+        let mut by_paths = Vec::new();
         for step in &plan.change.steps {
             let verbs = operations::verbs(step, &plan.seen);
             if verbs.is_empty() {
@@ -99,10 +105,12 @@ async fn held(stage: &Stage, example: &str, things: &Things) -> Option<Vec<Strin
             if !several.iter().any(|word| example.contains(word))
                 && let Some(raw) = by_path(stage, step)
             {
-                faults.extend(lighter(raw.as_ref(), action.as_ref(), &verbs));
+                faults.extend(unsaid_by_path(raw.as_ref(), &verbs));
+                by_paths.push(raw);
             }
             done.extend(verbs);
         }
+        faults.extend(lighter(&by_paths, action.as_ref()));
     }
     let own = options.verb.as_str();
     let said: BTreeSet<&str> = action.amounts_to().into_iter().collect();

@@ -217,6 +217,11 @@ impl Synapse {
         Ok(api::text(&answer, "user_id")?.try_into()?)
     }
 
+    /// The interface of that application service, which acts as its accounts and sets when they did.
+    pub fn bridge(&self) -> Api {
+        self.api(config::AS_TOKEN)
+    }
+
     /// Logs in on a new device without keys and answers its access token and device id.
     pub async fn log_in(&self, account: &Account) -> Result<(String, String)> {
         self.api("").log_in(account.user_id.localpart(), &account.password).await

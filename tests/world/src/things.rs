@@ -24,6 +24,8 @@ pub struct Things {
     pub gone: Account,
     /// The number of the report of what it said in its room.
     pub report: u64,
+    /// The id of that message.
+    pub event: String,
     /// Another account, which has nothing, is invited to that room, and is in none.
     pub bob: Account,
     api: Api,
@@ -70,6 +72,7 @@ impl Things {
         Ok(Self {
             bob,
             api: person.api().clone(),
+            event: event.to_string(),
             report: reports["event_reports"][0]["id"].as_u64().context("a report")?,
             media: person.upload(picture, "image/png", "a.png").await?,
             device: person.device_id().to_string(),
@@ -100,6 +103,7 @@ impl Things {
             ("!OGEhHVWSdvArJzumhm:example.org", &self.room),
             ("mxc://example.org/abcdefghijklmnopqrstuvwx", &self.media),
             ("abcdefghijklmnopqrstuvwx", id),
+            ("$TsTSUFw1dabB3QWGsB-y6hsl9-KDXe1HhaYy29rK9Go", &self.event),
         ];
         let example =
             named.iter().fold(example.to_owned(), |text, (from, to)| text.replace(from, to));

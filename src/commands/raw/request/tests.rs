@@ -98,7 +98,9 @@ fn weights(name: &str) -> Vec<(Option<Class>, Power)> {
         crate::input::Heard::Command(command) => weight(&command.words),
         _ => None,
     };
-    verb.examples.iter().filter_map(heard).collect()
+    // What is told before it is another request, which weighs by itself.
+    let alone = verb.examples.iter().filter(|example| !example.contains(" --tell "));
+    alone.filter_map(heard).collect()
 }
 
 /// Looks whose answer holds less than the most private look of their verb shows.

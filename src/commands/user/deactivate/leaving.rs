@@ -52,12 +52,19 @@ const UNANSWERED: &str = "unanswered-";
 pub(in crate::commands::user) struct Leaving {
     /// Whether it was to be erased too.
     erase: bool,
+    /// Whether its files were to go too.
+    files: bool,
 }
 
 impl Leaving {
-    /// What follows a deactivation, with erasure or without.
-    pub(in crate::commands::user) fn after(erase: bool) -> &'static Self {
-        if erase { &Self { erase: true } } else { &Self { erase: false } }
+    /// What follows a deactivation, with erasure or without, with the files or without.
+    pub(in crate::commands::user) fn after(erase: bool, files: bool) -> &'static Self {
+        match (erase, files) {
+            (false, false) => &Self { erase: false, files: false },
+            (false, true) => &Self { erase: false, files: true },
+            (true, false) => &Self { erase: true, files: false },
+            (true, true) => &Self { erase: true, files: true },
+        }
     }
 }
 
@@ -89,14 +96,14 @@ impl LongWork for Leaving {
         let seen = super::snapshot(subject, reader).await?;
         let rooms = reader.joined_rooms(account::id(subject)?).await?;
         let rooms: Vec<String> = rooms.into_iter().map(|room| room.to_string()).collect();
-        Ok(far(subject, work, self.erase, &seen, rooms))
+        Ok(far(subject, work, self, &seen, rooms))
     }
 }
 
 fn far(
     subject: &Subject,
     work: Work,
-    erase: bool,
+    wanted: &Leaving,
     seen: &Snapshot,
     mut rooms: Vec<String>,
 ) -> Progress {
@@ -112,7 +119,7 @@ fn far(
         }
         return Progress::Over(match work {
             Work::Leaving(all) => all_left(subject, seen, all),
-            Work::Unanswered(_) => deactivated(subject, seen, erase),
+            Work::Unanswered(_) => deactivated(subject, seen, wanted),
         });
     }
     match work {
@@ -157,10 +164,18 @@ fn all_left(subject: &Subject, seen: &Snapshot, all: u64) -> Outcome {
 }
 
 /// The end of what nobody had answered for: it was done.
-fn deactivated(subject: &Subject, seen: &Snapshot, erase: bool) -> Outcome {
+fn deactivated(subject: &Subject, seen: &Snapshot, wanted: &Leaving) -> Outcome {
     let mut outcome = super::outcome(subject, seen);
     outcome.title = outcome.title.plain(": the homeserver did it, although no answer came");
-    if erase && !seen.is("erased") {
+    // What was to follow was not sent, or was what no answer came to.
+    let files = wanted.files && noted(seen, "media") != Some(0);
+    if files {
+        let left = how_many(noted(seen, "media"), "file", "files");
+        outcome.title = outcome.title.plain(format!("; of its files are left: {left}"));
+        let rest = words(["media", "delete-user", &subject.typed()]);
+        outcome.remains.push(("Delete its files".into(), rest));
+    }
+    if files || wanted.erase && !seen.is("erased") {
         outcome.status = Status::DoneInPart;
     }
     outcome
@@ -241,21 +256,24 @@ mod tests {
             assert_eq!(Work::of(other), None, "{other}");
         }
         let mut after = seen(json!({"deactivated": true}), 0);
-        let begun = |after: &Snapshot| Leaving::after(false).begins(&ann(), &[], Some(after));
+        let begun =
+            |after: &Snapshot| Leaving::after(false, false).begins(&ann(), &[], Some(after));
         assert_eq!(begun(&after), None, "it is in no room");
         after.extra.insert("rooms".to_owned(), json!(2));
         assert_eq!(begun(&after).as_deref(), Some("leaving-2-@ann:example.org"));
         let mut active = seen(json!({}), 3);
         active.extra.insert("rooms".to_owned(), json!(2));
         assert_eq!(begun(&active), None, "nothing takes it out of its rooms");
-        let unanswered = Leaving::after(true).outlasts(&ann(), &active);
+        let unanswered = Leaving::after(true, false).outlasts(&ann(), &active);
         assert_eq!(unanswered.as_deref(), Some("unanswered-3-@ann:example.org"));
     }
 
     #[test]
     fn it_is_told_how_many_rooms_are_left_and_that_all_are() {
         let gone = seen(json!({"deactivated": true}), 0);
-        let far = |left: usize, work| told(far(&ann(), work, false, &gone, rooms(left)));
+        let far = |left: usize, work| {
+            told(far(&ann(), work, Leaving::after(false, false), &gone, rooms(left)))
+        };
         let some = far(2, Work::Leaving(120));
         assert!(
             some.starts_with("2\nRooms: 2 of 120 still to leave\nor Done in part · "),
@@ -277,7 +295,13 @@ mod tests {
     #[test]
     fn what_had_no_answer_is_followed_until_something_is_known() {
         let far = |seen: &Snapshot, erase| {
-            told(far(&ann(), Work::Unanswered(3000), erase, seen, Vec::new()))
+            told(far(
+                &ann(),
+                Work::Unanswered(3000),
+                Leaving::after(erase, false),
+                seen,
+                Vec::new(),
+            ))
         };
         let at_work = far(&seen(json!({}), 1200), false);
         assert!(at_work.starts_with("1201\nState: still active"), "{at_work}");
@@ -289,19 +313,34 @@ mod tests {
         assert!(done.starts_with("Done · ") && done.contains("although no answer came"), "{done}");
         let half = far(&seen(json!({"deactivated": true}), 0), true);
         assert!(half.starts_with("Done in part · "), "it was to be erased: {half}");
+        let mut with_files = seen(json!({"deactivated": true}), 0);
+        with_files.extra.insert("media".to_owned(), json!(3));
+        let files = Leaving::after(false, true);
+        let left = told(self::far(&ann(), Work::Unanswered(9), files, &with_files, Vec::new()));
+        assert!(
+            left.starts_with("Done in part · ") && left.contains("are left: 3 files"),
+            "{left}"
+        );
         let erased = far(&seen(json!({"deactivated": true, "erased": true}), 0), true);
         assert!(erased.starts_with("Done · ") && erased.contains("**ERASED**"), "{erased}");
     }
 
     #[test]
     fn what_is_opened_again_or_lost_ends_it() {
-        let open = told(far(&ann(), Work::Leaving(5), false, &seen(json!({}), 0), rooms(2)));
+        let open = told(far(
+            &ann(),
+            Work::Leaving(5),
+            Leaving::after(false, false),
+            &seen(json!({}), 0),
+            rooms(2),
+        ));
         assert!(
             open.starts_with("Done in part · ") && open.contains("was reactivated, and is in 2")
         );
         let unknown =
             Snapshot { preconditions: account::facts_that_bind(true, None), ..Snapshot::default() };
-        let lost = told(far(&ann(), Work::Leaving(5), false, &unknown, Vec::new()));
+        let lost =
+            told(far(&ann(), Work::Leaving(5), Leaving::after(false, false), &unknown, Vec::new()));
         assert!(lost.starts_with("Unknown · "), "{lost}");
     }
 }
