@@ -158,6 +158,8 @@ async fn a_report_opens_a_thread_that_leads_to_the_act_and_to_its_end() -> Resul
     report_account(&by_sam, &eve, "again").await?;
     let next = thread_about(&scene, &eve, mark).await?;
     says(&next, "", &["Case 2: ", "Before: ", "suspended by", "case 1, closed"]);
+    let reopened = scene.ann_asks("!case reopen 1").await?;
+    says(&reopened, "Nothing changed", &["case 2 is open, about the same accused"]);
     let list = scene.ann_asks("!report list --open").await?;
     says(&list, "One open case", &["1 new", eve.user_id.as_str()]);
     says(&scene.ann_asks("!case list --all").await?, "2 cases", &["1 new, 1 closed"]);

@@ -34,6 +34,7 @@ impl Desk {
     /// The first message of a case's thread.
     pub(super) async fn card(&self, case: &Case, desk: &DeskRules) -> Result<Reply, store::Error> {
         let reply = self.facts(case, self.may_be_shown(desk)).await?;
+        let reply = Reply { encrypted_only: true, ..reply };
         if !case.state.is_open() {
             return Ok(reply);
         }

@@ -173,6 +173,7 @@ impl Desk {
         if let Err(error) = self.below.places.note(&root, &place) {
             error!(error = &error as &dyn std::error::Error, "where an answer stands is not noted");
         }
+        let reply = &Reply { encrypted_only: true, ..reply.clone() };
         let said = self.below.voice.say(&thread.room, Some(&root), key, reply).await;
         if let Err(error) = &said {
             warn!(error = error as &dyn std::error::Error, "not said in a thread yet");
