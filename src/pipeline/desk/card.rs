@@ -114,10 +114,7 @@ impl Desk {
             }
         };
         let changes: Vec<String> = case.changes.iter().map(|number| format!("#{number}")).collect();
-        match changes.is_empty() {
-            true => line,
-            false => line.plain(" · acted: ").code(changes.join(", ")),
-        }
+        if changes.is_empty() { line } else { line.plain(" · acted: ").code(changes.join(", ")) }
     }
 
     /// Who or what it is about.
@@ -250,7 +247,7 @@ impl Desk {
         } else {
             format!("{} more reports", grouped(new.len()))
         };
-        let title = Line::from(format!("{more} about the accused ",))
+        let title = Line::from(format!("{more} about the accused "))
             .code(&case.about)
             .plain(format!(", {} now", grouped(all)));
         let facts = vec![("Reported by", by), ("Why", why(new))];

@@ -339,10 +339,10 @@ impl Desk {
             unserved => reply.note(not_served(unserved)),
         };
         let words = ["case", "list"].map(str::to_owned).to_vec();
-        Ok(match cases > IMPORTED {
-            true => reply.note("Their threads begin ten a minute.").command("All of them", words),
-            false => reply,
-        })
+        if cases <= IMPORTED {
+            return Ok(reply);
+        }
+        Ok(reply.note("Their threads begin ten a minute.").command("All of them", words))
     }
 }
 

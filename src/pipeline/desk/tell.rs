@@ -98,10 +98,9 @@ impl Desk {
             self.note_shown(&case, &reports).await;
         }
         case.told = reports.len();
-        let (room, shown, state) = (desk.room.clone(), case.revision, case.state.clone());
-        let changes = case.changes.len();
-        self.below.voice.react(&room, &root, CLAIM).await;
-        case.thread = Some(Thread { room, root, shown, state, changes });
+        let (shown, state, changes) = (case.revision, case.state.clone(), case.changes.len());
+        self.below.voice.react(&desk.room, &root, CLAIM).await;
+        case.thread = Some(Thread { room: desk.room.clone(), root, shown, state, changes });
         self.keep(&case)?;
         self.below.cases.flush().await
     }
