@@ -131,6 +131,9 @@ pub struct Reply {
     pub carried: Vec<String>,
     /// Whether it is said before what else waits to be said in its room.
     pub urgent: bool,
+    /// Whether it goes into encrypted rooms only, where the config requires encryption: nobody has asked
+    /// for it in the room.
+    pub encrypted_only: bool,
     /// Whether it may repeat what somebody typed, so that it is written down nowhere.
     pub repeats: bool,
     /// The commands that it offers under numbers, of which its asker may send one.

@@ -359,7 +359,7 @@ fn assemble(
         known.into_iter().next()
     };
     let desk = parts::desk(config, told_in.as_ref(), pinned);
-    let rules = Rules { told_in, desk, ..rules(config) };
+    let rules = Rules { desk, told_in, ..rules(config) };
     Ok(Arc::new(Pipeline::new(
         roster(config, admin_account, rooms),
         rules,

@@ -93,7 +93,7 @@ impl Sender {
         (about, transaction_key): (Option<&EventId>, &str),
         reply: &Reply,
     ) -> Result<OwnedEventId, Unsent> {
-        self.may_be_told(room).await?;
+        self.may_be_told(room, reply).await?;
         let deadline = Instant::now() + PATIENCE;
         let standing = self.standing(about);
         let mut first = None;
@@ -132,16 +132,18 @@ impl Sender {
         }
     }
 
-    /// The record is written in clear only where the admin rooms may be in clear.
-    async fn may_be_told(&self, room: &Room) -> Result<(), Unsent> {
+    /// The record, and what nobody has asked for in the room, is written in clear only where the admin rooms
+    /// may be in clear.
+    async fn may_be_told(&self, room: &Room, reply: &Reply) -> Result<(), Unsent> {
         let settings = &self.shared.settings;
         let is_record = settings.record_room.as_deref() == Some(room.room_id());
-        if !is_record || settings.encryption == Encryption::Optional {
+        let guarded = is_record || reply.encrypted_only;
+        if !guarded || settings.encryption == Encryption::Optional {
             return Ok(());
         }
         match room.latest_encryption_state().await {
             Ok(state) if state.is_encrypted() => Ok(()),
-            Ok(_) => Err(Unsent::Refused("the room of the record is not encrypted".into())),
+            Ok(_) => Err(Unsent::Refused("the room is not encrypted".into())),
             Err(error) => Err(Unsent::Refused(Box::new(error))),
         }
     }
@@ -234,6 +236,7 @@ impl Sender {
         let lane = self.lane(room);
         let _turn = lane.in_turn().await;
         let Some(part) = self.in_one_edit(reply) else { return Err(Unsent::TooLarge) };
+        self.may_be_told(&self.room(room)?, reply).await?;
         let transaction = transaction(&[event.as_str(), "edit", transaction_key]);
         let deadline = Instant::now() + PATIENCE;
         let content = replacement(&part, event, &reply.ring);

@@ -269,3 +269,23 @@ enum Fault {
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_desk_makes_one_request_a_minute_in_all() {
+        let (next, unserved) = (0, HashMap::from([(ReportKind::Room.key(), Instant::now())]));
+        let mut pace = Pace { pause: BUSY, next, quiet: None, unserved };
+        assert_eq!(pace.kinds(), [ReportKind::Event, ReportKind::Account], "while reports come");
+        for _ in 0..10 {
+            pace.looked(false);
+        }
+        assert_eq!(pace.pause, IDLE);
+        let asked = [pace.kinds(), pace.kinds(), pace.kinds()].concat();
+        assert_eq!(asked, [ReportKind::Account, ReportKind::Event, ReportKind::Account]);
+        pace.looked(true);
+        assert_eq!((pace.pause, pace.kinds().len()), (BUSY, 2), "a report has come");
+    }
+}

@@ -22,7 +22,8 @@ fn changing(things: &Things) -> Vec<String> {
 /// Everything that could be said to let a question pass.
 fn every_yes(code: &str, things: &Things) -> Vec<String> {
     let phrase = things.eve.user_id.localpart();
-    let room: String = things.room.chars().rev().take(6).collect::<Vec<_>>().iter().rev().collect();
+    let own = things.room.split(':').next().unwrap_or_default();
+    let room: String = own.chars().rev().take(6).collect::<Vec<_>>().iter().rev().collect();
     ["confirm", "approve"]
         .into_iter()
         .flat_map(|verb| ["", phrase, &room, "1"].map(|end| format!("!{verb} {code} {end}")))

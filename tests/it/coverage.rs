@@ -234,7 +234,8 @@ impl Stage {
         let answer = scene.ann_asks(&typed).await?;
         let Ok(code) = code(&answer) else { return Ok(()) };
         let localpart = self.things.eve.user_id.localpart();
-        let end = self.things.room.chars().rev().take(6).collect::<String>();
+        let own = self.things.room.split(':').next().unwrap_or_default();
+        let end = own.chars().rev().take(6).collect::<String>();
         let end: String = end.chars().rev().collect();
         let mut phrases = vec![String::new(), localpart.to_owned(), "1".to_owned(), end];
         phrases.extend(["bob-", "gone-", "new-"].map(|kind| format!("{kind}{localpart}")));

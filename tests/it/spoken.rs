@@ -127,17 +127,19 @@ async fn a_reply_to_a_listing_acts_on_what_that_lists_and_on_nothing_else() -> R
     let data: Value =
         serde_json::from_str(&scene.ann_asks(&format!("{list} -o json")).await?.body)?;
     let number = data["user_reports"][0]["id"].as_u64().context("a report")?.to_string();
-    for verb in ["!user suspend", "!room block", "!device delete", "!note"] {
+    for verb in ["!room block", "!device delete", "!note"] {
         let answer = replies(&scene, &reports.event_id, verb).await?;
         says(&answer, "Not understood", &["list"]);
         assert!(!answer.body.contains("no such user"), "{verb}: {}", answer.body);
     }
-    let misfit = replies(&scene, &reports.event_id, "!user suspend").await?;
-    says(
-        &misfit,
-        "Not understood",
-        &["that list holds reports of accounts, and this needs an account"],
-    );
+    let misfit = replies(&scene, &reports.event_id, "!room block").await?;
+    let holds = "that list holds reports of accounts, and this needs a room";
+    says(&misfit, "Not understood", &[holds]);
+    // Of those whom it names the one who was reported is meant, and the question says so.
+    let question = replies(&scene, &reports.event_id, "!user suspend").await?;
+    says(&question, "", &["about the accused of these reports", eve.user_id.as_str(), "!confirm"]);
+    assert!(!question.body.contains(sam.user_id.as_str()), "{question}");
+    scene.ann_asks("!stop").await?;
     // They are reports of accounts, also where nobody says so again.
     let question = replies(&scene, &reports.event_id, "!report dismiss").await?;
     says(&question, "Clear account report", &[&number, "spam"]);

@@ -77,6 +77,10 @@ async fn a_deactivation_without_an_answer_is_followed_to_the_later_word() -> Res
 /// delete them than what stands before it waits.
 const DEVICES: usize = 4_000;
 
+/// How long the web server in front waits for the homeserver: long enough for the request to reach it,
+/// short beside what deleting [`DEVICES`] takes on the quickest machine.
+const PATIENCE: Duration = Duration::from_millis(60);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_followed() -> Result<()> {
     let synapse = Synapse::start(Options::default()).await?;
@@ -96,7 +100,7 @@ async fn a_deactivation_of_thousands_of_devices_outlasts_the_proxy_and_is_follow
     let before = devices(&scene, &eve).await?.len();
     assert!(before >= DEVICES, "{before}");
 
-    let impatient = Fault::Impatient(Duration::from_millis(500));
+    let impatient = Fault::Impatient(PATIENCE);
     let _waits = proxy.every(Method::POST, "/deactivate/", impatient);
     let unknown = with_yes(&scene, &format!("!user deactivate {}", eve.user_id)).await?;
     says(&unknown, "Unknown", &["(504)", "Still running: perhaps", "say here what happened"]);

@@ -34,6 +34,7 @@ impl Desk {
     /// The first message of a case's thread.
     pub(super) async fn card(&self, case: &Case, desk: &DeskRules) -> Result<Reply, store::Error> {
         let reply = self.facts(case, self.may_be_shown(desk)).await?;
+        let reply = Reply { encrypted_only: true, ..reply };
         if !case.state.is_open() {
             return Ok(reply);
         }
@@ -113,10 +114,7 @@ impl Desk {
             }
         };
         let changes: Vec<String> = case.changes.iter().map(|number| format!("#{number}")).collect();
-        match changes.is_empty() {
-            true => line,
-            false => line.plain(" · acted: ").code(changes.join(", ")),
-        }
+        if changes.is_empty() { line } else { line.plain(" · acted: ").code(changes.join(", ")) }
     }
 
     /// Who or what it is about.
@@ -249,7 +247,7 @@ impl Desk {
         } else {
             format!("{} more reports", grouped(new.len()))
         };
-        let title = Line::from(format!("{more} about the accused ",))
+        let title = Line::from(format!("{more} about the accused "))
             .code(&case.about)
             .plain(format!(", {} now", grouped(all)));
         let facts = vec![("Reported by", by), ("Why", why(new))];

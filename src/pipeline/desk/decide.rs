@@ -76,7 +76,10 @@ impl Desk {
             reader_for(operator, &self.below.reader).may_name(&subject)?;
         }
         let by = &operator.user;
-        if let Some(reply) = self.moot(&case, decision, by) {
+        // There is one open case at most about the same.
+        let open = self.below.cases.open_about(&case.about)?;
+        let other = open.map(|open| open.number).filter(|number| *number != case.number);
+        if let Some(reply) = self.moot(&case, decision, by, other) {
             return Ok(reply);
         }
         let said = self.done(&mut case, decision, by);
@@ -98,14 +101,23 @@ impl Desk {
     }
 
     /// Why there is nothing to do, where that is so.
-    fn moot(&self, case: &Case, decision: &Decision, by: &OwnedUserId) -> Option<Reply> {
+    fn moot(
+        &self,
+        case: &Case,
+        decision: &Decision,
+        by: &OwnedUserId,
+        other: Option<u64>,
+    ) -> Option<Reply> {
         let own = self.below.reader.server_name();
         let ago = |line: Line| line.plain(", ").ago(Some(case.since), self.now());
         let short = |user: &ruma::UserId| without_server(user.as_str(), own).to_owned();
         let nothing = |line| Some(Reply::outcome(Status::NothingChanged, line));
         let number = case.number.to_string();
         match (&case.state, decision) {
-            (State::Closed { .. }, Decision::Reopen) => None,
+            (State::Closed { .. }, Decision::Reopen) => {
+                let other = other?;
+                nothing(Line::from(format!("case {other} is open, about the same accused")))
+            }
             (State::Closed { by, .. }, _) => {
                 let line = named(case).plain(", was closed by ").code(short(by));
                 let words = ["case", "reopen", &number].map(str::to_owned).to_vec();
@@ -327,10 +339,10 @@ impl Desk {
             unserved => reply.note(not_served(unserved)),
         };
         let words = ["case", "list"].map(str::to_owned).to_vec();
-        Ok(match cases > IMPORTED {
-            true => reply.note("Their threads begin ten a minute.").command("All of them", words),
-            false => reply,
-        })
+        if cases <= IMPORTED {
+            return Ok(reply);
+        }
+        Ok(reply.note("Their threads begin ten a minute.").command("All of them", words))
     }
 }
 

@@ -166,10 +166,11 @@ impl Desk {
         let now = self.now();
         let mut reports = Vec::with_capacity(rows.len());
         for row in &rows {
-            match read(kind, row, now) {
-                Some(report) => reports.push(report),
-                None => warn!(kind = kind.key(), id = ?row.get("id"), "a report cannot be read"),
-            }
+            let Some(report) = read(kind, row, now) else {
+                warn!(kind = kind.key(), id = ?row.get("id"), "a report cannot be read");
+                continue;
+            };
+            reports.push(report);
         }
         Ok(Some(Page { rows: rows.len(), reports }))
     }

@@ -98,10 +98,9 @@ impl Desk {
             self.note_shown(&case, &reports).await;
         }
         case.told = reports.len();
-        let (room, shown, state) = (desk.room.clone(), case.revision, case.state.clone());
-        let changes = case.changes.len();
-        self.below.voice.react(&room, &root, CLAIM).await;
-        case.thread = Some(Thread { room, root, shown, state, changes });
+        let (shown, state, changes) = (case.revision, case.state.clone(), case.changes.len());
+        self.below.voice.react(&desk.room, &root, CLAIM).await;
+        case.thread = Some(Thread { room: desk.room.clone(), root, shown, state, changes });
         self.keep(&case)?;
         self.below.cases.flush().await
     }
@@ -173,6 +172,7 @@ impl Desk {
         if let Err(error) = self.below.places.note(&root, &place) {
             error!(error = &error as &dyn std::error::Error, "where an answer stands is not noted");
         }
+        let reply = &Reply { encrypted_only: true, ..reply.clone() };
         let said = self.below.voice.say(&thread.room, Some(&root), key, reply).await;
         if let Err(error) = &said {
             warn!(error = error as &dyn std::error::Error, "not said in a thread yet");

@@ -104,12 +104,11 @@ impl LastNamed {
             let Some(word) = words.get_mut(at).filter(|word| stands_for(word)) else {
                 continue;
             };
-            let named = match row_of(word) {
-                Some(number) => row(number).map_err(|why| why.told(word, of)),
-                None => {
-                    let named = in_thread(of).or_else(|| self.of(room, by, now));
-                    named.ok_or_else(|| nothing_named(of))
-                }
+            let named = if let Some(number) = row_of(word) {
+                row(number).map_err(|why| why.told(word, of))
+            } else {
+                let named = in_thread(of).or_else(|| self.of(room, by, now));
+                named.ok_or_else(|| nothing_named(of))
             };
             let named = named.map_err(Box::new)?;
             if named.of != of {

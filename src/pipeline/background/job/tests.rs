@@ -53,10 +53,40 @@ async fn begun(base: &str) -> Stage {
     stage
 }
 
-/// Polls a future so many times after it first waits; whether it ended.
-async fn cut(waits: usize, inner: impl Future) -> bool {
+/// When a job is killed.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    /// After it has waited so often.
+    Waits(usize),
+    /// Once so many accounts were changed: also on a busy machine, where it waits more often.
+    Changed(usize),
+}
+
+impl Kill {
+    /// All of them, the first ones close to each other.
+    fn all() -> impl Iterator<Item = Self> {
+        let waits = (0..56).map(|tries| {
+            let waits: usize = 1 << (tries / 4);
+            Self::Waits(waits + waits * (tries % 4) / 4)
+        });
+        waits.chain([2, 5, 8, 11].map(Self::Changed))
+    }
+
+    fn is_due(self, waited: usize, accounts: &Accounts) -> bool {
+        match self {
+            Self::Waits(waits) => waited > waits,
+            Self::Changed(changed) => accounts.0.lock().unwrap().len() >= changed,
+        }
+    }
+}
+
+/// Polls a future until it is killed; whether it ended before.
+async fn cut(kill: Kill, accounts: &Accounts, inner: impl Future) -> bool {
     let mut inner = pin!(inner);
-    for _ in 0..=waits {
+    for waited in 0.. {
+        if kill.is_due(waited, accounts) {
+            return false;
+        }
         if inner.as_mut().now_or_never().is_some() {
             return true;
         }
@@ -80,15 +110,13 @@ async fn finish(stage: &Stage) {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
     let mut kills = 0;
-    for tries in 0..60 {
-        let waits = 1 << (tries / 4);
-        let waits = waits + waits * (tries % 4) / 4;
+    for kill in Kill::all() {
         let server = MockServer::start().await;
         let accounts = Accounts::default();
         Mock::given(any()).respond_with(accounts.clone()).mount(&server).await;
         let mut stage = begun(&server.uri()).await;
         let over = CancellationToken::new();
-        cut(waits, stage.pipeline.work(over)).await;
+        cut(kill, &accounts, stage.pipeline.work(over)).await;
         let job = stage.pipeline.jobs.jobs.all().unwrap().remove(0);
         let items = stage.pipeline.jobs.jobs.items(&job.id).unwrap();
         let finished: Vec<String> = items
@@ -102,9 +130,9 @@ async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
         stage.start_again().await;
         finish(&stage).await;
         let sent = accounts.0.lock().unwrap().clone();
-        assert_eq!(sent.len(), MANY, "after {waits} waits");
+        assert_eq!(sent.len(), MANY, "after {kill:?}");
         for user in &finished {
-            assert_eq!(sent.get(user), before.get(user), "{user} was over after {waits} waits");
+            assert_eq!(sent.get(user), before.get(user), "{user} was over after {kill:?}");
         }
         let audit = &stage.pipeline.audit;
         assert!(audit.verify().unwrap().whole().is_some() && audit.left_open().unwrap().is_empty());
@@ -114,7 +142,7 @@ async fn killed_wherever_it_waits_it_does_the_rest_and_tells_the_truth() {
         let told: Vec<String> =
             stage.heard.all().into_iter().filter(|said| said.contains("** · 12 of 12")).collect();
 
-        assert!(!told.is_empty(), "after {waits} waits nobody was told");
+        assert!(!told.is_empty(), "after {kill:?} nobody was told");
     }
     assert!(kills > 1, "too few kills came in the middle: {kills}");
 }

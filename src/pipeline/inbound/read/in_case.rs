@@ -50,8 +50,7 @@ impl Pipeline {
             (About::Account(user), IdsOf::Accounts) => Some(user.to_string()),
             (About::Room(room), IdsOf::Rooms) => Some(room.to_string()),
             (_, IdsOf::Rooms) => self.only(case, |what| match what {
-                Reported::Event { room, .. } => Some(room.to_string()),
-                Reported::Room(room) => Some(room.to_string()),
+                Reported::Event { room, .. } | Reported::Room(room) => Some(room.to_string()),
                 Reported::Account(_) => None,
             }),
             (_, IdsOf::Events) => self.only(case, |what| match what {
