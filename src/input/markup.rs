@@ -153,6 +153,8 @@ struct Text<'a> {
     doubt: Option<Misread>,
     /// Whether a mark within the command stands in no text.
     eaten: bool,
+    /// Whether one was read from the plain text.
+    marked: bool,
     /// The mark of each styled element that is open.
     styled: Vec<Mark>,
     body: &'a str,
@@ -181,6 +183,7 @@ impl<'a> Text<'a> {
             code: 0,
             doubt: None,
             eaten: false,
+            marked: false,
             styled: Vec::new(),
             body,
             prefix,
@@ -192,6 +195,10 @@ impl<'a> Text<'a> {
     fn follow(&mut self, said: &str) {
         if let Some(source) = &mut self.source {
             source.text(said);
+            // What was taken for the marks then was something else that looks like them.
+            if source.is_lost() && self.marked && self.is_first_line() {
+                self.eat();
+            }
         } else if let Some((_, behind)) = self.prefix.split_once(said) {
             let mut source = Source::behind_sign(self.body, self.prefix);
             source.text(behind);
@@ -276,6 +283,7 @@ impl<'a> Text<'a> {
             let marks = self.source.as_mut().and_then(|source| source.opens(tag.marks()));
             marks.map_or_else(|| self.eat(), Mark::Within)
         };
+        self.marked |= matches!(mark, Mark::Within(_));
         self.styled.push(mark);
         if let Mark::Around(mark) | Mark::Within(mark) = mark {
             self.written.push_str(mark);

@@ -20,6 +20,11 @@ impl<'a> Source<'a> {
         Self { rest, before: None }
     }
 
+    /// Whether it has said something else than the HTML.
+    pub(super) fn is_lost(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Reads this text. White space may be any, and a backslash may stand before a character.
     pub(super) fn text(&mut self, said: &str) {
         let mut said_chars = said.chars().filter(|c| !c.is_whitespace());

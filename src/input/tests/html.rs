@@ -175,6 +175,11 @@ fn stars_that_markdown_took_are_read_from_the_plain_text_or_asked_about() {
         // Written anew from the HTML: within a word these make nothing italic.
         ("!user x ^a_b_c", "!user x ^a<em>b</em>c"),
         ("!user x ^a._b_", "!user x ^a<em>.</em>b"),
+        // So, and stars that were typed stand where those that were taken would.
+        ("!room block #***:x.org", "!room block #<em>*</em>**:x.org"),
+        ("!room block #****:x.org", "!room block #<em>*</em>***:x.org"),
+        ("!user search ***", "!user search <em>*</em>**"),
+        ("!user search a ******b", "!user search a <strong>**</strong>****b"),
         // Not the same text.
         ("!user search *c*", "!user search <em>b</em>"),
         ("!user suspend ~~b~~ c", "!user suspend <del>b</del> c"),
