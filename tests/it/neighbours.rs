@@ -188,6 +188,9 @@ async fn a_message_of_another_server_is_redacted_by_who_was_there_with_power() -
 
     let join = format!("/_matrix/client/v3/join/{room}");
     assert_eq!(keeper.post(&join, json!({})).await?.0, 200);
+    let member = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{who}");
+    let joined = async || Ok(both.by_bob.get(&member).await?.1["membership"] == "join");
+    world::until("the other server knows of the join", joined).await?;
     let weak = bob_says("weak").await?;
     let told = scene.ann_asks(&format!("!event redact {weak}")).await?;
     says(&told, "Refused", &[who, "had the power 0", "it takes 50"]);
