@@ -25,18 +25,22 @@ use crate::{
     clock::{Duty, SharedClock},
     operators::Roster,
     places::Places,
+    reply::grouped,
     store::{self, Shelf},
     synapse::{Error, Reader},
 };
 
+mod aside;
 mod card;
 mod decide;
 mod fetch;
+mod import;
 mod remind;
 mod reporters;
 mod tell;
 
-pub(in crate::pipeline) use decide::{Decision, Which, about, not_served};
+pub(in crate::pipeline) use decide::{Decision, Which, about};
+pub(in crate::pipeline) use import::not_served;
 use reporters::Reporters;
 
 /// How reports come to the room, as the config says it.
@@ -74,16 +78,12 @@ pub(in crate::pipeline) struct Desk {
     turn: tokio::sync::Mutex<()>,
     /// Notified where the homeserver is to be looked at now.
     nudged: Notify,
-    /// Notified where a case has changed.
-    changed: Arc<Notify>,
     pace: Mutex<Pace>,
     reporters: Reporters,
     /// When a thread was last told of further reports.
     told: Mutex<HashMap<u64, Instant>>,
     /// How many threads were begun of late.
     minute: Mutex<tell::Minute>,
-    /// Up to which number the record was searched for changes that belong to cases.
-    cursors: Shelf<u64>,
 }
 
 /// What [`Desk`] is made on.
@@ -98,8 +98,9 @@ pub(in crate::pipeline) struct Below {
     pub(in crate::pipeline) outbox: Arc<dyn Outbox>,
     pub(in crate::pipeline) places: Places,
     pub(in crate::pipeline) cases: Arc<Cases>,
+    /// Up to which number the record was searched for changes that belong to cases.
     pub(in crate::pipeline) cursors: Shelf<u64>,
-    /// Notified where a change was made through the bot.
+    /// Notified where a case has changed, or a change was made through the bot.
     pub(in crate::pipeline) changed: Arc<Notify>,
 }
 
@@ -149,17 +150,14 @@ impl Pace {
 impl Desk {
     /// One that looks at nothing yet.
     pub(in crate::pipeline) fn new(below: Below) -> Self {
-        let (cursors, changed) = (below.cursors.clone(), below.changed.clone());
         Self {
             below,
             turn: tokio::sync::Mutex::default(),
             nudged: Notify::new(),
-            changed,
             pace: Mutex::new(Pace { pause: BUSY, next: 0, quiet: None, unserved: HashMap::new() }),
             reporters: Reporters::default(),
             told: Mutex::default(),
             minute: Mutex::default(),
-            cursors,
         }
     }
 
@@ -212,7 +210,7 @@ impl Desk {
                     tokio::time::sleep(SETTLED).await;
                     true
                 }
-                () = self.changed.notified() => false,
+                () = self.below.changed.notified() => false,
                 () = tokio::time::sleep(told.unwrap_or(pause)), if told.is_some() => false,
                 () = tokio::time::sleep(pause) => true,
             };
@@ -259,6 +257,11 @@ impl Desk {
     fn keep(&self, case: &Case) -> Result<(), store::Error> {
         self.below.cases.keep(case)
     }
+}
+
+/// `1 report`, `13 reports`.
+fn many(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count)) }
 }
 
 /// Why reports were not fetched.

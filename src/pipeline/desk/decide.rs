@@ -1,23 +1,18 @@
-//! What operators decide about cases: who deals with one, when it is over, whose reports do not count.
+//! What operators decide about one case: who deals with it, and when it is over.
 
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedUserId};
 
-use super::{Desk, Fault, fetch::Fetched, tell::named};
+use super::{Desk, tell::named};
 use crate::{
     audit::Record,
-    cases::{About, Case, How, ReportKind, SetAside, State},
-    change::Subject,
+    cases::{About, Case, How, ReportKind, State},
     error::Stop,
     operators::Operator,
     pipeline::look::reader_for,
     refs::without_server,
-    reply::{Line, Reply, Status, grouped, utc},
-    store,
+    reply::{Line, Reply, Status, utc},
 };
-
-/// How many threads are begun at most for what was reported before the bot began.
-const IMPORTED: usize = 50;
 
 /// Which case somebody means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +86,7 @@ impl Desk {
         self.below.audit.note(record).await?;
         self.keep(&case)?;
         self.below.cases.flush().await?;
-        self.changed.notify_one();
+        self.below.changed.notify_one();
         let title = named(&case).plain(": ").line(said);
         let reply = Reply::outcome(Status::Done, title);
         Ok(match decision {
@@ -197,178 +192,10 @@ impl Desk {
         }
         Ok(reply)
     }
-
-    /// Sets somebody's reports aside, in every open case and from now on until then.
-    pub(in crate::pipeline) async fn set_aside(
-        &self,
-        reporter: OwnedUserId,
-        until: Timestamp,
-        by: &OwnedUserId,
-        record: Record,
-    ) -> Result<Reply, Stop> {
-        let _turn = self.turn.lock().await;
-        let (mut cases, mut reports, mut closed) = (0_usize, 0_usize, 0_usize);
-        let record = Record {
-            subjects: vec![Subject::User(reporter.clone())],
-            note: Some(format!("reports by this account do not count until {}", utc(until))),
-            ..record
-        };
-        self.below.audit.note(record).await?;
-        let aside = SetAside { reporter: reporter.clone(), by: by.clone(), at: self.now(), until };
-        self.below.cases.set_aside(&aside)?;
-        for mut case in self.below.cases.open()? {
-            let mut any = false;
-            for mut report in self.below.cases.reports(case.number)? {
-                if report.by == reporter && !report.aside {
-                    report.aside = true;
-                    self.below.cases.keep_report(case.number, &report)?;
-                    reports += 1;
-                    any = true;
-                }
-            }
-            if any {
-                cases += 1;
-                case.changed();
-                self.keep(&case)?;
-                closed += usize::from(self.close_if_all_aside(case)?);
-            }
-        }
-        self.below.cases.flush().await?;
-        self.changed.notify_one();
-        let title = Line::from("reports by ")
-            .code(&reporter)
-            .plain(format!(" are set aside until {}", utc(until)));
-        let facts = vec![
-            (
-                "Set aside",
-                format!("{} in {}", many(reports, "report"), many(cases, "open case")).into(),
-            ),
-            ("Closed", format!("{} with no other report", many(closed, "case")).into()),
-        ];
-        let words = ["case", "count", reporter.as_str()].map(str::to_owned).to_vec();
-        Ok(Reply::outcome(Status::Done, title).facts(facts).command("Undo", words))
-    }
-
-    /// Counts somebody's reports again.
-    pub(in crate::pipeline) async fn count_again(
-        &self,
-        reporter: &OwnedUserId,
-        record: Record,
-    ) -> Result<Reply, Stop> {
-        let _turn = self.turn.lock().await;
-        if !self.below.cases.aside(self.now())?.contains_key(reporter) {
-            let line = Line::from("reports by ").code(reporter).plain(" are not set aside");
-            return Ok(Reply::outcome(Status::NothingChanged, line));
-        }
-        let record = Record {
-            subjects: vec![Subject::User(reporter.clone())],
-            note: Some("reports by this account count again".to_owned()),
-            ..record
-        };
-        self.below.audit.note(record).await?;
-        self.below.cases.end_aside(reporter)?;
-        for mut case in self.below.cases.all()? {
-            let mut any = false;
-            for mut report in self.below.cases.reports(case.number)? {
-                if report.by == *reporter && report.aside {
-                    report.aside = false;
-                    self.below.cases.keep_report(case.number, &report)?;
-                    any = true;
-                }
-            }
-            if !any {
-                continue;
-            }
-            if matches!(case.state, State::Closed { how: How::SetAside, .. }) {
-                case.enter(State::New, self.now());
-            }
-            case.changed();
-            self.keep(&case)?;
-        }
-        self.below.cases.flush().await?;
-        self.changed.notify_one();
-        let line = Line::from("reports by ").code(reporter).plain(" count again");
-        Ok(Reply::outcome(Status::Done, line))
-    }
-
-    /// Closes a case of which every report is set aside; whether it was.
-    pub(super) fn close_if_all_aside(&self, mut case: Case) -> Result<bool, store::Error> {
-        let reports = self.below.cases.reports(case.number)?;
-        if reports.is_empty() || reports.iter().any(|report| !report.aside) {
-            return Ok(false);
-        }
-        let aside = self.below.cases.aside(self.now())?;
-        let by =
-            reports.iter().find_map(|report| aside.get(&report.by)).map(|aside| aside.by.clone());
-        let by = by.unwrap_or_else(|| self.below.roster.bot.clone());
-        case.enter(State::Closed { by, how: How::SetAside, reason: None }, self.now());
-        self.keep(&case)?;
-        Ok(true)
-    }
-
-    /// Takes in what was reported before the bot began.
-    pub(in crate::pipeline) async fn import(
-        &self,
-        since: Timestamp,
-        record: Record,
-    ) -> Result<Reply, Stop> {
-        let before = self.below.cases.open()?.len();
-        let record =
-            Record { note: Some(format!("reports since {} were imported", utc(since))), ..record };
-        self.below.audit.note(record).await?;
-        let (mut reports, mut unserved) = (0, Vec::new());
-        for kind in ReportKind::ALL {
-            match self.fetch_since(kind, since).await {
-                Ok(Fetched::New(new)) => reports += new,
-                Ok(Fetched::NotServed) => unserved.push(kind),
-                Err(Fault::Api(error)) => return Err(error.into()),
-                Err(Fault::Store(error)) => return Err(error.into()),
-            }
-        }
-        self.changed.notify_one();
-        let cases = self.below.cases.open()?.len().saturating_sub(before);
-        if reports == 0 {
-            let line = format!("every report since {} is in a case already", utc(since));
-            return Ok(Reply::outcome(Status::NothingChanged, line));
-        }
-        let (reports, cases_named) = (many(reports, "report"), many(cases, "case"));
-        let title = format!("imported {reports}, in {cases_named} that were not open before");
-        let reply = Reply::outcome(Status::Done, title);
-        let reply = match unserved.as_slice() {
-            [] => reply,
-            unserved => reply.note(not_served(unserved)),
-        };
-        let words = ["case", "list"].map(str::to_owned).to_vec();
-        if cases <= IMPORTED {
-            return Ok(reply);
-        }
-        Ok(reply.note("Their threads begin ten a minute.").command("All of them", words))
-    }
-}
-
-/// `1 report`, `13 reports`.
-fn many(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count)) }
 }
 
 /// How many reports are named in the command that deletes them.
 const DELETED: usize = 40;
-
-/// What is said of kinds of reports that cannot be seen.
-pub(in crate::pipeline) fn not_served(kinds: &[ReportKind]) -> Line {
-    let kinds: Vec<&str> = kinds
-        .iter()
-        .map(|kind| match kind {
-            ReportKind::Event => "of events",
-            ReportKind::Account => "of accounts (Synapse 1.152 or later)",
-            ReportKind::Room => "of rooms",
-        })
-        .collect();
-    Line::from(format!(
-        "This homeserver does not hand out reports {}, so I cannot see them.",
-        kinds.join(" and ")
-    ))
-}
 
 /// Whom a case is about, as one of a listing.
 pub(in crate::pipeline) fn about(case: &Case) -> Line {

@@ -182,10 +182,10 @@ impl Desk {
 
     /// Notes with each open case the changes that were made since to what it is about.
     pub(super) fn find_changes(&self) -> Result<(), store::Error> {
-        let Some(mut from) = self.cursors.get(RECORD)? else {
+        let Some(mut from) = self.below.cursors.get(RECORD)? else {
             let last = self.below.audit.last(1)?;
             let last = last.first().map_or(0, |kept| kept.entry.seq);
-            return self.cursors.put(RECORD, &(last + 1));
+            return self.below.cursors.put(RECORD, &(last + 1));
         };
         let begun = from;
         loop {
@@ -198,7 +198,7 @@ impl Desk {
                 break;
             }
         }
-        if from == begun { Ok(()) } else { self.cursors.put(RECORD, &from) }
+        if from == begun { Ok(()) } else { self.below.cursors.put(RECORD, &from) }
     }
 
     fn find_change(&self, kept: &Kept) -> Result<(), store::Error> {

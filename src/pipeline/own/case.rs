@@ -1,5 +1,7 @@
 //! `!case`: what was reported, gathered by whom it is about.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ruma::OwnedUserId;
@@ -258,8 +260,38 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.trim_start_matches('#').trim_end_matches(['.', ',', ';', ':']).parse().ok()
 }
 
+/// A verb by which somebody decides about one case.
+pub(super) trait Decides: fmt::Debug + Send + Sync {
+    /// Which case, and what is decided about it.
+    fn decided(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<(Which, Decision), Stop>;
+}
+
+#[async_trait]
+impl<D: Decides> Own for D {
+    fn lane(&self) -> Lane {
+        Lane::InTurn
+    }
+
+    fn power(&self) -> Option<Power> {
+        Some(Power::Moderate)
+    }
+
+    async fn run(
+        &self,
+        pipeline: &Pipeline,
+        invocation: &Invocation<'_>,
+    ) -> Result<Option<Reply>, Stop> {
+        let (which, decision) = self.decided(pipeline, invocation)?;
+        decide(pipeline, invocation, &which, &decision).await
+    }
+}
+
 /// Decides about a case.
-pub(super) async fn decide(
+async fn decide(
     pipeline: &Pipeline,
     invocation: &Invocation<'_>,
     which: &Which,

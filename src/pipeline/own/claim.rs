@@ -1,16 +1,15 @@
 //! `!claim`: to deal with a case oneself.
 
-use async_trait::async_trait;
-
 use super::{
-    Own, OwnSpec,
-    case::{decide, which},
+    OwnSpec,
+    case::{Decides, which},
 };
 use crate::{
-    change::Power,
     error::Stop,
-    pipeline::{Invocation, Lane, Pipeline, desk::Decision},
-    reply::Reply,
+    pipeline::{
+        Invocation, Pipeline,
+        desk::{Decision, Which},
+    },
 };
 
 /// Deal with a case yourself: the others see that you do
@@ -29,23 +28,13 @@ pub(crate) struct Claim {
 pub(super) const SPEC: OwnSpec =
     OwnSpec::new::<Claim>("claim", &["claim 12", "claim", "claim 12 --over"]);
 
-#[async_trait]
-impl Own for Claim {
-    fn lane(&self) -> Lane {
-        Lane::InTurn
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
-    }
-
-    async fn run(
+impl Decides for Claim {
+    fn decided(
         &self,
-        pipeline: &Pipeline,
+        _: &Pipeline,
         invocation: &Invocation<'_>,
-    ) -> Result<Option<Reply>, Stop> {
+    ) -> Result<(Which, Decision), Stop> {
         let which = which(invocation, self.case.as_deref())?;
-        let decision = Decision::Claim { over: self.over };
-        decide(pipeline, invocation, &which, &decision).await
+        Ok((which, Decision::Claim { over: self.over }))
     }
 }

@@ -1,17 +1,17 @@
 //! `!close` and `!dismiss`: a case is over.
 
-use async_trait::async_trait;
-
 use super::{
-    Own, OwnSpec,
-    case::{closing, decide, number, which},
+    OwnSpec,
+    case::{Decides, closing, number, which},
 };
 use crate::{
     cases::How,
-    change::Power,
     error::Stop,
-    pipeline::{Invocation, Lane, Pipeline, desk::Which},
-    reply::{Line, Reply},
+    pipeline::{
+        Invocation, Pipeline,
+        desk::{Decision, Which},
+    },
+    reply::Line,
 };
 
 /// Close a case that was dealt with, and say why
@@ -41,52 +41,26 @@ pub(super) const SPEC: OwnSpec =
 pub(super) const DISMISS: OwnSpec =
     OwnSpec::new::<Dismiss>("dismiss", &["dismiss 12 a quarrel, no rule broken", "dismiss"]);
 
-#[async_trait]
-impl Own for Close {
-    fn lane(&self) -> Lane {
-        Lane::InTurn
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
-    }
-
-    async fn run(
+impl Decides for Close {
+    fn decided(
         &self,
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
-    ) -> Result<Option<Reply>, Stop> {
-        close(pipeline, invocation, How::DealtWith, &self.words).await
+    ) -> Result<(Which, Decision), Stop> {
+        let (which, why) = taken_apart(pipeline, invocation, &self.words)?;
+        Ok((which, closing(How::DealtWith, why)))
     }
 }
 
-#[async_trait]
-impl Own for Dismiss {
-    fn lane(&self) -> Lane {
-        Lane::InTurn
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
-    }
-
-    async fn run(
+impl Decides for Dismiss {
+    fn decided(
         &self,
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
-    ) -> Result<Option<Reply>, Stop> {
-        close(pipeline, invocation, How::Dismissed, &self.words).await
+    ) -> Result<(Which, Decision), Stop> {
+        let (which, why) = taken_apart(pipeline, invocation, &self.words)?;
+        Ok((which, closing(How::Dismissed, why)))
     }
-}
-
-async fn close(
-    pipeline: &Pipeline,
-    invocation: &Invocation<'_>,
-    how: How,
-    words: &[String],
-) -> Result<Option<Reply>, Stop> {
-    let (which, why) = taken_apart(pipeline, invocation, words)?;
-    decide(pipeline, invocation, &which, &closing(how, why)).await
 }
 
 /// Which case the words name, and why it is closed. In a thread a number may be the beginning of the

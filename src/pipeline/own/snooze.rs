@@ -1,17 +1,16 @@
 //! `!snooze`: a case is left until later.
 
-use async_trait::async_trait;
-
 use super::{
-    Own, OwnSpec,
-    case::{ahead, decide, which},
+    OwnSpec,
+    case::{Decides, ahead, which},
 };
 use crate::{
-    change::Power,
     commands::arguments::Lasting,
     error::Stop,
-    pipeline::{Invocation, Lane, Pipeline, desk::Decision},
-    reply::Reply,
+    pipeline::{
+        Invocation, Pipeline,
+        desk::{Decision, Which},
+    },
 };
 
 /// Leave a case for a while, without reminders
@@ -26,25 +25,15 @@ pub(crate) struct Snooze {
 
 pub(super) const SPEC: OwnSpec = OwnSpec::new::<Snooze>("snooze", &["snooze 12 4h", "snooze 4h"]);
 
-#[async_trait]
-impl Own for Snooze {
-    fn lane(&self) -> Lane {
-        Lane::InTurn
-    }
-
-    fn power(&self) -> Option<Power> {
-        Some(Power::Moderate)
-    }
-
-    async fn run(
+impl Decides for Snooze {
+    fn decided(
         &self,
         pipeline: &Pipeline,
         invocation: &Invocation<'_>,
-    ) -> Result<Option<Reply>, Stop> {
+    ) -> Result<(Which, Decision), Stop> {
         let (case, lasting) = taken_apart(&self.words)?;
-        let which = which(invocation, case)?;
         let until = ahead(&lasting, pipeline.clock.now())?;
-        decide(pipeline, invocation, &which, &Decision::Snooze(until)).await
+        Ok((which(invocation, case)?, Decision::Snooze(until)))
     }
 }
 
