@@ -7,12 +7,19 @@
 #   tests/long.sh --seed 17               chance as in an earlier run, which printed its seed
 #   tests/long.sh --messages 1000000      no kills and faults: so many messages made by chance, each
 #                                         understood as it was typed or asked about
+#   tests/long.sh --idle                  no kills and faults: seven minutes of a report desk to which
+#                                         nothing comes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/needs.sh
 
 export SERIES_KILLS=64 SERIES_SECONDS=300
 while [ $# -gt 0 ]; do
+    if [ "$1" = --idle ]; then
+        idle=1
+        shift
+        continue
+    fi
     if [ $# -lt 2 ]; then
         echo "$1 needs a number; see the head of $0" >&2
         exit 2
@@ -35,5 +42,8 @@ if [ -n "${SYNOD_MESSAGES:-}" ]; then
     exec cargo test --lib -- understand::tests::generated --nocapture
 fi
 need_tools
+if [ -n "${idle:-}" ]; then
+    exec cargo test --test it -- an_idle_desk_asks --ignored --nocapture
+fi
 # One after the other: beside each other each would be a storm for the other.
 exec cargo test --test it -- series:: --nocapture --test-threads=1

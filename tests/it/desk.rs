@@ -14,21 +14,21 @@ use crate::{
 };
 
 /// A homeserver of its own: on the shared one others report things too.
-async fn own_homeserver() -> Result<Synapse> {
+pub(crate) async fn own_homeserver() -> Result<Synapse> {
     Synapse::start(Options::default()).await
 }
 
-fn watching(config: Config) -> Config {
+pub(crate) fn watching(config: Config) -> Config {
     config.set("reports.watch", true)
 }
 
 /// A desk on a homeserver of its own.
-async fn desk() -> Result<Scene> {
+pub(crate) async fn desk() -> Result<Scene> {
     Scene::plan().on(&own_homeserver().await?).start_with(SYNOD, watching).await
 }
 
 /// Reports an event.
-async fn report(by: &Api, room: &str, event: &str, why: &str) -> Result<()> {
+pub(crate) async fn report(by: &Api, room: &str, event: &str, why: &str) -> Result<()> {
     let path = format!("/_matrix/client/v3/rooms/{room}/report/{event}");
     let (status, answer) = by.post(&path, json!({"reason": why})).await?;
     ensure!(status == 200, "not reported: {answer}");
@@ -36,7 +36,7 @@ async fn report(by: &Api, room: &str, event: &str, why: &str) -> Result<()> {
 }
 
 /// Reports an account.
-async fn report_account(by: &Api, user: &Account, why: &str) -> Result<()> {
+pub(crate) async fn report_account(by: &Api, user: &Account, why: &str) -> Result<()> {
     let path = format!("/_matrix/client/v3/users/{}/report", user.user_id);
     let (status, answer) = by.post(&path, json!({"reason": why})).await?;
     ensure!(status == 200, "not reported: {answer}");
@@ -44,7 +44,7 @@ async fn report_account(by: &Api, user: &Account, why: &str) -> Result<()> {
 }
 
 /// The first message of the thread about this account.
-async fn thread_about(scene: &Scene, user: &Account, mark: usize) -> Result<Message> {
+pub(crate) async fn thread_about(scene: &Scene, user: &Account, mark: usize) -> Result<Message> {
     let begins = format!("{} was reported", user.user_id);
     let of_bot = |message: &Message| {
         message.is_message()
@@ -57,7 +57,7 @@ async fn thread_about(scene: &Scene, user: &Account, mark: usize) -> Result<Mess
 }
 
 /// The first message of a thread, or the edit of it, that shows this.
-async fn shows(scene: &Scene, root: &Message, part: &str) -> Result<Message> {
+pub(crate) async fn shows(scene: &Scene, root: &Message, part: &str) -> Result<Message> {
     if root.body.contains(part) {
         return Ok(root.clone());
     }
@@ -73,7 +73,12 @@ async fn shows(scene: &Scene, root: &Message, part: &str) -> Result<Message> {
 }
 
 /// Says something in a thread, and waits for the answer there.
-async fn asks_in(scene: &Scene, who: &Person, root: &Message, text: &str) -> Result<Message> {
+pub(crate) async fn asks_in(
+    scene: &Scene,
+    who: &Person,
+    root: &Message,
+    text: &str,
+) -> Result<Message> {
     let event = in_thread(scene, who, &root.event_id, text).await?;
     answered_in(scene, &root.event_id, &event).await.with_context(|| text.to_owned())
 }
@@ -390,6 +395,7 @@ async fn what_was_said_is_covered_and_what_cannot_be_read_is_said_to_be_so() -> 
     synapse.damage(&format!("DELETE FROM events WHERE event_id = '{gone}'; DELETE FROM event_json WHERE event_id = '{gone}';")).await?;
     report(&by_sam, &open, &said, "once more").await?;
     shows(&scene, &thread, "was reported 4 times").await?;
+    shows(&scene, &thread, "no longer exists here").await?;
     Ok(())
 }
 

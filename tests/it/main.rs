@@ -9,6 +9,7 @@ mod background;
 mod backups;
 mod basics;
 mod book;
+mod case_threads;
 mod charts;
 mod check;
 mod config;

@@ -1,0 +1,97 @@
+//! What can be done in the thread of a case, and what is said there later.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use world::{Message, Proxy, Scene};
+
+use crate::{
+    SYNOD,
+    desk::{asks_in, desk, own_homeserver, report, report_account, shows, thread_about, watching},
+    events::send,
+    support::{api, code, make, says},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dot_is_the_one_event_and_the_one_room_of_the_case() -> Result<()> {
+    let scene = desk().await?;
+    let ann = scene.ann();
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
+    let room = make(&by_eve, json!({"preset": "public_chat"})).await?;
+    by_sam.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    let event = send(&by_eve, &room, "buy my gold").await?;
+    let mark = ann.mark();
+    report(&by_sam, &room, &event, "spam").await?;
+    let thread = thread_about(&scene, &eve, mark).await?;
+
+    let question = asks_in(&scene, ann, &thread, "!event redact .").await?;
+    says(&question, "", &[&event, eve.user_id.as_str(), &room]);
+    let path = format!("/_matrix/client/v3/rooms/{room}/event/{event}");
+    let body =
+        async || -> Result<Value> { Ok(by_sam.get(&path).await?.1["content"]["body"].clone()) };
+    assert_eq!(body().await?, "buy my gold");
+    let given = question.body.lines().find_map(|line| line.split("!confirm ").nth(1));
+    let given = given.context("how to say yes")?.replace("\u{2060}", "");
+    says(&asks_in(&scene, ann, &thread, &format!("!confirm {given}")).await?, "Done", &[&event]);
+    assert_eq!(body().await?, Value::Null);
+    shows(&scene, &thread, "acted: #").await?;
+
+    let question = asks_in(&scene, ann, &thread, "!room block .").await?;
+    says(&question, "", &[&room, "!confirm"]);
+    asks_in(&scene, ann, &thread, &format!("!deny {}", code(&question)?)).await?;
+
+    // Where the reports are about two events, a dot is none of them.
+    let other = send(&by_eve, &room, "and silver").await?;
+    report(&by_sam, &room, &other, "spam too").await?;
+    shows(&scene, &thread, "was reported 2 times").await?;
+    let none = asks_in(&scene, ann, &thread, "!event redact .").await?;
+    assert!(!none.body.contains("!confirm") && !none.body.contains(&other), "{none}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_off_comes_back_to_whoever_has_claimed_it() -> Result<()> {
+    let scene = desk().await?;
+    let (ann, moe) = (scene.ann(), scene.moe().await?);
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let by_sam = api(&scene, &sam).await?;
+    let mark = ann.mark();
+    report_account(&by_sam, &eve, "rude").await?;
+    let thread = thread_about(&scene, &eve, mark).await?;
+    says(&asks_in(&scene, moe, &thread, "claim").await?, "Done", &["claimed"]);
+    says(&asks_in(&scene, moe, &thread, "snooze 3s").await?, "Done", &["put off until"]);
+    let back = |message: &Message| {
+        message.thread.as_ref() == Some(&thread.event_id)
+            && message.body.contains("has waited long enough")
+    };
+    let told = ann.wait_for_since(mark, "that it is back", back).await?;
+    assert_eq!(told.mentions, std::slice::from_ref(&scene.accounts()[0].user_id), "{told}");
+    shows(&scene, &thread, "State: claimed by @moe").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes six minutes; tests/long.sh --idle runs it"]
+async fn an_idle_desk_asks_for_no_more_than_one_list_a_minute() -> Result<()> {
+    let synapse = own_homeserver().await?;
+    let proxy = Proxy::start(&synapse.url()).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    let config = watching(scene.config()).set("homeserver.admin_url", proxy.url());
+    scene.start_bot(SYNOD, &config).await?;
+    let asked = || proxy.requests().iter().filter(|sent| sent.path.contains("_reports")).count();
+    let begun = Instant::now();
+    // When the homeserver was asked: less and less often, until the desk is idle.
+    let mut times: Vec<Duration> = Vec::new();
+    while begun.elapsed() < Duration::from_mins(7) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        times.resize(asked(), begun.elapsed());
+    }
+    let last: Vec<Duration> =
+        times.iter().rev().take(4).map(|at| begun.elapsed().saturating_sub(*at)).collect();
+    println!("asked {} times, the last times {last:?} ago", times.len());
+    let idle = times.iter().filter(|at| **at > Duration::from_mins(4)).count();
+    assert!((1..=3).contains(&idle), "{idle} requests in three minutes: {times:?}");
+    Ok(())
+}
