@@ -60,6 +60,11 @@ pub(super) trait Switch: Debug + Send + Sync {
     /// The request that turns it.
     fn step(&self, subject: &Subject, on: bool) -> Step;
 
+    /// What somebody must know who turns it, from what was seen before.
+    fn warning(&self, _subject: &Subject, _before: &Snapshot) -> Option<Line> {
+        None
+    }
+
     /// The state afterwards.
     fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact>;
 
@@ -151,6 +156,10 @@ impl<S: Switch> Action for Turn<S> {
         Question { title, ..Question::default() }
     }
 
+    fn warnings(&self, subject: &Subject, seen: &Snapshot) -> Vec<Line> {
+        self.switch.warning(subject, seen).into_iter().collect()
+    }
+
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         self.switch.exists(subject, seen)?;
         let key = self.switch.key();
@@ -168,11 +177,18 @@ impl<S: Switch> Action for Turn<S> {
         Ok(Change { steps: vec![step], wanted })
     }
 
-    fn outcome(&self, subject: &Subject, _: &Snapshot, _: &[Answer], after: &Snapshot) -> Outcome {
+    fn outcome(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        _: &[Answer],
+        after: &Snapshot,
+    ) -> Outcome {
         let wording = self.switch.wording(self.on);
         let undo = Undo::Command((wording.back)(&subject.typed()));
         Outcome::done(Line::new().code(subject).plain(wording.said), undo)
             .facts(self.switch.facts(after, self.on))
+            .facts(self.switch.warning(subject, before).map(|line| ("Mind", line)))
             .remains(self.switch.remains(subject, after, self.on))
     }
 }

@@ -152,6 +152,16 @@ async fn whoever_would_leave_a_room_without_an_admin_is_named_with_what_to_do_fi
     let plan = scene.ann_asks(&format!("!user deactivate {} --plan", eve.user_id)).await?;
     says(&plan, "What", &["only admin", &old]);
 
+    // A lock of one runs at once, and says it of the time until its end.
+    let both = asked(&scene, &format!("!user lock {} {}", tom.user_id, eve.user_id)).await?;
+    let named = format!("{} is the only admin of 2 rooms", eve.user_id);
+    assert!(both.contains(&named) && both.contains(&old) && !both.contains(&alone), "{both}");
+    let locked = scene.ann_asks(&format!("!user lock {}", eve.user_id)).await?;
+    says(&locked, "Done", &[&named, "While it is locked", "!room make-admin", &old, &new]);
+    let unlocked = scene.ann_asks(&format!("!user unlock {}", eve.user_id)).await?;
+    says(&unlocked, "Done", &["no longer locked"]);
+    assert!(!unlocked.body.contains("only admin"), "{unlocked}");
+
     // Once somebody else is an admin there is nothing to say, but for what cannot be given.
     for room in [&old, &new] {
         says(&with_yes(&scene, &make_admin(room)).await?, "Done", &[]);

@@ -177,6 +177,28 @@ pub(in crate::commands) fn warnings_of_account(subject: &Subject, seen: &Snapsho
     lines
 }
 
+/// What somebody must know of `subject`, an account, where it can do nothing for a while.
+pub(in crate::commands) fn warning_of_lock(subject: &Subject, seen: &Snapshot) -> Option<Line> {
+    let holes = seen.extra.get(KEY).and_then(|it| Holes::deserialize(it).ok())?;
+    // The power of a creator comes back with the account.
+    let admins: Vec<&Hole> = holes.found.iter().filter(|hole| hole.loss != Loss::Creator).collect();
+    let first = admins.first()?;
+    let many = how_many(Some(admins.len() as u64), "room", "rooms");
+    let mut line = Line::new().code(subject).plain(" is the ").strong("only admin");
+    line = line.plain(format!(" of {many} with other members: "));
+    for (n, hole) in admins.iter().take(NAMED).enumerate() {
+        line = line.plain(if n > 0 { "; " } else { "" }).line(hole.line());
+    }
+    if let Some(more) = admins.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        line = line.plain(format!("; and {more} more"));
+    }
+    let line = line.plain(
+        ". While it is locked, nobody can change who has power there. To make \
+                           somebody else an admin: ",
+    );
+    Some(line.command(format!("!room make-admin {} --user-id @…", first.room)))
+}
+
 /// What somebody must know before `subject`, an account, loses its power in one room, and stays in it.
 pub(super) fn warnings_of_demotion(subject: &Subject, seen: &Snapshot) -> Vec<Line> {
     let Some(holes) = seen.extra.get(KEY).and_then(|it| Holes::deserialize(it).ok()) else {

@@ -15,6 +15,7 @@ use crate::{
         Ask,
         arguments::UserRef,
         notice::tell::{self, Tell, Then},
+        room::holes,
         switch::{Switch, Turn, Wording},
     },
     error::Stop,
@@ -39,12 +40,19 @@ pub(super) struct Flag {
     pub(super) may: [&'static str; 2],
     /// Why it is not set on a deactivated account.
     pub(super) moot: &'static str,
+    /// Whether nobody can do anything for a room whose only admin is in it.
+    pub(super) leaves_holes: bool,
 }
+
+/// For how many accounts it is looked up whether they are the only admin of a room: of more, whoever
+/// turns it wants it turned.
+const LOOKED_AT: usize = 10;
 
 impl Flag {
     /// The change that sets this state of these accounts, or ends it.
     pub(super) fn turn(&'static self, users: Vec<UserRef>, on: bool) -> Turn<Flagged> {
-        Turn { switch: Flagged { users, flag: self }, on }
+        let holes = on && self.leaves_holes && users.len() <= LOOKED_AT;
+        Turn { switch: Flagged { users, flag: self, holes }, on }
     }
 }
 
@@ -64,6 +72,8 @@ impl Turn<Flagged> {
 pub(super) struct Flagged {
     users: Vec<UserRef>,
     flag: &'static Flag,
+    /// Whether it is looked up which rooms have no other admin.
+    holes: bool,
 }
 
 /// What it means where the homeserver refuses it.
@@ -103,7 +113,11 @@ impl Switch for Flagged {
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
         let (mut seen, account) = account::snapshot(subject, reader).await?;
         if let Some(account) = account {
-            seen.preconditions.insert(self.flag.key.to_owned(), json!((self.flag.of)(&account)));
+            let is_set = (self.flag.of)(&account);
+            seen.preconditions.insert(self.flag.key.to_owned(), json!(is_set));
+            if self.holes && !is_set && !seen.is("deactivated") {
+                holes::note_of_account(&mut seen, account::id(subject)?, reader).await;
+            }
         }
         Ok(seen)
     }
@@ -126,6 +140,10 @@ impl Switch for Flagged {
 
     fn step(&self, subject: &Subject, on: bool) -> Step {
         (self.flag.step)(&subject.segment(), on)
+    }
+
+    fn warning(&self, subject: &Subject, before: &Snapshot) -> Option<Line> {
+        holes::warning_of_lock(subject, before)
     }
 
     fn facts(&self, after: &Snapshot, on: bool) -> Vec<Fact> {

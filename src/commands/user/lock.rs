@@ -56,6 +56,7 @@ pub(super) static LOCKED: Flag = Flag {
         "do everything again, on its devices",
     ],
     moot: "is deactivated, so there is nothing to lock",
+    leaves_holes: true,
 };
 
 /// Lock an account: it can do nothing until it is unlocked, not even read

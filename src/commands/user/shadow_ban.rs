@@ -56,6 +56,7 @@ static SHADOW_BANNED: Flag = Flag {
         "send messages again; what it sent meanwhile is not delivered",
     ],
     moot: "is deactivated, so there is nothing to ban",
+    leaves_holes: false,
 };
 
 /// Shadow-ban an account: it can keep writing, but nobody receives its messages

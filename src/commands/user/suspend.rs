@@ -54,6 +54,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     },
     may: ["read and remove its own messages, nothing else", "do everything again"],
     moot: "is deactivated, so there is nothing to suspend",
+    leaves_holes: false,
 };
 
 /// Suspend an account: it can read, but not write, join, invite or change its profile
