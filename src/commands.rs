@@ -12,7 +12,8 @@ use std::fmt::Debug;
 
 use crate::{
     change::{
-        Answer, Change, Class, Outcome, Power, Probe, Progress, Question, Skip, Snapshot, Subject,
+        Answer, Change, Class, FactMap, Outcome, Power, Probe, Progress, Question, Skip, Snapshot,
+        Subject,
     },
     error::Stop,
     reply::{Line, Reply, Sheet},
@@ -209,6 +210,12 @@ pub trait Action: Debug + Send + Sync {
     /// Whether this erases the account, so that what the bot keeps of it goes too.
     fn erases(&self, _subject: &Subject) -> bool {
         false
+    }
+
+    /// What it brings about for good besides what it wants of its subject: what was so for a time only then no
+    /// longer ends by itself.
+    fn lasting(&self) -> FactMap {
+        FactMap::new()
     }
 
     /// What the homeserver goes on with after this, where other verbs have the same followed: then it

@@ -50,6 +50,12 @@ impl Sanction {
         self.again.map_or(self.until, |again| again.max(self.until))
     }
 
+    /// Whether a change that was made, and has left these facts, replaces it: it brought about something
+    /// else, or the same, which then holds for as long as that change says.
+    pub fn is_replaced_by(&self, left: &FactMap) -> bool {
+        self.left.keys().any(|key| left.contains_key(key))
+    }
+
     /// Whether a change to these facts would end it.
     pub fn is_ended_by(&self, facts: &FactMap) -> bool {
         self.left.iter().any(|(key, value)| facts.get(key).is_some_and(|now| now != value))

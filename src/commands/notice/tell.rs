@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     change::{
-        Answer, Change, Class, Outcome, Power, Probe, Progress, Question, Skip, Snapshot, Subject,
-        Undo,
+        Answer, Change, Class, FactMap, Outcome, Power, Probe, Progress, Question, Skip, Snapshot,
+        Subject, Undo,
     },
     commands::{Action, Ask, LongWork, Meaning, refusals::of_either, user::account},
     error::Stop,
@@ -289,6 +289,10 @@ impl<A: Action> Action for Told<A> {
 
     fn erases(&self, subject: &Subject) -> bool {
         self.action.erases(subject)
+    }
+
+    fn lasting(&self) -> FactMap {
+        self.action.lasting()
     }
 
     fn long_work(&self) -> Option<&dyn LongWork> {

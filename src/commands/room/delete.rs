@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{deletion, holes, known};
 use crate::commands::refusals::{Meaning, NO_ROOM_ID, OTHER_BODY, ROOM_GONE};
 use crate::{
-    change::{Answer, Change, Class, Outcome, Power, Question, Skip, Snapshot, Subject},
+    change::{Answer, Change, Class, FactMap, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{
         Action, LongWork, Spec,
         arguments::{RoomRef, UserRef},
@@ -176,6 +176,10 @@ impl Action for Delete {
         after: &Snapshot,
     ) -> Outcome {
         Outcome { undo: self.how.undo(subject, before), ..begun(subject, answers, after) }
+    }
+
+    fn lasting(&self) -> FactMap {
+        self.how.lasting()
     }
 
     fn long_work(&self) -> Option<&dyn LongWork> {

@@ -10,7 +10,9 @@ use super::{
 };
 use crate::commands::refusals::Meaning;
 use crate::{
-    change::{Answer, Change, Class, Outcome, Path, Power, Question, Skip, Snapshot, Subject},
+    change::{
+        Answer, Change, Class, FactMap, Outcome, Path, Power, Question, Skip, Snapshot, Subject,
+    },
     commands::{Action, LongWork, Spec},
     error::Stop,
     synapse::{
@@ -136,6 +138,10 @@ impl Action for PurgeEmpty {
     ) -> Outcome {
         let undo = self.how.undo(subject, before);
         Outcome { undo, ..delete::begun(subject, answers, after) }
+    }
+
+    fn lasting(&self) -> FactMap {
+        self.how.lasting()
     }
 
     fn long_work(&self) -> Option<&dyn LongWork> {

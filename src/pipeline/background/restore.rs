@@ -9,7 +9,7 @@ use crate::{
     change::{FactMap, Subject, Undo},
     freeze::{Freeze, What},
     operators::Rank,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, change::has_changed},
     reply::{Line, Status},
     sanctions::{Sanction, State},
     store,
@@ -121,7 +121,7 @@ impl Past {
     fn closed(&mut self, record: &Record, rank: impl Fn(&ruma::UserId) -> Option<Rank>) {
         let Some(number) = record.of else { return };
         for (subject, left) in &record.left {
-            self.end(number, subject, left);
+            self.end(number, subject, left, record.status.is_some_and(has_changed));
         }
         let (Some(until), Some(Status::Done | Status::DoneInPart)) = (record.until, record.status)
         else {
@@ -151,9 +151,11 @@ impl Past {
         }
     }
 
-    fn end(&mut self, number: u64, subject: &Subject, left: &FactMap) {
+    fn end(&mut self, number: u64, subject: &Subject, left: &FactMap, is_done: bool) {
         let ended = self.sanctions.values_mut().filter(|sanction| {
-            sanction.state.is_open() && sanction.subject == *subject && sanction.is_ended_by(left)
+            sanction.state.is_open()
+                && sanction.subject == *subject
+                && (sanction.is_ended_by(left) || is_done && sanction.is_replaced_by(left))
         });
         ended.for_each(|sanction| sanction.state = State::Ended(number));
     }

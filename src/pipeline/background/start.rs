@@ -263,7 +263,8 @@ impl Pipeline {
             }
             None => ("My store was missing, so I started a new one", "gone"),
         };
-        error!(?moved_to, "the store is lost: {log}");
+        let folder = moved_to.as_ref().map(|folder| folder.display().to_string());
+        error!(moved_to = folder, "the store is lost: {log}");
         let mut reply = Reply::data(title).text(match restored {
             Some(restored) => restored.into(),
             None => Line::from(

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use tracing::error;
 
-use super::{Done, Executor, Looked};
+use super::{Done, Executor, Looked, unreviewed::has_changed};
 use crate::{
-    change::{FactMap, Subject, Undo},
+    change::Undo,
     commands::Ends,
     error::Stop,
     operators::Role,
@@ -78,21 +78,33 @@ impl Executor {
         self.keep_sanction(sanction).await
     }
 
-    /// Ends the sanctions that the change `number` has put an end to.
-    pub(in crate::pipeline) async fn end_sanctions(
-        &self,
-        number: u64,
-        subject: &Subject,
-        left: &FactMap,
-    ) {
-        let running = match self.sanctions.on(subject) {
+    /// Ends the sanctions that the change `number` has put an end to, or has replaced: a room that was
+    /// blocked for an hour and is then deleted and blocked stays blocked. What it has left then says so.
+    pub(in crate::pipeline) async fn end_sanctions(&self, number: u64, done: &mut Done) {
+        let running = match self.sanctions.on(&done.subject) {
             Ok(running) => running,
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "sanctions cannot be read");
                 return;
             }
         };
-        for sanction in running.into_iter().filter(|sanction| sanction.is_ended_by(left)) {
+        let is_done = has_changed(done.outcome.status);
+        for sanction in running {
+            let lasts = is_done && sanction.is_replaced_by(&done.lasting);
+            if !lasts
+                && !sanction.is_ended_by(&done.left)
+                && !(is_done && sanction.is_replaced_by(&done.left))
+            {
+                continue;
+            }
+            if lasts {
+                done.left.extend(done.lasting.clone());
+                let line = Line::from(format!(
+                    "it no longer ends by itself, as #{} would have, ",
+                    sanction.number
+                ));
+                done.outcome.facts.push(("Mind", line.at(sanction.until)));
+            }
             self.keep_sanction(Sanction { state: State::Ended(number), ..sanction }).await;
         }
     }

@@ -65,7 +65,7 @@ impl Executor {
         for plan in looked.plans {
             done.push(self.carry_out(action, plan, &mut permit, &mut secrets).await);
         }
-        let ends = self.set_ends(invocation, number, until, &done).await;
+        let ends = self.set_ends(invocation, number, until, &mut done).await;
         // First, or a kill between the two would leave what is on record as done unwatched.
         self.keep_watches(invocation, number, &done).await;
         self.close(invocation, number, until, &done).await;
@@ -177,9 +177,10 @@ impl Executor {
             outcome.facts.push(("Still running", follows.into()));
         }
         let left = after.map(|after| only(&after, &plan.change.wanted)).unwrap_or_default();
+        let lasting = action.lasting();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         let subject = plan.subject;
-        Done { subject, outcome, unmet, left, erased, not_now, unseen, work }
+        Done { subject, outcome, unmet, left, lasting, erased, not_now, unseen, work }
     }
 
     /// Sends the steps of one subject in their order. Behind one that fails only those are sent that put
@@ -243,11 +244,11 @@ impl Executor {
         invocation: &Invocation<'_>,
         number: u64,
         until: Option<Timestamp>,
-        done: &[Done],
+        done: &mut [Done],
     ) -> Ends {
         let mut kept = true;
         for one in done {
-            self.end_sanctions(number, &one.subject, &one.left).await;
+            self.end_sanctions(number, one).await;
             if one.outcome.status == Status::Done
                 && let Some(until) = until
             {

@@ -81,6 +81,8 @@ pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) unmet: Vec<Line>,
     /// The state that it left, of what it was about.
     pub(in crate::pipeline) left: FactMap,
+    /// What it has brought about besides, for good.
+    pub(in crate::pipeline) lasting: FactMap,
     /// Whether it was somebody's erasure, so that what is kept of them goes too.
     pub(in crate::pipeline) erased: bool,
     /// Whether nothing was done since the homeserver does not take the admin token, or limits how often

@@ -49,6 +49,11 @@ impl How {
         }
     }
 
+    /// What stays of it: a room that it blocks stays blocked.
+    pub(in crate::commands::room) fn lasting(&self) -> FactMap {
+        self.block.then(|| ("blocked".to_owned(), json!(true))).into_iter().collect()
+    }
+
     /// How what it does besides is taken back: just what it has changed.
     pub(in crate::commands::room) fn undo(&self, subject: &Subject, before: &Snapshot) -> Undo {
         let mut ways = Vec::new();

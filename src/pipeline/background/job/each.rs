@@ -369,14 +369,15 @@ impl<'a> Work<'a> {
         let mut permit = allowed.permit(&steps).map_err(|refusal| Stop::refused(refusal.0))?;
         let (executor, number) = (&self.runner.below.executor, self.number);
         let mut secrets = Secrets::new();
-        let done = executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
+        let mut done =
+            executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
         if done.not_now {
             return Ok(Turn::NotNow);
         }
         if done.unseen && repeatable {
             return Ok(Turn::Unseen);
         }
-        let one = std::slice::from_ref(&done);
+        let one = std::slice::from_mut(&mut done);
         let ends = executor.set_ends(invocation, number, self.job.until, one).await;
         let mut what = done.outcome.title.text();
         for line in &done.unmet {

@@ -65,3 +65,48 @@ async fn a_lift_that_failed_once_is_done_at_its_next_try() {
     assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
     assert!(stage.heard.all().last().unwrap().contains("I undid it as planned"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_to_last_meanwhile_stays() {
+    let synapse = Synapse::shared().await.unwrap();
+    let api = synapse.admin();
+    let sam = synapse.register("last-sam", "a horse", false, "sam").await.unwrap();
+    let by_sam = synapse.api(&synapse.log_in(&sam).await.unwrap().0);
+    let stage = Stage::set(&synapse.url(), api.token());
+    let is_blocked = async |room: &str| {
+        let path = format!("/_synapse/admin/v1/rooms/{room}/block");
+        api.get(&path).await.unwrap().1["block"] == true
+    };
+
+    // A block of an hour, and then a deletion that blocks for good.
+    let room = by_sam.post("/_matrix/client/v3/createRoom", json!({})).await.unwrap().1;
+    let room = room["room_id"].as_str().unwrap().to_owned();
+    stage.say("moe", &format!("!room block {room} --for 1h")).await;
+    assert!(is_blocked(&room).await);
+    stage.say("ann", &format!("!room delete {room} --block")).await;
+    let here = ruma::room_id!("!admin:synod.test");
+    let code = stage.pipeline.questions.open_in(here).unwrap().pop().unwrap().code;
+    let end: String = {
+        let part = room.split(':').next().unwrap();
+        part.chars().skip(part.chars().count() - 6).collect()
+    };
+    stage.say("ann", &format!("!confirm {code} {end}")).await;
+    assert!(
+        stage.heard.all().last().unwrap().contains("no longer ends by itself"),
+        "{:?}",
+        stage.heard.all().last()
+    );
+    assert!(stage.pipeline.sanctions.open().unwrap().is_empty());
+    stage.clock.pass(3601);
+    stage.pipeline.lift_due().await;
+    assert!(is_blocked(&room).await);
+
+    // A suspension that somebody else ended, and that is then set again for good.
+    stage.say("moe", &format!("!user suspend {} --for 1h", sam.user_id)).await;
+    let path = format!("/_synapse/admin/v1/suspend/{}", sam.user_id);
+    api.put(&path, json!({ "suspend": false })).await.unwrap();
+    stage.say("moe", &format!("!user suspend {}", sam.user_id)).await;
+    stage.clock.pass(3601);
+    stage.pipeline.lift_due().await;
+    assert!(is_suspended(&api, &sam.user_id).await);
+}
