@@ -170,7 +170,11 @@ impl Questions {
         &self,
         invocation: &Invocation<'_>,
     ) -> Result<Reply, Stop> {
-        let mine = self.own_open(invocation)?;
+        let mut mine = self.own_open(invocation)?;
+        // To those that wait for others the asker cannot say yes.
+        if mine.iter().any(|ticket| ticket.second.is_none()) {
+            mine.retain(|ticket| ticket.second.is_none());
+        }
         Ok(if mine.is_empty() { nothing_open() } else { which(&mine, "confirm") })
     }
 

@@ -47,6 +47,8 @@ impl Questions {
         if !secrets.is_empty() {
             self.secrets.lock().await.insert(ticket.code.clone(), secrets);
         }
+        let mine = self.own_open(invocation)?;
+        let another_is_open = mine.iter().any(|other| other.code != ticket.code);
         let asked = Asked {
             ticket: &ticket,
             action,
@@ -56,6 +58,7 @@ impl Questions {
             notes: Some(&self.notes),
             server: &self.server,
             zone: self.zone_of(&ticket.asker),
+            another_is_open,
             now: self.clock.now(),
         };
         let reply = asked.question();
@@ -94,7 +97,7 @@ impl Questions {
             shell.aside(&reply.text("This is asked in the room, and answered there")).await;
         }
         self.tickets.question_sent(&ticket.code, event.clone()).await?;
-        if is_light(&ticket, &self.roster) {
+        if is_light(&ticket, &self.roster) && !another_is_open {
             for key in SIGNS {
                 if let Err(error) = self.outbox.react(&ticket.room, &event, key).await {
                     error!(error = &error as &dyn std::error::Error, "no reaction was put");

@@ -120,6 +120,7 @@ fn asked_by_one_in(
         notes: None,
         server: server_name!("synod.test"),
         zone,
+        another_is_open: false,
         now: testing::now(),
     };
     let reply = asked.ways(asked.question(), false);
