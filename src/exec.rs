@@ -15,7 +15,7 @@ use synod::{
     shell,
 };
 
-use crate::USAGE;
+use crate::{USAGE, with_causes};
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
@@ -65,7 +65,7 @@ impl Exec {
                 match without_bot(&file, &config, caller, words, color) {
                     Ok(exit) => exit,
                     Err(error) => {
-                        let _ = writeln!(io::stderr(), "synod: {error:#}");
+                        let _ = writeln!(io::stderr(), "synod: {}", with_causes(&error));
                         Exit::Failed
                     }
                 }

@@ -152,7 +152,7 @@ fn main() -> ExitCode {
     match start(&command, &config) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "synod: {error:#}");
+            let _ = writeln!(io::stderr(), "synod: {}", with_causes(&error));
             ExitCode::from(FOUND)
         }
     }
@@ -321,4 +321,25 @@ pub(crate) fn print(finding: &Finding) {
     } else {
         writeln!(out, "{finding}")
     };
+}
+
+/// An error with what caused it, as one line: most name their cause already, and it is said once.
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |said, cause| {
+        if said.contains(&cause) { said } else { format!("{said}: {cause}") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let busy = || io::Error::from(io::ErrorKind::AddrInUse);
+        let named = anyhow::Error::new(busy()).context(format!("cannot listen: {}", busy()));
+        assert_eq!(with_causes(&named), format!("cannot listen: {}", busy()));
+        let bare = anyhow::Error::new(busy()).context("cannot listen");
+        assert_eq!(with_causes(&bare), format!("cannot listen: {}", busy()));
+    }
 }

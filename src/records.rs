@@ -14,7 +14,7 @@ use synod::{
     record_page,
 };
 
-use crate::FOUND;
+use crate::{FOUND, with_causes};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
@@ -64,7 +64,7 @@ pub(crate) fn run(command: &Audit) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Where nobody can be told, the exit code still says it.
-            let _ = writeln!(io::stderr(), "{error:#}");
+            let _ = writeln!(io::stderr(), "{}", with_causes(&error));
             ExitCode::from(FOUND)
         }
     }

@@ -113,11 +113,9 @@ fn exported(store: &Path, config: &Config, export: &Export) -> anyhow::Result<()
     };
     let key = if recovery_key { "with" } else { "without" };
     let how = if encrypted { "encrypted" } else { "not encrypted" };
-    writeln!(
-        io::stderr(),
-        "Wrote {}: {records} entries, {how}, {key} the recovery key.",
-        file.display()
-    )?;
+    let name = file.display().to_string();
+    let name = if name == "-" { "the export" } else { name.as_str() };
+    writeln!(io::stderr(), "Wrote {name}: {records} entries, {how}, {key} the recovery key.")?;
     Ok(())
 }
 

@@ -49,6 +49,13 @@ pub enum DoorError {
     /// Another process listens there.
     #[error("another process listens at {}; set another path in `shell.socket`", .0.display())]
     Taken(PathBuf),
+    /// It cannot be given to the group.
+    #[error(
+        "the socket {} cannot be opened to the group of `shell.group`: the user that runs synod must be a \
+         member of it",
+        .0.display()
+    )]
+    NotOfGroup(PathBuf),
     /// It cannot be made.
     #[error("the socket {} cannot be created: {source}", socket.display())]
     Io {
@@ -89,6 +96,11 @@ impl Door {
         }
         match listen(&socket, access.group) {
             Ok(listener) => Ok(Self { listener, socket, access: access.clone() }),
+            // Only a member of a group gives something to it.
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied && socket.exists() => {
+                drop(std::fs::remove_file(&socket));
+                Err(DoorError::NotOfGroup(socket))
+            }
             Err(source) => Err(DoorError::Io { socket, source }),
         }
     }

@@ -37,7 +37,7 @@ pub(in crate::pipeline) fn shown(
             .plain(" would do. Nothing was sent"),
     )
     .facts(
-        [("It", Line::from(cost)), ("Yes", yes_in_words(planned.terms.as_ref()))]
+        [("It", Line::from(cost)), ("Yes", yes_in_words(planned.terms.as_ref(), roster.read_only))]
             .into_iter()
             .chain(ends)
             .collect(),
@@ -91,8 +91,16 @@ fn facts(preconditions: &FactMap) -> Vec<Line> {
         .collect()
 }
 
-fn yes_in_words(terms: Option<&Terms>) -> Line {
-    let Some(terms) = terms else { return Line::from("it would run immediately") };
+fn yes_in_words(terms: Option<&Terms>, read_only: bool) -> Line {
+    let held = if read_only { ", and then do nothing, since I am read-only" } else { "" };
+    let Some(terms) = terms else {
+        let now = if read_only {
+            "it would run immediately, if I were not read-only"
+        } else {
+            "it would run immediately"
+        };
+        return Line::from(now);
+    };
     let how = match terms.demand {
         Demand::Yes => "any yes",
         Demand::Code => "a code",
@@ -104,7 +112,7 @@ fn yes_in_words(terms: Option<&Terms>) -> Line {
         n => format!(" by {n} other operators"),
     };
     let totp = if terms.totp { ", and a one-time password" } else { "" };
-    Line::from(format!("it would ask for {how}{of}{totp}"))
+    Line::from(format!("it would ask for {how}{of}{totp}{held}"))
 }
 
 fn without_plan(words: &[String]) -> Vec<String> {
