@@ -60,8 +60,8 @@ impl Reader {
     pub async fn has_sign_on(&self) -> bool {
         let answered: Result<Flows, Error> = self.get(&Path::client(["v3", "login"]), &[]).await;
         answered.is_ok_and(|answered| {
-            let kinds = answered.flows.iter().filter_map(|flow| flow.kind.as_deref());
-            kinds.into_iter().any(|kind| kind == "m.login.sso" || kind == "m.login.cas")
+            let mut kinds = answered.flows.iter().filter_map(|flow| flow.kind.as_deref());
+            kinds.any(|kind| kind == "m.login.sso" || kind == "m.login.cas")
         })
     }
 }

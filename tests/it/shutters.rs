@@ -50,9 +50,14 @@ async fn tokens(synapse: &Synapse) -> Result<BTreeMap<String, Value>> {
     Ok(rows.iter().filter_map(row).collect())
 }
 
-/// How often a token may be used, as the homeserver has it.
-async fn uses(synapse: &Synapse, name: &str) -> Result<Value> {
-    Ok(tokens(synapse).await?.get(name).context("it is there")?["uses_allowed"].clone())
+/// When a token expires, as the homeserver has it.
+async fn expiry(synapse: &Synapse, name: &str) -> Result<Value> {
+    Ok(tokens(synapse).await?.get(name).context("it is there")?["expiry_time"].clone())
+}
+
+/// Whether this is a moment that is over.
+fn is_past(expiry: &Value) -> bool {
+    expiry.as_i64().is_some_and(|at| at < jiff::Timestamp::now().as_millisecond())
 }
 
 /// Whether somebody can register with this token.
@@ -86,14 +91,14 @@ async fn while_they_are_closed_no_token_registers_and_then_each_is_as_it_was() -
     let synapse = homeserver(WITH_TOKEN).await?;
     make(&synapse, "choir", json!(3), json!(null)).await?;
     make(&synapse, "anybody", json!(null), json!(4_102_444_800_000_i64)).await?;
-    make(&synapse, "gone", json!(0), json!(null)).await?;
+    make(&synapse, "gone", json!(1), json!(null)).await?;
     let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
-    assert!(registers(&synapse, "first", "choir").await?);
+    assert!(registers(&synapse, "first", "gone").await?);
     let before = tokens(&synapse).await?;
     says(&scene.ann_asks("!shutters").await?, "Open: 2 registration tokens", &[]);
 
     let plan = scene.ann_asks("!shutters close --plan").await?;
-    says(&plan, "", &["Nothing was sent", "/registration_tokens/choir", "uses_allowed"]);
+    says(&plan, "", &["Nothing was sent", "/registration_tokens/choir", "expiry_time"]);
     let command = "!shutters close --for 2h --reason \"a wave of spam\"";
     let question = scene.ann_asks(command).await?;
     says(
@@ -109,8 +114,9 @@ async fn while_they_are_closed_no_token_registers_and_then_each_is_as_it_was() -
     let now = tokens(&synapse).await?;
     for name in ["choir", "anybody"] {
         let mut wanted = before[name].clone();
-        wanted["uses_allowed"] = json!(0);
-        assert_eq!(now[name], wanted, "only its uses are others");
+        assert!(is_past(&now[name]["expiry_time"]), "{}", now[name]);
+        wanted["expiry_time"] = now[name]["expiry_time"].clone();
+        assert_eq!(now[name], wanted, "only its expiry is another");
         assert!(!registers(&synapse, &format!("raid-{name}"), name).await?, "{name}");
     }
     assert_eq!(now["gone"], before["gone"]);
@@ -130,13 +136,13 @@ async fn while_they_are_closed_no_token_registers_and_then_each_is_as_it_was() -
     let (question, later) = done(&scene, "!shutters close --for 1h").await?;
     says(&question, "Disable later", &["Others stay disabled until", &format!("#{number}")]);
     says(&later, "Done · 1 of 1", &[]);
-    assert_eq!(uses(&synapse, "later").await?, json!(0));
+    assert!(is_past(&expiry(&synapse, "later").await?));
 
     let (question, opened) = done(&scene, "!shutters open").await?;
     says(&question, "Enable again 3 registration tokens", &["as before"]);
     says(&opened, "Done · 3 of 3", &[]);
     let mut now = tokens(&synapse).await?;
-    assert_eq!(now.remove("later").context("it is there")?["uses_allowed"], json!(7));
+    assert_eq!(now.remove("later").context("it is there")?["expiry_time"], json!(null));
     assert_eq!(now, before);
     assert!(registers(&synapse, "second", "anybody").await?);
     says(&scene.ann_asks("!shutters status").await?, "Open: 3 registration tokens", &[]);
@@ -166,7 +172,7 @@ async fn open_registration_is_told_with_the_lines_that_close_it() -> Result<()> 
         ],
     );
     says(&closed, "Done · 1 of 1", &["Ends: by itself, "]);
-    assert_eq!(uses(&synapse, "choir").await?, json!(0));
+    assert!(is_past(&expiry(&synapse, "choir").await?));
     // Its undo opens them again too.
     let number = digits(&closed.body, "!undo ")?;
     says(&scene.ann_asks(&format!("!undo {number}")).await?, "Done", &["choir"]);
@@ -204,12 +210,12 @@ async fn they_open_by_themselves_and_what_others_changed_is_named_and_left_alone
     says(
         &told,
         "Done in part · choir as before",
-        &["Not ended:", "uses allowed was 0 and is 7", "expiry time was nothing", "deleted"],
+        &["Not ended:", "uses allowed was 5 and is 7", "expiry time was", "deleted"],
     );
     assert_eq!(told.mentions, [scene.ann().user_id().clone()], "somebody should look at it");
-    assert_eq!(uses(&synapse, "choir").await?, json!(5));
-    assert_eq!(uses(&synapse, "changed").await?, json!(7));
-    assert_eq!(uses(&synapse, "dated").await?, json!(0));
+    assert_eq!(expiry(&synapse, "choir").await?, json!(null));
+    assert!(is_past(&expiry(&synapse, "changed").await?));
+    assert_eq!(expiry(&synapse, "dated").await?, json!(4_102_444_800_000_i64));
     assert!(!tokens(&synapse).await?.contains_key("deleted"), "it is not made again");
     says(&scene.ann_asks("!sanction list").await?, "No temporary measures", &[]);
     Ok(())
@@ -226,8 +232,9 @@ async fn killed_in_the_middle_it_goes_on_and_restores_nothing_twice() -> Result<
     let proxy = Proxy::start(&synapse.url()).await?;
     let config = scene.config().set("homeserver.admin_url", proxy.url());
     scene.start_bot(SYNOD, &config).await?;
-    for (command, wanted) in [("close", Some(json!(0))), ("open", None)] {
-        let question = scene.ann_asks(&format!("!shutters {command}")).await?;
+    for closes in [true, false] {
+        let command = if closes { "!shutters close" } else { "!shutters open" };
+        let question = scene.ann_asks(command).await?;
         let code = code(&question).context(question.body.clone())?;
         let cut = proxy.next(Method::PUT, "registration_tokens/two", Fault::HoldAnswer);
         let yes = scene.ann().say(scene.room(), &format!("!confirm {code}")).await?;
@@ -236,10 +243,8 @@ async fn killed_in_the_middle_it_goes_on_and_restores_nothing_twice() -> Result<
         cut.release();
         scene.bot()?.start_again().await?;
         says(&ended(&scene, &yes).await?, "Done · 3 of 3", &[]);
-        let now = tokens(&synapse).await?;
-        for (name, token) in &now {
-            let wanted = wanted.as_ref().unwrap_or(&before[name]["uses_allowed"]);
-            assert_eq!(token["uses_allowed"], *wanted, "{command} {name}");
+        for (name, token) in &tokens(&synapse).await? {
+            assert_eq!(is_past(&token["expiry_time"]), closes, "{command} {name}");
         }
     }
     assert_eq!(tokens(&synapse).await?, before);

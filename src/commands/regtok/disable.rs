@@ -1,7 +1,10 @@
 //! What `shutters close` does: every token that can be used is disabled, for a time.
 //!
-//! A token is disabled by allowing it no uses at all. Its expiry stays: the homeserver takes none that is
-//! past, and one that passes meanwhile could not be put back.
+//! A token is disabled by letting it expire in a moment: the homeserver takes no expiry that is past. To
+//! allow it no uses would not do: Synapse takes 0 for any number when somebody registers, though its lists
+//! call such a token invalid.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -23,6 +26,16 @@ use crate::{
     reply::{Line, Status},
     synapse::Reader,
 };
+
+/// How long a token can still be used after the request: the clocks of the homeserver and of this machine
+/// may differ by as much.
+const IN_A_MOMENT: Duration = Duration::from_secs(4);
+
+/// The fact when it expires, under the homeserver's own name.
+const EXPIRY: &str = "expiry_time";
+
+/// The fact whether somebody can register with it.
+const USABLE: &str = "usable";
 
 /// Disables every registration token that can be used.
 #[derive(Debug)]
@@ -71,8 +84,16 @@ fn unnamed(beyond: &[String]) -> Option<Line> {
     Some(rest.iter().fold(line, |line, token| line.plain(", ").code(token)))
 }
 
+/// What was a moment ahead is past for the homeserver.
+const CLOCKS: Meaning = Meaning::new(
+    400,
+    "M_INVALID_PARAM",
+    "expiry",
+    "the clocks of the homeserver and of the bot differ; set them, and send it again",
+);
+
 /// What it means where the homeserver refuses it.
-const REFUSALS: &[Meaning] = &[TOKEN_GONE];
+const REFUSALS: &[Meaning] = &[CLOCKS, TOKEN_GONE];
 
 #[async_trait]
 impl Action for Disable {
@@ -113,7 +134,21 @@ impl Action for Disable {
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {
-        token::snapshot(subject, reader).await
+        let mut seen = token::snapshot(subject, reader).await?;
+        let usable = token::usable(reader).await?.contains(&subject.typed());
+        seen.extra.insert(USABLE.to_owned(), json!(usable));
+        Ok(seen)
+    }
+
+    async fn snapshot_after(
+        &self,
+        subject: &Subject,
+        _answers: &[Answer],
+        reader: &Reader,
+    ) -> Result<Snapshot, Stop> {
+        // Before that it could still be used, and done means seen.
+        tokio::time::sleep(IN_A_MOMENT + IN_A_MOMENT / 4).await;
+        self.snapshot(subject, reader).await
     }
 
     fn question(&self, subject: &Subject, _seen: &Snapshot) -> Question {
@@ -150,21 +185,21 @@ impl Action for Disable {
     fn change(&self, subject: &Subject, seen: &Snapshot) -> Result<Change, Skip> {
         token::exists(subject, seen)?;
         let fact = |key: &str| seen.preconditions.get(key).cloned().unwrap_or_default();
-        if fact("uses_allowed").as_i64().is_some_and(|uses| uses <= 0) {
-            let line = Line::new().code(subject).plain(" already allows no use");
+        let moment = i64::try_from(IN_A_MOMENT.as_millis()).unwrap_or_default();
+        let now = seen.noted_now().as_millisecond();
+        // After a crash it may be about to expire because of what was sent before.
+        if fact(EXPIRY).as_i64().is_some_and(|at| at <= now.saturating_add(2 * moment)) {
+            let line = Line::new().code(subject).plain(" has expired already");
             return Err(Skip::already(line));
         }
-        let now = seen.noted_now().as_millisecond();
-        if fact("expiry_time").as_i64().is_some_and(|at| at <= now) {
-            let line = Line::new().code(subject).plain(" has expired: nobody can use it anyway");
-            return Err(Skip::refused(line));
-        }
+        let end = json!(now.saturating_add(moment));
         let path = token::path(&subject.segment());
-        let step = Step::new(Method::Put, path, json!({ "uses_allowed": 0 })).idempotent();
+        let step = Step::new(Method::Put, path, json!({ EXPIRY: end })).idempotent();
         let wanted = FactMap::from([
-            ("uses_allowed".to_owned(), json!(0)),
+            (EXPIRY.to_owned(), end),
+            (USABLE.to_owned(), json!(false)),
             // Whoever changes it meanwhile wants this token as they have made it.
-            ("expiry_time".to_owned(), fact("expiry_time")),
+            ("uses_allowed".to_owned(), fact("uses_allowed")),
         ]);
         Ok(Change { steps: vec![step], wanted })
     }
@@ -177,11 +212,10 @@ impl Action for Disable {
     }
 }
 
-/// The command that lets it be used as often as before.
+/// The command that lets it expire when it would have.
 fn back(subject: &Subject, before: &Snapshot) -> Vec<String> {
-    let uses = before.preconditions.get("uses_allowed").and_then(Value::as_i64);
-    let uses = uses.map_or_else(|| "-1".to_owned(), |uses| uses.max(0).to_string());
-    let options = vec!["--uses-allowed".to_owned(), uses];
+    let end = before.preconditions.get(EXPIRY).and_then(Value::as_i64).unwrap_or(-1);
+    let options = vec!["--expiry-ts".to_owned(), end.to_string()];
     spoken(&["regtok", "update"], &[&subject.typed()], options)
 }
 
@@ -217,47 +251,52 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_allowed_no_use_and_its_expiry_stays() {
-        let end = Some(4_000_000_000_000);
-        let change = verb().change(&welcome(), &seen(Some(9), end)).unwrap();
+    fn a_token_expires_in_a_moment_and_its_uses_stay() {
+        let before = seen(Some(9), Some(4_000_000_000_000));
+        let change = verb().change(&welcome(), &before).unwrap();
         let [step] = change.steps.as_slice() else { panic!("one request") };
-        assert_eq!((step.method, &step.body), (Method::Put, &json!({ "uses_allowed": 0 })));
+        let end = before.noted_now().as_millisecond() + 4_000;
+        assert_eq!((step.method, &step.body), (Method::Put, &json!({ "expiry_time": end })));
         assert!(step.idempotent);
         assert_eq!(
             change.wanted,
             FactMap::from([
-                ("uses_allowed".to_owned(), json!(0)),
+                ("uses_allowed".to_owned(), json!(9)),
                 ("expiry_time".to_owned(), json!(end)),
+                ("usable".to_owned(), json!(false)),
             ])
         );
+        // Synapse takes 0 for any number.
+        assert!(verb().change(&welcome(), &seen(Some(0), None)).is_ok());
     }
 
     #[test]
-    fn what_cannot_be_used_anyway_is_left_alone() {
+    fn what_expires_anyway_is_left_alone() {
         let skip = |seen: &Snapshot| {
             testing::skip(&verb().change(&welcome(), seen).expect_err("left alone"))
         };
-        assert!(skip(&seen(Some(0), None)).starts_with("Nothing changed · `welcome` already"));
-        assert!(skip(&seen(None, Some(1_000))).starts_with("Refused · `welcome` has expired"));
+        let soon = seen(None, None).noted_now().as_millisecond() + 4_000;
+        assert!(skip(&seen(None, Some(1_000))).starts_with("Nothing changed · `welcome` has"));
+        assert!(skip(&seen(None, Some(soon))).starts_with("Nothing changed · `welcome` has"));
         assert!(skip(&unseen()).starts_with("Not found · there is no token"));
     }
 
     #[test]
-    fn the_way_back_says_how_often_it_could_be_used() {
-        let told = |uses| {
-            let (before, after) = (seen(uses, Some(4_000_000_000_000)), seen(Some(0), None));
+    fn the_way_back_says_when_it_would_have_expired() {
+        let told = |expiry| {
+            let (before, after) = (seen(Some(9), expiry), seen(Some(9), Some(1_000)));
             testing::outcome(&verb().outcome(&welcome(), &before, &[], &after))
         };
         assert_eq!(
-            told(Some(9)),
+            told(Some(4_000_000_000_000)),
             "Done · `welcome`: nobody can register with it any more\n\
-             Undo: !regtok update welcome --uses-allowed 9"
+             Undo: !regtok update welcome --expiry-ts 4000000000000"
         );
-        assert!(told(None).ends_with("Undo: !regtok update welcome --uses-allowed -1"));
+        assert!(told(None).ends_with("Undo: !regtok update welcome --expiry-ts -1"));
         // After a restart no more is known of it than what binds.
-        let before =
-            Snapshot { preconditions: seen(Some(4), None).preconditions, ..Snapshot::default() };
-        assert_eq!(back(&welcome(), &before).join(" "), "regtok update welcome --uses-allowed 4");
+        let preconditions = seen(Some(4), None).preconditions;
+        let before = Snapshot { preconditions, ..Snapshot::default() };
+        assert_eq!(back(&welcome(), &before).join(" "), "regtok update welcome --expiry-ts -1");
     }
 
     #[tokio::test]
@@ -267,11 +306,8 @@ mod tests {
         let ways = Ways::testing(crate::synapse::Registration::WithoutToken, false);
         let found = Found { first: Some(welcome()), ways, beyond: vec!["new".to_owned()] };
         verb.found.set(found).unwrap();
-        let said: Vec<String> = verb
-            .warnings(&welcome(), &seen(None, None))
-            .iter()
-            .map(Line::text)
-            .collect();
+        let said: Vec<String> =
+            verb.warnings(&welcome(), &seen(None, None)).iter().map(Line::text).collect();
         assert!(said.iter().any(|line| line.contains("no request can name it: new")), "{said:?}");
         assert!(said.iter().any(|line| line.contains("enable_registration: false")), "{said:?}");
         assert!(verb.warnings(&other, &seen(None, None)).is_empty());

@@ -210,10 +210,16 @@ pub(super) async fn every(reader: &Reader) -> Result<Vec<Token>, Stop> {
     read(all(reader, None).await?)
 }
 
-/// The names of those that can be used now, as the homeserver judges it.
+/// The names of those that can be used now: those that the homeserver lists as valid, and those that
+/// allow 0 uses, with which anybody can register: Synapse takes that for any number then.
 pub(super) async fn usable(reader: &Reader) -> Result<Vec<String>, Stop> {
-    let tokens = read(all(reader, Some(true)).await?)?;
-    Ok(tokens.into_iter().map(|token| token.name).collect())
+    let mut usable = read(all(reader, Some(true)).await?)?;
+    let now = reader.now().as_millisecond();
+    let is_zero = |token: &Token| {
+        token.uses_allowed == Some(0) && token.expiry_time.is_none_or(|at| at > now)
+    };
+    usable.extend(every(reader).await?.into_iter().filter(is_zero));
+    Ok(usable.into_iter().map(|token| token.name).collect())
 }
 
 fn read(rows: Vec<Value>) -> Result<Vec<Token>, Stop> {

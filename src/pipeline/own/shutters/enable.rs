@@ -90,6 +90,10 @@ impl Action for Enable {
             Status::NotFound => {
                 Skip::not_found(Line::new().code(subject).plain(" was deleted meanwhile"))
             }
+            // Its own expiry has passed while it was disabled, and the homeserver takes none that is past.
+            Status::NotUnderstood => Skip::already(
+                Line::new().code(subject).plain(" would have expired meanwhile, and stays expired"),
+            ),
             _ => skip,
         })?;
         match not_as_left(subject, &part.left, seen) {
@@ -126,13 +130,16 @@ mod tests {
         Subject::Token("welcome".to_owned())
     }
 
+    /// When it expires as it was left, in milliseconds.
+    const LEFT: i64 = 1_000;
+
     fn enable() -> Enable {
-        let words = ["regtok", "update", "welcome", "--uses-allowed", "9"].map(str::to_owned);
+        let words = ["regtok", "update", "welcome", "--expiry-ts", "-1"].map(str::to_owned);
         let Understood::Command(crate::commands::Ask::Change(action), _) = understand(&words)
         else {
             panic!("it is a change");
         };
-        let left = facts(&json!(0), &json!(null));
+        let left = facts(&json!(9), &json!(LEFT));
         Enable::new(BTreeMap::from([(welcome(), Part { left, action })]))
     }
 
@@ -150,18 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_left_alone_gets_its_uses_back() {
-        let change = enable().change(&welcome(), &seen(&json!(0), &json!(null))).unwrap();
-        assert_eq!(change.steps[0].body, json!({ "uses_allowed": 9 }));
+    fn a_token_that_was_left_alone_gets_its_expiry_back() {
+        let change = enable().change(&welcome(), &seen(&json!(9), &json!(LEFT))).unwrap();
+        assert_eq!(change.steps[0].body, json!({ "expiry_time": null }));
         assert!(change.steps[0].idempotent);
     }
 
     #[test]
     fn one_that_somebody_changed_is_named_and_left_alone() {
         for (uses, expiry, why) in [
-            (json!(5), json!(null), "uses allowed was 0 and is 5"),
-            (json!(null), json!(null), "uses allowed was 0 and is nothing"),
-            (json!(0), json!(4_000_000_000_000_i64), "expiry time was nothing and is"),
+            (json!(5), json!(LEFT), "uses allowed was 9 and is 5"),
+            (json!(null), json!(LEFT), "uses allowed was 9 and is nothing"),
+            (json!(9), json!(4_000_000_000_000_i64), "expiry time was 1000 and is 4000000000000"),
         ] {
             let skip = enable().change(&welcome(), &seen(&uses, &expiry)).unwrap_err();
             assert_eq!(skip.status, Status::Refused);
@@ -184,7 +191,7 @@ mod tests {
             (Status::NotFound, "welcome was deleted meanwhile".to_owned())
         );
         let other = Subject::Token("other".to_owned());
-        let nobodys = enable().change(&other, &seen(&json!(0), &json!(null))).unwrap_err();
+        let nobodys = enable().change(&other, &seen(&json!(9), &json!(LEFT))).unwrap_err();
         assert_eq!(nobodys.status, Status::Refused);
     }
 }
