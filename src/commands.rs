@@ -6,7 +6,7 @@
 //! that hold for all — is derived from [`GROUPS`].
 //!
 //! Nothing in here knows the room, the questions, the record, the store or the configuration, and
-//! nothing in here can send anything but a `GET`.
+//! nothing in here can send anything but what a [`Reader`] sends.
 
 use std::fmt::Debug;
 
@@ -125,6 +125,12 @@ pub trait Action: Debug + Send + Sync {
     /// Whether it can neither silence nor destroy what it changes, so that even the bot's own
     /// account may be its subject.
     fn harmless(&self) -> bool {
+        false
+    }
+
+    /// Whether it is one measure however many or few things it is about, each of which can be undone: it
+    /// is asked for, a job does it, which goes on after a crash, and its end is told at once for all.
+    fn is_one_measure(&self) -> bool {
         false
     }
 

@@ -163,6 +163,16 @@ impl Sanctions {
         Ok(open)
     }
 
+    /// Those that have not ended, whether they are still to be lifted or were left to the operators, the
+    /// first imposed first.
+    pub fn not_ended(&self) -> Result<Vec<Sanction>, store::Error> {
+        let mut all: Vec<Sanction> =
+            self.shelf.all()?.into_iter().map(|(_, sanction)| sanction).collect();
+        all.retain(|sanction| !matches!(sanction.state, State::Ended(_)));
+        all.sort_by_key(|sanction| sanction.number);
+        Ok(all)
+    }
+
     /// Forgets those that have ended and were to end before `limit`: the record has them.
     pub fn forget_before(&self, limit: Timestamp) -> Result<(), store::Error> {
         for (key, sanction) in self.shelf.all()? {

@@ -1,7 +1,7 @@
 //! The Admin API of Synapse, as far as the way of asking goes: who may send what, and how.
 //!
-//! A [`Reader`] can only `GET`. A [`Writer`] sends what its [`Permit`](crate::gate::Permit) names
-//! and nothing else. What a request means is the business of the verb that makes it; only what
+//! A [`Reader`] can only `GET`, but for [`Reader::registration`], which changes nothing. A [`Writer`]
+//! sends what its [`Permit`](crate::gate::Permit) names and nothing else. What a request means is the business of the verb that makes it; only what
 //! nearly every verb looks at, the [`Account`] and its [`Device`]s, is read here.
 //!
 //! Proxy variables of the environment are ignored, redirects are not followed, every path part is
@@ -40,6 +40,7 @@ mod account;
 mod address;
 mod http;
 mod reader;
+mod registration;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ pub use crate::error::api::Error;
 pub use access::Access;
 pub use account::{Account, Device, ExternalId, Private, ThreePid};
 pub use reader::{Reader, Scope, holding};
+pub use registration::Registration;
 pub use secrets::Secrets;
 pub use throttle::Throttle;
 pub use token::TokenState;

@@ -44,6 +44,8 @@ const DID: &[(&str, &str)] = &[
     ("matrix raw", "sent a raw request about"),
     ("undo", "undid a change of"),
     ("sanction lift", "lifted the sanction of"),
+    ("shutters close", "disabled"),
+    ("shutters open", "enabled again"),
     ("limits lift", "lifted the rate limit of"),
     ("limits restore", "restored the rate limit of"),
 ];

@@ -4,10 +4,15 @@ use super::Group;
 
 mod delete;
 mod details;
+mod disable;
 mod list;
 mod new;
+mod not_stopped;
 mod token;
 mod update;
+
+pub(crate) use disable::{Disable, states};
+pub(crate) use not_stopped::{Ways, not_stopped};
 
 /// The verbs about registration tokens.
 pub const GROUP: Group = Group {

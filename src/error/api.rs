@@ -187,6 +187,12 @@ impl Error {
         self.is_of_token() || self.is_limited()
     }
 
+    /// Whether there is no homeserver now that could answer: it does not run, or cannot be reached.
+    pub fn is_away(&self) -> bool {
+        matches!(self.kind(), Kind::Unreachable | Kind::Timeout | Kind::Broken)
+            || matches!(self.status(), Some(502..=504))
+    }
+
     /// Whether the admin token has ended by itself.
     pub fn is_of_expired_token(&self) -> bool {
         let fault = self.refusal().and_then(Refusal::token_fault);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use ruma::OwnedUserId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
@@ -172,9 +173,10 @@ impl Executor {
         match understand::understand(words) {
             Understood::Command(Ask::Change(action), options) => Some((action, options)),
             Understood::Own(own, options) => {
-                let AsChange { action, verb, .. } = own.as_change(self).ok()??;
+                let AsChange { action, verb, ends, .. } = own.as_change(self).ok()??;
                 let verb = verb.unwrap_or(options.verb);
-                Some((action, Options { verb, ..options }))
+                let ends = ends.or(options.ends);
+                Some((action, Options { ends, verb, ..options }))
             }
             Understood::Command(Ask::Read(_), _) | Understood::Reply(_) => None,
         }
@@ -183,6 +185,11 @@ impl Executor {
     /// The commands that look before anything is asked or done.
     pub(super) fn looks(&self) -> &Looks {
         &self.looks
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Returns when nobody else changes any of these subjects.
@@ -206,7 +213,7 @@ impl Pipeline {
         if !invocation.options.plan {
             self.freeze_control.ensure_not_frozen()?;
         }
-        if let Some(yes) = yes.filter(|yes| is_of_many(yes.ticket)) {
+        if let Some(yes) = yes.filter(|yes| is_job(action, yes.ticket)) {
             let many = yes.ticket.about.len();
             let guards =
                 Guards(self.executor.counted.hold(invocation.operator, action.class(many)).await);
@@ -242,7 +249,7 @@ impl Pipeline {
                 Became::ToAsk(Box::new(question))
             }
             // It was not enough a moment ago, and is now.
-            Prepared::Ready(ready) if yes.is_some_and(|yes| is_of_many(yes.ticket)) => {
+            Prepared::Ready(ready) if yes.is_some_and(|yes| is_job(action, yes.ticket)) => {
                 self.as_job(ready.guards)
             }
             Prepared::Ready(ready) => {
@@ -323,7 +330,7 @@ pub(super) fn known_of_looks(
     action.refusals(&anybody).map(|_| [].as_slice())
 }
 
-/// Whether a question is about more than one sees at a glance, so that a job does it.
-fn is_of_many(ticket: &Ticket) -> bool {
-    ticket.about.len() > AT_A_GLANCE
+/// Whether a job does what a question is about: where that is more than one sees at a glance.
+fn is_job(action: &dyn Action, ticket: &Ticket) -> bool {
+    ticket.about.len() > AT_A_GLANCE || action.is_one_measure()
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{Invocation, Lane, Pipeline, change::Executor};
 use crate::{
     change::{FactMap, Power, Subject},
-    commands::{Action, Options},
+    commands::{Action, Ends, Options},
     error::Stop,
     refs::narrow,
     reply::Reply,
@@ -36,6 +36,7 @@ mod next;
 mod note;
 mod pending;
 mod sanction;
+mod shutters;
 mod snooze;
 mod stop;
 mod trust;
@@ -95,11 +96,13 @@ pub struct AsChange {
     pub undoes: Option<u64>,
     /// What that change left, where this is done only as long as the subject is still in that state.
     pub left: Vec<(Subject, FactMap)>,
+    /// When it ends by itself, where its own words say so.
+    pub ends: Option<Ends>,
 }
 
 impl From<Box<dyn Action>> for AsChange {
     fn from(action: Box<dyn Action>) -> Self {
-        Self { action, words: None, verb: None, undoes: None, left: Vec::new() }
+        Self { action, words: None, verb: None, undoes: None, left: Vec::new(), ends: None }
     }
 }
 
@@ -192,6 +195,7 @@ pub const OWN: &[OwnSpec] = &[
     freeze::UNFREEZE,
     undo::SPEC,
     sanction::SPEC,
+    shutters::SPEC,
     note::SPEC,
     case::SPEC,
     claim::SPEC,

@@ -48,9 +48,10 @@ impl Pipeline {
         invocation: &Invocation<'_>,
         change: AsChange,
     ) -> Result<Option<Reply>, Stop> {
-        let AsChange { action, words, verb, undoes, left } = change;
+        let AsChange { action, words, verb, undoes, left, ends } = change;
         let verb = verb.unwrap_or_else(|| invocation.options.verb.clone());
-        let options = Options { verb, ..invocation.options.clone() };
+        let options = invocation.options.clone();
+        let options = Options { ends: ends.or(options.ends), verb, ..options };
         let words = match words {
             // A question carries the options along, for they stand in its words.
             Some(words) => with_options(words, invocation.options.words()),

@@ -66,6 +66,17 @@ pub(super) fn client(access: &Access, limits: Limits) -> Result<Client, Error> {
         .map_err(|error| Error::because(Kind::Client, error.without_url()))
 }
 
+/// A client that keeps to `limits` and sends no token.
+pub(super) fn anonymous(limits: Limits) -> Result<Client, Error> {
+    crate::http::client()
+        .retry(retry::never())
+        .connect_timeout(limits.connect)
+        .timeout(limits.whole)
+        .pool_max_idle_per_host(0)
+        .build()
+        .map_err(|error| Error::because(Kind::Client, error.without_url()))
+}
+
 /// An answer of success.
 #[derive(Debug)]
 pub(super) struct Success {
@@ -105,6 +116,27 @@ pub(super) async fn exchange(
             kind = error.kind().name()
         ),
     }
+    answer
+}
+
+/// Sends `request` once, and returns status and body whatever the status is. Else as [`exchange`].
+#[expect(clippy::disallowed_methods, reason = "what the reader sends goes through here")]
+pub(super) async fn whatever(
+    request: RequestBuilder,
+    length: usize,
+    (method, template): (&'static str, &str),
+    metrics: &Metrics,
+) -> Result<(u16, Vec<u8>), Error> {
+    let started = Instant::now();
+    let answer = async {
+        let response = request.send().await.map_err(fault)?;
+        Ok((response.status().as_u16(), body(response, length).await?))
+    };
+    let answer = answer.await;
+    let took = started.elapsed();
+    metrics.requested(method, template, took, answer.as_ref().err().map(failure));
+    let (status, ms) = (answer.as_ref().ok().map(|(status, _)| status), took.as_millis());
+    tracing::debug!(method, path = template, status, ms);
     answer
 }
 

@@ -225,6 +225,21 @@ impl Reader {
         &self.shared.server_name
     }
 
+    /// Where the homeserver is asked.
+    pub(super) fn base(&self) -> &Url {
+        &self.shared.base
+    }
+
+    /// How long and how large an answer may be.
+    pub(super) fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// Where its requests are counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()

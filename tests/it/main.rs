@@ -81,6 +81,7 @@ mod series;
 mod served;
 mod service;
 mod setup;
+mod shutters;
 mod spoken;
 mod statistics;
 mod stopped;

@@ -205,6 +205,33 @@ pub(super) async fn all(reader: &Reader, valid: Option<bool>) -> Result<Vec<Valu
     Ok(reader.get::<TokenList>(&path, query.as_slice()).await?.registration_tokens)
 }
 
+/// Every token that there is.
+pub(super) async fn every(reader: &Reader) -> Result<Vec<Token>, Stop> {
+    read(all(reader, None).await?)
+}
+
+/// The names of those that can be used now: those that the homeserver lists as valid, and those that
+/// allow 0 uses, with which anybody can register: Synapse takes that for any number then.
+pub(super) async fn usable(reader: &Reader) -> Result<Vec<String>, Stop> {
+    let mut usable = read(all(reader, Some(true)).await?)?;
+    let now = reader.now().as_millisecond();
+    let is_zero = |token: &Token| {
+        token.uses_allowed == Some(0) && token.expiry_time.is_none_or(|at| at > now)
+    };
+    usable.extend(every(reader).await?.into_iter().filter(is_zero));
+    Ok(usable.into_iter().map(|token| token.name).collect())
+}
+
+fn read(rows: Vec<Value>) -> Result<Vec<Token>, Stop> {
+    let read = |row| serde_json::from_value(row).map_err(|_| unread());
+    rows.into_iter().map(read).collect()
+}
+
+/// A list of tokens of which one is not in the form that it should have.
+fn unread() -> Stop {
+    Stop::failed("the homeserver's list of registration tokens is not in the expected format")
+}
+
 /// The tokens of a verb about some of them; typed twice is meant once.
 pub(super) fn subjects(tokens: &[String]) -> Vec<Subject> {
     let mut subjects: Vec<Subject> = Vec::new();

@@ -87,7 +87,13 @@ impl SanctionExpiry {
                 return;
             }
         };
-        for sanction in open.into_iter().filter(|sanction| sanction.due() <= now) {
+        let due = open.into_iter().filter(|sanction| sanction.due() <= now);
+        let (measures, single): (Vec<_>, Vec<_>) =
+            due.partition(|sanction| self.is_of_a_measure(sanction));
+        for measure in measures.chunk_by(|one, next| one.number == next.number) {
+            self.lift_measure(measure.to_vec()).await;
+        }
+        for sanction in single {
             let _held = self.below.executor.hold(std::slice::from_ref(&sanction.subject)).await;
             // Somebody may have ended or moved it meanwhile.
             match self.below.sanctions.again(&sanction) {
@@ -239,6 +245,11 @@ impl SanctionExpiry {
         .command("Lift it", sanction.undo.clone())
         .ringing(vec![sanction.by.clone()]);
         self.say_of(&sanction, "stuck", &reply).await;
+        self.leave(sanction).await;
+    }
+
+    /// Leaves a sanction to the operators, who were told, and records it.
+    async fn leave(&self, sanction: Sanction) {
         let record = Record {
             by: Some(sanction.by.clone()),
             room: Some(sanction.asked.0.clone()),
@@ -276,5 +287,6 @@ fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
     reply.note(about(sanction).plain(" has ended: I undid it as planned"))
 }
 
+mod measure;
 #[cfg(test)]
 mod tests;

@@ -206,7 +206,11 @@ pub(in crate::pipeline) fn ends_in_words(until: Timestamp) -> Line {
 /// Whether a change of this class could be taken back, in words. What is asked only because it is
 /// about several, or because somebody who was named is left out, still could.
 pub(in crate::pipeline) fn cost_in_words(class: Class, action: &dyn Action) -> &'static str {
-    let class = if class == Class::Disruptive { action.class(1) } else { class };
+    let class = match class {
+        Class::Disruptive if action.is_one_measure() => Class::Reversible,
+        Class::Disruptive => action.class(1),
+        other => other,
+    };
     match class {
         Class::Reversible => "can be undone",
         Class::Disruptive => "cannot be restored as it was",

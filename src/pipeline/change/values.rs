@@ -94,6 +94,15 @@ pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) work: Option<String>,
 }
 
+impl Done {
+    /// What was found done, by something that was sent before.
+    pub(in crate::pipeline) fn found(subject: Subject, outcome: Outcome, left: FactMap) -> Self {
+        let (unmet, work, lasting) = (Vec::new(), None, FactMap::new());
+        let (erased, not_now, unseen) = (false, false, false);
+        Self { subject, outcome, unmet, left, lasting, erased, not_now, unseen, work }
+    }
+}
+
 /// What became of a change.
 pub(in crate::pipeline) enum Became {
     /// The gate forbids it. Not on record yet.

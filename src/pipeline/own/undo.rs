@@ -155,7 +155,7 @@ pub(super) fn taken_back(
         ));
     };
     let (words, verb) = (Some(words.to_vec()), Some(typed.verb));
-    Ok(AsChange { action, words, verb, undoes: Some(number), left })
+    Ok(AsChange { action, words, verb, undoes: Some(number), left, ends: None })
 }
 
 /// The last change of somebody, with the line that takes it back. Where that one cannot be taken back,

@@ -44,10 +44,12 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// Whether it is a notice for nobody, which no homeserver sends.
+    /// Whether it is a notice for nobody, which no homeserver sends, or a registration of nothing, which
+    /// makes no account.
     pub fn is_probe(&self) -> bool {
         let nobody = serde_json::json!({ "user_id": "", "content": {} });
-        self.path.ends_with("/send_server_notice") && self.body == nobody
+        (self.path.ends_with("/send_server_notice") && self.body == nobody)
+            || (self.path.ends_with("/v3/register") && self.body == serde_json::json!({}))
     }
 }
 

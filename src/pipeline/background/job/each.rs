@@ -41,6 +41,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const SHOWN_SOON: Duration = Duration::from_secs(3);
 const SHOWN_LATE: Duration = Duration::from_secs(20);
 
+/// Said of what was to end by itself.
+const NO_END: &str = "; its end time could not be saved, so it does not end by itself";
+
 /// A subject that is left to do.
 #[derive(Debug, Clone, Copy)]
 struct Left {
@@ -323,7 +326,7 @@ impl<'a> Work<'a> {
                 Some((_, skip))
                     if left.before.is_some() && skip.status == Status::NothingChanged =>
                 {
-                    self.found_so(item, left, &reader).await
+                    self.found_so(invocation, item, left, &reader).await
                 }
                 Some((_, skip)) => Ok(nothing(skip.status, &skip.why)),
                 None => Ok(Turn::NotNow),
@@ -384,7 +387,7 @@ impl<'a> Work<'a> {
             what = format!("{what}; Not as wanted: {}", line.text());
         }
         if ends == Ends::NotKept {
-            what.push_str("; its end time could not be saved, so it does not end by itself");
+            what.push_str(NO_END);
         }
         let requests = steps.iter().map(line_of).collect();
         let Done { outcome, left, erased, work, .. } = done;
@@ -397,7 +400,13 @@ impl<'a> Work<'a> {
     }
 
     /// What an earlier run has done, and did not live to see.
-    async fn found_so(&self, item: &Item, left: &Left, reader: &Reader) -> Result<Turn, Stop> {
+    async fn found_so(
+        &self,
+        invocation: &Invocation<'_>,
+        item: &Item,
+        left: &Left,
+        reader: &Reader,
+    ) -> Result<Turn, Stop> {
         let (action, before_of) = (self.action.as_ref(), left.before);
         let before = Snapshot { preconditions: item.preconditions.clone(), ..Snapshot::default() };
         let after = action.snapshot(&item.subject, reader).await?;
@@ -415,10 +424,22 @@ impl<'a> Work<'a> {
             Some(Before::Unseen) => "found done at a later look",
             _ => "found done after a restart",
         };
-        let what = format!("{} ({found})", outcome.title.text());
-        let (status, erased) = (Status::Done, action.erases(&item.subject));
-        let ended = Ended { status, what, requests: Vec::new(), left, undo: outcome.undo, erased };
-        Ok(match action.begins(&item.subject, &[], Some(&after)) {
+        let mut what = format!("{} ({found})", outcome.title.text());
+        let erased = action.erases(&item.subject);
+        let work = action.begins(&item.subject, &[], Some(&after));
+        let outcome = Outcome { status: Status::Done, ..outcome };
+        let mut done = Done::found(item.subject.clone(), outcome, left);
+        done.lasting = action.lasting();
+        // What ends by itself was perhaps cut off before its end was kept.
+        let (executor, number) = (&self.runner.below.executor, self.number);
+        let one = std::slice::from_mut(&mut done);
+        let ends = executor.set_ends(invocation, number, self.job.until, one).await;
+        if ends == Ends::NotKept {
+            what.push_str(NO_END);
+        }
+        let Done { outcome: Outcome { status, undo, .. }, left, .. } = done;
+        let ended = Ended { status, what, requests: Vec::new(), left, undo, erased };
+        Ok(match work {
             Some(work) => Turn::Goes(work, ended),
             None => Turn::Over(ended),
         })
