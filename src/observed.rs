@@ -15,7 +15,7 @@ mod tests;
 
 pub use seen::{
     Few, Files, Look, LookedDevice, LookedFile, LookedReport, LookedReports, NewFile, NewRoom,
-    News, Newest, Seen,
+    Newest, News, Seen,
 };
 
 /// One account that is watched.

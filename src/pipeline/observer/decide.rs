@@ -90,9 +90,9 @@ impl Observer {
         let named = Line::new().code(about);
         match look::at(about, &self.below.reader).await? {
             Found::Account(look) => Ok(*look),
-            Found::Deactivated => Err(Stop::refused(
-                named.plain(" is deactivated, so there is nothing to watch"),
-            )),
+            Found::Deactivated => {
+                Err(Stop::refused(named.plain(" is deactivated, so there is nothing to watch")))
+            }
             Found::Gone => Err(Stop::not_found(Line::from("there is no account ").line(named))
                 .or(&["user", "search", about.localpart()])),
         }

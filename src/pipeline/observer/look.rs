@@ -8,9 +8,7 @@ use tracing::warn;
 
 use crate::{
     change::Path,
-    observed::{
-        Files, Look, LookedDevice, LookedFile, LookedReport, LookedReports, NewFile, News,
-    },
+    observed::{Files, Look, LookedDevice, LookedFile, LookedReport, LookedReports, NewFile, News},
     reply::Hostile,
     synapse::{
         Error, Reader,
@@ -135,8 +133,7 @@ async fn reports(
     (list, filter): (&'static str, &'static str),
     reader: &Reader,
 ) -> Result<Option<LookedReports>, Error> {
-    let query =
-        [(filter, user.to_string()), ("dir", "b".to_owned()), ("limit", PAGE.to_string())];
+    let query = [(filter, user.to_string()), ("dir", "b".to_owned()), ("limit", PAGE.to_string())];
     let answer: Value = match reader.get(&Path::admin(["v1", list]), &query).await {
         Ok(answer) => answer,
         Err(error) if error.is_unknown_route() => return Ok(None),
@@ -180,7 +177,8 @@ async fn name(room: &RoomId, reader: &Reader) -> Result<Option<Hostile>, Error> 
         #[serde(default, deserialize_with = "known")]
         canonical_alias: Option<Hostile>,
     }
-    let found: Option<Named> = reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await?;
+    let found: Option<Named> =
+        reader.find(&Path::admin(["v1", "rooms", room.as_str()]), &[]).await?;
     let named = |name: &Hostile| !name.is_empty();
     Ok(found.and_then(|room| room.name.filter(named).or(room.canonical_alias.filter(named))))
 }

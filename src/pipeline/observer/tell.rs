@@ -113,7 +113,8 @@ impl Observer {
         }));
         facts.extend(few("Left", &news.left, |room| Line::new().code(room)));
         facts.extend(few("New file", &news.files, |file: &NewFile| {
-            let line = named(Line::new().code(format!("mxc://{own}/{}", file.id)), file.name.as_ref());
+            let line =
+                named(Line::new().code(format!("mxc://{own}/{}", file.id)), file.name.as_ref());
             match file.bytes {
                 Some(bytes) => line.plain(format!(", {}", size(bytes))),
                 None => line,
@@ -166,7 +167,8 @@ impl Observer {
         if matches!(end, End::Operator { .. }) {
             return Ok(());
         }
-        let is_end = |record: &Record| record.of == Some(watch.number) && record.kind == Kind::Noted;
+        let is_end =
+            |record: &Record| record.of == Some(watch.number) && record.kind == Kind::Noted;
         if self.below.audit.since(watch.begun)?.iter().any(is_end) {
             return Ok(());
         }
