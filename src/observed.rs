@@ -92,8 +92,6 @@ pub enum End {
     Deactivated,
     /// There is no such account any more.
     Gone,
-    /// The room in which it was told is no admin room any more.
-    Room,
 }
 
 impl End {

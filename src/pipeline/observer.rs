@@ -167,10 +167,16 @@ impl Observer {
         let over = open.iter().find(|watch| watch.until <= now);
         let due = |watch: &&Observed| {
             let is_due = paces.get(&watch.number).is_none_or(|pace| pace.is_due_in().is_zero());
-            is_due && !is_unsaid(watch)
+            is_due && !self.waits(watch)
         };
         let longest = |watch: &&Observed| paces.get(&watch.number).map(|pace| pace.looked);
         over.or_else(|| open.iter().filter(due).min_by_key(longest))
+    }
+
+    /// Whether an account is not looked at, since something of it is still to be said or its room is no
+    /// admin room now.
+    fn waits(&self, watch: &Observed) -> bool {
+        watch.first.is_none() || watch.news.is_some() || !self.is_told_there(watch)
     }
 
     /// How long until the next account is due, something is tried again, or a watch is over.
@@ -179,7 +185,7 @@ impl Observer {
         let next = |watch: &Observed| {
             let over = Duration::try_from(watch.until.duration_since(now)).unwrap_or_default();
             let due = paces.get(&watch.number).map_or(GAP, |pace| pace.is_due_in());
-            let due = if is_unsaid(watch) { SAY_AGAIN } else { due };
+            let due = if self.waits(watch) { SAY_AGAIN } else { due };
             over.min(due)
         };
         open.iter().map(next).min()
@@ -249,11 +255,6 @@ impl Observer {
         }
         self.below.observations.keep(&watch).await
     }
-}
-
-/// Whether something of a watch is still to be said.
-fn is_unsaid(watch: &Observed) -> bool {
-    watch.first.is_none() || watch.news.is_some()
 }
 
 #[cfg(test)]

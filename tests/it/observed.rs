@@ -95,7 +95,7 @@ async fn what_is_new_of_a_watched_account_is_told_in_the_thread_once_over_kills(
     let news = tells(&scene, &first, "1 new device").await?;
     let title = "1 new device, joined 1 room, 1 new file, 1 new report about it";
     says(&news, "", &[eve.user_id.as_str(), title]);
-    says(&news, "", &[&device, &lobby, "“The Lobby”", &file, "“dog.png”, 2 KiB"]);
+    says(&news, "", &[&device, &lobby, "“The Lobby”", &file, "“dog.png”, 2.0 KiB"]);
     says(&news, "", &["Reported by: @sam", "as an account: “she is rude”"]);
     assert!(news.mentions.is_empty() && news.encrypted, "{news}");
     for private in ["127.0.0.1", "from before", "cat.png", "Her own"] {
@@ -114,7 +114,7 @@ async fn what_is_new_of_a_watched_account_is_told_in_the_thread_once_over_kills(
     );
     // And without a start in between.
     join(&by_eve, &lobby).await?;
-    tells(&scene, &first, "joined 1 room").await?;
+    tells(&scene, &first, &format!("{}: joined 1 room", eve.user_id)).await?;
     let told = told_in(&scene, &first);
     assert_eq!(told.len(), 3, "{told:#?}");
     says(&scene.ann_asks("!audit list").await?, "", &["the account is watched until"]);
@@ -125,7 +125,7 @@ async fn what_is_new_of_a_watched_account_is_told_in_the_thread_once_over_kills(
 async fn a_watch_ends_by_itself_after_a_last_look_and_says_so() -> Result<()> {
     let scene = Scene::start(SYNOD).await?;
     let eve = scene.subject("eve").await?;
-    let first = scene.ann_asks(&format!("!watch {} --for 6s", eve.user_id)).await?;
+    let first = scene.ann_asks(&format!("!watch {} --for 12s", eve.user_id)).await?;
     says(&first, "Done", &["is watched until", "Devices: 0"]);
     let (_, device) = scene.synapse().log_in(&eve).await?;
     let over = tells(&scene, &first, "is not watched any more: its time is over").await?;

@@ -29,9 +29,9 @@ impl Observer {
 
     /// Says what is to be said of one, whose turn it is.
     pub(super) async fn tell_of(&self, mut watch: Observed) -> Result<(), store::Error> {
-        if !self.below.roster.rooms.contains(&watch.room) {
-            watch.end = Some(End::Room);
-            return self.finish(&watch, &End::Room).await;
+        // It may be one again after the next start.
+        if !self.is_told_there(&watch) && watch.end.is_none() {
+            return Ok(());
         }
         if watch.first.is_none() && watch.end.is_none() {
             let Some(first) = self.say_first(&watch).await else { return Ok(()) };
@@ -39,8 +39,7 @@ impl Observer {
             self.below.observations.keep(&watch).await?;
         }
         if let Some(news) = watch.news.clone() {
-            let said = self.say_news(&watch, &news).await;
-            if !said && watch.end.is_none() {
+            if !self.say_news(&watch, &news).await {
                 return Ok(());
             }
             watch.news = None;
@@ -51,6 +50,11 @@ impl Observer {
             Some(end) => self.finish(&watch, &end).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether the room of a watch is an admin room now.
+    pub(super) fn is_told_there(&self, watch: &Observed) -> bool {
+        self.below.roster.rooms.contains(&watch.room)
     }
 
     /// Says that the account is watched, as the answer to the command; the message, where that worked.
@@ -93,12 +97,11 @@ impl Observer {
         Reply { encrypted_only: true, ..reply.command("End it", end) }
     }
 
-    /// Says what is new, or keeps it to be said where the watch is over; whether nothing more is to be done
-    /// for that.
+    /// Says what is new; whether nothing more is to be done for it.
     async fn say_news(&self, watch: &Observed, news: &News) -> bool {
         let reply = self.news(watch, news);
         let key = format!("watch-{}-news-{}", watch.number, watch.told);
-        self.say_in_thread(watch, &key, &reply).await
+        self.say_in_thread(watch, &key, reply).await
     }
 
     /// What is new, in words.
@@ -145,18 +148,12 @@ impl Observer {
             error!(number = watch.number, error, "the end of a watch was not recorded");
         }
         let says = match end {
-            End::Room => false,
             End::Operator { answered, .. } => !answered,
             End::Time { .. } | End::Deactivated | End::Gone => true,
         };
-        if says {
-            let reply = Reply { encrypted_only: true, ..Reply::data(over(watch, end)) };
-            let about = watch.first.as_ref().or(watch.asked.as_ref());
-            self.note_place(watch);
+        if says && self.is_told_there(watch) {
             let key = format!("watch-{}-over", watch.number);
-            if !self.below.voice.say_surely(&watch.room, about, &key, &reply).await {
-                error!(number = watch.number, "the end of a watch was not told");
-            }
+            self.say_in_thread(watch, &key, Reply::data(over(watch, end))).await;
         }
         self.below.observations.forget(watch.number).await
     }
@@ -182,16 +179,26 @@ impl Observer {
         self.below.audit.note(record).await.map(|_| ())
     }
 
-    /// Says something in the thread of a watch; whether it was said.
-    async fn say_in_thread(&self, watch: &Observed, key: &str, reply: &Reply) -> bool {
+    /// Says something in the thread of a watch: now or not yet, or, of one that is over, now or as soon as it
+    /// can be said. Whether nothing more is to be done for it.
+    async fn say_in_thread(&self, watch: &Observed, key: &str, reply: Reply) -> bool {
         let about = watch.first.as_ref().or(watch.asked.as_ref());
         self.note_place(watch);
-        let reply = &Reply { encrypted_only: true, ..reply.clone() };
-        let said = self.below.voice.say(&watch.room, about, key, reply).await;
-        if let Err(error) = &said {
-            let error = error as &dyn std::error::Error;
-            warn!(number = watch.number, error, "what is new of an account is not told yet");
+        let reply = Reply { encrypted_only: true, ..reply };
+        let (number, voice) = (watch.number, &self.below.voice);
+        if watch.end.is_some() {
+            if !self.is_told_there(watch) {
+                return true;
+            }
+            if !voice.say_surely(&watch.room, about, key, &reply).await {
+                error!(number, "what is new of an account, or the end of a watch, was not told");
+            }
+            return true;
         }
+        let said = voice.say(&watch.room, about, key, &reply).await.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            warn!(number, error, "what is new of an account is not told yet");
+        });
         said.is_ok()
     }
 
@@ -265,6 +272,5 @@ fn why(end: &End) -> &'static str {
         End::Operator { .. } => "it was ended",
         End::Deactivated => "the account is deactivated",
         End::Gone => "the homeserver does not know the account any more",
-        End::Room => "its room is no admin room any more",
     }
 }
