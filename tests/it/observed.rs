@@ -136,7 +136,7 @@ async fn a_watch_ends_by_itself_after_a_last_look_and_says_so() -> Result<()> {
     assert_eq!(last.event_id, over.event_id);
     says(&scene.ann_asks("!watch list").await?, "No accounts are watched", &[]);
     let record = scene.ann_asks("!audit list").await?;
-    says(&record, "", &["the account is not watched any more: its time is over"]);
+    says(&record, "", &["I: noted", "the account is not watched any more:"]);
     let again = scene.ann_asks(&format!("!watch {}", eve.user_id)).await?;
     says(&again, "Done", &["Devices: 1"]);
     Ok(())
