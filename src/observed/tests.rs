@@ -16,9 +16,9 @@ fn file(id: &str, minute: i64) -> LookedFile {
     LookedFile { at: Some(at(minute)), file }
 }
 
-fn files(page: &[(&str, i64)], more: bool) -> Option<Files> {
+fn files(page: &[(&str, i64)], more: bool) -> Files {
     let page: Vec<_> = page.iter().map(|(id, minute)| file(id, *minute)).collect();
-    Some(Files { total: page.len() as u64, page, more })
+    Files { total: page.len() as u64, page, more }
 }
 
 fn report(id: u64, minute: i64) -> LookedReport {
@@ -26,18 +26,18 @@ fn report(id: u64, minute: i64) -> LookedReport {
     LookedReport { id, at: Some(at(minute)), by, reason: None, room: None }
 }
 
-fn reports(page: &[(u64, i64)]) -> Option<LookedReports> {
+fn reports(page: &[(u64, i64)]) -> LookedReports {
     let page = page.iter().map(|(id, minute)| report(*id, *minute)).collect();
-    Some(LookedReports { page, more: false })
+    LookedReports { page, more: false }
 }
 
 fn look(devices: &[&str], rooms: &[&ruma::RoomId]) -> Look {
     Look {
         devices: Some(devices.iter().map(|id| device(id)).collect()),
         rooms: Some(rooms.iter().map(|&room| room.to_owned()).collect()),
-        files: files(&[("a", 1)], false),
-        event_reports: reports(&[(1, 1)]),
-        account_reports: reports(&[]),
+        files: Some(files(&[("a", 1)], false)),
+        event_reports: Some(reports(&[(1, 1)])),
+        account_reports: Some(reports(&[])),
     }
 }
 
@@ -48,9 +48,9 @@ fn the_first_look_is_no_news_and_the_next_one_only_what_is_new() {
     assert!(seen.take(look(&["A", "B"], &[one, two])).is_empty());
     assert!(seen.take(look(&["A", "B"], &[two, one])).is_empty());
     let next = Look {
-        files: files(&[("c", 4), ("b", 3), ("a", 1)], false),
-        event_reports: reports(&[(2, 5), (1, 1)]),
-        account_reports: reports(&[(1, 5)]),
+        files: Some(files(&[("c", 4), ("b", 3), ("a", 1)], false)),
+        event_reports: Some(reports(&[(2, 5), (1, 1)])),
+        account_reports: Some(reports(&[(1, 5)])),
         ..look(&["A", "C"], &[one, three])
     };
     let news = seen.take(next.clone());
@@ -82,7 +82,7 @@ fn what_could_not_be_looked_up_is_no_news_and_is_told_when_it_can_be() {
 #[test]
 fn older_files_that_come_to_light_and_numbers_given_away_again_are_told_rightly() {
     let mut seen = Seen::default();
-    let with = |files: Option<Files>| Look { files, ..Look::default() };
+    let with = |files: Files| Look { files: Some(files), ..Look::default() };
     assert!(seen.take(with(files(&[("c", 3), ("b", 2)], true))).is_empty());
     let older = seen.take(with(files(&[("b", 2), ("a", 1)], false)));
     assert!(older.is_empty(), "one was deleted, and an older one is on the page");
@@ -91,7 +91,7 @@ fn older_files_that_come_to_light_and_numbers_given_away_again_are_told_rightly(
     let all = seen.take(with(files(&[("e", 5), ("d", 4)], true)));
     assert_eq!((all.files.count, all.files.at_least), (2, true), "the page holds no older one");
 
-    let with = |reports: Option<LookedReports>| Look { event_reports: reports, ..Look::default() };
+    let with = |reports: LookedReports| Look { event_reports: Some(reports), ..Look::default() };
     assert!(seen.take(with(reports(&[(7, 1)]))).is_empty());
     let again = seen.take(with(reports(&[(7, 9)])));
     assert_eq!(again.reports.named, [report(7, 9)], "the homeserver was put back");

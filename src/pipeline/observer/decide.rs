@@ -6,6 +6,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use super::{
     Observer, Pace,
     look::{self, Found},
+    tell,
 };
 use crate::{
     audit::Record,
@@ -73,7 +74,7 @@ impl Observer {
         let watch = begun(number, wanted, look, self.now());
         self.below.observations.keep(&watch).await?;
         self.paces().insert(number, Pace::after(None, true));
-        let reply = self.first(&watch);
+        let reply = tell::first(&watch);
         self.tell_of(watch).await?;
         self.changed.notify_one();
         Ok(Begun::Watched(reply))

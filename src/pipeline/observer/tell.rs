@@ -59,7 +59,7 @@ impl Observer {
 
     /// Says that the account is watched, as the answer to the command; the message, where that worked.
     async fn say_first(&self, watch: &Observed) -> Option<OwnedEventId> {
-        let reply = self.first(watch);
+        let reply = first(watch);
         let about = watch.asked.as_ref();
         let key = match about {
             Some(_) => ANSWER.to_owned(),
@@ -70,31 +70,6 @@ impl Observer {
             warn!(error = error as &dyn std::error::Error, "not told that an account is watched");
         };
         said.inspect_err(untold).ok()
-    }
-
-    /// The first message about a watch.
-    pub(super) fn first(&self, watch: &Observed) -> Reply {
-        let title = Line::new().code(&watch.about).plain(" is watched until ").at(watch.until);
-        let Baseline { devices, rooms, files, event_reports, account_reports } = watch.baseline;
-        let count = |count: Option<u64>| match count {
-            Some(count) => grouped(usize::try_from(count).unwrap_or(usize::MAX)).into(),
-            None => Line::from("could not be looked up; I try again"),
-        };
-        let many = |many: Option<usize>| count(many.map(|many| many as u64));
-        let mut facts: Vec<Fact> =
-            vec![("Devices", many(devices)), ("Rooms", many(rooms)), ("Files", count(files))];
-        let unseen = match (event_reports, account_reports) {
-            (true, true) => None,
-            (true, false) => Some("reports of accounts"),
-            (false, true) => Some("reports of events"),
-            (false, false) => Some("reports"),
-        };
-        facts.extend(unseen.map(|unseen| ("Not shown by this homeserver", Line::from(unseen))));
-        let note = "New devices, rooms, files and reports are told in this thread, some minutes after \
-                    they appear.";
-        let end = ["watch", "end", watch.about.as_str()].map(str::to_owned).to_vec();
-        let reply = Reply::outcome(Status::Done, title).facts(facts).note(note);
-        Reply { encrypted_only: true, ..reply.command("End it", end) }
     }
 
     /// Says what is new; whether nothing more is to be done for it.
@@ -210,6 +185,31 @@ impl Observer {
             error!(error = &error as &dyn std::error::Error, "where an answer stands is not noted");
         }
     }
+}
+
+/// The first message about a watch.
+pub(super) fn first(watch: &Observed) -> Reply {
+    let title = Line::new().code(&watch.about).plain(" is watched until ").at(watch.until);
+    let Baseline { devices, rooms, files, event_reports, account_reports } = watch.baseline;
+    let count = |count: Option<u64>| match count {
+        Some(count) => grouped(usize::try_from(count).unwrap_or(usize::MAX)).into(),
+        None => Line::from("could not be looked up; I try again"),
+    };
+    let many = |many: Option<usize>| count(many.map(|many| many as u64));
+    let mut facts: Vec<Fact> =
+        vec![("Devices", many(devices)), ("Rooms", many(rooms)), ("Files", count(files))];
+    let unseen = match (event_reports, account_reports) {
+        (true, true) => None,
+        (true, false) => Some("reports of accounts"),
+        (false, true) => Some("reports of events"),
+        (false, false) => Some("reports"),
+    };
+    facts.extend(unseen.map(|unseen| ("Not shown by this homeserver", Line::from(unseen))));
+    let note = "New devices, rooms, files and reports are told in this thread, some minutes after \
+                they appear.";
+    let end = ["watch", "end", watch.about.as_str()].map(str::to_owned).to_vec();
+    let reply = Reply::outcome(Status::Done, title).facts(facts).note(note);
+    Reply { encrypted_only: true, ..reply.command("End it", end) }
 }
 
 /// `@eve:example.org: 1 new device, joined 2 rooms, 3 new files`.
