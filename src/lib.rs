@@ -88,6 +88,7 @@ pub mod memory;
 pub mod metrics;
 pub mod monitoring;
 pub mod notes;
+pub mod observed;
 pub mod operators;
 pub mod pipeline;
 pub mod places;

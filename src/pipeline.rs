@@ -43,6 +43,7 @@ mod desk;
 mod inbound;
 mod look;
 mod obey;
+mod observer;
 mod origin;
 pub mod own;
 mod ports;
@@ -94,6 +95,7 @@ use inbound::{
     authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
+use observer::Observer;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -157,6 +159,7 @@ pub struct Pipeline {
     freeze_control: Arc<FreezeControl>,
     notes: Arc<Notes>,
     desk: Desk,
+    observer: Observer,
     preferences: Preferences,
     zones: Zones,
     jobs: JobRunner,
@@ -398,6 +401,11 @@ impl Pipeline {
     /// Fetches reports and tells of them until `over`, where the config wants that.
     pub async fn watch_reports(&self, over: CancellationToken) {
         self.desk.serve(over).await;
+    }
+
+    /// Looks at the accounts that are watched and tells of them, until `over`.
+    pub async fn watch_accounts(&self, over: CancellationToken) {
+        self.observer.serve(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

@@ -466,7 +466,8 @@ impl Bot {
             let unsaid = pipeline.say_unsaid(over.clone());
             let reports = pipeline.watch_reports(over.clone());
             let watched = pipeline.watch(over.clone());
-            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports);
+            let accounts = pipeline.watch_accounts(over.clone());
+            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports, accounts);
         };
         let backups = backups::keep(&backup, &pipeline, over.clone());
         let beside = async { tokio::join!(from_shell, backups) };

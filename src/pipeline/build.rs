@@ -19,6 +19,7 @@ use crate::{
     journal::Journal,
     metrics::Metrics,
     notes::Notes,
+    observed::Observations,
     operators::Roster,
     pipeline::{
         admin::agree::{self, Agreements},
@@ -29,6 +30,7 @@ use crate::{
             watch,
         },
         desk::{self, Desk},
+        observer::{self, Observer},
         voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
     places::Places,
@@ -70,6 +72,7 @@ impl Pipeline {
         let agreements = Arc::new(base.agreements(&spoken));
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
         let desk = base.desk(store, &voice, &kept)?;
+        let observer = base.observer(store, &voice)?;
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
             sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
@@ -104,6 +107,7 @@ impl Pipeline {
             choices: Choices::new(clock.clone()),
             digests: store.shelf("digests")?,
             desk,
+            observer,
             notes: kept.notes,
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
@@ -298,6 +302,14 @@ impl Base {
             cursors,
             changed,
         }))
+    }
+
+    fn observer(&self, store: &Store, voice: &Arc<Voice>) -> Result<Observer, store::Error> {
+        let Self { roster, clock, reader, audit, .. } = self.clone();
+        let (places, observations) = (Places::new(store)?, Observations::new(store)?);
+        let voice = voice.clone();
+        let below = observer::Below { roster, clock, reader, audit, voice, places, observations };
+        Ok(Observer::new(below))
     }
 
     fn token_watch(

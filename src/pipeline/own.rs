@@ -41,6 +41,7 @@ mod snooze;
 mod stop;
 mod trust;
 mod undo;
+mod watch;
 
 pub(super) use audit::{did, line};
 pub(super) use help::Help;
@@ -202,6 +203,7 @@ pub const OWN: &[OwnSpec] = &[
     close::SPEC,
     close::DISMISS,
     snooze::SPEC,
+    watch::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,

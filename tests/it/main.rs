@@ -51,6 +51,7 @@ mod media;
 mod neighbours;
 mod notes;
 mod notice;
+mod observed;
 mod odd;
 mod open_matters;
 mod order;

@@ -158,6 +158,10 @@ impl Pipeline {
         {
             return;
         }
+        // What watches an account says so itself, as the answer.
+        if self.observer.observations().is_begun_by(event).unwrap_or_default() {
+            return;
+        }
         if let Some(words) = self.done_by(event) {
             let line = Line::new().command(crate::input::shown(&words));
             let reply =

@@ -251,7 +251,10 @@ impl Pipeline {
         let (room, by) = (&*request.room, &*request.sender);
         let row = |number| self.listings.row(room, by, number);
         let case = self.case_of(request.thread.as_deref());
-        let in_thread = |of| self.named_by_case(case.as_ref()?, of);
+        let in_thread = |of| match &case {
+            Some(case) => self.named_by_case(case, of),
+            None => self.named_by_watch(request.thread.as_deref()?, of),
+        };
         let now = self.clock.now();
         let by_dot = !structured
             && self.last_named.stand_in(&mut command.words, (room, by), now, row, in_thread)?;

@@ -1,4 +1,4 @@
-//! What is said in the thread of a case, and reacted with to its first message.
+//! What is said in the thread of a case or a watch, and reacted with to the first message of a case.
 //!
 //! A server can put a message into a thread where it was not sent. What a word there does can be taken
 //! back: who deals with a case, and whether it is open. A command whose `.` stands for the accused is always
@@ -60,6 +60,20 @@ impl Pipeline {
             _ => None,
         };
         id.map(|id| Named { of: wanted, id })
+    }
+
+    /// What a dot stands for in the thread of a watch: the account that is watched.
+    pub(in crate::pipeline) fn named_by_watch(
+        &self,
+        root: &EventId,
+        wanted: IdsOf,
+    ) -> Option<Named> {
+        let watch = self.observer.observations().of_thread(root).unwrap_or_else(|error| {
+            error!(error = &error as &dyn std::error::Error, "watches cannot be read");
+            None
+        });
+        let id = watch.filter(|_| wanted == IdsOf::Accounts)?.about.to_string();
+        Some(Named { of: wanted, id })
     }
 
     /// What is the same in every report of a case that has it.
