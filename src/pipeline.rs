@@ -33,6 +33,7 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::Reader,
+    wave_exceptions::WaveExceptions,
 };
 
 mod admin;
@@ -94,6 +95,7 @@ use inbound::{
     authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
+use own::Waves;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -158,6 +160,8 @@ pub struct Pipeline {
     notes: Arc<Notes>,
     desk: Desk,
     preferences: Preferences,
+    wave_exceptions: Arc<WaveExceptions>,
+    waves: Waves,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,

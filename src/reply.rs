@@ -119,6 +119,9 @@ pub struct Reply {
     pub ids_of: Option<IdsOf>,
     /// The accounts that what it lists accuses of something, each once.
     pub accused: Vec<String>,
+    /// Whether it lists a group of new accounts, so that whoever is taken out of waves is taken out of it
+    /// too.
+    pub of_wave: bool,
     /// How many it would list on all its pages, where that is known.
     pub total: Option<u64>,
     /// With what it was asked, where it is a listing that its asker can turn or pick from.

@@ -40,9 +40,11 @@ mod snooze;
 mod stop;
 mod trust;
 mod undo;
+mod wave;
 
 pub(super) use audit::{did, line};
 pub(super) use help::Help;
+pub(super) use wave::Waves;
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
 fn code(text: &str) -> Result<String, String> {
@@ -198,6 +200,7 @@ pub const OWN: &[OwnSpec] = &[
     close::SPEC,
     close::DISMISS,
     snooze::SPEC,
+    wave::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,
