@@ -111,6 +111,20 @@ async fn over(scene: &Scene, yes: &OwnedEventId, patience: Duration) -> Result<M
     }
 }
 
+/// The question that ann's change of many is asked, once the bot has looked at all of them.
+async fn question(scene: &Scene, event: &OwnedEventId, patience: Duration) -> Result<Message> {
+    let is_it = |message: &Message| {
+        message.reply_to.as_ref() == Some(event) && message.body.contains("!confirm ")
+    };
+    let last = Instant::now() + patience;
+    loop {
+        match scene.ann().wait_for("the question", is_it).await {
+            Err(_) if Instant::now() < last => {}
+            found => return found,
+        }
+    }
+}
+
 async fn asks(scene: &Scene, text: &str, patience: Duration) -> Result<Message> {
     let event = scene.ann().say(scene.room(), text).await?;
     answered(scene, &event, patience).await.with_context(|| text.to_owned())
@@ -187,14 +201,15 @@ async fn a_raid_among_people_is_found_reviewed_acted_on_and_taken_back() -> Resu
     let kept = scene.ann_asks(&format!("!wave keep {}", raider(10))).await?;
     says(&kept, "Done", &["@raid-10", "in no group", "!wave keep --drop"]);
     let asked = scene.ann().reply(scene.room(), &shown.event_id, "!user suspend --reason raid");
-    let question = answered(&scene, &asked.await?, patience).await?;
+    let asked = question(&scene, &asked.await?, patience).await?;
     let acted = listed - 1;
-    says(&question, &format!("Suspend {} accounts, ", grouped(acted)), &["can be undone"]);
+    let of_all = format!("{acted} of {acted}");
+    says(&asked, &format!("Suspend {acted} accounts, "), &["can be undone"]);
     assert!(suspended(&scene, sizes).await?.is_empty(), "nothing before the yes");
 
-    let yes = say_yes(&scene, &question, acted).await?;
+    let yes = say_yes(&scene, &asked, acted).await?;
     let done = over(&scene, &yes, patience).await?;
-    says(&done, "Done", &[&format!("{acted} of {acted}"), "!undo "]);
+    says(&done, "Done", &[&of_all, "!undo "]);
     let expected: Vec<usize> = (1..=raiders).filter(|n| !(7..=10).contains(n)).collect();
     assert_eq!(suspended(&scene, sizes).await?, expected);
     let wave = asks(&scene, "!wave --since 5h", patience).await?;
@@ -203,10 +218,11 @@ async fn a_raid_among_people_is_found_reviewed_acted_on_and_taken_back() -> Resu
 
     // And back, as any job.
     let number = digits(&done.body, "!undo")?;
-    let question = asks(&scene, &format!("!undo {number}"), patience).await?;
-    says(&question, &format!("End the suspension of {} accounts, ", grouped(acted)), &[]);
-    let yes = say_yes(&scene, &question, acted).await?;
-    says(&over(&scene, &yes, patience).await?, "Done", &[&format!("{acted} of {acted}")]);
+    let undo = scene.ann().say(scene.room(), &format!("!undo {number}")).await?;
+    let asked = question(&scene, &undo, patience).await?;
+    says(&asked, &format!("End the suspension of {acted} accounts, "), &[]);
+    let yes = say_yes(&scene, &asked, acted).await?;
+    says(&over(&scene, &yes, patience).await?, "Done", &[&of_all]);
     assert!(suspended(&scene, sizes).await?.is_empty());
 
     says(&scene.ann_asks("!wave keep --list").await?, "One account", &["@raid-10", "by "]);

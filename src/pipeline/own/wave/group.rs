@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
+    net::IpAddr,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -126,12 +127,19 @@ fn by_name(accounts: &[Account]) -> Vec<(By, Vec<usize>)> {
 fn by_address(accounts: &[Account]) -> Vec<(By, Vec<usize>)> {
     let mut alike: BTreeMap<&Private, Vec<usize>> = BTreeMap::new();
     for (place, account) in accounts.iter().enumerate() {
-        for address in &account.addresses {
+        for address in account.addresses.iter().filter(|address| is_telling(address)) {
             alike.entry(address).or_default().push(place);
         }
     }
     let enough = alike.into_iter().filter(|(_, places)| places.len() >= FEWEST);
     enough.map(|(address, places)| (By::Address(address.clone()), places)).collect()
+}
+
+/// Whether an address is one that somebody came from: behind a proxy that does not pass addresses on,
+/// everybody comes from the machine itself.
+fn is_telling(address: &Private) -> bool {
+    let address = address.show().raw().parse::<IpAddr>();
+    !address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Whether these accounts have something in common, besides their names, that the others have not.
@@ -156,9 +164,13 @@ fn came_quickly(these: &[&Account]) -> bool {
 
 /// Whether these came from few addresses, as far as that was looked up.
 fn from_few_addresses(these: &[&Account]) -> bool {
-    let known = these.iter().filter(|account| !account.addresses.is_empty()).count();
-    let addresses: BTreeSet<&Private> =
-        these.iter().flat_map(|account| &account.addresses).collect();
+    let telling = |account: &&&Account| account.addresses.iter().any(is_telling);
+    let known = these.iter().filter(telling).count();
+    let addresses: BTreeSet<&Private> = these
+        .iter()
+        .flat_map(|account| &account.addresses)
+        .filter(|address| is_telling(address))
+        .collect();
     known >= most_of(these.len()) && addresses.len() * FEWEST <= known
 }
 

@@ -1,7 +1,9 @@
 //! `!wave keep`: accounts that are in no group any more.
 
+use ruma::OwnedUserId;
+
 use crate::{
-    audit::Kind,
+    audit::{Kind, Record},
     change::Subject,
     commands::arguments::UserRef,
     error::Stop,
@@ -47,7 +49,7 @@ impl Keep {
         }
         pipeline.may_lead_to_a_change(invocation).await?;
         if self.drop {
-            drop(pipeline, invocation, &users).await
+            put_back(pipeline, invocation, &users).await
         } else {
             keep(pipeline, invocation, users).await
         }
@@ -57,7 +59,7 @@ impl Keep {
 async fn keep(
     pipeline: &Pipeline,
     invocation: &Invocation<'_>,
-    users: Vec<ruma::OwnedUserId>,
+    users: Vec<OwnedUserId>,
 ) -> Result<Reply, Stop> {
     for user in &users {
         // A typing error would keep nobody, and the right account would stay where it is.
@@ -87,10 +89,10 @@ async fn keep(
     Ok(Reply::outcome(Status::Done, title).command("Undo", undo).note(note))
 }
 
-async fn drop(
+async fn put_back(
     pipeline: &Pipeline,
     invocation: &Invocation<'_>,
-    users: &[ruma::OwnedUserId],
+    users: &[OwnedUserId],
 ) -> Result<Reply, Stop> {
     for user in users {
         if pipeline.wave_exceptions.get(user)?.is_none() {
@@ -105,7 +107,7 @@ async fn drop(
 }
 
 /// The accounts in few words: one by its id, several by their number.
-fn named(users: &[ruma::OwnedUserId], pipeline: &Pipeline) -> Line {
+fn named(users: &[OwnedUserId], pipeline: &Pipeline) -> Line {
     match users {
         [user] => Line::new().code(without_server(user.as_str(), pipeline.reader.server_name())),
         users => Line::from(format!("{} accounts", grouped(users.len()))),
@@ -115,10 +117,10 @@ fn named(users: &[ruma::OwnedUserId], pipeline: &Pipeline) -> Line {
 async fn note(
     pipeline: &Pipeline,
     invocation: &Invocation<'_>,
-    users: &[ruma::OwnedUserId],
+    users: &[OwnedUserId],
     what: &str,
 ) -> Result<u64, Stop> {
-    let record = crate::audit::Record {
+    let record = Record {
         subjects: users.iter().cloned().map(Subject::User).collect(),
         note: Some(what.to_owned()),
         ..invocation.record(Kind::Noted)

@@ -12,7 +12,9 @@ use crate::{
     change::Path,
     error::Stop,
     refs::without_server,
-    reply::{Block, Fact, Format, Hostile, IdsOf, Line, Record, Reply, Sheet, grouped, span, utc},
+    reply::{
+        Block, Fact, File, Format, Hostile, IdsOf, Line, Record, Reply, Sheet, grouped, span, utc,
+    },
     synapse::Reader,
 };
 
@@ -174,16 +176,18 @@ fn made(first: Timestamp, last: Timestamp, now: Timestamp) -> Line {
     Line::from(format!("within {within}, the last ")).ago(Some(last), now)
 }
 
-/// Addresses or clients: `“192.0.2.7” (1,200), “192.0.2.8” (40) and 3 more`.
+/// Addresses or clients: `“192.0.2.7” (1,200), “192.0.2.8” (40) and 3 more`; nothing where none is known.
 fn most_frequent(label: &'static str, found: &[(Hostile, usize)], all: usize) -> Option<Fact> {
-    let (_, first) = found.split_first().map(|(_, rest)| ((), rest.len()))?;
     let named = found.iter().take(NAMED).enumerate();
     let line = named.fold(Line::new(), |line, (n, (text, many))| {
         let line = line.plain(if n == 0 { "" } else { ", " }).hostile(text);
         line.plain(format!(" ({})", of_all(*many, all)))
     });
-    let more = (first + 1).saturating_sub(NAMED);
-    Some((label, if more > 0 { line.plain(format!(" and {} more", grouped(more))) } else { line }))
+    let line = match found.len().saturating_sub(NAMED) {
+        0 => line,
+        more => line.plain(format!(" and {} more", grouped(more))),
+    };
+    (!found.is_empty()).then_some((label, line))
 }
 
 /// `310 invitations, 12 rooms joined, by 200 of them`.
@@ -229,7 +233,10 @@ pub(super) fn shown(
     let (real, listed): (Vec<_>, Vec<_>) =
         both.into_iter().partition(|(_, reasons)| !reasons.is_empty());
     let listed = if all { [real.clone(), listed].concat() } else { listed };
-    let mut reply = Reply::data(title(place, listed.len(), group));
+    let none_else = listed.is_empty() && !real.is_empty();
+    let many = if none_else { real.len() } else { listed.len() };
+    let all_real = if none_else { ", and all of them look real" } else { "" };
+    let mut reply = Reply::data(title(place, many, group).plain(all_real));
     if listed.len() > ROWS {
         let file = file(&listed)?;
         let line = Line::new().plain("All of them are in ").code(&file.name);
@@ -323,7 +330,7 @@ const COLUMNS: &[&str] =
     &["user_id", "displayname", "creation_ts", "rooms", "email", "reports", "looks_real"];
 
 /// All accounts of a group as a file, without their addresses.
-fn file(listed: &[(&Account, &Vec<String>)]) -> Result<crate::reply::File, Stop> {
+fn file(listed: &[(&Account, &Vec<String>)]) -> Result<File, Stop> {
     let mut sheet = Sheet::new(Format::Csv);
     sheet.begin("wave", COLUMNS)?;
     for (account, reasons) in listed {
