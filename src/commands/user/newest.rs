@@ -94,7 +94,7 @@ pub(crate) struct Looked {
     pub(crate) clients: BTreeSet<Hostile>,
 }
 
-/// Looks up one account, with its connections where they are `private`ly wanted; `None` where it is gone.
+/// Looks up one account, with its connections where those are wanted; `None` where it is gone.
 pub(crate) async fn look(
     user: &UserId,
     private: bool,

@@ -68,7 +68,7 @@ fn cut(text: &str, is: fn(char) -> bool) -> Vec<&str> {
 fn pieces(word: &str) -> Vec<Piece<'_>> {
     let runs = cut(word, |c| c.is_ascii_digit());
     let count = |text: &str| text.chars().count();
-    let of_run = |run: &'_ str| match run.chars().next() {
+    let of_run = |run: &str| match run.chars().next() {
         Some(c) if c.is_ascii_digit() => Piece::Digits(count(run)),
         _ => Piece::Chance(count(run)),
     };
