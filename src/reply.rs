@@ -102,6 +102,7 @@ pub struct Made {
 
 /// An answer.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own about an answer")]
 pub struct Reply {
     /// The first word, where the answer is about a change.
     pub status: Option<Status>,

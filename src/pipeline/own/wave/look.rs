@@ -172,7 +172,9 @@ async fn reports(since: Timestamp, reader: &Reader) -> (BTreeMap<OwnedUserId, u6
         match accused_in(list, accused, since, reader).await {
             Ok((users, whole)) => {
                 all &= whole;
-                users.into_iter().for_each(|user| *found.entry(user).or_default() += 1);
+                for user in users {
+                    *found.entry(user).or_default() += 1;
+                }
             }
             // Older versions have no list of reported accounts.
             Err(error) if error.is_unknown_route() => {}

@@ -162,7 +162,9 @@ fn who_looks_real_is_told_why_and_what_half_of_a_group_has_tells_nothing() {
             "raid-5: signs in with an identity provider",
         ]
     );
-    all.iter_mut().for_each(|account| account.email = true);
+    for account in &mut all {
+        account.email = true;
+    }
     let found: Vec<String> = reasons(&all);
     assert!(!found.iter().any(|why| why.contains("email")), "{found:?}");
 }
