@@ -109,3 +109,4 @@ pub mod totp;
 pub mod unicode;
 pub mod unsaid;
 pub mod watches;
+pub mod wave_exceptions;

@@ -33,6 +33,7 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::Reader,
+    wave_exceptions::WaveExceptions,
 };
 
 mod admin;
@@ -96,6 +97,7 @@ use inbound::{
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
 use observer::Observer;
+use own::Waves;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -161,6 +163,8 @@ pub struct Pipeline {
     desk: Desk,
     observer: Observer,
     preferences: Preferences,
+    wave_exceptions: Arc<WaveExceptions>,
+    waves: Waves,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,

@@ -102,6 +102,7 @@ pub struct Made {
 
 /// An answer.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own about an answer")]
 pub struct Reply {
     /// The first word, where the answer is about a change.
     pub status: Option<Status>,
@@ -119,6 +120,9 @@ pub struct Reply {
     pub ids_of: Option<IdsOf>,
     /// The accounts that what it lists accuses of something, each once.
     pub accused: Vec<String>,
+    /// Whether it lists a group of new accounts, so that whoever is taken out of waves is taken out of it
+    /// too.
+    pub of_wave: bool,
     /// How many it would list on all its pages, where that is known.
     pub total: Option<u64>,
     /// With what it was asked, where it is a listing that its asker can turn or pick from.

@@ -5,6 +5,8 @@
 #   tests/long.sh --kills 500             so many kills
 #   tests/long.sh --seconds 3600          so long a storm of faults
 #   tests/long.sh --seed 17               chance as in an earlier run, which printed its seed
+#   tests/long.sh --raid 3000             no kills and faults: a raid of so many accounts among 1,000 people,
+#                                         found, acted on and taken back
 #   tests/long.sh --messages 1000000      no kills and faults: so many messages made by chance, each
 #                                         understood as it was typed or asked about
 #   tests/long.sh --idle                  no kills and faults: seven minutes of a report desk to which
@@ -28,6 +30,7 @@ while [ $# -gt 0 ]; do
     --kills) SERIES_KILLS=$2 ;;
     --seconds) SERIES_SECONDS=$2 ;;
     --seed) export SERIES_SEED=$2 ;;
+    --raid) export RAID_ACCOUNTS=$2 RAID_PEOPLE=1000 ;;
     --messages) export SYNOD_MESSAGES=$2 ;;
     *)
         echo "$1 is not known; see the head of $0" >&2
@@ -44,6 +47,9 @@ fi
 need_tools
 if [ -n "${idle:-}" ]; then
     exec cargo test --test it -- an_idle_desk_asks --ignored --nocapture
+fi
+if [ -n "${RAID_ACCOUNTS:-}" ]; then
+    exec cargo test --test it -- wave::a_raid --nocapture
 fi
 # One after the other: beside each other each would be a storm for the other.
 exec cargo test --test it -- series:: --nocapture --test-threads=1

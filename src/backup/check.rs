@@ -23,6 +23,7 @@ use crate::{
     store::{self, RawRecord, Store},
     unsaid::Unsaid,
     watches::Watch,
+    wave_exceptions::WaveException,
 };
 
 /// Records that are named, of those of a shelf that cannot be read.
@@ -100,6 +101,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("upgraded_rooms", "rooms that were upgraded", RawRecord::check::<OwnedRoomId>),
     ("warned", "warnings that were given", RawRecord::check::<IgnoredAny>),
     ("watches", "watched work of the homeserver", RawRecord::check::<Watch>),
+    ("wave-exceptions", "accounts taken out of waves", RawRecord::check::<WaveException>),
 ];
 
 /// Looks through the store of the state in the folder `state`, which nobody else may have open: what

@@ -25,6 +25,7 @@ mod logout;
 pub(super) mod media;
 mod membership;
 mod modify;
+pub(crate) mod newest;
 mod page;
 mod password;
 mod prune_devices;

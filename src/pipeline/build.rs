@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{
     Announcements, Authenticity, BuildError, Choices, ConfigSource, Executor, Feed, FreezeControl,
     LastNamed, Listings, Outbox, Pipeline, Ports, Questions, Reloader, Rules, SanctionExpiry,
-    Served, Strangers, Voice, Watcher, change, questions,
+    Served, Strangers, Voice, Watcher, Waves, change, questions,
 };
 use crate::{
     audit::Audit,
@@ -40,6 +40,7 @@ use crate::{
     synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
+    wave_exceptions::WaveExceptions,
 };
 
 impl Pipeline {
@@ -109,6 +110,8 @@ impl Pipeline {
             desk,
             observer,
             notes: kept.notes,
+            wave_exceptions: kept.wave_exceptions,
+            waves: Waves::default(),
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
             authenticity,
@@ -154,6 +157,7 @@ struct Kept {
     notes: Arc<Notes>,
     cases: Arc<Cases>,
     watches: Arc<Watches>,
+    wave_exceptions: Arc<WaveExceptions>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
     /// Notified when something is added to what is watched.
@@ -167,6 +171,7 @@ impl Kept {
             notes: Arc::new(Notes::new(store)?),
             cases: Arc::new(Cases::new(store)?),
             watches: Arc::new(Watches::new(store)?),
+            wave_exceptions: Arc::new(WaveExceptions::new(store)?),
             watch_begun: Arc::default(),
             changed: Arc::default(),
         })
@@ -244,6 +249,7 @@ impl Base {
             notes: kept.notes.clone(),
             cases: kept.cases.clone(),
             watches: kept.watches.clone(),
+            wave_exceptions: kept.wave_exceptions.clone(),
             watch_begun: kept.watch_begun.clone(),
             changed: kept.changed.clone(),
             metrics,

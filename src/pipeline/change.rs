@@ -36,6 +36,7 @@ use crate::{
     sanctions::Sanctions,
     synapse::{Reader, Secrets, Writer},
     watches::Watches,
+    wave_exceptions::WaveExceptions,
 };
 use locks::Locks;
 use looks::Looks;
@@ -89,6 +90,7 @@ pub struct Executor {
     notes: Arc<Notes>,
     cases: Arc<Cases>,
     watches: Arc<Watches>,
+    wave_exceptions: Arc<WaveExceptions>,
     watch_begun: Arc<Notify>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
@@ -113,6 +115,7 @@ pub(super) struct Below {
     pub(super) notes: Arc<Notes>,
     pub(super) cases: Arc<Cases>,
     pub(super) watches: Arc<Watches>,
+    pub(super) wave_exceptions: Arc<WaveExceptions>,
     /// Notified when something is added to what is watched.
     pub(super) watch_begun: Arc<Notify>,
     pub(super) changed: Arc<Notify>,
@@ -124,7 +127,8 @@ impl Executor {
     pub(super) fn new(below: Below) -> Self {
         let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
             below;
-        let Below { sanctions, notes, cases, watches, watch_begun, changed, metrics, .. } = below;
+        let Below { sanctions, notes, cases, watches, .. } = below;
+        let Below { wave_exceptions, watch_begun, changed, metrics, .. } = below;
         let (locks, counted) = (Locks::default(), Counted::default());
         Self {
             roster,
@@ -139,6 +143,7 @@ impl Executor {
             notes,
             cases,
             watches,
+            wave_exceptions,
             watch_begun,
             changed,
             locks,

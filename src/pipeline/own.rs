@@ -42,9 +42,11 @@ mod stop;
 mod trust;
 mod undo;
 mod watch;
+mod wave;
 
 pub(super) use audit::{did, line};
 pub(super) use help::Help;
+pub(super) use wave::Waves;
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
 fn code(text: &str) -> Result<String, String> {
@@ -204,6 +206,7 @@ pub const OWN: &[OwnSpec] = &[
     close::DISMISS,
     snooze::SPEC,
     watch::SPEC,
+    wave::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,

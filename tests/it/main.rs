@@ -103,6 +103,7 @@ mod users;
 mod verbs;
 mod voice;
 mod watching;
+mod wave;
 mod weather;
 mod what_is_so;
 

@@ -40,8 +40,13 @@ async fn a_token_is_made_changed_and_deleted_and_each_is_taken_back() -> Result<
     let same = scene.ann_asks(&format!("!regtok update {name} -u -1")).await?;
     says(&same, "Nothing changed", &["already"]);
     // What is left out stays as it is.
-    scene.ann_asks(&format!("!regtok update {name} -u 0")).await?;
-    says(&scene.ann_asks("!regtok list -V --limit 1000").await?, "", &[&name, "used up"]);
+    let zero = scene.ann_asks(&format!("!regtok update {name} -u 0")).await?;
+    says(&zero, "Not understood", &["Synapse takes 0 for any number", "delete the token"]);
+    // Elsewhere it can be set, and is told as what it is.
+    let path = format!("/_synapse/admin/v1/registration_tokens/{name}");
+    scene.synapse().admin().put(&path, json!({ "uses_allowed": 0 })).await?;
+    let list = scene.ann_asks("!regtok list -V --limit 1000").await?;
+    says(&list, "", &[&name, "any number, since Synapse takes 0 for that"]);
     let dated = scene.ann_asks(&format!("!regtok update {name} -e 2100-01-01")).await?;
     assert_eq!(token(&scene, &name).await?["uses_allowed"], 0);
     says(&scene.ann_asks(offered(&dated, "!undo")?).await?, "Done", &["Expires: never"]);
@@ -53,8 +58,8 @@ async fn a_token_is_made_changed_and_deleted_and_each_is_taken_back() -> Result<
     let deleted = with_yes(&scene, &format!("!regtok delete {name}")).await?;
     says(&deleted, "Done", &["is deleted"]);
     assert_eq!(token(&scene, &name).await?, Value::Null);
-    says(&scene.ann_asks(offered(&deleted, "!undo")?).await?, "Done", &[&name, "Uses: 0"]);
-    assert_eq!(token(&scene, &name).await?["uses_allowed"], 0);
+    says(&scene.ann_asks(offered(&deleted, "!undo")?).await?, "Done", &[&name, "Uses: any number"]);
+    assert_eq!(token(&scene, &name).await?["uses_allowed"], Value::Null);
     Ok(())
 }
 
@@ -68,8 +73,13 @@ async fn a_token_that_the_homeserver_made_is_shown_and_can_be_made_useless() -> 
     let name = delete.rsplit(' ').next().unwrap_or_default();
     assert_eq!(name.chars().count(), 24, "{name}");
     assert_eq!(token(&scene, name).await?["uses_allowed"], 1);
-    says(&scene.ann_asks(offered(&made, "!undo")?).await?, "Done", &[name, "used up"]);
-    assert_eq!(token(&scene, name).await?["uses_allowed"], 0);
+    // Its undo deletes it, and asks before it does.
+    says(
+        &scene.ann_asks(offered(&made, "!undo")?).await?,
+        "Delete the registration token",
+        &[name],
+    );
+    assert_eq!(token(&scene, name).await?["uses_allowed"], 1);
 
     // Several at once are asked for, and one that looks like an option is a token all the same.
     let other = format!("-other-{}~", scene.bot_id().localpart());

@@ -90,8 +90,14 @@ fn undo(subject: &Subject, before: &Snapshot) -> Undo {
     }
     let mut words = ["regtok", "new"].map(str::to_owned).to_vec();
     words.extend(valued("--token", &subject.typed()));
-    if let Some(allowed) = number(before.preconditions.get("uses_allowed")) {
-        let left = (allowed - number(before.extra.get("completed")).unwrap_or_default()).max(0);
+    // 0 is any number to Synapse.
+    let allowed = number(before.preconditions.get("uses_allowed")).filter(|allowed| *allowed != 0);
+    if let Some(allowed) = allowed {
+        let left = allowed - number(before.extra.get("completed")).unwrap_or_default();
+        if left <= 0 {
+            let why = "it was used up, so nobody could register with it anyway";
+            return Undo::None(why.to_owned());
+        }
         words.extend(["--uses-allowed".to_owned(), left.to_string()]);
     }
     match number(before.preconditions.get("expiry_time")) {
@@ -146,6 +152,8 @@ mod tests {
         );
         assert!(told(None, None).ends_with("Undo: !regtok new --token welcome"));
         assert!(told(None, Some(1_000)).contains("No undo: it had expired"));
+        assert!(told(Some(2), None).contains("No undo: it was used up"));
+        assert!(told(Some(0), None).ends_with("Undo: !regtok new --token welcome"));
     }
 
     #[test]

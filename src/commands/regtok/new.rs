@@ -41,7 +41,7 @@ struct New {
     length: Option<u64>,
     /// How many accounts can register with it; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(i64).range(-1..))]
+          value_parser = token::uses_typed)]
     uses_allowed: Option<i64>,
     #[command(flatten)]
     expiry: Expiry,
@@ -178,10 +178,9 @@ impl Action for New {
         let now = before.noted_now();
         Outcome::done(
             Line::new().code(token).plain(" can be used to register now"),
-            Undo::Command(spoken(&["regtok", "update"], &[token], words(["--uses-allowed", "0"]))),
+            Undo::Command(spoken(&["regtok", "delete"], &[token], Vec::new())),
         )
         .facts(token::terms(self.uses(), self.expiry(), now))
-        .remains([("To delete it".into(), spoken(&["regtok", "delete"], &[token], Vec::new()))])
     }
 }
 
@@ -217,8 +216,8 @@ mod tests {
                 json!({"length": 8, "uses_allowed": null, "expiry_time": null}),
             ),
             (
-                &["-u", "0", "-e", "2100-01-01"],
-                json!({"length": 16, "uses_allowed": 0, "expiry_time": 4_102_444_800_000_i64}),
+                &["-u", "2", "-e", "2100-01-01"],
+                json!({"length": 16, "uses_allowed": 2, "expiry_time": 4_102_444_800_000_i64}),
             ),
         ] {
             let verb = verb(typed);
@@ -273,8 +272,7 @@ mod tests {
         assert_eq!(
             told(&tokens(&["other", "aB3"])),
             "Done · `aB3` can be used to register now\nUses: 1\nExpires: never\n\
-             To delete it: !regtok delete aB3\n\
-             Undo: !regtok update aB3 --uses-allowed 0"
+             Undo: !regtok delete aB3"
         );
         assert!(told(&tokens(&["other"])).starts_with("Unknown · "));
     }

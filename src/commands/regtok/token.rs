@@ -74,7 +74,8 @@ impl Token {
         if self.expiry_time.is_some_and(|at| at <= now.as_millisecond()) {
             return Line::new().strong("expired");
         }
-        if self.uses_allowed.is_some_and(|allowed| self.taken() >= allowed) {
+        // Synapse takes 0 for any number when somebody registers, though it lists such a token as invalid.
+        if self.uses_allowed.is_some_and(|allowed| allowed != 0 && self.taken() >= allowed) {
             return Line::new().strong("used up");
         }
         "valid".into()
@@ -89,6 +90,7 @@ impl Token {
     fn allowed(&self) -> String {
         match self.uses_allowed {
             Some(uses) if uses < 0 => format!("none ({uses})"),
+            Some(0) => "any number, since Synapse takes 0 for that".to_owned(),
             uses => allowed(uses.and_then(|uses| u64::try_from(uses).ok())),
         }
     }
@@ -183,6 +185,22 @@ pub(super) fn not_past(until: Until, seen: &Snapshot) -> Result<(), Skip> {
 
 /// Fewer milliseconds than this are seconds by mistake: as seconds they reach far beyond our time.
 const SECONDS: i64 = 30_000_000_000;
+
+/// A number of uses as it is typed: -1 stands for any number, and so does 0 to Synapse, which whoever types it
+/// does not mean.
+pub(super) fn uses_typed(text: &str) -> Result<i64, String> {
+    match text.parse::<i64>() {
+        Ok(0) => {
+            Err("Synapse takes 0 for any number of uses; delete the token to let nobody register \
+                      with it, or write -1 for any number"
+                .to_owned())
+        }
+        Ok(uses) if uses >= -1 => Ok(uses),
+        _ => {
+            Err("it is not a number of uses; write one such as 10, or -1 for any number".to_owned())
+        }
+    }
+}
 
 /// Reads a number of uses: -1 stands for any number.
 pub(super) fn uses(typed: Option<i64>) -> Option<u64> {
@@ -340,6 +358,10 @@ mod tests {
         assert!(token(json!(3), json!(null)).starts_with("State: **used up**\nUsed: 2 of 3\n"));
         assert!(
             token(json!(-1), json!(null)).starts_with("State: **used up**\nUsed: 2 of none (-1)\n")
+        );
+        assert!(
+            token(json!(0), json!(null)).starts_with("State: valid\nUsed: 2 of any number, since"),
+            "anybody can register with it"
         );
         let odd = json!({"token": "a b/ü", "uses_allowed": 3, "pending": -2, "completed": -1,
             "expiry_time": i64::MAX});

@@ -21,7 +21,6 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
     "update",
     &[
         "regtok update welcome-friends --uses-allowed 10",
-        "regtok update welcome-friends --uses-allowed 0",
         "regtok update welcome-friends --uses-allowed -1 --expire-at 2030-01-01",
     ],
 )
@@ -29,7 +28,8 @@ pub(super) const SPEC: Spec = Spec::action::<Update>(
 
 /// Change how often a registration token can be used, and until when
 ///
-/// What you leave out stays as it is. With 0 uses nobody can register with it any more.
+/// What you leave out stays as it is. To let nobody register with it any more, delete it, or close the
+/// shutters for a time: Synapse takes 0 uses for any number.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true)
     .args(["uses_allowed", "expire_at", "expiry_ts"])))]
@@ -39,7 +39,7 @@ struct Update {
     tokens: Vec<String>,
     /// How many accounts can register with it in total; -1 for any number
     #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(i64).range(-1..))]
+          value_parser = token::uses_typed)]
     uses_allowed: Option<i64>,
     #[command(flatten)]
     expiry: Expiry,
@@ -65,16 +65,25 @@ impl Update {
         let mut options = Vec::new();
         let was = |key: &str| before.preconditions.get(key).and_then(Value::as_i64);
         if self.uses_allowed.is_some() {
-            // Fewer than none are to the homeserver as many as none, and -1 means any number here.
-            let uses = was("uses_allowed").map_or(-1, |uses| uses.max(0));
+            let uses = match was("uses_allowed") {
+                None | Some(0) => -1,
+                Some(uses) if uses > 0 => uses,
+                Some(_) => {
+                    return Undo::None(
+                        "it allowed fewer than no uses, which cannot be set; `regtok delete` lets nobody \
+                         register with it"
+                            .to_owned(),
+                    );
+                }
+            };
             options.extend(["--uses-allowed".to_owned(), uses.to_string()]);
         }
         if self.expiry.until() != Until::Unchanged {
             let at = was("expiry_time").unwrap_or(-1);
             if at >= 0 && at <= before.noted_now().as_millisecond() {
                 return Undo::None(
-                    "it had expired, and a token cannot be set to expire in the past; \
-                    --uses-allowed 0 disables it just as well"
+                    "it had expired, and a token cannot be set to expire in the past; `regtok delete` \
+                     lets nobody register with it"
                         .to_owned(),
                 );
             }
@@ -162,7 +171,6 @@ mod tests {
     fn what_is_left_out_is_not_sent_and_minus_one_is_without_limit() {
         for (typed, body) in [
             (&["welcome", "-u", "5"][..], json!({"uses_allowed": 5})),
-            (&["welcome", "-u", "0"], json!({"uses_allowed": 0})),
             (&["welcome", "-u", "-1"], json!({"uses_allowed": null})),
             (&["welcome", "-t", "-1"], json!({"expiry_time": null})),
             (&["welcome", "-e", "2100-01-01"], json!({"expiry_time": 4_102_444_800_000_i64})),
@@ -176,7 +184,9 @@ mod tests {
             let path = change.steps[0].path.parts().last().cloned();
             assert_eq!(path.as_deref(), Some("welcome"));
         }
-        for typed in [&["welcome"][..], &["-u", "1"], &["welcome", "-u", "-2"]] {
+        for typed in
+            [&["welcome"][..], &["-u", "1"], &["welcome", "-u", "-2"], &["welcome", "-u", "0"]]
+        {
             assert!(testing::parse::<Update>(typed).is_err(), "{typed:?}");
         }
     }

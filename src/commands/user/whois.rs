@@ -37,13 +37,19 @@ struct WhoIs {
     show_ip: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(in crate::commands) struct Sightings {
     #[serde(default)]
     devices: BTreeMap<String, Sessions>,
 }
 
 impl Sightings {
+    /// All connections.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Connection> {
+        let sessions = self.devices.values().flat_map(|device| &device.sessions);
+        sessions.flat_map(|session| &session.connections)
+    }
+
     /// The connections that may be of this device. The homeserver says of none of which it is, and
     /// keeps all of them under no name.
     pub(in crate::commands) fn connections(
@@ -128,8 +134,7 @@ struct Client<'a> {
 fn told(user: &UserId, answered: &Sightings, show_ip: bool, now: Timestamp) -> Reply {
     let mut clients: BTreeMap<Option<&Hostile>, Client<'_>> = BTreeMap::new();
     let mut connections = 0;
-    let sessions = answered.devices.values().flat_map(|device| &device.sessions);
-    for connection in sessions.flat_map(|session| &session.connections) {
+    for connection in answered.all() {
         connections += 1;
         let client = clients.entry(connection.user_agent.as_ref()).or_default();
         client.last_seen = client.last_seen.max(passed(connection.last_seen, now));

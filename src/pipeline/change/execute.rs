@@ -129,8 +129,11 @@ impl Executor {
         }
         let gone = self.audit.forget_about(subjects, number).await;
         let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
-        let users = subjects.iter().filter_map(Subject::user);
-        if let Err(error) = self.cases.forget(users).await {
+        let users = || subjects.iter().filter_map(Subject::user);
+        if let Err(error) = self.wave_exceptions.forget(users()).await {
+            error!(number, error = &error as &dyn std::error::Error, "waves keep somebody erased");
+        }
+        if let Err(error) = self.cases.forget(users()).await {
             error!(number, error = &error as &dyn std::error::Error, "cases keep somebody erased");
         }
         match gone {

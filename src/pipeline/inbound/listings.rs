@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ruma::{EventId, OwnedEventId, RoomId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tracing::error;
@@ -40,6 +40,9 @@ pub(in crate::pipeline) struct Shown {
     /// The accounts that what it lists accuses of something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     accused: Vec<String>,
+    /// Whether it lists a group of new accounts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    of_wave: bool,
     /// Whether it is about one thing, and no list.
     #[serde(default)]
     card: bool,
@@ -92,6 +95,7 @@ impl Listings {
             ids: reply.ids.clone(),
             of: reply.ids_of,
             accused: reply.accused.clone(),
+            of_wave: reply.of_wave,
             card: !reply.blocks.iter().any(|block| matches!(block, Block::Records(_))),
             asked: reply.asked.as_deref().cloned(),
             in_place,
@@ -150,6 +154,22 @@ impl Listings {
         if let Some(shown) = self.get(event) {
             self.keep(event, &Shown { asked: None, ..shown });
         }
+    }
+
+    /// Takes these accounts out of the groups of new accounts that were shown: a reply to one is not about
+    /// them any more.
+    pub(in crate::pipeline) fn take_out_of_waves(
+        &self,
+        users: &[OwnedUserId],
+    ) -> Result<(), store::Error> {
+        for (event, mut shown) in self.shelf.all()? {
+            let before = shown.ids.len();
+            shown.ids.retain(|id| !users.iter().any(|user| user.as_str() == id));
+            if shown.of_wave && shown.ids.len() < before {
+                self.shelf.put(&event, &shown)?;
+            }
+        }
+        Ok(())
     }
 
     /// The turn of one who turns a listing; `None` where too many wait. Whoever can react in an
