@@ -91,10 +91,8 @@ impl Executor {
         let is_done = has_changed(done.outcome.status);
         for sanction in running {
             let lasts = is_done && sanction.is_replaced_by(&done.lasting);
-            if !lasts
-                && !sanction.is_ended_by(&done.left)
-                && !(is_done && sanction.is_replaced_by(&done.left))
-            {
+            let replaced = lasts || is_done && sanction.is_replaced_by(&done.left);
+            if !replaced && !sanction.is_ended_by(&done.left) {
                 continue;
             }
             if lasts {
