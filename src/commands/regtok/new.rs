@@ -181,6 +181,7 @@ impl Action for New {
             Undo::Command(spoken(&["regtok", "delete"], &[token], Vec::new())),
         )
         .facts(token::terms(self.uses(), self.expiry(), now))
+        .remains([("To delete it".into(), spoken(&["regtok", "delete"], &[token], Vec::new()))])
     }
 }
 
@@ -272,6 +273,7 @@ mod tests {
         assert_eq!(
             told(&tokens(&["other", "aB3"])),
             "Done · `aB3` can be used to register now\nUses: 1\nExpires: never\n\
+             To delete it: !regtok delete aB3\n\
              Undo: !regtok delete aB3"
         );
         assert!(told(&tokens(&["other"])).starts_with("Unknown · "));
