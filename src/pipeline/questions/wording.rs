@@ -32,8 +32,8 @@ pub(super) struct Asked<'a> {
     pub(super) server: &'a ServerName,
     /// The time zone of whoever asked, beside UTC: everybody reads the question.
     pub(super) zone: Option<TimeZone>,
-    /// Whether another question of whoever asked is open in the room: then a reaction or a bare word could
-    /// be meant for either, and is answered with the question for which.
+    /// Whether another question of whoever asked is open in the room: then a reaction could be meant for
+    /// either, and is answered with the question for which.
     pub(super) another_is_open: bool,
     pub(super) now: Timestamp,
 }
@@ -145,7 +145,7 @@ impl Asked<'_> {
                 Line::from(format!("To go on, from {}, or not", self.moment(from)))
             }
             (None, None) if is_light(ticket, self.roster) && self.another_is_open => {
-                Line::from("You have another open question, so send one of these")
+                Line::from("Go on? Reply ").code("yes").plain(" or ").code("no").plain(", or send")
             }
             (None, None) if is_light(ticket, self.roster) => {
                 Line::from("Go on? React ✅ or ❌, reply ")
