@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 export SERIES_KILLS=64 SERIES_SECONDS=300
 while [ $# -gt 0 ]; do
     if [ "$1" = --idle ]; then
-        idle=1
+        export SYNOD_IDLE=1
         shift
         continue
     fi
@@ -45,8 +45,8 @@ if [ -n "${SYNOD_MESSAGES:-}" ]; then
     exec cargo test --lib -- understand::tests::generated --nocapture
 fi
 need_tools
-if [ -n "${idle:-}" ]; then
-    exec cargo test --test it -- an_idle_desk_asks --ignored --nocapture
+if [ -n "${SYNOD_IDLE:-}" ]; then
+    exec cargo test --test it -- a_desk_to_which_nothing_comes --nocapture
 fi
 if [ -n "${RAID_ACCOUNTS:-}" ]; then
     exec cargo test --test it -- wave::a_raid --nocapture
