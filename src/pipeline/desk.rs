@@ -33,7 +33,7 @@ use crate::{
 mod aside;
 mod card;
 mod decide;
-mod fetch;
+pub(in crate::pipeline) mod fetch;
 mod import;
 mod remind;
 mod reporters;

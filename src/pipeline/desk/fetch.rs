@@ -211,8 +211,8 @@ struct Row {
     name: Option<Hostile>,
 }
 
-/// A row as a report; `None` where it does not say what it must.
-fn read(kind: ReportKind, row: &Value, now: Timestamp) -> Option<Report> {
+/// A row of a list of reports as a report; `None` where it does not say what it must.
+pub(in crate::pipeline) fn read(kind: ReportKind, row: &Value, now: Timestamp) -> Option<Report> {
     let row = Row::deserialize(row).ok()?;
     let named = |name: &Hostile| !name.is_empty();
     let what = match kind {

@@ -1,18 +1,20 @@
 //! One look at an account: a small set of requests, one after another.
 
 use jiff::Timestamp;
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::warn;
 
 use crate::{
+    cases::{About, ReportKind, Reported},
     change::Path,
     observed::{Files, Look, LookedDevice, LookedFile, LookedReport, LookedReports, NewFile, News},
+    pipeline::desk::fetch,
     reply::Hostile,
     synapse::{
         Error, Reader,
-        wire::{Bytes, known, passed},
+        wire::{Bytes, known},
     },
 };
 
@@ -102,34 +104,18 @@ async fn files(user: &UserId, reader: &Reader) -> Result<Files, Error> {
 
 /// The newest reports of what the account has written, by `GET /_synapse/admin/v1/event_reports`.
 async fn event_reports(user: &UserId, reader: &Reader) -> Result<Option<LookedReports>, Error> {
-    reports(user, ("event_reports", "event_sender_user_id"), reader).await
+    reports(user, ReportKind::Event, ("event_reports", "event_sender_user_id"), reader).await
 }
 
 /// The newest reports of the account itself, by `GET /_synapse/admin/v1/user_reports`.
 async fn account_reports(user: &UserId, reader: &Reader) -> Result<Option<LookedReports>, Error> {
-    reports(user, ("user_reports", "target_user_id"), reader).await
-}
-
-/// A row of either list of reports.
-#[derive(Debug, Deserialize)]
-struct Row {
-    id: u64,
-    #[serde(default, deserialize_with = "known")]
-    received_ts: Option<Timestamp>,
-    /// Who reported it.
-    user_id: OwnedUserId,
-    #[serde(default, deserialize_with = "known")]
-    reason: Option<Hostile>,
-    room_id: Option<OwnedRoomId>,
-    /// Who has written what was reported.
-    sender: Option<String>,
-    /// Which account was reported.
-    target_user_id: Option<String>,
+    reports(user, ReportKind::Account, ("user_reports", "target_user_id"), reader).await
 }
 
 /// `None` where the homeserver has no such list.
 async fn reports(
     user: &UserId,
+    kind: ReportKind,
     (list, filter): (&'static str, &'static str),
     reader: &Reader,
 ) -> Result<Option<LookedReports>, Error> {
@@ -141,25 +127,21 @@ async fn reports(
     };
     let rows = answer.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let more = rows.len() >= PAGE;
-    let page = rows.iter().filter_map(|row| report(row, user, reader.now())).collect();
+    let page = rows.iter().filter_map(|row| report(kind, row, user, reader.now())).collect();
     Ok(Some(LookedReports { page, more }))
 }
 
 /// A row as a report about this account; `None` where it is about another one, which the homeserver shows
 /// too where it only compares parts of ids, or cannot be read.
-fn report(row: &Value, user: &UserId, now: Timestamp) -> Option<LookedReport> {
-    let row = Row::deserialize(row).ok()?;
-    let about = row.target_user_id.as_ref().or(row.sender.as_ref())?;
-    if *about != *user {
-        return None;
-    }
-    Some(LookedReport {
-        id: row.id,
-        at: passed(row.received_ts, now),
-        by: row.user_id,
-        reason: row.reason.filter(|reason| !reason.is_empty()),
-        room: row.room_id,
-    })
+fn report(kind: ReportKind, row: &Value, user: &UserId, now: Timestamp) -> Option<LookedReport> {
+    let report = fetch::read(kind, row, now)?;
+    let is_about = matches!(report.about(), About::Account(about) if about == user);
+    let room = match report.what {
+        Reported::Event { room, .. } => Some(room),
+        Reported::Account(_) | Reported::Room(_) => None,
+    };
+    let (id, at, by, reason) = (report.id, report.at, report.by, report.reason);
+    is_about.then_some(LookedReport { id, at, by, reason, room })
 }
 
 /// Looks up the names of some of the rooms that were joined, by `GET /_synapse/admin/v1/rooms/{room_id}`.
@@ -193,7 +175,11 @@ mod tests {
     #[test]
     fn only_reports_about_the_account_itself_are_taken_and_who_reports_is_not_who_is_reported() {
         let (eve, now) = (user_id!("@eve:x.test"), "2026-11-30T10:00:00Z".parse().unwrap());
-        let taken = |row: Value| report(&row, eve, now);
+        let taken = |row: Value| {
+            let kind =
+                if row["event_id"].is_null() { ReportKind::Account } else { ReportKind::Event };
+            report(kind, &row, eve, now)
+        };
         let event = json!({"id": 5, "received_ts": 1_795_183_200_000_i64, "room_id": "!a:x.test",
             "event_id": "$one", "user_id": "@sam:x.test", "sender": "@eve:x.test", "reason": ""});
         let report = taken(event.clone()).unwrap();
