@@ -60,6 +60,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("desk", "up to where the record was searched for cases", RawRecord::check::<u64>),
     ("digests", "the last weekly summary", RawRecord::check::<jiff::Timestamp>),
     ("direct", "direct rooms", RawRecord::check::<OwnedRoomId>),
+    ("entered_rooms", "rooms that are being joined", RawRecord::check::<bool>),
     ("freezes", "freezes", RawRecord::check::<Freeze>),
     ("gone_rooms", "rooms that no longer exist", RawRecord::check::<bool>),
     ("greeted", "rooms that were greeted", RawRecord::check::<jiff::Timestamp>),

@@ -27,6 +27,8 @@ pub(super) fn positions(store: &Store) -> Result<Shelf<OwnedEventId>, store::Err
 /// What was found on the way back.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// Whether the place was found.
+    pub(super) reached: bool,
     /// The events after the place, oldest first.
     pub(super) events: Vec<TimelineEvent>,
     /// The events that the bot answered after the place. There are some where an older copy of
@@ -70,7 +72,7 @@ pub(super) async fn back(
     }
     events.reverse();
     let answered = answered(&events, room.own_user_id());
-    Ok(Found { events, answered, left_out })
+    Ok(Found { reached: found, events, answered, left_out })
 }
 
 /// Takes out of `events` what is older than `max_age`, and answers who sent the messages among that.

@@ -38,6 +38,8 @@ pub(super) struct AdminRooms {
     upgraded: Shelf<OwnedRoomId>,
     /// Rooms that were joined since the start, so that everything after the join is meant for us.
     joining: Arc<Mutex<HashMap<OwnedRoomId, Joining>>>,
+    /// Rooms that the bot began to join, and of which it may have read nothing yet when it stopped.
+    entered: Shelf<bool>,
 }
 
 /// How far a join has come.
@@ -101,6 +103,7 @@ impl AdminRooms {
             refused: store.shelf("refused_invites")?,
             upgraded: store.shelf("upgraded_rooms")?,
             joining: Arc::default(),
+            entered: store.shelf("entered_rooms")?,
         })
     }
 
@@ -150,9 +153,18 @@ impl AdminRooms {
         }
     }
 
-    /// Whether the bot joined the room since the start.
+    /// Whether the bot joined the room since the start, or before it without having read anything of it.
     pub(super) fn was_just_joined(&self, room: &RoomId) -> bool {
-        self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains_key(room)
+        if self.joining.lock().unwrap_or_else(PoisonError::into_inner).contains_key(room) {
+            return true;
+        }
+        let before = self.entered.get(room.as_str());
+        before.is_ok_and(|entered| entered.is_some())
+    }
+
+    /// Rooms that were begun to be joined. A room is taken out once it is noted how far it was read.
+    pub(super) fn entered(&self) -> Shelf<bool> {
+        self.entered.clone()
     }
 
     /// Tells the room where an admin room is not encrypted although it should be.
@@ -238,6 +250,9 @@ impl AdminRooms {
             return;
         }
         drop(joins);
+        if let Err(error) = self.entered.put(id.as_str(), &true) {
+            tracing::error!(room = %id, %error, "cannot note that a room is being joined");
+        }
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
         let ours = self.contains(&id);
         tokio::spawn(async move {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use ruma::{EventId, OwnedEventId};
 use serde_json::{Value, json};
-use world::{Account, Fault, Message, Scene, until};
+use world::{Account, Fault, Message, Proxy, Scene, until};
 
 use crate::{
     SYNOD,
@@ -106,6 +106,32 @@ async fn a_room_is_greeted_when_the_bot_first_comes_into_it() -> Result<()> {
     scene.answer(scene.ann(), &command).await?;
     let greetings = scene.ann().heard().into_iter().filter(|m| m.body.contains("I am here"));
     assert_eq!(greetings.count(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_behind_the_bots_joining_is_answered_over_a_kill_and_a_gap() -> Result<()> {
+    let scene = Scene::plan().in_clear().set().await?;
+    let proxy = Proxy::start(&scene.synapse().url()).await?;
+    let _joins = proxy.next(Method::POST, "/join", Fault::HoldAnswer);
+    let before = scene.ann().say(scene.room(), "!server version").await?;
+    let config = scene.config().set("homeserver.url", proxy.url());
+    scene.start_bot(SYNOD, &config).await?;
+    // It is in the room, and hears nothing of it before it is killed.
+    let deaf = proxy.every(Method::GET, "/sync", Fault::LoseRequest);
+    let command = scene.ann().say(scene.room(), "!me").await?;
+    // More than a sync lists.
+    for n in 0..=100 {
+        let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{n}", scene.room());
+        let said = json!({ "msgtype": "m.text", "body": "What is this?" });
+        ensure!(scene.ann().api().put(&path, said).await?.0 == 200);
+    }
+    scene.bot()?.kill().await?;
+    deaf.lift();
+    scene.bot()?.start_again().await?;
+    let answer = scene.answer(scene.ann(), &command).await?;
+    crate::support::says(&answer, "", &[scene.ann().user_id().as_str()]);
+    assert_eq!(scene.ann().answers_to(&before).len(), 0, "it was said before the bot came");
     Ok(())
 }
 

@@ -3,8 +3,12 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
-use matrix_sdk::{Room, deserialized_responses::TimelineEvent, sync::Timeline};
-use ruma::{EventId, OwnedEventId, OwnedUserId, UserId};
+use matrix_sdk::{
+    Room,
+    deserialized_responses::{MemberEvent, TimelineEvent},
+    sync::Timeline,
+};
+use ruma::{EventId, OwnedEventId, OwnedUserId, UserId, events::room::member::MembershipState};
 
 use super::{
     super::{
@@ -69,14 +73,23 @@ impl Reader {
         let own = room.own_user_id().to_owned();
         let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
         if self.rooms.was_just_joined(room.room_id()) {
-            if events.is_empty() {
-                // The join has not come back to us yet.
-                return Ok(());
-            }
             if let Some(join) = events.iter().rposition(|event| is_join_of(event, &own)) {
                 let events = events.into_iter().skip(join).collect();
                 self.hand_on_all(room, events, &HashSet::new()).await;
                 return Ok(());
+            }
+            match own_join(room, &own).await? {
+                // The sync that had it was read by nobody, or has more than it lists.
+                Some(join) => {
+                    let found = self.back(room, None, &join).await?;
+                    if found.reached {
+                        self.hand_on_all(room, found.events, &found.answered).await;
+                        return Ok(());
+                    }
+                }
+                // The join has not come back to us yet.
+                None if events.is_empty() => return Ok(()),
+                None => {}
             }
         }
         if let Some(newest) = history::newest(room).await? {
@@ -113,8 +126,11 @@ impl Reader {
     fn place(&mut self, room: &Room, event: OwnedEventId) {
         let room = room.room_id().to_owned();
         self.places.insert(room.clone(), event.clone());
-        let positions = self.positions.clone();
-        let mark = Bookmark::new(move || positions.put(room.as_str(), &event));
+        let (positions, entered) = (self.positions.clone(), self.rooms.entered());
+        let mark = Bookmark::new(move || {
+            positions.put(room.as_str(), &event)?;
+            entered.remove(room.as_str())
+        });
         self.shared.send(Incoming::Mark(mark));
     }
 
@@ -224,6 +240,17 @@ impl Reader {
             self.shared.send(Incoming::Mark(done));
         }
     }
+}
+
+/// The event by which the bot is in the room, as far as it has come back to us.
+async fn own_join(room: &Room, own: &UserId) -> matrix_sdk::Result<Option<OwnedEventId>> {
+    let member = room.get_member_no_sync(own).await?;
+    Ok(member.and_then(|member| match &**member.event() {
+        MemberEvent::Sync(event) if *event.membership() == MembershipState::Join => {
+            Some(event.event_id().to_owned())
+        }
+        _ => None,
+    }))
 }
 
 /// When an event was sent, as its sender's server says.
