@@ -8,12 +8,13 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::{Deserialize as _, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use self::{
     chart::Chart,
-    collect::{Collected, cut_off, find_in_any_spelling, noted, read, write_all},
+    collect::{Collected, cut_off, find_in_any_spelling, noted, write_all},
+    rows::Rows,
 };
 use super::{Memory, Query, Tables};
 use crate::{
@@ -134,7 +135,7 @@ pub struct Named {
 
 /// A verb that lists.
 #[async_trait]
-pub trait Listing: Debug + Send + Sync {
+pub trait Listing: Debug + Send + Sync + 'static {
     /// What it is called.
     const NAMED: Named;
 
@@ -243,82 +244,87 @@ impl<L: Listing> Query for L {
     }
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
-        if let Some(chart) = self.chart() {
-            return chart::answer(self, chart, &reader.afresh()).await;
-        }
-        if !self.pages().all {
-            let found = find_in_any_spelling(self, reader).await?;
-            let title = self.of(reader).plain(title(&found, L::NAMED));
-            let more: Vec<String> = found.notes().collect();
-            // What is not kept of those that the homeserver counts is counted by nobody.
-            let total = found.total.filter(|_| !found.filtered);
-            let reply = shown(self, title, found.rows, reader).await.with_next(found.next);
-            let reply = Reply { total, ..reply };
-            return Ok(more.into_iter().fold(reply, Reply::note));
-        }
-        let mut sheet = Sheet::new(Format::Csv);
-        // One more than is shown tells whether that is all.
-        let shown_most = usize::try_from(SHOWN_OF_ALL).unwrap_or(usize::MAX);
-        let found = write_all(self, &reader.afresh(), &mut sheet, shown_most + 1).await?;
-        let more: Vec<String> = cut_off(&found).into_iter().chain(found.notes()).collect();
-        let (first, so_far) = (found.rows, if found.next.is_some() { " so far" } else { "" });
-        let count = super::user::account::how_many(Some(sheet.rows()), L::NAMED.one, L::NAMED.many);
-        let title = self.of(reader).plain(count).plain(so_far);
-        if first.len() <= shown_most {
-            let reply = shown(self, title, first, reader).await;
-            return Ok(more.into_iter().fold(reply, Reply::note));
-        }
-        let file = sheet.file()?;
-        let which = if found.next.is_some() { ", in " } else { ", all of them in " };
-        let line = title.plain(which).code(&file.name).plain(format!(" ({})", file.size()));
-        Ok(more.into_iter().fold(Reply::data(line).attaching(file), Reply::note))
+        answer(self, reader).await
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
-        if self.chart().is_some() {
-            return Err(chart::no_data());
-        }
-        if self.pages().all {
-            return write_all(self, &reader.afresh(), sheet, 0).await.map(drop);
-        }
-        let found = find_in_any_spelling(self, reader).await?;
-        let mut rest = Map::new();
-        let remark = self.remark(&found.rows, reader).await;
-        rest.extend(noted(sheet, remark, found.notes()));
-        sheet.begin(L::NAMED.key, L::NAMED.columns)?;
-        for mut row in self.corrected(found.rows, reader).await {
-            self.amend(&mut row);
-            sheet.row(&row)?;
-        }
-        rest.extend(found.total.map(|total| ("total".to_owned(), json!(total))));
-        rest.extend(found.next.map(|next| ("next_token".to_owned(), json!(next))));
-        Ok(sheet.end(&rest)?)
+        data(self, reader, sheet).await
     }
 }
 
-async fn shown<L: Listing>(listing: &L, title: Line, rows: Vec<Value>, reader: &Reader) -> Reply {
+/// The listing for people.
+async fn answer(listing: &dyn Rows, reader: &Reader) -> Result<Reply, Stop> {
+    let named = listing.named();
+    if let Some(chart) = listing.chart() {
+        return chart::answer(listing, chart, &reader.afresh()).await;
+    }
+    if !listing.pages().all {
+        let found = find_in_any_spelling(listing, reader).await?;
+        let title = listing.of(reader).plain(title(&found, named));
+        let more: Vec<String> = found.notes().collect();
+        // What is not kept of those that the homeserver counts is counted by nobody.
+        let total = found.total.filter(|_| !found.filtered);
+        let reply = shown(listing, title, found.rows, reader).await.with_next(found.next);
+        let reply = Reply { total, ..reply };
+        return Ok(more.into_iter().fold(reply, Reply::note));
+    }
+    let mut sheet = Sheet::new(Format::Csv);
+    // One more than is shown tells whether that is all.
+    let shown_most = usize::try_from(SHOWN_OF_ALL).unwrap_or(usize::MAX);
+    let found = write_all(listing, &reader.afresh(), &mut sheet, shown_most + 1).await?;
+    let more: Vec<String> = cut_off(&found).into_iter().chain(found.notes()).collect();
+    let (first, so_far) = (found.rows, if found.next.is_some() { " so far" } else { "" });
+    let count = super::user::account::how_many(Some(sheet.rows()), named.one, named.many);
+    let title = listing.of(reader).plain(count).plain(so_far);
+    if first.len() <= shown_most {
+        let reply = shown(listing, title, first, reader).await;
+        return Ok(more.into_iter().fold(reply, Reply::note));
+    }
+    let file = sheet.file()?;
+    let which = if found.next.is_some() { ", in " } else { ", all of them in " };
+    let line = title.plain(which).code(&file.name).plain(format!(" ({})", file.size()));
+    Ok(more.into_iter().fold(Reply::data(line).attaching(file), Reply::note))
+}
+
+/// The listing for programs.
+async fn data(listing: &dyn Rows, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
+    if listing.chart().is_some() {
+        return Err(chart::no_data());
+    }
+    if listing.pages().all {
+        return write_all(listing, &reader.afresh(), sheet, 0).await.map(drop);
+    }
+    let found = find_in_any_spelling(listing, reader).await?;
+    let mut rest = Map::new();
+    let remark = listing.remark(&found.rows, reader).await;
+    rest.extend(noted(sheet, remark, found.notes()));
+    let named = listing.named();
+    sheet.begin(named.key, named.columns)?;
+    for mut row in listing.corrected(found.rows, reader).await {
+        listing.amend(&mut row);
+        sheet.row(&row)?;
+    }
+    rest.extend(found.total.map(|total| ("total".to_owned(), json!(total))));
+    rest.extend(found.next.map(|next| ("next_token".to_owned(), json!(next))));
+    Ok(sheet.end(&rest)?)
+}
+
+async fn shown(listing: &dyn Rows, title: Line, rows: Vec<Value>, reader: &Reader) -> Reply {
     let remark = listing.remark(&rows, reader).await;
     let rows = listing.complete(rows, reader).await;
-    let read: Vec<L::Row> = rows.iter().filter_map(read::<L>).collect();
+    let shown = listing.shown(&rows, reader);
     let mut reply = Reply::data(title);
     if !rows.is_empty() {
-        let records = read.iter().map(|row| listing.record(row, reader.now())).collect();
-        reply = reply.with(Block::Records(records));
-        reply.ids_of = listing.ids_of();
-        reply.ids = read.iter().filter_map(|row| listing.id(row, reader)).collect();
-        for accused in read.iter().filter_map(|row| listing.accused(row)) {
-            if !reply.accused.contains(&accused) {
-                reply.accused.push(accused);
-            }
-        }
+        reply = reply.with(Block::Records(shown.records));
+        (reply.ids_of, reply.ids) = (shown.ids_of, shown.ids);
+        reply.accused = shown.accused;
     }
-    let unread: Vec<&Value> =
-        rows.iter().filter(|row| L::Row::deserialize(*row).is_err()).collect();
+    let unread: Vec<&Value> = shown.unread.iter().filter_map(|place| rows.get(*place)).collect();
     if !unread.is_empty() {
-        reply = reply.note(not_read(&unread, L::NAMED.columns));
+        reply = reply.note(not_read(&unread, listing.named().columns));
     }
     reply = remark.into_iter().fold(reply, Reply::note);
-    listing.notes(&read).into_iter().fold(reply, Reply::note)
+    shown.notes.into_iter().fold(reply, Reply::note)
 }
 
 /// How many rows that cannot be read are named.
@@ -364,6 +370,7 @@ fn title(found: &Collected, named: Named) -> String {
 
 pub mod chart;
 mod collect;
+mod rows;
 pub mod search;
 #[cfg(test)]
 mod tests;

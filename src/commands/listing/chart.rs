@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    Kept, LARGE, Listing,
-    collect::{kept, read},
+    Kept, LARGE, Listing, Named,
+    rows::{Rows, read},
     search,
 };
 use crate::{
@@ -60,6 +60,57 @@ pub struct Days<R> {
     pub narrowed: bool,
 }
 
+/// A chart over rows as the homeserver sent them.
+pub(super) enum Drawn {
+    Largest(Bars),
+    Days(Columns),
+}
+
+/// What a row that can be read says of itself; `None` where it cannot be read.
+type Says<T> = Box<dyn Fn(&Value) -> Option<T> + Send + Sync>;
+
+/// [`Largest`] over such rows.
+pub(super) struct Bars {
+    title: &'static str,
+    label: Says<Line>,
+    value: Says<Known<u64>>,
+    shown: fn(u64) -> String,
+    narrowed: bool,
+    listed_in_part: bool,
+}
+
+/// [`Days`] over such rows.
+pub(super) struct Columns {
+    title: &'static str,
+    at: Says<Known<Timestamp>>,
+    narrowed: bool,
+}
+
+/// What may not be known of a row.
+struct Known<T>(Option<T>);
+
+impl<R: 'static> Chart<R> {
+    /// The chart of a listing whose rows are these.
+    pub(super) fn drawn<L: Listing<Row = R>>(self) -> Drawn {
+        match self {
+            Self::Largest(Largest { title, label, value, shown, narrowed, listed_in_part }) => {
+                Drawn::Largest(Bars {
+                    title,
+                    label: Box::new(move |row| read::<L>(row).as_ref().map(label)),
+                    value: Box::new(move |row| read::<L>(row).map(|row| Known(value(&row)))),
+                    shown,
+                    narrowed,
+                    listed_in_part,
+                })
+            }
+            Self::Days(Days { title, at, narrowed }) => {
+                let at = Box::new(move |row: &Value| read::<L>(row).map(|row| Known(at(&row))));
+                Drawn::Days(Columns { title, at, narrowed })
+            }
+        }
+    }
+}
+
 /// What a room is called in a picture: by the first of these names that can be drawn, or by its id.
 pub fn called<'a>(id: &str, names: impl IntoIterator<Item = Option<&'a Hostile>>) -> Line {
     let names = names.into_iter().flatten().filter(|name| !name.is_empty());
@@ -102,14 +153,14 @@ impl Plan {
 }
 
 /// The answer that is a picture.
-pub(super) async fn answer<L: Listing>(
-    listing: &L,
-    chart: Chart<L::Row>,
+pub(super) async fn answer(
+    listing: &dyn Rows,
+    chart: Drawn,
     reader: &Reader,
 ) -> Result<Reply, Stop> {
     let mut plan = match chart {
-        Chart::Largest(largest) => compare(listing, &largest, reader).await?,
-        Chart::Days(days) => count(listing, &days, reader).await?,
+        Drawn::Largest(bars) => compare(listing, &bars, reader).await?,
+        Drawn::Days(columns) => count(listing, &columns, reader).await?,
     };
     let of = listing.of(reader);
     if !of.is_empty() {
@@ -150,15 +201,15 @@ struct Extent {
 }
 
 /// Reads page by page what is kept of a listing, until `take` has no use for more or there is nothing more.
-async fn read_on<L: Listing>(
-    listing: &L,
+async fn read_on(
+    listing: &dyn Rows,
     reader: &Reader,
-    mut take: impl FnMut(Vec<(L::Row, Value)>) -> bool + Send,
+    take: &mut (dyn FnMut(Vec<Value>) -> bool + Send),
 ) -> Result<Extent, Stop> {
     // All are looked through anyway.
     let in_all_spellings = listing.in_all_spellings();
-    let listing = in_all_spellings.as_ref().unwrap_or(listing);
-    let filter = listing.filter(reader);
+    let listing = in_all_spellings.as_deref().unwrap_or(listing);
+    let filter = listing.judge(reader);
     let (mut place, mut extent) = (None::<String>, Extent::default());
     loop {
         let page = listing.page(reader, place.as_deref(), LARGE).await?;
@@ -168,8 +219,8 @@ async fn read_on<L: Listing>(
         let mut rows = Vec::new();
         let mut ended = last;
         for row in page.rows {
-            match kept::<L>(filter.as_ref(), &row) {
-                Kept::Yes => rows.extend(read::<L>(&row).map(|read| (read, row))),
+            match filter.as_ref().map_or(Kept::Yes, |judge| judge(&row).kept) {
+                Kept::Yes => rows.push(row),
                 Kept::No | Kept::Apart(_) => {}
                 Kept::End => {
                     ended = true;
@@ -197,28 +248,25 @@ fn read_in_part(extent: &Extent, many: &str) -> Option<String> {
 const NARROWED: &str = "only those that fit the command's filters";
 
 /// Finds the largest.
-async fn compare<L: Listing>(
-    listing: &L,
-    largest: &Largest<L::Row>,
-    reader: &Reader,
-) -> Result<Plan, Stop> {
+async fn compare(listing: &dyn Rows, largest: &Bars, reader: &Reader) -> Result<Plan, Stop> {
     let mut top = Top::default();
-    let value = largest.value;
-    let extent = read_on(listing, reader, |rows| {
-        for (row, json) in rows {
-            top.add(value(&row), json);
+    let extent = read_on(listing, reader, &mut |rows| {
+        for row in rows {
+            if let Some(Known(value)) = (largest.value)(&row) {
+                top.add(value, row);
+            }
         }
         true
     })
     .await?;
     let (rows, others) = top.split();
     let rows = listing.complete(rows, reader).await;
-    let rows: Vec<L::Row> = rows.iter().filter_map(read::<L>).collect();
-    let known = |row: &L::Row| Some(((largest.label)(row), (largest.value)(row)?));
+    let known = |row: &Value| Some(((largest.label)(row)?, (largest.value)(row)?.0?));
     let bars: Vec<(Line, u64)> = rows.iter().filter_map(known).collect();
-    let mut about = vec![how_many_of::<L>(bars.len() as u64, others.count, largest.listed_in_part)];
+    let (named, drawn_of) = (listing.named(), bars.len() as u64);
+    let mut about = vec![how_many_of(named, drawn_of, others.count, largest.listed_in_part)];
     about.extend(largest.narrowed.then(|| NARROWED.to_owned()));
-    about.extend(read_in_part(&extent, L::NAMED.many));
+    about.extend(read_in_part(&extent, named.many));
     if others.unknown > 0 {
         about.push(format!("of {} it is not known", others.unknown));
     }
@@ -247,8 +295,7 @@ fn drawn(label: &Line) -> String {
     font::drawable(&shown).unwrap_or(shown)
 }
 
-fn how_many_of<L: Listing>(drawn: u64, others: u64, in_part: bool) -> String {
-    let (one, many) = (L::NAMED.one, L::NAMED.many);
+fn how_many_of(Named { one, many, .. }: Named, drawn: u64, others: u64, in_part: bool) -> String {
     match (drawn, others) {
         (0, _) => how_many(Some(0), one, many),
         _ if in_part => format!("the largest {}", how_many(Some(drawn), one, many)),
@@ -259,8 +306,8 @@ fn how_many_of<L: Listing>(drawn: u64, others: u64, in_part: bool) -> String {
 }
 
 /// What bars show.
-fn bars_in_words<R>(
-    largest: &Largest<R>,
+fn bars_in_words(
+    largest: &Bars,
     (about, of): (&[String], &Line),
     bars: &[(Line, u64)],
     others: Option<&Others>,
@@ -319,16 +366,13 @@ impl Top {
 }
 
 /// Counts how many there were each day.
-async fn count<L: Listing>(
-    listing: &L,
-    days: &Days<L::Row>,
-    reader: &Reader,
-) -> Result<Plan, Stop> {
+async fn count(listing: &dyn Rows, days: &Columns, reader: &Reader) -> Result<Plan, Stop> {
     let mut counted = Counted::until(reader.now());
-    let at = days.at;
-    let extent =
-        read_on(listing, reader, |rows| counted.add_all(rows.into_iter().map(|(row, _)| at(&row))))
-            .await?;
+    let extent = read_on(listing, reader, &mut |rows| {
+        let at = rows.iter().filter_map(|row| (days.at)(row));
+        counted.add_all(at.map(|Known(at)| at))
+    })
+    .await?;
     let (first, last) = (counted.first, counted.last);
     let year = last.year();
     let total: u64 = counted.counts.iter().sum();

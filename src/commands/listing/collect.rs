@@ -1,10 +1,13 @@
 //! How a listing is collected from the homeserver's: page after page, filtered, to its end or to where
 //! it is enough.
 
-use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use super::{Apart, Filter, Kept, LARGE, Listing, search};
+use super::{
+    Apart, Kept, LARGE,
+    rows::{Judge, Rows},
+    search,
+};
 use crate::{error::Stop, reply::Sheet, synapse::Reader};
 
 /// How many rows that are [looked up by themselves](Listing::is_looked_up) are looked through for one
@@ -35,16 +38,11 @@ pub(super) struct Collected {
 
 impl Collected {
     /// Whether a filter keeps a row; counts it where it was looked up by itself.
-    fn judge<L: Listing>(
-        &mut self,
-        listing: &L,
-        filter: Option<&Filter<'_, L::Row>>,
-        row: &Value,
-    ) -> Kept {
-        if filter.is_some() && read::<L>(row).is_some_and(|row| listing.is_looked_up(&row)) {
-            self.looked_up += 1;
-        }
-        kept::<L>(filter, row)
+    fn judge(&mut self, judge: Option<&Judge<'_>>, row: &Value) -> Kept {
+        let Some(judge) = judge else { return Kept::Yes };
+        let judged = judge(row);
+        self.looked_up += u64::from(judged.looked_up);
+        judged.kept
     }
 
     /// Counts a row of which nobody can tell whether it belongs here.
@@ -85,8 +83,8 @@ fn counts_more(unlisted: u64) -> Option<String> {
 }
 
 /// Collects a page: asks on until it is full or nothing is left.
-async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Stop> {
-    let (pages, filter) = (listing.pages(), listing.filter(reader));
+async fn find(listing: &dyn Rows, reader: &Reader) -> Result<Collected, Stop> {
+    let (pages, filter) = (listing.pages(), listing.judge(reader));
     let limit = pages.limit();
     let size = if filter.is_some() { LARGE.max(limit) } else { limit };
     let mut place = pages.from.clone();
@@ -99,7 +97,7 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
         let empty = page.rows.is_empty();
         for (n, row) in (1..).zip(page.rows) {
             found.looked += 1;
-            match found.judge(listing, filter.as_ref(), &row) {
+            match found.judge(filter.as_ref(), &row) {
                 Kept::Yes => found.rows.push(row),
                 Kept::No => {}
                 Kept::Apart(why) => found.count(why),
@@ -130,8 +128,8 @@ async fn find<L: Listing>(listing: &L, reader: &Reader) -> Result<Collected, Sto
 }
 
 /// The same, and where a search finds nothing, in all spellings: that there is nothing is said only then.
-pub(super) async fn find_in_any_spelling<L: Listing>(
-    listing: &L,
+pub(super) async fn find_in_any_spelling(
+    listing: &dyn Rows,
     reader: &Reader,
 ) -> Result<Collected, Stop> {
     let found = find(listing, reader).await?;
@@ -139,7 +137,7 @@ pub(super) async fn find_in_any_spelling<L: Listing>(
         return Ok(found);
     }
     match listing.in_all_spellings() {
-        Some(listing) => find(&listing, reader).await,
+        Some(listing) => find(&*listing, reader).await,
         None => Ok(found),
     }
 }
@@ -147,17 +145,17 @@ pub(super) async fn find_in_any_spelling<L: Listing>(
 /// Writes every row of every page; the first `keep` of them are returned too, with what was found
 /// besides. Nothing else is held but one page. Where it would look up too
 /// many of them, the place is in it where it ended.
-pub(super) async fn write_all<L: Listing>(
-    listing: &L,
+pub(super) async fn write_all(
+    listing: &dyn Rows,
     reader: &Reader,
     sheet: &mut Sheet,
     keep: usize,
 ) -> Result<Collected, Stop> {
     // All are looked through anyway.
     let in_all_spellings = listing.in_all_spellings();
-    let listing = in_all_spellings.as_ref().unwrap_or(listing);
-    let filter = listing.filter(reader);
-    sheet.begin(L::NAMED.key, L::NAMED.columns)?;
+    let listing = in_all_spellings.as_deref().unwrap_or(listing);
+    let (named, filter) = (listing.named(), listing.judge(reader));
+    sheet.begin(named.key, named.columns)?;
     let mut place = None::<String>;
     let filtered = filter.is_some();
     let mut found = Collected { from: Some(0), filtered, ..Collected::default() };
@@ -167,7 +165,7 @@ pub(super) async fn write_all<L: Listing>(
         found.total = page.total.or(found.total);
         for row in page.rows {
             found.looked += 1;
-            match found.judge(listing, filter.as_ref(), &row) {
+            match found.judge(filter.as_ref(), &row) {
                 Kept::Yes => {}
                 Kept::No => continue,
                 Kept::Apart(why) => {
@@ -222,20 +220,4 @@ pub(super) fn noted(
     }
     let all: Vec<&str> = remark.into_iter().chain(notes.iter().map(String::as_str)).collect();
     (!all.is_empty()).then(|| ("note".to_owned(), json!(all.join(" "))))
-}
-
-/// Whether a filter keeps a row. Of one that cannot be read it is not known whether it fits, so it
-/// does not.
-pub(super) fn kept<L: Listing>(filter: Option<&Filter<'_, L::Row>>, row: &Value) -> Kept {
-    let Some(keeps) = filter else { return Kept::Yes };
-    read::<L>(row).as_ref().map_or(Kept::No, keeps)
-}
-
-pub(super) fn read<L: Listing>(row: &Value) -> Option<L::Row> {
-    L::Row::deserialize(row)
-        .inspect_err(|error| {
-            let (kind, error) = (L::NAMED.one, error as &dyn std::error::Error);
-            tracing::warn!(kind, error, "a row cannot be read");
-        })
-        .ok()
 }
