@@ -12,7 +12,7 @@ use crate::{
 
 /// What stands for a picture that came after `mark`, once it is one: encrypted, a PNG, and as large as
 /// it says.
-async fn picture(scene: &Scene, mark: usize) -> Result<String> {
+pub(crate) async fn picture(scene: &Scene, mark: usize) -> Result<String> {
     let is_picture =
         |message: &Message| message.msgtype == "m.image" && message.sender == *scene.bot_id();
     let picture = scene.ann().wait_for_since(mark, "a picture", is_picture).await?;

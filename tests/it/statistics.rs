@@ -6,6 +6,7 @@ use world::{Options, Scene, Synapse};
 
 use crate::{
     SYNOD,
+    charts::picture,
     support::{api, make, says},
 };
 
@@ -99,6 +100,13 @@ async fn rooms_are_as_large_as_the_homeserver_estimates_on_postgresql() -> Resul
     let told = scene.ann_asks("!stats rooms").await?;
     says(&told, "", &[&large, "“Large”", "About: "]);
     assert!(told.body.find(&large) < told.body.find(&small), "{}", told.body);
+
+    let mark = scene.ann().mark();
+    says(&scene.ann_asks("!stats rooms --chart").await?, "Rooms by size: ", &[".png"]);
+    let shown = picture(&scene, mark).await?.replace('\u{2060}', "");
+    let begins = "Bar chart. Rooms by size, ";
+    assert!(shown.starts_with(begins) && shown.contains(": “Large” "), "{shown}");
+    assert!(shown.contains(" KiB") || shown.contains(" MiB"), "{shown}");
     Ok(())
 }
 
