@@ -129,10 +129,14 @@ impl ReadTo {
     ) {
         // One that is dated ahead must not hide those that come until then.
         let newest = accounts.clone().map(|(_, at)| at.min(now)).max();
-        self.until = newest.map_or(self.until, |newest| newest.max(self.until));
+        if let Some(newest) = newest.filter(|newest| *newest > self.until) {
+            self.until = newest;
+            // They are read again as far as they matter.
+            self.known.clear();
+        }
         let back_to = self.back_to();
         let near = accounts.filter(|(_, at)| *at >= back_to);
-        self.known = near.map(|(user, _)| digest(user)).collect();
+        self.known.extend(near.map(|(user, _)| digest(user)));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         regtok,
         user::newest::{self, NewAccount as Listed},
     },
+    error::Stop,
     new_accounts::{
         Batch, Found, Like, LookedUp, NAMED, NewAccount, NewAccounts, ReadTo, Used, Whose, Why,
     },
@@ -113,22 +114,21 @@ impl Announcer {
             tokio::time::sleep(SETTLED).await;
         }
         let (used, counts) = match self.tokens().await {
-            Some(Some(counts)) => (Used::between(tokens.as_ref(), &counts), Some(counts)),
-            Some(None) => (Used::NoTokens, None),
-            None => (Used::NotKnown, None),
+            Ok(Some(counts)) => (Used::between(tokens.as_ref(), &counts), Some(counts)),
+            Ok(None) => (Used::NoTokens, None),
+            Err(_) => (Used::NotKnown, None),
         };
         *tokens = counts;
         Found { at: now, accounts, at_least, bridged, used }
     }
 
-    /// How many have registered with each token; nothing in it where there are no tokens, and nothing at all
-    /// where that could not be looked up.
-    async fn tokens(&self) -> Option<Option<BTreeMap<String, u64>>> {
+    /// How many have registered with each token; `None` where the homeserver has no tokens.
+    async fn tokens(&self) -> Result<Option<BTreeMap<String, u64>>, Stop> {
         let told = |error: &_| {
             let error = error as &dyn std::error::Error;
             warn!(error, "registration tokens cannot be looked up");
         };
-        regtok::completed(&self.below.reader).await.inspect_err(told).ok()
+        regtok::completed(&self.below.reader).await.inspect_err(told)
     }
 
     /// Looks at the newest of them one by one; those of application services are left out.

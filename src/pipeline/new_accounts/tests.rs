@@ -101,23 +101,38 @@ fn one_account_is_told_with_its_token_and_what_stands_out() {
     let (rooms, invitations) = (Some(12), Some(30));
     eve.looked_up = Some(LookedUp { rooms, invitations, ..LookedUp::default() });
     let batch_of_one = batch(vec![eve], used(&[("welcome-friends", 1)]));
-    insta::assert_snapshot!(told(&batch_of_one, true), @"");
-    insta::assert_snapshot!(told(&batch(vec![NewAccount { waits: true, ..account("bob") }], used(&[])), true), @"");
+    insta::assert_snapshot!(told(&batch_of_one, true), @r"
+    New account `@eve:example.org` “Ann Lee”
+    Created: 2 min ago
+    Registration token: `welcome-friends`, since it was used once meanwhile, and no other was
+    Stands out: **its name reads like that of** `@ann:example.org`, an operator · in 12 rooms already · has sent 30 invitations already · no email address
+    Look at it: !user details @eve:example.org
+    ");
+    let bob = batch(vec![NewAccount { waits: true, ..account("bob") }], used(&[]));
+    insta::assert_snapshot!(told(&bob, true), @r"
+    New account `@bob:example.org`
+    Created: 2 min ago
+    Registration token: none was used meanwhile
+    Stands out: no email address
+    Approval: it cannot log in until an admin approves it
+    Look at it: !user details @bob:example.org
+    Approve: !user approve @bob:example.org
+    ");
 }
 
 #[test]
 fn whoever_does_not_see_tokens_sees_how_they_begin() {
     let told = |token: &str| told(&batch(vec![account("eve")], used(&[(token, 1)])), false);
-    assert!(told("welcome-friends-of-ann").contains("`welc…`: it was used once"));
+    assert!(told("welcome-friends-of-ann").contains("`welc…`, since it was used once"));
     assert!(told("welcome1").contains("`we…`"));
-    assert!(told("abc").contains("Registration token: a short one: it was used once"));
+    assert!(told("abc").contains("Registration token: a short one, since it was used once"));
 }
 
 #[test]
 fn what_nobody_can_tell_of_a_token_is_said_to_be_so() {
     let told = |counts: Used| told(&batch(vec![account("eve"), account("sam")], counts), true);
     for (counts, part) in [
-        (used(&[("a", 2)]), "`a` by all of them: it was used as often meanwhile"),
+        (used(&[("a", 2)]), "`a` by all of them, since it was used as often meanwhile"),
         (used(&[("a", 1)]), "`a` was used once meanwhile; the homeserver does not say by whom"),
         (used(&[("a", 1), ("b", 3)]), "`b` was used 3 times, `a` was used once meanwhile;"),
         (used(&[]), "Registration token: none was used meanwhile"),
@@ -138,7 +153,28 @@ fn many_are_one_message_with_counts_and_samples_that_names_the_wave() {
     }
     let mut all = batch(raid, used(&[("choir", 299)]));
     (all.bridged, all.at_least) = (2, true);
-    insta::assert_snapshot!(told(&all, true), @"");
+    insta::assert_snapshot!(told(&all, true), @r"
+    at least 300 new accounts
+    Account: `@raid-0:example.org`, created 2 min ago
+    Account: `@raid-1:example.org`, created 2 min ago
+    Account: `@raid-2:example.org`, created 2 min ago
+    Account: `@raid-3:example.org`, created 2 min ago
+    Account: `@raid-4:example.org`, created 2 min ago
+    Account: `@raid-5:example.org`, created 2 min ago
+    Account: `@raid-6:example.org`, created 2 min ago
+    Account: `@raid-7:example.org`, created 2 min ago
+    Account: `@raid-8:example.org`, created 2 min ago
+    Account: `@raid-9:example.org`, created 2 min ago
+    Account: and 290 more
+    Created: within a minute, the last 2 min ago
+    Names alike: `raid-#`, 300 of them
+    Without an email address: 100 of 100 that I looked up
+    Registration token: `choir` was used 299 times meanwhile; the homeserver does not say by whom
+    Left out: 2 of application services
+    Approval: 1 not approved yet, and cannot log in
+    Find those that belong together: !wave --since 1h
+    Approve: !user approve @raid-7:example.org
+    ");
 }
 
 #[test]
@@ -154,7 +190,7 @@ fn those_who_did_not_register_are_told_how_they_were_made() {
     assert!(!alone.contains("token") && !alone.contains("Stands out"), "{alone}");
     let told = told(&batch(vec![eve, sam, account("joe")], used(&[("a", 1)])), true);
     assert!(told.contains("signs on with “oidc-corp”"), "{told}");
-    assert!(told.contains("`a` by one of them: it was used once meanwhile"), "{told}");
+    assert!(told.contains("`a` by one of them, since it was used once meanwhile"), "{told}");
     assert!(told.contains("Without an email address: 1 of 3"), "{told}");
 }
 

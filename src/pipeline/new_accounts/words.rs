@@ -69,8 +69,12 @@ fn together(batch: &Batch, named: &[NewAccount], token: Option<Line>, now: Times
     }
     if batch.count >= SEVERAL {
         let (first, last) = batch.created;
-        let within = Line::from(format!("within {}, the last ", span(last.duration_since(first))));
-        facts.push(("Created", within.ago(Some(last), now)));
+        let within = match last.duration_since(first) {
+            short if short.as_secs() < 60 => "a minute".to_owned(),
+            long => span(long),
+        };
+        let line = Line::from(format!("within {within}, the last ")).ago(Some(last), now);
+        facts.push(("Created", line));
     }
     for (pattern, count) in batch.alike().into_iter().take(PATTERNS) {
         let line = Line::new().code(pattern).plain(format!(", {} of them", grouped(count)));
@@ -87,7 +91,7 @@ fn together(batch: &Batch, named: &[NewAccount], token: Option<Line>, now: Times
         facts.push(("Left out", line.into()));
     }
     if batch.waiting > 0 {
-        let line = format!("{} cannot log in until an admin approves them", grouped(batch.waiting));
+        let line = format!("{} not approved yet, and cannot log in", grouped(batch.waiting));
         facts.push(("Approval", line.into()));
     }
     let reply = Reply::data(title).facts(facts);
@@ -138,7 +142,7 @@ fn stands_out(account: &NewAccount) -> Vec<Line> {
             Whose::Bot => ", an account of mine",
             Whose::Protected => ", which the config protects",
         };
-        let line = Line::new().strong("its name reads like that of ").code(user);
+        let line = Line::new().strong("its name reads like that of").plain(" ").code(user);
         outs.push(line.plain(whose));
     }
     let Some(looked_up) = &account.looked_up else { return outs };
@@ -189,7 +193,7 @@ impl Tokens<'_> {
             many => format!(" by {} of them", grouped(many)),
         };
         let often = if by == 1 { "once" } else { "as often" };
-        Some(line.plain(format!("{whom}: it was used {often} meanwhile, and no other was")))
+        Some(line.plain(format!("{whom}, since it was used {often} meanwhile, and no other was")))
     }
 
     /// How often each was used, where nobody can tell by whom.
