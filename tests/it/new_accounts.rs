@@ -20,10 +20,6 @@ const LOOK: &str = "order_by=creation_ts";
 /// Registration takes a token.
 const WITH_TOKEN: &str = "enable_registration: true\nregistration_requires_token: true\n";
 
-/// And each new account waits for the approval of an admin.
-const WITH_APPROVAL: &str = "experimental_features: {msc3866: {enabled: true, \
-                             require_approval_for_new_accounts: true}}\n";
-
 /// It has none, as most homeservers.
 const WITHOUT_APPROVALS: &str = "experimental_features: {}\n";
 
@@ -36,6 +32,17 @@ async fn homeserver(extra: &str, tokens: &[&str]) -> Result<Synapse> {
         ensure!(status == 200, "{token}: {status} {answer}");
     }
     Ok(synapse)
+}
+
+/// From now on each new account waits for the approval of an admin.
+async fn want_approval(synapse: &Synapse) -> Result<()> {
+    synapse.stop().await?;
+    let file = synapse.dir().join("homeserver.yaml");
+    let (without, with) = ("msc3866: {enabled: true", "require_approval_for_new_accounts: true");
+    let config = std::fs::read_to_string(&file)?;
+    ensure!(config.contains(without), "{config}");
+    std::fs::write(&file, config.replace(without, &format!("{without}, {with}")))?;
+    synapse.start_again().await
 }
 
 /// Gives the token, as any client does, and answers the request that then ends the registration.
@@ -209,8 +216,10 @@ async fn new_accounts_are_told_once_over_kills_with_the_token_as_far_as_counts_s
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_shutters_are_closed_new_accounts_are_told_and_approved_by_the_command_in_it()
 -> Result<()> {
-    let synapse = homeserver(WITH_APPROVAL, &["choir"]).await?;
-    let scene = Scene::plan().on(&synapse).start(SYNOD).await?;
+    let synapse = homeserver("", &["choir"]).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    want_approval(&synapse).await?;
+    scene.start_bot(SYNOD, &scene.config()).await?;
     let awaits = |(status, answer): (u16, Value)| {
         assert_eq!(
             (status, &answer["errcode"]),

@@ -15,7 +15,7 @@ use super::{Announcer, Fault, Wanted, alike::Known};
 use crate::{
     change::Subject,
     commands::{
-        regtok,
+        Past, regtok,
         user::newest::{self, NewAccount as Listed},
     },
     error::Stop,
@@ -23,6 +23,7 @@ use crate::{
         Batch, Found, Like, LookedUp, NAMED, NewAccount, NewAccounts, ReadTo, Used, Whose, Why,
     },
     pipeline::own::shape,
+    reply::Status,
     synapse::{Account, Error},
 };
 
@@ -193,9 +194,11 @@ impl Announcer {
             warn!(error = error as &dyn std::error::Error, "the past cannot be read");
         };
         let past = past.inspect_err(unread).unwrap_or_default();
-        let register =
-            |words: &[String]| matches!(words, [a, b, ..] if a == "user" && b == "register");
-        past.into_iter().find(|past| register(&past.words)).map(|past| (past.by, past.id))
+        let has_made = |past: &Past| {
+            let done = matches!(past.status, Some(Status::Done | Status::DoneInPart));
+            done && past.words.iter().take(2).eq(["user", "register"])
+        };
+        past.into_iter().find(has_made).map(|past| (past.by, past.id))
     }
 
     /// Accounts that somebody might want to be taken for, with the names that people see.
