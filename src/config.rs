@@ -87,6 +87,8 @@ pub struct Config {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, unless the config says so.
     pub reports: Option<ReportDesk>,
+    /// How new accounts are told in the first admin room.
+    pub announce: Announce,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.
@@ -173,6 +175,17 @@ pub enum Encryption {
     Required,
     /// Also rooms in clear, where no secret is given.
     Optional,
+}
+
+/// How new accounts are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announce {
+    /// Not at all.
+    Off,
+    /// As they come, several at once in one message.
+    Each,
+    /// Once a day.
+    Daily,
 }
 
 /// Where the operators' master keys come from.

@@ -87,6 +87,7 @@ pub mod matrix;
 pub mod memory;
 pub mod metrics;
 pub mod monitoring;
+pub mod new_accounts;
 pub mod notes;
 pub mod observed;
 pub mod operators;

@@ -21,6 +21,7 @@ use crate::{
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
     commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
+    config::Announce,
     error::Stop,
     input::Prefix,
     journal::Journal,
@@ -43,6 +44,7 @@ mod change;
 mod desk;
 mod inbound;
 mod look;
+mod new_accounts;
 mod obey;
 mod observer;
 mod origin;
@@ -96,6 +98,7 @@ use inbound::{
     authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
+use new_accounts::Announcer;
 use observer::Observer;
 use own::Waves;
 use questions::Questions;
@@ -135,9 +138,11 @@ pub struct Rules {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, where nothing is said.
     pub desk: Option<DeskRules>,
+    /// How new accounts are told.
+    pub announce: Announce,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
-    /// The admin room that is told what was changed from a shell: the first of the config.
+    /// The admin room that is told what was changed from a shell, and of new accounts: the first of the config.
     pub told_in: Option<OwnedRoomId>,
 }
 
@@ -162,6 +167,7 @@ pub struct Pipeline {
     notes: Arc<Notes>,
     desk: Desk,
     observer: Observer,
+    announcer: Announcer,
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
@@ -410,6 +416,11 @@ impl Pipeline {
     /// Looks at the accounts that are watched and tells of them, until `over`.
     pub async fn watch_accounts(&self, over: CancellationToken) {
         self.observer.serve(over).await;
+    }
+
+    /// Looks for new accounts and tells them until `over`, where the config or the shutters want that.
+    pub async fn tell_new_accounts(&self, over: CancellationToken) {
+        self.announcer.serve(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

@@ -52,6 +52,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         reports: None,
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
+        announce: crate::config::Announce::Off,
         monitoring: None,
         layout: crate::config::Layout::Cards,
         log: String::new(),

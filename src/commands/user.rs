@@ -6,6 +6,7 @@ pub(super) mod account;
 pub(super) mod account_data;
 mod activity;
 mod admin;
+mod approve;
 mod auth_provider;
 mod available;
 mod count;
@@ -69,6 +70,7 @@ pub const GROUP: Group = Group {
         deactivate::SPEC,
         deactivate_regex::SPEC,
         reactivate::SPEC,
+        approve::SPEC,
         password::SPEC,
         login::SPEC,
         logout::SPEC,

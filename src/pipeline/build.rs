@@ -18,6 +18,7 @@ use crate::{
     command_aliases::CommandAliases,
     journal::Journal,
     metrics::Metrics,
+    new_accounts::NewAccountsShelf,
     notes::Notes,
     observed::Observations,
     operators::Roster,
@@ -30,6 +31,7 @@ use crate::{
             watch,
         },
         desk::{self, Desk},
+        new_accounts::{self, Announcer},
         observer::{self, Observer},
         voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
@@ -74,6 +76,7 @@ impl Pipeline {
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
         let desk = base.desk(store, &voice, &kept)?;
         let observer = base.observer(store, &voice)?;
+        let announcer = base.announcer(store, &voice, &kept)?;
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
             sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
@@ -109,6 +112,7 @@ impl Pipeline {
             digests: store.shelf("digests")?,
             desk,
             observer,
+            announcer,
             notes: kept.notes,
             wave_exceptions: kept.wave_exceptions,
             waves: Waves::default(),
@@ -316,6 +320,20 @@ impl Base {
         let voice = voice.clone();
         let below = observer::Below { roster, clock, reader, audit, voice, places, observations };
         Ok(Observer::new(below))
+    }
+
+    fn announcer(
+        &self,
+        store: &Store,
+        voice: &Arc<Voice>,
+        kept: &Kept,
+    ) -> Result<Announcer, store::Error> {
+        let Self { roster, rules, clock, reader, audit, .. } = self.clone();
+        let (voice, sanctions) = (voice.clone(), kept.sanctions.clone());
+        let shelf = NewAccountsShelf::new(store)?;
+        let below =
+            new_accounts::Below { roster, rules, clock, reader, audit, voice, sanctions, shelf };
+        Ok(Announcer::new(below))
     }
 
     fn token_watch(

@@ -46,7 +46,8 @@ mod wave;
 
 pub(super) use audit::{did, line};
 pub(super) use help::Help;
-pub(super) use wave::Waves;
+pub(super) use shutters::closed_since;
+pub(super) use wave::{Waves, shape};
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
 fn code(text: &str) -> Result<String, String> {

@@ -130,6 +130,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         unfreeze_file: unfreeze_file(&config.state),
         digest: config.digest,
         desk: None,
+        announce: config.announce,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

@@ -49,6 +49,7 @@ mod manners;
 mod me;
 mod media;
 mod neighbours;
+mod new_accounts;
 mod notes;
 mod notice;
 mod observed;

@@ -22,6 +22,7 @@ mod shape;
 mod told;
 
 pub(in crate::pipeline) use last::Waves;
+pub(in crate::pipeline) use shape::shape;
 
 use keep::Keep;
 use last::letters;
