@@ -47,6 +47,7 @@ mod obey;
 mod observer;
 mod origin;
 pub mod own;
+mod policy_lists;
 mod ports;
 mod questions;
 mod record;
@@ -72,6 +73,7 @@ pub use inbound::{
     understand::{Described, command_tree, descriptions, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
+pub use policy_lists::{PolicyRules, WatchedList};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     console::{Console, Left, Shown, Typed},
@@ -98,6 +100,7 @@ use inbound::{
 };
 use observer::Observer;
 use own::Waves;
+use policy_lists::PolicyWatch;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -135,6 +138,8 @@ pub struct Rules {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, where nothing is said.
     pub desk: Option<DeskRules>,
+    /// The policy lists that are watched; none, where nothing is said.
+    pub policy_lists: Option<PolicyRules>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell: the first of the config.
@@ -162,6 +167,7 @@ pub struct Pipeline {
     notes: Arc<Notes>,
     desk: Desk,
     observer: Observer,
+    policy_watch: PolicyWatch,
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
@@ -410,6 +416,11 @@ impl Pipeline {
     /// Looks at the accounts that are watched and tells of them, until `over`.
     pub async fn watch_accounts(&self, over: CancellationToken) {
         self.observer.serve(over).await;
+    }
+
+    /// Reads the policy lists of the config, tells and acts by their rules, until `over`.
+    pub async fn watch_policy_lists(&self, over: CancellationToken) {
+        self.policy_watch.serve(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

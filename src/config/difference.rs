@@ -112,6 +112,7 @@ impl Config {
             backup,
             digest,
             reports,
+            policy_lists,
             monitoring,
             layout,
             log,
@@ -139,6 +140,8 @@ impl Config {
         found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("digest", *digest == now.digest, Effect::Narrower);
         found.key("reports", *reports == now.reports, Effect::Wider);
+        let kept = now.policy_lists.iter().all(|list| policy_lists.contains(list));
+        found.key("policy_lists", *policy_lists == now.policy_lists, narrower_if(kept));
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

@@ -14,7 +14,7 @@ use super::{
     Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
     fault::Fault,
     files::{self, Surroundings},
-    policy, reports,
+    policy, policy_lists, reports,
     section::{Book, Field, Reported, Section},
     shell, tree, value,
 };
@@ -115,6 +115,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let digest = root.field("digest", "monday 09:00").optional(value::weekly);
     let desk = root.field("reports", "watch: true").optional_section();
     let desk = within(desk, |section| reports::read(section, rooms.as_deref().ok()));
+    let lists = policy_lists::read(&root.field("policy_lists", "room: ..."));
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -149,6 +150,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         backup: backup?,
         digest: digest?,
         reports: desk?,
+        policy_lists: lists?,
         monitoring: monitoring?,
         layout: layout?,
         log,

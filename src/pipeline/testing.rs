@@ -420,6 +420,7 @@ impl Stage {
             ask_again: Duration::ZERO,
             digest: "monday 09:00".parse().ok(),
             desk: None,
+            policy_lists: None,
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {
