@@ -24,6 +24,7 @@ mod difference;
 mod fault;
 mod files;
 mod policy;
+mod policy_lists;
 mod read;
 mod reports;
 mod section;
@@ -43,6 +44,7 @@ pub use crate::reply::Layout;
 pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub use policy_lists::{PolicyList, PolicyMode, UserMeasure};
 pub use reports::ReportDesk;
 pub use shell::ShellAccess;
 pub(crate) use value::{is_loopback, is_private};
@@ -89,6 +91,8 @@ pub struct Config {
     pub reports: Option<ReportDesk>,
     /// How new accounts are told in the first admin room.
     pub announce: Announce,
+    /// The moderation policy lists that are watched; none, unless the config names some.
+    pub policy_lists: Vec<PolicyList>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.

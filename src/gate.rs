@@ -269,6 +269,13 @@ impl<'a> Gate<'a> {
             || target.subject.user().is_some_and(|user| self.roster.operator(user).is_some())
     }
 
+    /// As what this is left alone by all that nobody has asked for: it is the bot's own, or protected in
+    /// any way.
+    pub fn set_apart(self, target: &Target) -> Option<&'static str> {
+        let flatly = self.flatly_refused(&target.subject);
+        flatly.or_else(|| self.protected(target).map(|(what, _)| what))
+    }
+
     fn flatly_refused(self, subject: &Subject) -> Option<&'static str> {
         if let Subject::Room(room) = subject {
             if self.roster.record_room.as_ref() == Some(room) {

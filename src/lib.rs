@@ -93,6 +93,7 @@ pub mod observed;
 pub mod operators;
 pub mod pipeline;
 pub mod places;
+pub mod policy_lists;
 pub mod preferences;
 pub mod record_page;
 pub mod refs;

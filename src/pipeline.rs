@@ -49,6 +49,7 @@ mod obey;
 mod observer;
 mod origin;
 pub mod own;
+mod policy_lists;
 mod ports;
 mod questions;
 mod record;
@@ -74,6 +75,7 @@ pub use inbound::{
     understand::{Described, command_tree, descriptions, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
+pub use policy_lists::{PolicyRules, WatchedList};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     console::{Console, Left, Shown, Typed},
@@ -101,6 +103,7 @@ use inbound::{
 use new_accounts::Announcer;
 use observer::Observer;
 use own::Waves;
+use policy_lists::PolicyWatch;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -140,6 +143,8 @@ pub struct Rules {
     pub desk: Option<DeskRules>,
     /// How new accounts are told.
     pub announce: Announce,
+    /// The policy lists that are watched; none, where nothing is said.
+    pub policy_lists: Option<PolicyRules>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell, and of new accounts: the first of the config.
@@ -168,6 +173,7 @@ pub struct Pipeline {
     desk: Desk,
     observer: Observer,
     announcer: Announcer,
+    policy_watch: PolicyWatch,
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
@@ -421,6 +427,11 @@ impl Pipeline {
     /// Looks for new accounts and tells them until `over`, where the config or the shutters want that.
     pub async fn tell_new_accounts(&self, over: CancellationToken) {
         self.announcer.serve(over).await;
+    }
+
+    /// Reads the policy lists of the config, tells and acts by their rules, until `over`.
+    pub async fn watch_policy_lists(&self, over: CancellationToken) {
+        self.policy_watch.serve(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

@@ -114,6 +114,7 @@ impl Config {
             digest,
             reports,
             announce,
+            policy_lists,
             monitoring,
             layout,
             log,
@@ -144,6 +145,8 @@ impl Config {
         // Where less is told, less is seen of what goes on.
         let was_off = *announce == Announce::Off;
         found.key("accounts.announce", *announce == now.announce, narrower_if(was_off));
+        let kept = now.policy_lists.iter().all(|list| policy_lists.contains(list));
+        found.key("policy_lists", *policy_lists == now.policy_lists, narrower_if(kept));
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

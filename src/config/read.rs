@@ -15,7 +15,7 @@ use super::{
     TrustSource,
     fault::Fault,
     files::{self, Surroundings},
-    policy, reports,
+    policy, policy_lists, reports,
     section::{Book, Field, Reported, Section},
     shell, tree, value,
 };
@@ -123,6 +123,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let announce = within(accounts, |section| {
         section.field("announce", "each").choice(&ANNOUNCE, Some(Announce::Off))
     });
+    let lists = policy_lists::read(&root.field("policy_lists", "room: ..."));
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -158,6 +159,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         digest: digest?,
         reports: desk?,
         announce: announce?,
+        policy_lists: lists?,
         monitoring: monitoring?,
         layout: layout?,
         log,

@@ -462,3 +462,27 @@ fn what_goes_with_another_token_is_permitted_as_just_that_and_where_a_step_befor
     assert!(!permit(&[deed, login]));
     assert!(!permit(&[login, &of_somebody_else]));
 }
+
+#[test]
+fn what_is_protected_in_any_way_is_set_apart() {
+    let roster = roster();
+    let gate = Gate::new(&roster);
+    let room = Target::ordinary(Subject::Room(owned_room_id!("!admin:x.test")));
+    for (target, what) in [
+        (user("synod"), Some("the bot's own account")),
+        (user("root"), Some("the account of the bot's admin token")),
+        (room, Some("an admin room of the bot")),
+        (user("moe"), Some("an operator")),
+        (user("vic"), Some("an operator")),
+        (Target { server_admin: true, ..user("eve") }, Some("a server admin")),
+        (Target { bridged: true, ..user("eve") }, Some("a bridged account")),
+        (user("eve"), None),
+    ] {
+        assert_eq!(gate.set_apart(&target), what, "{target:?}");
+    }
+    let subjects = vec![(WildMatch::new("@eve:*"), Stance::Phrase)];
+    let protection = Protection { subjects, ..Protection::all(Stance::Phrase) };
+    let policy = Policy { protection, ..Policy::default() };
+    let roster = Roster { policy, ..roster };
+    assert_eq!(Gate::new(&roster).set_apart(&user("eve")), Some("protected by the config"));
+}

@@ -33,9 +33,11 @@ use crate::{
         desk::{self, Desk},
         new_accounts::{self, Announcer},
         observer::{self, Observer},
+        policy_lists::{self, PolicyWatch},
         voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
     places::Places,
+    policy_lists::PolicyLists,
     preferences::Preferences,
     sanctions::Sanctions,
     store::{self, Store},
@@ -77,6 +79,7 @@ impl Pipeline {
         let desk = base.desk(store, &voice, &kept)?;
         let observer = base.observer(store, &voice)?;
         let announcer = base.announcer(store, &voice, &kept)?;
+        let policy_watch = base.policy_watch(&spoken, &kept, executor.clone());
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
             sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
@@ -113,6 +116,7 @@ impl Pipeline {
             desk,
             observer,
             announcer,
+            policy_watch,
             notes: kept.notes,
             wave_exceptions: kept.wave_exceptions,
             waves: Waves::default(),
@@ -162,6 +166,7 @@ struct Kept {
     cases: Arc<Cases>,
     watches: Arc<Watches>,
     wave_exceptions: Arc<WaveExceptions>,
+    policy_lists: Arc<PolicyLists>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
     /// Notified when something is added to what is watched.
@@ -176,6 +181,7 @@ impl Kept {
             cases: Arc::new(Cases::new(store)?),
             watches: Arc::new(Watches::new(store)?),
             wave_exceptions: Arc::new(WaveExceptions::new(store)?),
+            policy_lists: Arc::new(PolicyLists::new(store)?),
             watch_begun: Arc::default(),
             changed: Arc::default(),
         })
@@ -254,6 +260,7 @@ impl Base {
             cases: kept.cases.clone(),
             watches: kept.watches.clone(),
             wave_exceptions: kept.wave_exceptions.clone(),
+            policy_lists: kept.policy_lists.clone(),
             watch_begun: kept.watch_begun.clone(),
             changed: kept.changed.clone(),
             metrics,
@@ -334,6 +341,21 @@ impl Base {
         let below =
             new_accounts::Below { roster, rules, clock, reader, audit, voice, sanctions, shelf };
         Ok(Announcer::new(below))
+    }
+
+    fn policy_watch(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> PolicyWatch {
+        let Self { roster, rules, clock, reader, audit, .. } = self.clone();
+        PolicyWatch::new(policy_lists::Below {
+            rules,
+            roster,
+            clock,
+            reader,
+            audit,
+            voice: spoken.voice.clone(),
+            freeze_control: spoken.freeze_control.clone(),
+            executor,
+            lists: kept.policy_lists.clone(),
+        })
     }
 
     fn token_watch(

@@ -53,8 +53,11 @@ pub struct Scheduled<'a> {
 pub enum ScheduledKind {
     /// A subject of a job, under the yes that was said to all of it.
     Job,
-    /// A change is taken back because its time is over. No yes is said to it.
+    /// A change is taken back because its time, or what had led to it, is over. No yes is said to it.
     SanctionExpiry,
+    /// A rule of a policy list leads to a change, which was announced by that message, of the bot's own. No
+    /// yes is said to it.
+    PolicyRule,
 }
 
 impl<'a> Origin<'a> {
@@ -98,7 +101,7 @@ impl<'a> Origin<'a> {
         matches!(self, Self::Message(_) | Self::Shell(_))
     }
 
-    /// Whether it runs because a sanction is over.
+    /// Whether it runs because a sanction, or what had led to it, is over.
     pub fn is_sanction_expiry(self) -> bool {
         matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionExpiry, .. }))
     }

@@ -35,6 +35,7 @@ mod me;
 mod next;
 mod note;
 mod pending;
+mod policy;
 mod sanction;
 mod shutters;
 mod snooze;
@@ -208,6 +209,7 @@ pub const OWN: &[OwnSpec] = &[
     snooze::SPEC,
     watch::SPEC,
     wave::SPEC,
+    policy::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,

@@ -421,6 +421,7 @@ impl Stage {
             digest: "monday 09:00".parse().ok(),
             desk: None,
             announce: crate::config::Announce::Off,
+            policy_lists: None,
             unfreeze_file: dir.path().join("unfreeze"),
         };
         let access = Access {

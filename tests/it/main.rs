@@ -60,6 +60,7 @@ mod output;
 mod pages;
 mod parity;
 mod plan;
+mod policy_lists;
 mod power;
 mod power_in_rooms;
 mod prefixes;
