@@ -30,6 +30,7 @@ mod section;
 mod shell;
 mod tree;
 mod value;
+mod wave;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub use fault::{Fault, Faults};
 pub use reports::ReportDesk;
 pub use shell::ShellAccess;
 pub(crate) use value::{is_loopback, is_private};
+pub use wave::WaveThreshold;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.
@@ -87,6 +89,8 @@ pub struct Config {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, unless the config says so.
     pub reports: Option<ReportDesk>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.

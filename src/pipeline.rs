@@ -21,6 +21,7 @@ use crate::{
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
     commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
+    config::WaveThreshold,
     error::Stop,
     input::Prefix,
     journal::Journal,
@@ -33,6 +34,7 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::Reader,
+    wave_alerts::WaveAlerts,
     wave_exceptions::WaveExceptions,
 };
 
@@ -135,6 +137,8 @@ pub struct Rules {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, where nothing is said.
     pub desk: Option<DeskRules>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell: the first of the config.
@@ -165,6 +169,7 @@ pub struct Pipeline {
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
+    wave_alerts: WaveAlerts,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,
@@ -410,6 +415,11 @@ impl Pipeline {
     /// Looks at the accounts that are watched and tells of them, until `over`.
     pub async fn watch_accounts(&self, over: CancellationToken) {
         self.observer.serve(over).await;
+    }
+
+    /// Tells of waves of new accounts until `over`, where the config wants that.
+    pub async fn watch_waves(&self, over: CancellationToken) {
+        self.tell_waves(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

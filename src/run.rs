@@ -467,7 +467,8 @@ impl Bot {
             let reports = pipeline.watch_reports(over.clone());
             let watched = pipeline.watch(over.clone());
             let accounts = pipeline.watch_accounts(over.clone());
-            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports, accounts);
+            let waves = pipeline.watch_waves(over.clone());
+            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports, accounts, waves);
         };
         let backups = backups::keep(&backup, &pipeline, over.clone());
         let beside = async { tokio::join!(from_shell, backups) };

@@ -50,6 +50,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         backup: Backup::default(),
         digest: None,
         reports: None,
+        wave: None,
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
         monitoring: None,

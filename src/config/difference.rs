@@ -112,6 +112,7 @@ impl Config {
             backup,
             digest,
             reports,
+            wave,
             monitoring,
             layout,
             log,
@@ -139,6 +140,7 @@ impl Config {
         found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("digest", *digest == now.digest, Effect::Narrower);
         found.key("reports", *reports == now.reports, Effect::Wider);
+        found.key("wave", *wave == now.wave, Effect::Wider);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

@@ -16,7 +16,7 @@ use super::{
     files::{self, Surroundings},
     policy, reports,
     section::{Book, Field, Reported, Section},
-    shell, tree, value,
+    shell, tree, value, wave,
 };
 use crate::change::Power;
 
@@ -115,6 +115,8 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let digest = root.field("digest", "monday 09:00").optional(value::weekly);
     let desk = root.field("reports", "watch: true").optional_section();
     let desk = within(desk, |section| reports::read(section, rooms.as_deref().ok()));
+    let waves = root.field("wave", "tell_above: ...").optional_section();
+    let wave = within(waves, wave::read);
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -149,6 +151,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         backup: backup?,
         digest: digest?,
         reports: desk?,
+        wave: wave?,
         monitoring: monitoring?,
         layout: layout?,
         log,

@@ -106,6 +106,7 @@ pub(super) fn desk(
         remind_after: desk.remind_after,
         escalate_after: desk.escalate_after,
         show_content: desk.show_content,
+        tell_reporters: desk.tell_reporters,
         duty: duty.collect(),
     })
 }
@@ -130,6 +131,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         unfreeze_file: unfreeze_file(&config.state),
         digest: config.digest,
         desk: None,
+        wave: config.wave,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

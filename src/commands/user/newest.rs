@@ -39,18 +39,23 @@ pub(crate) struct NewAccount {
     pub(crate) created: Timestamp,
 }
 
+/// What asks for accounts that are not deactivated, the newest first.
+pub(super) fn newest_first() -> [(&'static str, String); 4] {
+    [
+        ("order_by", "creation_ts".to_owned()),
+        ("dir", "b".to_owned()),
+        ("deactivated", "false".to_owned()),
+        ("locked", "true".to_owned()),
+    ]
+}
+
 /// The accounts that were created since, at most `most`.
 pub(crate) async fn created_since(
     since: Timestamp,
     most: usize,
     reader: &Reader,
 ) -> Result<Newest, Stop> {
-    let query = [
-        ("order_by", "creation_ts".to_owned()),
-        ("dir", "b".to_owned()),
-        ("deactivated", "false".to_owned()),
-        ("locked", "true".to_owned()),
-    ];
+    let query = newest_first();
     let (mut from, mut found, mut seen) = (None::<String>, Newest::default(), HashSet::new());
     loop {
         let page = page::fetch(reader, "v2", &query, from.as_deref(), PAGE).await?;
