@@ -85,12 +85,11 @@ impl Desk {
         };
         self.below.audit.note(record.clone()).await?;
         self.keep(&case)?;
-        let told = match decision {
-            Decision::Close(how, _) => self.keep_to_be_told(&case, *how, (by, &record))?,
-            _ => {
-                self.below.cases.end_notices(case.number)?;
-                0
-            }
+        let told = if let Decision::Close(how, _) = decision {
+            self.keep_to_be_told(&case, *how, (by, &record))?
+        } else {
+            self.below.cases.end_notices(case.number)?;
+            0
         };
         self.below.cases.flush().await?;
         self.below.changed.notify_one();

@@ -224,16 +224,15 @@ impl Desk {
             reply = reply.note(format!("Not told: {why}"));
         }
         let key = format!("case-{}-reporters-{}", case.number, case.since.as_millisecond());
-        let said = match &case.thread {
-            Some(thread) => self.say_in(thread, &key, &reply).await,
-            None => {
-                let reply = Reply { encrypted_only: true, ..reply };
-                let said = self.below.voice.say(&desk.room, None, &key, &reply).await;
-                if let Err(error) = &said {
-                    error!(error = error as &dyn std::error::Error, "not said who was told");
-                }
-                said.is_ok()
+        let said = if let Some(thread) = &case.thread {
+            self.say_in(thread, &key, &reply).await
+        } else {
+            let reply = Reply { encrypted_only: true, ..reply };
+            let said = self.below.voice.say(&desk.room, None, &key, &reply).await;
+            if let Err(error) = &said {
+                error!(error = error as &dyn std::error::Error, "not said who was told");
             }
+            said.is_ok()
         };
         if said {
             self.below.cases.end_notices(notices.case)?;

@@ -189,12 +189,11 @@ impl Pipeline {
 
     /// Says what was to be said before; after a kill with the groups as they are now.
     async fn say_again(&self, alert: &WaveAlert, watch: &mut WaveWatch) -> Result<(), Stop> {
-        let reply = match watch.unsaid.take() {
-            Some(reply) => reply,
-            None => {
-                let wave = self.wave_since(alert.since).await?;
-                told::alert(alert, &wave, watch.threshold, &self.reader.afresh()).await
-            }
+        let reply = if let Some(reply) = watch.unsaid.take() {
+            reply
+        } else {
+            let wave = self.wave_since(alert.since).await?;
+            told::alert(alert, &wave, watch.threshold, &self.reader.afresh()).await
         };
         self.say_wave(alert, reply, watch).await
     }
