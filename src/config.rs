@@ -31,6 +31,7 @@ mod section;
 mod shell;
 mod tree;
 mod value;
+mod wave;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use policy_lists::{PolicyList, PolicyMode, UserMeasure};
 pub use reports::ReportDesk;
 pub use shell::ShellAccess;
 pub(crate) use value::{is_loopback, is_private};
+pub use wave::WaveThreshold;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.
@@ -93,6 +95,8 @@ pub struct Config {
     pub announce: Announce,
     /// The moderation policy lists that are watched; none, unless the config names some.
     pub policy_lists: Vec<PolicyList>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.

@@ -83,6 +83,15 @@ pub struct Weight<'a> {
     pub recent: usize,
     /// Whether it takes back what was agreed to with its end, because its time is over.
     pub due: bool,
+    /// Whether the config says that it is done by itself: that stands for the lightest yes, and for no other.
+    pub standing: bool,
+}
+
+impl Weight<'_> {
+    /// Whether the config has said the yes that it takes: of the lightest kind, to one ordinary subject.
+    fn is_said_by_the_config(&self) -> bool {
+        self.standing && self.class <= Class::Disruptive && self.many <= 1 && !self.code
+    }
 }
 
 /// Everything that must be said before a change is made.
@@ -411,6 +420,7 @@ impl<'a> Gate<'a> {
             reason,
             recent: 0,
             due: false,
+            standing: false,
         };
         self.reasoned(&weight)?;
         Ok(self.demanded(&weight))
@@ -435,6 +445,7 @@ impl<'a> Gate<'a> {
             _ if others > 0 => Demand::Phrase(phrase(weight)),
             None if totp => Demand::Code,
             Some(demand) if totp => demand.max(Demand::Code),
+            Some(Demand::Yes | Demand::Code) if weight.is_said_by_the_config() => return None,
             demand => demand?,
         };
         let because = match too_many {

@@ -111,4 +111,5 @@ pub mod totp;
 pub mod unicode;
 pub mod unsaid;
 pub mod watches;
+pub mod wave_alerts;
 pub mod wave_exceptions;

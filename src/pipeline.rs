@@ -21,7 +21,7 @@ use crate::{
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
     commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
-    config::Announce,
+    config::{Announce, WaveThreshold},
     error::Stop,
     input::Prefix,
     journal::Journal,
@@ -34,6 +34,7 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::Reader,
+    wave_alerts::WaveAlerts,
     wave_exceptions::WaveExceptions,
 };
 
@@ -145,6 +146,8 @@ pub struct Rules {
     pub announce: Announce,
     /// The policy lists that are watched; none, where nothing is said.
     pub policy_lists: Option<PolicyRules>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
     /// The admin room that is told what was changed from a shell, and of new accounts: the first of the config.
@@ -177,6 +180,7 @@ pub struct Pipeline {
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
+    wave_alerts: WaveAlerts,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,
@@ -432,6 +436,11 @@ impl Pipeline {
     /// Reads the policy lists of the config, tells and acts by their rules, until `over`.
     pub async fn watch_policy_lists(&self, over: CancellationToken) {
         self.policy_watch.serve(over).await;
+    }
+
+    /// Tells of waves of new accounts until `over`, where the config wants that.
+    pub async fn watch_waves(&self, over: CancellationToken) {
+        self.tell_waves(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

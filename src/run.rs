@@ -470,6 +470,7 @@ impl Bot {
             let accounts = pipeline.watch_accounts(over.clone());
             let new = pipeline.tell_new_accounts(over.clone());
             let lists = pipeline.watch_policy_lists(over.clone());
+            let waves = pipeline.watch_waves(over.clone());
             tokio::join!(
                 pipeline.work(over.clone()),
                 watched,
@@ -477,7 +478,8 @@ impl Bot {
                 reports,
                 accounts,
                 new,
-                lists
+                lists,
+                waves
             );
         };
         let backups = backups::keep(&backup, &pipeline, over.clone());

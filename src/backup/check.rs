@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::Error;
 use crate::{
     audit::{Audit, Kept, Verified},
-    cases::{Case, ReadTo, Report, SetAside},
+    cases::{Case, ReadTo, Report, ReporterNotices, SetAside},
     clock::SharedClock,
     command_aliases::CommandAlias,
     confirm::Ticket,
@@ -25,6 +25,7 @@ use crate::{
     store::{self, RawRecord, Store},
     unsaid::Unsaid,
     watches::Watch,
+    wave_alerts::WaveAlert,
     wave_exceptions::WaveException,
 };
 
@@ -95,10 +96,12 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("record-travelled", "up to where the record was posted", RawRecord::check::<u64>),
     ("record-written", "up to where the record's room has it", RawRecord::check::<u64>),
     ("refused_invites", "invitations that were refused", RawRecord::check::<OwnedUserId>),
+    ("reporter-notices", "reporters who are to be told", RawRecord::check::<ReporterNotices>),
     ("reports-aside", "reporters whose reports do not count", RawRecord::check::<SetAside>),
     ("reports-read", "up to where reports were read", RawRecord::check::<ReadTo>),
     ("reports-taken", "reports that are in cases", RawRecord::check::<IgnoredAny>),
     ("sanctions", "sanctions", RawRecord::check::<Sanction>),
+    ("sanctions-lifting", "temporary measures that are being ended", RawRecord::check::<u64>),
     ("sanctions-on", "temporary measures by subject", RawRecord::check::<String>),
     ("state-version", "the version of the state", RawRecord::check::<u32>),
     ("state-written-by", "the release that wrote it", RawRecord::check::<String>),
@@ -110,6 +113,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("upgraded_rooms", "rooms that were upgraded", RawRecord::check::<OwnedRoomId>),
     ("warned", "warnings that were given", RawRecord::check::<IgnoredAny>),
     ("watches", "watched work of the homeserver", RawRecord::check::<Watch>),
+    ("wave-alerts", "the wave that was told", RawRecord::check::<WaveAlert>),
     ("wave-exceptions", "accounts taken out of waves", RawRecord::check::<WaveException>),
 ];
 

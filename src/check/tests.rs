@@ -51,6 +51,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         digest: None,
         reports: None,
         policy_lists: Vec::new(),
+        wave: None,
         commands: Commands { max_age: Duration::ZERO, typed_secrets: false },
         shell: None,
         announce: crate::config::Announce::Off,

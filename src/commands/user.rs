@@ -27,6 +27,7 @@ pub(super) mod media;
 mod membership;
 mod modify;
 pub(crate) mod newest;
+pub(crate) mod nth_newest;
 mod page;
 mod password;
 mod prune_devices;

@@ -115,6 +115,7 @@ impl Config {
             reports,
             announce,
             policy_lists,
+            wave,
             monitoring,
             layout,
             log,
@@ -147,6 +148,7 @@ impl Config {
         found.key("accounts.announce", *announce == now.announce, narrower_if(was_off));
         let kept = now.policy_lists.iter().all(|list| policy_lists.contains(list));
         found.key("policy_lists", *policy_lists == now.policy_lists, narrower_if(kept));
+        found.key("wave", *wave == now.wave, Effect::Wider);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

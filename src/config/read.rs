@@ -17,7 +17,7 @@ use super::{
     files::{self, Surroundings},
     policy, policy_lists, reports,
     section::{Book, Field, Reported, Section},
-    shell, tree, value,
+    shell, tree, value, wave,
 };
 use crate::change::Power;
 
@@ -124,6 +124,8 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         section.field("announce", "each").choice(&ANNOUNCE, Some(Announce::Off))
     });
     let lists = policy_lists::read(&root.field("policy_lists", "room: ..."));
+    let waves = root.field("wave", "tell_above: ...").optional_section();
+    let wave = within(waves, wave::read);
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -160,6 +162,7 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         reports: desk?,
         announce: announce?,
         policy_lists: lists?,
+        wave: wave?,
         monitoring: monitoring?,
         layout: layout?,
         log,

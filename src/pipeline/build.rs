@@ -44,6 +44,7 @@ use crate::{
     synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
+    wave_alerts::WaveAlerts,
     wave_exceptions::WaveExceptions,
 };
 
@@ -76,7 +77,7 @@ impl Pipeline {
         let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
         let agreements = Arc::new(base.agreements(&spoken));
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
-        let desk = base.desk(store, &voice, &kept)?;
+        let desk = base.desk(store, (&spoken, &executor), &kept)?;
         let observer = base.observer(store, &voice)?;
         let announcer = base.announcer(store, &voice, &kept)?;
         let policy_watch = base.policy_watch(&spoken, &kept, executor.clone());
@@ -120,6 +121,7 @@ impl Pipeline {
             notes: kept.notes,
             wave_exceptions: kept.wave_exceptions,
             waves: Waves::default(),
+            wave_alerts: WaveAlerts::new(store)?,
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
             authenticity,
@@ -301,10 +303,16 @@ impl Base {
         })
     }
 
-    fn desk(&self, store: &Store, voice: &Arc<Voice>, kept: &Kept) -> Result<Desk, store::Error> {
+    fn desk(
+        &self,
+        store: &Store,
+        (spoken, executor): (&Spoken, &Arc<Executor>),
+        kept: &Kept,
+    ) -> Result<Desk, store::Error> {
         let Self { roster, rules, clock, reader, audit, outbox } = self.clone();
         let (places, cursors) = (Places::new(store)?, store.shelf("desk")?);
-        let (voice, cases) = (voice.clone(), kept.cases.clone());
+        let (voice, cases) = (spoken.voice.clone(), kept.cases.clone());
+        let (freeze_control, executor) = (spoken.freeze_control.clone(), executor.clone());
         let changed = kept.changed.clone();
         Ok(Desk::new(desk::Below {
             rules,
@@ -312,6 +320,8 @@ impl Base {
             clock,
             reader,
             audit,
+            freeze_control,
+            executor,
             voice,
             outbox,
             places,

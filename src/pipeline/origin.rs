@@ -58,6 +58,9 @@ pub enum ScheduledKind {
     /// A rule of a policy list leads to a change, which was announced by that message, of the bot's own. No
     /// yes is said to it.
     PolicyRule,
+    /// A reporter is told that a case was looked at, in the name of whoever closed it. The config says so,
+    /// and no other yes.
+    ReporterNotice,
 }
 
 impl<'a> Origin<'a> {
@@ -106,6 +109,11 @@ impl<'a> Origin<'a> {
         matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionExpiry, .. }))
     }
 
+    /// Whether it tells a reporter that a case was looked at.
+    pub fn is_reporter_notice(self) -> bool {
+        matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::ReporterNotice, .. }))
+    }
+
     /// Whether anything shows that its sender has encrypted it. Work that was scheduled shows
     /// nothing, and counts as little as a message in clear; so does what was typed in a shell, which
     /// shows whose account of the machine it was and no key of theirs.
@@ -131,7 +139,8 @@ impl Invocation<'_> {
             by: Some(self.operator.user.clone()),
             room: Some(self.room()),
             // What nobody typed has no event: the one that asked has led to its own change.
-            event: (!self.origin.is_sanction_expiry()).then(|| self.event()),
+            event: (!self.origin.is_sanction_expiry() && !self.origin.is_reporter_notice())
+                .then(|| self.event()),
             way: self.origin.shell().map(|command| command.way),
             request: Some(request_id(self.origin.event())),
             words: self.words.to_vec(),

@@ -106,6 +106,7 @@ pub(super) fn desk(
         remind_after: desk.remind_after,
         escalate_after: desk.escalate_after,
         show_content: desk.show_content,
+        tell_reporters: desk.tell_reporters,
         duty: duty.collect(),
     })
 }
@@ -147,6 +148,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         desk: None,
         announce: config.announce,
         policy_lists: None,
+        wave: config.wave,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

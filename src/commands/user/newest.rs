@@ -63,19 +63,23 @@ pub(crate) async fn created_lately(
     read(&query, FEW, (since, most), reader).await
 }
 
+/// What asks for accounts that are not deactivated, the newest first.
+pub(super) fn newest_first() -> [(&'static str, String); 4] {
+    [
+        ("order_by", "creation_ts".to_owned()),
+        ("dir", "b".to_owned()),
+        ("deactivated", "false".to_owned()),
+        ("locked", "true".to_owned()),
+    ]
+}
+
 /// The accounts that were created since, at most `most`.
 pub(crate) async fn created_since(
     since: Timestamp,
     most: usize,
     reader: &Reader,
 ) -> Result<Newest, Stop> {
-    let query = [
-        ("order_by", "creation_ts".to_owned()),
-        ("dir", "b".to_owned()),
-        ("deactivated", "false".to_owned()),
-        ("locked", "true".to_owned()),
-    ];
-    read(&query, PAGE, (since, most), reader).await
+    read(&newest_first(), PAGE, (since, most), reader).await
 }
 
 /// Reads pages of accounts, the newest first, until they were created before `since`.
