@@ -120,8 +120,9 @@ fn of_many_those_are_named_who_are_like_somebody_and_then_the_newest() {
     let raid: Vec<String> = (0..300).map(|n| format!("raid{n}")).collect();
     let mut accounts: Vec<_> =
         raid.iter().map(|name| (account(name), Some("raid#".to_owned()))).collect();
-    let user = ruma::owned_user_id!("@ann:x.test");
-    let twin = NewAccount { like: Some(Like { user, whose: Whose::Operator }), ..account("anm") };
+    let ann = ruma::owned_user_id!("@ann:x.test");
+    let like = Some(Like { user: ann, whose: Whose::Operator });
+    let twin = NewAccount { like, ..account("anm") };
     accounts.insert(250, (twin, None));
     accounts.push((account("bob"), Some("b#".to_owned())));
     let (at_least, bridged, used) = (false, 2, used(&[]));

@@ -347,10 +347,16 @@ impl Base {
     ) -> Result<Announcer, store::Error> {
         let Self { roster, rules, clock, reader, audit, .. } = self.clone();
         let (voice, sanctions) = (voice.clone(), kept.sanctions.clone());
-        let shelf = NewAccountsShelf::new(store)?;
-        let below =
-            new_accounts::Below { roster, rules, clock, reader, audit, voice, sanctions, shelf };
-        Ok(Announcer::new(below))
+        Ok(Announcer::new(new_accounts::Below {
+            roster,
+            rules,
+            clock,
+            reader,
+            audit,
+            voice,
+            sanctions,
+            shelf: NewAccountsShelf::new(store)?,
+        }))
     }
 
     fn policy_watch(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> PolicyWatch {

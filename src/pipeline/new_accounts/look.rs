@@ -57,8 +57,8 @@ impl Announcer {
     pub(super) async fn look(&self, wanted: Wanted) -> Result<bool, Fault> {
         let state = self.below.shelf.get()?;
         // What was read for a config that is not in force any more is not gone on with.
-        let state =
-            state.filter(|state| !(state.why == Why::Config && wanted.why == Why::Shutters));
+        let goes_on = |state: &NewAccounts| state.why == wanted.why || wanted.why == Why::Config;
+        let state = state.filter(goes_on);
         let before = state.clone();
         let mut state = match state {
             Some(state) => state,
