@@ -31,6 +31,9 @@ pub struct List {
     /// When all its rules had been compared for the first time; what came before was told as a count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Timestamp>,
+    /// When all its rules were last compared with what is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Timestamp>,
     /// When its rules were last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Timestamp>,

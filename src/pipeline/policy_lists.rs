@@ -14,7 +14,6 @@ use std::{
 
 use jiff::Timestamp;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -30,16 +29,19 @@ use crate::{
 use fetch::NotRead;
 
 mod act;
+mod again;
 mod compare;
 mod fetch;
 mod show;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::pipeline) use show::Shown;
 
 /// How long after one look the lists are read again.
 const EVERY: Duration = Duration::from_mins(5);
-/// And where something is left to be compared, said or done.
+/// And where something is left to be compared or said.
 const SOON: Duration = Duration::from_secs(20);
 /// How many messages about one list there are within an hour before it is not read for a while.
 const MESSAGES_PER_HOUR: usize = 20;
@@ -73,8 +75,6 @@ pub(in crate::pipeline) struct PolicyWatch {
     below: Below,
     /// Held while lists are read, told or acted on.
     turn: tokio::sync::Mutex<()>,
-    /// Notified where something is to be done before the next look.
-    wanted: Notify,
     paces: Mutex<HashMap<String, Pace>>,
 }
 
@@ -117,8 +117,8 @@ pub(in crate::pipeline) struct Looked {
 impl PolicyWatch {
     /// One that reads nothing yet.
     pub(in crate::pipeline) fn new(below: Below) -> Self {
-        let (turn, wanted, paces) = Default::default();
-        Self { below, turn, wanted, paces }
+        let (turn, paces) = Default::default();
+        Self { below, turn, paces }
     }
 
     /// All that is known of policy lists.
@@ -148,13 +148,15 @@ impl PolicyWatch {
         }
         while !over.is_cancelled() {
             // Where it is cut off by the end of the process, it is done at the next start.
-            let round = tokio::select! {
+            let looked = tokio::select! {
                 () = over.cancelled() => break,
-                round = self.round() => round,
+                looked = self.look_at_all() => looked,
             };
-            let pause = match round {
-                Ok(looked) if looked.left => SOON,
-                Ok(_) => EVERY,
+            // What is begun is finished.
+            let acted = self.act_in_turn().await;
+            let pause = match looked.and_then(|looked| acted.map(|()| looked.left)) {
+                Ok(true) => SOON,
+                Ok(false) => EVERY,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     error!(error, "policy lists cannot be read or kept");
@@ -163,7 +165,6 @@ impl PolicyWatch {
             };
             tokio::select! {
                 () = over.cancelled() => break,
-                () = self.wanted.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -171,13 +172,23 @@ impl PolicyWatch {
 
     /// Says what is to be said, reads every list, says what is new, and acts where that is due.
     pub(in crate::pipeline) async fn round(&self) -> Result<Looked, store::Error> {
+        let looked = self.look_at_all().await?;
+        self.act_in_turn().await?;
+        Ok(looked)
+    }
+
+    async fn look_at_all(&self) -> Result<Looked, store::Error> {
         let _turn = self.turn.lock().await;
         let mut looked = Looked::default();
         for list in self.watched() {
             self.look(list, &mut looked).await?;
         }
-        looked.left |= !self.act().await?;
         Ok(looked)
+    }
+
+    async fn act_in_turn(&self) -> Result<(), store::Error> {
+        let _turn = self.turn.lock().await;
+        self.act().await
     }
 
     async fn look(&self, watched: &WatchedList, looked: &mut Looked) -> Result<(), store::Error> {

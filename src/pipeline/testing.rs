@@ -13,13 +13,14 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use ruma::{
-    EventId, OwnedEventId, OwnedUserId, RoomId, UserId, owned_room_id, owned_server_name,
-    owned_user_id,
+    EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId, owned_room_id,
+    owned_server_name, owned_user_id,
 };
 
 use super::{
     Ailment, Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys,
-    NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
+    NoWhisper, NotAccepted, Outbox, Pipeline, PolicyRules, Ports, Request, Rules, Said, Trust,
+    Unsent, WatchedList,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -375,6 +376,19 @@ impl Keys for Heard {
     }
 }
 
+/// One list of which is told, and one by which the bot acts.
+fn policy_lists() -> PolicyRules {
+    let list = |room: OwnedRoomId, acts| WatchedList {
+        named: room.into(),
+        acts,
+        on_users: ["user", "suspend"],
+        per_hour: 2,
+    };
+    let told = list(owned_room_id!("!told:lists.test"), false);
+    let acting = list(owned_room_id!("!acting:lists.test"), true);
+    PolicyRules { room: owned_room_id!("!admin:synod.test"), lists: vec![told, acting] }
+}
+
 /// The clock of a stage, and the secrets that may go wrong.
 #[derive(Debug)]
 struct Faulty {
@@ -468,8 +482,8 @@ impl Stage {
             digest: "monday 09:00".parse().ok(),
             desk: None,
             announce: crate::config::Announce::Off,
-            policy_lists: None,
             wave: None,
+            policy_lists: Some(policy_lists()),
             unfreeze_file: dir.path().join("unfreeze"),
         };
         change(&mut rules);

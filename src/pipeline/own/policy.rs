@@ -138,11 +138,7 @@ fn read(looked: Looked) -> Reply {
             .note(format!("{} could not be read", lists(many)))
             .command("Why", vec!["policy".to_owned(), "list".to_owned()]),
     };
-    if left {
-        reply.note("Not everything is compared or done yet; I go on by myself")
-    } else {
-        reply
-    }
+    if left { reply.note("Not everything is compared yet; I go on by myself") } else { reply }
 }
 
 impl Keep {

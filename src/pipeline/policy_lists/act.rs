@@ -4,6 +4,8 @@
 //! before and after, the record. What would take a question is left to operators. Each is announced first,
 //! and the announcement stands for the message that asks for it, so that it is done at most once.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use ruma::OwnedEventId;
 use tracing::{error, info, warn};
@@ -66,46 +68,51 @@ impl PolicyWatch {
         Ok(watched.per_hour.saturating_sub(taken + due.count()))
     }
 
-    /// Takes the measures that were announced, and takes back those whose rules are gone. Whether nothing is
-    /// left to be tried again soon.
-    pub(super) async fn act(&self) -> Result<bool, store::Error> {
-        let mut all_done = true;
-        for (id, measure) in self.below.lists.measures()? {
+    /// Takes the measures that were announced, and takes back those whose rules are gone. What cannot be
+    /// done now waits for the next time.
+    pub(super) async fn act(&self) -> Result<(), store::Error> {
+        let measures = self.below.lists.measures()?;
+        if measures.is_empty() {
+            return Ok(());
+        }
+        let named = self.named_by_rules()?;
+        for (id, measure) in measures {
             let watched = self.watched().iter().find(|list| list.named.as_str() == measure.list);
+            let is_named = named.contains(&id);
             match &measure.state {
                 MeasureState::Announced(event) => {
-                    all_done &= self.take_measure(&id, &measure, event.clone(), watched).await?;
+                    let stands = is_named && watched.is_some_and(|watched| watched.acts);
+                    self.take_measure(&id, &measure, event.clone(), stands).await?;
                 }
                 MeasureState::Taken { .. } => {
-                    if watched.is_some() && !self.is_still_named(&id)? {
-                        all_done &= self.end_measure(&id, &measure).await?;
+                    if watched.is_some() && !is_named {
+                        self.end_measure(&id, &measure).await?;
                     }
                 }
             }
         }
-        Ok(all_done)
+        Ok(())
     }
 
-    /// Whether a rule of any list that is watched names this account or room by its whole id.
-    fn is_still_named(&self, id: &str) -> Result<bool, store::Error> {
+    /// All that the rules of the lists that are watched name.
+    fn named_by_rules(&self) -> Result<BTreeSet<String>, store::Error> {
+        let mut named = BTreeSet::new();
         for list in self.watched() {
             let rules = self.below.lists.rules(list.named.as_str())?;
-            if rules.values().any(|kept| kept.rule.entity.raw() == id) {
-                return Ok(true);
-            }
+            named.extend(rules.into_values().map(|kept| kept.rule.entity.raw().to_owned()));
         }
-        Ok(false)
+        Ok(named)
     }
 
-    /// Takes a measure that was announced, unless an earlier run has begun it. False where it is to be tried
-    /// again soon.
+    /// Takes a measure that was announced, unless an earlier run has begun it or it does not stand any more:
+    /// its rule is gone, or the config does not want it now.
     async fn take_measure(
         &self,
         id: &str,
         measure: &Measure,
         event: OwnedEventId,
-        watched: Option<&WatchedList>,
-    ) -> Result<bool, store::Error> {
+        stands: bool,
+    ) -> Result<(), store::Error> {
         let lists = &self.below.lists;
         if let Some(number) = self.below.audit.opened_by(&event)? {
             let closing = self.below.audit.closing(number)?;
@@ -118,15 +125,10 @@ impl PolicyWatch {
                 // How it ended is told with what was cut off, and not repeated.
                 None => lists.forget_measure(id).await?,
             }
-            return Ok(true);
+            return Ok(());
         }
-        // The list was taken out of the config, its rule has gone, or somebody has let it go.
-        if watched.is_none_or(|watched| !watched.acts)
-            || lists.let_go(id)?.is_some()
-            || !self.is_still_named(id)?
-        {
-            lists.forget_measure(id).await?;
-            return Ok(true);
+        if !stands || lists.let_go(id)?.is_some() {
+            return lists.forget_measure(id).await;
         }
         let reason = reason(measure);
         let tried = self.try_to(measure, &measure.words, (&event, Some(reason)), None).await;
@@ -143,12 +145,10 @@ impl PolicyWatch {
                 let note = "I undo it when the rule is withdrawn. If an operator undoes it, no rule \
                             makes me do it again";
                 self.say_of(&event, "done", &reply.note(note)).await;
-                Ok(true)
             }
             Tried::Failed(reply) => {
                 lists.forget_measure(id).await?;
                 self.say_of(&event, "failed", &reply).await;
-                Ok(true)
             }
             Tried::Left(why) => {
                 lists.forget_measure(id).await?;
@@ -157,23 +157,23 @@ impl PolicyWatch {
                 let reply = Reply::outcome(Status::NothingChanged, title.line(why));
                 let reply = reply.command("To do it", measure.words.clone());
                 self.say_of(&event, "left", &reply).await;
-                Ok(true)
             }
-            Tried::NotNow => Ok(false),
+            Tried::NotNow => {}
         }
+        Ok(())
     }
 
-    /// Takes a measure back whose rules are gone. False where it is to be tried again soon.
-    async fn end_measure(&self, id: &str, measure: &Measure) -> Result<bool, store::Error> {
+    /// Takes a measure back whose rules are gone.
+    async fn end_measure(&self, id: &str, measure: &Measure) -> Result<(), store::Error> {
         let MeasureState::Taken { number, announced, undo, left } = &measure.state else {
-            return Ok(true);
+            return Ok(());
         };
         info!(number, "the rule is gone that a measure rests on");
         let why = format!("its rule of the policy list {} was withdrawn", measure.list);
         let back = Some((*number, left));
         let tried = self.try_to(measure, undo, (announced, Some(why)), back).await;
         let reply = match tried {
-            Tried::NotNow => return Ok(false),
+            Tried::NotNow => return Ok(()),
             Tried::Done { reply, .. } => reply.note(
                 Line::from("The rule that led to ")
                     .code(format!("#{number}"))
@@ -192,7 +192,7 @@ impl PolicyWatch {
         };
         self.below.lists.forget_measure(id).await?;
         self.say_of(announced, "ended", &reply).await;
-        Ok(true)
+        Ok(())
     }
 
     async fn say_of(&self, announced: &OwnedEventId, key: &str, reply: &Reply) {

@@ -27,7 +27,7 @@ const ONE_BY_ONE: usize = 40;
 /// How many are looked up one by one at one look, where the listing has not all.
 const LOOKED_UP: usize = 300;
 /// How many comparisons of a pattern with an id are made at one look.
-const COMPARISONS: usize = 1_000_000;
+pub(super) const COMPARISONS: usize = 300_000;
 /// After how many of them others have their turn.
 const AT_ONCE: usize = 2_000;
 /// How many rules are named one by one in what is told of one look.
@@ -50,8 +50,47 @@ struct Changes {
     pending: BTreeMap<RuleKey, Option<Kept>>,
     /// Those that say something else of what they fit.
     changed: Vec<RuleKey>,
+    /// Those that were known and fit more now, since that has come later.
+    again: Vec<RuleKey>,
     /// Those that are gone, and fitted something.
     withdrawn: Vec<Withdrawn>,
+}
+
+/// Rules that fit something, by how they are told.
+#[derive(Default)]
+struct Sorted {
+    acting: Vec<Fit>,
+    users: Vec<Fit>,
+    rooms: Vec<Fit>,
+    patterns: Vec<Fit>,
+}
+
+impl Sorted {
+    /// Whether the bot is about to act on what this fits.
+    fn acts_on(&self, fit: &Fit) -> bool {
+        let is_it = |acting: &Fit| acting.fits.ids == fit.fits.ids;
+        !fit.fits.is_empty() && self.acting.iter().any(is_it)
+    }
+
+    /// The messages, together with those about rules that are gone.
+    fn told(self, mut withdrawn: Vec<Withdrawn>) -> Vec<Told> {
+        let Self { acting, mut users, mut rooms, patterns } = self;
+        let mut more = patterns.len().saturating_sub(PATTERNS);
+        for fits in [&mut users, &mut rooms] {
+            more += fits.len().saturating_sub(NAMED);
+            fits.truncate(NAMED);
+        }
+        withdrawn.truncate(NAMED);
+        let mut told: Vec<Told> =
+            acting.into_iter().map(|fit| Told::Acting(Box::new(fit))).collect();
+        told.extend((!users.is_empty()).then_some(Told::Users(users)));
+        told.extend((!rooms.is_empty()).then_some(Told::Rooms(rooms)));
+        let patterns = patterns.into_iter().take(PATTERNS);
+        told.extend(patterns.map(|fit| Told::Pattern(Box::new(fit))));
+        told.extend((more > 0).then_some(Told::More(more)));
+        told.extend((!withdrawn.is_empty()).then_some(Told::Withdrawn(withdrawn)));
+        told
+    }
 }
 
 impl PolicyWatch {
@@ -74,7 +113,19 @@ impl PolicyWatch {
                 compared
             }
         };
-        for key in &compared {
+        if list.begun.is_some() {
+            match self.compare_again(list, &mut rules).await {
+                Ok(more) => {
+                    changes.again =
+                        more.into_iter().filter(|key| !compared.contains(key)).collect();
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(list = watched.named.as_str(), error, "rules were not compared again");
+                }
+            }
+        }
+        for key in compared.iter().chain(&changes.again) {
             let kept = rules.get(key).cloned();
             changes.pending.insert(key.clone(), kept);
         }
@@ -83,6 +134,7 @@ impl PolicyWatch {
             self.to_tell(watched, list, &rules, &compared, &mut changes).await?;
         } else if !left {
             list.begun = Some(self.now());
+            list.compared = list.begun;
             list.untold.push(Told::First(counts(&rules, list)));
         }
         list.pending = changes.pending.into_iter().collect();
@@ -98,43 +150,35 @@ impl PolicyWatch {
         compared: &[RuleKey],
         changes: &mut Changes,
     ) -> Result<(), store::Error> {
-        let (mut users, mut rooms, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
-        let mut acting = Vec::new();
+        let mut sorted = Sorted::default();
         let mut allowed = if watched.acts { self.may_still_act(watched)? } else { 0 };
-        let new = compared.iter().map(|key| (key, false));
-        for (key, changed) in new.chain(changes.changed.iter().map(|key| (key, true))) {
+        // Only what is new makes the bot act.
+        let new = compared.iter().map(|key| (key, false, true));
+        let again = changes.again.iter().map(|key| (key, false, false));
+        let known = changes.changed.iter().map(|key| (key, true, false));
+        for (key, changed, is_new) in new.chain(again).chain(known) {
             let Some(Kept { rule, fits: Some(fits), .. }) = rules.get(key) else { continue };
             if fits.is_empty() {
                 continue;
             }
-            let fit = self.fit(rule, fits, changed).await?;
-            let Some(fit) = fit else { continue };
+            let Some(fit) = self.fit(rule, fits, changed).await? else { continue };
             let is_plain = !rule.is_pattern() && rule.recommendation == Recommendation::Ban;
-            if is_plain && !changed && allowed > 0 && !fit.fits.is_empty() {
+            if is_plain && sorted.acts_on(&fit) {
+                // Another rule of this look names it too.
+                continue;
+            }
+            if is_plain && is_new && allowed > 0 && !fit.fits.is_empty() {
                 allowed -= 1;
-                acting.push(Told::Acting(Box::new(fit)));
+                sorted.acting.push(fit);
             } else if rule.is_pattern() {
-                patterns.push(fit);
+                sorted.patterns.push(fit);
             } else if rule.about == About::Users {
-                users.push(fit);
+                sorted.users.push(fit);
             } else {
-                rooms.push(fit);
+                sorted.rooms.push(fit);
             }
         }
-        let mut more = patterns.len().saturating_sub(PATTERNS);
-        for fits in [&mut users, &mut rooms] {
-            more += fits.len().saturating_sub(NAMED);
-            fits.truncate(NAMED);
-        }
-        list.untold.extend(acting);
-        list.untold.extend((!users.is_empty()).then_some(Told::Users(users)));
-        list.untold.extend((!rooms.is_empty()).then_some(Told::Rooms(rooms)));
-        let patterns = patterns.into_iter().take(PATTERNS);
-        list.untold.extend(patterns.map(|fit| Told::Pattern(Box::new(fit))));
-        list.untold.extend((more > 0).then_some(Told::More(more)));
-        let mut withdrawn = std::mem::take(&mut changes.withdrawn);
-        withdrawn.truncate(NAMED);
-        list.untold.extend((!withdrawn.is_empty()).then_some(Told::Withdrawn(withdrawn)));
+        list.untold.extend(sorted.told(std::mem::take(&mut changes.withdrawn)));
         Ok(())
     }
 
@@ -323,7 +367,11 @@ impl PolicyWatch {
 
 /// What of these a pattern fits, without the server admins among them; `None` where too much was compared
 /// already.
-async fn fitting(pattern: &Pattern, listed: &Listed, comparisons: &mut usize) -> Option<Few> {
+pub(super) async fn fitting(
+    pattern: &Pattern,
+    listed: &Listed,
+    comparisons: &mut usize,
+) -> Option<Few> {
     *comparisons = comparisons.checked_sub(listed.ids.len())?;
     let mut fits = Few { at_least: listed.more, ..Few::default() };
     for (n, (id, admin)) in listed.ids.iter().enumerate() {

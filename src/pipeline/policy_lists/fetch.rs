@@ -26,6 +26,12 @@ const LONGEST_KEY: usize = 255;
 const PAGE: usize = 500;
 const MOST_LISTED: usize = 10_000;
 
+/// Why a list cannot be read, where it helps that an account of this homeserver joins its room.
+pub(super) const NOBODY_IN_IT: [&str; 2] = [
+    "this homeserver does not know the room",
+    "nobody of this homeserver is in the room, so what is known of it is old",
+];
+
 /// What stands in the room of a list.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -79,10 +85,10 @@ pub(super) async fn rules(room: &RoomId, reader: &Reader) -> Result<Found, NotRe
     }
     let path = Path::admin(["v1", "rooms", room.as_str()]);
     let Some(known) = reader.find::<Room>(&path, &[]).await? else {
-        return fault("this homeserver does not know the room");
+        return fault(NOBODY_IN_IT[0]);
     };
     if known.joined_local_members == Some(0) {
-        return fault("nobody of this homeserver is in the room, so what is known of it is old");
+        return fault(NOBODY_IN_IT[1]);
     }
     let mut found = Found::default();
     for about in About::ALL {

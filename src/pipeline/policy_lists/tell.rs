@@ -1,9 +1,11 @@
 //! Saying what rules of policy lists fit here, in the first admin room.
 
+use std::collections::BTreeSet;
+
 use ruma::OwnedEventId;
 use tracing::warn;
 
-use super::{PolicyWatch, WatchedList};
+use super::{PolicyWatch, WatchedList, fetch::NOBODY_IN_IT};
 use crate::{
     change::Subject,
     policy_lists::{
@@ -48,7 +50,10 @@ impl PolicyWatch {
             list.untold.remove(0);
             list.told = list.told.saturating_add(1);
             self.below.lists.keep(named, list).await?;
-            self.has_told(named);
+            // What the bot does by itself has a cap of its own.
+            if !matches!(first, Told::Acting(_)) {
+                self.has_told(named);
+            }
             told += 1;
         }
         Ok(told)
@@ -121,19 +126,16 @@ impl PolicyWatch {
             Told::Withdrawn(gone) => withdrawn(head, watched, gone),
             Told::Fault(why) => {
                 let reply = Reply::data(head.plain(format!(" cannot be read: {why}")));
-                let reply = reply.facts(vec![source(watched)]);
-                let reply = match &list.room {
-                    Some(room) => reply.facts(vec![("Room", Line::new().code(room))]),
-                    None => reply,
-                };
+                let reply = reply.facts(vec![source(watched)]).note(
+                    "Until then what I know of it stays as it is. I try again every few minutes",
+                );
+                if !NOBODY_IN_IT.contains(&why.as_str()) {
+                    return reply;
+                }
+                let room = list.room.as_ref().map_or(watched.named.as_str(), |room| room.as_str());
                 let somebody = format!("@USER:{}", self.below.reader.server_name());
-                let join = ["room", "join", watched.named.as_str(), &somebody];
-                reply
-                    .command(
-                        "To let an account of this homeserver join it",
-                        join.map(str::to_owned).to_vec(),
-                    )
-                    .note("Until then what I know of it stays as it is. I try again every few minutes")
+                let join = ["room", "join", room, &somebody].map(str::to_owned).to_vec();
+                reply.command("To let an account of this homeserver join it", join)
             }
             Told::ReadAgain => {
                 Reply::data(head.plain(" can be read again")).facts(vec![source(watched)])
@@ -251,7 +253,9 @@ fn record(fit: &Fit) -> Record {
 /// Rules that name accounts or rooms by their whole ids.
 fn fitting(head: Line, watched: &WatchedList, fits: &[Fit], about: About) -> Reply {
     let what = if about == About::Rooms { "room" } else { "account" };
-    let ids: Vec<String> = fits.iter().flat_map(|fit| fit.fits.ids.iter().cloned()).collect();
+    // Several rules can name the same.
+    let ids: BTreeSet<String> = fits.iter().flat_map(|fit| fit.fits.ids.iter().cloned()).collect();
+    let ids: Vec<String> = ids.into_iter().collect();
     let line = match fits {
         [Fit { fits: few, .. }] if !few.ids.is_empty() => {
             few.ids.iter().fold(head.plain(" names "), Line::code)
@@ -308,7 +312,12 @@ fn acting(head: Line, watched: &WatchedList, fit: &Fit) -> Reply {
 
 /// A pattern that fits something here.
 fn pattern(head: Line, watched: &WatchedList, fit: &Fit) -> Reply {
-    let what = if fit.rule.about == About::Rooms { "rooms known" } else { "accounts" };
+    let what = match (fit.rule.about, fit.fits.count) {
+        (About::Rooms, 1) => "room known",
+        (About::Rooms, _) => "rooms known",
+        (_, 1) => "account",
+        _ => "accounts",
+    };
     let line = head
         .plain(" has the pattern ")
         .hostile(&fit.rule.entity)
