@@ -255,7 +255,7 @@ async fn while_the_shutters_are_closed_new_accounts_are_told_and_approved_by_the
     awaits(login().await?);
     says(&scene.ann_asks("!user details @eve").await?, "", &["not approved"]);
     let approved = scene.ann_asks(approve).await?;
-    says(&approved, "Done", &["@eve:synod.test is approved", "It may: log in"]);
+    says(&approved, "Done", &["@eve:synod.test", "is approved", "It may: log in"]);
     assert_eq!(login().await?.0, 200);
     says(&scene.ann_asks(approve).await?, "Nothing changed", &["is already approved"]);
     let undo = format!("!undo {}", digits(&approved.body, "!undo ")?);
