@@ -258,7 +258,7 @@ async fn where_the_config_says_so_a_rule_is_a_sanction_that_ends_with_it() -> Re
     says(&done, "Done", &["I undo it when the rule is withdrawn", "!undo "]);
     ensure!(is(&scene, &eve, "suspended").await?);
     let record = scene.ann_asks(&format!("!audit list --on {}", eve.user_id)).await?;
-    says(&record, "The record", &["@synod", "suspended @eve", "“policy list "]);
+    says(&record, "The record", &[" synod-", "suspended @eve", "“policy list "]);
     let number = digits(&record.body, " · #")?;
     let record = scene.ann_asks(&format!("!audit show {number}")).await?;
     says(
