@@ -118,7 +118,7 @@ impl Announced {
     fn news(&self) -> Vec<String> {
         let heard = self.scene.ann().heard();
         let news = heard.iter().filter(|message| is_news(&self.scene, message));
-        news.map(|message| first_line(message)).collect()
+        news.map(first_line).collect()
     }
 
     /// What is told of new accounts with these words in the first line.

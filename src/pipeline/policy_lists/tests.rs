@@ -23,7 +23,7 @@ impl Here {
         change(&mut self.0.lock().unwrap());
     }
 
-    fn put(&self, state_key: &str, content: Value) {
+    fn put(&self, state_key: &str, content: &Value) {
         self.set(|lists| {
             lists.state.retain(|event| event["state_key"] != state_key);
             lists.state.push(json!({
@@ -88,12 +88,12 @@ async fn read(stage: &Stage) -> Vec<String> {
 #[tokio::test]
 async fn a_rule_is_told_once_and_a_room_that_cannot_be_read_withdraws_none() {
     let (mut stage, here, server) = stage().await;
-    here.put("old", ban("@sam:synod.test"));
+    here.put("old", &ban("@sam:synod.test"));
     let told = read(&stage).await;
     assert!(told.len() == 1 && told[0].contains("read for the first time: 1 rule"), "{told:?}");
-    here.put("new", ban("@eve:synod.test"));
-    here.put("far", ban("@eve:elsewhere.test"));
-    here.put("nobody", ban("@nobody:synod.test"));
+    here.put("new", &ban("@eve:synod.test"));
+    here.put("far", &ban("@eve:elsewhere.test"));
+    here.put("nobody", &ban("@nobody:synod.test"));
     let told = read(&stage).await;
     assert!(told.len() == 1 && told[0].contains("names `@eve:synod.test`"), "{told:?}");
     assert_eq!(read(&stage).await, Vec::<String>::new());
@@ -141,7 +141,7 @@ async fn a_list_that_is_too_long_is_not_read_and_one_that_changes_all_the_time_n
     for n in 0..60 {
         let reason = json!({"entity": "@eve:synod.test", "recommendation": "m.ban", "reason": n});
         let reason = if n % 2 == 0 { reason } else { json!({}) };
-        here.put("flip", reason);
+        here.put("flip", &reason);
         all += read(&stage).await.len();
     }
     assert!((10..=MESSAGES_PER_HOUR).contains(&all), "{all}");
@@ -153,9 +153,9 @@ async fn an_account_that_comes_later_is_told_within_the_hour() {
     let (stage, here, _server) = stage().await;
     read(&stage).await;
     here.set(|lists| lists.late = vec!["@sam:synod.test"]);
-    here.put("sam", ban("@sam:synod.test"));
-    here.put("late", ban("@late:synod.test"));
-    here.put("herd", ban("@late*:synod.test"));
+    here.put("sam", &ban("@sam:synod.test"));
+    here.put("late", &ban("@late:synod.test"));
+    here.put("herd", &ban("@late*:synod.test"));
     let told = read(&stage).await;
     assert!(told.len() == 1 && told[0].contains("names `@sam:synod.test`"), "{told:?}");
     here.set(|lists| lists.late = vec!["@sam:synod.test", "@late:synod.test"]);
@@ -174,8 +174,8 @@ async fn what_is_let_go_or_protected_is_named_as_that() {
     let (stage, here, _server) = stage().await;
     read(&stage).await;
     stage.say("ann", "!policy keep @eve:synod.test").await;
-    here.put("eve", ban("@eve:synod.test"));
-    here.put("moe", ban("@moe:synod.test"));
+    here.put("eve", &ban("@eve:synod.test"));
+    here.put("moe", &ban("@moe:synod.test"));
     let told = read(&stage).await;
     assert!(told.len() == 1 && told[0].contains("names 2 accounts here"), "{told:?}");
     assert!(told[0].contains("let go by @ann:synod.test"), "{told:?}");
