@@ -96,7 +96,7 @@ async fn a_dot_is_the_media_of_the_event_and_the_account_whose_media_it_is() -> 
     says(&typed, "Take ", &[&file, "out of quarantine", "!confirm"]);
     let none = scene.ann_asks(&format!("!media protect {event}")).await?;
     says(&none, "Not understood", &["name the files themselves"]);
-    let silent = send(&by_eve, &room, &format!("see {file}")).await?;
+    let silent = send(&by_eve, &room, "see the picture above").await?;
     let none = scene.ann_asks(&format!("!media quarantine {silent}")).await?;
     says(&none, "Nothing changed", &["has no file"]);
     Ok(())

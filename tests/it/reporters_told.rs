@@ -53,7 +53,7 @@ async fn who_reported_first_is_told_once_and_nobody_is_named_to_them() -> Result
         assert!(notices(&scene, other).await?.is_empty(), "{}", other.user_id);
     }
     let record = scene.ann_asks(&format!("!audit list --on {}", sam.user_id)).await?;
-    says(&record, "", &["notice send", moe.user_id().localpart()]);
+    says(&record, "", &["sent a notice to @sam", moe.user_id().localpart()]);
 
     // Opened and closed again over a kill nobody is told twice.
     says(&asks_in(&scene, ann, &thread, "reopen").await?, "Done", &["opened again"]);
