@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use world::{Message, Proxy, Scene};
+use world::{Api, Message, Proxy, Scene};
 
 use crate::{
     SYNOD,
@@ -13,14 +13,21 @@ use crate::{
     support::{api, code, make, says},
 };
 
+/// A room that one account made and another has joined.
+async fn shared(by: &Api, with: &Api) -> Result<String> {
+    let room = make(by, json!({"preset": "public_chat"})).await?;
+    let (status, answer) = with.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    anyhow::ensure!(status == 200, "{answer}");
+    Ok(room)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dot_is_the_one_event_and_the_one_room_of_the_case() -> Result<()> {
     let scene = desk().await?;
     let ann = scene.ann();
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
-    let room = make(&by_eve, json!({"preset": "public_chat"})).await?;
-    by_sam.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    let room = shared(&by_eve, &by_sam).await?;
     let event = send(&by_eve, &room, "buy my gold").await?;
     let mark = ann.mark();
     report(&by_sam, &room, &event, "spam").await?;
@@ -65,8 +72,7 @@ async fn a_dot_is_the_media_of_the_event_and_the_account_whose_media_it_is() -> 
     let ann = scene.ann();
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
-    let room = make(&by_eve, json!({"preset": "public_chat"})).await?;
-    by_sam.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    let room = shared(&by_eve, &by_sam).await?;
     let file = by_eve.upload(b"a bad picture".to_vec(), "image/png", "bad.png").await?;
     let other = by_eve.upload(b"another one".to_vec(), "image/png", "other.png").await?;
     let picture = json!({"msgtype": "m.image", "body": other, "url": file});
