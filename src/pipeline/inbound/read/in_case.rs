@@ -108,11 +108,15 @@ pub(in crate::pipeline) fn words_in_case(body: &str) -> Option<Vec<String>> {
         (word, []) if matches!(word.as_str(), "release" | "reopen") => {
             Some(vec![own("case"), word.clone()])
         }
-        (word, rest) if word == "snooze" && rest.join(" ").parse::<Lasting>().is_ok() => {
-            Some(words)
-        }
+        (word, rest) if word == "snooze" && is_time(rest) => Some(words),
         _ => None,
     }
+}
+
+/// Whether this is for how long something lasts, and nothing else: `4h`, `for 2 days`.
+fn is_time(words: &[String]) -> bool {
+    let words = words.strip_prefix(&["for".to_owned()]).unwrap_or(words);
+    words.join(" ").parse::<Lasting>().is_ok()
 }
 
 #[cfg(test)]
@@ -129,6 +133,7 @@ mod tests {
             ("Dismiss: they made up", "dismiss -- they made up"),
             ("snooze 4h", "snooze 4h"),
             ("snooze 2 days", "snooze 2 days"),
+            ("Snooze for 2 days", "snooze for 2 days"),
             ("reopen", "case reopen"),
             ("release", "case release"),
         ] {

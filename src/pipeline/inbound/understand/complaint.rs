@@ -4,7 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{
     help::{examples, way_to, words_of},
-    is_first_word, is_for, listed_as, spelling, unquoted,
+    is_first_word, is_for, listed_as, parse, spelling, unquoted,
 };
 use crate::{
     operators::Role,
@@ -19,19 +19,45 @@ pub(super) const SKIPPERS: &[&str] =
 /// command as it was probably meant, or one that shows how it is typed.
 pub(super) fn complaint(words: &[String], error: &clap::Error, role: Option<&Role>) -> Reply {
     let wrong = wrong(words, error);
-    let (wrong, command) = match nearest(words, error, role) {
-        Some(nearest) => (wrong.plain(". Did you mean:"), nearest),
-        None => instead(words, error, wrong),
+    let (wrong, commands) = if let Some(nearest) = nearest(words, error, role) {
+        (wrong.plain(". Did you mean:"), vec![(Line::new(), nearest)])
+    } else if let Some(showing) = showing(words, error, role) {
+        let all = help(&way_to(words).0);
+        let commands = vec![(Line::new(), showing), (Line::from("All its commands"), all)];
+        (wrong.plain(". Did you mean:"), commands)
+    } else {
+        let (wrong, command) = instead(words, error, wrong);
+        (wrong, vec![(Line::new(), command)])
     };
-    Reply::outcome(Status::NotUnderstood, wrong).with(Block::Commands(vec![(Line::new(), command)]))
+    Reply::outcome(Status::NotUnderstood, wrong).with(Block::Commands(commands))
+}
+
+/// The command for the help about these words.
+fn help(words: &[&str]) -> Vec<String> {
+    std::iter::once("help").chain(words.iter().copied()).map(str::to_owned).collect()
+}
+
+/// The verbs that show one thing.
+const SHOWING: [&str; 2] = ["details", "show"];
+
+/// The command that shows what was named behind a group in place of a verb: `user details ann` for
+/// `user ann`.
+fn showing(words: &[String], error: &clap::Error, role: Option<&Role>) -> Option<Vec<String>> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let (path, way) = way_to(words);
+    let (group, named) = words.split_at_checked(path.len())?;
+    let verb = SHOWING
+        .into_iter()
+        .find(|verb| way.last().is_some_and(|command| command.find_subcommand(verb).is_some()))?;
+    let showing = [group, &[verb.to_owned()], named].concat();
+    let may = listed_as(&showing).is_none_or(|name| is_for(role, &name));
+    (may && parse(&showing).is_ok()).then_some(showing)
 }
 
 /// The sentence with what leads to a command that is right, and that command.
 fn instead(words: &[String], error: &clap::Error, wrong: Line) -> (Line, Vec<String>) {
-    let help = |words: &[&str]| {
-        let words = std::iter::once("help").chain(words.iter().copied());
-        words.map(str::to_owned).collect::<Vec<_>>()
-    };
     let (path, way) = way_to(words);
     let leaf = way.last().is_some_and(|command| !command.is_subcommand_required_set());
     match (path.as_slice(), leaf) {

@@ -166,7 +166,7 @@ fn in_group(
 }
 
 /// Those of the names that may be meant by what was typed, as clap has it.
-fn near(typed: &str, names: impl Iterator<Item = &'static str>) -> Vec<String> {
+pub(super) fn near(typed: &str, names: impl Iterator<Item = &'static str>) -> Vec<String> {
     let names = names.filter(|name| !name.is_empty());
     let all = names.fold(Command::new("!").no_binary_name(true), |all, name| {
         all.subcommand(Command::new(name))

@@ -9,7 +9,8 @@ use clap::{
 use crate::{
     commands::{GROUPS, Group},
     pipeline::inbound::understand::{
-        ROOT, complaint::whole_context, is_first_word, ungrouped, unquoted::Verb, verb,
+        ROOT, complaint::whole_context, is_first_word, misplaced::near, ungrouped, unquoted::Verb,
+        verb,
     },
     reply::{Line, Reply, Status},
 };
@@ -30,7 +31,15 @@ pub(in crate::pipeline) fn verb_in_small_letters(mut words: Vec<String>) -> Vec<
         of.find_subcommand(&small).is_some() || value.iter().any(|one| one.matches(&small, false))
     });
     let is_name = small.chars().all(|c| c.is_ascii_alphanumeric() || "-.,;:!?".contains(c));
-    if is_name && (first == "help" || GROUPS.iter().any(takes_verb)) || is_named {
+    // What is near no verb may be what somebody wants to see.
+    let is_meant = || {
+        let group = GROUPS.iter().find(|group| takes_verb(group));
+        group.is_some_and(|group| {
+            let name = small.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+            !near(name, group.verbs.iter().map(|verb| verb.name)).is_empty()
+        })
+    };
+    if is_named || is_name && (first == "help" || is_meant()) {
         *second = small;
     }
     words
@@ -204,6 +213,8 @@ mod tests {
             ("help User", "help user"),
             ("trust Accept @Ann:x.org k", "trust accept @Ann:x.org k"),
             ("audit List", "audit list"),
+            ("regtok AbXyZ", "regtok AbXyZ"),
+            ("room UBQ4", "room UBQ4"),
             ("note Eve spams", "note Eve spams"),
             ("freeze Moe", "freeze Moe"),
             ("spam Eve", "spam Eve"),

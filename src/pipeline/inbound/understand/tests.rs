@@ -298,7 +298,18 @@ fn what_is_missing_is_asked_for_in_the_words_of_its_command() {
         ("user list --limit many", "many will not do for --limit: write a whole number"),
         ("user details @eve:x.test now", "now is one word too many for !user details; put a text"),
         ("user details --bogus", "--bogus is no option of !user details. What it takes:\n\n!help"),
-        ("user frobnicate", "there is no command !user frobnicate. Its commands:\n\n!help user"),
+        (
+            "user frobnicate",
+            "there is no command !user frobnicate. Did you mean:\n\n!user details frobnicate\n\
+             All its commands: !help user",
+        ),
+        ("case 12", "there is no command !case 12. Did you mean:\n\n!case show 12\nAll its"),
+        (
+            "room #a:b.test",
+            "there is no command !room #a:b.test. Did you mean:\n\n!room details #a:b",
+        ),
+        ("audit 12", "there is no command !audit 12. Did you mean:\n\n!audit show 12\nAll its"),
+        ("device x", "there is no command !device x. Its commands:\n\n!help device"),
         ("xyzzy", "there is no command !xyzzy. All commands:\n\n!help"),
     ] {
         let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();

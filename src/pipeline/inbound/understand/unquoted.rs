@@ -227,9 +227,9 @@ fn without_dashes(words: &[String], verb: &Verb, part: Part<'_>) -> Option<Reply
     let mut meant = merged(words, at + 1, many);
     *meant.get_mut(at)? = format!("--{word}");
     let why = Line::new()
-        .plain("a time is an option, and ")
+        .plain("the time ")
         .code(typed)
-        .plain(" would be two accounts; it begins with two hyphens");
+        .plain(" is an option, and options begin with two hyphens");
     Some(refusal(why).command("Did you mean", meant))
 }
 

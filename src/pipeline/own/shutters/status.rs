@@ -75,6 +75,7 @@ fn title(disabled: usize, usable: usize) -> Line {
         n => format!("{n} registration tokens"),
     };
     match (disabled, usable) {
+        (0, 0) => Line::new().strong("Open").plain(", but no registration token can be used"),
         (0, usable) => {
             Line::new().strong("Open").plain(format!(": {} can be used", tokens(usable)))
         }
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn the_first_line_says_whether_somebody_can_still_register_with_a_token() {
         for (disabled, usable, told) in [
-            (0, 0, "Open: no registration token can be used"),
+            (0, 0, "Open, but no registration token can be used"),
             (0, 2, "Open: 2 registration tokens can be used"),
             (1, 0, "Closed: one registration token is disabled"),
             (3, 0, "Closed: 3 registration tokens are disabled"),
