@@ -73,6 +73,7 @@ pub mod commands;
 pub mod config;
 pub mod confirm;
 pub mod error;
+pub mod exceptions;
 pub mod finding;
 #[cfg(test)]
 mod floors;
@@ -112,4 +113,3 @@ pub mod unicode;
 pub mod unsaid;
 pub mod watches;
 pub mod wave_alerts;
-pub mod wave_exceptions;

@@ -11,16 +11,13 @@ use ruma::UserId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::store::{self, Shelf, Store};
+use crate::store::{self, Single, Store};
 
 mod batch;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Found, Like, LookedUp, NAMED, NewAccount, Used, Whose};
-
-/// Under this it is kept.
-const KEY: &str = "state";
 
 /// How much later than others an account may come to light that was created before them.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
@@ -63,6 +60,11 @@ pub enum Why {
 }
 
 impl NewAccounts {
+    /// What was read and is to be told; nothing where new accounts are not told.
+    pub fn kept_in(store: &Store) -> Result<Single<Self>, store::Error> {
+        store.single("new-accounts", "state")
+    }
+
     /// Nothing to tell yet; what was read is not new.
     pub fn begin(
         now: Timestamp,
@@ -144,35 +146,4 @@ impl ReadTo {
 fn digest(user: &UserId) -> String {
     let digest = Sha256::digest(user.as_str());
     HEXLOWER.encode(digest.get(..8).unwrap_or_default())
-}
-
-/// Where it is kept.
-#[derive(Debug, Clone)]
-pub struct NewAccountsShelf {
-    shelf: Shelf<NewAccounts>,
-    store: Store,
-}
-
-impl NewAccountsShelf {
-    /// What is in `store`.
-    pub fn new(store: &Store) -> Result<Self, store::Error> {
-        Ok(Self { shelf: store.shelf("new-accounts")?, store: store.clone() })
-    }
-
-    /// What was read; nothing where new accounts are not told.
-    pub fn get(&self) -> Result<Option<NewAccounts>, store::Error> {
-        self.shelf.get(KEY)
-    }
-
-    /// Keeps it, and returns when it is on disk.
-    pub async fn keep(&self, state: &NewAccounts) -> Result<(), store::Error> {
-        self.shelf.put(KEY, state)?;
-        self.store.flush().await
-    }
-
-    /// Forgets all of it, and returns when that is on disk.
-    pub async fn forget(&self) -> Result<(), store::Error> {
-        self.shelf.remove(KEY)?;
-        self.store.flush().await
-    }
 }

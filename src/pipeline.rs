@@ -23,6 +23,7 @@ use crate::{
     commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
     config::{Announce, WaveThreshold},
     error::Stop,
+    exceptions::Exceptions,
     input::Prefix,
     journal::Journal,
     metrics::Metrics,
@@ -32,10 +33,9 @@ use crate::{
     preferences::Preferences,
     reply::{Reply, Status},
     sanctions::Sanctions,
-    store::{self, Shelf, Store},
+    store::{self, Shelf, Single, Store},
     synapse::Reader,
-    wave_alerts::WaveAlerts,
-    wave_exceptions::WaveExceptions,
+    wave_alerts::WaveAlert,
 };
 
 mod admin;
@@ -178,9 +178,9 @@ pub struct Pipeline {
     announcer: Announcer,
     policy_watch: PolicyWatch,
     preferences: Preferences,
-    wave_exceptions: Arc<WaveExceptions>,
+    wave_exceptions: Arc<Exceptions>,
     waves: Waves,
-    wave_alerts: WaveAlerts,
+    wave_alerts: Single<WaveAlert>,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,

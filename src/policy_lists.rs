@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{self, Shelf, Store};
+use crate::{
+    exceptions::Exceptions,
+    store::{self, Shelf, Store},
+};
 
 mod named;
 mod rule;
@@ -18,7 +21,7 @@ mod rule;
 mod tests;
 mod told;
 
-pub use named::{LetGo, Measure, MeasureState};
+pub use named::{Measure, MeasureState};
 pub use rule::{About, Pattern, Read, Recommendation, Rule, Unread};
 pub use told::{Counts, Few, Fit, Told, Withdrawn};
 
@@ -81,7 +84,7 @@ pub struct PolicyLists {
     lists: Shelf<List>,
     rules: Shelf<Kept>,
     named: Shelf<Timestamp>,
-    let_go: Shelf<LetGo>,
+    let_go: Exceptions,
     measures: Shelf<Measure>,
     store: Store,
 }
@@ -93,7 +96,7 @@ impl PolicyLists {
             lists: store.shelf("policy-lists")?,
             rules: store.shelf("policy-rules")?,
             named: store.shelf("policy-named")?,
-            let_go: store.shelf("policy-let-go")?,
+            let_go: Exceptions::of_policy_lists(store)?,
             measures: store.shelf("policy-measures")?,
             store: store.clone(),
         })
@@ -149,26 +152,9 @@ impl PolicyLists {
         Ok(self.named.get(id)?.is_some())
     }
 
-    /// Who has let this account or room go.
-    pub fn let_go(&self, id: &str) -> Result<Option<LetGo>, store::Error> {
-        self.let_go.get(id)
-    }
-
-    /// All that were let go, by their ids.
-    pub fn all_let_go(&self) -> Result<Vec<(String, LetGo)>, store::Error> {
-        self.let_go.all()
-    }
-
-    /// Remembers that an account or room was let go, and returns when that is on disk.
-    pub async fn keep_let_go(&self, id: &str, let_go: &LetGo) -> Result<(), store::Error> {
-        self.let_go.put(id, let_go)?;
-        self.store.flush().await
-    }
-
-    /// Forgets that an account or room was let go, and returns when that is on disk.
-    pub async fn take_back(&self, id: &str) -> Result<(), store::Error> {
-        self.let_go.remove(id)?;
-        self.store.flush().await
+    /// Which accounts and rooms operators have let go: no rule leads to anything for them any more.
+    pub fn let_go(&self) -> &Exceptions {
+        &self.let_go
     }
 
     /// The measures that rules have led to and that have not ended, by their subjects.
@@ -197,14 +183,13 @@ impl PolicyLists {
     /// is on disk.
     pub async fn forget<'a>(
         &self,
-        users: impl Iterator<Item = &'a OwnedUserId>,
+        users: impl Iterator<Item = &'a OwnedUserId> + Clone,
     ) -> Result<(), store::Error> {
-        for user in users {
+        for user in users.clone() {
             self.named.remove(user.as_str())?;
-            self.let_go.remove(user.as_str())?;
             self.measures.remove(user.as_str())?;
         }
-        self.store.flush().await
+        self.let_go.forget(users.map(|user| user.as_str())).await
     }
 }
 

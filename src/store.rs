@@ -23,12 +23,14 @@ mod import;
 mod open;
 mod raw;
 mod repair;
+mod single;
 mod version;
 
 pub use compact::Compacted;
 pub use import::Importing;
 pub use open::Opened;
 pub use raw::{Contents, RawRecord};
+pub use single::Single;
 pub use version::STATE_VERSION;
 
 /// The version that new records are written in.

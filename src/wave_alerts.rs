@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{self, Shelf, Store};
+use crate::store::{self, Single, Store};
 
 /// A wave that was told, or is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,42 +26,13 @@ pub struct WaveAlert {
 }
 
 impl WaveAlert {
+    /// The wave that goes on, where one was told or is to be.
+    pub fn kept_in(store: &Store) -> Result<Single<Self>, store::Error> {
+        store.single("wave-alerts", "present")
+    }
+
     /// By what its message is known as the same.
     pub fn key(&self) -> String {
         format!("wave-{}-{}", self.begun.as_millisecond(), self.times)
-    }
-}
-
-/// The wave that goes on, in the store.
-#[derive(Debug, Clone)]
-pub struct WaveAlerts {
-    shelf: Shelf<WaveAlert>,
-    store: Store,
-}
-
-/// Under this it is kept.
-const PRESENT: &str = "present";
-
-impl WaveAlerts {
-    /// That in `store`.
-    pub fn new(store: &Store) -> Result<Self, store::Error> {
-        Ok(Self { shelf: store.shelf("wave-alerts")?, store: store.clone() })
-    }
-
-    /// The wave that goes on, where one was told or is to be.
-    pub fn present(&self) -> Result<Option<WaveAlert>, store::Error> {
-        self.shelf.get(PRESENT)
-    }
-
-    /// Keeps its present state, and returns when that is on disk.
-    pub async fn keep(&self, alert: &WaveAlert) -> Result<(), store::Error> {
-        self.shelf.put(PRESENT, alert)?;
-        self.store.flush().await
-    }
-
-    /// Forgets it, since it is over, and returns when that is on disk.
-    pub async fn end(&self) -> Result<(), store::Error> {
-        self.shelf.remove(PRESENT)?;
-        self.store.flush().await
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     clock::SharedClock,
     command_aliases::CommandAlias,
     confirm::Ticket,
+    exceptions::Exception,
     finding::Finding,
     freeze::Freeze,
     jobs::{Item, Job},
@@ -19,14 +20,13 @@ use crate::{
     notes::Note,
     observed::Observed,
     places::Place,
-    policy_lists::{Kept as KeptRule, LetGo, List, Measure},
+    policy_lists::{Kept as KeptRule, List, Measure},
     preferences::Preference,
     sanctions::Sanction,
     store::{self, RawRecord, Store},
     unsaid::Unsaid,
     watches::Watch,
     wave_alerts::WaveAlert,
-    wave_exceptions::WaveException,
 };
 
 /// Records that are named, of those of a shelf that cannot be read.
@@ -80,7 +80,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("one-time-passwords", "used one-time passwords", RawRecord::check::<IgnoredAny>),
     ("pins", "keys of operators", RawRecord::check::<String>),
     ("places", "where answers stand", RawRecord::check::<Place>),
-    ("policy-let-go", "what was let go in spite of rules", RawRecord::check::<LetGo>),
+    ("policy-let-go", "what was let go in spite of rules", RawRecord::check::<Exception>),
     ("policy-lists", "policy lists", RawRecord::check::<List>),
     ("policy-measures", "what was done by rules", RawRecord::check::<Measure>),
     ("policy-named", "what rules have named", RawRecord::check::<jiff::Timestamp>),
@@ -114,7 +114,7 @@ pub(super) const SHELVES: &[(&str, &str, Readable)] = &[
     ("warned", "warnings that were given", RawRecord::check::<IgnoredAny>),
     ("watches", "watched work of the homeserver", RawRecord::check::<Watch>),
     ("wave-alerts", "the wave that was told", RawRecord::check::<WaveAlert>),
-    ("wave-exceptions", "accounts taken out of waves", RawRecord::check::<WaveException>),
+    ("wave-exceptions", "accounts taken out of waves", RawRecord::check::<Exception>),
 ];
 
 /// Looks through the store of the state in the folder `state`, which nobody else may have open: what

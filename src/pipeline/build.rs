@@ -16,9 +16,10 @@ use crate::{
     cases::Cases,
     clock::{SharedClock, Zones},
     command_aliases::CommandAliases,
+    exceptions::Exceptions,
     journal::Journal,
     metrics::Metrics,
-    new_accounts::NewAccountsShelf,
+    new_accounts::NewAccounts,
     notes::Notes,
     observed::Observations,
     operators::Roster,
@@ -44,8 +45,7 @@ use crate::{
     synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
-    wave_alerts::WaveAlerts,
-    wave_exceptions::WaveExceptions,
+    wave_alerts::WaveAlert,
 };
 
 impl Pipeline {
@@ -121,7 +121,7 @@ impl Pipeline {
             notes: kept.notes,
             wave_exceptions: kept.wave_exceptions,
             waves: Waves::default(),
-            wave_alerts: WaveAlerts::new(store)?,
+            wave_alerts: WaveAlert::kept_in(store)?,
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
             authenticity,
@@ -167,7 +167,7 @@ struct Kept {
     notes: Arc<Notes>,
     cases: Arc<Cases>,
     watches: Arc<Watches>,
-    wave_exceptions: Arc<WaveExceptions>,
+    wave_exceptions: Arc<Exceptions>,
     policy_lists: Arc<PolicyLists>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
@@ -182,7 +182,7 @@ impl Kept {
             notes: Arc::new(Notes::new(store)?),
             cases: Arc::new(Cases::new(store)?),
             watches: Arc::new(Watches::new(store)?),
-            wave_exceptions: Arc::new(WaveExceptions::new(store)?),
+            wave_exceptions: Arc::new(Exceptions::of_waves(store)?),
             policy_lists: Arc::new(PolicyLists::new(store)?),
             watch_begun: Arc::default(),
             changed: Arc::default(),
@@ -355,7 +355,7 @@ impl Base {
             audit,
             voice,
             sanctions,
-            shelf: NewAccountsShelf::new(store)?,
+            shelf: NewAccounts::kept_in(store)?,
         }))
     }
 

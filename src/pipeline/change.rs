@@ -21,6 +21,7 @@ use crate::{
     commands::{Action, Ask, Meaning, Options},
     confirm::Ticket,
     error::Stop,
+    exceptions::Exceptions,
     gate::AT_A_GLANCE,
     metrics::Metrics,
     notes::Notes,
@@ -37,7 +38,6 @@ use crate::{
     sanctions::Sanctions,
     synapse::{Reader, Secrets, Writer},
     watches::Watches,
-    wave_exceptions::WaveExceptions,
 };
 use locks::Locks;
 use looks::Looks;
@@ -92,7 +92,7 @@ pub struct Executor {
     notes: Arc<Notes>,
     cases: Arc<Cases>,
     watches: Arc<Watches>,
-    wave_exceptions: Arc<WaveExceptions>,
+    wave_exceptions: Arc<Exceptions>,
     policy_lists: Arc<PolicyLists>,
     watch_begun: Arc<Notify>,
     /// Notified when a change was made.
@@ -118,7 +118,7 @@ pub(super) struct Below {
     pub(super) notes: Arc<Notes>,
     pub(super) cases: Arc<Cases>,
     pub(super) watches: Arc<Watches>,
-    pub(super) wave_exceptions: Arc<WaveExceptions>,
+    pub(super) wave_exceptions: Arc<Exceptions>,
     pub(super) policy_lists: Arc<PolicyLists>,
     /// Notified when something is added to what is watched.
     pub(super) watch_begun: Arc<Notify>,

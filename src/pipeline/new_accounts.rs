@@ -21,10 +21,10 @@ use crate::{
     clock::SharedClock,
     config::Announce,
     error::Stop,
-    new_accounts::{NewAccounts, NewAccountsShelf, Why},
+    new_accounts::{NewAccounts, Why},
     operators::Roster,
     sanctions::Sanctions,
-    store,
+    store::{self, Single},
     synapse::Reader,
 };
 
@@ -66,7 +66,7 @@ pub(in crate::pipeline) struct Below {
     pub(in crate::pipeline) audit: Audit,
     pub(in crate::pipeline) voice: Arc<Voice>,
     pub(in crate::pipeline) sanctions: Arc<Sanctions>,
-    pub(in crate::pipeline) shelf: NewAccountsShelf,
+    pub(in crate::pipeline) shelf: Single<NewAccounts>,
 }
 
 /// How new accounts are to be told now.

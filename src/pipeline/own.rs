@@ -27,6 +27,7 @@ mod config;
 mod confirm;
 mod deny;
 mod doctor;
+mod exceptions;
 mod freeze;
 mod help;
 mod job;

@@ -1,22 +1,11 @@
-//! Accounts and rooms that rules have named: which were let go, and what was done to them.
+//! What was done to accounts and rooms that rules have named.
 
 use jiff::Timestamp;
-use ruma::{OwnedEventId, OwnedUserId};
+use ruma::OwnedEventId;
 use serde::{Deserialize, Serialize};
 
 use super::Rule;
 use crate::change::{FactMap, Subject};
-
-/// That an operator has let an account or room go: no rule leads to anything for it any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetGo {
-    /// Who.
-    pub by: OwnedUserId,
-    /// When.
-    pub at: Timestamp,
-    /// The number of that in the record.
-    pub number: u64,
-}
 
 /// What the bot has done, or is about to do, because of a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

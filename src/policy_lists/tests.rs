@@ -4,7 +4,7 @@ use ruma::{owned_user_id, server_name, user_id};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::reply::Hostile;
+use crate::{exceptions::Exception, reply::Hostile};
 
 fn read(content: &Value) -> Read {
     Read::of(About::Users, "@mod:lists.test", content)
@@ -173,9 +173,9 @@ async fn whoever_is_erased_is_forgotten() {
     let lists = PolicyLists::new(&store).unwrap();
     let eve = owned_user_id!("@eve:synod.test");
     let let_go =
-        LetGo { by: owned_user_id!("@ann:synod.test"), at: Timestamp::UNIX_EPOCH, number: 7 };
-    lists.keep_let_go(eve.as_str(), &let_go).await.unwrap();
-    assert_eq!(lists.let_go(eve.as_str()).unwrap(), Some(let_go));
+        Exception { by: owned_user_id!("@ann:synod.test"), at: Timestamp::UNIX_EPOCH, number: 7 };
+    lists.let_go().keep([eve.as_str()].into_iter(), &let_go).await.unwrap();
+    assert_eq!(lists.let_go().get(eve.as_str()).unwrap(), Some(let_go));
     lists.forget([&eve].into_iter()).await.unwrap();
-    assert_eq!(lists.let_go(eve.as_str()).unwrap(), None);
+    assert_eq!(lists.let_go().get(eve.as_str()).unwrap(), None);
 }

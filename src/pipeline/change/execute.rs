@@ -130,7 +130,7 @@ impl Executor {
         let gone = self.audit.forget_about(subjects, number).await;
         let notes = self.notes.forget(subjects.iter().filter_map(Subject::user)).await;
         let users = || subjects.iter().filter_map(Subject::user);
-        if let Err(error) = self.wave_exceptions.forget(users()).await {
+        if let Err(error) = self.wave_exceptions.forget(users().map(|user| user.as_str())).await {
             error!(number, error = &error as &dyn std::error::Error, "waves keep somebody erased");
         }
         if let Err(error) = self.policy_lists.forget(users()).await {

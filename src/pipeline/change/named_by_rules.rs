@@ -3,11 +3,7 @@
 use tracing::error;
 
 use super::{Done, Executor, unreviewed::has_changed};
-use crate::{
-    pipeline::Invocation,
-    policy_lists::{LetGo, MeasureState},
-    store,
-};
+use crate::{exceptions::Exception, pipeline::Invocation, policy_lists::MeasureState, store};
 
 /// What an account or a room is that somebody has let go.
 const LET_GO: [&str; 3] = ["suspended", "locked", "blocked"];
@@ -46,7 +42,7 @@ impl Executor {
             && (measure.is_some() || lists.was_named(&id)?)
         {
             let (by, at) = (invocation.operator.user.clone(), self.clock.now());
-            lists.keep_let_go(&id, &LetGo { by, at, number }).await?;
+            lists.let_go().keep([id.as_str()].into_iter(), &Exception { by, at, number }).await?;
         }
         let touches = |key: &String| done.left.contains_key(key) || done.lasting.contains_key(key);
         let is_over = match measure.map(|measure| measure.state) {

@@ -1,11 +1,12 @@
 //! `!policy`: the moderation policy lists that are watched, and what was let go in spite of their rules.
 
 use async_trait::async_trait;
-use ruma::{RoomId, UserId};
 
-use super::{Own, OwnSpec, audit::who};
+use super::{
+    Own, OwnSpec,
+    exceptions::{self, Titles},
+};
 use crate::{
-    audit::{Kind, Record},
     change::{Power, Subject},
     error::Stop,
     pipeline::{
@@ -13,13 +14,11 @@ use crate::{
         look::reader_for,
         policy_lists::{Looked, Shown},
     },
-    policy_lists::LetGo,
-    refs::without_server,
-    reply::{Block, Line, Reply, Status, grouped},
+    reply::{Line, Reply, Status, grouped},
 };
 
-/// How many are listed.
-const LISTED: usize = 50;
+const TITLES: Titles =
+    Titles { none: "Nothing was let go", one: "One was let go", several: "were let go" };
 
 /// Show the policy lists that are watched, and what their rules fit here
 #[derive(Debug, clap::Args)]
@@ -144,7 +143,8 @@ fn read(looked: Looked) -> Reply {
 impl Keep {
     async fn run(&self, pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop> {
         if self.list {
-            return list(pipeline, invocation);
+            let all = pipeline.policy_watch.lists().let_go().all()?;
+            return Ok(exceptions::listed(all, &TITLES, pipeline, invocation));
         }
         let reader = reader_for(invocation.operator, &pipeline.reader);
         let mut subjects = Vec::new();
@@ -155,28 +155,23 @@ impl Keep {
                 subjects.push(subject);
             }
         }
-        let lists = pipeline.policy_watch.lists();
+        let let_go = pipeline.policy_watch.lists().let_go();
         for subject in &subjects {
-            if self.drop && lists.let_go(&subject.key())?.is_none() {
+            if self.drop && let_go.get(&subject.key())?.is_none() {
                 let why = Line::new().code(subject).plain(" was not let go");
                 return Err(Stop::not_found(why).or(&["policy", "keep", "--list"]));
             }
         }
         pipeline.may_lead_to_a_change(invocation).await?;
         let what = if self.drop { "rules count for it again" } else { "let go by every rule" };
-        let record = Record {
-            subjects: subjects.clone(),
-            note: Some(format!("policy lists: {what}")),
-            ..invocation.record(Kind::Noted)
-        };
-        let number = pipeline.audit.note(record).await?;
-        for subject in &subjects {
-            if self.drop {
-                lists.take_back(&subject.key()).await?;
-            } else {
-                let (by, at) = (invocation.operator.user.clone(), pipeline.clock.now());
-                lists.keep_let_go(&subject.key(), &LetGo { by, at, number }).await?;
-            }
+        let what = format!("policy lists: {what}");
+        let exception = exceptions::noted(&subjects, what, pipeline, invocation).await?;
+        let keys: Vec<String> = subjects.iter().map(Subject::key).collect();
+        let keys = keys.iter().map(String::as_str);
+        if self.drop {
+            let_go.forget(keys).await?;
+        } else {
+            let_go.keep(keys, &exception).await?;
         }
         Ok(self.told(&subjects))
     }
@@ -202,39 +197,11 @@ impl Keep {
 /// The account or room with this id.
 fn subject(typed: &str) -> Result<Subject, Stop> {
     let typed = crate::refs::bare(typed);
-    if let Ok(user) = UserId::parse(typed.as_str()) {
-        return Ok(Subject::User(user));
-    }
-    RoomId::parse(typed.as_str()).map(Subject::Room).map_err(|_| {
+    exceptions::subject(&typed).ok_or_else(|| {
         let line = Line::new().code(&typed).plain(
             " is neither the id of an account nor that of a room; they look like @ann:example.org and \
              !abc:example.org",
         );
         Stop::not_understood(line)
     })
-}
-
-fn list(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop> {
-    let reader = reader_for(invocation.operator, &pipeline.reader);
-    let mut all = pipeline.policy_watch.lists().all_let_go()?;
-    all.retain(|(id, _)| subject(id).is_ok_and(|subject| reader.may_name(&subject).is_ok()));
-    all.sort_by_key(|(_, one)| std::cmp::Reverse(one.number));
-    let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
-    let line = |(id, one): &(String, LetGo)| {
-        Line::new()
-            .code(without_server(id, own))
-            .plain(" · by ")
-            .line(who(Some(&one.by), own))
-            .plain(", ")
-            .ago(Some(one.at), now)
-            .plain(format!(", #{}", one.number))
-    };
-    let lines: Vec<Line> = all.iter().take(LISTED).map(line).collect();
-    let title = match (all.len(), lines.len()) {
-        (0, _) => return Ok(Reply::data("Nothing was let go")),
-        (1, _) => "One was let go".to_owned(),
-        (count, shown) if count > shown => format!("{count} were let go, the last {shown} shown"),
-        (count, _) => format!("{count} were let go"),
-    };
-    Ok(Reply::data(title).with(Block::List(Line::new(), lines)))
 }

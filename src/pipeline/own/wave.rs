@@ -159,7 +159,7 @@ fn show(
     let mut group = group::Group { by: found.group.by.clone(), accounts: Vec::new() };
     for account in &found.group.accounts {
         let within = reader.may_name(&Subject::User(account.user.clone())).is_ok();
-        if within && pipeline.wave_exceptions.get(&account.user)?.is_none() {
+        if within && pipeline.wave_exceptions.get(account.user.as_str())?.is_none() {
             group.accounts.push(account.clone());
         }
     }

@@ -127,7 +127,7 @@ impl PolicyWatch {
             }
             return Ok(());
         }
-        if !stands || lists.let_go(id)?.is_some() {
+        if !stands || lists.let_go().get(id)?.is_some() {
             return lists.forget_measure(id).await;
         }
         let reason = reason(measure);

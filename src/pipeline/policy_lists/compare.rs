@@ -213,7 +213,7 @@ impl PolicyWatch {
         id: &str,
         by_pattern: bool,
     ) -> Result<Option<String>, store::Error> {
-        if let Some(let_go) = self.below.lists.let_go(id)? {
+        if let Some(let_go) = self.below.lists.let_go().get(id)? {
             return Ok(Some(format!("let go by {}", let_go.by)));
         }
         if let Some(measure) = self.below.lists.measure(id)? {

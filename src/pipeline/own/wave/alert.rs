@@ -132,7 +132,7 @@ impl Pipeline {
         &self,
         watch: &mut WaveWatch,
     ) -> Result<(), Stop> {
-        let present = self.wave_alerts.present()?;
+        let present = self.wave_alerts.get()?;
         if let Some(alert) = present.as_ref().filter(|alert| !alert.said) {
             return self.say_again(alert, watch).await;
         }
@@ -147,7 +147,7 @@ impl Pipeline {
         match (for_the_end, is_reached) {
             (true, false) => {
                 info!("a wave of new accounts is over");
-                Ok(self.wave_alerts.end().await?)
+                Ok(self.wave_alerts.forget().await?)
             }
             (false, true) => self.found_wave(present, (since, wanted, rows), watch).await,
             (true, true) | (false, false) => Ok(()),

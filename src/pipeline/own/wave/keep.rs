@@ -3,18 +3,23 @@
 use ruma::OwnedUserId;
 
 use crate::{
-    audit::{Kind, Record},
     change::Subject,
     commands::arguments::UserRef,
     error::Stop,
-    pipeline::{Invocation, Pipeline, look::reader_for, own::audit::who},
+    pipeline::{
+        Invocation, Pipeline,
+        look::reader_for,
+        own::exceptions::{Titles, listed, noted},
+    },
     refs::without_server,
-    reply::{Block, Line, Reply, Status, grouped},
-    wave_exceptions::WaveException,
+    reply::{Line, Reply, Status, grouped},
 };
 
-/// How many are listed.
-const LISTED: usize = 50;
+const TITLES: Titles = Titles {
+    none: "No accounts were taken out of waves",
+    one: "One account was taken out of waves",
+    several: "accounts were taken out of waves",
+};
 
 /// Take an account out of waves, or list those that are out
 #[derive(Debug, clap::Args)]
@@ -37,7 +42,7 @@ impl Keep {
         invocation: &Invocation<'_>,
     ) -> Result<Reply, Stop> {
         if self.list {
-            return list(pipeline, invocation);
+            return Ok(listed(pipeline.wave_exceptions.all()?, &TITLES, pipeline, invocation));
         }
         let reader = reader_for(invocation.operator, &pipeline.reader);
         let mut users = Vec::new();
@@ -72,12 +77,10 @@ async fn keep(
             return Err(Stop::not_found(Line::new().plain("no such user: ").code(user)));
         }
     }
-    let number = note(pipeline, invocation, &users, "was taken out of waves").await?;
-    let at = pipeline.clock.now();
-    for about in &users {
-        let (about, by) = (about.clone(), invocation.operator.user.clone());
-        pipeline.wave_exceptions.keep(&WaveException { about, by, at, number }).await?;
-    }
+    let exception =
+        noted(&subjects(&users), "was taken out of waves", pipeline, invocation).await?;
+    let ids = users.iter().map(|user| user.as_str());
+    pipeline.wave_exceptions.keep(ids, &exception).await?;
     pipeline.listings.take_out_of_waves(&users)?;
     let title = named(&users, pipeline).plain(" will be in no group of new accounts any more");
     let undo = ["wave", "keep", "--drop"].map(str::to_owned).into_iter();
@@ -95,13 +98,13 @@ async fn put_back(
     users: &[OwnedUserId],
 ) -> Result<Reply, Stop> {
     for user in users {
-        if pipeline.wave_exceptions.get(user)?.is_none() {
+        if pipeline.wave_exceptions.get(user.as_str())?.is_none() {
             let why = Line::new().code(user).plain(" was not taken out of waves");
             return Err(Stop::not_found(why).or(&["wave", "keep", "--list"]));
         }
     }
-    note(pipeline, invocation, users, "was put back into waves").await?;
-    pipeline.wave_exceptions.forget(users.iter()).await?;
+    noted(&subjects(users), "was put back into waves", pipeline, invocation).await?;
+    pipeline.wave_exceptions.forget(users.iter().map(|user| user.as_str())).await?;
     let title = named(users, pipeline).plain(" can be in a group of new accounts again");
     Ok(Reply::outcome(Status::Done, title))
 }
@@ -114,42 +117,6 @@ fn named(users: &[OwnedUserId], pipeline: &Pipeline) -> Line {
     }
 }
 
-async fn note(
-    pipeline: &Pipeline,
-    invocation: &Invocation<'_>,
-    users: &[OwnedUserId],
-    what: &str,
-) -> Result<u64, Stop> {
-    let record = Record {
-        subjects: users.iter().cloned().map(Subject::User).collect(),
-        note: Some(what.to_owned()),
-        ..invocation.record(Kind::Noted)
-    };
-    Ok(pipeline.audit.note(record).await?)
-}
-
-fn list(pipeline: &Pipeline, invocation: &Invocation<'_>) -> Result<Reply, Stop> {
-    let reader = reader_for(invocation.operator, &pipeline.reader);
-    let mut all = pipeline.wave_exceptions.all()?;
-    all.retain(|one| reader.may_name(&Subject::User(one.about.clone())).is_ok());
-    all.sort_by_key(|one| std::cmp::Reverse(one.number));
-    let (now, own) = (pipeline.clock.now(), pipeline.reader.server_name());
-    let line = |one: &WaveException| {
-        Line::new()
-            .code(without_server(one.about.as_str(), own))
-            .plain(" · by ")
-            .line(who(Some(&one.by), own))
-            .plain(", ")
-            .ago(Some(one.at), now)
-    };
-    let lines: Vec<Line> = all.iter().take(LISTED).map(line).collect();
-    let title = match (all.len(), lines.len()) {
-        (0, _) => return Ok(Reply::data("No accounts were taken out of waves")),
-        (1, _) => "One account was taken out of waves".to_owned(),
-        (count, shown) if count > shown => {
-            format!("{count} accounts were taken out of waves, the last {shown} shown")
-        }
-        (count, _) => format!("{count} accounts were taken out of waves"),
-    };
-    Ok(Reply::data(title).with(Block::List(Line::new(), lines)))
+fn subjects(users: &[OwnedUserId]) -> Vec<Subject> {
+    users.iter().cloned().map(Subject::User).collect()
 }

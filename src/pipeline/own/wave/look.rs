@@ -66,11 +66,11 @@ pub(super) async fn look(
     let mut wave = Wave::begun(pipeline.clock.now(), wanted.since, wanted.private);
     wave.more = newest.more;
     let mut accounts = newest.accounts;
-    let kept: BTreeSet<OwnedUserId> =
-        pipeline.wave_exceptions.all()?.into_iter().map(|one| one.about).collect();
-    let left_out = accounts.iter().filter(|account| kept.contains(&account.user));
+    let kept: BTreeSet<String> =
+        pipeline.wave_exceptions.all()?.into_iter().map(|(user, _)| user).collect();
+    let left_out = accounts.iter().filter(|account| kept.contains(account.user.as_str()));
     wave.left_out.extend(left_out.map(|account| account.created));
-    wave.kept = keep_only(&mut accounts, |user| !kept.contains(user));
+    wave.kept = keep_only(&mut accounts, |user| !kept.contains(user.as_str()));
     let within = |user: &OwnedUserId| reader.may_name(&Subject::User(user.clone())).is_ok();
     wave.unreached = keep_only(&mut accounts, within);
     wave.accounts = accounts.len();

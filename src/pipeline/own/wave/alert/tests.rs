@@ -159,11 +159,11 @@ async fn a_wave_is_told_once_and_again_where_it_has_doubled_or_comes_back() {
     homeserver.add("raid-", 7, NOW + 3595, false);
     looks(&stage, &mut watch).await;
     assert_eq!(told(&stage).len(), 2, "{:?}", told(&stage));
-    assert!(stage.pipeline.wave_alerts.present().unwrap().is_some());
+    assert!(stage.pipeline.wave_alerts.get().unwrap().is_some());
     // None come, and then others.
     stage.clock.pass(7200);
     looks(&stage, &mut watch).await;
-    assert_eq!(stage.pipeline.wave_alerts.present().unwrap(), None);
+    assert_eq!(stage.pipeline.wave_alerts.get().unwrap(), None);
     homeserver.add("spam-", 12, NOW + 10_700, false);
     looks(&stage, &mut watch).await;
     let again = told(&stage);
@@ -200,10 +200,7 @@ async fn a_look_that_failed_is_no_news_and_while_nobody_comes_it_is_looked_more_
     for _ in 0..4 {
         stage.pipeline.look_for_wave(&mut watch).await.unwrap_err();
     }
-    assert!(
-        stage.pipeline.wave_alerts.present().unwrap().is_some(),
-        "nobody knows that it is over"
-    );
+    assert!(stage.pipeline.wave_alerts.get().unwrap().is_some(), "nobody knows that it is over");
     *homeserver.away.lock().unwrap() = false;
     for _ in 0..20 {
         looks(&stage, &mut watch).await;
