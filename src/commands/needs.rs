@@ -10,8 +10,8 @@ pub struct Needs {
     pub since: Option<Version>,
     /// What becomes of it where an authentication service keeps the accounts.
     pub delegated: Delegated,
-    /// Options that came later than it did. An older homeserver ignores what they ask for: it would
-    /// redact everything where only what is older was meant.
+    /// Options that came later than it did. An older homeserver does not have what they ask for, or
+    /// ignores it: it would redact everything where only what is older was meant.
     pub later: &'static [Later],
 }
 
@@ -35,8 +35,8 @@ impl Later {
         format!("--{}", self.argument.replace('_', "-"))
     }
 
-    /// Why a homeserver of this version would ignore it, typed with `verb`. A version that is not
-    /// known is new enough.
+    /// Why a homeserver of this version cannot do what it says, typed with `verb`. A version that is
+    /// not known is new enough.
     pub fn unmet(&self, verb: &str, version: Option<Version>) -> Option<Line> {
         let version = version.filter(|version| *version < self.since)?;
         Some(
@@ -45,10 +45,7 @@ impl Later {
                 .code(self.typed())
                 .plain(" of ")
                 .command(format!("!{verb}"))
-                .plain(format!(
-                    ", and would ignore it: it runs Synapse {version}, and this needs {}",
-                    self.since
-                )),
+                .plain(format!(": it runs Synapse {version}, and this needs {}", self.since)),
         )
     }
 }
@@ -177,8 +174,8 @@ mod tests {
         assert_eq!(
             told.map(|line| line.text()).as_deref(),
             Some(
-                "this homeserver is too old for --before of !user redact, and would ignore it: it \
-                runs Synapse 1.150, and this needs 1.157"
+                "this homeserver is too old for --before of !user redact: it runs Synapse 1.150, and \
+                this needs 1.157"
             )
         );
         assert!(before.unmet("user redact", NEW).is_none());

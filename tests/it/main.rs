@@ -101,6 +101,7 @@ mod typed;
 mod unreviewed;
 mod users;
 mod verbs;
+mod versions;
 mod voice;
 mod watching;
 mod wave;

@@ -1,0 +1,195 @@
+//! Each verb on real Synapses of several versions: it works, or it says which version brings it. What
+//! was seen is the table in `docs/versions.md`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Method;
+use synod::{commands::GROUPS, reply::Status};
+use world::{Message, Options, Proxy, Scene, Synapse, newest};
+
+use crate::{
+    SYNOD,
+    coverage::{Played, Stage, in_order},
+    secrets::direct_room,
+    support::says,
+};
+
+mod effects;
+mod page;
+
+/// All that are tried, oldest first. The first is run each time, and the last is what all other
+/// conversations run on.
+const VERSIONS: [&str; 4] = ["1.98.0", "1.120.0", "1.150.0", "1.163.2"];
+
+/// Names those to run, with commas between them.
+const WANTED: &str = "SYNOD_VERSIONS";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_works_or_says_which_version_brings_it() -> Result<()> {
+    assert_eq!(VERSIONS.last(), Some(&newest()));
+    let wanted = env::var(WANTED).unwrap_or_else(|_| VERSIONS[0].to_owned());
+    for version in wanted.split(',') {
+        let seen = run(version).await.with_context(|| format!("on Synapse {version}"))?;
+        page::hold(version, &seen)?;
+        println!("every verb was tried on Synapse {version}");
+    }
+    Ok(())
+}
+
+/// What was seen of a verb.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Whether it has worked.
+    works: bool,
+    /// The version that brings it, where it said so.
+    since: Option<String>,
+    /// The options that it said come with a later version, and that version.
+    later: BTreeMap<String, String>,
+    /// What was answered besides.
+    besides: Vec<String>,
+}
+
+impl Seen {
+    /// Whether there is nothing more to see.
+    fn is_enough(&self) -> bool {
+        self.works || self.since.is_some()
+    }
+}
+
+/// Verbs whose examples do nothing here on any version, and why.
+const NOTHING_HERE: [(&str, &str); 1] = [("stats rooms", "SQLite has no answer")];
+
+/// What is asked for in other words where a homeserver has nothing at such a path: the verbs, and a
+/// part of the path.
+const ANOTHER_WAY: [(&str, &[&str]); 5] = [
+    ("/memberships", &["notice send", "room join", "room kick", "room make-admin", "user redact"]),
+    ("/scheduled_tasks", &["room delete", "room delete-status", "room empty", "room purge-empty"]),
+    ("/user_reports", &["user details"]),
+    ("/fetch_event/", &["history purge", "notice send"]),
+    ("", &["raw", "matrix raw"]),
+];
+
+/// Says each example of each verb, to a homeserver of this version.
+async fn run(version: &str) -> Result<BTreeMap<String, Seen>> {
+    let options = Options { version: Some(version.to_owned()), ..Options::default() };
+    let synapse = Synapse::start(options).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    let proxy = Proxy::start(&synapse.url()).await?;
+    let config = scene.config().set("homeserver.admin_url", proxy.url());
+    scene.start_bot(SYNOD, &config).await?;
+    says(&scene.ann_asks("!server version").await?, "", &[version]);
+    effects::are_so(&scene).await?;
+    // What is secret is told in another room, which is made when it is first wanted.
+    scene.ann_asks(&format!("!user login {}", scene.subject("any").await?.user_id)).await?;
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+
+    let all: Vec<String> =
+        GROUPS.iter().flat_map(|group| group.verbs.iter().map(|verb| group.words(verb))).collect();
+    let mut seen: BTreeMap<String, Seen> =
+        all.iter().map(|verb| (verb.clone(), Seen::default())).collect();
+    for (name, restrained) in [("eve", false), ("sam", true)] {
+        let stage = Stage::set(&scene, name).await?;
+        if restrained {
+            stage.things.restrain(&synapse.admin()).await?;
+        }
+        let left = all.iter().map(String::as_str);
+        let left: BTreeSet<&str> =
+            left.filter(|verb| !seen.get(*verb).is_some_and(Seen::is_enough)).collect();
+        for (verb, examples) in in_order(&left) {
+            let of_verb = seen.get_mut(&verb).context("each verb is there")?;
+            let options = page::later_of(&verb)?;
+            for example in examples.iter().map(|example| (*example).to_owned()).chain(options) {
+                let mark = (proxy.changes().len(), proxy.answered().len());
+                let played = stage.play(&scene, &example).await?;
+                let judged = judge(&played, of_verb).with_context(|| example.clone())?;
+                if judged == Judged::TooOld {
+                    let sent = proxy.changes().split_off(mark.0);
+                    ensure!(sent.is_empty(), "{example} changed something: {sent:?}");
+                }
+                asked_in_vain(&proxy, mark.1, &verb).with_context(|| example.clone())?;
+            }
+        }
+    }
+    let unseen: Vec<String> = seen
+        .iter()
+        .filter(|(verb, seen)| {
+            !seen.is_enough() && NOTHING_HERE.iter().all(|(known, _)| known != verb)
+        })
+        .map(|(verb, seen)| format!("{verb}:\n{}", seen.besides.join("\n")))
+        .collect();
+    ensure!(unseen.is_empty(), "nobody saw these at work:\n{}", unseen.join("\n\n"));
+    Ok(seen)
+}
+
+/// Fails where the homeserver was asked for what it does not have, other than to do it another way.
+fn asked_in_vain(proxy: &Proxy, mark: usize, verb: &str) -> Result<()> {
+    for answered in proxy.answered().split_off(mark) {
+        let path = &answered.request.path;
+        // Reports of accounts are asked for by the desk too, whatever is typed.
+        let known = ANOTHER_WAY.iter().any(|(part, verbs)| {
+            path.contains(part) && verbs.contains(&verb) && answered.request.method == Method::GET
+        });
+        ensure!(
+            !answered.is_unknown_route || known,
+            "{} {path} is not there",
+            answered.request.method
+        );
+    }
+    Ok(())
+}
+
+/// What an answer says of this homeserver.
+#[derive(Debug, PartialEq, Eq)]
+enum Judged {
+    /// It is not too old.
+    Served,
+    /// It is too old for the verb, or for an option.
+    TooOld,
+}
+
+/// Notes what became of an example.
+fn judge(played: &Played, seen: &mut Seen) -> Result<Judged> {
+    let body = &played.answer.body;
+    let said = |status: Status| body.starts_with(&format!("{} · ", status.as_str()));
+    if let Some((option, since)) = too_old(&played.answer)? {
+        ensure!(!played.asked, "it said so after a question: {body}");
+        match option {
+            Some(option) => {
+                seen.later.insert(option, since);
+            }
+            None => seen.since = Some(since),
+        }
+        return Ok(Judged::TooOld);
+    }
+    let is_look = !played.asked && !Status::ALL.iter().any(|status| said(*status));
+    if said(Status::Done) || is_look {
+        seen.works = true;
+    } else {
+        seen.besides.push(body.clone());
+    }
+    for raw in ["M_UNRECOGNIZED", "Unrecognized request", "does not have this function"] {
+        ensure!(!body.contains(raw), "{body}");
+    }
+    Ok(Judged::Served)
+}
+
+/// The option for which this homeserver is too old, without one for all of the verb, and the version
+/// that brings it.
+fn too_old(answer: &Message) -> Result<Option<(Option<String>, String)>> {
+    let Some((_, what)) = answer.body.split_once("this homeserver is too old for ") else {
+        return Ok(None);
+    };
+    says(answer, "Failed", &["it runs Synapse "]);
+    let (_, since) = what.split_once("this needs ").context("no version is named")?;
+    let since: String = since.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let what = what.trim_start_matches('`');
+    let option = what.starts_with("--").then(|| {
+        what.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect::<String>()
+    });
+    Ok(Some((option, since.trim_end_matches('.').to_owned())))
+}
