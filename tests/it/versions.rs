@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use synod::{commands::GROUPS, reply::Status};
-use world::{Message, Options, Proxy, Scene, Synapse, newest};
+use world::{Message, Options, Passed, Proxy, Scene, Synapse, newest};
 
 use crate::{
     SYNOD,
@@ -92,6 +92,7 @@ async fn run(version: &str) -> Result<BTreeMap<String, Seen>> {
         GROUPS.iter().flat_map(|group| group.verbs.iter().map(|verb| group.words(verb))).collect();
     let mut seen: BTreeMap<String, Seen> =
         all.iter().map(|verb| (verb.clone(), Seen::default())).collect();
+    let mut faults = Vec::new();
     for (name, restrained) in [("eve", false), ("sam", true)] {
         let stage = Stage::set(&scene, name).await?;
         if restrained {
@@ -106,23 +107,19 @@ async fn run(version: &str) -> Result<BTreeMap<String, Seen>> {
             for example in examples.iter().map(|example| (*example).to_owned()).chain(options) {
                 let mark = (proxy.changes().len(), proxy.answered().len());
                 let played = stage.play(&scene, &example).await?;
-                let judged = judge(&played, of_verb).with_context(|| example.clone())?;
-                if judged == Judged::TooOld {
-                    let sent = proxy.changes().split_off(mark.0);
-                    ensure!(sent.is_empty(), "{example} changed something: {sent:?}");
-                }
-                asked_in_vain(&proxy, mark.1, &verb).with_context(|| example.clone())?;
+                let sent = proxy.changes().split_off(mark.0);
+                let judged = judge(&played, &sent, of_verb);
+                let judged = judged.and_then(|()| asked_in_vain(&proxy, mark.1, &verb));
+                faults.extend(judged.err().map(|fault| format!("{example}: {fault:#}")));
             }
         }
     }
-    let unseen: Vec<String> = seen
-        .iter()
-        .filter(|(verb, seen)| {
-            !seen.is_enough() && NOTHING_HERE.iter().all(|(known, _)| known != verb)
-        })
-        .map(|(verb, seen)| format!("{verb}:\n{}", seen.besides.join("\n")))
-        .collect();
-    ensure!(unseen.is_empty(), "nobody saw these at work:\n{}", unseen.join("\n\n"));
+    for (verb, seen) in seen.iter().filter(|(_, seen)| !seen.is_enough()) {
+        if NOTHING_HERE.iter().all(|(known, _)| known != verb) {
+            faults.push(format!("nobody saw {verb} at work:\n{}", seen.besides.join("\n")));
+        }
+    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n\n"));
     Ok(seen)
 }
 
@@ -130,7 +127,6 @@ async fn run(version: &str) -> Result<BTreeMap<String, Seen>> {
 fn asked_in_vain(proxy: &Proxy, mark: usize, verb: &str) -> Result<()> {
     for answered in proxy.answered().split_off(mark) {
         let path = &answered.request.path;
-        // Reports of accounts are asked for by the desk too, whatever is typed.
         let known = ANOTHER_WAY.iter().any(|(part, verbs)| {
             path.contains(part) && verbs.contains(&verb) && answered.request.method == Method::GET
         });
@@ -143,29 +139,23 @@ fn asked_in_vain(proxy: &Proxy, mark: usize, verb: &str) -> Result<()> {
     Ok(())
 }
 
-/// What an answer says of this homeserver.
-#[derive(Debug, PartialEq, Eq)]
-enum Judged {
-    /// It is not too old.
-    Served,
-    /// It is too old for the verb, or for an option.
-    TooOld,
-}
-
-/// Notes what became of an example.
-fn judge(played: &Played, seen: &mut Seen) -> Result<Judged> {
+/// Notes what became of an example. Fails where the answer is a raw fault of the homeserver, or where
+/// something was asked or sent before it was said that this one is too old.
+fn judge(played: &Played, sent: &[Passed], seen: &mut Seen) -> Result<()> {
     let body = &played.answer.body;
     let said = |status: Status| body.starts_with(&format!("{} · ", status.as_str()));
     if let Some((option, since)) = too_old(&played.answer)? {
         ensure!(!played.asked, "it said so after a question: {body}");
+        ensure!(sent.is_empty(), "it changed something: {sent:?}");
         match option {
             Some(option) => {
                 seen.later.insert(option, since);
             }
             None => seen.since = Some(since),
         }
-        return Ok(Judged::TooOld);
+        return Ok(());
     }
+    ensure!(!said(Status::Failed), "{body}");
     let is_look = !played.asked && !Status::ALL.iter().any(|status| said(*status));
     if said(Status::Done) || is_look {
         seen.works = true;
@@ -175,7 +165,7 @@ fn judge(played: &Played, seen: &mut Seen) -> Result<Judged> {
     for raw in ["M_UNRECOGNIZED", "Unrecognized request", "does not have this function"] {
         ensure!(!body.contains(raw), "{body}");
     }
-    Ok(Judged::Served)
+    Ok(())
 }
 
 /// The option for which this homeserver is too old, without one for all of the verb, and the version
