@@ -47,7 +47,7 @@ struct Seen {
     works: bool,
     /// The version that brings it, where it said so.
     since: Option<String>,
-    /// The options that it said come with a later version, and that version.
+    /// What of it, such as an option, it said comes with a later version, and that version.
     later: BTreeMap<String, String>,
     /// What was answered besides.
     besides: Vec<String>,
@@ -65,11 +65,15 @@ const NOTHING_HERE: [(&str, &str); 1] = [("stats rooms", "SQLite has no answer")
 
 /// What is asked for in other words where a homeserver has nothing at such a path: the verbs, and a
 /// part of the path.
-const ANOTHER_WAY: [(&str, &[&str]); 5] = [
+const ANOTHER_WAY: [(&str, &[&str]); 6] = [
     ("/memberships", &["notice send", "room join", "room kick", "room make-admin", "user redact"]),
-    ("/scheduled_tasks", &["room delete", "room delete-status", "room empty", "room purge-empty"]),
+    (
+        "/scheduled_tasks",
+        &["room delete", "room delete-status", "room empty", "room purge-empty", "user redact-status"],
+    ),
     ("/user_reports", &["user details"]),
     ("/fetch_event/", &["history purge", "notice send"]),
+    ("/v1/media/", &["media list"]),
     ("", &["raw", "matrix raw"]),
 ];
 
@@ -168,8 +172,8 @@ fn judge(played: &Played, sent: &[Passed], seen: &mut Seen) -> Result<()> {
     Ok(())
 }
 
-/// The option for which this homeserver is too old, without one for all of the verb, and the version
-/// that brings it.
+/// The option, or what else is typed of a verb, for which this homeserver is too old, `None` for all of
+/// the verb, and the version that brings it.
 fn too_old(answer: &Message) -> Result<Option<(Option<String>, String)>> {
     let Some((_, what)) = answer.body.split_once("this homeserver is too old for ") else {
         return Ok(None);
@@ -177,9 +181,7 @@ fn too_old(answer: &Message) -> Result<Option<(Option<String>, String)>> {
     says(answer, "Failed", &["it runs Synapse "]);
     let (_, since) = what.split_once("this needs ").context("no version is named")?;
     let since: String = since.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    let what = what.trim_start_matches('`');
-    let option = what.starts_with("--").then(|| {
-        what.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect::<String>()
-    });
+    // Either a verb, or an option or what else is typed of one.
+    let option = what.split_once(" of !").map(|(option, _)| option.replace('`', ""));
     Ok(Some((option, since.trim_end_matches('.').to_owned())))
 }

@@ -8,7 +8,11 @@ use crate::support::{api, code, devices, make, offered, says, with_device};
 
 /// Says a command, and yes to the question that may follow.
 async fn done(scene: &Scene, command: &str) -> Result<Message> {
-    let mut answer = scene.ann_asks(command).await?;
+    yes(scene, scene.ann_asks(command).await?).await
+}
+
+/// Says yes to this answer where it is a question.
+async fn yes(scene: &Scene, mut answer: Message) -> Result<Message> {
     if let Ok(code) = code(&answer) {
         answer = scene.ann_asks(&format!("!confirm {code}")).await?;
     }
@@ -95,8 +99,14 @@ async fn others(scene: &Scene) -> Result<()> {
         Ok(answer["total"].clone())
     };
     assert_eq!(listed().await?, 1);
-    done(scene, &format!("!media delete {file}")).await?;
-    assert_eq!(listed().await?, 0);
+    let answer = scene.ann_asks(&format!("!media delete {file}")).await?;
+    if answer.body.contains("too old") {
+        says(&answer, "Failed", &["named files of !media delete", "1.140"]);
+        assert_eq!(listed().await?, 1);
+    } else {
+        yes(scene, answer).await?;
+        assert_eq!(listed().await?, 0);
+    }
     let token = "for-some-friends";
     done(scene, &format!("!regtok new --token {token}")).await?;
     assert_eq!(answers(format!("v1/registration_tokens/{token}")).await?.0, 200);

@@ -33,7 +33,7 @@ pub(super) fn later_of(verb: &str) -> Result<Vec<String>> {
     let (_, spec) = verbs().find(|(words, _)| words == verb).context("no such verb")?;
     let command = spec.command();
     let mut commands = Vec::new();
-    for option in spec.needs.later {
+    for option in spec.needs.later.iter().filter(|option| option.what.is_none()) {
         let typed = option.typed();
         if spec.examples.iter().any(|example| example.split(' ').any(|word| word == typed)) {
             continue;
@@ -57,16 +57,22 @@ fn cell(since: Option<&str>, later: &BTreeMap<String, String>) -> String {
     if let Some(since) = since {
         return format!("from {since}");
     }
-    let mut cell = "yes".to_owned();
     let mut versions: Vec<&String> = later.values().collect();
     versions.sort();
     versions.dedup();
-    for version in versions {
+    let shown = |option: &String| {
+        if option.starts_with("--") { format!("`{option}`") } else { option.clone() }
+    };
+    let from = |version: &String| {
         let options = later.iter().filter(|(_, since)| *since == version);
-        let options: Vec<String> = options.map(|(option, _)| format!("`{option}`")).collect();
-        cell.push_str(&format!("; {} from {version}", options.join(", ")));
-    }
-    cell
+        let options: Vec<String> = options.map(|(option, _)| shown(option)).collect();
+        format!("{} from {version}", options.join(", "))
+    };
+    ["yes".to_owned()]
+        .into_iter()
+        .chain(versions.into_iter().map(from))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// What a cell has to say by what the verb says it needs.
@@ -91,14 +97,17 @@ fn read() -> Result<(String, Table)> {
 }
 
 fn written(head: &str, table: &Table) -> String {
-    let mut page = format!("{head}\n| Verb | {} |\n", VERSIONS.join(" | "));
-    page.push_str(&format!("|---|{}\n", "---|".repeat(VERSIONS.len())));
+    let mut lines = vec![
+        head.to_owned(),
+        format!("| Verb | {} |", VERSIONS.join(" | ")),
+        format!("|---|{}", "---|".repeat(VERSIONS.len())),
+    ];
     for (verb, _) in verbs() {
-        let none = Vec::new();
-        let cells = table.get(&verb).unwrap_or(&none);
-        page.push_str(&format!("| `!{verb}` | {} |\n", cells.join(" | ")));
+        let cells = table.get(&verb).map(|cells| cells.join(" | "));
+        lines.push(format!("| `!{verb}` | {} |", cells.unwrap_or_default()));
     }
-    page
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// Fails unless the table says of this version what was seen; writes it there where that is asked for.
@@ -146,7 +155,7 @@ fn the_table_has_each_verb_and_says_what_it_needs() -> Result<()> {
 fn each_option_that_came_later_is_tried() -> Result<()> {
     for (verb, spec) in verbs() {
         let commands = later_of(&verb)?;
-        for option in spec.needs.later {
+        for option in spec.needs.later.iter().filter(|option| option.what.is_none()) {
             let typed = option.typed();
             let examples = spec.examples.iter().map(|example| (*example).to_owned());
             let mut all = examples.chain(commands.iter().cloned());
