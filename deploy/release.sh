@@ -66,6 +66,14 @@ folder=$profile
 # places that are filled in at the start are packed, which glibc knows from 2.36 on (Debian 12).
 smaller=(-Clink-arg=-Wl,--icf=all -Clink-arg=-Wl,-z,pack-relative-relocs)
 
+# SQLite without what no store of the SDK uses: full-text search, search by area, statistics.
+sqlite=
+for part in FTS3 FTS3_PARENTHESIS FTS5 RTREE DBSTAT_VTAB STAT4; do
+    sqlite+=" -USQLITE_ENABLE_$part"
+done
+# Nothing unwinds through the parts that are written in C: a panic of what they call back ends the program.
+no_tables='-fno-asynchronous-unwind-tables -fno-unwind-tables'
+
 # build SOURCES TARGET: builds the binary. Paths of the sources, of crates and of the standard library
 # are in messages of panics and in what debuggers read.
 build() {
@@ -73,7 +81,8 @@ build() {
     maps=("$1=/synod" "$2=/target" "$home/registry/src=/crates" "$(rustc --print sysroot)=/rust")
     (
         cd "$1"
-        export CARGO_TARGET_DIR=$2 RUSTFLAGS="${smaller[*]}" CFLAGS=''
+        export CARGO_TARGET_DIR=$2 RUSTFLAGS="${smaller[*]}" CFLAGS=$no_tables
+        export LIBSQLITE3_FLAGS=$sqlite
         for path in "${maps[@]}"; do
             RUSTFLAGS+=" --remap-path-prefix=$path"
             CFLAGS+=" -ffile-prefix-map=$path"

@@ -18,11 +18,13 @@ use crate::{
     store::{self, Shelf, Store},
 };
 
+mod notices;
 mod report;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use notices::ReporterNotices;
 pub use report::{About, Report, ReportKind, Reported};
 pub use state::{How, State};
 
@@ -64,6 +66,9 @@ pub struct Case {
     /// Which reminders were given since it is in its state.
     #[serde(default)]
     pub reminded: Reminded,
+    /// Which of those who reported it were told that it was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_reporters: Vec<OwnedUserId>,
 }
 
 /// The thread of a case.
@@ -167,6 +172,8 @@ pub struct Cases {
     /// The last number that was given to a case.
     numbers: Shelf<u64>,
     aside: Shelf<SetAside>,
+    /// What is still to be told to reporters, by the number of their case.
+    notices: Shelf<ReporterNotices>,
 }
 
 impl Cases {
@@ -183,6 +190,7 @@ impl Cases {
             read: store.shelf("reports-read")?,
             numbers: store.shelf("case-numbers")?,
             aside: store.shelf("reports-aside")?,
+            notices: store.shelf("reporter-notices")?,
         })
     }
 
@@ -237,6 +245,7 @@ impl Cases {
                 woken: false,
                 erased: false,
                 reminded: Reminded::No,
+                told_reporters: Vec::new(),
             },
         };
         self.reports.put(&under(case.number, report), report)?;
@@ -374,10 +383,18 @@ impl Cases {
                 }
             }
             self.aside.remove(user.as_str())?;
+            for mut notices in self.notices()? {
+                if notices.left.contains(user) {
+                    notices.left.retain(|left| left != user);
+                    self.keep_notices(&notices)?;
+                }
+            }
             for mut case in self.all()? {
                 let is_theirs = matches!(&case.about, About::Account(about) if about == user);
-                if is_theirs && !case.erased {
-                    case.erased = true;
+                let was_told = case.told_reporters.contains(user);
+                if is_theirs && !case.erased || was_told {
+                    case.erased |= is_theirs;
+                    case.told_reporters.retain(|told| told != user);
                     self.keep(&case)?;
                 }
             }
@@ -398,6 +415,7 @@ impl Cases {
                 self.threads.remove(thread.root.as_str())?;
             }
             self.unshown.remove(&key(case.number))?;
+            self.end_notices(case.number)?;
             self.shelf.remove(&key(case.number))?;
         }
         Ok(())

@@ -24,12 +24,14 @@ mod difference;
 mod fault;
 mod files;
 mod policy;
+mod policy_lists;
 mod read;
 mod reports;
 mod section;
 mod shell;
 mod tree;
 mod value;
+mod wave;
 
 #[cfg(test)]
 mod tests;
@@ -43,9 +45,11 @@ pub use crate::reply::Layout;
 pub use answers::{Answers, Named, Written, secret};
 pub use difference::{Difference, Effect};
 pub use fault::{Fault, Faults};
+pub use policy_lists::{PolicyList, PolicyMode, UserMeasure};
 pub use reports::ReportDesk;
 pub use shell::ShellAccess;
 pub(crate) use value::{is_loopback, is_private};
+pub use wave::WaveThreshold;
 
 /// Everything that Synod is told from outside. Made only by [`Config::load`], so whoever holds one
 /// holds one without faults.
@@ -87,6 +91,12 @@ pub struct Config {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, unless the config says so.
     pub reports: Option<ReportDesk>,
+    /// How new accounts are told in the first admin room.
+    pub announce: Announce,
+    /// The moderation policy lists that are watched; none, unless the config names some.
+    pub policy_lists: Vec<PolicyList>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// Where the bot can be watched from outside; nowhere, unless the config says so.
     pub monitoring: Option<Monitoring>,
     /// In which layout listings come, where whoever asks wants no other.
@@ -173,6 +183,17 @@ pub enum Encryption {
     Required,
     /// Also rooms in clear, where no secret is given.
     Optional,
+}
+
+/// How new accounts are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announce {
+    /// Not at all.
+    Off,
+    /// As they come, several at once in one message.
+    Each,
+    /// Once a day.
+    Daily,
 }
 
 /// Where the operators' master keys come from.

@@ -83,6 +83,15 @@ pub struct Weight<'a> {
     pub recent: usize,
     /// Whether it takes back what was agreed to with its end, because its time is over.
     pub due: bool,
+    /// Whether the config says that it is done by itself: that stands for the lightest yes, and for no other.
+    pub standing: bool,
+}
+
+impl Weight<'_> {
+    /// Whether the config has said the yes that it takes: of the lightest kind, to one ordinary subject.
+    fn is_said_by_the_config(&self) -> bool {
+        self.standing && self.class <= Class::Disruptive && self.many <= 1 && !self.code
+    }
 }
 
 /// Everything that must be said before a change is made.
@@ -269,6 +278,13 @@ impl<'a> Gate<'a> {
             || target.subject.user().is_some_and(|user| self.roster.operator(user).is_some())
     }
 
+    /// As what this is left alone by all that nobody has asked for: it is the bot's own, or protected in
+    /// any way.
+    pub fn set_apart(self, target: &Target) -> Option<&'static str> {
+        let flatly = self.flatly_refused(&target.subject);
+        flatly.or_else(|| self.protected(target).map(|(what, _)| what))
+    }
+
     fn flatly_refused(self, subject: &Subject) -> Option<&'static str> {
         if let Subject::Room(room) = subject {
             if self.roster.record_room.as_ref() == Some(room) {
@@ -404,6 +420,7 @@ impl<'a> Gate<'a> {
             reason,
             recent: 0,
             due: false,
+            standing: false,
         };
         self.reasoned(&weight)?;
         Ok(self.demanded(&weight))
@@ -428,6 +445,7 @@ impl<'a> Gate<'a> {
             _ if others > 0 => Demand::Phrase(phrase(weight)),
             None if totp => Demand::Code,
             Some(demand) if totp => demand.max(Demand::Code),
+            Some(Demand::Yes | Demand::Code) if weight.is_said_by_the_config() => return None,
             demand => demand?,
         };
         let because = match too_many {

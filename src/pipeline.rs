@@ -21,6 +21,7 @@ use crate::{
     clock::{SharedClock, Weekly, Zones},
     command_aliases::CommandAliases,
     commands::{Changed, Memory, Noted, Options, Remembered, Sanctioned},
+    config::{Announce, WaveThreshold},
     error::Stop,
     input::Prefix,
     journal::Journal,
@@ -33,6 +34,7 @@ use crate::{
     sanctions::Sanctions,
     store::{self, Shelf, Store},
     synapse::Reader,
+    wave_alerts::WaveAlerts,
     wave_exceptions::WaveExceptions,
 };
 
@@ -43,10 +45,12 @@ mod change;
 mod desk;
 mod inbound;
 mod look;
+mod new_accounts;
 mod obey;
 mod observer;
 mod origin;
 pub mod own;
+mod policy_lists;
 mod ports;
 mod questions;
 mod record;
@@ -72,6 +76,7 @@ pub use inbound::{
     understand::{Described, command_tree, descriptions, is_first_word, verbs},
 };
 pub use origin::{Origin, Scheduled, ScheduledKind, request_id};
+pub use policy_lists::{PolicyRules, WatchedList};
 pub use ports::{
     config_source::{ConfigProposal, ConfigRejected, ConfigSource},
     console::{Console, Left, Shown, Typed},
@@ -96,8 +101,10 @@ use inbound::{
     authentic::Authenticity, choices::Choices, hindrance::Hindrance, listings::Listings,
     read::Heard, strangers::Strangers, subject::LastNamed, understand,
 };
+use new_accounts::Announcer;
 use observer::Observer;
 use own::Waves;
+use policy_lists::PolicyWatch;
 use questions::Questions;
 use record::Feed;
 use served::Served;
@@ -135,9 +142,15 @@ pub struct Rules {
     pub digest: Option<Weekly>,
     /// How reports come to the room; not by themselves, where nothing is said.
     pub desk: Option<DeskRules>,
+    /// How new accounts are told.
+    pub announce: Announce,
+    /// The policy lists that are watched; none, where nothing is said.
+    pub policy_lists: Option<PolicyRules>,
+    /// From when on new accounts are told as a wave; never, where nothing is said.
+    pub wave: Option<WaveThreshold>,
     /// The file by which somebody on the machine lifts a freeze.
     pub unfreeze_file: PathBuf,
-    /// The admin room that is told what was changed from a shell: the first of the config.
+    /// The admin room that is told what was changed from a shell, and of new accounts: the first of the config.
     pub told_in: Option<OwnedRoomId>,
 }
 
@@ -162,9 +175,12 @@ pub struct Pipeline {
     notes: Arc<Notes>,
     desk: Desk,
     observer: Observer,
+    announcer: Announcer,
+    policy_watch: PolicyWatch,
     preferences: Preferences,
     wave_exceptions: Arc<WaveExceptions>,
     waves: Waves,
+    wave_alerts: WaveAlerts,
     zones: Zones,
     jobs: JobRunner,
     token_watch: TokenWatch,
@@ -410,6 +426,21 @@ impl Pipeline {
     /// Looks at the accounts that are watched and tells of them, until `over`.
     pub async fn watch_accounts(&self, over: CancellationToken) {
         self.observer.serve(over).await;
+    }
+
+    /// Looks for new accounts and tells them until `over`, where the config or the shutters want that.
+    pub async fn tell_new_accounts(&self, over: CancellationToken) {
+        self.announcer.serve(over).await;
+    }
+
+    /// Reads the policy lists of the config, tells and acts by their rules, until `over`.
+    pub async fn watch_policy_lists(&self, over: CancellationToken) {
+        self.policy_watch.serve(over).await;
+    }
+
+    /// Tells of waves of new accounts until `over`, where the config wants that.
+    pub async fn watch_waves(&self, over: CancellationToken) {
+        self.tell_waves(over).await;
     }
 
     /// Has new reports looked for soon: the homeserver is about to be sent one.

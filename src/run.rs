@@ -359,7 +359,8 @@ fn assemble(
         known.into_iter().next()
     };
     let desk = parts::desk(config, told_in.as_ref(), pinned);
-    let rules = Rules { desk, told_in, ..rules(config) };
+    let policy_lists = parts::policy_lists(config, told_in.as_ref());
+    let rules = Rules { desk, policy_lists, told_in, ..rules(config) };
     Ok(Arc::new(Pipeline::new(
         roster(config, admin_account, rooms),
         rules,
@@ -467,7 +468,19 @@ impl Bot {
             let reports = pipeline.watch_reports(over.clone());
             let watched = pipeline.watch(over.clone());
             let accounts = pipeline.watch_accounts(over.clone());
-            tokio::join!(pipeline.work(over.clone()), watched, unsaid, reports, accounts);
+            let new = pipeline.tell_new_accounts(over.clone());
+            let lists = pipeline.watch_policy_lists(over.clone());
+            let waves = pipeline.watch_waves(over.clone());
+            tokio::join!(
+                pipeline.work(over.clone()),
+                watched,
+                unsaid,
+                reports,
+                accounts,
+                new,
+                lists,
+                waves
+            );
         };
         let backups = backups::keep(&backup, &pipeline, over.clone());
         let beside = async { tokio::join!(from_shell, backups) };

@@ -101,6 +101,8 @@ pub struct Sanctions {
     shelf: Shelf<Sanction>,
     /// Those that are to be lifted, by their subject: the key on the shelf.
     on: Shelf<String>,
+    /// Those that are being lifted, or were and nobody was told yet: the numbers of their changes.
+    lifting: Shelf<u64>,
     store: Store,
 }
 
@@ -120,7 +122,8 @@ impl Sanctions {
                 on.put(&subject_key(&sanction), &key)?;
             }
         }
-        Ok(Self { shelf, on, store: store.clone() })
+        let lifting = store.shelf("sanctions-lifting")?;
+        Ok(Self { shelf, on, lifting, store: store.clone() })
     }
 
     /// Keeps a sanction, in place of what was kept of it, and returns when it is on disk.
@@ -143,6 +146,31 @@ impl Sanctions {
     /// What is kept now of this sanction.
     pub fn again(&self, sanction: &Sanction) -> Result<Option<Sanction>, store::Error> {
         self.shelf.get(&key(sanction))
+    }
+
+    /// Notes that these are about to be lifted, and returns when that is on disk.
+    pub async fn note_lifting(&self, sanctions: &[Sanction]) -> Result<(), store::Error> {
+        for sanction in sanctions {
+            self.lifting.put(&key(sanction), &sanction.number)?;
+        }
+        self.store.flush().await
+    }
+
+    /// Those that were about to be lifted and of which it was not told what came of that, as they are now.
+    pub fn untold(&self) -> Result<Vec<Sanction>, store::Error> {
+        let mut untold = Vec::new();
+        for (key, _) in self.lifting.all()? {
+            untold.extend(self.shelf.get(&key)?);
+        }
+        Ok(untold)
+    }
+
+    /// Notes that it was told what came of these, and returns when that is on disk.
+    pub async fn note_told(&self, sanctions: &[Sanction]) -> Result<(), store::Error> {
+        for sanction in sanctions {
+            self.lifting.remove(&key(sanction))?;
+        }
+        self.store.flush().await
     }
 
     /// The sanctions that the change with this number imposed.

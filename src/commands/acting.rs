@@ -385,6 +385,7 @@ pub const QUIET: &[(&str, &[&str])] = &[
             "user-type",
         ],
     ),
+    ("user approve", &["", "withdraw"]),
     ("user deactivate", &["delete-media", "gdpr-erase"]),
     ("user deactivate-regex", &["batch-size", "dry-run", "gdpr-erase"]),
     ("user password", &["no-logout", "password"]),

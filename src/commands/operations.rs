@@ -186,7 +186,7 @@ const fn delete(path: &'static str, class: Class, power: Power, reach: Reach) ->
 
 /// The fields of an account that have verbs of their own.
 const OWN_FIELDS: &[&str] =
-    &["password", "logout_devices", "admin", "deactivated", "erase", "locked"];
+    &["password", "logout_devices", "admin", "deactivated", "erase", "locked", "approved"];
 
 /// What the fields of an account can be made to do. What an account is made with changes nothing.
 const EVERY_FIELD: &[Work] = &[
@@ -195,6 +195,7 @@ const EVERY_FIELD: &[Work] = &[
     ("user reactivate", &[Is("deactivated", false), Found("exists")]),
     ("user lock", &[Is("locked", true)]),
     ("user unlock", &[Is("locked", false), Found("exists")]),
+    ("user approve", &[Has("approved"), Found("exists")]),
     ("user password", &[Has("password"), Found("exists")]),
     ("user admin", &[Has("admin"), Found("exists")]),
     ("user admin", &[Is("admin", true)]),

@@ -13,6 +13,7 @@ mod update;
 
 pub(crate) use disable::{Disable, states};
 pub(crate) use not_stopped::{Ways, not_stopped};
+pub(crate) use token::completed;
 
 /// The verbs about registration tokens.
 pub const GROUP: Group = Group {

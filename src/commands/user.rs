@@ -6,6 +6,7 @@ pub(super) mod account;
 pub(super) mod account_data;
 mod activity;
 mod admin;
+mod approve;
 mod auth_provider;
 mod available;
 mod count;
@@ -26,6 +27,7 @@ pub(super) mod media;
 mod membership;
 mod modify;
 pub(crate) mod newest;
+pub(crate) mod nth_newest;
 mod page;
 mod password;
 mod prune_devices;
@@ -69,6 +71,7 @@ pub const GROUP: Group = Group {
         deactivate::SPEC,
         deactivate_regex::SPEC,
         reactivate::SPEC,
+        approve::SPEC,
         password::SPEC,
         login::SPEC,
         logout::SPEC,

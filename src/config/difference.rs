@@ -6,7 +6,8 @@ use ruma::{OwnedUserId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping, ShellAccess,
+    Announce, Bot, Commands, Config, Homeserver, Login, Operator, Questions, RecordKeeping,
+    ShellAccess,
 };
 use crate::{
     operators::{Policy, Protection, Stance},
@@ -112,6 +113,9 @@ impl Config {
             backup,
             digest,
             reports,
+            announce,
+            policy_lists,
+            wave,
             monitoring,
             layout,
             log,
@@ -139,6 +143,12 @@ impl Config {
         found.key("backup", *backup == now.backup, Effect::Wider);
         found.key("digest", *digest == now.digest, Effect::Narrower);
         found.key("reports", *reports == now.reports, Effect::Wider);
+        // Where less is told, less is seen of what goes on.
+        let was_off = *announce == Announce::Off;
+        found.key("accounts.announce", *announce == now.announce, narrower_if(was_off));
+        let kept = now.policy_lists.iter().all(|list| policy_lists.contains(list));
+        found.key("policy_lists", *policy_lists == now.policy_lists, narrower_if(kept));
+        found.key("wave", *wave == now.wave, Effect::Wider);
         found.key("monitoring", *monitoring == now.monitoring, Effect::AtStart);
         found.key("layout", *layout == now.layout, Effect::Narrower);
         found.key("log", *log == now.log, Effect::Narrower);

@@ -10,13 +10,14 @@ use std::{
 use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::{
-    Backup, Bot, Commands, Config, Encryption, Homeserver, Layout, LogFormat, Login, Monitoring,
-    Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule, TrustSource,
+    Announce, Backup, Bot, Commands, Config, Encryption, Homeserver, Layout, LogFormat, Login,
+    Monitoring, Operator, Policy, Questions, Rank, RateLimit, RecordKeeping, Role, Schedule,
+    TrustSource,
     fault::Fault,
     files::{self, Surroundings},
-    policy, reports,
+    policy, policy_lists, reports,
     section::{Book, Field, Reported, Section},
-    shell, tree, value,
+    shell, tree, value, wave,
 };
 use crate::change::Power;
 
@@ -33,6 +34,9 @@ const BACKUPS: usize = 7;
 const MOST_BACKUPS: usize = 1000;
 const MAX_AGE: Duration = Duration::from_mins(5);
 const OUTAGE_AFTER: Duration = Duration::from_mins(5);
+
+const ANNOUNCE: [(&str, Announce); 3] =
+    [("off", Announce::Off), ("each", Announce::Each), ("daily", Announce::Daily)];
 
 /// What came of a file.
 pub(super) struct Reading {
@@ -115,6 +119,13 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
     let digest = root.field("digest", "monday 09:00").optional(value::weekly);
     let desk = root.field("reports", "watch: true").optional_section();
     let desk = within(desk, |section| reports::read(section, rooms.as_deref().ok()));
+    let accounts = root.field("accounts", "announce: each").optional_section();
+    let announce = within(accounts, |section| {
+        section.field("announce", "each").choice(&ANNOUNCE, Some(Announce::Off))
+    });
+    let lists = policy_lists::read(&root.field("policy_lists", "room: ..."));
+    let waves = root.field("wave", "tell_above: ...").optional_section();
+    let wave = within(waves, wave::read);
     let watched = root.field("monitoring", "listen: 127.0.0.1:9464").optional_section();
     let monitoring = within(watched, monitoring);
     let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
@@ -149,6 +160,9 @@ fn whole(root: &Section<'_>, around: Surroundings<'_>) -> Result<Config, Reporte
         backup: backup?,
         digest: digest?,
         reports: desk?,
+        announce: announce?,
+        policy_lists: lists?,
+        wave: wave?,
         monitoring: monitoring?,
         layout: layout?,
         log,

@@ -12,6 +12,8 @@ use super::{
 const REMIND_AFTER: Duration = Duration::from_hours(4);
 /// Those on duty are called after so many times as long.
 const TIMES: u32 = 2;
+/// How many reporters of a case can be told: each takes a request or several.
+const MOST_TOLD: usize = 50;
 
 /// How reports come to the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct ReportDesk {
     pub escalate_after: Duration,
     /// Whether what was reported is shown, where everybody there may see it.
     pub show_content: bool,
+    /// How many reporters of a case are told at most, once it is closed, that it was looked at.
+    pub tell_reporters: usize,
 }
 
 /// Reads the section; `None` where reports do not come by themselves.
@@ -46,6 +50,9 @@ pub(super) fn read(
     let call_field = section.field("escalate_after", "8h");
     let call = call_field.optional(value::duration);
     let show_content = section.field("show_content", "false").flag(true);
+    let told = section
+        .field("tell_reporters", "20")
+        .optional(|field, text| value::count(field, text, 0..=MOST_TOLD));
     let remind_after = remind?.unwrap_or(REMIND_AFTER);
     let escalate_after = call?.unwrap_or(remind_after * TIMES);
     if escalate_after < remind_after {
@@ -54,7 +61,7 @@ pub(super) fn read(
             "Write a longer time: those on duty are called after the reminder",
         ));
     }
-    let desk =
-        ReportDesk { room: room?, remind_after, escalate_after, show_content: show_content? };
+    let (room, show_content, tell_reporters) = (room?, show_content?, told?.unwrap_or_default());
+    let desk = ReportDesk { room, remind_after, escalate_after, show_content, tell_reporters };
     Ok(watch?.then_some(desk))
 }

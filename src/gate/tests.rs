@@ -53,6 +53,7 @@ fn weigh(class: Class, power: Power, targets: &[Target]) -> Weight<'_> {
         reason: None,
         recent: 0,
         due: false,
+        standing: false,
     }
 }
 
@@ -461,4 +462,56 @@ fn what_goes_with_another_token_is_permitted_as_just_that_and_where_a_step_befor
     assert!(!permit(&[deed]), "a secret that was typed is no token to act with");
     assert!(!permit(&[deed, login]));
     assert!(!permit(&[login, &of_somebody_else]));
+}
+
+#[test]
+fn what_is_protected_in_any_way_is_set_apart() {
+    let roster = roster();
+    let gate = Gate::new(&roster);
+    let room = Target::ordinary(Subject::Room(owned_room_id!("!admin:x.test")));
+    for (target, what) in [
+        (user("synod"), Some("the bot's own account")),
+        (user("root"), Some("the account of the bot's admin token")),
+        (room, Some("an admin room of the bot")),
+        (user("moe"), Some("an operator")),
+        (user("vic"), Some("an operator")),
+        (Target { server_admin: true, ..user("eve") }, Some("a server admin")),
+        (Target { bridged: true, ..user("eve") }, Some("a bridged account")),
+        (user("eve"), None),
+    ] {
+        assert_eq!(gate.set_apart(&target), what, "{target:?}");
+    }
+    let subjects = vec![(WildMatch::new("@eve:*"), Stance::Phrase)];
+    let protection = Protection { subjects, ..Protection::all(Stance::Phrase) };
+    let policy = Policy { protection, ..Policy::default() };
+    let roster = Roster { policy, ..roster };
+    assert_eq!(Gate::new(&roster).set_apart(&user("eve")), Some("protected by the config"));
+}
+
+#[test]
+fn what_the_config_has_done_by_itself_needs_no_light_yes_and_any_other() {
+    let decided = |policy: Policy, who: Rank, class: Class, targets: &[Target], totp: bool| {
+        let totp = totp.then(|| Rule { totp: true, ..Rule::default() });
+        let rules = policy.rules.iter().cloned().chain(totp).collect();
+        let roster = Roster { policy: Policy { rules, ..policy }, ..roster() };
+        let weight = weigh(class, Power::Moderate, targets);
+        let weight = Weight { harmless: true, standing: true, verbs: &["notice send"], ..weight };
+        asked(&roster, &operator("who", who), &weight, None)
+    };
+    let (plain, one) = (Policy::default, [user("eve")]);
+    assert_eq!(decided(plain(), Rank::Moderator, Class::Disruptive, &one, false), "run");
+    // Whatever takes more than that is asked about, and so is not done by itself.
+    let second = Policy { rules: vec![Rule { others: 1, ..Rule::default() }], ..plain() };
+    for (policy, class, targets, totp) in [
+        (second, Class::Disruptive, &one[..], false),
+        (plain(), Class::Disruptive, &one, true),
+        (plain(), Class::Irreversible, &one, false),
+    ] {
+        let told = decided(policy, Rank::Moderator, class, targets, totp);
+        assert!(told.contains(" others, totp "), "{told}");
+    }
+    let viewer = decided(plain(), Rank::Viewer, Class::Disruptive, &one, false);
+    assert!(viewer.contains("needs the role"), "{viewer}");
+    let above = decided(plain(), Rank::Moderator, Class::Disruptive, &[user("ann")], false);
+    assert!(above.contains("only an admin may act on it"), "{above}");
 }

@@ -18,6 +18,7 @@ use crate::{
     command_aliases::CommandAliases,
     journal::Journal,
     metrics::Metrics,
+    new_accounts::NewAccountsShelf,
     notes::Notes,
     observed::Observations,
     operators::Roster,
@@ -30,16 +31,20 @@ use crate::{
             watch,
         },
         desk::{self, Desk},
+        new_accounts::{self, Announcer},
         observer::{self, Observer},
+        policy_lists::{self, PolicyWatch},
         voice::{aside::Aside, backlog::Backlog, last_word::LastWord, working::Working},
     },
     places::Places,
+    policy_lists::PolicyLists,
     preferences::Preferences,
     sanctions::Sanctions,
     store::{self, Store},
     synapse::{Access, Reader, Writer},
     totp::OneTimePasswords,
     watches::Watches,
+    wave_alerts::WaveAlerts,
     wave_exceptions::WaveExceptions,
 };
 
@@ -72,8 +77,10 @@ impl Pipeline {
         let watcher = Arc::new(base.watcher(&spoken, &kept, executor.clone()));
         let agreements = Arc::new(base.agreements(&spoken));
         let (authenticity, voice) = (Arc::new(authenticity), spoken.voice.clone());
-        let desk = base.desk(store, &voice, &kept)?;
+        let desk = base.desk(store, (&spoken, &executor), &kept)?;
         let observer = base.observer(store, &voice)?;
+        let announcer = base.announcer(store, &voice, &kept)?;
+        let policy_watch = base.policy_watch(&spoken, &kept, executor.clone());
         let Base { roster, rules, clock, reader, audit, outbox } = base.clone();
         Ok(Self {
             sanction_expiry: base.sanction_expiry(&spoken, &kept, executor.clone()),
@@ -109,9 +116,12 @@ impl Pipeline {
             digests: store.shelf("digests")?,
             desk,
             observer,
+            announcer,
+            policy_watch,
             notes: kept.notes,
             wave_exceptions: kept.wave_exceptions,
             waves: Waves::default(),
+            wave_alerts: WaveAlerts::new(store)?,
             preferences: Preferences::new(store)?,
             zones: Zones::of_system(),
             authenticity,
@@ -158,6 +168,7 @@ struct Kept {
     cases: Arc<Cases>,
     watches: Arc<Watches>,
     wave_exceptions: Arc<WaveExceptions>,
+    policy_lists: Arc<PolicyLists>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
     /// Notified when something is added to what is watched.
@@ -172,6 +183,7 @@ impl Kept {
             cases: Arc::new(Cases::new(store)?),
             watches: Arc::new(Watches::new(store)?),
             wave_exceptions: Arc::new(WaveExceptions::new(store)?),
+            policy_lists: Arc::new(PolicyLists::new(store)?),
             watch_begun: Arc::default(),
             changed: Arc::default(),
         })
@@ -250,6 +262,7 @@ impl Base {
             cases: kept.cases.clone(),
             watches: kept.watches.clone(),
             wave_exceptions: kept.wave_exceptions.clone(),
+            policy_lists: kept.policy_lists.clone(),
             watch_begun: kept.watch_begun.clone(),
             changed: kept.changed.clone(),
             metrics,
@@ -290,10 +303,16 @@ impl Base {
         })
     }
 
-    fn desk(&self, store: &Store, voice: &Arc<Voice>, kept: &Kept) -> Result<Desk, store::Error> {
+    fn desk(
+        &self,
+        store: &Store,
+        (spoken, executor): (&Spoken, &Arc<Executor>),
+        kept: &Kept,
+    ) -> Result<Desk, store::Error> {
         let Self { roster, rules, clock, reader, audit, outbox } = self.clone();
         let (places, cursors) = (Places::new(store)?, store.shelf("desk")?);
-        let (voice, cases) = (voice.clone(), kept.cases.clone());
+        let (voice, cases) = (spoken.voice.clone(), kept.cases.clone());
+        let (freeze_control, executor) = (spoken.freeze_control.clone(), executor.clone());
         let changed = kept.changed.clone();
         Ok(Desk::new(desk::Below {
             rules,
@@ -301,6 +320,8 @@ impl Base {
             clock,
             reader,
             audit,
+            freeze_control,
+            executor,
             voice,
             outbox,
             places,
@@ -316,6 +337,41 @@ impl Base {
         let voice = voice.clone();
         let below = observer::Below { roster, clock, reader, audit, voice, places, observations };
         Ok(Observer::new(below))
+    }
+
+    fn announcer(
+        &self,
+        store: &Store,
+        voice: &Arc<Voice>,
+        kept: &Kept,
+    ) -> Result<Announcer, store::Error> {
+        let Self { roster, rules, clock, reader, audit, .. } = self.clone();
+        let (voice, sanctions) = (voice.clone(), kept.sanctions.clone());
+        Ok(Announcer::new(new_accounts::Below {
+            roster,
+            rules,
+            clock,
+            reader,
+            audit,
+            voice,
+            sanctions,
+            shelf: NewAccountsShelf::new(store)?,
+        }))
+    }
+
+    fn policy_watch(&self, spoken: &Spoken, kept: &Kept, executor: Arc<Executor>) -> PolicyWatch {
+        let Self { roster, rules, clock, reader, audit, .. } = self.clone();
+        PolicyWatch::new(policy_lists::Below {
+            rules,
+            roster,
+            clock,
+            reader,
+            audit,
+            voice: spoken.voice.clone(),
+            freeze_control: spoken.freeze_control.clone(),
+            executor,
+            lists: kept.policy_lists.clone(),
+        })
     }
 
     fn token_watch(

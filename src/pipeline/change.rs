@@ -32,6 +32,7 @@ use crate::{
             understand::{self, Understood},
         },
     },
+    policy_lists::PolicyLists,
     reply::{Line, Reply, Status},
     sanctions::Sanctions,
     synapse::{Reader, Secrets, Writer},
@@ -53,6 +54,7 @@ pub(super) mod found;
 mod locks;
 mod looking;
 mod looks;
+mod named_by_rules;
 mod observe;
 pub(super) mod overview;
 pub(super) mod plan;
@@ -91,6 +93,7 @@ pub struct Executor {
     cases: Arc<Cases>,
     watches: Arc<Watches>,
     wave_exceptions: Arc<WaveExceptions>,
+    policy_lists: Arc<PolicyLists>,
     watch_begun: Arc<Notify>,
     /// Notified when a change was made.
     changed: Arc<Notify>,
@@ -116,6 +119,7 @@ pub(super) struct Below {
     pub(super) cases: Arc<Cases>,
     pub(super) watches: Arc<Watches>,
     pub(super) wave_exceptions: Arc<WaveExceptions>,
+    pub(super) policy_lists: Arc<PolicyLists>,
     /// Notified when something is added to what is watched.
     pub(super) watch_begun: Arc<Notify>,
     pub(super) changed: Arc<Notify>,
@@ -128,7 +132,7 @@ impl Executor {
         let Below { roster, clock, reader, writer, audit, freeze_control, voice, outbox, .. } =
             below;
         let Below { sanctions, notes, cases, watches, .. } = below;
-        let Below { wave_exceptions, watch_begun, changed, metrics, .. } = below;
+        let Below { wave_exceptions, policy_lists, watch_begun, changed, metrics, .. } = below;
         let (locks, counted) = (Locks::default(), Counted::default());
         Self {
             roster,
@@ -144,6 +148,7 @@ impl Executor {
             cases,
             watches,
             wave_exceptions,
+            policy_lists,
             watch_begun,
             changed,
             locks,

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{Outbox, Rules, voice::Voice};
+use super::{Executor, Outbox, Rules, admin::freeze_control::FreezeControl, voice::Voice};
 use crate::{
     audit::Audit,
     cases::{Case, Cases, ReportKind},
@@ -35,6 +35,9 @@ mod card;
 mod decide;
 pub(in crate::pipeline) mod fetch;
 mod import;
+#[cfg(test)]
+mod interrupted;
+mod notices;
 mod remind;
 mod reporters;
 mod tell;
@@ -54,6 +57,8 @@ pub struct DeskRules {
     pub escalate_after: Duration,
     /// Whether what was reported is shown, where everybody there may see it.
     pub show_content: bool,
+    /// How many reporters of a case are told at most that it was looked at.
+    pub tell_reporters: usize,
     /// When each operator is on duty.
     pub duty: Vec<(OwnedUserId, Vec<Duty>)>,
 }
@@ -94,6 +99,8 @@ pub(in crate::pipeline) struct Below {
     pub(in crate::pipeline) clock: SharedClock,
     pub(in crate::pipeline) reader: Reader,
     pub(in crate::pipeline) audit: Audit,
+    pub(in crate::pipeline) freeze_control: Arc<FreezeControl>,
+    pub(in crate::pipeline) executor: Arc<Executor>,
     pub(in crate::pipeline) voice: Arc<Voice>,
     pub(in crate::pipeline) outbox: Arc<dyn Outbox>,
     pub(in crate::pipeline) places: Places,
@@ -201,6 +208,14 @@ impl Desk {
                 self.look().await;
             }
             self.bring_in_line(desk).await;
+            // Where it is cut off by the end of the process, it goes on at the next start.
+            tokio::select! {
+                () = over.cancelled() => break,
+                told = self.tell_reporters(desk) => if let Err(error) = told {
+                    let error = &error as &dyn std::error::Error;
+                    error!(error, "what reporters are told cannot be read or kept");
+                },
+            }
             let pause = self.pace().pause;
             let told = self.until_told();
             looks = tokio::select! {

@@ -260,6 +260,23 @@ impl Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::background::testing::started;
+
+    #[tokio::test]
+    async fn twenty_accounts_are_watched_at_once_and_no_more() {
+        let (_server, _, stage) = started().await;
+        let last = || stage.heard.all().pop().unwrap().replace(['\\', '\u{2060}'], "");
+        for n in 0..20 {
+            stage.say("ann", &format!("!watch @eve{n}:synod.test")).await;
+            assert!(last().contains("is watched until"), "{n}: {}", last());
+        }
+        stage.say("ann", "!watch @one-more:synod.test").await;
+        assert!(last().contains("I watch 20 accounts already"), "{}", last());
+        stage.say("ann", "!watch end @eve7:synod.test").await;
+        stage.say("ann", "!watch @one-more:synod.test").await;
+        assert!(last().contains("@one-more:synod.test` is watched until"), "{}", last());
+        assert_eq!(stage.pipeline.observer.observations().open().unwrap().len(), 20);
+    }
 
     #[test]
     fn an_account_is_looked_at_once_a_minute_at_most() {

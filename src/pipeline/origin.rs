@@ -53,8 +53,14 @@ pub struct Scheduled<'a> {
 pub enum ScheduledKind {
     /// A subject of a job, under the yes that was said to all of it.
     Job,
-    /// A change is taken back because its time is over. No yes is said to it.
+    /// A change is taken back because its time, or what had led to it, is over. No yes is said to it.
     SanctionExpiry,
+    /// A rule of a policy list leads to a change, which was announced by that message, of the bot's own. No
+    /// yes is said to it.
+    PolicyRule,
+    /// A reporter is told that a case was looked at, in the name of whoever closed it. The config says so,
+    /// and no other yes.
+    ReporterNotice,
 }
 
 impl<'a> Origin<'a> {
@@ -98,9 +104,14 @@ impl<'a> Origin<'a> {
         matches!(self, Self::Message(_) | Self::Shell(_))
     }
 
-    /// Whether it runs because a sanction is over.
+    /// Whether it runs because a sanction, or what had led to it, is over.
     pub fn is_sanction_expiry(self) -> bool {
         matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::SanctionExpiry, .. }))
+    }
+
+    /// Whether it tells a reporter that a case was looked at.
+    pub fn is_reporter_notice(self) -> bool {
+        matches!(self, Self::Scheduled(Scheduled { kind: ScheduledKind::ReporterNotice, .. }))
     }
 
     /// Whether anything shows that its sender has encrypted it. Work that was scheduled shows
@@ -128,7 +139,8 @@ impl Invocation<'_> {
             by: Some(self.operator.user.clone()),
             room: Some(self.room()),
             // What nobody typed has no event: the one that asked has led to its own change.
-            event: (!self.origin.is_sanction_expiry()).then(|| self.event()),
+            event: (!self.origin.is_sanction_expiry() && !self.origin.is_reporter_notice())
+                .then(|| self.event()),
             way: self.origin.shell().map(|command| command.way),
             request: Some(request_id(self.origin.event())),
             words: self.words.to_vec(),

@@ -35,6 +35,7 @@ mod me;
 mod next;
 mod note;
 mod pending;
+mod policy;
 mod sanction;
 mod shutters;
 mod snooze;
@@ -46,7 +47,8 @@ mod wave;
 
 pub(super) use audit::{did, line};
 pub(super) use help::Help;
-pub(super) use wave::Waves;
+pub(super) use shutters::closed_since;
+pub(super) use wave::{Waves, shape};
 
 /// Reads the code of a question, without the sign or full stop that a sentence puts around it.
 fn code(text: &str) -> Result<String, String> {
@@ -207,6 +209,7 @@ pub const OWN: &[OwnSpec] = &[
     snooze::SPEC,
     watch::SPEC,
     wave::SPEC,
+    policy::SPEC,
     alias::SPEC,
     audit::SPEC,
     me::SPEC,

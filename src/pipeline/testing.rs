@@ -1,6 +1,7 @@
 //! A pipeline whose clock, homeserver and rooms are a test's own: for what only time shows.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,13 +13,14 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use ruma::{
-    EventId, OwnedEventId, OwnedUserId, RoomId, UserId, owned_room_id, owned_server_name,
-    owned_user_id,
+    EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId, owned_room_id,
+    owned_server_name, owned_user_id,
 };
 
 use super::{
     Ailment, Attached, Attachment, ConfigProposal, ConfigRejected, ConfigSource, Held, Keys,
-    NoWhisper, NotAccepted, Outbox, Pipeline, Ports, Request, Rules, Said, Trust, Unsent,
+    NoWhisper, NotAccepted, Outbox, Pipeline, PolicyRules, Ports, Request, Rules, Said, Trust,
+    Unsent, WatchedList,
 };
 use crate::{
     clock::{Clock, FixedClock, SharedClock},
@@ -32,7 +34,7 @@ use crate::{
 };
 
 mod amounts;
-mod cut;
+pub(super) mod cut;
 mod foreign;
 mod prefixed;
 
@@ -70,6 +72,9 @@ pub(super) struct Heard {
     refuses: Mutex<Option<Refuses>>,
     /// What keeps the bot from being heard.
     ailment: Mutex<Option<Ailment>>,
+    /// What was said under which transaction id, where the homeserver takes each of them once and time
+    /// passes until the bot knows that it has.
+    once: Mutex<Option<BTreeMap<String, OwnedEventId>>>,
 }
 
 impl Heard {
@@ -80,6 +85,11 @@ impl Heard {
     /// The answers so far, as Markdown.
     pub(super) fn all(&self) -> Vec<String> {
         self.said().iter().map(|(_, reply)| reply.markdown(&Layout::default())).collect()
+    }
+
+    /// The answers so far.
+    pub(super) fn replies(&self) -> Vec<Reply> {
+        self.said().iter().map(|(_, reply)| reply.clone()).collect()
     }
 
     /// The reactions so far, in their order.
@@ -124,6 +134,24 @@ impl Heard {
         self.refuse(if ailment.is_some() { |_| true } else { |_| false });
     }
 
+    /// From now on what is said again under the same transaction id is the same message, as on a
+    /// homeserver; and a kill can come between a message and the answer to it.
+    pub(super) fn take_once(&self) {
+        *self.once.lock().unwrap_or_else(PoisonError::into_inner) = Some(BTreeMap::new());
+    }
+
+    /// The message that was said under this transaction id before.
+    fn said_before(&self, transaction: &str) -> Option<OwnedEventId> {
+        let once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        once.as_ref()?.get(transaction).cloned()
+    }
+
+    /// Notes what was said under it; whether that is kept.
+    fn note_once(&self, transaction: String, event: &OwnedEventId) -> bool {
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        once.as_mut().map(|once| once.insert(transaction, event.clone())).is_some()
+    }
+
     /// The lines of the record that came with them.
     pub(super) fn carried(&self) -> Vec<String> {
         self.said().iter().flat_map(|(_, reply)| reply.carried.clone()).collect()
@@ -157,13 +185,17 @@ impl Outbox for Heard {
 
     fn say<'a>(
         &'a self,
-        _: &'a RoomId,
-        _: Option<&'a OwnedEventId>,
-        _: &'a str,
+        room: &'a RoomId,
+        about: Option<&'a OwnedEventId>,
+        key: &'a str,
         reply: &'a Reply,
     ) -> BoxFuture<'a, Result<OwnedEventId, Unsent>> {
         async move {
             self.may_go_wrong(Fault::Answer);
+            let transaction = format!("{} {key}", about.map_or(room.as_str(), |it| it.as_str()));
+            if let Some(event) = self.said_before(&transaction) {
+                return Ok(event);
+            }
             let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
             if !takes.is_zero() {
                 let _turn = self.lane.lock().await;
@@ -173,9 +205,15 @@ impl Outbox for Heard {
             if refuses.is_some_and(|refuses| refuses(&reply.markdown(&Layout::default()))) {
                 return Err(Unsent::Refused("the test wants it so".into()));
             }
-            let mut said = self.said();
-            said.push((Instant::now(), reply.clone()));
-            Ok(EventId::parse(format!("$said{}", said.len())).unwrap())
+            let event = {
+                let mut said = self.said();
+                said.push((Instant::now(), reply.clone()));
+                EventId::parse(format!("$said{}", said.len())).unwrap()
+            };
+            if self.note_once(transaction, &event) {
+                tokio::task::yield_now().await;
+            }
+            Ok(event)
         }
         .boxed()
     }
@@ -338,6 +376,19 @@ impl Keys for Heard {
     }
 }
 
+/// One list of which is told, and one by which the bot acts.
+fn policy_lists() -> PolicyRules {
+    let list = |room: OwnedRoomId, acts| WatchedList {
+        named: room.into(),
+        acts,
+        on_users: ["user", "suspend"],
+        per_hour: 2,
+    };
+    let told = list(owned_room_id!("!told:lists.test"), false);
+    let acting = list(owned_room_id!("!acting:lists.test"), true);
+    PolicyRules { room: owned_room_id!("!admin:synod.test"), lists: vec![told, acting] }
+}
+
 /// The clock of a stage, and the secrets that may go wrong.
 #[derive(Debug)]
 struct Faulty {
@@ -388,6 +439,16 @@ impl Stage {
 
     /// The same, where commands begin with this prefix.
     fn with_prefix(policy: Policy, prefix: Prefix, base: &str, token: &str) -> Self {
+        Self::with_rules(policy, |rules| rules.prefix = prefix, base, token)
+    }
+
+    /// The same, where the config says otherwise how the bot behaves.
+    pub(super) fn with_rules(
+        policy: Policy,
+        change: impl FnOnce(&mut Rules),
+        base: &str,
+        token: &str,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
         let store = Store::open(&dir.path().join("store"), Timestamp::UNIX_EPOCH).unwrap().store;
@@ -407,8 +468,8 @@ impl Stage {
             policy,
         };
         let minutes = Duration::from_mins;
-        let rules = Rules {
-            prefix,
+        let mut rules = Rules {
+            prefix: Prefix::default(),
             told_in: Some(owned_room_id!("!admin:synod.test")),
             max_age: minutes(5),
             expire_after: minutes(10),
@@ -420,8 +481,12 @@ impl Stage {
             ask_again: Duration::ZERO,
             digest: "monday 09:00".parse().ok(),
             desk: None,
+            announce: crate::config::Announce::Off,
+            wave: None,
+            policy_lists: Some(policy_lists()),
             unfreeze_file: dir.path().join("unfreeze"),
         };
+        change(&mut rules);
         let access = Access {
             base: base.parse().unwrap(),
             token: token.into(),

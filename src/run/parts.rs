@@ -6,11 +6,11 @@ use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
 
 use super::state::unfreeze_file;
 use crate::{
-    config::{self, Config, RateLimit},
+    config::{self, Config, PolicyMode, RateLimit, UserMeasure},
     matrix,
     metrics::Metrics,
     operators::{Operator, Roster},
-    pipeline::{DeskRules, Rules},
+    pipeline::{DeskRules, PolicyRules, Rules, WatchedList},
     service::Service,
     store::{self, Store},
     synapse::Access,
@@ -106,8 +106,24 @@ pub(super) fn desk(
         remind_after: desk.remind_after,
         escalate_after: desk.escalate_after,
         show_content: desk.show_content,
+        tell_reporters: desk.tell_reporters,
         duty: duty.collect(),
     })
+}
+
+/// Which policy lists are watched; `first` is the first of the admin rooms.
+pub(super) fn policy_lists(config: &Config, first: Option<&OwnedRoomId>) -> Option<PolicyRules> {
+    let room = first?.clone();
+    let lists = config.policy_lists.iter().map(|list| WatchedList {
+        named: list.room.clone(),
+        acts: list.mode == PolicyMode::Act,
+        on_users: match list.users {
+            UserMeasure::Suspend => ["user", "suspend"],
+            UserMeasure::Lock => ["user", "lock"],
+        },
+        per_hour: list.per_hour,
+    });
+    Some(PolicyRules { room, lists: lists.collect() })
 }
 
 /// How long after a start the homeserver may still be busy with what was sent before it: as long as
@@ -130,6 +146,9 @@ pub(super) fn rules(config: &Config) -> Rules {
         unfreeze_file: unfreeze_file(&config.state),
         digest: config.digest,
         desk: None,
+        announce: config.announce,
+        policy_lists: None,
+        wave: config.wave,
         told_in: None,
         keep_details: config.record.details,
         lift_rate_limit: config.homeserver.rate_limit == RateLimit::Lift,

@@ -65,6 +65,10 @@ pub(super) fn render(content: &Content<'_>) -> String {
             let _ = writeln!(text, "    master_key: {}", quoted(key));
         }
     }
+    text.push_str(
+        "\n# New reports of messages and accounts open a thread in the room, see docs/reports.md.\nreports:\n  \
+        watch: true\n",
+    );
     text
 }
 
@@ -196,6 +200,7 @@ mod tests {
     fn what_is_written_is_a_config_and_says_what_was_meant() {
         let (config, text, written) = load(&server(Some("http://127.0.0.1:9000"), false));
         assert!(config.read_only);
+        assert!(config.reports.is_some(), "reports come to the room");
         assert_eq!(config.homeserver.admin_url.as_str(), "http://127.0.0.1:9000/");
         assert_eq!(config.bot.user_id, "@synod:x");
         assert!(matches!(config.bot.login, Login::Password(_)));

@@ -223,6 +223,9 @@ impl Work<'_> {
         files::write(&self.files.config, text.as_bytes()).map_err(|error| cannot(&error))?;
         let file = self.files.config.display();
         terminal.tell(&Finding::ok(format!("config: wrote {file}")));
+        terminal.tell(&Finding::ok(
+            "reports: new reports will open a thread in the room; without `watch: true` there they do not",
+        ));
         Ok(())
     }
 

@@ -40,6 +40,9 @@ pub struct Account {
     /// Whether what it sends reaches nobody.
     #[serde(default, deserialize_with = "flag")]
     pub shadow_banned: bool,
+    /// Whether an admin has approved it; `None` where the server has no approvals.
+    #[serde(default, deserialize_with = "optional_flag")]
+    pub approved: Option<bool>,
     /// Whether it is a guest.
     #[serde(default, deserialize_with = "flag")]
     pub is_guest: bool,

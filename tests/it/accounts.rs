@@ -321,6 +321,7 @@ fn all(id: &str) -> Vec<String> {
     [
         "user lock @x",
         "user shadow-ban @x",
+        "user approve @x --withdraw",
         "user admin revoke @x",
         "user ratelimit clear @x",
         "user ratelimit set @x -m 1 -b 1",

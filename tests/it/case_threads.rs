@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use world::{Message, Proxy, Scene};
+use world::{Api, Message, Proxy, Scene};
 
 use crate::{
     SYNOD,
@@ -13,14 +13,21 @@ use crate::{
     support::{api, code, make, says},
 };
 
+/// A room that one account made and another has joined.
+async fn shared(by: &Api, with: &Api) -> Result<String> {
+    let room = make(by, json!({"preset": "public_chat"})).await?;
+    let (status, answer) = with.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    anyhow::ensure!(status == 200, "{answer}");
+    Ok(room)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dot_is_the_one_event_and_the_one_room_of_the_case() -> Result<()> {
     let scene = desk().await?;
     let ann = scene.ann();
     let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
     let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
-    let room = make(&by_eve, json!({"preset": "public_chat"})).await?;
-    by_sam.post(&format!("/_matrix/client/v3/join/{room}"), json!({})).await?;
+    let room = shared(&by_eve, &by_sam).await?;
     let event = send(&by_eve, &room, "buy my gold").await?;
     let mark = ann.mark();
     report(&by_sam, &room, &event, "spam").await?;
@@ -48,6 +55,56 @@ async fn a_dot_is_the_one_event_and_the_one_room_of_the_case() -> Result<()> {
     shows(&scene, &thread, "was reported 2 times").await?;
     let none = asks_in(&scene, ann, &thread, "!event redact .").await?;
     assert!(!none.body.contains("!confirm") && !none.body.contains(&other), "{none}");
+    Ok(())
+}
+
+/// Whether a file is in quarantine, as the homeserver has it.
+async fn is_quarantined(scene: &Scene, mxc: &str) -> Result<bool> {
+    let id = mxc.trim_start_matches("mxc://");
+    let path = format!("/_synapse/admin/v1/media/{id}");
+    let info = scene.synapse().admin().get(&path).await?.1["media_info"].clone();
+    Ok(!info["quarantined_by"].is_null())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dot_is_the_media_of_the_event_and_the_account_whose_media_it_is() -> Result<()> {
+    let scene = desk().await?;
+    let ann = scene.ann();
+    let (eve, sam) = (scene.subject("eve").await?, scene.subject("sam").await?);
+    let (by_eve, by_sam) = (api(&scene, &eve).await?, api(&scene, &sam).await?);
+    let room = shared(&by_eve, &by_sam).await?;
+    let file = by_eve.upload(b"a bad picture".to_vec(), "image/png", "bad.png").await?;
+    let other = by_eve.upload(b"another one".to_vec(), "image/png", "other.png").await?;
+    let picture = json!({"msgtype": "m.image", "body": other, "url": file});
+    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/picture");
+    let event = by_eve.put(&path, picture).await?.1["event_id"].clone();
+    let event = event.as_str().context("it is sent")?;
+    let mark = ann.mark();
+    report(&by_sam, &room, event, "it is vile").await?;
+    let thread = thread_about(&scene, &eve, mark).await?;
+
+    // A server can put a message into a thread: so it is asked, with the address of the file.
+    let question = asks_in(&scene, ann, &thread, "!media quarantine .").await?;
+    says(&question, "Quarantine ", &[&file, "bad.png", eve.user_id.as_str(), "!confirm"]);
+    assert!(!question.body.contains(&other), "what is only mentioned is no file of it: {question}");
+    assert!(!is_quarantined(&scene, &file).await?);
+    let given = question.body.lines().find_map(|line| line.split("!confirm ").nth(1));
+    let given = given.context("how to say yes")?.replace('\u{2060}', "");
+    says(&asks_in(&scene, ann, &thread, &format!("!confirm {given}")).await?, "Done", &[&file]);
+    assert!(is_quarantined(&scene, &file).await? && !is_quarantined(&scene, &other).await?);
+
+    // All that the account has, and the same by the id of the event outside the thread.
+    let all = asks_in(&scene, ann, &thread, "!media quarantine --user-id .").await?;
+    says(&all, "", &[&other, "!confirm"]);
+    says(&asks_in(&scene, ann, &thread, "!media list --user-id .").await?, "", &["2 files"]);
+    says(&asks_in(&scene, ann, &thread, "!user media .").await?, "", &["2 files"]);
+    let typed = scene.ann_asks(&format!("!media unquarantine {event}")).await?;
+    says(&typed, "Take ", &[&file, "out of quarantine", "!confirm"]);
+    let none = scene.ann_asks(&format!("!media protect {event}")).await?;
+    says(&none, "Not understood", &["name the files themselves"]);
+    let silent = send(&by_eve, &room, "see the picture above").await?;
+    let none = scene.ann_asks(&format!("!media quarantine {silent}")).await?;
+    says(&none, "Nothing changed", &["has no file"]);
     Ok(())
 }
 

@@ -29,6 +29,7 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
         &format!("created the account {}, an admin", site.keeper()?),
         &format!("created the account {};", site.bot()?),
         &format!("created {room}, encrypted, and invited 1 operator"),
+        "reports: new reports will open a thread in the room",
         "the recovery key is in",
         "\nNext:\n",
         "synod run --config",
@@ -46,6 +47,7 @@ async fn from_an_admins_login_to_the_first_answer() -> Result<()> {
     }
     let config = site.read("synod.yaml")?;
     let secrets = [site.read("admin-token")?, site.read("password")?];
+    assert!(config.contains("\nreports:\n  watch: true\n"), "{config}");
     assert!(secrets.iter().all(|secret| !config.contains(secret.trim())), "{config}");
     site.check().await?.well(&[
         "the bot has joined",

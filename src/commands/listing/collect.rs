@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{error::Stop, reply::Sheet, synapse::Reader};
 
-/// How many rows that are [looked up by themselves](Listing::is_looked_up) are looked through for one
+/// How many rows that are [looked up by themselves](super::Listing::is_looked_up) are looked through for one
 /// page.
 const LOOKED_UP: u64 = 2_000;
 

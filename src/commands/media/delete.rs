@@ -166,7 +166,7 @@ impl Action for Delete {
         if self.files.is_empty() {
             return Ok(vec![Subject::Homeserver(reader.server_name().to_owned())]);
         }
-        Ok(self.files.subjects(reader))
+        self.files.found(reader).await
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {

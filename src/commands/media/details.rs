@@ -71,7 +71,7 @@ impl Query for Details {
 
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
         let mut reply: Option<Reply> = None;
-        for subject in self.files.subjects(reader) {
+        for subject in self.files.found(reader).await? {
             let file: File = found(&subject, reader).await?;
             let mut facts = file::facts(&file, reader.now());
             facts.extend(file.more(reader.now()));
@@ -101,7 +101,7 @@ impl Query for Details {
             "sha256",
         ];
         sheet.begin("media_info", &columns)?;
-        for subject in self.files.subjects(reader) {
+        for subject in self.files.found(reader).await? {
             let mut file = found::<Value>(&subject, reader).await?;
             amend(&mut file, reader.now());
             sheet.row(&file)?;

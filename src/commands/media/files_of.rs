@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{RoomId, UserId};
+use ruma::{EventId, RoomId, UserId};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::file::Mxc;
 use crate::{
     change::{Path, Subject},
     error::Stop,
-    reply::Line,
+    reply::{Line, Status},
     synapse::{Error, Reader},
 };
 
@@ -52,7 +53,7 @@ pub(super) async fn of_room(room: &RoomId, reader: &Reader) -> Result<Vec<Subjec
 /// A refusal where the homeserver does not know this room.
 pub(super) async fn known(room: &RoomId, reader: &Reader) -> Result<(), Stop> {
     let path = Path::admin(["v1", "rooms", room.as_str()]);
-    if reader.find::<serde_json::Value>(&path, &[]).await?.is_some() {
+    if reader.find::<Value>(&path, &[]).await?.is_some() {
         return Ok(());
     }
     let why = Line::new().plain("this homeserver does not know the room ").code(room);
@@ -96,11 +97,81 @@ pub(super) async fn of_account(user: &UserId, reader: &Reader) -> Result<Vec<Sub
     }
 }
 
+/// Where in the content of an event the address of a file stands.
+const PLACES: [&str; 6] = [
+    "/url",
+    "/file/url",
+    "/info/thumbnail_url",
+    "/info/thumbnail_file/url",
+    "/avatar_url",
+    "/m.new_content/url",
+];
+
+/// The files that an event has, with their previews, as subjects; also where it was redacted, as long as the
+/// homeserver knows what it said. `GET /_synapse/admin/v1/fetch_event/{event_id}`.
+pub(super) async fn of_event(event: &EventId, reader: &Reader) -> Result<Vec<Subject>, Stop> {
+    #[derive(Deserialize)]
+    struct FetchedEvent {
+        event: Value,
+    }
+    let line = || Line::new().code(event);
+    let path = Path::admin(["v1", "fetch_event", event.as_str()]);
+    let Some(FetchedEvent { event: found }) = reader.find(&path, &[]).await? else {
+        return Err(Stop::not_found(Line::from("this homeserver has no event ").code(event)));
+    };
+    reader.may_tell_of(["room_id", "sender"].iter().filter_map(|key| found[*key].as_str()))?;
+    if found["type"] == "m.room.encrypted" {
+        let why = " is encrypted, so I cannot see which files it has; name them, or take all of the \
+            account with --user-id";
+        return Err(Stop::refused(line().plain(why)));
+    }
+    let subjects = addresses(&found["content"]);
+    if subjects.is_empty() {
+        let why = " has no file that this homeserver can see";
+        return Err(Stop::ending(Status::NothingChanged, line().plain(why)));
+    }
+    Ok(subjects)
+}
+
+/// The files whose addresses stand in a content, each once. What is only mentioned in a text is none of them.
+fn addresses(content: &Value) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for place in PLACES {
+        let address = content.pointer(place).and_then(Value::as_str);
+        let Some(Ok(Mxc { server, id })) = address.map(str::parse) else { continue };
+        let subject = Subject::Media(server, id);
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
+    subjects
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_files_of_an_event_are_those_that_it_shows_and_none_that_it_mentions() {
+        let of = |content| addresses(&content).iter().map(Subject::typed).collect::<Vec<_>>();
+        let picture = json!({"msgtype": "m.image", "body": "mxc://x.test/mentioned",
+            "url": "mxc://x.test/cat", "info": {"thumbnail_url": "mxc://x.test/small"}});
+        assert_eq!(of(picture), ["mxc://x.test/cat", "mxc://x.test/small"]);
+        let twice =
+            json!({"url": "mxc://x.test/cat", "info": {"thumbnail_url": "mxc://x.test/cat"}});
+        assert_eq!(of(twice), ["mxc://x.test/cat"]);
+        for none in [
+            json!({"body": "mxc://x.test/cat"}),
+            json!({"url": "https://x.test/cat"}),
+            json!({"url": 7, "file": []}),
+            json!({}),
+            json!(null),
+        ] {
+            assert!(of(none.clone()).is_empty(), "{none}");
+        }
+    }
 
     #[test]
     fn a_file_that_was_sent_twice_is_one() {

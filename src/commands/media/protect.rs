@@ -100,7 +100,7 @@ impl Switch for Protection {
     }
 
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
-        Ok(self.files.subjects(reader))
+        self.files.subjects(reader)
     }
 
     async fn snapshot(&self, subject: &Subject, reader: &Reader) -> Result<Snapshot, Stop> {

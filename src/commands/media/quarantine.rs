@@ -39,7 +39,8 @@ pub(super) const SPEC: Spec = Spec::of::<Quarantine>(
 
 /// Quarantine files: nobody can download them from this server any more
 ///
-/// Name files, or take all that an account has uploaded, or all of a room. The homeserver compares the
+/// Name files, or an event that has some by its id, or take all that an account has uploaded, or all of a
+/// room. The homeserver compares the
 /// content: every copy of a file is quarantined too, whoever uploaded it, here or elsewhere, and also
 /// later uploads of the same content. Clients keep what they have already downloaded. `media
 /// unquarantine` releases a file and all its copies; `undo` releases all files that were quarantined
@@ -88,7 +89,7 @@ pub(super) enum Which {
 impl Which {
     async fn subjects(&self, reader: &Reader) -> Result<Vec<Subject>, Stop> {
         let (subjects, whose) = match self {
-            Self::These(files) => return Ok(files.subjects(reader)),
+            Self::These(files) => return files.found(reader).await,
             Self::OfRoom(room) => {
                 let room = reader.room_id(room).await?;
                 (files_of::of_room(&room, reader).await?, room.to_string())
@@ -123,7 +124,9 @@ const REFUSALS: &[Meaning] = &[FILE_GONE];
 #[async_trait]
 impl Action for SetQuarantine {
     fn class(&self, many: usize) -> Class {
-        if many > 1 { Class::Disruptive } else { Class::Reversible }
+        // Which file an event has is not what was typed, so it is shown first.
+        let shown_first = matches!(&self.which, Which::These(files) if files.names_an_event());
+        if many > 1 || shown_first { Class::Disruptive } else { Class::Reversible }
     }
 
     fn power(&self) -> Power {
@@ -284,6 +287,9 @@ mod tests {
         let verb = verb();
         assert_eq!((verb.class(1), verb.power()), (Class::Reversible, Power::Moderate));
         assert_eq!(verb.class(2), Class::Disruptive);
+        let typed = testing::parse::<Quarantine>(&["$event"]).unwrap();
+        let of_event = SetQuarantine { which: Which::These(typed.files), quarantine: true };
+        assert_eq!(of_event.class(1), Class::Disruptive, "which file it is, is shown first");
         let free = seen(json!({}), None);
         let change = verb.change(&cat(), &free).unwrap();
         assert_eq!(change, verb.change(&cat(), &free).unwrap());

@@ -167,6 +167,7 @@ impl Action for Disable {
             Line::from("If you say yes now, nobody can register with a disabled token until ")
                 .at(self.until)
                 .plain("; then I enable each of them again by myself, exactly as it was"),
+            Line::from("Until then I tell new accounts in the first admin room"),
         ]
     }
 

@@ -1,5 +1,7 @@
 //! Tokens: how they are typed, when they expire, and what the homeserver knows of one.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -238,6 +240,16 @@ pub(super) async fn usable(reader: &Reader) -> Result<Vec<String>, Stop> {
     };
     usable.extend(every(reader).await?.into_iter().filter(is_zero));
     Ok(usable.into_iter().map(|token| token.name).collect())
+}
+
+/// How many have registered with each token; `None` where the homeserver has no tokens.
+pub(crate) async fn completed(reader: &Reader) -> Result<Option<BTreeMap<String, u64>>, Stop> {
+    let tokens = match every(reader).await {
+        Err(Stop::Api(error)) if error.is_unknown_route() => return Ok(None),
+        tokens => tokens?,
+    };
+    let count = |token: Token| (token.name, u64::try_from(token.completed).unwrap_or_default());
+    Ok(Some(tokens.into_iter().map(count).collect()))
 }
 
 fn read(rows: Vec<Value>) -> Result<Vec<Token>, Stop> {

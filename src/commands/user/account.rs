@@ -319,6 +319,7 @@ fn state(account: &Account) -> Line {
         (account.locked, "locked"),
         (account.suspended.unwrap_or(false), "suspended"),
         (account.shadow_banned, "shadow-banned"),
+        (account.approved == Some(false), "not approved"),
         (account.is_guest, "guest"),
     ]
     .into_iter()

@@ -21,22 +21,56 @@ use crate::{
 /// How many accounts are asked for at once.
 const PAGE: u64 = 500;
 
+/// How many are asked for at first by whoever asks again and again.
+const FEW: u64 = 10;
+
 /// Accounts that were created since a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Newest {
-    /// The newest first, each once. Without deactivated ones.
+    /// The newest first, each once.
     pub(crate) accounts: Vec<NewAccount>,
     /// Whether there are more of them.
     pub(crate) more: bool,
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewAccount {
     /// Its id.
     pub(crate) user: OwnedUserId,
     /// When it was created.
     pub(crate) created: Timestamp,
+    /// The name that people see.
+    pub(crate) displayname: Option<Hostile>,
+    /// Whether an admin has approved it; `None` where the homeserver has no approvals.
+    pub(crate) approved: Option<bool>,
+}
+
+/// The accounts that were created since, at most `most`, with deactivated ones and without guests: for
+/// whoever asks again and again, so that it is one small request where nothing has come.
+pub(crate) async fn created_lately(
+    since: Timestamp,
+    most: usize,
+    reader: &Reader,
+) -> Result<Newest, Stop> {
+    let query = [
+        ("order_by", "creation_ts".to_owned()),
+        ("dir", "b".to_owned()),
+        ("deactivated", "true".to_owned()),
+        ("locked", "true".to_owned()),
+        ("guests", "false".to_owned()),
+    ];
+    read(&query, FEW, (since, most), reader).await
+}
+
+/// What asks for accounts that are not deactivated, the newest first.
+pub(super) fn newest_first() -> [(&'static str, String); 4] {
+    [
+        ("order_by", "creation_ts".to_owned()),
+        ("dir", "b".to_owned()),
+        ("deactivated", "false".to_owned()),
+        ("locked", "true".to_owned()),
+    ]
 }
 
 /// The accounts that were created since, at most `most`.
@@ -45,15 +79,20 @@ pub(crate) async fn created_since(
     most: usize,
     reader: &Reader,
 ) -> Result<Newest, Stop> {
-    let query = [
-        ("order_by", "creation_ts".to_owned()),
-        ("dir", "b".to_owned()),
-        ("deactivated", "false".to_owned()),
-        ("locked", "true".to_owned()),
-    ];
+    read(&newest_first(), PAGE, (since, most), reader).await
+}
+
+/// Reads pages of accounts, the newest first, until they were created before `since`.
+async fn read(
+    query: &[(&'static str, String)],
+    first: u64,
+    (since, most): (Timestamp, usize),
+    reader: &Reader,
+) -> Result<Newest, Stop> {
     let (mut from, mut found, mut seen) = (None::<String>, Newest::default(), HashSet::new());
     loop {
-        let page = page::fetch(reader, "v2", &query, from.as_deref(), PAGE).await?;
+        let limit = if from.is_none() { first } else { PAGE };
+        let page = page::fetch(reader, "v2", query, from.as_deref(), limit).await?;
         let empty = page.rows.is_empty();
         for row in page.rows.iter().filter_map(|row| Row::deserialize(row).ok()) {
             // Nobody knows when it was created, so nobody knows that it came with others.
@@ -72,7 +111,9 @@ pub(crate) async fn created_since(
             if found.accounts.len() >= most {
                 return Ok(Newest { more: true, ..found });
             }
-            found.accounts.push(NewAccount { user, created: created.at });
+            let (created, approved) = (created.at, row.approved);
+            let displayname = row.displayname.filter(|name| !name.is_empty());
+            found.accounts.push(NewAccount { user, created, displayname, approved });
         }
         if empty || page.next.is_none() || page.next == from {
             return Ok(found);

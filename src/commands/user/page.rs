@@ -14,7 +14,7 @@ use crate::{
     reply::{Hostile, Line, Record},
     synapse::{
         Reader,
-        wire::{Plausible, flag, in_millis, known, null_unless_passed, passed},
+        wire::{Plausible, flag, in_millis, known, null_unless_passed, optional_flag, passed},
     },
 };
 
@@ -73,6 +73,9 @@ pub(super) struct Row {
     shadow_banned: bool,
     #[serde(default, deserialize_with = "flag")]
     is_guest: bool,
+    /// Whether an admin has approved it; `None` where the homeserver has no approvals.
+    #[serde(default, deserialize_with = "optional_flag")]
+    pub(super) approved: Option<bool>,
     #[serde(default, deserialize_with = "known")]
     user_type: Option<Hostile>,
     #[serde(default)]
@@ -251,6 +254,7 @@ pub(super) fn record(row: &Row, now: Timestamp) -> Record {
         (row.locked, "locked"),
         (row.suspended == Some(true), "suspended"),
         (row.shadow_banned, "shadow-banned"),
+        (row.approved == Some(false), "not approved"),
         (row.is_guest, "guest"),
     ]
     .into_iter()

@@ -88,8 +88,15 @@ impl SanctionExpiry {
             }
         };
         let due = open.into_iter().filter(|sanction| sanction.due() <= now);
-        let (measures, single): (Vec<_>, Vec<_>) =
+        let (mut measures, single): (Vec<_>, Vec<_>) =
             due.partition(|sanction| self.is_of_a_measure(sanction));
+        let (of_measures, untold): (Vec<_>, Vec<_>) =
+            self.untold().into_iter().partition(|sanction| self.is_of_a_measure(sanction));
+        for sanction in untold {
+            self.tell_lifted_before(sanction).await;
+        }
+        measures.extend(of_measures);
+        measures.sort_by_key(|sanction| sanction.number);
         for measure in measures.chunk_by(|one, next| one.number == next.number) {
             self.lift_measure(measure.to_vec()).await;
         }
@@ -111,8 +118,9 @@ impl SanctionExpiry {
 
     /// Lifts one whose subject is held.
     async fn lift(&self, sanction: Sanction) {
-        let number = sanction.number;
+        let (number, noted) = (sanction.number, [sanction.clone()]);
         info!(number, "a sanction is due");
+        self.note_lifting(&noted).await;
         let lifted = match self.try_to_lift(&sanction).await {
             Ok(lifted) => lifted,
             Err(Stop::Refused { why, .. }) => Lifted::Never(why),
@@ -137,6 +145,7 @@ impl SanctionExpiry {
             }
             Lifted::Never(why) => self.give_up(sanction, why).await,
         }
+        self.note_told(&noted).await;
     }
 
     /// Looks, asks the gate and runs the undo, as its imposer.
@@ -287,6 +296,9 @@ fn told_lifted(sanction: &Sanction, reply: Reply) -> Reply {
     reply.note(about(sanction).plain(" has ended: I undid it as planned"))
 }
 
+#[cfg(test)]
+mod interrupted;
 mod measure;
 #[cfg(test)]
 mod tests;
+mod untold;

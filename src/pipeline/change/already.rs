@@ -4,6 +4,7 @@ use crate::{
     change::{FactMap, Skip, Subject},
     commands::{Memory as _, Past, Remembered},
     pipeline::{Invocation, Pipeline, change::report::skipped, inbound::understand::listed_as},
+    policy_lists::MeasureState,
     reply::{Line, Reply, Status},
 };
 
@@ -25,6 +26,9 @@ impl Pipeline {
         let [(subject, Skip { status: Status::NothingChanged, .. })] = skips else { return reply };
         let Remembered { past, sanctions, .. } = self.of(subject, RECENT);
         let verb = listed_as(invocation.words);
+        if let Some(line) = self.done_by_a_rule(subject, verb.as_deref()) {
+            return reply.text(line);
+        }
         let ends = invocation.options.ends.is_some();
         if let Some(sanction) = sanctions.iter().find(|s| listed_as(&s.words) == verb) {
             let line = Line::new().plain("It ends by itself, ").at(sanction.until);
@@ -37,6 +41,23 @@ impl Pipeline {
             }
             None if ends => reply.text("That was not done through me, and does not end by itself"),
             None => reply,
+        }
+    }
+
+    /// That it was made so by this verb because of a rule of a policy list, and that it ends with that.
+    fn done_by_a_rule(&self, subject: &Subject, verb: Option<&str>) -> Option<Line> {
+        let measure = self.policy_watch.lists().measure(&subject.key()).ok()??;
+        if listed_as(&measure.words).as_deref() != verb {
+            return None;
+        }
+        let line = Line::from("I did that by a rule of the policy list ").code(&measure.list);
+        let line = line.plain(", and undo it when the rule is withdrawn");
+        match &measure.state {
+            MeasureState::Taken { undo, .. } => Some(
+                line.plain(". To make it last, undo it and send this again: ")
+                    .command(format!("!{}", crate::input::shown(undo))),
+            ),
+            MeasureState::Announced(_) => Some(line),
         }
     }
 

@@ -60,6 +60,7 @@ impl Weighed<'_> {
             reason: invocation.options.reason.as_deref(),
             recent: self.recent,
             due: invocation.origin.is_sanction_expiry(),
+            standing: invocation.origin.is_reporter_notice(),
         }
     }
 }

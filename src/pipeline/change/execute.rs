@@ -133,6 +133,13 @@ impl Executor {
         if let Err(error) = self.wave_exceptions.forget(users()).await {
             error!(number, error = &error as &dyn std::error::Error, "waves keep somebody erased");
         }
+        if let Err(error) = self.policy_lists.forget(users()).await {
+            error!(
+                number,
+                error = &error as &dyn std::error::Error,
+                "policy lists keep somebody erased"
+            );
+        }
         if let Err(error) = self.cases.forget(users()).await {
             error!(number, error = &error as &dyn std::error::Error, "cases keep somebody erased");
         }
@@ -252,6 +259,7 @@ impl Executor {
         let mut kept = true;
         for one in done {
             self.end_sanctions(number, one).await;
+            self.note_for_policy_lists(invocation, number, one).await;
             if one.outcome.status == Status::Done
                 && let Some(until) = until
             {

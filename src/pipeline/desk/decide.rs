@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ruma::{OwnedEventId, OwnedUserId};
 
-use super::{Desk, tell::named};
+use super::{Desk, notices::will_be_told, tell::named};
 use crate::{
     audit::Record,
     cases::{About, Case, How, ReportKind, State},
@@ -83,12 +83,19 @@ impl Desk {
             note: Some(format!("case {} was {}", case.number, said.text())),
             ..record
         };
-        self.below.audit.note(record).await?;
+        self.below.audit.note(record.clone()).await?;
         self.keep(&case)?;
+        let told = if let Decision::Close(how, _) = decision {
+            self.keep_to_be_told(&case, *how, (by, &record))?
+        } else {
+            self.below.cases.end_notices(case.number)?;
+            0
+        };
         self.below.cases.flush().await?;
         self.below.changed.notify_one();
         let title = named(&case).plain(": ").line(said);
         let reply = Reply::outcome(Status::Done, title);
+        let reply = if told > 0 { reply.note(will_be_told(told)) } else { reply };
         Ok(match decision {
             Decision::Close(..) => self.after_closing(&case, reply)?,
             _ => reply,

@@ -18,6 +18,8 @@ use crate::{
 
 /// How many threads are begun in a minute; what is beyond waits.
 const THREADS: usize = 10;
+/// The verb by which reporters are told.
+const NOTICE: [&str; 2] = ["notice", "send"];
 /// How many entries of the record are read at once.
 const ENTRIES: usize = 500;
 
@@ -207,6 +209,10 @@ impl Desk {
         let (Kind::Closed, Some(number), true) = (record.kind, record.of, done) else {
             return Ok(());
         };
+        // A reporter who was told has nothing to do with what they are accused of.
+        if record.event.is_none() && record.words.starts_with(&NOTICE.map(str::to_owned)) {
+            return Ok(());
+        }
         for subject in &record.subjects {
             let Some(mut case) = self.below.cases.open_on(subject)? else { continue };
             if !case.changes.contains(&number) {

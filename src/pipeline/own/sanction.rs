@@ -295,6 +295,7 @@ async fn not_allowed(
         reason: invocation.options.reason.as_deref(),
         recent: 0,
         due: false,
+        standing: false,
     };
     Ok(match pipeline.freeze_control.gate().decide(invocation.operator, &weight, None) {
         Verdict::Allow(_) => None,

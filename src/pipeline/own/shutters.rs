@@ -6,16 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AsChange, Own, OwnSpec, audit::who, undo::number};
 use crate::{
+    audit::Audit,
     change::{Power, Subject},
     commands::{Action, Ends, arguments::Lasting, regtok::Disable},
     error::Stop,
     pipeline::{Invocation, Lane, Pipeline, change::Executor},
     reply::{Line, Reply, Status},
-    sanctions::{Sanction, State},
+    sanctions::{Sanction, Sanctions, State},
+    store,
 };
 use enable::{Enable, Part};
 
@@ -198,6 +200,18 @@ fn imposed(executor: &Executor) -> Result<Vec<Sanction>, Stop> {
     let mut left = executor.sanctions().not_ended()?;
     left.retain(is_closing);
     Ok(left)
+}
+
+/// Since when tokens are disabled by the shutters, where they are now.
+pub(in crate::pipeline) fn closed_since(
+    sanctions: &Sanctions,
+    audit: &Audit,
+) -> Result<Option<Timestamp>, store::Error> {
+    let open = sanctions.open()?.into_iter();
+    let Some(first) = open.filter(is_closing).map(|sanction| sanction.number).min() else {
+        return Ok(None);
+    };
+    Ok(audit.get(first)?.map(|kept| kept.entry.at))
 }
 
 /// Whether it is a token that these shutters have disabled.

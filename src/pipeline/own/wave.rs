@@ -14,6 +14,7 @@ use crate::{
     reply::{Reply, span},
 };
 
+mod alert;
 mod group;
 mod keep;
 mod last;
@@ -22,6 +23,7 @@ mod shape;
 mod told;
 
 pub(in crate::pipeline) use last::Waves;
+pub(in crate::pipeline) use shape::shape;
 
 use keep::Keep;
 use last::letters;
@@ -120,7 +122,7 @@ impl WaveVerb {
         }
         let reader = reader_for(invocation.operator, &pipeline.reader);
         let _turn = pipeline.waves.turn().await;
-        let wanted = look::Wanted { since, private: self.show_ip };
+        let wanted = look::Wanted { since, private: self.show_ip, most: look::MOST };
         let wave = Arc::new(look::look(pipeline, &reader, wanted).await?);
         let reply = told::overview(&wave, &span(age), &reader.afresh()).await;
         pipeline.waves.remember(invocation, wave);

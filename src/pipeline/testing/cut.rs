@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A future that is dropped when it has waited so often.
-struct Cut<F> {
+pub(in crate::pipeline) struct Cut<F> {
     inner: Pin<Box<F>>,
     waits: usize,
 }
@@ -45,7 +45,8 @@ impl<F: Future> Future for Cut<F> {
     }
 }
 
-fn cut<F: Future>(waits: usize, inner: F) -> Cut<F> {
+/// A future that is dropped when it has waited so often.
+pub(in crate::pipeline) fn cut<F: Future>(waits: usize, inner: F) -> Cut<F> {
     Cut { inner: Box::pin(inner), waits }
 }
 

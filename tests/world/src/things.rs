@@ -134,7 +134,7 @@ impl Things {
         api.post(&format!("/_synapse/admin/v1/media/quarantine/{file}"), json!({})).await?;
         let id = file.rsplit('/').next().unwrap_or_default();
         api.post(&format!("/_synapse/admin/v1/media/protect/{id}"), json!({})).await?;
-        let state = json!({ "locked": true, "admin": true });
+        let state = json!({ "locked": true, "admin": true, "approved": false });
         let (status, _) = api.put(&format!("/_synapse/admin/v2/users/{user}"), state).await?;
         ensure!(status == 200, "not locked: {status}");
         Ok(())

@@ -35,15 +35,23 @@ impl SanctionExpiry {
         action.is_some_and(|(action, _)| action.is_one_measure())
     }
 
-    /// Lifts all that is due of one measure, and says what came of it.
-    pub(super) async fn lift_measure(&self, due: Vec<Sanction>) {
-        let Some(first) = due.first().cloned() else { return };
+    /// Lifts all that is due of one measure, and says what came of it; with what was lifted by a turn that
+    /// was cut off before anybody was told.
+    pub(super) async fn lift_measure(&self, mut all: Vec<Sanction>) {
+        all.sort_by_key(|sanction| sanction.subject.key());
+        all.dedup_by(|one, other| one.subject == other.subject);
+        let Some(first) = all.first().cloned() else { return };
         let lifting = async {
+            self.note_lifting(&all).await;
             let mut ends = Ends::default();
-            for sanction in due {
-                self.lift_one_of(sanction, &mut ends).await;
+            for sanction in all.clone() {
+                if self.was_lifted(&sanction) {
+                    ends.lifted.push(sanction);
+                } else {
+                    self.lift_one_of(sanction, &mut ends).await;
+                }
             }
-            self.tell(&first, ends).await;
+            self.tell(&first, &all, ends).await;
         };
         lifting.instrument(span(&first.asked.1)).await;
     }
@@ -89,7 +97,7 @@ impl SanctionExpiry {
     }
 
     /// Says what came of it, and then keeps that it was said.
-    async fn tell(&self, first: &Sanction, ends: Ends) {
+    async fn tell(&self, first: &Sanction, all: &[Sanction], ends: Ends) {
         if let Some(reply) = self.told_of(first, &ends).await {
             let what = match &ends {
                 Ends { left, .. } if !left.is_empty() => "stuck",
@@ -99,6 +107,7 @@ impl SanctionExpiry {
             };
             self.say_of(first, what, &reply).await;
         }
+        self.note_told(all).await;
         let executor = &self.below.executor;
         for (sanction, _, again) in ends.again {
             let tries = sanction.tries.saturating_add(1);

@@ -53,7 +53,8 @@ impl Pipeline {
                 Reported::Event { room, .. } | Reported::Room(room) => Some(room.to_string()),
                 Reported::Account(_) => None,
             }),
-            (_, IdsOf::Events) => self.only(case, |what| match what {
+            // Its files are named by the event that has them.
+            (_, IdsOf::Events | IdsOf::Files) => self.only(case, |what| match what {
                 Reported::Event { event, .. } => Some(event.clone()),
                 _ => None,
             }),

@@ -14,6 +14,9 @@ use crate::{
     sanctions::{Sanction, State},
 };
 
+/// What else the bot does while they are closed.
+const TOLD: &str = "While they are closed I tell new accounts in the first admin room";
+
 /// How many tokens are named.
 const NAMED: usize = 20;
 
@@ -59,6 +62,9 @@ pub(super) async fn shown(pipeline: &Pipeline) -> Result<Reply, Stop> {
     reply = named(reply, "Changed by somebody since, which I leave alone", &of(Now::Changed));
     reply = named(reply, "Deleted since", &of(Now::Gone));
     reply = reply.with(Block::List("What this does not stop:".into(), not_stopped(ways)));
+    if closed.iter().any(|sanction| sanction.state.is_open()) {
+        reply = reply.text(TOLD);
+    }
     Ok(reply.with(Block::Commands(ways_on(&disabled, usable, &closed))))
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Wave {
     pub(super) unreached: usize,
     /// How many belong to bridges.
     pub(super) bridged: usize,
+    /// When those were created that belong to bridges or are taken out by operators.
+    pub(super) left_out: Vec<Timestamp>,
     /// How many could not be looked up.
     pub(super) unread: usize,
     /// How many are in no group.
@@ -52,7 +54,7 @@ pub(super) struct Wave {
 impl Wave {
     /// One of which nothing is known yet.
     pub(super) fn begun(at: Timestamp, since: Timestamp, private: bool) -> Self {
-        let groups = Vec::new();
+        let (groups, left_out) = Default::default();
         let (accounts, kept, unreached, bridged, unread, alone) = (0, 0, 0, 0, 0, 0);
         let (more, reports_read) = (false, true);
         Self {
@@ -64,6 +66,7 @@ impl Wave {
             kept,
             unreached,
             bridged,
+            left_out,
             unread,
             alone,
             reports_read,

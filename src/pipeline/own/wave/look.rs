@@ -21,8 +21,8 @@ use crate::{
     synapse::{self, Reader, wire::Plausible as _},
 };
 
-/// How many new accounts are looked at.
-const MOST: usize = 5_000;
+/// How many new accounts are looked at where an operator asks.
+pub(super) const MOST: usize = 5_000;
 
 /// How many are looked at at once.
 const AT_ONCE: usize = 8;
@@ -44,6 +44,8 @@ pub(super) struct Wanted {
     pub(super) since: Timestamp,
     /// Whether their addresses and clients are looked at.
     pub(super) private: bool,
+    /// How many of them are looked at, the newest.
+    pub(super) most: usize,
 }
 
 /// What is known here of accounts, before the homeserver is asked.
@@ -60,12 +62,14 @@ pub(super) async fn look(
     wanted: Wanted,
 ) -> Result<Wave, Stop> {
     let reader = &reader.afresh();
-    let newest = newest::created_since(wanted.since, MOST, reader).await?;
+    let newest = newest::created_since(wanted.since, wanted.most, reader).await?;
     let mut wave = Wave::begun(pipeline.clock.now(), wanted.since, wanted.private);
     wave.more = newest.more;
     let mut accounts = newest.accounts;
     let kept: BTreeSet<OwnedUserId> =
         pipeline.wave_exceptions.all()?.into_iter().map(|one| one.about).collect();
+    let left_out = accounts.iter().filter(|account| kept.contains(&account.user));
+    wave.left_out.extend(left_out.map(|account| account.created));
     wave.kept = keep_only(&mut accounts, |user| !kept.contains(user));
     let within = |user: &OwnedUserId| reader.may_name(&Subject::User(user.clone())).is_ok();
     wave.unreached = keep_only(&mut accounts, within);
@@ -108,7 +112,10 @@ async fn each(
     while let Some((new, looked)) = looks.next().await {
         match looked {
             Ok(None) => wave.accounts = wave.accounts.saturating_sub(1),
-            Ok(Some(looked)) if looked.account.appservice_id.is_some() => wave.bridged += 1,
+            Ok(Some(looked)) if looked.account.appservice_id.is_some() => {
+                wave.bridged += 1;
+                wave.left_out.push(new.created);
+            }
             Ok(Some(looked)) => found.push(known.account(new, looked)),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "an account cannot be looked up");

@@ -11,7 +11,7 @@ const TELLING: usize = 2;
 ///
 /// `raid-7` and `raid-2940` have the shape `raid-#`, `spam_x7f3q` has `spam_*`. Where nearly nothing is in
 /// common but the kind of characters, there are as many signs as characters: `x7f3qk2m` has `********`.
-pub(super) fn shape(localpart: &str) -> Option<String> {
+pub(in crate::pipeline) fn shape(localpart: &str) -> Option<String> {
     let localpart = localpart.to_lowercase();
     let pieces: Vec<Piece<'_>> = words(&localpart).into_iter().flat_map(pieces).collect();
     if pieces.iter().all(|piece| matches!(piece, Piece::Fixed(_))) {

@@ -1,6 +1,6 @@
 //! What is said of new accounts and their groups.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ruma::ServerName;
 use serde_json::{Map, json};
 
@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{
     change::Path,
+    config::WaveThreshold,
     error::Stop,
     refs::without_server,
     reply::{
-        Block, Fact, File, Format, Hostile, IdsOf, Line, Record, Reply, Sheet, grouped, span, utc,
+        Block, Fact, File, Format, Hostile, IdsOf, Line, Record, Reply, Ring, Sheet, grouped, span,
+        utc,
     },
     synapse::Reader,
+    wave_alerts::WaveAlert,
 };
 
 /// How many groups are shown.
@@ -48,20 +51,10 @@ fn accounts(many: usize) -> String {
 
 /// The groups of a wave, the largest first, each with samples and with what its accounts have in common.
 pub(super) async fn overview(wave: &Wave, hours: &str, reader: &Reader) -> Reply {
-    let found = match (wave.groups.len(), wave.alone) {
-        (0, _) => ", no group among them".to_owned(),
-        (groups, 0) => format!(": {}, nobody outside", count(groups, "group", "groups")),
-        (groups, alone) => {
-            format!(": {}, {} in none", count(groups, "group", "groups"), grouped(alone))
-        }
-    };
+    let found = found(wave);
     let title = format!("{} created in the last {hours}{found}", accounts(wave.accounts));
     let mut reply = Reply::data(title);
-    let shown = wave.groups.iter().take(GROUPS);
-    let mut records = Vec::new();
-    for (place, found) in shown.enumerate() {
-        records.push(record(place, found, wave, reader).await);
-    }
+    let records = records(wave, reader).await;
     if !records.is_empty() {
         let commands = (0..records.len()).take(SAMPLES).map(|place| {
             let letters = letters(place);
@@ -80,6 +73,71 @@ pub(super) async fn overview(wave: &Wave, hours: &str, reader: &Reader) -> Reply
     }
     let reply = notes(wave).into_iter().fold(reply, Reply::note);
     Reply { encrypted_only: wave.private, ..reply }
+}
+
+/// A wave of which the bot tells by itself: the groups as whoever may not see addresses is shown them.
+/// Letters are those of who asks, so that no group can be shown by its letter yet.
+pub(super) async fn alert(
+    alert: &WaveAlert,
+    wave: &Wave,
+    threshold: WaveThreshold,
+    reader: &Reader,
+) -> Reply {
+    let first = if alert.times > 1 { "The wave of new accounts has grown: " } else { WAVE };
+    let more = if alert.more { " or more" } else { "" };
+    let title = Line::from(format!("{first}{}{more} created since ", accounts(alert.accounts)))
+        .at(alert.since)
+        .plain(found(wave));
+    let mut reply = Reply::data(title);
+    let records = records(wave, reader).await;
+    if !records.is_empty() {
+        reply = reply.with(Block::Records(records));
+    }
+    let within = SignedDuration::try_from(threshold.within).unwrap_or(SignedDuration::MAX);
+    let why = format!(
+        "Told because {} or more were created within {}. I have done nothing about it.",
+        grouped(threshold.accounts),
+        span(within)
+    );
+    let reply = reply.command("To review the groups and act on them", asks_for(alert, wave.at));
+    let reply = notes(wave).into_iter().fold(reply.note(why), Reply::note);
+    Reply { encrypted_only: true, ring: Ring::These(Vec::new()), ..reply }
+}
+
+/// How the message about a wave begins that was not told before.
+const WAVE: &str = "A wave of new accounts: ";
+
+/// How far back `!wave` looks by itself, less the time in which somebody sends it.
+const USUAL: SignedDuration = SignedDuration::from_hours(5);
+
+/// The command that shows these accounts.
+fn asks_for(alert: &WaveAlert, now: Timestamp) -> Vec<String> {
+    let age = now.duration_since(alert.since);
+    if age <= USUAL {
+        return words(&["wave"]);
+    }
+    let hours = format!("{}h", age.as_hours() + 1);
+    words(&["wave", "--since", &hours])
+}
+
+/// How many groups there are, and how many accounts in none.
+fn found(wave: &Wave) -> String {
+    match (wave.groups.len(), wave.alone) {
+        (0, _) => ", no group among them".to_owned(),
+        (groups, 0) => format!(": {}, nobody outside", count(groups, "group", "groups")),
+        (groups, alone) => {
+            format!(": {}, {} in none", count(groups, "group", "groups"), grouped(alone))
+        }
+    }
+}
+
+/// The largest groups.
+async fn records(wave: &Wave, reader: &Reader) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (place, found) in wave.groups.iter().take(GROUPS).enumerate() {
+        records.push(record(place, found, wave, reader).await);
+    }
+    records
 }
 
 /// What is not in the groups, and what was not looked at.

@@ -67,6 +67,7 @@ federation_ip_range_blacklist: []
 federation: {{client_timeout: 2s, max_short_retries: 0, max_long_retries: 0}}
 bcrypt_rounds: 4
 presence: {{enabled: false}}
+experimental_features: {{msc3866: {{enabled: true}}}}
 server_notices:
   system_mxid_localpart: notices
   system_mxid_display_name: Server
