@@ -8,13 +8,21 @@ use crate::support::{api, code, devices, make, offered, says, with_device};
 
 /// Says a command, and yes to the question that may follow.
 async fn done(scene: &Scene, command: &str) -> Result<Message> {
-    yes(scene, scene.ann_asks(command).await?).await
+    done_to(scene, command, "").await
+}
+
+/// The same, with the phrase that a question may want.
+async fn done_to(scene: &Scene, command: &str, phrase: &str) -> Result<Message> {
+    yes(scene, scene.ann_asks(command).await?, phrase).await
 }
 
 /// Says yes to this answer where it is a question.
-async fn yes(scene: &Scene, mut answer: Message) -> Result<Message> {
+async fn yes(scene: &Scene, mut answer: Message, phrase: &str) -> Result<Message> {
     if let Ok(code) = code(&answer) {
         answer = scene.ann_asks(&format!("!confirm {code}")).await?;
+        if answer.body.contains("needs a phrase") {
+            answer = scene.ann_asks(&format!("!confirm {code} {phrase}")).await?;
+        }
     }
     says(&answer, "Done", &[]);
     Ok(answer)
@@ -35,6 +43,7 @@ pub(super) async fn are_so(scene: &Scene) -> Result<()> {
 async fn accounts(scene: &Scene) -> Result<()> {
     let (eve, device) = with_device(scene, "effects").await?;
     let (id, server) = (&eve.user_id, scene.synapse().admin());
+    let done = async |command: &str| done_to(scene, command, id.localpart()).await;
     let has = async |key: &str| anyhow::Ok(server.account(id).await?[key].clone());
     for (verb, key, value) in [
         ("lock", "locked", true),
@@ -46,18 +55,18 @@ async fn accounts(scene: &Scene) -> Result<()> {
             "admin" => format!("!user modify {id} --admin"),
             verb => format!("!user {verb} {id}"),
         };
-        done(scene, &command).await?;
+        done(&command).await?;
         assert_eq!(has(key).await?, json!(value), "{command}");
     }
-    let named = done(scene, &format!("!user modify {id} -n \"Eve Lee\"")).await?;
+    let named = done(&format!("!user modify {id} -n \"Eve Lee\"")).await?;
     assert_eq!(has("displayname").await?, "Eve Lee");
-    done(scene, offered(&named, "!undo")?).await?;
+    done(offered(&named, "!undo")?).await?;
     assert_eq!(has("displayname").await?, "effects");
     assert_eq!(devices(scene, &eve).await?, [device]);
-    done(scene, &format!("!user logout {id}")).await?;
+    done(&format!("!user logout {id}")).await?;
     assert!(devices(scene, &eve).await?.is_empty());
-    done(scene, &format!("!user modify {id} --no-admin")).await?;
-    done(scene, &format!("!user deactivate {id}")).await?;
+    done(&format!("!user modify {id} --no-admin")).await?;
+    done(&format!("!user deactivate {id}")).await?;
     assert_eq!(has("deactivated").await?, true);
     Ok(())
 }
@@ -104,7 +113,7 @@ async fn others(scene: &Scene) -> Result<()> {
         says(&answer, "Failed", &["named files of !media delete", "1.140"]);
         assert_eq!(listed().await?, 1);
     } else {
-        yes(scene, answer).await?;
+        yes(scene, answer, "1").await?;
         assert_eq!(listed().await?, 0);
     }
     let token = "for-some-friends";
