@@ -56,6 +56,7 @@ mod notice;
 mod observed;
 mod odd;
 mod open_matters;
+mod operators_elsewhere;
 mod order;
 mod output;
 mod pages;
