@@ -18,21 +18,25 @@ use crate::{
 };
 
 /// What these do to their subjects leaves nothing for the others to do.
-const LAST: [&str; 14] = [
+const LAST: [&str; 18] = [
     "user redact",
     "device delete",
+    "user prune-devices",
     "user password",
     "user logout",
-    "user prune-devices",
     "media delete",
     "media delete-user",
     "regtok delete",
     "report dismiss",
+    "history purge",
+    "room demote",
+    "room kick",
+    "user deactivate-regex",
     "user deactivate",
     "user modify",
-    "history purge",
     "room delete",
     "room empty",
+    "room delete-status",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +265,9 @@ impl Stage {
         let end: String = end.chars().rev().collect();
         let mut phrases = vec![String::new(), localpart.to_owned(), "1".to_owned(), end];
         phrases.extend(["bob-", "gone-", "new-"].map(|kind| format!("{kind}{localpart}")));
-        phrases.push(world::SERVER_NAME.to_owned());
+        phrases.extend(
+            [world::SERVER_NAME, self.things.device.as_str(), "BRIDGEDEV"].map(str::to_owned),
+        );
         for phrase in phrases {
             let said = scene.ann_asks(&format!("!confirm {code} {phrase}")).await?;
             if !said.body.contains("phrase") {
