@@ -101,7 +101,18 @@ const MORE: [(&str, &str); 1] = [(
 /// What is asked for in other words where a homeserver has nothing at such a path: the verbs, and a
 /// part of the path.
 const ANOTHER_WAY: [(&str, &[&str]); 7] = [
-    ("/memberships", &["notice send", "room join", "room kick", "room make-admin", "user redact"]),
+    (
+        "/memberships",
+        &[
+            "notice send",
+            "room join",
+            "room kick",
+            "room make-admin",
+            "user deactivate",
+            "user lock",
+            "user redact",
+        ],
+    ),
     (
         "/scheduled_tasks",
         &[
@@ -114,7 +125,7 @@ const ANOTHER_WAY: [(&str, &[&str]); 7] = [
     ),
     ("action_name=update_join_states", &["user modify"]),
     ("/user_reports", &["user details"]),
-    ("/fetch_event/", &["history purge", "notice send"]),
+    ("/fetch_event/", &["history purge", "notice send", "user deactivate", "user lock"]),
     ("/v1/media/", &["media list"]),
     ("", &["raw", "matrix raw"]),
 ];
