@@ -141,7 +141,11 @@ fn main() -> ExitCode {
         Command::Audit(command) => return records::run(&command),
         Command::Pages { folder } => return written(&folder),
     };
-    let config = match Config::load(command.config(), &pipeline::verbs()) {
+    let load = match command {
+        Configured::Check(_) => Config::load_to_check,
+        _ => Config::load,
+    };
+    let config = match load(command.config(), &pipeline::verbs()) {
         Ok(config) => config,
         Err(faults) => {
             // Where stderr is gone there is nobody to tell; the exit code still says it.

@@ -11,6 +11,10 @@
 #                                         understood as it was typed or asked about
 #   tests/long.sh --idle                  no kills and faults: seven minutes of a report desk to which
 #                                         nothing comes
+#   tests/long.sh --versions              no kills and faults: every verb on each Synapse that docs/versions.md
+#                                         names; with UPDATE_DOCS=1 its table is written anew
+#
+# At its end it says what ran, and what did not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/needs.sh
@@ -19,6 +23,13 @@ export SERIES_KILLS=64 SERIES_SECONDS=300
 while [ $# -gt 0 ]; do
     if [ "$1" = --idle ]; then
         export SYNOD_IDLE=1
+        shift
+        continue
+    fi
+    if [ "$1" = --versions ]; then
+        # The first row of the table names them.
+        SYNOD_VERSIONS=$(sed -n 's/^| Verb | \(.*\) |$/\1/p' docs/versions.md | sed 's/ | /,/g')
+        export SYNOD_VERSIONS
         shift
         continue
     fi
@@ -41,15 +52,34 @@ while [ $# -gt 0 ]; do
 done
 
 unset RUST_BACKTRACE
+
+# ran WHAT COMMAND...: runs it, and says at the end that it ran or failed, and what did not run.
+ran() {
+    local what=$1 status=0 one others=
+    shift
+    "$@" || status=$?
+    for one in "kills and faults" "a raid" "messages by chance" "an idle desk" "versions of Synapse"; do
+        case "$what" in "$one"*) ;; *) others="$others, $one" ;; esac
+    done
+    if [ "$status" -eq 0 ]; then echo "ran: $what"; else echo "FAILED: $what"; fi
+    echo "did not run: ${others#, }"
+    exit "$status"
+}
+
 if [ -n "${SYNOD_MESSAGES:-}" ]; then
-    exec cargo test --lib -- understand::tests::generated --nocapture
+    ran "messages by chance ($SYNOD_MESSAGES)" \
+        cargo test --lib -- understand::tests::generated --nocapture
 fi
 need_tools
 if [ -n "${SYNOD_IDLE:-}" ]; then
-    exec cargo test --test it -- a_desk_to_which_nothing_comes --nocapture
+    ran "an idle desk" cargo test --test it -- a_desk_to_which_nothing_comes --nocapture
+fi
+if [ -n "${SYNOD_VERSIONS:-}" ]; then
+    ran "versions of Synapse (${SYNOD_VERSIONS//,/, })" cargo test --test it -- versions:: --nocapture
 fi
 if [ -n "${RAID_ACCOUNTS:-}" ]; then
-    exec cargo test --test it -- wave::a_raid --nocapture
+    ran "a raid ($RAID_ACCOUNTS accounts)" cargo test --test it -- wave::a_raid --nocapture
 fi
 # One after the other: beside each other each would be a storm for the other.
-exec cargo test --test it -- series:: --nocapture --test-threads=1
+ran "kills and faults ($SERIES_KILLS kills, $SERIES_SECONDS seconds)" \
+    cargo test --test it -- series:: --nocapture --test-threads=1

@@ -7,7 +7,7 @@ use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::{Finding, account::Bot, disk, http::Api};
-use crate::config::{Config, Encryption, Operator};
+use crate::config::{Config, Encryption, Operator, TrustSource};
 
 /// The keys of one account in an answer to `POST /keys/query`.
 struct Keys<'a> {
@@ -162,17 +162,25 @@ fn own_keys(config: &Config, own: &OwnState<'_>, keys: &Keys<'_>) -> Finding {
     }
 }
 
+/// Whether the config does not name the key of an operator, and the bot does not start without it.
+fn lacks_key(config: &Config, operator: &Operator) -> bool {
+    let is_elsewhere = operator.user_id.server_name() != config.bot.user_id.server_name();
+    operator.master_key.is_none() && (is_elsewhere || config.trust == TrustSource::Verified)
+}
+
 fn operator_keys(config: &Config, operator: &Operator, keys: &Keys<'_>) -> Finding {
     let user = &operator.user_id;
+    let lacks_key = lacks_key(config, operator);
     let missing = |what: String, to_do: &str| match config.encryption {
-        Encryption::Required => Finding::bad(what, to_do),
-        Encryption::Optional => Finding::warn(what, to_do),
+        Encryption::Optional if !lacks_key => Finding::warn(what, to_do),
+        Encryption::Optional | Encryption::Required => Finding::bad(what, to_do),
     };
     let Some(master) = keys.master() else {
         let server = user.server_name();
         if keys.server_is_silent(server.as_str()) {
             let what = format!("keys: {user} is unknown, since {server} does not answer");
-            return Finding::warn(what, "Check again when it does");
+            let to_do = "Check again when it does";
+            return if lacks_key { Finding::bad(what, to_do) } else { Finding::warn(what, to_do) };
         }
         return missing(
             format!("keys: {user} has no master key, so the bot accepts nothing from them"),
@@ -186,6 +194,15 @@ fn operator_keys(config: &Config, operator: &Operator, keys: &Keys<'_>) -> Findi
                 format!("keys: {user} shows the master key {master}, not the configured one"),
                 "Ask them in person whether they reset their identity, and write this key as \
                  their master_key only if they did",
+            );
+        }
+        None if lacks_key => {
+            return Finding::bad(
+                format!(
+                    "keys: {user} has the master key {master}, and their entry in the config needs \
+                     it, so the bot does not start"
+                ),
+                "Compare this key with them, and write it as their master_key",
             );
         }
         _ => {}

@@ -10,8 +10,8 @@ pub struct Needs {
     pub since: Option<Version>,
     /// What becomes of it where an authentication service keeps the accounts.
     pub delegated: Delegated,
-    /// Options that came later than it did. An older homeserver ignores what they ask for: it would
-    /// redact everything where only what is older was meant.
+    /// Options that came later than it did. An older homeserver does not have what they ask for, or
+    /// ignores it: it would redact everything where only what is older was meant.
     pub later: &'static [Later],
 }
 
@@ -20,6 +20,8 @@ pub struct Needs {
 pub struct Later {
     /// The name of its argument: `use_admin`.
     pub argument: &'static str,
+    /// What it is called where it is no option: `named files`.
+    pub what: Option<&'static str>,
     /// The first version that does what it says.
     pub since: Version,
 }
@@ -27,28 +29,38 @@ pub struct Later {
 impl Later {
     /// The option of this argument.
     pub const fn new(argument: &'static str, major: u32, minor: u32) -> Self {
-        Self { argument, since: Version::new(major, minor) }
+        Self { argument, what: None, since: Version::new(major, minor) }
     }
 
-    /// As it is typed: `--use-admin`.
+    /// The same, called so where several arguments are one thing, or one is typed without dashes.
+    #[must_use]
+    pub const fn called(self, what: &'static str) -> Self {
+        Self { what: Some(what), ..self }
+    }
+
+    /// As it is typed, `--use-admin`, or as it is called.
     pub fn typed(&self) -> String {
-        format!("--{}", self.argument.replace('_', "-"))
+        let option = || format!("--{}", self.argument.replace('_', "-"));
+        self.what.map_or_else(option, str::to_owned)
     }
 
-    /// Why a homeserver of this version would ignore it, typed with `verb`. A version that is not
-    /// known is new enough.
+    /// The same after `line`.
+    fn named(&self, line: Line) -> Line {
+        match self.what {
+            Some(what) => line.plain(what),
+            None => line.code(self.typed()),
+        }
+    }
+
+    /// Why a homeserver of this version cannot do what it says, typed with `verb`. A version that is
+    /// not known is new enough.
     pub fn unmet(&self, verb: &str, version: Option<Version>) -> Option<Line> {
         let version = version.filter(|version| *version < self.since)?;
         Some(
-            Line::new()
-                .plain("this homeserver is too old for ")
-                .code(self.typed())
+            self.named(Line::new().plain("this homeserver is too old for "))
                 .plain(" of ")
                 .command(format!("!{verb}"))
-                .plain(format!(
-                    ", and would ignore it: it runs Synapse {version}, and this needs {}",
-                    self.since
-                )),
+                .plain(format!(": it runs Synapse {version}, and this needs {}", self.since)),
         )
     }
 }
@@ -88,10 +100,15 @@ impl Needs {
                 ": a homeserver that manages its own accounts, without an authentication service",
             )),
         };
-        let later = self.later.iter().map(|option| {
+        let mut later = Vec::new();
+        for option in self.later {
             let since = format!(": Synapse {} or newer", option.since);
-            Line::new().plain("for ").code(option.typed()).plain(since)
-        });
+            let line = option.named(Line::new().plain("for ")).plain(since);
+            // Several arguments may be one thing.
+            if !later.contains(&line) {
+                later.push(line);
+            }
+        }
         since.into_iter().chain(delegated).chain(later).collect()
     }
 
@@ -177,8 +194,8 @@ mod tests {
         assert_eq!(
             told.map(|line| line.text()).as_deref(),
             Some(
-                "this homeserver is too old for --before of !user redact, and would ignore it: it \
-                runs Synapse 1.150, and this needs 1.157"
+                "this homeserver is too old for --before of !user redact: it runs Synapse 1.150, and \
+                this needs 1.157"
             )
         );
         assert!(before.unmet("user redact", NEW).is_none());
@@ -191,8 +208,9 @@ mod tests {
             let command = spec.command();
             for option in spec.needs.later {
                 let argument = command.get_arguments().find(|arg| *arg.get_id() == option.argument);
-                let long = argument.and_then(clap::Arg::get_long).map(|long| format!("--{long}"));
-                assert_eq!(long, Some(option.typed()), "{}", spec.name);
+                let argument = argument.expect("it is one of its arguments");
+                let long = argument.get_long().map(|long| format!("--{long}"));
+                assert!(option.what.is_some() || long == Some(option.typed()), "{}", spec.name);
                 assert!(spec.needs.since.is_none_or(|since| since < option.since));
             }
         }

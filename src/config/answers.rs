@@ -244,7 +244,12 @@ pub fn secret(path: &Path) -> Result<secrecy::SecretString, Fault> {
         tree::Node { line: 0, value: tree::Value::Text { text: shown.clone(), plain: false } };
     let field = Field::alone(&book, &node);
     let environment = |name: &str| std::env::var_os(name);
-    let around = Surroundings { base: Path::new(""), environment: &environment, verbs: &[] };
+    let around = Surroundings {
+        base: Path::new(""),
+        environment: &environment,
+        verbs: &[],
+        may_lack_keys: false,
+    };
     let read = files::from_file(&field, &shown, around);
     read.map(|(secret, _)| secret).map_err(|_| {
         let (mut faults, _) = book.close();

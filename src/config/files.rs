@@ -33,6 +33,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) environment: Environment<'a>,
     /// Every verb that a pattern may be meant for.
     pub(super) verbs: &'a [String],
+    /// Whether operators may be without the master key that they need: whoever checks is shown it.
+    pub(super) may_lack_keys: bool,
 }
 
 /// The text of the configuration.

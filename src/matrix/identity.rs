@@ -154,7 +154,8 @@ async fn create(client: &Client, settings: &Settings) -> Result<(), ConnectError
     let user = UserIdentifier::Matrix(MatrixUserIdentifier::new(settings.user_id.to_string()));
     let mut proof = uiaa::Password::new(user, password.expose_secret().to_owned());
     proof.session.clone_from(&demand.session);
-    encryption.bootstrap_cross_signing_if_needed(Some(AuthData::Password(proof))).await?;
+    // The refused try has left the keys here, which would pass for keys of the account: it has none yet.
+    encryption.bootstrap_cross_signing(Some(AuthData::Password(proof))).await?;
     tracing::info!("made cross-signing keys for the bot's account");
     Ok(())
 }

@@ -252,7 +252,7 @@ async fn a_changed_key_counts_for_nothing_until_accepted_and_silences_nobody() -
     assert_eq!(request.trust, Trust::Doubtful(Doubt::ChangedKey));
     let now = ann.master_key().await?;
     let (user, pinned) = (ann.user_id().clone(), old);
-    let told = News::KeyChanged { user, pinned, now: now.clone() };
+    let told = News::KeyChanged { user, pinned, now: now.clone(), in_config: false };
     bot.news(|news| *news == told).await?;
     bot.converse(moe, room, "!user list").await?;
     bot.answer(&request, "refused").await?;

@@ -216,7 +216,8 @@ impl Trustee {
         if let Err(error) = self.pins.told.put(user.as_str(), &now) {
             tracing::error!(%user, %error, "cannot note that the room was told of a changed key");
         }
-        self.shared.news(News::KeyChanged { user: user.to_owned(), pinned, now });
+        let in_config = self.pins.operators.get(user).is_some_and(Option::is_some);
+        self.shared.news(News::KeyChanged { user: user.to_owned(), pinned, now, in_config });
     }
 
     /// Whether `user` has, now, a device that is signed by their pinned key.

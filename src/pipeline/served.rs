@@ -119,11 +119,13 @@ impl Served {
                     .strong("Here: ")
                     .plain("an authentication service manages the accounts"),
             ),
-            None => needs
-                .later
-                .iter()
-                .filter_map(|option| option.unmet(&verb, known.version))
-                .fold(reply, |reply, why| reply.note(not_here(why))),
+            None => {
+                let unmet = |option: &Later| option.unmet(&verb, known.version);
+                let mut unmet: Vec<Line> = needs.later.iter().filter_map(unmet).collect();
+                // Several arguments may be one thing.
+                unmet.dedup();
+                unmet.into_iter().fold(reply, |reply, why| reply.note(not_here(why)))
+            }
         }
     }
 }

@@ -51,6 +51,28 @@ fn an_operator_with_another_key_or_none_is_not_believed() {
 }
 
 #[test]
+fn the_key_that_an_entry_needs_is_shown_and_is_bad() {
+    let of = |answer: &Value, change: fn(&mut Config)| {
+        let mut config = config(Encryption::Optional);
+        change(&mut config);
+        let operator = &config.operators[0];
+        operator_keys(&config, operator, &Keys::of(answer, &operator.user_id))
+    };
+    let verified = |config: &mut Config| config.trust = TrustSource::Verified;
+    let elsewhere = |config: &mut Config| {
+        config.bot.user_id = ruma::user_id!("@synod:here").to_owned();
+    };
+    for change in [verified as fn(&mut Config), elsewhere] {
+        let needed = of(&answer(), change);
+        assert_eq!(needed.mark, Mark::Bad);
+        assert!(needed.to_string().contains("has the master key M, and their entry"), "{needed}");
+        assert_eq!(of(&json!({}), change).mark, Mark::Bad);
+        assert_eq!(of(&json!({ "failures": { "x": {} } }), change).mark, Mark::Bad);
+    }
+    assert_eq!(of(&json!({}), |_| ()).mark, Mark::Warn);
+}
+
+#[test]
 fn a_device_counts_only_by_a_chain_from_the_master_key() {
     let mut cut = answer();
     cut["self_signing_keys"]["@ann:x"]["signatures"] = json!({ "@ann:x": { "ed25519:N": "..." } });

@@ -86,7 +86,14 @@ impl Purge {
         }
         let id = &event.0;
         let path = Path::admin(["v1", "fetch_event", id.as_str()]);
-        let found: Option<FetchedEvent> = reader.find(&path, &[]).await?;
+        let found: Option<FetchedEvent> = match reader.find(&path, &[]).await {
+            // Before Synapse 1.140 an event is only found in its room.
+            Err(error) if error.is_unknown_route() => {
+                let path = Path::admin(["v1", "rooms", room, "context", id.as_str()]);
+                reader.find(&path, &[("limit", "1".to_owned())]).await?
+            }
+            found => found?,
+        };
         let Some(FetchedEvent { event }) = found else {
             let why = Line::new().plain("this homeserver has no event ").code(id);
             return Err(Stop::not_found(why));

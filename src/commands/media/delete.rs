@@ -18,7 +18,7 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Spec, user::account::how_many},
+    commands::{Action, Later, Spec, user::account::how_many},
     error::Stop,
     reply::{Line, size},
     synapse::Reader,
@@ -31,7 +31,16 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
         "media delete -i abcdefghijklmnopqrstuvwx",
         "media delete --before-days 365 --size 20MB",
     ],
-);
+)
+.later(&[
+    Later::new("files", 1, 140).called(NAMED_FILES),
+    Later::new("mxc_uri", 1, 140).called(NAMED_FILES),
+    Later::new("media_id", 1, 140).called(NAMED_FILES),
+]);
+
+/// What an older homeserver shows nothing of: it would not be known whose they are, nor be seen that
+/// they are gone.
+const NAMED_FILES: &str = "named files";
 
 /// Delete files that were uploaded here: the named ones, or all that are old enough
 ///

@@ -92,6 +92,9 @@ struct Row {
     mxc: Hostile,
     /// What was looked up of it besides.
     info: Option<File>,
+    /// Whether the homeserver is too old to show files.
+    #[serde(default)]
+    unknown: bool,
 }
 
 /// How many files are looked up at once.
@@ -106,8 +109,10 @@ async fn looked_up(mut row: Value, reader: &Reader) -> Value {
     if let Some(Ok(Mxc { server, id })) = row["mxc"].as_str().map(str::parse::<Mxc>) {
         let path = Path::admin(["v1", "media", server.as_str(), &id]);
         // The list is worth showing without it.
-        if let Ok(Some(found)) = reader.find::<MediaInfo>(&path, &[]).await {
-            row["info"] = found.media_info;
+        match reader.find::<MediaInfo>(&path, &[]).await {
+            Ok(Some(found)) => row["info"] = found.media_info,
+            Err(error) if error.is_unknown_route() => row["unknown"] = json!(true),
+            Ok(None) | Err(_) => {}
         }
     }
     row
@@ -152,13 +157,18 @@ impl Listing for InRoom {
     fn record(&self, row: &Row, now: Timestamp) -> Record {
         let facts = match &row.info {
             Some(info) => file::facts(info, now),
+            None if row.unknown => Vec::new(),
             None => vec![("State", "this homeserver does not have it, or no longer has it".into())],
         };
         Record { title: file::address(&row.mxc), facts }
     }
 
-    fn notes(&self, _rows: &[Row]) -> Vec<Line> {
-        vec!["Without files in encrypted messages: the homeserver cannot see those.".into()]
+    fn notes(&self, rows: &[Row]) -> Vec<Line> {
+        let old = "This homeserver does not show what these files are: that needs Synapse 1.140.";
+        let old = rows.iter().any(|row| row.unknown).then(|| old.into());
+        let without =
+            "Without files in encrypted messages: the homeserver cannot see those.".into();
+        [without].into_iter().chain(old).collect()
     }
 }
 

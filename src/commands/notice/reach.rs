@@ -157,7 +157,11 @@ async fn is_for_notices(room: &str, user: &UserId, reader: &Reader) -> Result<bo
     let path = Path::admin(["v1", "rooms", room, "state"]);
     let query = [("type", "m.room.power_levels".to_owned())];
     let state: State = reader.get(&path, &query).await?;
-    Ok(state.state.iter().any(|event| event["content"]["users_default"] == POWER))
+    // Before Synapse 1.123 a homeserver cannot be asked for one type, and answers with all.
+    let is_other =
+        |event: &Value| event.get("type").is_some_and(|kind| kind != "m.room.power_levels");
+    let mut levels = state.state.iter().filter(|event| !is_other(event));
+    Ok(levels.any(|event| event["content"]["users_default"] == POWER))
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,7 +9,7 @@ use super::reports::{self, EventReport, Number, UserReport};
 use crate::{
     change::{Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec, Tables,
+        Later, Memory, Query, Remembered, Spec, Tables,
         event::content::{self, Event},
         past::{self, PAST},
         refusals::looks,
@@ -23,7 +23,8 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
     "details",
     &["report details 4711", "report details 4711 --show-content", "report details 4711 --users"],
 )
-.also(&["show"]);
+.also(&["show"])
+.later(&[Later::new("users", 1, 152)]);
 
 /// Show one report
 ///

@@ -13,7 +13,7 @@ use crate::{
         Answer, Change, Class, FactMap, Method, Outcome, Path, Power, Question, Skip, Snapshot,
         Step, Subject, Undo,
     },
-    commands::{Action, Spec},
+    commands::{Action, Later, Spec},
     error::Stop,
     reply::Line,
     synapse::Reader,
@@ -22,7 +22,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::action::<Dismiss>(
     "dismiss",
     &["report dismiss 4711", "report dismiss 4711 4712", "report dismiss 4711 --users"],
-);
+)
+.later(&[Later::new("users", 1, 152)]);
 
 /// Dismiss reports: they are deleted, and the reported content or account is not changed
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use super::reports::{self, EventReport, UserReport};
 use crate::{
     change::Path,
     commands::{
-        Ask, Does, Spec, Tables,
+        Ask, Does, Later, Spec, Tables,
         arguments::{RoomRef, UserRef},
         listing::{
             Filter, Kept, Listing, Named, Page, Pages,
@@ -36,7 +36,8 @@ pub(super) const SPEC: Spec = Spec::of::<List>(
         "report list --users --target @ann:example.org",
         "report list --chart",
     ],
-);
+)
+.later(&[Later::new("users", 1, 152)]);
 
 /// List reports of events, or with --users of accounts; newest first
 ///

@@ -119,7 +119,30 @@ fn path_of(id: &str) -> Path {
 /// forgets one. Unlike the status by room this has those that are still to begin.
 pub(super) async fn of_room(room: &RoomId, reader: &Reader) -> Result<Vec<Task>, Stop> {
     let query = [("resource_id", room.to_string()), ("action_name", ACTION.to_owned())];
-    Ok(tasks(&query, reader).await?)
+    match tasks(&query, reader).await {
+        // Before Synapse 1.130 only the room itself says what goes on with it.
+        Err(error) if error.is_unknown_route() => of_old(room, reader).await,
+        found => Ok(found?),
+    }
+}
+
+/// The same by `GET /_synapse/admin/v2/rooms/{room_id}/delete_status`, which gives no reasons.
+async fn of_old(room: &RoomId, reader: &Reader) -> Result<Vec<Task>, Stop> {
+    #[derive(Deserialize)]
+    struct Results {
+        results: Vec<Deletion>,
+    }
+    let path = Path::admin(["v2", "rooms", room.as_str(), "delete_status"]);
+    let found: Option<Results> = reader.find(&path, &[]).await?;
+    let task = |one: Deletion| Task {
+        id: one.delete_id,
+        action: Hostile::new(ACTION.to_owned()),
+        status: one.status,
+        at: None,
+        resource_id: Some(Hostile::new(room.to_string())),
+        error: None,
+    };
+    Ok(found.into_iter().flat_map(|found| found.results).map(task).collect())
 }
 
 /// Why this deletion of a room failed, as the homeserver has noted it; nothing where it has not.

@@ -21,7 +21,7 @@ use crate::{
         Step, Subject, Undo, as_account,
     },
     commands::{
-        Action, Delegated, Spec,
+        Action, Delegated, Later, Spec,
         arguments::{RoomRef, UserRef},
         user::account,
     },
@@ -39,7 +39,8 @@ pub(super) const SPEC: Spec = Spec::action::<Kick>(
         "room kick #lobby:example.org @ann:example.org @bob:elsewhere.example",
     ],
 )
-.delegated(Delegated::Without(&["--as-user"]));
+.delegated(Delegated::Without(&["--as-user"]))
+.later(&[Later::new("space", 1, 142)]);
 
 /// Take accounts out of a room, or one account out of all rooms of a space
 ///
@@ -53,8 +54,7 @@ struct Kick {
     /// The accounts, one or several: @ann:example.org, or ann for an account of this server
     #[arg(required = true, num_args = 1.., value_name = "USER")]
     users: Vec<UserRef>,
-    /// The room is a space: take the account out of it and of all its rooms, one account at a time. Needs
-    /// Synapse 1.142 or newer
+    /// The room is a space: take the account out of it and of all its rooms, one account at a time
     #[arg(long)]
     space: bool,
     /// Where the account of my admin token cannot remove an account of this server, act in its name: I make

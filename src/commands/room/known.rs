@@ -199,7 +199,17 @@ pub(in crate::commands) async fn state(
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
     let query: Vec<_> = kind.map(|kind| ("type", kind.to_owned())).into_iter().collect();
     let answered: Option<StateEvents> = reader.find(&path, &query).await?;
-    Ok(answered.ok_or_else(|| Stop::not_found(unknown(room)))?.state)
+    let mut state = answered.ok_or_else(|| Stop::not_found(unknown(room)))?.state;
+    if let Some(kind) = kind {
+        keep(kind, &mut state);
+    }
+    Ok(state)
+}
+
+/// Leaves the events of this type in a room's state: a homeserver that is too old to be asked for one
+/// type, before Synapse 1.123, answers with all.
+pub(super) fn keep(kind: &str, state: &mut Vec<Value>) {
+    state.retain(|event| event.get("type").is_none_or(|its| its == kind));
 }
 
 /// The same as the homeserver says it.

@@ -259,8 +259,31 @@ pub(super) async fn membership(
         memberships: BTreeMap<String, String>,
     }
     let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
-    let listed: Memberships = reader.get(&path, &[]).await?;
-    Ok(listed.memberships.get(room.as_str()).cloned())
+    match reader.get::<Memberships>(&path, &[]).await {
+        Ok(listed) => Ok(listed.memberships.get(room.as_str()).cloned()),
+        // Before Synapse 1.145 only the room itself says it.
+        Err(error) if error.is_unknown_route() => membership_by_room(user, room, reader).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// The same by the state of the room, as `GET /_synapse/admin/v1/rooms/{room_id}/state` has it.
+async fn membership_by_room(
+    user: &UserId,
+    room: &RoomId,
+    reader: &Reader,
+) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    struct StateEvents {
+        state: Vec<Value>,
+    }
+    const MEMBER: &str = "m.room.member";
+    let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
+    let query = [("type", MEMBER.to_owned())];
+    let known: Option<StateEvents> = reader.find(&path, &query).await?;
+    let is_its = |event: &Value| event["type"] == MEMBER && event["state_key"] == user.as_str();
+    let its = known.and_then(|known| known.state.into_iter().find(is_its));
+    Ok(its.and_then(|event| event["content"]["membership"].as_str().map(str::to_owned)))
 }
 
 /// What a room's state says of one user and of those who could give it power.

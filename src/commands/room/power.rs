@@ -136,13 +136,18 @@ pub(super) async fn state(
     #[derive(Deserialize)]
     struct Keyed {
         state_key: String,
+        #[serde(rename = "type")]
+        its: Option<String>,
         #[serde(flatten)]
         event: Event,
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
     let answered: StateEvents = reader.get(&path, &[("type", kind.to_owned())]).await?;
-    let mut events = answered.state.into_iter();
-    Ok(events.find(|keyed| keyed.state_key.is_empty()).map(|keyed| keyed.event))
+    // Before Synapse 1.123 a homeserver cannot be asked for one type, and answers with all.
+    let is_it = |keyed: &Keyed| {
+        keyed.state_key.is_empty() && keyed.its.as_deref().is_none_or(|its| its == kind)
+    };
+    Ok(answered.state.into_iter().find(is_it).map(|keyed| keyed.event))
 }
 
 /// The event of this type among those of a room's state, with an empty state key.

@@ -124,7 +124,9 @@ async fn typed(room: &RoomId, kind: &str, reader: &Reader) -> Result<Vec<Value>,
     }
     let path = Path::admin(["v1", "rooms", room.as_str(), "state"]);
     let query = [("type", kind.to_owned())];
-    Ok(reader.get::<StateEvents>(&path, &query).await?.state)
+    let mut state = reader.get::<StateEvents>(&path, &query).await?.state;
+    super::known::keep(kind, &mut state);
+    Ok(state)
 }
 
 /// A field of a room as the homeserver shows it, and where in the room's state it stands: the type of

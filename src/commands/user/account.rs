@@ -325,7 +325,15 @@ fn state(account: &Account) -> Line {
     .into_iter()
     .filter_map(|(is, word)| is.then_some(word))
     .collect();
-    if states.is_empty() { "active".into() } else { Line::new().strong(states.join(", ")) }
+    let known = match states.as_slice() {
+        [] => "active".into(),
+        states => Line::new().strong(states.join(", ")),
+    };
+    // Before Synapse 1.121 it is not said.
+    if account.suspended.is_some() || account.deactivated {
+        return known;
+    }
+    known.plain("; this homeserver does not say whether it is suspended")
 }
 
 /// How much an account has.

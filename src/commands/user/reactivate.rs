@@ -18,6 +18,7 @@ use crate::{
 
 pub(super) const SPEC: Spec =
     Spec::action::<Reactivate>("reactivate", &["user reactivate @gone:example.org"])
+        .since(1, 99)
         .delegated(Delegated::Nothing);
 
 /// Reactivate deactivated accounts

@@ -121,7 +121,13 @@ impl Action for Redact {
             return Ok(seen);
         }
         if self.room.is_empty() {
-            note(&mut seen, &everywhere(user, reader).await?);
+            match everywhere(user, reader).await? {
+                Everywhere::All(rooms) => note(&mut seen, &rooms),
+                Everywhere::Joined(rooms) => {
+                    note(&mut seen, &rooms);
+                    seen.extra.insert(BANS_UNKNOWN.to_owned(), json!(true));
+                }
+            }
         } else {
             let rooms = self.named(reader).await?;
             note(&mut seen, &rooms);
@@ -148,6 +154,13 @@ impl Action for Redact {
         ];
         if self.room.is_empty() {
             stays.push("what it wrote in rooms that it has left".into());
+        }
+        if seen.extra.contains_key(BANS_UNKNOWN) {
+            stays.push(
+                "what it wrote in rooms that it is banned from: before Synapse 1.145 a homeserver \
+                 does not list them; name them with --room"
+                    .into(),
+            );
         }
         if !seen.is("local") || self.use_admin {
             stays.push(
@@ -179,12 +192,17 @@ impl Action for Redact {
             account::exists(subject, seen)?;
         }
         let rooms = rooms(seen);
+        let bans_unknown = seen.extra.contains_key(BANS_UNKNOWN);
         if rooms.is_empty() {
-            return Err(Skip::already(Line::new().code(subject).plain(
+            let why = if bans_unknown {
+                " is in no room here; to redact messages in rooms that it has left or is banned \
+                from, name them with --room"
+            } else {
                 " is in no room here and banned from none; to redact messages in rooms that it has \
-                left, name them with --room",
-            ))
-            .or(format!("user membership {}", subject.typed())));
+                left, name them with --room"
+            };
+            return Err(Skip::already(Line::new().code(subject).plain(why))
+                .or(format!("user membership {}", subject.typed())));
         }
         let moment = |key: &str| seen.extra.get(key).and_then(Value::as_i64);
         if let (Some(after), Some(before)) = (moment("after"), moment("before"))
@@ -194,8 +212,10 @@ impl Action for Redact {
             return Err(Skip::not_understood(why));
         }
         let mut body = Map::new();
-        // None means all to the homeserver, which looks again when it begins.
-        let named = if self.room.is_empty() { Vec::new() } else { rooms };
+        // None means all to the homeserver, which looks again when it begins. Where nobody can say
+        // which those are, some may be protected.
+        let all = self.room.is_empty() && !bans_unknown;
+        let named = if all { Vec::new() } else { rooms };
         body.insert("rooms".to_owned(), json!(named));
         if let Some(reason) = &self.reason {
             body.insert("reason".to_owned(), json!(reason));
@@ -291,17 +311,37 @@ impl Redact {
     }
 }
 
-/// The rooms that `user` is in or banned from, as far as this homeserver knows: those that it
-/// takes where none is named.
-async fn everywhere(user: &UserId, reader: &Reader) -> Result<Vec<OwnedRoomId>, Stop> {
+/// Under this it is noted that nobody can say from which rooms the account is banned.
+const BANS_UNKNOWN: &str = "bans_unknown";
+
+/// The rooms of an account.
+enum Everywhere {
+    /// Those that the homeserver takes where none is named: it is in them or banned from them.
+    All(Vec<OwnedRoomId>),
+    /// Those that it is in: it may be banned from others.
+    Joined(Vec<OwnedRoomId>),
+}
+
+/// The rooms of `user`, as far as this homeserver knows.
+async fn everywhere(user: &UserId, reader: &Reader) -> Result<Everywhere, Stop> {
     #[derive(Deserialize)]
     struct Memberships {
         memberships: std::collections::BTreeMap<OwnedRoomId, String>,
     }
     let path = Path::admin(["v1", "users", user.as_str(), "memberships"]);
-    let listed: Memberships = reader.get(&path, &[]).await?;
+    let memberships = match reader.get::<Memberships>(&path, &[]).await {
+        Ok(listed) => listed.memberships,
+        // Before Synapse 1.145 only those that it is in are known.
+        Err(error) if error.is_unknown_route() => {
+            let mut rooms = reader.joined_rooms(user).await?;
+            rooms.sort();
+            return Ok(Everywhere::Joined(rooms));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let there = |how: &str| matches!(how, "join" | "ban");
-    Ok(listed.memberships.into_iter().filter(|(_, how)| there(how)).map(|(id, _)| id).collect())
+    let rooms = memberships.into_iter().filter(|(_, how)| there(how)).map(|(id, _)| id);
+    Ok(Everywhere::All(rooms.collect()))
 }
 
 fn note(seen: &mut Snapshot, rooms: &[OwnedRoomId]) {
@@ -386,6 +426,21 @@ mod tests {
         assert!(testing::skip(&skip).contains("give --after the earlier time"), "{skip:?}");
         assert!(testing::parse::<Redact>(&["ann", "-l", "0"]).is_err());
         assert!(testing::parse::<Redact>(&["ann", "-r", "lobby"]).is_err());
+    }
+
+    #[test]
+    fn where_bans_are_not_known_only_the_known_rooms_are_sent() {
+        let mut old = seen(true, &["!a:example.org"]);
+        old.extra.insert(BANS_UNKNOWN.to_owned(), json!(true));
+        let all = verb(&["ann"]);
+        let change = all.change(&ann(), &old).unwrap();
+        assert_eq!(change.steps[0].body, json!({"rooms": ["!a:example.org"]}));
+        let question = testing::question(&all.question(&ann(), &old));
+        assert!(question.contains("rooms that it is banned from"), "{question}");
+        let mut nowhere = seen(true, &[]);
+        nowhere.extra.insert(BANS_UNKNOWN.to_owned(), json!(true));
+        let skip = testing::skip(&all.change(&ann(), &nowhere).unwrap_err());
+        assert!(skip.contains("or is banned from"), "{skip}");
     }
 
     #[test]

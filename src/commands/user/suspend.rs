@@ -27,7 +27,7 @@ pub(super) const SPEC: Spec = Spec::of::<Suspend>(
     ],
 )
 .ending()
-.since(1, 110);
+.since(1, 122);
 
 /// An account that may read and nothing else (`PUT /_synapse/admin/v1/suspend/{user_id}`).
 pub(super) static SUSPENDED: Flag = Flag {

@@ -5,7 +5,7 @@ use crate::commands::{Ask, Does, Spec, arguments::UserRef, switch::Turn};
 
 pub(super) const SPEC: Spec =
     Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"])
-        .since(1, 110);
+        .since(1, 122);
 
 /// End the suspension of an account: it can do everything again
 #[derive(Debug, clap::Args)]

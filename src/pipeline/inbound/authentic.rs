@@ -265,7 +265,8 @@ fn doubt_in_words(doubt: Doubt) -> Line {
         }
         Doubt::ChangedKey => {
             "your cross-signing key is not the one that I know. If you reset it yourself, ask \
-            another admin to accept the new one, or to put it into the config"
+            another admin to accept the new one. If the config names your key, it must be changed \
+            there"
         }
         Doubt::NotPinned => {
             "your cross-signing key is not in the config, and for your account only that counts. \

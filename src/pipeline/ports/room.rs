@@ -84,6 +84,8 @@ pub enum News {
         pinned: String,
         /// The key that the homeserver shows now.
         now: String,
+        /// Whether the config names the key that counts, so that only another config changes it.
+        in_config: bool,
     },
     /// An alias of the config names another room than it did; the first one stays in force.
     AliasMoved {

@@ -57,10 +57,10 @@ impl Announcements {
                 let transaction_key = format!("pinned-{}", tail(&key));
                 self.voice.tell(&transaction_key, &key_pinned(&user, &key)).await;
             }
-            News::KeyChanged { user, pinned, now } => {
+            News::KeyChanged { user, pinned, now, in_config } => {
                 self.noted(&format!("{user} now has the master key {now} instead of {pinned}"))
                     .await;
-                let reply = key_changed(&user, &now).ringing(self.others(&user));
+                let reply = key_changed(&user, &now, in_config).ringing(self.others(&user));
                 self.voice.tell(&format!("changed-{}", tail(&now)), &reply).await;
             }
             News::AliasMoved { alias, pinned, now } => {
@@ -293,20 +293,27 @@ fn key_pinned(user: &UserId, key: &str) -> Reply {
     )
 }
 
-fn key_changed(user: &UserId, now: &str) -> Reply {
-    Reply::outcome(
-        Status::Refused,
-        Line::new().code(user).plain(
-            " has a new cross-signing key. Until an admin accepts it, I take no commands \
-                    from them",
-        ),
-    )
-    .facts(vec![("New key", Line::new().code(now))])
-    .text(
-        "Ask them outside this room whether they reset it themselves. If they did not, somebody \
-        has their account",
-    )
-    .command(
+fn key_changed(user: &UserId, now: &str, in_config: bool) -> Reply {
+    let why = if in_config {
+        " has a new cross-signing key. My config names the old one, so I take no commands from them"
+    } else {
+        " has a new cross-signing key. Until an admin accepts it, I take no commands from them"
+    };
+    let reply = Reply::outcome(Status::Refused, Line::new().code(user).plain(why))
+        .facts(vec![("New key", Line::new().code(now))])
+        .text(
+            "Ask them outside this room whether they reset it themselves. If they did not, \
+            somebody has their account",
+        );
+    if in_config {
+        return reply.text(
+            Line::new()
+                .plain("If they did, whoever keeps my config writes the new key as their ")
+                .code("master_key")
+                .plain(" and reloads it"),
+        );
+    }
+    reply.command(
         "To accept it, another admin sends",
         words(&["trust", "accept", user.as_str(), tail(now)]),
     )

@@ -15,21 +15,52 @@ use tokio::task::spawn_blocking;
 use crate::{Log, process::Process};
 
 /// A program in Python, in an environment of its own.
-pub(crate) struct Package {
+pub(crate) struct Package<'a> {
     /// Its folder inside the build folder.
-    folder: &'static str,
+    folder: &'a str,
     /// It first, and then of what it rests on that which changes how it behaves.
-    requirements: &'static [&'static str],
+    requirements: &'a [&'a str],
 }
 
-/// The homeserver.
-pub(crate) const SYNAPSE: Package = Package {
-    folder: "synapse",
-    requirements: &["matrix-synapse==1.163.2", "psycopg2-binary==2.9.13"],
-};
+/// The homeserver, of the version that all tests run unless they name another.
+pub(crate) const SYNAPSE: Package<'static> =
+    Package { folder: "synapse", requirements: &["matrix-synapse==1.163.2", POSTGRES] };
+
+/// By which a homeserver speaks to its database.
+const POSTGRES: &str = "psycopg2-binary==2.9.13";
+
+/// The last of its kind with which Synapse starts that is older than [`NEW_METRICS`].
+const OLD_METRICS: &str = "prometheus_client==0.23.1";
+
+/// The first of the versions 1.x of Synapse that starts with newer ones.
+const NEW_METRICS: u32 = 146;
+
+/// The interpreter for the homeserver of this version, such as `1.98.0`, which has an environment of
+/// its own; without one for [`SYNAPSE`].
+pub(crate) async fn synapse(version: Option<&str>) -> Result<PathBuf> {
+    let Some(version) = version.filter(|version| *version != newest()) else {
+        return SYNAPSE.python().await;
+    };
+    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    let &[1, minor, _] = numbers.as_slice() else {
+        bail!("{version} is no version such as 1.98.0")
+    };
+    let (folder, synapse) = (format!("synapse-{version}"), format!("matrix-synapse=={version}"));
+    let mut requirements = vec![synapse.as_str(), POSTGRES];
+    if minor < NEW_METRICS {
+        requirements.push(OLD_METRICS);
+    }
+    Package { folder: &folder, requirements: &requirements }.python().await
+}
+
+/// The version that the homeservers of all tests run unless they name another.
+pub fn newest() -> &'static str {
+    let named = SYNAPSE.requirements.first().and_then(|named| named.split_once("=="));
+    named.map_or("", |(_, version)| version)
+}
 
 /// The command line tool whose commands Synod's are measured against.
-pub(crate) const SYNADM: Package = Package {
+pub(crate) const SYNADM: Package<'static> = Package {
     folder: "synadm",
     requirements: &[
         "synadm==0.49.2",
@@ -45,7 +76,7 @@ pub(crate) const SYNADM: Package = Package {
 };
 
 /// The library that most bots in Python stand on, and what its encryption takes.
-pub(crate) const NIO: Package = Package {
+pub(crate) const NIO: Package<'static> = Package {
     folder: "nio",
     requirements: &[
         "matrix-nio==0.26.0",
@@ -62,7 +93,7 @@ pub fn is_installed() -> bool {
     SYNAPSE.complete(&SYNAPSE.folder().join("venv"))
 }
 
-impl Package {
+impl Package<'_> {
     /// The Python interpreter that it is installed for, installing it if need be. Two processes
     /// do not both install, and one cut off in the middle leaves nothing that passes for complete.
     pub(crate) async fn python(&self) -> Result<PathBuf> {

@@ -35,7 +35,7 @@ pub use bot::{Bot, write_secret};
 pub use config::Config;
 pub use crowd::Crowd;
 pub use dirty::Dirty;
-pub use install::is_installed;
+pub use install::{is_installed, newest};
 pub use message::Message;
 pub use nio::Nio;
 pub use operations::operations;

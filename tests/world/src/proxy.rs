@@ -60,6 +60,8 @@ pub struct Answered {
     pub request: Passed,
     /// The status of its answer.
     pub status: u16,
+    /// Whether the homeserver said that it has nothing at such a path.
+    pub is_unknown_route: bool,
 }
 
 /// What goes wrong with a request.
@@ -463,7 +465,10 @@ async fn forward(shared: &Shared, request: Request) -> Result<Answer> {
     let answer = onward.send().await?;
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await?.to_vec();
-    let answered = Answered { request: request.passed, status: status.as_u16() };
+    let said: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let is_unknown_route =
+        matches!(status.as_u16(), 404 | 405) && said["errcode"] == "M_UNRECOGNIZED";
+    let answered = Answered { request: request.passed, status: status.as_u16(), is_unknown_route };
     lock(&shared.answered).push(answered);
     Ok(Answer { status, headers, body })
 }

@@ -21,8 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Api, Log, api,
-    install::SYNAPSE,
+    Api, Log, api, install,
     postgres::Postgres,
     process::{Process, lock},
 };
@@ -49,6 +48,8 @@ pub struct Options {
     pub socket: bool,
     /// As one that other servers can reach: see [`Synapse::neighbours`].
     pub neighbour: Option<Neighbour>,
+    /// Of this version, such as `1.98.0`, in place of the [`newest`](crate::newest).
+    pub version: Option<String>,
     /// Further settings, as YAML at the end of its configuration.
     pub extra: String,
 }
@@ -98,7 +99,7 @@ impl Synapse {
     /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
     /// answers. Installs Synapse first where it is missing.
     pub async fn start(options: Options) -> Result<Self> {
-        let python = SYNAPSE.python().await?;
+        let python = install::synapse(options.version.as_deref()).await?;
         let temporary = match options.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),

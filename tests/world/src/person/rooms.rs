@@ -47,7 +47,8 @@ impl Default for NewRoom {
 impl Person {
     /// Makes a room and waits until this person's client is in it.
     pub async fn create_room(&self, new: &NewRoom) -> Result<OwnedRoomId> {
-        let body = self.creation(new);
+        let has_power = new.powers.is_empty() || self.creators_have_power(new).await?;
+        let body = self.creation(new, has_power);
         let path = "/_matrix/client/v3/createRoom";
         let answer = self.api.done(Method::POST, path, Some(body)).await?;
         let room = OwnedRoomId::try_from(api::text(&answer, "room_id")?)?;
@@ -87,9 +88,19 @@ impl Person {
         self.until(&format!("into {room}"), || std::future::ready(joined().map(|_| ()))).await
     }
 
-    fn creation(&self, new: &NewRoom) -> Value {
+    /// Whether whoever makes this room has power without being given it, as from version 12 on.
+    async fn creators_have_power(&self, new: &NewRoom) -> Result<bool> {
+        if let Some(version) = &new.version {
+            return Ok(version == "12");
+        }
+        let path = "/_matrix/client/v3/capabilities";
+        let answer = self.api.done(Method::GET, path, None).await?;
+        Ok(answer["capabilities"]["m.room_versions"]["default"] == "12")
+    }
+
+    fn creation(&self, new: &NewRoom, creators_have_power: bool) -> Value {
         let mut powers = new.powers.clone();
-        if new.version.as_deref().is_some_and(|version| version != "12") {
+        if !creators_have_power {
             powers.insert(self.user_id.clone(), 100);
         }
         let encryption = json!({
