@@ -9,7 +9,7 @@ use crate::commands::refusals::{Meaning, NO_ROOM_ID, OTHER_BODY, ROOM_GONE};
 use crate::{
     change::{Answer, Change, Class, FactMap, Outcome, Power, Question, Skip, Snapshot, Subject},
     commands::{
-        Action, LongWork, Spec,
+        Action, Later, LongWork, Spec,
         arguments::{RoomRef, UserRef},
     },
     error::Stop,
@@ -31,7 +31,9 @@ pub(super) const SPEC: Spec = Spec::action::<Delete>(
         "room delete #lobby:example.org --block --quarantine-media",
         "room delete #lobby:example.org --new-room-user-id @bob:example.org --message Moved",
     ],
-);
+)
+// The files of a room are looked at one by one before the question.
+.later(&[Later::new("quarantine_media", 1, 140)]);
 
 /// Delete a room from this server: everybody on this server is removed from it
 ///
