@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 use synod::{
-    commands::{GROUPS, Needs, Spec, needs},
+    commands::{GROUPS, Later, Needs, Spec, needs},
     synapse::Version,
 };
 
@@ -28,14 +28,21 @@ fn verbs() -> impl Iterator<Item = (String, &'static Spec)> {
     GROUPS.iter().flat_map(|group| group.verbs.iter().map(|verb| (group.words(verb), verb)))
 }
 
-/// Commands with the options that came later than their verb and are in none of its examples.
+/// Commands with the options that came later than their verb and are in none of its examples without another
+/// such option.
 pub(super) fn later_of(verb: &str) -> Result<Vec<String>> {
     let (_, spec) = verbs().find(|(words, _)| words == verb).context("no such verb")?;
     let command = spec.command();
     let mut commands = Vec::new();
     for option in spec.needs.later.iter().filter(|option| option.what.is_none()) {
         let typed = option.typed();
-        if spec.examples.iter().any(|example| example.split(' ').any(|word| word == typed)) {
+        // Beside another one it would perhaps not be the one that is named.
+        let has = |example: &str, typed: &str| example.split(' ').any(|word| word == typed);
+        let is_alone = |example: &&str| {
+            let mut others = spec.needs.later.iter().map(Later::typed);
+            has(example, &typed) && !others.any(|other| other != typed && has(example, &other))
+        };
+        if spec.examples.iter().any(is_alone) {
             continue;
         }
         let first = spec.examples.first().context("a verb has an example")?;
