@@ -229,7 +229,7 @@ fn without_dashes(words: &[String], verb: &Verb, part: Part<'_>) -> Option<Reply
     let why = Line::new()
         .plain("the time ")
         .code(typed)
-        .plain(" is an option, and options begin with two hyphens");
+        .plain(" is an option, which begins with two hyphens");
     Some(refusal(why).command("Did you mean", meant))
 }
 
