@@ -59,11 +59,6 @@ pub(super) fn later_of(verb: &str) -> Result<Vec<String>> {
     Ok(commands)
 }
 
-/// Whether an example has something that came later than its verb.
-pub(super) fn is_later(verb: &str, example: &str) -> bool {
-    needs(verb).later.iter().any(|option| example.split(' ').any(|word| word == option.typed()))
-}
-
 /// What a cell says of a verb that comes with `since`, or of which these options come later.
 fn cell(since: Option<&str>, later: &BTreeMap<String, String>) -> String {
     if let Some(since) = since {
