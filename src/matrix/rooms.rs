@@ -40,6 +40,8 @@ pub(super) struct AdminRooms {
     joining: Arc<Mutex<HashMap<OwnedRoomId, Joining>>>,
     /// Rooms that the bot began to join, and of which it may have read nothing yet when it stopped.
     entered: Shelf<bool>,
+    /// What these are in.
+    store: Store,
 }
 
 /// How far a join has come.
@@ -104,6 +106,7 @@ impl AdminRooms {
             upgraded: store.shelf("upgraded_rooms")?,
             joining: Arc::default(),
             entered: store.shelf("entered_rooms")?,
+            store: store.clone(),
         })
     }
 
@@ -254,8 +257,13 @@ impl AdminRooms {
             tracing::error!(room = %id, %error, "cannot note that a room is being joined");
         }
         let (shared, joining) = (Arc::clone(&self.shared), Arc::clone(&self.joining));
-        let ours = self.contains(&id);
+        let (ours, store) = (self.contains(&id), self.store.clone());
         tokio::spawn(async move {
+            // On disk before anybody can speak to the bot there: a kill right behind the joining would else
+            // leave it reading from the end of the room on.
+            if let Err(error) = store.flush().await {
+                tracing::error!(room = %id, %error, "cannot note that a room is being joined");
+            }
             let joined = try_join(&room).await;
             note_join(&joining, &id, joined);
             if joined {
