@@ -61,6 +61,12 @@ need_postgres() {
     fi
 }
 
+# What a homeserver of several processes takes besides, for the tests of workers.
+need_workers() {
+    need_debian redis-server redis-server
+    need_debian nginx nginx-light
+}
+
 # need_tool NAME VERSION COMMAND [ARGUMENTS]: this very version of a tool of cargo's, built once into the
 # build folder. COMMAND prints its version. 1 where it is not there and cannot be had. $optimized is set
 # for a tool whose work takes longer than its build.

@@ -106,6 +106,7 @@ async fn rest(
     account::delegated(server, report).await;
     if let Some(admin) = &admin {
         report.all(account::bot_as_seen(config, &admin.admin_api).await);
+        report.all(account::media(config, &admin.admin_api).await);
     }
     // Whoever may look: either token shows rooms and keys.
     let own = bot.map(|bot| &bot.api);

@@ -126,6 +126,9 @@ pub struct Homeserver {
     pub url: Url,
     /// Base address of the Admin API, under the same rules.
     pub admin_url: Url,
+    /// Base address of the Admin API about files, under the same rules, where another process of the
+    /// homeserver serves it.
+    pub media_admin_url: Option<Url>,
     /// The access token of a server admin.
     pub admin_token: SecretString,
     /// When that token ends by itself, where it does.

@@ -39,6 +39,8 @@ mod access;
 mod account;
 mod address;
 mod http;
+mod media;
+mod outage;
 mod reader;
 mod registration;
 mod secrets;

@@ -13,6 +13,8 @@
 #                                         nothing comes
 #   tests/long.sh --versions              no kills and faults: every verb on each Synapse that docs/versions.md
 #                                         names; with UPDATE_DOCS=1 its table is written anew
+#   tests/long.sh --workers               no kills and faults: every verb on a homeserver of several processes,
+#                                         by their own addresses and behind nginx, and what its faults do
 #
 # At its end it says what ran, and what did not.
 set -euo pipefail
@@ -23,6 +25,11 @@ export SERIES_KILLS=64 SERIES_SECONDS=300
 while [ $# -gt 0 ]; do
     if [ "$1" = --idle ]; then
         export SYNOD_IDLE=1
+        shift
+        continue
+    fi
+    if [ "$1" = --workers ]; then
+        export SYNOD_WORKERS=1
         shift
         continue
     fi
@@ -58,7 +65,7 @@ ran() {
     local what=$1 status=0 one others=
     shift
     "$@" || status=$?
-    for one in "kills and faults" "a raid" "messages by chance" "an idle desk" "versions of Synapse"; do
+    for one in "kills and faults" "a raid" "messages by chance" "an idle desk" "versions of Synapse" "workers"; do
         case "$what" in "$one"*) ;; *) others="$others, $one" ;; esac
     done
     if [ "$status" -eq 0 ]; then echo "ran: $what"; else echo "FAILED: $what"; fi
@@ -73,6 +80,11 @@ fi
 need_tools
 if [ -n "${SYNOD_IDLE:-}" ]; then
     ran "an idle desk" cargo test --test it -- a_desk_to_which_nothing_comes --nocapture
+fi
+if [ -n "${SYNOD_WORKERS:-}" ]; then
+    need_postgres
+    need_workers
+    ran "workers" cargo test --test it -- workers:: --nocapture --test-threads=1
 fi
 if [ -n "${SYNOD_VERSIONS:-}" ]; then
     ran "versions of Synapse (${SYNOD_VERSIONS//,/, })" cargo test --test it -- versions:: --nocapture

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 need_tools
 need_postgres
+need_workers
 # What opens the page of a record, and what encrypts backups.
 need_debian chromium chromium
 need_debian age age

@@ -59,6 +59,18 @@ impl Path {
         Self(before.into_iter().map(str::to_owned).chain(parts).collect())
     }
 
+    /// Whether it is one of the Admin API's about files, which Synapse serves where its media repository
+    /// runs: in a process of its own, if the homeserver has a media worker.
+    pub fn is_of_media(&self) -> bool {
+        let parts: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        let ["_synapse", "admin", _version, route @ ..] = parts.as_slice() else { return false };
+        matches!(
+            route,
+            ["media" | "quarantine_media" | "purge_media_cache", ..]
+                | ["user" | "users" | "room", _, "media", ..]
+        )
+    }
+
     /// The parts, in order, not encoded.
     pub fn parts(&self) -> &[String] {
         &self.0

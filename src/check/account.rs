@@ -338,6 +338,42 @@ fn untaken(config: &Config, trouble: &Trouble) -> Finding {
     )
 }
 
+/// Whether files are served where they are asked for. Asks for those of an account that nobody can have,
+/// which is refused by another name where they are.
+/// `GET /_synapse/admin/v1/users/{user_id}/media`.
+pub(super) async fn media(config: &Config, admin: &Api) -> Option<Finding> {
+    let named = config.homeserver.media_admin_url.as_ref();
+    let api = named.map_or_else(|| admin.clone(), |url| admin.at(url));
+    let nobody = format!("@:{}", config.bot.user_id.server_name());
+    let path = ["_synapse", "admin", "v1", "users", &nobody, "media"];
+    let trouble = api.get(&path, &[("limit", "1")]).await.err();
+    let address = api.address();
+    match (trouble, named) {
+        (Some(trouble), None) if trouble.is_unknown_route() => Some(Finding::warn(
+            format!("files: a media worker serves them, not {address}"),
+            "Set homeserver.media_admin_url to the address of the media worker; until then commands \
+            about files fail",
+        )),
+        (Some(trouble), Some(_)) if trouble.is_unknown_route() => Some(Finding::bad(
+            format!("files: {address} does not serve them"),
+            "Set homeserver.media_admin_url to the address of the media worker, or remove the key if \
+            there is none",
+        )),
+        (Some(trouble), Some(_)) if !matches!(trouble.status(), Some(400 | 404)) => {
+            Some(Finding::bad(
+                format!("files: request to {address} failed: {trouble}"),
+                trouble.to_do(
+                    "homeserver.media_admin_url",
+                    "Make sure that it runs, and that homeserver.media_admin_url is an address of the \
+                    same homeserver",
+                ),
+            ))
+        }
+        (_, Some(_)) => Some(Finding::ok(format!("files: served at {address}"))),
+        (_, None) => None,
+    }
+}
+
 /// Tells if accounts are kept by an authentication service beside Synapse.
 pub(super) async fn delegated(server: &Api, report: &mut Report<'_>) {
     let metadata = server.get(&["_matrix", "client", "v1", "auth_metadata"], &[]).await;

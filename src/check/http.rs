@@ -73,6 +73,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the homeserver does not know what was asked for at all.
+    pub(crate) fn is_unknown_route(&self) -> bool {
+        matches!(self, Self::Refused { errcode, .. } if errcode == "M_UNRECOGNIZED")
+    }
+
     /// Whether only the token has expired.
     pub(crate) fn has_expired(&self) -> bool {
         matches!(self, Self::Refused { soft_logout: true, .. })
@@ -105,6 +110,11 @@ impl Api {
     /// Whether requests go over a network as they are, for others there to read.
     pub(crate) fn is_in_clear(&self) -> bool {
         self.base.scheme() == "http" && !is_loopback(&self.base)
+    }
+
+    /// Another place of the same server, asked with the same token.
+    pub(super) fn at(&self, base: &Url) -> Self {
+        Self { base: base.clone(), ..self.clone() }
     }
 
     /// The same server, asked with `token`.

@@ -16,6 +16,7 @@ pub(crate) fn config(encryption: Encryption) -> Config {
         homeserver: Homeserver {
             admin_url: url.clone(),
             url,
+            media_admin_url: None,
             admin_token: "".into(),
             admin_token_expires: None,
             admin_token_file: None,

@@ -163,6 +163,7 @@ impl Found {
         let Homeserver {
             url,
             admin_url,
+            media_admin_url,
             admin_token,
             admin_token_expires,
             admin_token_file: _,
@@ -170,6 +171,8 @@ impl Found {
         } = was;
         self.key("homeserver.url", *url == is.url, Effect::AtStart);
         self.key("homeserver.admin_url", *admin_url == is.admin_url, Effect::Wider);
+        let same = *media_admin_url == is.media_admin_url;
+        self.key("homeserver.media_admin_url", same, Effect::Wider);
         let same = same_secret(admin_token, &is.admin_token);
         self.key("homeserver.admin_token", same, Effect::Wider);
         let same = *admin_token_expires == is.admin_token_expires;

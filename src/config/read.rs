@@ -187,6 +187,7 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
     let address = |field: &Field<'_>, text: &str| value::address(field, text, allowed);
     let url = section.field("url", "https://matrix.example.org").required(address);
     let admin_url = section.field("admin_url", "http://127.0.0.1:8008").optional(address);
+    let media = section.field("media_admin_url", "http://127.0.0.1:8085").optional(address);
     let admin_token =
         files::sourced(&section.field("admin_token", "{ file: /etc/synod/admin-token }"), around);
     let expires = section.field("admin_token_expires", "2027-01-31").optional(value::moment);
@@ -199,6 +200,7 @@ fn homeserver(section: &Section<'_>, around: Surroundings<'_>) -> Result<Homeser
     Ok(Homeserver {
         admin_url: admin_url?.unwrap_or_else(|| url.clone()),
         url,
+        media_admin_url: media?,
         admin_token,
         admin_token_expires: expires?,
         admin_token_file,

@@ -41,6 +41,10 @@ pub(crate) enum Kind {
     NotJson,
     /// An answer of success without a body, which the homeserver never gives to a look.
     Empty,
+    /// The main process does not serve files: a media worker does.
+    MediaElsewhere,
+    /// What the config names as the media worker does not serve files.
+    NoMedia,
     /// An answer that is not success.
     Status(Refusal),
 }
@@ -58,6 +62,8 @@ impl Kind {
             Self::Unreadable => "unreadable",
             Self::NotJson => "no JSON",
             Self::Empty => "empty",
+            Self::MediaElsewhere => "media elsewhere",
+            Self::NoMedia => "no media",
             Self::Status(_) => "status",
         }
     }
@@ -218,6 +224,11 @@ impl Error {
         matches!(self.status(), Some(404 | 405)) && self.errcode() == Some("M_UNRECOGNIZED")
     }
 
+    /// Whether files were asked for where they are not served.
+    pub fn is_misplaced_media(&self) -> bool {
+        matches!(self.kind(), Kind::MediaElsewhere | Kind::NoMedia)
+    }
+
     /// Whether it was answered with success, and the body is no JSON at all.
     pub fn is_not_json(&self) -> bool {
         matches!(self.kind(), Kind::NotJson | Kind::Empty)
@@ -274,6 +285,14 @@ impl fmt::Display for Error {
             Kind::Empty => {
                 "something in front of the homeserver answered instead, with nothing; set \
                 homeserver.admin_url to an address that leads straight to it"
+            }
+            Kind::MediaElsewhere => {
+                "the homeserver serves files from a media worker, not at the address that I use; set \
+                homeserver.media_admin_url to the address of that worker"
+            }
+            Kind::NoMedia => {
+                "the process at homeserver.media_admin_url does not serve files; set it to the address \
+                of the media worker"
             }
             Kind::Status(refusal) => return refusal.fmt(f),
         })

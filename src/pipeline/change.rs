@@ -74,7 +74,7 @@ pub(super) use prepare::{Attempt, Expected, Prepared, Ready};
 pub(super) use secrets::mask;
 pub(super) use unreviewed::has_changed;
 pub(super) use values::{
-    Became, Confirmed, Done, Earlier, Ends, Guards, Looked, Plan, Planned, Ran, ToAsk,
+    Became, Confirmed, Done, Earlier, Ends, Guards, Later, Looked, Plan, Planned, Ran, ToAsk,
 };
 
 /// Makes changes that may be made: it looks, weighs, sends, looks again, and records.

@@ -489,6 +489,7 @@ impl Stage {
         change(&mut rules);
         let access = Access {
             base: base.parse().unwrap(),
+            media: None,
             token: token.into(),
             token_expires: None,
             server_name: owned_server_name!("synod.test"),

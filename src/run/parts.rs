@@ -17,9 +17,11 @@ use crate::{
     totp::OneTimePasswords,
 };
 
+/// How to reach the homeserver at `base`, and its files where the config says.
 pub(super) fn access(config: &Config, base: url::Url) -> Access {
     Access {
         base,
+        media: config.homeserver.media_admin_url.clone(),
         token: config.homeserver.admin_token.clone(),
         token_expires: config.homeserver.admin_token_expires,
         server_name: config.bot.user_id.server_name().to_owned(),

@@ -7,11 +7,15 @@ use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::change::Path;
+
 /// Where the homeserver is, and the token that opens its Admin API.
 #[derive(Clone)]
 pub struct Access {
     /// Where its API begins, such as `https://matrix.example.org`; a path prefix is kept.
     pub base: Url,
+    /// Where the Admin API about files begins, if another process of the homeserver serves it.
+    pub media: Option<Url>,
     /// The access token of a server admin.
     pub token: SecretString,
     /// When that token ends, where whoever runs the bot has said it.
@@ -20,11 +24,41 @@ pub struct Access {
     pub server_name: OwnedServerName,
 }
 
+/// Where each request goes.
+#[derive(Debug, Clone)]
+pub(super) struct Bases {
+    main: Url,
+    media: Option<Url>,
+}
+
+impl Bases {
+    /// Those that `access` names.
+    pub(super) fn of(access: &Access) -> Self {
+        Self { main: access.base.clone(), media: access.media.clone() }
+    }
+
+    /// Where everything is asked that is not about files.
+    pub(super) fn main(&self) -> &Url {
+        &self.main
+    }
+
+    /// Where this path is asked.
+    pub(super) fn for_path(&self, path: &Path) -> &Url {
+        self.media.as_ref().filter(|_| path.is_of_media()).unwrap_or(&self.main)
+    }
+
+    /// Whether files are asked for at an address of their own.
+    pub(super) fn has_media(&self) -> bool {
+        self.media.is_some()
+    }
+}
+
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The address could hold a password, so only its host is shown.
         f.debug_struct("Access")
             .field("host", &self.base.host_str())
+            .field("media", &self.media.as_ref().and_then(Url::host_str))
             .field("server_name", &self.server_name)
             .finish_non_exhaustive()
     }

@@ -152,6 +152,7 @@ fn failure(error: &Error) -> &'static str {
         Kind::Unreadable => "unreadable",
         Kind::NotJson => "not_json",
         Kind::Empty => "empty",
+        Kind::MediaElsewhere | Kind::NoMedia => "404",
         Kind::Status(refusal) => match refusal.status {
             401 => "401",
             403 => "403",

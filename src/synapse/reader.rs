@@ -23,10 +23,11 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{
-    access::Access,
+    access::{Access, Bases},
     account::{Account, Device},
     address::{address, template},
     http::{self, Limits},
+    outage::Outage,
     throttle::Throttle,
     token::TokenState,
     wire::passed,
@@ -85,11 +86,12 @@ impl fmt::Debug for Scope {
 pub(super) struct Shared {
     client: Client,
     limits: Limits,
-    base: Url,
+    bases: Bases,
     server_name: OwnedServerName,
     clock: SharedClock,
     pub(super) token: TokenState,
     pub(super) throttle: Throttle,
+    pub(super) outage: Outage,
     /// Whether the homeserver was seen to keep statistics of rooms.
     statistics: AtomicBool,
 }
@@ -128,11 +130,20 @@ impl Reader {
         limits: Limits,
     ) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        let Access { base, server_name, .. } = access;
+        let (bases, server_name) = (Bases::of(&access), access.server_name);
         let (token, throttle) = (TokenState::default(), Throttle::default());
-        let statistics = AtomicBool::default();
-        let shared =
-            Shared { client, limits, base, server_name, clock, token, throttle, statistics };
+        let (outage, statistics) = (Outage::default(), AtomicBool::default());
+        let shared = Shared {
+            client,
+            limits,
+            bases,
+            server_name,
+            clock,
+            token,
+            throttle,
+            outage,
+            statistics,
+        };
         Ok(Self {
             shared: Arc::new(shared),
             memory: None,
@@ -227,7 +238,12 @@ impl Reader {
 
     /// Where the homeserver is asked.
     pub(super) fn base(&self) -> &Url {
-        &self.shared.base
+        self.shared.bases.main()
+    }
+
+    /// Whether files are asked for at an address of their own.
+    pub fn has_media_address(&self) -> bool {
+        self.shared.bases.has_media()
     }
 
     /// How long and how large an answer may be.
@@ -366,8 +382,24 @@ impl Reader {
     }
 
     async fn body(&self, path: &Path, query: &[(&str, String)]) -> Body {
+        match self.asked(path, query).await {
+            Err(error) if error.is_unknown_route() => Err(self.why_unknown(path, error).await),
+            answered => answered,
+        }
+    }
+
+    /// The answer to `GET path`, where an unknown route is no more than that.
+    pub(super) async fn asked_beside<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+        query: &[(&str, String)],
+    ) -> Result<T, Error> {
+        parsed(&self.asked(path, query).await?, path)
+    }
+
+    async fn asked(&self, path: &Path, query: &[(&str, String)]) -> Body {
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
-        let address = address(&self.shared.base, path, query)?;
+        let address = address(self.shared.bases.for_path(path), path, query)?;
         match &self.memory {
             None => self.fetch(&address, path).await,
             Some(memory) => {
@@ -522,6 +554,7 @@ impl Reader {
             .await;
         self.shared.token.note(&body);
         self.shared.throttle.note(&body);
+        self.shared.outage.note(&body);
         Ok(body?.into())
     }
 }
@@ -585,6 +618,8 @@ fn may_pass(error: &Error) -> bool {
         | Kind::TooLong
         | Kind::Unreadable
         | Kind::NotJson
-        | Kind::Empty => false,
+        | Kind::Empty
+        | Kind::MediaElsewhere
+        | Kind::NoMedia => false,
     }
 }

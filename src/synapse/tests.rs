@@ -16,6 +16,7 @@ use super::{Access, Reader, Writer, http::Limits};
 use crate::clock::SystemClock;
 
 mod changing;
+mod media;
 mod reading;
 mod words;
 
@@ -33,6 +34,7 @@ const SHORT: Limits = Limits {
 fn access(base: &str) -> Access {
     Access {
         base: base.parse().unwrap(),
+        media: None,
         token: TOKEN.into(),
         token_expires: None,
         server_name: server_name!("example.org").to_owned(),

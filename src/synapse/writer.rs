@@ -11,9 +11,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    access::Access,
+    access::{Access, Bases},
     address::{address, template},
     http::{self, Limits, Success},
+    media,
     reader::{Reader, pauses, unreadable},
     secrets::Secrets,
     throttle::Throttle,
@@ -35,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Writer {
     client: Client,
     limits: Limits,
-    base: Url,
+    bases: Bases,
     token: TokenState,
     throttle: Throttle,
     metrics: Metrics,
@@ -95,8 +96,8 @@ impl Writer {
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
         let (token, throttle) = (TokenState::default(), Throttle::default());
-        let (base, metrics) = (access.base, Metrics::off());
-        Ok(Self { client, limits, base, token, throttle, metrics })
+        let (bases, metrics) = (Bases::of(&access), Metrics::off());
+        Ok(Self { client, limits, bases, token, throttle, metrics })
     }
 
     /// The same, noting what is said of the token and of limits where this reader does.
@@ -132,7 +133,8 @@ impl Writer {
             return Err(SendError::NotPermitted);
         }
         let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let address = address(&self.base, &step.path, query).map_err(SendError::NotSent)?;
+        let address = address(self.bases.for_path(&step.path), &step.path, query)
+            .map_err(SendError::NotSent)?;
         let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
         let bearer = match &step.bearer {
             Some(name) => Some(secrets.bearer(name).ok_or(SendError::NoSecret)?),
@@ -142,6 +144,7 @@ impl Writer {
             Ok(success) => success,
             Err(error) => {
                 let error = error.unless(|text| secrets.shows_in(text));
+                let error = media::of_change(&step.path, error, self.bases.has_media());
                 return Err(judge(error, bearer.is_some()));
             }
         };
@@ -198,6 +201,7 @@ fn judge(error: Error, made: bool) -> SendError {
     match error.kind() {
         _ if made && error.is_of_token() => SendError::NotTaken(error),
         Kind::Part | Kind::Client | Kind::Unreachable => SendError::NotSent(error),
+        Kind::MediaElsewhere | Kind::NoMedia => SendError::Refused(error),
         // 408 can come from a proxy that had passed on a part of the request.
         Kind::Status(refusal) if (300..500).contains(&refusal.status) && refusal.status != 408 => {
             SendError::Refused(error)

@@ -74,7 +74,7 @@ fn each_is_reached_by_a_verb_or_left_out_for_a_reason() {
 }
 
 /// The requests of each verb, with the status of their answers.
-type Reached = BTreeMap<String, Vec<Answered>>;
+pub(crate) type Reached = BTreeMap<String, Vec<Answered>>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
@@ -83,39 +83,7 @@ async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
     let proxy = Proxy::start(&synapse.url()).await?;
     let config = scene.config().set("homeserver.admin_url", proxy.url());
     scene.start_bot(SYNOD, &config).await?;
-    // What is secret is told in another room, which is made when it is first wanted.
-    scene.ann_asks(&format!("!user login {}", scene.subject("any").await?.user_id)).await?;
-    let direct = direct_room(scene.ann()).await?;
-    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
-
-    let mut reached = Reached::new();
-    for restrained in [false, true] {
-        let wanted = unreached(&reached);
-        let name = if restrained { "sam" } else { "eve" };
-        let stage = Stage::set(&scene, name).await?;
-        if restrained {
-            stage.things.restrain(&synapse.admin()).await?;
-        }
-        for (verb, examples) in in_order(&wanted) {
-            let mark = proxy.answered().len();
-            for example in examples {
-                stage.play(&scene, example).await?;
-            }
-            let answered = proxy.answered().split_off(mark);
-            reached.entry(verb).or_default().extend(answered);
-        }
-    }
-    let missing: Vec<String> = OPERATIONS
-        .iter()
-        .filter(|operation| !is_reached(operation, &reached))
-        .map(|Operation { method, path, reach, .. }| {
-            let answered = reached.values().flatten();
-            let fits = answered.filter(|answered| fits(method, path, answered));
-            let seen: BTreeSet<u16> = fits.map(|answered| answered.status).collect();
-            format!("{method} {path}: {reach:?}, answered with {seen:?}")
-        })
-        .collect();
-    assert!(missing.is_empty(), "not reached:\n{}", missing.join("\n"));
+    let reached = reach(&scene, &[&proxy], &|_| true).await?;
     for Operation { method, path, reach, .. } in OPERATIONS {
         if matches!(reach, Reach::Unspoken(_)) {
             // What asks whether notices are switched on sends none.
@@ -127,14 +95,62 @@ async fn every_operation_is_reached_by_its_verb_and_answered() -> Result<()> {
     Ok(())
 }
 
-/// The verbs that ought to reach what is not reached yet.
-fn unreached(reached: &Reached) -> BTreeSet<&'static str> {
-    let left = OPERATIONS.iter().filter(|operation| !is_reached(operation, reached));
-    left.filter_map(|operation| match operation.reach {
-        Reach::Spoken(verb) => Some(verb),
-        _ => None,
-    })
-    .collect()
+/// Says the examples of the verbs of all operations that are `wanted`, to a bot whose requests come by
+/// these proxies. An error unless each of the operations is reached and answered with success.
+pub(crate) async fn reach(
+    scene: &Scene,
+    proxies: &[&Proxy],
+    wanted: &dyn Fn(&Operation) -> bool,
+) -> Result<Reached> {
+    let synapse = scene.synapse();
+    // What is secret is told in another room, which is made when it is first wanted.
+    scene.ann_asks(&format!("!user login {}", scene.subject("any").await?.user_id)).await?;
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+
+    let answered = || proxies.iter().map(|proxy| proxy.answered()).collect::<Vec<_>>();
+    let missing = |reached: &Reached| -> Vec<&'static Operation> {
+        OPERATIONS.iter().filter(|one| wanted(one) && !is_reached(one, reached)).collect()
+    };
+    let mut reached = Reached::new();
+    for restrained in [false, true] {
+        let wanted = verbs(&missing(&reached));
+        let name = if restrained { "sam" } else { "eve" };
+        let stage = Stage::set(scene, name).await?;
+        if restrained {
+            stage.things.restrain(&synapse.admin()).await?;
+        }
+        for (verb, examples) in in_order(&wanted) {
+            let marks: Vec<usize> = answered().iter().map(Vec::len).collect();
+            for example in examples {
+                stage.play(scene, example).await?;
+            }
+            let new =
+                answered().into_iter().zip(marks).flat_map(|(mut all, mark)| all.split_off(mark));
+            reached.entry(verb).or_default().extend(new);
+        }
+    }
+    let missing: Vec<String> = missing(&reached)
+        .into_iter()
+        .map(|Operation { method, path, reach, .. }| {
+            let answered = reached.values().flatten();
+            let fits = answered.filter(|answered| fits(method, path, answered));
+            let seen: BTreeSet<u16> = fits.map(|answered| answered.status).collect();
+            format!("{method} {path}: {reach:?}, answered with {seen:?}")
+        })
+        .collect();
+    ensure!(missing.is_empty(), "not reached:\n{}", missing.join("\n"));
+    Ok(reached)
+}
+
+/// The verbs that ought to reach what is left.
+fn verbs(left: &[&Operation]) -> BTreeSet<&'static str> {
+    left.iter()
+        .filter_map(|operation| match operation.reach {
+            Reach::Spoken(verb) => Some(verb),
+            _ => None,
+        })
+        .collect()
 }
 
 fn is_reached(operation: &Operation, reached: &Reached) -> bool {

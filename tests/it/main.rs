@@ -114,6 +114,7 @@ mod wave;
 mod wave_told;
 mod weather;
 mod what_is_so;
+mod workers;
 
 /// The binary under test.
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");

@@ -95,6 +95,8 @@ struct Row {
     /// Whether the homeserver is too old to show files.
     #[serde(default)]
     unknown: bool,
+    /// Why it could not be looked up.
+    why: Option<String>,
 }
 
 /// How many files are looked up at once.
@@ -112,6 +114,7 @@ async fn looked_up(mut row: Value, reader: &Reader) -> Value {
         match reader.find::<MediaInfo>(&path, &[]).await {
             Ok(Some(found)) => row["info"] = found.media_info,
             Err(error) if error.is_unknown_route() => row["unknown"] = json!(true),
+            Err(error) if error.is_misplaced_media() => row["why"] = json!(error.to_string()),
             Ok(None) | Err(_) => {}
         }
     }
@@ -157,7 +160,7 @@ impl Listing for InRoom {
     fn record(&self, row: &Row, now: Timestamp) -> Record {
         let facts = match &row.info {
             Some(info) => file::facts(info, now),
-            None if row.unknown => Vec::new(),
+            None if row.unknown || row.why.is_some() => Vec::new(),
             None => vec![("State", "this homeserver does not have it, or no longer has it".into())],
         };
         Record { title: file::address(&row.mxc), facts }
@@ -168,7 +171,10 @@ impl Listing for InRoom {
         let old = rows.iter().any(|row| row.unknown).then(|| old.into());
         let without =
             "Without files in encrypted messages: the homeserver cannot see those.".into();
-        [without].into_iter().chain(old).collect()
+        let elsewhere = rows.iter().find_map(|row| row.why.as_deref());
+        let elsewhere = elsewhere
+            .map(|why| Line::from(format!("I cannot look up what these files are: {why}.")));
+        [without].into_iter().chain(old).chain(elsewhere).collect()
     }
 }
 

@@ -181,6 +181,7 @@ mod tests {
         service.with_priority(9).mount(&server).await;
         let access = Access {
             base: server.uri().parse().unwrap(),
+            media: None,
             token: "none".into(),
             token_expires: None,
             server_name: "example.org".try_into().unwrap(),

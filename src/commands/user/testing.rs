@@ -24,6 +24,7 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn nowhere() -> Reader {
     let access = Access {
         base: "http://127.0.0.1:9".parse().unwrap(),
+        media: None,
         token: "none".into(),
         token_expires: None,
         server_name: "example.org".try_into().unwrap(),

@@ -70,6 +70,11 @@ fn what_is_not_known_to_be_narrower_counts_as_wider() {
             "admin_token: { file: secret }\n  admin_token_expires: 2027-01-31",
             &[("homeserver.admin_token_expires", Narrower)],
         ),
+        (
+            "admin_token: { file: secret }",
+            "admin_token: { file: secret }\n  media_admin_url: https://media.example.org",
+            &[("homeserver.media_admin_url", Wider)],
+        ),
         ("{ file: secret }", "{ file: other }", &[("homeserver.admin_token", Wider)]),
         ("@synod:example.org", "@nomad:example.org", &[("bot", AtStart)]),
         ("#admins", "#others", &[("rooms", Wider)]),

@@ -98,7 +98,7 @@ impl JobRunner {
     }
 
     /// Why a job waits, if it does: the bot, or whoever asked, is frozen, nobody could read what the
-    /// bot says, or the homeserver does not take its token.
+    /// bot says, the homeserver does not take its token, or does not answer.
     pub(in crate::pipeline) async fn why_it_waits(&self, job: &Job) -> Option<Line> {
         let below = &self.below;
         if let Some(why) = below.freeze_control.bot_frozen() {
@@ -112,6 +112,9 @@ impl JobRunner {
         }
         if let Some(why) = why_it_waits(&below.reader) {
             return Some(why);
+        }
+        if below.reader.outage().left().is_some() {
+            return Some("the homeserver does not answer; I go on when it does".into());
         }
         let operator = below.roster.operator(&job.asker)?;
         let frozen = below.freeze_control.person_frozen(&operator.person)?;

@@ -17,7 +17,7 @@ use crate::{
         admin::freeze_control::FreezeControl,
         background::token::why_it_waits,
         change::{
-            Attempt, Executor, Expected, Extent, Prepared,
+            Attempt, Executor, Expected, Extent, Later, Prepared,
             report::{not_as_left, overall, stopped},
         },
         origin::span,
@@ -196,7 +196,9 @@ impl SanctionExpiry {
                     let ran = self.below.executor.run(&attempt, *ready, Secrets::new()).await?;
                     match overall(&ran.done) {
                         Status::Done => Lifted::Done(told(&ran, &self.below.roster)),
-                        _ if ran.done.iter().all(|one| one.not_now) => Lifted::NotNow,
+                        _ if ran.done.iter().all(|one| one.later == Some(Later::NotNow)) => {
+                            Lifted::NotNow
+                        }
                         _ => Lifted::Failed(told(&ran, &self.below.roster)),
                     }
                 }

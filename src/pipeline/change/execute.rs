@@ -6,13 +6,13 @@ use tracing::{error, info, warn};
 use super::{Executor, unreviewed::has_changed};
 use super::{
     prepare::{Attempt, Ready},
-    values::{Done, Ends, Looked, Plan, Ran},
+    values::{Done, Ends, Later, Looked, Plan, Ran},
 };
 use crate::{
     audit::{Kind, Record},
     change::{Answer, Part, Subject, TOKEN_LEFT},
     commands::Action,
-    error::Stop,
+    error::{Stop, api::Error},
     gate::Permit,
     pipeline::{
         Invocation,
@@ -174,9 +174,7 @@ impl Executor {
         if left {
             outcome.facts.push(("Left over", TOKEN_LEFT.into()));
         }
-        let not_now = answers.is_empty() && failed.as_ref().is_some_and(SendError::is_for_now);
-        let unseen =
-            failed.is_none() && matches!(&after, Err(Stop::Api(error)) if error.is_for_now());
+        let later = later(&answers, failed.as_ref(), after.as_ref().err());
         let work = match &failed {
             None => action.begins(&plan.subject, &answers, after.as_ref().ok()),
             Some(SendError::Unknown(_)) => action.outlasts(&plan.subject, &plan.seen),
@@ -190,7 +188,7 @@ impl Executor {
         let lasting = action.lasting();
         let erased = action.erases(&plan.subject) && outcome.status == Status::Done;
         let subject = plan.subject;
-        Done { subject, outcome, unmet, left, lasting, erased, not_now, unseen, work }
+        Done { subject, outcome, unmet, left, lasting, erased, later, work }
     }
 
     /// Sends the steps of one subject in their order. Behind one that fails only those are sent that put
@@ -271,5 +269,25 @@ impl Executor {
             Some(until) => Ends::At(until),
             None => Ends::Never,
         }
+    }
+}
+
+/// Whether it can be come back to, by what was answered, what failed, and why it could not be looked at
+/// afterwards.
+fn later(answers: &[Answer], failed: Option<&SendError>, unseen: Option<&Stop>) -> Option<Later> {
+    let unseen = match unseen {
+        Some(Stop::Api(error)) => Some(error),
+        _ => None,
+    };
+    match failed {
+        Some(error) if answers.is_empty() && error.is_for_now() => Some(Later::NotNow),
+        Some(SendError::NotSent(error)) if answers.is_empty() && error.is_away() => {
+            Some(Later::Unreached)
+        }
+        None if unseen.is_some_and(Error::is_for_now) => Some(Later::Unseen),
+        None | Some(SendError::Unknown(_)) if unseen.is_some_and(Error::is_away) => {
+            Some(Later::Lost)
+        }
+        _ => None,
     }
 }

@@ -85,11 +85,8 @@ pub(in crate::pipeline) struct Done {
     pub(in crate::pipeline) lasting: FactMap,
     /// Whether it was somebody's erasure, so that what is kept of them goes too.
     pub(in crate::pipeline) erased: bool,
-    /// Whether nothing was done since the homeserver does not take the admin token, or limits how often
-    /// it is asked, so that it can be done later.
-    pub(in crate::pipeline) not_now: bool,
-    /// Whether all was sent, and for the same reason could not be looked at afterwards.
-    pub(in crate::pipeline) unseen: bool,
+    /// Why what has time may come back to it later, where it may.
+    pub(in crate::pipeline) later: Option<Later>,
     /// The work that the homeserver goes on with, by the id under which its verb asks for it.
     pub(in crate::pipeline) work: Option<String>,
 }
@@ -98,9 +95,23 @@ impl Done {
     /// What was found done, by something that was sent before.
     pub(in crate::pipeline) fn found(subject: Subject, outcome: Outcome, left: FactMap) -> Self {
         let (unmet, work, lasting) = (Vec::new(), None, FactMap::new());
-        let (erased, not_now, unseen) = (false, false, false);
-        Self { subject, outcome, unmet, left, lasting, erased, not_now, unseen, work }
+        let (erased, later) = (false, None);
+        Self { subject, outcome, unmet, left, lasting, erased, later, work }
     }
+}
+
+/// Why somebody who has time may come back to a subject later, in place of what became of it so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum Later {
+    /// Nothing was done, since the homeserver does not take the admin token, or limits how often it is
+    /// asked.
+    NotNow,
+    /// All was sent, and for the same reason could not be looked at afterwards.
+    Unseen,
+    /// Nothing was sent, since the homeserver could not be reached.
+    Unreached,
+    /// Something was sent, and the homeserver went away before it could be said what became of it.
+    Lost,
 }
 
 /// What became of a change.

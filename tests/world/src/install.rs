@@ -26,6 +26,12 @@ pub(crate) struct Package<'a> {
 pub(crate) const SYNAPSE: Package<'static> =
     Package { folder: "synapse", requirements: &["matrix-synapse==1.163.2", POSTGRES] };
 
+/// The same version with that by which several processes of it speak to each other.
+pub(crate) const WORKERS: Package<'static> = Package {
+    folder: "synapse-workers",
+    requirements: &["matrix-synapse==1.163.2", POSTGRES, "txredisapi==1.5.0", "hiredis==3.5.0"],
+};
+
 /// By which a homeserver speaks to its database.
 const POSTGRES: &str = "psycopg2-binary==2.9.13";
 

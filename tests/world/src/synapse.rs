@@ -29,8 +29,10 @@ use crate::{
 mod config;
 mod delegation;
 mod neighbours;
+mod workers;
 
 pub use neighbours::Neighbour;
+pub use workers::{Worker, Workers};
 
 /// Starting may share the machine with compilers.
 const START: Duration = Duration::from_secs(90);
@@ -44,6 +46,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// On `PostgreSQL` in place of `SQLite`.
     pub postgres: bool,
+    /// As several processes behind nginx, on `PostgreSQL`: see [`Synapse::workers`].
+    pub workers: bool,
     /// On a socket named `socket` in its folder too.
     pub socket: bool,
     /// As one that other servers can reach: see [`Synapse::neighbours`].
@@ -70,7 +74,9 @@ pub struct Synapse(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // Before the folder and the database, so that it is gone before its data goes.
+    // Before the folder and the database, so that they are gone before their data goes.
+    /// What runs beside its main process, where there is more than that.
+    workers: Option<Workers>,
     process: Mutex<Option<Process>>,
     /// Its database, where that is a program of its own.
     postgres: Option<Postgres>,
@@ -99,7 +105,11 @@ impl Synapse {
     /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
     /// answers. Installs Synapse first where it is missing.
     pub async fn start(options: Options) -> Result<Self> {
-        let python = install::synapse(options.version.as_deref()).await?;
+        let python = if options.workers {
+            install::WORKERS.python().await?
+        } else {
+            install::synapse(options.version.as_deref()).await?
+        };
         let temporary = match options.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),
@@ -111,23 +121,36 @@ impl Synapse {
         };
         let port = free_port()?;
         let secret = random_hex(16)?;
-        let postgres = if options.postgres { Some(Postgres::start().await?) } else { None };
+        let on_postgres = options.postgres || options.workers;
+        let postgres = if on_postgres { Some(Postgres::start().await?) } else { None };
         let database = postgres.as_ref().map(Postgres::database);
         config::write(&dir, port, (&secret, database.as_deref()), &options)?;
+        let log = Log::new();
+        let workers = match options.workers {
+            true => Some(Workers::plan(&dir, &python, port, log.clone())?),
+            false => None,
+        };
         let inner = Inner {
+            workers,
             process: Mutex::default(),
             postgres,
             accounts: Mutex::default(),
             server_name: config::server_name(&options),
             _neighbour: options.neighbour,
             admin_token: String::new(),
-            log: Log::new(),
+            log,
             dir,
             temporary,
             python,
             port,
         };
+        if let Some(workers) = &inner.workers {
+            workers.start_before().await?;
+        }
         inner.run().await?;
+        if let Some(workers) = &inner.workers {
+            workers.start_after().await?;
+        }
         let admin_token = inner.register_admin(&secret).await?;
         Ok(Self(Arc::new(Inner { admin_token, ..inner })))
     }
@@ -145,6 +168,11 @@ impl Synapse {
     /// Its database, where it was started on one that is a program of its own.
     pub fn postgres(&self) -> Option<&Postgres> {
         self.0.postgres.as_ref()
+    }
+
+    /// What runs beside its main process, where it was started as several.
+    pub fn workers(&self) -> Option<&Workers> {
+        self.0.workers.as_ref()
     }
 
     /// What it has logged: warnings and errors.
@@ -231,18 +259,22 @@ impl Synapse {
 
 impl Inner {
     fn url(&self) -> String {
+        self.workers.as_ref().map_or_else(|| self.main_url(), Workers::url)
+    }
+
+    /// Where the main process, or the only one, listens.
+    fn main_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     async fn run(&self) -> Result<()> {
         let config = self.dir.join("homeserver.yaml");
-        let command = [
-            self.python.as_os_str(),
-            "-m".as_ref(),
-            "synapse.app.homeserver".as_ref(),
-            "-c".as_ref(),
-            config.as_os_str(),
-        ];
+        let mut command =
+            vec![self.python.as_os_str(), "-m".as_ref(), "synapse.app.homeserver".as_ref()];
+        let more = self.workers.as_ref().map(Workers::configs);
+        for file in std::iter::once(&config).chain(more.iter().flatten()) {
+            command.extend(["-c".as_ref(), file.as_os_str()]);
+        }
         let sweep = self.temporary.as_ref().map(TempDir::path);
         let process = Process::start(&self.python, &command, &self.dir, sweep, self.log.clone())?;
         let up = async {
@@ -261,7 +293,7 @@ impl Inner {
     }
 
     async fn healthy(&self) {
-        let (http, url) = (api::http(), format!("{}/health", self.url()));
+        let (http, url) = (api::http(), format!("{}/health", self.main_url()));
         while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             sleep(Duration::from_millis(25)).await;
         }

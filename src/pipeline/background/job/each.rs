@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -11,13 +11,13 @@ use crate::{
     change::{FactMap, Outcome, Snapshot, Subject, Undo},
     commands::{Action, Options},
     confirm::{Consent, Ticket},
-    error::Stop,
+    error::{Stop, api::Error},
     jobs::{Ended, Item, Job, Stage, State},
     pipeline::{
         Invocation,
         background::job::{Counts, JobRunner, gone, job_origin, progress},
         change::{
-            Attempt, Confirmed, Done, Ends, Expected, Extent, Plan, Prepared, Ready,
+            Attempt, Confirmed, Done, Ends, Expected, Extent, Later, Plan, Prepared, Ready,
             known_of_looks, report::line_of,
         },
         look::by_its_cause,
@@ -35,6 +35,9 @@ const MARKED_AT_ONCE: usize = 32;
 
 /// How long to wait before checking again whether the bot may act.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a subject waits for an answer of a homeserver that answers others meanwhile.
+const AWAY: Duration = Duration::from_mins(10);
 
 /// How long the message that shows how far it is stands before it is edited: a tenth of the time that
 /// it has taken so far, within these. Each edit is a message for every client in the room.
@@ -160,6 +163,7 @@ impl<'a> Work<'a> {
         else {
             return;
         };
+        let since = Instant::now();
         loop {
             if left_at.before == Some(Before::Goes) {
                 return self.finish(left_at.place, item, over).await;
@@ -171,7 +175,7 @@ impl<'a> Work<'a> {
                 return;
             }
             let mut locked = item.lock().await;
-            match self.change(&locked, &left_at).await {
+            match self.change(&locked, &left_at, since).await {
                 // It stays marked as begun, which only says that something may have been sent.
                 Turn::NotNow => self.keep(left_at.place, &locked),
                 Turn::Unseen => left_at.before = Some(Before::Unseen),
@@ -271,16 +275,26 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Changes one subject.
-    async fn change(&self, item: &Item, left: &Left) -> Turn {
+    /// Whether a subject in hand since this moment waits for a homeserver that gave it no answer: as long
+    /// as that answers nobody, and no longer than [`AWAY`] where it answers others.
+    fn waits_for(&self, error: &Error, since: Instant) -> bool {
+        let outage = self.runner.below.reader.outage();
+        error.is_away() && (since.elapsed() < AWAY || !outage.has_answered_since(since))
+    }
+
+    /// Changes one subject, which is in hand since this moment.
+    async fn change(&self, item: &Item, left: &Left, since: Instant) -> Turn {
         match self.try_to_change(item, left).await {
             Ok(turn) => turn,
             Err(Stop::Refused { status, why, .. }) => nothing(status, &why),
             // It waits for a token that works, or for a limit to be over, and is looked at then.
-            Err(Stop::Api(error)) if error.is_for_now() => match left.before {
-                Some(Before::Unseen) => Turn::Unseen,
-                _ => Turn::NotNow,
-            },
+            // So it does for a homeserver that is away.
+            Err(Stop::Api(error)) if error.is_for_now() || self.waits_for(&error, since) => {
+                match left.before {
+                    Some(Before::Unseen) => Turn::Unseen,
+                    _ => Turn::NotNow,
+                }
+            }
             Err(stop) => {
                 let status = if left.before.is_some() { Status::Unknown } else { Status::Failed };
                 error!(error = &stop as &dyn std::error::Error, "a subject of a job is left");
@@ -374,11 +388,10 @@ impl<'a> Work<'a> {
         let mut secrets = Secrets::new();
         let mut done =
             executor.carry_out(self.action.as_ref(), plan, &mut permit, &mut secrets).await;
-        if done.not_now {
-            return Ok(Turn::NotNow);
-        }
-        if done.unseen && repeatable {
-            return Ok(Turn::Unseen);
+        match done.later {
+            Some(Later::NotNow | Later::Unreached) => return Ok(Turn::NotNow),
+            Some(Later::Unseen | Later::Lost) if repeatable => return Ok(Turn::Unseen),
+            _ => {}
         }
         let one = std::slice::from_mut(&mut done);
         let ends = executor.set_ends(invocation, number, self.job.until, one).await;
@@ -447,7 +460,7 @@ impl<'a> Work<'a> {
 
     /// Edits the message that shows how far it is, again and again.
     pub(super) async fn show_progress(&self) {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         loop {
             tokio::time::sleep(shown_for(begun.elapsed())).await;
             let Some(message) = &self.job.message else { continue };
