@@ -32,9 +32,9 @@ pub(super) struct Bases {
 }
 
 impl Bases {
-    /// Those that `access` names.
-    pub(super) fn of(access: &Access) -> Self {
-        Self { main: access.base.clone(), media: access.media.clone() }
+    /// One for everything, and perhaps another for files.
+    pub(super) fn new(main: Url, media: Option<Url>) -> Self {
+        Self { main, media }
     }
 
     /// Where everything is asked that is not about files.

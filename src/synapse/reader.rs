@@ -130,7 +130,8 @@ impl Reader {
         limits: Limits,
     ) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
-        let (bases, server_name) = (Bases::of(&access), access.server_name);
+        let Access { base, media, server_name, .. } = access;
+        let bases = Bases::new(base, media);
         let (token, throttle) = (TokenState::default(), Throttle::default());
         let (outage, statistics) = (Outage::default(), AtomicBool::default());
         let shared = Shared {

@@ -96,7 +96,7 @@ impl Writer {
     pub(super) fn within(access: Access, limits: Limits) -> Result<Self, Error> {
         let client = http::client(&access, limits)?;
         let (token, throttle) = (TokenState::default(), Throttle::default());
-        let (bases, metrics) = (Bases::of(&access), Metrics::off());
+        let (bases, metrics) = (Bases::new(access.base, access.media), Metrics::off());
         Ok(Self { client, limits, bases, token, throttle, metrics })
     }
 

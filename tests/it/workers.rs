@@ -5,7 +5,8 @@ use std::env;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use synod::commands::operations::Operation;
-use world::{Account, Api, Message, Options, Proxy, Scene, Synapse, Worker, Workers};
+use tokio::sync::OnceCell;
+use world::{Account, Api, Message, Options, Processes, Proxy, Scene, Synapse, Worker, Workers};
 
 use crate::{
     SYNOD,
@@ -27,7 +28,13 @@ async fn done(scene: &Scene, command: &str) -> Result<Message> {
 }
 
 async fn start() -> Result<Synapse> {
-    Synapse::start(Options { workers: true, ..Options::default() }).await
+    Synapse::start(Options { processes: Processes::Several, ..Options::default() }).await
+}
+
+/// One that the tests share which let all of its processes live.
+async fn shared() -> Result<Synapse> {
+    static SHARED: OnceCell<Synapse> = OnceCell::const_new();
+    SHARED.get_or_try_init(start).await.cloned()
 }
 
 fn workers(synapse: &Synapse) -> Result<&Workers> {
@@ -45,7 +52,7 @@ fn is_of_media(operation: &Operation) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_verb_works_with_the_addresses_of_two_processes_and_behind_nginx() -> Result<()> {
-    let synapse = start().await?;
+    let synapse = shared().await?;
     let whole = env::var_os(WHOLE).is_some();
     let wanted = |operation: &Operation| whole || is_of_media(operation);
 
@@ -73,7 +80,7 @@ async fn every_verb_works_with_the_addresses_of_two_processes_and_behind_nginx()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_process_does_is_told_and_in_force_on_the_others() -> Result<()> {
-    let synapse = start().await?;
+    let synapse = shared().await?;
     files_elsewhere(&synapse).await?;
     in_force(&synapse).await?;
     Ok(())

@@ -23,17 +23,16 @@ pub(crate) struct Package<'a> {
 }
 
 /// The homeserver, of the version that all tests run unless they name another.
-pub(crate) const SYNAPSE: Package<'static> =
-    Package { folder: "synapse", requirements: &["matrix-synapse==1.163.2", POSTGRES] };
-
-/// The same version with that by which several processes of it speak to each other.
-pub(crate) const WORKERS: Package<'static> = Package {
-    folder: "synapse-workers",
-    requirements: &["matrix-synapse==1.163.2", POSTGRES, "txredisapi==1.5.0", "hiredis==3.5.0"],
+pub(crate) const SYNAPSE: Package<'static> = Package {
+    folder: "synapse",
+    requirements: &["matrix-synapse==1.163.2", POSTGRES, REDIS, "hiredis==3.5.0"],
 };
 
 /// By which a homeserver speaks to its database.
 const POSTGRES: &str = "psycopg2-binary==2.9.13";
+
+/// By which several processes of a homeserver speak to each other.
+const REDIS: &str = "txredisapi==1.5.0";
 
 /// The last of its kind with which Synapse starts that is older than [`NEW_METRICS`].
 const OLD_METRICS: &str = "prometheus_client==0.23.1";

@@ -37,6 +37,16 @@ pub use workers::{Worker, Workers};
 /// Starting may share the machine with compilers.
 const START: Duration = Duration::from_secs(90);
 
+/// How many processes a homeserver is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Processes {
+    /// One.
+    #[default]
+    One,
+    /// Several, behind nginx and on `PostgreSQL`: see [`Synapse::workers`].
+    Several,
+}
+
 /// How a homeserver differs from the usual one.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -46,8 +56,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// On `PostgreSQL` in place of `SQLite`.
     pub postgres: bool,
-    /// As several processes behind nginx, on `PostgreSQL`: see [`Synapse::workers`].
-    pub workers: bool,
+    /// How many processes it is.
+    pub processes: Processes,
     /// On a socket named `socket` in its folder too.
     pub socket: bool,
     /// As one that other servers can reach: see [`Synapse::neighbours`].
@@ -105,11 +115,7 @@ impl Synapse {
     /// Starts a homeserver of one's own, on a free port and with no data, and waits until it
     /// answers. Installs Synapse first where it is missing.
     pub async fn start(options: Options) -> Result<Self> {
-        let python = if options.workers {
-            install::WORKERS.python().await?
-        } else {
-            install::synapse(options.version.as_deref()).await?
-        };
+        let python = install::synapse(options.version.as_deref()).await?;
         let temporary = match options.dir {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("synod-world-").tempdir()?),
@@ -121,14 +127,14 @@ impl Synapse {
         };
         let port = free_port()?;
         let secret = random_hex(16)?;
-        let on_postgres = options.postgres || options.workers;
+        let on_postgres = options.postgres || options.processes == Processes::Several;
         let postgres = if on_postgres { Some(Postgres::start().await?) } else { None };
         let database = postgres.as_ref().map(Postgres::database);
         config::write(&dir, port, (&secret, database.as_deref()), &options)?;
         let log = Log::new();
-        let workers = match options.workers {
-            true => Some(Workers::plan(&dir, &python, port, log.clone())?),
-            false => None,
+        let workers = match options.processes {
+            Processes::Several => Some(Workers::plan(&dir, &python, port, log.clone())?),
+            Processes::One => None,
         };
         let inner = Inner {
             workers,

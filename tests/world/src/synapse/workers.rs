@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long one of the processes may take to begin.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What runs beside the main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
