@@ -131,9 +131,8 @@ impl Synapse {
         let postgres = if on_postgres { Some(Postgres::start().await?) } else { None };
         let database = postgres.as_ref().map(Postgres::database);
         config::write(&dir, port, (&secret, database.as_deref()), &options)?;
-        let log = Log::new();
         let workers = match options.processes {
-            Processes::Several => Some(Workers::plan(&dir, &python, port, log.clone())?),
+            Processes::Several => Some(Workers::plan(&dir, &python, port)?),
             Processes::One => None,
         };
         let inner = Inner {
@@ -144,7 +143,7 @@ impl Synapse {
             server_name: config::server_name(&options),
             _neighbour: options.neighbour,
             admin_token: String::new(),
-            log,
+            log: Log::new(),
             dir,
             temporary,
             python,

@@ -57,7 +57,6 @@ pub struct Workers {
     running: Mutex<BTreeMap<Worker, Process>>,
     dir: PathBuf,
     python: PathBuf,
-    log: Log,
     ports: Ports,
 }
 
@@ -78,7 +77,7 @@ struct Ports {
 impl Workers {
     /// Chooses ports and writes what the processes of the homeserver in `dir` read at their start. `main`
     /// is where the main process listens.
-    pub(super) fn plan(dir: &Path, python: &Path, main: u16, log: Log) -> Result<Self> {
+    pub(super) fn plan(dir: &Path, python: &Path, main: u16) -> Result<Self> {
         let ports = Ports {
             front: free_port()?,
             main,
@@ -99,7 +98,7 @@ impl Workers {
         }
         write("nginx.conf", ports.nginx(dir))?;
         let (dir, python) = (dir.to_owned(), python.to_owned());
-        Ok(Self { running: Mutex::default(), dir, python, log, ports })
+        Ok(Self { running: Mutex::default(), dir, python, ports })
     }
 
     /// The address in front of all, which clients use.
@@ -159,7 +158,9 @@ impl Workers {
             Worker::Events => (self.synapse(worker), self.ports.events_replication),
             Worker::Media => (self.synapse(worker), self.ports.media),
         };
-        let process = Process::start(&self.python, &command, &self.dir, None, self.log.clone())?;
+        // One for each: a log is over when whoever writes it has ended.
+        let log = Log::new();
+        let process = Process::start(&self.python, &command, &self.dir, None, log.clone())?;
         let listens = async {
             while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 sleep(Duration::from_millis(25)).await;
@@ -169,7 +170,7 @@ impl Workers {
                 sleep(Duration::from_millis(25)).await;
             }
         };
-        let what = || format!("{}; the end of the log:\n{}", worker.name(), self.log.tail(40));
+        let what = || format!("{}; the end of the log:\n{}", worker.name(), log.tail(40));
         if timeout(PATIENCE.max(START), listens).await.is_err() {
             return Err(anyhow!("it does not answer")).with_context(what);
         }
