@@ -15,12 +15,14 @@ use crate::{
 mod account;
 mod approval;
 mod disk;
+mod elsewhere;
 pub(crate) mod http;
 mod keys;
 mod operators;
 mod room;
 
 use account::Bot;
+use elsewhere::Serves;
 use http::Api;
 
 /// The findings so far; each is told as it comes.
@@ -53,9 +55,8 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
         ));
         return report.findings;
     };
-    if !account::homeserver(&server, &admin_server, &mut report).await {
-        return report.findings;
-    }
+    let homeserver = account::homeserver(config, &server, &admin_server, &mut report).await;
+    let Some(by) = homeserver else { return report.findings };
     // Installed before the login, so that a Ctrl-C during it cannot leave the device behind.
     let interrupts = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = interrupts else {
@@ -78,7 +79,7 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
         }
     };
     let whole = tokio::select! {
-        () = rest(config, &server, &admin_server, bot.as_ref(), &mut report) => true,
+        () = rest(config, (&server, &admin_server), by, bot.as_ref(), &mut report) => true,
         _ = interrupt.recv() => false,
         _ = terminate.recv() => false,
     };
@@ -97,21 +98,21 @@ pub async fn check(config: &Config, tell: &mut (dyn FnMut(&Finding) + Send)) -> 
 /// What is looked at once it is known who the bot is.
 async fn rest(
     config: &Config,
-    server: &Api,
-    admin_server: &Api,
+    (server, admin_server): (&Api, &Api),
+    by: Serves,
     bot: Option<&Bot>,
     report: &mut Report<'_>,
 ) {
-    let admin = account::admin(config, server, admin_server, report).await;
+    let admin = account::admin(config, (server, admin_server), by, report).await;
     account::delegated(server, report).await;
-    if let Some(admin) = &admin {
-        report.all(account::bot_as_seen(config, &admin.admin_api).await);
-        report.all(account::media(config, &admin.admin_api).await);
+    let all_seeing = admin.as_ref().and_then(|admin| admin.admin_api.as_ref());
+    if let Some(all_seeing) = all_seeing {
+        report.all(account::bot_as_seen(config, all_seeing).await);
+        report.all(account::media(config, all_seeing).await);
     }
     // Whoever may look: either token shows rooms and keys.
     let own = bot.map(|bot| &bot.api);
     if let Some(client) = own.or(admin.as_ref().map(|admin| &admin.client_api)) {
-        let all_seeing = admin.as_ref().map(|admin| &admin.admin_api);
         let mut members = Some(operators::Members::default());
         for room in &config.rooms {
             report.all(room::findings(config, room, client, all_seeing, &mut members).await);
@@ -128,9 +129,9 @@ async fn rest(
             "Fix the tokens and check again",
         ));
     }
-    if let Some(admin) = &admin {
-        report.all(account::rate_limit(config, &admin.admin_api).await);
-        report.all(room::statistics(config, client_of(bot, admin), &admin.admin_api).await);
+    if let (Some(admin), Some(all_seeing)) = (&admin, all_seeing) {
+        report.all(account::rate_limit(config, all_seeing).await);
+        report.all(room::statistics(config, client_of(bot, admin), all_seeing).await);
     }
 }
 

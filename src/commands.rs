@@ -25,6 +25,7 @@ pub mod acting;
 pub mod arguments;
 pub mod background;
 pub mod device;
+mod elsewhere;
 pub mod event;
 pub mod federation;
 pub mod history;
@@ -50,6 +51,7 @@ pub mod task;
 pub mod user;
 
 pub use crate::memory::{Changed, Memory, Noted, Past, Remembered, Sanctioned};
+pub use elsewhere::{Specified, served, without_admin_api};
 pub use long_work::LongWork;
 pub use needs::{Delegated, Later, Needs, needs, takes_path};
 pub use options::{Ends, Options};
@@ -303,6 +305,8 @@ pub struct Spec {
     pub needs: Needs,
     /// Whether the path that it asks for is typed with it.
     pub takes_path: bool,
+    /// What it asks for where there is no Admin API; `None` where it can do nothing without.
+    pub specified: Option<Specified>,
     augment: fn(clap::Command) -> clap::Command,
     parse: fn(&clap::ArgMatches) -> Result<Ask, clap::Error>,
 }
@@ -346,8 +350,8 @@ impl Spec {
     ) -> Self {
         let needs = Needs { since: None, delegated: Delegated::Same, later: &[] };
         let augment = A::augment_args;
-        let (aliases, ends, takes_path) = (&[], false, false);
-        Self { name, aliases, examples, does, ends, needs, takes_path, augment, parse }
+        let (aliases, ends, takes_path, specified) = (&[], false, false, None);
+        Self { name, aliases, examples, does, ends, needs, takes_path, specified, augment, parse }
     }
 
     /// The same verb, whose undo can be given a due time: it takes `--for` and `--until`.
@@ -368,6 +372,13 @@ impl Spec {
     #[must_use]
     pub const fn with_path(mut self) -> Self {
         self.takes_path = true;
+        self
+    }
+
+    /// The same verb, which does its work by this of the specification where there is no Admin API.
+    #[must_use]
+    pub const fn specified(mut self, by: Specified) -> Self {
+        self.specified = Some(by);
         self
     }
 

@@ -49,7 +49,6 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("confirm", &["change", "clock", "operators", "store", "totp"]),
     ("gate", &["change", "confirm", "operators", "reply"]),
     ("config", &["audit", "change", "clock", "input", "operators", "reply", "totp"]),
-    ("check", &["change", "config", "finding", "http", "reply"]),
     (
         "backup",
         &[
@@ -77,6 +76,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("synapse", &["change", "clock", "error", "gate", "http", "metrics", "refs", "reply"]),
+    ("check", &["change", "config", "finding", "http", "reply", "synapse"]),
     ("commands", &["change", "chart", "error", "memory", "refs", "reply", "synapse"]),
     (
         "pipeline",

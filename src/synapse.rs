@@ -44,6 +44,8 @@ mod outage;
 mod reader;
 mod registration;
 mod secrets;
+mod specified;
+mod surface;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -54,10 +56,11 @@ mod writer;
 
 pub use crate::error::api::Error;
 pub use access::Access;
-pub use account::{Account, Device, ExternalId, Private, ThreePid};
+pub use account::{Account, Device, ExternalId, Private, ThreePid, Told};
 pub use reader::{Reader, Scope, holding};
 pub use registration::Registration;
 pub use secrets::Secrets;
+pub use surface::{Moderation, Surface};
 pub use throttle::Throttle;
 pub use token::TokenState;
 pub use which::Version;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Finding, Report, disk,
+    elsewhere::{self, Serves},
     http::{Api, Trouble},
 };
 use crate::config::{Config, Login, RateLimit};
@@ -25,12 +26,19 @@ pub(super) struct Bot {
 /// The account of the admin token, with a token that works.
 pub(super) struct Admin {
     pub(super) client_api: Api,
-    pub(super) admin_api: Api,
+    /// `None` where the homeserver has no Admin API.
+    pub(super) admin_api: Option<Api>,
 }
 
-/// Tells whether both APIs answer, and what they are; false where nobody answers at all. Asks
-/// `/_matrix/client/versions` and `/_synapse/admin/v1/server_version`, which take no token.
-pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Report<'_>) -> bool {
+/// Tells whether both APIs answer, and what they are; `None` where nobody answers at all. Asks
+/// `/_matrix/client/versions` and `/_synapse/admin/v1/server_version`, which take no token, and where
+/// the second is not there, what the homeserver announces to its admins.
+pub(super) async fn homeserver(
+    config: &Config,
+    server: &Api,
+    admin_server: &Api,
+    report: &mut Report<'_>,
+) -> Option<Serves> {
     let versions = server.get(&["_matrix", "client", "versions"], &[]).await;
     let versions = versions.and_then(|answer| match &answer["versions"] {
         Value::Array(_) => Ok(()),
@@ -45,10 +53,17 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
                                           address",
             ),
         ));
-        return false;
+        return None;
     }
     let version = admin_server.get(&["_synapse", "admin", "v1", "server_version"], &[]).await;
     let version = version.map(|answer| answer["server_version"].as_str().map(str::to_owned));
+    if let Err(Trouble::Refused { status: 404, errcode, .. }) = &version
+        && errcode == "M_UNRECOGNIZED"
+        && let Some(announced) = elsewhere::announced(config, admin_server).await
+    {
+        report.add(elsewhere::told(announced, &places(server, admin_server)));
+        return Some(Serves::Specification);
+    }
     report.add(match version {
         Ok(Some(version)) => {
             let places = places(server, admin_server);
@@ -57,7 +72,7 @@ pub(super) async fn homeserver(server: &Api, admin_server: &Api, report: &mut Re
         Ok(None) => no_admin_api(server, admin_server, "it is not Synapse"),
         Err(trouble) => no_admin_api(server, admin_server, &trouble.to_string()),
     });
-    true
+    Some(Serves::AdminApi)
 }
 
 /// Where the homeserver is asked, and which of that others on the network can read.
@@ -273,8 +288,8 @@ pub(super) async fn leave(bot: Bot) -> Option<Finding> {
 /// The account of the admin token, if it works and is an admin's.
 pub(super) async fn admin(
     config: &Config,
-    server: &Api,
-    admin_server: &Api,
+    (server, admin_server): (&Api, &Api),
+    by: Serves,
     report: &mut Report<'_>,
 ) -> Option<Admin> {
     let token = &config.homeserver.admin_token;
@@ -286,13 +301,12 @@ pub(super) async fn admin(
         }
     };
     let admin_api = admin_server.with(token);
-    let users = ["_synapse", "admin", "v2", "users"];
-    let listed = admin_api.get(&users, &[("limit", "1"), ("guests", "false")]).await;
-    let listed = listed.and_then(|answer| match &answer["users"] {
-        Value::Array(_) => Ok(()),
-        _ => Err(Trouble::Strange),
-    });
-    let finding = match listed {
+    let has_rights = match by {
+        Serves::AdminApi => lists(&admin_api).await,
+        // Only to an admin anything was announced.
+        Serves::Specification => Ok(()),
+    };
+    let finding = match has_rights {
         Ok(()) if user == config.bot.user_id => Finding::warn(
             format!("admin token: it works, but belongs to the bot's own account {user}"),
             "Use a separate admin account for it, so that somebody who takes over the bot's \
@@ -314,7 +328,18 @@ pub(super) async fn admin(
     };
     let works = finding.mark != super::Mark::Bad;
     report.add(finding);
+    let admin_api = (by == Serves::AdminApi).then_some(admin_api);
     works.then(|| Admin { client_api: server.with(token), admin_api })
+}
+
+/// Lists an account, which only an admin may.
+async fn lists(admin_api: &Api) -> Result<(), Trouble> {
+    let users = ["_synapse", "admin", "v2", "users"];
+    let listed = admin_api.get(&users, &[("limit", "1"), ("guests", "false")]).await;
+    listed.and_then(|answer| match &answer["users"] {
+        Value::Array(_) => Ok(()),
+        _ => Err(Trouble::Strange),
+    })
 }
 
 /// What is told of an admin token that the homeserver does not take.

@@ -144,7 +144,8 @@ pub fn takes_path(words: &str) -> bool {
     spec(words).is_some_and(|spec| spec.takes_path)
 }
 
-fn spec(words: &str) -> Option<&'static Spec> {
+/// The verb of these words; more words may follow.
+pub(super) fn spec(words: &str) -> Option<&'static Spec> {
     let mut words = words.split(' ');
     let (group, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let group = GROUPS.iter().find(|known| known.name == group);

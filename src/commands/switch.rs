@@ -57,8 +57,19 @@ pub(super) trait Switch: Debug + Send + Sync {
         None
     }
 
-    /// The request that turns it.
-    fn step(&self, subject: &Subject, on: bool) -> Step;
+    /// The request that turns it, where this was seen.
+    fn step(&self, subject: &Subject, seen: &Snapshot, on: bool) -> Step;
+
+    /// What came of it where that is something else than was asked for.
+    fn instead(
+        &self,
+        _subject: &Subject,
+        _before: &Snapshot,
+        _after: &Snapshot,
+        _on: bool,
+    ) -> Option<Outcome> {
+        None
+    }
 
     /// What somebody must know who turns it, from what was seen before.
     fn warning(&self, _subject: &Subject, _before: &Snapshot) -> Option<Line> {
@@ -172,7 +183,7 @@ impl<S: Switch> Action for Turn<S> {
             });
         }
         self.switch.possible(subject, seen, self.on)?;
-        let step = self.switch.step(subject, self.on).idempotent();
+        let step = self.switch.step(subject, seen, self.on).idempotent();
         let wanted = FactMap::from([(key.to_owned(), json!(self.on))]);
         Ok(Change { steps: vec![step], wanted })
     }
@@ -184,6 +195,9 @@ impl<S: Switch> Action for Turn<S> {
         _: &[Answer],
         after: &Snapshot,
     ) -> Outcome {
+        if let Some(instead) = self.switch.instead(subject, before, after, self.on) {
+            return instead;
+        }
         let wording = self.switch.wording(self.on);
         let undo = Undo::Command((wording.back)(&subject.typed()));
         Outcome::done(Line::new().code(subject).plain(wording.said), undo)

@@ -39,6 +39,7 @@ pub(super) mod redact_status;
 mod register;
 mod search;
 mod shadow_ban;
+mod specified;
 mod suspend;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -309,8 +309,8 @@ impl fmt::Display for Refusal {
         }
         match (self.status, self.errcode.as_deref()) {
             (404 | 405, Some("M_UNRECOGNIZED")) => f.write_str(
-                "the homeserver does not have this function here: it is too old, another worker \
-                serves it, or an authentication service manages its accounts",
+                "the homeserver does not have this function here: it is too old, it is not Synapse, \
+                another worker serves it, or an authentication service manages its accounts",
             ),
             (429, _) => {
                 f.write_str("the homeserver limits how often I may ask it; try again ")?;

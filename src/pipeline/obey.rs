@@ -3,7 +3,7 @@
 
 use tracing::info;
 
-use super::{Command, Invocation, Origin, Pipeline, change, look, own::Own, served::Served};
+use super::{Command, Invocation, Origin, Pipeline, change, look, own::Own};
 use crate::{
     audit::Kind,
     change::Power,
@@ -21,7 +21,8 @@ impl Pipeline {
         operator: &Operator,
         command: &Command,
     ) -> Result<Option<Reply>, Stop> {
-        let reply = self.answer_to(origin, operator, command).await?;
+        // Whoever hands a message on would carry all that it takes to answer any.
+        let reply = Box::pin(self.answer_to(origin, operator, command)).await?;
         Ok(reply.map(|reply| self.styled(origin, operator, command, reply)))
     }
 
@@ -35,7 +36,6 @@ impl Pipeline {
         let (sender, event) = (&operator.user, origin.event());
         let invocation =
             |words, options| Invocation { origin, operator, words, options, undoes: None };
-        let explained = |options, stop| Served::explained(&invocation(&[], options), stop);
         match command {
             Command::Read(query, options, words) => {
                 info!(%sender, %event, verb = options.verb, "look");
@@ -48,7 +48,8 @@ impl Pipeline {
                 match self.look(&invocation, query.as_ref()).await {
                     Ok(reply) => Ok(Some(reply)),
                     Err(stop) => {
-                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
+                        let stop = self.or_as_spelled(&invocation, stop).await;
+                        Err(self.served.explained(&invocation, stop).await)
                     }
                 }
             }
@@ -60,12 +61,17 @@ impl Pipeline {
                 match self.make(&invocation, action.as_ref(), None).await {
                     Ok(reply) => Ok(reply),
                     Err(stop) => {
-                        Err(explained(options, self.or_as_spelled(&invocation, stop).await))
+                        let stop = self.or_as_spelled(&invocation, stop).await;
+                        Err(self.served.explained(&invocation, stop).await)
                     }
                 }
             }
             Command::Own(own, options, words) => {
-                self.own(&invocation(words, options), own.as_ref()).await
+                let invocation = invocation(words, options);
+                match self.own(&invocation, own.as_ref()).await {
+                    Ok(reply) => Ok(reply),
+                    Err(stop) => Err(self.served.explained(&invocation, stop).await),
+                }
             }
             Command::InFile(words, file) => match origin.message() {
                 Some(request) => self.about_what_stands_in(request, operator, words, file).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Invocation;
 use crate::{
-    commands::{Delegated, Later, Needs, Options, needs, takes_path},
+    commands::{Delegated, Later, Needs, Options, needs, takes_path, without_admin_api},
     error::Stop,
     reply::{Line, Reply},
     synapse::{Error, Reader, Version},
@@ -56,6 +56,11 @@ impl Served {
     /// where every homeserver can.
     pub(super) async fn must_serve(&self, verbs: &[&str], typed: &Options) -> Result<(), Stop> {
         let reader = self.reader.look();
+        if let Some(surface) = reader.surface().await?.filter(|surface| !surface.admin_api) {
+            // What comes with a version of Synapse says nothing of another homeserver.
+            let not_served = |verb: &&str| without_admin_api(&typed.verb, verb, surface);
+            return verbs.iter().find_map(not_served).map_or(Ok(()), |why| Err(Stop::failed(why)));
+        }
         for verb in verbs {
             let (needs, later) = (needs(verb), &typed.later);
             let known = Known::of(&needs, later, &reader).await?;
@@ -82,21 +87,29 @@ impl Served {
         )
     }
 
-    /// Says why a route is not there, where a command ended because of that.
-    pub(super) fn explained(invocation: &Invocation<'_>, stop: Stop) -> Stop {
+    /// Says why a route is not there, where a command ended because of that. Looks up what the
+    /// homeserver serves, so that the next command is told before it asks for anything.
+    pub(super) async fn explained(&self, invocation: &Invocation<'_>, stop: Stop) -> Stop {
         let Stop::Api(error) = &stop else { return stop };
+        let typed = &invocation.options.verb;
         // Whoever types a path may have made a slip in it.
-        if takes_path(&invocation.options.verb) || !error.is_unknown_route() {
+        if takes_path(typed) || !error.is_unknown_route() {
             return stop;
         }
-        let verb = format!("!{}", invocation.options.verb);
+        // Where that cannot be looked up, what is known is that this was not there.
+        if let Ok(surface) = Box::pin(self.reader.learn_surface()).await
+            && let Some(why) = without_admin_api("", typed, surface)
+        {
+            return Stop::failed(why);
+        }
+        let verb = format!("!{typed}");
         Stop::failed(
             Line::new()
                 .plain("this homeserver does not serve ")
                 .command(verb)
                 .plain(
-                    " at the address that I use: another worker does, or it is too old. Whoever \
-                    runs me should check that ",
+                    " at the address that I use: another worker does, it is too old, or it is not \
+                    Synapse and has no such endpoint. Whoever runs me should check that ",
                 )
                 .code("homeserver.admin_url")
                 .plain(" points to its main process"),
@@ -110,6 +123,13 @@ impl Served {
         let needs = needs(&verb);
         let reader = self.reader.look();
         // Help is worth having without that, and at once.
+        let asked = tokio::time::timeout(HELP_WAITS, reader.surface()).await;
+        if let Ok(Ok(Some(surface))) = asked
+            && !surface.admin_api
+        {
+            let why = without_admin_api(&verb, &verb, surface);
+            return why.map_or(reply.clone(), |why| reply.note(not_here(why)));
+        }
         let asked = tokio::time::timeout(HELP_WAITS, Known::of(&needs, needs.later, &reader)).await;
         let Ok(Ok(known)) = asked else { return reply };
         match needs.unmet(&verb, known.version, known.is_delegated) {

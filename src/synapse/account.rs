@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use ruma::{OwnedDeviceId, OwnedUserId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::wire::{flag, known, optional_flag, readable};
 use crate::reply::Hostile;
@@ -64,6 +64,49 @@ pub struct Account {
     /// Accounts of identity providers that sign on to it.
     #[serde(default, deserialize_with = "readable")]
     pub external_ids: Vec<ExternalId>,
+    /// What the specification's endpoints tell, where there are no others: the rest is not known then,
+    /// but for the id and the name.
+    #[serde(skip)]
+    pub told: Option<Told>,
+}
+
+/// What the specification's endpoints tell of an account, each state where its endpoint is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Whether it is suspended.
+    pub suspended: Option<bool>,
+    /// Whether it is locked.
+    pub locked: Option<bool>,
+    /// Whether the endpoints are at their stable paths.
+    pub stable: bool,
+    /// Whether the homeserver refuses to tell, since it is an admin's.
+    pub withheld: bool,
+}
+
+impl Account {
+    /// The account of which no more is known than this: it is there, and so it is not deactivated.
+    pub(super) fn told(user_id: OwnedUserId, displayname: Option<Hostile>, told: Told) -> Self {
+        Self {
+            user_id,
+            displayname,
+            avatar_url: None,
+            admin: told.withheld,
+            deactivated: false,
+            erased: false,
+            locked: told.locked == Some(true),
+            suspended: told.suspended,
+            shadow_banned: false,
+            approved: None,
+            is_guest: false,
+            created: None,
+            last_seen: None,
+            appservice_id: None,
+            user_type: None,
+            threepids: Vec::new(),
+            external_ids: Vec::new(),
+            told: Some(told),
+        }
+    }
 }
 
 /// A mail address or a telephone number of an account.

@@ -28,6 +28,7 @@ use super::{
     address::{address, template},
     http::{self, Limits},
     outage::Outage,
+    surface::Surfaces,
     throttle::Throttle,
     token::TokenState,
     wire::passed,
@@ -94,6 +95,7 @@ pub(super) struct Shared {
     pub(super) outage: Outage,
     /// Whether the homeserver was seen to keep statistics of rooms.
     statistics: AtomicBool,
+    pub(super) surface: Surfaces,
 }
 
 type Body = Result<Arc<[u8]>, Error>;
@@ -134,6 +136,7 @@ impl Reader {
         let bases = Bases::new(base, media);
         let (token, throttle) = (TokenState::default(), Throttle::default());
         let (outage, statistics) = (Outage::default(), AtomicBool::default());
+        let surface = Surfaces::default();
         let shared = Shared {
             client,
             limits,
@@ -144,6 +147,7 @@ impl Reader {
             throttle,
             outage,
             statistics,
+            surface,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -226,8 +230,11 @@ impl Reader {
     }
 
     /// Whether it is worth a search what was perhaps meant by a name that nobody has: only for the first
-    /// few of one look. Counts this one.
+    /// few of one look, and where there is something to search by. Counts this one.
     pub fn is_worth_a_search(&self) -> bool {
+        if self.sees_by_specification() {
+            return false;
+        }
         let counted = |memory: &Arc<Memory>| memory.courtesies.fetch_add(1, Ordering::Relaxed);
         self.memory.as_ref().is_none_or(|memory| counted(memory) < COURTESIES)
     }
@@ -434,9 +441,11 @@ impl Reader {
         self.get::<WhoAmI>(&path, &[]).await.map(|answer| answer.user_id)
     }
 
-    /// The account `user` of this homeserver, `None` where there is none; an error for the user of
-    /// another one. `GET /_synapse/admin/v2/users/{user_id}`.
-    pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {
+    /// The account `user`, as the Admin API tells of it. `GET /_synapse/admin/v2/users/{user_id}`.
+    pub(super) async fn account_of_admin_api(
+        &self,
+        user: &UserId,
+    ) -> Result<Option<Account>, Error> {
         let path = Path::admin(["v2", "users", user.as_str()]);
         let mut account: Option<Account> = self.find(&path, &[]).await?;
         if let Some(account) = &mut account {

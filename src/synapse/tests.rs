@@ -16,6 +16,7 @@ use super::{Access, Reader, Writer, http::Limits};
 use crate::clock::SystemClock;
 
 mod changing;
+mod elsewhere;
 mod media;
 mod reading;
 mod words;

@@ -89,6 +89,7 @@ mod served;
 mod service;
 mod setup;
 mod shutters;
+mod specification;
 mod spoken;
 mod statistics;
 mod stopped;

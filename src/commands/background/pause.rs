@@ -93,7 +93,7 @@ impl Switch for Updating {
         Some("background status".to_owned())
     }
 
-    fn step(&self, _subject: &Subject, on: bool) -> Step {
+    fn step(&self, _subject: &Subject, _seen: &Snapshot, on: bool) -> Step {
         let path = Path::admin(["v1", "background_updates", "enabled"]);
         Step::new(Method::Post, path, json!({ "enabled": on }))
     }

@@ -121,7 +121,7 @@ impl Switch for Protection {
         })
     }
 
-    fn step(&self, subject: &Subject, on: bool) -> Step {
+    fn step(&self, subject: &Subject, _seen: &Snapshot, on: bool) -> Step {
         let verb = if on { "protect" } else { "unprotect" };
         let path = Path::admin(["v1", "media", verb, &subject.segment()]);
         Step::new(Method::Post, path, json!({}))

@@ -110,7 +110,7 @@ impl Switch for Blocks {
         Some(known::details(subject))
     }
 
-    fn step(&self, subject: &Subject, on: bool) -> Step {
+    fn step(&self, subject: &Subject, _seen: &Snapshot, on: bool) -> Step {
         let path = Path::admin(["v1", "rooms", &subject.segment(), "block"]);
         Step::new(Method::Put, path, json!({ "block": on }))
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::known;
 use crate::{
     change::{Path, Power},
-    commands::{Memory, Query, Spec, Tables, arguments::RoomRef, refusals::looks},
+    commands::{Memory, Query, Spec, Specified, Tables, arguments::RoomRef, refusals::looks},
     error::Stop,
     reply::{Block, Hostile, Line, Reply, Sheet},
     synapse::Reader,
@@ -17,7 +17,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<Resolve>(
     "resolve",
     &["room resolve #lobby:example.org", "room resolve !OGEhHVWSdvArJzumhm:example.org"],
-);
+)
+.specified(Specified::Clients);
 
 /// Show the id of an alias, or the aliases of an id
 ///

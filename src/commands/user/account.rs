@@ -6,6 +6,7 @@ use ruma::UserId;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use super::specified;
 use crate::{
     change::{FactMap, Path, Skip, Snapshot, Subject},
     commands::arguments::UserRef,
@@ -87,15 +88,19 @@ pub(super) fn local(user: &UserId, reader: &Reader) -> Result<(), Stop> {
 
 /// The refusal for an account that does not exist, with a search where it finds something.
 pub(super) async fn unknown(user: &UserId, reader: &Reader) -> Stop {
-    let stop = Stop::not_found(no_such_user(user));
+    let stop = Stop::not_found(no_such_user(user, reader.sees_by_specification()));
     match near(user, reader).await {
         Some(term) => stop.or(&["user", "search", &term]),
         None => stop,
     }
 }
 
-fn no_such_user(user: &UserId) -> Line {
+/// The refusal of an account that is not there; or, where that looks the same, `may_be_deactivated`.
+fn no_such_user(user: &UserId, may_be_deactivated: bool) -> Line {
     let line = Line::new().plain("no such user: ").code(user);
+    if may_be_deactivated {
+        return line.plain(", or it is deactivated, which looks the same on this homeserver");
+    }
     // What looks like a letter that it is not.
     match user.localpart().chars().find(|c| !c.is_ascii()) {
         Some(c) => line.plain(" (the ").code(c).plain(format!(
@@ -111,6 +116,9 @@ fn remote(user: &UserId) -> Line {
         " is an account on another server, so this server can only list the rooms that both share",
     )
 }
+
+/// Under this it is noted of an account that is not there that it may be deactivated.
+const MAY_BE_DEACTIVATED: &str = "may-be-deactivated";
 
 /// Fewest characters of a name that are worth a search.
 const WORTH_A_SEARCH: usize = 3;
@@ -163,7 +171,7 @@ pub(in crate::commands) fn facts_that_bind(local: bool, account: Option<&Account
         ("local".to_owned(), json!(local)),
         ("exists".to_owned(), json!(account.is_some())),
     ]);
-    if let Some(account) = account {
+    if let Some(account) = account.filter(|account| account.told.is_none()) {
         preconditions.extend([
             ("admin".to_owned(), json!(account.admin)),
             ("deactivated".to_owned(), json!(account.deactivated)),
@@ -181,7 +189,8 @@ pub(in crate::commands) async fn snapshot(
 ) -> Result<(Snapshot, Option<Account>), Stop> {
     let user = id(subject)?;
     let mut account = if reader.is_local(user) { reader.account(user).await? } else { None };
-    if let Some(account) = account.as_mut().filter(|account| account.last_seen.is_none()) {
+    let unseen = |account: &&mut Account| account.last_seen.is_none() && account.told.is_none();
+    if let Some(account) = account.as_mut().filter(unseen) {
         // Only shown: where it cannot be looked up it is not known.
         let devices = reader.devices(user).await.unwrap_or_default();
         account.last_seen = reader.last_seen(account, &devices);
@@ -197,6 +206,10 @@ async fn seen(user: &UserId, account: Option<&Account>, reader: &Reader) -> Snap
         Some(account) => {
             seen.display = display(account);
             note_weight(&mut seen, account, reader.now());
+            specified::note(&mut seen, account);
+        }
+        None if reader.sees_by_specification() => {
+            seen.extra.insert(MAY_BE_DEACTIVATED.to_owned(), json!(true));
         }
         None => note_near(&mut seen, user, reader).await,
     }
@@ -251,7 +264,8 @@ pub(in crate::commands) fn exists(subject: &Subject, seen: &Snapshot) -> Result<
         return Err(Skip::refused(remote(user)).or(format!("user membership {user}")));
     }
     if !seen.is("exists") {
-        let skip = Skip::not_found(no_such_user(user));
+        let may_be_deactivated = seen.extra.contains_key(MAY_BE_DEACTIVATED);
+        let skip = Skip::not_found(no_such_user(user, may_be_deactivated));
         return Err(match seen.extra.get("near").and_then(Value::as_str) {
             Some(term) => skip.or(format!("user search {term}")),
             None => skip,
@@ -287,6 +301,9 @@ pub(super) fn display(account: &Account) -> Vec<Fact> {
 
 /// Who an account is, in the order in which one asks.
 fn facts_with(account: &Account, time: impl Fn(Option<Timestamp>) -> Line) -> Vec<Fact> {
+    if let Some(told) = account.told {
+        return specified::facts(account, told);
+    }
     let mut facts = vec![
         ("Name", name(account)),
         ("Id", Line::new().code(&account.user_id)),

@@ -129,7 +129,7 @@ impl Switch for Approval {
         Some(account::details(subject))
     }
 
-    fn step(&self, subject: &Subject, on: bool) -> Step {
+    fn step(&self, subject: &Subject, _seen: &Snapshot, on: bool) -> Step {
         let path = Path::admin(["v2", "users", &subject.segment()]);
         Step::new(Method::Put, path, json!({ APPROVED: on }))
     }

@@ -5,11 +5,14 @@ use jiff::Timestamp;
 use ruma::UserId;
 use serde_json::{Value, json};
 
-use super::account::{self, Belongings};
+use super::{
+    account::{self, Belongings},
+    specified,
+};
 use crate::{
     change::{Path, Power, Subject},
     commands::{
-        Memory, Query, Remembered, Spec, Tables,
+        Memory, Query, Remembered, Spec, Specified, Tables,
         arguments::UserRef,
         past::{self, PAST},
         refusals::looks,
@@ -24,7 +27,8 @@ pub(super) const SPEC: Spec = Spec::query::<Details>(
     "details",
     &["user details @ann:example.org", "user details ann --show-3pid"],
 )
-.also(&["show"]);
+.also(&["show"])
+.specified(Specified::States);
 
 /// Show one account: who it is, its state, its rooms, devices and media, and what I did to it
 ///
@@ -54,6 +58,12 @@ impl Query for Details {
     async fn answer(&self, reader: &Reader, memory: &dyn Memory) -> Result<Reply, Stop> {
         let user = reader.user_id(&self.user)?;
         account::local(&user, reader)?;
+        if reader.sees_by_specification() {
+            let Some(account) = reader.account(&user).await? else {
+                return Err(account::unknown(&user, reader).await);
+            };
+            return Ok(Self::all_of(&account, memory, reader.now()));
+        }
         // All at once: the answer takes as long as the slowest, not as long as the sum.
         let (account, belongings, reports) = tokio::join!(
             reader.account(&user),
@@ -63,6 +73,9 @@ impl Query for Details {
         let Some(mut account) = account? else {
             return Err(account::unknown(&user, reader).await);
         };
+        if account.told.is_some() {
+            return Ok(Self::all_of(&account, memory, reader.now()));
+        }
         account.last_seen = belongings.last_seen(&account);
         let mut facts = if self.all {
             account::facts(&account, reader.now())
@@ -78,6 +91,10 @@ impl Query for Details {
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.user)?;
+        if reader.sees_by_specification() {
+            let account = account::existing(&user, reader).await?;
+            return Ok(sheet.object("account", &specified::data(&account))?);
+        }
         let path = Path::admin(["v2", "users", user.as_str()]);
         let (known, devices) =
             tokio::join!(account::existing(&user, reader), reader.devices(&user));
@@ -91,6 +108,14 @@ impl Query for Details {
             mask(&mut account);
         }
         Ok(sheet.object("account", &account)?)
+    }
+}
+
+impl Details {
+    /// All that is known of an account of which the homeserver tells no more.
+    fn all_of(account: &Account, memory: &dyn Memory, now: Timestamp) -> Reply {
+        let remembered = memory.of(&Subject::User(account.user_id.clone()), PAST);
+        told(&account.user_id, account::facts(account, now), &remembered, true, now)
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::account;
+use super::{account, specified};
 use crate::commands::refusals::{
     ACCOUNT_GONE, LOCKED_TOO, Meaning, NO_ROW, NOT_LOCAL, OTHER_VALUE,
 };
 use crate::{
-    change::{Skip, Snapshot, Step, Subject},
+    change::{Outcome, Skip, Snapshot, Step, Subject},
     commands::{
         Ask,
         arguments::UserRef,
@@ -32,6 +32,8 @@ pub(super) struct Flag {
     pub(super) of: fn(&Account) -> bool,
     /// The request that sets it on the account with this id, or ends it.
     pub(super) step: fn(&str, bool) -> Step,
+    /// The last part of the specification's endpoint for the same, where it has one.
+    pub(super) specified: Option<&'static str>,
     /// What is said of setting it.
     pub(super) set: Wording,
     /// What is said of ending it.
@@ -85,8 +87,8 @@ const REFUSALS: &[Meaning] = &[
         403,
         "M_FORBIDDEN",
         "",
-        "the homeserver does not allow that here; if an authentication service manages the \
-        accounts, do it there",
+        "the homeserver does not allow that for this account: it may be a server admin's, which some \
+        homeservers protect. If an authentication service manages the accounts, do it there",
     ),
     OTHER_VALUE,
     LOCKED_TOO,
@@ -115,7 +117,7 @@ impl Switch for Flagged {
         if let Some(account) = account {
             let is_set = (self.flag.of)(&account);
             seen.preconditions.insert(self.flag.key.to_owned(), json!(is_set));
-            if self.holes && !is_set && !seen.is("deactivated") {
+            if self.holes && !is_set && !seen.is("deactivated") && account.told.is_none() {
                 holes::note_of_account(&mut seen, account::id(subject)?, reader).await;
             }
         }
@@ -123,7 +125,8 @@ impl Switch for Flagged {
     }
 
     fn exists(&self, subject: &Subject, seen: &Snapshot) -> Result<(), Skip> {
-        account::exists(subject, seen)
+        account::exists(subject, seen)?;
+        specified::can_be_set(subject, self.flag.key, seen)
     }
 
     // What stands in the way of coming back can be cleared away even then.
@@ -138,8 +141,23 @@ impl Switch for Flagged {
         Some(account::details(subject))
     }
 
-    fn step(&self, subject: &Subject, on: bool) -> Step {
-        (self.flag.step)(&subject.segment(), on)
+    fn step(&self, subject: &Subject, seen: &Snapshot, on: bool) -> Step {
+        let user = subject.segment();
+        let by_specification = self
+            .flag
+            .specified
+            .and_then(|what| specified::step((what, self.flag.key), &user, seen, on));
+        by_specification.unwrap_or_else(|| (self.flag.step)(&user, on))
+    }
+
+    fn instead(
+        &self,
+        subject: &Subject,
+        before: &Snapshot,
+        after: &Snapshot,
+        on: bool,
+    ) -> Option<Outcome> {
+        specified::instead(subject, (before, after), self.flag.key, on)
     }
 
     fn warning(&self, subject: &Subject, before: &Snapshot) -> Option<Line> {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     change::{Method, Path, Step},
     commands::{
-        Ask, Delegated, Does, Spec,
+        Ask, Delegated, Does, Spec, Specified,
         arguments::UserRef,
         notice::tell::{Tell, Then},
         switch::{Turn, Wording},
@@ -26,7 +26,8 @@ pub(super) const SPEC: Spec = Spec::of::<Lock>(
 )
 .ending()
 .since(1, 93)
-.delegated(Delegated::Nothing);
+.delegated(Delegated::Nothing)
+.specified(Specified::Lock);
 
 /// An account that can do nothing (`PUT /_synapse/admin/v2/users/{user_id}`).
 pub(super) static LOCKED: Flag = Flag {
@@ -35,6 +36,7 @@ pub(super) static LOCKED: Flag = Flag {
     step: |user, on| {
         Step::new(Method::Put, Path::admin(["v2", "users", user]), json!({ "locked": on }))
     },
+    specified: Some("lock"),
     set: Wording {
         verb: "user lock",
         did: "locked",

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     change::{Method, Path, Step},
     commands::{
-        Ask, Does, Spec,
+        Ask, Does, Spec, Specified,
         arguments::UserRef,
         notice::tell::{Tell, Then},
         switch::{Turn, Wording},
@@ -27,7 +27,8 @@ pub(super) const SPEC: Spec = Spec::of::<Suspend>(
     ],
 )
 .ending()
-.since(1, 122);
+.since(1, 122)
+.specified(Specified::Suspend);
 
 /// An account that may read and nothing else (`PUT /_synapse/admin/v1/suspend/{user_id}`).
 pub(super) static SUSPENDED: Flag = Flag {
@@ -36,6 +37,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     step: |user, on| {
         Step::new(Method::Put, Path::admin(["v1", "suspend", user]), json!({ "suspend": on }))
     },
+    specified: Some("suspend"),
     set: Wording {
         verb: "user suspend",
         did: "suspended",

@@ -1,12 +1,13 @@
 //! `user unlock`: the end of a lock.
 
 use super::{flag::Flagged, lock::LOCKED};
-use crate::commands::{Ask, Delegated, Does, Spec, arguments::UserRef, switch::Turn};
+use crate::commands::{Ask, Delegated, Does, Spec, Specified, arguments::UserRef, switch::Turn};
 
 pub(super) const SPEC: Spec =
     Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"])
         .since(1, 93)
-        .delegated(Delegated::Nothing);
+        .delegated(Delegated::Nothing)
+        .specified(Specified::Lock);
 
 /// Unlock an account: its devices work again as before
 #[derive(Debug, clap::Args)]

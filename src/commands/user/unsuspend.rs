@@ -1,11 +1,12 @@
 //! `user unsuspend`: the end of a suspension.
 
 use super::{flag::Flagged, suspend::SUSPENDED};
-use crate::commands::{Ask, Does, Spec, arguments::UserRef, switch::Turn};
+use crate::commands::{Ask, Does, Spec, Specified, arguments::UserRef, switch::Turn};
 
 pub(super) const SPEC: Spec =
     Spec::of::<Unsuspend>(Does::Change, "unsuspend", &["user unsuspend @ann:example.org"])
-        .since(1, 122);
+        .since(1, 122)
+        .specified(Specified::Suspend);
 
 /// End the suspension of an account: it can do everything again
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::account::{self, how_many};
 use crate::{
-    change::{Path, Power},
-    commands::{Memory, Query, Spec, Tables, arguments::UserRef, refusals::looks},
+    change::Power,
+    commands::{Memory, Query, Spec, Specified, Tables, arguments::UserRef, refusals::looks},
     error::Stop,
     reply::{Block, Hostile, Line, Record, Reply, Sheet},
     synapse::{
@@ -23,7 +23,8 @@ use crate::{
 pub(super) const SPEC: Spec = Spec::query::<WhoIs>(
     "whois",
     &["user whois @ann:example.org", "user whois @ann:example.org --show-ip"],
-);
+)
+.specified(Specified::Whois);
 
 /// Show the connections of an account: which clients, and when they were last seen
 ///
@@ -92,23 +93,30 @@ impl Query for WhoIs {
 
     async fn answer(&self, reader: &Reader, _memory: &dyn Memory) -> Result<Reply, Stop> {
         let user = reader.user_id(&self.user)?;
-        let path = Path::admin(["v1", "whois", user.as_str()]);
         // The answer for an account that does not exist is an empty one, so that is asked too.
         let (account, answered) =
-            tokio::join!(account::existing(&user, reader), reader.get::<Sightings>(&path, &[]));
+            tokio::join!(there(&user, reader), reader.whois::<Sightings>(&user));
         account?;
         Ok(told(&user, &answered?, self.show_ip, reader.now()))
     }
 
     async fn data(&self, reader: &Reader, sheet: &mut Sheet) -> Result<(), Stop> {
         let user = reader.user_id(&self.user)?;
-        account::existing(&user, reader).await?;
-        let path = Path::admin(["v1", "whois", user.as_str()]);
-        let mut answered: Value = reader.get(&path, &[]).await?;
+        there(&user, reader).await?;
+        let mut answered: Value = reader.whois(&user).await?;
         if !self.show_ip {
             without_addresses(&mut answered);
         }
         Ok(sheet.object("whois", &answered)?)
+    }
+}
+
+/// Refuses an account that does not exist here, as far as the homeserver tells that.
+async fn there(user: &UserId, reader: &Reader) -> Result<(), Stop> {
+    match account::existing(user, reader).await {
+        // One that has no look at accounts may have this one all the same.
+        Err(Stop::Api(error)) if error.is_unknown_route() => Ok(()),
+        account => account.map(|_| ()),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     commands::Ask,
     error::Stop,
-    pipeline::{Invocation, Outbox, Pipeline, Said, Served, Unsent, style::Sort},
+    pipeline::{Invocation, Outbox, Pipeline, Said, Unsent, style::Sort},
     reply::{Asked, Line, Reply, Status, Turn},
 };
 
@@ -197,8 +197,10 @@ impl Pipeline {
         match understand::understand_for(words, understand::parse(words), role) {
             Understood::Command(Ask::Read(query), options) => {
                 let invocation = Invocation { words, options: &options, ..*invocation };
-                let looked = self.look(&invocation, query.as_ref()).await;
-                let reply = looked.map_err(|stop| Served::explained(&invocation, stop))?;
+                let reply = match self.look(&invocation, query.as_ref()).await {
+                    Ok(reply) => reply,
+                    Err(stop) => return Err(self.served.explained(&invocation, stop).await),
+                };
                 let look = (Sort::Look, options.layout);
                 Ok(self.drawn(invocation.origin, invocation.operator, look, reply))
             }

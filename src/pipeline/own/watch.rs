@@ -138,6 +138,7 @@ async fn begin(
 ) -> Result<Option<Reply>, Stop> {
     let about = account(pipeline, invocation, user)?;
     let until = until(lasting, pipeline.clock.now())?;
+    pipeline.served.must_serve(&["watch"], invocation.options).await?;
     pipeline.may_lead_to_a_change(invocation).await?;
     let message = invocation.origin.message();
     let wanted = Wanted {

@@ -120,6 +120,7 @@ impl WaveVerb {
                 "a wave begins at most 7 days ago; write an age such as 6h or 2d",
             ));
         }
+        pipeline.served.must_serve(&["wave"], invocation.options).await?;
         let reader = reader_for(invocation.operator, &pipeline.reader);
         let _turn = pipeline.waves.turn().await;
         let wanted = look::Wanted { since, private: self.show_ip, most: look::MOST };

@@ -42,7 +42,7 @@ pub use operations::operations;
 pub use person::{NewRoom, Person};
 pub use postgres::Postgres;
 pub use process::Log;
-pub use proxy::{Answered, Caught, Fault, Passed, Proxy, Storm};
+pub use proxy::{Answered, Caught, Fault, Foreign, Passed, Proxy, Storm};
 pub use scene::{Plan, Scene};
 pub use synadm::{Said, Synadm};
 pub use synapse::{Account, Neighbour, Options, Processes, Synapse, Worker, Workers};

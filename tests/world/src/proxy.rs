@@ -24,10 +24,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-pub use self::storm::Storm;
 use self::storm::{Blowing, Hurt};
+pub use self::{foreign::Foreign, storm::Storm};
 use crate::{api, process::lock};
 
+mod foreign;
 mod storm;
 
 /// One request that came by.
@@ -125,6 +126,8 @@ struct Shared {
     keeps: Mutex<Option<Value>>,
     /// What hurts requests by chance.
     storm: Mutex<Option<Blowing>>,
+    /// What another homeserver than Synapse serves, where it is to look like one.
+    foreign: Mutex<Option<Foreign>>,
     /// How many connections are being served.
     served: watch::Sender<usize>,
 }
@@ -178,6 +181,7 @@ impl Proxy {
             traps: Mutex::default(),
             keeps: Mutex::default(),
             storm: Mutex::default(),
+            foreign: Mutex::default(),
             served: watch::Sender::new(0),
         });
         let running = tokio::spawn(accept(listener, shared.clone()));
@@ -212,6 +216,12 @@ impl Proxy {
     /// with this body.
     pub fn keep_changes(&self, answer: Value) {
         *lock(&self.shared.keeps) = Some(answer);
+    }
+
+    /// From now on it looks like a homeserver that is not Synapse and serves this; with `None` like Synapse
+    /// again.
+    pub fn look_like(&self, foreign: impl Into<Option<Foreign>>) {
+        *lock(&self.shared.foreign) = foreign.into();
     }
 
     /// Waits until the homeserver has answered all that was sent here, by whoever does not run any
@@ -312,8 +322,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
         if let Some(hurt) = hurt {
             return suffer(&mut stream, shared, request, hurt).await;
         }
-        let answer = forward(shared, request).await?;
-        return write(&mut stream, answer).await;
+        return write(&mut stream, foreign::answer(shared, request).await?).await;
     };
     let answer = match &trap.fault {
         Fault::HoldRequest => {
