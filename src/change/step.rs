@@ -35,6 +35,9 @@ pub enum Root {
     Client,
 }
 
+/// Where the admin API of the Matrix Authentication Service begins.
+const ACCOUNTS: [&str; 3] = ["api", "admin", "v1"];
+
 /// The parts of a request's path, each still as plain text; they are encoded when sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path(Vec<String>);
@@ -57,6 +60,22 @@ impl Path {
             Root::Client => ["_matrix", "client"],
         };
         Self(before.into_iter().map(str::to_owned).chain(parts).collect())
+    }
+
+    /// A path below the admin API of the authentication service that keeps the accounts.
+    pub fn accounts<const N: usize>(parts: [&str; N]) -> Self {
+        Self(ACCOUNTS.into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// Where the authentication service gives out tokens.
+    pub(crate) fn token() -> Self {
+        Self(["oauth2", "token"].map(str::to_owned).into())
+    }
+
+    /// Whether it is one of the authentication service, and not of the homeserver. No path that
+    /// somebody types can be: those lie below a [`Root`].
+    pub fn is_of_accounts(&self) -> bool {
+        self.0.iter().map(String::as_str).take(ACCOUNTS.len()).eq(ACCOUNTS)
     }
 
     /// The parts, in order, not encoded.

@@ -60,6 +60,11 @@ pub(super) trait Switch: Debug + Send + Sync {
     /// The request that turns it.
     fn step(&self, subject: &Subject, on: bool) -> Step;
 
+    /// The same, of what was seen to be kept elsewhere.
+    fn step_where(&self, subject: &Subject, _seen: &Snapshot, on: bool) -> Step {
+        self.step(subject, on)
+    }
+
     /// What somebody must know who turns it, from what was seen before.
     fn warning(&self, _subject: &Subject, _before: &Snapshot) -> Option<Line> {
         None
@@ -172,7 +177,7 @@ impl<S: Switch> Action for Turn<S> {
             });
         }
         self.switch.possible(subject, seen, self.on)?;
-        let step = self.switch.step(subject, self.on).idempotent();
+        let step = self.switch.step_where(subject, seen, self.on).idempotent();
         let wanted = FactMap::from([(key.to_owned(), json!(self.on))]);
         Ok(Change { steps: vec![step], wanted })
     }

@@ -491,6 +491,7 @@ impl Stage {
             base: base.parse().unwrap(),
             token: token.into(),
             token_expires: None,
+            accounts: None,
             server_name: owned_server_name!("synod.test"),
         };
         let heard = Arc::new(Heard::default());

@@ -7,6 +7,8 @@ use ruma::OwnedServerName;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts::AccountsAccess;
+
 /// Where the homeserver is, and the token that opens its Admin API.
 #[derive(Clone)]
 pub struct Access {
@@ -18,6 +20,8 @@ pub struct Access {
     pub token_expires: Option<Timestamp>,
     /// The name behind the colon of the ids of its own users.
     pub server_name: OwnedServerName,
+    /// How to reach the authentication service that keeps its accounts, where the config says so.
+    pub accounts: Option<AccountsAccess>,
 }
 
 impl fmt::Debug for Access {

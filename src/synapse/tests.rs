@@ -15,6 +15,7 @@ use wiremock::MockServer;
 use super::{Access, Reader, Writer, http::Limits};
 use crate::clock::SystemClock;
 
+mod accounts;
 mod changing;
 mod reading;
 mod words;
@@ -35,6 +36,7 @@ fn access(base: &str) -> Access {
         base: base.parse().unwrap(),
         token: TOKEN.into(),
         token_expires: None,
+        accounts: None,
         server_name: server_name!("example.org").to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! Changing something at the homeserver.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use backon::Retryable as _;
 use reqwest::{
@@ -12,9 +12,10 @@ use url::Url;
 
 use super::{
     access::Access,
+    accounts::Service,
     address::{address, template},
     http::{self, Limits, Success},
-    reader::{Reader, pauses, unreadable},
+    reader::{Reader, of, pauses, unreadable},
     secrets::Secrets,
     throttle::Throttle,
     token::TokenState,
@@ -36,6 +37,7 @@ pub struct Writer {
     client: Client,
     limits: Limits,
     base: Url,
+    accounts: Option<Arc<Service>>,
     token: TokenState,
     throttle: Throttle,
     metrics: Metrics,
@@ -96,14 +98,15 @@ impl Writer {
         let client = http::client(&access, limits)?;
         let (token, throttle) = (TokenState::default(), Throttle::default());
         let (base, metrics) = (access.base, Metrics::off());
-        Ok(Self { client, limits, base, token, throttle, metrics })
+        Ok(Self { client, limits, base, accounts: None, token, throttle, metrics })
     }
 
-    /// The same, noting what is said of the token and of limits where this reader does.
+    /// The same, noting what is said of the token and of limits where this reader does, and asking the
+    /// authentication service with the same token.
     #[must_use]
     pub fn noting(self, reader: &Reader) -> Self {
         let (token, throttle) = (reader.token().clone(), reader.throttle().clone());
-        Self { token, throttle, ..self }
+        Self { token, throttle, accounts: reader.service().cloned(), ..self }
     }
 
     /// The same, whose requests are counted here.
@@ -132,13 +135,25 @@ impl Writer {
             return Err(SendError::NotPermitted);
         }
         let query = step.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let address = address(&self.base, &step.path, query).map_err(SendError::NotSent)?;
+        let service = self.accounts.as_deref().filter(|_| step.path.is_of_accounts());
+        let base = match service {
+            Some(service) => service.base(),
+            None if step.path.is_of_accounts() => {
+                return Err(SendError::NotSent(Error::new(Kind::Client)));
+            }
+            None => &self.base,
+        };
+        let address = address(base, &step.path, query).map_err(SendError::NotSent)?;
         let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
         let bearer = match &step.bearer {
             Some(name) => Some(secrets.bearer(name).ok_or(SendError::NoSecret)?),
             None => None,
         };
-        let success = match self.deliver(step, &address, &body, bearer.as_ref()).await {
+        let delivered = match service {
+            Some(service) => self.deliver_to(service, step, &address, &body).await,
+            None => self.deliver(step, &address, &body, bearer.as_ref()).await,
+        };
+        let success = match delivered {
             Ok(success) => success,
             Err(error) => {
                 let error = error.unless(|text| secrets.shows_in(text));
@@ -146,6 +161,29 @@ impl Writer {
             }
         };
         answer(step, success, secrets)
+    }
+
+    /// Sends the request to the authentication service, and again when told to. No token of the
+    /// homeserver goes there.
+    async fn deliver_to(
+        &self,
+        service: &Service,
+        step: &Step,
+        address: &Url,
+        body: &Value,
+    ) -> Result<Success, Error> {
+        let template = template(&step.path);
+        let send = || service.send(step.method, (address, &template), body, &self.metrics);
+        let answer = send
+            .retry(pauses(self.limits.pause))
+            .adjust(|error, pause| too_early(error, pause?))
+            .await;
+        match answer {
+            Err(error) if has_ended(step, &error) => {
+                Ok(Success { status: 200, body: Ok(Vec::new()) })
+            }
+            answer => answer,
+        }
     }
 
     /// Sends the request, and again when told to; with the `bearer` in place of the admin token, where
@@ -171,7 +209,8 @@ impl Writer {
             if let Some(bearer) = bearer {
                 request = request.header(AUTHORIZATION, bearer.clone());
             }
-            http::exchange(request, self.limits.length, (name, &template), &self.metrics)
+            let to = (http::of_homeserver as http::Refusals, &self.metrics);
+            http::exchange(request, self.limits.length, (name, &template), to)
         };
         let answer = send
             .retry(pauses(self.limits.pause))
@@ -186,6 +225,19 @@ impl Writer {
     }
 }
 
+/// Whether a step was to end a session that has ended by itself meanwhile.
+fn has_ended(step: &Step, error: &Error) -> bool {
+    let told = match step.path.parts() {
+        [.., list, _, what] if list.ends_with("-sessions") => match what.as_str() {
+            "finish" => Some(400),
+            "revoke" => Some(409),
+            _ => None,
+        },
+        _ => None,
+    };
+    told.is_some() && !error.is_foreign() && error.status() == told
+}
+
 /// How long to wait before the same step is sent again, where it was said that it came too early, so
 /// that nothing was done. Proxies often do not say when.
 fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
@@ -197,6 +249,8 @@ fn too_early(error: &Error, pause: Duration) -> Option<Duration> {
 fn judge(error: Error, made: bool) -> SendError {
     match error.kind() {
         _ if made && error.is_of_token() => SendError::NotTaken(error),
+        // Without a token for the authentication service the step itself is not sent.
+        _ if error.is_before_entry() => SendError::NotSent(error),
         Kind::Part | Kind::Client | Kind::Unreachable => SendError::NotSent(error),
         // 408 can come from a proxy that had passed on a part of the request.
         Kind::Status(refusal) if (300..500).contains(&refusal.status) && refusal.status != 408 => {
@@ -214,7 +268,8 @@ fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(body) => (body, None),
             Err(error) => {
-                return Err(SendError::Unknown(Error::new(unreadable(&error, &bytes))));
+                let error = Error::new(unreadable(&error, &bytes));
+                return Err(SendError::Unknown(of(&step.path, error)));
             }
         },
         Err(error) => (Value::Null, Some(error)),
@@ -226,6 +281,7 @@ fn answer(step: &Step, success: Success, secrets: &mut Secrets) -> Result<Answer
     if revealed {
         Ok(Answer { status, body })
     } else {
-        Err(SendError::Unknown(fault.unwrap_or_else(|| Error::new(Kind::Unreadable))))
+        let fault = fault.unwrap_or_else(|| Error::new(Kind::Unreadable));
+        Err(SendError::Unknown(of(&step.path, fault)))
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             base: server.uri().parse().unwrap(),
             token: "none".into(),
             token_expires: None,
+            accounts: None,
             server_name: "example.org".try_into().unwrap(),
         };
         let reader = Reader::new(access, Arc::new(FixedClock::at(now()))).unwrap();

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use ruma::UserId;
 use serde_json::{Value, json};
 
-use super::account::{self, Belongings};
+use super::{
+    account::{self, Belongings},
+    kept,
+};
 use crate::{
     change::{Path, Power, Subject},
     commands::{
@@ -55,15 +58,17 @@ impl Query for Details {
         let user = reader.user_id(&self.user)?;
         account::local(&user, reader)?;
         // All at once: the answer takes as long as the slowest, not as long as the sum.
-        let (account, belongings, reports) = tokio::join!(
+        let (account, belongings, reports, keeper) = tokio::join!(
             reader.account(&user),
             Belongings::of(&user, reader),
-            reports(&user, reader)
+            reports(&user, reader),
+            reader.keeper(&user)
         );
         let Some(mut account) = account? else {
             return Err(account::unknown(&user, reader).await);
         };
         account.last_seen = belongings.last_seen(&account);
+        let compared = kept::compared(&mut account, keeper);
         let mut facts = if self.all {
             account::facts(&account, reader.now())
         } else {
@@ -72,6 +77,7 @@ impl Query for Details {
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
         facts.push(("Open reports", reports));
+        facts.extend(compared);
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
         Ok(told(&user, facts, &remembered, self.all, reader.now()))
     }

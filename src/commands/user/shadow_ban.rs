@@ -35,6 +35,7 @@ static SHADOW_BANNED: Flag = Flag {
             Step::new(Method::Delete, path, Value::Null)
         }
     },
+    elsewhere: None,
     set: Wording {
         verb: "user shadow-ban",
         did: "shadow-banned",

@@ -36,6 +36,7 @@ pub(super) static SUSPENDED: Flag = Flag {
     step: |user, on| {
         Step::new(Method::Put, Path::admin(["v1", "suspend", user]), json!({ "suspend": on }))
     },
+    elsewhere: None,
     set: Wording {
         verb: "user suspend",
         did: "suspended",

@@ -26,6 +26,7 @@ pub(crate) fn nowhere() -> Reader {
         base: "http://127.0.0.1:9".parse().unwrap(),
         token: "none".into(),
         token_expires: None,
+        accounts: None,
         server_name: "example.org".try_into().unwrap(),
     };
     Reader::new(access, Arc::new(FixedClock::at(now()))).unwrap()

@@ -6,7 +6,7 @@ use crate::commands::{Ask, Delegated, Does, Spec, arguments::UserRef, switch::Tu
 pub(super) const SPEC: Spec =
     Spec::of::<Unlock>(Does::Change, "unlock", &["user unlock @ann:example.org"])
         .since(1, 93)
-        .delegated(Delegated::Nothing);
+        .delegated(Delegated::There);
 
 /// Unlock an account: its devices work again as before
 #[derive(Debug, clap::Args)]

@@ -45,7 +45,7 @@ pub use process::Log;
 pub use proxy::{Answered, Caught, Fault, Passed, Proxy, Storm};
 pub use scene::{Plan, Scene};
 pub use synadm::{Said, Synadm};
-pub use synapse::{Account, Neighbour, Options, Synapse};
+pub use synapse::{Account, Neighbour, Options, Service, Synapse};
 pub use things::{Things, UNREACHABLE, fork};
 
 /// The server name of every homeserver in this world, but of [neighbours](Synapse::neighbours).

@@ -8,8 +8,14 @@ use crate::{change::Class, pipeline::inbound::understand::*};
 /// The README and the pages of the book that show what to type, by their names. The others name
 /// commands without what they take, or are made from the commands.
 fn pages() -> Vec<(String, String)> {
-    const NAMING: &[&str] =
-        &["commands.md", "acting-as.md", "threats.md", "adding-a-verb.md", "versions.md"];
+    const NAMING: &[&str] = &[
+        "commands.md",
+        "acting-as.md",
+        "threats.md",
+        "adding-a-verb.md",
+        "versions.md",
+        "delegated-accounts.md",
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let summary = std::fs::read_to_string(root.join("docs/SUMMARY.md")).unwrap();
     let linked = summary.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
