@@ -35,6 +35,9 @@ pub enum Root {
     Client,
 }
 
+/// With what the part of a path begins that stands for the content of a slot.
+const MADE: &str = "$made:";
+
 /// Where the admin API of the Matrix Authentication Service begins.
 const ACCOUNTS: [&str; 3] = ["api", "admin", "v1"];
 
@@ -65,6 +68,26 @@ impl Path {
     /// A path below the admin API of the authentication service that keeps the accounts.
     pub fn accounts<const N: usize>(parts: [&str; N]) -> Self {
         Self(ACCOUNTS.into_iter().chain(parts).map(str::to_owned).collect())
+    }
+
+    /// The part of a path that stands for what the slot `name` holds, which a step before it of the same
+    /// change has revealed: the id of what that has made. Only in paths of the authentication service.
+    pub fn made(name: &str) -> String {
+        format!("{MADE}{name}")
+    }
+
+    /// The slot whose content is a part of it, where there is one.
+    pub fn slot(&self) -> Option<&str> {
+        let mut parts = self.0.iter().filter(|_| self.is_of_accounts());
+        parts.find_map(|part| part.strip_prefix(MADE))
+    }
+
+    /// The same with the content of its slot.
+    pub(crate) fn filled(&self, content: &str) -> Self {
+        let fill = |part: &String| {
+            if part.starts_with(MADE) { content.to_owned() } else { part.clone() }
+        };
+        Self(self.0.iter().map(fill).collect())
     }
 
     /// Where the authentication service gives out tokens.

@@ -7,6 +7,7 @@ use reqwest::{
     Client,
     header::{AUTHORIZATION, HeaderValue},
 };
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use url::Url;
 
@@ -143,7 +144,14 @@ impl Writer {
             }
             None => &self.base,
         };
-        let address = address(base, &step.path, query).map_err(SendError::NotSent)?;
+        let path = match step.path.slot() {
+            Some(slot) => {
+                let made = secrets.get(slot).ok_or(SendError::NoSecret)?;
+                step.path.filled(made.expose_secret())
+            }
+            None => step.path.clone(),
+        };
+        let address = address(base, &path, query).map_err(SendError::NotSent)?;
         let body = secrets.fill(&step.body).ok_or(SendError::NoSecret)?;
         let bearer = match &step.bearer {
             Some(name) => Some(secrets.bearer(name).ok_or(SendError::NoSecret)?),

@@ -254,3 +254,54 @@ async fn an_erasure_is_over_when_the_homeserver_has_erased_it() -> Result<()> {
     assert_eq!(scene.synapse().admin().account(&bridged).await?["deactivated"], json!(true));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_and_new_accounts_are_made_at_the_service() -> Result<()> {
+    let delegated = Delegated::start().await?;
+    let Delegated { scene, service, eve } = &delegated;
+    let token = async |name: &str| -> Result<Value> {
+        let all = service.objects("user-registration_token").await?;
+        let found = all.as_object().and_then(|all| all.values().find(|one| one["token"] == name));
+        Ok(found.cloned().unwrap_or_default())
+    };
+    let made = scene.ann_asks("!regtok new --token welcome --uses-allowed 2").await?;
+    says(&made, "Done", &["welcome", "can be used to register now"]);
+    assert_eq!(token("welcome").await?["usage_limit"], json!(2));
+    let twice = scene.ann_asks("!regtok new --token welcome").await?;
+    says(&twice, "Refused", &["there is a token welcome already"]);
+    says(&scene.ann_asks("!regtok details welcome").await?, "welcome", &["0 of 2", "valid"]);
+    let until = "!regtok update welcome --uses-allowed 5 --expire-at 2100-01-01";
+    says(&scene.ann_asks(until).await?, "Done", &[]);
+    let there = token("welcome").await?;
+    let limits = (&there["usage_limit"], &there["expires_at"]);
+    assert_eq!(limits, (&json!(5), &json!("2100-01-01T00:00:00Z")));
+    let gone = with_yes(scene, "!regtok delete welcome").await?;
+    says(&gone, "Done", &["welcome", "is revoked"]);
+    assert!(token("welcome").await?["revoked_at"].is_string());
+    says(&scene.ann_asks("!regtok list").await?, "", &["welcome", "revoked"]);
+    // The name is taken there for good, so the way back makes it usable again.
+    let back = scene.ann_asks(offered(&gone, "!undo")?).await?;
+    says(&back, "Done", &["can be used to register now"]);
+    let there = token("welcome").await?;
+    assert!(there["revoked_at"].is_null() && there["usage_limit"] == 5, "{there}");
+    says(&scene.ann_asks("!regtok new --length 5").await?, "Refused", &["leave out --length"]);
+    says(&scene.ann_asks("!regtok new").await?, "Done", &["can be used to register now"]);
+    assert_eq!(service.objects("user-registration_token").await?.as_object().unwrap().len(), 2);
+
+    says(&scene.ann_asks("!me dm").await?, "Your direct room is not ready", &[]);
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+    let mark = scene.ann().mark();
+    let name = format!("new-{}", eve.user_id.localpart());
+    let ask = format!("!user register {name} --admin --display-name \"New One\"");
+    says(&with_yes(scene, &ask).await?, "Done", &["is created", "New One"]);
+    let there = service.user(&name).await?;
+    assert_eq!(there["admin"], json!(true));
+    assert_eq!(service.password(&name).await?, json!(secret_told(scene, &direct, mark).await?));
+    let user = eve.user_id.as_str().replacen('@', "@new-", 1);
+    let here = scene.synapse().admin().account(user.as_str().try_into()?).await?;
+    assert_eq!((&here["displayname"], &here["deactivated"]), (&json!("New One"), &json!(false)));
+    let again = scene.ann_asks(&format!("!user register {name}")).await?;
+    says(&again, "Refused", &["already exists"]);
+    Ok(())
+}
