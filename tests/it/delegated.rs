@@ -305,3 +305,30 @@ async fn tokens_and_new_accounts_are_made_at_the_service() -> Result<()> {
     says(&again, "Refused", &["already exists"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_acts_as_an_account_is_a_personal_session() -> Result<()> {
+    let delegated = Delegated::start().await?;
+    let Delegated { scene, service, eve } = &delegated;
+    says(&scene.ann_asks("!me dm").await?, "Your direct room is not ready", &[]);
+    let direct = direct_room(scene.ann()).await?;
+    scene.ann().sees_joined(&direct, scene.bot_id()).await?;
+    let mark = scene.ann().mark();
+    let made = with_yes(scene, &format!("!user login {}", eve.user_id)).await?;
+    says(&made, "Done", &["a token that acts as it was made"]);
+    let token = secret_told(scene, &direct, mark).await?;
+    let (status, who) =
+        scene.synapse().api(&token).get("/_matrix/client/v3/account/whoami").await?;
+    assert_eq!((status, &who["user_id"]), (200, &json!(eve.user_id)));
+    let all = service.objects("personal-session").await?;
+    let session = all.as_object().unwrap().values().next().context("a session")?;
+    assert_eq!(session["scope"], json!("urn:matrix:client:api:*"), "and no admin's");
+    assert!(session["expires_at"].is_string());
+    let shown = scene.ann_asks(&format!("!user details {}", eve.user_id)).await?;
+    says(&shown, "", &["Sessions: 1 personal token"]);
+    let out = with_yes(scene, &format!("!user logout {}", eve.user_id)).await?;
+    says(&out, "Done", &["is logged out", "1 personal token"]);
+    let all = service.objects("personal-session").await?;
+    assert!(all.as_object().unwrap().values().all(|one| one["revoked_at"].is_string()));
+    Ok(())
+}
