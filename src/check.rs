@@ -19,6 +19,7 @@ pub(crate) mod http;
 mod keys;
 mod operators;
 mod room;
+mod service;
 
 use account::Bot;
 use http::Api;
@@ -103,7 +104,7 @@ async fn rest(
     report: &mut Report<'_>,
 ) {
     let admin = account::admin(config, server, admin_server, report).await;
-    account::delegated(server, report).await;
+    service::findings(config, server, report).await;
     if let Some(admin) = &admin {
         report.all(account::bot_as_seen(config, &admin.admin_api).await);
     }

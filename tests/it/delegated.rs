@@ -2,9 +2,12 @@
 //! `tests/world/src/synapse/service` serves it in front of a real Synapse with delegated accounts.
 //! That is not the Matrix Authentication Service itself, which no test runs.
 
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use world::{Account, Message, Options, Scene, Service, Synapse};
+use tokio::{process::Command, time::timeout};
+use world::{Account, Config, Message, Options, PATIENCE, Scene, Service, Synapse};
 
 use crate::{
     SYNOD,
@@ -331,4 +334,43 @@ async fn a_token_that_acts_as_an_account_is_a_personal_session() -> Result<()> {
     let all = service.objects("personal-session").await?;
     assert!(all.as_object().unwrap().values().all(|one| one["revoked_at"].is_string()));
     Ok(())
+}
+
+/// What `synod check` says of the service with this configuration.
+async fn checked(scene: &Scene, config: &Config) -> Result<String> {
+    let file = scene.dir().join("check.yaml");
+    std::fs::write(&file, config.to_string())?;
+    let mut check = Command::new(SYNOD);
+    check.args(["check", "--config"]).arg(file).current_dir(scene.dir());
+    let output = timeout(PATIENCE, check.output()).await??;
+    let told = String::from_utf8(output.stdout)?;
+    assert!(!told.contains("the-secret-of-the-client"), "{told}");
+    // Nobody can log in by a password there, as the bot of this configuration would.
+    let of_service =
+        |line: &&str| line.contains("authentication service") && !line.contains("cannot log in");
+    Ok(told.lines().filter(of_service).collect::<Vec<_>>().join("\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_says_whether_the_service_lets_the_bot_in() -> Result<()> {
+    let synapse = Synapse::start(Options::default()).await?;
+    let scene = Scene::plan().on(&synapse).set().await?;
+    let service = synapse.delegate_to_service().await?;
+    let (without, with) = (scene.config(), service.known_to(scene.config()));
+    let says = async |config: &Config, start: &str, what: &str| -> Result<()> {
+        let told = checked(&scene, config).await?;
+        assert!(told.starts_with(start) && told.contains(what), "{start} {what}: {told}");
+        Ok(())
+    };
+    says(&without, "warn", "set homeserver.authentication_service").await?;
+    says(&with, "ok", "lets synod do that too").await?;
+    service.set(json!({ "server_name": "elsewhere.test" })).await?;
+    says(&with, "BAD", "of another homeserver").await?;
+    service.set(json!({ "admin_clients": [] })).await?;
+    says(&with, "BAD", "policy.data.admin_clients").await?;
+    let other = scene.dir().join("other-secret");
+    std::fs::write(&other, "none of its secrets")?;
+    std::fs::set_permissions(&other, Permissions::from_mode(0o600))?;
+    let key = "homeserver.authentication_service.client_secret";
+    says(&with.secret_file(key, &other), "BAD", "client_secret_basic").await
 }

@@ -68,6 +68,7 @@ impl Query for Details {
             return Err(account::unknown(&user, reader).await);
         };
         account.last_seen = belongings.last_seen(&account);
+        let sessions = kept::sessions_of(&keeper, reader).await;
         let compared = kept::compared(&mut account, keeper);
         let mut facts = if self.all {
             account::facts(&account, reader.now())
@@ -77,7 +78,7 @@ impl Query for Details {
         facts.extend(contacts(&account, self.show_3pid));
         facts.extend(belongings.facts());
         facts.push(("Open reports", reports));
-        facts.extend(compared);
+        facts.extend(sessions.into_iter().chain(compared));
         let remembered = memory.of(&Subject::User(user.clone()), PAST);
         Ok(told(&user, facts, &remembered, self.all, reader.now()))
     }

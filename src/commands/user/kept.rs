@@ -140,6 +140,16 @@ pub(super) fn compared(account: &mut Account, keeper: Result<Keeper, Error>) -> 
     }
 }
 
+/// How many sessions the service has of an account that it keeps, for somebody who looks at all of it.
+pub(super) async fn sessions_of(keeper: &Result<Keeper, Error>, reader: &Reader) -> Option<Fact> {
+    let Ok(Keeper::Service(kept)) = keeper else { return None };
+    let told = match reader.sessions(&kept.id).await {
+        Ok(sessions) => counted(sessions.iter().map(|session| session.kind)).into(),
+        Err(error) => error.line(),
+    };
+    Some(("Sessions", told))
+}
+
 const SERVICE: &str = "Authentication service";
 
 fn not_known() -> Fact {
